@@ -1,0 +1,120 @@
+/**
+ * The Kubernetes objects that network policy is about, trimmed to what a verdict needs and normalised:
+ * defaults are filled in, addresses are canonical. `parse*` in `parse.ts` makes them from API objects.
+ * Source: `networking.k8s.io/v1` and core `v1` API types.
+ */
+
+/** Labels of an object: key to value. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** Layer 4 protocols of the NetworkPolicy API. */
+export type Protocol = 'TCP' | 'UDP' | 'SCTP';
+
+/** Which half of a policy speaks: `ingress` at the destination pod, `egress` at the source pod. */
+export type Direction = 'ingress' | 'egress';
+
+/** One `matchExpressions` item. `values` is empty for `Exists` and `DoesNotExist`. */
+export interface LabelSelectorRequirement {
+  readonly key: string;
+  readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+  readonly values: readonly string[];
+}
+
+/** `metav1.LabelSelector`. Both parts are and-ed; both empty selects everything. */
+export interface LabelSelector {
+  readonly matchLabels: Labels;
+  readonly matchExpressions: readonly LabelSelectorRequirement[];
+}
+
+/** `IPBlock`: canonical CIDRs, host bits masked. */
+export interface IPBlock {
+  readonly cidr: string;
+  readonly except: readonly string[];
+}
+
+/** `NetworkPolicyPeer`: either an address block, or pods by selector. */
+export type NetworkPolicyPeer =
+  | { readonly kind: 'ipBlock'; readonly ipBlock: IPBlock }
+  | {
+      readonly kind: 'pods';
+      /** Absent: every pod of the namespaces. */
+      readonly podSelector?: LabelSelector;
+      /** Absent: the policy's own namespace. */
+      readonly namespaceSelector?: LabelSelector;
+    };
+
+/** `NetworkPolicyPort`: `port` absent is every port of the protocol; a string is a named port. */
+export interface NetworkPolicyPort {
+  readonly protocol: Protocol;
+  readonly port?: number | string;
+  /** Inclusive; only with a numeric `port`. */
+  readonly endPort?: number;
+}
+
+/** One ingress or egress rule. An empty list means "no restriction", as absent does in the API. */
+export interface NetworkPolicyRule {
+  readonly peers: readonly NetworkPolicyPeer[];
+  readonly ports: readonly NetworkPolicyPort[];
+}
+
+/** `NetworkPolicy` with `policyTypes` defaulted. */
+export interface NetworkPolicy {
+  readonly namespace: string;
+  readonly name: string;
+  readonly podSelector: LabelSelector;
+  readonly policyTypes: readonly Direction[];
+  readonly ingress: readonly NetworkPolicyRule[];
+  readonly egress: readonly NetworkPolicyRule[];
+}
+
+/** A port a container declares. `name` is absent when the port has none. */
+export interface ContainerPort {
+  readonly name?: string;
+  readonly port: number;
+  readonly protocol: Protocol;
+}
+
+/** A pod. `ips` is empty until it has an address; `uid` falls back to `namespace/name` where a file has none. */
+export interface Pod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly labels: Labels;
+  /** Canonical addresses, `status.podIPs` (or `status.podIP`). */
+  readonly ips: readonly string[];
+  /** Canonical addresses of its node, `status.hostIPs` (or `status.hostIP`). */
+  readonly hostIPs: readonly string[];
+  /** `spec.nodeName`, where known. */
+  readonly nodeName?: string;
+  readonly hostNetwork: boolean;
+  readonly phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
+  /** Ports of all containers, native sidecars included. */
+  readonly ports: readonly ContainerPort[];
+  /** The owner that people know it by, such as `deploy/web`; the pod itself (`pod/x`) where it has none. */
+  readonly workload: string;
+  /** `metadata.creationTimestamp`, RFC 3339, where known. Decides who owns an address two live pods claim. */
+  readonly createdAt?: string;
+}
+
+/** A namespace. `kubernetes.io/metadata.name` is always among the labels. */
+export interface Namespace {
+  readonly name: string;
+  readonly labels: Labels;
+}
+
+/** A node: canonical addresses of `status.addresses`, host names left out. */
+export interface Node {
+  readonly name: string;
+  readonly addresses: readonly string[];
+}
+
+/**
+ * Everything a verdict depends on. Pods and policies are keyed `namespace/name`, namespaces and nodes by name.
+ * A namespace that only its pods mention counts as existing with its metadata.name label.
+ */
+export interface Cluster {
+  readonly namespaces: ReadonlyMap<string, Namespace>;
+  readonly pods: ReadonlyMap<string, Pod>;
+  readonly policies: ReadonlyMap<string, NetworkPolicy>;
+  readonly nodes: ReadonlyMap<string, Node>;
+}

@@ -1,0 +1,111 @@
+/**
+ * One pod's table: all that is needed to judge and explain this pod's flows, and nothing about others' rules.
+ * It is plain data: what `JSON.stringify` makes of it is the snapshot on the wire and the copy on disk.
+ */
+
+import type { ContainerPort, Direction, LabelSelector, Labels, Protocol } from './model.ts';
+import type { PolicyRef } from './verdict.ts';
+
+/** Version of the table's form. A reader refuses a form it does not know. */
+export const TABLE_SCHEMA = 1;
+
+/** The pod whose table this is. */
+export interface Subject {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Canonical addresses of the pod. */
+  readonly ips: readonly string[];
+  /** Canonical addresses of its own node: traffic from and to them is always allowed. */
+  readonly nodeIPs: readonly string[];
+  readonly ports: readonly ContainerPort[];
+}
+
+/** A port test. Numeric tests are resolved; a named port of an egress rule stays a name (it resolves per peer). */
+export interface TablePort {
+  readonly protocol: Protocol;
+  /** First port, inclusive. Absent (with `unresolved` absent): every port of the protocol. */
+  readonly from?: number;
+  /** Last port, inclusive. Present exactly when `from` is. */
+  readonly to?: number;
+  /** The named port this came from; kept for explanations, and for resolving on the peer (egress). */
+  readonly name?: string;
+}
+
+/** A peer test: members of an address group, or an address block. */
+export type TablePeer =
+  | { readonly kind: 'group'; readonly group: string }
+  | { readonly kind: 'ipBlock'; readonly cidr: string; readonly except: readonly string[] };
+
+/** One rule. An empty list means "no restriction". */
+export interface TableRule {
+  readonly policy: PolicyRef;
+  /** Index in the policy's `spec.ingress` or `spec.egress`. */
+  readonly index: number;
+  readonly ports: readonly TablePort[];
+  readonly peers: readonly TablePeer[];
+}
+
+/** One direction of the table. Isolated exactly when `isolating` is not empty. */
+export interface DirectionTable {
+  readonly direction: Direction;
+  readonly isolating: readonly PolicyRef[];
+  readonly rules: readonly TableRule[];
+}
+
+/** A resolved selector, shared between all rules and all tables that use the same one. */
+export interface AddressGroup {
+  /** The policy's namespace where `namespaceSelector` is absent: only its pods can be members. */
+  readonly namespace?: string;
+  readonly namespaceSelector?: LabelSelector;
+  readonly podSelector?: LabelSelector;
+  /** Canonical addresses, sorted. */
+  readonly members: readonly string[];
+}
+
+/** Who owns an address. */
+export interface PodIdentity {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly workload: string;
+  readonly labels: Labels;
+  /** Named ports only. */
+  readonly ports: readonly ContainerPort[];
+}
+
+/** One pod's table at one revision. */
+export interface Table {
+  readonly schema: typeof TABLE_SCHEMA;
+  /** Grows by any amount with each change of this table. */
+  readonly revision: number;
+  readonly subject: Subject;
+  readonly ingress: DirectionTable;
+  readonly egress: DirectionTable;
+  /** By group id: a canonical, readable text of the selector. */
+  readonly groups: Readonly<Record<string, AddressGroup>>;
+  /** The pod directory: who owns which address. It identifies peers and explains denials. */
+  readonly pods: Readonly<Record<string, PodIdentity>>;
+  /** Labels of the namespaces that the directory mentions. */
+  readonly namespaces: Readonly<Record<string, Labels>>;
+}
+
+/** A change to a group: a new or replaced one whole, or members by difference. */
+export type GroupDelta =
+  | { readonly kind: 'set'; readonly group: AddressGroup }
+  | { readonly kind: 'members'; readonly added: readonly string[]; readonly removed: readonly string[] }
+  | { readonly kind: 'removed' };
+
+/** What changes between two revisions of one table. Absent fields are unchanged; `null` removes an entry. */
+export interface TableDelta {
+  readonly schema: typeof TABLE_SCHEMA;
+  /** The revision this applies to; any other is a gap. */
+  readonly from: number;
+  readonly revision: number;
+  readonly subject?: Subject;
+  readonly ingress?: DirectionTable;
+  readonly egress?: DirectionTable;
+  readonly groups?: Readonly<Record<string, GroupDelta>>;
+  readonly pods?: Readonly<Record<string, PodIdentity | null>>;
+  readonly namespaces?: Readonly<Record<string, Labels | null>>;
+}
