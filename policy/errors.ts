@@ -9,6 +9,19 @@ export const ERROR_CODES = {
   ADDRESS_INVALID: 'A text is not an IP address or CIDR.',
   TABLE_GAP: 'A table delta does not continue the revision in force.',
   TABLE_MALFORMED: 'A table, delta or frame is not of the expected form.',
+  NATIVE_ADDON_MISSING: 'The native addon is not built or does not load.',
+  SOCKET_CAPABILITY_MISSING:
+    'A socket call needs a capability that the process lacks (NET_ADMIN or NET_RAW).',
+  SOCKET_KERNEL_UNSUPPORTED: 'The kernel lacks a socket option or address family.',
+  SOCKET_ADDRESS_IN_USE: 'An address and port are taken.',
+  SOCKET_ADDRESS_UNAVAILABLE: 'An address does not exist in this network namespace.',
+  SOCKET_DESCRIPTORS_EXHAUSTED: 'The process or the system is out of file descriptors.',
+  SOCKET_FAILED: 'A socket call failed in a way that is not expected.',
+  CONFIG_INVALID: 'An environment variable or flag has a wrong value; the message names it.',
+  REDIRECT_TOOLS_MISSING: 'iptables or ip is missing or does not run.',
+  REDIRECT_CAPABILITY_MISSING: 'Changing the redirect rules needs the capability NET_ADMIN.',
+  REDIRECT_KERNEL_UNSUPPORTED: 'The kernel lacks a feature that the redirect rules need.',
+  REDIRECT_INCOMPLETE: 'The redirect rules in force are not the ones that should be.',
 } as const;
 
 /** A permanent error code. */

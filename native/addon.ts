@@ -1,0 +1,32 @@
+/** Loads the addon. Its calls return a value >= 0, or -errno; `sockets.ts` is the only reader. */
+import { createRequire } from 'node:module';
+import { SluiceError } from '../policy/errors.ts';
+
+/** IP version of a socket. */
+export type Family = 4 | 6;
+
+/** The addon's functions, see sockets.c. Each returns -errno on failure. */
+export interface Addon {
+  tcpSocket(family: Family): number;
+  setTransparent(fd: number, family: Family): number;
+  setMark(fd: number, mark: number): number;
+  setReuseAddress(fd: number): number;
+  setV6Only(fd: number): number;
+  setLingerZero(fd: number): number;
+  bind(fd: number, family: Family, address: string, port: number): number;
+  listen(fd: number, backlog: number): number;
+  close(fd: number): number;
+}
+
+/** @throws SluiceError `NATIVE_ADDON_MISSING` when it is not built or does not load. */
+export function loadAddon(path = './build/sluice.node'): Addon {
+  try {
+    return createRequire(import.meta.url)(path) as Addon;
+  } catch (cause) {
+    throw new SluiceError(
+      'NATIVE_ADDON_MISSING',
+      `the native addon does not load (${cause instanceof Error ? cause.message.split('\n')[0] : cause}): run 'npm run build'`,
+      { cause },
+    );
+  }
+}

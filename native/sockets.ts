@@ -1,0 +1,112 @@
+/**
+ * Transparent TCP sockets as file descriptors: listeners that accept connections to any address, and sockets bound
+ * to an address that is not ours, ready to connect. The caller owns a returned descriptor (handing it to a
+ * `net.Socket` or `net.Server` passes ownership on). Source: ip(7), ipv6(7), socket(7).
+ */
+import { getSystemErrorName } from 'node:util';
+import { type ErrorCode, SluiceError } from '../policy/errors.ts';
+import { type Addon, type Family, loadAddon } from './addon.ts';
+
+/** What `openSockets` gives: the calls, over one loaded addon. */
+export interface Sockets {
+  /**
+   * A listening socket with IP_TRANSPARENT, for TPROXY to deliver to. IPv6 listeners take IPv6 only.
+   * @param backlog pending connections, capped by net.core.somaxconn
+   */
+  listenTransparent(family: Family, address: string, port: number, backlog: number): number;
+  /**
+   * A socket bound to `address`:`port`, which need not be local, marked, not connected.
+   * @param mark SO_MARK, 32 bit
+   */
+  bindTransparent(family: Family, address: string, port: number, mark: number): number;
+  /** Makes the next close of `fd` send RST and drop unsent bytes. Errors are ignored: the socket is going away. */
+  resetOnClose(fd: number): void;
+}
+
+/** @throws SluiceError `NATIVE_ADDON_MISSING`; its calls throw the `SOCKET_*` codes. */
+export function openSockets(addon: Addon = loadAddon()): Sockets {
+  return {
+    listenTransparent(family, address, port, backlog) {
+      return configured(addon, family, `listen on ${at(family, address, port)}`, (step) => {
+        step('SO_REUSEADDR', (fd) => addon.setReuseAddress(fd));
+        if (family === 6) step('IPV6_V6ONLY', (fd) => addon.setV6Only(fd));
+        step(transparentOption(family), (fd) => addon.setTransparent(fd, family));
+        step('bind', (fd) => addon.bind(fd, family, address, checkPort(port)));
+        step('listen', (fd) => addon.listen(fd, backlog));
+      });
+    },
+    bindTransparent(family, address, port, mark) {
+      return configured(addon, family, `bind ${at(family, address, port)}`, (step) => {
+        step('SO_REUSEADDR', (fd) => addon.setReuseAddress(fd));
+        step(transparentOption(family), (fd) => addon.setTransparent(fd, family));
+        step('SO_MARK', (fd) => addon.setMark(fd, mark));
+        step('bind', (fd) => addon.bind(fd, family, address, checkPort(port)));
+      });
+    },
+    resetOnClose(fd) {
+      addon.setLingerZero(fd);
+    },
+  };
+}
+
+type Step = (name: string, call: (fd: number) => number) => void;
+
+/** Opens a socket, runs the steps on it, and closes it again when one fails. */
+function configured(addon: Addon, family: Family, purpose: string, steps: (step: Step) => void): number {
+  const fd = addon.tcpSocket(family);
+  if (fd < 0) throw socketError('socket', fd, purpose, family);
+  try {
+    steps((name, call) => {
+      const result = call(fd);
+      if (result < 0) throw socketError(name, result, purpose, family);
+    });
+  } catch (error) {
+    addon.close(fd);
+    throw error;
+  }
+  return fd;
+}
+
+/** What each errno means here: its code, and what to do. The one place where an errno becomes an error. */
+const MEANINGS: Readonly<Record<string, { code: ErrorCode; hint: string }>> = {
+  EPERM: { code: 'SOCKET_CAPABILITY_MISSING', hint: 'needs the capability NET_ADMIN or NET_RAW' },
+  EACCES: { code: 'SOCKET_CAPABILITY_MISSING', hint: 'needs the capability NET_BIND_SERVICE or NET_ADMIN' },
+  ENOPROTOOPT: {
+    code: 'SOCKET_KERNEL_UNSUPPORTED',
+    hint: 'the kernel lacks this option (CONFIG_NETFILTER_XT_TARGET_TPROXY)',
+  },
+  EAFNOSUPPORT: { code: 'SOCKET_KERNEL_UNSUPPORTED', hint: 'the kernel has no such address family' },
+  EADDRINUSE: { code: 'SOCKET_ADDRESS_IN_USE', hint: 'the address and port are taken' },
+  EADDRNOTAVAIL: {
+    code: 'SOCKET_ADDRESS_UNAVAILABLE',
+    hint: 'no such address here (is the family enabled in this network namespace?)',
+  },
+  EMFILE: {
+    code: 'SOCKET_DESCRIPTORS_EXHAUSTED',
+    hint: 'this process is out of file descriptors: raise its limit',
+  },
+  ENFILE: { code: 'SOCKET_DESCRIPTORS_EXHAUSTED', hint: 'the system is out of file descriptors' },
+};
+
+function socketError(step: string, result: number, purpose: string, family: Family): SluiceError {
+  const name = getSystemErrorName(result);
+  const meaning = MEANINGS[name] ?? { code: 'SOCKET_FAILED' as const, hint: 'unexpected; please report it' };
+  return new SluiceError(
+    meaning.code,
+    `cannot ${purpose}: ${step} (IPv${family}) failed with ${name}: ${meaning.hint}`,
+  );
+}
+
+function transparentOption(family: Family): string {
+  return family === 6 ? 'IPV6_TRANSPARENT' : 'IP_TRANSPARENT';
+}
+
+function at(family: Family, address: string, port: number): string {
+  return family === 6 ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function checkPort(port: number): number {
+  if (!Number.isInteger(port) || port < 0 || port > 65535)
+    throw new RangeError(`port ${port} is not 0-65535`);
+  return port;
+}
