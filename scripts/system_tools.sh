@@ -1,0 +1,71 @@
+#!/bin/sh
+# Checks the system tools Sluice calls. On Debian or Ubuntu as root it installs what is missing; elsewhere it lists
+# what is missing, with package names, and exits 2. Says nothing when all are there.
+set -eu
+
+# tool | what for | Debian, Ubuntu | Fedora | Alpine
+tools='iptables|the redirect, IPv4|iptables|iptables-nft|iptables
+ip6tables|the redirect, IPv6|iptables|iptables-nft|iptables
+ip|network namespaces, addresses, routes|iproute2|iproute|iproute2
+nft|reading back what iptables made|nftables|nftables|nftables
+conntrack|ending tracked connections in tests|conntrack|conntrack-tools|conntrack-tools
+nsenter|running programs in a namespace|util-linux|util-linux-core|util-linux-misc
+cc|building the native addon|gcc libc6-dev|gcc glibc-devel|gcc musl-dev'
+
+# Users other than root often lack these in PATH, and iptables lives there.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+say() { printf 'system tools: %s\n' "$*" >&2; }
+
+present() {
+  command -v "$1" >/dev/null 2>&1 || return 1
+  # A compiler without the C library's headers cannot build the addon.
+  [ "$1" != cc ] || printf '#include <errno.h>\n' | cc -E - >/dev/null 2>&1
+}
+
+# Prints the lines of `tools` whose tool is missing.
+missing_lines() {
+  printf '%s\n' "$tools" | while IFS='|' read -r tool rest; do
+    present "$tool" || printf '%s|%s\n' "$tool" "$rest"
+  done
+}
+
+# Prints column $2 of the lines $1, each word once, on one line.
+packages() {
+  printf '%s\n' "$1" | cut -d'|' -f"$2" | tr ' ' '\n' | sort -u | tr '\n' ' ' | sed 's/ $//'
+}
+
+missing=$(missing_lines)
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null 2>&1; then
+  names=$(packages "$missing" 3)
+  say "installing $names"
+  log=$(mktemp)
+  # shellcheck disable=SC2086 # package names are words
+  if (
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -q update && apt-get -q install -y --no-install-recommends $names
+  ) >"$log" 2>&1; then
+    rm -f "$log"
+  else
+    cat "$log" >&2
+    rm -f "$log"
+    say "error: apt-get could not install $names; its output is above."
+    exit 2
+  fi
+  missing=$(missing_lines)
+  [ -n "$missing" ] || exit 0
+fi
+
+say 'error: missing on this machine:'
+printf '%s\n' "$missing" | while IFS='|' read -r tool purpose rest; do
+  printf '  %-10s %s\n' "$tool" "$purpose" >&2
+done
+say 'install them as root with one of:'
+{
+  printf '  Debian, Ubuntu:  apt-get install %s\n' "$(packages "$missing" 3)"
+  printf '  Fedora:          dnf install %s\n' "$(packages "$missing" 4)"
+  printf '  Alpine:          apk add %s\n' "$(packages "$missing" 5)"
+} >&2
+exit 2
