@@ -48,7 +48,7 @@ packages_current() {
 install_packages() {
   say 'installing packages (npm ci)'
   log=$(mktemp)
-  if (PATH=$path_without_bin npm ci --no-progress 9<&-) >"$log" 2>&1; then
+  if (PATH=$path_without_bin npm ci --no-progress --loglevel=error 9<&-) >"$log" 2>&1; then
     rm -f "$log"
   else
     cat "$log" >&2
