@@ -78,7 +78,7 @@ export function readOptions(
   return {
     values: new OptionValues(specs, texts),
     positionals: parsed.positionals,
-    help: parsed.values['help'] === true,
+    help: parsed.values.help === true,
   };
 }
 
@@ -116,10 +116,16 @@ function checkText(spec: OptionSpec, text: string, name: string): void {
     case 'integer': {
       const value = Number(text);
       if (/^\d+$/.test(text) && value >= kind.min && value <= kind.max) return;
-      throw new SluiceError('CONFIG_INVALID', `${name} is '${text}': wants a whole number ${kind.min}-${kind.max}`);
+      throw new SluiceError(
+        'CONFIG_INVALID',
+        `${name} is '${text}': wants a whole number ${kind.min}-${kind.max}`,
+      );
     }
     case 'choice':
       if (kind.choices.includes(text)) return;
-      throw new SluiceError('CONFIG_INVALID', `${name} is '${text}': wants one of ${kind.choices.join(', ')}`);
+      throw new SluiceError(
+        'CONFIG_INVALID',
+        `${name} is '${text}': wants one of ${kind.choices.join(', ')}`,
+      );
   }
 }

@@ -5,21 +5,108 @@ import { SluiceError } from '../policy/errors.ts';
 
 /** Every option of `sidecar/main.ts`; docs/reference/configuration.md is made from this. */
 export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
-  { env: 'SLUICE_POD_NAMESPACE', flag: 'pod-namespace', kind: { type: 'text' }, description: 'Namespace of this pod; needed by run' },
-  { env: 'SLUICE_POD_NAME', flag: 'pod-name', kind: { type: 'text' }, description: 'Name of this pod; needed by run' },
-  { env: 'SLUICE_SOURCE', flag: 'source', kind: { type: 'text' }, description: 'Where the table comes from, unix:/path/to/socket; needed by run' },
-  { env: 'SLUICE_STATE_DIR', flag: 'state-dir', kind: { type: 'text' }, default: '/var/lib/sluice', description: 'Folder that keeps the last table across restarts' },
-  { env: 'SLUICE_NODE_IPS', flag: 'node-ips', kind: { type: 'list' }, description: "Addresses of this pod's own node, comma-separated: their traffic bypasses the sidecar. The default gateways are added" },
-  { env: 'SLUICE_ADMIN_PORT', flag: 'admin-port', kind: PORT, default: '15021', description: 'Port of health, metrics and inspection' },
-  { env: 'SLUICE_INBOUND_PORT', flag: 'inbound-port', kind: PORT, default: '15006', description: 'Port that TPROXY delivers to, on loopback' },
-  { env: 'SLUICE_CANARY_PORT', flag: 'canary-port', kind: PORT, default: '15020', description: 'Port that is answered only while the redirect rules are there' },
-  { env: 'SLUICE_MAX_CONNECTIONS', flag: 'max-connections', kind: { type: 'integer', min: 0, max: 1_000_000 }, default: '0', description: 'Most flows at once; 0: as many as the file-descriptor limit allows. Excess is refused' },
-  { env: 'SLUICE_KEEPALIVE_SECONDS', flag: 'keepalive-seconds', kind: { type: 'integer', min: 1, max: 86_400 }, default: '60', description: 'Idle time before TCP keepalive probes, both legs' },
-  { env: 'SLUICE_CONNECT_SECONDS', flag: 'connect-seconds', kind: { type: 'integer', min: 1, max: 120 }, default: '10', description: 'How long the app may take to accept a connection' },
-  { env: 'SLUICE_DRAIN_SECONDS', flag: 'drain-seconds', kind: { type: 'integer', min: 0, max: 3_600 }, default: '5', description: 'How long live flows may go on after SIGTERM' },
-  { env: 'SLUICE_FLOW_HISTORY', flag: 'flow-history', kind: { type: 'integer', min: 0, max: 100_000 }, default: '256', description: 'Records kept for /flows' },
-  { env: 'SLUICE_IPTABLES', flag: 'iptables', kind: { type: 'choice', choices: ['auto', 'nft', 'legacy'] }, default: 'auto', description: 'iptables back end' },
-  { env: 'SLUICE_LOG_LEVEL', flag: 'log-level', kind: { type: 'choice', choices: ['debug', 'info', 'warn', 'error', 'fatal', 'silent'] }, default: 'info', description: 'Lowest level logged; flows are logged at info, denials at warn' },
+  {
+    env: 'SLUICE_POD_NAMESPACE',
+    flag: 'pod-namespace',
+    kind: { type: 'text' },
+    description: 'Namespace of this pod; needed by run',
+  },
+  {
+    env: 'SLUICE_POD_NAME',
+    flag: 'pod-name',
+    kind: { type: 'text' },
+    description: 'Name of this pod; needed by run',
+  },
+  {
+    env: 'SLUICE_SOURCE',
+    flag: 'source',
+    kind: { type: 'text' },
+    description: 'Where the table comes from, unix:/path/to/socket; needed by run',
+  },
+  {
+    env: 'SLUICE_STATE_DIR',
+    flag: 'state-dir',
+    kind: { type: 'text' },
+    default: '/var/lib/sluice',
+    description: 'Folder that keeps the last table across restarts',
+  },
+  {
+    env: 'SLUICE_NODE_IPS',
+    flag: 'node-ips',
+    kind: { type: 'list' },
+    description:
+      "Addresses of this pod's own node, comma-separated: their traffic bypasses the sidecar. The default gateways are added",
+  },
+  {
+    env: 'SLUICE_ADMIN_PORT',
+    flag: 'admin-port',
+    kind: PORT,
+    default: '15021',
+    description: 'Port of health, metrics and inspection',
+  },
+  {
+    env: 'SLUICE_INBOUND_PORT',
+    flag: 'inbound-port',
+    kind: PORT,
+    default: '15006',
+    description: 'Port that TPROXY delivers to, on loopback',
+  },
+  {
+    env: 'SLUICE_CANARY_PORT',
+    flag: 'canary-port',
+    kind: PORT,
+    default: '15020',
+    description: 'Port that is answered only while the redirect rules are there',
+  },
+  {
+    env: 'SLUICE_MAX_CONNECTIONS',
+    flag: 'max-connections',
+    kind: { type: 'integer', min: 0, max: 1_000_000 },
+    default: '0',
+    description: 'Most flows at once; 0: as many as the file-descriptor limit allows. Excess is refused',
+  },
+  {
+    env: 'SLUICE_KEEPALIVE_SECONDS',
+    flag: 'keepalive-seconds',
+    kind: { type: 'integer', min: 1, max: 86_400 },
+    default: '60',
+    description: 'Idle time before TCP keepalive probes, both legs',
+  },
+  {
+    env: 'SLUICE_CONNECT_SECONDS',
+    flag: 'connect-seconds',
+    kind: { type: 'integer', min: 1, max: 120 },
+    default: '10',
+    description: 'How long the app may take to accept a connection',
+  },
+  {
+    env: 'SLUICE_DRAIN_SECONDS',
+    flag: 'drain-seconds',
+    kind: { type: 'integer', min: 0, max: 3_600 },
+    default: '5',
+    description: 'How long live flows may go on after SIGTERM',
+  },
+  {
+    env: 'SLUICE_FLOW_HISTORY',
+    flag: 'flow-history',
+    kind: { type: 'integer', min: 0, max: 100_000 },
+    default: '256',
+    description: 'Records kept for /flows',
+  },
+  {
+    env: 'SLUICE_IPTABLES',
+    flag: 'iptables',
+    kind: { type: 'choice', choices: ['auto', 'nft', 'legacy'] },
+    default: 'auto',
+    description: 'iptables back end',
+  },
+  {
+    env: 'SLUICE_LOG_LEVEL',
+    flag: 'log-level',
+    kind: { type: 'choice', choices: ['debug', 'info', 'warn', 'error', 'fatal', 'silent'] },
+    default: 'info',
+    description: 'Lowest level logged; flows are logged at info, denials at warn',
+  },
 ];
 
 /** What `redirect` needs. */
@@ -53,14 +140,18 @@ const MS_PER_SECOND = 1000;
 export function redirectConfig(values: OptionValues): RedirectConfig {
   const nodeIPs = values.list('SLUICE_NODE_IPS');
   const wrong = nodeIPs.find((address) => isIP(address) === 0);
-  if (wrong !== undefined) throw new SluiceError('CONFIG_INVALID', `SLUICE_NODE_IPS: '${wrong}' is not an IP address`);
+  if (wrong !== undefined)
+    throw new SluiceError('CONFIG_INVALID', `SLUICE_NODE_IPS: '${wrong}' is not an IP address`);
   const ports = {
     inboundPort: values.integer('SLUICE_INBOUND_PORT'),
     adminPort: values.integer('SLUICE_ADMIN_PORT'),
     canaryPort: values.integer('SLUICE_CANARY_PORT'),
   };
   if (new Set(Object.values(ports)).size !== 3) {
-    throw new SluiceError('CONFIG_INVALID', 'SLUICE_INBOUND_PORT, SLUICE_ADMIN_PORT and SLUICE_CANARY_PORT must differ');
+    throw new SluiceError(
+      'CONFIG_INVALID',
+      'SLUICE_INBOUND_PORT, SLUICE_ADMIN_PORT and SLUICE_CANARY_PORT must differ',
+    );
   }
   return { nodeIPs, ...ports, iptables: values.text('SLUICE_IPTABLES') as RedirectConfig['iptables'] };
 }

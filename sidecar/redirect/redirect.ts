@@ -1,0 +1,152 @@
+/** Puts the redirect into this network namespace's kernel, checks it, takes it out again. Each may be run again. */
+import { readFile } from 'node:fs/promises';
+import type { Family } from '../../native/addon.ts';
+import { SluiceError } from '../../policy/errors.ts';
+import type { RedirectConfig } from '../config.ts';
+import {
+  type Chain,
+  chains,
+  LOCAL_ROUTE,
+  POLICY_RULE,
+  type RedirectPlan,
+  restoreText,
+  SHOW_ROUTE,
+  SHOW_RULE,
+} from './rules.ts';
+import { type Backend, chooseBackend, iptables, runTool, tryTool } from './tools.ts';
+
+/** What was put in force. */
+export interface Redirect {
+  readonly backend: Backend;
+  readonly because: string;
+  readonly families: readonly Family[];
+  /** The pod's own node, default gateways included. */
+  readonly nodeIPs: readonly string[];
+}
+
+/**
+ * Applies the redirect for both families. IPv6 is left out only where the namespace has none.
+ * @throws SluiceError `REDIRECT_*` saying what is missing; nothing is then redirected half: the caller must not go on.
+ */
+export async function applyRedirect(config: RedirectConfig): Promise<Redirect> {
+  const { backend, because } = await chooseBackend(config.iptables);
+  const families = await presentFamilies();
+  const nodeIPs = [...new Set([...config.nodeIPs, ...(await gateways(families))])];
+  for (const family of families) {
+    const list = chains(family, { ...config, nodeIPs });
+    await routeMarkedLocally(family);
+    await runTool(iptables(backend, family, '-restore'), ['-w', '--noflush'], restoreText(list));
+    for (const chain of list) await jumpTo(backend, family, chain);
+  }
+  return { backend, because, families, nodeIPs };
+}
+
+/**
+ * Checks that every rule of ours is in force, in both families.
+ * @throws SluiceError `REDIRECT_INCOMPLETE` naming the first thing that is missing.
+ */
+export async function verifyRedirect(config: RedirectConfig): Promise<Redirect> {
+  const families = await presentFamilies();
+  const nodeIPs = [...new Set([...config.nodeIPs, ...(await gateways(families))])];
+  const backend = await backendInForce();
+  for (const family of families) {
+    for (const chain of chains(family, { ...config, nodeIPs })) await verifyChain(backend, family, chain);
+    await verifyRoute(family);
+  }
+  return { backend, because: 'its rules are in force', families, nodeIPs };
+}
+
+/** Removes every rule of ours from both back ends. What is not there is no error. */
+export async function removeRedirect(config: RedirectConfig): Promise<void> {
+  const none: RedirectPlan = { ...config, nodeIPs: [] };
+  for (const family of await presentFamilies()) {
+    for (const backend of ['nft', 'legacy'] as const) {
+      if (!(await chainsPresent(backend, family))) continue;
+      for (const { name, from } of chains(family, none)) {
+        await tryTool(iptables(backend, family), ['-w', '-t', 'mangle', '-D', from, '-j', name]);
+        await tryTool(iptables(backend, family), ['-w', '-t', 'mangle', '-F', name]);
+        await tryTool(iptables(backend, family), ['-w', '-t', 'mangle', '-X', name]);
+      }
+    }
+    await tryTool('ip', [`-${family}`, 'rule', 'del', ...POLICY_RULE]);
+    await tryTool('ip', [`-${family}`, 'route', 'del', ...LOCAL_ROUTE]);
+  }
+}
+
+/** A namespace without IPv6 has no addresses listed, not even that of lo. */
+async function presentFamilies(): Promise<readonly Family[]> {
+  const v6 = await readFile('/proc/self/net/if_inet6', 'utf8').catch(() => '');
+  return v6.trim() === '' ? [4] : [4, 6];
+}
+
+/** Probes of the kubelet come from the bridge's address, the default gateway, rather than the node's own. */
+async function gateways(families: readonly Family[]): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const family of families) {
+    const routes = JSON.parse(
+      (await runTool('ip', [`-${family}`, '-j', 'route', 'show', 'default'])) || '[]',
+    ) as {
+      gateway?: string;
+    }[];
+    for (const { gateway } of routes) if (gateway !== undefined) found.push(gateway);
+  }
+  return found;
+}
+
+async function routeMarkedLocally(family: Family): Promise<void> {
+  await runTool('ip', [`-${family}`, 'route', 'replace', ...LOCAL_ROUTE]);
+  const listed = await runTool('ip', [`-${family}`, 'rule', 'show', ...SHOW_RULE]);
+  if (listed.trim() === '') await runTool('ip', [`-${family}`, 'rule', 'add', ...POLICY_RULE]);
+}
+
+async function jumpTo(backend: Backend, family: Family, chain: Chain): Promise<void> {
+  const program = iptables(backend, family);
+  const jump = [chain.from, '-j', chain.name];
+  const present = await tryTool(program, ['-w', '-t', 'mangle', '-C', ...jump]);
+  if (present.status !== 0) await runTool(program, ['-w', '-t', 'mangle', '-I', ...jump]);
+}
+
+async function verifyChain(backend: Backend, family: Family, chain: Chain): Promise<void> {
+  const program = iptables(backend, family);
+  const expected = [
+    [chain.from, '-j', chain.name],
+    ...chain.rules.map((rule) => [chain.name, ...rule.split(' ')]),
+  ];
+  for (const rule of expected) {
+    const found = await tryTool(program, ['-w', '-t', 'mangle', '-C', ...rule]);
+    if (found.status !== 0) throw incomplete(`${program}: no rule '${rule.join(' ')}'`);
+  }
+  const listed = await tryTool(program, ['-w', '-t', 'mangle', '-S', chain.name]);
+  const count = listed.stdout.match(/^-A /gm)?.length ?? 0;
+  if (count !== chain.rules.length)
+    throw incomplete(`${program}: ${chain.name} has ${count} rules, not ${chain.rules.length}`);
+}
+
+async function verifyRoute(family: Family): Promise<void> {
+  const rule = await runTool('ip', [`-${family}`, 'rule', 'show', ...SHOW_RULE]);
+  if (rule.trim() === '') throw incomplete(`ip -${family} rule: '${POLICY_RULE.join(' ')}' is missing`);
+  const route = await tryTool('ip', [`-${family}`, 'route', 'show', ...SHOW_ROUTE]);
+  if (!route.stdout.includes('local default'))
+    throw incomplete(`ip -${family} route: '${LOCAL_ROUTE.join(' ')}' is missing`);
+}
+
+async function backendInForce(): Promise<Backend> {
+  for (const backend of ['nft', 'legacy'] as const) if (await chainsPresent(backend, 4)) return backend;
+  throw incomplete('no back end of iptables has the chain SLUICE_IN');
+}
+
+async function chainsPresent(backend: Backend, family: Family): Promise<boolean> {
+  // Saving reads what is there; listing would make the legacy back end create its tables.
+  const saved = await tryTool(
+    iptables(backend, family, '-save'),
+    backend === 'nft' ? ['-t', 'mangle'] : [],
+  ).catch(() => undefined);
+  return saved?.stdout.includes(':SLUICE_IN ') ?? false;
+}
+
+function incomplete(what: string): SluiceError {
+  return new SluiceError(
+    'REDIRECT_INCOMPLETE',
+    `${what}: run 'sidecar/main.ts redirect apply' in this network namespace`,
+  );
+}

@@ -1,0 +1,112 @@
+/** Runs iptables and ip, and picks the iptables back end that the kernel of this pod really has. */
+import { spawn } from 'node:child_process';
+import type { Family } from '../../native/addon.ts';
+import { type ErrorCode, SluiceError } from '../../policy/errors.ts';
+
+/** An iptables back end. */
+export type Backend = 'nft' | 'legacy';
+
+/** What a tool said. */
+export interface ToolResult {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Longest a tool may take: iptables waits for other users' lock with -w. */
+const TOOL_TIMEOUT_MS = 30_000;
+
+/**
+ * Runs a tool to its end, whatever its exit status.
+ * @throws SluiceError `REDIRECT_TOOLS_MISSING` when it cannot be started.
+ */
+export function tryTool(command: string, args: readonly string[], input = ''): Promise<ToolResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: TOOL_TIMEOUT_MS });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.on('error', (cause) => {
+      const hint = 'install the packages iptables and iproute2 (Debian, Ubuntu, Alpine)';
+      reject(
+        new SluiceError('REDIRECT_TOOLS_MISSING', `cannot run ${command} (${cause.message}): ${hint}`, {
+          cause,
+        }),
+      );
+    });
+    child.on('close', (status) => resolve({ status: status ?? -1, stdout, stderr }));
+    child.stdin.on('error', () => {}); // the tool may end before it has read all: its status tells
+    child.stdin.end(input);
+  });
+}
+
+/**
+ * Runs a tool that has to succeed.
+ * @throws SluiceError `REDIRECT_*` saying what is missing.
+ */
+export async function runTool(command: string, args: readonly string[], input = ''): Promise<string> {
+  const result = await tryTool(command, args, input);
+  if (result.status === 0) return result.stdout;
+  throw toolError(command, args, result.stderr);
+}
+
+/** The name of an iptables program: `tool('nft', 6, '-save')` is `ip6tables-nft-save`. */
+export function iptables(backend: Backend, family: Family, suffix: '' | '-save' | '-restore' = ''): string {
+  return `ip${family === 6 ? '6' : ''}tables-${backend}${suffix}`;
+}
+
+/**
+ * Legacy if legacy rules are already there (two back ends in one namespace surprise everybody), else nft if a
+ * no-op rule can be added and removed, else legacy.
+ */
+export async function chooseBackend(
+  wanted: Backend | 'auto',
+): Promise<{ backend: Backend; because: string }> {
+  if (wanted !== 'auto') return { backend: wanted, because: 'configured' };
+  if (await hasLegacyRules()) return { backend: 'legacy', because: 'legacy rules are already there' };
+  const probe = `SLUICE_PROBE_${process.pid}`;
+  const program = iptables('nft', 4);
+  const text = `*mangle\n:${probe} - [0:0]\n-A ${probe} -j RETURN\nCOMMIT\n`;
+  const added = await tryTool(iptables('nft', 4, '-restore'), ['--noflush', '-w'], text).catch(
+    () => undefined,
+  );
+  if (added?.status !== 0) return { backend: 'legacy', because: 'the nft back end refuses a no-op rule' };
+  await tryTool(program, ['-w', '-t', 'mangle', '-F', probe]);
+  await tryTool(program, ['-w', '-t', 'mangle', '-X', probe]);
+  return { backend: 'nft', because: 'a no-op rule could be added and removed' };
+}
+
+async function hasLegacyRules(): Promise<boolean> {
+  const saved = await tryTool(iptables('legacy', 4, '-save'), []).catch(() => undefined);
+  return saved?.status === 0 && /^-A /m.test(saved.stdout);
+}
+
+/** stderr of the tools, as our codes. Patterns: iptables 1.8, iproute2 6. */
+const FAILURES: readonly { pattern: RegExp; code: ErrorCode; hint: string }[] = [
+  {
+    pattern: /permission denied|operation not permitted|you must be root/i,
+    code: 'REDIRECT_CAPABILITY_MISSING',
+    hint: 'the capability NET_ADMIN is needed (legacy also needs NET_RAW)',
+  },
+  {
+    pattern:
+      /no chain\/target\/match|not supported|missing kernel module|protocol not supported|no such file/i,
+    code: 'REDIRECT_KERNEL_UNSUPPORTED',
+    hint: 'the kernel needs xt_TPROXY, xt_conntrack, xt_connmark, xt_mark and nf_conntrack',
+  },
+];
+
+function toolError(command: string, args: readonly string[], stderr: string): SluiceError {
+  const text = stderr.trim().replaceAll('\n', '; ') || 'no message';
+  const failure = FAILURES.find(({ pattern }) => pattern.test(stderr));
+  const hint = failure?.hint ?? 'unexpected; please report it';
+  return new SluiceError(
+    failure?.code ?? 'REDIRECT_INCOMPLETE',
+    `${[command, ...args].join(' ')} failed: ${text}: ${hint}`,
+  );
+}
