@@ -1,0 +1,89 @@
+/**
+ * Watches the redirect. Without its rules traffic would go straight to the app, silently: so the sidecar keeps
+ * dialling a port that only the rules answer, and every so often checks each rule by name.
+ */
+import net from 'node:net';
+import type { Family } from '../native/addon.ts';
+import { listenerAddress } from './redirect/rules.ts';
+
+/** Two missed dials are noticed well within 5 s. */
+const DIAL_INTERVAL_MS = 1_000;
+const DIAL_TIMEOUT_MS = 1_000;
+
+/** Checking each rule starts some twenty processes: often enough to find a half-removed redirect, seldom enough to cost nothing. */
+const VERIFY_INTERVAL_MS = 60_000;
+
+/** What the canary needs. */
+export interface CanaryContext {
+  readonly port: number;
+  /** Checks every rule; rejects with what is missing. */
+  verify(): Promise<unknown>;
+  /** Called when the state changes. `problem` is absent when all is well. */
+  changed(problem: string | undefined): void;
+}
+
+/** Whether the redirect is in force, as last seen. */
+export class Canary {
+  readonly #context: CanaryContext;
+  #timer: NodeJS.Timeout | undefined;
+  #problem: string | undefined = 'not checked yet';
+  #verifyProblem: string | undefined;
+  #verifiedAtMs = Number.NEGATIVE_INFINITY;
+  #closed = false;
+
+  constructor(context: CanaryContext) {
+    this.#context = context;
+  }
+
+  /** What is wrong; absent when all is well. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Checks the redirect of these families, and again until `close`. */
+  async start(families: readonly Family[]): Promise<void> {
+    await this.#check(families);
+    if (!this.#closed) this.#timer = setTimeout(() => void this.start(families), DIAL_INTERVAL_MS);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #check(families: readonly Family[]): Promise<void> {
+    const dials = await Promise.all(families.map((family) => dial(family, this.#context.port)));
+    const failed = dials.find((problem) => problem !== undefined);
+    // A dial that fails after it worked, or works again, is a change: look at the rules themselves at once.
+    const due = performance.now() - this.#verifiedAtMs >= VERIFY_INTERVAL_MS;
+    if (failed === undefined && (due || this.#problem !== undefined)) await this.#verify();
+    const problem = failed ?? this.#verifyProblem;
+    if (problem === this.#problem || this.#closed) return;
+    this.#problem = problem;
+    this.#context.changed(problem);
+  }
+
+  async #verify(): Promise<void> {
+    this.#verifiedAtMs = performance.now();
+    this.#verifyProblem = await this.#context.verify().then(
+      () => undefined,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+  }
+}
+
+/** @returns what is wrong, or `undefined` when the sidecar's listener answered through the redirect. */
+function dial(family: Family, port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host: listenerAddress(family), port });
+    const done = (problem?: string): void => {
+      socket.destroy();
+      resolve(problem);
+    };
+    socket.setTimeout(DIAL_TIMEOUT_MS, () => done(`IPv${family}: no answer through the redirect`));
+    socket.once('connect', () => done());
+    socket.once('error', (error: NodeJS.ErrnoException) =>
+      done(`IPv${family}: the redirect rules are gone (canary port ${port}: ${error.code})`),
+    );
+  });
+}

@@ -1,0 +1,75 @@
+/** The table in force. Fails closed before the first one, static afterwards: only a good new table replaces it. */
+import {
+  applyDelta,
+  createJudge,
+  type Direction,
+  type Judge,
+  type Protocol,
+  SluiceError,
+  type Table,
+  type TableDelta,
+  type Verdict,
+} from '../policy/index.ts';
+import type { LiveTable } from './live_table.ts';
+
+/** Holds the table, answers for it, and has live flows re-evaluated when it changes. */
+export class Enforcement {
+  readonly #live: LiveTable;
+  #judge: Judge | undefined;
+  /** When the source last said that the table is current, ms since the epoch; 0 before the first time. */
+  #confirmedAtMs = 0;
+
+  constructor(live: LiveTable) {
+    this.#live = live;
+  }
+
+  /** Absent before the first table. */
+  get judge(): Judge | undefined {
+    return this.#judge;
+  }
+
+  get table(): Table | undefined {
+    return this.#judge?.table;
+  }
+
+  /** 0 before the first table. */
+  get revision(): number {
+    return this.table?.revision ?? 0;
+  }
+
+  get confirmedAtMs(): number {
+    return this.#confirmedAtMs;
+  }
+
+  /** Fails closed: without a table nothing is admitted. */
+  verdict(direction: Direction, peer: string, protocol: Protocol, port: number): Verdict {
+    return (
+      this.#judge?.judge(direction, peer, protocol, port) ?? {
+        verdict: 'deny',
+        direction,
+        reason: 'no-table',
+      }
+    );
+  }
+
+  /** Puts a whole table in force. When it returns, flows that it disallows are ended. @returns how many */
+  replace(table: Table): number {
+    this.#judge = createJudge(table);
+    return this.#live.reevaluate(this.#judge);
+  }
+
+  /**
+   * Puts a change in force, as `replace` does.
+   * @throws SluiceError `TABLE_GAP` or `TABLE_MALFORMED`; the table in force stays as it was.
+   */
+  apply(delta: TableDelta): number {
+    if (this.table === undefined)
+      throw new SluiceError('TABLE_GAP', `a delta from ${delta.from} came before any snapshot`);
+    return this.replace(applyDelta(this.table, delta));
+  }
+
+  /** The source says that the table is current. */
+  confirm(nowMs: number): void {
+    this.#confirmedAtMs = nowMs;
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * One record per flow, written once when the flow ends or is refused: it feeds the log line, the metrics and the
+ * history behind /flows.
+ */
+import type { Direction, NearMiss, PodIdentity, PolicyRef, Protocol, Verdict } from '../policy/index.ts';
+import { describeFlow } from '../policy/index.ts';
+
+/**
+ * Why a flow ended. `refused`: by verdict, before anything reached the app. `policy-changed`, `source-replaced`: cut
+ * while live.
+ */
+export type FlowEnd =
+  | 'closed'
+  | 'reset-by-source'
+  | 'reset-by-destination'
+  | 'refused'
+  | 'policy-changed'
+  | 'source-replaced'
+  | 'app-unreachable'
+  | 'drained';
+
+/**
+ * Reasons beyond the policy verdict's own. `capacity`: over the connection cap or out of file descriptors.
+ * `reserved-port`: the destination is a port of the sidecar's own.
+ */
+export type RefusalReason = 'capacity' | 'reserved-port';
+
+/** One side of a flow. `namespace`, `pod` and `workload` where the address is a pod's that the table knows. */
+export interface FlowSide {
+  readonly addr: string;
+  readonly port: number;
+  readonly namespace?: string;
+  readonly pod?: string;
+  readonly workload?: string;
+}
+
+/** The log line's fields beyond time, level and msg; /flows shows the same. docs/reference/log-fields.md explains them. */
+export interface FlowRecord {
+  readonly time: string;
+  readonly direction: Direction;
+  readonly verdict: 'allow' | 'deny';
+  readonly reason: Verdict['reason'] | RefusalReason;
+  readonly end: FlowEnd;
+  /** The policy whose rule admitted the flow, or the first of those that isolate its subject. */
+  readonly policy?: string;
+  readonly rule?: number;
+  readonly isolating?: readonly string[];
+  readonly near_miss?: {
+    readonly policy: string;
+    readonly rule: number;
+    readonly failed: string;
+    readonly wanted: string;
+    readonly got: string;
+  };
+  readonly explanation?: string;
+  readonly protocol: Protocol;
+  readonly src: FlowSide;
+  readonly dst: FlowSide;
+  /** Bytes sent to and received from the flow's source. */
+  readonly bytes_sent: number;
+  readonly bytes_recv: number;
+  readonly duration_ms: number;
+  readonly mode: 'enforce';
+  readonly revision: number;
+}
+
+/** Every field of a flow's log line; a test keeps the reference page equal to it. */
+export const FLOW_LOG_FIELDS: readonly string[] = [
+  'level',
+  'time',
+  'msg',
+  'direction',
+  'verdict',
+  'reason',
+  'end',
+  'policy',
+  'rule',
+  'isolating',
+  'near_miss',
+  'explanation',
+  'protocol',
+  'src',
+  'dst',
+  'bytes_sent',
+  'bytes_recv',
+  'duration_ms',
+  'mode',
+  'revision',
+];
+
+/** What a record is made of. */
+export interface FlowFacts {
+  readonly verdict: Verdict;
+  /** Set when the refusal is not policy's. */
+  readonly refusal?: RefusalReason;
+  readonly end: FlowEnd;
+  readonly source: {
+    readonly address: string;
+    readonly port: number;
+    readonly identity: PodIdentity | undefined;
+  };
+  readonly destination: {
+    readonly address: string;
+    readonly port: number;
+    readonly identity: PodIdentity | undefined;
+  };
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly durationMs: number;
+  readonly revision: number;
+}
+
+/** Makes the record of an inbound TCP flow. */
+export function flowRecord(facts: FlowFacts, now: Date): FlowRecord {
+  const { verdict, refusal } = facts;
+  const denied = refusal !== undefined || verdict.verdict === 'deny';
+  return {
+    time: now.toISOString(),
+    direction: verdict.direction,
+    verdict: denied ? 'deny' : 'allow',
+    reason: refusal ?? verdict.reason,
+    end: facts.end,
+    ...(refusal === undefined ? policyFields(facts) : {}),
+    protocol: 'TCP',
+    src: side(facts.source),
+    dst: side(facts.destination),
+    bytes_sent: facts.bytesSent,
+    bytes_recv: facts.bytesReceived,
+    duration_ms: Math.round(facts.durationMs * 1000) / 1000,
+    mode: 'enforce',
+    revision: facts.revision,
+  };
+}
+
+function policyFields(facts: FlowFacts): Partial<FlowRecord> {
+  const { verdict } = facts;
+  switch (verdict.reason) {
+    case 'rule':
+      return { policy: name(verdict.policy), rule: verdict.rule };
+    case 'no-rule': {
+      const first = verdict.isolating[0];
+      return {
+        ...(first === undefined ? {} : { policy: name(first) }),
+        isolating: verdict.isolating.map(name),
+        ...(verdict.nearMiss === undefined ? {} : { near_miss: nearMiss(verdict.nearMiss) }),
+        explanation: explain(facts),
+      };
+    }
+    case 'no-table':
+      return { explanation: explain(facts) };
+    default:
+      return {};
+  }
+}
+
+function explain({ verdict, source, destination }: FlowFacts): string {
+  return describeFlow(verdict, { peer: source, protocol: 'TCP', port: destination.port });
+}
+
+function nearMiss(miss: NearMiss): NonNullable<FlowRecord['near_miss']> {
+  return {
+    policy: name(miss.policy),
+    rule: miss.rule,
+    failed: miss.failed,
+    wanted: miss.wanted,
+    got: miss.got,
+  };
+}
+
+function side({ address, port, identity }: FlowFacts['source']): FlowSide {
+  if (identity === undefined) return { addr: address, port };
+  return {
+    addr: address,
+    port,
+    namespace: identity.namespace,
+    pod: identity.name,
+    workload: identity.workload,
+  };
+}
+
+function name(policy: PolicyRef): string {
+  return `${policy.namespace}/${policy.name}`;
+}

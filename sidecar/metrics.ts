@@ -1,0 +1,153 @@
+/** The sidecar's Prometheus metrics. docs/reference/metrics.md is made from this registry. */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Verdict } from '../policy/index.ts';
+import type { FlowRecord } from './flow_record.ts';
+
+/** Seconds. A verdict takes microseconds; the last buckets show a blocked process. */
+const VERDICT_BUCKETS_SECONDS = [1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 1e-3, 1e-2];
+
+/** Figures that are read when /metrics is asked for. */
+export interface Gauges {
+  connectionsOpen(): number;
+  connectionsLimit(): number;
+  tableRevision(): number;
+  /** Seconds since the source confirmed the table; absent before it ever did. */
+  tableAgeSeconds(): number | undefined;
+  /** Whether the redirect rules were in force when last checked. */
+  redirectIntact(): boolean;
+}
+
+/** The registry, and the few writes of the data path. */
+export class SidecarMetrics {
+  readonly registry = new Registry();
+  readonly #connections: Counter<'direction' | 'verdict' | 'reason'>;
+  readonly #terminated: Counter<'reason'>;
+  readonly #verdicts: Counter<'direction' | 'verdict' | 'policy_namespace' | 'policy'>;
+  readonly #received: Counter<'direction'>;
+  readonly #sent: Counter<'direction'>;
+  readonly #verdictDuration: Histogram;
+  readonly #acceptErrors: Counter;
+
+  constructor(version: string, gauges: Gauges) {
+    const registers = [this.registry];
+    const gauge = (name: string, help: string, read: () => number | undefined): void => {
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          const value = read();
+          if (value !== undefined) this.set(value);
+        },
+      });
+    };
+    this.#connections = new Counter({
+      name: 'sluice_connections_total',
+      help: 'Flows that ended or were refused, by the verdict they ended with.',
+      labelNames: ['direction', 'verdict', 'reason'],
+      registers,
+    });
+    this.#terminated = new Counter({
+      name: 'sluice_connections_terminated_total',
+      help: 'Live flows that were cut: policy-changed, source-replaced.',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.#verdicts = new Counter({
+      name: 'sluice_policy_verdicts_total',
+      help: 'Verdicts by the policy they come from: the one that allowed, or the first that isolates.',
+      labelNames: ['direction', 'verdict', 'policy_namespace', 'policy'],
+      registers,
+    });
+    this.#received = new Counter({
+      name: 'sluice_received_bytes_total',
+      help: 'Bytes received from the sources of ended flows.',
+      labelNames: ['direction'],
+      registers,
+    });
+    this.#sent = new Counter({
+      name: 'sluice_sent_bytes_total',
+      help: 'Bytes sent to the sources of ended flows.',
+      labelNames: ['direction'],
+      registers,
+    });
+    this.#verdictDuration = new Histogram({
+      name: 'sluice_verdict_duration_seconds',
+      help: 'Time one verdict takes.',
+      buckets: VERDICT_BUCKETS_SECONDS,
+      registers,
+    });
+    this.#acceptErrors = new Counter({
+      name: 'sluice_accept_errors_total',
+      help: 'Connections that could not be accepted, for want of file descriptors or because the client had gone.',
+      registers,
+    });
+    new Gauge({
+      name: 'sluice_build_info',
+      help: 'Always 1; the labels tell the version.',
+      labelNames: ['version', 'node'],
+      registers,
+    }).set({ version, node: process.version }, 1);
+    new Gauge({
+      name: 'sluice_connections_open',
+      help: 'Flows being judged, dialled or relayed.',
+      labelNames: ['direction'],
+      registers,
+      collect() {
+        this.set({ direction: 'ingress' }, gauges.connectionsOpen());
+      },
+    });
+    gauge('sluice_connections_limit', 'Most flows at once; excess is refused.', gauges.connectionsLimit);
+    gauge(
+      'sluice_table_revision',
+      'Revision of the table in force; 0 before the first.',
+      gauges.tableRevision,
+    );
+    gauge(
+      'sluice_table_age_seconds',
+      'Time since the source last confirmed the table.',
+      gauges.tableAgeSeconds,
+    );
+    gauge('sluice_redirect_intact', '1 while the redirect rules are in force, else 0.', () =>
+      gauges.redirectIntact() ? 1 : 0,
+    );
+  }
+
+  /** @param seconds how long the verdict took */
+  verdictTaken(seconds: number): void {
+    this.#verdictDuration.observe(seconds);
+  }
+
+  acceptFailed(): void {
+    this.#acceptErrors.inc();
+  }
+
+  /** Counts an ended or refused flow. */
+  flowEnded(record: FlowRecord, verdict: Verdict): void {
+    const { direction } = record;
+    this.#connections.inc({ direction, verdict: record.verdict, reason: record.reason });
+    if (record.end === 'policy-changed' || record.end === 'source-replaced')
+      this.#terminated.inc({ reason: record.end });
+    if (record.bytes_recv > 0) this.#received.inc({ direction }, record.bytes_recv);
+    if (record.bytes_sent > 0) this.#sent.inc({ direction }, record.bytes_sent);
+    const policy = decidingPolicy(verdict);
+    if (policy === undefined || record.policy === undefined) return;
+    this.#verdicts.inc({
+      direction,
+      verdict: verdict.verdict,
+      policy_namespace: policy.namespace,
+      policy: policy.name,
+    });
+  }
+}
+
+function decidingPolicy(verdict: Verdict) {
+  switch (verdict.reason) {
+    case 'rule':
+      return verdict.policy;
+    case 'no-rule':
+      return verdict.isolating[0];
+    default:
+      return undefined;
+  }
+}

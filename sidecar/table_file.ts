@@ -1,0 +1,75 @@
+/**
+ * The last table, kept on disk: after a restart it is in force before the first connection is accepted, injector or
+ * not. Written in one step (rename), so a crash leaves the old or the new one.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { readTable, type Table } from '../policy/index.ts';
+
+const FILE_NAME = 'table.json';
+
+/** A table from disk, and when it was written, ms since the epoch. */
+export interface KeptTable {
+  readonly table: Table;
+  readonly savedAtMs: number;
+}
+
+/** The table file of one pod. */
+export class TableFile {
+  readonly #path: string;
+  readonly #failed: (error: Error) => void;
+  #next: Table | undefined;
+  #writing: Promise<void> | undefined;
+
+  /** @param failed called when a write fails; the table in force is not affected */
+  constructor(stateDir: string, failed: (error: Error) => void) {
+    this.#path = path.join(stateDir, FILE_NAME);
+    this.#failed = failed;
+  }
+
+  /**
+   * The table of the pod `namespace`/`name`, or `undefined` where there is none.
+   * @throws SluiceError `TABLE_MALFORMED`, or a system error, when there is a file that cannot be used
+   */
+  load(namespace: string, name: string): KeptTable | undefined {
+    let text: string;
+    try {
+      text = readFileSync(this.#path, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+    const table = readTable(JSON.parse(text));
+    return table.subject.namespace === namespace && table.subject.name === name
+      ? { table, savedAtMs: statSync(this.#path).mtimeMs }
+      : undefined;
+  }
+
+  /** Keeps `table`; while a write is under way only the latest waits. */
+  save(table: Table): void {
+    this.#next = table;
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  /** Resolves when nothing is left to write. */
+  async flush(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#next !== undefined) {
+      const table = this.#next;
+      this.#next = undefined;
+      try {
+        await mkdir(path.dirname(this.#path), { recursive: true });
+        await writeFile(`${this.#path}.new`, JSON.stringify(table), { mode: 0o600 });
+        await rename(`${this.#path}.new`, this.#path);
+      } catch (error) {
+        this.#failed(error as Error);
+      }
+    }
+  }
+}
