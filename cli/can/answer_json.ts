@@ -1,0 +1,87 @@
+/** The JSON form of an answer, the same for `-o json` and `--batch`. docs/reference/cli.md describes each field. */
+import type { PolicyRef, Verdict } from '../../policy/index.ts';
+import { objectKey } from '../../policy/index.ts';
+import type { Answer } from './answer.ts';
+import type { Party } from './endpoint_resolver.ts';
+
+/** What was found for one end of the flow. */
+export interface PartyJson {
+  /** `namespace/name`; absent when no pod of the manifests owns the address. */
+  readonly pod?: string;
+  /** Such as `deploy/web`; `pod/x` where the pod has no owner. */
+  readonly workload?: string;
+  /** The pod is made from its workload's template. */
+  readonly from_template?: true;
+  /** Canonical. Empty when the pod has none. */
+  readonly addresses: readonly string[];
+}
+
+/** Why one direction allows or denies. */
+export interface DirectionJson {
+  readonly verdict: 'allow' | 'deny';
+  readonly reason: Verdict['reason'];
+  /** The policies, `namespace/name`, that isolate the side this direction is judged at. */
+  readonly isolating: readonly string[];
+  /** With reason `rule`: the policy that admits the flow. */
+  readonly policy?: string;
+  /** With reason `rule`: index in the policy's `spec.ingress` or `spec.egress`. */
+  readonly rule?: number;
+  /** With reason `no-rule`, where there is a rule at all: the one that came nearest. */
+  readonly near_miss?: {
+    readonly policy: string;
+    readonly rule: number;
+    readonly failed: string;
+    readonly wanted: string;
+    readonly got: string;
+  };
+}
+
+/** The answer's part of the output; the question's own fields stand before it. */
+export interface AnswerJson {
+  readonly verdict: 'allow' | 'deny';
+  readonly egress: DirectionJson;
+  readonly ingress: DirectionJson;
+  readonly source: PartyJson;
+  readonly destination: PartyJson;
+}
+
+/** Plain data for `JSON.stringify`. */
+export function answerJson(answer: Answer): AnswerJson {
+  return {
+    verdict: answer.flow.verdict,
+    egress: directionJson(answer.flow.egress, answer.isolating.egress),
+    ingress: directionJson(answer.flow.ingress, answer.isolating.ingress),
+    source: partyJson(answer.source),
+    destination: partyJson(answer.destination),
+  };
+}
+
+function directionJson(verdict: Verdict, isolating: readonly PolicyRef[]): DirectionJson {
+  const common = { verdict: verdict.verdict, reason: verdict.reason, isolating: isolating.map(policyName) };
+  switch (verdict.reason) {
+    case 'rule':
+      return { ...common, policy: policyName(verdict.policy), rule: verdict.rule };
+    case 'no-rule': {
+      const { nearMiss } = verdict;
+      if (nearMiss === undefined) return common;
+      return { ...common, near_miss: { ...nearMiss, policy: policyName(nearMiss.policy) } };
+    }
+    default:
+      return common;
+  }
+}
+
+function partyJson(party: Party): PartyJson {
+  const { pod, endpoint } = party;
+  if (pod === undefined) return { addresses: endpoint.kind === 'address' ? [endpoint.address] : [] };
+  return {
+    pod: policyName(pod),
+    workload: pod.workload,
+    ...(party.fromTemplate ? { from_template: true } : {}),
+    addresses: pod.ips,
+  };
+}
+
+function policyName(ref: { readonly namespace: string; readonly name: string }): string {
+  return objectKey(ref.namespace, ref.name);
+}

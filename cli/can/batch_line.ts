@@ -1,0 +1,68 @@
+/** One line of `--batch`: a question in JSON becomes an answer, or an error in its place. */
+import { SluiceError } from '../../policy/errors.ts';
+import type { Answerer, Question } from './answer.ts';
+import { answerJson } from './answer_json.ts';
+
+/** What a line became. */
+export interface BatchResult {
+  /** One line of JSON, newline included. */
+  readonly text: string;
+  readonly ok: boolean;
+}
+
+/** Never throws for what a line holds. @param number 1-based, for the error object. */
+export function answerLineOfBatch(line: string, number: number, answerer: Answerer): BatchResult {
+  let fields: Readonly<Record<string, unknown>> = {};
+  try {
+    fields = parseFields(line);
+    const answer = answerer.answer(readQuestion(fields));
+    const { from, to, port, protocol, ...rest } = fields;
+    const echo = { from, to, port, protocol: protocol ?? answer.protocol, ...rest };
+    return { text: `${JSON.stringify({ ...echo, ...answerJson(answer) })}\n`, ok: true };
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    const problem = { error: error.message, code: error.code, line: number };
+    return { text: `${JSON.stringify({ ...fields, ...problem })}\n`, ok: false };
+  }
+}
+
+function parseFields(line: string): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (cause) {
+    throw invalid(`not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid('wants a JSON object with from, to, port and protocol');
+  }
+  return { ...value };
+}
+
+function readQuestion(fields: Readonly<Record<string, unknown>>): Question {
+  const protocol = fields['protocol'] ?? undefined;
+  if (protocol !== undefined && typeof protocol !== 'string')
+    throw invalid('protocol wants a text: TCP, UDP or SCTP');
+  return {
+    from: readText(fields, 'from'),
+    to: readText(fields, 'to'),
+    port: readPort(fields['port']),
+    ...(protocol === undefined ? {} : { protocol }),
+  };
+}
+
+function readText(fields: Readonly<Record<string, unknown>>, name: 'from' | 'to'): string {
+  const value = fields[name];
+  if (typeof value === 'string') return value;
+  throw invalid(`${name} ${value === undefined ? 'is missing' : 'wants a text'}`);
+}
+
+function readPort(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' && Number.isInteger(value)) return String(value);
+  throw invalid(value === undefined ? 'port is missing' : "port wants a whole number or a port's name");
+}
+
+function invalid(message: string, cause?: unknown): SluiceError {
+  return new SluiceError('QUESTION_INVALID', message, { cause });
+}

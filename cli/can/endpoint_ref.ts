@@ -1,0 +1,82 @@
+/** How people write the two ends of a flow: `namespace/pod`, `deploy/web`, `10.1.2.3`. */
+import { isIP } from 'node:net';
+import { SluiceError } from '../../policy/errors.ts';
+import { canonicalAddress } from '../../policy/index.ts';
+
+/** The short name of a kind whose objects make pods from a template. */
+export type WorkloadKind = 'deploy' | 'sts' | 'ds' | 'rs' | 'job';
+
+/** One end of a flow, as it was written. Whether it exists is for `createEndpointResolver` to say. */
+export type EndpointRef =
+  | { readonly kind: 'address' /** Canonical. */; readonly address: string }
+  | { readonly kind: 'pod'; readonly namespace: string; readonly name: string }
+  | {
+      readonly kind: 'workload';
+      readonly workload: WorkloadKind;
+      readonly namespace: string;
+      readonly name: string;
+    };
+
+/** What names without a namespace mean. */
+export interface NamingContext {
+  /** From `-n`. */
+  readonly namespace?: string;
+  /** Tells `pod/x` the pod from `pod/x` the pod x of a namespace called pod. Asked only without `-n`. */
+  hasNamespace(name: string): boolean;
+}
+
+/** What kubectl uses where no namespace is given. */
+const DEFAULT_NAMESPACE = 'default';
+
+/** Accepted in front of an address, as the conformance cases write it. */
+const ADDRESS_PREFIX = 'ip:';
+
+/** kubectl's names of the kinds. */
+const KINDS: ReadonlyMap<string, WorkloadKind | 'pod'> = new Map([
+  ...['po', 'pod', 'pods'].map((word) => [word, 'pod'] as const),
+  ...['deploy', 'deployment', 'deployments'].map((word) => [word, 'deploy'] as const),
+  ...['sts', 'statefulset', 'statefulsets'].map((word) => [word, 'sts'] as const),
+  ...['ds', 'daemonset', 'daemonsets'].map((word) => [word, 'ds'] as const),
+  ...['rs', 'replicaset', 'replicasets'].map((word) => [word, 'rs'] as const),
+  ...['job', 'jobs'].map((word) => [word, 'job'] as const),
+]);
+
+/** @throws SluiceError `ENDPOINT_INVALID` when the text has none of the accepted forms. */
+export function parseEndpointRef(text: string, context: NamingContext): EndpointRef {
+  const bare = text.startsWith(ADDRESS_PREFIX) ? text.slice(ADDRESS_PREFIX.length) : text;
+  if (isIP(bare) !== 0) return { kind: 'address', address: canonicalAddress(bare) };
+
+  const parts = text.split('/');
+  if (parts.includes('')) throw invalid(text);
+  const [first, second, third] = parts;
+  if (first === undefined || parts.length > 3) throw invalid(text);
+  if (isIP(first) !== 0) {
+    throw new SluiceError('ENDPOINT_INVALID', `'${text}' is a block of addresses: give one address of it`);
+  }
+  if (second === undefined) {
+    if (context.namespace === undefined) throw invalid(text);
+    return { kind: 'pod', namespace: context.namespace, name: first };
+  }
+  if (third === undefined) {
+    const kind = KINDS.get(first);
+    const isKind = kind !== undefined && (context.namespace !== undefined || !context.hasNamespace(first));
+    return isKind
+      ? ofKind(kind, context.namespace ?? DEFAULT_NAMESPACE, second)
+      : { kind: 'pod', namespace: first, name: second };
+  }
+  const kind = KINDS.get(second);
+  if (kind === undefined) throw invalid(text);
+  return ofKind(kind, first, third);
+}
+
+function ofKind(kind: WorkloadKind | 'pod', namespace: string, name: string): EndpointRef {
+  return kind === 'pod' ? { kind, namespace, name } : { kind: 'workload', workload: kind, namespace, name };
+}
+
+function invalid(text: string): SluiceError {
+  return new SluiceError(
+    'ENDPOINT_INVALID',
+    `'${text}' is not an IP address, NAMESPACE/POD, KIND/NAME (pod, deploy, sts, ds, rs, job) ` +
+      'or, with -n NAMESPACE, the name of a pod',
+  );
+}

@@ -1,0 +1,94 @@
+/** Finds what the two ends of a question name among the manifests. */
+import type { Manifests } from '../../injector/manifests.ts';
+import { SluiceError } from '../../policy/errors.ts';
+import { addressOwners, type Endpoint, objectKey, type Pod } from '../../policy/index.ts';
+import { parseEndpointRef } from './endpoint_ref.ts';
+import { didYouMean } from './near_names.ts';
+import { createWorkloads } from './workloads.ts';
+
+/** One end of a flow, found. */
+export interface Party {
+  /** As it was written. */
+  readonly text: string;
+  readonly endpoint: Endpoint;
+  /** The pod, also where the text is an address that the pod owns. */
+  readonly pod?: Pod;
+  /** The pod was made from a workload's template: it has no address. */
+  readonly fromTemplate: boolean;
+}
+
+/** Resolves texts such as `shop/web` against one set of manifests. */
+export interface EndpointResolver {
+  /**
+   * @param avoid The other end: a workload is then another of its pods, where it has one.
+   * @throws SluiceError `ENDPOINT_INVALID` or `ENDPOINT_UNKNOWN`.
+   */
+  resolve(text: string, avoid?: Party): Party;
+}
+
+/** Settings of a resolver. */
+export interface ResolverOptions {
+  /** From `-n`. */
+  readonly namespace?: string;
+  /** Whether errors offer near names. It costs a look at every name. */
+  readonly suggest: boolean;
+}
+
+/** Indexes the manifests once; each look-up is then cheap. */
+export function createEndpointResolver(manifests: Manifests, options: ResolverOptions): EndpointResolver {
+  const { cluster } = manifests;
+  const workloads = createWorkloads(cluster, manifests.others);
+  const owners = addressOwners(cluster);
+  const podNamespaces = new Set([...cluster.pods.values()].map((pod) => pod.namespace));
+  const naming = {
+    ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
+    hasNamespace: (name: string) => cluster.namespaces.has(name) || podNamespaces.has(name),
+  };
+
+  const unknown = (what: string, wanted: string, known: () => Iterable<string>) => {
+    const hint = options.suggest ? didYouMean(wanted, known()) : '';
+    return new SluiceError('ENDPOINT_UNKNOWN', `the manifests have no ${what} ${wanted}${hint}`);
+  };
+
+  return {
+    resolve(text, avoid) {
+      const ref = parseEndpointRef(text, naming);
+      switch (ref.kind) {
+        case 'address': {
+          const pod = owners.get(ref.address);
+          const endpoint: Endpoint = { kind: 'address', address: ref.address };
+          return { text, endpoint, fromTemplate: false, ...(pod === undefined ? {} : { pod }) };
+        }
+        case 'pod': {
+          const key = objectKey(ref.namespace, ref.name);
+          const pod = cluster.pods.get(key);
+          if (pod === undefined) throw unknown('pod', key, () => cluster.pods.keys());
+          return { text, endpoint: { kind: 'pod', pod }, pod, fromTemplate: false };
+        }
+        case 'workload': {
+          const found = workloads.findPod(ref.workload, ref.namespace, ref.name, avoid?.pod);
+          if (found === undefined) {
+            const wanted = `${ref.namespace}/${ref.workload}/${ref.name}`;
+            throw unknown('workload', wanted, () => workloads.names());
+          }
+          return { text, endpoint: { kind: 'pod', pod: found.pod }, ...found };
+        }
+      }
+    },
+  };
+}
+
+/** What people know a party by: `shop/web (10.1.2.3, deploy/web)`, `203.0.113.7`. */
+export function describeParty(party: Party): string {
+  const { pod } = party;
+  if (pod === undefined) return partyName(party);
+  const details = [...pod.ips, ...(pod.workload.startsWith('pod/') ? [] : [pod.workload])];
+  if (party.fromTemplate) details.push('made from its template');
+  return details.length === 0 ? partyName(party) : `${partyName(party)} (${details.join(', ')})`;
+}
+
+/** The short form: `shop/web`, or the address where no pod owns it. */
+export function partyName(party: Party): string {
+  if (party.pod !== undefined) return objectKey(party.pod.namespace, party.pod.name);
+  return party.endpoint.kind === 'address' ? party.endpoint.address : party.text;
+}
