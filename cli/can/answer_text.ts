@@ -1,5 +1,11 @@
 /** The text form of an answer, for people. Its wording may change; scripts use the exit code or the JSON form. */
-import { type Direction, objectKey, type PolicyRef, type Verdict } from '../../policy/index.ts';
+import {
+  type Direction,
+  describeReason,
+  objectKey,
+  type PolicyRef,
+  type Verdict,
+} from '../../policy/index.ts';
 import type { Answer } from './answer.ts';
 import { describeParty, type Party, partyName } from './endpoint_resolver.ts';
 
@@ -12,7 +18,7 @@ export function answerLine(answer: Answer, emphasis: Emphasis): string {
   const word = emphasis(flow.verdict === 'allow' ? 'allowed' : 'denied', flow.verdict);
   const line = `${word}: ${partyName(answer.source)} -> ${partyName(answer.destination)} ${answer.protocol}/${answer.port}`;
   const deniers = [flow.egress, flow.ingress].filter((verdict) => verdict.verdict === 'deny');
-  const why = deniers.map((verdict) => `${verdict.direction}: ${summary(verdict)}`).join('; ');
+  const why = deniers.map((verdict) => `${verdict.direction}: ${describeReason(verdict)}`).join('; ');
   return why === '' ? `${line}\n` : `${line} (${why})\n`;
 }
 
@@ -26,17 +32,6 @@ export function answerExplanation(answer: Answer): string {
     .join('');
 }
 
-function summary(verdict: Verdict): string {
-  switch (verdict.reason) {
-    case 'no-rule':
-      return `isolated by ${policyList(verdict.isolating)}, and no rule admits it`;
-    case 'no-table':
-      return 'no table yet';
-    default:
-      return verdict.reason;
-  }
-}
-
 function explainDirection(verdict: Verdict, at: Party, isolating: readonly PolicyRef[]): string[] {
   const side = verdict.direction === 'egress' ? 'from' : 'to';
   const word = verdict.verdict === 'allow' ? 'allowed' : 'denied';
@@ -46,30 +41,15 @@ function explainDirection(verdict: Verdict, at: Party, isolating: readonly Polic
 }
 
 function because(verdict: Verdict): string[] {
-  switch (verdict.reason) {
-    case 'rule':
-      return [`admitted by ${ruleName(verdict.policy, verdict.direction, verdict.rule)}`];
-    case 'not-isolated':
-      return [`no policy selects the pod for ${verdict.direction}, so everything is allowed`];
-    case 'self':
-      return ['a pod always reaches itself'];
-    case 'own-node':
-      return ['traffic between a pod and its own node is always allowed'];
-    case 'not-a-pod':
-      return ['no pod that policy can select: outside the manifests, a node, or a pod on the host network'];
-    case 'no-table':
-      return ['no table yet'];
-    case 'no-rule': {
-      const { nearMiss } = verdict;
-      if (nearMiss === undefined)
-        return ['these policies have no rule for this direction: nothing is admitted'];
-      return [
-        `nearest rule: ${ruleName(nearMiss.policy, verdict.direction, nearMiss.rule)}, where the ${nearMiss.failed} fails`,
-        `  wanted ${nearMiss.wanted}`,
-        `  got    ${nearMiss.got}`,
-      ];
-    }
-  }
+  if (verdict.reason === 'rule') return [`admitted by ${describeReason(verdict)}`];
+  if (verdict.reason !== 'no-rule') return [describeReason(verdict)];
+  const { nearMiss } = verdict;
+  if (nearMiss === undefined) return ['these policies have no rule for this direction: nothing is admitted'];
+  return [
+    `nearest rule: ${ruleName(nearMiss.policy, verdict.direction, nearMiss.rule)}, where the ${nearMiss.failed} fails`,
+    `  wanted ${nearMiss.wanted}`,
+    `  got    ${nearMiss.got}`,
+  ];
 }
 
 function ruleName(policy: PolicyRef, direction: Direction, index: number): string {

@@ -40,13 +40,13 @@ function parseFields(line: string): Readonly<Record<string, unknown>> {
 }
 
 function readQuestion(fields: Readonly<Record<string, unknown>>): Question {
-  const protocol = fields['protocol'] ?? undefined;
+  const protocol = fields.protocol ?? undefined;
   if (protocol !== undefined && typeof protocol !== 'string')
     throw invalid('protocol wants a text: TCP, UDP or SCTP');
   return {
     from: readText(fields, 'from'),
     to: readText(fields, 'to'),
-    port: readPort(fields['port']),
+    port: readPort(fields.port),
     ...(protocol === undefined ? {} : { protocol }),
   };
 }

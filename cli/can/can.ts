@@ -16,30 +16,26 @@ const EXIT = { allowed: 0, denied: 1, error: 2 } as const;
 
 /**
  * Runs the command: reads `argv` (what follows `sluice can`), prints to the process's output, and resolves to the
- * exit code. Errors that Sluice knows are printed as one line each; others are thrown.
+ * exit code. Faults of the manifests are printed here, a line each.
+ * @throws SluiceError `USAGE`, `MANIFEST_UNREADABLE`, `ENDPOINT_*`, `PORT_*`, `OBJECT_INVALID`, `QUESTION_INVALID` or
+ * `BATCH_UNREADABLE`; the caller prints its message and exits 2.
  */
 export async function runCan(argv: readonly string[]): Promise<number> {
   const stdout = createOutput(process.stdout);
-  const stderr = createOutput(process.stderr);
   try {
-    return await run(readCanCommand(argv), stdout, stderr);
-  } catch (error) {
-    if (!(error instanceof SluiceError)) throw error;
-    await stderr.write(`error: ${error.message}\n`);
-    return EXIT.error;
+    return await run(readCanCommand(argv), stdout);
   } finally {
     stdout.close();
-    stderr.close();
   }
 }
 
-async function run(command: CanCommand, stdout: Output, stderr: Output): Promise<number> {
+async function run(command: CanCommand, stdout: Output): Promise<number> {
   if (command.kind === 'help') {
     await stdout.write(CAN_HELP);
     return EXIT.allowed;
   }
   const manifests = await readManifests(command.paths);
-  const usable = await reportProblems(manifests, command.ignoreErrors, stderr);
+  const usable = reportProblems(manifests, command.ignoreErrors);
   if (!usable) return EXIT.error;
   const answerer = createAnswerer(manifests, {
     ...(command.namespace === undefined ? {} : { namespace: command.namespace }),
@@ -51,12 +47,12 @@ async function run(command: CanCommand, stdout: Output, stderr: Output): Promise
 }
 
 /** Prints every problem. @returns whether an answer may be given. */
-async function reportProblems(manifests: Manifests, ignoreErrors: boolean, stderr: Output): Promise<boolean> {
+function reportProblems(manifests: Manifests, ignoreErrors: boolean): boolean {
   let usable = true;
   for (const problem of manifests.problems) {
     const fatal = problem.severity === 'error' && !ignoreErrors;
     if (fatal) usable = false;
-    await stderr.write(`${fatal ? 'error' : 'warning'}: ${describeProblem(problem)}\n`);
+    process.stderr.write(`sluice: ${fatal ? '' : 'warning: '}${describeProblem(problem)}\n`);
   }
   return usable;
 }

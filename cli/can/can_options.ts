@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { SluiceError } from '../../policy/errors.ts';
 
 /** What `sluice can --help` prints. docs/reference/cli.md carries the same text. */
-export const CAN_HELP = `Usage: sluice can SRC DST PORT[/PROTO] -f DIR|FILE... [flags]
+export const CAN_HELP = `usage: sluice can SRC DST PORT[/PROTO] -f DIR|FILE... [flags]
        sluice can --batch FILE|- -f DIR|FILE... [flags]
 
 Says whether NetworkPolicy lets SRC open a flow to DST, and why. It reads manifests only: no cluster, no root.
@@ -17,7 +17,7 @@ SRC and DST:
 PORT is a number or the name of a port that DST declares. PROTO is TCP (the default), UDP or SCTP.
 
 Flags:
-  -f, --filename PATH      manifests, YAML or JSON: files or directories; may be repeated, may be a shell glob
+  -f, --file PATH          manifests, YAML or JSON: files or directories; may be repeated, may be a shell glob
   -n, --namespace NS       the namespace of names without one
   -o, --output FORMAT      text (the default) or json
       --explain            with text: both directions, the isolating policies, the rule that matched or came nearest
@@ -60,7 +60,7 @@ interface CommonOptions {
 }
 
 const FLAGS = {
-  filename: { type: 'string', short: 'f', multiple: true },
+  file: { type: 'string', short: 'f', multiple: true },
   namespace: { type: 'string', short: 'n' },
   output: { type: 'string', short: 'o' },
   explain: { type: 'boolean' },
@@ -133,7 +133,7 @@ function separatePaths(tokens: readonly Token[], wanted: number): { positionals:
   let afterFile = false;
   for (const token of tokens) {
     if (token.kind === 'option') {
-      afterFile = token.name === 'filename';
+      afterFile = token.name === 'file';
       if (afterFile && token.value !== undefined) paths.push(token.value);
     } else if (token.kind === 'positional') {
       if (afterFile && surplus > 0) {

@@ -85,25 +85,25 @@ function templatesByWorkload(others: readonly RawObject[]): Map<string, RawObjec
   const templates = new Map<string, RawObject>();
   for (const other of others) {
     const kind = WORKLOAD_KINDS[other.kind];
-    const metadata = record(other.raw['metadata']);
-    const name = metadata['name'];
+    const metadata = record(other.raw.metadata);
+    const name = metadata.name;
     if (kind === undefined || typeof name !== 'string') continue;
-    const namespace = typeof metadata['namespace'] === 'string' ? metadata['namespace'] : DEFAULT_NAMESPACE;
+    const namespace = typeof metadata.namespace === 'string' ? metadata.namespace : DEFAULT_NAMESPACE;
     templates.set(workloadKey(namespace, kind, name), other);
   }
   return templates;
 }
 
 function makePod(template: RawObject, kind: WorkloadKind, namespace: string, name: string, avoid?: Pod): Pod {
-  const source = record(record(template.raw['spec'])['template']);
+  const source = record(record(template.raw.spec).template);
   let podName = `${name}-template`;
   if (avoid !== undefined && objectKey(avoid.namespace, avoid.name) === objectKey(namespace, podName))
     podName += '-2';
   const parsed = parsePod({
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { ...record(source['metadata']), namespace, name: podName },
-    spec: source['spec'],
+    metadata: { ...record(source.metadata), namespace, name: podName },
+    spec: source.spec,
   });
   if (parsed.ok) return { ...parsed.object, workload: `${kind}/${name}` };
   const [first] = parsed.errors;

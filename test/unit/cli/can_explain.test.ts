@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { pod, policy, shop } from './support/manifest_builders.ts';
+import { runSluice } from './support/sluice_process.ts';
+
+test('--explain shows the nearest rule with what it wanted and what it got', async () => {
+  const { stdout } = await runSluice(['can', 'shop/batch', 'shop/api', '8080', '-f', shop(), '--explain']);
+  expect(stdout.split('\n').slice(1)).toEqual([
+    '  egress from shop/batch (10.1.0.12): allowed',
+    '    no policy isolates the pod for egress',
+    '  ingress to shop/api (10.1.0.10, fd00::10): denied',
+    '    isolated by shop/api-allow, shop/default-deny',
+    '    nearest rule: shop/api-allow ingress[0], where the pod fails',
+    '      wanted label role=frontend',
+    '      got    role=front',
+    '',
+  ]);
+});
+
+test('--explain shows the rule that admits a flow, and who isolates', async () => {
+  const { stdout } = await runSluice([
+    'can',
+    'deploy/web',
+    'api',
+    '8080',
+    '-n',
+    'shop',
+    '-f',
+    shop(),
+    '--explain',
+  ]);
+  expect(stdout).toContain('  egress from shop/web (10.1.0.11, deploy/web): allowed\n');
+  expect(stdout).toContain('    isolated by shop/api-allow, shop/default-deny\n');
+  expect(stdout).toContain('    admitted by shop/api-allow ingress[0]\n');
+});
+
+test('both directions are explained where both deny', async () => {
+  const dir = shop(policy('other/quiet', { podSelector: {}, policyTypes: ['Egress'] }));
+  const { code, stdout } = await runSluice([
+    'can',
+    'other/client',
+    'shop/api',
+    '8080',
+    '-f',
+    dir,
+    '--explain',
+  ]);
+  expect(stdout).toContain('  egress from other/client (10.1.0.13): denied\n    isolated by other/quiet\n');
+  expect(stdout).toContain('these policies have no rule for this direction: nothing is admitted');
+  expect(stdout).toContain('  ingress to shop/api (10.1.0.10, fd00::10): denied\n');
+  expect(code).toBe(1);
+});
+
+test.each([
+  ['an external address', '203.0.113.7', 'other/client', 'is not a pod that policy can select'],
+  ['a pod to itself', 'shop/api', 'shop/api', 'a pod always reaches itself'],
+  ['the own node', '192.0.2.1', 'shop/api', 'traffic between a pod and its own node is always allowed'],
+  ['a pod on the host network', 'shop/agent', 'other/client', 'is not a pod that policy can select'],
+])('says why %s is exempt', async (_, from, to, reason) => {
+  const dir = shop(pod('shop/agent', { ip: '192.0.2.9', hostIP: '192.0.2.9', hostNetwork: true }));
+  const { code, stdout } = await runSluice(['can', from, to, '8080', '-f', dir, '--explain']);
+  expect(stdout).toContain(reason);
+  expect(code).toBe(0);
+});
+
+test('output to a pipe has no colour codes', async () => {
+  const { stdout } = await runSluice(['can', 'shop/web', 'shop/api', '8080', '-f', shop()]);
+  expect(stdout.startsWith('allowed:')).toBe(true);
+});
