@@ -1,0 +1,161 @@
+/**
+ * The app of a lab's pod: serves every containerPort so that people and tests see who connects.
+ *
+ *   node app_server.ts TCP/80 UDP/53 …
+ *
+ * TCP answers nothing on connect. The first line may be a verb:
+ *
+ *   SEND <bytes>   streams that many bytes (see `pattern.ts`) as fast as they are taken, then closes its side
+ *   SINK           reads to the end, then answers `<bytes> <sha256 of them>` and closes
+ *   ECHO           sends back whatever follows, half-close included
+ *   RESET          resets the connection
+ *
+ * Anything else is a message: each line (or piece, where none ends) is answered by one line with the peer's address
+ * as the app sees it. A half-closed peer is answered before this side closes too. UDP answers each datagram alike.
+ * One JSON line per accepted connection and per first datagram of a peer goes to stdout. When all ports listen,
+ * `ready` is written to the file descriptor that SLUICE_READY_FD names.
+ */
+
+import { createHash } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { closeSync, writeSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { PATTERN_BLOCK } from './pattern.ts';
+
+const VERBS = ['SEND', 'SINK', 'ECHO', 'RESET'] as const;
+
+/** Longest first line, in bytes, that can still become a verb. */
+const VERB_LINE_MAX_BYTES = 64;
+
+/** Connections waiting for accept: tests open a thousand at once. */
+const BACKLOG = 4096;
+
+function serveTcp(port: number): Promise<void> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    const peer = unmapped(socket.remoteAddress);
+    record({ msg: 'accepted', protocol: 'TCP', port, peer, peerPort: socket.remotePort });
+    socket.on('error', () => socket.destroy());
+    readFirstLine(socket, peer);
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, host: '::', backlog: BACKLOG }, resolve);
+  });
+}
+
+function serveUdp(port: number): Promise<void> {
+  const socket = createSocket({ type: 'udp6' });
+  const seen = new Set<string>();
+  socket.on('message', (_message, from) => {
+    const peer = unmapped(from.address);
+    if (!seen.has(peer)) record({ msg: 'received', protocol: 'UDP', port, peer, peerPort: from.port });
+    seen.add(peer);
+    socket.send(`${peer}\n`, from.port, from.address);
+  });
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.bind(port, '::', resolve);
+  });
+}
+
+function readFirstLine(socket: Socket, peer: string): void {
+  let head = Buffer.alloc(0);
+  const onData = (chunk: Buffer): void => {
+    head = Buffer.concat([head, chunk]);
+    const end = head.indexOf(10);
+    const line = head.subarray(0, end === -1 ? head.length : end).toString('latin1');
+    if (end === -1 && couldBeVerb(line)) return;
+    stop();
+    const [verb, argument] = line.trim().split(' ');
+    const rest = head.subarray(end === -1 ? head.length : end + 1);
+    if (verb === 'SEND' && Number.isSafeInteger(Number(argument))) send(socket, Number(argument));
+    else if (verb === 'SINK') sink(socket, rest);
+    else if (verb === 'ECHO') echo(socket, rest);
+    else if (verb === 'RESET') socket.resetAndDestroy();
+    else answer(socket, peer, head);
+  };
+  const onEnd = (): void => {
+    stop();
+    if (head.length > 0) socket.write(`${peer}\n`);
+    socket.end();
+  };
+  const stop = (): void => {
+    socket.off('data', onData).off('end', onEnd);
+  };
+  socket.on('data', onData).on('end', onEnd);
+}
+
+function couldBeVerb(line: string): boolean {
+  if (line.length > VERB_LINE_MAX_BYTES) return false;
+  return VERBS.some((verb) => verb.startsWith(line) || line.startsWith(verb));
+}
+
+function answer(socket: Socket, peer: string, first: Buffer): void {
+  const reply = (chunk: Buffer): void => {
+    let lines = 0;
+    for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, at + 1)) lines += 1;
+    if (chunk.at(-1) !== 10) lines += 1;
+    socket.write(`${peer}\n`.repeat(lines));
+  };
+  socket.on('data', reply).on('end', () => socket.end());
+  reply(first);
+}
+
+function send(socket: Socket, bytes: number): void {
+  let left = bytes;
+  const push = (): void => {
+    while (left > 0) {
+      const chunk = left >= PATTERN_BLOCK.length ? PATTERN_BLOCK : PATTERN_BLOCK.subarray(0, left);
+      left -= chunk.length;
+      if (!socket.write(chunk)) return;
+    }
+    socket.off('drain', push);
+    socket.end();
+  };
+  socket.on('drain', push).resume();
+  push();
+}
+
+function sink(socket: Socket, first: Buffer): void {
+  const hash = createHash('sha256').update(first);
+  let bytes = first.length;
+  socket.on('data', (chunk: Buffer) => {
+    hash.update(chunk);
+    bytes += chunk.length;
+  });
+  socket.on('end', () => socket.end(`${bytes} ${hash.digest('hex')}\n`));
+}
+
+function echo(socket: Socket, first: Buffer): void {
+  if (first.length > 0) socket.write(first);
+  socket.pipe(socket);
+}
+
+function unmapped(address: string | undefined): string {
+  return (address ?? '').replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
+}
+
+function record(line: Readonly<Record<string, unknown>>): void {
+  process.stdout.write(`${JSON.stringify({ time: Date.now(), ...line })}\n`);
+}
+
+async function listenAll(targets: readonly string[]): Promise<void> {
+  for (const target of targets) {
+    const [protocol, port] = target.split('/');
+    try {
+      if (protocol === 'UDP') await serveUdp(Number(port));
+      else await serveTcp(Number(port));
+    } catch (error) {
+      process.stderr.write(
+        `cannot serve ${target}: ${error instanceof Error ? error.message : String(error)}\n`,
+      );
+      process.exit(1);
+    }
+  }
+  const ready = Number(process.env.SLUICE_READY_FD);
+  if (!(ready > 2)) return;
+  writeSync(ready, 'ready\n');
+  closeSync(ready);
+}
+
+await listenAll(process.argv.slice(2));

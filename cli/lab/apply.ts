@@ -1,0 +1,169 @@
+/** `lab apply` and `lab delete`: objects come, change and go; pods with them; dead processes come back. */
+
+import { isDeepStrictEqual } from 'node:util';
+import { isIsolating, objectId } from '../../injector/manifest_file.ts';
+import type { DocumentObject } from '../../injector/manifest_object.ts';
+import { readManifests } from '../../injector/manifests.ts';
+import type { Cluster, Namespace, NetworkPolicy, Node, Pod } from '../../policy/model.ts';
+import { bringUpInjector, bringUpPods, START_TIMEOUT_MS } from './bring_up.ts';
+import { changedTables } from './changed_tables.ts';
+import { LOCK_WAIT_MS } from './down.ts';
+import { askInjector, waitEnforced } from './injector_client.ts';
+import { lockLab } from './lock.ts';
+import { applyPlan } from './network.ts';
+import { planNetwork, routersOf } from './network_plan.ts';
+import { servedPorts } from './pod_processes.ts';
+import { findProcesses, isAlive, killProcesses } from './processes.ts';
+import { type LabPaths, type LabState, labPaths, readState, writeState } from './state.ts';
+import { putObjects, removeObjects } from './store.ts';
+import { checkRoot } from './tools.ts';
+import { type LabPod, layOut, type Topology } from './topology.ts';
+
+/** What happened to one object. */
+export interface ObjectChange {
+  /** Such as `NetworkPolicy shop/api`. */
+  readonly object: string;
+  readonly action: 'created' | 'configured' | 'unchanged' | 'deleted' | 'absent';
+}
+
+/** What `apply` and `delete` did. */
+export interface ApplyResult {
+  readonly changes: readonly ObjectChange[];
+  /** Keys of pods of which a process was started. */
+  readonly started: readonly string[];
+  /** How many pods' tables changed. */
+  readonly tablesChanged: number;
+  /** From putting the objects in place until every sidecar had its table in force, in milliseconds. */
+  readonly enforcedAfterMs: number;
+}
+
+/** Objects to put in place or to take out; both may be empty: dead processes are started again. */
+export interface LabChange {
+  readonly put: readonly DocumentObject[];
+  readonly remove: readonly Pick<DocumentObject, 'kind' | 'key'>[];
+}
+
+/**
+ * Changes a lab's objects and returns when every sidecar enforces the outcome.
+ * @throws SluiceError `LAB_NOT_FOUND`, `LAB_BUSY`, `LAB_NOT_ENFORCED`, and those of `layOut`, before which nothing changes
+ */
+export async function changeLab(name: string, change: LabChange): Promise<ApplyResult> {
+  checkRoot();
+  const lock = await lockLab(name, 'apply', LOCK_WAIT_MS);
+  try {
+    return await changeLocked(name, change);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function changeLocked(name: string, change: LabChange): Promise<ApplyResult> {
+  const paths = labPaths(name);
+  const old = readState(name);
+  const before = await readManifests([paths.manifests]);
+  const objects = new Map<string, DocumentObject>(before.objects.map((object) => [objectId(object), object]));
+  const changes = [
+    ...change.put.map((object) => put(objects, object)),
+    ...change.remove.map((object) => remove(objects, object)),
+  ];
+  const after = clusterOf([...objects.values()]);
+  const topology = layOut(name, after, old.external, old.topology);
+
+  const newInjector = await bringUpInjector(paths);
+  const revisions = newInjector ? new Map<string, number>() : await currentRevisions(paths);
+  await moveNetwork(paths, readState(name), topology);
+
+  const startedAt = performance.now();
+  putObjects(paths, change.put);
+  removeObjects(paths, change.remove);
+  const changed = changedTables(before.cluster, after);
+  const { processes } = readState(name);
+  await waitEnforced({
+    socketPath: paths.statusSocket,
+    // Those that do not run are started next, and waited for there.
+    pods: subjects(topology).filter((key) => isAlive(processes[key]?.sidecar)),
+    newerThan: new Map([...revisions].filter(([key]) => changed.has(key))),
+    timeoutMs: START_TIMEOUT_MS,
+  });
+  const enforcedAfterMs = performance.now() - startedAt;
+  const started = await bringUpPods(paths, topology.pods);
+  return { changes, started: started.map((pod) => pod.key), tablesChanged: changed.size, enforcedAfterMs };
+}
+
+/** Ends the processes of pods that go or move, changes the network, and records the new topology. */
+async function moveNetwork(paths: LabPaths, state: LabState, topology: Topology): Promise<void> {
+  const plan = planNetwork(state.topology, topology);
+  const doomed = findProcesses(state.name, plan.removeNamespaces, false);
+  const next = new Map(topology.pods.map((pod) => [pod.key, pod]));
+  const processes: Record<string, LabState['processes'][string]> = {};
+  for (const pod of state.topology.pods) {
+    const { app, sidecar } = state.processes[pod.key] ?? {};
+    const successor = next.get(pod.key);
+    const keepsApp = successor !== undefined && sameApp(pod, successor);
+    if (!keepsApp && app !== undefined) doomed.push(app);
+    if (successor === undefined) continue;
+    processes[pod.key] = {
+      ...(sidecar === undefined ? {} : { sidecar }),
+      ...(keepsApp && app !== undefined ? { app } : {}),
+    };
+  }
+  await killProcesses(doomed);
+  writeState(paths, { ...state, topology, processes });
+  await applyPlan(state.name, plan, routersOf(topology));
+}
+
+function sameApp(a: LabPod, b: LabPod): boolean {
+  return a.netns === b.netns && servedPorts(a).join() === servedPorts(b).join();
+}
+
+function subjects(topology: Topology): string[] {
+  return topology.pods.filter((pod) => !pod.hostNetwork).map((pod) => pod.key);
+}
+
+async function currentRevisions(paths: LabPaths): Promise<Map<string, number>> {
+  const report = await askInjector(paths.statusSocket);
+  return new Map(
+    report?.sidecars.map((sidecar) => [`${sidecar.namespace}/${sidecar.pod}`, sidecar.revision]),
+  );
+}
+
+function put(objects: Map<string, DocumentObject>, object: DocumentObject): ObjectChange {
+  const id = objectId(object);
+  const known = objects.get(id);
+  objects.set(id, object);
+  if (known === undefined) return { object: id, action: 'created' };
+  const same = isDeepStrictEqual(known.raw, object.raw) && !isIsolating(known);
+  return { object: id, action: same ? 'unchanged' : 'configured' };
+}
+
+function remove(
+  objects: Map<string, DocumentObject>,
+  object: Pick<DocumentObject, 'kind' | 'key'>,
+): ObjectChange {
+  const id = `${object.kind} ${object.key}`;
+  return { object: id, action: objects.delete(id) ? 'deleted' : 'absent' };
+}
+
+function clusterOf(objects: readonly DocumentObject[]): Cluster {
+  const namespaces = new Map<string, Namespace>();
+  const pods = new Map<string, Pod>();
+  const policies = new Map<string, NetworkPolicy>();
+  const nodes = new Map<string, Node>();
+  for (const loaded of objects) {
+    switch (loaded.kind) {
+      case 'Pod':
+        pods.set(loaded.key, loaded.object);
+        break;
+      case 'Namespace':
+        namespaces.set(loaded.key, loaded.object);
+        break;
+      case 'Node':
+        nodes.set(loaded.key, loaded.object);
+        break;
+      case 'NetworkPolicy':
+        policies.set(loaded.key, loaded.object);
+        break;
+    }
+  }
+  return { namespaces, pods, policies, nodes };
+}

@@ -1,0 +1,18 @@
+/** The bytes that the lab's servers and clients stream: known to both ends, without a file. */
+
+/** Bytes of one block; a stream repeats it. Not a multiple of usual buffer sizes, so that a lost buffer shows. */
+export const PATTERN_BLOCK_BYTES = 65_521;
+
+/** The block: pseudo-random and always the same, so that both ends can compute a stream's hash. */
+export const PATTERN_BLOCK: Buffer = makeBlock();
+
+function makeBlock(): Buffer {
+  const block = Buffer.alloc(PATTERN_BLOCK_BYTES);
+  // A linear congruential generator (Numerical Recipes' constants): cheap, and no run of equal bytes.
+  let state = 1;
+  for (let index = 0; index < block.length; index += 1) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    block[index] = state >>> 24;
+  }
+  return block;
+}

@@ -1,0 +1,118 @@
+/** Starts the processes of a lab: the injector, and for each pod the redirect, the sidecar and the app. */
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { SluiceError } from '../../policy/errors.ts';
+import { lastLines, type ProcessId, startProcess } from './processes.ts';
+import { injectorLog, type LabPaths, type LabState, processLog, sidecarStateFolder } from './state.ts';
+import type { LabPod } from './topology.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/** Variations of a sidecar's start; tests use them. */
+export interface SidecarOptions {
+  /** Added to the environment of the lab's sidecars. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Put before the command line, such as `prlimit --nofile=64`. */
+  readonly wrapper?: readonly string[];
+}
+
+/** Starts the injector. It is at work when its status socket answers. */
+export async function startInjector(paths: LabPaths, state: LabState): Promise<ProcessId> {
+  const main = join(ROOT, 'injector/main.ts');
+  const sockets = ['--socket', paths.injectorSocket, '--status-socket', paths.statusSocket];
+  const { id } = await startProcess({
+    lab: state.name,
+    argv: [process.execPath, main, '--dir', paths.manifests, ...sockets],
+    env: {},
+    logFile: injectorLog(paths),
+  });
+  return id;
+}
+
+/**
+ * Puts a pod's redirect rules in force, as its init container does. Running it again changes nothing.
+ * @throws SluiceError `LAB_PROCESS_FAILED`
+ */
+export async function applyRedirect(paths: LabPaths, state: LabState, pod: LabPod): Promise<void> {
+  const logFile = processLog(paths, pod.key, 'sidecar');
+  const { ended } = await startProcess({
+    lab: state.name,
+    netns: pod.netns,
+    argv: [process.execPath, join(ROOT, 'sidecar/main.ts'), 'redirect', 'apply'],
+    env: sidecarEnvironment(paths, state, pod),
+    logFile,
+  });
+  const outcome = await ended;
+  if (outcome === 0) return;
+  throw new SluiceError(
+    'LAB_PROCESS_FAILED',
+    `redirect rules of pod ${pod.key} failed: ${lastLines(logFile)}`,
+  );
+}
+
+/** Starts a pod's sidecar. It enforces when the injector says so. */
+export async function startSidecarProcess(
+  paths: LabPaths,
+  state: LabState,
+  pod: LabPod,
+  options: SidecarOptions = {},
+): Promise<ProcessId> {
+  mkdirSync(sidecarStateFolder(paths, pod.key), { recursive: true, mode: 0o700 });
+  const { id } = await startProcess({
+    lab: state.name,
+    netns: pod.netns,
+    argv: [...(options.wrapper ?? []), process.execPath, join(ROOT, 'sidecar/main.ts'), 'run'],
+    env: { ...sidecarEnvironment(paths, state, pod), ...options.env },
+    logFile: processLog(paths, pod.key, 'sidecar'),
+  });
+  return id;
+}
+
+/** The ports of a pod that its app serves: `TCP/80`. SCTP is not served. */
+export function servedPorts(pod: LabPod): string[] {
+  return [...new Set(pod.ports.filter((port) => port.protocol !== 'SCTP').map(portText))];
+}
+
+/** The ports that a pod declares and nobody serves. */
+export function unservedPorts(pod: LabPod): string[] {
+  return pod.ports.filter((port) => port.protocol === 'SCTP').map(portText);
+}
+
+/**
+ * Starts a pod's app and waits until it listens; a pod without ports has none.
+ * @throws SluiceError `LAB_PROCESS_FAILED`
+ */
+export async function startAppProcess(
+  paths: LabPaths,
+  state: LabState,
+  pod: LabPod,
+): Promise<ProcessId | undefined> {
+  const ports = servedPorts(pod);
+  if (ports.length === 0) return undefined;
+  const { id } = await startProcess({
+    lab: state.name,
+    netns: pod.netns,
+    argv: [process.execPath, join(import.meta.dirname, 'app_server.ts'), ...ports],
+    env: {},
+    logFile: processLog(paths, pod.key, 'app'),
+    waitReady: true,
+  });
+  return id;
+}
+
+function sidecarEnvironment(paths: LabPaths, state: LabState, pod: LabPod): Record<string, string> {
+  const node = state.topology.nodes.find((candidate) => candidate.name === pod.node);
+  return {
+    SLUICE_POD_NAMESPACE: pod.namespace,
+    SLUICE_POD_NAME: pod.name,
+    SLUICE_SOURCE: `unix:${paths.injectorSocket}`,
+    SLUICE_STATE_DIR: sidecarStateFolder(paths, pod.key),
+    SLUICE_NODE_IPS: node?.addresses.join(',') ?? '',
+    ...state.sidecarEnv,
+  };
+}
+
+function portText(port: { readonly protocol: string; readonly port: number }): string {
+  return `${port.protocol}/${port.port}`;
+}

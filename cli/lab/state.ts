@@ -1,0 +1,149 @@
+/** What a lab remembers, in one folder: its topology and processes, its manifests, sockets and logs. */
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SluiceError } from '../../policy/errors.ts';
+import { fileSlug } from './names.ts';
+import type { ProcessId } from './processes.ts';
+import type { Topology } from './topology.ts';
+
+/** Where labs live unless SLUICE_LAB_DIR says otherwise; /run is emptied at boot, as namespaces are. */
+const DEFAULT_LABS_FOLDER = '/run/sluice/lab';
+
+/** Only root looks into a lab: its sockets are its authentication. */
+const FOLDER_MODE = 0o700;
+
+/** The two processes of a pod. */
+export type Role = 'sidecar' | 'app';
+
+/** state.json of a lab. */
+export interface LabState {
+  readonly name: string;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  /** `starting` while `up` works; it stays so when `up` is killed. */
+  readonly phase: 'starting' | 'up';
+  readonly topology: Topology;
+  /** What `--external` said; absent: the default addresses. */
+  readonly external?: readonly string[];
+  /** Environment that every sidecar has in addition. */
+  readonly sidecarEnv: Readonly<Record<string, string>>;
+  readonly injector?: ProcessId;
+  /** By pod key. */
+  readonly processes: Readonly<Record<string, Readonly<Partial<Record<Role, ProcessId>>>>>;
+}
+
+/** The paths of a lab's folder. */
+export interface LabPaths {
+  readonly folder: string;
+  readonly state: string;
+  /** The lab's "API server": one file per object, watched by the injector. */
+  readonly manifests: string;
+  readonly logs: string;
+  readonly injectorSocket: string;
+  readonly statusSocket: string;
+}
+
+/** Where a lab keeps what. */
+export function labPaths(name: string): LabPaths {
+  const folder = join(labsFolder(), name);
+  return {
+    folder,
+    state: join(folder, 'state.json'),
+    manifests: join(folder, 'manifests'),
+    logs: join(folder, 'logs'),
+    injectorSocket: join(folder, 'injector.sock'),
+    statusSocket: join(folder, 'status.sock'),
+  };
+}
+
+/** The log of the injector. */
+export function injectorLog(paths: LabPaths): string {
+  return join(paths.logs, 'injector.log');
+}
+
+/** The log of a pod's sidecar or app. */
+export function processLog(paths: LabPaths, podKey: string, role: Role): string {
+  return join(paths.logs, `${fileSlug(podKey)}.${role}.log`);
+}
+
+/** The folder in which a pod's sidecar keeps its last table. */
+export function sidecarStateFolder(paths: LabPaths, podKey: string): string {
+  return join(paths.folder, 'sidecars', fileSlug(podKey));
+}
+
+/** Makes the folders of a new lab. */
+export function createFolders(paths: LabPaths): void {
+  for (const folder of [paths.folder, paths.manifests, paths.logs]) {
+    mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+  }
+}
+
+/** Removes a lab's folder. */
+export function removeFolders(paths: LabPaths): void {
+  rmSync(paths.folder, { recursive: true, force: true });
+}
+
+/** Whether the lab has a folder, in whatever state. */
+export function hasFolder(paths: LabPaths): boolean {
+  return existsSync(paths.folder);
+}
+
+/** Names of all labs that have a folder. */
+export function labNames(): string[] {
+  try {
+    return readdirSync(labsFolder()).sort();
+  } catch {
+    return []; // There was never a lab.
+  }
+}
+
+/** The state, or undefined when there is none to be read. */
+export function tryReadState(paths: LabPaths): LabState | undefined {
+  try {
+    return JSON.parse(readFileSync(paths.state, 'utf8')) as LabState;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The state of a lab that is up.
+ * @throws SluiceError `LAB_NOT_FOUND`
+ */
+export function readState(name: string): LabState {
+  const paths = labPaths(name);
+  const state = tryReadState(paths);
+  if (state?.phase === 'up') return state;
+  if (state !== undefined || hasFolder(paths)) {
+    throw new SluiceError(
+      'LAB_NOT_FOUND',
+      `lab ${name} is not up: its \`up\` has not ended, or was killed; \`sluice lab down --name ${name}\` removes it`,
+    );
+  }
+  const others = labNames();
+  const hint = others.length === 0 ? 'no lab is up' : `there is ${others.join(', ')}`;
+  throw new SluiceError(
+    'LAB_NOT_FOUND',
+    `there is no lab ${name} (${hint}): make it with \`sluice lab up -f DIR --name ${name}\``,
+  );
+}
+
+/** Replaces the state; a reader sees the old or the new one, never a half. */
+export function writeState(paths: LabPaths, state: LabState): void {
+  const draft = `${paths.state}.new`;
+  writeFileSync(draft, `${JSON.stringify(state, undefined, 2)}\n`, { mode: 0o600 });
+  renameSync(draft, paths.state);
+}
+
+/** Records that a pod's process is now this one. */
+export function recordProcess(paths: LabPaths, podKey: string, role: Role, id: ProcessId): void {
+  const state = tryReadState(paths);
+  if (state === undefined) return;
+  const own = { ...state.processes[podKey], [role]: id };
+  writeState(paths, { ...state, processes: { ...state.processes, [podKey]: own } });
+}
+
+function labsFolder(): string {
+  return process.env.SLUICE_LAB_DIR ?? DEFAULT_LABS_FOLDER;
+}

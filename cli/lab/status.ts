@@ -1,0 +1,137 @@
+/** `lab status`: what runs, and how far each sidecar is. */
+
+import { askInjector, type SidecarReport } from './injector_client.ts';
+import { servedPorts, unservedPorts } from './pod_processes.ts';
+import { isAlive, type ProcessId } from './processes.ts';
+import { type LabState, labPaths, readState } from './state.ts';
+import type { LabPod } from './topology.ts';
+
+/** A process of the lab: `none` where the pod needs none. */
+export interface ProcessStatus {
+  readonly state: 'running' | 'dead' | 'none';
+  readonly pid?: number;
+}
+
+/** One pod of a lab. */
+export interface PodStatus {
+  readonly pod: string;
+  readonly ips: readonly string[];
+  readonly node: string;
+  readonly netns: string;
+  readonly hostNetwork: boolean;
+  readonly sidecar: ProcessStatus;
+  readonly app: ProcessStatus;
+  /** `TCP/80`; what the app serves. */
+  readonly served: readonly string[];
+  /** SCTP ports. */
+  readonly notServed: readonly string[];
+  /** Whether the sidecar has the pod's current table in force; true for a host-network pod, which has none. */
+  readonly inForce: boolean;
+  readonly revision: number | null;
+  readonly enforcedRevision: number | null;
+}
+
+/** A lab as it is now. */
+export interface LabStatus {
+  readonly name: string;
+  readonly createdAt: string;
+  readonly folder: string;
+  /** Every process runs and every sidecar has its current table in force. */
+  readonly healthy: boolean;
+  readonly injector: ProcessStatus;
+  readonly outside: readonly string[];
+  readonly nodes: readonly { readonly node: string; readonly addresses: readonly string[] }[];
+  readonly pods: readonly PodStatus[];
+  /** Of manifests that the injector could not take in. */
+  readonly problems: readonly unknown[];
+}
+
+/** @throws SluiceError `LAB_NOT_FOUND` */
+export async function labStatus(name: string): Promise<LabStatus> {
+  const state = readState(name);
+  const paths = labPaths(name);
+  const report = await askInjector(paths.statusSocket);
+  const reports = new Map(
+    report?.sidecars.map((sidecar) => [`${sidecar.namespace}/${sidecar.pod}`, sidecar]),
+  );
+  const pods = state.topology.pods.map((pod) => podStatus(state, pod, reports.get(pod.key)));
+  const injector = processStatus(state.injector, true);
+  return {
+    name,
+    createdAt: state.createdAt,
+    folder: paths.folder,
+    healthy: injector.state === 'running' && pods.every(isHealthy),
+    injector,
+    outside: state.topology.outside.addresses,
+    nodes: state.topology.nodes.map((node) => ({ node: node.name, addresses: node.addresses })),
+    pods,
+    problems: report?.problems ?? [],
+  };
+}
+
+/** A table for people. */
+export function describeStatus(status: LabStatus): string {
+  const rows = status.pods.map((pod) => [
+    pod.pod,
+    pod.ips.join(' '),
+    pod.node,
+    describeSidecar(pod),
+    pod.app.state === 'none' ? '-' : `${pod.app.state} ${pod.served.join(' ')}`,
+    pod.notServed.length === 0 ? '' : `not served: ${pod.notServed.join(' ')}`,
+  ]);
+  const head = `lab ${status.name}: ${status.healthy ? 'every sidecar enforces its table' : 'NOT in order'}; injector ${status.injector.state}`;
+  return `${head}\n${columns([['POD', 'ADDRESSES', 'NODE', 'SIDECAR', 'APP', ''], ...rows])}\n`;
+}
+
+/** Rows as aligned columns, two spaces apart. */
+export function columns(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
+  }
+  return rows
+    .map((row) =>
+      row
+        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function describeSidecar(pod: PodStatus): string {
+  if (pod.hostNetwork) return 'none (host network)';
+  if (pod.sidecar.state !== 'running') return pod.sidecar.state;
+  return pod.inForce
+    ? `revision ${pod.enforcedRevision} in force`
+    : `behind: has ${pod.enforcedRevision ?? 'nothing'}`;
+}
+
+function podStatus(state: LabState, pod: LabPod, report: SidecarReport | undefined): PodStatus {
+  const { key, ips, node, netns, hostNetwork } = pod;
+  const processes = state.processes[key];
+  const enforced = report?.enforced ?? null;
+  return {
+    pod: key,
+    ips,
+    node,
+    netns,
+    hostNetwork,
+    sidecar: processStatus(processes?.sidecar, !hostNetwork),
+    app: processStatus(processes?.app, servedPorts(pod).length > 0),
+    served: servedPorts(pod),
+    notServed: unservedPorts(pod),
+    inForce: hostNetwork || (report?.connected === true && enforced === report.revision),
+    revision: report?.revision ?? null,
+    enforcedRevision: enforced,
+  };
+}
+
+function isHealthy(pod: PodStatus): boolean {
+  return pod.inForce && pod.sidecar.state !== 'dead' && pod.app.state !== 'dead';
+}
+
+function processStatus(id: ProcessId | undefined, wanted: boolean): ProcessStatus {
+  if (!wanted) return { state: 'none' };
+  return { state: isAlive(id) ? 'running' : 'dead', ...(id === undefined ? {} : { pid: id.pid }) };
+}

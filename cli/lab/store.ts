@@ -1,0 +1,60 @@
+/**
+ * A lab's manifests: one file per object, as the API server would hold them. The injector watches the folder, so a
+ * change is a file put in place or removed, never one half-written.
+ */
+
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DocumentObject } from '../../injector/manifest_object.ts';
+import { describeProblem, type Manifests, readManifests } from '../../injector/manifests.ts';
+import { SluiceError } from '../../policy/errors.ts';
+import { fileSlug } from './names.ts';
+import type { LabPaths } from './state.ts';
+
+/** An object that goes into a store: its kind, its key, and the manifest as it was written. */
+export type StoreObject = Pick<DocumentObject, 'kind' | 'key' | 'raw'>;
+
+/** Problems listed in one error message; more are only counted. */
+const LISTED_PROBLEMS = 20;
+
+/**
+ * Reads manifests for the lab. Warnings go to `warn`.
+ * @throws SluiceError `LAB_MANIFESTS_INVALID` with every error, its file, document and field
+ */
+export async function readForLab(
+  paths: readonly string[],
+  warn: (message: string) => void,
+): Promise<Manifests> {
+  const manifests = await readManifests(paths);
+  const errors: string[] = [];
+  for (const problem of manifests.problems) {
+    if (problem.severity === 'error') errors.push(describeProblem(problem));
+    else warn(describeProblem(problem));
+  }
+  if (errors.length === 0) return manifests;
+  const more = errors.length > LISTED_PROBLEMS ? `\n  and ${errors.length - LISTED_PROBLEMS} more` : '';
+  throw new SluiceError(
+    'LAB_MANIFESTS_INVALID',
+    `the manifests have errors; nothing was changed:\n  ${errors.slice(0, LISTED_PROBLEMS).join('\n  ')}${more}`,
+  );
+}
+
+/** Puts objects in place, all at once as far as a watcher can tell: drafts first, then only renames. */
+export function putObjects(paths: LabPaths, objects: readonly StoreObject[]): void {
+  const drafts = objects.map((object, index) => {
+    const draft = join(paths.folder, `draft-${process.pid}-${index}`);
+    writeFileSync(draft, `${JSON.stringify(object.raw, undefined, 2)}\n`, { mode: 0o600 });
+    return { draft, file: objectFile(paths, object) };
+  });
+  for (const { draft, file } of drafts) renameSync(draft, file);
+}
+
+/** Takes objects out; those that are not there are left alone. */
+export function removeObjects(paths: LabPaths, objects: readonly Pick<StoreObject, 'kind' | 'key'>[]): void {
+  for (const object of objects) rmSync(objectFile(paths, object), { force: true });
+}
+
+/** The file of an object. */
+export function objectFile(paths: LabPaths, object: Pick<StoreObject, 'kind' | 'key'>): string {
+  return join(paths.manifests, `${object.kind.toLowerCase()}.${fileSlug(object.key)}.json`);
+}

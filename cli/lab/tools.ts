@@ -1,0 +1,105 @@
+/** The system's tools that the lab calls, and what it needs before it can start. */
+
+import { spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { SluiceError } from '../../policy/errors.ts';
+import { LAB_PROCESS_MARK } from './processes.ts';
+
+/** What has to be in PATH, and the Debian package that brings it. */
+const TOOLS: Readonly<Record<string, string>> = {
+  ip: 'iproute2',
+  nsenter: 'util-linux',
+  iptables: 'iptables',
+  ip6tables: 'iptables',
+  nft: 'nftables',
+};
+
+/** Folders of system tools that a user's PATH often lacks. */
+const SYSTEM_FOLDERS: readonly string[] = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin', '/bin'];
+
+/** Longest part of a tool's complaint that goes into an error message, in characters. */
+const COMPLAINT_MAX_LENGTH = 600;
+
+/** PATH with the folders of system tools at its end. */
+export function toolPath(): string {
+  const own = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  return [...new Set([...own, ...SYSTEM_FOLDERS])].join(delimiter);
+}
+
+/**
+ * Checks that this process may build a lab.
+ * @throws SluiceError `LAB_NOT_ROOT`, `LAB_TOOL_MISSING`
+ */
+export function checkPrerequisites(): void {
+  checkRoot();
+  const missing = Object.keys(TOOLS).filter((tool) => !isInstalled(tool));
+  if (missing.length === 0) return;
+  const packages = [...new Set(missing.map((tool) => TOOLS[tool]))].join(' ');
+  throw new SluiceError(
+    'LAB_TOOL_MISSING',
+    `not found in PATH: ${missing.join(', ')}; install them (Debian, Ubuntu: apt-get install ${packages})`,
+  );
+}
+
+/** @throws SluiceError `LAB_NOT_ROOT` */
+export function checkRoot(): void {
+  if (process.getuid?.() === 0) return;
+  throw new SluiceError(
+    'LAB_NOT_ROOT',
+    'a lab needs root, to make network namespaces and iptables rules inside them: run the command again with sudo',
+  );
+}
+
+/**
+ * Runs a tool to its end, with the text on stdin, and returns its stdout.
+ * @param lab whose process it is: `down` ends it when the command that started it is gone
+ * @throws SluiceError `LAB_COMMAND_FAILED` with what the tool said
+ */
+export function runTool(lab: string, argv: readonly string[], input = ''): Promise<string> {
+  const [command = '', ...args] = argv;
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, PATH: toolPath(), [LAB_PROCESS_MARK]: lab },
+    });
+    let output = '';
+    let complaint = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      complaint += chunk.toString();
+    });
+    child.stdin.on('error', () => undefined); // The tool may end before it has read all: its exit code tells.
+    child.on('error', (error) => reject(failed(argv, error.message)));
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve(output);
+      else reject(failed(argv, complaint.trim() || `ended with ${signal ?? `exit code ${code}`}`));
+    });
+    child.stdin.end(input);
+  });
+}
+
+function failed(argv: readonly string[], complaint: string): SluiceError {
+  const hint = /Operation not permitted|Permission denied/.test(complaint)
+    ? ' (in a container, run it with --privileged)'
+    : '';
+  return new SluiceError(
+    'LAB_COMMAND_FAILED',
+    `\`${argv.join(' ')}\` failed: ${complaint.slice(0, COMPLAINT_MAX_LENGTH)}${hint}`,
+  );
+}
+
+function isInstalled(tool: string): boolean {
+  return toolPath()
+    .split(delimiter)
+    .some((folder) => {
+      try {
+        accessSync(join(folder, tool), constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}

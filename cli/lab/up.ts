@@ -1,0 +1,123 @@
+/** `lab up`: from manifests to a running lab, or to nothing at all. */
+
+import { SluiceError } from '../../policy/errors.ts';
+import { canonicalAddress } from '../../policy/address.ts';
+import { bringUpInjector, bringUpPods } from './bring_up.ts';
+import { tearDown } from './down.ts';
+import { lockLab } from './lock.ts';
+import { checkLabName } from './names.ts';
+import { applyPlan, existingNamespaces } from './network.ts';
+import { planNetwork, routersOf } from './network_plan.ts';
+import { createFolders, hasFolder, type LabPaths, labPaths, tryReadState, writeState } from './state.ts';
+import { putObjects, readForLab } from './store.ts';
+import { checkPrerequisites } from './tools.ts';
+import { layOut, type Topology } from './topology.ts';
+
+/** What to bring up. */
+export interface UpOptions {
+  readonly name: string;
+  /** Files and directories of manifests. */
+  readonly paths: readonly string[];
+  /** Addresses of `outside`; absent: `DEFAULT_EXTERNAL_ADDRESSES`. */
+  readonly external?: readonly string[] | undefined;
+  /** Environment that every sidecar has in addition. */
+  readonly sidecarEnv?: Readonly<Record<string, string>>;
+  /** Aborting it takes down what was built. */
+  readonly signal?: AbortSignal;
+  /** Told what is being done, a line each. */
+  readonly progress?: (line: string) => void;
+  /** Told warnings about the manifests. */
+  readonly warn?: (line: string) => void;
+}
+
+/**
+ * Brings a lab up; returns when every sidecar has its table in force and every app listens. On any failure what was
+ * built is removed again.
+ * @throws SluiceError `LAB_NAME_INVALID`, `LAB_NOT_ROOT`, `LAB_TOOL_MISSING`, `LAB_MANIFESTS_INVALID`, `LAB_EXISTS`,
+ *   `LAB_BUSY`, `LAB_INTERRUPTED`, and those of the steps
+ */
+export async function bringLabUp(options: UpOptions): Promise<void> {
+  const name = checkLabName(options.name);
+  checkPrerequisites();
+  const manifests = await readForLab(options.paths, options.warn ?? (() => undefined));
+  const external = options.external?.map(canonicalAddress);
+  const topology = layOut(name, manifests.cluster, external);
+  const paths = labPaths(name);
+  const lock = await lockLab(name, 'up', 0);
+  try {
+    checkNew(name, paths);
+    try {
+      createFolders(paths);
+      writeState(paths, {
+        name,
+        createdAt: new Date().toISOString(),
+        phase: 'starting',
+        topology,
+        ...(external === undefined ? {} : { external }),
+        sidecarEnv: options.sidecarEnv ?? {},
+        processes: {},
+      });
+      putObjects(paths, manifests.objects);
+      await build(paths, topology, options);
+      const state = tryReadState(paths);
+      if (state === undefined)
+        throw new SluiceError('LAB_INTERRUPTED', `${paths.state} has gone while lab ${name} was built`);
+      writeState(paths, { ...state, phase: 'up' });
+    } catch (error) {
+      await tearDown(name);
+      throw options.signal?.aborted ? interrupted(name, error) : error;
+    }
+  } finally {
+    await lock.release();
+  }
+}
+
+async function build(paths: LabPaths, topology: Topology, options: UpOptions): Promise<void> {
+  const progress = options.progress ?? (() => undefined);
+  const { signal } = options;
+  const injector = bringUpInjector(paths, signal);
+  injector.catch(() => undefined); // Awaited below; the network may fail first.
+  const counts = `${topology.nodes.length} nodes, ${topology.pods.length} pods`;
+  progress(`network: ${counts}, outside ${topology.outside.addresses.join(' ')}`);
+  try {
+    await applyPlan(topology.lab, planNetwork(undefined, topology), routersOf(topology));
+  } finally {
+    await injector.catch(() => undefined); // Nothing may start any more once this function has failed.
+  }
+  await injector;
+  signal?.throwIfAborted();
+  let ready = 0;
+  await bringUpPods(paths, topology.pods, {
+    signal,
+    onPod: (pod) => {
+      ready += 1;
+      progress(`ready ${ready}/${topology.pods.length}: ${pod.key} ${pod.ips.join(' ')}`);
+    },
+  });
+  signal?.throwIfAborted();
+}
+
+function checkNew(name: string, paths: LabPaths): void {
+  const down = `\`sluice lab down --name ${name}\` removes it`;
+  if (tryReadState(paths)?.phase === 'up') {
+    throw new SluiceError(
+      'LAB_EXISTS',
+      `lab ${name} is up already: \`sluice lab apply\` changes it, ${down}`,
+    );
+  }
+  if (hasFolder(paths)) {
+    throw new SluiceError('LAB_EXISTS', `lab ${name} is half built, its \`up\` was killed: ${down}`);
+  }
+  if (existingNamespaces(name).length > 0) {
+    throw new SluiceError(
+      'LAB_EXISTS',
+      `network namespaces of a lab ${name} exist, without a folder ${paths.folder}: ${down}`,
+    );
+  }
+}
+
+function interrupted(name: string, cause: unknown): SluiceError {
+  return new SluiceError('LAB_INTERRUPTED', `interrupted: what was built of lab ${name} has been removed`, {
+    cause,
+  });
+}

@@ -1,0 +1,78 @@
+/** Help texts of the `lab` commands, and how their command lines are read. */
+
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { SluiceError } from '../../policy/errors.ts';
+
+/** `sluice lab --help`. */
+export const LAB_USAGE = `usage: sluice lab <command> [options]
+
+  up -f DIR|FILE… [--name NAME] [--external ADDRESS…]
+                        make a lab of manifests: each pod a network namespace behind its own sidecar
+  exec [--name NAME] TARGET -- CMD…
+                        run CMD in a pod (namespace/pod), on a node (node/NAME) or outside; its exit code is returned
+  apply [--name NAME] [-f DIR|FILE…]
+                        add or change objects, start what has died; returns when every sidecar enforces it
+  delete [--name NAME] -f DIR|FILE…
+                        remove objects
+  status [--name NAME] [-o text|json]
+                        exit 0 when every process runs and every table is in force, 1 when not
+  logs [--name NAME] TARGET [sidecar|app]
+                        print a pod's log (TARGET injector: the injector's)
+  list                  names of all labs
+  down [--name NAME]    remove the lab: namespaces, processes, files
+
+  -f, --file PATH       manifests: YAML or JSON, several documents; may be repeated
+  --name NAME           which lab, default "lab"; labs of different names do not meet, addresses may repeat
+  --external ADDRESS    an address outside the cluster, for TARGET "outside"; may be repeated
+  -o, --output FORMAT   text or json
+
+Needs root. Every pod needs a status.podIP (or podIPs). The app of a pod serves its containerPorts: it answers each
+line with the address of the peer it sees. SLUICE_LAB_DIR says where labs are kept, default /run/sluice/lab.
+Exit code: 2 for errors, else as above.
+`;
+
+/** Checked flags of one command line. */
+export interface Flags {
+  readonly positionals: readonly string[];
+  readonly text: (name: string) => string | undefined;
+  readonly list: (name: string) => readonly string[];
+}
+
+const OPTIONS = {
+  file: { type: 'string', short: 'f', multiple: true },
+  name: { type: 'string' },
+  external: { type: 'string', multiple: true },
+  output: { type: 'string', short: 'o' },
+} as const satisfies ParseArgsOptionsConfig;
+
+/** A flag of the `lab` commands. */
+export type FlagName = keyof typeof OPTIONS;
+
+/**
+ * Reads the flags that a command has. `-f a b` is taken as `-f a -f b`, as shells expand `-f *.yaml`.
+ * @throws SluiceError `USAGE`
+ */
+export function readFlags(argv: readonly string[], allowed: readonly FlagName[], positionals: number): Flags {
+  const options: ParseArgsOptionsConfig = {};
+  for (const name of allowed) options[name] = OPTIONS[name];
+  try {
+    const parsed = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
+    const values = parsed.values as Readonly<Record<string, string | string[] | undefined>>;
+    const extra = parsed.positionals.slice(positionals);
+    if (extra.length > 0 && !(allowed.includes('file') && values.file !== undefined)) {
+      throw new SluiceError(
+        'USAGE',
+        `${JSON.stringify(extra[0])} is one argument too many: see \`sluice lab --help\``,
+      );
+    }
+    return {
+      positionals: parsed.positionals.slice(0, positionals),
+      text: (name) => (typeof values[name] === 'string' ? values[name] : undefined),
+      list: (name) => [values[name] ?? [], name === 'file' ? extra : []].flat(),
+    };
+  } catch (error) {
+    if (error instanceof SluiceError) throw error;
+    const message = error instanceof Error ? error.message.split('. ')[0] : String(error);
+    throw new SluiceError('USAGE', `${message}: see \`sluice lab --help\``, { cause: error });
+  }
+}
