@@ -3,7 +3,9 @@
  * line of JSON. `readInjectorFrame` and `readSidecarFrame` check what arrives.
  */
 
+import { shape, tagged, text } from './check.ts';
 import type { Table, TableDelta } from './table.ts';
+import { checkDelta, checkTable, revision } from './table_form.ts';
 
 /** From the injector to a sidecar. */
 export type InjectorFrame =
@@ -23,3 +25,31 @@ export type SidecarFrame =
   | { readonly type: 'ack'; readonly revision: number }
   /** A frame was refused whole; the last good table stays in force. The injector answers with a snapshot. */
   | { readonly type: 'nack'; readonly revision: number; readonly code: string; readonly message: string };
+
+const anyText = text();
+
+const injectorFrame = tagged('type', {
+  snapshot: shape({ type: anyText, table: checkTable }),
+  delta: shape({ type: anyText, delta: checkDelta }),
+  heartbeat: shape({ type: anyText, revision }),
+  'unknown-pod': shape({ type: anyText, message: anyText }),
+});
+
+const sidecarFrame = tagged('type', {
+  // Any schema number is a well-formed hello: the injector answers one it does not speak.
+  hello: shape({ type: anyText, schema: revision, namespace: anyText, pod: anyText }),
+  ack: shape({ type: anyText, revision }),
+  nack: shape({ type: anyText, revision, code: anyText, message: anyText }),
+});
+
+/** Reads a frame from the injector, already parsed as JSON. Throws TABLE_MALFORMED; a frame is refused whole. */
+export function readInjectorFrame(value: unknown): InjectorFrame {
+  injectorFrame(value, 'frame');
+  return value as InjectorFrame;
+}
+
+/** Reads a frame from a sidecar, already parsed as JSON. Throws TABLE_MALFORMED; a frame is refused whole. */
+export function readSidecarFrame(value: unknown): SidecarFrame {
+  sidecarFrame(value, 'frame');
+  return value as SidecarFrame;
+}

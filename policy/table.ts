@@ -21,10 +21,14 @@ export interface Subject {
   readonly ports: readonly ContainerPort[];
 }
 
-/** A port test. Numeric tests are resolved; a named port of an egress rule stays a name (it resolves per peer). */
+/**
+ * A port test, in one of four forms: `protocol` alone is every port of it; `from` and `to` are a range; with `name`
+ * as well, the range is what the name stands for on the subject (ingress); `name` without a range resolves on
+ * the peer (egress), and admits nothing at ingress, where it means that the subject has no such port.
+ */
 export interface TablePort {
   readonly protocol: Protocol;
-  /** First port, inclusive. Absent (with `unresolved` absent): every port of the protocol. */
+  /** First port, inclusive. */
   readonly from?: number;
   /** Last port, inclusive. Present exactly when `from` is. */
   readonly to?: number;
@@ -59,7 +63,7 @@ export interface AddressGroup {
   readonly namespace?: string;
   readonly namespaceSelector?: LabelSelector;
   readonly podSelector?: LabelSelector;
-  /** Canonical addresses, sorted. */
+  /** Canonical addresses, sorted. One that the directory does not know counts for nothing: rights end with the pod. */
   readonly members: readonly string[];
 }
 

@@ -1,0 +1,50 @@
+/** The policy engine: everything other parts may use. Pure functions; no I/O, no clock, no logging. */
+
+export { canonicalAddress, isLoopback, parseAddress } from './address.ts';
+export { type Compiler, compile, createCompiler } from './compile.ts';
+export { describeFlow, describeNearMiss, describeReason, type FlowParties } from './describe.ts';
+export { applyDelta, diffTables } from './diff.ts';
+export { ERROR_CODES, type ErrorCode, SluiceError } from './errors.ts';
+export { createEvaluator, type Endpoint, type Evaluator, evaluateFlow, type Flow } from './evaluate.ts';
+export type { FieldError } from './field.ts';
+export { type InjectorFrame, readInjectorFrame, readSidecarFrame, type SidecarFrame } from './frames.ts';
+export { createJudge, type Judge } from './judge.ts';
+export { objectKey } from './key.ts';
+export type {
+  Cluster,
+  ContainerPort,
+  Direction,
+  IPBlock,
+  LabelSelector,
+  LabelSelectorRequirement,
+  Labels,
+  Namespace,
+  NetworkPolicy,
+  NetworkPolicyPeer,
+  NetworkPolicyPort,
+  NetworkPolicyRule,
+  Node,
+  Pod,
+  Protocol,
+} from './model.ts';
+export { addressOwners, isLive, isSubject } from './ownership.ts';
+export { parseNamespace } from './parse_namespace.ts';
+export { parseNetworkPolicy } from './parse_network_policy.ts';
+export { parseNode } from './parse_node.ts';
+export { parsePod } from './parse_pod.ts';
+export type { Parsed } from './parsed.ts';
+export type {
+  AddressGroup,
+  DirectionTable,
+  GroupDelta,
+  PodIdentity,
+  Subject,
+  Table,
+  TableDelta,
+  TablePeer,
+  TablePort,
+  TableRule,
+} from './table.ts';
+export { TABLE_SCHEMA } from './table.ts';
+export { readTable } from './table_form.ts';
+export type { ExemptReason, FlowPort, FlowVerdict, NearMiss, PolicyRef, Verdict } from './verdict.ts';

@@ -1,0 +1,155 @@
+/** The form of tables and deltas: what `table.ts` says as types, checked on data that comes from outside. */
+
+import { formatAddress, parseAddress } from './address.ts';
+import { type Check, integer, list, nullable, oneOf, record, refuse, shape, tagged, text } from './check.ts';
+import { formatCidr, parseCidr } from './cidr.ts';
+import { TABLE_SCHEMA, type Table, type TableDelta } from './table.ts';
+
+/** The highest port number. */
+const MAX_PORT = 65_535;
+
+function addressProblem(value: string): string | undefined {
+  const words = parseAddress(value);
+  return words !== undefined && formatAddress(words) === value
+    ? undefined
+    : `is not a canonical address: "${value}"`;
+}
+
+function cidrProblem(value: string): string | undefined {
+  const written = parseCidr(value);
+  return written !== undefined && formatCidr(written.cidr) === value
+    ? undefined
+    : `is not a canonical CIDR: "${value}"`;
+}
+
+/** A revision: a whole number that JSON carries exactly. */
+export const revision: Check = integer(0, Number.MAX_SAFE_INTEGER);
+
+const anyText = text();
+const address = text(addressProblem);
+const cidr = text(cidrProblem);
+const port = integer(0, MAX_PORT);
+const protocol = oneOf('TCP', 'UDP', 'SCTP');
+const labels = record(anyText);
+const schema = oneOf(TABLE_SCHEMA);
+const policyRef = shape({ namespace: anyText, name: anyText });
+const containerPort = shape({ port, protocol }, { name: anyText });
+
+const subject = shape({
+  namespace: anyText,
+  name: anyText,
+  uid: anyText,
+  ips: list(address),
+  nodeIPs: list(address),
+  ports: list(containerPort),
+});
+
+const portShape = shape({ protocol }, { from: port, to: port, name: anyText });
+
+/** A range with one end only would be read as every port. */
+const tablePort: Check = (value, path) => {
+  portShape(value, path);
+  const { from, to } = value as { from?: number; to?: number };
+  if ((from === undefined) !== (to === undefined)) refuse(path, 'must have both from and to, or neither');
+  if (from !== undefined && to !== undefined && to < from)
+    refuse(path, `ends (${to}) before it begins (${from})`);
+};
+
+const tablePeer = tagged('kind', {
+  group: shape({ kind: anyText, group: anyText }),
+  ipBlock: shape({ kind: anyText, cidr, except: list(cidr) }),
+});
+
+const rule = shape({ policy: policyRef, index: revision, ports: list(tablePort), peers: list(tablePeer) });
+
+function directionTable(direction: string): Check {
+  return shape({ direction: oneOf(direction), isolating: list(policyRef), rules: list(rule) });
+}
+
+const directions = { ingress: directionTable('ingress'), egress: directionTable('egress') };
+
+const selector = shape({
+  matchLabels: labels,
+  matchExpressions: list(
+    shape({ key: anyText, operator: oneOf('In', 'NotIn', 'Exists', 'DoesNotExist'), values: list(anyText) }),
+  ),
+});
+
+const group = shape(
+  { members: list(address) },
+  { namespace: anyText, namespaceSelector: selector, podSelector: selector },
+);
+
+const groupDelta = tagged('kind', {
+  set: shape({ kind: anyText, group }),
+  members: shape({ kind: anyText, added: list(address), removed: list(address) }),
+  removed: shape({ kind: anyText }),
+});
+
+const identity = shape({
+  namespace: anyText,
+  name: anyText,
+  uid: anyText,
+  workload: anyText,
+  labels,
+  ports: list(containerPort),
+});
+
+const tableShape = shape({
+  schema,
+  revision,
+  subject,
+  ...directions,
+  groups: record(group),
+  pods: record(identity, addressProblem),
+  namespaces: record(labels),
+});
+
+const deltaShape = shape(
+  { schema, from: revision, revision },
+  {
+    subject,
+    ...directions,
+    groups: record(groupDelta),
+    pods: record(nullable(identity), addressProblem),
+    namespaces: record(nullable(labels)),
+  },
+);
+
+/** A table, its form checked and every group its rules ask for present. */
+export const checkTable: Check = (value, path) => {
+  requireSchema(value, path);
+  tableShape(value, path);
+  const table = value as Table;
+  for (const direction of ['ingress', 'egress'] as const) {
+    for (const [i, { peers }] of table[direction].rules.entries()) {
+      for (const [j, peer] of peers.entries()) {
+        if (peer.kind === 'ipBlock' || Object.hasOwn(table.groups, peer.group)) continue;
+        refuse(
+          `${path}.${direction}.rules[${i}].peers[${j}].group`,
+          `names a missing group: "${peer.group}"`,
+        );
+      }
+    }
+  }
+};
+
+/** A delta, its form checked. Whether it fits a table shows when it is applied. */
+export const checkDelta: Check = (value, path) => {
+  requireSchema(value, path);
+  deltaShape(value, path);
+  const { from, revision: to } = value as TableDelta;
+  if (to <= from) refuse(`${path}.revision`, `must be greater than from (${from}), is ${to}`);
+};
+
+/** A form of another version is refused for that reason, not for the first field that differs. */
+function requireSchema(value: unknown, path: string): void {
+  if (typeof value === 'object' && value !== null && 'schema' in value)
+    schema(value.schema, `${path}.schema`);
+}
+
+/** Reads a table, from the wire or from disk. Throws TABLE_MALFORMED with the path of what is wrong; refused whole. */
+export function readTable(value: unknown): Table {
+  checkTable(value, 'table');
+  return value as Table;
+}
