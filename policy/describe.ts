@@ -5,10 +5,11 @@ import type { NearMiss, PolicyRef, Verdict } from './verdict.ts';
 
 /** The flow a verdict is about, as seen from the subject. */
 export interface FlowParties {
-  /** The peer's pod (`namespace/name`), or any other name people know it by. */
-  readonly peer?: string;
-  /** The peer's address. */
-  readonly address?: string;
+  /** The other side: its address, and the pod that owns it where one does. */
+  readonly peer: {
+    readonly address?: string | undefined;
+    readonly identity?: { readonly namespace: string; readonly name: string } | undefined;
+  };
   readonly protocol: Protocol;
   readonly port: number;
 }
@@ -17,9 +18,10 @@ function formatPolicy(policy: PolicyRef): string {
   return `${policy.namespace}/${policy.name}`;
 }
 
-function formatPeer({ peer, address }: FlowParties): string {
-  if (peer === undefined) return address ?? 'an unknown peer';
-  return address === undefined || address === peer ? peer : `${peer} (${address})`;
+function formatPeer({ address, identity }: FlowParties['peer']): string {
+  if (identity === undefined) return address ?? 'an unknown peer';
+  const pod = `${identity.namespace}/${identity.name}`;
+  return address === undefined ? pod : `${pod} (${address})`;
 }
 
 /** How a near miss's `got` follows from what failed. */
@@ -77,7 +79,7 @@ export function describeReason(verdict: Verdict): string {
  */
 export function describeFlow(verdict: Verdict, parties: FlowParties): string {
   const port = `${parties.protocol}/${parties.port}`;
-  const peer = formatPeer(parties);
+  const peer = formatPeer(parties.peer);
   const flow =
     verdict.direction === 'ingress' ? `Ingress from ${peer} to ${port}` : `Egress to ${peer} on ${port}`;
   return `${flow} ${verdict.verdict === 'allow' ? 'allowed' : 'denied'}: ${describeReason(verdict)}`;

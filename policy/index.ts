@@ -33,6 +33,14 @@ export { parseNetworkPolicy } from './parse_network_policy.ts';
 export { parseNode } from './parse_node.ts';
 export { parsePod } from './parse_pod.ts';
 export type { Parsed } from './parsed.ts';
+export {
+  isolatingPolicies,
+  isolatingPolicies,
+  policiesByNamespace,
+  policiesByNamespace,
+  policyRef,
+  policyRef,
+} from './rules.ts';
 export type {
   AddressGroup,
   DirectionTable,
