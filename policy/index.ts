@@ -35,10 +35,7 @@ export { parsePod } from './parse_pod.ts';
 export type { Parsed } from './parsed.ts';
 export {
   isolatingPolicies,
-  isolatingPolicies,
   policiesByNamespace,
-  policiesByNamespace,
-  policyRef,
   policyRef,
 } from './rules.ts';
 export type {
