@@ -1,0 +1,107 @@
+/** Many files, one cluster: each object once, and an object that did not change is the very same one as before. */
+import { isDeepStrictEqual } from 'node:util';
+import type { Cluster, Namespace, NetworkPolicy, Node, Pod } from '../policy/model.ts';
+import { isIsolating, type LoadedObject, type ManifestFile, objectId } from './manifest_file.ts';
+import type { ManifestProblem } from './manifest_problem.ts';
+
+/** A cluster and what it was made from. */
+export interface MergedCluster {
+  readonly cluster: Cluster;
+  readonly objects: readonly LoadedObject[];
+  /** Objects that stand in two places. */
+  readonly problems: readonly ManifestProblem[];
+}
+
+/**
+ * Merges files. Of an object in two places the one in force stays, else the first in the order of `files`; a good
+ * version always goes before a broken one.
+ * @param previous What is in force. Its cluster is returned itself if nothing changed.
+ */
+export function mergeManifests(files: readonly ManifestFile[], previous?: MergedCluster): MergedCluster {
+  const inForce = new Map(previous?.objects.map((object) => [objectId(object), object]));
+  const chosen = new Map<string, LoadedObject>();
+  const all = files.flatMap((file) => file.objects);
+  for (const object of all) {
+    const id = objectId(object);
+    const rival = chosen.get(id);
+    if (rival === undefined || isBetter(object, rival, inForce.get(id))) chosen.set(id, object);
+  }
+  const problems = all.flatMap((object) => {
+    const winner = chosen.get(objectId(object));
+    return winner === undefined || winner === object || isIsolating(object)
+      ? []
+      : [duplicate(object, winner)];
+  });
+  const objects = [...chosen.values()];
+  return { cluster: buildCluster(objects, previous?.cluster), objects, problems };
+}
+
+function isBetter(object: LoadedObject, rival: LoadedObject, inForce: LoadedObject | undefined): boolean {
+  if (isIsolating(object) !== isIsolating(rival)) return isIsolating(rival);
+  return object.file === inForce?.file && rival.file !== inForce.file;
+}
+
+function duplicate(object: LoadedObject, winner: LoadedObject): ManifestProblem {
+  const same = isDeepStrictEqual(object.object, winner.object);
+  const where = `${winner.file}, document ${winner.document}`;
+  return {
+    file: object.file,
+    document: object.document,
+    object: objectId(object),
+    message: same
+      ? `is also in ${where}, in the same words; remove one of them`
+      : `is also in ${where}, which stays in force; remove one of them`,
+    severity: same ? 'warning' : 'error',
+  };
+}
+
+function buildCluster(objects: readonly LoadedObject[], previous: Cluster | undefined): Cluster {
+  const namespaces = new Map<string, Namespace>();
+  const pods = new Map<string, Pod>();
+  const policies = new Map<string, NetworkPolicy>();
+  const nodes = new Map<string, Node>();
+  for (const loaded of objects) {
+    switch (loaded.kind) {
+      case 'NetworkPolicy':
+        policies.set(loaded.key, loaded.object);
+        break;
+      case 'Pod':
+        pods.set(loaded.key, loaded.object);
+        break;
+      case 'Namespace':
+        namespaces.set(loaded.key, loaded.object);
+        break;
+      case 'Node':
+        nodes.set(loaded.key, loaded.object);
+        break;
+    }
+  }
+  const cluster: Cluster = {
+    namespaces: reuse(namespaces, previous?.namespaces),
+    pods: reuse(pods, previous?.pods),
+    policies: reuse(policies, previous?.policies),
+    nodes: reuse(nodes, previous?.nodes),
+  };
+  const unchanged =
+    previous !== undefined &&
+    cluster.namespaces === previous.namespaces &&
+    cluster.pods === previous.pods &&
+    cluster.policies === previous.policies &&
+    cluster.nodes === previous.nodes;
+  return unchanged ? previous : cluster;
+}
+
+/** Keeps what is equal from before: objects one by one, and the map itself if all are. */
+function reuse<T>(
+  next: Map<string, T>,
+  previous: ReadonlyMap<string, T> | undefined,
+): ReadonlyMap<string, T> {
+  if (previous === undefined) return next;
+  let changed = next.size !== previous.size;
+  for (const [key, value] of next) {
+    const before = previous.get(key);
+    if (before !== undefined && (before === value || isDeepStrictEqual(before, value))) next.set(key, before);
+    else changed = true;
+  }
+  return changed ? next : previous;
+}

@@ -1,0 +1,231 @@
+/**
+ * A directory of manifests as the cluster: watched, each edit in force within 200 ms. Fail static: what cannot be
+ * read leaves the last good state (see `keepLastGood`).
+ *
+ * Any event leads to a look at the whole directory, by `stat`: what is decided rests on what the files are, not on
+ * which events arrived. Files are read synchronously, so that a look is one step and never meets another.
+ */
+import { type BigIntStats, statSync } from 'node:fs';
+import type { Logger } from 'pino';
+import { SluiceError } from '../policy/errors.ts';
+import type { Cluster } from '../policy/model.ts';
+import { type MergedCluster, mergeManifests } from './cluster_merge.ts';
+import { DirectoryWatch } from './directory_watch.ts';
+import { keepLastGood, losesObjects, type ManifestFile, readManifestFile } from './manifest_file.ts';
+import { listManifests } from './manifest_paths.ts';
+import { describeProblem, type ManifestProblem } from './manifest_problem.ts';
+import type { ClusterSource } from './source.ts';
+
+/** Quiet time before a look: one save makes several events. */
+const DEBOUNCE_MS = 20;
+/** A look happens at the latest this long after the first event, however many follow. */
+const DEBOUNCE_LIMIT_MS = 60;
+/**
+ * A file that is gone, broken or short of objects may be in the middle of being saved: the last good state stays
+ * until it has been the same for this long. With the debounce well below the 200 ms that an edit may take.
+ */
+const SETTLE_MS = 60;
+/** Looks without an event: edits behind a link, and filesystems that send none. */
+const RESCAN_MS = 1_000;
+/** The same where the directory cannot be watched: still within the 200 ms. */
+const POLL_MS = 80;
+/** Two writes within one tick of the kernel's clock (4 ms, or 10 at HZ=100) can leave the same times behind. */
+const RACY_MS = 50;
+
+/** What is known of one file. */
+interface FileState {
+  /** In force. Absent until the file has been taken in once. */
+  readonly file?: ManifestFile;
+  /** Identity and times of the content last read. */
+  readonly stamp: string;
+  /** Set while the content last read is not yet trusted. */
+  readonly unsettled?: { readonly next: ManifestFile | undefined; readonly sinceMs: number };
+  /** Written so shortly before the last read that the stamp cannot be trusted. */
+  readonly racy: boolean;
+}
+
+/**
+ * Opens a directory and watches it.
+ * @throws SluiceError `MANIFEST_UNREADABLE` when the directory cannot be read. Broken files do not throw.
+ */
+export async function openDirectorySource(dir: string, log: Logger): Promise<ClusterSource> {
+  const source = new DirectorySource(dir, log);
+  try {
+    source.open();
+  } catch (cause) {
+    await source.close();
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SluiceError('MANIFEST_UNREADABLE', `${dir} cannot be read: ${reason}`, { cause });
+  }
+  return source;
+}
+
+class DirectorySource implements ClusterSource {
+  readonly #dir: string;
+  readonly #log: Logger;
+  readonly #watch: DirectoryWatch;
+  readonly #listeners = new Set<() => void>();
+  readonly #files = new Map<string, FileState>();
+  #merged: MergedCluster = mergeManifests([]);
+  #problems: readonly ManifestProblem[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #firstEventMs: number | undefined;
+  #closed = false;
+  #watchFailed = false;
+
+  constructor(dir: string, log: Logger) {
+    this.#dir = dir;
+    this.#log = log;
+    this.#watch = new DirectoryWatch(
+      () => this.#onEvent(),
+      (path, err) => {
+        if (!this.#watchFailed)
+          log.warn({ err, path }, `cannot watch directory: looking every ${POLL_MS} ms instead`);
+        this.#watchFailed = true;
+      },
+    );
+  }
+
+  get cluster(): Cluster {
+    return this.#merged.cluster;
+  }
+
+  get problems(): readonly ManifestProblem[] {
+    return this.#problems;
+  }
+
+  open(): void {
+    this.#look('first');
+    this.#schedule();
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async refresh(): Promise<void> {
+    this.#lookAgain();
+    while (!this.#closed && this.#unsettled()) {
+      await new Promise((resolve) => setTimeout(resolve, DEBOUNCE_MS));
+      this.#lookAgain();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#watch.close();
+    this.#listeners.clear();
+  }
+
+  #onEvent(): void {
+    if (this.#closed) return;
+    this.#firstEventMs ??= performance.now();
+    this.#schedule();
+  }
+
+  /** Plans the next look: after an event, after an unsettled file has had its time, or just in case. */
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => this.#lookAgain(), this.#delayMs());
+  }
+
+  #delayMs(): number {
+    if (this.#firstEventMs !== undefined) {
+      const left = this.#firstEventMs + DEBOUNCE_LIMIT_MS - performance.now();
+      return Math.max(0, Math.min(DEBOUNCE_MS, left));
+    }
+    if (this.#unsettled()) return DEBOUNCE_MS;
+    return this.#watch.complete ? RESCAN_MS : POLL_MS;
+  }
+
+  #unsettled(): boolean {
+    for (const { unsettled } of this.#files.values()) if (unsettled !== undefined) return true;
+    return false;
+  }
+
+  #lookAgain(): void {
+    if (this.#closed) return;
+    this.#firstEventMs = undefined;
+    try {
+      this.#look('again');
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const message = `cannot be read, the last state stays in force: ${reason}`;
+      this.#publish(this.#merged, [{ file: this.#dir, document: 0, message, severity: 'error' }]);
+    }
+    this.#schedule();
+  }
+
+  /** @throws Error of `node:fs` when the directory cannot be listed; nothing has changed then. */
+  #look(time: 'first' | 'again'): void {
+    this.#watch.begin();
+    const paths = listManifests(this.#dir, (path) => this.#watch.add(path));
+    this.#watch.end(paths.directories);
+    const nowMs = performance.now();
+    const present = new Set(paths.files);
+    let taken = false;
+    const gone = [...this.#files.keys()].filter((known) => !present.has(known));
+    for (const path of [...paths.files, ...gone]) taken = this.#lookAt(path, nowMs, time) || taken;
+    const files = [...this.#files.values()].flatMap((state) => state.file ?? []);
+    const merged = taken || time === 'first' ? mergeManifests(files, this.#merged) : this.#merged;
+    this.#publish(merged, [...files.flatMap((file) => file.problems), ...merged.problems]);
+  }
+
+  /** Looks at one file. Returns whether something new of it is in force. */
+  #lookAt(path: string, nowMs: number, time: 'first' | 'again'): boolean {
+    const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+    const state = this.#files.get(path) ?? { stamp: '', racy: true };
+    const known = { stamp: stampOf(stat), racy: stat !== undefined && isRacy(stat) };
+    const { file, unsettled } = state;
+    const current = unsettled ? unsettled.next : file;
+    let next = current;
+    if (stat === undefined) next = undefined;
+    else if (known.stamp !== state.stamp || state.racy) next = readManifestFile(path, current);
+
+    if (next?.text !== current?.text) {
+      const suspect = next === undefined || next.broken || losesObjects(file, next);
+      if (!suspect || time === 'first') return this.#take(path, next, known);
+      this.#files.set(path, { ...state, ...known, unsettled: { next, sinceMs: nowMs } });
+    } else if (unsettled !== undefined && nowMs - unsettled.sinceMs >= SETTLE_MS) {
+      return this.#take(path, unsettled.next, known);
+    } else if (this.#files.has(path)) {
+      this.#files.set(path, { ...state, ...known });
+    }
+    return false;
+  }
+
+  #take(path: string, next: ManifestFile | undefined, known: { stamp: string; racy: boolean }): true {
+    const previous = this.#files.get(path)?.file;
+    if (next === undefined) this.#files.delete(path);
+    else this.#files.set(path, { ...known, file: keepLastGood(previous, next) });
+    return true;
+  }
+
+  #publish(merged: MergedCluster, problems: readonly ManifestProblem[]): void {
+    const before = new Set(this.#problems.map(describeProblem));
+    const after = new Set(problems.map(describeProblem));
+    const sameProblems = before.size === after.size && [...after].every((text) => before.has(text));
+    const changed = merged.cluster !== this.#merged.cluster || !sameProblems;
+    this.#merged = merged;
+    this.#problems = problems;
+    for (const problem of problems) {
+      const text = describeProblem(problem);
+      if (before.delete(text)) continue;
+      this.#log[problem.severity === 'error' ? 'error' : 'warn']({ problem }, `manifest: ${text}`);
+    }
+    for (const text of before) if (!after.has(text)) this.#log.info(`manifest problem is gone: ${text}`);
+    if (changed) for (const listener of this.#listeners) listener();
+  }
+}
+
+/** Identity and times; the empty text for a file that is gone. */
+function stampOf(stat: BigIntStats | undefined): string {
+  return stat === undefined ? '' : `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
+}
+
+function isRacy(stat: BigIntStats): boolean {
+  return Date.now() - Number(stat.mtimeMs) < RACY_MS;
+}

@@ -1,0 +1,122 @@
+/** One manifest file: its documents, and what of them holds while some are broken. */
+import { readFileSync } from 'node:fs';
+import {
+  type DocumentContent,
+  type DocumentObject,
+  type OtherObject,
+  readDocument,
+} from './manifest_object.ts';
+import type { ManifestProblem } from './manifest_problem.ts';
+import { splitDocuments } from './manifest_text.ts';
+
+/** Where an object stands: file, and document counted from 1. */
+export interface ManifestPlace {
+  readonly file: string;
+  readonly document: number;
+}
+
+/** An object that a verdict depends on, and where it stands. */
+export type LoadedObject = DocumentObject & ManifestPlace;
+
+/** An object of any other kind, as it stands in the file. */
+export type RawObject = OtherObject & ManifestPlace;
+
+/** What one file holds. */
+export interface ManifestFile {
+  readonly file: string;
+  /** What was read; of a file that cannot be read, why. */
+  readonly text: string;
+  readonly objects: readonly LoadedObject[];
+  readonly others: readonly RawObject[];
+  readonly problems: readonly ManifestProblem[];
+  /** At least one document could not be taken in. */
+  readonly broken: boolean;
+  /** Documents by their text, so that an edit costs no more than the documents it touches. */
+  readonly documents: ReadonlyMap<string, DocumentContent>;
+}
+
+/** A manifest larger than this is refused: it is more likely a stray file. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
+
+/** Reads a file. Never throws: a file that cannot be read is a broken one. */
+export function readManifestFile(file: string, previous?: ManifestFile): ManifestFile {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (cause) {
+    return unreadable(file, `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+  if (bytes.length > MAX_FILE_BYTES) return unreadable(file, `is larger than ${MAX_FILE_BYTES} bytes`);
+  try {
+    return parseManifest(file, new TextDecoder('utf-8', { fatal: true }).decode(bytes), previous);
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    return unreadable(file, 'is not UTF-8 text');
+  }
+}
+
+/** Parses a file's text; documents that `previous` has with the same text are taken from there. */
+export function parseManifest(file: string, text: string, previous?: ManifestFile): ManifestFile {
+  const documents = new Map<string, DocumentContent>();
+  const objects: LoadedObject[] = [];
+  const others: RawObject[] = [];
+  const problems: ManifestProblem[] = [];
+  for (const { number: document, line, text: part } of splitDocuments(text)) {
+    // The line is part of a syntax error's message, so a broken document is read anew.
+    const known = previous?.documents.get(part);
+    const content = known && known.problems.length === 0 ? known : readDocument(part, line);
+    documents.set(part, content);
+    for (const object of content.objects) objects.push({ ...object, file, document });
+    for (const other of content.others) others.push({ ...other, file, document });
+    for (const problem of content.problems) problems.push({ file, document, ...problem });
+  }
+  return { file, text, objects, others, problems, broken: hasErrors(problems), documents };
+}
+
+/**
+ * What holds of a file after an edit. Fail static: while any document is broken, nothing of the file is taken away.
+ * Readable objects are taken as they now are, a broken object stays as it last was, and so does what the file no
+ * longer seems to name. A broken policy that was never good isolates.
+ */
+export function keepLastGood(previous: ManifestFile | undefined, next: ManifestFile): ManifestFile {
+  if (previous === undefined || !next.broken) return next;
+  const good = new Set(next.objects.filter((object) => !isIsolating(object)).map(objectId));
+  const kept = previous.objects.filter((object) => !good.has(objectId(object)));
+  const keptGood = new Set(kept.filter((object) => !isIsolating(object)).map(objectId));
+  const taken = next.objects.filter((object) => !keptGood.has(objectId(object)));
+  const takenIds = new Set(taken.map(objectId));
+  return { ...next, objects: [...taken, ...kept.filter((object) => !takenIds.has(objectId(object)))] };
+}
+
+/** Whether `next` no longer has an object that `previous` has. */
+export function losesObjects(previous: ManifestFile | undefined, next: ManifestFile): boolean {
+  const ids = new Set(next.objects.map(objectId));
+  return previous?.objects.some((object) => !ids.has(objectId(object))) ?? false;
+}
+
+/** Identifies an object across files. */
+export function objectId(object: DocumentObject): string {
+  return `${object.kind} ${object.key}`;
+}
+
+/** Whether an object is a broken policy that only isolates. */
+export function isIsolating(object: DocumentObject): boolean {
+  return object.kind === 'NetworkPolicy' && object.isolating;
+}
+
+function hasErrors(problems: readonly ManifestProblem[]): boolean {
+  return problems.some((problem) => problem.severity === 'error');
+}
+
+function unreadable(file: string, message: string): ManifestFile {
+  const problem: ManifestProblem = { file, document: 0, message, severity: 'error' };
+  return {
+    file,
+    text: message,
+    objects: [],
+    others: [],
+    problems: [problem],
+    broken: true,
+    documents: new Map(),
+  };
+}

@@ -1,0 +1,235 @@
+/** Objects of one manifest document: Kubernetes kinds are told apart, lists are opened, each object is checked. */
+import {
+  type FieldError,
+  type Namespace,
+  type NetworkPolicy,
+  type Node,
+  objectKey,
+  type Parsed,
+  type Pod,
+  parseNamespace,
+  parseNetworkPolicy,
+  parseNode,
+  parsePod,
+} from '../policy/index.ts';
+import { type ParsedText, parseText } from './manifest_text.ts';
+
+/** Kinds that a verdict depends on. */
+export type PolicyKind = 'NetworkPolicy' | 'Pod' | 'Namespace' | 'Node';
+
+/** An object that a verdict depends on, with what it was read from. */
+export type DocumentObject = { readonly raw: RawManifest } & (
+  | {
+      readonly kind: 'NetworkPolicy';
+      readonly key: string;
+      readonly object: NetworkPolicy;
+      /** The policy does not pass validation: it isolates what it selects and admits nothing. */
+      readonly isolating: boolean;
+    }
+  | { readonly kind: 'Pod'; readonly key: string; readonly object: Pod }
+  | { readonly kind: 'Namespace'; readonly key: string; readonly object: Namespace }
+  | { readonly kind: 'Node'; readonly key: string; readonly object: Node }
+);
+
+/** An object as the file has it. */
+export type RawManifest = Readonly<Record<string, unknown>>;
+
+/** A fault in one document. */
+export interface DocumentProblem {
+  /** Such as `NetworkPolicy shop/api`, where known. */
+  readonly object?: string;
+  /** Field, such as `spec.ingress[0].from[1].ipBlock.cidr`; starts with `items[N].` in a list. */
+  readonly path?: string;
+  readonly message: string;
+  readonly severity: 'error' | 'warning';
+}
+
+/** An object of a kind that no verdict depends on. */
+export interface OtherObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly raw: RawManifest;
+}
+
+/** All that one document holds. */
+export interface DocumentContent {
+  readonly objects: readonly DocumentObject[];
+  readonly others: readonly OtherObject[];
+  readonly problems: readonly DocumentProblem[];
+}
+
+const API_VERSIONS: Readonly<Record<PolicyKind, string>> = {
+  NetworkPolicy: 'networking.k8s.io/v1',
+  Pod: 'v1',
+  Namespace: 'v1',
+  Node: 'v1',
+};
+
+/** Other kinds of the policy API's group: anything else there is taken for a misspelt policy. */
+const OTHER_NETWORKING_KINDS = new Set(['Ingress', 'IngressClass', 'IPAddress', 'ServiceCIDR']);
+
+/**
+ * Reads one document. Never throws: what is wrong comes back as problems.
+ * @param line Line of the file the document starts at, for messages.
+ */
+export function readDocument(text: string, line: number): DocumentContent {
+  const parsed = parseText(text);
+  const content = new ContentBuilder();
+  if (parsed.ok) {
+    if (parsed.value !== undefined && parsed.value !== null) content.add(parsed.value, '');
+  } else {
+    content.addBroken(parsed, line);
+  }
+  return content;
+}
+
+class ContentBuilder implements DocumentContent {
+  readonly objects: DocumentObject[] = [];
+  readonly others: OtherObject[] = [];
+  readonly problems: DocumentProblem[] = [];
+
+  add(value: unknown, prefix: string): void {
+    if (!isRecord(value)) {
+      this.#error(prefix, `wants an object with apiVersion and kind, not ${describeType(value)}`);
+      return;
+    }
+    const { kind, apiVersion } = value;
+    if (typeof kind !== 'string' || kind === '') {
+      this.#error(`${prefix}kind`, 'is required');
+    } else if (kind.endsWith('List') && Array.isArray(value.items)) {
+      this.#addList(value, value.items, kind.slice(0, -'List'.length), prefix);
+    } else if (typeof apiVersion !== 'string' || apiVersion === '') {
+      this.#error(`${prefix}apiVersion`, 'is required', nameOf(kind, value));
+      // Most likely ours: a policy must not vanish for want of a line.
+      if (isPolicyKind(kind)) this.#addObject(kind, value, prefix);
+    } else if (isPolicyKind(kind) && apiVersion === API_VERSIONS[kind]) {
+      this.#addObject(kind, value, prefix);
+    } else {
+      this.#addOther(kind, apiVersion, value, prefix);
+    }
+  }
+
+  addBroken(parsed: Extract<ParsedText, { ok: false }>, line: number): void {
+    const { policy } = parsed;
+    const message = `line ${line + parsed.line - 1}, column ${parsed.column}: ${parsed.message}`;
+    this.problems.push({
+      ...(policy ? { object: nameOf('NetworkPolicy', policy) } : {}),
+      message,
+      severity: 'error',
+    });
+    if (policy === undefined) return;
+    const rest = parseNetworkPolicy(policy);
+    const object = rest.ok ? rest.object : rest.isolating;
+    if (object !== undefined) this.#push('NetworkPolicy', object, policy, true);
+  }
+
+  #addList(list: RawManifest, items: readonly unknown[], itemKind: string, prefix: string): void {
+    for (const [index, item] of items.entries()) {
+      // Items of a PodList and the like may leave out what the list's own type says.
+      const typed =
+        itemKind !== '' && isRecord(item) ? { apiVersion: list.apiVersion, kind: itemKind, ...item } : item;
+      this.add(typed, `${prefix}items[${index}].`);
+    }
+  }
+
+  #addObject(kind: PolicyKind, raw: RawManifest, prefix: string): void {
+    switch (kind) {
+      case 'NetworkPolicy': {
+        const parsed = parseNetworkPolicy(raw);
+        this.#report(kind, raw, prefix, parsed);
+        if (parsed.ok) this.#push(kind, parsed.object, raw, typeof raw.apiVersion !== 'string');
+        else if (parsed.isolating) this.#push(kind, parsed.isolating, raw, true);
+        return;
+      }
+      case 'Pod': {
+        const parsed = parsePod(raw);
+        this.#report(kind, raw, prefix, parsed);
+        if (parsed.ok) {
+          const { object } = parsed;
+          this.objects.push({ kind, key: objectKey(object.namespace, object.name), object, raw });
+        }
+        return;
+      }
+      case 'Namespace': {
+        const parsed = parseNamespace(raw);
+        this.#report(kind, raw, prefix, parsed);
+        if (parsed.ok) this.objects.push({ kind, key: parsed.object.name, object: parsed.object, raw });
+        return;
+      }
+      case 'Node': {
+        const parsed = parseNode(raw);
+        this.#report(kind, raw, prefix, parsed);
+        if (parsed.ok) this.objects.push({ kind, key: parsed.object.name, object: parsed.object, raw });
+        return;
+      }
+    }
+  }
+
+  #push(kind: 'NetworkPolicy', policy: NetworkPolicy, raw: RawManifest, isolating: boolean): void {
+    const object = isolating ? { ...policy, ingress: [], egress: [] } : policy;
+    this.objects.push({ kind, key: objectKey(policy.namespace, policy.name), object, raw, isolating });
+  }
+
+  #addOther(kind: string, apiVersion: string, raw: RawManifest, prefix: string): void {
+    const meant = POLICY_KINDS.find((known) => known.toLowerCase() === kind.toLowerCase());
+    const object = nameOf(kind, raw);
+    if (apiVersion === API_VERSIONS.NetworkPolicy && !OTHER_NETWORKING_KINDS.has(kind)) {
+      this.#error(
+        `${prefix}kind`,
+        `'${kind}' is no kind of ${apiVersion}; NetworkPolicy may be meant`,
+        object,
+      );
+    } else if (meant !== undefined && apiVersion === API_VERSIONS[meant]) {
+      this.#error(`${prefix}kind`, `'${kind}' is no kind of ${apiVersion}; ${meant} may be meant`, object);
+    } else if (meant === 'NetworkPolicy') {
+      const message = `'${apiVersion}' is not ${API_VERSIONS.NetworkPolicy}: this policy is not enforced`;
+      this.problems.push({ object, path: `${prefix}apiVersion`, message, severity: 'warning' });
+    }
+    this.others.push({ apiVersion, kind, raw });
+  }
+
+  #report(kind: string, raw: RawManifest, prefix: string, parsed: Parsed<unknown>): void {
+    const object = nameOf(kind, raw);
+    if (parsed.ok) {
+      for (const message of parsed.warnings) this.problems.push({ object, message, severity: 'warning' });
+      return;
+    }
+    for (const error of parsed.errors) this.#error(joinPath(prefix, error), error.message, object);
+  }
+
+  #error(path: string, message: string, object?: string): void {
+    const field = path.replace(/\.$/, '');
+    this.problems.push({
+      ...(object === undefined ? {} : { object }),
+      ...(field === '' ? {} : { path: field }),
+      message,
+      severity: 'error',
+    });
+  }
+}
+
+const POLICY_KINDS = Object.keys(API_VERSIONS) as readonly PolicyKind[];
+
+function isPolicyKind(kind: string): kind is PolicyKind {
+  return Object.hasOwn(API_VERSIONS, kind);
+}
+
+function joinPath(prefix: string, error: FieldError): string {
+  return `${prefix}${error.path}`;
+}
+
+/** Kind and name for people, as far as the object tells them: `NetworkPolicy shop/api`. */
+function nameOf(kind: string, raw: RawManifest): string {
+  const metadata = isRecord(raw.metadata) ? raw.metadata : {};
+  const { name, namespace } = metadata;
+  if (typeof name !== 'string') return kind;
+  return typeof namespace === 'string' ? `${kind} ${namespace}/${name}` : `${kind} ${name}`;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function describeType(value: unknown): string {
+  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+}

@@ -1,0 +1,63 @@
+/** Which files of a directory are manifests. */
+import { readdirSync, type Stats, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Files and folders of a directory tree. */
+export interface ManifestPaths {
+  /** Sorted, so that the order of loading is the same on each run. */
+  readonly files: readonly string[];
+  /** The directory itself and those below it. */
+  readonly directories: readonly string[];
+}
+
+/** As `kubectl -f DIR` reads them. Editors' backups (`web.yaml~`, `#web.yaml#`) do not end so. */
+const EXTENSION = /\.(?:ya?ml|json)$/;
+
+/**
+ * Lists the manifests below a directory. Names that start with a dot are left out: editors' swap files, and the
+ * `..data` folders behind a mounted ConfigMap, whose visible names are links and are followed.
+ * @param onDirectory Called with each directory before it is read, so that a watch on it misses nothing.
+ * @throws Error of `node:fs` when `directory` itself cannot be read; what vanishes meanwhile is left out.
+ */
+export function listManifests(directory: string, onDirectory?: (path: string) => void): ManifestPaths {
+  const files: string[] = [];
+  const directories: string[] = [];
+  const seen = new Set<string>();
+  const walk = (path: string): void => {
+    onDirectory?.(path);
+    const names = readdirSync(path).toSorted();
+    directories.push(path);
+    for (const name of names) {
+      if (name.startsWith('.')) continue;
+      const entry = join(path, name);
+      const stat = statOf(entry);
+      if (stat?.isFile() && EXTENSION.test(name)) files.push(entry);
+      // A link back up the tree ends here.
+      if (!stat?.isDirectory() || seen.has(`${stat.dev}:${stat.ino}`)) continue;
+      seen.add(`${stat.dev}:${stat.ino}`);
+      try {
+        walk(entry);
+      } catch (error) {
+        if (!isGone(error)) throw error;
+      }
+    }
+  };
+  const top = statSync(directory);
+  seen.add(`${top.dev}:${top.ino}`);
+  walk(directory);
+  return { files, directories };
+}
+
+/** `undefined` for what is gone, and for links that lead nowhere or in a circle. */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function isGone(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}

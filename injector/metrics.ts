@@ -1,0 +1,78 @@
+/** The injector's metrics. Their labels are bounded: no pod, policy or address is one. */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Metrics by use, and the registry that `/metrics` prints. */
+export interface InjectorMetrics {
+  readonly registry: Registry;
+  readonly framesSent: Counter<'type'>;
+  readonly sessionsCut: Counter<'reason'>;
+  readonly nacks: Counter;
+  readonly updateSeconds: Histogram;
+  readonly enforceSeconds: Histogram;
+  readonly revision: Gauge;
+  readonly sidecars: Gauge<'state'>;
+  readonly problems: Gauge<'severity'>;
+}
+
+/** Seconds; 0.2 is the bound on an edit, 0.1 the one on ending flows. */
+const LATENCY_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 5];
+
+/**
+ * Makes the metrics, in a registry of their own.
+ * @param collect Called before each scrape, to set the gauges.
+ */
+export function createInjectorMetrics(collect?: (metrics: InjectorMetrics) => void): InjectorMetrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const metrics: InjectorMetrics = {
+    registry,
+    framesSent: new Counter({
+      name: 'sluice_injector_frames_sent_total',
+      help: 'Frames queued for sidecars, by type.',
+      labelNames: ['type'],
+      registers,
+    }),
+    sessionsCut: new Counter({
+      name: 'sluice_injector_sessions_cut_total',
+      help: 'Sidecar connections the injector ended, by reason.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    nacks: new Counter({
+      name: 'sluice_injector_nacks_total',
+      help: 'Tables and deltas that a sidecar refused.',
+      registers,
+    }),
+    updateSeconds: new Histogram({
+      name: 'sluice_injector_update_seconds',
+      help: 'Time to make and queue all tables after a change of the cluster.',
+      buckets: LATENCY_BUCKETS,
+      registers,
+    }),
+    enforceSeconds: new Histogram({
+      name: 'sluice_injector_enforce_seconds',
+      help: 'Time from sending a table to the word that it is enforced.',
+      buckets: LATENCY_BUCKETS,
+      registers,
+    }),
+    revision: new Gauge({
+      name: 'sluice_injector_revision',
+      help: 'Revision of the cluster; grows with each change.',
+      registers,
+      collect: () => collect?.(metrics),
+    }),
+    sidecars: new Gauge({
+      name: 'sluice_injector_sidecars',
+      help: 'Pods that policy can select, by the state of their sidecar: enforcing, behind, absent.',
+      labelNames: ['state'],
+      registers,
+    }),
+    problems: new Gauge({
+      name: 'sluice_injector_manifest_problems',
+      help: 'Faults in manifests that are there now, by severity.',
+      labelNames: ['severity'],
+      registers,
+    }),
+  };
+  return metrics;
+}

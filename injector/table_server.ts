@@ -1,0 +1,183 @@
+/**
+ * Gives each sidecar its own pod's table and nothing else: a snapshot first, then what changes. It knows no socket:
+ * a transport attaches links and passes frames on.
+ *
+ * Revisions: `revision` counts the changes of the cluster. A table carries the revision of the change that last
+ * altered it, so a table that a change does not touch keeps its revision and nothing is sent. Counting starts at the
+ * wall clock in milliseconds: nothing is stored, and a restarted injector still goes on above what any sidecar has
+ * (an earlier run would have needed a thousand changes a second to be ahead).
+ */
+import type { Logger } from 'pino';
+import { SluiceError } from '../policy/errors.ts';
+import { createCompiler } from '../policy/index.ts';
+import type { ManifestProblem } from './manifest_problem.ts';
+import type { InjectorMetrics } from './metrics.ts';
+import type { ClusterSource } from './source.ts';
+import { findSubject, whyNoSubject } from './subject.ts';
+import { type SessionHost, type SessionLimits, type SessionLink, TableSession } from './table_session.ts';
+
+/** Time between heartbeats, ms. A sidecar can take a few missed ones as the injector's absence. */
+export const HEARTBEAT_MS = 2_000;
+
+/** Time in which a connection must say whose table it wants, ms. */
+const HELLO_TIMEOUT_MS = 5_000;
+
+const DEFAULT_LIMITS: SessionLimits = {
+  maxQueuedBytes: 4 * 1024 * 1024, // several deltas of a large cluster; a snapshot of 10,000 pods is about as large
+  maxStalledBeats: 5, // 10 s
+  refusedRetryMs: 10_000,
+};
+
+/** Settings; tests shorten them. */
+export interface TableServerOptions extends Partial<SessionLimits> {
+  /** Default `HEARTBEAT_MS`. */
+  readonly heartbeatMs?: number;
+  /** Default 5 s. */
+  readonly helloTimeoutMs?: number;
+}
+
+/** One pod's sidecar, as `/status` shows it. */
+export interface SidecarStatus {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly connected: boolean;
+  /** Of its current table; 0 while there is none (tables are made for connected sidecars). */
+  readonly revision: number;
+  /** Last revision the connected sidecar enforces. The policy is in force when it equals `revision`. */
+  readonly enforced: number | null;
+  readonly error?: string;
+}
+
+/** The server's state. */
+export interface ServerStatus {
+  /** Grows with each change of the cluster. */
+  readonly revision: number;
+  readonly problems: readonly ManifestProblem[];
+  /** Every pod that policy can select, by key. */
+  readonly sidecars: readonly SidecarStatus[];
+  /** Connected sidecars whose pod is unknown or cannot have a table. */
+  readonly waiting: readonly { readonly pod: string; readonly message: string }[];
+}
+
+/** Serves tables of one source. Fail static: what cannot be made or sent leaves sidecars what they have. */
+export class TableServer implements SessionHost {
+  readonly limits: SessionLimits;
+  readonly metrics: InjectorMetrics;
+  readonly #source: ClusterSource;
+  readonly #log: Logger;
+  readonly #helloTimeoutMs: number;
+  readonly #sessions = new Set<TableSession>();
+  readonly #byPod = new Map<string, TableSession>();
+  readonly #heartbeat: NodeJS.Timeout;
+  readonly #unsubscribe: () => void;
+  #revision = Date.now();
+  #cluster: ClusterSource['cluster'];
+  #compiler: ReturnType<typeof createCompiler>;
+
+  constructor(
+    source: ClusterSource,
+    metrics: InjectorMetrics,
+    log: Logger,
+    options: TableServerOptions = {},
+  ) {
+    this.limits = { ...DEFAULT_LIMITS, ...options };
+    this.metrics = metrics;
+    this.#source = source;
+    this.#log = log;
+    this.#helloTimeoutMs = options.helloTimeoutMs ?? HELLO_TIMEOUT_MS;
+    this.#cluster = source.cluster;
+    this.#compiler = createCompiler(this.#cluster);
+    this.#unsubscribe = source.onChange(() => this.#onSourceChange());
+    this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS);
+  }
+
+  /** Counts the cluster's changes; grows across restarts. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** A transport has a new connection. It passes frames to the session and tells it of the connection's end. */
+  attach(link: SessionLink): TableSession {
+    const session = new TableSession(this, link, this.#log);
+    this.#sessions.add(session);
+    setTimeout(() => {
+      if (session.podKey === undefined) session.cut('no-hello');
+    }, this.#helloTimeoutMs).unref();
+    return session;
+  }
+
+  /** For `TableSession`. A pod has one sidecar: the newer connection wins, the older one is a leftover. */
+  admit(session: TableSession): void {
+    const { podKey } = session;
+    if (podKey === undefined) return;
+    this.#byPod.get(podKey)?.cut('replaced');
+    this.#byPod.set(podKey, session);
+    this.#serve(session, podKey);
+  }
+
+  /** For `TableSession`. */
+  leave(session: TableSession): void {
+    this.#sessions.delete(session);
+    if (session.podKey !== undefined && this.#byPod.get(session.podKey) === session)
+      this.#byPod.delete(session.podKey);
+  }
+
+  /** What is served to whom. */
+  status(): ServerStatus {
+    const sidecars: SidecarStatus[] = [];
+    for (const [key, pod] of [...this.#cluster.pods].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      if (whyNoSubject(pod) !== undefined) continue;
+      const session = this.#byPod.get(key);
+      sidecars.push({
+        namespace: pod.namespace,
+        pod: pod.name,
+        connected: session !== undefined,
+        revision: session?.revision ?? 0,
+        enforced: session?.enforced ?? null,
+        ...(session?.error === undefined ? {} : { error: session.error }),
+      });
+    }
+    const waiting = [...this.#byPod].flatMap(([pod, session]) =>
+      session.revision === undefined ? [{ pod, message: session.error ?? 'no table yet' }] : [],
+    );
+    return { revision: this.#revision, problems: this.#source.problems, sidecars, waiting };
+  }
+
+  /** Cuts all sessions and stops. */
+  close(): void {
+    this.#unsubscribe();
+    clearInterval(this.#heartbeat);
+    for (const session of [...this.#sessions]) session.cut('stopping');
+  }
+
+  #onSourceChange(): void {
+    if (this.#source.cluster === this.#cluster) return;
+    const stop = this.metrics.updateSeconds.startTimer();
+    this.#cluster = this.#source.cluster;
+    this.#compiler = createCompiler(this.#cluster);
+    this.#revision += 1;
+    for (const [podKey, session] of [...this.#byPod]) this.#serve(session, podKey);
+    const seconds = stop();
+    this.#log.info(
+      { revision: this.#revision, sidecars: this.#byPod.size, duration_ms: Math.round(seconds * 1000) },
+      'cluster changed',
+    );
+  }
+
+  /** Never throws: one pod's fault is not another's. */
+  #serve(session: TableSession, podKey: string): void {
+    const subject = findSubject(this.#cluster, podKey);
+    if (!subject.found) return session.withhold(subject.message);
+    try {
+      session.offer(this.#compiler.compile(podKey, this.#revision));
+    } catch (err) {
+      const message = err instanceof SluiceError ? `${err.code}: ${err.message}` : String(err);
+      session.blame(message);
+      this.#log.error({ err, pod: podKey }, 'table cannot be made: the sidecar keeps what it has');
+    }
+  }
+
+  #beat(): void {
+    for (const session of [...this.#sessions]) session.beat();
+  }
+}

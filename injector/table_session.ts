@@ -1,0 +1,234 @@
+/** One sidecar's connection, whatever carries it: what it was sent, what it enforces, and how far behind it reads. */
+import type { Logger } from 'pino';
+import type { InjectorFrame, SidecarFrame } from '../policy/frames.ts';
+import { diffTables, objectKey } from '../policy/index.ts';
+import { TABLE_SCHEMA, type Table } from '../policy/table.ts';
+import type { InjectorMetrics } from './metrics.ts';
+import { deltaWeight, tableWeight } from './table_weight.ts';
+
+/** The transport's side of a session. */
+export interface SessionLink {
+  /** Bytes accepted by `send` that the peer's socket has not taken yet. */
+  readonly queuedBytes: number;
+  /** Queues a frame. Never throws, never blocks; after the connection's end it does nothing. */
+  send(frame: InjectorFrame): void;
+  /** Ends the connection. `flush` sends what is queued first, for a short while; otherwise it is dropped. */
+  close(how: 'flush' | 'drop'): void;
+}
+
+/** Why the injector ended a session; a label of `sluice_injector_sessions_cut_total`. */
+export type CutReason = 'bad-frame' | 'no-hello' | 'replaced' | 'schema' | 'slow' | 'stopping';
+
+/** Bounds of a session. */
+export interface SessionLimits {
+  /** A session with more than this queued is cut instead of sent more. One frame may exceed it, whatever its size. */
+  readonly maxQueuedBytes: number;
+  /** A queue that has not become shorter for this many heartbeats is cut. */
+  readonly maxStalledBeats: number;
+  /** A snapshot that was refused is not sent again sooner, unless the table changes. */
+  readonly refusedRetryMs: number;
+}
+
+/** What a session asks of the server. */
+export interface SessionHost {
+  readonly limits: SessionLimits;
+  readonly metrics: InjectorMetrics;
+  /** The session said whose table it wants: it is to be sent now. */
+  admit(session: TableSession): void;
+  /** The session is over. */
+  leave(session: TableSession): void;
+}
+
+/** What a session was last sent. */
+type Sent =
+  /** Nothing, or that its pod is unknown. */
+  | { readonly kind: 'no-table'; readonly message?: string }
+  | {
+      readonly kind: 'table';
+      readonly table: Table;
+      readonly as: 'snapshot' | 'delta';
+      readonly atMs: number;
+    };
+
+/** One sidecar's connection. The transport calls `receive`, `fail` and `closed`. */
+export class TableSession {
+  readonly #host: SessionHost;
+  readonly #link: SessionLink;
+  #log: Logger;
+  #podKey: string | undefined;
+  #sent: Sent = { kind: 'no-table' };
+  /** The sidecar refused what it was last sent: a delta would not apply. */
+  #refused = false;
+  #enforced: number | null = null;
+  #error: string | undefined;
+  #over = false;
+  #queuedAtBeat = 0;
+  #stalledBeats = 0;
+
+  constructor(host: SessionHost, link: SessionLink, log: Logger) {
+    this.#host = host;
+    this.#link = link;
+    this.#log = log;
+  }
+
+  /** `namespace/name`; absent before the hello. */
+  get podKey(): string | undefined {
+    return this.#podKey;
+  }
+
+  /** Revision of the table last sent; absent where there is none. */
+  get revision(): number | undefined {
+    return this.#sent.kind === 'table' ? this.#sent.table.revision : undefined;
+  }
+
+  /** Last revision the sidecar has said it enforces, of those sent on this connection. */
+  get enforced(): number | null {
+    return this.#enforced;
+  }
+
+  /** Why the sidecar does not enforce its table, as far as known. */
+  get error(): string | undefined {
+    return this.#error;
+  }
+
+  /** A frame has come from the sidecar. */
+  receive(frame: SidecarFrame): void {
+    if (this.#over) return;
+    switch (frame.type) {
+      case 'hello':
+        return this.#onHello(frame);
+      case 'ack':
+        return this.#onAck(frame.revision);
+      case 'nack':
+        return this.#onNack(frame);
+    }
+  }
+
+  /** What came is no frame: the sidecar is told and cut. */
+  fail(message: string, reason: CutReason = 'bad-frame'): void {
+    this.#log.warn({ reason }, `sidecar connection refused: ${message}`);
+    this.#send({ type: 'unknown-pod', message });
+    this.cut(reason, 'flush');
+  }
+
+  /** The transport's connection has ended. */
+  closed(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#host.leave(this);
+  }
+
+  /** Ends the session from this side. */
+  cut(reason: CutReason, how: 'flush' | 'drop' = 'drop'): void {
+    if (this.#over) return;
+    this.#host.metrics.sessionsCut.inc({ reason });
+    if (reason !== 'stopping')
+      this.#log.warn({ reason, queued_bytes: this.#link.queuedBytes }, 'sidecar connection cut');
+    this.closed();
+    this.#link.close(how);
+  }
+
+  /** Brings the sidecar to `table`: nothing if it has it, else a delta, or a snapshot where that is smaller. */
+  offer(table: Table): void {
+    if (this.#sent.kind === 'no-table' || this.#refused) {
+      const same = this.#sent.kind === 'table' && diffTables(this.#sent.table, table) === undefined;
+      if (!same) this.#sendTable({ type: 'snapshot', table }, table);
+      return;
+    }
+    const delta = diffTables(this.#sent.table, table);
+    if (delta === undefined) return;
+    const frame: InjectorFrame =
+      deltaWeight(delta) < tableWeight(table) ? { type: 'delta', delta } : { type: 'snapshot', table };
+    this.#sendTable(frame, table);
+  }
+
+  /** Tells the sidecar that there is no table for its pod. */
+  withhold(message: string): void {
+    if (this.#sent.kind === 'no-table' && this.#sent.message === message) return;
+    this.#sent = { kind: 'no-table', message };
+    this.#enforced = null;
+    this.#refused = false;
+    this.#error = message;
+    this.#send({ type: 'unknown-pod', message });
+  }
+
+  /** The server failed to make this pod's table: what the sidecar has stays. */
+  blame(message: string): void {
+    this.#error = message;
+  }
+
+  /** Every few seconds: shows life, notices a reader that does not drain, and retries a refused snapshot. */
+  beat(): void {
+    const queued = this.#link.queuedBytes;
+    const stalled = queued > 0 && queued >= this.#queuedAtBeat;
+    this.#stalledBeats = stalled ? this.#stalledBeats + 1 : 0;
+    this.#queuedAtBeat = queued;
+    if (this.#stalledBeats > this.#host.limits.maxStalledBeats) return this.cut('slow');
+    // A heartbeat behind a queue would only make it longer.
+    if (queued > 0 || this.#podKey === undefined) return;
+    if (this.#sent.kind === 'no-table') {
+      if (this.#sent.message !== undefined) this.#send({ type: 'unknown-pod', message: this.#sent.message });
+      return;
+    }
+    const { table, atMs } = this.#sent;
+    if (this.#refused && performance.now() - atMs >= this.#host.limits.refusedRetryMs)
+      this.#sendTable({ type: 'snapshot', table }, table);
+    else if (!this.#refused) this.#send({ type: 'heartbeat', revision: table.revision });
+  }
+
+  #onHello(hello: Extract<SidecarFrame, { type: 'hello' }>): void {
+    if (this.#podKey !== undefined) return this.fail('a second hello on one connection');
+    if (hello.schema !== TABLE_SCHEMA) {
+      const message = `table schema ${hello.schema} is wanted, ${TABLE_SCHEMA} is served: run sidecar and injector of one release`;
+      return this.fail(message, 'schema');
+    }
+    this.#podKey = objectKey(hello.namespace, hello.pod);
+    this.#log = this.#log.child({ pod: this.#podKey });
+    this.#log.info('sidecar connected');
+    this.#host.admit(this);
+  }
+
+  #onAck(revision: number): void {
+    if (this.#sent.kind === 'no-table' || revision > this.#sent.table.revision) {
+      // A table kept on disk, from before this connection: true, but not ours to count.
+      this.#log.debug({ revision }, 'ack of a revision that was not sent here');
+      return;
+    }
+    this.#enforced = revision;
+    if (revision !== this.#sent.table.revision) return;
+    this.#refused = false;
+    this.#error = undefined;
+    this.#host.metrics.enforceSeconds.observe((performance.now() - this.#sent.atMs) / MS_PER_SECOND);
+  }
+
+  #onNack(nack: Extract<SidecarFrame, { type: 'nack' }>): void {
+    this.#host.metrics.nacks.inc();
+    this.#error = `${nack.code}: ${nack.message}`;
+    this.#log.warn({ revision: nack.revision, code: nack.code }, `sidecar refused a table: ${nack.message}`);
+    if (this.#sent.kind === 'no-table') return;
+    const { table, as } = this.#sent;
+    this.#refused = true;
+    // The same snapshot again at once would be refused again, without end: `beat` retries it.
+    if (as === 'snapshot' && nack.revision === table.revision) return;
+    this.#sendTable({ type: 'snapshot', table }, table);
+  }
+
+  #sendTable(frame: Extract<InjectorFrame, { type: 'snapshot' | 'delta' }>, table: Table): void {
+    if (!this.#send(frame)) return;
+    this.#sent = { kind: 'table', table, as: frame.type, atMs: performance.now() };
+    if (!this.#refused) this.#error = undefined;
+  }
+
+  #send(frame: InjectorFrame): boolean {
+    if (this.#over) return false;
+    if (this.#link.queuedBytes > this.#host.limits.maxQueuedBytes) {
+      this.cut('slow');
+      return false;
+    }
+    this.#link.send(frame);
+    this.#host.metrics.framesSent.inc({ type: frame.type });
+    return true;
+  }
+}
+
+const MS_PER_SECOND = 1000;

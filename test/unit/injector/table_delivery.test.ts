@@ -1,0 +1,227 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readManifests } from '../../../injector/manifests.ts';
+import { compile } from '../../../policy/index.ts';
+import { pod, policy } from './manifest_builders.ts';
+import { RunningInjector } from './running_injector.ts';
+import type { TestSidecar } from './test_sidecar.ts';
+import { waitFor } from './wait_for.ts';
+
+/** The issue's bound on an edit. */
+const EDIT_BOUND_MS = 200;
+
+let injector: RunningInjector;
+
+beforeEach(() => {
+  injector = new RunningInjector();
+  injector.dir.write('pods.yaml', pod('web', '10.0.0.1'), pod('api', '10.0.0.2'), pod('db', '10.0.0.3'));
+});
+afterEach(() => injector.close());
+
+const rules = (sidecar: TestSidecar): number | undefined => sidecar.table?.ingress.rules.length;
+const isolated = (sidecar: TestSidecar): boolean => (sidecar.table?.ingress.isolating.length ?? 0) > 0;
+
+/** What a sidecar has is what a fresh compilation of the files gives, whatever deltas led there. */
+async function expectCurrent(sidecar: TestSidecar, podKey: string): Promise<void> {
+  const { cluster } = await readManifests([injector.dir.path]);
+  expect(sidecar.table).toEqual(compile(cluster, podKey, sidecar.table?.revision ?? 0));
+}
+
+describe('table delivery', () => {
+  test('starts with a snapshot and goes on with deltas that lead to the same table', async () => {
+    await injector.start();
+    const api = await injector.sidecar('shop/api');
+    expect(isolated(api)).toBe(false);
+    injector.dir.write('p.yaml', policy('api', 'api', ['web']));
+    await waitFor(() => rules(api) === 1);
+    injector.dir.write('p.yaml', policy('api', 'api', ['web', 'db']));
+    await waitFor(() => Object.keys(api.table?.groups ?? {}).length === 2);
+    injector.dir.write('q.yaml', pod('web2', '10.0.0.4', { app: 'web' }));
+    await waitFor(() => Object.values(api.table?.groups ?? {}).some((group) => group.members.length === 2));
+    await expectCurrent(api, 'shop/api');
+    injector.dir.remove('p.yaml');
+    await waitFor(() => !isolated(api));
+    await expectCurrent(api, 'shop/api');
+    expect(api.types[0]).toBe('snapshot');
+    expect(api.types.slice(1)).toContain('delta');
+  });
+
+  test('gives each sidecar its own table only, and leaves a table alone that a change does not touch', async () => {
+    await injector.start();
+    const [api, web] = [await injector.sidecar('shop/api'), await injector.sidecar('shop/web')];
+    const before = web.table?.revision;
+    injector.dir.write('p.yaml', policy('api', 'api', ['db']));
+    await waitFor(() => isolated(api));
+    await injector.status('?refresh=1');
+    expect(api.table?.subject.name).toBe('api');
+    expect(isolated(web)).toBe(false);
+    expect(web.table?.revision).toBe(before);
+    expect(web.types).toEqual(['snapshot']);
+    expect(api.table?.revision).toBeGreaterThan(before ?? 0);
+  });
+
+  test('has an edit in force within 200 ms', async () => {
+    await injector.start();
+    const api = await injector.sidecar('shop/api');
+    const took: number[] = [];
+    for (let round = 0; round < 10; round += 1) {
+      const name = `p${round}`;
+      const startMs = performance.now();
+      if (round % 2 === 0) injector.dir.write('p.yaml', policy(name, 'api', ['web']));
+      else injector.dir.replace('p.yaml', policy(name, 'api', ['web']));
+      await waitFor(() => api.table?.ingress.isolating[0]?.name === name);
+      took.push(performance.now() - startMs);
+    }
+    took.sort((a, b) => a - b);
+    expect(took.at(5)).toBeLessThan(EDIT_BOUND_MS / 2);
+    expect(took.at(-1)).toBeLessThan(EDIT_BOUND_MS);
+  });
+
+  test('keeps the policy in force that an edit breaks, and isolates by a broken new one', async () => {
+    injector.dir.write('p.yaml', policy('api', 'api', ['web']));
+    await injector.start();
+    const [api, db] = [await injector.sidecar('shop/api'), await injector.sidecar('shop/db')];
+    injector.dir.write('p.yaml', policy('api', 'api', ['web'], { ingress: [{ from: [{}] }] }));
+    injector.dir.write('q.yaml', policy('db', 'db', ['api'], { ingress: 'everyone' }));
+    await waitFor(() => isolated(db));
+    const status = await injector.status('?refresh=1');
+    expect(rules(api)).toBe(1);
+    expect(rules(db)).toBe(0);
+    expect(status.problems.map(({ file, document, path }) => [file, document, path])).toEqual([
+      [injector.dir.file('p.yaml'), 1, 'spec.ingress[0].from[0]'],
+      [injector.dir.file('q.yaml'), 1, 'spec.ingress'],
+    ]);
+  });
+
+  test('shows in the status what each sidecar enforces', async () => {
+    await injector.start();
+    const api = injector.connection();
+    api.autoAck = false;
+    api.hello('shop/api');
+    await waitFor(() => api.table);
+    const revision = api.table?.revision ?? 0;
+    const find = async () => (await injector.status()).sidecars.find((sidecar) => sidecar.pod === 'api');
+    expect(await find()).toEqual({
+      namespace: 'shop',
+      pod: 'api',
+      connected: true,
+      revision,
+      enforced: null,
+    });
+    api.send({ type: 'ack', revision });
+    await waitFor(async () => (await find())?.enforced === revision);
+    injector.dir.write('p.yaml', policy('api', 'api', []));
+    const after = (await injector.status('?refresh=1')).sidecars.find((sidecar) => sidecar.pod === 'api');
+    expect(after?.revision).toBeGreaterThan(revision);
+    expect(after?.enforced).toBe(revision);
+    api.close();
+    await waitFor(async () => (await find())?.connected === false);
+    expect(await find()).toMatchObject({ revision: 0, enforced: null });
+  });
+
+  test('answers a refused delta with a snapshot, and a refused snapshot only later', async () => {
+    await injector.start({ heartbeatMs: 20, refusedRetryMs: 300 });
+    const api = await injector.sidecar('shop/api');
+    api.autoAck = false;
+    injector.dir.write('p.yaml', policy('api', 'api', ['web']));
+    await waitFor(() => api.types.at(-1) === 'delta');
+    const revision = api.table?.revision ?? 0;
+    const refuse = () => api.send({ type: 'nack', revision, code: 'TABLE_GAP', message: 'a gap' });
+    refuse();
+    await waitFor(() => api.types.length === 3);
+    expect(api.types).toEqual(['snapshot', 'delta', 'snapshot']);
+    await expectCurrent(api, 'shop/api');
+    expect((await injector.status()).sidecars.find(({ pod }) => pod === 'api')?.error).toBe(
+      'TABLE_GAP: a gap',
+    );
+    const startMs = performance.now();
+    refuse();
+    await waitFor(() => api.types.length === 4);
+    expect(performance.now() - startMs).toBeGreaterThan(200);
+    api.send({ type: 'ack', revision });
+    await waitFor(
+      async () => (await injector.status()).sidecars.find(({ pod }) => pod === 'api')?.error === undefined,
+    );
+  });
+
+  test('sends a snapshot where a delta would be larger', async () => {
+    await injector.start();
+    const api = await injector.sidecar('shop/api');
+    injector.dir.write(
+      'pods.yaml',
+      pod('api', '10.0.0.2'),
+      pod('a', '10.0.1.1'),
+      pod('b', '10.0.1.2'),
+      pod('c', '10.0.1.3'),
+    );
+    await waitFor(() => api.table?.pods['10.0.1.1']);
+    await expectCurrent(api, 'shop/api');
+    expect(api.types).toEqual(['snapshot', 'snapshot']);
+  });
+
+  test('starts with a snapshot again after a reconnect and after a restart, with a revision that has not fallen', async () => {
+    await injector.start();
+    const first = await injector.sidecar('shop/api');
+    first.close();
+    const second = await injector.sidecar('shop/api');
+    expect(second.types).toEqual(['snapshot']);
+    await injector.stop();
+    await waitFor(() => second.closed);
+    await injector.start();
+    const third = await injector.sidecar('shop/api');
+    expect(third.types).toEqual(['snapshot']);
+    expect(third.table?.revision).toBeGreaterThanOrEqual(second.table?.revision ?? 0);
+  });
+
+  test('lets the newer of two connections for one pod win', async () => {
+    await injector.start();
+    const older = await injector.sidecar('shop/api');
+    const newer = await injector.sidecar('shop/api');
+    await waitFor(() => older.closed);
+    expect(newer.closed).toBe(false);
+    expect((await injector.status()).sidecars.find(({ pod }) => pod === 'api')?.connected).toBe(true);
+  });
+
+  test('tells a sidecar that its pod is unknown, and sends the table when the pod appears', async () => {
+    await injector.start();
+    const late = injector.connection();
+    late.hello('shop/late');
+    await waitFor(() => late.types.length === 1);
+    expect(late.frames[0]).toMatchObject({ type: 'unknown-pod' });
+    expect((await injector.status()).waiting).toEqual([
+      { pod: 'shop/late', message: expect.stringContaining('not known') },
+    ]);
+    injector.dir.write('late.yaml', pod('late', '10.0.0.9'));
+    await waitFor(() => late.table);
+    expect(late.types).toEqual(['unknown-pod', 'snapshot']);
+    injector.dir.remove('late.yaml');
+    await waitFor(() => late.types.at(-1) === 'unknown-pod');
+    expect(late.closed).toBe(false);
+    injector.dir.write('late.yaml', pod('late', '10.0.0.10'));
+    await waitFor(() => late.table?.subject.ips[0] === '10.0.0.10');
+    expect(late.types.at(-1)).toBe('snapshot');
+  });
+
+  test('gives no table to pods that policy cannot select', async () => {
+    injector.dir.write(
+      'more.yaml',
+      pod('host', '192.168.0.1', {}, { hostNetwork: true }),
+      { ...pod('done', '10.0.0.8'), status: { phase: 'Succeeded', podIP: '10.0.0.8' } },
+      { ...pod('new', ''), status: { phase: 'Pending' } },
+    );
+    await injector.start();
+    for (const name of ['host', 'done', 'new']) {
+      const sidecar = injector.connection();
+      sidecar.hello(`shop/${name}`);
+      await waitFor(() => sidecar.types.length > 0);
+      expect(sidecar.types).toEqual(['unknown-pod']);
+    }
+    expect((await injector.status()).sidecars.map(({ pod }) => pod)).toEqual(['api', 'db', 'web']);
+  });
+
+  test('sends heartbeats with the revision of the table', async () => {
+    await injector.start({ heartbeatMs: 10 });
+    const api = await injector.sidecar('shop/api');
+    await waitFor(() => api.frames.filter((frame) => frame.type === 'heartbeat').length >= 2);
+    expect(api.frames.at(-1)).toEqual({ type: 'heartbeat', revision: api.table?.revision });
+  });
+});

@@ -1,0 +1,88 @@
+/** A sidecar's side of the local connection, as small as it can be: it applies what comes and acks it. */
+import { connect, type Socket } from 'node:net';
+import type { InjectorFrame, SidecarFrame } from '../../../policy/frames.ts';
+import { applyDelta, readInjectorFrame } from '../../../policy/index.ts';
+import { TABLE_SCHEMA, type Table } from '../../../policy/table.ts';
+import { waitFor } from './wait_for.ts';
+
+/** Connects at once; `hello` says whose table it wants. */
+export class TestSidecar {
+  readonly frames: InjectorFrame[] = [];
+  readonly #socket: Socket;
+  #table: Table | undefined;
+  #text = '';
+  #closed = false;
+  /** Whether tables are acked as they come. */
+  autoAck = true;
+
+  constructor(path: string) {
+    this.#socket = connect(path);
+    this.#socket.setEncoding('utf8');
+    this.#socket.on('data', (chunk: string) => this.#onData(chunk));
+    this.#socket.on('error', () => {});
+    this.#socket.on('close', () => {
+      this.#closed = true;
+    });
+  }
+
+  /** Connects and waits for the first table. */
+  static async open(path: string, pod: string): Promise<TestSidecar> {
+    const sidecar = new TestSidecar(path);
+    sidecar.hello(pod);
+    await waitFor(() => sidecar.table);
+    return sidecar;
+  }
+
+  get table(): Table | undefined {
+    return this.#table;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Types of the frames so far, heartbeats left out. */
+  get types(): string[] {
+    return this.frames.map((frame) => frame.type).filter((type) => type !== 'heartbeat');
+  }
+
+  hello(pod: string): void {
+    const [namespace = '', name = ''] = pod.split('/');
+    this.send({ type: 'hello', schema: TABLE_SCHEMA, namespace, pod: name });
+  }
+
+  send(frame: SidecarFrame): void {
+    this.sendText(`${JSON.stringify(frame)}\n`);
+  }
+
+  sendText(text: string): void {
+    this.#socket.write(text);
+  }
+
+  /** Stops reading, as a hung process does. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #onData(chunk: string): void {
+    const lines = (this.#text + chunk).split('\n');
+    this.#text = lines.pop() ?? '';
+    for (const line of lines) this.#onFrame(readInjectorFrame(JSON.parse(line)));
+  }
+
+  #onFrame(frame: InjectorFrame): void {
+    this.frames.push(frame);
+    if (frame.type === 'snapshot') this.#table = frame.table;
+    else if (frame.type === 'delta' && this.#table) this.#table = applyDelta(this.#table, frame.delta);
+    else return;
+    if (this.autoAck && this.#table) this.send({ type: 'ack', revision: this.#table.revision });
+  }
+}
