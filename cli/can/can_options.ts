@@ -37,10 +37,8 @@ export type CanCommand =
       readonly question: SingleQuestion;
       readonly output: OutputFormat;
     } & CommonOptions)
-  | ({
-      readonly kind: 'batch' /** A file, or `-` for standard input. */;
-      readonly input: string;
-    } & CommonOptions);
+  /** `input` is a file, or `-` for standard input. */
+  | ({ readonly kind: 'batch'; readonly input: string } & CommonOptions);
 
 /** How a single answer is printed. */
 export type OutputFormat = 'text' | 'json';

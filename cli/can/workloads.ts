@@ -1,7 +1,7 @@
 /** Which pods belong to which workload, and what pod a workload without pods would make. */
 import type { RawObject } from '../../injector/manifests.ts';
 import { SluiceError } from '../../policy/errors.ts';
-import { type Cluster, objectKey, type Pod, parsePod } from '../../policy/index.ts';
+import { type Cluster, isLive, objectKey, type Pod, parsePod } from '../../policy/index.ts';
 import type { WorkloadKind } from './endpoint_ref.ts';
 
 /** Looks up pods by the workload that owns them. */
@@ -33,6 +33,12 @@ const WORKLOAD_KINDS: Readonly<Record<string, WorkloadKind>> = {
   ReplicaSet: 'rs',
   Job: 'job',
 };
+
+/**
+ * A Deployment names its ReplicaSets after itself and a hash of the template, in this alphabet
+ * (k8s.io/apimachinery `rand.SafeEncodeString`). Pods that lost their `pod-template-hash` label are told by it.
+ */
+const REPLICA_SET_OF_DEPLOYMENT = /^rs\/(.+)-[bcdfghjklmnpqrstvwxz2456789]{5,10}$/;
 
 /** Where a namespaced object lives when its manifest does not say. */
 const DEFAULT_NAMESPACE = 'default';
@@ -66,12 +72,16 @@ function workloadKey(namespace: string, kind: string, name: string): string {
 
 function podsByWorkload(cluster: Cluster): Map<string, Pod[]> {
   const byWorkload = new Map<string, Pod[]>();
-  for (const pod of cluster.pods.values()) {
-    if (pod.phase === 'Succeeded' || pod.phase === 'Failed') continue;
-    const key = `${pod.namespace}/${pod.workload}`;
+  const add = (key: string, pod: Pod) => {
     const list = byWorkload.get(key);
     if (list === undefined) byWorkload.set(key, [pod]);
     else list.push(pod);
+  };
+  for (const pod of cluster.pods.values()) {
+    if (!isLive(pod)) continue;
+    add(`${pod.namespace}/${pod.workload}`, pod);
+    const deployment = REPLICA_SET_OF_DEPLOYMENT.exec(pod.workload)?.[1];
+    if (deployment !== undefined) add(workloadKey(pod.namespace, 'deploy', deployment), pod);
   }
   for (const list of byWorkload.values()) {
     list.sort(

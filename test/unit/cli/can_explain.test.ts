@@ -30,7 +30,7 @@ test('--explain shows the rule that admits a flow, and who isolates', async () =
   ]);
   expect(stdout).toContain('  egress from shop/web (10.1.0.11, deploy/web): allowed\n');
   expect(stdout).toContain('    isolated by shop/api-allow, shop/default-deny\n');
-  expect(stdout).toContain('    admitted by shop/api-allow ingress[0]\n');
+  expect(stdout).toContain('    admitted by rule shop/api-allow ingress[0]\n');
 });
 
 test('both directions are explained where both deny', async () => {

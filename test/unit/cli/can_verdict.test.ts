@@ -14,7 +14,7 @@ test('a denied flow exits 1 and names the direction and the isolating policies',
   expect(stdout).toBe(
     'denied: other/client -> shop/api TCP/8080 ' +
       '(ingress: isolated by shop/api-allow, shop/default-deny; ' +
-      'nearest rule api-allow ingress[0]: label role=frontend wanted, peer has no label role)\n',
+      'nearest rule api-allow ingress[0]: namespace shop wanted, peer is in namespace other)\n',
   );
   expect(code).toBe(1);
 });

@@ -109,7 +109,7 @@ export function shop(...more: readonly Manifest[]): string {
       ],
     }),
     pod('shop/web', {
-      labels: { app: 'web', role: 'frontend' },
+      labels: { app: 'web', role: 'frontend', 'pod-template-hash': '5d4f8c7b9d' },
       ip: '10.1.0.11',
       owner: 'ReplicaSet/web-5d4f8c7b9d',
     }),
