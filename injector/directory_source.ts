@@ -6,6 +6,7 @@
  * which events arrived. Files are read synchronously, so that a look is one step and never meets another.
  */
 import { type BigIntStats, statSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { SluiceError } from '../policy/errors.ts';
 import type { Cluster } from '../policy/model.ts';
@@ -106,8 +107,9 @@ class DirectorySource implements ClusterSource {
 
   async refresh(): Promise<void> {
     this.#lookAgain();
-    while (!this.#closed && this.#unsettled()) {
-      await new Promise((resolve) => setTimeout(resolve, DEBOUNCE_MS));
+    for (let waitMs = this.#settledInMs(); waitMs !== undefined; waitMs = this.#settledInMs()) {
+      await delay(waitMs);
+      if (this.#closed) return;
       this.#lookAgain();
     }
   }
@@ -137,13 +139,18 @@ class DirectorySource implements ClusterSource {
       const left = this.#firstEventMs + DEBOUNCE_LIMIT_MS - performance.now();
       return Math.max(0, Math.min(DEBOUNCE_MS, left));
     }
-    if (this.#unsettled()) return DEBOUNCE_MS;
-    return this.#watch.complete ? RESCAN_MS : POLL_MS;
+    const usual = this.#watch.complete ? RESCAN_MS : POLL_MS;
+    return Math.min(usual, this.#settledInMs() ?? usual);
   }
 
-  #unsettled(): boolean {
-    for (const { unsettled } of this.#files.values()) if (unsettled !== undefined) return true;
-    return false;
+  /** Time until the next file may be trusted; `undefined` when all are. */
+  #settledInMs(): number | undefined {
+    let sinceMs: number | undefined;
+    for (const { unsettled } of this.#files.values())
+      if (unsettled !== undefined) sinceMs = Math.min(sinceMs ?? unsettled.sinceMs, unsettled.sinceMs);
+    return sinceMs === undefined
+      ? undefined
+      : Math.max(0, Math.ceil(sinceMs + SETTLE_MS - performance.now()));
   }
 
   #lookAgain(): void {

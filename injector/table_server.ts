@@ -9,7 +9,7 @@
  */
 import type { Logger } from 'pino';
 import { SluiceError } from '../policy/errors.ts';
-import { createCompiler } from '../policy/index.ts';
+import { type Compiler, createCompiler } from '../policy/index.ts';
 import type { ManifestProblem } from './manifest_problem.ts';
 import type { InjectorMetrics } from './metrics.ts';
 import type { ClusterSource } from './source.ts';
@@ -72,7 +72,7 @@ export class TableServer implements SessionHost {
   readonly #unsubscribe: () => void;
   #revision = Date.now();
   #cluster: ClusterSource['cluster'];
-  #compiler: ReturnType<typeof createCompiler>;
+  #compiler: Compiler;
 
   constructor(
     source: ClusterSource,
@@ -154,7 +154,7 @@ export class TableServer implements SessionHost {
     if (this.#source.cluster === this.#cluster) return;
     const stop = this.metrics.updateSeconds.startTimer();
     this.#cluster = this.#source.cluster;
-    this.#compiler = createCompiler(this.#cluster);
+    this.#compiler = createCompiler(this.#cluster, this.#compiler);
     this.#revision += 1;
     for (const [podKey, session] of [...this.#byPod]) this.#serve(session, podKey);
     const seconds = stop();
