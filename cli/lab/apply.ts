@@ -6,15 +6,21 @@ import type { DocumentObject } from '../../injector/manifest_object.ts';
 import { readManifests } from '../../injector/manifests.ts';
 import type { Cluster, Namespace, NetworkPolicy, Node, Pod } from '../../policy/model.ts';
 import { bringUpInjector, bringUpPods, START_TIMEOUT_MS } from './bring_up.ts';
-import { changedTables } from './changed_tables.ts';
 import { LOCK_WAIT_MS } from './down.ts';
-import { askInjector, waitEnforced } from './injector_client.ts';
+import { askInjector, revisionsOf, waitEnforced } from './injector_client.ts';
 import { lockLab } from './lock.ts';
 import { applyPlan } from './network.ts';
 import { planNetwork, routersOf } from './network_plan.ts';
 import { servedPorts } from './pod_processes.ts';
 import { findProcesses, isAlive, killProcesses } from './processes.ts';
-import { type LabPaths, type LabState, labPaths, readState, writeState } from './state.ts';
+import {
+  type LabPaths,
+  type LabState,
+  labPaths,
+  readState,
+  removeSidecarState,
+  writeState,
+} from './state.ts';
 import { putObjects, removeObjects } from './store.ts';
 import { checkRoot } from './tools.ts';
 import { type LabPod, layOut, type Topology } from './topology.ts';
@@ -69,25 +75,31 @@ async function changeLocked(name: string, change: LabChange): Promise<ApplyResul
   const after = clusterOf([...objects.values()]);
   const topology = layOut(name, after, old.external, old.topology);
 
-  const newInjector = await bringUpInjector(paths);
-  const revisions = newInjector ? new Map<string, number>() : await currentRevisions(paths);
+  await bringUpInjector(paths);
+  const oldRevisions = revisionsOf(await askInjector(paths.statusSocket));
   await moveNetwork(paths, readState(name), topology);
 
   const startedAt = performance.now();
   putObjects(paths, change.put);
   removeObjects(paths, change.remove);
-  const changed = changedTables(before.cluster, after);
   const { processes } = readState(name);
-  await waitEnforced({
+  const report = await waitEnforced({
     socketPath: paths.statusSocket,
     // Those that do not run are started next, and waited for there.
     pods: subjects(topology).filter((key) => isAlive(processes[key]?.sidecar)),
-    newerThan: new Map([...revisions].filter(([key]) => changed.has(key))),
     timeoutMs: START_TIMEOUT_MS,
   });
   const enforcedAfterMs = performance.now() - startedAt;
+  const tablesChanged = [...revisionsOf(report)].filter(
+    ([key, revision]) => oldRevisions.get(key) !== revision,
+  );
   const started = await bringUpPods(paths, topology.pods);
-  return { changes, started: started.map((pod) => pod.key), tablesChanged: changed.size, enforcedAfterMs };
+  return {
+    changes,
+    started: started.map((pod) => pod.key),
+    tablesChanged: tablesChanged.length,
+    enforcedAfterMs,
+  };
 }
 
 /** Ends the processes of pods that go or move, changes the network, and records the new topology. */
@@ -108,6 +120,10 @@ async function moveNetwork(paths: LabPaths, state: LabState, topology: Topology)
     };
   }
   await killProcesses(doomed);
+  for (const pod of state.topology.pods) {
+    // A pod that goes, or starts anew at another address, takes what its sidecar kept with it.
+    if (plan.removeNamespaces.includes(pod.netns)) removeSidecarState(paths, pod.key);
+  }
   writeState(paths, { ...state, topology, processes });
   await applyPlan(state.name, plan, routersOf(topology));
 }
@@ -118,13 +134,6 @@ function sameApp(a: LabPod, b: LabPod): boolean {
 
 function subjects(topology: Topology): string[] {
   return topology.pods.filter((pod) => !pod.hostNetwork).map((pod) => pod.key);
-}
-
-async function currentRevisions(paths: LabPaths): Promise<Map<string, number>> {
-  const report = await askInjector(paths.statusSocket);
-  return new Map(
-    report?.sidecars.map((sidecar) => [`${sidecar.namespace}/${sidecar.pod}`, sidecar.revision]),
-  );
 }
 
 function put(objects: Map<string, DocumentObject>, object: DocumentObject): ObjectChange {

@@ -89,7 +89,6 @@ async function bringUpPod(paths: LabPaths, pod: LabPod, signal?: AbortSignal): P
     await waitEnforced({
       socketPath: paths.statusSocket,
       pods: [pod.key],
-      newerThan: new Map(),
       timeoutMs: START_TIMEOUT_MS,
       signal,
       hopeless: () => whyDead(paths, pod, sidecar),

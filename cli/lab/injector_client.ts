@@ -29,10 +29,14 @@ export interface InjectorReport {
   readonly sidecars: readonly SidecarReport[];
 }
 
-/** Asks once; undefined when nobody answers. */
-export function askInjector(socketPath: string): Promise<InjectorReport | undefined> {
+/**
+ * Asks once; undefined when nobody answers.
+ * @param refresh first take in all that was written to the lab's manifests before
+ */
+export function askInjector(socketPath: string, refresh = false): Promise<InjectorReport | undefined> {
   return new Promise((resolve) => {
-    const asked = request({ socketPath, path: '/status', timeout: ANSWER_MS }, (response) => {
+    const path = refresh ? '/status?refresh=1' : '/status';
+    const asked = request({ socketPath, path, timeout: ANSWER_MS }, (response) => {
       let text = '';
       response.on('data', (chunk: Buffer) => {
         text += chunk.toString();
@@ -57,8 +61,6 @@ export interface EnforcementWait {
   readonly socketPath: string;
   /** Pods whose sidecar must have its current table in force. */
   readonly pods: readonly string[];
-  /** Pods whose table must be newer than this revision first. */
-  readonly newerThan: ReadonlyMap<string, number>;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
   /** Says why waiting is in vain: a process that has ended, for one. */
@@ -66,22 +68,30 @@ export interface EnforcementWait {
 }
 
 /**
- * Waits until every pod's sidecar has its current table in force.
+ * Waits until every pod's sidecar has in force what the lab's manifests say now; returns the injector's last report.
  * @throws SluiceError `LAB_NOT_ENFORCED` naming the pods that lag
  */
-export async function waitEnforced(wait: EnforcementWait): Promise<void> {
+export async function waitEnforced(wait: EnforcementWait): Promise<InjectorReport> {
   const giveUpAt = Date.now() + wait.timeoutMs;
+  let report = await askInjector(wait.socketPath, true);
   for (;;) {
-    wait.signal?.throwIfAborted();
-    const report = await askInjector(wait.socketPath);
     const lagging = lag(report, wait);
-    if (lagging.length === 0) return;
+    if (report !== undefined && lagging.length === 0) return report;
     const reason = wait.hopeless?.() ?? (Date.now() > giveUpAt ? `after ${wait.timeoutMs} ms` : undefined);
     if (reason !== undefined) {
       throw new SluiceError('LAB_NOT_ENFORCED', `not enforced (${reason}): ${lagging.join('; ')}`);
     }
     await delay(POLL_MS);
+    wait.signal?.throwIfAborted();
+    report = await askInjector(wait.socketPath);
   }
+}
+
+/** Revisions of the pods' current tables, by pod key. */
+export function revisionsOf(report: InjectorReport | undefined): ReadonlyMap<string, number> {
+  return new Map(
+    report?.sidecars.map((sidecar) => [`${sidecar.namespace}/${sidecar.pod}`, sidecar.revision]),
+  );
 }
 
 function lag(report: InjectorReport | undefined, wait: EnforcementWait): string[] {
@@ -92,8 +102,6 @@ function lag(report: InjectorReport | undefined, wait: EnforcementWait): string[
     if (sidecar === undefined) return [`${key}: the injector does not know the pod`];
     if (sidecar.error !== undefined) return [`${key}: ${sidecar.error}`];
     if (!sidecar.connected) return [`${key}: its sidecar is not connected`];
-    const newerThan = wait.newerThan.get(key) ?? -1;
-    if (sidecar.revision <= newerThan) return [`${key}: has no new table yet`];
     if (sidecar.enforced !== sidecar.revision)
       return [`${key}: enforces ${sidecar.enforced}, not ${sidecar.revision}`];
     return [];

@@ -112,7 +112,6 @@ export class Lab {
     await waitEnforced({
       socketPath: labPaths(this.name).statusSocket,
       pods: pods.map((pod) => pod.key),
-      newerThan: new Map(),
       timeoutMs,
     });
   }

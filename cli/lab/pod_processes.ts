@@ -42,6 +42,7 @@ export async function applyRedirect(paths: LabPaths, state: LabState, pod: LabPo
     argv: [process.execPath, join(ROOT, 'sidecar/main.ts'), 'redirect', 'apply'],
     env: sidecarEnvironment(paths, state, pod),
     logFile,
+    awaited: true,
   });
   const outcome = await ended;
   if (outcome === 0) return;

@@ -48,6 +48,8 @@ export interface ProcessSpec {
   readonly logFile: string;
   /** Wait until the process writes a line to the descriptor that SLUICE_READY_FD names. */
   readonly waitReady?: boolean;
+  /** The caller awaits its end. */
+  readonly awaited?: boolean;
 }
 
 /** A started process. It outlives this one. */
@@ -75,10 +77,12 @@ export async function startProcess(spec: ProcessSpec): Promise<StartedProcess> {
     child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'));
     child.once('error', (error) => resolve(error.message));
   });
-  child.unref();
   const id = child.pid === undefined ? undefined : identify(child.pid);
   const ready = spec.waitReady ? await firstLine(child.stdio[READY_FD] as Readable) : true;
-  if (id !== undefined && ready) return { id, ended };
+  if (id !== undefined && ready) {
+    if (!spec.awaited) child.unref(); // It outlives this process, which need not wait for it.
+    return { id, ended };
+  }
   throw new SluiceError(
     'LAB_PROCESS_FAILED',
     `\`${spec.argv.join(' ')}\` did not start (${await ended}): ${lastLines(spec.logFile)}`,

@@ -72,6 +72,11 @@ export function sidecarStateFolder(paths: LabPaths, podKey: string): string {
   return join(paths.folder, 'sidecars', fileSlug(podKey));
 }
 
+/** Removes what a pod's sidecar kept. */
+export function removeSidecarState(paths: LabPaths, podKey: string): void {
+  rmSync(sidecarStateFolder(paths, podKey), { recursive: true, force: true });
+}
+
 /** Makes the folders of a new lab. */
 export function createFolders(paths: LabPaths): void {
   for (const folder of [paths.folder, paths.manifests, paths.logs]) {

@@ -1,7 +1,7 @@
 /** `lab up`: from manifests to a running lab, or to nothing at all. */
 
 import { SluiceError } from '../../policy/errors.ts';
-import { canonicalAddress } from '../../policy/address.ts';
+import { canonicalAddress } from '../../policy/index.ts';
 import { bringUpInjector, bringUpPods } from './bring_up.ts';
 import { tearDown } from './down.ts';
 import { lockLab } from './lock.ts';

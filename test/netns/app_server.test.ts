@@ -1,0 +1,95 @@
+import { describe, expect, test } from 'vitest';
+import { patternSha256, useLab } from './harness.ts';
+import { namespace, node, pod } from './objects.ts';
+
+const SERVER = '10.1.1.1';
+
+const net = useLab({
+  objects: [
+    node(1),
+    namespace('app'),
+    pod('app/server', { ips: [SERVER, 'fd00:1::1'], ports: [80, 'UDP/53', 'SCTP/7777'] }),
+    pod('app/client', { ips: ['10.1.1.2', 'fd00:1::2'], ports: [] }),
+  ],
+});
+
+describe('the app of a pod', () => {
+  test('answers a line with the address of the peer it sees', async () => {
+    expect(await net.connect('app/client', SERVER, 80)).toMatchObject({
+      allowed: true,
+      seenAddress: '10.1.1.2',
+    });
+    expect(await net.connect('app/client', 'fd00:1::1', 80)).toMatchObject({
+      allowed: true,
+      seenAddress: 'fd00:1::2',
+    });
+  });
+
+  test('answers a datagram alike', async () => {
+    expect(await net.datagram('app/client', SERVER, 53)).toEqual({ allowed: true, seenAddress: '10.1.1.2' });
+    expect(await net.datagram('app/client', 'fd00:1::1', 53)).toEqual({
+      allowed: true,
+      seenAddress: 'fd00:1::2',
+    });
+  });
+
+  test('streams as many bytes as SEND asks for', async () => {
+    const flow = { count: 2, address: SERVER, port: 80 };
+    await net.open('app/client', {
+      ...flow,
+      group: 'receive',
+      work: { kind: 'receive', bytes: 3_000_001 },
+    });
+    for (const report of await net.finish('app/client', 'receive')) {
+      expect(report).toMatchObject({
+        state: 'ended',
+        receivedBytes: 3_000_001,
+        receivedSha256: patternSha256(3_000_001),
+      });
+    }
+  });
+
+  test('counts and hashes what SINK is sent, after the half-close', async () => {
+    const flow = { count: 2, address: SERVER, port: 80 };
+    await net.open('app/client', { ...flow, group: 'send', work: { kind: 'send', bytes: 3_000_001 } });
+    for (const report of await net.finish('app/client', 'send')) {
+      expect(report).toMatchObject({ state: 'ended', answer: `3000001 ${patternSha256(3_000_001)}` });
+    }
+  });
+
+  test('sends back what ECHO is sent', async () => {
+    const work = { kind: 'echo', chunkBytes: 1000, intervalMs: 5 } as const;
+    await net.open('app/client', { group: 'echo', count: 3, address: SERVER, port: 80, work });
+    for (const report of await net.finish('app/client', 'echo')) {
+      expect(report).toMatchObject({ state: 'ended', receivedSha256: report.sentSha256 });
+      expect(report.receivedBytes).toBe(report.sentBytes);
+    }
+  });
+
+  test('resets on RESET', async () => {
+    const outcome = await net.connect('app/client', SERVER, 80, { send: 'RESET\n' });
+    expect(outcome).toMatchObject({ allowed: false, reset: true });
+  });
+
+  test('holds a connection that says nothing more', async () => {
+    const flow = { count: 2, address: SERVER, port: 80 };
+    await net.open('app/client', { ...flow, group: 'hold', work: { kind: 'hold' } });
+    expect(await net.report('app/client', 'hold')).toMatchObject([{ state: 'open' }, { state: 'open' }]);
+    await net.agent('app/client').ask({ do: 'close', group: 'hold' });
+  });
+
+  test('records who was accepted', async () => {
+    const before = net.accepted('app/server').length;
+    await net.connect('app/client', SERVER, 80);
+    expect(net.accepted('app/server').slice(before)).toMatchObject([{ peer: '10.1.1.2', port: 80 }]);
+  });
+
+  test('does not serve SCTP, and status says so', async () => {
+    const { pods } = await net.lab.status();
+    expect(pods.find((status) => status.pod === 'app/server')).toMatchObject({
+      served: ['TCP/80', 'UDP/53'],
+      notServed: ['SCTP/7777'],
+    });
+    expect(pods.find((status) => status.pod === 'app/client')).toMatchObject({ app: { state: 'none' } });
+  });
+});

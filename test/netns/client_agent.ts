@@ -1,0 +1,131 @@
+/**
+ * A client that lives in a namespace of a lab and does what a test tells it: one JSON object a line on stdin, one
+ * answer a line on stdout, in the order they are ready. The end of stdin is its end.
+ */
+
+import { createSocket } from 'node:dgram';
+import { get } from 'node:http';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+import type {
+  AgentAnswers,
+  AgentRequest,
+  ConnectResult,
+  DatagramResult,
+  HttpResult,
+} from './agent_protocol.ts';
+import { type FlowGroup, openFlows } from './flow_group.ts';
+
+const groups = new Map<string, FlowGroup>();
+
+async function handle(request: AgentRequest): Promise<AgentAnswers[AgentRequest['do']]> {
+  switch (request.do) {
+    case 'connect':
+      return await tryConnect(request);
+    case 'datagram':
+      return await tryDatagram(request);
+    case 'http':
+      return await httpGet(request);
+    case 'open': {
+      const group = openFlows(request);
+      groups.set(request.group, group);
+      return await group.opened();
+    }
+    case 'report':
+      return groupOf(request.group).report();
+    case 'finish':
+      return await groupOf(request.group).finish(request.timeoutMs);
+    case 'close': {
+      const group = groupOf(request.group);
+      group.close();
+      return group.report();
+    }
+  }
+}
+
+function groupOf(name: string): FlowGroup {
+  const group = groups.get(name);
+  if (group === undefined) throw new Error(`no flows were opened as ${name}`);
+  return group;
+}
+
+function tryConnect(request: Extract<AgentRequest, { do: 'connect' }>): Promise<ConnectResult> {
+  const { address: host, port, localAddress, send = 'hello\n', timeoutMs = 3000 } = request;
+  return new Promise((resolve) => {
+    const startedAt = performance.now();
+    let connected = false;
+    let reply = '';
+    let error: string | undefined;
+    const socket = connect({ host, port, ...(localAddress === undefined ? {} : { localAddress }) });
+    const timer = setTimeout(() => socket.destroy(new Error('ETIMEDOUT')), timeoutMs);
+    socket.on('connect', () => {
+      connected = true;
+      socket.write(send);
+    });
+    socket.on('data', (chunk: Buffer) => {
+      reply += chunk.toString('latin1');
+      if (reply.includes('\n')) socket.destroy();
+    });
+    socket.on('error', (cause: NodeJS.ErrnoException) => {
+      error = cause.code ?? cause.message;
+    });
+    socket.on('close', () => {
+      clearTimeout(timer);
+      const seen = reply.split('\n')[0];
+      resolve({
+        connected,
+        allowed: reply !== '',
+        reset: error === 'ECONNRESET' || error === 'EPIPE',
+        timedOut: error === 'ETIMEDOUT',
+        reply,
+        ...(reply.includes('\n') && seen !== undefined ? { seenAddress: seen } : {}),
+        ...(error === undefined ? {} : { error }),
+        ms: performance.now() - startedAt,
+      });
+    });
+  });
+}
+
+function tryDatagram(request: Extract<AgentRequest, { do: 'datagram' }>): Promise<DatagramResult> {
+  const socket = createSocket(request.address.includes(':') ? 'udp6' : 'udp4');
+  return new Promise((resolve) => {
+    const end = (result: DatagramResult): void => {
+      clearTimeout(timer);
+      socket.close();
+      resolve(result);
+    };
+    const timer = setTimeout(() => end({ allowed: false, error: 'ETIMEDOUT' }), request.timeoutMs ?? 1000);
+    socket.on('message', (message) => end({ allowed: true, seenAddress: message.toString().trim() }));
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      end({ allowed: false, error: error.code ?? error.message }),
+    );
+    socket.send('hello\n', request.port, request.address);
+  });
+}
+
+function httpGet(request: Extract<AgentRequest, { do: 'http' }>): Promise<HttpResult> {
+  const { address: host = '127.0.0.1', port, path } = request;
+  return new Promise((resolve, reject) => {
+    const asked = get({ host, port, path, agent: false, timeout: 5000 }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        body += chunk;
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+      response.on('error', reject);
+    });
+    asked.on('timeout', () => asked.destroy(new Error('ETIMEDOUT')));
+    asked.on('error', reject);
+  });
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, request } = JSON.parse(line) as { id: number; request: AgentRequest };
+  const answer = (fields: object): void =>
+    void process.stdout.write(`${JSON.stringify({ id, ...fields })}\n`);
+  handle(request).then(
+    (result) => answer({ result }),
+    (error: unknown) => answer({ error: error instanceof Error ? error.message : String(error) }),
+  );
+}
+process.exit();

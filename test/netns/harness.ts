@@ -1,0 +1,243 @@
+/**
+ * What network tests share: a lab of their own that is gone when they end, however they end, and clients in it.
+ *
+ *   const net = useLab({ objects: [node(1), pod('a/x', { ips: ['10.1.1.1'] }), …] });
+ *   test('…', async () => {
+ *     expect(await net.connect('a/x', '10.1.1.2', 80)).toMatchObject({ allowed: true, seenAddress: '10.1.1.1' });
+ *   });
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll } from 'vitest';
+import { takeLabDown } from '../../cli/lab/down.ts';
+import { Lab } from '../../cli/lab/lab.ts';
+import { PATTERN_BLOCK } from '../../cli/lab/pattern.ts';
+import { Agent } from './agent.ts';
+import type { ConnectResult, DatagramResult, FlowReport, HttpResult, OpenRequest } from './agent_protocol.ts';
+import type { Manifest } from './objects.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/** The launcher of the command, as a user has it. */
+export const SLUICE = join(ROOT, 'cli/bin/sluice');
+
+/** Default of SLUICE_ADMIN_PORT. */
+const ADMIN_PORT = 15_021;
+
+/** How often `until` looks, in milliseconds. */
+const POLL_MS = 10;
+
+/** The lab of a test file. */
+export interface LabSpec {
+  readonly objects: readonly Manifest[];
+  readonly external?: readonly string[];
+  /** Environment of every sidecar. */
+  readonly sidecarEnv?: Readonly<Record<string, string>>;
+}
+
+/** A lab with clients in it. */
+export class TestLab {
+  readonly lab: Lab;
+  readonly #agents = new Map<string, Agent>();
+  readonly #release: () => void;
+
+  private constructor(lab: Lab, release: () => void) {
+    this.lab = lab;
+    this.#release = release;
+  }
+
+  /** Brings up a lab with a name of its own. The caller closes it; a watchdog does if this process dies before. */
+  static async up(spec: LabSpec): Promise<TestLab> {
+    const name = uniqueLabName();
+    const release = guard(name);
+    const folder = writeManifests(spec.objects);
+    try {
+      const { external, sidecarEnv = {} } = spec;
+      return new TestLab(await Lab.up({ name, paths: [folder], external, sidecarEnv }), release);
+    } catch (error) {
+      release();
+      throw error;
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  /** The agent of a target: `namespace/pod`, `node/NAME`, `outside`. Started when first asked for. */
+  agent(target: string): Agent {
+    const known = this.#agents.get(target);
+    if (known !== undefined) return known;
+    const agent = new Agent(this.lab, target);
+    this.#agents.set(target, agent);
+    return agent;
+  }
+
+  /** Connects, sends a line and reads the app's answer. */
+  connect(
+    from: string,
+    address: string,
+    port: number,
+    options: { readonly localAddress?: string; readonly send?: string; readonly timeoutMs?: number } = {},
+  ): Promise<ConnectResult> {
+    return this.agent(from).ask({ do: 'connect', address, port, ...options });
+  }
+
+  /** Sends a UDP datagram and waits for the app's answer. */
+  datagram(from: string, address: string, port: number): Promise<DatagramResult> {
+    return this.agent(from).ask({ do: 'datagram', address, port });
+  }
+
+  /** Asks the admin port of a pod's sidecar, from inside the pod. */
+  admin(pod: string, path: string): Promise<HttpResult> {
+    return this.agent(pod).ask({ do: 'http', port: ADMIN_PORT, path });
+  }
+
+  /** Opens flows and holds them; see `agent_protocol.ts`. */
+  open(from: string, request: Omit<OpenRequest, 'do'>): Promise<readonly FlowReport[]> {
+    return this.agent(from).ask({ do: 'open', ...request });
+  }
+
+  report(from: string, group: string): Promise<readonly FlowReport[]> {
+    return this.agent(from).ask({ do: 'report', group });
+  }
+
+  finish(from: string, group: string, timeoutMs = 30_000): Promise<readonly FlowReport[]> {
+    return this.agent(from).ask({ do: 'finish', group, timeoutMs });
+  }
+
+  /** Starts the lab's app server somewhere it is not by itself, such as `outside`; it listens when this returns. */
+  async serve(target: string, ports: readonly string[]): Promise<ChildProcess> {
+    const argv = [process.execPath, join(ROOT, 'cli/lab/app_server.ts'), ...ports];
+    const child = this.lab.spawnIn(target, argv, {
+      stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+      env: { SLUICE_READY_FD: '3' },
+    });
+    for await (const _ready of child.stdio[3] as Readable) return child;
+    throw new Error(`the server of ${ports.join(' ')} in ${target} did not start`);
+  }
+
+  /** Connections that a pod's app has accepted so far. */
+  accepted(
+    pod: string,
+  ): readonly { readonly peer: string; readonly peerPort: number; readonly port: number }[] {
+    const lines = readFileSync(this.lab.logFile(pod, 'app'), 'utf8').trimEnd().split('\n');
+    return lines.filter((line) => line.includes('"accepted"')).map((line) => JSON.parse(line));
+  }
+
+  /** JSON lines of a sidecar's log; lines that are not JSON are left out. */
+  sidecarLog(pod: string): readonly Readonly<Record<string, unknown>>[] {
+    const lines = readFileSync(this.lab.logFile(pod, 'sidecar'), 'utf8').split('\n');
+    return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+  }
+
+  /** Applies manifests as the command does; returns when they are in force. */
+  async apply(...objects: readonly Manifest[]): Promise<void> {
+    await this.#withFiles(objects, async (folder) => void (await this.lab.apply([folder])));
+  }
+
+  /** Deletes objects as the command does; returns when that is in force. */
+  async delete(...objects: readonly Manifest[]): Promise<void> {
+    await this.#withFiles(objects, async (folder) => void (await this.lab.delete([folder])));
+  }
+
+  async close(): Promise<void> {
+    for (const agent of this.#agents.values()) agent.close();
+    await this.lab.down();
+    this.#release();
+  }
+
+  async #withFiles(objects: readonly Manifest[], use: (folder: string) => Promise<void>): Promise<void> {
+    const folder = writeManifests(objects);
+    try {
+      await use(folder);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+/** A lab for all tests of a file or `describe`: up before them, gone after them. */
+export function useLab(spec: LabSpec): TestLab {
+  let current: TestLab | undefined;
+  beforeAll(async () => {
+    current = await TestLab.up(spec);
+  });
+  afterAll(async () => {
+    await current?.close();
+  });
+  // Tests are written before the lab is there: the handle looks it up when it is used.
+  return new Proxy({} as TestLab, {
+    get: (_target, property) => {
+      if (current === undefined) throw new Error('the lab is up only while tests run');
+      const value: unknown = Reflect.get(current, property, current);
+      return typeof value === 'function' ? value.bind(current) : value;
+    },
+  });
+}
+
+/** A lab name nobody else has. */
+export function uniqueLabName(): string {
+  return `t-${process.pid}-${randomBytes(4).toString('hex')}`;
+}
+
+/**
+ * Takes a lab down when this process is gone, even by SIGKILL: a shell waits for the end of its input, which only
+ * this process holds. Returns how to call it off.
+ */
+export function guard(name: string): () => void {
+  const script = 'cat >/dev/null; exec "$0" lab down --name "$1" >/dev/null';
+  const watchdog = spawn('sh', ['-c', script, SLUICE, name], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  watchdog.unref();
+  return () => {
+    watchdog.kill('SIGKILL');
+    watchdog.stdin.destroy();
+  };
+}
+
+/** Makes sure that a lab made by other means is gone after the test. */
+export async function removeLab(name: string): Promise<void> {
+  await takeLabDown(name);
+}
+
+/** Writes manifests into a new folder; the caller removes it. */
+export function writeManifests(objects: readonly Manifest[]): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'));
+  const list = { apiVersion: 'v1', kind: 'List', items: objects };
+  writeFileSync(join(folder, 'objects.json'), JSON.stringify(list));
+  return folder;
+}
+
+/** Hash of a stream of that many bytes, as `SEND` and `receive` flows have it. */
+export function patternSha256(bytes: number): string {
+  const hash = createHash('sha256');
+  for (let left = bytes; left > 0; left -= PATTERN_BLOCK.length) hash.update(PATTERN_BLOCK.subarray(0, left));
+  return hash.digest('hex');
+}
+
+/** Waits until `look` returns something other than undefined or false. */
+export async function until<T>(
+  what: string,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  timeoutMs = 10_000,
+): Promise<T> {
+  const giveUpAt = Date.now() + timeoutMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (Date.now() > giveUpAt) throw new Error(`${what}: not within ${timeoutMs} ms`);
+    await delay(POLL_MS);
+  }
+}
+
+/** The wall clock in milliseconds with fractions, comparable with the agents' `overAt`. */
+export function wallClockMs(): number {
+  return performance.timeOrigin + performance.now();
+}

@@ -1,0 +1,41 @@
+/** The `sluice` command as a test runs it. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { SLUICE } from './harness.ts';
+
+/** How a command ended. */
+export interface CommandOutcome {
+  /** Exit code, or the signal's name. */
+  readonly code: number | string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Starts the command. */
+export function startSluice(argv: readonly string[]): ChildProcess {
+  return spawn(SLUICE, argv, { stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+/** Waits for a command's end. */
+export function outcomeOf(child: ChildProcess): Promise<CommandOutcome> {
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve({ code: code ?? signal ?? 'unknown', stdout, stderr }));
+  });
+}
+
+/** Runs the command to its end, with `input` on stdin. */
+export async function sluice(argv: readonly string[], input = ''): Promise<CommandOutcome> {
+  const child = startSluice(argv);
+  child.stdin?.on('error', () => undefined);
+  child.stdin?.end(input);
+  return await outcomeOf(child);
+}
