@@ -1,0 +1,186 @@
+/** Builders of API objects as people write them, and the cluster that the engine reads from them. */
+
+import {
+  type Cluster,
+  type Namespace,
+  type NetworkPolicy,
+  type Node,
+  objectKey,
+  type Parsed,
+  type Pod,
+  parseNamespace,
+  parseNetworkPolicy,
+  parseNode,
+  parsePod,
+} from '../../../policy/index.ts';
+
+/** `metav1.LabelSelector` as written. */
+export interface ApiSelector {
+  readonly matchLabels?: Readonly<Record<string, string>> | null;
+  readonly matchExpressions?: readonly {
+    readonly key: string;
+    readonly operator: string;
+    readonly values?: readonly string[] | null;
+  }[];
+}
+
+/** `NetworkPolicyPeer` as written. */
+export interface ApiPeer {
+  readonly podSelector?: ApiSelector | null;
+  readonly namespaceSelector?: ApiSelector | null;
+  readonly ipBlock?: { readonly cidr: string; readonly except?: readonly string[] | null } | null;
+}
+
+/** `NetworkPolicyPort` as written. */
+export interface ApiPort {
+  readonly protocol?: string;
+  readonly port?: number | string;
+  readonly endPort?: number;
+}
+
+/** An ingress or egress rule as written. */
+export interface ApiRule {
+  readonly ports?: readonly ApiPort[] | null;
+  readonly from?: readonly ApiPeer[] | null;
+  readonly to?: readonly ApiPeer[] | null;
+}
+
+/** `NetworkPolicy` as written. */
+export interface ApiPolicy {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: { readonly namespace: string; readonly name: string };
+  readonly spec: {
+    readonly podSelector?: ApiSelector | null;
+    readonly policyTypes?: readonly string[] | null;
+    readonly ingress?: readonly ApiRule[] | null;
+    readonly egress?: readonly ApiRule[] | null;
+  };
+}
+
+/** A container port as written. */
+export interface ApiContainerPort {
+  readonly name?: string;
+  readonly containerPort: number;
+  readonly protocol?: string;
+}
+
+/** `Pod` as written. */
+export interface ApiPod {
+  readonly metadata: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly creationTimestamp?: string;
+  };
+  readonly spec: {
+    readonly nodeName?: string;
+    readonly hostNetwork?: boolean;
+    readonly containers: readonly { readonly name: string; readonly ports?: readonly ApiContainerPort[] }[];
+  };
+  readonly status: {
+    readonly phase?: string;
+    readonly podIPs?: readonly { readonly ip: string }[];
+    readonly hostIP?: string;
+  };
+}
+
+/** `Namespace` as written. */
+export interface ApiNamespace {
+  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+}
+
+/** `Node` as written. */
+export interface ApiNode {
+  readonly metadata: { readonly name: string };
+  readonly status: { readonly addresses: readonly { readonly type: string; readonly address: string }[] };
+}
+
+/** The objects of a cluster as written. */
+export interface ApiCluster {
+  readonly namespaces?: readonly ApiNamespace[];
+  readonly pods?: readonly ApiPod[];
+  readonly policies?: readonly ApiPolicy[];
+  readonly nodes?: readonly ApiNode[];
+}
+
+/** What a test says about a pod; the rest is usual. */
+export interface PodOptions {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly ips?: readonly string[];
+  readonly ports?: readonly ApiContainerPort[];
+  readonly phase?: string;
+  readonly hostNetwork?: boolean;
+  readonly nodeName?: string;
+  readonly hostIP?: string;
+  readonly createdAt?: string;
+}
+
+function split(key: string): { namespace: string; name: string } {
+  const [namespace = '', name = ''] = key.split('/');
+  return { namespace, name };
+}
+
+/** A pod by `namespace/name`. */
+export function apiPod(key: string, options: PodOptions = {}): ApiPod {
+  const { labels, ips, ports, phase, hostNetwork, nodeName, hostIP, createdAt } = options;
+  return {
+    metadata: {
+      ...split(key),
+      ...(labels && { labels }),
+      ...(createdAt !== undefined && { creationTimestamp: createdAt }),
+    },
+    spec: {
+      ...(nodeName !== undefined && { nodeName }),
+      ...(hostNetwork !== undefined && { hostNetwork }),
+      containers: [{ name: 'app', ...(ports && { ports }) }],
+    },
+    status: {
+      ...(phase !== undefined && { phase }),
+      ...(ips && { podIPs: ips.map((ip) => ({ ip })) }),
+      ...(hostIP !== undefined && { hostIP }),
+    },
+  };
+}
+
+/** A policy by `namespace/name`. */
+export function apiPolicy(key: string, spec: ApiPolicy['spec']): ApiPolicy {
+  return { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: split(key), spec };
+}
+
+/** A namespace. */
+export function apiNamespace(name: string, labels?: Readonly<Record<string, string>>): ApiNamespace {
+  return { metadata: { name, ...(labels && { labels }) } };
+}
+
+/** A node with its addresses. */
+export function apiNode(name: string, ...addresses: readonly string[]): ApiNode {
+  return {
+    metadata: { name },
+    status: { addresses: addresses.map((address) => ({ type: 'InternalIP', address })) },
+  };
+}
+
+/** The object that was read. Throws when it was refused. */
+export function accepted<T>(parsed: Parsed<T>): T {
+  if (parsed.ok) return parsed.object;
+  throw new Error(parsed.errors.map(({ path, message }) => `${path}: ${message}`).join('; '));
+}
+
+function keyed<T extends Pod | NetworkPolicy>(objects: readonly T[]): Map<string, T> {
+  return new Map(objects.map((object) => [objectKey(object.namespace, object.name), object]));
+}
+
+function named<T extends Namespace | Node>(objects: readonly T[]): Map<string, T> {
+  return new Map(objects.map((object) => [object.name, object]));
+}
+
+/** The cluster that the engine reads from the objects. */
+export function readCluster({ namespaces = [], pods = [], policies = [], nodes = [] }: ApiCluster): Cluster {
+  return {
+    namespaces: named(namespaces.map((value) => accepted(parseNamespace(value)))),
+    pods: keyed(pods.map((value) => accepted(parsePod(value)))),
+    policies: keyed(policies.map((value) => accepted(parseNetworkPolicy(value)))),
+    nodes: named(nodes.map((value) => accepted(parseNode(value)))),
+  };
+}

@@ -1,0 +1,199 @@
+/** Random clusters: the engine, directly and by tables, says what the obvious evaluator says. */
+
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import {
+  applyDelta,
+  type Cluster,
+  createCompiler,
+  createEvaluator,
+  createJudge,
+  type Direction,
+  diffTables,
+  type Flow,
+  isSubject,
+  type Judge,
+  type Protocol,
+  readInjectorFrame,
+  readTable,
+  type Table,
+  type Verdict,
+} from '../../../policy/index.ts';
+import { type ApiCluster, type ApiPod, readCluster } from './api_objects.ts';
+import {
+  type ObviousFlow,
+  obviousIsolating,
+  obviousOwner,
+  obviousRuleAdmits,
+  obviousVerdict,
+} from './obvious.ts';
+import { apiCluster, scenario } from './random_cluster.ts';
+
+/** Far above what the runs take, for a machine with other work to do. */
+const PROPERTY_TIMEOUT_MS = 60_000;
+
+function overTheWire<T>(value: T): unknown {
+  return JSON.parse(JSON.stringify(value));
+}
+
+function allTables(cluster: Cluster): Map<string, Table> {
+  const compiler = createCompiler(cluster);
+  const subjects = [...cluster.pods].filter(([, pod]) => isSubject(pod));
+  return new Map(subjects.map(([key]) => [key, readTable(overTheWire(compiler.compile(key, 1)))]));
+}
+
+function ownerKey(objects: ApiCluster, address: string): string | undefined {
+  const owner = obviousOwner(objects, address);
+  return owner && `${owner.metadata.namespace}/${owner.metadata.name}`;
+}
+
+function addressFlow({ source, destination, protocol, port }: ObviousFlow): Flow {
+  return {
+    source: { kind: 'address', address: source },
+    destination: { kind: 'address', address: destination },
+    protocol: protocol as Protocol,
+    port,
+  };
+}
+
+/** The judge at one end of a flow, and how it sees the flow. */
+function judgeSide(
+  judges: ReadonlyMap<string, Judge>,
+  objects: ApiCluster,
+  direction: Direction,
+  { source, destination, protocol, port }: ObviousFlow,
+): { judged: Verdict; explained: Verdict } | undefined {
+  const [subject, peer] = direction === 'ingress' ? [destination, source] : [source, destination];
+  const judge = judges.get(ownerKey(objects, subject) ?? '');
+  if (judge === undefined) return undefined;
+  return {
+    judged: judge.judge(direction, peer, protocol as Protocol, port),
+    explained: judge.explain(direction, peer, protocol as Protocol, port),
+  };
+}
+
+/** The policies and the rule a verdict names are the ones the obvious evaluator finds. */
+function expectTrueReasons(objects: ApiCluster, verdict: Verdict, flowSeen: ObviousFlow): void {
+  const { direction } = verdict;
+  const subject = obviousOwner(objects, direction === 'ingress' ? flowSeen.destination : flowSeen.source);
+  if (subject === undefined) return;
+  const isolating = obviousIsolating(objects, subject, direction);
+  const names = isolating.map(({ metadata }) => metadata.name).sort();
+  if (verdict.reason === 'not-isolated') expect(names).toEqual([]);
+  if (verdict.reason === 'no-rule') expect(verdict.isolating.map(({ name }) => name)).toEqual(names);
+  if (verdict.reason === 'rule') {
+    const policy = isolating.find(({ metadata }) => metadata.name === verdict.policy.name);
+    const rule = policy?.spec[direction]?.[verdict.rule];
+    expect(policy && rule && obviousRuleAdmits(objects, policy, rule, direction, flowSeen)).toBe(true);
+  }
+}
+
+it(
+  'agrees with the obvious evaluator, directly and by the tables of both ends, reasons included',
+  () => {
+    fc.assert(
+      fc.property(scenario, ({ objects, flows }) => {
+        const cluster = readCluster(objects);
+        const evaluator = createEvaluator(cluster);
+        const judges = new Map([...allTables(cluster)].map(([key, table]) => [key, createJudge(table)]));
+        for (const one of flows) {
+          const obvious = obviousVerdict(objects, one);
+          const direct = evaluator.evaluate(addressFlow(one));
+          expect(direct.verdict).toBe(obvious.egress && obvious.ingress ? 'allow' : 'deny');
+          for (const direction of ['egress', 'ingress'] as const) {
+            expect(direct[direction].verdict).toBe(obvious[direction] ? 'allow' : 'deny');
+            expectTrueReasons(objects, direct[direction], one);
+            const byTable = judgeSide(judges, objects, direction, one);
+            expect(byTable?.explained ?? direct[direction]).toEqual(direct[direction]);
+            expect(byTable?.judged.verdict).toBe(byTable?.explained.verdict);
+          }
+        }
+      }),
+      { numRuns: 800 },
+    );
+  },
+  PROPERTY_TIMEOUT_MS,
+);
+
+it(
+  'judges pods given as pods as it judges them by their addresses',
+  () => {
+    fc.assert(
+      fc.property(scenario, ({ objects, flows }) => {
+        const cluster = readCluster(objects);
+        const evaluator = createEvaluator(cluster);
+        for (const one of flows) {
+          const source = cluster.pods.get(ownerKey(objects, one.source) ?? '');
+          const destination = cluster.pods.get(ownerKey(objects, one.destination) ?? '');
+          // Only where the family is not a choice, so that both ways mean the same addresses.
+          if (source?.ips.length !== 1 || destination?.ips.length !== 1) continue;
+          const byAddress = addressFlow(one);
+          const byPod: Flow = {
+            ...byAddress,
+            source: { kind: 'pod', pod: source },
+            destination: { kind: 'pod', pod: destination },
+          };
+          expect(evaluator.evaluate(byPod)).toEqual(evaluator.evaluate(byAddress));
+        }
+      }),
+      { numRuns: 500 },
+    );
+  },
+  PROPERTY_TIMEOUT_MS,
+);
+
+/** The second cluster's pods, and some of the first's where the second has none of that name. */
+function mergePods(first: ApiCluster, second: ApiCluster): ApiPod[] {
+  const names = new Set((second.pods ?? []).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`));
+  const kept = (first.pods ?? []).filter(
+    ({ metadata }) => !names.has(`${metadata.namespace}/${metadata.name}`),
+  );
+  return [...kept, ...(second.pods ?? [])];
+}
+
+it(
+  'turns any table into any later one by a delta that went over the wire',
+  () => {
+    fc.assert(
+      fc.property(apiCluster, scenario, (first, { objects: second, flows }) => {
+        // Keep some of the first cluster, so that deltas are partial.
+        const objects: ApiCluster = {
+          ...second,
+          pods: [...(first.pods ?? []).slice(0, 3), ...(second.pods ?? [])],
+        };
+        const before = readCluster(first);
+        const after = readCluster(objects);
+        const compiler = createCompiler(before);
+        const next = createCompiler(after, compiler);
+        for (const [key, pod] of after.pods) {
+          const old = before.pods.get(key);
+          if (!isSubject(pod) || old === undefined || !isSubject(old)) continue;
+          const from = compiler.compile(key, 3);
+          const to = next.compile(key, 9);
+          expect(to).toEqual(createCompiler(after).compile(key, 9));
+          const delta = diffTables(from, to);
+          if (delta === undefined) {
+            expect({ ...from, revision: 9 }).toEqual(to);
+            continue;
+          }
+          const frame = readInjectorFrame(overTheWire({ type: 'delta', delta }));
+          if (frame.type !== 'delta') throw new Error('a delta came back as something else');
+          const held = readTable(overTheWire(from));
+          const applied = applyDelta(held, frame.delta);
+          expect(applied).toEqual(to);
+          expect(held).toEqual(from);
+          expect(diffTables(applied, to)).toBeUndefined();
+          const [judge, fresh] = [createJudge(applied), createJudge(to)];
+          for (const { source, protocol, port } of flows) {
+            for (const direction of ['ingress', 'egress'] as const) {
+              const verdict = judge.explain(direction, source, protocol as Protocol, port);
+              expect(verdict).toEqual(fresh.explain(direction, source, protocol as Protocol, port));
+            }
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
+  },
+  PROPERTY_TIMEOUT_MS,
+);
