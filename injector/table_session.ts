@@ -31,6 +31,8 @@ export interface SessionLimits {
 
 /** What a session asks of the server. */
 export interface SessionHost {
+  /** Of the cluster. No table has it while its pod has none. */
+  readonly revision: number;
   readonly limits: SessionLimits;
   readonly metrics: InjectorMetrics;
   /** The session said whose table it wants: it is to be sent now. */
@@ -167,13 +169,14 @@ export class TableSession {
     // A heartbeat behind a queue would only make it longer.
     if (queued > 0 || this.#podKey === undefined) return;
     if (this.#sent.kind === 'no-table') {
-      if (this.#sent.message !== undefined) this.#send({ type: 'unknown-pod', message: this.#sent.message });
+      // Shows life only: what the sidecar may still have is not confirmed by another revision.
+      this.#send({ type: 'heartbeat', revision: this.#host.revision });
       return;
     }
     const { table, atMs } = this.#sent;
     if (this.#refused && performance.now() - atMs >= this.#host.limits.refusedRetryMs)
       this.#sendTable({ type: 'snapshot', table }, table);
-    else if (!this.#refused) this.#send({ type: 'heartbeat', revision: table.revision });
+    else this.#send({ type: 'heartbeat', revision: table.revision });
   }
 
   #onHello(hello: Extract<SidecarFrame, { type: 'hello' }>): void {
@@ -208,8 +211,8 @@ export class TableSession {
     if (this.#sent.kind === 'no-table') return;
     const { table, as } = this.#sent;
     this.#refused = true;
-    // The same snapshot again at once would be refused again, without end: `beat` retries it.
-    if (as === 'snapshot' && nack.revision === table.revision) return;
+    // A snapshot is under way, or was refused itself and would be again, without end: `beat` retries it.
+    if (as === 'snapshot') return;
     this.#sendTable({ type: 'snapshot', table }, table);
   }
 
