@@ -157,10 +157,7 @@ it(
     fc.assert(
       fc.property(apiCluster, scenario, (first, { objects: second, flows }) => {
         // Keep some of the first cluster, so that deltas are partial.
-        const objects: ApiCluster = {
-          ...second,
-          pods: [...(first.pods ?? []).slice(0, 3), ...(second.pods ?? [])],
-        };
+        const objects: ApiCluster = { ...second, pods: mergePods(first, second) };
         const before = readCluster(first);
         const after = readCluster(objects);
         const compiler = createCompiler(before);
