@@ -1,0 +1,25 @@
+/** What each program prints for `--help`, asked of the program itself. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/** Region name to command line; the first word is the file that Node runs. */
+const PROGRAMS: readonly (readonly [string, readonly string[]])[] = [
+  ['help-sluice', ['cli/main.ts', '--help']],
+  ['help-can', ['cli/main.ts', 'can', '--help']],
+  ['help-lab', ['cli/main.ts', 'lab', '--help']],
+  ['help-sidecar', ['sidecar/main.ts', '--help']],
+  ['help-injector', ['injector/main.ts', '--help']],
+];
+
+/** Code blocks by region name. */
+export async function helpTexts(): Promise<ReadonlyMap<string, string>> {
+  const run = promisify(execFile);
+  const entries = PROGRAMS.map(async ([name, [file = '', ...args]]): Promise<[string, string]> => {
+    const { stdout } = await run(process.execPath, [join(ROOT, file), ...args]);
+    return [name, `\`\`\`text\n${stdout.trimEnd()}\n\`\`\``];
+  });
+  return new Map(await Promise.all(entries));
+}

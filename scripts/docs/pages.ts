@@ -1,0 +1,58 @@
+/** The pages with generated regions, and how they are filled. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { INJECTOR_OPTIONS } from '../../injector/config.ts';
+import { createInjectorMetrics } from '../../injector/metrics.ts';
+import { SIDECAR_OPTIONS } from '../../sidecar/config.ts';
+import { SidecarMetrics } from '../../sidecar/metrics.ts';
+import { helpTexts } from './help_texts.ts';
+import { fillRegions } from './regions.ts';
+import { errorTable, metricTable, optionTable } from './tables.ts';
+
+/** The project's folder. */
+export const PROJECT = join(import.meta.dirname, '../..');
+
+/** Paths from the project's folder. */
+export const GENERATED_PAGES: readonly string[] = [
+  'docs/reference/cli.md',
+  'docs/reference/configuration.md',
+  'docs/reference/errors.md',
+  'docs/reference/metrics.md',
+];
+
+/** A page as it is, and as it should be. */
+export interface GeneratedPage {
+  readonly path: string;
+  readonly committed: string;
+  readonly generated: string;
+}
+
+/** Reads the pages and makes them anew; writes nothing. */
+export async function generatePages(): Promise<readonly GeneratedPage[]> {
+  const texts = await regionTexts();
+  return await Promise.all(
+    GENERATED_PAGES.map(async (path) => {
+      const committed = await readFile(join(PROJECT, path), 'utf8');
+      return { path, committed, generated: fillRegions(committed, texts) };
+    }),
+  );
+}
+
+/** The text of every region, by name. */
+export async function regionTexts(): Promise<ReadonlyMap<string, string>> {
+  const sidecarMetrics = new SidecarMetrics('', {
+    connectionsOpen: () => 0,
+    connectionsLimit: () => 0,
+    tableRevision: () => 0,
+    tableAgeSeconds: () => 0,
+    redirectIntact: () => true,
+  });
+  return new Map([
+    ...(await helpTexts()),
+    ['errors', errorTable()],
+    ['options-sidecar', optionTable(SIDECAR_OPTIONS)],
+    ['options-injector', optionTable(INJECTOR_OPTIONS)],
+    ['metrics-sidecar', await metricTable(sidecarMetrics.registry)],
+    ['metrics-injector', await metricTable(createInjectorMetrics().registry)],
+  ]);
+}
