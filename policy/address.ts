@@ -10,6 +10,7 @@ const HEX_GROUP = /^[0-9a-fA-F]{1,4}$/;
 const IPV6_GROUPS = 8;
 /** The third word of `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2). */
 const MAPPED_WORD = 0xffff;
+const MAPPED_TEXT = '::ffff:';
 
 function parseIPv4(text: string): number | undefined {
   const match = IPV4.exec(text);
@@ -134,6 +135,9 @@ export function canonicalAddress(text: string): string {
 export function socketAddress(text: string): string {
   // Sockets print canonical text already, except for these two forms.
   if (!text.includes(':') || !(text.includes('.') || text.includes('%'))) return text;
+  // The usual one on a dual-stack listener, without parsing.
+  if (text.startsWith(MAPPED_TEXT) && IPV4.test(text.slice(MAPPED_TEXT.length)))
+    return text.slice(MAPPED_TEXT.length);
   const zone = text.indexOf('%');
   const words = parseAddress(zone < 0 ? text : text.slice(0, zone));
   return words === undefined ? text : formatAddress(words);

@@ -43,7 +43,7 @@ export function createCompiler(cluster: Cluster, previous?: Compiler): Compiler 
   const directory = createDirectory(cluster, previous?.directory);
   const groups = new Map<string, AddressGroup>();
   const previousGroups = previous?.groups;
-  const resolver = createGroupResolver(cluster, directory, (id) => previousGroups?.get(id));
+  const resolver = createGroupResolver(directory, (id) => previousGroups?.get(id));
   const policies = policiesByNamespace(cluster);
 
   function tablePeer(peer: ResolvedPeer, used: Map<string, AddressGroup>): TablePeer {

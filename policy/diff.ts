@@ -116,14 +116,19 @@ function applyGroup(id: string, group: AddressGroup | undefined, change: GroupDe
   }
 }
 
-/** A record with changes made; itself when there are none. */
+/** A copy of a record with changes made. A spread and `defineProperty` take any key, `__proto__` included. */
 function applyEntries<T>(record: Entries<T>, changes: Iterable<[string, T | null]>): Entries<T> {
-  const entries = new Map(Object.entries(record));
+  const copy: Record<string, T> = { ...record };
   for (const [key, value] of changes) {
-    if (value !== null) entries.set(key, value);
-    else if (!entries.delete(key)) throw malformed(`there is no entry "${key}" to remove`);
+    if (value !== null) {
+      Object.defineProperty(copy, key, { value, enumerable: true, configurable: true, writable: true });
+    } else if (Object.hasOwn(copy, key)) {
+      delete copy[key];
+    } else {
+      throw malformed(`there is no entry "${key}" to remove`);
+    }
   }
-  return Object.fromEntries(entries);
+  return copy;
 }
 
 /** Refuses rules whose group is missing: such a rule would silently admit nothing. */

@@ -13,8 +13,6 @@ export interface Directory {
   readonly namespaces: Readonly<Record<string, Labels>>;
   /** The addresses a pod owns, by pod key, each list sorted. A pod that owns none is absent. */
   readonly addresses: ReadonlyMap<string, readonly string[]>;
-  /** The pods that own an address, by pod key. */
-  readonly owners: ReadonlyMap<string, Pod>;
 }
 
 function identityOf(pod: Pod): PodIdentity {
@@ -49,7 +47,6 @@ export function reuseEntries<T>(
 /** Makes the directory. Objects of `previous` that still say the same are used again, so that a diff sees them at once. */
 export function createDirectory(cluster: Cluster, previous?: Directory): Directory {
   const addresses = new Map<string, string[]>();
-  const owners = new Map<string, Pod>();
   const identities = new Map<string, PodIdentity>();
   const pods: [string, PodIdentity][] = [];
   for (const [address, pod] of addressOwners(cluster)) {
@@ -57,18 +54,16 @@ export function createDirectory(cluster: Cluster, previous?: Directory): Directo
     const list = addresses.get(key);
     if (list === undefined) addresses.set(key, [address]);
     else list.push(address);
-    owners.set(key, pod);
     const identity = identities.get(key) ?? identityOf(pod);
     identities.set(key, identity);
     pods.push([address, identity]);
   }
   for (const list of addresses.values()) list.sort();
-  const names = new Set([...owners.values()].map((pod) => pod.namespace));
+  const names = new Set([...identities.values()].map(({ namespace }) => namespace));
   const namespaces = [...names].map((name): [string, Labels] => [name, namespaceLabels(cluster, name)]);
   return {
     pods: reuseEntries(sortedRecord(pods), previous?.pods),
     namespaces: reuseEntries(sortedRecord(namespaces), previous?.namespaces),
     addresses,
-    owners,
   };
 }

@@ -3,7 +3,7 @@
  * line of JSON. `readInjectorFrame` and `readSidecarFrame` check what arrives.
  */
 
-import { shape, tagged, text } from './check.ts';
+import { requireForm, shape, tagged, text } from './check.ts';
 import type { Table, TableDelta } from './table.ts';
 import { checkDelta, checkTable, revision } from './table_form.ts';
 
@@ -44,12 +44,12 @@ const sidecarFrame = tagged('type', {
 
 /** Reads a frame from the injector, already parsed as JSON. Throws TABLE_MALFORMED; a frame is refused whole. */
 export function readInjectorFrame(value: unknown): InjectorFrame {
-  injectorFrame(value, 'frame');
+  requireForm(injectorFrame, value, 'frame');
   return value as InjectorFrame;
 }
 
 /** Reads a frame from a sidecar, already parsed as JSON. Throws TABLE_MALFORMED; a frame is refused whole. */
 export function readSidecarFrame(value: unknown): SidecarFrame {
-  sidecarFrame(value, 'frame');
+  requireForm(sidecarFrame, value, 'frame');
   return value as SidecarFrame;
 }

@@ -1,12 +1,10 @@
 /** Address groups: each distinct selector of a cluster's policies, resolved once. */
 
 import type { Directory } from './directory.ts';
-import { compareTexts, objectKey } from './key.ts';
-import type { Cluster, Labels, Pod } from './model.ts';
-import { namespaceLabels, podKey } from './ownership.ts';
+import { compareTexts, objectKey, ownEntry } from './key.ts';
 import type { PodsPeer } from './peer.ts';
 import { formatSelector, matchesSelector } from './selector.ts';
-import type { AddressGroup } from './table.ts';
+import type { AddressGroup, PodIdentity } from './table.ts';
 
 /** The group id of a canonical selector: readable, and equal for equal selectors only. */
 export function groupId(test: PodsPeer): string {
@@ -20,32 +18,36 @@ export interface GroupResolver {
   resolve(test: PodsPeer): AddressGroup;
 }
 
-/** Pods that own an address, found by namespace or by one label, so that resolving need not look at every pod. */
-interface PodIndex {
-  readonly all: readonly Pod[];
-  readonly byNamespace: ReadonlyMap<string, readonly Pod[]>;
-  readonly byLabel: ReadonlyMap<string, readonly Pod[]>;
+/** An address and the pod that owns it. */
+type Owned = readonly [address: string, pod: PodIdentity];
+
+/** The directory by namespace and by one label, so that resolving need not look at every pod. In order of address. */
+interface OwnedIndex {
+  readonly all: readonly Owned[];
+  readonly byNamespace: ReadonlyMap<string, readonly Owned[]>;
+  readonly byLabel: ReadonlyMap<string, readonly Owned[]>;
 }
 
-function append(index: Map<string, Pod[]>, key: string, pod: Pod): void {
+function append(index: Map<string, Owned[]>, key: string, owned: Owned): void {
   const list = index.get(key);
-  if (list === undefined) index.set(key, [pod]);
-  else list.push(pod);
+  if (list === undefined) index.set(key, [owned]);
+  else list.push(owned);
 }
 
-function indexPods(pods: Iterable<Pod>): PodIndex {
-  const all = [...pods];
-  const byNamespace = new Map<string, Pod[]>();
-  const byLabel = new Map<string, Pod[]>();
-  for (const pod of all) {
-    append(byNamespace, pod.namespace, pod);
-    for (const [key, value] of Object.entries(pod.labels)) append(byLabel, objectKey(key, value), pod);
+function indexDirectory({ pods }: Directory): OwnedIndex {
+  const all = Object.entries(pods).sort(([a], [b]) => compareTexts(a, b));
+  const byNamespace = new Map<string, Owned[]>();
+  const byLabel = new Map<string, Owned[]>();
+  for (const owned of all) {
+    const [, { namespace, labels }] = owned;
+    append(byNamespace, namespace, owned);
+    for (const [key, value] of Object.entries(labels)) append(byLabel, objectKey(key, value), owned);
   }
   return { all, byNamespace, byLabel };
 }
 
 /** A list that holds at least every pod the selector matches: the shortest one at hand. */
-function candidates(test: PodsPeer, index: PodIndex): readonly Pod[] {
+function candidates(test: PodsPeer, index: OwnedIndex): readonly Owned[] {
   let best = test.namespace === undefined ? index.all : (index.byNamespace.get(test.namespace) ?? []);
   for (const [key, value] of Object.entries(test.podSelector?.matchLabels ?? {})) {
     const list = index.byLabel.get(objectKey(key, value)) ?? [];
@@ -58,45 +60,37 @@ function sameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((item, i) => item === b[i]);
 }
 
+function namespaceFilter(test: PodsPeer, { namespaces }: Directory): (name: string) => boolean {
+  const { namespaceSelector } = test;
+  if (namespaceSelector === undefined) return (name) => name === test.namespace;
+  const known = new Map<string, boolean>();
+  return (name) => {
+    const matches = known.get(name) ?? matchesSelector(namespaceSelector, ownEntry(namespaces, name) ?? {});
+    known.set(name, matches);
+    return matches;
+  };
+}
+
 /**
- * Makes a resolver for a cluster. `previousGroup` gives the group that an earlier cluster had under an id: it is
+ * Makes a resolver for a directory. `previousGroup` gives the group that an earlier cluster had under an id: it is
  * used again where its members are the same.
  */
 export function createGroupResolver(
-  cluster: Cluster,
   directory: Directory,
   previousGroup: (id: string) => AddressGroup | undefined,
 ): GroupResolver {
-  const index = indexPods(directory.owners.values());
-  const labelsOf = new Map<string, Labels>();
+  const index = indexDirectory(directory);
   const groups = new Map<string, AddressGroup>();
 
-  function labelsOfNamespace(name: string): Labels {
-    const known = labelsOf.get(name) ?? namespaceLabels(cluster, name);
-    labelsOf.set(name, known);
-    return known;
-  }
-
-  function namespaceFilter(test: PodsPeer): (name: string) => boolean {
-    const { namespaceSelector } = test;
-    if (namespaceSelector === undefined) return (name) => name === test.namespace;
-    const known = new Map<string, boolean>();
-    return (name) => {
-      const matches = known.get(name) ?? matchesSelector(namespaceSelector, labelsOfNamespace(name));
-      known.set(name, matches);
-      return matches;
-    };
-  }
-
   function membersOf(test: PodsPeer): string[] {
-    const namespaceMatches = namespaceFilter(test);
+    const namespaceMatches = namespaceFilter(test, directory);
     const members: string[] = [];
-    for (const pod of candidates(test, index)) {
-      if (!namespaceMatches(pod.namespace)) continue;
-      if (test.podSelector !== undefined && !matchesSelector(test.podSelector, pod.labels)) continue;
-      members.push(...(directory.addresses.get(podKey(pod)) ?? []));
+    for (const [address, { namespace, labels }] of candidates(test, index)) {
+      if (!namespaceMatches(namespace)) continue;
+      if (test.podSelector !== undefined && !matchesSelector(test.podSelector, labels)) continue;
+      members.push(address);
     }
-    return members.sort(compareTexts);
+    return members;
   }
 
   return {

@@ -2,6 +2,7 @@
 
 import { isLoopback, parseAddress, socketAddress } from './address.ts';
 import { type DirectionIndex, directionIndex } from './direction_index.ts';
+import { GroupIndex } from './group_index.ts';
 import { ownEntry } from './key.ts';
 import type { ContainerPort, Direction, Protocol } from './model.ts';
 import { nearestMiss } from './near_miss.ts';
@@ -24,17 +25,6 @@ export interface Judge {
 
 const NO_PORTS: readonly ContainerPort[] = [];
 
-/** Members as sets outlive a judge: most deltas leave most groups as they are. Keyed by immutable lists. */
-const memberSets = new WeakMap<readonly string[], ReadonlySet<string>>();
-
-function memberSet(members: readonly string[]): ReadonlySet<string> {
-  const known = memberSets.get(members);
-  if (known !== undefined) return known;
-  const made = new Set(members);
-  memberSets.set(members, made);
-  return made;
-}
-
 /** What a judge remembers of an address in the pod directory: who it is, and the rules of the groups it is in. */
 interface KnownPeer {
   readonly identity: PodIdentity;
@@ -42,10 +32,39 @@ interface KnownPeer {
   readonly egress: readonly PortIndex[];
 }
 
+/** One direction of the table, ready to be judged by. */
+class DirectionRules {
+  readonly table: DirectionTable;
+  readonly index: DirectionIndex;
+  readonly groups: GroupIndex;
+  readonly #wholeTable: Table;
+  #resolved: readonly ResolvedRule[] | undefined;
+
+  constructor(direction: DirectionTable, table: Table) {
+    this.table = direction;
+    this.#wholeTable = table;
+    this.index = directionIndex(direction);
+    this.groups = new GroupIndex(this.index.groups, table);
+  }
+
+  /** The rules with their selectors, for explanations; made when first asked for. */
+  get resolved(): readonly ResolvedRule[] {
+    this.#resolved ??= this.table.rules.map((rule) => ({
+      ...rule,
+      peers: rule.peers.flatMap((peer): ResolvedPeer[] => {
+        if (peer.kind === 'ipBlock') return [peer];
+        const group = ownEntry(this.#wholeTable.groups, peer.group);
+        return group === undefined ? [] : [{ kind: 'pods', ...group }];
+      }),
+    }));
+    return this.#resolved;
+  }
+}
+
 class TableJudge implements Judge {
   readonly table: Table;
-  readonly #ingress: DirectionIndex;
-  readonly #egress: DirectionIndex;
+  readonly #ingress: DirectionRules;
+  readonly #egress: DirectionRules;
   readonly #selfIPs: ReadonlySet<string>;
   readonly #nodeIPs: ReadonlySet<string>;
   /** Holds at most the addresses of the directory. */
@@ -53,36 +72,44 @@ class TableJudge implements Judge {
 
   constructor(table: Table) {
     this.table = table;
-    this.#ingress = directionIndex(table.ingress);
-    this.#egress = directionIndex(table.egress);
+    this.#ingress = new DirectionRules(table.ingress, table);
+    this.#egress = new DirectionRules(table.egress, table);
     this.#selfIPs = new Set(table.subject.ips);
     this.#nodeIPs = new Set(table.subject.nodeIPs);
   }
 
   judge(direction: Direction, peer: string, protocol: Protocol, port: number): Verdict {
-    const index = direction === 'ingress' ? this.#ingress : this.#egress;
+    const { table, index } = direction === 'ingress' ? this.#ingress : this.#egress;
     const address = socketAddress(peer);
     // A pod cannot be kept from itself, whether it uses its own address or localhost.
     if (this.#selfIPs.has(address) || isLoopback(address)) return index.exempt.self;
     // Traffic between a pod and the node it runs on is always allowed, whatever policies say.
     if (this.#nodeIPs.has(address)) return index.exempt['own-node'];
     // A pod that no policy selects for this direction is not isolated: everything is allowed.
-    if (this.table[direction].isolating.length === 0) return index.exempt['not-isolated'];
+    if (table.isolating.length === 0) return index.exempt['not-isolated'];
+    // An isolated pod gets what its rules admit. Of several rules the first is named, so that reasons are stable.
+    const first = this.#firstRule(direction, index, address, protocol, port);
+    return first === NO_RULE ? index.denied : (index.allowed[first] ?? index.denied);
+  }
 
+  #firstRule(
+    direction: Direction,
+    index: DirectionIndex,
+    address: string,
+    protocol: Protocol,
+    port: number,
+  ): number {
     const known = this.#known(address);
     const ports = known?.identity.ports ?? NO_PORTS;
     let first = index.anyPeer.find(protocol, port, ports);
     if (known !== undefined) {
       for (const rules of known[direction]) first = Math.min(first, rules.find(protocol, port, ports));
     }
-    if (!index.blocks.isEmpty) {
-      const words = parseAddress(address);
-      if (words !== undefined) {
-        for (const rules of index.blocks.find(words))
-          first = Math.min(first, rules.find(protocol, port, ports));
-      }
-    }
-    return first === NO_RULE ? index.denied : (index.allowed[first] ?? index.denied);
+    if (index.blocks.isEmpty) return first;
+    const words = parseAddress(address);
+    if (words === undefined) return first;
+    for (const rules of index.blocks.find(words)) first = Math.min(first, rules.find(protocol, port, ports));
+    return first;
   }
 
   /** An address that the directory does not know is no pod's, so it is in no group. */
@@ -93,58 +120,30 @@ class TableJudge implements Judge {
     if (identity === undefined) return undefined;
     const made: KnownPeer = {
       identity,
-      ingress: this.#groupRules(this.#ingress, address),
-      egress: this.#groupRules(this.#egress, address),
+      ingress: this.#ingress.groups.find(address, identity),
+      egress: this.#egress.groups.find(address, identity),
     };
     this.#peers.set(address, made);
     return made;
   }
 
-  #groupRules(index: DirectionIndex, address: string): PortIndex[] {
-    const rules: PortIndex[] = [];
-    for (const [id, ports] of index.groups) {
-      const group = ownEntry(this.table.groups, id);
-      if (group !== undefined && memberSet(group.members).has(address)) rules.push(ports);
-    }
-    return rules;
-  }
-
   explain(direction: Direction, peer: string, protocol: Protocol, port: number): Verdict {
     const verdict = this.judge(direction, peer, protocol, port);
     if (verdict.verdict !== 'deny' || verdict.reason !== 'no-rule') return verdict;
+    const { resolved } = direction === 'ingress' ? this.#ingress : this.#egress;
     const flow = { direction, peer: this.#peer(socketAddress(peer)), protocol, port };
-    const nearMiss = nearestMiss(this.#resolvedRules(this.table[direction]), flow);
+    const nearMiss = nearestMiss(resolved, flow);
     return nearMiss === undefined ? verdict : { ...verdict, nearMiss };
   }
 
   #peer(address: string): Peer {
     const words = parseAddress(address);
-    const identity = ownEntry(this.table.pods, address);
-    return {
-      address,
-      ...(words === undefined ? {} : { words }),
-      ...(identity === undefined
-        ? {}
-        : {
-            pod: {
-              namespace: identity.namespace,
-              labels: identity.labels,
-              namespaceLabels: ownEntry(this.table.namespaces, identity.namespace) ?? {},
-              ports: identity.ports,
-            },
-          }),
-    };
-  }
-
-  #resolvedRules({ rules }: DirectionTable): ResolvedRule[] {
-    return rules.map((rule) => ({
-      ...rule,
-      peers: rule.peers.flatMap((peer): ResolvedPeer[] => {
-        if (peer.kind === 'ipBlock') return [peer];
-        const group = ownEntry(this.table.groups, peer.group);
-        return group === undefined ? [] : [{ kind: 'pods', ...group }];
-      }),
-    }));
+    const pod = ownEntry(this.table.pods, address);
+    const base = words === undefined ? { address } : { address, words };
+    if (pod === undefined) return base;
+    const { namespace, labels, ports } = pod;
+    const namespaceLabels = ownEntry(this.table.namespaces, namespace) ?? {};
+    return { ...base, pod: { namespace, labels, namespaceLabels, ports } };
   }
 
   identify(address: string): PodIdentity | undefined {
@@ -153,8 +152,8 @@ class TableJudge implements Judge {
 }
 
 /**
- * Makes the judge of a table. Indexes of rules and groups that the table shares with an earlier one are used again,
- * so that making a judge after a small delta is cheap.
+ * Makes the judge of a table. Indexes of rules that the table shares with an earlier one are used again, so that
+ * making a judge after a small delta is cheap.
  */
 export function createJudge(table: Table): Judge {
   return new TableJudge(table);

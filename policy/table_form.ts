@@ -1,7 +1,22 @@
 /** The form of tables and deltas: what `table.ts` says as types, checked on data that comes from outside. */
 
 import { formatAddress, parseAddress } from './address.ts';
-import { type Check, integer, list, nullable, oneOf, record, refuse, shape, tagged, text } from './check.ts';
+import {
+  all,
+  type Check,
+  integer,
+  list,
+  nullable,
+  oneOf,
+  type Problem,
+  problem,
+  record,
+  requireForm,
+  shape,
+  tagged,
+  text,
+} from './check.ts';
+
 import { formatCidr, parseCidr } from './cidr.ts';
 import { TABLE_SCHEMA, type Table, type TableDelta } from './table.ts';
 
@@ -44,16 +59,14 @@ const subject = shape({
   ports: list(containerPort),
 });
 
-const portShape = shape({ protocol }, { from: port, to: port, name: anyText });
-
 /** A range with one end only would be read as every port. */
-const tablePort: Check = (value, path) => {
-  portShape(value, path);
+const tablePort = all(shape({ protocol }, { from: port, to: port, name: anyText }), (value) => {
   const { from, to } = value as { from?: number; to?: number };
-  if ((from === undefined) !== (to === undefined)) refuse(path, 'must have both from and to, or neither');
-  if (from !== undefined && to !== undefined && to < from)
-    refuse(path, `ends (${to}) before it begins (${from})`);
-};
+  if ((from === undefined) !== (to === undefined)) return problem('must have both from and to, or neither');
+  return from !== undefined && to !== undefined && to < from
+    ? problem(`ends (${to}) before it begins (${from})`)
+    : undefined;
+});
 
 const tablePeer = tagged('kind', {
   group: shape({ kind: anyText, group: anyText }),
@@ -75,8 +88,15 @@ const selector = shape({
   ),
 });
 
+/** Members are looked up by halving the list: out of order, some would be missed. */
+const sortedAddresses = all(list(address), (value) => {
+  const members = value as string[];
+  const wrong = members.findIndex((member, i) => i > 0 && member <= (members[i - 1] ?? ''));
+  return wrong < 0 ? undefined : problem('is out of order or there twice', `[${wrong}]`);
+});
+
 const group = shape(
-  { members: list(address) },
+  { members: sortedAddresses },
   { namespace: anyText, namespaceSelector: selector, podSelector: selector },
 );
 
@@ -116,40 +136,40 @@ const deltaShape = shape(
   },
 );
 
-/** A table, its form checked and every group its rules ask for present. */
-export const checkTable: Check = (value, path) => {
-  requireSchema(value, path);
-  tableShape(value, path);
-  const table = value as Table;
+/** A form of another version is refused for that reason, not for the first field that differs. */
+const knownSchema: Check = (value) => {
+  if (typeof value !== 'object' || value === null || !('schema' in value)) return undefined;
+  const found = schema(value.schema);
+  return found === undefined ? undefined : problem(found.text, '.schema');
+};
+
+/** Every group that a rule asks for is there: a rule without its group would silently admit nothing. */
+function missingGroup(table: Table): Problem | undefined {
   for (const direction of ['ingress', 'egress'] as const) {
     for (const [i, { peers }] of table[direction].rules.entries()) {
       for (const [j, peer] of peers.entries()) {
         if (peer.kind === 'ipBlock' || Object.hasOwn(table.groups, peer.group)) continue;
-        refuse(
-          `${path}.${direction}.rules[${i}].peers[${j}].group`,
+        return problem(
           `names a missing group: "${peer.group}"`,
+          `.${direction}.rules[${i}].peers[${j}].group`,
         );
       }
     }
   }
-};
-
-/** A delta, its form checked. Whether it fits a table shows when it is applied. */
-export const checkDelta: Check = (value, path) => {
-  requireSchema(value, path);
-  deltaShape(value, path);
-  const { from, revision: to } = value as TableDelta;
-  if (to <= from) refuse(`${path}.revision`, `must be greater than from (${from}), is ${to}`);
-};
-
-/** A form of another version is refused for that reason, not for the first field that differs. */
-function requireSchema(value: unknown, path: string): void {
-  if (typeof value === 'object' && value !== null && 'schema' in value)
-    schema(value.schema, `${path}.schema`);
+  return undefined;
 }
+
+/** A table. */
+export const checkTable = all(knownSchema, tableShape, (value) => missingGroup(value as Table));
+
+/** A delta. Whether it fits a table shows when it is applied. */
+export const checkDelta = all(knownSchema, deltaShape, (value) => {
+  const { from, revision: to } = value as TableDelta;
+  return to > from ? undefined : problem(`must be greater than from (${from}), is ${to}`, '.revision');
+});
 
 /** Reads a table, from the wire or from disk. Throws TABLE_MALFORMED with the path of what is wrong; refused whole. */
 export function readTable(value: unknown): Table {
-  checkTable(value, 'table');
+  requireForm(checkTable, value, 'table');
   return value as Table;
 }

@@ -1,0 +1,84 @@
+/** Rules by address group: which of many groups is an address in? */
+
+import { ownEntry } from './key.ts';
+import type { Labels } from './model.ts';
+import type { PortIndex } from './port_index.ts';
+import type { AddressGroup, PodIdentity, Table } from './table.ts';
+
+/** A group that rules ask for, with the ports of these rules. */
+interface GroupRules {
+  readonly members: readonly string[];
+  readonly ports: PortIndex;
+}
+
+/** Whether a sorted list has an item. */
+function hasSorted(items: readonly string[], wanted: string): boolean {
+  let [low, high] = [0, items.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((items[middle] ?? '') < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return items[low] === wanted;
+}
+
+/**
+ * One thing that every member of the group has: a label, its namespace, or a label of its namespace. Undefined where
+ * the selector demands no single value, as with expressions only.
+ */
+function demand({ namespace, namespaceSelector, podSelector }: AddressGroup): string | undefined {
+  const [label] = Object.entries(podSelector?.matchLabels ?? {});
+  if (label !== undefined) return `pod ${label[0]}=${label[1]}`;
+  if (namespace !== undefined) return `namespace ${namespace}`;
+  const [namespaceLabel] = Object.entries(namespaceSelector?.matchLabels ?? {});
+  return namespaceLabel && `in ${namespaceLabel[0]}=${namespaceLabel[1]}`;
+}
+
+/** All that a pod has of what a group may demand. */
+function offers({ namespace, labels }: PodIdentity, namespaceLabels: Labels): string[] {
+  const offered = [`namespace ${namespace}`];
+  for (const [key, value] of Object.entries(labels)) offered.push(`pod ${key}=${value}`);
+  for (const [key, value] of Object.entries(namespaceLabels)) offered.push(`in ${key}=${value}`);
+  return offered;
+}
+
+/**
+ * The groups of one direction's rules. The member lists decide; what selectors demand only spares looking into most
+ * of them, so that a thousand groups cost a new peer little.
+ */
+export class GroupIndex {
+  readonly #byDemand = new Map<string, GroupRules[]>();
+  /** Groups that demand nothing in particular. */
+  readonly #others: GroupRules[] = [];
+  readonly #namespaces: Table['namespaces'];
+
+  constructor(rules: ReadonlyMap<string, PortIndex>, { groups, namespaces }: Table) {
+    this.#namespaces = namespaces;
+    for (const [id, ports] of rules) {
+      const group = ownEntry(groups, id);
+      if (group !== undefined) this.#add(group, ports);
+    }
+  }
+
+  #add(group: AddressGroup, ports: PortIndex): void {
+    const entry = { members: group.members, ports };
+    const key = demand(group);
+    const list = key === undefined ? this.#others : this.#byDemand.get(key);
+    if (list !== undefined) list.push(entry);
+    else if (key !== undefined) this.#byDemand.set(key, [entry]);
+  }
+
+  /** The port indexes of the groups that an address is in. `pod` owns the address. */
+  find(address: string, pod: PodIdentity): PortIndex[] {
+    const found: PortIndex[] = [];
+    const take = (entries: readonly GroupRules[]) => {
+      for (const { members, ports } of entries) if (hasSorted(members, address)) found.push(ports);
+    };
+    take(this.#others);
+    for (const key of offers(pod, ownEntry(this.#namespaces, pod.namespace) ?? {})) {
+      const entries = this.#byDemand.get(key);
+      if (entries !== undefined) take(entries);
+    }
+    return found;
+  }
+}
