@@ -5,7 +5,9 @@
  *
  * TCP answers nothing on connect. The first line may be a verb:
  *
- *   SEND <bytes>   streams that many bytes (see `pattern.ts`) as fast as they are taken, then closes its side
+ *   SEND <bytes> [<bytes per second>]
+ *                  streams that many bytes (see `pattern.ts`), as fast as they are taken or at that pace, then closes
+ *                  its side
  *   SINK           reads to the end, then answers `<bytes> <sha256 of them>` and closes
  *   ECHO           sends back whatever follows, half-close included
  *   RESET          resets the connection
@@ -26,6 +28,9 @@ const VERBS = ['SEND', 'SINK', 'ECHO', 'RESET'] as const;
 
 /** Longest first line, in bytes, that can still become a verb. */
 const VERB_LINE_MAX_BYTES = 64;
+
+/** How often a paced stream is sent on, in milliseconds. */
+const PACE_MS = 10;
 
 /** Connections waiting for accept: tests open a thousand at once. */
 const BACKLOG = 4096;
@@ -66,9 +71,9 @@ function readFirstLine(socket: Socket, peer: string): void {
     const line = head.subarray(0, end === -1 ? head.length : end).toString('latin1');
     if (end === -1 && couldBeVerb(line)) return;
     stop();
-    const [verb, argument] = line.trim().split(' ');
+    const [verb, argument, pace] = line.trim().split(' ');
     const rest = head.subarray(end === -1 ? head.length : end + 1);
-    if (verb === 'SEND' && Number.isSafeInteger(Number(argument))) send(socket, Number(argument));
+    if (verb === 'SEND') send(socket, Number(argument), Number(pace ?? Number.POSITIVE_INFINITY));
     else if (verb === 'SINK') sink(socket, rest);
     else if (verb === 'ECHO') echo(socket, rest);
     else if (verb === 'RESET') socket.resetAndDestroy();
@@ -101,17 +106,23 @@ function answer(socket: Socket, peer: string, first: Buffer): void {
   reply(first);
 }
 
-function send(socket: Socket, bytes: number): void {
-  let left = bytes;
+function send(socket: Socket, bytes: number, bytesPerSecond: number): void {
+  const startedAt = performance.now();
+  const paced = Number.isFinite(bytesPerSecond);
+  let sent = 0;
   const push = (): void => {
-    while (left > 0) {
-      const chunk = left >= PATTERN_BLOCK.length ? PATTERN_BLOCK : PATTERN_BLOCK.subarray(0, left);
-      left -= chunk.length;
-      if (!socket.write(chunk)) return;
+    const due = paced ? Math.min(bytes, ((performance.now() - startedAt) / 1000) * bytesPerSecond) : bytes;
+    while (sent < due && !socket.writableNeedDrain) {
+      const chunk = PATTERN_BLOCK.subarray(0, bytes - sent);
+      sent += chunk.length;
+      socket.write(chunk);
     }
-    socket.off('drain', push);
-    socket.end();
+    if (sent < bytes) return;
+    clearInterval(timer);
+    socket.off('drain', push).end();
   };
+  const timer = paced ? setInterval(push, PACE_MS) : undefined;
+  socket.on('close', () => clearInterval(timer));
   socket.on('drain', push).resume();
   push();
 }

@@ -39,6 +39,8 @@ export interface ApplyResult {
   readonly started: readonly string[];
   /** How many pods' tables changed. */
   readonly tablesChanged: number;
+  /** When the objects were put in place: wall clock, milliseconds with fractions. */
+  readonly appliedAt: number;
   /** From putting the objects in place until every sidecar had its table in force, in milliseconds. */
   readonly enforcedAfterMs: number;
 }
@@ -98,6 +100,7 @@ async function changeLocked(name: string, change: LabChange): Promise<ApplyResul
     changes,
     started: started.map((pod) => pod.key),
     tablesChanged: tablesChanged.length,
+    appliedAt: performance.timeOrigin + startedAt,
     enforcedAfterMs,
   };
 }
@@ -105,7 +108,8 @@ async function changeLocked(name: string, change: LabChange): Promise<ApplyResul
 /** Ends the processes of pods that go or move, changes the network, and records the new topology. */
 async function moveNetwork(paths: LabPaths, state: LabState, topology: Topology): Promise<void> {
   const plan = planNetwork(state.topology, topology);
-  const doomed = findProcesses(state.name, plan.removeNamespaces, false);
+  const gone = plan.removeNamespaces;
+  const doomed = gone.length === 0 ? [] : findProcesses(state.name, gone, false);
   const next = new Map(topology.pods.map((pod) => [pod.key, pod]));
   const processes: Record<string, LabState['processes'][string]> = {};
   for (const pod of state.topology.pods) {
@@ -122,7 +126,7 @@ async function moveNetwork(paths: LabPaths, state: LabState, topology: Topology)
   await killProcesses(doomed);
   for (const pod of state.topology.pods) {
     // A pod that goes, or starts anew at another address, takes what its sidecar kept with it.
-    if (plan.removeNamespaces.includes(pod.netns)) removeSidecarState(paths, pod.key);
+    if (gone.includes(pod.netns)) removeSidecarState(paths, pod.key);
   }
   writeState(paths, { ...state, topology, processes });
   await applyPlan(state.name, plan, routersOf(topology));

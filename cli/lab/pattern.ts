@@ -1,10 +1,19 @@
 /** The bytes that the lab's servers and clients stream: known to both ends, without a file. */
 
+import { createHash } from 'node:crypto';
+
 /** Bytes of one block; a stream repeats it. Not a multiple of usual buffer sizes, so that a lost buffer shows. */
 export const PATTERN_BLOCK_BYTES = 65_521;
 
 /** The block: pseudo-random and always the same, so that both ends can compute a stream's hash. */
 export const PATTERN_BLOCK: Buffer = makeBlock();
+
+/** SHA-256, in hex, of a stream of that many bytes. */
+export function patternSha256(bytes: number): string {
+  const hash = createHash('sha256');
+  for (let left = bytes; left > 0; left -= PATTERN_BLOCK_BYTES) hash.update(PATTERN_BLOCK.subarray(0, left));
+  return hash.digest('hex');
+}
 
 function makeBlock(): Buffer {
   const block = Buffer.alloc(PATTERN_BLOCK_BYTES);

@@ -33,13 +33,18 @@ export function toolPath(): string {
  */
 export function checkPrerequisites(): void {
   checkRoot();
-  const missing = Object.keys(TOOLS).filter((tool) => !isInstalled(tool));
+  const missing = missingTools(toolPath());
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((tool) => TOOLS[tool]))].join(' ');
   throw new SluiceError(
     'LAB_TOOL_MISSING',
     `not found in PATH: ${missing.join(', ')}; install them (Debian, Ubuntu: apt-get install ${packages})`,
   );
+}
+
+/** The lab's tools that no folder of a PATH has. */
+export function missingTools(path: string): string[] {
+  return Object.keys(TOOLS).filter((tool) => !isInstalled(tool, path));
 }
 
 /** @throws SluiceError `LAB_NOT_ROOT` */
@@ -91,15 +96,13 @@ function failed(argv: readonly string[], complaint: string): SluiceError {
   );
 }
 
-function isInstalled(tool: string): boolean {
-  return toolPath()
-    .split(delimiter)
-    .some((folder) => {
-      try {
-        accessSync(join(folder, tool), constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
+function isInstalled(tool: string, path: string): boolean {
+  return path.split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, tool), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }

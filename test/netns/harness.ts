@@ -7,22 +7,30 @@
  *   });
  */
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll } from 'vitest';
+import { Agent } from '../../cli/lab/agent/agent.ts';
+import type {
+  ConnectResult,
+  DatagramResult,
+  FlowReport,
+  HttpResult,
+  OpenRequest,
+} from '../../cli/lab/agent/protocol.ts';
 import { takeLabDown } from '../../cli/lab/down.ts';
+import { guardLab } from '../../cli/lab/guard.ts';
 import { Lab } from '../../cli/lab/lab.ts';
-import { PATTERN_BLOCK } from '../../cli/lab/pattern.ts';
-import { Agent } from './agent.ts';
-import type { ConnectResult, DatagramResult, FlowReport, HttpResult, OpenRequest } from './agent_protocol.ts';
 import type { Manifest } from './objects.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
+
+export { patternSha256 } from '../../cli/lab/pattern.ts';
 
 /** The launcher of the command, as a user has it. */
 export const SLUICE = join(ROOT, 'cli/bin/sluice');
@@ -55,7 +63,7 @@ export class TestLab {
   /** Brings up a lab with a name of its own. The caller closes it; a watchdog does if this process dies before. */
   static async up(spec: LabSpec): Promise<TestLab> {
     const name = uniqueLabName();
-    const release = guard(name);
+    const release = guardLab(name);
     const folder = writeManifests(spec.objects);
     try {
       const { external, sidecarEnv = {} } = spec;
@@ -97,7 +105,7 @@ export class TestLab {
     return this.agent(pod).ask({ do: 'http', port: ADMIN_PORT, path });
   }
 
-  /** Opens flows and holds them; see `agent_protocol.ts`. */
+  /** Opens flows and holds them; see `cli/lab/agent/protocol.ts`. */
   open(from: string, request: Omit<OpenRequest, 'do'>): Promise<readonly FlowReport[]> {
     return this.agent(from).ask({ do: 'open', ...request });
   }
@@ -185,23 +193,6 @@ export function uniqueLabName(): string {
   return `t-${process.pid}-${randomBytes(4).toString('hex')}`;
 }
 
-/**
- * Takes a lab down when this process is gone, even by SIGKILL: a shell waits for the end of its input, which only
- * this process holds. Returns how to call it off.
- */
-export function guard(name: string): () => void {
-  const script = 'cat >/dev/null; exec "$0" lab down --name "$1" >/dev/null';
-  const watchdog = spawn('sh', ['-c', script, SLUICE, name], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  watchdog.unref();
-  return () => {
-    watchdog.kill('SIGKILL');
-    watchdog.stdin.destroy();
-  };
-}
-
 /** Makes sure that a lab made by other means is gone after the test. */
 export async function removeLab(name: string): Promise<void> {
   await takeLabDown(name);
@@ -213,13 +204,6 @@ export function writeManifests(objects: readonly Manifest[]): string {
   const list = { apiVersion: 'v1', kind: 'List', items: objects };
   writeFileSync(join(folder, 'objects.json'), JSON.stringify(list));
   return folder;
-}
-
-/** Hash of a stream of that many bytes, as `SEND` and `receive` flows have it. */
-export function patternSha256(bytes: number): string {
-  const hash = createHash('sha256');
-  for (let left = bytes; left > 0; left -= PATTERN_BLOCK.length) hash.update(PATTERN_BLOCK.subarray(0, left));
-  return hash.digest('hex');
 }
 
 /** Waits until `look` returns something other than undefined or false. */

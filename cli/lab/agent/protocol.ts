@@ -1,4 +1,4 @@
-/** What a test and a client agent say to each other. Times are milliseconds; `…At` are wall clock with fractions. */
+/** What a client agent and its user say to each other. Times are milliseconds; `…At` are wall clock with fractions. */
 
 /** Tells the agent what to do. */
 export type AgentRequest =
@@ -37,8 +37,16 @@ export interface OpenRequest {
 
 /** What each flow does. Streams are the pattern of `cli/lab/pattern.ts` from its start. */
 export type FlowWork =
-  /** Receives `bytes` (`SEND`); reads at most `bytesPerSecond`, absent: as fast as it can. */
-  | { readonly kind: 'receive'; readonly bytes: number; readonly bytesPerSecond?: number }
+  /**
+   * Receives `bytes` (`SEND`). With `sentBytesPerSecond` the app paces itself; with `bytesPerSecond` the reader does,
+   * and what has piled up before it makes it notice a reset late.
+   */
+  | {
+      readonly kind: 'receive';
+      readonly bytes: number;
+      readonly sentBytesPerSecond?: number;
+      readonly bytesPerSecond?: number;
+    }
   /** Sends `bytes` (`SINK`), closes its side, and takes the app's count and hash. */
   | { readonly kind: 'send'; readonly bytes: number }
   /** Sends `chunkBytes` every `intervalMs` and gets them back (`ECHO`), until `finish`. */

@@ -1,10 +1,10 @@
-/** A client agent as a test sees it: a process in a namespace of a lab that takes requests. */
+/** A client agent as its user sees it: a process in a namespace of a lab that takes requests. */
 
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Lab } from '../../cli/lab/lab.ts';
-import type { AgentAnswers, AgentRequest } from './agent_protocol.ts';
+import type { Lab } from '../lab.ts';
+import type { AgentAnswers, AgentRequest } from './protocol.ts';
 
 /** Answers a test waits for. */
 interface Pending {

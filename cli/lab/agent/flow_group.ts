@@ -2,8 +2,8 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-import { PATTERN_BLOCK } from '../../cli/lab/pattern.ts';
-import type { FlowReport, FlowWork, OpenRequest } from './agent_protocol.ts';
+import { PATTERN_BLOCK } from '../pattern.ts';
+import type { FlowReport, FlowWork, OpenRequest } from './protocol.ts';
 
 /** How often a throttled reader is given its share, in milliseconds. */
 const THROTTLE_MS = 20;
@@ -131,7 +131,7 @@ class Flow {
     const work = this.#work;
     switch (work.kind) {
       case 'receive':
-        this.#socket.write(`SEND ${work.bytes}\n`);
+        this.#socket.write(`SEND ${work.bytes} ${work.sentBytesPerSecond ?? 'Infinity'}\n`);
         if (work.bytesPerSecond !== undefined) this.#throttle(work.bytesPerSecond);
         return;
       case 'send':

@@ -1,5 +1,5 @@
 /**
- * A client that lives in a namespace of a lab and does what a test tells it: one JSON object a line on stdin, one
+ * A client that lives in a namespace of a lab and does what a test or the demo tells it: one JSON object a line on stdin, one
  * answer a line on stdout, in the order they are ready. The end of stdin is its end.
  */
 
@@ -7,14 +7,8 @@ import { createSocket } from 'node:dgram';
 import { get } from 'node:http';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
-import type {
-  AgentAnswers,
-  AgentRequest,
-  ConnectResult,
-  DatagramResult,
-  HttpResult,
-} from './agent_protocol.ts';
 import { type FlowGroup, openFlows } from './flow_group.ts';
+import type { AgentAnswers, AgentRequest, ConnectResult, DatagramResult, HttpResult } from './protocol.ts';
 
 const groups = new Map<string, FlowGroup>();
 

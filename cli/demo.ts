@@ -1,0 +1,47 @@
+/** `npm run demo`: NetworkPolicy on real connections, in a lab of its own that is gone afterwards. */
+
+import { randomBytes } from 'node:crypto';
+import { SluiceError } from '../policy/errors.ts';
+import { BrokenPromise, emphasise, say } from './demo/page.ts';
+import { playDemo } from './demo/story.ts';
+import { takeLabDown } from './lab/down.ts';
+import { guardLab } from './lab/guard.ts';
+import { checkPrerequisites } from './lab/tools.ts';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** A shell's way to say that Ctrl-C ended a command. */
+const EXIT_INTERRUPTED = 130;
+
+/** Plays the demo, cleans up in any case; returns the exit code. */
+async function main(): Promise<number> {
+  checkPrerequisites();
+  const name = `demo-${process.pid}-${randomBytes(3).toString('hex')}`;
+  const callOff = guardLab(name);
+  const interrupt = new AbortController();
+  const interrupted = new Promise<'interrupted'>((resolve) => {
+    interrupt.signal.addEventListener('abort', () => resolve('interrupted'));
+  });
+  for (const signal of SIGNALS) process.on(signal, () => interrupt.abort());
+  try {
+    const story = playDemo(name, interrupt.signal);
+    story.catch(() => undefined); // Its failure counts only while nobody has interrupted.
+    const outcome = await Promise.race([story, interrupted]);
+    if (outcome === 'interrupted') say('\ninterrupted');
+    return outcome === 'interrupted' ? EXIT_INTERRUPTED : 0;
+  } finally {
+    await takeLabDown(name);
+    callOff();
+    say(`\n${emphasise('dim', 'Everything the demo made has been removed.')}`);
+  }
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const known = error instanceof SluiceError || error instanceof BrokenPromise;
+  const message = known ? error.message : error instanceof Error ? error.stack : String(error);
+  const promise = error instanceof BrokenPromise ? 'not as promised: ' : '';
+  process.stderr.write(`sluice demo: ${promise}${message}\n`);
+  process.exitCode = 1;
+}

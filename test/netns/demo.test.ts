@@ -1,0 +1,45 @@
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { allNamespaces } from '../../cli/lab/network.ts';
+import { until } from './harness.ts';
+import { type CommandOutcome, outcomeOf } from './sluice_command.ts';
+
+const DEMO = join(import.meta.dirname, '../../cli/demo.ts');
+
+function startDemo(): { pid: number; outcome: Promise<CommandOutcome>; namespaces: () => string[] } {
+  const child = spawn(process.execPath, [DEMO], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const pid = child.pid ?? 0;
+  const namespaces = (): string[] => allNamespaces().filter((name) => name.startsWith(`sluice-demo-${pid}-`));
+  return { pid, outcome: outcomeOf(child), namespaces };
+}
+
+function labFolders(pid: number): string[] {
+  return readdirSync('/run/sluice/lab').filter((name) => name.startsWith(`demo-${pid}-`));
+}
+
+test('the demo shows what it promises and removes everything', async () => {
+  const { pid, outcome, namespaces } = startDemo();
+  const { code, stdout, stderr } = await outcome;
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout).toMatch(/shop\/frontend +app=bookstore +connected +connected +10\.1\.2\.11 fd00:1:2::11\n/);
+  expect(stdout).toMatch(/reports\/monthly +app=bookstore, in another namespace +denied +denied +-\n/);
+  expect(stdout).toMatch(/shop\/stock +reset \d+ ms after the change, at \d+ MB\n/);
+  expect(stdout).toMatch(
+    /Ingress from shop\/stock \(10\.1\.1\.12\) to TCP\/8080 denied: .*wanted, peer has app=inventory/,
+  );
+  expect(stdout).toMatch(/shop\/frontend +complete: 240000000 bytes/);
+  expect(stdout).not.toContain('\u001b');
+  expect(namespaces()).toEqual([]);
+  expect(labFolders(pid)).toEqual([]);
+});
+
+test.each(['SIGINT', 'SIGKILL'] as const)('a demo ended by %s leaves nothing', async (signal) => {
+  const { pid, outcome, namespaces } = startDemo();
+  await until('the demo has pods', () => namespaces().length > 3);
+  process.kill(pid, signal);
+  const { code } = await outcome;
+  expect(code).toBe(signal === 'SIGINT' ? 130 : 'SIGKILL');
+  await until('nothing is left', () => namespaces().length === 0 && labFolders(pid).length === 0);
+});

@@ -1,0 +1,393 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { runLab } from '../../cli/lab/commands.ts';
+import { guardLab } from '../../cli/lab/guard.ts';
+import { existingNamespaces } from '../../cli/lab/network.ts';
+import { findProcesses, signalProcess } from '../../cli/lab/processes.ts';
+import { labPaths } from '../../cli/lab/state.ts';
+import { missingTools, toolPath } from '../../cli/lab/tools.ts';
+import { removeLab, uniqueLabName, until, useLab, writeManifests } from './harness.ts';
+import { allowApps, type Manifest, namespace, node, pod, policy } from './objects.ts';
+import { outcomeOf, sluice, startSluice } from './sluice_command.ts';
+
+/** Two pods that may talk, on one node. */
+const PAIR: readonly Manifest[] = [
+  namespace('app'),
+  pod('app/a', { ips: ['10.1.1.1'] }),
+  pod('app/b', { ips: ['10.1.1.2'] }),
+];
+
+/** A lab's name that nothing is left of after the test, and a folder with its manifests. */
+function newLab(objects: readonly Manifest[]): { name: string; folder: string } {
+  const name = uniqueLabName();
+  const release = guardLab(name);
+  onTestFinished(async () => {
+    await removeLab(name);
+    release();
+  });
+  return { name, folder: newFolder(objects) };
+}
+
+/** A folder of manifests that is gone after the test. */
+function newFolder(objects: readonly Manifest[]): string {
+  const folder = writeManifests(objects);
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+function expectNothingLeft(name: string): void {
+  expect(existingNamespaces(name)).toEqual([]);
+  expect(findProcesses(name, [], true)).toEqual([]);
+  expect(existsSync(labPaths(name).folder)).toBe(false);
+}
+
+describe('a lab that is up', () => {
+  const net = useLab({
+    external: ['203.0.113.7', '2001:db8::7'],
+    objects: [
+      node(1),
+      node(2),
+      namespace('shop'),
+      namespace('other', { team: 'blue' }),
+      pod('shop/api', { ips: ['10.1.1.1', 'fd00:1:1::1'], labels: { app: 'api' } }),
+      pod('shop/web', { ips: ['10.1.2.1', 'fd00:1:2::1'], labels: { app: 'web' }, node: 2 }),
+      pod('shop/done', { ips: ['10.1.1.1'], phase: 'Succeeded' }),
+      pod('other/monitor', { ips: ['10.0.0.2'], hostNetwork: true, node: 2, ports: [9100] }),
+      pod('other/client', { ips: ['10.1.1.2', 'fd00:1:1::2'], labels: { app: 'client' }, ports: [] }),
+      allowApps('shop/api', 'api', ['web']),
+    ],
+  });
+  const named = (): string[] => ['--name', net.lab.name];
+
+  test('enforces the policies, and the app sees the address of the pod that calls', async () => {
+    expect(await net.connect('shop/web', '10.1.1.1', 80)).toMatchObject({ seenAddress: '10.1.2.1' });
+    expect(await net.connect('shop/web', 'fd00:1:1::1', 80)).toMatchObject({ seenAddress: 'fd00:1:2::1' });
+    expect(await net.connect('other/client', '10.1.1.1', 80)).toMatchObject({ allowed: false });
+    expect(await net.connect('other/client', 'fd00:1:1::1', 80)).toMatchObject({ allowed: false });
+  });
+
+  test('joins nodes, host-network pods and the outside to the pods', async () => {
+    expect(await net.connect('node/node-1', '10.1.1.1', 80)).toMatchObject({ seenAddress: '10.0.0.1' });
+    expect(await net.connect('node/node-1', '10.1.2.1', 80)).toMatchObject({ seenAddress: '10.0.0.1' });
+    expect(await net.connect('other/client', '10.0.0.2', 9100)).toMatchObject({ seenAddress: '10.1.1.2' });
+    expect(await net.connect('outside', '10.1.2.1', 80)).toMatchObject({ seenAddress: '203.0.113.7' });
+    expect(await net.connect('outside', 'fd00:1:2::1', 80)).toMatchObject({ seenAddress: '2001:db8::7' });
+    await net.serve('outside', ['TCP/443']);
+    expect(await net.connect('other/client', '203.0.113.7', 443)).toMatchObject({ seenAddress: '10.1.1.2' });
+  });
+
+  test('leaves the network of the machine alone', () => {
+    expect(readdirSync('/sys/class/net').filter((name) => /^(br0|up0|[pn][0-9a-f]{12})$/.test(name))).toEqual(
+      [],
+    );
+  });
+
+  test('runs commands with their input, output and exit code', async () => {
+    const echo = await sluice(
+      ['lab', 'exec', ...named(), 'shop/api', '--', 'sh', '-c', 'cat; exit 7'],
+      'hi\n',
+    );
+    expect(echo).toEqual({ code: 7, stdout: 'hi\n', stderr: '' });
+    const address = ['sh', '-c', 'cat /proc/net/fib_trie'];
+    const inside = await sluice(['lab', 'exec', ...named(), 'node/node-2', '--', ...address]);
+    expect(inside).toMatchObject({ code: 0, stdout: expect.stringContaining('10.0.0.2') });
+    const outside = await sluice(['lab', 'exec', ...named(), 'outside', '--', ...address]);
+    expect(outside).toMatchObject({ code: 0, stdout: expect.stringContaining('203.0.113.7') });
+    expect(
+      await sluice(['lab', 'exec', ...named(), 'outside', '--', 'sh', '-c', 'kill -9 $$']),
+    ).toMatchObject({ code: 137 });
+    expect(await sluice(['lab', 'exec', ...named(), 'outside', '--', 'no-such-command'])).toMatchObject({
+      code: 127,
+    });
+    expect(await sluice(['lab', 'exec', ...named(), 'shop/nobody', '--', 'true'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^sluice: lab \S+ has no pod shop\/nobody; it has .*shop\/api/),
+    });
+  });
+
+  test('says how it is', async () => {
+    const json = await sluice(['lab', 'status', ...named(), '-o', 'json']);
+    expect(json.code).toBe(0);
+    expect(JSON.parse(json.stdout)).toMatchObject({ healthy: true, outside: ['203.0.113.7', '2001:db8::7'] });
+    const text = await sluice(['lab', 'status', ...named()]);
+    expect(text.stdout).toMatch(
+      /shop\/api +10\.1\.1\.1 fd00:1:1::1 +node-1 +revision \d+ in force +running TCP\/80/,
+    );
+    expect(text.stdout).not.toContain('shop/done');
+    expect((await sluice(['lab', 'list'])).stdout).toMatch(new RegExp(`^${net.lab.name} +up +4 pods`, 'm'));
+    expect(await sluice(['lab', 'logs', ...named(), 'shop/api', 'app'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('"peer":"10.1.2.1"'),
+    });
+    expect(await sluice(['lab', 'logs', ...named(), 'injector'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('injector ready'),
+    });
+  });
+
+  test('has a changed policy in force when apply returns, and says what changed', async () => {
+    const folder = newFolder([allowApps('shop/api', 'api', ['web']), allowApps('shop/web', 'web', [])]);
+    const applied = await sluice(['lab', 'apply', ...named(), '-f', folder]);
+    expect(applied).toMatchObject({ code: 0, stderr: '' });
+    expect(applied.stdout).toMatch(
+      /^NetworkPolicy shop\/api unchanged\nNetworkPolicy shop\/web created\n1 table changed; in force at every sidecar after \d+ ms\n$/,
+    );
+    expect(await net.connect('other/client', '10.1.2.1', 80)).toMatchObject({ allowed: false });
+    await net.delete(allowApps('shop/web', 'web', []));
+    expect(await net.connect('other/client', '10.1.2.1', 80)).toMatchObject({ allowed: true });
+  });
+
+  test('follows a pod that is relabelled', async () => {
+    const client = (app: string): Manifest =>
+      pod('shop/client', { ips: ['10.1.1.3'], labels: { app }, ports: [] });
+    await net.apply(client('stranger'));
+    expect(await net.connect('shop/client', '10.1.1.1', 80)).toMatchObject({ allowed: false });
+    await net.apply(client('web'));
+    expect(await net.connect('shop/client', '10.1.1.1', 80)).toMatchObject({ seenAddress: '10.1.1.3' });
+  });
+
+  test('takes in new pods, and lets go of deleted ones', async () => {
+    const fresh = pod('other/fresh', { ips: ['10.1.3.1', 'fd00:1:3::1'], node: 3, ports: [81] });
+    await net.apply(fresh);
+    expect(await net.connect('shop/web', '10.1.3.1', 81)).toMatchObject({ seenAddress: '10.1.2.1' });
+    expect(await net.connect('other/client', 'fd00:1:3::1', 81)).toMatchObject({
+      seenAddress: 'fd00:1:1::2',
+    });
+    const sidecar = net.lab.process('other/fresh', 'sidecar');
+    await net.delete(fresh);
+    expect(signalProcess(sidecar, 'SIGCONT')).toBe(false);
+    expect(existingNamespaces(net.lab.name).filter((name) => name.includes('fresh'))).toEqual([]);
+    expect(await net.connect('shop/web', '10.1.3.1', 81, { timeoutMs: 500 })).toMatchObject({
+      connected: false,
+    });
+  });
+
+  test('gives a deleted pod’s address to another pod, without its rights', async () => {
+    const first = pod('shop/first', { ips: ['10.1.2.9'], labels: { app: 'web' }, node: 2 });
+    await net.apply(first);
+    expect(await net.connect('shop/first', '10.1.1.1', 80)).toMatchObject({ seenAddress: '10.1.2.9' });
+    await net.delete(first);
+    await net.apply(pod('shop/second', { ips: ['10.1.2.9'], labels: { app: 'stranger' } }));
+    expect(await net.connect('shop/second', '10.1.1.1', 80)).toMatchObject({ allowed: false });
+    expect(await net.connect('shop/second', '10.1.2.1', 80)).toMatchObject({ seenAddress: '10.1.2.9' });
+  });
+
+  test('serves a pod’s ports anew when they change', async () => {
+    const api = (port: number): Manifest =>
+      pod('shop/api', { ips: ['10.1.1.1', 'fd00:1:1::1'], labels: { app: 'api' }, ports: [port] });
+    await net.apply(api(8080));
+    expect(await net.connect('shop/web', '10.1.1.1', 8080)).toMatchObject({ allowed: true });
+    expect(await net.connect('shop/web', '10.1.1.1', 80)).toMatchObject({ allowed: false });
+    await net.apply(api(80));
+    expect(await net.connect('shop/web', '10.1.1.1', 80)).toMatchObject({ allowed: true });
+  });
+
+  test('starts again on apply what has died', async () => {
+    await net.lab.stopProcess('shop/web', 'sidecar');
+    await net.lab.stopProcess('shop/api', 'app');
+    process.kill(net.lab.injector().pid, 'SIGKILL');
+    const dead = await until('the lab is not healthy', async () => {
+      const status = await sluice(['lab', 'status', ...named()]);
+      return status.stdout.includes('injector dead') ? status : undefined;
+    });
+    expect(dead.code).toBe(1);
+    const applied = await sluice(['lab', 'apply', ...named()]);
+    expect(applied).toMatchObject({ code: 0, stderr: '' });
+    expect(applied.stdout).toMatch(/^pod shop\/web started$/m);
+    expect(applied.stdout).toMatch(/^pod shop\/api started$/m);
+    expect(await sluice(['lab', 'status', ...named()])).toMatchObject({ code: 0 });
+    expect(await net.connect('shop/web', '10.1.1.1', 80)).toMatchObject({ allowed: true });
+    expect(await net.connect('other/client', '10.1.1.1', 80)).toMatchObject({ allowed: false });
+  });
+
+  test('refuses broken manifests whole', async () => {
+    const folder = newFolder([
+      allowApps('shop/web', 'web', []),
+      policy('shop/broken', { podSelector: {}, ingress: [{ ports: [{ port: 99999 }] }] }),
+    ]);
+    const applied = await sluice(['lab', 'apply', ...named(), '-f', folder]);
+    expect(applied).toMatchObject({ code: 2, stdout: '' });
+    expect(applied.stderr).toMatch(
+      /objects\.json, document 1, .*shop\/broken, .*ingress\[0\]\.ports\[0\]\.port/,
+    );
+    expect(await net.connect('other/client', '10.1.2.1', 80)).toMatchObject({ allowed: true });
+  });
+
+  test('cannot be brought up twice', async () => {
+    const folder = newFolder(PAIR);
+    expect(await sluice(['lab', 'up', '-f', folder, ...named()])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`lab ${net.lab.name} is up already`),
+    });
+    expect((await net.lab.status()).healthy).toBe(true);
+  });
+
+  test('never meets another lab with the same addresses', async () => {
+    const { name, folder } = newLab([
+      namespace('shop'),
+      pod('shop/web', { ips: ['10.1.2.1'] }),
+      pod('shop/api', { ips: ['10.1.1.1'], ports: [7070] }),
+    ]);
+    expect(await sluice(['lab', 'up', '-f', folder, '--name', name])).toMatchObject({ code: 0 });
+    expect(await net.connect('shop/web', '10.1.1.1', 80)).toMatchObject({ allowed: true });
+    expect(await net.connect('shop/web', '10.1.1.1', 7070)).toMatchObject({ allowed: false });
+    expect(await sluice(['lab', 'down', '--name', name])).toMatchObject({ code: 0 });
+    expectNothingLeft(name);
+    expect((await net.lab.status()).healthy).toBe(true);
+  });
+});
+
+describe('lab down', () => {
+  test('leaves nothing, and may be run again', async () => {
+    const { name, folder } = newLab(PAIR);
+    expect(await sluice(['lab', 'up', '-f', folder, '--name', name])).toMatchObject({ code: 0, stderr: '' });
+    const shell = startSluice(['lab', 'exec', '--name', name, 'app/a', '--', 'sleep', '1000']);
+    const ended = outcomeOf(shell);
+    await until('the command runs', () => findProcesses(name, existingNamespaces(name), false).length === 5);
+    expect(await sluice(['lab', 'down', '--name', name])).toMatchObject({
+      code: 0,
+      stdout: `lab ${name} is down\n`,
+    });
+    expectNothingLeft(name);
+    expect(await ended).toMatchObject({ code: 137 });
+    expect(await sluice(['lab', 'down', '--name', name])).toMatchObject({
+      code: 0,
+      stdout: `there was no lab ${name}\n`,
+    });
+  });
+
+  test('cleans up after an up that was killed', async () => {
+    const { name, folder } = newLab(PAIR);
+    const up = startSluice(['lab', 'up', '-f', folder, '--name', name]);
+    await until('a sidecar starts', () => findProcesses(name, existingNamespaces(name), false).length > 0);
+    up.kill('SIGKILL');
+    await outcomeOf(up);
+    expect(await sluice(['lab', 'up', '-f', folder, '--name', name])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`sluice lab down --name ${name}`),
+    });
+    expect(await sluice(['lab', 'status', '--name', name])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('is not up'),
+    });
+    expect(await sluice(['lab', 'down', '--name', name])).toMatchObject({ code: 0 });
+    expectNothingLeft(name);
+  });
+});
+
+describe('lab up', () => {
+  test('takes back what it built when it is interrupted', async () => {
+    const { name, folder } = newLab(PAIR);
+    const up = startSluice(['lab', 'up', '-f', folder, '--name', name]);
+    const outcome = outcomeOf(up);
+    await until('namespaces exist', () => existingNamespaces(name).length > 0);
+    up.kill('SIGINT');
+    expect(await outcome).toMatchObject({ code: 2, stderr: expect.stringContaining('interrupted') });
+    expectNothingLeft(name);
+  });
+
+  test('lets one of two at the same time win', async () => {
+    const { name, folder } = newLab(PAIR);
+    const argv = ['lab', 'up', '-f', folder, '--name', name];
+    const outcomes = await Promise.all([sluice(argv), sluice(argv)]);
+    expect(outcomes.map(({ code }) => code).toSorted()).toEqual([0, 2]);
+    const loser = outcomes.find(({ code }) => code === 2);
+    expect(loser?.stderr).toMatch(/is being changed by up \(process \d+\)|is up already/);
+    expect(await sluice(['lab', 'status', '--name', name])).toMatchObject({ code: 0 });
+  });
+
+  test('takes back what it built when a process does not start', async () => {
+    const { name, folder } = newLab([
+      namespace('app'),
+      pod('app/a', { ips: ['10.1.1.1'], hostNetwork: true, ports: [80] }),
+      pod('app/b', { ips: ['10.1.1.1'], hostNetwork: true, ports: [80] }),
+    ]);
+    expect(await sluice(['lab', 'up', '-f', folder, '--name', name])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/cannot serve TCP\/80: .*EADDRINUSE/),
+    });
+    expectNothingLeft(name);
+  });
+
+  test.each([
+    {
+      what: 'a policy with a wrong field',
+      objects: [
+        ...PAIR,
+        policy('app/p', { podSelector: {}, ingress: [{ from: [{ ipBlock: { cidr: '10/8' } }] }] }),
+      ],
+      message: /objects\.json, document 1, .*app\/p, .*ingress\[0\]\.from\[0\]\.ipBlock\.cidr/,
+    },
+    {
+      what: 'a pod without an address',
+      objects: [...PAIR, pod('app/c', { ips: [] })],
+      message: /^sluice: pod app\/c has no status\.podIP/,
+    },
+    {
+      what: 'two pods with one address',
+      objects: [...PAIR, pod('app/c', { ips: ['10.1.1.2'] })],
+      message: /^sluice: address 10\.1\.1\.2 belongs to pod app\/b and to pod app\/c/,
+    },
+  ])('refuses $what and leaves nothing', async ({ objects, message }) => {
+    const { name, folder } = newLab(objects);
+    const outcome = await sluice(['lab', 'up', '-f', folder, '--name', name]);
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toMatch(message);
+    expectNothingLeft(name);
+  });
+
+  test('needs root, and says so', async () => {
+    const { name, folder } = newLab(PAIR);
+    const getuid = vi.spyOn(process, 'getuid').mockReturnValue(1000);
+    onTestFinished(() => getuid.mockRestore());
+    await expect(runLab(['up', '-f', folder, '--name', name])).rejects.toMatchObject({
+      code: 'LAB_NOT_ROOT',
+      message: expect.stringContaining('sudo'),
+    });
+  });
+
+  test('knows which tools are missing', () => {
+    expect(missingTools('/nowhere')).toContain('nsenter');
+    expect(missingTools(toolPath())).toEqual([]);
+  });
+
+  test.each(['', 'Upper', 'a_b', '-a', 'a-', '../x', 'x'.repeat(31)])('refuses the name %j', async (name) => {
+    await expect(runLab(['up', '-f', '/nowhere', `--name=${name}`])).rejects.toMatchObject({
+      code: 'LAB_NAME_INVALID',
+    });
+  });
+});
+
+describe('the lab commands', () => {
+  test.each([
+    { argv: ['lab'], message: /usage: sluice lab/ },
+    { argv: ['lab', 'fly'], message: /"fly" is no lab command/ },
+    { argv: ['lab', 'up'], message: /-f DIR is missing/ },
+    { argv: ['lab', 'up', '--nam', 'x'], message: /'--nam'.*see `sluice lab --help`/ },
+    { argv: ['lab', 'exec', 'a/b'], message: /write it as: sluice lab exec/ },
+    { argv: ['lab', 'status', '-o', 'xml'], message: /wants text or json/ },
+    { argv: ['lab', 'status', '--name', 'no-such-lab'], message: /there is no lab no-such-lab/ },
+    {
+      argv: ['lab', 'up', '-f', '/no/such/dir', '--name', 'no-such-lab'],
+      message: /\/no\/such\/dir cannot be read/,
+    },
+    { argv: ['frobnicate'], message: /"frobnicate" is no command/ },
+  ])('answer $argv with exit code 2 and a clear line', async ({ argv, message }) => {
+    const outcome = await sluice(argv);
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toMatch(message);
+    expect(outcome.stderr).not.toMatch(/^ +at /m);
+  });
+
+  test('explain themselves', async () => {
+    expect(await sluice(['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('can') });
+    expect(await sluice(['lab', '--help'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('exec'),
+    });
+    expect(await sluice(['--version'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^sluice \d/),
+    });
+  });
+});
