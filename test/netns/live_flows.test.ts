@@ -1,0 +1,156 @@
+/** Flows that are under way when the table changes. */
+import { expect, test } from 'vitest';
+import type { FlowReport } from '../../cli/lab/agent/protocol.ts';
+import { patternSha256, until, useLab, wallClockMs } from './harness.ts';
+import { allowApps, type Manifest, namespace, node, pod, policy } from './objects.ts';
+
+const API = '10.1.1.10';
+const API_V6 = 'fd00:1::10';
+
+/** p99 of the cut, from the change to the reset at the client: what the product promises. */
+const CUT_P99_MS = 100;
+
+const front = (labels: Record<string, string>) =>
+  pod('shop/front', { labels, ips: ['10.1.1.11', 'fd00:1::11'] });
+const team = (labels: Record<string, string>) => namespace('team', labels);
+
+const net = useLab({
+  objects: [
+    node(1),
+    namespace('shop'),
+    team({ trusted: 'yes' }),
+    pod('shop/api', { labels: { app: 'api' }, ips: [API, API_V6] }),
+    front({ app: 'front' }),
+    pod('shop/batch', { labels: { app: 'batch' }, ips: ['10.1.1.12', 'fd00:1::12'] }),
+    pod('team/worker', { labels: { app: 'worker' }, ips: ['10.1.1.13'] }),
+  ],
+});
+
+/** Flows that send and get back bytes until they are finished. */
+const echo = { kind: 'echo', chunkBytes: 512, intervalMs: 50 } as const;
+
+const open = (from: string, group: string, count: number, address = API) =>
+  net.open(from, { group, count, address, port: 80, work: echo });
+
+function expectUntouched(flows: readonly FlowReport[]): void {
+  for (const flow of flows) {
+    expect(flow.state).toBe('ended');
+    expect(flow.receivedBytes).toBe(flow.sentBytes);
+    expect(flow.receivedSha256).toBe(flow.sentSha256);
+  }
+}
+
+async function allOver(from: string, group: string): Promise<readonly FlowReport[]> {
+  return until(`${group} is over`, async () => {
+    const flows = await net.report(from, group);
+    return flows.every((flow) => flow.overAt !== undefined) ? flows : undefined;
+  });
+}
+
+test('of 1,000 flows from two peers, the denied ones are reset within 100 ms, the others untouched', async () => {
+  await net.apply(allowApps('shop/allow', 'api', ['front', 'batch']));
+  await Promise.all([open('shop/front', 'kept', 500), open('shop/batch', 'cut', 500)]);
+  expect(JSON.parse((await net.admin('shop/api', '/connections')).body)).toHaveLength(1000);
+
+  const changedAt = wallClockMs();
+  net.lab.writeObjects(allowApps('shop/allow', 'api', ['front']));
+  const cut = await allOver('shop/batch', 'cut');
+
+  const delays = cut
+    .map((flow) => (flow.overAt ?? Number.POSITIVE_INFINITY) - changedAt)
+    .sort((a, b) => a - b);
+  expect(cut.map((flow) => flow.error)).toEqual(cut.map(() => 'ECONNRESET'));
+  expect(delays[Math.ceil(delays.length * 0.99) - 1]).toBeLessThanOrEqual(CUT_P99_MS);
+
+  const kept = await net.finish('shop/front', 'kept');
+  expect(kept).toHaveLength(500);
+  expectUntouched(kept);
+  const metrics = (await net.admin('shop/api', '/metrics')).body;
+  expect(metrics).toContain('sluice_connections_terminated_total{reason="policy-changed"} 500');
+});
+
+/** Opens flows from a peer and a bystander, changes something, expects the peer's to be reset and no other. */
+async function expectCut(peer: string, bystander: string, change: () => void, address = API): Promise<void> {
+  await Promise.all([open(peer, 'peer', 5, address), open(bystander, 'bystander', 5, address)]);
+  change();
+  const flows = await allOver(peer, 'peer');
+  expect(flows.map((flow) => flow.error)).toEqual(flows.map(() => 'ECONNRESET'));
+  expectUntouched(await net.finish(bystander, 'bystander'));
+}
+
+test.each([API, API_V6])('a change of a pod label ends its flows (%s)', async (address) => {
+  await net.apply(allowApps('shop/allow', 'api', ['front', 'batch']), front({ app: 'front' }));
+  await expectCut('shop/front', 'shop/batch', () => net.lab.writeObjects(front({ app: 'renamed' })), address);
+  await net.apply(front({ app: 'front' }));
+});
+
+test('a change of a namespace label ends the flows of its pods', async () => {
+  const byNamespace: Manifest = policy('shop/allow', {
+    podSelector: { matchLabels: { app: 'api' } },
+    ingress: [
+      {
+        from: [
+          { namespaceSelector: { matchLabels: { trusted: 'yes' } } },
+          { podSelector: { matchLabels: { app: 'front' } } },
+        ],
+      },
+    ],
+  });
+  await net.apply(byNamespace, team({ trusted: 'yes' }));
+  await expectCut('team/worker', 'shop/front', () => net.lab.writeObjects(team({ trusted: 'no' })));
+  await net.apply(team({ trusted: 'yes' }));
+});
+
+test('a new policy ends the flows of a pod that was not isolated before', async () => {
+  await net.delete(allowApps('shop/allow', 'api', []));
+  await expectCut('shop/batch', 'shop/front', () =>
+    net.lab.writeObjects(allowApps('shop/allow', 'api', ['front'])),
+  );
+});
+
+test('rights do not pass to the new owner of an address, even one that policy allows', async () => {
+  await net.apply(allowApps('shop/allow', 'api', ['front', 'batch', 'worker']));
+  const worker = pod('team/worker', { labels: { app: 'worker' }, ips: ['10.1.1.13'] });
+  await net.delete(allowApps('shop/allow', 'api', []));
+  await expectCut('team/worker', 'shop/front', () => {
+    net.lab.removeObjects(worker);
+    net.lab.writeObjects(pod('team/successor', { labels: { app: 'worker' }, ips: ['10.1.1.13'] }));
+  });
+  net.lab.removeObjects(pod('team/successor', { ips: ['10.1.1.13'] }));
+  net.lab.writeObjects(worker);
+  await net.lab.waitEnforced();
+});
+
+test('a flow that is being cut in mid-stream is reset at the app too, and its record says why', async () => {
+  await net.apply(allowApps('shop/allow', 'api', ['front', 'batch']));
+  const bytes = 64 * 1024 * 1024;
+  const [stream] = await Promise.all([
+    net.open('shop/batch', {
+      group: 'stream',
+      count: 1,
+      address: API,
+      port: 80,
+      work: { kind: 'receive', bytes, bytesPerSecond: 4_000_000 },
+    }),
+    net.open('shop/front', {
+      group: 'whole',
+      count: 1,
+      address: API,
+      port: 80,
+      work: { kind: 'receive', bytes },
+    }),
+  ]);
+  expect(stream[0]?.state).toBe('open');
+  net.lab.writeObjects(allowApps('shop/allow', 'api', ['front']));
+  const [cut] = await allOver('shop/batch', 'stream');
+  expect(cut).toMatchObject({ state: 'failed', error: 'ECONNRESET' });
+  const [whole] = await net.finish('shop/front', 'whole');
+  expect(whole).toMatchObject({ state: 'ended', receivedBytes: bytes, receivedSha256: patternSha256(bytes) });
+  const record = net.sidecarLog('shop/api').findLast((line) => line.end === 'policy-changed');
+  expect(record).toMatchObject({
+    verdict: 'deny',
+    src: { pod: 'batch' },
+    near_miss: { policy: 'shop/allow', failed: 'pod' },
+  });
+  expect(record?.bytes_sent).toBeGreaterThan(0);
+});
