@@ -29,6 +29,7 @@ export const ERROR_CODES = {
   LISTEN_PATH_UNUSABLE: 'A unix socket cannot be made at the path.',
   LAB_NAME_INVALID: 'The name of a lab has characters or a length that are not allowed.',
   LAB_NOT_ROOT: 'Building and changing a lab needs root.',
+  LAB_KERNEL_UNSUPPORTED: 'The kernel lacks a feature that a lab needs.',
   LAB_TOOL_MISSING: 'A system tool that the lab calls is not installed.',
   LAB_COMMAND_FAILED: 'A system tool that the lab called has failed; the message has its complaint.',
   LAB_EXISTS: 'A lab of this name is there already, up or left over.',

@@ -66,7 +66,7 @@ async function up(flags: Flags): Promise<number> {
   const external = flags.list('external').flatMap((text) => text.split(','));
   const interrupt = new AbortController();
   const onSignal = (): void => interrupt.abort();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, onSignal);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
   const startedAt = performance.now();
   await Lab.up({
     name,

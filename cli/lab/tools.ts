@@ -1,7 +1,7 @@
 /** The system's tools that the lab calls, and what it needs before it can start. */
 
 import { spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { SluiceError } from '../../policy/errors.ts';
 import { LAB_PROCESS_MARK } from './processes.ts';
@@ -18,6 +18,9 @@ const TOOLS: Readonly<Record<string, string>> = {
 /** Folders of system tools that a user's PATH often lacks. */
 const SYSTEM_FOLDERS: readonly string[] = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin', '/bin'];
 
+/** There whenever the kernel has IPv6, even where interfaces have it turned off. */
+const IPV6_SETTINGS = '/proc/sys/net/ipv6';
+
 /** Longest part of a tool's complaint that goes into an error message, in characters. */
 const COMPLAINT_MAX_LENGTH = 600;
 
@@ -29,10 +32,16 @@ export function toolPath(): string {
 
 /**
  * Checks that this process may build a lab.
- * @throws SluiceError `LAB_NOT_ROOT`, `LAB_TOOL_MISSING`
+ * @throws SluiceError `LAB_NOT_ROOT`, `LAB_KERNEL_UNSUPPORTED`, `LAB_TOOL_MISSING`
  */
 export function checkPrerequisites(): void {
   checkRoot();
+  if (!existsSync(IPV6_SETTINGS)) {
+    throw new SluiceError(
+      'LAB_KERNEL_UNSUPPORTED',
+      `a lab needs IPv6 in the kernel, and ${IPV6_SETTINGS} is missing: boot without ipv6.disable=1, or load the module`,
+    );
+  }
   const missing = missingTools(toolPath());
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((tool) => TOOLS[tool]))].join(' ');

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { allNamespaces } from '../../cli/lab/network.ts';
+import { labNames } from '../../cli/lab/state.ts';
 import { until } from './harness.ts';
 import { type CommandOutcome, outcomeOf } from './sluice_command.ts';
 
@@ -16,7 +16,7 @@ function startDemo(): { pid: number; outcome: Promise<CommandOutcome>; namespace
 }
 
 function labFolders(pid: number): string[] {
-  return readdirSync('/run/sluice/lab').filter((name) => name.startsWith(`demo-${pid}-`));
+  return labNames().filter((name) => name.startsWith(`demo-${pid}-`));
 }
 
 test('the demo shows what it promises and removes everything', async () => {

@@ -1,12 +1,16 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { runLab } from '../../cli/lab/commands.ts';
 import { guardLab } from '../../cli/lab/guard.ts';
+import { Lab } from '../../cli/lab/lab.ts';
 import { existingNamespaces } from '../../cli/lab/network.ts';
 import { findProcesses, signalProcess } from '../../cli/lab/processes.ts';
 import { labPaths } from '../../cli/lab/state.ts';
 import { missingTools, toolPath } from '../../cli/lab/tools.ts';
-import { removeLab, uniqueLabName, until, useLab, writeManifests } from './harness.ts';
+import { removeLab, SLUICE, uniqueLabName, until, useLab, writeManifests } from './harness.ts';
 import { allowApps, type Manifest, namespace, node, pod, policy } from './objects.ts';
 import { outcomeOf, sluice, startSluice } from './sluice_command.ts';
 
@@ -256,6 +260,21 @@ describe('lab down', () => {
     });
   });
 
+  test('leaves nothing of a lab whose processes and folder are gone', async () => {
+    const { name, folder } = newLab(PAIR);
+    const lab = await Lab.up({ name, paths: [folder] });
+    for (const id of [lab.injector(), lab.process('app/a', 'sidecar'), lab.process('app/b', 'app')]) {
+      signalProcess(id, 'SIGKILL');
+    }
+    rmSync(labPaths(name).folder, { recursive: true });
+    expect(await sluice(['lab', 'up', '-f', folder, '--name', name])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`sluice lab down --name ${name}`),
+    });
+    expect(await sluice(['lab', 'down', '--name', name])).toMatchObject({ code: 0 });
+    expectNothingLeft(name);
+  });
+
   test('cleans up after an up that was killed', async () => {
     const { name, folder } = newLab(PAIR);
     const up = startSluice(['lab', 'up', '-f', folder, '--name', name]);
@@ -296,7 +315,17 @@ describe('lab up', () => {
     expect(await sluice(['lab', 'status', '--name', name])).toMatchObject({ code: 0 });
   });
 
-  test('takes back what it built when a process does not start', async () => {
+  test('takes back what it built when a sidecar does not start, and says why', async () => {
+    const { name, folder } = newLab(PAIR);
+    const sidecarEnv = { SLUICE_ADMIN_PORT: 'nonsense' };
+    await expect(Lab.up({ name, paths: [folder], sidecarEnv })).rejects.toMatchObject({
+      code: 'LAB_PROCESS_FAILED',
+      message: expect.stringContaining('SLUICE_ADMIN_PORT'),
+    });
+    expectNothingLeft(name);
+  });
+
+  test('takes back what it built when an app does not start, and says why', async () => {
     const { name, folder } = newLab([
       namespace('app'),
       pod('app/a', { ips: ['10.1.1.1'], hostNetwork: true, ports: [80] }),
@@ -377,6 +406,14 @@ describe('the lab commands', () => {
     expect(outcome).toMatchObject({ code: 2, stdout: '' });
     expect(outcome.stderr).toMatch(message);
     expect(outcome.stderr).not.toMatch(/^ +at /m);
+  });
+
+  test('work from any folder and through links', async () => {
+    const folder = newFolder([]);
+    symlinkSync(SLUICE, join(folder, 'first'));
+    symlinkSync('first', join(folder, 'kubectl-sluice'));
+    const { stdout } = await promisify(execFile)('./kubectl-sluice', ['--version'], { cwd: folder });
+    expect(stdout).toMatch(/^sluice \d/);
   });
 
   test('explain themselves', async () => {
