@@ -14,7 +14,7 @@
  *
  * Anything else is a message: each line (or piece, where none ends) is answered by one line with the peer's address
  * as the app sees it. A half-closed peer is answered before this side closes too. UDP answers each datagram alike.
- * One JSON line per accepted connection and per first datagram of a peer goes to stdout. When all ports listen,
+ * One JSON line per accepted connection, per failed one and per first datagram of a peer goes to stdout. When all ports listen,
  * `ready` is written to the file descriptor that SLUICE_READY_FD names.
  */
 
@@ -38,8 +38,12 @@ const BACKLOG = 4096;
 function serveTcp(port: number): Promise<void> {
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const peer = unmapped(socket.remoteAddress);
-    record({ msg: 'accepted', protocol: 'TCP', port, peer, peerPort: socket.remotePort });
-    socket.on('error', () => socket.destroy());
+    const peerPort = socket.remotePort;
+    record({ msg: 'accepted', protocol: 'TCP', port, peer, peerPort });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      record({ msg: 'failed', protocol: 'TCP', port, peer, peerPort, error: error.code });
+      socket.destroy();
+    });
     readFirstLine(socket, peer);
   });
   return new Promise((resolve, reject) => {

@@ -118,6 +118,11 @@ export class TestLab {
     return this.agent(from).ask({ do: 'finish', group, timeoutMs });
   }
 
+  /** Resets flows: RST instead of FIN. */
+  resetFlows(from: string, group: string): Promise<readonly FlowReport[]> {
+    return this.agent(from).ask({ do: 'reset', group });
+  }
+
   /** Starts the lab's app server somewhere it is not by itself, such as `outside`; it listens when this returns. */
   async serve(target: string, ports: readonly string[]): Promise<ChildProcess> {
     const argv = [process.execPath, join(ROOT, 'cli/lab/app_server.ts'), ...ports];
@@ -135,6 +140,12 @@ export class TestLab {
   ): readonly { readonly peer: string; readonly peerPort: number; readonly port: number }[] {
     const lines = readFileSync(this.lab.logFile(pod, 'app'), 'utf8').trimEnd().split('\n');
     return lines.filter((line) => line.includes('"accepted"')).map((line) => JSON.parse(line));
+  }
+
+  /** JSON lines of a pod's app. */
+  appLog(pod: string): readonly Readonly<Record<string, unknown>>[] {
+    const lines = readFileSync(this.lab.logFile(pod, 'app'), 'utf8').split('\n');
+    return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
   }
 
   /** JSON lines of a sidecar's log; lines that are not JSON are left out. */

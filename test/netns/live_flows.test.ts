@@ -27,7 +27,7 @@ const net = useLab({
 });
 
 /** Flows that send and get back bytes until they are finished. */
-const echo = { kind: 'echo', chunkBytes: 512, intervalMs: 50 } as const;
+const echo = { kind: 'echo', chunkBytes: 512, intervalMs: 200 } as const;
 
 const open = (from: string, group: string, count: number, address = API) =>
   net.open(from, { group, count, address, port: 80, work: echo });

@@ -34,6 +34,11 @@ async function handle(request: AgentRequest): Promise<AgentAnswers[AgentRequest[
       group.close();
       return group.report();
     }
+    case 'reset': {
+      const group = groupOf(request.group);
+      group.reset();
+      return group.report();
+    }
   }
 }
 

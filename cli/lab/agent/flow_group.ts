@@ -16,6 +16,8 @@ export interface FlowGroup {
   /** Lets `echo` flows end, waits until all are over, at most `timeoutMs`. */
   finish(timeoutMs: number): Promise<readonly FlowReport[]>;
   close(): void;
+  /** Resets the flows: RST instead of FIN. */
+  reset(): void;
 }
 
 /** Opens the flows of a request. */
@@ -40,6 +42,9 @@ export function openFlows(request: OpenRequest): FlowGroup {
     },
     close: () => {
       for (const flow of flows) flow.destroy();
+    },
+    reset: () => {
+      for (const flow of flows) flow.reset();
     },
   };
 }
@@ -123,6 +128,10 @@ class Flow {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  reset(): void {
+    this.#socket.resetAndDestroy();
   }
 
   #begin(): void {

@@ -21,7 +21,9 @@ export type AgentRequest =
   /** Waits until every flow has ended, at most `timeoutMs`. `echo` flows are told to end first. */
   | { readonly do: 'finish'; readonly group: string; readonly timeoutMs: number }
   /** Destroys the flows. */
-  | { readonly do: 'close'; readonly group: string };
+  | { readonly do: 'close'; readonly group: string }
+  /** Resets the flows: RST instead of FIN. */
+  | { readonly do: 'reset'; readonly group: string };
 
 /** Opens flows, answers when all of them have had a first byte from the app, or have ended. */
 export interface OpenRequest {
@@ -110,4 +112,5 @@ export interface AgentAnswers {
   readonly report: readonly FlowReport[];
   readonly finish: readonly FlowReport[];
   readonly close: readonly FlowReport[];
+  readonly reset: readonly FlowReport[];
 }
