@@ -279,6 +279,27 @@ describe('6. ipBlock', () => {
     expect(reaching(ingressFrom(block, { podSelector: {} }))).toEqual(['shop/web', 'shop/db', 'other/web']);
   });
 
+  it('has exceptions of its own, also where another item has the same cidr', () => {
+    const block = (except: string[]) => ({ ipBlock: { cidr: '10.0.0.0/8', except } });
+    expect(reaching(ingressFrom(block(['10.0.0.2/32']), block(['10.0.0.3/32'])))).toHaveLength(3);
+    expect(reaching(ingressFrom(block(['10.0.0.2/31']), block(['10.0.0.3/32'])))).toEqual([
+      'shop/web',
+      'other/web',
+    ]);
+  });
+
+  it('is asked with the family that both pods have', () => {
+    const ask = ingressFrom({ ipBlock: { cidr: '10.0.0.0/8' } });
+    expect(ask('shop/web', 'shop/api', '1').verdict).toBe('allow');
+    const pods = [...PODS, apiPod('shop/six', { ips: ['fd00::6'] })];
+    const withSix = shop(
+      { podSelector: API, ingress: [{ from: [{ ipBlock: { cidr: 'fd00::/8' } }] }] },
+      { pods },
+    );
+    expect(withSix('shop/six', 'shop/api', '1').verdict).toBe('allow');
+    expect(withSix('shop/web', 'shop/api', '1').verdict).toBe('deny');
+  });
+
   it('has its host bits masked', () => {
     expect(reaching(ingressFrom({ ipBlock: { cidr: '203.0.113.99/24' } }))).toEqual(['203.0.113.7']);
   });

@@ -63,6 +63,21 @@ describe('a table', () => {
     expect(Object.keys(tableOf(objects()).pods)).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3', 'fd00::2']);
   });
 
+  it('holds the named ports of peers, which egress rules resolve', () => {
+    const ports = [{ name: 'http', containerPort: 80 }, { containerPort: 81 }];
+    const pods = [...(objects().pods ?? []), apiPod('shop/x', { ips: ['10.0.0.7'], ports })];
+    expect(tableOf(objects({ pods })).pods['10.0.0.7']?.ports).toEqual([
+      { name: 'http', port: 80, protocol: 'TCP' },
+    ]);
+  });
+
+  it('does not count an address as its own that a newer pod has', () => {
+    const newer = apiPod('shop/newer', { ips: ['10.0.0.1'], createdAt: '2024-01-01T00:00:00Z' });
+    const table = tableOf(objects({ pods: [...(objects().pods ?? []), newer] }));
+    expect(table.subject.ips).toEqual([]);
+    expect(createJudge(table).judge('ingress', '10.0.0.1', 'TCP', 1)).toMatchObject({ reason: 'no-rule' });
+  });
+
   it('survives JSON', () => {
     const table = tableOf(objects());
     expect(readTable(JSON.parse(JSON.stringify(table)))).toEqual(table);
