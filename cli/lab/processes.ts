@@ -28,6 +28,7 @@ const READY_FD = 3;
 /** Fields of /proc/PID/stat after the command's closing bracket; start time is field 22 of proc_pid_stat(5). */
 const STAT_START_TIME = 22 - 3;
 const STAT_STATE = 0;
+const STAT_THREADS = 20 - 3;
 
 /** A process, never mistaken for a later one with the same pid. */
 export interface ProcessId {
@@ -99,13 +100,17 @@ export function baseEnvironment(lab: string): Record<string, string> {
   return { PATH: toolPath(), HOME: process.env.HOME ?? '/root', LANG: 'C.UTF-8', [LAB_PROCESS_MARK]: lab };
 }
 
-/** The identity of a running process; undefined when there is none, or only a zombie. */
+/**
+ * The identity of a running process; undefined when there is none, or only a zombie. A zombie with threads left is
+ * still ending: its sockets may be open.
+ */
 export function identify(pid: number): ProcessId | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const startTime = fields[STAT_START_TIME];
-    return startTime === undefined || fields[STAT_STATE] === 'Z' ? undefined : { pid, startTime };
+    const ended = fields[STAT_STATE] === 'Z' && fields[STAT_THREADS] === '1';
+    return startTime === undefined || ended ? undefined : { pid, startTime };
   } catch {
     return undefined;
   }

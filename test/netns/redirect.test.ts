@@ -1,0 +1,162 @@
+/** The redirect step as its init container runs it, in network namespaces of its own. */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { inNetns } from '../../cli/lab/processes.ts';
+import { run } from './command.ts';
+
+const MAIN = join(import.meta.dirname, '../../sidecar/main.ts');
+
+let netns = '';
+
+beforeEach(async () => {
+  netns = `sluice-t-${process.pid}-${randomBytes(3).toString('hex')}`;
+  await run(['ip', 'netns', 'add', netns]);
+  await run(['ip', '-n', netns, 'link', 'set', 'lo', 'up']);
+});
+
+afterEach(async () => {
+  await run(['ip', 'netns', 'del', netns]);
+});
+
+const inside = (...argv: string[]) => run(inNetns(netns, argv));
+const redirect = (command: string, ...options: string[]) =>
+  inside(process.execPath, MAIN, 'redirect', command, ...options);
+
+/** All that the redirect may leave in the kernel, as text. */
+async function rules(): Promise<string> {
+  const texts: string[] = [];
+  for (const tool of [
+    'iptables-nft-save',
+    'ip6tables-nft-save',
+    'iptables-legacy-save',
+    'ip6tables-legacy-save',
+  ]) {
+    texts.push((await inside(tool)).replace(/^#.*\n/gm, '').replace(/\[\d+:\d+\]/g, ''));
+  }
+  for (const family of ['-4', '-6']) {
+    texts.push(
+      await inside('ip', family, 'rule'),
+      await inside('sh', '-c', `ip ${family} route show table 133 2>/dev/null || true`),
+    );
+  }
+  return texts.join('');
+}
+
+test.each(['nft', 'legacy'])(
+  '%s: applied twice is applied once; verified; removed without a trace',
+  async (backend) => {
+    const first = JSON.parse(
+      await redirect('apply', '--iptables', backend, '--node-ips', '10.0.0.1,fd00::1'),
+    );
+    expect(first).toMatchObject({ backend, families: [4, 6], nodeIPs: ['10.0.0.1', 'fd00::1'] });
+    const once = await rules();
+    expect(once).toContain('-s 10.0.0.1/32 -j RETURN');
+    expect(once).toContain('-s fd00::1/128 -j RETURN');
+    expect(once.match(/-j TPROXY/g)).toHaveLength(4);
+    await redirect('apply', '--iptables', backend, '--node-ips', '10.0.0.1,fd00::1');
+    expect(await rules()).toBe(once);
+    await redirect('verify', '--node-ips', '10.0.0.1,fd00::1');
+    await redirect('remove');
+    expect(await rules()).not.toMatch(/SLUICE|TPROXY|0x539|local default/);
+  },
+);
+
+test('other rules in the namespace stay as they are', async () => {
+  await inside(
+    'iptables-nft',
+    '-t',
+    'mangle',
+    '-A',
+    'PREROUTING',
+    '-p',
+    'tcp',
+    '--dport',
+    '9',
+    '-j',
+    'ACCEPT',
+  );
+  const theirs = async () => (await rules()).match(/^(-A|\d+:) .*/gm);
+  const before = await theirs();
+  expect(before).toContain('-A PREROUTING -p tcp -m tcp --dport 9 -j ACCEPT');
+  await redirect('apply');
+  await redirect('remove');
+  expect(await theirs()).toEqual(before);
+});
+
+test('the back end is legacy where legacy rules are already there', async () => {
+  await inside(
+    'iptables-legacy',
+    '-t',
+    'mangle',
+    '-A',
+    'PREROUTING',
+    '-p',
+    'tcp',
+    '--dport',
+    '9',
+    '-j',
+    'ACCEPT',
+  );
+  expect(JSON.parse(await redirect('apply'))).toMatchObject({
+    backend: 'legacy',
+    because: 'legacy rules are already there',
+  });
+});
+
+test('the back end is nft where a no-op rule works; the probe leaves nothing', async () => {
+  expect(JSON.parse(await redirect('apply'))).toMatchObject({ backend: 'nft' });
+  expect(await rules()).not.toContain('PROBE');
+});
+
+test.each([
+  ['a rule', ['iptables-nft', '-t', 'mangle', '-D', 'SLUICE_OUT', '1'], 'SLUICE_OUT'],
+  ['the jump', ['iptables-nft', '-t', 'mangle', '-D', 'PREROUTING', '-j', 'SLUICE_IN'], 'PREROUTING'],
+  ['the IPv6 routing rule', ['ip', '-6', 'rule', 'del', 'pref', '32764'], 'ip -6 rule'],
+  ['the route', ['ip', '-4', 'route', 'flush', 'table', '133'], 'ip -4 route'],
+])('verify fails and names what is missing: %s', async (_what, argv, named) => {
+  await redirect('apply');
+  await inside(...argv);
+  await expect(redirect('verify')).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(`REDIRECT_INCOMPLETE: .*${named}`),
+  });
+  await redirect('apply');
+  await redirect('verify');
+});
+
+test('without NET_ADMIN the error says so', async () => {
+  const dropped = ['setpriv', '--bounding-set=-net_admin', '--inh-caps=-all'];
+  await expect(inside(...dropped, process.execPath, MAIN, 'redirect', 'apply')).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/REDIRECT_CAPABILITY_MISSING: .*NET_ADMIN/),
+  });
+});
+
+test('without the tools the error says which package has them', async () => {
+  const bare = ['env', 'PATH=/nonexistent', process.execPath, MAIN, 'redirect', 'apply'];
+  await expect(inside(...bare)).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/REDIRECT_TOOLS_MISSING: .*iproute2/),
+  });
+});
+
+test.each([
+  [['--node-ips', '10.0.0.300'], /SLUICE_NODE_IPS: '10\.0\.0\.300'/],
+  [['--admin-port', '0'], /--admin-port is '0'/],
+  [['--canary-port', '15006'], /must differ/],
+  [['--iptables', 'ipfw'], /--iptables is 'ipfw': wants one of auto, nft, legacy/],
+  [['--no-such-flag'], /no-such-flag/],
+])('bad input is one clear line and exit 2: %j', async (options, message) => {
+  await expect(redirect('apply', ...options)).rejects.toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(message),
+  });
+  expect(await rules()).not.toContain('SLUICE');
+});
+
+test('a namespace without IPv6 is redirected for IPv4 alone', async () => {
+  await inside('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6');
+  expect(JSON.parse(await redirect('apply'))).toMatchObject({ families: [4] });
+  await redirect('verify');
+});
