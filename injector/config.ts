@@ -1,4 +1,5 @@
 /** The injector's settings: read once at start, from the environment and flags. */
+import { LOG_LEVELS } from '../common/log.ts';
 import { type OptionSpec, readOptions } from '../common/options.ts';
 import { SluiceError } from '../policy/errors.ts';
 
@@ -25,7 +26,7 @@ export const INJECTOR_OPTIONS: readonly OptionSpec[] = [
   {
     env: 'SLUICE_LOG_LEVEL',
     flag: 'log-level',
-    kind: { type: 'choice', choices: ['debug', 'info', 'warn', 'error', 'fatal', 'silent'] },
+    kind: { type: 'choice', choices: LOG_LEVELS },
     default: 'info',
     description: 'Lowest level logged',
   },

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** Entry of the embedded injector. Prints one JSON log line per event, nothing else; SIGTERM and SIGINT stop it. */
-import { pino } from 'pino';
+import { openLog } from '../common/log.ts';
 import { describeOptions } from '../common/options.ts';
 import { type ErrorCode, SluiceError } from '../policy/errors.ts';
 import { INJECTOR_OPTIONS, readInjectorConfig } from './config.ts';
@@ -31,15 +31,7 @@ async function main(argv: readonly string[]): Promise<void> {
     return;
   }
   const { logLevel, ...paths } = config;
-  const log = pino(
-    {
-      level: logLevel,
-      base: null,
-      formatters: { level: (label) => ({ level: label }) },
-      timestamp: pino.stdTimeFunctions.isoTime,
-    },
-    pino.destination({ fd: 1, sync: true }), // the last lines before an exit matter most
-  );
+  const log = openLog(logLevel);
   // Before anything is made, so that a signal during the start leaves no socket file either.
   const stop = new Promise<string>((resolve) => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve);

@@ -1,5 +1,6 @@
 /** The sidecar's settings: read once at start, from the environment and flags. */
 import { isIP } from 'node:net';
+import { LOG_LEVELS } from '../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../common/options.ts';
 import { SluiceError } from '../policy/errors.ts';
 
@@ -103,7 +104,7 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
   {
     env: 'SLUICE_LOG_LEVEL',
     flag: 'log-level',
-    kind: { type: 'choice', choices: ['debug', 'info', 'warn', 'error', 'fatal', 'silent'] },
+    kind: { type: 'choice', choices: LOG_LEVELS },
     default: 'info',
     description: 'Lowest level logged; flows are logged at info, denials at warn',
   },

@@ -12,10 +12,15 @@ import {
 } from '../policy/index.ts';
 import type { LiveTable } from './live_table.ts';
 
+/** Explanations kept at once; beyond it all are dropped. Some 300 bytes each. */
+const EXPLANATIONS_MAX = 4096;
+
 /** Holds the table, answers for it, and has live flows re-evaluated when it changes. */
 export class Enforcement {
   readonly #live: LiveTable;
   #judge: Judge | undefined;
+  /** By direction, peer, protocol and port; of the table in force. */
+  readonly #explanations = new Map<string, Verdict>();
   /** When the source last said that the table is current, ms since the epoch; 0 before the first time. */
   #confirmedAtMs = 0;
 
@@ -52,8 +57,24 @@ export class Enforcement {
     );
   }
 
+  /**
+   * The verdict with its near miss. Finding that takes milliseconds with a thousand rules, so it is remembered until
+   * the table changes: a peer that keeps knocking costs one search.
+   */
+  explain(direction: Direction, peer: string, protocol: Protocol, port: number): Verdict {
+    const key = `${direction} ${peer} ${protocol} ${port}`;
+    const known = this.#explanations.get(key);
+    if (known !== undefined) return known;
+    const verdict =
+      this.#judge?.explain(direction, peer, protocol, port) ?? this.verdict(direction, peer, protocol, port);
+    if (this.#explanations.size >= EXPLANATIONS_MAX) this.#explanations.clear();
+    this.#explanations.set(key, verdict);
+    return verdict;
+  }
+
   /** Puts a whole table in force. When it returns, flows that it disallows are ended. @returns how many */
   replace(table: Table): number {
+    this.#explanations.clear();
     this.#judge = createJudge(table);
     return this.#live.reevaluate(this.#judge);
   }

@@ -220,9 +220,9 @@ export class InboundFlow implements LiveFlow {
     const { source, destination } = this.#addresses;
     const { judge } = enforcement;
     // The near miss is looked for only now: it is slow, and only a denial needs it.
-    const denied = refusal === undefined && this.#verdict.verdict === 'deny' && judge !== undefined;
+    const denied = refusal === undefined && this.#verdict.verdict === 'deny';
     const verdict = denied
-      ? judge.explain('ingress', source.address, 'TCP', destination.port)
+      ? enforcement.explain('ingress', source.address, 'TCP', destination.port)
       : this.#verdict;
     const record = flowRecord(
       {

@@ -1,7 +1,8 @@
 /** Puts the sidecar together, in the order that keeps it closed until it can judge, and takes it down again. */
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
+import { openLog } from '../common/log.ts';
 import { openSockets } from '../native/sockets.ts';
 import { serveAdmin } from './admin.ts';
 import { AppLegs } from './app_leg.ts';
@@ -120,15 +121,6 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   admin.closeAllConnections();
   await file.flush();
   log.info('stopped');
-}
-
-function openLog(level: string): Logger {
-  return pino({
-    level,
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-  });
 }
 
 /** The last table is back in force before anything is accepted. A file that cannot be used changes nothing: deny. */

@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import { Enforcement } from '../../../sidecar/enforcement.ts';
+import { type LiveFlow, LiveTable } from '../../../sidecar/live_table.ts';
+import { table } from './table_builder.ts';
+
+test('before the first table everything is denied', () => {
+  const enforcement = new Enforcement(new LiveTable());
+  expect(enforcement.verdict('ingress', '10.0.0.9', 'TCP', 80)).toEqual({
+    verdict: 'deny',
+    direction: 'ingress',
+    reason: 'no-table',
+  });
+});
+
+test('a delta before any snapshot, or across a gap, is refused and the table stays', () => {
+  const enforcement = new Enforcement(new LiveTable());
+  expect(() => enforcement.apply({ schema: 1, from: 1, revision: 2 })).toThrow(
+    expect.objectContaining({ code: 'TABLE_GAP' }),
+  );
+  enforcement.replace(table({ revision: 5 }));
+  expect(() => enforcement.apply({ schema: 1, from: 4, revision: 6 })).toThrow(
+    expect.objectContaining({ code: 'TABLE_GAP' }),
+  );
+  expect(enforcement.revision).toBe(5);
+});
+
+test('a new table ends what it denies, all resets before the first record, and nothing else', () => {
+  const live = new LiveTable();
+  const enforcement = new Enforcement(live);
+  const events: string[] = [];
+  const flow = (peer: string): LiveFlow => ({
+    revoked(judge) {
+      const verdict = judge.judge('ingress', peer, 'TCP', 80);
+      return verdict.verdict === 'deny' ? { cause: 'policy-changed', verdict } : undefined;
+    },
+    cut: () => events.push(`cut ${peer}`),
+    recordCut: ({ verdict }) => events.push(`record ${peer} ${verdict.reason}`),
+    drain: () => undefined,
+    view: () => peer,
+  });
+  enforcement.replace(table({ revision: 1 }));
+  for (const peer of ['10.0.0.1', '10.0.0.2', '10.0.0.3']) live.register(flow(peer));
+  const ended = enforcement.replace(table({ revision: 2, allowed: ['10.0.0.2'] }));
+  expect(ended).toBe(2);
+  expect(events).toEqual([
+    'cut 10.0.0.1',
+    'cut 10.0.0.3',
+    'record 10.0.0.1 no-rule',
+    'record 10.0.0.3 no-rule',
+  ]);
+});
+
+test('an explanation is that of the table in force, however often it is asked for', () => {
+  const enforcement = new Enforcement(new LiveTable());
+  enforcement.replace(table({ revision: 1, allowed: ['10.0.0.2'] }));
+  const first = enforcement.explain('ingress', '10.0.0.9', 'TCP', 80);
+  expect(first).toMatchObject({ verdict: 'deny', nearMiss: { failed: 'ipBlock', wanted: '10.0.0.2/32' } });
+  expect(enforcement.explain('ingress', '10.0.0.9', 'TCP', 80)).toBe(first);
+  enforcement.replace(table({ revision: 2, allowed: ['10.0.0.3'] }));
+  expect(enforcement.explain('ingress', '10.0.0.9', 'TCP', 80)).toMatchObject({
+    nearMiss: { wanted: '10.0.0.3/32' },
+  });
+});

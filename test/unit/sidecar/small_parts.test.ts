@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { readOptions } from '../../../common/options.ts';
+import { connectionLimit, descriptorLimit } from '../../../sidecar/capacity.ts';
+import { SIDECAR_OPTIONS, sidecarConfig } from '../../../sidecar/config.ts';
+import { FlowHistory } from '../../../sidecar/flow_history.ts';
+import type { FlowRecord } from '../../../sidecar/flow_record.ts';
+
+const NEEDED = { SLUICE_POD_NAMESPACE: 'a', SLUICE_POD_NAME: 'b', SLUICE_SOURCE: 'unix:/run/s' };
+const config = (env: Record<string, string>, argv: string[] = []) =>
+  sidecarConfig(readOptions(SIDECAR_OPTIONS, argv, { ...NEEDED, ...env }).values);
+
+test('a flag wins over the variable, the variable over the default', () => {
+  expect(config({}).adminPort).toBe(15_021);
+  expect(config({ SLUICE_ADMIN_PORT: '9000' }).adminPort).toBe(9000);
+  expect(config({ SLUICE_ADMIN_PORT: '9000' }, ['--admin-port', '9001']).adminPort).toBe(9001);
+});
+
+test.each([
+  [{ SLUICE_POD_NAME: '' }, 'SLUICE_POD_NAME is required'],
+  [{ SLUICE_SOURCE: '/run/s' }, 'SLUICE_SOURCE'],
+  [{ SLUICE_SOURCE: 'unix:relative' }, 'SLUICE_SOURCE'],
+  [{ SLUICE_ADMIN_PORT: '65536' }, 'SLUICE_ADMIN_PORT'],
+  [{ SLUICE_ADMIN_PORT: '80x' }, 'SLUICE_ADMIN_PORT'],
+  [{ SLUICE_DRAIN_SECONDS: '-1' }, 'SLUICE_DRAIN_SECONDS'],
+  [{ SLUICE_LOG_LEVEL: 'loud' }, 'SLUICE_LOG_LEVEL'],
+  [{ SLUICE_NODE_IPS: '10.0.0.1, nonsense' }, 'SLUICE_NODE_IPS'],
+])('a wrong value names its variable: %j', (env, named) => {
+  expect(() => config(env)).toThrow(
+    expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(named) }),
+  );
+});
+
+test('the connection limit never exceeds what the descriptors allow', () => {
+  expect(connectionLimit(0, 1096)).toBe(500);
+  expect(connectionLimit(100, 1096)).toBe(100);
+  expect(connectionLimit(10_000, 1096)).toBe(500);
+  expect(connectionLimit(0, 10)).toBe(1);
+  expect(descriptorLimit()).toBeGreaterThan(0);
+});
+
+test('the history keeps the last records in order', () => {
+  const record = (revision: number) => ({ revision }) as FlowRecord;
+  const history = new FlowHistory(3);
+  for (const revision of [1, 2]) history.add(record(revision));
+  expect(history.list().map((flow) => flow.revision)).toEqual([1, 2]);
+  for (const revision of [3, 4, 5]) history.add(record(revision));
+  expect(history.list().map((flow) => flow.revision)).toEqual([3, 4, 5]);
+  const none = new FlowHistory(0);
+  none.add(record(1));
+  expect(none.list()).toEqual([]);
+});

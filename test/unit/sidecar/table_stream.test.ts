@@ -1,0 +1,114 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { diffTables, type InjectorFrame, type SidecarFrame } from '../../../policy/index.ts';
+import { Enforcement } from '../../../sidecar/enforcement.ts';
+import { LiveTable } from '../../../sidecar/live_table.ts';
+import { TableStream } from '../../../sidecar/table_stream.ts';
+import { table } from './table_builder.ts';
+
+let dir = '';
+let server: net.Server;
+let stream: TableStream;
+let enforcement: Enforcement;
+const told: string[] = [];
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'sluice-stream-'));
+  told.length = 0;
+  enforcement = new Enforcement(new LiveTable());
+  stream = new TableStream(join(dir, 'socket'), { namespace: 'shop', name: 'api' }, enforcement, {
+    connected: () => told.push('connected'),
+    disconnected: () => told.push('disconnected'),
+    enforced: () => told.push(`enforced ${enforcement.revision}`),
+    refused: (error) => told.push(`refused ${(error as { code?: string }).code ?? 'other'}`),
+    unknownPod: () => told.push('unknown pod'),
+  });
+  server = net.createServer();
+  server.listen(join(dir, 'socket'));
+  await once(server, 'listening');
+});
+
+afterEach(() => {
+  stream.close();
+  server.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** The injector's side of the next connection. */
+async function nextConnection() {
+  const [socket] = (await once(server, 'connection')) as [net.Socket];
+  socket.on('error', () => {});
+  const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
+  return {
+    socket,
+    send: (frame: InjectorFrame | object) => socket.write(`${JSON.stringify(frame)}\n`),
+    receive: async () => JSON.parse((await lines.next()).value as string) as SidecarFrame,
+  };
+}
+
+test('snapshot, delta and heartbeat: each revision is enforced, then acknowledged', async () => {
+  stream.start();
+  const injector = await nextConnection();
+  expect(await injector.receive()).toEqual({ type: 'hello', schema: 1, namespace: 'shop', pod: 'api' });
+  const first = table({ revision: 7 });
+  const second = table({ revision: 9, allowed: ['10.0.0.1'] });
+  injector.send({ type: 'snapshot', table: first });
+  expect(await injector.receive()).toEqual({ type: 'ack', revision: 7 });
+  injector.send({ type: 'delta', delta: diffTables(first, second) ?? {} });
+  expect(await injector.receive()).toEqual({ type: 'ack', revision: 9 });
+  expect(enforcement.table).toEqual(second);
+
+  enforcement.confirm(1);
+  injector.send({ type: 'heartbeat', revision: 8 }); // not the table in force: confirms nothing
+  injector.send({ type: 'unknown-pod', message: 'later' });
+  await vi.waitFor(() => expect(told).toContain('unknown pod'));
+  expect(enforcement.confirmedAtMs).toBe(1);
+  injector.send({ type: 'heartbeat', revision: 9 });
+  await vi.waitFor(() => expect(enforcement.confirmedAtMs).toBeGreaterThan(1));
+});
+
+test.each([
+  ['a gap', { type: 'delta', delta: { schema: 1, from: 3, revision: 4 } }, 'TABLE_GAP'],
+  ['an unknown frame', { type: 'shutdown' }, 'TABLE_MALFORMED'],
+  [
+    'a snapshot with a hole',
+    { type: 'snapshot', table: { ...table({ revision: 8 }), ingress: undefined } },
+    'TABLE_MALFORMED',
+  ],
+])('%s is refused whole, and the last good table stays', async (_what, frame, code) => {
+  stream.start();
+  const injector = await nextConnection();
+  await injector.receive();
+  injector.send({ type: 'snapshot', table: table({ revision: 7 }) });
+  await injector.receive();
+  injector.send(frame);
+  expect(await injector.receive()).toMatchObject({ type: 'nack', revision: 7, code });
+  expect(enforcement.revision).toBe(7);
+  expect(told.at(-1)).toBe(`refused ${code}`);
+});
+
+test('a line that is no JSON is refused too', async () => {
+  stream.start();
+  const injector = await nextConnection();
+  await injector.receive();
+  injector.socket.write('{"type":\n');
+  expect(await injector.receive()).toMatchObject({ type: 'nack', code: 'TABLE_MALFORMED' });
+});
+
+test('it reconnects when the injector goes away, with the table still in force', async () => {
+  stream.start();
+  const before = await nextConnection();
+  await before.receive();
+  before.send({ type: 'snapshot', table: table({ revision: 7 }) });
+  await before.receive();
+  const again = nextConnection();
+  before.socket.destroy();
+  expect(await (await again).receive()).toMatchObject({ type: 'hello' });
+  expect(told).toContain('disconnected');
+  expect(enforcement.revision).toBe(7);
+});
