@@ -69,6 +69,8 @@ class DirectorySource implements ClusterSource {
   readonly #files = new Map<string, FileState>();
   #merged: MergedCluster = mergeManifests([]);
   #problems: readonly ManifestProblem[] = [];
+  /** Something of `#files` is not in `#merged` yet. */
+  #unmerged = true;
   #timer: NodeJS.Timeout | undefined;
   #firstEventMs: number | undefined;
   #closed = false;
@@ -166,23 +168,23 @@ class DirectorySource implements ClusterSource {
     this.#schedule();
   }
 
-  /** @throws Error of `node:fs` when the directory cannot be listed; nothing has changed then. */
+  /** @throws Error of `node:fs` when the directory cannot be listed; what is in force has not changed then. */
   #look(time: 'first' | 'again'): void {
     this.#watch.begin();
     const paths = listManifests(this.#dir, (path) => this.#watch.add(path));
     this.#watch.end(paths.directories);
     const nowMs = performance.now();
     const present = new Set(paths.files);
-    let taken = false;
     const gone = [...this.#files.keys()].filter((known) => !present.has(known));
-    for (const path of [...paths.files, ...gone]) taken = this.#lookAt(path, nowMs, time) || taken;
+    for (const path of [...paths.files, ...gone]) this.#lookAt(path, nowMs, time);
     const files = [...this.#files.values()].flatMap((state) => state.file ?? []);
-    const merged = taken || time === 'first' ? mergeManifests(files, this.#merged) : this.#merged;
+    const merged = this.#unmerged ? mergeManifests(files, this.#merged) : this.#merged;
+    this.#unmerged = false;
     this.#publish(merged, [...files.flatMap((file) => file.problems), ...merged.problems]);
   }
 
-  /** Looks at one file. Returns whether something new of it is in force. */
-  #lookAt(path: string, nowMs: number, time: 'first' | 'again'): boolean {
+  /** Looks at one file, and takes in what is new and trusted. */
+  #lookAt(path: string, nowMs: number, time: 'first' | 'again'): void {
     const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
     const state = this.#files.get(path) ?? { stamp: '', racy: true };
     const known = { stamp: stampOf(stat), racy: stat !== undefined && isRacy(stat) };
@@ -194,21 +196,20 @@ class DirectorySource implements ClusterSource {
 
     if (next?.text !== current?.text) {
       const suspect = next === undefined || next.broken || losesObjects(file, next);
-      if (!suspect || time === 'first') return this.#take(path, next, known);
-      this.#files.set(path, { ...state, ...known, unsettled: { next, sinceMs: nowMs } });
+      if (!suspect || time === 'first') this.#take(path, next, known);
+      else this.#files.set(path, { ...state, ...known, unsettled: { next, sinceMs: nowMs } });
     } else if (unsettled !== undefined && nowMs - unsettled.sinceMs >= SETTLE_MS) {
-      return this.#take(path, unsettled.next, known);
+      this.#take(path, unsettled.next, known);
     } else if (this.#files.has(path)) {
       this.#files.set(path, { ...state, ...known });
     }
-    return false;
   }
 
-  #take(path: string, next: ManifestFile | undefined, known: { stamp: string; racy: boolean }): true {
+  #take(path: string, next: ManifestFile | undefined, known: { stamp: string; racy: boolean }): void {
     const previous = this.#files.get(path)?.file;
     if (next === undefined) this.#files.delete(path);
     else this.#files.set(path, { ...known, file: keepLastGood(previous, next) });
-    return true;
+    this.#unmerged = true;
   }
 
   #publish(merged: MergedCluster, problems: readonly ManifestProblem[]): void {

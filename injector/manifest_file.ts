@@ -47,16 +47,17 @@ export function readManifestFile(file: string, previous?: ManifestFile): Manifes
     return unreadable(file, `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
   if (bytes.length > MAX_FILE_BYTES) return unreadable(file, `is larger than ${MAX_FILE_BYTES} bytes`);
+  let text: string;
   try {
-    return parseManifest(file, new TextDecoder('utf-8', { fatal: true }).decode(bytes), previous);
-  } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause;
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
     return unreadable(file, 'is not UTF-8 text');
   }
+  return parseManifest(file, text, previous);
 }
 
 /** Parses a file's text; documents that `previous` has with the same text are taken from there. */
-export function parseManifest(file: string, text: string, previous?: ManifestFile): ManifestFile {
+function parseManifest(file: string, text: string, previous?: ManifestFile): ManifestFile {
   const documents = new Map<string, DocumentContent>();
   const objects: LoadedObject[] = [];
   const others: RawObject[] = [];

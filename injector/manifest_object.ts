@@ -73,12 +73,12 @@ const OTHER_NETWORKING_KINDS = new Set(['Ingress', 'IngressClass', 'IPAddress', 
  * @param line Line of the file the document starts at, for messages.
  */
 export function readDocument(text: string, line: number): DocumentContent {
-  const parsed = parseText(text);
   const content = new ContentBuilder();
-  if (parsed.ok) {
-    if (parsed.value !== undefined && parsed.value !== null) content.add(parsed.value, '');
-  } else {
-    content.addBroken(parsed, line);
+  try {
+    content.addText(text, line);
+  } catch (cause) {
+    // Nested so deeply that the stack ends, most likely. One document must not keep all others from being read.
+    content.addUnusable(cause instanceof Error ? cause.message : String(cause));
   }
   return content;
 }
@@ -88,7 +88,17 @@ class ContentBuilder implements DocumentContent {
   readonly others: OtherObject[] = [];
   readonly problems: DocumentProblem[] = [];
 
-  add(value: unknown, prefix: string): void {
+  addText(text: string, line: number): void {
+    const parsed = parseText(text);
+    if (!parsed.ok) this.#addBroken(parsed, line);
+    else if (parsed.value !== undefined && parsed.value !== null) this.#add(parsed.value, '');
+  }
+
+  addUnusable(reason: string): void {
+    this.#error('', `cannot be read: ${reason}`);
+  }
+
+  #add(value: unknown, prefix: string): void {
     if (!isRecord(value)) {
       this.#error(prefix, `wants an object with apiVersion and kind, not ${describeType(value)}`);
       return;
@@ -109,7 +119,7 @@ class ContentBuilder implements DocumentContent {
     }
   }
 
-  addBroken(parsed: Extract<ParsedText, { ok: false }>, line: number): void {
+  #addBroken(parsed: Extract<ParsedText, { ok: false }>, line: number): void {
     const { policy } = parsed;
     const message = `line ${line + parsed.line - 1}, column ${parsed.column}: ${parsed.message}`;
     this.problems.push({
@@ -128,7 +138,7 @@ class ContentBuilder implements DocumentContent {
       // Items of a PodList and the like may leave out what the list's own type says.
       const typed =
         itemKind !== '' && isRecord(item) ? { apiVersion: list.apiVersion, kind: itemKind, ...item } : item;
-      this.add(typed, `${prefix}items[${index}].`);
+      this.#add(typed, `${prefix}items[${index}].`);
     }
   }
 

@@ -108,6 +108,8 @@ export class TableSession {
 
   /** What came is no frame: the sidecar is told and cut. */
   fail(message: string, reason: CutReason = 'bad-frame'): void {
+    // More of the same chunk: one complaint is enough.
+    if (this.#over) return;
     this.#log.warn({ reason }, `sidecar connection refused: ${message}`);
     this.#send({ type: 'unknown-pod', message });
     this.cut(reason, 'flush');

@@ -46,6 +46,15 @@ describe('the local connection', () => {
     await waitFor(() => web.table?.pods['10.0.0.3']);
   });
 
+  test('complains once about many bad frames that come together', async () => {
+    await injector.start();
+    const bad = injector.connection();
+    bad.sendText('hello\n'.repeat(1_000));
+    await waitFor(() => bad.closed);
+    expect(bad.types).toEqual(['unknown-pod']);
+    expect(injector.lines.filter((line) => line.msg.includes('refused'))).toHaveLength(1);
+  });
+
   test('cuts a connection that says nothing', async () => {
     await injector.start({ helloTimeoutMs: 20 });
     const silent = injector.connection();

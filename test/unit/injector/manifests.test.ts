@@ -147,6 +147,19 @@ describe('reading manifests', () => {
     expect(errorsOf(problems)).toEqual(['a.yaml: is not UTF-8 text']);
   });
 
+  test.each([
+    ['lists', '{"kind":"List","items":['.repeat(20_000) + ']}'.repeat(20_000)],
+    [
+      'a field',
+      `{"apiVersion":"v1","kind":"Pod","status":{"phase":${'['.repeat(20_000)}${']'.repeat(20_000)}}}`,
+    ],
+  ])('spares the other documents when one nests %s too deeply to be read', async (_, deep) => {
+    dir.write('a.yaml', `${deep}\n`, pod('web', '10.0.0.1'));
+    const { cluster, problems } = await readManifests([dir.path]);
+    expect([...cluster.pods.keys()]).toEqual(['shop/web']);
+    expect(errorsOf(problems).at(-1)).toMatch(/^a\.yaml, document 1: cannot be read: /);
+  });
+
   test('fails with a code on a path that does not exist', async () => {
     await expect(readManifests([dir.file('nowhere')])).rejects.toMatchObject({ code: 'MANIFEST_UNREADABLE' });
   });
