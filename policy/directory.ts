@@ -27,7 +27,7 @@ function identityOf(pod: Pod): PodIdentity {
 }
 
 /** `next`, with entries that say the same as in `previous` taken from there; `previous` itself when all do. */
-export function reuseEntries<T>(
+function reuseEntries<T>(
   next: Readonly<Record<string, T>>,
   previous: Readonly<Record<string, T>> | undefined,
 ): Readonly<Record<string, T>> {

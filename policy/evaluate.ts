@@ -48,7 +48,7 @@ interface Lookup {
   readonly policies: ReadonlyMap<string, readonly NetworkPolicy[]>;
 }
 
-function partyOf(endpoint: Endpoint, owners: ReadonlyMap<string, Pod>): Party {
+function partyOf(endpoint: Endpoint, { cluster, owners }: Lookup): Party {
   if (endpoint.kind === 'address') {
     const address = canonicalAddress(endpoint.address);
     const pod = owners.get(address);
@@ -56,7 +56,7 @@ function partyOf(endpoint: Endpoint, owners: ReadonlyMap<string, Pod>): Party {
   }
   const { pod } = endpoint;
   // A host-network pod uses its node's addresses.
-  if (pod.hostNetwork) return { pod, addresses: pod.ips.length > 0 ? pod.ips : pod.hostIPs };
+  if (pod.hostNetwork) return { pod, addresses: pod.ips.length > 0 ? pod.ips : nodeAddresses(cluster, pod) };
   // A finished pod has no address, and one whose address a newer pod took neither: selectors decide alone.
   if (!isLive(pod)) return { pod, addresses: [] };
   const key = podKey(pod);
@@ -159,8 +159,8 @@ export function createEvaluator(cluster: Cluster): Evaluator {
   return {
     evaluate(flow) {
       const { source, destination } = chooseSides(
-        partyOf(flow.source, lookup.owners),
-        partyOf(flow.destination, lookup.owners),
+        partyOf(flow.source, lookup),
+        partyOf(flow.destination, lookup),
       );
       const egress = judgeSide(lookup, 'egress', source, destination, flow);
       const ingress = judgeSide(lookup, 'ingress', destination, source, flow);

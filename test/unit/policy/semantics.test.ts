@@ -369,6 +369,15 @@ describe('10. pods that are not', () => {
     expect(byAddress('shop/agent', 'shop/api', '1').verdict).toBe('allow');
   });
 
+  it('host-network pods without a status use the addresses that the Node object says', () => {
+    const agent = apiPod('shop/agent', { nodeName: 'n1', hostNetwork: true });
+    const near = apiPod('shop/near', { ips: ['10.0.0.8'], nodeName: 'n1' });
+    const far = apiPod('shop/far', { ips: ['10.0.0.9'], nodeName: 'n2' });
+    const ask = shop({}, { pods: [agent, near, far], nodes: [apiNode('n1', '192.168.0.1')] });
+    expect(ask('shop/agent', 'shop/near', '1').ingress).toMatchObject({ reason: 'own-node' });
+    expect(ask('shop/agent', 'shop/far', '1').verdict).toBe('deny');
+  });
+
   it.each(['Succeeded', 'Failed'])('%s pods own no address', (phase) => {
     const job = apiPod('shop/job', { labels: { app: 'job' }, ips: ['10.0.0.9'], phase });
     const ask = shop(
