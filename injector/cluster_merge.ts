@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Cluster, Namespace, NetworkPolicy, Node, Pod } from '../policy/model.ts';
 import { isIsolating, type LoadedObject, type ManifestFile, objectId } from './manifest_file.ts';
+import type { DocumentObject } from './manifest_object.ts';
 import type { ManifestProblem } from './manifest_problem.ts';
 
 /** A cluster and what it was made from. */
@@ -33,7 +34,7 @@ export function mergeManifests(files: readonly ManifestFile[], previous?: Merged
       : [duplicate(object, winner)];
   });
   const objects = [...chosen.values()];
-  return { cluster: buildCluster(objects, previous?.cluster), objects, problems };
+  return { cluster: reuseParts(clusterOf(objects), previous?.cluster), objects, problems };
 }
 
 function isBetter(object: LoadedObject, rival: LoadedObject, inForce: LoadedObject | undefined): boolean {
@@ -55,7 +56,8 @@ function duplicate(object: LoadedObject, winner: LoadedObject): ManifestProblem 
   };
 }
 
-function buildCluster(objects: readonly LoadedObject[], previous: Cluster | undefined): Cluster {
+/** The cluster that objects make up; of two with the same key the later one counts. */
+export function clusterOf(objects: readonly DocumentObject[]): Cluster {
   const namespaces = new Map<string, Namespace>();
   const pods = new Map<string, Pod>();
   const policies = new Map<string, NetworkPolicy>();
@@ -76,14 +78,19 @@ function buildCluster(objects: readonly LoadedObject[], previous: Cluster | unde
         break;
     }
   }
+  return { namespaces, pods, policies, nodes };
+}
+
+/** Keeps what is equal from before; the cluster itself if all of it is. */
+function reuseParts(next: Cluster, previous: Cluster | undefined): Cluster {
+  if (previous === undefined) return next;
   const cluster: Cluster = {
-    namespaces: reuse(namespaces, previous?.namespaces),
-    pods: reuse(pods, previous?.pods),
-    policies: reuse(policies, previous?.policies),
-    nodes: reuse(nodes, previous?.nodes),
+    namespaces: reuse(next.namespaces, previous.namespaces),
+    pods: reuse(next.pods, previous.pods),
+    policies: reuse(next.policies, previous.policies),
+    nodes: reuse(next.nodes, previous.nodes),
   };
   const unchanged =
-    previous !== undefined &&
     cluster.namespaces === previous.namespaces &&
     cluster.pods === previous.pods &&
     cluster.policies === previous.policies &&
@@ -92,16 +99,14 @@ function buildCluster(objects: readonly LoadedObject[], previous: Cluster | unde
 }
 
 /** Keeps what is equal from before: objects one by one, and the map itself if all are. */
-function reuse<T>(
-  next: Map<string, T>,
-  previous: ReadonlyMap<string, T> | undefined,
-): ReadonlyMap<string, T> {
-  if (previous === undefined) return next;
+function reuse<T>(next: ReadonlyMap<string, T>, previous: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
   let changed = next.size !== previous.size;
+  const kept = new Map<string, T>();
   for (const [key, value] of next) {
     const before = previous.get(key);
-    if (before !== undefined && (before === value || isDeepStrictEqual(before, value))) next.set(key, before);
-    else changed = true;
+    const same = before !== undefined && (before === value || isDeepStrictEqual(before, value));
+    kept.set(key, same ? before : value);
+    changed ||= !same;
   }
-  return changed ? next : previous;
+  return changed ? kept : previous;
 }

@@ -1,10 +1,10 @@
 /** `lab apply` and `lab delete`: objects come, change and go; pods with them; dead processes come back. */
 
 import { isDeepStrictEqual } from 'node:util';
+import { clusterOf } from '../../injector/cluster_merge.ts';
 import { isIsolating, objectId } from '../../injector/manifest_file.ts';
 import type { DocumentObject } from '../../injector/manifest_object.ts';
 import { readManifests } from '../../injector/manifests.ts';
-import type { Cluster, Namespace, NetworkPolicy, Node, Pod } from '../../policy/model.ts';
 import { bringUpInjector, bringUpPods, START_TIMEOUT_MS } from './bring_up.ts';
 import { LOCK_WAIT_MS } from './down.ts';
 import { askInjector, revisionsOf, waitEnforced } from './injector_client.ts';
@@ -155,28 +155,4 @@ function remove(
 ): ObjectChange {
   const id = `${object.kind} ${object.key}`;
   return { object: id, action: objects.delete(id) ? 'deleted' : 'absent' };
-}
-
-function clusterOf(objects: readonly DocumentObject[]): Cluster {
-  const namespaces = new Map<string, Namespace>();
-  const pods = new Map<string, Pod>();
-  const policies = new Map<string, NetworkPolicy>();
-  const nodes = new Map<string, Node>();
-  for (const loaded of objects) {
-    switch (loaded.kind) {
-      case 'Pod':
-        pods.set(loaded.key, loaded.object);
-        break;
-      case 'Namespace':
-        namespaces.set(loaded.key, loaded.object);
-        break;
-      case 'Node':
-        nodes.set(loaded.key, loaded.object);
-        break;
-      case 'NetworkPolicy':
-        policies.set(loaded.key, loaded.object);
-        break;
-    }
-  }
-  return { namespaces, pods, policies, nodes };
 }

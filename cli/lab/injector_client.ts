@@ -2,7 +2,9 @@
 
 import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ServerStatus, SidecarStatus } from '../../injector/table_server.ts';
 import { SluiceError } from '../../policy/errors.ts';
+import { objectKey } from '../../policy/index.ts';
 
 /** How often to ask while waiting, in milliseconds. */
 const POLL_MS = 10;
@@ -10,30 +12,11 @@ const POLL_MS = 10;
 /** How long an answer may take, in milliseconds. */
 const ANSWER_MS = 5000;
 
-/** One subject pod, as the injector sees it. */
-export interface SidecarReport {
-  readonly namespace: string;
-  readonly pod: string;
-  readonly connected: boolean;
-  /** Of the pod's current table. */
-  readonly revision: number;
-  /** The revision the sidecar has in force; null: none yet. */
-  readonly enforced: number | null;
-  readonly error?: string;
-}
-
-/** Answer of the injector's /status. */
-export interface InjectorReport {
-  readonly revision: number;
-  readonly problems: readonly unknown[];
-  readonly sidecars: readonly SidecarReport[];
-}
-
 /**
  * Asks once; undefined when nobody answers.
  * @param refresh first take in all that was written to the lab's manifests before
  */
-export function askInjector(socketPath: string, refresh = false): Promise<InjectorReport | undefined> {
+export function askInjector(socketPath: string, refresh = false): Promise<ServerStatus | undefined> {
   return new Promise((resolve) => {
     const path = refresh ? '/status?refresh=1' : '/status';
     const asked = request({ socketPath, path, timeout: ANSWER_MS }, (response) => {
@@ -44,7 +27,7 @@ export function askInjector(socketPath: string, refresh = false): Promise<Inject
       response.on('error', () => resolve(undefined));
       response.on('end', () => {
         try {
-          resolve(response.statusCode === 200 ? (JSON.parse(text) as InjectorReport) : undefined);
+          resolve(response.statusCode === 200 ? (JSON.parse(text) as ServerStatus) : undefined);
         } catch {
           resolve(undefined);
         }
@@ -71,7 +54,7 @@ export interface EnforcementWait {
  * Waits until every pod's sidecar has in force what the lab's manifests say now; returns the injector's last report.
  * @throws SluiceError `LAB_NOT_ENFORCED` naming the pods that lag
  */
-export async function waitEnforced(wait: EnforcementWait): Promise<InjectorReport> {
+export async function waitEnforced(wait: EnforcementWait): Promise<ServerStatus> {
   const giveUpAt = Date.now() + wait.timeoutMs;
   let report = await askInjector(wait.socketPath, true);
   for (;;) {
@@ -88,15 +71,18 @@ export async function waitEnforced(wait: EnforcementWait): Promise<InjectorRepor
 }
 
 /** Revisions of the pods' current tables, by pod key. */
-export function revisionsOf(report: InjectorReport | undefined): ReadonlyMap<string, number> {
-  return new Map(
-    report?.sidecars.map((sidecar) => [`${sidecar.namespace}/${sidecar.pod}`, sidecar.revision]),
-  );
+export function revisionsOf(report: ServerStatus | undefined): ReadonlyMap<string, number> {
+  return new Map([...sidecarsByPod(report)].map(([key, sidecar]) => [key, sidecar.revision]));
 }
 
-function lag(report: InjectorReport | undefined, wait: EnforcementWait): string[] {
+/** What a report says of each sidecar, by pod key; nothing where there is no report. */
+export function sidecarsByPod(report: ServerStatus | undefined): ReadonlyMap<string, SidecarStatus> {
+  return new Map(report?.sidecars.map((sidecar) => [objectKey(sidecar.namespace, sidecar.pod), sidecar]));
+}
+
+function lag(report: ServerStatus | undefined, wait: EnforcementWait): string[] {
   if (report === undefined) return ['the injector does not answer'];
-  const byPod = new Map(report.sidecars.map((sidecar) => [`${sidecar.namespace}/${sidecar.pod}`, sidecar]));
+  const byPod = sidecarsByPod(report);
   return wait.pods.flatMap((key) => {
     const sidecar = byPod.get(key);
     if (sidecar === undefined) return [`${key}: the injector does not know the pod`];

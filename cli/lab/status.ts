@@ -1,6 +1,8 @@
 /** `lab status`: what runs, and how far each sidecar is. */
 
-import { askInjector, type SidecarReport } from './injector_client.ts';
+import type { ManifestProblem } from '../../injector/manifests.ts';
+import type { SidecarStatus } from '../../injector/table_server.ts';
+import { askInjector, sidecarsByPod } from './injector_client.ts';
 import { servedPorts, unservedPorts } from './pod_processes.ts';
 import { isAlive, type ProcessId } from './processes.ts';
 import { type LabState, labPaths, readState } from './state.ts';
@@ -43,7 +45,7 @@ export interface LabStatus {
   readonly nodes: readonly { readonly node: string; readonly addresses: readonly string[] }[];
   readonly pods: readonly PodStatus[];
   /** Of manifests that the injector could not take in. */
-  readonly problems: readonly unknown[];
+  readonly problems: readonly ManifestProblem[];
 }
 
 /** @throws SluiceError `LAB_NOT_FOUND` */
@@ -51,9 +53,7 @@ export async function labStatus(name: string): Promise<LabStatus> {
   const state = readState(name);
   const paths = labPaths(name);
   const report = await askInjector(paths.statusSocket);
-  const reports = new Map(
-    report?.sidecars.map((sidecar) => [`${sidecar.namespace}/${sidecar.pod}`, sidecar]),
-  );
+  const reports = sidecarsByPod(report);
   const pods = state.topology.pods.map((pod) => podStatus(state, pod, reports.get(pod.key)));
   const injector = processStatus(state.injector, true);
   return {
@@ -107,7 +107,7 @@ function describeSidecar(pod: PodStatus): string {
     : `behind: has ${pod.enforcedRevision ?? 'nothing'}`;
 }
 
-function podStatus(state: LabState, pod: LabPod, report: SidecarReport | undefined): PodStatus {
+function podStatus(state: LabState, pod: LabPod, report: SidecarStatus | undefined): PodStatus {
   const { key, ips, node, netns, hostNetwork } = pod;
   const processes = state.processes[key];
   const enforced = report?.enforced ?? null;

@@ -5,6 +5,7 @@
 
 import { isIPv6 } from 'node:net';
 import { SluiceError } from '../../policy/errors.ts';
+import { isLive, objectKey } from '../../policy/index.ts';
 import type { Cluster, ContainerPort, Pod } from '../../policy/model.ts';
 import { nodeNetns, outsideNetns, podNetns } from './names.ts';
 
@@ -63,9 +64,7 @@ export function layOut(
   external: readonly string[] | undefined,
   before?: Topology,
 ): Topology {
-  const live = [...cluster.pods.values()].filter(
-    (pod) => pod.phase !== 'Succeeded' && pod.phase !== 'Failed',
-  );
+  const live = [...cluster.pods.values()].filter(isLive);
   const owners = new Map<string, string>();
   const nodes = layOutNodes(lab, cluster, live, before, owners);
   const pods = live.map((pod) => layOutPod(lab, pod, nodes.get(nodeNameOf(pod, cluster)), owners));
@@ -109,7 +108,7 @@ function layOutNodes(
 }
 
 function layOutPod(lab: string, pod: Pod, node: LabNode | undefined, owners: Map<string, string>): LabPod {
-  const key = `${pod.namespace}/${pod.name}`;
+  const key = objectKey(pod.namespace, pod.name);
   if (node === undefined) throw new Error(`no node was laid out for pod ${key}`);
   const place = { key, namespace: pod.namespace, name: pod.name, node: node.name, ports: pod.ports };
   if (pod.hostNetwork) return { ...place, ips: node.addresses, netns: node.netns, hostNetwork: true };
