@@ -96,7 +96,7 @@ export function losesObjects(previous: ManifestFile | undefined, next: ManifestF
 }
 
 /** Identifies an object across files. */
-export function objectId(object: DocumentObject): string {
+export function objectId(object: Pick<DocumentObject, 'kind' | 'key'>): string {
   return `${object.kind} ${object.key}`;
 }
 

@@ -1,4 +1,5 @@
 /** Which pods get a table: those that network policy can select and that a sidecar can protect. */
+import { isLive } from '../policy/index.ts';
 import type { Cluster, Pod } from '../policy/model.ts';
 
 /** A pod that gets a table, or why it gets none (a sentence for people). */
@@ -17,7 +18,7 @@ export function findSubject(cluster: Cluster, podKey: string): SubjectLookup {
 /** `undefined` for a pod that gets a table. */
 export function whyNoSubject(pod: Pod): string | undefined {
   if (pod.hostNetwork) return 'is on the host network: network policy cannot select it';
-  if (pod.phase === 'Succeeded' || pod.phase === 'Failed') return `has finished (${pod.phase})`;
+  if (!isLive(pod)) return `has finished (${pod.phase})`;
   if (pod.ips.length === 0) return 'has no address yet (status.podIP)';
   return undefined;
 }

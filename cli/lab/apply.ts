@@ -153,6 +153,6 @@ function remove(
   objects: Map<string, DocumentObject>,
   object: Pick<DocumentObject, 'kind' | 'key'>,
 ): ObjectChange {
-  const id = `${object.kind} ${object.key}`;
+  const id = objectId(object);
   return { object: id, action: objects.delete(id) ? 'deleted' : 'absent' };
 }
