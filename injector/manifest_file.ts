@@ -77,10 +77,13 @@ function parseManifest(file: string, text: string, previous?: ManifestFile): Man
 /**
  * What holds of a file after an edit. Fail static: while any document is broken, nothing of the file is taken away.
  * Readable objects are taken as they now are, a broken object stays as it last was, and so does what the file no
- * longer seems to name. A broken policy that was never good isolates.
+ * longer seems to name. A broken policy that was never good isolates. A file that has become empty takes nothing away
+ * either: a shell's `>` empties a file long before the command behind it writes, and its policies must not end then.
  */
 export function keepLastGood(previous: ManifestFile | undefined, next: ManifestFile): ManifestFile {
-  if (previous === undefined || !next.broken) return next;
+  if (previous === undefined) return next;
+  if (next.text.trim() === '' && previous.objects.length > 0) return emptied(previous, next);
+  if (!next.broken) return next;
   const good = new Set(next.objects.filter((object) => !isIsolating(object)).map(objectId));
   const kept = previous.objects.filter((object) => !good.has(objectId(object)));
   const keptGood = new Set(kept.filter((object) => !isIsolating(object)).map(objectId));
@@ -107,6 +110,12 @@ export function isIsolating(object: DocumentObject): boolean {
 
 function hasErrors(problems: readonly ManifestProblem[]): boolean {
   return problems.some((problem) => problem.severity === 'error');
+}
+
+function emptied(previous: ManifestFile, next: ManifestFile): ManifestFile {
+  const message = 'is empty: its last objects stay in force; remove the file to take them away';
+  const problem: ManifestProblem = { file: next.file, document: 0, message, severity: 'error' };
+  return { ...next, objects: previous.objects, problems: [problem] };
 }
 
 function unreadable(file: string, message: string): ManifestFile {

@@ -81,6 +81,29 @@ describe('a watched directory', () => {
     expect(errors()).toEqual([]);
   });
 
+  test('keeps the objects of a file that has become empty until it is written or removed', async () => {
+    await open();
+    dir.write('web.yaml', ' \n');
+    await waitFor(() => source.problems.length === 1);
+    expect(ips('shop/web')).toBe('10.0.0.1');
+    expect(errors()).toHaveLength(1);
+    dir.write('web.yaml', pod('web', '10.0.0.2'));
+    await waitFor(() => ips('shop/web') === '10.0.0.2');
+    expect(source.problems).toEqual([]);
+    dir.write('web.yaml', '');
+    await waitFor(() => source.problems.length === 1);
+    dir.remove('web.yaml');
+    await waitFor(() => ips('shop/web') === undefined);
+    expect(source.problems).toEqual([]);
+  });
+
+  test('takes away the objects of a file that holds comments only', async () => {
+    await open();
+    dir.write('web.yaml', '# nothing any more\n');
+    await waitFor(() => ips('shop/web') === undefined);
+    expect(source.problems).toEqual([]);
+  });
+
   test('keeps the last good state of a broken file, says what is wrong, and when it is mended', async () => {
     await open();
     dir.write('web.yaml', namespace('shop'), BROKEN);
