@@ -102,6 +102,21 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     description: 'iptables back end',
   },
   {
+    env: 'SLUICE_DENY',
+    flag: 'deny',
+    kind: { type: 'choice', choices: ['drop', 'reset'] },
+    default: 'drop',
+    description: 'What a denied TCP SYN gets: no answer, or a reset; no handshake either way',
+  },
+  {
+    env: 'SLUICE_OTHER_PROTOCOLS',
+    flag: 'other-protocols',
+    kind: { type: 'choice', choices: ['drop', 'accept'] },
+    default: 'drop',
+    description:
+      'What an isolated pod gets of protocols beside TCP, UDP and SCTP, such as ICMP echo. ICMP errors of its flows and neighbour discovery always pass',
+  },
+  {
     env: 'SLUICE_LOG_LEVEL',
     flag: 'log-level',
     kind: { type: 'choice', choices: LOG_LEVELS },
@@ -117,6 +132,8 @@ export interface RedirectConfig {
   readonly adminPort: number;
   readonly canaryPort: number;
   readonly iptables: 'auto' | 'nft' | 'legacy';
+  readonly deny: 'drop' | 'reset';
+  readonly otherProtocols: 'accept' | 'drop';
 }
 
 /** What `run` needs. */
@@ -154,7 +171,13 @@ export function redirectConfig(values: OptionValues): RedirectConfig {
       'SLUICE_INBOUND_PORT, SLUICE_ADMIN_PORT and SLUICE_CANARY_PORT must differ',
     );
   }
-  return { nodeIPs, ...ports, iptables: values.text('SLUICE_IPTABLES') as RedirectConfig['iptables'] };
+  return {
+    nodeIPs,
+    ...ports,
+    iptables: values.text('SLUICE_IPTABLES') as RedirectConfig['iptables'],
+    deny: values.text('SLUICE_DENY') as RedirectConfig['deny'],
+    otherProtocols: values.text('SLUICE_OTHER_PROTOCOLS') as RedirectConfig['otherProtocols'],
+  };
 }
 
 /** @throws SluiceError `CONFIG_INVALID` naming the variable. */

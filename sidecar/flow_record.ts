@@ -6,7 +6,8 @@ import type { Direction, NearMiss, PodIdentity, PolicyRef, Protocol, Verdict } f
 import { describeFlow } from '../policy/index.ts';
 
 /**
- * Why a flow ended. `refused`: by verdict, before anything reached the app. `policy-changed`, `source-replaced`: cut
+ * Why a flow ended. `refused`: by verdict, before anything reached the app; `dropped`: by the gate, before any
+ * handshake. `policy-changed`, `source-replaced`: cut
  * while live.
  */
 export type FlowEnd =
@@ -14,6 +15,7 @@ export type FlowEnd =
   | 'reset-by-source'
   | 'reset-by-destination'
   | 'refused'
+  | 'dropped'
   | 'policy-changed'
   | 'source-replaced'
   | 'app-unreachable'
@@ -21,14 +23,16 @@ export type FlowEnd =
 
 /**
  * Reasons beyond the policy verdict's own. `capacity`: over the connection cap or out of file descriptors.
- * `reserved-port`: the destination is a port of the sidecar's own.
+ * `reserved-port`: the destination is a port of the sidecar's own. `not-yet-allowed`: the gate dropped a packet that the
+ * table in force by now admits; it passes when it is sent again.
  */
-export type RefusalReason = 'capacity' | 'reserved-port';
+export type RefusalReason = 'capacity' | 'reserved-port' | 'not-yet-allowed';
 
 /** One side of a flow. `namespace`, `pod` and `workload` where the address is a pod's that the table knows. */
 export interface FlowSide {
   readonly addr: string;
-  readonly port: number;
+  /** Absent for the source of dropped packets, which may have used several. */
+  readonly port?: number;
   readonly namespace?: string;
   readonly pod?: string;
   readonly workload?: string;
@@ -59,6 +63,8 @@ export interface FlowRecord {
   /** Bytes sent to and received from the flow's source. */
   readonly bytes_sent: number;
   readonly bytes_recv: number;
+  /** Packets that the gate dropped since the last record of this peer and port; `dropped` only. */
+  readonly packets?: number;
   readonly duration_ms: number;
   readonly mode: 'enforce';
   readonly revision: number;
@@ -83,10 +89,18 @@ export const FLOW_LOG_FIELDS: readonly string[] = [
   'dst',
   'bytes_sent',
   'bytes_recv',
+  'packets',
   'duration_ms',
   'mode',
   'revision',
 ];
+
+/** One side of a flow, as the data path knows it. */
+export interface FactsSide {
+  readonly address: string;
+  readonly port?: number;
+  readonly identity: PodIdentity | undefined;
+}
 
 /** What a record is made of. */
 export interface FlowFacts {
@@ -94,23 +108,17 @@ export interface FlowFacts {
   /** Set when the refusal is not policy's. */
   readonly refusal?: RefusalReason;
   readonly end: FlowEnd;
-  readonly source: {
-    readonly address: string;
-    readonly port: number;
-    readonly identity: PodIdentity | undefined;
-  };
-  readonly destination: {
-    readonly address: string;
-    readonly port: number;
-    readonly identity: PodIdentity | undefined;
-  };
+  readonly protocol: Protocol;
+  readonly source: FactsSide;
+  readonly destination: FactsSide & { readonly port: number };
+  readonly packets?: number;
   readonly bytesSent: number;
   readonly bytesReceived: number;
   readonly durationMs: number;
   readonly revision: number;
 }
 
-/** Makes the record of an inbound TCP flow. */
+/** Makes the record of a flow. */
 export function flowRecord(facts: FlowFacts, now: Date): FlowRecord {
   const { verdict, refusal } = facts;
   const denied = refusal !== undefined || verdict.verdict === 'deny';
@@ -121,11 +129,12 @@ export function flowRecord(facts: FlowFacts, now: Date): FlowRecord {
     reason: refusal ?? verdict.reason,
     end: facts.end,
     ...(refusal === undefined ? policyFields(facts) : {}),
-    protocol: 'TCP',
+    protocol: facts.protocol,
     src: side(facts.source),
     dst: side(facts.destination),
     bytes_sent: facts.bytesSent,
     bytes_recv: facts.bytesReceived,
+    ...(facts.packets === undefined ? {} : { packets: facts.packets }),
     duration_ms: Math.round(facts.durationMs * 1000) / 1000,
     mode: 'enforce',
     revision: facts.revision,
@@ -153,8 +162,8 @@ function policyFields(facts: FlowFacts): Partial<FlowRecord> {
   }
 }
 
-function explain({ verdict, source, destination }: FlowFacts): string {
-  return describeFlow(verdict, { peer: source, protocol: 'TCP', port: destination.port });
+function explain({ verdict, source, protocol, destination }: FlowFacts): string {
+  return describeFlow(verdict, { peer: source, protocol, port: destination.port });
 }
 
 function nearMiss(miss: NearMiss): NonNullable<FlowRecord['near_miss']> {
@@ -167,11 +176,11 @@ function nearMiss(miss: NearMiss): NonNullable<FlowRecord['near_miss']> {
   };
 }
 
-function side({ address, port, identity }: FlowFacts['source']): FlowSide {
-  if (identity === undefined) return { addr: address, port };
+function side({ address, port, identity }: FactsSide): FlowSide {
+  const at = { addr: address, ...(port === undefined ? {} : { port }) };
+  if (identity === undefined) return at;
   return {
-    addr: address,
-    port,
+    ...at,
     namespace: identity.namespace,
     pod: identity.name,
     workload: identity.workload,

@@ -229,6 +229,7 @@ export class InboundFlow implements LiveFlow {
         verdict,
         ...(refusal === undefined ? {} : { refusal }),
         end,
+        protocol: 'TCP',
         source: { ...source, identity: this.#identity ?? judge?.identify(source.address) },
         destination: { ...destination, identity: judge?.identify(destination.address) },
         bytesSent: this.#client.bytesWritten,

@@ -13,6 +13,8 @@ export interface Gauges {
   tableRevision(): number;
   /** Seconds since the source confirmed the table; absent before it ever did. */
   tableAgeSeconds(): number | undefined;
+  /** Whether the kernel enforces the table in force. */
+  gateInForce(): boolean;
   /** Whether the redirect rules were in force when last checked. */
   redirectIntact(): boolean;
 }
@@ -27,6 +29,7 @@ export class SidecarMetrics {
   readonly #sent: Counter<'direction'>;
   readonly #verdictDuration: Histogram;
   readonly #acceptErrors: Counter;
+  readonly #gateDrops: Counter<'direction'>;
 
   constructor(version: string, gauges: Gauges) {
     const registers = [this.registry];
@@ -82,6 +85,12 @@ export class SidecarMetrics {
       help: 'Connections that could not be accepted, for want of file descriptors or because the client had gone.',
       registers,
     });
+    this.#gateDrops = new Counter({
+      name: 'sluice_gate_drops_total',
+      help: 'Packets that the gate dropped; retransmissions count.',
+      labelNames: ['direction'],
+      registers,
+    });
     new Gauge({
       name: 'sluice_build_info',
       help: 'Always 1; the labels tell the version.',
@@ -116,6 +125,10 @@ export class SidecarMetrics {
   /** @param seconds how long the verdict took */
   verdictTaken(seconds: number): void {
     this.#verdictDuration.observe(seconds);
+  }
+
+  gateDropped(packets: number): void {
+    this.#gateDrops.inc({ direction: 'ingress' }, packets);
   }
 
   acceptFailed(): void {

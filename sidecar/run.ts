@@ -11,12 +11,14 @@ import { connectionLimit, descriptorLimit } from './capacity.ts';
 import type { SidecarConfig } from './config.ts';
 import { Enforcement } from './enforcement.ts';
 import { FlowHistory } from './flow_history.ts';
-import type { FlowRecord } from './flow_record.ts';
+import { DenialReport } from './gate/denial_report.ts';
+import { Gate, type GateState } from './gate/gate.ts';
 import { acceptInbound, type InboundContext } from './inbound.ts';
 import { listenInbound } from './listeners.ts';
 import { LiveTable } from './live_table.ts';
 import { SidecarMetrics } from './metrics.ts';
-import { verifyRedirect } from './redirect/redirect.ts';
+import { Recorder } from './recorder.ts';
+import { exemptAddresses, verifyRedirect } from './redirect/redirect.ts';
 import { TableFile } from './table_file.ts';
 import { TableStream } from './table_stream.ts';
 
@@ -45,7 +47,13 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   );
   restoreTable(config, file, enforcement, log);
 
-  const history = new FlowHistory(config.flowHistory);
+  let stream: TableStream | undefined;
+  const gate = new Gate(config, await exemptAddresses(config), (state) => {
+    logGate(log, state);
+    if (state.state === 'in-force') stream?.acknowledge(); // a retry may have succeeded
+  });
+  if (enforcement.table !== undefined) await gate.enforce(enforcement.table);
+
   const canary = new Canary({
     port: config.canaryPort,
     verify: () => verifyRedirect(config),
@@ -59,20 +67,29 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     connectionsLimit: () => limit,
     tableRevision: () => enforcement.revision,
     tableAgeSeconds: () => ageSeconds(enforcement.confirmedAtMs),
+    gateInForce: () => gate.state.state === 'in-force',
     redirectIntact: () => canary.problem === undefined,
   });
-  const stream = new TableStream(
+  const history = new FlowHistory(config.flowHistory);
+  const recorder = new Recorder(history, metrics, enforcement, log);
+  const denials = new DenialReport({
+    denied: (peer) => recorder.dropped(peer),
+    more: (summary) => recorder.droppedMore(summary),
+    dropped: (packets) => metrics.gateDropped(packets),
+    unreadable: () => void gate.ensure(),
+  });
+  stream = new TableStream(
     config.sourcePath,
     { namespace: config.podNamespace, name: config.podName },
     enforcement,
-    streamEvents(enforcement, file, log),
+    streamEvents(enforcement, gate, file, log),
   );
-
   const admin = await serveAdmin(config.adminPort, {
-    notReady: () => problems(enforcement, canary),
+    notReady: () => problems(enforcement, gate, canary),
     status: () => ({
       revision: enforcement.revision,
       table_age_seconds: ageSeconds(enforcement.confirmedAtMs) ?? null,
+      gate: gate.state,
     }),
     connections: () => [...live].map((flow) => flow.view()),
     table: () => enforcement.table,
@@ -89,11 +106,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     live,
     connectionLimit: limit,
     verdictTaken: (seconds) => metrics.verdictTaken(seconds),
-    record(record, verdict) {
-      history.add(record);
-      metrics.flowEnded(record, verdict);
-      logFlow(log, record);
-    },
+    record: (record, verdict) => recorder.flow(record, verdict),
   };
   const acceptErrors = rarely(ACCEPT_ERROR_LOG_MS, (err: Error) =>
     log.error({ err }, 'a connection was not accepted'),
@@ -108,6 +121,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   log.info({ families: listeners.families, revision: enforcement.revision }, 'listening');
   stream.start();
   void canary.start(listeners.families);
+  void denials.start();
 
   const signal = await terminated();
   log.info({ signal, connections: live.size }, 'draining');
@@ -119,6 +133,8 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   stream.close();
   admin.close();
   admin.closeAllConnections();
+  await denials.close();
+  gate.close(); // its rules stay: the kernel goes on enforcing
   await file.flush();
   log.info('stopped');
 }
@@ -141,6 +157,7 @@ function restoreTable(config: SidecarConfig, file: TableFile, enforcement: Enfor
 
 function streamEvents(
   enforcement: Enforcement,
+  gate: Gate,
   file: TableFile,
   log: Logger,
 ): ConstructorParameters<typeof TableStream>[3] {
@@ -148,9 +165,13 @@ function streamEvents(
     connected: () => log.info('connected to the injector'),
     disconnected: (reason) =>
       log.warn({ reason }, 'no connection to the injector: the last table stays in force'),
-    enforced(ended) {
-      if (enforcement.table !== undefined) file.save(enforcement.table);
-      log.info({ revision: enforcement.revision, flows_ended: ended }, 'table in force');
+    async enforced(ended) {
+      const { table } = enforcement;
+      if (table === undefined) return false;
+      file.save(table);
+      log.info({ revision: table.revision, flows_ended: ended }, 'table in force');
+      await gate.enforce(table);
+      return gate.state.state !== 'failed';
     },
     refused: (err) =>
       log.error({ err }, 'a frame from the injector was refused: the last table stays in force'),
@@ -158,17 +179,33 @@ function streamEvents(
   };
 }
 
-function problems(enforcement: Enforcement, canary: Canary): readonly string[] {
+function problems(enforcement: Enforcement, gate: Gate, canary: Canary): readonly string[] {
   const found: string[] = [];
   if (enforcement.table === undefined) found.push('no table yet: everything is denied');
+  if (gate.state.state === 'failed') found.push(`gate: ${gate.state.problem}`);
   if (canary.problem !== undefined) found.push(`redirect: ${canary.problem}`);
   return found;
 }
 
-function logFlow(log: Logger, record: FlowRecord): void {
-  const { time: _, ...fields } = record; // the log line has its own
-  if (record.verdict === 'deny') log.warn(fields, 'flow denied');
-  else log.info(fields, 'flow ended');
+function logGate(log: Logger, state: GateState): void {
+  switch (state.state) {
+    case 'in-force':
+      return log.info({ revision: state.revision }, 'the gate is in force');
+    case 'closed':
+      return log.info('the gate is closed until the first table');
+    case 'failed':
+      return log.error(
+        { problem: state.problem },
+        'the gate refused a table: its last good rules stay, it is tried again',
+      );
+    case 'unavailable':
+      return log.error(
+        { problem: state.problem },
+        'there is no gate: denied TCP is refused after accept, UDP and SCTP are not enforced',
+      );
+    default:
+      return state satisfies never;
+  }
 }
 
 function ageSeconds(confirmedAtMs: number): number | undefined {

@@ -25,8 +25,11 @@ export interface StreamEvents {
   connected(): void;
   /** @param reason why the connection ended or could not be made */
   disconnected(reason: string): void;
-  /** A table is in force; `ended` live flows were cut for it. */
-  enforced(ended: number): void;
+  /**
+   * A table is in force at the proxy; `ended` live flows were cut for it. Resolves when all of the sidecar enforces
+   * it, `false` when some of it cannot: then it is not acknowledged.
+   */
+  enforced(ended: number): Promise<boolean>;
   /** A frame was refused; the table in force stays. */
   refused(error: Error): void;
   /** The injector does not know this pod yet. */
@@ -123,11 +126,19 @@ export class TableStream {
 
   #enforced(ended: number): void {
     this.#enforcement.confirm(Date.now());
+    const { revision } = this.#enforcement;
+    void this.#events.enforced(ended).then((whole) => {
+      // Of several tables in a row the last answer stands for all of them.
+      if (whole && revision === this.#enforcement.revision) this.acknowledge();
+    });
+  }
+
+  /** Tells the injector that the table in force is enforced. */
+  acknowledge(): void {
     this.#send({ type: 'ack', revision: this.#enforcement.revision });
-    this.#events.enforced(ended);
   }
 
   #send(frame: SidecarFrame): void {
-    this.#socket?.write(`${JSON.stringify(frame)}\n`);
+    if (this.#socket?.writable) this.#socket.write(`${JSON.stringify(frame)}\n`);
   }
 }

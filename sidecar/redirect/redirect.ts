@@ -3,6 +3,9 @@ import { readFile } from 'node:fs/promises';
 import type { Family } from '../../native/addon.ts';
 import { SluiceError } from '../../policy/errors.ts';
 import type { RedirectConfig } from '../config.ts';
+import { closeGate, isGateInForce, removeGate } from '../gate/gate.ts';
+import { GATE_TABLE } from '../gate/ruleset.ts';
+import { tryTool } from '../tools.ts';
 import {
   type Chain,
   chains,
@@ -13,7 +16,7 @@ import {
   SHOW_ROUTE,
   SHOW_RULE,
 } from './rules.ts';
-import { type Backend, chooseBackend, iptables, runTool, tryTool } from './tools.ts';
+import { type Backend, chooseBackend, iptables, runTool } from './tools.ts';
 
 /** What was put in force. */
 export interface Redirect {
@@ -22,6 +25,8 @@ export interface Redirect {
   readonly families: readonly Family[];
   /** The pod's own node, default gateways included. */
   readonly nodeIPs: readonly string[];
+  /** `closed` until the sidecar opens it; else why there is no gate. */
+  readonly gate: string;
 }
 
 /**
@@ -31,14 +36,15 @@ export interface Redirect {
 export async function applyRedirect(config: RedirectConfig): Promise<Redirect> {
   const { backend, because } = await chooseBackend(config.iptables);
   const families = await presentFamilies();
-  const nodeIPs = [...new Set([...config.nodeIPs, ...(await gateways(families))])];
+  const nodeIPs = await exemptAddresses(config);
+  const gate = await closed(config, nodeIPs); // first: from here on nothing unchecked gets in
   for (const family of families) {
     const list = chains(family, { ...config, nodeIPs });
     await routeMarkedLocally(family);
     await runTool(iptables(backend, family, '-restore'), ['-w', '--noflush'], restoreText(list));
     for (const chain of list) await jumpTo(backend, family, chain);
   }
-  return { backend, because, families, nodeIPs };
+  return { backend, because, families, nodeIPs, gate };
 }
 
 /**
@@ -47,17 +53,23 @@ export async function applyRedirect(config: RedirectConfig): Promise<Redirect> {
  */
 export async function verifyRedirect(config: RedirectConfig): Promise<Redirect> {
   const families = await presentFamilies();
-  const nodeIPs = [...new Set([...config.nodeIPs, ...(await gateways(families))])];
+  const nodeIPs = await exemptAddresses(config);
   const backend = await backendInForce();
   for (const family of families) {
     for (const chain of chains(family, { ...config, nodeIPs })) await verifyChain(backend, family, chain);
     await verifyRoute(family);
   }
-  return { backend, because: 'its rules are in force', families, nodeIPs };
+  const gate = await isGateInForce().then(
+    (present) => (present ? 'in force' : 'missing'),
+    (error: Error) => error.message,
+  );
+  if (gate === 'missing') throw incomplete(`nft: the table ${GATE_TABLE} has no hook`);
+  return { backend, because: 'its rules are in force', families, nodeIPs, gate };
 }
 
 /** Removes every rule of ours from both back ends. What is not there is no error. */
 export async function removeRedirect(config: RedirectConfig): Promise<void> {
+  await removeGate().catch(() => {}); // without nft there is none
   const none: RedirectPlan = { ...config, nodeIPs: [] };
   for (const family of await presentFamilies()) {
     for (const backend of ['nft', 'legacy'] as const) {
@@ -70,6 +82,22 @@ export async function removeRedirect(config: RedirectConfig): Promise<void> {
     }
     await tryTool('ip', [`-${family}`, 'rule', 'del', ...POLICY_RULE]);
     await tryTool('ip', [`-${family}`, 'route', 'del', ...LOCAL_ROUTE]);
+  }
+}
+
+/** The pod's own node: as configured, and the default gateways. */
+export async function exemptAddresses(config: RedirectConfig): Promise<readonly string[]> {
+  return [...new Set([...config.nodeIPs, ...(await gateways(await presentFamilies()))])];
+}
+
+/** Without nft the proxy alone refuses, after accept; the sidecar says so for as long as it runs. */
+async function closed(config: RedirectConfig, nodeIPs: readonly string[]): Promise<string> {
+  try {
+    await closeGate(config, nodeIPs);
+    return 'closed';
+  } catch (error) {
+    if (error instanceof SluiceError && error.code === 'GATE_UNAVAILABLE') return error.message;
+    throw error;
   }
 }
 

@@ -1,49 +1,10 @@
 /** Runs iptables and ip, and picks the iptables back end that the kernel of this pod really has. */
-import { spawn } from 'node:child_process';
 import type { Family } from '../../native/addon.ts';
 import { type ErrorCode, SluiceError } from '../../policy/errors.ts';
+import { tryTool } from '../tools.ts';
 
 /** An iptables back end. */
 export type Backend = 'nft' | 'legacy';
-
-/** What a tool said. */
-export interface ToolResult {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Longest a tool may take: iptables waits for other users' lock with -w. */
-const TOOL_TIMEOUT_MS = 30_000;
-
-/**
- * Runs a tool to its end, whatever its exit status.
- * @throws SluiceError `REDIRECT_TOOLS_MISSING` when it cannot be started.
- */
-export function tryTool(command: string, args: readonly string[], input = ''): Promise<ToolResult> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: TOOL_TIMEOUT_MS });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text;
-    });
-    child.on('error', (cause) => {
-      const hint = 'install the packages iptables and iproute2 (Debian, Ubuntu, Alpine)';
-      reject(
-        new SluiceError('REDIRECT_TOOLS_MISSING', `cannot run ${command} (${cause.message}): ${hint}`, {
-          cause,
-        }),
-      );
-    });
-    child.on('close', (status) => resolve({ status: status ?? -1, stdout, stderr }));
-    child.stdin.on('error', () => {}); // the tool may end before it has read all: its status tells
-    child.stdin.end(input);
-  });
-}
 
 /**
  * Runs a tool that has to succeed.

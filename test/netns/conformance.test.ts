@@ -103,7 +103,12 @@ describe.each([...Map.groupBy(cases, topologyOf).values()])('cases on the pods o
   let previous: Manifest[] = [];
   beforeAll(async () => {
     const [first] = group;
-    if (first !== undefined) net = await TestLab.up({ objects: labObjects(first, ports).base, external });
+    if (first !== undefined)
+      net = await TestLab.up({
+        objects: labObjects(first, ports).base,
+        external,
+        sidecarEnv: { SLUICE_DENY: 'reset' },
+      });
   });
   afterAll(async () => {
     await net?.close();

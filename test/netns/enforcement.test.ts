@@ -1,4 +1,9 @@
-import { expect, test } from 'vitest';
+import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { toolPath } from '../../cli/lab/tools.ts';
+import type { FlowRecord } from '../../sidecar/flow_record.ts';
 import { until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod, policy } from './objects.ts';
 
@@ -7,136 +12,175 @@ const FRONT = ['10.1.1.11', 'fd00:1::11'] as const;
 const BATCH = ['10.1.2.12', 'fd00:1::12'] as const;
 const STRANGER = '203.0.113.7';
 
-const net = useLab({
-  external: [STRANGER],
-  objects: [
-    node(1),
-    node(2),
-    namespace('shop'),
-    namespace('other'),
-    pod('shop/api', { labels: { app: 'api' }, ips: API, ports: [80, 8080] }),
-    pod('shop/front', { labels: { app: 'front' }, ips: FRONT }),
-    pod('other/batch', { labels: { app: 'front' }, ips: BATCH, node: 2 }),
-    allowApps('shop/api-allow', 'api', ['front']),
-  ],
-});
-
-test.each(API)('an allowed peer reaches %s, and the app sees the peer itself', async (address) => {
-  const result = await net.connect('shop/front', address, 80);
-  expect(result).toMatchObject({ allowed: true, seenAddress: address.includes(':') ? FRONT[1] : FRONT[0] });
-});
-
-test.each(API)('a peer that no rule admits is reset on %s and never reaches the app', async (address) => {
-  const before = net.accepted('shop/api').length;
-  expect(await net.connect('other/batch', address, 80)).toMatchObject({ allowed: false, reset: true });
-  expect(net.accepted('shop/api').length).toBe(before);
-});
-
-test('every port of the pod is enforced, declared or not', async () => {
-  expect(await net.connect('shop/front', API[0], 8080)).toMatchObject({ allowed: true });
-  expect(await net.connect('other/batch', API[0], 8080)).toMatchObject({ allowed: false, reset: true });
-  expect(await net.connect('other/batch', API[0], 4242)).toMatchObject({ allowed: false, reset: true });
-  // Allowed, but nothing listens: the refusal of the app is passed on as a reset.
-  expect(await net.connect('shop/front', API[0], 4242)).toMatchObject({ allowed: false, reset: true });
-});
-
-test('an address outside the cluster is judged as such', async () => {
-  expect(await net.connect('outside', API[0], 80, { localAddress: STRANGER })).toMatchObject({
-    allowed: false,
-  });
-  const block = policy('shop/api-block', {
-    podSelector: { matchLabels: { app: 'api' } },
-    ingress: [{ from: [{ ipBlock: { cidr: '203.0.113.0/24' } }] }],
-  });
-  await net.apply(block);
-  expect(await net.connect('outside', API[0], 80, { localAddress: STRANGER })).toMatchObject({
-    allowed: true,
-    seenAddress: STRANGER,
-  });
-  await net.delete(block);
-});
-
-test.each(['127.0.0.1', '::1', ...API])('a pod reaches itself on %s, isolated or not', async (address) => {
-  expect(await net.connect('shop/api', address, 80)).toMatchObject({ allowed: true });
-});
-
-test.each(API)("the pod's own node reaches it on %s, as its probes must", async (address) => {
-  const result = await net.connect('node/node-1', address, 80);
-  expect(result).toMatchObject({
-    allowed: true,
-    seenAddress: address.includes(':') ? 'fd00:10::1' : '10.0.0.1',
-  });
-});
-
-test('another node does not', async () => {
-  expect(await net.connect('node/node-2', API[0], 80, { localAddress: '10.0.0.2' })).toMatchObject({
-    allowed: false,
-  });
-});
-
-test.each([
-  ['10.1.2.12', 'IPv4'],
-  ['fd00:1::12', 'IPv6'],
-])("an isolated pod's own connections out get their answers (%s)", async (address) => {
-  expect(await net.connect('shop/api', address, 80)).toMatchObject({
-    allowed: true,
-    seenAddress: address.includes(':') ? API[1] : API[0],
-  });
-});
-
-test('a denial is logged and kept with its explanation; so is an allowed flow', async () => {
-  await net.connect('other/batch', API[0], 80);
-  await net.connect('shop/front', API[0], 80);
-  const flows = await until('both flows are recorded', async () => {
-    const list = JSON.parse((await net.admin('shop/api', '/flows')).body) as Record<string, unknown>[];
-    const last = list.slice(-2).map((flow) => flow.verdict);
-    return last.join() === 'deny,allow' ? list.slice(-2) : undefined;
-  });
-  expect(flows[0]).toMatchObject({
-    direction: 'ingress',
-    reason: 'no-rule',
-    end: 'refused',
-    isolating: ['shop/api-allow'],
-    near_miss: { policy: 'shop/api-allow', rule: 0, failed: 'namespace' },
-    src: { addr: BATCH[0], namespace: 'other', pod: 'batch' },
-    dst: { addr: API[0], port: 80, pod: 'api' },
-    mode: 'enforce',
-  });
-  expect(flows[0]?.explanation).toMatch(
-    /^Ingress from other\/batch \(10\.1\.2\.12\) to TCP\/80 denied: isolated by shop\/api-allow; /,
-  );
-  expect(flows[1]).toMatchObject({
-    policy: 'shop/api-allow',
-    rule: 0,
-    bytes_recv: 'hello\n'.length,
-    bytes_sent: `${FRONT[0]}\n`.length,
-    src: { addr: FRONT[0], pod: 'front' },
-  });
-  const line = net.sidecarLog('shop/api').find((entry) => entry.msg === 'flow denied');
-  expect(line).toMatchObject({ level: 'warn', explanation: flows[0]?.explanation });
-});
-
-test('inspection is served to the pod itself only; health and metrics to everybody', async () => {
-  const ask = (from: string, path: string) =>
-    net.agent(from).ask({ do: 'http', address: API[0], port: 15_021, path });
-  for (const path of ['/connections', '/table', '/flows']) {
-    expect((await ask('other/batch', path)).status).toBe(403);
-    expect((await ask('node/node-1', path)).status).toBe(403);
-    expect((await net.admin('shop/api', path)).status).toBe(200);
+/** A PATH with all tools but nft. */
+const TOOLS = mkdtempSync(join(tmpdir(), 'sluice-tools-'));
+for (const folder of toolPath().split(':')) {
+  for (const tool of readdirSync(folder)) {
+    if (tool === 'nft') continue;
+    try {
+      symlinkSync(join(folder, tool), join(TOOLS, tool));
+    } catch {
+      // an earlier folder has it
+    }
   }
-  expect((await ask('other/batch', '/healthz')).status).toBe(200);
-  expect((await ask('other/batch', '/readyz')).status).toBe(200);
-  const metrics = (await ask('other/batch', '/metrics')).body;
-  expect(metrics).toMatch(
-    /sluice_connections_total\{direction="ingress",verdict="deny",reason="no-rule"\} [1-9]/,
-  );
-  expect(metrics).toMatch(/sluice_policy_verdicts_total\{.*policy="api-allow"\} [1-9]/);
-  expect(metrics).toContain('sluice_redirect_intact 1');
-});
+}
+afterAll(() => rmSync(TOOLS, { recursive: true }));
 
-test("the sidecar's own ports lead nowhere", async () => {
-  for (const port of [15_006, 15_020]) {
-    expect(await net.connect('shop/front', API[0], port)).toMatchObject({ allowed: false, reset: true });
-    expect(await net.connect('other/batch', API[0], port)).toMatchObject({ allowed: false, reset: true });
-  }
+const TIMEOUT_MS = 500;
+
+/** How a denial looks to a client, by the way the sidecar can and should deny. */
+const WAYS = [
+  { how: 'dropping', sidecarEnv: {}, denied: { allowed: false, connected: false, timedOut: true } },
+  {
+    how: 'resetting',
+    sidecarEnv: { SLUICE_DENY: 'reset' },
+    denied: { allowed: false, connected: false, error: 'ECONNREFUSED' },
+  },
+  {
+    how: 'without nft',
+    sidecarEnv: { PATH: TOOLS },
+    denied: { allowed: false, reset: true },
+  },
+] as const;
+
+describe.each(WAYS)('$how', ({ how, sidecarEnv, denied }) => {
+  const net = useLab({
+    connectTimeoutMs: TIMEOUT_MS,
+    sidecarEnv,
+    external: [STRANGER],
+    objects: [
+      node(1),
+      node(2),
+      namespace('shop'),
+      namespace('other'),
+      pod('shop/api', { labels: { app: 'api' }, ips: API, ports: [80, 8080] }),
+      pod('shop/front', { labels: { app: 'front' }, ips: FRONT }),
+      pod('other/batch', { labels: { app: 'front' }, ips: BATCH, node: 2 }),
+      allowApps('shop/api-allow', 'api', ['front']),
+    ],
+  });
+
+  test.each(API)('an allowed peer reaches %s, and the app sees the peer itself', async (address) => {
+    const result = await net.connect('shop/front', address, 80);
+    expect(result).toMatchObject({ allowed: true, seenAddress: address.includes(':') ? FRONT[1] : FRONT[0] });
+  });
+
+  test.each(API)('a peer that no rule admits is reset on %s and never reaches the app', async (address) => {
+    const before = net.accepted('shop/api').length;
+    expect(await net.connect('other/batch', address, 80)).toMatchObject(denied);
+    expect(net.accepted('shop/api').length).toBe(before);
+  });
+
+  test('every port of the pod is enforced, declared or not', async () => {
+    expect(await net.connect('shop/front', API[0], 8080)).toMatchObject({ allowed: true });
+    expect(await net.connect('other/batch', API[0], 8080)).toMatchObject(denied);
+    expect(await net.connect('other/batch', API[0], 4242)).toMatchObject(denied);
+    // Allowed, but nothing listens: the refusal of the app is passed on as a reset.
+    expect(await net.connect('shop/front', API[0], 4242)).toMatchObject({ allowed: false, reset: true });
+  });
+
+  test('an address outside the cluster is judged as such', async () => {
+    expect(await net.connect('outside', API[0], 80, { localAddress: STRANGER })).toMatchObject({
+      allowed: false,
+    });
+    const block = policy('shop/api-block', {
+      podSelector: { matchLabels: { app: 'api' } },
+      ingress: [{ from: [{ ipBlock: { cidr: '203.0.113.0/24' } }] }],
+    });
+    await net.apply(block);
+    expect(await net.connect('outside', API[0], 80, { localAddress: STRANGER })).toMatchObject({
+      allowed: true,
+      seenAddress: STRANGER,
+    });
+    await net.delete(block);
+  });
+
+  test.each(['127.0.0.1', '::1', ...API])('a pod reaches itself on %s, isolated or not', async (address) => {
+    expect(await net.connect('shop/api', address, 80)).toMatchObject({ allowed: true });
+  });
+
+  test.each(API)("the pod's own node reaches it on %s, as its probes must", async (address) => {
+    const result = await net.connect('node/node-1', address, 80);
+    expect(result).toMatchObject({
+      allowed: true,
+      seenAddress: address.includes(':') ? 'fd00:10::1' : '10.0.0.1',
+    });
+  });
+
+  test('another node does not', async () => {
+    expect(await net.connect('node/node-2', API[0], 80, { localAddress: '10.0.0.2' })).toMatchObject(denied);
+  });
+
+  test.each([
+    ['10.1.2.12', 'IPv4'],
+    ['fd00:1::12', 'IPv6'],
+  ])("an isolated pod's own connections out get their answers (%s)", async (address) => {
+    expect(await net.connect('shop/api', address, 80)).toMatchObject({
+      allowed: true,
+      seenAddress: address.includes(':') ? API[1] : API[0],
+    });
+  });
+
+  test('a denial is logged and kept with its explanation; so is an allowed flow', async () => {
+    await net.connect('other/batch', API[0], 80);
+    await net.connect('shop/front', API[0], 80);
+    // A peer that knocks again gets its next record later: any of its denials will do.
+    const flows = await until('both flows are recorded', async () => {
+      const list = JSON.parse((await net.admin('shop/api', '/flows')).body) as FlowRecord[];
+      const denial = list.findLast(
+        (flow) => flow.verdict === 'deny' && flow.src.addr === BATCH[0] && flow.dst.port === 80,
+      );
+      const allowed = list.findLast((flow) => flow.verdict === 'allow' && flow.src.addr === FRONT[0]);
+      return denial !== undefined && allowed !== undefined && [denial, allowed];
+    });
+    expect(flows[0]).toMatchObject({
+      direction: 'ingress',
+      reason: 'no-rule',
+      end: how === 'without nft' ? 'refused' : 'dropped',
+      isolating: ['shop/api-allow'],
+      near_miss: { policy: 'shop/api-allow', rule: 0, failed: 'namespace' },
+      src: { addr: BATCH[0], namespace: 'other', pod: 'batch' },
+      dst: { addr: API[0], port: 80, pod: 'api' },
+      mode: 'enforce',
+    });
+    expect(flows[0]?.explanation).toMatch(
+      /^Ingress from other\/batch \(10\.1\.2\.12\) to TCP\/80 denied: isolated by shop\/api-allow; /,
+    );
+    expect(flows[1]).toMatchObject({
+      policy: 'shop/api-allow',
+      rule: 0,
+      bytes_recv: 'hello\n'.length,
+      bytes_sent: `${FRONT[0]}\n`.length,
+      src: { addr: FRONT[0], pod: 'front' },
+    });
+    const lines = net.sidecarLog('shop/api').filter((entry) => entry.msg === 'flow denied');
+    expect(lines).toContainEqual(
+      expect.objectContaining({ level: 'warn', explanation: flows[0]?.explanation }),
+    );
+  });
+
+  test('inspection is served to the pod itself only; health and metrics to everybody', async () => {
+    const ask = (from: string, path: string) =>
+      net.agent(from).ask({ do: 'http', address: API[0], port: 15_021, path });
+    for (const path of ['/connections', '/table', '/flows']) {
+      expect((await ask('other/batch', path)).status).toBe(403);
+      expect((await ask('node/node-1', path)).status).toBe(403);
+      expect((await net.admin('shop/api', path)).status).toBe(200);
+    }
+    expect((await ask('other/batch', '/healthz')).status).toBe(200);
+    expect((await ask('other/batch', '/readyz')).status).toBe(200);
+    const metrics = (await ask('other/batch', '/metrics')).body;
+    expect(metrics).toMatch(
+      /sluice_connections_total\{direction="ingress",verdict="deny",reason="no-rule"\} [1-9]/,
+    );
+    expect(metrics).toMatch(/sluice_policy_verdicts_total\{.*policy="api-allow"\} [1-9]/);
+    expect(metrics).toContain('sluice_redirect_intact 1');
+  });
+
+  test("the sidecar's own ports lead nowhere", async () => {
+    for (const port of [15_006, 15_020]) {
+      expect(await net.connect('shop/front', API[0], port)).toMatchObject({ allowed: false, reset: true });
+      expect(await net.connect('other/batch', API[0], port)).toMatchObject(denied);
+    }
+  });
 });

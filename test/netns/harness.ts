@@ -45,6 +45,8 @@ const POLL_MS = 10;
 export interface LabSpec {
   readonly objects: readonly Manifest[];
   readonly external?: readonly string[];
+  /** How long `connect` waits unless told otherwise, in milliseconds; default 3000. */
+  readonly connectTimeoutMs?: number;
   /** Environment of every sidecar. */
   readonly sidecarEnv?: Readonly<Record<string, string>>;
 }
@@ -53,10 +55,12 @@ export interface LabSpec {
 export class TestLab {
   readonly lab: Lab;
   readonly #agents = new Map<string, Agent>();
+  readonly #spec: LabSpec;
   readonly #release: () => void;
 
-  private constructor(lab: Lab, release: () => void) {
+  private constructor(lab: Lab, spec: LabSpec, release: () => void) {
     this.lab = lab;
+    this.#spec = spec;
     this.#release = release;
   }
 
@@ -67,7 +71,7 @@ export class TestLab {
     const folder = writeManifests(spec.objects);
     try {
       const { external, sidecarEnv = {} } = spec;
-      return new TestLab(await Lab.up({ name, paths: [folder], external, sidecarEnv }), release);
+      return new TestLab(await Lab.up({ name, paths: [folder], external, sidecarEnv }), spec, release);
     } catch (error) {
       release();
       throw error;
@@ -92,7 +96,9 @@ export class TestLab {
     port: number,
     options: { readonly localAddress?: string; readonly send?: string; readonly timeoutMs?: number } = {},
   ): Promise<ConnectResult> {
-    return this.agent(from).ask({ do: 'connect', address, port, ...options });
+    const { connectTimeoutMs: timeoutMs } = this.#spec;
+    const patience = timeoutMs === undefined ? {} : { timeoutMs };
+    return this.agent(from).ask({ do: 'connect', address, port, ...patience, ...options });
   }
 
   /** Sends a UDP datagram and waits for the app's answer. */

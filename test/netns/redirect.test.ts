@@ -137,7 +137,7 @@ test('without the tools the error says which package has them', async () => {
   const bare = ['env', 'PATH=/nonexistent', process.execPath, MAIN, 'redirect', 'apply'];
   await expect(inside(...bare)).rejects.toMatchObject({
     code: 1,
-    stderr: expect.stringMatching(/REDIRECT_TOOLS_MISSING: .*iproute2/),
+    stderr: expect.stringMatching(/TOOL_MISSING: .*iproute2/),
   });
 });
 

@@ -24,7 +24,10 @@ beforeEach(async () => {
   stream = new TableStream(join(dir, 'socket'), { namespace: 'shop', name: 'api' }, enforcement, {
     connected: () => told.push('connected'),
     disconnected: () => told.push('disconnected'),
-    enforced: () => told.push(`enforced ${enforcement.revision}`),
+    enforced: async () => {
+      told.push(`enforced ${enforcement.revision}`);
+      return true;
+    },
     refused: (error) => told.push(`refused ${(error as { code?: string }).code ?? 'other'}`),
     unknownPod: () => told.push('unknown pod'),
   });

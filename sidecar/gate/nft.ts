@@ -1,0 +1,34 @@
+/** Runs nft(8) in the pod's network namespace. */
+import { SluiceError } from '../../policy/errors.ts';
+import { tryTool } from '../tools.ts';
+
+/**
+ * Runs one transaction: all of it is in force, or nothing.
+ * @param text nft(8) commands; with `json` a libnftables-json(5) document
+ * @returns standard output
+ * @throws SluiceError `GATE_UNAVAILABLE` when nft or its kernel side is missing, `GATE_REFUSED` for anything else
+ */
+export async function runNft(text: string, options: { readonly json?: boolean } = {}): Promise<string> {
+  // nft opens /dev/stdin for JSON, which fails on the socket that Node makes of a pipe: it goes as an argument.
+  const run = options.json ? tryTool('nft', ['-j', text]) : tryTool('nft', ['-f', '-'], text);
+  const result = await run.catch((cause: unknown) => {
+    const said = cause instanceof Error ? cause.message : String(cause);
+    throw new SluiceError('GATE_UNAVAILABLE', said, { cause });
+  });
+  if (result.status === 0) return result.stdout;
+  const message = result.stderr.trim().split('\n').slice(0, 3).join('; ') || 'no message';
+  if (/operation not permitted|permission denied/i.test(message)) {
+    throw new SluiceError('GATE_UNAVAILABLE', `nft: ${message}: the capability NET_ADMIN is needed`);
+  }
+  if (
+    /operation not supported|protocol not supported|invalid argument.*netlink|unable to initialize/i.test(
+      message,
+    )
+  ) {
+    throw new SluiceError(
+      'GATE_UNAVAILABLE',
+      `nft: ${message}: the kernel needs nf_tables with inet, ct, reject and interval sets`,
+    );
+  }
+  throw new SluiceError('GATE_REFUSED', `nft refused the gate's rules: ${message}`);
+}
