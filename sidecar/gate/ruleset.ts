@@ -75,37 +75,49 @@ export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
     `    tcp dport ${settings.adminPort} accept`,
     '    jump subject',
     '  }',
+    // In here, not added later: nft 1.0 makes the elements of a new interval map before chains that follow the table.
+    ...[...plan.accesses].flatMap(([id, access]) => [
+      `  chain ${chain(id)} {`,
+      ...accessRules(access).map((rule) => `    ${rule}`),
+      '  }',
+    ]),
     '}',
   ];
-  return `${lines.join('\n')}\n${changedRuleset(undefined, plan)}`;
+  return `${lines.join('\n')}\n${changes(undefined, plan).join('\n')}\n`;
 }
 
 /**
- * The change from the plan in force to the next; `undefined` before: the table is as `wholeRuleset` makes it.
- * Empty when nothing changes. Only elements that differ are touched.
+ * The change from the plan in force to the next. Empty when nothing changes. Only elements that differ are touched.
+ * Chains come before the elements that lead to them, and go after those.
  */
-export function changedRuleset(before: GatePlan | undefined, after: GatePlan): string {
+export function changedRuleset(before: GatePlan, after: GatePlan): string {
   const lines: string[] = [];
   for (const [id, access] of after.accesses) {
-    if (before?.accesses.has(id)) continue;
+    if (before.accesses.has(id)) continue;
     lines.push(`add chain ${GATE_TABLE} ${chain(id)}`);
     for (const rule of accessRules(access)) lines.push(`add rule ${GATE_TABLE} ${chain(id)} ${rule}`);
   }
+  lines.push(...changes(before, after));
+  for (const id of before.accesses.keys()) {
+    if (after.accesses.has(id)) continue;
+    lines.push(`flush chain ${GATE_TABLE} ${chain(id)}`, `delete chain ${GATE_TABLE} ${chain(id)}`);
+  }
+  return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+}
+
+/** All but the chains of accesses. `before` is `undefined` for a table that is new and empty. */
+function changes(before: GatePlan | undefined, after: GatePlan): readonly string[] {
+  const lines: string[] = [];
   if (before?.isolated !== after.isolated) lines.push(...subjectRules(after.isolated));
   if (before?.rest !== after.rest) {
     lines.push(`flush chain ${GATE_TABLE} rest`, `add rule ${GATE_TABLE} rest goto ${chain(after.rest)}`);
   }
-  if (before === undefined || before.nodeIPs.join() !== after.nodeIPs.join())
-    lines.push(...nodeElements(after.nodeIPs));
+  if (before?.nodeIPs.join() !== after.nodeIPs.join()) lines.push(...nodeElements(after.nodeIPs));
   for (const family of FAMILIES) {
     lines.push(...changedElements(`pods${family}`, before?.pods[family], after.pods[family]));
     lines.push(...changedElements(`blocks${family}`, before?.blocks[family], after.blocks[family]));
   }
-  for (const id of before?.accesses.keys() ?? []) {
-    if (!after.accesses.has(id))
-      lines.push(`flush chain ${GATE_TABLE} ${chain(id)}`, `delete chain ${GATE_TABLE} ${chain(id)}`);
-  }
-  return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+  return lines;
 }
 
 /** Takes the gate out; no error where there is none. */

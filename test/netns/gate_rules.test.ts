@@ -1,0 +1,137 @@
+/** The gate's rules in a real kernel, in network namespaces of their own. */
+
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { inNetns } from '../../cli/lab/processes.ts';
+import { createCompiler, isSubject, type Table } from '../../policy/index.ts';
+import { closedPlan, type GatePlan, gatePlan } from '../../sidecar/gate/plan.ts';
+import { changedRuleset, type GateSettings, wholeRuleset } from '../../sidecar/gate/ruleset.ts';
+import { readCluster } from '../unit/policy/api_objects.ts';
+import { apiCluster } from '../unit/policy/random_cluster.ts';
+import { table } from '../unit/sidecar/table_builder.ts';
+import { run } from './command.ts';
+
+const SETTINGS: GateSettings = { deny: 'drop', otherProtocols: 'drop', adminPort: 15_021 };
+
+let netns = '';
+
+beforeEach(async () => {
+  netns = `sluice-t-${process.pid}-${randomBytes(3).toString('hex')}`;
+  await run(['ip', 'netns', 'add', netns]);
+});
+afterEach(async () => {
+  await run(['ip', 'netns', 'del', netns]);
+});
+
+/** One transaction; rejects with what the kernel says. */
+function apply(text: string): Promise<void> {
+  const [command = '', ...args] = inNetns(netns, ['nft', '-f', '-']);
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['pipe', 'inherit', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    child.on('error', reject);
+    child.on('close', (status) => (status === 0 ? resolve() : reject(new Error(said))));
+    child.stdin.end(text);
+  });
+}
+
+/** All the kernel has, in an order that does not depend on how it came there. */
+async function listed(): Promise<readonly string[]> {
+  const text = await run(inNetns(netns, ['nft', '-j', 'list table inet sluice']));
+  const { nftables } = JSON.parse(text) as { nftables: Record<string, Record<string, unknown>>[] };
+  return nftables
+    .map((object) =>
+      JSON.stringify(object, (key, value: unknown) =>
+        key === 'handle' || key === 'metainfo' ? undefined : sorted(key, value),
+      ),
+    )
+    .sort();
+}
+
+function sorted(key: string, value: unknown): unknown {
+  return key === 'elem' && Array.isArray(value) ? value.map((one) => JSON.stringify(one)).sort() : value;
+}
+
+const tables = (count: number) =>
+  fc.array(apiCluster, { minLength: count, maxLength: count }).map((clusters) =>
+    clusters.flatMap((objects, index): Table[] => {
+      const cluster = readCluster(objects);
+      const subject = [...cluster.pods].find(([, pod]) => isSubject(pod) && pod.ips.length > 0)?.[0];
+      return subject === undefined ? [] : [createCompiler(cluster).compile(subject, index + 1)];
+    }),
+  );
+
+test('a change puts the same rules in the kernel as starting anew, on random tables', async () => {
+  const property = fc.asyncProperty(tables(4), async (list) => {
+    let before: GatePlan = closedPlan(['10.0.0.1']);
+    await apply(wholeRuleset(before, SETTINGS));
+    for (const one of list) {
+      const after = gatePlan(one);
+      const change = changedRuleset(before, after);
+      if (change !== '') await apply(change);
+      before = after;
+    }
+    const changed = await listed();
+    await apply(wholeRuleset(before, SETTINGS));
+    expect(changed).toEqual(await listed());
+  });
+  await fc.assert(property, { numRuns: 30 });
+}, 120_000);
+
+test('a transaction that the kernel refuses leaves the last good rules', async () => {
+  await apply(wholeRuleset(gatePlan(table({ revision: 1, allowed: ['10.0.0.9'] })), SETTINGS));
+  const good = await listed();
+  const next = wholeRuleset(gatePlan(table({ revision: 2, allowed: ['10.0.0.8'] })), SETTINGS);
+  await expect(apply(`${next}add element inet sluice pods4 { 10.0.0.7 : goto nowhere }\n`)).rejects.toThrow();
+  expect(await listed()).toEqual(good);
+});
+
+/** 10,000 pods in 100 groups, 1,000 rules with ports of their own. */
+function largeTable(revision: number, extra?: string): Table {
+  const base = table({ revision, allowed: [] });
+  const pods: Record<string, Table['pods'][string]> = {};
+  const groups: Record<string, Table['groups'][string]> = {};
+  for (let group = 0; group < 100; group += 1) {
+    const members = Array.from({ length: 100 }, (_, index) => `10.${group + 1}.0.${index + 1}`);
+    if (group === 0 && extra !== undefined) members.push(extra);
+    groups[`g${group}`] = { members };
+    for (const address of members) {
+      pods[address] = {
+        namespace: 'n',
+        name: `p-${address}`,
+        uid: address,
+        workload: `pod/p-${address}`,
+        labels: {},
+        ports: [],
+      };
+    }
+  }
+  const policy = { namespace: 'shop', name: 'many' };
+  const rules = Array.from({ length: 1000 }, (_, index) => ({
+    policy,
+    index,
+    ports: [{ protocol: 'TCP' as const, from: 1000 + index, to: 1000 + index }],
+    peers: [{ kind: 'group' as const, group: `g${index % 100}` }],
+  }));
+  return { ...base, pods, groups, ingress: { direction: 'ingress', isolating: [policy], rules } };
+}
+
+test('10,000 peers and 1,000 rules are one look-up each, and a new peer is one element', async () => {
+  const plan = gatePlan(largeTable(1));
+  await apply(wholeRuleset(plan, SETTINGS));
+  expect(plan.pods[4].size).toBe(10_000);
+  expect(plan.accesses.size).toBeLessThanOrEqual(101);
+  const next = gatePlan(largeTable(2, '10.250.0.1'));
+  const change = changedRuleset(plan, next);
+  expect(change).toMatch(/^add element inet sluice pods4 \{ 10\.250\.0\.1 : goto access_[0-9a-f]+ \}\n$/);
+  await apply(change);
+  const rules = (await listed()).filter(
+    (object) => object.startsWith('{"rule"') && object.includes('"chain":"isolated"'),
+  );
+  expect(rules).toHaveLength(5);
+});
