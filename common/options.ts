@@ -44,6 +44,11 @@ export class OptionValues {
     throw new SluiceError('CONFIG_INVALID', `${env} is required: set it, or give --${flag}`);
   }
 
+  /** The value, or `undefined` where it has neither value nor default. */
+  optionalText(env: string): string | undefined {
+    return this.#texts.get(env) || undefined;
+  }
+
   /** @throws SluiceError `CONFIG_INVALID` as `text` does. */
   integer(env: string): number {
     return Number(this.text(env));
@@ -68,17 +73,18 @@ export function readOptions(
   env: Readonly<Record<string, string | undefined>>,
 ): { values: OptionValues; positionals: readonly string[]; help: boolean } {
   const parsed = parseFlags(specs, argv);
+  const help = parsed.values.help === true;
   const texts = new Map<string, string>();
   for (const spec of specs) {
     const flag = parsed.values[spec.flag];
     const text = typeof flag === 'string' ? flag : env[spec.env] || spec.default || '';
-    checkText(spec, text, typeof flag === 'string' ? `--${spec.flag}` : spec.env);
+    if (!help) checkText(spec, text, typeof flag === 'string' ? `--${spec.flag}` : spec.env);
     texts.set(spec.env, text);
   }
   return {
     values: new OptionValues(specs, texts),
     positionals: parsed.positionals,
-    help: parsed.values.help === true,
+    help,
   };
 }
 

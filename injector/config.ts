@@ -53,7 +53,7 @@ export function readInjectorConfig(
   if (help) return undefined;
   if (positionals.length > 0)
     throw new SluiceError('CONFIG_INVALID', `'${positionals.join(' ')}' is not expected (see --help)`);
-  const statusSocket = values.list('SLUICE_STATUS_SOCKET').join(',');
+  const statusSocket = values.optionalText('SLUICE_STATUS_SOCKET');
   const config = {
     dir: values.text('SLUICE_DIR'),
     socket: values.text('SLUICE_SOCKET'),
@@ -61,5 +61,5 @@ export function readInjectorConfig(
   };
   if (statusSocket === config.socket)
     throw new SluiceError('CONFIG_INVALID', '--socket and --status-socket must differ');
-  return statusSocket === '' ? config : { ...config, statusSocket };
+  return statusSocket === undefined ? config : { ...config, statusSocket };
 }

@@ -13,7 +13,7 @@
 #define IPV6_TRANSPARENT 75  // linux/in6.h; missing from some libcs
 #endif
 
-enum { MAX_ARGS = 4, FAMILY_IPV6 = 6, ADDRESS_TEXT_BYTES = INET6_ADDRSTRLEN };
+enum { MAX_ARGS = 4, FAMILY_IPV6 = 6, ADDRESS_TEXT_BYTES = 64 };  // room to see that a text is too long
 
 static napi_value result(napi_env env, int value) {
   napi_value out;

@@ -1,6 +1,13 @@
 /** The policy engine: everything other parts may use. Pure functions; no I/O, no clock, no logging. */
 
-export { type AddressWords, canonicalAddress, formatAddress, isLoopback, parseAddress } from './address.ts';
+export {
+  type AddressWords,
+  canonicalAddress,
+  formatAddress,
+  isLoopback,
+  parseAddress,
+  socketAddress,
+} from './address.ts';
 export { type Cidr, parseCidr, type WrittenCidr } from './cidr.ts';
 export { type Compiler, compile, createCompiler } from './compile.ts';
 export { describeFlow, describeNearMiss, describeReason, type FlowParties } from './describe.ts';

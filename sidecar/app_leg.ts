@@ -29,7 +29,7 @@ export interface Dial {
 /** Dials app legs; remembers which port is next. */
 export class AppLegs {
   readonly #sockets: Sockets;
-  #nextPort = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT + 1));
+  #nextPort = randomPort();
 
   constructor(sockets: Sockets) {
     this.#sockets = sockets;
@@ -53,6 +53,11 @@ export class AppLegs {
     return socket;
   }
 
+  /** Jumps to ports that are not in use by the same flows: those are often neighbours. */
+  skipPorts(): void {
+    this.#nextPort = randomPort();
+  }
+
   #bind(dial: Dial): number {
     for (let attempt = 1; ; attempt += 1) {
       const port = this.#nextPort;
@@ -70,4 +75,8 @@ export class AppLegs {
 /** Whether a failed dial may succeed from another port: its 4-tuple was still in use. */
 export function isPortClash(error: NodeJS.ErrnoException): boolean {
   return error.code === 'EADDRNOTAVAIL' || error.code === 'EADDRINUSE';
+}
+
+function randomPort(): number {
+  return FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT + 1));
 }

@@ -1,8 +1,7 @@
 /** The sidecar's settings: read once at start, from the environment and flags. */
-import { isIP } from 'node:net';
 import { LOG_LEVELS } from '../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../common/options.ts';
-import { SluiceError } from '../policy/errors.ts';
+import { canonicalAddress, SluiceError } from '../policy/index.ts';
 
 /** Every option of `sidecar/main.ts`; docs/reference/configuration.md is made from this. */
 export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
@@ -156,10 +155,7 @@ const MS_PER_SECOND = 1000;
 
 /** @throws SluiceError `CONFIG_INVALID` naming the variable. */
 export function redirectConfig(values: OptionValues): RedirectConfig {
-  const nodeIPs = values.list('SLUICE_NODE_IPS');
-  const wrong = nodeIPs.find((address) => isIP(address) === 0);
-  if (wrong !== undefined)
-    throw new SluiceError('CONFIG_INVALID', `SLUICE_NODE_IPS: '${wrong}' is not an IP address`);
+  const nodeIPs = values.list('SLUICE_NODE_IPS').map(nodeAddress);
   const ports = {
     inboundPort: values.integer('SLUICE_INBOUND_PORT'),
     adminPort: values.integer('SLUICE_ADMIN_PORT'),
@@ -201,4 +197,13 @@ function unixPath(source: string): string {
   const path = source.startsWith('unix:') ? source.slice('unix:'.length) : '';
   if (path.startsWith('/')) return path;
   throw new SluiceError('CONFIG_INVALID', `SLUICE_SOURCE is '${source}': wants unix:/path/to/socket`);
+}
+
+function nodeAddress(text: string): string {
+  try {
+    return canonicalAddress(text);
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message : String(cause);
+    throw new SluiceError('CONFIG_INVALID', `SLUICE_NODE_IPS: ${said}`, { cause });
+  }
 }

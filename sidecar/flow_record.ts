@@ -23,10 +23,11 @@ export type FlowEnd =
 
 /**
  * Reasons beyond the policy verdict's own. `capacity`: over the connection cap or out of file descriptors.
- * `reserved-port`: the destination is a port of the sidecar's own. `not-yet-allowed`: the gate dropped a packet that the
+ * `reserved-port`: the destination is a port of the sidecar's own. `link-local`: the source is an IPv6 link-local address,
+ * which the app leg cannot come from. `not-yet-allowed`: the gate dropped a packet that the
  * table in force by now admits; it passes when it is sent again.
  */
-export type RefusalReason = 'capacity' | 'reserved-port' | 'not-yet-allowed';
+export type RefusalReason = 'capacity' | 'reserved-port' | 'link-local' | 'not-yet-allowed';
 
 /** One side of a flow. `namespace`, `pod` and `workload` where the address is a pod's that the table knows. */
 export interface FlowSide {

@@ -5,7 +5,8 @@
 import type net from 'node:net';
 import type { Family } from '../native/addon.ts';
 import type { Sockets } from '../native/sockets.ts';
-import { canonicalAddress, type Judge, type PodIdentity, type Verdict } from '../policy/index.ts';
+import { SluiceError } from '../policy/errors.ts';
+import { type Judge, type PodIdentity, socketAddress, type Verdict } from '../policy/index.ts';
 import { type AppLegs, isPortClash } from './app_leg.ts';
 import type { Enforcement } from './enforcement.ts';
 import { type FlowEnd, type FlowRecord, flowRecord, type RefusalReason } from './flow_record.ts';
@@ -27,12 +28,17 @@ export interface InboundContext {
   readonly adminPort: number;
   /** Called once per flow, when it ends or is refused. */
   record(record: FlowRecord, verdict: Verdict): void;
+  /** No socket could be made for the app leg, for another reason than load. */
+  dialFailed(error: Error): void;
   /** Duration of a verdict, seconds. */
   verdictTaken(seconds: number): void;
 }
 
-/** Most dials of one flow: each clash of ports takes another one. */
-const DIAL_ATTEMPTS = 4;
+/**
+ * Most dials of one flow. A clash means that this client holds a flow from that port: the next one is far away, so
+ * only a client with most ports in use clashes often.
+ */
+const DIAL_ATTEMPTS = 16;
 
 const NS_PER_SECOND = 1e9;
 
@@ -70,8 +76,8 @@ export function acceptInbound(client: net.Socket, context: InboundContext): void
   }
   const flow = new InboundFlow(client, context, {
     family: localAddress.includes(':') ? 6 : 4,
-    source: { address: canonicalAddress(remoteAddress), port: remotePort },
-    destination: { address: canonicalAddress(localAddress), port: localPort },
+    source: { address: socketAddress(remoteAddress), port: remotePort },
+    destination: { address: socketAddress(localAddress), port: localPort },
   });
   flow.start();
 }
@@ -110,6 +116,7 @@ export class InboundFlow implements LiveFlow {
   start(): void {
     const { live, connectionLimit } = this.#context;
     if (this.#isOwnPort()) return this.#refuse('reserved-port');
+    if (isLinkLocal(this.#addresses.source.address)) return this.#refuse('link-local');
     if (live.size >= connectionLimit) return this.#refuse('capacity');
     live.register(this); // before the verdict: a change of the table from here on finds this flow
     this.#verdict = this.#judge();
@@ -139,15 +146,20 @@ export class InboundFlow implements LiveFlow {
     let app: net.Socket;
     try {
       app = appLegs.dial({ family, clientAddress: source.address, ...destination });
-    } catch {
-      return this.#refuse('capacity'); // no socket to be had: out of descriptors, or of ports
+    } catch (error) {
+      if (isShortage(error)) return this.#refuse('capacity');
+      this.#context.dialFailed(error as Error);
+      return this.#finish('app-unreachable');
     }
     this.#app = app;
     this.#connectTimer = setTimeout(() => this.#finish('app-unreachable'), connectTimeoutMs);
     const failed = (error: NodeJS.ErrnoException): void => {
       clearTimeout(this.#connectTimer);
       if (this.#state !== 'dialling') return;
-      if (isPortClash(error) && attempt < DIAL_ATTEMPTS) return this.#dial(attempt + 1);
+      if (isPortClash(error) && attempt < DIAL_ATTEMPTS) {
+        appLegs.skipPorts();
+        return this.#dial(attempt + 1);
+      }
       this.#finish('app-unreachable');
     };
     app.once('error', failed);
@@ -261,4 +273,15 @@ export class InboundFlow implements LiveFlow {
       bytes_recv: this.#client.bytesRead,
     };
   }
+}
+
+/** Out of descriptors, or of ports. */
+function isShortage(error: unknown): boolean {
+  const codes = ['SOCKET_DESCRIPTORS_EXHAUSTED', 'SOCKET_ADDRESS_IN_USE'];
+  return error instanceof SluiceError && codes.includes(error.code);
+}
+
+/** fe80::/10, RFC 4291: such an address means nothing without its link, so the app leg cannot come from it. */
+function isLinkLocal(address: string): boolean {
+  return /^fe[89ab]/.test(address);
 }

@@ -40,7 +40,8 @@ export class SidecarMetrics {
         registers,
         collect() {
           const value = read();
-          if (value !== undefined) this.set(value);
+          if (value === undefined) this.remove();
+          else this.set(value);
         },
       });
     };
@@ -107,6 +108,11 @@ export class SidecarMetrics {
       },
     });
     gauge('sluice_connections_limit', 'Most flows at once; excess is refused.', gauges.connectionsLimit);
+    gauge(
+      'sluice_gate_in_force',
+      '1 while the kernel enforces the table, else 0: an older one is then in force there, or none.',
+      () => (gauges.gateInForce() ? 1 : 0),
+    );
     gauge(
       'sluice_table_revision',
       'Revision of the table in force; 0 before the first.',

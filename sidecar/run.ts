@@ -25,8 +25,8 @@ import { TableStream } from './table_stream.ts';
 /** How often a drain looks whether flows are left. */
 const DRAIN_POLL_MS = 50;
 
-/** Accept errors come by the thousand when descriptors run out: one line per interval tells enough. */
-const ACCEPT_ERROR_LOG_MS = 1_000;
+/** Errors of single connections come by the thousand when something is wrong: one line per interval tells enough. */
+const ERROR_LOG_MS = 1_000;
 
 const MS_PER_SECOND = 1000;
 
@@ -48,7 +48,8 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   restoreTable(config, file, enforcement, log);
 
   let stream: TableStream | undefined;
-  const gate = new Gate(config, await exemptAddresses(config), (state) => {
+  const exempt = await exemptAddresses(config);
+  const gate = new Gate(config, exempt, (state) => {
     logGate(log, state);
     if (state.state === 'in-force') stream?.acknowledge(); // a retry may have succeeded
   });
@@ -84,7 +85,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     enforcement,
     streamEvents(enforcement, gate, file, log),
   );
-  const admin = await serveAdmin(config.adminPort, {
+  const admin = await serveAdmin(config.adminPort, exempt, {
     notReady: () => problems(enforcement, gate, canary),
     status: () => ({
       revision: enforcement.revision,
@@ -107,8 +108,9 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     connectionLimit: limit,
     verdictTaken: (seconds) => metrics.verdictTaken(seconds),
     record: (record, verdict) => recorder.flow(record, verdict),
+    dialFailed: rarely(ERROR_LOG_MS, (err: Error) => log.error({ err }, 'the app could not be dialled')),
   };
-  const acceptErrors = rarely(ACCEPT_ERROR_LOG_MS, (err: Error) =>
+  const acceptErrors = rarely(ERROR_LOG_MS, (err: Error) =>
     log.error({ err }, 'a connection was not accepted'),
   );
   const listeners = await listenInbound(sockets, config.inboundPort, {
@@ -125,11 +127,11 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
 
   const signal = await terminated();
   log.info({ signal, connections: live.size }, 'draining');
+  canary.close(); // its port goes with the listeners
   listeners.close(); // from here on the redirect has no listener: new connections are dropped
   const deadline = performance.now() + config.drainMs;
   while (live.size > 0 && performance.now() < deadline) await sleep(DRAIN_POLL_MS);
   for (const flow of live) flow.drain();
-  canary.close();
   stream.close();
   admin.close();
   admin.closeAllConnections();

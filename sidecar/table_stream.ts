@@ -10,6 +10,7 @@ import {
   type SidecarFrame,
   SluiceError,
   TABLE_SCHEMA,
+  type Table,
 } from '../policy/index.ts';
 import type { Enforcement } from './enforcement.ts';
 
@@ -77,7 +78,10 @@ export class TableStream {
       });
     });
     const lines = createInterface({ input: socket });
-    lines.on('line', (line) => this.#receive(line));
+    // A connection that breaks in mid-frame leaves a piece of a line: that is no frame.
+    lines.on('line', (line) => {
+      if (!socket.destroyed) this.#receive(line);
+    });
     lines.on('error', () => {}); // the socket's own handler has it
     socket.on('error', (error) => {
       reason = error.message;
@@ -99,8 +103,10 @@ export class TableStream {
   #receive(line: string): void {
     if (this.#closed) return;
     try {
-      this.#obey(readInjectorFrame(JSON.parse(line)));
-      this.#retryMs = FIRST_RETRY_MS;
+      const frame = readInjectorFrame(JSON.parse(line));
+      this.#obey(frame);
+      // An injector that turns this sidecar away must not be asked twenty times a second.
+      if (frame.type !== 'unknown-pod') this.#retryMs = FIRST_RETRY_MS;
     } catch (error) {
       const code = error instanceof SluiceError ? error.code : 'TABLE_MALFORMED';
       const refused = error instanceof Error ? error : new Error(String(error));
@@ -112,6 +118,7 @@ export class TableStream {
   #obey(frame: InjectorFrame): void {
     switch (frame.type) {
       case 'snapshot':
+        this.#checkSubject(frame.table);
         return this.#enforced(this.#enforcement.replace(frame.table));
       case 'delta':
         return this.#enforced(this.#enforcement.apply(frame.delta));
@@ -122,6 +129,15 @@ export class TableStream {
       case 'unknown-pod':
         return this.#events.unknownPod(frame.message);
     }
+  }
+
+  /** Another pod's table would admit and deny the wrong peers. */
+  #checkSubject({ subject }: Table): void {
+    if (subject.namespace === this.#pod.namespace && subject.name === this.#pod.name) return;
+    throw new SluiceError(
+      'TABLE_MALFORMED',
+      `a table of ${subject.namespace}/${subject.name} came to ${this.#pod.namespace}/${this.#pod.name}`,
+    );
   }
 
   #enforced(ended: number): void {

@@ -62,7 +62,8 @@ export class Gate {
   /** `#wanted` has not been tried yet. */
   #pending = false;
   #working: Promise<void> | undefined;
-  #closed = new AbortController();
+  #retryTimer: NodeJS.Timeout | undefined;
+  #closed = false;
 
   /** @param changed called when the state changes its kind or problem */
   constructor(settings: GateSettings, nodeIPs: readonly string[], changed: (state: GateState) => void) {
@@ -98,12 +99,13 @@ export class Gate {
 
   /** Stops retrying; the rules stay. */
   close(): void {
-    this.#closed.abort();
+    this.#closed = true;
+    clearTimeout(this.#retryTimer);
   }
 
   async #settle(): Promise<void> {
     // Work that is just ending may have missed this plan: look again.
-    while (this.#pending && !this.#closed.signal.aborted) {
+    while (this.#pending && !this.#closed) {
       this.#working ??= this.#work().finally(() => {
         this.#working = undefined;
       });
@@ -112,7 +114,7 @@ export class Gate {
   }
 
   async #work(): Promise<void> {
-    while (this.#pending && !this.#closed.signal.aborted) {
+    while (this.#pending && !this.#closed) {
       this.#pending = false;
       const plan = this.#wanted;
       try {
@@ -151,13 +153,13 @@ export class Gate {
   }
 
   #retryLater(): void {
-    const timer = setTimeout(() => {
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(() => {
       this.#inForce = undefined;
       this.#pending = true;
       void this.#settle();
     }, this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
-    this.#closed.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   }
 
   #become(state: GateState): void {

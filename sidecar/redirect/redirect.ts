@@ -1,4 +1,5 @@
 /** Puts the redirect into this network namespace's kernel, checks it, takes it out again. Each may be run again. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Family } from '../../native/addon.ts';
 import { SluiceError } from '../../policy/errors.ts';
@@ -30,17 +31,18 @@ export interface Redirect {
 }
 
 /**
- * Applies the redirect for both families. IPv6 is left out only where the namespace has none.
+ * Applies the redirect for both families. Where IPv6 is switched off its rules are there all the same: without a
+ * listener they drop.
  * @throws SluiceError `REDIRECT_*` saying what is missing; nothing is then redirected half: the caller must not go on.
  */
 export async function applyRedirect(config: RedirectConfig): Promise<Redirect> {
   const { backend, because } = await chooseBackend(config.iptables);
-  const families = await presentFamilies();
+  const families = kernelFamilies();
   const nodeIPs = await exemptAddresses(config);
   const gate = await closed(config, nodeIPs); // first: from here on nothing unchecked gets in
   for (const family of families) {
     const list = chains(family, { ...config, nodeIPs });
-    await routeMarkedLocally(family);
+    if (await isOn(family)) await routeMarkedLocally(family);
     await runTool(iptables(backend, family, '-restore'), ['-w', '--noflush'], restoreText(list));
     for (const chain of list) await jumpTo(backend, family, chain);
   }
@@ -52,12 +54,12 @@ export async function applyRedirect(config: RedirectConfig): Promise<Redirect> {
  * @throws SluiceError `REDIRECT_INCOMPLETE` naming the first thing that is missing.
  */
 export async function verifyRedirect(config: RedirectConfig): Promise<Redirect> {
-  const families = await presentFamilies();
+  const families = kernelFamilies();
   const nodeIPs = await exemptAddresses(config);
   const backend = await backendInForce();
   for (const family of families) {
     for (const chain of chains(family, { ...config, nodeIPs })) await verifyChain(backend, family, chain);
-    await verifyRoute(family);
+    if (await isOn(family)) await verifyRoute(family);
   }
   const gate = await isGateInForce().then(
     (present) => (present ? 'in force' : 'missing'),
@@ -71,7 +73,7 @@ export async function verifyRedirect(config: RedirectConfig): Promise<Redirect> 
 export async function removeRedirect(config: RedirectConfig): Promise<void> {
   await removeGate().catch(() => {}); // without nft there is none
   const none: RedirectPlan = { ...config, nodeIPs: [] };
-  for (const family of await presentFamilies()) {
+  for (const family of kernelFamilies()) {
     for (const backend of ['nft', 'legacy'] as const) {
       if (!(await chainsPresent(backend, family))) continue;
       for (const { name, from } of chains(family, none)) {
@@ -87,7 +89,7 @@ export async function removeRedirect(config: RedirectConfig): Promise<void> {
 
 /** The pod's own node: as configured, and the default gateways. */
 export async function exemptAddresses(config: RedirectConfig): Promise<readonly string[]> {
-  return [...new Set([...config.nodeIPs, ...(await gateways(await presentFamilies()))])];
+  return [...new Set([...config.nodeIPs, ...(await gateways(kernelFamilies()))])];
 }
 
 /** Without nft the proxy alone refuses, after accept; the sidecar says so for as long as it runs. */
@@ -101,10 +103,14 @@ async function closed(config: RedirectConfig, nodeIPs: readonly string[]): Promi
   }
 }
 
-/** A namespace without IPv6 has no addresses listed, not even that of lo. */
-async function presentFamilies(): Promise<readonly Family[]> {
-  const v6 = await readFile('/proc/self/net/if_inet6', 'utf8').catch(() => '');
-  return v6.trim() === '' ? [4] : [4, 6];
+/** A kernel without IPv6 has no settings for it. Where it is only switched off, it may be switched on later. */
+function kernelFamilies(): readonly Family[] {
+  return existsSync('/proc/sys/net/ipv6') ? [4, 6] : [4];
+}
+
+/** Whether a family is switched on here: lo then has an address of it. */
+async function isOn(family: Family): Promise<boolean> {
+  return family === 4 || (await readFile('/proc/self/net/if_inet6', 'utf8').catch(() => '')).trim() !== '';
 }
 
 /** Probes of the kubelet come from the bridge's address, the default gateway, rather than the node's own. */

@@ -1,6 +1,6 @@
 /**
  * The redirect as text: which packets TPROXY delivers to the sidecar, and how the app's answers on the app leg find
- * their way back. Pure; `apply.ts` puts it into the kernel.
+ * their way back. Pure; `redirect.ts` puts it into the kernel.
  */
 import type { Family } from '../../native/addon.ts';
 

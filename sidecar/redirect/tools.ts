@@ -16,7 +16,7 @@ export async function runTool(command: string, args: readonly string[], input = 
   throw toolError(command, args, result.stderr);
 }
 
-/** The name of an iptables program: `tool('nft', 6, '-save')` is `ip6tables-nft-save`. */
+/** The name of an iptables program: `iptables('nft', 6, '-save')` is `ip6tables-nft-save`. */
 export function iptables(backend: Backend, family: Family, suffix: '' | '-save' | '-restore' = ''): string {
   return `ip${family === 6 ? '6' : ''}tables-${backend}${suffix}`;
 }

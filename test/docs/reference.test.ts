@@ -23,7 +23,7 @@ test('log-fields.md explains every field of a flow record, in order', () => {
 });
 
 test('admin.md lists every page of the admin port', async () => {
-  const server = await serveAdmin(0, {
+  const server = await serveAdmin(0, [], {
     notReady: () => [],
     status: () => ({}),
     connections: () => [],

@@ -142,7 +142,7 @@ test('without the tools the error says which package has them', async () => {
 });
 
 test.each([
-  [['--node-ips', '10.0.0.300'], /SLUICE_NODE_IPS: '10\.0\.0\.300'/],
+  [['--node-ips', '10.0.0.300'], /SLUICE_NODE_IPS: .*10\.0\.0\.300/],
   [['--admin-port', '0'], /--admin-port is '0'/],
   [['--canary-port', '15006'], /must differ/],
   [['--iptables', 'ipfw'], /--iptables is 'ipfw': wants one of auto, nft, legacy/],
@@ -155,8 +155,10 @@ test.each([
   expect(await rules()).not.toContain('SLUICE');
 });
 
-test('a namespace without IPv6 is redirected for IPv4 alone', async () => {
+test('where IPv6 is switched off its rules are there all the same, should it be switched on', async () => {
   await inside('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6');
-  expect(JSON.parse(await redirect('apply'))).toMatchObject({ families: [4] });
+  expect(JSON.parse(await redirect('apply'))).toMatchObject({ families: [4, 6] });
   await redirect('verify');
+  await inside('sh', '-c', 'echo 0 > /proc/sys/net/ipv6/conf/all/disable_ipv6');
+  expect((await rules()).match(/-j TPROXY/g)).toHaveLength(4);
 });

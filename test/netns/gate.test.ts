@@ -1,0 +1,258 @@
+/** The gate on real packets: what no proxy can do. */
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { inNetns } from '../../cli/lab/processes.ts';
+import { toolPath } from '../../cli/lab/tools.ts';
+import type { FlowRecord } from '../../sidecar/flow_record.ts';
+import { run } from './command.ts';
+import { until, useLab } from './harness.ts';
+import { namespace, node, pod, policy } from './objects.ts';
+
+const API = ['10.1.1.10', 'fd00:1::10'] as const;
+const SIDECAR = join(import.meta.dirname, '../../sidecar/main.ts');
+
+/** An nft that fails as long as `broken` exists beside it. */
+const tools = mkdtempSync(join(tmpdir(), 'sluice-nft-'));
+const broken = join(tools, 'broken');
+writeFileSync(
+  join(tools, 'nft'),
+  `#!/bin/sh\n[ -e ${broken} ] && { echo 'Error: made to fail' >&2; exit 1; }\nPATH=${toolPath()} exec nft "$@"\n`,
+);
+chmodSync(join(tools, 'nft'), 0o755);
+afterAll(() => rmSync(tools, { recursive: true }));
+
+/** The policy that admits these apps to TCP/80 and UDP/53 of the api. */
+const allow = (...apps: string[]) =>
+  policy('shop/allow', {
+    podSelector: { matchLabels: { app: 'api' } },
+    ingress: apps.map((app) => ({
+      from: [{ podSelector: { matchLabels: { app } } }],
+      ports: [{ port: 80 }, { port: 53, protocol: 'UDP' }],
+    })),
+  });
+
+const net = useLab({
+  connectTimeoutMs: 400,
+  sidecarEnv: { PATH: `${tools}:${toolPath()}` },
+  objects: [
+    node(1),
+    namespace('shop'),
+    pod('shop/api', { labels: { app: 'api' }, ips: API, ports: [80, 'UDP/53'] }),
+    pod('shop/front', { labels: { app: 'front' }, ips: ['10.1.1.11', 'fd00:1::11'], ports: [80, 'UDP/53'] }),
+    pod('shop/batch', { labels: { app: 'batch' }, ips: ['10.1.1.12', 'fd00:1::12'], ports: [80, 'UDP/53'] }),
+    allow('front'),
+  ],
+});
+
+const inApi = (...argv: string[]) => run(inNetns(net.lab.netns('shop/api'), argv));
+
+/** Counts what the api's kernel answers to a peer's SYNs: SYN-ACKs and resets. */
+async function answersTo(peer: string): Promise<() => Promise<number>> {
+  const family = peer.includes(':') ? 'ip6' : 'ip';
+  const table = `inet witness_${peer.replaceAll(/[.:]/g, '_')}`;
+  await inApi('nft', `add table ${table}`);
+  await inApi('nft', `add chain ${table} out { type filter hook output priority 0; }`);
+  await inApi('nft', `add rule ${table} out ${family} daddr ${peer} tcp flags & (syn | rst) != 0 counter`);
+  return async () => Number(/packets (\d+)/.exec(await inApi('nft', `list table ${table}`))?.[1]);
+}
+
+/** Runs a script in a pod and gives its output. */
+const script = (from: string, text: string) =>
+  run(inNetns(net.lab.netns(from), [process.execPath, '--input-type=module', '-e', text]));
+
+const ready = () =>
+  until('the sidecar is ready', async () => {
+    const answer = await net.admin('shop/api', '/readyz').catch(() => undefined);
+    return answer?.status === 200;
+  });
+
+test.each([
+  [API[0], '10.1.1.12', '10.1.1.11'],
+  [API[1], 'fd00:1::12', 'fd00:1::11'],
+  ['::ffff:10.1.1.10', '10.1.1.12', '10.1.1.11'],
+])('a denied SYN to %s gets no answer at all', async (address, deniedPeer, allowedPeer) => {
+  const toDenied = await answersTo(deniedPeer);
+  const toAllowed = await answersTo(allowedPeer);
+  expect(await net.connect('shop/batch', address, 80)).toMatchObject({ connected: false, timedOut: true });
+  expect(await net.connect('shop/front', address, 80)).toMatchObject({ connected: true, allowed: true });
+  expect(await toDenied()).toBe(0);
+  expect(await toAllowed()).toBeGreaterThan(0);
+  for (const peer of [deniedPeer, allowedPeer])
+    await inApi('nft', `delete table inet witness_${peer.replaceAll(/[.:]/g, '_')}`);
+});
+
+test.each(API)('UDP to %s passes only where a rule allows it', async (address) => {
+  const seen = address.includes(':') ? 'fd00:1::11' : '10.1.1.11';
+  expect(await net.datagram('shop/front', address, 53)).toMatchObject({ allowed: true, seenAddress: seen });
+  expect(await net.datagram('shop/batch', address, 53)).toMatchObject({ allowed: false });
+  expect(await net.datagram('node/node-1', address, 53)).toMatchObject({ allowed: true });
+});
+
+test.each(['10.1.1.12', 'fd00:1::12'])(
+  'answers to what the isolated pod asks always pass (%s)',
+  async (address) => {
+    expect(await net.datagram('shop/api', address, 53)).toMatchObject({ allowed: true });
+  },
+);
+
+test('ICMP errors of its own flows reach the isolated pod', async () => {
+  const said = await script(
+    'shop/api',
+    `import { createSocket } from 'node:dgram';
+     const socket = createSocket('udp4');
+     socket.on('error', (error) => { console.log(error.code); process.exit(); });
+     socket.connect(9, '10.1.1.12', () => { socket.send('x'); setTimeout(() => socket.send('x'), 50); });
+     setTimeout(() => process.exit(), 2000);`,
+  );
+  expect(said).toContain('ECONNREFUSED');
+});
+
+/** One datagram too large for one packet; how many answers came. */
+const largeDatagram = (from: string) =>
+  script(
+    from,
+    `import { createSocket } from 'node:dgram';
+     const socket = createSocket('udp4');
+     let answers = 0;
+     socket.on('message', () => { answers += 1; });
+     socket.send(Buffer.alloc(8000, 'x'), 53, '${API[0]}');
+     setTimeout(() => { console.log('answers', answers); process.exit(); }, 400);`,
+  );
+
+test('fragments are judged as the datagram they make up', async () => {
+  expect(await largeDatagram('shop/front')).toContain('answers 1');
+  expect(await largeDatagram('shop/batch')).toContain('answers 0');
+});
+
+test.each([
+  ['10.1.1.11', API[0]],
+  ['fd00:1::11', API[1]],
+])(
+  'a UDP flow from %s stops with the next packet when policy no longer allows it',
+  async (_from, address) => {
+    const child = net.lab.spawnIn(
+      'shop/front',
+      [
+        process.execPath,
+        '--input-type=module',
+        '-e',
+        `import { createSocket } from 'node:dgram';
+       const socket = createSocket('${address.includes(':') ? 'udp6' : 'udp4'}');
+       socket.on('message', () => console.log('answer'));
+       setInterval(() => socket.send('x', 53, '${address}'), 20);`,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    try {
+      let answers = 0;
+      child.stdout?.on('data', (chunk: Buffer) => {
+        answers += chunk.toString().split('\n').length - 1;
+      });
+      await until('answers come', () => answers > 5);
+      await net.apply(allow('nobody'));
+      const afterChange = answers;
+      // The kernel still knows the flow, but no packet of it passes: twenty go unanswered.
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      expect(answers - afterChange).toBeLessThanOrEqual(1); // one may have been under way
+      await net.apply(allow('front'));
+      await until('answers come again', () => answers > afterChange + 5);
+    } finally {
+      child.kill();
+    }
+  },
+);
+
+test('denials by the gate are recorded like any other, with packets', async () => {
+  await net.datagram('shop/batch', API[0], 53);
+  const record = await until('the denial is recorded', async () => {
+    const flows = JSON.parse((await net.admin('shop/api', '/flows')).body) as FlowRecord[];
+    return flows.find((flow) => flow.protocol === 'UDP' && flow.src.addr === '10.1.1.12');
+  });
+  expect(record).toMatchObject({
+    verdict: 'deny',
+    end: 'dropped',
+    isolating: ['shop/allow'],
+    src: { namespace: 'shop', pod: 'batch' },
+    dst: { addr: API[0], port: 53, pod: 'api' },
+  });
+  expect(record.packets).toBeGreaterThan(0);
+  expect(record.explanation).toMatch(
+    /^Ingress from shop\/batch \(10\.1\.1\.12\) to UDP\/53 denied: isolated by shop\/allow; /,
+  );
+  const metrics = (await net.admin('shop/api', '/metrics')).body;
+  expect(metrics).toMatch(/^sluice_gate_drops_total\{direction="ingress"\} [1-9]/m);
+  expect(metrics).toContain('sluice_gate_in_force 1');
+});
+
+test('a peer that is allowed a moment too late gets in when it sends its SYN again', async () => {
+  const connecting = net.connect('shop/batch', API[0], 80, { timeoutMs: 5_000 });
+  await until('the SYN is dropped', async () =>
+    (await inApi('nft', 'list', 'set', 'inet', 'sluice', 'denied4')).includes('10.1.1.12'),
+  );
+  await net.apply(allow('front', 'batch'));
+  expect(await connecting).toMatchObject({ allowed: true });
+  await net.apply(allow('front'));
+});
+
+test('a transaction that fails leaves the last good rules, is shown, and is tried again', async () => {
+  writeFileSync(broken, '');
+  net.lab.writeObjects(allow('batch'));
+  await until('the sidecar is unready', async () => {
+    const { status, body } = await net.admin('shop/api', '/readyz');
+    return status === 503 && body.includes('gate: ') && body.includes('made to fail');
+  });
+  expect((await net.admin('shop/api', '/metrics')).body).toContain('sluice_gate_in_force 0');
+  // The last good rules: batch is still dropped. The proxy already has the new table: front is refused after accept.
+  expect(await net.datagram('shop/batch', API[0], 53)).toMatchObject({ allowed: false });
+  expect(await net.connect('shop/batch', API[0], 80)).toMatchObject({ allowed: false });
+  expect(await net.connect('shop/front', API[0], 80)).toMatchObject({ allowed: false });
+  rmSync(broken);
+  await ready();
+  await net.lab.waitEnforced();
+  expect(await net.datagram('shop/batch', API[0], 53)).toMatchObject({ allowed: true });
+  await net.apply(allow('front'));
+});
+
+test("the gate's table is deleted behind the sidecar's back: it is put in again", async () => {
+  await inApi('nft', 'delete', 'table', 'inet', 'sluice');
+  await until(
+    'the gate is back',
+    async () => (await net.datagram('shop/batch', API[0], 53)).allowed === false,
+  );
+  expect(await net.datagram('shop/front', API[0], 53)).toMatchObject({ allowed: true });
+});
+
+test('the sidecar is killed: the kernel keeps denying, and keeps admitting UDP that is allowed', async () => {
+  await net.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
+  expect(await net.datagram('shop/batch', API[0], 53)).toMatchObject({ allowed: false });
+  expect(await net.datagram('shop/front', API[0], 53)).toMatchObject({ allowed: true });
+  for (const from of ['shop/batch', 'shop/front']) {
+    expect(await net.connect(from, API[0], 80)).toMatchObject({ connected: false });
+  }
+  await net.lab.startSidecar('shop/api');
+  await ready();
+  expect(await net.connect('shop/front', API[0], 80)).toMatchObject({ allowed: true });
+});
+
+test('before the first table nothing passes but the own node, and nothing is half-open', async () => {
+  await net.lab.stopProcess('shop/api', 'sidecar', 'SIGTERM');
+  const redirect = (command: string) =>
+    inApi(process.execPath, SIDECAR, 'redirect', command, '--node-ips', '10.0.0.1,fd00:10::1');
+  await redirect('remove');
+  expect(await net.datagram('shop/batch', API[0], 53)).toMatchObject({ allowed: true }); // so the rest shows something
+  expect(JSON.parse(await redirect('apply'))).toMatchObject({ gate: 'closed' });
+  for (const address of API) {
+    for (const from of ['shop/batch', 'shop/front']) {
+      expect(await net.connect(from, address, 80)).toMatchObject({ connected: false, timedOut: true });
+      expect(await net.datagram(from, address, 53)).toMatchObject({ allowed: false });
+    }
+    expect(await net.connect('node/node-1', address, 80)).toMatchObject({ allowed: true });
+    expect(await net.datagram('node/node-1', address, 53)).toMatchObject({ allowed: true });
+  }
+  await net.lab.startSidecar('shop/api');
+  await ready();
+  expect(await net.datagram('shop/front', API[0], 53)).toMatchObject({ allowed: true });
+  expect(existsSync(broken)).toBe(false);
+});
