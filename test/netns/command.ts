@@ -9,6 +9,6 @@ export async function run(
   [command = '', ...args]: readonly string[],
   env: NodeJS.ProcessEnv = {},
 ): Promise<string> {
-  const { stdout } = await exec(command, args, { env: { ...process.env, ...env }, timeout: 30_000 });
+  const { stdout } = await exec(command, args, { env: { ...process.env, ...env }, timeout: 100_000 });
   return stdout;
 }

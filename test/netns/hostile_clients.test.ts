@@ -1,0 +1,118 @@
+/** Clients that are rude, odd or many. */
+import { expect, test } from 'vitest';
+import { inNetns, isAlive } from '../../cli/lab/processes.ts';
+import { run } from './command.ts';
+import { until, useLab } from './harness.ts';
+import { allowApps, namespace, node, pod } from './objects.ts';
+
+const API = '10.1.1.10';
+const OPEN = '10.1.1.13';
+
+/** Ports of the app leg, from which each client's flows to one destination port are dialled. */
+const APP_LEG_PORTS = 22_768;
+
+const net = useLab({
+  connectTimeoutMs: 1_000,
+  objects: [
+    node(1),
+    namespace('shop'),
+    pod('shop/api', { labels: { app: 'api' }, ips: [API] }),
+    pod('shop/open', { labels: { app: 'open' }, ips: [OPEN, 'fd00:1::13'] }),
+    pod('shop/front', { labels: { app: 'front' }, ips: ['10.1.1.11', 'fd00:1::11'] }),
+    pod('shop/batch', { labels: { app: 'batch' }, ips: ['10.1.1.12'] }),
+    allowApps('shop/allow', 'api', ['front']),
+  ],
+});
+
+const script = (from: string, text: string) =>
+  run(inNetns(net.lab.netns(from), [process.execPath, '--input-type=module', '-e', text]));
+
+test('a neighbour that comes from its link-local address is refused, and harms nobody', async () => {
+  const address = 'fe80::d';
+  for (const [pod, own] of [
+    ['shop/open', address],
+    ['shop/front', 'fe80::b'],
+  ] as const) {
+    await run(inNetns(net.lab.netns(pod), ['ip', 'addr', 'add', `${own}/64`, 'dev', 'eth0', 'nodad']));
+  }
+  const connect = (port: number) =>
+    script(
+      'shop/front',
+      `import { connect } from 'node:net';
+       const socket = connect({ host: '${address}%eth0', port: ${port} }, () => socket.write('GET /flows HTTP/1.0\\r\\n\\r\\n'));
+       socket.on('data', (chunk) => console.log(chunk.toString().split('\\n')[0]));
+       socket.on('error', (error) => console.log(error.code));
+       socket.setTimeout(2000, () => process.exit());`,
+    );
+  expect(await connect(80)).toContain('ECONNRESET');
+  expect(await connect(15_021)).toContain('403');
+  const record = JSON.parse((await net.admin('shop/open', '/flows')).body).at(-1);
+  expect(record).toMatchObject({ verdict: 'deny', reason: 'link-local', end: 'refused' });
+  expect(isAlive(net.lab.process('shop/open', 'sidecar'))).toBe(true);
+  expect(await net.connect('shop/front', OPEN, 80)).toMatchObject({ allowed: true });
+});
+
+test('a denied peer with half requests does not keep the node from its probes', async () => {
+  await net.agent('shop/batch').ask({
+    do: 'open',
+    group: 'half',
+    count: 64,
+    address: API,
+    port: 15_021,
+    work: { kind: 'hold' },
+  });
+  for (let probe = 0; probe < 5; probe += 1) {
+    const answer = await net
+      .agent('node/node-1')
+      .ask({ do: 'http', address: API, port: 15_021, path: '/healthz' });
+    expect(answer.status).toBe(200);
+  }
+  expect((await net.admin('shop/api', '/readyz')).status).toBe(200);
+});
+
+test("when the app leg's ports wrap, flows that hold some of them are in nobody's way", async () => {
+  await net.open('shop/front', { group: 'held', count: 400, address: API, port: 80, work: { kind: 'hold' } });
+  const dials = APP_LEG_PORTS - 350;
+  const said = await script(
+    'shop/front',
+    `import { connect } from 'node:net';
+     let left = ${dials + 800}, failed = 0, running = 0;
+     const next = () => {
+       if (left-- <= 0) { if (--running === 0) console.log('failed', failed); return; }
+       const socket = connect({ host: '${API}', port: 80 }, () => socket.write('x\\n'));
+       socket.on('data', () => socket.resetAndDestroy());
+       socket.on('error', () => { failed += 1; });
+       socket.on('close', next);
+     };
+     for (let i = 0; i < 64; i += 1) { running += 1; next(); }`,
+  );
+  expect(said).toContain('failed 0');
+  await net.agent('shop/front').ask({ do: 'close', group: 'held' });
+}, 120_000);
+
+test('many clients that connect and say nothing are held, and let go, without leaving anything', async () => {
+  const flows = await net.open('shop/front', {
+    group: 'silent',
+    count: 500,
+    address: OPEN,
+    port: 80,
+    work: { kind: 'hold' },
+  });
+  expect(flows.filter((flow) => flow.state === 'open')).toHaveLength(500);
+  await net.agent('shop/front').ask({ do: 'reset', group: 'silent' });
+  await until(
+    'no flow is left',
+    async () => JSON.parse((await net.admin('shop/open', '/connections')).body).length === 0,
+  );
+  const { pid } = net.lab.process('shop/open', 'sidecar');
+  await until('no socket is left', async () => {
+    const open = await run(['sh', '-c', `ls -l /proc/${pid}/fd | grep -c socket:`]);
+    return Number(open) < 20;
+  });
+});
+
+test('the end of a sidecar raises no alarm about its redirect', async () => {
+  await net.lab.stopProcess('shop/open', 'sidecar', 'SIGTERM');
+  expect(net.sidecarLog('shop/open').filter((line) => line.level === 'error')).toEqual([]);
+  expect(net.sidecarLog('shop/open').at(-1)).toMatchObject({ msg: 'stopped' });
+});
