@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { largeTable } from '../../bench/large_table.ts';
 import { inNetns } from '../../cli/lab/processes.ts';
 import { createCompiler, isSubject, type Table } from '../../policy/index.ts';
 import { closedPlan, type GatePlan, gatePlan } from '../../sidecar/gate/plan.ts';
@@ -90,36 +91,6 @@ test('a transaction that the kernel refuses leaves the last good rules', async (
   await expect(apply(`${next}add element inet sluice pods4 { 10.0.0.7 : goto nowhere }\n`)).rejects.toThrow();
   expect(await listed()).toEqual(good);
 });
-
-/** 10,000 pods in 100 groups, 1,000 rules with ports of their own. */
-function largeTable(revision: number, extra?: string): Table {
-  const base = table({ revision, allowed: [] });
-  const pods: Record<string, Table['pods'][string]> = {};
-  const groups: Record<string, Table['groups'][string]> = {};
-  for (let group = 0; group < 100; group += 1) {
-    const members = Array.from({ length: 100 }, (_, index) => `10.${group + 1}.0.${index + 1}`);
-    if (group === 0 && extra !== undefined) members.push(extra);
-    groups[`g${group}`] = { members };
-    for (const address of members) {
-      pods[address] = {
-        namespace: 'n',
-        name: `p-${address}`,
-        uid: address,
-        workload: `pod/p-${address}`,
-        labels: {},
-        ports: [],
-      };
-    }
-  }
-  const policy = { namespace: 'shop', name: 'many' };
-  const rules = Array.from({ length: 1000 }, (_, index) => ({
-    policy,
-    index,
-    ports: [{ protocol: 'TCP' as const, from: 1000 + index, to: 1000 + index }],
-    peers: [{ kind: 'group' as const, group: `g${index % 100}` }],
-  }));
-  return { ...base, pods, groups, ingress: { direction: 'ingress', isolating: [policy], rules } };
-}
 
 test('10,000 peers and 1,000 rules are one look-up each, and a new peer is one element', async () => {
   const plan = gatePlan(largeTable(1));

@@ -1,0 +1,50 @@
+/** A pod's table of the size that large clusters have. */
+import { TABLE_SCHEMA, type Table } from '../policy/index.ts';
+
+/**
+ * 10,000 pods in 100 groups, 1,000 rules with ports of their own.
+ * @param extra address of one more pod, in the first group
+ */
+export function largeTable(revision: number, extra?: string): Table {
+  const pods: Record<string, Table['pods'][string]> = {};
+  const groups: Record<string, Table['groups'][string]> = {};
+  for (let group = 0; group < 100; group += 1) {
+    const members = Array.from({ length: 100 }, (_, index) => `10.${group + 1}.0.${index + 1}`);
+    if (group === 0 && extra !== undefined) members.push(extra);
+    groups[`g${group}`] = { members };
+    for (const address of members) {
+      pods[address] = {
+        namespace: 'n',
+        name: `p-${address}`,
+        uid: address,
+        workload: `pod/p-${address}`,
+        labels: {},
+        ports: [],
+      };
+    }
+  }
+  const policy = { namespace: 'shop', name: 'many' };
+  const rules = Array.from({ length: 1000 }, (_, index) => ({
+    policy,
+    index,
+    ports: [{ protocol: 'TCP' as const, from: 1000 + index, to: 1000 + index }],
+    peers: [{ kind: 'group' as const, group: `g${index % 100}` }],
+  }));
+  return {
+    schema: TABLE_SCHEMA,
+    revision,
+    subject: {
+      namespace: 'shop',
+      name: 'api',
+      uid: 'shop/api',
+      ips: ['10.0.0.100'],
+      nodeIPs: ['10.0.1.1'],
+      ports: [],
+    },
+    ingress: { direction: 'ingress', isolating: [policy], rules },
+    egress: { direction: 'egress', isolating: [], rules: [] },
+    groups,
+    pods,
+    namespaces: {},
+  };
+}
