@@ -1,84 +1,49 @@
 /**
- * The conformance cases as real TCP connections, IPv4 and IPv6. Cases with the same pods share a lab; the states
- * follow each other by the changes a user would make. Egress is not enforced yet: where a case's verdict needs the
- * egress half, the ingress half alone is expected.
+ * The conformance cases as real packets, IPv4 and IPv6: every TCP, UDP and SCTP probe, the 9-pod set included. TCP only
+ * connects: a denied probe must not get a handshake, so `connected` has to be the verdict. UDP is a request and its
+ * reply. SCTP is a raw INIT chunk and its INIT ACK, as the kernel need not have SCTP sockets; see `tools/packets.c`.
+ *
+ * Cases whose pods do not contradict each other share a lab; the states follow each other by the changes a user would
+ * make. Egress is not enforced yet: where a case's verdict needs the egress half, the ingress half alone is expected.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { evaluateFlow } from '../../policy/index.ts';
-import {
-  type Case,
-  type CaseProbe,
-  caseCluster,
-  caseObjects,
-  probeEndpoint,
-  readCases,
-} from '../conformance/case.ts';
+import { readCases } from '../conformance/case.ts';
 import { TestLab } from './harness.ts';
 import type { Manifest } from './objects.ts';
+import { caseManifests, groupCases, groupObjects, type PacketProbe, packetProbes } from './tools/case_lab.ts';
+import { type PacketTool, usePackets } from './tools/packets.ts';
 
-/** Probes that run at once: each holds a client's turn only while it waits. */
-const PARALLEL = 16;
+/** Probes that run at once: each holds its turn mostly while it waits for silence. */
+const PARALLEL = 48;
 
-/** The 9-pod variants state the same cases at three times the pods: the small ones show them on packets. */
-const cases = readCases().filter(
-  (one) => !one.name.startsWith('upstream-9pod/') && tcpProbes(one).length > 0,
-);
+/** Silence for this long is a denial: in a lab an answer takes a few milliseconds. */
+const DENIED_TIMEOUT_MS = 300;
 
-function tcpProbes(one: Case): readonly CaseProbe[] {
-  const hostPods = new Set(
-    one.pods.filter((pod) => pod.hostNetwork).map((pod) => `${pod.namespace}/${pod.name}`),
-  );
-  return one.probes.filter(
-    (probe) =>
-      probe.protocol === 'TCP' &&
-      !probe.to.startsWith('ip:') &&
-      !hostPods.has(probe.to) &&
-      !hostPods.has(probe.from),
-  );
+/** An answer that has to come is waited for longer, as the machine may be busy. */
+const ALLOWED_TIMEOUT_MS = 5_000;
+
+const packets = usePackets();
+
+/** Sends one probe. @returns whether it got through; for TCP also whether only the handshake did */
+async function passes(net: TestLab, tool: PacketTool, probe: PacketProbe): Promise<boolean | 'handshake'> {
+  const { from, source, address, port, expected } = probe;
+  const timeoutMs = expected ? ALLOWED_TIMEOUT_MS : DENIED_TIMEOUT_MS;
+  const options = { localAddress: source, timeoutMs };
+  switch (probe.protocol) {
+    case 'TCP': {
+      // A denied SYN is reset, so that no time runs out.
+      const { connected, allowed } = await net.connect(from, address, port, {
+        ...options,
+        timeoutMs: ALLOWED_TIMEOUT_MS,
+      });
+      return connected && !allowed ? 'handshake' : connected;
+    }
+    case 'UDP':
+      return (await net.datagram(from, address, port, options)).allowed;
+    case 'SCTP':
+      return await tool.probeSctp(net.lab, from, { source, address, port, timeoutMs });
+  }
 }
-
-/** The same address in IPv6: `10.1.2.12` is `fd00:1::2:12`. */
-function v6(address: string): string {
-  const [, , third, fourth] = address.split('.');
-  return `fd00:1::${third}:${fourth}`;
-}
-
-const topologyOf = (one: Case) =>
-  JSON.stringify(one.pods.map(({ labels: _, ...place }) => place).sort((a, b) => a.ip.localeCompare(b.ip)));
-
-/** A case's objects for the lab: pods have an IPv6 address too, and serve every port that any probe dials. */
-function labObjects(
-  one: Case,
-  ports: readonly number[],
-): { readonly base: Manifest[]; readonly policies: Manifest[] } {
-  const { nodes, namespaces, pods, policies } = caseObjects(one) as unknown as Record<string, Manifest[]>;
-  const dual = (pods ?? []).map((manifest) => {
-    const pod = structuredClone(manifest) as {
-      spec: { containers: object[] };
-      status: { podIP: string; podIPs?: object[] };
-    };
-    pod.status.podIPs = [{ ip: pod.status.podIP }, { ip: v6(pod.status.podIP) }];
-    pod.spec.containers.push({
-      name: 'more',
-      ports: ports.map((port) => ({ containerPort: port, protocol: 'TCP' })),
-    });
-    return pod as unknown as Manifest;
-  });
-  return { base: [...(nodes ?? []), ...(namespaces ?? []), ...dual], policies: policies ?? [] };
-}
-
-function expected(one: Case, probe: CaseProbe): boolean {
-  const cluster = caseCluster(one);
-  const { ingress } = evaluateFlow(cluster, {
-    source: probeEndpoint(cluster, probe.from),
-    destination: probeEndpoint(cluster, probe.to),
-    protocol: 'TCP',
-    port: probe.port,
-  });
-  return probe.allowed || ingress.verdict === 'allow';
-}
-
-const usesIPBlock = (one: Case) => JSON.stringify(one.policies).includes('ipBlock');
 
 async function askAll<T, R>(items: readonly T[], ask: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
@@ -90,54 +55,38 @@ async function askAll<T, R>(items: readonly T[], ask: (item: T) => Promise<R>): 
   return results;
 }
 
-describe.each([...Map.groupBy(cases, topologyOf).values()])('cases on the pods of $name', (...group) => {
-  const ports = [...new Set(group.flatMap((one) => tcpProbes(one).map((probe) => probe.port)))];
-  const external = [
-    ...new Set(
-      group.flatMap((one) =>
-        tcpProbes(one).flatMap(({ from }) => (from.startsWith('ip:') ? [from.slice(3)] : [])),
-      ),
-    ),
-  ];
+describe.each(groupCases(readCases()))('cases on the pods of $name', (group) => {
   let net: TestLab | undefined;
-  let previous: Manifest[] = [];
+  let previous: readonly Manifest[] = [];
   beforeAll(async () => {
-    const [first] = group;
-    if (first !== undefined)
-      net = await TestLab.up({
-        objects: labObjects(first, ports).base,
-        external,
-        sidecarEnv: { SLUICE_DENY: 'reset' },
-      });
+    const lab = await TestLab.up({
+      objects: groupObjects(group),
+      external: group.external,
+      sidecarEnv: { SLUICE_DENY: 'reset' },
+    });
+    net = lab;
+    const ports = group.ports.flatMap((text) => (text.startsWith('SCTP/') ? [Number(text.slice(5))] : []));
+    if (ports.length === 0) return;
+    await Promise.all([...group.pods.keys()].map((key) => packets.tool.serveSctp(lab.lab, key, ports)));
   });
   afterAll(async () => {
     await net?.close();
   });
 
-  test.each(group)('$name', async (one) => {
+  test.each(group.cases)('$name', async (one) => {
     if (net === undefined) throw new Error('the lab is not up');
     const lab = net;
-    const { base, policies } = labObjects(one, ports);
+    const { base, policies } = caseManifests(one, group);
     lab.lab.removeObjects(...previous);
     lab.lab.writeObjects(...base, ...policies);
     previous = policies;
     await lab.lab.waitEnforced();
-    const addressOf = new Map(one.pods.map((pod) => [`${pod.namespace}/${pod.name}`, pod.ip]));
-    const probes = tcpProbes(one).flatMap((probe) => {
-      const address = addressOf.get(probe.to) ?? '';
-      const families = probe.from.startsWith('ip:') || usesIPBlock(one) ? [address] : [address, v6(address)];
-      return families.map((to) => ({ ...probe, address: to, expected: expected(one, probe) }));
-    });
-    const seen = await askAll(probes, async ({ from, address, port }) => {
-      const outside = from.startsWith('ip:');
-      const options = outside ? { localAddress: from.slice(3) } : {};
-      const { allowed } = await lab.connect(outside ? 'outside' : from, address, port, options);
-      return allowed;
-    });
-    const wrong = probes.filter((probe, index) => probe.expected !== seen[index]);
-    expect(
-      wrong.map(({ from, to, address, port, expected }) => ({ from, to, address, port, expected })),
-    ).toEqual([]);
+    const probes = packetProbes(one);
+    const seen = await askAll(probes, (probe) => passes(lab, packets.tool, probe));
+    const wrong = probes.flatMap((probe, index) =>
+      probe.expected === seen[index] ? [] : [{ ...probe, seen: seen[index] }],
+    );
+    expect(wrong).toEqual([]);
     expect(probes.length).toBeGreaterThan(0);
   });
 });

@@ -102,8 +102,13 @@ export class TestLab {
   }
 
   /** Sends a UDP datagram and waits for the app's answer. */
-  datagram(from: string, address: string, port: number): Promise<DatagramResult> {
-    return this.agent(from).ask({ do: 'datagram', address, port });
+  datagram(
+    from: string,
+    address: string,
+    port: number,
+    options: { readonly localAddress?: string; readonly timeoutMs?: number } = {},
+  ): Promise<DatagramResult> {
+    return this.agent(from).ask({ do: 'datagram', address, port, ...options });
   }
 
   /** Asks the admin port of a pod's sidecar, from inside the pod. */

@@ -98,7 +98,9 @@ function tryDatagram(request: Extract<AgentRequest, { do: 'datagram' }>): Promis
     socket.on('error', (error: NodeJS.ErrnoException) =>
       end({ allowed: false, error: error.code ?? error.message }),
     );
-    socket.send('hello\n', request.port, request.address);
+    const send = () => socket.send('hello\n', request.port, request.address);
+    if (request.localAddress === undefined) send();
+    else socket.bind({ address: request.localAddress }, send);
   });
 }
 

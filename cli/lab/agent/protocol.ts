@@ -12,7 +12,13 @@ export type AgentRequest =
       readonly timeoutMs?: number;
     }
   /** One UDP datagram and its answer. */
-  | { readonly do: 'datagram'; readonly address: string; readonly port: number; readonly timeoutMs?: number }
+  | {
+      readonly do: 'datagram';
+      readonly address: string;
+      readonly port: number;
+      readonly localAddress?: string;
+      readonly timeoutMs?: number;
+    }
   /** An HTTP GET, by default on localhost: a sidecar's admin port. */
   | { readonly do: 'http'; readonly address?: string; readonly port: number; readonly path: string }
   | OpenRequest
