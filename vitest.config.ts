@@ -10,6 +10,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'fast',
+          sequence: { groupOrder: 0 },
+          testTimeout: 20_000,
           include: ['test/unit/**/*.test.ts', 'test/conformance/**/*.test.ts', 'test/docs/**/*.test.ts'],
         },
       },
@@ -18,6 +20,7 @@ export default defineConfig({
         // Real packets: each file makes its own network namespaces; one file at a time, so that timings are honest.
         test: {
           name: 'netns',
+          sequence: { groupOrder: 1 }, // after the others: timings are taken here
           include: ['test/netns/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 60_000,

@@ -15,6 +15,7 @@ export interface Addon {
   setLingerZero(fd: number): number;
   bind(fd: number, family: Family, address: string, port: number): number;
   listen(fd: number, backlog: number): number;
+  tcpState(fd: number): number;
   close(fd: number): number;
 }
 

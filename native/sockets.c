@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <node_api.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -114,6 +115,16 @@ static napi_value listen_socket(napi_env env, napi_callback_info info) {
   return result(env, listen(int_arg(env, a[0]), int_arg(env, a[1])));
 }
 
+// tcpState(fd) — the state of TCP_INFO, tcp(7): 1 is established, 7 is closed.
+static napi_value tcp_state(napi_env env, napi_callback_info info) {
+  napi_value a[MAX_ARGS];
+  args(env, info, a);
+  struct tcp_info state = {0};
+  socklen_t length = sizeof state;
+  if (getsockopt(int_arg(env, a[0]), IPPROTO_TCP, TCP_INFO, &state, &length) < 0) return result(env, -1);
+  return result(env, state.tcpi_state);
+}
+
 // close(fd) — close(2).
 static napi_value close_socket(napi_env env, napi_callback_info info) {
   napi_value a[MAX_ARGS];
@@ -129,6 +140,7 @@ NAPI_MODULE_INIT() {
       {"tcpSocket", tcp_socket},      {"setTransparent", set_transparent}, {"setMark", set_mark},
       {"setReuseAddress", set_reuse_address}, {"setV6Only", set_v6_only},  {"setLingerZero", set_linger_zero},
       {"bind", bind_socket},          {"listen", listen_socket},           {"close", close_socket},
+      {"tcpState", tcp_state},
   };
   for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
     napi_value function;

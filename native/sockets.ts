@@ -19,9 +19,14 @@ export interface Sockets {
    * @param mark SO_MARK, 32 bit
    */
   bindTransparent(family: Family, address: string, port: number, mark: number): number;
+  /** Whether a connected socket has died: reset by its peer, or given up by keepalive. */
+  isDead(fd: number): boolean;
   /** Makes the next close of `fd` send RST and drop unsent bytes. Errors are ignored: the socket is going away. */
   resetOnClose(fd: number): void;
 }
+
+/** TCP_CLOSE of include/net/tcp_states.h. */
+const TCP_CLOSE = 7;
 
 /** @throws SluiceError `NATIVE_ADDON_MISSING`; its calls throw the `SOCKET_*` codes. */
 export function openSockets(addon: Addon = loadAddon()): Sockets {
@@ -42,6 +47,9 @@ export function openSockets(addon: Addon = loadAddon()): Sockets {
         step('SO_MARK', (fd) => addon.setMark(fd, mark));
         step('bind', (fd) => addon.bind(fd, family, address, checkPort(port)));
       });
+    },
+    isDead(fd) {
+      return addon.tcpState(fd) === TCP_CLOSE;
     },
     resetOnClose(fd) {
       addon.setLingerZero(fd);

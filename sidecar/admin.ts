@@ -2,9 +2,10 @@
  * The admin port: health and metrics for everybody, inspection (/connections, /table, /flows) from inside the pod
  * only. It bypasses the redirect, so it is reachable whatever policy says.
  */
-import http from 'node:http';
+import type { Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { socketAddress } from '../policy/index.ts';
+import { isLoopback, socketAddress } from '../policy/index.ts';
+import { serveOneShot } from './one_shot_http.ts';
 
 /** What the pages show. Read when asked. */
 export interface AdminPages {
@@ -19,17 +20,19 @@ export interface AdminPages {
   metricsType: string;
 }
 
-/** Whole admin requests end within this; it is checked every `CHECK_INTERVAL_MS`. */
-const REQUEST_TIMEOUT_MS = 5_000;
-const CHECK_INTERVAL_MS = 1_000;
-
 /** Connections at once, from everybody and from one address; more are closed. The pod itself and its node always get in. */
 const MAX_OUTSIDERS = 32;
 const MAX_PER_OUTSIDER = 8;
 
+/** Metrics are made at most this often, whoever asks. */
+const METRICS_CACHE_MS = 200;
+
+/** A pod's addresses do not change; they may come a moment after the sidecar. */
+const OWN_ADDRESSES_CACHE_MS = 1_000;
+
 const PAGES = ['/healthz', '/readyz', '/metrics', '/connections', '/table', '/flows'];
 
-interface Answer {
+interface Page {
   readonly status: number;
   readonly body: unknown;
 }
@@ -38,69 +41,50 @@ interface Answer {
  * Serves on `port`, all addresses. Rejects when the port cannot be had.
  * @param exempt addresses that always get in, the pod's own node: its probes must not starve
  */
-export async function serveAdmin(
-  port: number,
-  exempt: readonly string[],
-  pages: AdminPages,
-): Promise<http.Server> {
-  const server = http.createServer(
-    { connectionsCheckingInterval: CHECK_INTERVAL_MS },
-    (request, response) => {
-      const path = (request.url ?? '/').split('?')[0] ?? '/';
-      if (path === '/metrics' && request.method === 'GET') {
-        pages.metrics().then(
-          (text) => response.writeHead(200, { 'content-type': pages.metricsType }).end(text),
-          (error: Error) => response.writeHead(500).end(`${error.message}\n`),
-        );
-        return;
+export function serveAdmin(port: number, exempt: readonly string[], pages: AdminPages): Promise<Server> {
+  const metrics = cached(METRICS_CACHE_MS, () => pages.metrics());
+  const outsiders = new Outsiders(exempt);
+  return serveOneShot(
+    port,
+    (address) => outsiders.admit(socketAddress(address)),
+    async ({ method, path, remoteAddress }) => {
+      if (path === '/metrics' && method === 'GET') {
+        return { status: 200, type: pages.metricsType, body: await metrics() };
       }
-      const { status, body } = answer(
-        request.method ?? 'GET',
-        path,
-        isInside(request.socket.remoteAddress),
-        pages,
-      );
-      response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
+      const { status, body } = page(method, path, isInside(remoteAddress), pages);
+      return { status, type: 'application/json', body: `${JSON.stringify(body)}\n` };
     },
   );
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
-  server.headersTimeout = REQUEST_TIMEOUT_MS;
-  limitOutsiders(server, exempt);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-  server.on('error', () => {}); // accepting failed for want of descriptors: the caller tries again
-  return server;
 }
 
 /** Keeps outsiders, denied peers among them, from taking all connections. */
-function limitOutsiders(server: http.Server, exempt: readonly string[]): void {
-  const outsiders = new Map<string, number>();
-  let total = 0;
-  server.on('connection', (socket) => {
-    const address = socketAddress(socket.remoteAddress ?? '');
-    if (exempt.includes(address) || isInside(address)) return;
-    const held = outsiders.get(address) ?? 0;
-    if (total >= MAX_OUTSIDERS || held >= MAX_PER_OUTSIDER) {
-      socket.destroy();
-      return;
-    }
-    total += 1;
-    outsiders.set(address, held + 1);
-    socket.once('close', () => {
-      total -= 1;
-      const left = (outsiders.get(address) ?? 1) - 1;
-      if (left > 0) outsiders.set(address, left);
-      else outsiders.delete(address);
-    });
-  });
+class Outsiders {
+  readonly #exempt: ReadonlySet<string>;
+  readonly #held = new Map<string, number>();
+  #total = 0;
+
+  constructor(exempt: readonly string[]) {
+    this.#exempt = new Set(exempt);
+  }
+
+  /** @param address canonical */
+  admit(address: string): { left(): void } | undefined {
+    if (this.#exempt.has(address) || isInside(address)) return { left: () => undefined };
+    const held = this.#held.get(address) ?? 0;
+    if (this.#total >= MAX_OUTSIDERS || held >= MAX_PER_OUTSIDER) return undefined;
+    this.#count(address, 1);
+    return { left: () => this.#count(address, -1) };
+  }
+
+  #count(address: string, change: 1 | -1): void {
+    this.#total += change;
+    const held = (this.#held.get(address) ?? 0) + change;
+    if (held > 0) this.#held.set(address, held);
+    else this.#held.delete(address);
+  }
 }
 
-function answer(method: string, path: string, inside: boolean, pages: AdminPages): Answer {
+function page(method: string, path: string, inside: boolean, pages: AdminPages): Page {
   if (method !== 'GET') return { status: 405, body: { error: 'only GET is served here' } };
   switch (path) {
     case '/healthz':
@@ -125,9 +109,27 @@ function answer(method: string, path: string, inside: boolean, pages: AdminPages
 }
 
 /** Loopback, or one of the pod's own addresses, which nobody else can answer from. */
-function isInside(remoteAddress: string | undefined): boolean {
-  if (remoteAddress === undefined) return false;
+function isInside(remoteAddress: string): boolean {
   const address = socketAddress(remoteAddress);
-  if (address.startsWith('127.') || address === '::1') return true;
-  return Object.values(networkInterfaces()).some((list) => list?.some((entry) => entry.address === address));
+  return isLoopback(address) || ownAddresses().has(address);
+}
+
+const ownAddresses = cached(
+  OWN_ADDRESSES_CACHE_MS,
+  () =>
+    new Set(Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((entry) => entry.address))),
+);
+
+/** Asks `make` again only when its last answer is older than `maxAgeMs`. */
+function cached<T>(maxAgeMs: number, make: () => T): () => T {
+  let madeAtMs = Number.NEGATIVE_INFINITY;
+  let answer: T | undefined;
+  return () => {
+    const now = performance.now();
+    if (answer === undefined || now - madeAtMs > maxAgeMs) {
+      madeAtMs = now;
+      answer = make();
+    }
+    return answer;
+  };
 }

@@ -4,18 +4,16 @@
  */
 import type net from 'node:net';
 import type { Family } from '../native/addon.ts';
-import type { Sockets } from '../native/sockets.ts';
 import { SluiceError } from '../policy/errors.ts';
 import { type Judge, type PodIdentity, socketAddress, type Verdict } from '../policy/index.ts';
 import { type AppLegs, isPortClash } from './app_leg.ts';
 import type { Enforcement } from './enforcement.ts';
 import { type FlowEnd, type FlowRecord, flowRecord, type RefusalReason } from './flow_record.ts';
 import type { LiveFlow, LiveTable, Revocation } from './live_table.ts';
-import { relay, resetSocket } from './relay.ts';
+import { type RelayContext, relay, resetSocket } from './relay.ts';
 
 /** What all inbound connections of a sidecar share. */
-export interface InboundContext {
-  readonly sockets: Sockets;
+export interface InboundContext extends RelayContext {
   readonly appLegs: AppLegs;
   readonly enforcement: Enforcement;
   readonly live: LiveTable;
@@ -28,6 +26,8 @@ export interface InboundContext {
   readonly adminPort: number;
   /** Called once per flow, when it ends or is refused. */
   record(record: FlowRecord, verdict: Verdict): void;
+  /** The client had gone before it could be judged. */
+  acceptFailed(): void;
   /** No socket could be made for the app leg, for another reason than load. */
   dialFailed(error: Error): void;
   /** Duration of a verdict, seconds. */
@@ -55,7 +55,7 @@ export interface FlowView {
 
 /**
  * Takes over an accepted connection that has not been read from. Its local address is the original destination.
- * A connection whose client has already gone is dropped without a record: there is no address to judge.
+ * A connection whose client has already gone is only counted: there is no address to judge.
  */
 export function acceptInbound(client: net.Socket, context: InboundContext): void {
   client.on('error', () => client.destroy()); // until the relay has its own handler
@@ -67,6 +67,7 @@ export function acceptInbound(client: net.Socket, context: InboundContext): void
     localPort === undefined
   ) {
     client.destroy();
+    context.acceptFailed();
     return;
   }
   if (localPort === context.canaryPort && remoteAddress === localAddress) {
@@ -181,7 +182,7 @@ export class InboundFlow implements LiveFlow {
       socket.setNoDelay(true);
       socket.setKeepAlive(true, this.#context.keepAliveMs);
     }
-    relay(this.#client, app, this.#context.sockets, (end) => this.#finish(end));
+    relay(this.#client, app, this.#context, (end) => this.#finish(end));
   }
 
   #refuse(refusal?: RefusalReason): void {

@@ -5,6 +5,12 @@
 import type net from 'node:net';
 import type { Sockets } from '../native/sockets.ts';
 
+/**
+ * How often sockets that are not being read from are looked at. Node notices a reset or a failed keepalive only while
+ * it reads: not after the end of a stream, nor while the other side is slow to take what was read.
+ */
+const UNREAD_CHECK_MS = 250;
+
 /** How a relay ended: both sides finished, or one of them broke. */
 export type RelayEnd = 'closed' | 'reset-by-source' | 'reset-by-destination';
 
@@ -15,7 +21,7 @@ export type RelayEnd = 'closed' | 'reset-by-source' | 'reset-by-destination';
 export function relay(
   source: net.Socket,
   destination: net.Socket,
-  sockets: Sockets,
+  { sockets, unread }: RelayContext,
   onEnd: (end: RelayEnd) => void,
 ): void {
   let open = 2;
@@ -38,8 +44,49 @@ export function relay(
   destination.on('error', () => broken('reset-by-destination'));
   source.on('close', closed);
   destination.on('close', closed);
+  unread.follow(source);
+  unread.follow(destination);
   source.pipe(destination);
   destination.pipe(source);
+}
+
+/** What relays share. */
+export interface RelayContext {
+  readonly sockets: Sockets;
+  readonly unread: UnreadSockets;
+}
+
+/** Sockets that are open but not being read from: at their end of stream, or held back. Finds those that have died. */
+export class UnreadSockets {
+  readonly #sockets: Sockets;
+  readonly #unread = new Set<net.Socket>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(sockets: Sockets) {
+    this.#sockets = sockets;
+    this.#timer = setInterval(() => this.#check(), UNREAD_CHECK_MS).unref();
+  }
+
+  /** Looks after a socket until it is closed. One that has died gets an `error` like any other. */
+  follow(socket: net.Socket): void {
+    socket.on('pause', () => this.#unread.add(socket));
+    socket.on('resume', () => {
+      if (!socket.readableEnded) this.#unread.delete(socket);
+    });
+    socket.on('end', () => this.#unread.add(socket));
+    socket.on('close', () => this.#unread.delete(socket));
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #check(): void {
+    for (const socket of this.#unread) {
+      const fd = descriptorOf(socket);
+      if (fd !== undefined && this.#sockets.isDead(fd)) socket.destroy(new Error('the connection has died'));
+    }
+  }
 }
 
 /**

@@ -19,6 +19,7 @@ import { LiveTable } from './live_table.ts';
 import { SidecarMetrics } from './metrics.ts';
 import { Recorder } from './recorder.ts';
 import { exemptAddresses, verifyRedirect } from './redirect/redirect.ts';
+import { UnreadSockets } from './relay.ts';
 import { TableFile } from './table_file.ts';
 import { TableStream } from './table_stream.ts';
 
@@ -45,6 +46,12 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   const file = new TableFile(config.stateDir, (err) =>
     log.error({ err }, 'the table could not be kept on disk'),
   );
+  await file.check().catch((err: Error) => {
+    log.error(
+      { err },
+      `${config.stateDir} cannot keep the table: after a restart everything is denied until one arrives`,
+    );
+  });
   restoreTable(config, file, enforcement, log);
 
   let stream: TableStream | undefined;
@@ -99,9 +106,12 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     metricsType: metrics.registry.contentType,
   });
   const sockets = openSockets();
+  const unread = new UnreadSockets(sockets);
   const context: InboundContext = {
     ...config,
     sockets,
+    unread,
+    acceptFailed: () => metrics.acceptFailed(),
     appLegs: new AppLegs(sockets),
     enforcement,
     live,
@@ -132,9 +142,9 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   const deadline = performance.now() + config.drainMs;
   while (live.size > 0 && performance.now() < deadline) await sleep(DRAIN_POLL_MS);
   for (const flow of live) flow.drain();
+  unread.close();
   stream.close();
-  admin.close();
-  admin.closeAllConnections();
+  admin.close(); // connections under way end by themselves within seconds
   await denials.close();
   gate.close(); // its rules stay: the kernel goes on enforcing
   await file.flush();
@@ -166,7 +176,12 @@ function streamEvents(
   return {
     connected: () => log.info('connected to the injector'),
     disconnected: (reason) =>
-      log.warn({ reason }, 'no connection to the injector: the last table stays in force'),
+      log.warn(
+        { reason, revision: enforcement.revision },
+        enforcement.table === undefined
+          ? 'no connection to the injector: everything stays denied until the first table'
+          : 'no connection to the injector: the last table stays in force',
+      ),
     async enforced(ended) {
       const { table } = enforcement;
       if (table === undefined) return false;

@@ -2,8 +2,8 @@
  * The last table, kept on disk: after a restart it is in force before the first connection is accepted, injector or
  * not. Written in one step (rename), so a crash leaves the old or the new one.
  */
-import { readFileSync, statSync } from 'node:fs';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { access, mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readTable, type Table } from '../policy/index.ts';
 
@@ -46,6 +46,13 @@ export class TableFile {
       : undefined;
   }
 
+  /** Makes the folder and checks that it can be written to. Rejects with what is wrong. */
+  async check(): Promise<void> {
+    const folder = path.dirname(this.#path);
+    await makeFolder(folder);
+    await access(folder, constants.W_OK);
+  }
+
   /** Keeps `table`; while a write is under way only the latest waits. */
   save(table: Table): void {
     this.#next = table;
@@ -64,12 +71,26 @@ export class TableFile {
       const table = this.#next;
       this.#next = undefined;
       try {
-        await mkdir(path.dirname(this.#path), { recursive: true });
+        await makeFolder(path.dirname(this.#path));
         await writeFile(`${this.#path}.new`, JSON.stringify(table), { mode: 0o600 });
         await rename(`${this.#path}.new`, this.#path);
       } catch (error) {
         this.#failed(error as Error);
       }
     }
+  }
+}
+
+/** `mkdir -p`. Node's own spins for ever where a parent is there but nothing can be made in it, as in /proc. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    const parent = path.dirname(folder);
+    if (code !== 'ENOENT' || existsSync(parent)) throw error;
+    await makeFolder(parent);
+    await mkdir(folder);
   }
 }

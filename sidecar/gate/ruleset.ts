@@ -23,9 +23,12 @@ export interface GateSettings {
   readonly deny: 'drop' | 'reset';
   /** What an isolated pod gets of protocols that NetworkPolicy does not speak of (ICMP echo and all others). */
   readonly otherProtocols: 'accept' | 'drop';
-  /** Health and metrics of the sidecar: always open. */
+  /** Health and metrics of the sidecar: open to everybody, at a bounded rate. */
   readonly adminPort: number;
 }
+
+/** New connections to the admin port a second, from all but the own node; scrapers need one in some seconds. */
+const ADMIN_SYNS_PER_SECOND = 100;
 
 const FAMILIES = [4, 6] as const;
 
@@ -72,7 +75,9 @@ export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
     '    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert, nd-redirect, mld-listener-query } accept',
     // The proxy has every later packet of a connection: it ends what is no longer allowed.
     '    tcp flags & (fin | syn | rst | ack) != syn accept',
-    `    tcp dport ${settings.adminPort} accept`,
+    // Anybody may ask for health and metrics, but not so often that it costs the flows anything.
+    `    tcp dport ${settings.adminPort} limit rate ${ADMIN_SYNS_PER_SECOND}/second burst ${ADMIN_SYNS_PER_SECOND} packets accept`,
+    `    tcp dport ${settings.adminPort} drop`,
     '    jump subject',
     '  }',
     // In here, not added later: nft 1.0 makes the elements of a new interval map before chains that follow the table.

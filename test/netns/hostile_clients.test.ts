@@ -1,4 +1,5 @@
 /** Clients that are rude, odd or many. */
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { inNetns, isAlive } from '../../cli/lab/processes.ts';
 import { run } from './command.ts';
@@ -70,6 +71,31 @@ test('a denied peer with half requests does not keep the node from its probes', 
   expect((await net.admin('shop/api', '/readyz')).status).toBe(200);
 });
 
+test('a denied peer that floods the admin port and reads nothing neither stalls flows nor fills memory', async () => {
+  const echo = { kind: 'echo', chunkBytes: 100, intervalMs: 20 } as const;
+  await net.open('shop/front', { group: 'bystander', count: 1, address: API, port: 80, work: echo });
+  const { pid } = net.lab.process('shop/api', 'sidecar');
+  const before = residentBytes(pid);
+  await script(
+    'shop/batch',
+    `import { connect } from 'node:net';
+     const requests = 'GET /metrics HTTP/1.1\\r\\nhost: x\\r\\n\\r\\n'.repeat(500);
+     const open = () => {
+       const socket = connect({ host: '${API}', port: 15021 });
+       const more = () => { while (socket.writable && socket.write(requests)); };
+       socket.pause();
+       socket.on('connect', more).on('drain', more).on('error', () => {}).on('close', () => setTimeout(open, 1));
+     };
+     for (let i = 0; i < 30; i += 1) open();
+     setTimeout(() => process.exit(), 4000);`,
+  );
+  expect(residentBytes(pid) - before).toBeLessThan(150 * 1024 ** 2);
+  const [flow] = await net.report('shop/front', 'bystander');
+  // 200 chunks in 4 s: most came back although the admin port was flooded all the while.
+  expect(flow?.receivedBytes).toBeGreaterThan(100 * 100);
+  expect(await net.finish('shop/front', 'bystander')).toMatchObject([{ state: 'ended' }]);
+});
+
 test("when the app leg's ports wrap, flows that hold some of them are in nobody's way", async () => {
   await net.open('shop/front', { group: 'held', count: 400, address: API, port: 80, work: { kind: 'hold' } });
   const dials = APP_LEG_PORTS - 350;
@@ -116,3 +142,9 @@ test('the end of a sidecar raises no alarm about its redirect', async () => {
   expect(net.sidecarLog('shop/open').filter((line) => line.level === 'error')).toEqual([]);
   expect(net.sidecarLog('shop/open').at(-1)).toMatchObject({ msg: 'stopped' });
 });
+
+/** Resident memory, proc(5). */
+function residentBytes(pid: number): number {
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Number(kilobytes) * 1024;
+}

@@ -1,13 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';
+import type net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { openSockets } from '../../../native/sockets.ts';
-import { type RelayEnd, relay, resetSocket } from '../../../sidecar/relay.ts';
+import { type RelayEnd, relay, resetSocket, UnreadSockets } from '../../../sidecar/relay.ts';
 import { errorCode, type Pair, readAll, tcpPair } from './tcp_pair.ts';
 
 const sockets = openSockets();
+const unread = new UnreadSockets(sockets);
 const pairs: Pair[] = [];
 
 afterEach(() => {
@@ -22,7 +24,7 @@ async function relayed() {
   const client = await tcpPair();
   const app = await tcpPair();
   pairs.push(client, app);
-  const ended = new Promise<RelayEnd>((resolve) => relay(client.far, app.near, sockets, resolve));
+  const ended = new Promise<RelayEnd>((resolve) => relay(client.far, app.near, { sockets, unread }, resolve));
   return { client: client.near, app: app.far, inner: [client.far, app.near] as const, ended };
 }
 
@@ -60,6 +62,40 @@ test('a reset of the destination reaches the source as a reset', async () => {
   expect(await seen).toBe('ECONNRESET');
   expect(await ended).toBe('reset-by-destination');
 });
+
+test('a reset that follows the end of a stream is passed on, either way', async () => {
+  const first = await relayed();
+  first.client.end('bye');
+  expect((await readAll(first.app)).toString()).toBe('bye');
+  first.client.resetAndDestroy();
+  await vi.waitFor(() => expect(isDead(first.app)).toBe(true));
+  expect(await first.ended).toBe('reset-by-source');
+
+  const second = await relayed();
+  second.app.end('bye');
+  expect((await readAll(second.client)).toString()).toBe('bye');
+  second.app.resetAndDestroy();
+  await vi.waitFor(() => expect(isDead(second.client)).toBe(true));
+  expect(await second.ended).toBe('reset-by-destination');
+});
+
+test('a reset of a writer that is held back is passed on, though nobody reads', async () => {
+  const { client, app, inner, ended } = await relayed();
+  const seen = errorCode(app);
+  app.pause();
+  client.write(randomBytes(32 * 1024 * 1024));
+  await vi.waitFor(() => expect(inner[0].isPaused()).toBe(true));
+  client.resetAndDestroy();
+  expect(await ended).toBe('reset-by-source');
+  app.resume();
+  expect(await seen).toBe('ECONNRESET');
+});
+
+/** Node itself does not notice a reset after the end of a stream: the kernel is asked. */
+function isDead(socket: net.Socket): boolean {
+  const { _handle } = socket as { _handle?: { fd: number } };
+  return _handle !== undefined && sockets.isDead(_handle.fd);
+}
 
 test('no byte is lost before an end of stream, and a slow reader holds the writer back', async () => {
   const { client, app, inner, ended } = await relayed();

@@ -59,3 +59,9 @@ test('a folder that cannot be written to is reported, and saving goes on', async
   await file.flush();
   expect(file.load('shop', 'api')?.table.revision).toBe(2);
 });
+
+test('a folder that cannot be made or written to is found out at the start', async () => {
+  await expect(open('/proc/nope').check()).rejects.toThrow();
+  await open(join(dir, 'a/b')).check();
+  expect(readdirSync(join(dir, 'a'))).toEqual(['b']);
+});
