@@ -46,5 +46,7 @@ export function largeTable(revision: number, extra?: string): Table {
     groups,
     pods,
     namespaces: {},
+    services: {},
+    services: {},
   };
 }
