@@ -47,6 +47,5 @@ export function largeTable(revision: number, extra?: string): Table {
     pods,
     namespaces: {},
     services: {},
-    services: {},
   };
 }

@@ -1,6 +1,6 @@
 /** The sidecar's Prometheus metrics. docs/reference/metrics.md is made from this registry. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Verdict } from '../policy/index.ts';
+import type { Direction, Verdict } from '../policy/index.ts';
 import type { FlowRecord } from './flow_record.ts';
 
 /** Seconds. A verdict takes microseconds; the last buckets show a blocked process. */
@@ -8,7 +8,7 @@ const VERDICT_BUCKETS_SECONDS = [1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 1e-3,
 
 /** Figures that are read when /metrics is asked for. */
 export interface Gauges {
-  connectionsOpen(): number;
+  connectionsOpen(): Readonly<Record<Direction, number>>;
   connectionsLimit(): number;
   tableRevision(): number;
   /** Seconds since the source confirmed the table; absent before it ever did. */
@@ -53,7 +53,7 @@ export class SidecarMetrics {
     });
     this.#terminated = new Counter({
       name: 'sluice_connections_terminated_total',
-      help: 'Live flows that were cut: policy-changed, source-replaced.',
+      help: 'Live flows that were cut: policy-changed, peer-replaced.',
       labelNames: ['reason'],
       registers,
     });
@@ -104,7 +104,9 @@ export class SidecarMetrics {
       labelNames: ['direction'],
       registers,
       collect() {
-        this.set({ direction: 'ingress' }, gauges.connectionsOpen());
+        const { ingress, egress } = gauges.connectionsOpen();
+        this.set({ direction: 'ingress' }, ingress);
+        this.set({ direction: 'egress' }, egress);
       },
     });
     gauge('sluice_connections_limit', 'Most flows at once; excess is refused.', gauges.connectionsLimit);
@@ -133,8 +135,8 @@ export class SidecarMetrics {
     this.#verdictDuration.observe(seconds);
   }
 
-  gateDropped(packets: number): void {
-    this.#gateDrops.inc({ direction: 'ingress' }, packets);
+  gateDropped(direction: Direction, packets: number): void {
+    this.#gateDrops.inc({ direction }, packets);
   }
 
   acceptFailed(): void {
@@ -145,7 +147,7 @@ export class SidecarMetrics {
   flowEnded(record: FlowRecord, verdict: Verdict): void {
     const { direction } = record;
     this.#connections.inc({ direction, verdict: record.verdict, reason: record.reason });
-    if (record.end === 'policy-changed' || record.end === 'source-replaced')
+    if (record.end === 'policy-changed' || record.end === 'peer-replaced')
       this.#terminated.inc({ reason: record.end });
     if (record.bytes_recv > 0) this.#received.inc({ direction }, record.bytes_recv);
     if (record.bytes_sent > 0) this.#sent.inc({ direction }, record.bytes_sent);

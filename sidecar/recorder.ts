@@ -1,12 +1,16 @@
 /** The one place that records flows: history, metrics and log line of each come from the same record. */
 import type { Logger } from 'pino';
-import type { Verdict } from '../policy/index.ts';
+import { type Direction, type Protocol, type Verdict, virtualKey } from '../policy/index.ts';
 import type { Enforcement } from './enforcement.ts';
 import type { FlowHistory } from './flow_history.ts';
-import { type FlowRecord, flowRecord } from './flow_record.ts';
+import { type FlowFacts, type FlowRecord, flowRecord } from './flow_record.ts';
 import type { DeniedPeer } from './gate/denied.ts';
 import { familyOf } from './gate/plan.ts';
 import type { SidecarMetrics } from './metrics.ts';
+import type { Side } from './proxied_flow.ts';
+
+/** Whom a dropped packet was for. */
+type Target = Side & { readonly service?: NonNullable<FlowFacts['service']> };
 
 /** Records what ended, was refused or was dropped. */
 export class Recorder {
@@ -32,18 +36,23 @@ export class Recorder {
   }
 
   /** A peer whose packets the gate dropped: the same record as a refusal by the proxy. */
-  dropped({ address, protocol, port, packets }: DeniedPeer): void {
+  dropped(direction: Direction, { address, protocol, port, packets }: DeniedPeer): void {
     const { judge } = this.#enforcement;
-    const verdict = this.#enforcement.explain('ingress', address, protocol, port);
+    const target: Target =
+      direction === 'egress' ? this.#backend(address, protocol, port) : { address, port };
+    const verdict = this.#enforcement.explain(direction, target.address, protocol, target.port);
     const own = judge?.table.subject.ips.find((ip) => familyOf(ip) === familyOf(address)) ?? '';
+    const peer = { address: target.address, port: target.port, identity: judge?.identify(target.address) };
+    const pod = { address: own, identity: judge?.identify(own) };
     const record = flowRecord(
       {
         verdict,
         ...(verdict.verdict === 'allow' ? { refusal: 'not-yet-allowed' as const } : {}),
         end: 'dropped',
         protocol,
-        source: { address, identity: judge?.identify(address) },
-        destination: { address: own, port, identity: judge?.identify(own) },
+        source: direction === 'ingress' ? { address: peer.address, identity: peer.identity } : pod,
+        destination: direction === 'ingress' ? { ...pod, port } : peer,
+        ...(target.service === undefined ? {} : { service: target.service }),
         packets,
         bytesSent: 0,
         bytesReceived: 0,
@@ -55,8 +64,20 @@ export class Recorder {
     this.flow(record, verdict);
   }
 
+  /** What policy was asked about: for a Service's virtual address its first backend that is denied. */
+  #backend(address: string, protocol: Protocol, port: number): Target {
+    const { judge } = this.#enforcement;
+    const virtual = judge?.table.services[virtualKey(address, protocol, port)];
+    const denied = virtual?.backends.find(
+      (one) => judge?.judge('egress', one.address, protocol, one.port).verdict === 'deny',
+    );
+    if (virtual === undefined || denied === undefined) return { address, port };
+    const { namespace, name } = virtual;
+    return { ...denied, service: { namespace, name, virtual: { address, port } } };
+  }
+
   /** Dropped packets that got no record of their own: too many peers at once, or other protocols. */
-  droppedMore(summary: { readonly peers: number; readonly packets: number }): void {
-    this.#log.warn(summary, 'more packets dropped');
+  droppedMore(direction: Direction, summary: { readonly peers: number; readonly packets: number }): void {
+    this.#log.warn({ direction, ...summary }, 'more packets dropped');
   }
 }

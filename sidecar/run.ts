@@ -4,8 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { openLog } from '../common/log.ts';
 import { openSockets } from '../native/sockets.ts';
+import type { Direction } from '../policy/index.ts';
 import { serveAdmin } from './admin.ts';
-import { AppLegs } from './app_leg.ts';
+import { Backends } from './backends.ts';
 import { Canary } from './canary.ts';
 import { connectionLimit, descriptorLimit } from './capacity.ts';
 import type { SidecarConfig } from './config.ts';
@@ -13,15 +14,20 @@ import { Enforcement } from './enforcement.ts';
 import { FlowHistory } from './flow_history.ts';
 import { DenialReport } from './gate/denial_report.ts';
 import { Gate, type GateState } from './gate/gate.ts';
-import { acceptInbound, type InboundContext } from './inbound.ts';
-import { listenInbound } from './listeners.ts';
+import { acceptInbound } from './inbound.ts';
+import { AppLegs } from './legs.ts';
+import { listenRedirected } from './listeners.ts';
 import { LiveTable } from './live_table.ts';
 import { SidecarMetrics } from './metrics.ts';
+import { acceptOutbound } from './outbound.ts';
+import type { ProxyContext } from './proxied_flow.ts';
 import { Recorder } from './recorder.ts';
 import { exemptAddresses, verifyRedirect } from './redirect/redirect.ts';
 import { UnreadSockets } from './relay.ts';
 import { TableFile } from './table_file.ts';
 import { TableStream } from './table_stream.ts';
+
+const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
 
 /** How often a drain looks whether flows are left. */
 const DRAIN_POLL_MS = 50;
@@ -71,7 +77,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     },
   });
   const metrics = new SidecarMetrics(version, {
-    connectionsOpen: () => live.size,
+    connectionsOpen: () => openFlows(live),
     connectionsLimit: () => limit,
     tableRevision: () => enforcement.revision,
     tableAgeSeconds: () => ageSeconds(enforcement.confirmedAtMs),
@@ -80,12 +86,16 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   });
   const history = new FlowHistory(config.flowHistory);
   const recorder = new Recorder(history, metrics, enforcement, log);
-  const denials = new DenialReport({
-    denied: (peer) => recorder.dropped(peer),
-    more: (summary) => recorder.droppedMore(summary),
-    dropped: (packets) => metrics.gateDropped(packets),
-    unreadable: () => void gate.ensure(),
-  });
+  const denials = DIRECTIONS.map(
+    (direction) =>
+      new DenialReport(direction, {
+        active: () => enforcement.table?.[direction].isolating.length !== 0,
+        denied: (peer) => recorder.dropped(direction, peer),
+        more: (summary) => recorder.droppedMore(direction, summary),
+        dropped: (packets) => metrics.gateDropped(direction, packets),
+        unreadable: () => void gate.ensure(),
+      }),
+  );
   stream = new TableStream(
     config.sourcePath,
     { namespace: config.podNamespace, name: config.podName },
@@ -107,45 +117,61 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   });
   const sockets = openSockets();
   const unread = new UnreadSockets(sockets);
-  const context: InboundContext = {
-    ...config,
+  const context: ProxyContext = {
     sockets,
     unread,
-    acceptFailed: () => metrics.acceptFailed(),
-    appLegs: new AppLegs(sockets),
     enforcement,
     live,
     connectionLimit: limit,
+    connectTimeoutMs: config.connectTimeoutMs,
+    keepAliveMs: config.keepAliveMs,
+    acceptFailed: () => metrics.acceptFailed(),
+    dialFailed: rarely(ERROR_LOG_MS, (err: Error) =>
+      log.error({ err }, 'a connection could not be dialled on'),
+    ),
     verdictTaken: (seconds) => metrics.verdictTaken(seconds),
     record: (record, verdict) => recorder.flow(record, verdict),
-    dialFailed: rarely(ERROR_LOG_MS, (err: Error) => log.error({ err }, 'the app could not be dialled')),
   };
   const acceptErrors = rarely(ERROR_LOG_MS, (err: Error) =>
     log.error({ err }, 'a connection was not accepted'),
   );
-  const listeners = await listenInbound(sockets, config.inboundPort, {
-    connection: (client) => acceptInbound(client, context),
-    acceptError(error) {
-      metrics.acceptFailed();
-      acceptErrors(error);
-    },
+  const acceptError = (error: Error): void => {
+    metrics.acceptFailed();
+    acceptErrors(error);
+  };
+  const { inboundPort, outboundPort, canaryPort, adminPort } = config;
+  const inbound = {
+    ...context,
+    appLegs: new AppLegs(sockets),
+    canaryPort,
+    ownPorts: new Set([inboundPort, outboundPort, canaryPort, adminPort]),
+  };
+  const outbound = { ...context, backends: new Backends() };
+  const outboundListeners = await listenRedirected(sockets, outboundPort, {
+    connection: (client) => acceptOutbound(client, outbound),
+    acceptError,
+  });
+  const listeners = await listenRedirected(sockets, inboundPort, {
+    connection: (client) => acceptInbound(client, inbound),
+    acceptError,
   });
   log.info({ families: listeners.families, revision: enforcement.revision }, 'listening');
   stream.start();
   void canary.start(listeners.families);
-  void denials.start();
+  for (const report of denials) void report.start();
 
   const signal = await terminated();
   log.info({ signal, connections: live.size }, 'draining');
   canary.close(); // its port goes with the listeners
   listeners.close(); // from here on the redirect has no listener: new connections are dropped
+  outboundListeners.close();
   const deadline = performance.now() + config.drainMs;
   while (live.size > 0 && performance.now() < deadline) await sleep(DRAIN_POLL_MS);
   for (const flow of live) flow.drain();
   unread.close();
   stream.close();
   admin.close(); // connections under way end by themselves within seconds
-  await denials.close();
+  for (const report of denials) await report.close();
   gate.close(); // its rules stay: the kernel goes on enforcing
   await file.flush();
   log.info('stopped');
@@ -223,6 +249,12 @@ function logGate(log: Logger, state: GateState): void {
     default:
       return state satisfies never;
   }
+}
+
+function openFlows(live: LiveTable): Record<Direction, number> {
+  const open = { ingress: 0, egress: 0 };
+  for (const { direction } of live) open[direction] += 1;
+  return open;
 }
 
 function ageSeconds(confirmedAtMs: number): number | undefined {

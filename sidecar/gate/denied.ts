@@ -2,11 +2,11 @@
  * What the gate dropped: reads the kernel's set of denied peers and ports and its counter, and says what is new since
  * the last time. No packet is read.
  */
-import type { Protocol } from '../../policy/index.ts';
+import type { Direction, Protocol } from '../../policy/index.ts';
 import { runNft } from './nft.ts';
 import { GATE_TABLE_JSON } from './ruleset.ts';
 
-/** New drops of one peer at one port. */
+/** New drops of one peer at one port: the pod's own port, or for egress the peer's. */
 export interface DeniedPeer {
   readonly address: string;
   readonly protocol: Protocol;
@@ -39,20 +39,29 @@ interface ListedObject {
   readonly counter?: { readonly packets?: number };
 }
 
-/** Reads the set again and again; remembers what it has reported. */
+/** Reads one direction's set again and again; remembers what it has reported. */
 export class DeniedReader {
+  /** How the direction's objects in the gate's table begin. */
+  readonly #prefix: 'in' | 'out';
   /** Packets already reported, by element. */
   #reported = new Map<string, number>();
   #dropped = 0;
+
+  constructor(direction: Direction) {
+    this.#prefix = direction === 'ingress' ? 'in' : 'out';
+  }
 
   /**
    * Reads the counter, and the sets only when it has moved: a quiet gate costs one short process.
    * @throws SluiceError `GATE_*` when the gate cannot be read
    */
   async read(): Promise<DeniedReading> {
-    const total = (await list('counter', 'dropped'))[0]?.counter?.packets ?? 0;
+    const total = (await list('counter', `${this.#prefix}_dropped`))[0]?.counter?.packets ?? 0;
     if (total === this.#dropped) return { peers: [], packets: 0, unattributed: 0 };
-    const objects = [...(await list('set', 'denied4')), ...(await list('set', 'denied6'))];
+    const objects = [
+      ...(await list('set', `${this.#prefix}_denied4`)),
+      ...(await list('set', `${this.#prefix}_denied6`)),
+    ];
     const seen = new Map<string, number>();
     const peers: DeniedPeer[] = [];
     let attributed = 0;

@@ -1,6 +1,7 @@
 /** The gate as nft(8) text: the whole table, or the change from one plan to the next. Each text is one transaction. */
+import { MARK_MASK, OUTBOUND_FLOW_MARK, OUTBOUND_LEG_MARK } from '../marks.ts';
 import { type Access, isAllPorts, rangeText } from './access.ts';
-import { familyOf, type GatePlan } from './plan.ts';
+import { type DirectionPlan, familyOf, type GatePlan } from './plan.ts';
 
 /** The gate's table; nothing else is in it. */
 export const GATE_TABLE = 'inet sluice';
@@ -32,63 +33,144 @@ const ADMIN_SYNS_PER_SECOND = 100;
 
 const FAMILIES = [4, 6] as const;
 
+/** One direction in the ruleset. Its objects are named `<name>_...`. */
+interface Way {
+  readonly name: 'in' | 'out';
+  readonly direction: 'ingress' | 'egress';
+  /** Which address of a packet is the peer's. */
+  readonly peer: 'saddr' | 'daddr';
+  /** What a packet that a rule admits gets. */
+  readonly admit: string;
+}
+
+const WAYS: readonly Way[] = [
+  { name: 'in', direction: 'ingress', peer: 'saddr', admit: 'accept' },
+  { name: 'out', direction: 'egress', peer: 'daddr', admit: 'goto out_admitted' },
+];
+
+const ISOLATED_PROTOCOLS = '{ tcp, udp, sctp }';
+const NEIGHBOURS =
+  'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert, nd-redirect, mld-listener-query, mld-listener-report, mld2-listener-report } accept';
+/** A packet that opens a TCP connection. */
+const IS_SYN = 'tcp flags & (fin | syn | rst | ack) == syn';
+
 /** Replaces whatever is there by this plan. */
 export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
   const lines = [
     `table ${GATE_TABLE}`, // makes it, so that the next line cannot fail
     `delete table ${GATE_TABLE}`,
     `table ${GATE_TABLE} {`,
-    '  counter dropped { }',
-    ...FAMILIES.flatMap((family) => [
-      `  set node${family} { type ${type(family)}; }`,
-      `  set denied${family} { type ${type(family)} . inet_proto . inet_service; flags dynamic,timeout; size ${DENIED_SIZE}; timeout ${DENIED_TIMEOUT_SECONDS}s; counter; }`,
-      `  map pods${family} { type ${type(family)} : verdict; }`,
-      `  map blocks${family} { type ${type(family)} : verdict; flags interval; }`,
-    ]),
-    '  chain deny {',
-    '    counter name dropped',
-    '    meta nfproto ipv4 update @denied4 { ip saddr . meta l4proto . th dport }',
-    '    meta nfproto ipv6 update @denied6 { ip6 saddr . meta l4proto . th dport }',
-    ...(settings.deny === 'reset' ? ['    meta l4proto tcp reject with tcp reset'] : []),
-    '    drop',
-    '  }',
-    '  chain others {',
-    ...(settings.otherProtocols === 'accept' ? ['    accept'] : ['    counter name dropped', '    drop']),
-    '  }',
-    '  chain rest { }',
-    '  chain isolated {',
-    '    ip saddr vmap @pods4',
-    '    ip6 saddr vmap @pods6',
-    '    ip saddr vmap @blocks4',
-    '    ip6 saddr vmap @blocks6',
-    '    goto rest',
-    '  }',
-    // Decides for every packet that may start something: `accept`, or on to the look-ups.
-    '  chain subject { }',
-    '  chain ingress {',
-    `    type filter hook prerouting priority ${HOOK_PRIORITY}; policy drop;`,
-    '    iif lo accept', // localhost, the pod to itself, sidecar to app
-    '    ct direction reply accept', // answers to what the pod opened
-    '    ct state related accept', // ICMP errors of its flows
-    '    ip saddr @node4 accept', // the pod's own node
-    '    ip6 saddr @node6 accept',
-    '    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert, nd-redirect, mld-listener-query } accept',
-    // The proxy has every later packet of a connection: it ends what is no longer allowed.
-    '    tcp flags & (fin | syn | rst | ack) != syn accept',
-    // Anybody may ask for health and metrics, but not so often that it costs the flows anything.
-    `    tcp dport ${settings.adminPort} limit rate ${ADMIN_SYNS_PER_SECOND}/second burst ${ADMIN_SYNS_PER_SECOND} packets accept`,
-    `    tcp dport ${settings.adminPort} drop`,
-    '    jump subject',
-    '  }',
-    // In here, not added later: nft 1.0 makes the elements of a new interval map before chains that follow the table.
-    ...[...plan.accesses].flatMap(([id, access]) => [
-      `  chain ${chain(id)} {`,
-      ...accessRules(access).map((rule) => `    ${rule}`),
-      '  }',
-    ]),
+    ...FAMILIES.map((family) => `  set node${family} { type ${type(family)}; }`),
+    ...WAYS.flatMap((way) => wayObjects(way, settings)),
+    ...WAYS.flatMap((way) => wayChains(way, plan[way.direction])),
+    ...hooks(settings).map((line) => `  ${line}`),
     '}',
   ];
   return `${lines.join('\n')}\n${changes(undefined, plan).join('\n')}\n`;
+}
+
+/** Sets, maps and the chains that never change. */
+function wayObjects({ name, peer }: Way, settings: GateSettings): readonly string[] {
+  return [
+    `  counter ${name}_dropped { }`,
+    ...FAMILIES.flatMap((family) => [
+      `  set ${name}_denied${family} { type ${type(family)} . inet_proto . inet_service; flags dynamic,timeout; size ${DENIED_SIZE}; timeout ${DENIED_TIMEOUT_SECONDS}s; counter; }`,
+      `  map ${name}_pods${family} { type ${type(family)} : verdict; }`,
+      `  map ${name}_blocks${family} { type ${type(family)} : verdict; flags interval; }`,
+      `  map ${name}_virtual${family} { type ${type(family)} . inet_proto . inet_service : verdict; }`,
+    ]),
+    `  chain ${name}_deny {`,
+    `    counter name ${name}_dropped`,
+    `    meta nfproto ipv4 update @${name}_denied4 { ip ${peer} . meta l4proto . th dport }`,
+    `    meta nfproto ipv6 update @${name}_denied6 { ip6 ${peer} . meta l4proto . th dport }`,
+    ...(settings.deny === 'reset' ? ['    meta l4proto tcp reject with tcp reset'] : []),
+    '    drop',
+    '  }',
+    `  chain ${name}_others {`,
+    ...(settings.otherProtocols === 'accept'
+      ? ['    accept']
+      : [`    counter name ${name}_dropped`, '    drop']),
+    '  }',
+  ];
+}
+
+/**
+ * The look-ups, and a chain for each access. These are made with the table and not added later: nft 1.0 makes the
+ * elements of a new interval map before chains that follow the table.
+ */
+function wayChains(way: Way, plan: DirectionPlan): readonly string[] {
+  const { name, peer } = way;
+  const families = [
+    ['ip', 4],
+    ['ip6', 6],
+  ] as const;
+  return [
+    ...(name === 'out'
+      ? [
+          '  chain out_admitted {',
+          // From here on this connection goes through the proxy.
+          `    ${IS_SYN} ct mark set ct mark & ${~MARK_MASK >>> 0} | ${OUTBOUND_FLOW_MARK}`,
+          '    accept',
+          '  }',
+        ]
+      : []),
+    `  chain ${name}_rest { }`,
+    `  chain ${name}_isolated {`,
+    ...families.map(
+      ([ip, family]) => `    ${ip} ${peer} . meta l4proto . th dport vmap @${name}_virtual${family}`,
+    ),
+    ...families.map(([ip, family]) => `    ${ip} ${peer} vmap @${name}_pods${family}`),
+    ...families.map(([ip, family]) => `    ${ip} ${peer} vmap @${name}_blocks${family}`),
+    `    goto ${name}_rest`,
+    '  }',
+    // Decides for every packet that may start something: `accept`, or on to the look-ups.
+    `  chain ${name}_subject { }`,
+    ...[...plan.accesses].flatMap(([id, access]) => [
+      `  chain ${chain(way, id)} {`,
+      ...accessRules(way, access).map((rule) => `    ${rule}`),
+      '  }',
+    ]),
+  ];
+}
+
+function hooks(settings: GateSettings): readonly string[] {
+  return [
+    'chain ingress {',
+    `  type filter hook prerouting priority ${HOOK_PRIORITY}; policy drop;`,
+    '  iif lo accept', // localhost, the pod to itself, sidecar to app
+    '  ct direction reply accept', // answers to what the pod opened
+    '  ct state related accept', // ICMP errors of its flows
+    '  ip saddr @node4 accept', // the pod's own node
+    '  ip6 saddr @node6 accept',
+    `  ${NEIGHBOURS}`,
+    // The proxy has every later packet of a connection: it ends what is no longer allowed.
+    '  tcp flags & (fin | syn | rst | ack) != syn accept',
+    // Anybody may ask for health and metrics, but not so often that it costs the flows anything.
+    `  tcp dport ${settings.adminPort} limit rate ${ADMIN_SYNS_PER_SECOND}/second burst ${ADMIN_SYNS_PER_SECOND} packets accept`,
+    `  tcp dport ${settings.adminPort} drop`,
+    '  jump in_subject',
+    '}',
+    'chain egress {',
+    `  type filter hook output priority ${HOOK_PRIORITY}; policy drop;`,
+    '  oif lo accept',
+    '  fib daddr type local accept', // the pod to itself
+    `  meta mark & ${MARK_MASK} == ${OUTBOUND_LEG_MARK} accept`, // the sidecar's own legs: already judged
+    '  ct direction reply accept', // answers to what came in
+    '  ct state related accept',
+    '  ip daddr @node4 accept',
+    '  ip6 daddr @node6 accept',
+    `  ${NEIGHBOURS}`,
+    `  ct mark & ${MARK_MASK} == ${OUTBOUND_FLOW_MARK} accept`, // the proxy has it
+    '  tcp flags rst accept', // ends what is denied
+    '  jump out_subject',
+    '}',
+    // Connections of the proxy are routed to lo, where TPROXY takes them. Others, older than the isolation, go on by
+    // themselves as long as the look-ups above let each packet pass.
+    'chain outbound {',
+    '  type route hook output priority mangle; policy accept;',
+    `  ct direction original ct mark & ${MARK_MASK} == ${OUTBOUND_FLOW_MARK} meta mark set meta mark & ${~MARK_MASK >>> 0} | ${OUTBOUND_FLOW_MARK}`,
+    '}',
+  ];
 }
 
 /**
@@ -97,15 +179,23 @@ export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
  */
 export function changedRuleset(before: GatePlan, after: GatePlan): string {
   const lines: string[] = [];
-  for (const [id, access] of after.accesses) {
-    if (before.accesses.has(id)) continue;
-    lines.push(`add chain ${GATE_TABLE} ${chain(id)}`);
-    for (const rule of accessRules(access)) lines.push(`add rule ${GATE_TABLE} ${chain(id)} ${rule}`);
+  for (const way of WAYS) {
+    for (const [id, access] of after[way.direction].accesses) {
+      if (before[way.direction].accesses.has(id)) continue;
+      lines.push(`add chain ${GATE_TABLE} ${chain(way, id)}`);
+      for (const rule of accessRules(way, access))
+        lines.push(`add rule ${GATE_TABLE} ${chain(way, id)} ${rule}`);
+    }
   }
   lines.push(...changes(before, after));
-  for (const id of before.accesses.keys()) {
-    if (after.accesses.has(id)) continue;
-    lines.push(`flush chain ${GATE_TABLE} ${chain(id)}`, `delete chain ${GATE_TABLE} ${chain(id)}`);
+  for (const way of WAYS) {
+    for (const id of before[way.direction].accesses.keys()) {
+      if (after[way.direction].accesses.has(id)) continue;
+      lines.push(
+        `flush chain ${GATE_TABLE} ${chain(way, id)}`,
+        `delete chain ${GATE_TABLE} ${chain(way, id)}`,
+      );
+    }
   }
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
@@ -113,14 +203,34 @@ export function changedRuleset(before: GatePlan, after: GatePlan): string {
 /** All but the chains of accesses. `before` is `undefined` for a table that is new and empty. */
 function changes(before: GatePlan | undefined, after: GatePlan): readonly string[] {
   const lines: string[] = [];
-  if (before?.isolated !== after.isolated) lines.push(...subjectRules(after.isolated));
-  if (before?.rest !== after.rest) {
-    lines.push(`flush chain ${GATE_TABLE} rest`, `add rule ${GATE_TABLE} rest goto ${chain(after.rest)}`);
-  }
   if (before?.nodeIPs.join() !== after.nodeIPs.join()) lines.push(...nodeElements(after.nodeIPs));
+  for (const way of WAYS) lines.push(...wayChanges(way, before?.[way.direction], after[way.direction]));
+  return lines;
+}
+
+function wayChanges(way: Way, before: DirectionPlan | undefined, after: DirectionPlan): readonly string[] {
+  const { name } = way;
+  const lines: string[] = [];
+  if (before?.isolated !== after.isolated) lines.push(...subjectRules(way, after.isolated));
+  if (before?.rest !== after.rest) {
+    lines.push(
+      `flush chain ${GATE_TABLE} ${name}_rest`,
+      `add rule ${GATE_TABLE} ${name}_rest goto ${chain(way, after.rest)}`,
+    );
+  }
+  const toAccess = (id: string): string => `goto ${chain(way, id)}`;
+  const toVerdict = (may: boolean): string => (may ? way.admit : `goto ${name}_deny`);
   for (const family of FAMILIES) {
-    lines.push(...changedElements(`pods${family}`, before?.pods[family], after.pods[family]));
-    lines.push(...changedElements(`blocks${family}`, before?.blocks[family], after.blocks[family]));
+    lines.push(
+      ...changedElements(`${name}_pods${family}`, before?.pods[family], after.pods[family], toAccess),
+      ...changedElements(`${name}_blocks${family}`, before?.blocks[family], after.blocks[family], toAccess),
+      ...changedElements(
+        `${name}_virtual${family}`,
+        before?.virtual[family],
+        after.virtual[family],
+        toVerdict,
+      ),
+    );
   }
   return lines;
 }
@@ -128,21 +238,23 @@ function changes(before: GatePlan | undefined, after: GatePlan): readonly string
 /** Takes the gate out; no error where there is none. */
 export const REMOVED_RULESET = `table ${GATE_TABLE}\ndelete table ${GATE_TABLE}\n`;
 
-function subjectRules(isolated: boolean): readonly string[] {
-  const rules = isolated ? ['meta l4proto { tcp, udp, sctp } goto isolated', 'goto others'] : ['accept'];
+function subjectRules({ name }: Way, isolated: boolean): readonly string[] {
+  const rules = isolated
+    ? [`meta l4proto ${ISOLATED_PROTOCOLS} goto ${name}_isolated`, `goto ${name}_others`]
+    : ['accept'];
   return [
-    `flush chain ${GATE_TABLE} subject`,
-    ...rules.map((rule) => `add rule ${GATE_TABLE} subject ${rule}`),
+    `flush chain ${GATE_TABLE} ${name}_subject`,
+    ...rules.map((rule) => `add rule ${GATE_TABLE} ${name}_subject ${rule}`),
   ];
 }
 
-function accessRules(access: Access): readonly string[] {
+function accessRules({ name, admit }: Way, access: Access): readonly string[] {
   const rules = [...access].map(([protocol, ranges]) => {
-    const name = protocol.toLowerCase();
-    if (ranges.some(isAllPorts)) return `meta l4proto ${name} accept`;
-    return `${name} dport { ${ranges.map(rangeText).join(', ')} } accept`;
+    const word = protocol.toLowerCase();
+    if (ranges.some(isAllPorts)) return `meta l4proto ${word} ${admit}`;
+    return `${word} dport { ${ranges.map(rangeText).join(', ')} } ${admit}`;
   });
-  return [...rules, 'goto deny'];
+  return [...rules, `goto ${name}_deny`];
 }
 
 function nodeElements(nodeIPs: readonly string[]): readonly string[] {
@@ -156,18 +268,19 @@ function nodeElements(nodeIPs: readonly string[]): readonly string[] {
   });
 }
 
-function changedElements(
+function changedElements<T>(
   map: string,
-  before: ReadonlyMap<string, string> | undefined,
-  after: ReadonlyMap<string, string>,
+  before: ReadonlyMap<string, T> | undefined,
+  after: ReadonlyMap<string, T>,
+  verdict: (value: T) => string,
 ): readonly string[] {
   const gone: string[] = [];
   const come: string[] = [];
-  for (const [key, id] of before ?? []) {
-    if (after.get(key) !== id) gone.push(`${key} : goto ${chain(id)}`);
+  for (const [key, value] of before ?? []) {
+    if (after.get(key) !== value) gone.push(`${key} : ${verdict(value)}`);
   }
-  for (const [key, id] of after) {
-    if (before?.get(key) !== id) come.push(`${key} : goto ${chain(id)}`);
+  for (const [key, value] of after) {
+    if (before?.get(key) !== value) come.push(`${key} : ${verdict(value)}`);
   }
   const lines: string[] = [];
   if (gone.length > 0) lines.push(`delete element ${GATE_TABLE} ${map} { ${gone.join(', ')} }`);
@@ -175,8 +288,8 @@ function changedElements(
   return lines;
 }
 
-function chain(id: string): string {
-  return `access_${id}`;
+function chain({ name }: Way, id: string): string {
+  return `${name}_${id}`;
 }
 
 function type(family: 4 | 6): string {

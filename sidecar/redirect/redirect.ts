@@ -11,11 +11,10 @@ import {
   type Chain,
   chains,
   LOCAL_ROUTE,
-  POLICY_RULE,
+  POLICY_RULES,
   type RedirectPlan,
   restoreText,
   SHOW_ROUTE,
-  SHOW_RULE,
 } from './rules.ts';
 import { type Backend, chooseBackend, iptables, runTool } from './tools.ts';
 
@@ -82,7 +81,7 @@ export async function removeRedirect(config: RedirectConfig): Promise<void> {
         await tryTool(iptables(backend, family), ['-w', '-t', 'mangle', '-X', name]);
       }
     }
-    await tryTool('ip', [`-${family}`, 'rule', 'del', ...POLICY_RULE]);
+    for (const rule of POLICY_RULES) await tryTool('ip', [`-${family}`, 'rule', 'del', ...rule.add]);
     await tryTool('ip', [`-${family}`, 'route', 'del', ...LOCAL_ROUTE]);
   }
 }
@@ -129,8 +128,10 @@ async function gateways(families: readonly Family[]): Promise<readonly string[]>
 
 async function routeMarkedLocally(family: Family): Promise<void> {
   await runTool('ip', [`-${family}`, 'route', 'replace', ...LOCAL_ROUTE]);
-  const listed = await runTool('ip', [`-${family}`, 'rule', 'show', ...SHOW_RULE]);
-  if (listed.trim() === '') await runTool('ip', [`-${family}`, 'rule', 'add', ...POLICY_RULE]);
+  for (const rule of POLICY_RULES) {
+    const listed = await runTool('ip', [`-${family}`, 'rule', 'show', ...rule.show]);
+    if (listed.trim() === '') await runTool('ip', [`-${family}`, 'rule', 'add', ...rule.add]);
+  }
 }
 
 async function jumpTo(backend: Backend, family: Family, chain: Chain): Promise<void> {
@@ -157,8 +158,10 @@ async function verifyChain(backend: Backend, family: Family, chain: Chain): Prom
 }
 
 async function verifyRoute(family: Family): Promise<void> {
-  const rule = await runTool('ip', [`-${family}`, 'rule', 'show', ...SHOW_RULE]);
-  if (rule.trim() === '') throw incomplete(`ip -${family} rule: '${POLICY_RULE.join(' ')}' is missing`);
+  for (const rule of POLICY_RULES) {
+    const listed = await runTool('ip', [`-${family}`, 'rule', 'show', ...rule.show]);
+    if (listed.trim() === '') throw incomplete(`ip -${family} rule: '${rule.add.join(' ')}' is missing`);
+  }
   const route = await tryTool('ip', [`-${family}`, 'route', 'show', ...SHOW_ROUTE]);
   if (!route.stdout.includes('local default'))
     throw incomplete(`ip -${family} route: '${LOCAL_ROUTE.join(' ')}' is missing`);
