@@ -52,13 +52,6 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     description: 'Port that TPROXY delivers to, on loopback',
   },
   {
-    env: 'SLUICE_OUTBOUND_PORT',
-    flag: 'outbound-port',
-    kind: PORT,
-    default: '15001',
-    description: 'Port that TPROXY delivers connections to which an egress-isolated pod opens, on loopback',
-  },
-  {
     env: 'SLUICE_CANARY_PORT',
     flag: 'canary-port',
     kind: PORT,
@@ -135,7 +128,6 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
 export interface RedirectConfig {
   readonly nodeIPs: readonly string[];
   readonly inboundPort: number;
-  readonly outboundPort: number;
   readonly adminPort: number;
   readonly canaryPort: number;
   readonly iptables: 'auto' | 'nft' | 'legacy';
@@ -166,14 +158,13 @@ export function redirectConfig(values: OptionValues): RedirectConfig {
   const nodeIPs = values.list('SLUICE_NODE_IPS').map(nodeAddress);
   const ports = {
     inboundPort: values.integer('SLUICE_INBOUND_PORT'),
-    outboundPort: values.integer('SLUICE_OUTBOUND_PORT'),
     adminPort: values.integer('SLUICE_ADMIN_PORT'),
     canaryPort: values.integer('SLUICE_CANARY_PORT'),
   };
-  if (new Set(Object.values(ports)).size !== Object.keys(ports).length) {
+  if (new Set(Object.values(ports)).size !== 3) {
     throw new SluiceError(
       'CONFIG_INVALID',
-      'SLUICE_INBOUND_PORT, SLUICE_OUTBOUND_PORT, SLUICE_ADMIN_PORT and SLUICE_CANARY_PORT must differ',
+      'SLUICE_INBOUND_PORT, SLUICE_ADMIN_PORT and SLUICE_CANARY_PORT must differ',
     );
   }
   return {

@@ -18,13 +18,13 @@ export type FlowEnd =
   | 'dropped'
   | 'policy-changed'
   | 'peer-replaced'
-  | 'unreachable'
+  | 'app-unreachable'
   | 'drained';
 
 /**
  * Reasons beyond the policy verdict's own. `capacity`: over the connection cap or out of file descriptors.
  * `reserved-port`: the destination is a port of the sidecar's own. `link-local`: the source is an IPv6 link-local address,
- * which the app leg cannot come from. `no-backend`: a Service without a ready backend. `not-yet-allowed`: the gate dropped a packet that the
+ * which the app leg cannot come from. `not-yet-allowed`: the gate dropped a packet that the
  * table in force by now admits; it passes when it is sent again.
  */
 export type RefusalReason = 'capacity' | 'reserved-port' | 'link-local' | 'no-backend' | 'not-yet-allowed';
@@ -60,7 +60,7 @@ export interface FlowRecord {
   readonly explanation?: string;
   readonly protocol: Protocol;
   readonly src: FlowSide;
-  /** For a flow to a Service: the backend. */
+  /** `service` and its `virtual` address where the pod asked for a Service. */
   readonly dst: FlowSide & { readonly service?: string; readonly virtual?: string };
   /** Bytes sent to and received from the flow's source. */
   readonly bytes_sent: number;

@@ -27,7 +27,7 @@ export interface Listeners {
  * Listens for both families; a namespace without IPv6 gets IPv4 alone.
  * @throws SluiceError `SOCKET_*`
  */
-export async function listenRedirected(
+export async function listenInbound(
   sockets: Sockets,
   port: number,
   events: ListenerEvents,

@@ -2,11 +2,10 @@
  * Every flow that is being judged, dialled or relayed. A flow enters before its verdict is taken, so a change of the
  * policy table never slips between; a change ends all flows that it no longer allows, and no other.
  */
-import type { Direction, Judge, Verdict } from '../policy/index.ts';
+import type { Judge, Verdict } from '../policy/index.ts';
 
 /** What the live table needs to know of a flow, and may do to it. */
 export interface LiveFlow {
-  readonly direction: Direction;
   /** Takes the verdict under `judge`; `undefined` while it still holds, else why it does not. */
   revoked(judge: Judge): Revocation | undefined;
   /** Ends the flow with a reset at both ends. Fast: no record yet. */
@@ -19,7 +18,7 @@ export interface LiveFlow {
   view(): unknown;
 }
 
-/** Why a live flow may not go on: policy no longer allows it, or its peer's address has a new owner. */
+/** Why a live flow may not go on: policy no longer allows it, or its source address has a new owner. */
 export interface Revocation {
   readonly cause: 'policy-changed' | 'peer-replaced';
   readonly verdict: Verdict;

@@ -8,7 +8,7 @@ const VERDICT_BUCKETS_SECONDS = [1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 1e-3,
 
 /** Figures that are read when /metrics is asked for. */
 export interface Gauges {
-  connectionsOpen(): Readonly<Record<Direction, number>>;
+  connectionsOpen(): number;
   connectionsLimit(): number;
   tableRevision(): number;
   /** Seconds since the source confirmed the table; absent before it ever did. */
@@ -104,9 +104,7 @@ export class SidecarMetrics {
       labelNames: ['direction'],
       registers,
       collect() {
-        const { ingress, egress } = gauges.connectionsOpen();
-        this.set({ direction: 'ingress' }, ingress);
-        this.set({ direction: 'egress' }, egress);
+        this.set({ direction: 'ingress' }, gauges.connectionsOpen());
       },
     });
     gauge('sluice_connections_limit', 'Most flows at once; excess is refused.', gauges.connectionsLimit);

@@ -3,11 +3,11 @@ import type { Logger } from 'pino';
 import { type Direction, type Protocol, type Verdict, virtualKey } from '../policy/index.ts';
 import type { Enforcement } from './enforcement.ts';
 import type { FlowHistory } from './flow_history.ts';
-import { type FlowFacts, type FlowRecord, flowRecord } from './flow_record.ts';
+import { type FlowFacts, type FlowRecord, flowRecord, type RefusalReason } from './flow_record.ts';
 import type { DeniedPeer } from './gate/denied.ts';
 import { familyOf } from './gate/plan.ts';
 import type { SidecarMetrics } from './metrics.ts';
-import type { Side } from './proxied_flow.ts';
+import type { EndedOutbound, Side } from './outbound.ts';
 
 /** Whom a dropped packet was for. */
 type Target = Side & { readonly service?: NonNullable<FlowFacts['service']> };
@@ -38,8 +38,7 @@ export class Recorder {
   /** A peer whose packets the gate dropped: the same record as a refusal by the proxy. */
   dropped(direction: Direction, { address, protocol, port, packets }: DeniedPeer): void {
     const { judge } = this.#enforcement;
-    const target: Target =
-      direction === 'egress' ? this.#backend(address, protocol, port) : { address, port };
+    const target: Target = direction === 'egress' ? this.#target(address, protocol, port) : { address, port };
     const verdict = this.#enforcement.explain(direction, target.address, protocol, target.port);
     const own = judge?.table.subject.ips.find((ip) => familyOf(ip) === familyOf(address)) ?? '';
     const peer = { address: target.address, port: target.port, identity: judge?.identify(target.address) };
@@ -47,7 +46,7 @@ export class Recorder {
     const record = flowRecord(
       {
         verdict,
-        ...(verdict.verdict === 'allow' ? { refusal: 'not-yet-allowed' as const } : {}),
+        ...(verdict.verdict === 'allow' ? { refusal: this.#refusal(target) } : {}),
         end: 'dropped',
         protocol,
         source: direction === 'ingress' ? { address: peer.address, identity: peer.identity } : pod,
@@ -64,16 +63,47 @@ export class Recorder {
     this.flow(record, verdict);
   }
 
-  /** What policy was asked about: for a Service's virtual address its first backend that is denied. */
-  #backend(address: string, protocol: Protocol, port: number): Target {
-    const { judge } = this.#enforcement;
-    const virtual = judge?.table.services[virtualKey(address, protocol, port)];
-    const denied = virtual?.backends.find(
-      (one) => judge?.judge('egress', one.address, protocol, one.port).verdict === 'deny',
+  /** Why packets were dropped that policy allows: their Service has no backend, or the table came a moment too late. */
+  #refusal({ service, address }: Target): RefusalReason {
+    return service !== undefined && address === service.virtual.address ? 'no-backend' : 'not-yet-allowed';
+  }
+
+  /** A connection of the pod's own that was destroyed because the table no longer allows it. */
+  outbound({ socket, backend, identity, revocation }: EndedOutbound): void {
+    const { local, remote, bytesSent, bytesReceived } = socket;
+    const { cause, verdict } = revocation;
+    const explained =
+      verdict.verdict === 'deny'
+        ? this.#enforcement.explain('egress', backend.address, 'TCP', backend.port)
+        : verdict;
+    const { service } = this.#target(remote.address, 'TCP', remote.port);
+    const record = flowRecord(
+      {
+        verdict: explained,
+        end: cause,
+        protocol: 'TCP',
+        source: { ...local, identity: this.#enforcement.judge?.identify(local.address) },
+        destination: { ...backend, identity },
+        ...(service === undefined ? {} : { service }),
+        bytesSent: bytesReceived, // to the source, which is the pod
+        bytesReceived: bytesSent,
+        durationMs: 0,
+        revision: this.#enforcement.revision,
+      },
+      new Date(),
     );
-    if (virtual === undefined || denied === undefined) return { address, port };
-    const { namespace, name } = virtual;
-    return { ...denied, service: { namespace, name, virtual: { address, port } } };
+    this.flow(record, explained);
+  }
+
+  /** What policy was asked about: for a Service's virtual address the first of its backends. */
+  #target(address: string, protocol: Protocol, port: number): Target {
+    const virtual = this.#enforcement.table?.services[virtualKey(address, protocol, port)];
+    if (virtual === undefined) return { address, port };
+    const { namespace, name, backends } = virtual;
+    return {
+      ...(backends[0] ?? { address, port }),
+      service: { namespace, name, virtual: { address, port } },
+    };
   }
 
   /** Dropped packets that got no record of their own: too many peers at once, or other protocols. */

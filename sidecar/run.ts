@@ -6,7 +6,7 @@ import { openLog } from '../common/log.ts';
 import { openSockets } from '../native/sockets.ts';
 import type { Direction } from '../policy/index.ts';
 import { serveAdmin } from './admin.ts';
-import { Backends } from './backends.ts';
+import { AppLegs } from './app_leg.ts';
 import { Canary } from './canary.ts';
 import { connectionLimit, descriptorLimit } from './capacity.ts';
 import type { SidecarConfig } from './config.ts';
@@ -14,13 +14,11 @@ import { Enforcement } from './enforcement.ts';
 import { FlowHistory } from './flow_history.ts';
 import { DenialReport } from './gate/denial_report.ts';
 import { Gate, type GateState } from './gate/gate.ts';
-import { acceptInbound } from './inbound.ts';
-import { AppLegs } from './legs.ts';
-import { listenRedirected } from './listeners.ts';
+import { acceptInbound, type InboundContext } from './inbound.ts';
+import { listenInbound } from './listeners.ts';
 import { LiveTable } from './live_table.ts';
 import { SidecarMetrics } from './metrics.ts';
-import { acceptOutbound } from './outbound.ts';
-import type { ProxyContext } from './proxied_flow.ts';
+import { endOutbound } from './outbound.ts';
 import { Recorder } from './recorder.ts';
 import { exemptAddresses, verifyRedirect } from './redirect/redirect.ts';
 import { UnreadSockets } from './relay.ts';
@@ -77,7 +75,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     },
   });
   const metrics = new SidecarMetrics(version, {
-    connectionsOpen: () => openFlows(live),
+    connectionsOpen: () => live.size,
     connectionsLimit: () => limit,
     tableRevision: () => enforcement.revision,
     tableAgeSeconds: () => ageSeconds(enforcement.confirmedAtMs),
@@ -100,7 +98,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     config.sourcePath,
     { namespace: config.podNamespace, name: config.podName },
     enforcement,
-    streamEvents(enforcement, gate, file, log),
+    streamEvents(enforcement, gate, file, recorder, log),
   );
   const admin = await serveAdmin(config.adminPort, exempt, {
     notReady: () => problems(enforcement, gate, canary),
@@ -117,43 +115,28 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   });
   const sockets = openSockets();
   const unread = new UnreadSockets(sockets);
-  const context: ProxyContext = {
+  const context: InboundContext = {
+    ...config,
     sockets,
     unread,
+    acceptFailed: () => metrics.acceptFailed(),
+    appLegs: new AppLegs(sockets),
     enforcement,
     live,
     connectionLimit: limit,
-    connectTimeoutMs: config.connectTimeoutMs,
-    keepAliveMs: config.keepAliveMs,
-    acceptFailed: () => metrics.acceptFailed(),
-    dialFailed: rarely(ERROR_LOG_MS, (err: Error) =>
-      log.error({ err }, 'a connection could not be dialled on'),
-    ),
     verdictTaken: (seconds) => metrics.verdictTaken(seconds),
     record: (record, verdict) => recorder.flow(record, verdict),
+    dialFailed: rarely(ERROR_LOG_MS, (err: Error) => log.error({ err }, 'the app could not be dialled')),
   };
   const acceptErrors = rarely(ERROR_LOG_MS, (err: Error) =>
     log.error({ err }, 'a connection was not accepted'),
   );
-  const acceptError = (error: Error): void => {
-    metrics.acceptFailed();
-    acceptErrors(error);
-  };
-  const { inboundPort, outboundPort, canaryPort, adminPort } = config;
-  const inbound = {
-    ...context,
-    appLegs: new AppLegs(sockets),
-    canaryPort,
-    ownPorts: new Set([inboundPort, outboundPort, canaryPort, adminPort]),
-  };
-  const outbound = { ...context, backends: new Backends() };
-  const outboundListeners = await listenRedirected(sockets, outboundPort, {
-    connection: (client) => acceptOutbound(client, outbound),
-    acceptError,
-  });
-  const listeners = await listenRedirected(sockets, inboundPort, {
-    connection: (client) => acceptInbound(client, inbound),
-    acceptError,
+  const listeners = await listenInbound(sockets, config.inboundPort, {
+    connection: (client) => acceptInbound(client, context),
+    acceptError(error) {
+      metrics.acceptFailed();
+      acceptErrors(error);
+    },
   });
   log.info({ families: listeners.families, revision: enforcement.revision }, 'listening');
   stream.start();
@@ -164,7 +147,6 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   log.info({ signal, connections: live.size }, 'draining');
   canary.close(); // its port goes with the listeners
   listeners.close(); // from here on the redirect has no listener: new connections are dropped
-  outboundListeners.close();
   const deadline = performance.now() + config.drainMs;
   while (live.size > 0 && performance.now() < deadline) await sleep(DRAIN_POLL_MS);
   for (const flow of live) flow.drain();
@@ -197,6 +179,7 @@ function streamEvents(
   enforcement: Enforcement,
   gate: Gate,
   file: TableFile,
+  recorder: Recorder,
   log: Logger,
 ): ConstructorParameters<typeof TableStream>[3] {
   return {
@@ -213,13 +196,29 @@ function streamEvents(
       if (table === undefined) return false;
       file.save(table);
       log.info({ revision: table.revision, flows_ended: ended }, 'table in force');
-      await gate.enforce(table);
+      // At once, and again for what was opened until the gate was shut.
+      await Promise.all([gate.enforce(table), endOutboundOf(enforcement, recorder, log)]);
+      await endOutboundOf(enforcement, recorder, log);
       return gate.state.state !== 'failed';
     },
     refused: (err) =>
       log.error({ err }, 'a frame from the injector was refused: the last table stays in force'),
     unknownPod: (message) => log.warn({ message }, 'the injector does not know this pod yet'),
   };
+}
+
+/** Destroys the pod's own connections that the table no longer allows, and records them. */
+async function endOutboundOf(enforcement: Enforcement, recorder: Recorder, log: Logger): Promise<void> {
+  const { judge, judgeBefore } = enforcement;
+  if (judge === undefined) return;
+  try {
+    for (const ended of await endOutbound(judge, judgeBefore)) recorder.outbound(ended);
+  } catch (err) {
+    log.error(
+      { err },
+      'outbound connections could not be looked up: the gate ends denied ones with their next packet',
+    );
+  }
 }
 
 function problems(enforcement: Enforcement, gate: Gate, canary: Canary): readonly string[] {
@@ -249,12 +248,6 @@ function logGate(log: Logger, state: GateState): void {
     default:
       return state satisfies never;
   }
-}
-
-function openFlows(live: LiveTable): Record<Direction, number> {
-  const open = { ingress: 0, egress: 0 };
-  for (const { direction } of live) open[direction] += 1;
-  return open;
 }
 
 function ageSeconds(confirmedAtMs: number): number | undefined {

@@ -41,7 +41,7 @@ export async function generatePages(): Promise<readonly GeneratedPage[]> {
 /** The text of every region, by name. */
 export async function regionTexts(): Promise<ReadonlyMap<string, string>> {
   const sidecarMetrics = new SidecarMetrics('', {
-    connectionsOpen: () => ({ ingress: 0, egress: 0 }),
+    connectionsOpen: () => 0,
     connectionsLimit: () => 0,
     tableRevision: () => 0,
     tableAgeSeconds: () => 0,

@@ -19,9 +19,24 @@ export interface DirectionPlan {
   readonly blocks: Readonly<Record<Family, ReadonlyMap<string, string>>>;
   /** Access of everybody else. */
   readonly rest: string;
-  /** Virtual ports of Services, `10.96.0.10 . tcp . 80`: whether they may be reached. Egress only. */
-  readonly virtual: Readonly<Record<Family, ReadonlyMap<string, boolean>>>;
+  /**
+   * Virtual ports of Services, `10.96.0.10 . tcp . 80`, with the id of the backends that may be reached, or
+   * `NO_BACKEND`. Egress only.
+   */
+  readonly virtual: Readonly<Record<Family, ReadonlyMap<string, string>>>;
+  /** Backends by id. */
+  readonly backends: ReadonlyMap<string, Backends>;
 }
+
+/** Where connections to a virtual port may go; one of them is taken for each. */
+export interface Backends {
+  readonly family: Family;
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  readonly list: readonly { readonly address: string; readonly port: number }[];
+}
+
+/** The id of a virtual port none of whose ready backends may be reached. */
+export const NO_BACKEND = '';
 
 /** Both directions of one table. */
 export interface GatePlan {
@@ -57,6 +72,7 @@ export function closedPlan(nodeIPs: readonly string[]): GatePlan {
     pods: { 4: new Map(), 6: new Map() },
     blocks: { 4: new Map(), 6: new Map() },
     virtual: { 4: new Map(), 6: new Map() },
+    backends: new Map(),
     accesses: accesses.byId,
   };
   return { revision: CLOSED_REVISION, ingress: closed, egress: closed, nodeIPs };
@@ -103,7 +119,7 @@ class Planner {
       }
     }
     const rest = this.#accesses.of(this.#everybody);
-    return { isolated, rest, pods, blocks, virtual: this.#virtual(isolated), accesses: this.#accesses.byId };
+    return { isolated, rest, pods, blocks, ...this.#services(isolated), accesses: this.#accesses.byId };
   }
 
   /** Pods whose access is not that of their address alone: those that rules select, and those with named ports. */
@@ -125,23 +141,26 @@ class Planner {
     return this.#accesses.of(rules, declared);
   }
 
-  /**
-   * A Service is its backends: TCP passes where one of them may be reached, for the proxy picks one; UDP and SCTP, which
-   * the node balances, only where all may.
-   */
-  #virtual(isolated: boolean): DirectionPlan['virtual'] {
-    const virtual = { 4: new Map<string, boolean>(), 6: new Map<string, boolean>() };
-    if (this.#direction === 'ingress' || !isolated) return virtual;
-    for (const [key, { backends }] of Object.entries(this.#table.services)) {
+  /** A Service is its backends: the kernel of the pod itself picks one of those that policy lets it reach. */
+  #services(isolated: boolean): Pick<DirectionPlan, 'virtual' | 'backends'> {
+    const virtual = { 4: new Map<string, string>(), 6: new Map<string, string>() };
+    const byId = new Map<string, Backends>();
+    if (this.#direction === 'ingress' || !isolated) return { virtual, backends: byId };
+    for (const [key, { backends, affinitySeconds }] of Object.entries(this.#table.services)) {
       const [address = '', target = ''] = key.split(' ');
       const [protocol = '', port = ''] = target.split('/');
-      const reaches = ({ address: to, port: at }: { address: string; port: number }): boolean =>
-        this.#reaches(to, protocol as Protocol, at);
-      const may =
-        protocol === 'TCP' ? backends.some(reaches) : backends.length > 0 && backends.every(reaches);
-      virtual[familyOf(address)].set(`${address} . ${protocol.toLowerCase()} . ${port}`, may);
+      const word = protocol.toLowerCase() as Backends['protocol'];
+      const reachable = backends.filter((one) => this.#reaches(one.address, protocol as Protocol, one.port));
+      // This pod is the only client: affinity is one backend, the same as long as the backends are.
+      const list =
+        affinitySeconds === undefined ? reachable : onlyOne(reachable, `${this.#table.subject.uid} ${key}`);
+      const family = familyOf(address);
+      virtual[family].set(
+        `${address} . ${word} . ${port}`,
+        backendsId(byId, { family, protocol: word, list }),
+      );
     }
-    return virtual;
+    return { virtual, backends: byId };
   }
 
   #reaches(address: string, protocol: Protocol, port: number): boolean {
@@ -172,11 +191,28 @@ class AccessIds {
       distinct.map((rule) => this.#ports[rule] ?? []),
       declared,
     );
-    const id = createHash('sha256').update(accessText(access)).digest('hex').slice(0, ID_HEX_DIGITS);
+    const id = shortHash(accessText(access));
     this.byId.set(id, access);
     this.#byRules.set(key, id);
     return id;
   }
+}
+
+function backendsId(byId: Map<string, Backends>, backends: Backends): string {
+  if (backends.list.length === 0) return NO_BACKEND;
+  const id = shortHash(JSON.stringify(backends));
+  byId.set(id, backends);
+  return id;
+}
+
+/** One of the items, always the same for a key. */
+function onlyOne<T>(items: readonly T[], key: string): readonly T[] {
+  const index = Number.parseInt(shortHash(key).slice(0, 8), 16) % Math.max(1, items.length);
+  return items.slice(index, index + 1);
+}
+
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, ID_HEX_DIGITS);
 }
 
 function isNamed({ from, name }: TablePort): boolean {

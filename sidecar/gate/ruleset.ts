@@ -1,15 +1,18 @@
 /** The gate as nft(8) text: the whole table, or the change from one plan to the next. Each text is one transaction. */
-import { MARK_MASK, OUTBOUND_FLOW_MARK, OUTBOUND_LEG_MARK } from '../marks.ts';
 import { type Access, isAllPorts, rangeText } from './access.ts';
-import { type DirectionPlan, familyOf, type GatePlan } from './plan.ts';
+import { type Backends, type DirectionPlan, familyOf, type GatePlan, NO_BACKEND } from './plan.ts';
 
 /** The gate's table; nothing else is in it. */
 export const GATE_TABLE = 'inet sluice';
 /** The same, as libnftables-json(5) names it. */
 export const GATE_TABLE_JSON = { family: 'inet', table: 'sluice' } as const;
 
-/** Before TPROXY (mangle, -150), after connection tracking (-200). */
-const HOOK_PRIORITY = 'mangle - 5';
+/** Ingress: before TPROXY (mangle, -150), after connection tracking (-200). */
+const INGRESS_PRIORITY = 'mangle - 5';
+
+/** Egress: after the look-up of Services (dstnat, -100), so that policy sees the backend. */
+const EGRESS_PRIORITY = 'filter';
+const SERVICE_PRIORITY = -100;
 
 /**
  * Denied peers and ports kept for the explanation: bounded in number and time, so that a flood costs a known amount
@@ -39,20 +42,18 @@ interface Way {
   readonly direction: 'ingress' | 'egress';
   /** Which address of a packet is the peer's. */
   readonly peer: 'saddr' | 'daddr';
-  /** What a packet that a rule admits gets. */
-  readonly admit: string;
 }
 
 const WAYS: readonly Way[] = [
-  { name: 'in', direction: 'ingress', peer: 'saddr', admit: 'accept' },
-  { name: 'out', direction: 'egress', peer: 'daddr', admit: 'goto out_admitted' },
+  { name: 'in', direction: 'ingress', peer: 'saddr' },
+  { name: 'out', direction: 'egress', peer: 'daddr' },
 ];
 
 const ISOLATED_PROTOCOLS = '{ tcp, udp, sctp }';
 const NEIGHBOURS =
   'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert, nd-redirect, mld-listener-query, mld-listener-report, mld2-listener-report } accept';
-/** A packet that opens a TCP connection. */
-const IS_SYN = 'tcp flags & (fin | syn | rst | ack) == syn';
+/** Compared with `syn`: a packet that opens a TCP connection. */
+const FLAGS = 'flags & (fin | syn | rst | ack)';
 
 /** Replaces whatever is there by this plan. */
 export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
@@ -60,7 +61,11 @@ export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
     `table ${GATE_TABLE}`, // makes it, so that the next line cannot fail
     `delete table ${GATE_TABLE}`,
     `table ${GATE_TABLE} {`,
-    ...FAMILIES.map((family) => `  set node${family} { type ${type(family)}; }`),
+    ...FAMILIES.flatMap((family) => [
+      `  set node${family} { type ${type(family)}; }`,
+      `  map virtual${family} { type ${type(family)} . inet_proto . inet_service : verdict; }`,
+      `  set unserved${family} { type ${type(family)} . inet_proto . inet_service; }`,
+    ]),
     ...WAYS.flatMap((way) => wayObjects(way, settings)),
     ...WAYS.flatMap((way) => wayChains(way, plan[way.direction])),
     ...hooks(settings).map((line) => `  ${line}`),
@@ -77,12 +82,13 @@ function wayObjects({ name, peer }: Way, settings: GateSettings): readonly strin
       `  set ${name}_denied${family} { type ${type(family)} . inet_proto . inet_service; flags dynamic,timeout; size ${DENIED_SIZE}; timeout ${DENIED_TIMEOUT_SECONDS}s; counter; }`,
       `  map ${name}_pods${family} { type ${type(family)} : verdict; }`,
       `  map ${name}_blocks${family} { type ${type(family)} : verdict; flags interval; }`,
-      `  map ${name}_virtual${family} { type ${type(family)} . inet_proto . inet_service : verdict; }`,
     ]),
     `  chain ${name}_deny {`,
     `    counter name ${name}_dropped`,
     `    meta nfproto ipv4 update @${name}_denied4 { ip ${peer} . meta l4proto . th dport }`,
     `    meta nfproto ipv6 update @${name}_denied6 { ip6 ${peer} . meta l4proto . th dport }`,
+    // A connection that is older than the policy ends with its next packet.
+    ...(name === 'out' ? [`    tcp ${FLAGS} != syn reject with tcp reset`] : []),
     ...(settings.deny === 'reset' ? ['    meta l4proto tcp reject with tcp reset'] : []),
     '    drop',
     '  }',
@@ -105,29 +111,23 @@ function wayChains(way: Way, plan: DirectionPlan): readonly string[] {
     ['ip6', 6],
   ] as const;
   return [
-    ...(name === 'out'
-      ? [
-          '  chain out_admitted {',
-          // From here on this connection goes through the proxy.
-          `    ${IS_SYN} ct mark set ct mark & ${~MARK_MASK >>> 0} | ${OUTBOUND_FLOW_MARK}`,
-          '    accept',
-          '  }',
-        ]
-      : []),
     `  chain ${name}_rest { }`,
     `  chain ${name}_isolated {`,
-    ...families.map(
-      ([ip, family]) => `    ${ip} ${peer} . meta l4proto . th dport vmap @${name}_virtual${family}`,
-    ),
+    // A virtual address is in no block, whatever blocks say.
+    ...(name === 'out'
+      ? families.map(
+          ([ip, family]) => `    ${ip} daddr . meta l4proto . th dport @unserved${family} goto out_deny`,
+        )
+      : []),
     ...families.map(([ip, family]) => `    ${ip} ${peer} vmap @${name}_pods${family}`),
     ...families.map(([ip, family]) => `    ${ip} ${peer} vmap @${name}_blocks${family}`),
     `    goto ${name}_rest`,
     '  }',
     // Decides for every packet that may start something: `accept`, or on to the look-ups.
     `  chain ${name}_subject { }`,
-    ...[...plan.accesses].flatMap(([id, access]) => [
-      `  chain ${chain(way, id)} {`,
-      ...accessRules(way, access).map((rule) => `    ${rule}`),
+    ...[...chainRules(way, plan)].flatMap(([made, rules]) => [
+      `  chain ${made} {`,
+      ...rules.map((rule) => `    ${rule}`),
       '  }',
     ]),
   ];
@@ -136,7 +136,7 @@ function wayChains(way: Way, plan: DirectionPlan): readonly string[] {
 function hooks(settings: GateSettings): readonly string[] {
   return [
     'chain ingress {',
-    `  type filter hook prerouting priority ${HOOK_PRIORITY}; policy drop;`,
+    `  type filter hook prerouting priority ${INGRESS_PRIORITY}; policy drop;`,
     '  iif lo accept', // localhost, the pod to itself, sidecar to app
     '  ct direction reply accept', // answers to what the pod opened
     '  ct state related accept', // ICMP errors of its flows
@@ -144,31 +144,29 @@ function hooks(settings: GateSettings): readonly string[] {
     '  ip6 saddr @node6 accept',
     `  ${NEIGHBOURS}`,
     // The proxy has every later packet of a connection: it ends what is no longer allowed.
-    '  tcp flags & (fin | syn | rst | ack) != syn accept',
+    `  tcp ${FLAGS} != syn accept`,
     // Anybody may ask for health and metrics, but not so often that it costs the flows anything.
     `  tcp dport ${settings.adminPort} limit rate ${ADMIN_SYNS_PER_SECOND}/second burst ${ADMIN_SYNS_PER_SECOND} packets accept`,
     `  tcp dport ${settings.adminPort} drop`,
     '  jump in_subject',
     '}',
     'chain egress {',
-    `  type filter hook output priority ${HOOK_PRIORITY}; policy drop;`,
+    `  type filter hook output priority ${EGRESS_PRIORITY}; policy drop;`,
     '  oif lo accept',
-    '  fib daddr type local accept', // the pod to itself
-    `  meta mark & ${MARK_MASK} == ${OUTBOUND_LEG_MARK} accept`, // the sidecar's own legs: already judged
+    '  fib daddr type local accept', // the pod to itself, through a Service too
     '  ct direction reply accept', // answers to what came in
     '  ct state related accept',
     '  ip daddr @node4 accept',
     '  ip6 daddr @node6 accept',
     `  ${NEIGHBOURS}`,
-    `  ct mark & ${MARK_MASK} == ${OUTBOUND_FLOW_MARK} accept`, // the proxy has it
     '  tcp flags rst accept', // ends what is denied
     '  jump out_subject',
     '}',
-    // Connections of the proxy are routed to lo, where TPROXY takes them. Others, older than the isolation, go on by
-    // themselves as long as the look-ups above let each packet pass.
-    'chain outbound {',
-    '  type route hook output priority mangle; policy accept;',
-    `  ct direction original ct mark & ${MARK_MASK} == ${OUTBOUND_FLOW_MARK} meta mark set meta mark & ${~MARK_MASK >>> 0} | ${OUTBOUND_FLOW_MARK}`,
+    // A connection to a Service goes to one of the backends that policy allows: the node never sees the virtual address.
+    'chain services {',
+    `  type nat hook output priority ${SERVICE_PRIORITY}; policy accept;`,
+    '  ip daddr . meta l4proto . th dport vmap @virtual4',
+    '  ip6 daddr . meta l4proto . th dport vmap @virtual6',
     '}',
   ];
 }
@@ -178,29 +176,34 @@ function hooks(settings: GateSettings): readonly string[] {
  * Chains come before the elements that lead to them, and go after those.
  */
 export function changedRuleset(before: GatePlan, after: GatePlan): string {
-  const lines: string[] = [];
+  const added: string[] = [];
+  const gone: string[] = [];
   for (const way of WAYS) {
-    for (const [id, access] of after[way.direction].accesses) {
-      if (before[way.direction].accesses.has(id)) continue;
-      lines.push(`add chain ${GATE_TABLE} ${chain(way, id)}`);
-      for (const rule of accessRules(way, access))
-        lines.push(`add rule ${GATE_TABLE} ${chain(way, id)} ${rule}`);
-    }
-  }
-  lines.push(...changes(before, after));
-  for (const way of WAYS) {
-    for (const id of before[way.direction].accesses.keys()) {
-      if (after[way.direction].accesses.has(id)) continue;
-      lines.push(
-        `flush chain ${GATE_TABLE} ${chain(way, id)}`,
-        `delete chain ${GATE_TABLE} ${chain(way, id)}`,
+    const [from, to] = [chainRules(way, before[way.direction]), chainRules(way, after[way.direction])];
+    for (const [name, rules] of to) {
+      if (from.has(name)) continue;
+      added.push(
+        `add chain ${GATE_TABLE} ${name}`,
+        ...rules.map((rule) => `add rule ${GATE_TABLE} ${name} ${rule}`),
       );
     }
+    for (const name of from.keys()) {
+      if (!to.has(name)) gone.push(`flush chain ${GATE_TABLE} ${name}`, `delete chain ${GATE_TABLE} ${name}`);
+    }
   }
+  const lines = [...added, ...changes(before, after), ...gone];
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
-/** All but the chains of accesses. `before` is `undefined` for a table that is new and empty. */
+/** The chains that come and go with the plan, by name. */
+function chainRules(way: Way, plan: DirectionPlan): ReadonlyMap<string, readonly string[]> {
+  return new Map([
+    ...[...plan.accesses].map(([id, access]) => [chain(way, id), accessRules(access, way.name)] as const),
+    ...[...plan.backends].map(([id, backends]) => [serviceChain(id), [backendRule(backends)]] as const),
+  ]);
+}
+
+/** All but the chains of accesses and backends. `before` is `undefined` for a table that is new and empty. */
 function changes(before: GatePlan | undefined, after: GatePlan): readonly string[] {
   const lines: string[] = [];
   if (before?.nodeIPs.join() !== after.nodeIPs.join()) lines.push(...nodeElements(after.nodeIPs));
@@ -218,21 +221,41 @@ function wayChanges(way: Way, before: DirectionPlan | undefined, after: Directio
       `add rule ${GATE_TABLE} ${name}_rest goto ${chain(way, after.rest)}`,
     );
   }
-  const toAccess = (id: string): string => `goto ${chain(way, id)}`;
-  const toVerdict = (may: boolean): string => (may ? way.admit : `goto ${name}_deny`);
+  const lead = (id: string): string => ` : goto ${chain(way, id)}`;
   for (const family of FAMILIES) {
     lines.push(
-      ...changedElements(`${name}_pods${family}`, before?.pods[family], after.pods[family], toAccess),
-      ...changedElements(`${name}_blocks${family}`, before?.blocks[family], after.blocks[family], toAccess),
-      ...changedElements(
-        `${name}_virtual${family}`,
-        before?.virtual[family],
-        after.virtual[family],
-        toVerdict,
-      ),
+      ...changedElements(`${name}_pods${family}`, before?.pods[family], after.pods[family], lead),
+      ...changedElements(`${name}_blocks${family}`, before?.blocks[family], after.blocks[family], lead),
     );
+    if (name === 'out') lines.push(...virtualElements(family, before, after));
   }
   return lines;
+}
+
+/** Virtual ports with backends lead to their choice; those without are denied. */
+function virtualElements(
+  family: 4 | 6,
+  before: DirectionPlan | undefined,
+  after: DirectionPlan,
+): readonly string[] {
+  const part = (plan: DirectionPlan | undefined, served: boolean): ReadonlyMap<string, string> =>
+    new Map([...(plan?.virtual[family] ?? [])].filter(([, id]) => (id !== NO_BACKEND) === served));
+  return [
+    ...changedElements(
+      `virtual${family}`,
+      part(before, true),
+      part(after, true),
+      (id) => ` : goto ${serviceChain(id)}`,
+    ),
+    ...changedElements(`unserved${family}`, part(before, false), part(after, false), () => ''),
+  ];
+}
+
+/** One backend, in turn; the kernel keeps a connection with the one it took. */
+function backendRule({ family, protocol, list }: Backends): string {
+  const ip = family === 4 ? 'ip' : 'ip6';
+  const items = list.map(({ address, port }, index) => `${index} : ${address} . ${port}`);
+  return `meta l4proto ${protocol} dnat ${ip} to numgen inc mod ${list.length} map { ${items.join(', ')} }`;
 }
 
 /** Takes the gate out; no error where there is none. */
@@ -248,11 +271,11 @@ function subjectRules({ name }: Way, isolated: boolean): readonly string[] {
   ];
 }
 
-function accessRules({ name, admit }: Way, access: Access): readonly string[] {
+function accessRules(access: Access, name: Way['name']): readonly string[] {
   const rules = [...access].map(([protocol, ranges]) => {
     const word = protocol.toLowerCase();
-    if (ranges.some(isAllPorts)) return `meta l4proto ${word} ${admit}`;
-    return `${word} dport { ${ranges.map(rangeText).join(', ')} } ${admit}`;
+    if (ranges.some(isAllPorts)) return `meta l4proto ${word} accept`;
+    return `${word} dport { ${ranges.map(rangeText).join(', ')} } accept`;
   });
   return [...rules, `goto ${name}_deny`];
 }
@@ -268,23 +291,20 @@ function nodeElements(nodeIPs: readonly string[]): readonly string[] {
   });
 }
 
-function changedElements<T>(
-  map: string,
-  before: ReadonlyMap<string, T> | undefined,
-  after: ReadonlyMap<string, T>,
-  verdict: (value: T) => string,
+/** @param suffix what follows the key of an element: the verdict of a map, nothing in a set */
+function changedElements(
+  object: string,
+  before: ReadonlyMap<string, string> | undefined,
+  after: ReadonlyMap<string, string>,
+  suffix: (id: string) => string,
 ): readonly string[] {
   const gone: string[] = [];
   const come: string[] = [];
-  for (const [key, value] of before ?? []) {
-    if (after.get(key) !== value) gone.push(`${key} : ${verdict(value)}`);
-  }
-  for (const [key, value] of after) {
-    if (before?.get(key) !== value) come.push(`${key} : ${verdict(value)}`);
-  }
+  for (const [key, id] of before ?? []) if (after.get(key) !== id) gone.push(`${key}${suffix(id)}`);
+  for (const [key, id] of after) if (before?.get(key) !== id) come.push(`${key}${suffix(id)}`);
   const lines: string[] = [];
-  if (gone.length > 0) lines.push(`delete element ${GATE_TABLE} ${map} { ${gone.join(', ')} }`);
-  if (come.length > 0) lines.push(`add element ${GATE_TABLE} ${map} { ${come.join(', ')} }`);
+  if (gone.length > 0) lines.push(`delete element ${GATE_TABLE} ${object} { ${gone.join(', ')} }`);
+  if (come.length > 0) lines.push(`add element ${GATE_TABLE} ${object} { ${come.join(', ')} }`);
   return lines;
 }
 
@@ -294,4 +314,8 @@ function chain({ name }: Way, id: string): string {
 
 function type(family: 4 | 6): string {
   return family === 4 ? 'ipv4_addr' : 'ipv6_addr';
+}
+
+function serviceChain(id: string): string {
+  return `service_${id}`;
 }

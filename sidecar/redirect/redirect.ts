@@ -11,10 +11,11 @@ import {
   type Chain,
   chains,
   LOCAL_ROUTE,
-  POLICY_RULES,
+  POLICY_RULE,
   type RedirectPlan,
   restoreText,
   SHOW_ROUTE,
+  SHOW_RULE,
 } from './rules.ts';
 import { type Backend, chooseBackend, iptables, runTool } from './tools.ts';
 
@@ -81,7 +82,7 @@ export async function removeRedirect(config: RedirectConfig): Promise<void> {
         await tryTool(iptables(backend, family), ['-w', '-t', 'mangle', '-X', name]);
       }
     }
-    for (const rule of POLICY_RULES) await tryTool('ip', [`-${family}`, 'rule', 'del', ...rule.add]);
+    await tryTool('ip', [`-${family}`, 'rule', 'del', ...POLICY_RULE]);
     await tryTool('ip', [`-${family}`, 'route', 'del', ...LOCAL_ROUTE]);
   }
 }
@@ -128,10 +129,8 @@ async function gateways(families: readonly Family[]): Promise<readonly string[]>
 
 async function routeMarkedLocally(family: Family): Promise<void> {
   await runTool('ip', [`-${family}`, 'route', 'replace', ...LOCAL_ROUTE]);
-  for (const rule of POLICY_RULES) {
-    const listed = await runTool('ip', [`-${family}`, 'rule', 'show', ...rule.show]);
-    if (listed.trim() === '') await runTool('ip', [`-${family}`, 'rule', 'add', ...rule.add]);
-  }
+  const listed = await runTool('ip', [`-${family}`, 'rule', 'show', ...SHOW_RULE]);
+  if (listed.trim() === '') await runTool('ip', [`-${family}`, 'rule', 'add', ...POLICY_RULE]);
 }
 
 async function jumpTo(backend: Backend, family: Family, chain: Chain): Promise<void> {
@@ -158,10 +157,8 @@ async function verifyChain(backend: Backend, family: Family, chain: Chain): Prom
 }
 
 async function verifyRoute(family: Family): Promise<void> {
-  for (const rule of POLICY_RULES) {
-    const listed = await runTool('ip', [`-${family}`, 'rule', 'show', ...rule.show]);
-    if (listed.trim() === '') throw incomplete(`ip -${family} rule: '${rule.add.join(' ')}' is missing`);
-  }
+  const rule = await runTool('ip', [`-${family}`, 'rule', 'show', ...SHOW_RULE]);
+  if (rule.trim() === '') throw incomplete(`ip -${family} rule: '${POLICY_RULE.join(' ')}' is missing`);
   const route = await tryTool('ip', [`-${family}`, 'route', 'show', ...SHOW_ROUTE]);
   if (!route.stdout.includes('local default'))
     throw incomplete(`ip -${family} route: '${LOCAL_ROUTE.join(' ')}' is missing`);

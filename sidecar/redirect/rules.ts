@@ -3,20 +3,22 @@
  * their way back. Pure; `redirect.ts` puts it into the kernel.
  */
 import type { Family } from '../../native/addon.ts';
-import { APP_LEG_MARK, MARK_MASK, OUTBOUND_FLOW_MARK } from '../marks.ts';
+
+/**
+ * Marks the app leg: set on the sidecar's socket, saved to the connection, restored on the app's answers.
+ * Any value other meshes and kube-proxy (0x4000, 0x8000) leave alone; the mask keeps their bits.
+ */
+export const APP_LEG_MARK = 0x539;
+const MARK_MASK = 0xfff;
 
 /** Routing table that delivers marked packets locally; unused by the usual tables 253-255. */
 const ROUTE_TABLE = 133;
-/** By mark; before the main table (32766). */
-const RULE_PRIORITIES = [
-  [APP_LEG_MARK, 32764],
-  [OUTBOUND_FLOW_MARK, 32765],
-] as const;
+/** Before the main table (32766). */
+const RULE_PRIORITY = 32764;
 
 /** What the rules depend on. Addresses are of either family; each family takes its own. */
 export interface RedirectPlan {
   readonly inboundPort: number;
-  readonly outboundPort: number;
   readonly adminPort: number;
   readonly canaryPort: number;
   /** The pod's own node: its traffic bypasses the sidecar, so that the kubelet's probes see the app itself. */
@@ -38,10 +40,8 @@ export function listenerAddress(family: Family): string {
 
 /** The chains of one family's mangle table. Source: iptables-extensions(8). */
 export function chains(family: Family, plan: RedirectPlan): readonly Chain[] {
-  const mark = masked(APP_LEG_MARK);
-  const to = (port: number): string =>
-    `-j TPROXY --on-ip ${listenerAddress(family)} --on-port ${port} --tproxy-mark 0x0/0x0`;
-  const tproxy = to(plan.inboundPort);
+  const mark = `${hex(APP_LEG_MARK)}/${hex(MARK_MASK)}`;
+  const tproxy = `-j TPROXY --on-ip ${listenerAddress(family)} --on-port ${plan.inboundPort} --tproxy-mark 0x0/0x0`;
   const nodeIPs = plan.nodeIPs.filter((address) => address.includes(':') === (family === 6));
   return [
     {
@@ -52,8 +52,6 @@ export function chains(family: Family, plan: RedirectPlan): readonly Chain[] {
         `-i lo -p tcp -m tcp --dport ${plan.canaryPort} ${tproxy}`,
         // The app leg: remember its mark, so that SLUICE_OUT finds it on the app's answers.
         `-i lo -m mark --mark ${mark} -j CONNMARK --save-mark --nfmask ${hex(MARK_MASK)} --ctmask ${hex(MARK_MASK)}`,
-        // What the pod opened and the gate gave to the proxy.
-        `-i lo -p tcp -m mark --mark ${masked(OUTBOUND_FLOW_MARK)} ${to(plan.outboundPort)}`,
         // Localhost, the pod to itself, sidecar to app.
         '-i lo -j RETURN',
         // Strays outside any connection would make the app reset a flow it does not know.
@@ -89,26 +87,20 @@ export function restoreText(chainList: readonly Chain[]): string {
   ].join('\n');
 }
 
-/** One rule of policy routing: marked packets are delivered locally. */
-export interface PolicyRule {
-  /** Arguments of `ip rule add`. */
-  readonly add: readonly string[];
-  /** Arguments of `ip rule show` that list it. */
-  readonly show: readonly string[];
-}
-
-export const POLICY_RULES: readonly PolicyRule[] = RULE_PRIORITIES.map(([mark, priority]) => ({
-  add: ['fwmark', masked(mark), 'pref', String(priority), 'lookup', String(ROUTE_TABLE)],
-  show: ['pref', String(priority)],
-}));
-
-/** Arguments of `ip route replace`, and of `ip route show` that list the route. */
+/** Arguments of `ip rule add` and of `ip route replace`: marked packets are delivered locally. */
+export const POLICY_RULE: readonly string[] = [
+  'fwmark',
+  `${hex(APP_LEG_MARK)}/${hex(MARK_MASK)}`,
+  'pref',
+  String(RULE_PRIORITY),
+  'lookup',
+  String(ROUTE_TABLE),
+];
 export const LOCAL_ROUTE: readonly string[] = ['local', 'default', 'dev', 'lo', 'table', String(ROUTE_TABLE)];
-export const SHOW_ROUTE: readonly string[] = ['table', String(ROUTE_TABLE)];
 
-function masked(mark: number): string {
-  return `${hex(mark)}/${hex(MARK_MASK)}`;
-}
+/** `ip rule show` arguments that list the rule, and `ip route show` arguments that list the route. */
+export const SHOW_RULE: readonly string[] = ['pref', String(RULE_PRIORITY)];
+export const SHOW_ROUTE: readonly string[] = ['table', String(ROUTE_TABLE)];
 
 function hex(value: number): string {
   return `0x${value.toString(16)}`;

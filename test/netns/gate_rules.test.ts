@@ -106,5 +106,5 @@ test('10,000 peers and 1,000 rules are one look-up each, and a new peer is one e
   const rules = (await listed()).filter(
     (object) => object.startsWith('{"rule"') && object.includes('"chain":"in_isolated"'),
   );
-  expect(rules).toHaveLength(7);
+  expect(rules).toHaveLength(5);
 });

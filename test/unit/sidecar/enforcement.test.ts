@@ -29,7 +29,6 @@ test('a new table ends what it denies, all resets before the first record, and n
   const enforcement = new Enforcement(live);
   const events: string[] = [];
   const flow = (peer: string): LiveFlow => ({
-    direction: 'ingress',
     revoked(judge) {
       const verdict = judge.judge('ingress', peer, 'TCP', 80);
       return verdict.verdict === 'deny' ? { cause: 'policy-changed', verdict } : undefined;

@@ -1,13 +1,12 @@
 /**
- * The sidecar's own leg of a flow. Inbound, it dials the app on the original destination from the client's own IP, so that
- * the app sees who is calling; the client's port is taken (the same 4-tuple exists), so the leg chooses its own. Outbound,
- * it dials the peer from the pod's own IP.
+ * Dials the app on the original destination from the client's own IP, so that the app sees who is calling.
+ * The client's port is taken (the same 4-tuple exists), so the leg chooses its own.
  */
 import net from 'node:net';
 import type { Family } from '../native/addon.ts';
 import type { Sockets } from '../native/sockets.ts';
 import { SluiceError } from '../policy/errors.ts';
-import { APP_LEG_MARK, OUTBOUND_LEG_MARK } from './marks.ts';
+import { APP_LEG_MARK } from './redirect/rules.ts';
 
 /**
  * Ports of the app leg: below the ephemeral ranges in use (Linux 32768-60999), so that the client does not pick the
@@ -42,7 +41,16 @@ export class AppLegs {
    * @throws SluiceError `SOCKET_*` when no socket can be bound
    */
   dial(dial: Dial): net.Socket {
-    return connecting(this.#bind(dial), dial);
+    const fd = this.#bind(dial);
+    // Until it is connected there is nothing to read: reading starts with the relay.
+    const options: net.SocketConstructorOpts & { manualStart: boolean } = {
+      fd,
+      allowHalfOpen: true,
+      manualStart: true,
+    };
+    const socket = new net.Socket(options);
+    socket.connect({ host: dial.address, port: dial.port });
+    return socket;
   }
 
   /** Jumps to ports that are not in use by the same flows: those are often neighbours. */
@@ -62,26 +70,6 @@ export class AppLegs {
       }
     }
   }
-}
-
-/**
- * A socket that is connecting to a peer from the pod's own address, as `AppLegs.dial` gives it. The kernel picks the port.
- * @throws SluiceError `SOCKET_*` when no socket can be bound
- */
-export function dialPeer(sockets: Sockets, dial: Dial): net.Socket {
-  return connecting(sockets.bindTransparent(dial.family, dial.clientAddress, 0, OUTBOUND_LEG_MARK), dial);
-}
-
-function connecting(fd: number, { address, port }: Dial): net.Socket {
-  // Until it is connected there is nothing to read: reading starts with the relay.
-  const options: net.SocketConstructorOpts & { manualStart: boolean } = {
-    fd,
-    allowHalfOpen: true,
-    manualStart: true,
-  };
-  const socket = new net.Socket(options);
-  socket.connect({ host: address, port });
-  return socket;
 }
 
 /** Whether a failed dial may succeed from another port: its 4-tuple was still in use. */
