@@ -39,7 +39,7 @@ export const ERROR_CODES = {
   LAB_BUSY: 'Another command is changing this lab.',
   LAB_TARGET_UNKNOWN: 'A pod, node or process is not part of the lab.',
   LAB_POD_WITHOUT_ADDRESS: 'A pod of the lab has no status.podIP.',
-  LAB_ADDRESS_CONFLICT: 'Two pods, nodes or external hosts of one lab claim the same address.',
+  LAB_ADDRESS_CONFLICT: 'Two pods, nodes, Services or external hosts of one lab claim the same address.',
   LAB_TOO_LARGE: 'A lab has more nodes than it can number.',
   LAB_MANIFESTS_INVALID: 'Manifests have errors; the message names file, document and field.',
   LAB_PROCESS_FAILED: 'An injector, sidecar or app of the lab did not start.',

@@ -53,7 +53,7 @@ export {
   policiesByNamespace,
   policyRef,
 } from './rules.ts';
-export { virtualKey } from './services.ts';
+export { createVirtualPorts, type VirtualPorts, virtualKey } from './services.ts';
 export type {
   AddressGroup,
   Backend,

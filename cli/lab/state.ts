@@ -40,6 +40,8 @@ export interface LabPaths {
   /** The lab's "API server": one file per object, watched by the injector. */
   readonly manifests: string;
   readonly logs: string;
+  /** The nftables rules by which each node serves Services. */
+  readonly services: string;
   readonly injectorSocket: string;
   readonly statusSocket: string;
 }
@@ -52,6 +54,7 @@ export function labPaths(name: string): LabPaths {
     state: join(folder, 'state.json'),
     manifests: join(folder, 'manifests'),
     logs: join(folder, 'logs'),
+    services: join(folder, 'services'),
     injectorSocket: join(folder, 'injector.sock'),
     statusSocket: join(folder, 'status.sock'),
   };
@@ -77,9 +80,28 @@ export function removeSidecarState(paths: LabPaths, podKey: string): void {
   rmSync(sidecarStateFolder(paths, podKey), { recursive: true, force: true });
 }
 
+/** The rules that a node was last given to serve Services by; undefined: none yet. */
+export function readServedRules(paths: LabPaths, node: string): string | undefined {
+  try {
+    return readFileSync(servedRulesFile(paths, node), 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Remembers the rules that a node serves Services by. */
+export function writeServedRules(paths: LabPaths, node: string, rules: string): void {
+  writeFileSync(servedRulesFile(paths, node), rules, { mode: 0o600 });
+}
+
+/** Forgets the rules of a node that is gone. */
+export function removeServedRules(paths: LabPaths, node: string): void {
+  rmSync(servedRulesFile(paths, node), { force: true });
+}
+
 /** Makes the folders of a new lab. */
 export function createFolders(paths: LabPaths): void {
-  for (const folder of [paths.folder, paths.manifests, paths.logs]) {
+  for (const folder of [paths.folder, paths.manifests, paths.logs, paths.services]) {
     mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
   }
 }
@@ -151,4 +173,8 @@ export function recordProcess(paths: LabPaths, podKey: string, role: Role, id: P
 
 function labsFolder(): string {
   return process.env.SLUICE_LAB_DIR ?? DEFAULT_LABS_FOLDER;
+}
+
+function servedRulesFile(paths: LabPaths, node: string): string {
+  return join(paths.services, `${fileSlug(node)}.nft`);
 }
