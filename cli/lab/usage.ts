@@ -28,7 +28,8 @@ export const LAB_USAGE = `usage: sluice lab <command> [options]
 
 Needs root. Every pod needs a status.podIP (or podIPs). The app of a pod serves its containerPorts: it answers each
 line with the address of the peer it sees. Every node serves the Services that have a spec.clusterIP; where a Service
-has a selector and no EndpointSlice, its endpoints are derived from the pods. SLUICE_LAB_DIR says where labs are kept, default /run/sluice/lab.
+has a selector and no EndpointSlice, its endpoints are derived from the pods. SLUICE_LAB_DIR says where labs are kept,
+default /run/sluice/lab.
 Exit code: 2 for errors, else as above.
 `;
 
