@@ -5,9 +5,17 @@ import type { Cluster, EndpointSlice, Protocol, Service, ServicePort } from './m
 import { reuseEntries } from './same_data.ts';
 import type { Backend, VirtualPort } from './table.ts';
 
+/** The virtual ports of one Service, by key, and the objects they were made from. */
+interface ServicePorts {
+  readonly service: Service;
+  readonly slices: readonly EndpointSlice[];
+  readonly ports: readonly (readonly [string, VirtualPort])[];
+}
+
 /** The virtual ports of one cluster, and the objects they were made from. */
 export interface VirtualPorts {
   readonly byKey: Readonly<Record<string, VirtualPort>>;
+  readonly byService: ReadonlyMap<string, ServicePorts>;
   readonly services: Cluster['services'];
   readonly endpointSlices: Cluster['endpointSlices'];
 }
@@ -67,20 +75,38 @@ function virtualPortsOf(service: Service, slices: readonly EndpointSlice[]): [st
   );
 }
 
+/** The ports of one Service; those of `previous` where they were made from the very same objects. */
+function portsOfService(
+  service: Service,
+  slices: readonly EndpointSlice[],
+  previous: ServicePorts | undefined,
+): ServicePorts {
+  const same =
+    previous?.service === service &&
+    previous.slices.length === slices.length &&
+    previous.slices.every((slice, i) => slice === slices[i]);
+  return same ? previous : { service, slices, ports: virtualPortsOf(service, slices) };
+}
+
 /**
  * Makes the virtual ports of a cluster. Of two Services that claim one address and port, which a cluster does not let
- * happen, the first by `namespace/name` has it. What says the same as in `previous` is the same object.
+ * happen, the first by `namespace/name` has it. What says the same as in `previous` is the same object, and only
+ * Services whose objects changed are looked into.
  */
 export function createVirtualPorts(cluster: Cluster, previous?: VirtualPorts): VirtualPorts {
   const { services, endpointSlices } = cluster;
   if (previous?.services === services && previous.endpointSlices === endpointSlices) return previous;
   const slices = slicesByService(cluster);
+  const byService = new Map<string, ServicePorts>();
   const byKey = new Map<string, VirtualPort>();
   const ordered = [...services].sort(([a], [b]) => compareTexts(a, b));
   for (const [serviceKey, service] of ordered) {
-    for (const [key, port] of virtualPortsOf(service, slices.get(serviceKey) ?? [])) {
+    const own = portsOfService(service, slices.get(serviceKey) ?? [], previous?.byService.get(serviceKey));
+    byService.set(serviceKey, own);
+    for (const [key, port] of own.ports) {
       if (!byKey.has(key)) byKey.set(key, port);
     }
   }
-  return { byKey: reuseEntries(sortedRecord(byKey), previous?.byKey), services, endpointSlices };
+  const record = reuseEntries(sortedRecord(byKey), previous?.byKey);
+  return { byKey: record, byService, services, endpointSlices };
 }

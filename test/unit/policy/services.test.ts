@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import {
   applyDelta,
   createCompiler,
+  createVirtualPorts,
   diffTables,
   type Parsed,
   parseEndpointSlice,
@@ -364,5 +365,24 @@ it('says of any cluster’s Services what reading its objects says', () => {
       expect(order(services)).toEqual(order(obviousServices(cluster)));
     }),
     { numRuns: 500 },
+  );
+});
+
+it('says the same after any change to Services, whatever of it was there before', () => {
+  const part = <T>(map: ReadonlyMap<string, T>, keep: number) =>
+    new Map([...map].filter((_, index) => (keep >> index) % 2 === 1));
+  fc.assert(
+    fc.property(apiCluster, fc.nat(255), fc.nat(255), (objects, keepServices, keepSlices) => {
+      const after = readCluster(objects);
+      const before = {
+        ...after,
+        services: part(after.services, keepServices),
+        endpointSlices: part(after.endpointSlices, keepSlices),
+      };
+      const next = createVirtualPorts(after, createVirtualPorts(before));
+      expect(next.byKey).toEqual(createVirtualPorts(after).byKey);
+      expect(createVirtualPorts(before, next).byKey).toEqual(createVirtualPorts(before).byKey);
+    }),
+    { numRuns: 300 },
   );
 });
