@@ -12,6 +12,7 @@ export { type Cidr, parseCidr, type WrittenCidr } from './cidr.ts';
 export { type Compiler, compile, createCompiler } from './compile.ts';
 export { describeFlow, describeNearMiss, describeReason, type FlowParties } from './describe.ts';
 export { applyDelta, diffTables } from './diff.ts';
+export { forgottenDns } from './dns.ts';
 export { ERROR_CODES, type ErrorCode, SluiceError } from './errors.ts';
 export { createEvaluator, type Endpoint, type Evaluator, evaluateFlow, type Flow } from './evaluate.ts';
 export type { FieldError } from './field.ts';

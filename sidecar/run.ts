@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { openLog } from '../common/log.ts';
 import { openSockets } from '../native/sockets.ts';
-import type { Direction } from '../policy/index.ts';
+import { type Direction, forgottenDns } from '../policy/index.ts';
 import { serveAdmin } from './admin.ts';
 import { AppLegs } from './app_leg.ts';
 import { Canary } from './canary.ts';
@@ -58,14 +58,20 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   });
   restoreTable(config, file, enforcement, log);
 
-  let stream: TableStream | undefined;
   const exempt = await exemptAddresses(config);
-  const gate = new Gate(config, exempt, (state) => {
-    logGate(log, state);
-    if (state.state === 'in-force') stream?.acknowledge(); // a retry may have succeeded
+  const gate: Gate = new Gate(config, exempt, {
+    changed: (state) => logGate(log, state),
+    async inForce(revision) {
+      // What was opened until the gate was shut, and a table that a restart can go on from: then it is enforced.
+      await endOutboundOf(enforcement, recorder, log);
+      await file.flush();
+      stream.acknowledge(revision);
+    },
+    beforeReplace: async () => void (await Promise.all(denials.map((report) => report.collect()))),
+    replaced() {
+      for (const report of denials) report.reset();
+    },
   });
-  if (enforcement.table !== undefined) await gate.enforce(enforcement.table);
-
   const canary = new Canary({
     port: config.canaryPort,
     verify: () => verifyRedirect(config),
@@ -94,11 +100,11 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
         unreadable: () => void gate.ensure(),
       }),
   );
-  stream = new TableStream(
+  const stream = new TableStream(
     config.sourcePath,
     { namespace: config.podNamespace, name: config.podName },
     enforcement,
-    streamEvents(enforcement, gate, file, recorder, log),
+    streamEvents(enforcement, gate, file, recorder, log, (revision) => stream.acknowledge(revision)),
   );
   const admin = await serveAdmin(config.adminPort, exempt, {
     notReady: () => problems(enforcement, gate, canary),
@@ -106,6 +112,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       revision: enforcement.revision,
       table_age_seconds: ageSeconds(enforcement.confirmedAtMs) ?? null,
       gate: gate.state,
+      warnings: enforcement.table === undefined ? [] : [forgottenDns(enforcement.table) ?? []].flat(),
     }),
     connections: () => [...live].map((flow) => flow.view()),
     table: () => enforcement.table,
@@ -113,6 +120,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     metrics: () => metrics.registry.metrics(),
     metricsType: metrics.registry.contentType,
   });
+  if (enforcement.table !== undefined) await gate.enforce(enforcement.table);
   const sockets = openSockets();
   const unread = new UnreadSockets(sockets);
   const context: InboundContext = {
@@ -181,7 +189,9 @@ function streamEvents(
   file: TableFile,
   recorder: Recorder,
   log: Logger,
+  acknowledge: (revision: number) => void,
 ): ConstructorParameters<typeof TableStream>[3] {
+  let lastWarning: string | undefined;
   return {
     connected: () => log.info('connected to the injector'),
     disconnected: (reason) =>
@@ -191,15 +201,19 @@ function streamEvents(
           ? 'no connection to the injector: everything stays denied until the first table'
           : 'no connection to the injector: the last table stays in force',
       ),
-    async enforced(ended) {
+    enforced(ended) {
       const { table } = enforcement;
-      if (table === undefined) return false;
+      if (table === undefined) return;
       file.save(table);
       log.info({ revision: table.revision, flows_ended: ended }, 'table in force');
-      // At once, and again for what was opened until the gate was shut.
-      await Promise.all([gate.enforce(table), endOutboundOf(enforcement, recorder, log)]);
-      await endOutboundOf(enforcement, recorder, log);
-      return gate.state.state !== 'failed';
+      const warning = forgottenDns(table);
+      if (warning !== undefined && warning !== lastWarning) log.warn({ warning }, 'egress without DNS');
+      lastWarning = warning;
+      void endOutboundOf(enforcement, recorder, log); // at once; again when the gate is shut
+      void gate.enforce(table).then(() => {
+        // Without nft this is all there is: `gate` in /readyz, the log and a metric say what is not enforced.
+        if (gate.state.state === 'unavailable') acknowledge(table.revision);
+      });
     },
     refused: (err) =>
       log.error({ err }, 'a frame from the injector was refused: the last table stays in force'),

@@ -42,6 +42,7 @@ export class DenialReport {
   readonly #reader: DeniedReader;
   readonly #peers = new Map<string, Peer>();
   #timer: NodeJS.Timeout | undefined;
+  #reading: Promise<void> | undefined;
   #closed = false;
 
   constructor(direction: Direction, sink: DenialSink) {
@@ -62,8 +63,21 @@ export class DenialReport {
     await this.collect();
   }
 
+  /** The gate's table has been replaced: its counters begin at zero. */
+  reset(): void {
+    this.#reader.reset();
+  }
+
   /** One reading and its records. Never rejects. */
   async collect(): Promise<void> {
+    // One reading at a time: two would report the same packets.
+    this.#reading ??= this.#collect().finally(() => {
+      this.#reading = undefined;
+    });
+    await this.#reading;
+  }
+
+  async #collect(): Promise<void> {
     if (!this.#sink.active()) return;
     let reading: DeniedReading;
     try {

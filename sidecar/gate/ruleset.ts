@@ -31,8 +31,10 @@ export interface GateSettings {
   readonly adminPort: number;
 }
 
-/** New connections to the admin port a second, from all but the own node; scrapers need one in some seconds. */
-const ADMIN_SYNS_PER_SECOND = 100;
+/** New connections to the admin port a second from one address; a scraper needs one in some seconds. */
+const ADMIN_SYNS_PER_SECOND = 20;
+/** Addresses whose rate is kept. */
+const ADMIN_SOURCES = 4096;
 
 const FAMILIES = [4, 6] as const;
 
@@ -67,6 +69,16 @@ export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
       `  set unserved${family} { type ${type(family)} . inet_proto . inet_service; }`,
     ]),
     ...WAYS.flatMap((way) => wayObjects(way, settings)),
+    // Anybody may ask for health and metrics, but not so often that it costs the flows anything.
+    ...FAMILIES.map(
+      (family) =>
+        `  set admin${family} { type ${type(family)}; flags dynamic,timeout; size ${ADMIN_SOURCES}; timeout 10s; }`,
+    ),
+    '  chain admin {',
+    `    update @admin4 { ip saddr limit rate over ${ADMIN_SYNS_PER_SECOND}/second burst ${ADMIN_SYNS_PER_SECOND} packets } goto in_deny`,
+    `    update @admin6 { ip6 saddr limit rate over ${ADMIN_SYNS_PER_SECOND}/second burst ${ADMIN_SYNS_PER_SECOND} packets } goto in_deny`,
+    '    accept',
+    '  }',
     ...WAYS.flatMap((way) => wayChains(way, plan[way.direction])),
     ...hooks(settings).map((line) => `  ${line}`),
     '}',
@@ -77,14 +89,15 @@ export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
 /** Sets, maps and the chains that never change. */
 function wayObjects({ name, peer }: Way, settings: GateSettings): readonly string[] {
   return [
-    `  counter ${name}_dropped { }`,
+    // All that is dropped, by protocol.
+    `  set ${name}_dropped { type inet_proto; flags dynamic; size 256; counter; }`,
     ...FAMILIES.flatMap((family) => [
       `  set ${name}_denied${family} { type ${type(family)} . inet_proto . inet_service; flags dynamic,timeout; size ${DENIED_SIZE}; timeout ${DENIED_TIMEOUT_SECONDS}s; counter; }`,
       `  map ${name}_pods${family} { type ${type(family)} : verdict; }`,
       `  map ${name}_blocks${family} { type ${type(family)} : verdict; flags interval; }`,
     ]),
     `  chain ${name}_deny {`,
-    `    counter name ${name}_dropped`,
+    `    update @${name}_dropped { meta l4proto }`,
     `    meta nfproto ipv4 update @${name}_denied4 { ip ${peer} . meta l4proto . th dport }`,
     `    meta nfproto ipv6 update @${name}_denied6 { ip6 ${peer} . meta l4proto . th dport }`,
     // A connection that is older than the policy ends with its next packet.
@@ -95,7 +108,7 @@ function wayObjects({ name, peer }: Way, settings: GateSettings): readonly strin
     `  chain ${name}_others {`,
     ...(settings.otherProtocols === 'accept'
       ? ['    accept']
-      : [`    counter name ${name}_dropped`, '    drop']),
+      : [`    update @${name}_dropped { meta l4proto }`, '    drop']),
     '  }',
   ];
 }
@@ -139,15 +152,13 @@ function hooks(settings: GateSettings): readonly string[] {
     `  type filter hook prerouting priority ${INGRESS_PRIORITY}; policy drop;`,
     '  iif lo accept', // localhost, the pod to itself, sidecar to app
     '  ct direction reply accept', // answers to what the pod opened
-    '  ct state related accept', // ICMP errors of its flows
+    '  meta l4proto { icmp, ipv6-icmp } ct state related accept', // errors of its flows
     '  ip saddr @node4 accept', // the pod's own node
     '  ip6 saddr @node6 accept',
     `  ${NEIGHBOURS}`,
     // The proxy has every later packet of a connection: it ends what is no longer allowed.
-    `  tcp ${FLAGS} != syn accept`,
-    // Anybody may ask for health and metrics, but not so often that it costs the flows anything.
-    `  tcp dport ${settings.adminPort} limit rate ${ADMIN_SYNS_PER_SECOND}/second burst ${ADMIN_SYNS_PER_SECOND} packets accept`,
-    `  tcp dport ${settings.adminPort} drop`,
+    `  tcp ${FLAGS} != syn ct state established accept`,
+    `  tcp dport ${settings.adminPort} goto admin`,
     '  jump in_subject',
     '}',
     'chain egress {',
@@ -155,7 +166,7 @@ function hooks(settings: GateSettings): readonly string[] {
     '  oif lo accept',
     '  fib daddr type local accept', // the pod to itself, through a Service too
     '  ct direction reply accept', // answers to what came in
-    '  ct state related accept',
+    '  meta l4proto { icmp, ipv6-icmp } ct state related accept',
     '  ip daddr @node4 accept',
     '  ip6 daddr @node6 accept',
     `  ${NEIGHBOURS}`,
