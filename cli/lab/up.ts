@@ -8,6 +8,8 @@ import { lockLab } from './lock.ts';
 import { checkLabName } from './names.ts';
 import { applyPlan, existingNamespaces } from './network.ts';
 import { planNetwork, routersOf } from './network_plan.ts';
+import { checkOwnLab } from './ownership.ts';
+import { checkPorts } from './reserved_ports.ts';
 import { createFolders, hasFolder, type LabPaths, labPaths, tryReadState, writeState } from './state.ts';
 import { putObjects, readForLab } from './store.ts';
 import { checkPrerequisites } from './tools.ts';
@@ -34,7 +36,7 @@ export interface UpOptions {
  * Brings a lab up; returns when every sidecar has its table in force and every app listens. On any failure what was
  * built is removed again.
  * @throws SluiceError `LAB_NAME_INVALID`, `LAB_NOT_ROOT`, `LAB_TOOL_MISSING`, `LAB_MANIFESTS_INVALID`, `LAB_EXISTS`,
- *   `LAB_BUSY`, `LAB_INTERRUPTED`, and those of the steps
+ *   `LAB_ELSEWHERE`, `LAB_BUSY`, `LAB_PORT_RESERVED`, `LAB_FOLDER_UNUSABLE`, `LAB_INTERRUPTED`, and those of the steps
  */
 export async function bringLabUp(options: UpOptions): Promise<void> {
   const name = checkLabName(options.name);
@@ -42,6 +44,7 @@ export async function bringLabUp(options: UpOptions): Promise<void> {
   const manifests = await readForLab(options.paths, options.warn ?? (() => undefined));
   const external = options.external?.map(canonicalAddress);
   const topology = layOut(name, manifests.cluster, external);
+  checkPorts(topology, options.sidecarEnv ?? {});
   const paths = labPaths(name);
   const lock = await lockLab(name, 'up', 0);
   try {
@@ -98,6 +101,7 @@ async function build(paths: LabPaths, topology: Topology, options: UpOptions): P
 }
 
 function checkNew(name: string, paths: LabPaths): void {
+  checkOwnLab(name);
   const down = `\`sluice lab down --name ${name}\` removes it`;
   if (tryReadState(paths)?.phase === 'up') {
     throw new SluiceError(
