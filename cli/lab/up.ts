@@ -81,7 +81,7 @@ async function build(paths: LabPaths, topology: Topology, options: UpOptions): P
   const injector = bringUpInjector(paths, signal);
   injector.catch(() => undefined); // Awaited below; the network may fail first.
   const counts = `${topology.nodes.length} nodes, ${topology.pods.length} pods`;
-  progress(`network: ${counts}, outside ${topology.outside.addresses.join(' ')}`);
+  progress(`network: ${counts}, outside ${topology.outside.addresses.join(' ') || 'without an address'}`);
   try {
     await applyPlan(topology.lab, planNetwork(undefined, topology), routersOf(topology));
   } finally {

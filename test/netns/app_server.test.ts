@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -36,7 +37,11 @@ async function talkToServer() {
   });
   return {
     received: () => received,
-    send: (piece: string) => new Promise<void>((resolve) => socket.write(piece, () => resolve())),
+    /** Returns when the server has read it, so that the next piece does not join it. */
+    send: async (piece: string) => {
+      await new Promise<void>((resolve) => socket.write(piece, () => resolve()));
+      await until('the server has read it', () => unreadBytes(port, socket.localPort ?? 0) === 0);
+    },
     /** Half-closes; returns all that was answered. */
     end: async () => {
       socket.end();
@@ -44,6 +49,17 @@ async function talkToServer() {
       return received;
     },
   };
+}
+
+/** What waits in the kernel at a server's end of a connection: rx_queue of proc_net_tcp(5). */
+function unreadBytes(port: number, peerPort: number): number | undefined {
+  const hex = (value: number) => value.toString(16).toUpperCase().padStart(4, '0');
+  for (const line of readFileSync('/proc/net/tcp6', 'latin1').split('\n')) {
+    const [, local, remote, , queues] = line.trim().split(/\s+/);
+    if (!local?.endsWith(`:${hex(port)}`) || !remote?.endsWith(`:${hex(peerPort)}`)) continue;
+    return Number.parseInt(queues?.split(':')[1] ?? '', 16);
+  }
+  return undefined;
 }
 
 async function freePort(): Promise<number> {

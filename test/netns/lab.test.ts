@@ -407,6 +407,18 @@ describe('lab up', () => {
     expectNothingLeft(name);
   });
 
+  test('makes a lab of no pods too, and says that it has none', async () => {
+    const { name, folder } = newLab([namespace('app')]);
+    expect(await sluice(['lab', 'up', '-f', folder, '--name', name])).toMatchObject({ code: 0, stderr: '' });
+    for (const target of ['app/a', 'node/a']) {
+      expect(await sluice(['lab', 'exec', '--name', name, target, '--', 'true'])).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/^sluice: lab \S+ has no .*; it has none\n$/),
+      });
+    }
+    expect(await sluice(['lab', 'status', '--name', name])).toMatchObject({ code: 0 });
+  });
+
   test('takes back what it built when it is interrupted', async () => {
     const { name, folder } = newLab(PAIR);
     const up = startSluice(['lab', 'up', '-f', folder, '--name', name]);
