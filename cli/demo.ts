@@ -7,14 +7,24 @@ import { playDemo } from './demo/story.ts';
 import { takeLabDown } from './lab/down.ts';
 import { guardLab } from './lab/guard.ts';
 import { checkPrerequisites } from './lab/tools.ts';
+import { watchOutput } from './output_watch.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** A shell's way to say that Ctrl-C ended a command. */
 const EXIT_INTERRUPTED = 130;
 
-/** Plays the demo, cleans up in any case; returns the exit code. */
-async function main(): Promise<number> {
+/** Something did not behave as shown. */
+const EXIT_BROKEN_PROMISE = 1;
+
+/** The demo could not be played: no root, a tool is missing. As for `sluice`. */
+const EXIT_ERROR = 2;
+
+/**
+ * Plays the demo, cleans up in any case; returns the exit code.
+ * @param unread ends it early: nobody reads what it shows
+ */
+async function main(unread: AbortSignal): Promise<number> {
   checkPrerequisites();
   const name = `demo-${process.pid}-${randomBytes(3).toString('hex')}`;
   const callOff = guardLab(name);
@@ -23,6 +33,7 @@ async function main(): Promise<number> {
     interrupt.signal.addEventListener('abort', () => resolve('interrupted'));
   });
   for (const signal of SIGNALS) process.on(signal, () => interrupt.abort());
+  unread.addEventListener('abort', () => interrupt.abort());
   try {
     const story = playDemo(name, interrupt.signal);
     story.catch(() => undefined); // Its failure counts only while nobody has interrupted.
@@ -36,12 +47,15 @@ async function main(): Promise<number> {
   }
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
+/** Says what went wrong; returns the exit code. */
+function fail(error: unknown): number {
   const known = error instanceof SluiceError || error instanceof BrokenPromise;
   const message = known ? error.message : error instanceof Error ? error.stack : String(error);
   const promise = error instanceof BrokenPromise ? 'not as promised: ' : '';
   process.stderr.write(`sluice demo: ${promise}${message}\n`);
-  process.exitCode = 1;
+  return error instanceof BrokenPromise ? EXIT_BROKEN_PROMISE : EXIT_ERROR;
 }
+
+const output = watchOutput('sluice demo');
+const code = await main(output.failed).catch(fail);
+process.exitCode = (await output.exitCode()) ?? code;

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SluiceError } from '../policy/errors.ts';
+import { watchOutput } from './output_watch.ts';
 
 const USAGE = `usage: sluice <command> [options]
 
@@ -12,7 +13,8 @@ const USAGE = `usage: sluice <command> [options]
   --help       this text; \`sluice <command> --help\` explains a command
   --version    the version
 
-Exit code: 0 done (can: allowed), 1 can: denied, 2 an error, said on stderr.
+Exit code: 0 done (can: allowed), 1 can: denied, 2 an error, said on stderr; 141 when the reader of the output has
+gone away.
 `;
 
 /** Errors of use, of manifests and of the system alike; `can` has 1 for "denied". */
@@ -53,15 +55,15 @@ function describeError(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-// A reader that has enough, such as `head`, is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
-});
-
-try {
-  process.exitCode = await run(process.argv.slice(2));
-} catch (error) {
+/** Says what went wrong; every error is exit code 2. */
+function fail(error: unknown): number {
   process.stderr.write(`sluice: ${describeError(error)}\n`);
-  process.exitCode = EXIT_ERROR;
+  return EXIT_ERROR;
 }
+
+// Node's own exit code for an error that nothing caught is 1, and that means denied.
+process.on('uncaughtException', (error) => process.exit(fail(error)));
+
+const output = watchOutput('sluice');
+const code = await run(process.argv.slice(2)).catch(fail);
+process.exitCode = (await output.exitCode()) ?? code;

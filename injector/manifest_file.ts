@@ -38,6 +38,9 @@ export interface ManifestFile {
 /** A manifest larger than this is refused: it is more likely a stray file. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
+/** What messages call the manifests that come through standard input. */
+const STANDARD_INPUT = 'standard input';
+
 /** Reads a file. Never throws: a file that cannot be read is a broken one. */
 export function readManifestFile(file: string, previous?: ManifestFile): ManifestFile {
   let bytes: Buffer;
@@ -46,6 +49,28 @@ export function readManifestFile(file: string, previous?: ManifestFile): Manifes
   } catch (cause) {
     return unreadable(file, `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
+  return readManifestBytes(file, bytes, previous);
+}
+
+/** Reads standard input to its end, as a file is read. Never throws. */
+export async function readManifestInput(input: AsyncIterable<Buffer | string>): Promise<ManifestFile> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of input) {
+      const bytes = Buffer.from(chunk);
+      chunks.push(bytes);
+      size += bytes.length;
+      if (size > MAX_FILE_BYTES) break;
+    }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return unreadable(STANDARD_INPUT, `cannot be read: ${reason}`);
+  }
+  return readManifestBytes(STANDARD_INPUT, Buffer.concat(chunks));
+}
+
+function readManifestBytes(file: string, bytes: Buffer, previous?: ManifestFile): ManifestFile {
   if (bytes.length > MAX_FILE_BYTES) return unreadable(file, `is larger than ${MAX_FILE_BYTES} bytes`);
   let text: string;
   try {

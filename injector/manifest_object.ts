@@ -120,7 +120,8 @@ class ContentBuilder implements DocumentContent {
       this.#error(`${prefix}apiVersion`, 'is required', nameOf(kind, value));
       // Most likely ours: a policy must not vanish for want of a line.
       if (isPolicyKind(kind)) this.#addObject(kind, value, prefix);
-    } else if (isPolicyKind(kind) && apiVersion === API_VERSIONS[kind]) {
+    } else if (isPolicyKind(kind) && (apiVersion === API_VERSIONS[kind] || isKubernetes(apiVersion))) {
+      // Of a wrong version it is a broken object, and a policy isolates as any broken one does.
       this.#addObject(kind, value, prefix);
     } else {
       this.#addOther(kind, apiVersion, value, prefix);
@@ -252,6 +253,16 @@ function isPolicyKind(kind: string): kind is PolicyKind {
 
 function joinPath(prefix: string, error: FieldError): string {
   return `${prefix}${error.path}`;
+}
+
+/**
+ * Whether a group is Kubernetes' own, or a misspelt one of it: the core group and the early ones (`extensions`) have no
+ * dot, which the group of a custom resource must have, and `*.k8s.io` is reserved. Only another API, such as
+ * `crd.projectcalico.org/v3`, may have a NetworkPolicy that means something else.
+ */
+function isKubernetes(apiVersion: string): boolean {
+  const [group = ''] = apiVersion.split('/');
+  return !group.includes('.') || group.endsWith('k8s.io') || group.startsWith('networking.');
 }
 
 /** Kind and name for people, as far as the object tells them: `NetworkPolicy shop/api`. */

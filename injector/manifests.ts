@@ -4,7 +4,13 @@ import { resolve } from 'node:path';
 import { SluiceError } from '../policy/errors.ts';
 import type { Cluster } from '../policy/model.ts';
 import { mergeManifests } from './cluster_merge.ts';
-import { type LoadedObject, type RawObject, readManifestFile } from './manifest_file.ts';
+import {
+  type LoadedObject,
+  type ManifestFile,
+  type RawObject,
+  readManifestFile,
+  readManifestInput,
+} from './manifest_file.ts';
 import { listManifests } from './manifest_paths.ts';
 import type { ManifestProblem } from './manifest_problem.ts';
 
@@ -22,18 +28,28 @@ export interface Manifests {
   readonly problems: readonly ManifestProblem[];
 }
 
+/** The path that means standard input, as in kubectl. */
+export const INPUT_PATH = '-';
+
 /**
  * Reads files (of any name) and directories (`.yaml`, `.yml`, `.json`, with subdirectories). Files may hold several
- * documents, and lists.
+ * documents, and lists. `-` is `input`; a file of that name is `./-`.
  * @throws SluiceError `MANIFEST_UNREADABLE` when a path does not exist or cannot be listed.
  */
-export async function readManifests(paths: readonly string[]): Promise<Manifests> {
+export async function readManifests(
+  paths: readonly string[],
+  input: AsyncIterable<Buffer | string> = process.stdin,
+): Promise<Manifests> {
   const files = new Map<string, string>();
+  const loaded: ManifestFile[] = [];
+  // Before standard input, which may be slow to come.
   for (const path of paths) {
+    if (path === INPUT_PATH) continue;
     // The first spelling of a file stays, and a file given twice is read once.
     for (const file of expand(path)) if (!files.has(resolve(file))) files.set(resolve(file), file);
   }
-  const loaded = [...files.values()].map((file) => readManifestFile(file));
+  for (const file of files.values()) loaded.push(readManifestFile(file));
+  if (paths.includes(INPUT_PATH)) loaded.push(await readManifestInput(input));
   const merged = mergeManifests(loaded);
   return {
     cluster: merged.cluster,

@@ -151,9 +151,9 @@ export class Field {
   textMap(): [Field, string, string][] {
     if (!this.object()) return [];
     return Object.entries(this.#fields() ?? {}).flatMap(([key, value]): [Field, string, string][] => {
-      const entry = new Field(value ?? '', this.path, this.findings);
-      const text = entry.text();
-      return text === undefined ? [] : [[entry, key, text]];
+      // What is no text is reported with its key, as decoding on apply does; a wrong text without, as validation does.
+      const text = new Field(value ?? '', `${this.path}.${key}`, this.findings).text();
+      return text === undefined ? [] : [[new Field(text, this.path, this.findings), key, text]];
     });
   }
 }

@@ -2,6 +2,7 @@
 import { SluiceError } from '../../policy/errors.ts';
 import type { Answerer, Question } from './answer.ts';
 import { answerJson } from './answer_json.ts';
+import { MAX_LINE_CHARACTERS } from './text_lines.ts';
 
 /** What a line became. */
 export interface BatchResult {
@@ -10,10 +11,15 @@ export interface BatchResult {
   readonly ok: boolean;
 }
 
-/** Never throws for what a line holds. @param number 1-based, for the error object. */
-export function answerLineOfBatch(line: string, number: number, answerer: Answerer): BatchResult {
+/**
+ * Never throws for what a line holds.
+ * @param line undefined for one that is too long
+ * @param number 1-based, for the error object
+ */
+export function answerLineOfBatch(line: string | undefined, number: number, answerer: Answerer): BatchResult {
   let fields: Readonly<Record<string, unknown>> = {};
   try {
+    if (line === undefined) throw invalid(`the line is longer than ${MAX_LINE_CHARACTERS} characters`);
     fields = parseFields(line);
     const answer = answerer.answer(readQuestion(fields));
     const { from, to, port, protocol, ...rest } = fields;

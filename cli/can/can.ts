@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { styleText } from 'node:util';
 import { describeProblem, type Manifests, readManifests } from '../../injector/manifests.ts';
 import { SluiceError } from '../../policy/errors.ts';
+import { describeAddressConflicts } from './address_conflicts.ts';
 import { type Answerer, createAnswerer } from './answer.ts';
 import { answerJson } from './answer_json.ts';
 import { answerExplanation, answerLine, type Emphasis } from './answer_text.ts';
@@ -21,12 +22,7 @@ const EXIT = { allowed: 0, denied: 1, error: 2 } as const;
  * `BATCH_UNREADABLE`; the caller prints its message and exits 2.
  */
 export async function runCan(argv: readonly string[]): Promise<number> {
-  const stdout = createOutput(process.stdout);
-  try {
-    return await run(readCanCommand(argv), stdout);
-  } finally {
-    stdout.close();
-  }
+  return await run(readCanCommand(argv), createOutput(process.stdout));
 }
 
 async function run(command: CanCommand, stdout: Output): Promise<number> {
@@ -54,6 +50,8 @@ function reportProblems(manifests: Manifests, ignoreErrors: boolean): boolean {
     if (fatal) usable = false;
     process.stderr.write(`sluice: ${fatal ? '' : 'warning: '}${describeProblem(problem)}\n`);
   }
+  for (const conflict of describeAddressConflicts(manifests))
+    process.stderr.write(`sluice: warning: ${conflict}\n`);
   return usable;
 }
 
@@ -84,7 +82,7 @@ async function runBatch(input: string, answerer: Answerer, stdout: Output): Prom
       let text = '';
       for (const line of lines) {
         number += 1;
-        if (line.trim() === '') continue;
+        if (line?.trim() === '') continue;
         const result = answerLineOfBatch(line, number, answerer);
         text += result.text;
         ok &&= result.ok;

@@ -1,5 +1,6 @@
 /** The command line of `sluice can`: its flags, its help text and the reading of both. */
 import { parseArgs } from 'node:util';
+import { INPUT_PATH } from '../../injector/manifests.ts';
 import { SluiceError } from '../../policy/errors.ts';
 
 /** What `sluice can --help` prints. docs/reference/cli.md carries the same text. */
@@ -13,11 +14,12 @@ SRC and DST:
   pod/NAME, deploy/NAME    with -n NAMESPACE (without -n: namespace default); also sts/, ds/, rs/, job/.
                            A workload is one of its pods, or a pod made from its template when it has none.
   NAMESPACE/deploy/NAME    the same in a namespace of its own; a bare NAME is a pod of -n NAMESPACE
-  ADDRESS                  an IPv4 or IPv6 address; one that a pod of the manifests owns is that pod
+  ADDRESS                  an IPv4 or IPv6 address, also [IPv6]; one that a pod of the manifests owns is that pod
 PORT is a number or the name of a port that DST declares. PROTO is TCP (the default), UDP or SCTP.
 
 Flags:
-  -f, --file PATH          manifests, YAML or JSON: files or directories; may be repeated, may be a shell glob
+  -f, --file PATH          manifests, YAML or JSON: files or directories, - for standard input; may be
+                           repeated, may be a shell glob
   -n, --namespace NS       the namespace of names without one
   -o, --output FORMAT      text (the default) or json
       --explain            with text: both directions, the isolating policies, the rule that matched or came nearest
@@ -26,7 +28,8 @@ Flags:
                            podSelector can be read, still isolates; other broken objects count as absent
   -h, --help               this text
 
-Exit code: 0 allowed, 1 denied, 2 error. With --batch: 0 when every line was answered, else 2.
+Exit code: 0 allowed, 1 denied, 2 error. With --batch: 0 when every line was answered, else 2. A reader of the output
+that goes away early (| head) ends the command quietly with 141.
 `;
 
 /** A checked command line. */
@@ -90,6 +93,8 @@ export function readCanCommand(argv: readonly string[]): CanCommand {
   };
   if (values.batch !== undefined) {
     if (positionals.length > 0) throw usage(`--batch takes no SRC DST PORT, and '${positionals[0]}' is one`);
+    if (values.batch === INPUT_PATH && paths.includes(INPUT_PATH))
+      throw usage('--batch - and -f - both cannot be standard input: give one of them a file');
     if (values.output === 'text') throw usage('--batch answers in JSON lines: leave -o text out');
     return { kind: 'batch', input: values.batch, ...common };
   }
@@ -100,9 +105,7 @@ export function readCanCommand(argv: readonly string[]): CanCommand {
     port === undefined ||
     positionals.length > QUESTION_ARGUMENTS
   ) {
-    throw usage(
-      `wants SRC DST PORT[/PROTO], got ${positionals.length} arguments: ${positionals.join(' ')}`.trimEnd(),
-    );
+    throw usage(`wants SRC DST PORT[/PROTO], got ${describeArguments(positionals)}`);
   }
   return { kind: 'single', question: { from, to, port }, output, ...common };
 }
@@ -144,6 +147,11 @@ function separatePaths(tokens: readonly Token[], wanted: number): { positionals:
     }
   }
   return { positionals, paths };
+}
+
+function describeArguments(given: readonly string[]): string {
+  if (given.length === 0) return 'no argument';
+  return `${given.length} argument${given.length === 1 ? '' : 's'}: ${given.join(' ')}`;
 }
 
 function usage(message: string, cause?: unknown): SluiceError {

@@ -1,5 +1,5 @@
 /** How people write the two ends of a flow: `namespace/pod`, `deploy/web`, `10.1.2.3`. */
-import { isIP } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { SluiceError } from '../../policy/errors.ts';
 import { canonicalAddress } from '../../policy/index.ts';
 
@@ -43,7 +43,7 @@ const KINDS: ReadonlyMap<string, WorkloadKind | 'pod'> = new Map([
 
 /** @throws SluiceError `ENDPOINT_INVALID` when the text has none of the accepted forms. */
 export function parseEndpointRef(text: string, context: NamingContext): EndpointRef {
-  const bare = text.startsWith(ADDRESS_PREFIX) ? text.slice(ADDRESS_PREFIX.length) : text;
+  const bare = withoutBrackets(text.startsWith(ADDRESS_PREFIX) ? text.slice(ADDRESS_PREFIX.length) : text);
   if (isIP(bare) !== 0) return { kind: 'address', address: canonicalAddress(bare) };
 
   const parts = text.split('/');
@@ -67,6 +67,12 @@ export function parseEndpointRef(text: string, context: NamingContext): Endpoint
   const kind = KINDS.get(second);
   if (kind === undefined) throw invalid(text);
   return ofKind(kind, first, third);
+}
+
+/** `[fd00::1]`, as URLs and listings of sockets have it (RFC 3986, 3.2.2), is `fd00::1`. */
+function withoutBrackets(text: string): string {
+  const inside = /^\[(.*)\]$/.exec(text)?.[1];
+  return inside !== undefined && isIPv6(inside) ? inside : text;
 }
 
 function ofKind(kind: WorkloadKind | 'pod', namespace: string, name: string): EndpointRef {

@@ -12,8 +12,9 @@
  *   ECHO           sends back whatever follows, half-close included
  *   RESET          resets the connection
  *
- * Anything else is a message: each line (or piece, where none ends) is answered by one line with the peer's address
- * as the app sees it. A half-closed peer is answered before this side closes too. UDP answers each datagram alike.
+ * Anything else is a message: each line is answered by one line with the peer's address as the app sees it. What has no
+ * line end is answered when the peer closes its side, before this side closes too, and each time it has grown by 64 KiB.
+ * UDP answers each datagram alike.
  * One JSON line per accepted connection, per failed one and per first datagram of a peer goes to stdout. When all ports listen,
  * `ready` is written to the file descriptor that SLUICE_READY_FD names.
  */
@@ -24,10 +25,14 @@ import { closeSync, writeSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { PATTERN_BLOCK } from './pattern.ts';
 
-const VERBS = ['SEND', 'SINK', 'ECHO', 'RESET'] as const;
+/** `\n`. */
+const LINE_END = 10;
 
-/** Longest first line, in bytes, that can still become a verb. */
+/** Longest first line, in bytes, that can be a verb. */
 const VERB_LINE_MAX_BYTES = 64;
+
+/** A line that grows by so many bytes is answered before it ends: nobody waits for ever. */
+const LINE_MAX_BYTES = 64 * 1024;
 
 /** How often a paced stream is sent on, in milliseconds. */
 const PACE_MS = 10;
@@ -71,13 +76,14 @@ function readFirstLine(socket: Socket, peer: string): void {
   let head = Buffer.alloc(0);
   const onData = (chunk: Buffer): void => {
     head = Buffer.concat([head, chunk]);
-    const end = head.indexOf(10);
-    const line = head.subarray(0, end === -1 ? head.length : end).toString('latin1');
-    if (end === -1 && couldBeVerb(line)) return;
+    const end = head.indexOf(LINE_END);
+    if (end === -1 && head.length <= VERB_LINE_MAX_BYTES) return;
+    const line = head.subarray(0, end === -1 ? VERB_LINE_MAX_BYTES : end).toString('latin1');
     stop();
     const [verb, argument, pace] = line.trim().split(' ');
-    const rest = head.subarray(end === -1 ? head.length : end + 1);
-    if (verb === 'SEND') send(socket, Number(argument), Number(pace ?? Number.POSITIVE_INFINITY));
+    const rest = head.subarray(end + 1);
+    if (end === -1) answer(socket, peer, head);
+    else if (verb === 'SEND') send(socket, Number(argument), Number(pace ?? Number.POSITIVE_INFINITY));
     else if (verb === 'SINK') sink(socket, rest);
     else if (verb === 'ECHO') echo(socket, rest);
     else if (verb === 'RESET') socket.resetAndDestroy();
@@ -94,20 +100,28 @@ function readFirstLine(socket: Socket, peer: string): void {
   socket.on('data', onData).on('end', onEnd);
 }
 
-function couldBeVerb(line: string): boolean {
-  if (line.length > VERB_LINE_MAX_BYTES) return false;
-  return VERBS.some((verb) => verb.startsWith(line) || line.startsWith(verb));
-}
-
 function answer(socket: Socket, peer: string, first: Buffer): void {
-  const reply = (chunk: Buffer): void => {
-    let lines = 0;
-    for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, at + 1)) lines += 1;
-    if (chunk.at(-1) !== 10) lines += 1;
-    socket.write(`${peer}\n`.repeat(lines));
+  const reply = `${peer}\n`;
+  let unanswered = 0; // bytes of the line under way
+  const take = (chunk: Buffer): void => {
+    let answers = 0;
+    for (let start = 0; start < chunk.length; ) {
+      const end = chunk.indexOf(LINE_END, start);
+      unanswered += (end === -1 ? chunk.length : end) - start;
+      answers += Math.floor(unanswered / LINE_MAX_BYTES);
+      unanswered %= LINE_MAX_BYTES;
+      if (end !== -1) {
+        answers += 1;
+        unanswered = 0;
+      }
+      start = end === -1 ? chunk.length : end + 1;
+    }
+    // A peer that asks and does not read waits, and does not fill the memory.
+    if (answers > 0 && !socket.write(reply.repeat(answers))) socket.pause();
   };
-  socket.on('data', reply).on('end', () => socket.end());
-  reply(first);
+  socket.on('data', take).on('drain', () => socket.resume());
+  socket.on('end', () => socket.end(unanswered > 0 ? reply : ''));
+  take(first);
 }
 
 function send(socket: Socket, bytes: number, bytesPerSecond: number): void {

@@ -12,8 +12,10 @@ import { askInjector, revisionsOf, waitEnforced } from './injector_client.ts';
 import { lockLab } from './lock.ts';
 import { applyPlan } from './network.ts';
 import { planNetwork, routersOf } from './network_plan.ts';
+import { checkOwnLab } from './ownership.ts';
 import { servedPorts } from './pod_processes.ts';
 import { findProcesses, isAlive, killProcesses } from './processes.ts';
+import { checkPorts } from './reserved_ports.ts';
 import { serveServices } from './services.ts';
 import {
   type LabPaths,
@@ -56,7 +58,8 @@ export interface LabChange {
 
 /**
  * Changes a lab's objects and returns when every sidecar enforces the outcome.
- * @throws SluiceError `LAB_NOT_FOUND`, `LAB_BUSY`, `LAB_NOT_ENFORCED`, and those of `layOut`, before which nothing changes
+ * @throws SluiceError `LAB_NOT_FOUND`, `LAB_ELSEWHERE`, `LAB_BUSY`, `LAB_NOT_ENFORCED`, and those of `layOut` and
+ *   `checkPorts`, before which nothing changes
  */
 export async function changeLab(name: string, change: LabChange): Promise<ApplyResult> {
   checkRoot();
@@ -71,6 +74,7 @@ export async function changeLab(name: string, change: LabChange): Promise<ApplyR
 async function changeLocked(name: string, change: LabChange): Promise<ApplyResult> {
   const paths = labPaths(name);
   const old = readState(name);
+  checkOwnLab(name);
   const before = await readManifests([paths.manifests]);
   const objects = new Map<string, DocumentObject>(before.objects.map((object) => [objectId(object), object]));
   const changes = [
@@ -80,6 +84,7 @@ async function changeLocked(name: string, change: LabChange): Promise<ApplyResul
   const derived = changeDerived(objects);
   const after = clusterOf([...objects.values()]);
   const topology = layOut(name, after, old.external, old.topology);
+  checkPorts(topology, old.sidecarEnv);
 
   await bringUpInjector(paths);
   const oldRevisions = revisionsOf(await askInjector(paths.statusSocket));

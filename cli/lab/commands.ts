@@ -7,6 +7,7 @@ import { type ApplyResult, changeLab } from './apply.ts';
 import { takeLabDown } from './down.ts';
 import { Lab } from './lab.ts';
 import { checkLabName, DEFAULT_LAB_NAME } from './names.ts';
+import { checkOwnLab } from './ownership.ts';
 import { injectorLog, labNames, labPaths, tryReadState } from './state.ts';
 import { columns, describeStatus, labStatus } from './status.ts';
 import { checkRoot } from './tools.ts';
@@ -87,7 +88,9 @@ async function exec(flags: Flags, command: readonly string[]): Promise<number> {
     throw new SluiceError('USAGE', 'write it as: sluice lab exec [--name NAME] TARGET -- CMD…');
   }
   checkRoot();
-  const child = Lab.open(labName(flags)).spawnIn(target, command, { stdio: 'inherit' });
+  const lab = Lab.open(labName(flags));
+  checkOwnLab(lab.name);
+  const child = lab.spawnIn(target, command, { stdio: 'inherit' });
   // A terminal sends these to the command too; this process has to live to return its exit code.
   const ignore = (): void => undefined;
   const passOn = (signal: NodeJS.Signals): void => void child.kill(signal);
@@ -151,6 +154,7 @@ function logs(flags: Flags): number {
 }
 
 function list(_flags: Flags): number {
+  checkRoot();
   const rows = labNames().map((name) => {
     const state = tryReadState(labPaths(name));
     const pods = state === undefined ? '' : `${state.topology.pods.length} pods`;

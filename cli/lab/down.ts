@@ -4,6 +4,7 @@ import { SluiceError } from '../../policy/errors.ts';
 import { lockLab } from './lock.ts';
 import { checkLabName } from './names.ts';
 import { existingNamespaces, removeNamespaces } from './network.ts';
+import { checkOwnLab } from './ownership.ts';
 import { findProcesses, killProcesses } from './processes.ts';
 import { hasFolder, labPaths, removeFolders } from './state.ts';
 import { checkRoot } from './tools.ts';
@@ -16,20 +17,21 @@ const KILL_ROUNDS = 10;
 
 /**
  * Takes a lab down; returns whether there was anything of it.
- * @throws SluiceError `LAB_NAME_INVALID`, `LAB_NOT_ROOT`, `LAB_BUSY`, `LAB_LEFTOVERS`
+ * @throws SluiceError `LAB_NAME_INVALID`, `LAB_NOT_ROOT`, `LAB_BUSY`, `LAB_ELSEWHERE`, `LAB_LEFTOVERS`
  */
 export async function takeLabDown(name: string): Promise<boolean> {
   checkLabName(name);
   checkRoot();
   const lock = await lockLab(name, 'down', LOCK_WAIT_MS);
   try {
+    checkOwnLab(name);
     return await tearDown(name);
   } finally {
     await lock.release();
   }
 }
 
-/** Removes processes, namespaces and folder. The caller holds the lab's lock. */
+/** Removes processes, namespaces and folder. The caller holds the lab's lock and knows that the lab is its own. */
 export async function tearDown(name: string): Promise<boolean> {
   const paths = labPaths(name);
   const namespaces = existingNamespaces(name);

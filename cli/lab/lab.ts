@@ -9,13 +9,16 @@ import { START_TIMEOUT_MS } from './bring_up.ts';
 import { takeLabDown } from './down.ts';
 import { waitEnforced } from './injector_client.ts';
 import { applyRedirect, type SidecarOptions, startAppProcess, startSidecarProcess } from './pod_processes.ts';
-import { inNetns, isAlive, LAB_PROCESS_MARK, type ProcessId, signalProcess, waitGone } from './processes.ts';
+import { inNetns, isAlive, labMarks, type ProcessId, signalProcess, waitGone } from './processes.ts';
 import { labPaths, processLog, type Role, readState, recordProcess, writeState } from './state.ts';
 import { type LabStatus, labStatus } from './status.ts';
 import { putObjects, readForLab, removeObjects } from './store.ts';
 import { toolPath } from './tools.ts';
 import type { LabPod, Topology } from './topology.ts';
 import { bringLabUp, type UpOptions } from './up.ts';
+
+/** What the target of a command starts with that is a node. */
+const NODE_PREFIX = 'node/';
 
 /** A lab that is up. It holds nothing but the name: several handles, and the commands, may work on one lab. */
 export class Lab {
@@ -51,8 +54,11 @@ export class Lab {
     const { pods } = this.topology;
     const found = pods.find((pod) => pod.key === key);
     if (found !== undefined) return found;
-    const known = pods.map((pod) => pod.key).join(', ');
-    throw new SluiceError('LAB_TARGET_UNKNOWN', `lab ${this.name} has no pod ${key}; it has ${known}`);
+    const known = pods.map((pod) => pod.key);
+    throw new SluiceError(
+      'LAB_TARGET_UNKNOWN',
+      `lab ${this.name} has no pod ${key}; it has ${listed(known)}`,
+    );
   }
 
   /**
@@ -60,16 +66,20 @@ export class Lab {
    * @throws SluiceError `LAB_TARGET_UNKNOWN`
    */
   netns(target: string): string {
-    const { nodes, outside } = this.topology;
+    const { nodes, pods, outside } = this.topology;
     if (target === 'outside') return outside.netns;
-    const node = nodes.find((candidate) => `node/${candidate.name}` === target);
-    return node?.netns ?? this.pod(target).netns;
+    const node = nodes.find((candidate) => NODE_PREFIX + candidate.name === target);
+    if (node !== undefined) return node.netns;
+    if (!target.startsWith(NODE_PREFIX) || pods.some((pod) => pod.key === target))
+      return this.pod(target).netns;
+    const known = nodes.map((candidate) => NODE_PREFIX + candidate.name);
+    throw new SluiceError('LAB_TARGET_UNKNOWN', `lab ${this.name} has no ${target}; it has ${listed(known)}`);
   }
 
   /** Starts a command in a pod, on a node or outside. The lab's end is its end. */
   spawnIn(target: string, argv: readonly string[], options: SpawnOptions = {}): ChildProcess {
     const [command = '', ...args] = inNetns(this.netns(target), argv);
-    const env = { ...process.env, PATH: toolPath(), ...options.env, [LAB_PROCESS_MARK]: this.name };
+    const env = { ...process.env, PATH: toolPath(), ...options.env, ...labMarks(this.name) };
     return spawn(command, args, { ...options, env });
   }
 
@@ -176,6 +186,10 @@ export class Lab {
   async down(): Promise<void> {
     await takeLabDown(this.name);
   }
+}
+
+function listed(names: readonly string[]): string {
+  return names.length === 0 ? 'none' : names.join(', ');
 }
 
 /** A manifest's objects; unlike `readForLab` it lets broken ones through, as a cluster's folder may hold them. */

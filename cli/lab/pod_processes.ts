@@ -1,8 +1,8 @@
 /** Starts the processes of a lab: the injector, and for each pod the redirect, the sidecar and the app. */
 
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SluiceError } from '../../policy/errors.ts';
+import { makeFolder } from './make_folder.ts';
 import { lastLines, type ProcessId, startProcess } from './processes.ts';
 import { injectorLog, type LabPaths, type LabState, processLog, sidecarStateFolder } from './state.ts';
 import type { LabPod } from './topology.ts';
@@ -59,7 +59,7 @@ export async function startSidecarProcess(
   pod: LabPod,
   options: SidecarOptions = {},
 ): Promise<ProcessId> {
-  mkdirSync(sidecarStateFolder(paths, pod.key), { recursive: true, mode: 0o700 });
+  makeFolder(sidecarStateFolder(paths, pod.key));
   const { id } = await startProcess({
     lab: state.name,
     netns: pod.netns,

@@ -8,10 +8,14 @@ import { closeSync, openSync, readdirSync, readFileSync, statSync } from 'node:f
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SluiceError } from '../../policy/errors.ts';
+import { labPaths } from './state.ts';
 import { toolPath } from './tools.ts';
 
 /** Environment variable that every process of a lab has; its value is the lab's name. */
 export const LAB_PROCESS_MARK = 'SLUICE_LAB_PROCESS';
+
+/** Environment variable that tells labs of one name apart; its value is the lab's folder. */
+export const LAB_FOLDER_MARK = 'SLUICE_LAB_FOLDER';
 
 /** Where `ip netns` keeps its namespaces. */
 export const NETNS_FOLDER = '/run/netns';
@@ -97,7 +101,12 @@ export function inNetns(netns: string | undefined, argv: readonly string[]): rea
 
 /** The environment that processes of a lab have in common. */
 export function baseEnvironment(lab: string): Record<string, string> {
-  return { PATH: toolPath(), HOME: process.env.HOME ?? '/root', LANG: 'C.UTF-8', [LAB_PROCESS_MARK]: lab };
+  return { PATH: toolPath(), HOME: process.env.HOME ?? '/root', LANG: 'C.UTF-8', ...labMarks(lab) };
+}
+
+/** The environment by which a lab's processes are found again. */
+export function labMarks(lab: string): Record<string, string> {
+  return { [LAB_PROCESS_MARK]: lab, [LAB_FOLDER_MARK]: labPaths(lab).folder };
 }
 
 /**
@@ -165,15 +174,28 @@ export function findProcesses(lab: string, netns: readonly string[], markedToo: 
   const mark = `${LAB_PROCESS_MARK}=${lab}`;
   const own = ancestors();
   const found: ProcessId[] = [];
-  for (const entry of readdirSync('/proc')) {
-    const pid = Number(entry);
-    if (!Number.isInteger(pid) || own.has(pid)) continue;
+  for (const pid of processIds()) {
+    if (own.has(pid)) continue;
     const inside = namespaces.has(namespaceId(`/proc/${pid}/ns/net`));
     if (!inside && !(markedToo && environmentOf(pid).includes(mark))) continue;
     const id = identify(pid);
     if (id !== undefined) found.push(id);
   }
   return found;
+}
+
+/** The folders of all labs of this name that have live processes. */
+export function labFoldersOf(lab: string): string[] {
+  const own = ancestors();
+  const folders = new Set<string>();
+  for (const pid of processIds()) {
+    if (own.has(pid)) continue;
+    const environment = environmentOf(pid);
+    if (!environment.includes(`${LAB_PROCESS_MARK}=${lab}`) || identify(pid) === undefined) continue;
+    const mark = environment.find((entry) => entry.startsWith(`${LAB_FOLDER_MARK}=`));
+    if (mark !== undefined) folders.add(mark.slice(LAB_FOLDER_MARK.length + 1));
+  }
+  return [...folders];
 }
 
 /** The last lines of a log, on one line, for an error message. */
@@ -185,6 +207,10 @@ export function lastLines(file: string, count = 5): string {
   } catch {
     return `its log ${file} cannot be read`;
   }
+}
+
+function processIds(): number[] {
+  return readdirSync('/proc').map(Number).filter(Number.isInteger);
 }
 
 function namespaceId(path: string): string | undefined {

@@ -1,17 +1,23 @@
 /** What a lab remembers, in one folder: its topology and processes, its manifests, sockets and logs. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join, resolve } from 'node:path';
 import { SluiceError } from '../../policy/errors.ts';
+import { makeFolder } from './make_folder.ts';
 import { fileSlug } from './names.ts';
 import type { ProcessId } from './processes.ts';
 import type { Topology } from './topology.ts';
 
 /** Where labs live unless SLUICE_LAB_DIR says otherwise; /run is emptied at boot, as namespaces are. */
 const DEFAULT_LABS_FOLDER = '/run/sluice/lab';
-
-/** Only root looks into a lab: its sockets are its authentication. */
-const FOLDER_MODE = 0o700;
 
 /** The two processes of a pod. */
 export type Role = 'sidecar' | 'app';
@@ -99,11 +105,9 @@ export function removeServedRules(paths: LabPaths, node: string): void {
   rmSync(servedRulesFile(paths, node), { force: true });
 }
 
-/** Makes the folders of a new lab. */
+/** Makes the folders of a new lab. @throws SluiceError `LAB_FOLDER_UNUSABLE` */
 export function createFolders(paths: LabPaths): void {
-  for (const folder of [paths.folder, paths.manifests, paths.logs, paths.services]) {
-    mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
-  }
+  for (const folder of [paths.folder, paths.manifests, paths.logs, paths.services]) makeFolder(folder);
 }
 
 /** Removes a lab's folder. */
@@ -116,12 +120,19 @@ export function hasFolder(paths: LabPaths): boolean {
   return existsSync(paths.folder);
 }
 
-/** Names of all labs that have a folder. */
+/** Names of all labs that have a folder. @throws SluiceError `LAB_FOLDER_UNUSABLE` */
 export function labNames(): string[] {
+  const folder = labsFolder();
   try {
-    return readdirSync(labsFolder()).sort();
-  } catch {
-    return []; // There was never a lab.
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name)
+      .sort();
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return []; // There was never a lab.
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SluiceError('LAB_FOLDER_UNUSABLE', `SLUICE_LAB_DIR cannot be read: ${reason}`, { cause });
   }
 }
 
@@ -171,8 +182,14 @@ export function recordProcess(paths: LabPaths, podKey: string, role: Role, id: P
   writeState(paths, { ...state, processes: { ...state.processes, [podKey]: own } });
 }
 
+/** Absolute and without links where it exists, so that one folder always has one name. */
 function labsFolder(): string {
-  return process.env.SLUICE_LAB_DIR ?? DEFAULT_LABS_FOLDER;
+  const folder = resolve(process.env.SLUICE_LAB_DIR || DEFAULT_LABS_FOLDER);
+  try {
+    return realpathSync(folder);
+  } catch {
+    return folder;
+  }
 }
 
 function servedRulesFile(paths: LabPaths, node: string): string {

@@ -1,6 +1,6 @@
 /** `lab status`: what runs, and how far each sidecar is. */
 
-import type { ManifestProblem } from '../../injector/manifests.ts';
+import { describeProblem, type ManifestProblem } from '../../injector/manifests.ts';
 import type { SidecarStatus } from '../../injector/table_server.ts';
 import { askInjector, sidecarsByPod } from './injector_client.ts';
 import { servedPorts, unservedPorts } from './pod_processes.ts';
@@ -38,9 +38,11 @@ export interface LabStatus {
   readonly name: string;
   readonly createdAt: string;
   readonly folder: string;
-  /** Every process runs and every sidecar has its current table in force. */
+  /** Every process runs, every sidecar has its current table in force, and no manifest has an error. */
   readonly healthy: boolean;
   readonly injector: ProcessStatus;
+  /** Whether the injector says how far the sidecars are; if not, nothing is known of what they have in force. */
+  readonly injectorAnswers: boolean;
   readonly outside: readonly string[];
   readonly nodes: readonly { readonly node: string; readonly addresses: readonly string[] }[];
   readonly pods: readonly PodStatus[];
@@ -56,31 +58,48 @@ export async function labStatus(name: string): Promise<LabStatus> {
   const reports = sidecarsByPod(report);
   const pods = state.topology.pods.map((pod) => podStatus(state, pod, reports.get(pod.key)));
   const injector = processStatus(state.injector, true);
+  const problems = report?.problems ?? [];
+  const broken = problems.some((problem) => problem.severity === 'error');
   return {
     name,
     createdAt: state.createdAt,
     folder: paths.folder,
-    healthy: injector.state === 'running' && pods.every(isHealthy),
+    healthy: injector.state === 'running' && pods.every(isHealthy) && !broken,
     injector,
+    injectorAnswers: report !== undefined,
     outside: state.topology.outside.addresses,
     nodes: state.topology.nodes.map((node) => ({ node: node.name, addresses: node.addresses })),
     pods,
-    problems: report?.problems ?? [],
+    problems,
   };
 }
 
-/** A table for people. */
+/** A table for people, with what is wrong before it. */
 export function describeStatus(status: LabStatus): string {
   const rows = status.pods.map((pod) => [
     pod.pod,
     pod.ips.join(' '),
     pod.node,
-    describeSidecar(pod),
-    pod.app.state === 'none' ? '-' : `${pod.app.state} ${pod.served.join(' ')}`,
+    describeSidecar(pod, status.injectorAnswers),
+    pod.app.state === 'none' ? '-' : `${pod.app.state} ${pod.served.join(' ')}`.trimEnd(),
     pod.notServed.length === 0 ? '' : `not served: ${pod.notServed.join(' ')}`,
   ]);
   const head = `lab ${status.name}: ${status.healthy ? 'every sidecar enforces its table' : 'NOT in order'}; injector ${status.injector.state}`;
-  return `${head}\n${columns([['POD', 'ADDRESSES', 'NODE', 'SIDECAR', 'APP', ''], ...rows])}\n`;
+  const table = columns([['POD', 'ADDRESSES', 'NODE', 'SIDECAR', 'APP', ''], ...rows]);
+  return `${[head, ...describeFaults(status), table].join('\n')}\n`;
+}
+
+function describeFaults({ name, injector, injectorAnswers, problems }: LabStatus): string[] {
+  const faults = problems.map((problem) => `${problem.severity}: ${describeProblem(problem)}`);
+  if (injectorAnswers) return faults;
+  const why =
+    injector.state === 'running'
+      ? 'the injector does not answer'
+      : `the injector is not running (\`sluice lab apply --name ${name}\` starts it again)`;
+  return [
+    `error: ${why}: what each sidecar last had in force is not known here, and stays in force`,
+    ...faults,
+  ];
 }
 
 /** Rows as aligned columns, two spaces apart. */
@@ -99,9 +118,10 @@ export function columns(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-function describeSidecar(pod: PodStatus): string {
+function describeSidecar(pod: PodStatus, known: boolean): string {
   if (pod.hostNetwork) return 'none (host network)';
   if (pod.sidecar.state !== 'running') return pod.sidecar.state;
+  if (!known) return 'running, table not known';
   return pod.inForce
     ? `revision ${pod.enforcedRevision} in force`
     : `behind: has ${pod.enforcedRevision ?? 'nothing'}`;

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { SluiceError } from '../../policy/errors.ts';
-import { LAB_PROCESS_MARK } from './processes.ts';
+import { labMarks } from './processes.ts';
 
 /** What has to be in PATH, and the Debian package that brings it. */
 const TOOLS: Readonly<Record<string, string>> = {
@@ -75,7 +75,7 @@ export function runTool(lab: string, argv: readonly string[], input = ''): Promi
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...process.env, PATH: toolPath(), [LAB_PROCESS_MARK]: lab },
+      env: { ...process.env, PATH: toolPath(), ...labMarks(lab) },
     });
     let output = '';
     let complaint = '';

@@ -11,6 +11,8 @@ import { lockLab } from './lock.ts';
 import { checkLabName } from './names.ts';
 import { applyPlan, existingNamespaces } from './network.ts';
 import { planNetwork, routersOf } from './network_plan.ts';
+import { checkOwnLab } from './ownership.ts';
+import { checkPorts } from './reserved_ports.ts';
 import { serveServices } from './services.ts';
 import { createFolders, hasFolder, type LabPaths, labPaths, tryReadState, writeState } from './state.ts';
 import { putObjects, readForLab } from './store.ts';
@@ -38,7 +40,7 @@ export interface UpOptions {
  * Brings a lab up; returns when every sidecar has its table in force and every app listens. On any failure what was
  * built is removed again.
  * @throws SluiceError `LAB_NAME_INVALID`, `LAB_NOT_ROOT`, `LAB_TOOL_MISSING`, `LAB_MANIFESTS_INVALID`, `LAB_EXISTS`,
- *   `LAB_BUSY`, `LAB_INTERRUPTED`, and those of the steps
+ *   `LAB_ELSEWHERE`, `LAB_BUSY`, `LAB_PORT_RESERVED`, `LAB_FOLDER_UNUSABLE`, `LAB_INTERRUPTED`, and those of the steps
  */
 export async function bringLabUp(options: UpOptions): Promise<void> {
   const name = checkLabName(options.name);
@@ -48,6 +50,7 @@ export async function bringLabUp(options: UpOptions): Promise<void> {
   const objects = [...manifests.objects, ...deriveEndpoints(manifests.objects)];
   const cluster = clusterOf(objects);
   const topology = layOut(name, cluster, external);
+  checkPorts(topology, options.sidecarEnv ?? {});
   const paths = labPaths(name);
   const lock = await lockLab(name, 'up', 0);
   try {
@@ -89,7 +92,7 @@ async function build(
   const injector = bringUpInjector(paths, signal);
   injector.catch(() => undefined); // Awaited below; the network may fail first.
   const counts = `${topology.nodes.length} nodes, ${topology.pods.length} pods`;
-  progress(`network: ${counts}, outside ${topology.outside.addresses.join(' ')}`);
+  progress(`network: ${counts}, outside ${topology.outside.addresses.join(' ') || 'without an address'}`);
   try {
     await applyPlan(topology.lab, planNetwork(undefined, topology), routersOf(topology));
     await serveServices(paths, topology, cluster);
@@ -110,6 +113,7 @@ async function build(
 }
 
 function checkNew(name: string, paths: LabPaths): void {
+  checkOwnLab(name);
   const down = `\`sluice lab down --name ${name}\` removes it`;
   if (tryReadState(paths)?.phase === 'up') {
     throw new SluiceError(

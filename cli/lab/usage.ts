@@ -15,13 +15,13 @@ export const LAB_USAGE = `usage: sluice lab <command> [options]
   delete [--name NAME] -f DIR|FILE…
                         remove objects
   status [--name NAME] [-o text|json]
-                        exit 0 when every process runs and every table is in force, 1 when not
+                        exit 0 when every process runs, every table is in force and no manifest is broken; 1 when not
   logs [--name NAME] TARGET [sidecar|app]
                         print a pod's log (TARGET injector: the injector's)
   list                  names of all labs
   down [--name NAME]    remove the lab: namespaces, processes, files
 
-  -f, --file PATH       manifests: YAML or JSON, several documents; may be repeated
+  -f, --file PATH       manifests: YAML or JSON, several documents; - for standard input; may be repeated
   --name NAME           which lab, default "lab"; labs of different names do not meet, addresses may repeat
   --external ADDRESS    an address outside the cluster, for TARGET "outside"; may be repeated
   -o, --output FORMAT   text or json

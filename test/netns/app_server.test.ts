@@ -1,5 +1,11 @@
-import { describe, expect, test } from 'vitest';
-import { patternSha256, useLab } from './harness.ts';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { patternSha256, until, useLab } from './harness.ts';
 import { namespace, node, pod } from './objects.ts';
 
 const SERVER = '10.1.1.1';
@@ -13,6 +19,58 @@ const net = useLab({
   ],
 });
 
+/** A connection to a server of its own, on loopback, whose pieces a test decides. */
+async function talkToServer() {
+  const port = await freePort();
+  const script = join(import.meta.dirname, '../../cli/lab/app_server.ts');
+  const server = spawn(process.execPath, [script, `TCP/${port}`], {
+    stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+    env: { ...process.env, SLUICE_READY_FD: '3' },
+  });
+  onTestFinished(() => void server.kill('SIGKILL'));
+  await once(server.stdio[3] as Readable, 'data');
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  onTestFinished(() => void socket.destroy());
+  let received = '';
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    received += text;
+  });
+  return {
+    received: () => received,
+    /** Returns when the server has read it, so that the next piece does not join it. */
+    send: async (piece: string) => {
+      await new Promise<void>((resolve) => socket.write(piece, () => resolve()));
+      await until('the server has read it', () => unreadBytes(port, socket.localPort ?? 0) === 0);
+    },
+    /** Half-closes; returns all that was answered. */
+    end: async () => {
+      socket.end();
+      await once(socket, 'end');
+      return received;
+    },
+  };
+}
+
+/** What waits in the kernel at a server's end of a connection: rx_queue of proc_net_tcp(5). */
+function unreadBytes(port: number, peerPort: number): number | undefined {
+  const hex = (value: number) => value.toString(16).toUpperCase().padStart(4, '0');
+  for (const line of readFileSync('/proc/net/tcp6', 'latin1').split('\n')) {
+    const [, local, remote, , queues] = line.trim().split(/\s+/);
+    if (!local?.endsWith(`:${hex(port)}`) || !remote?.endsWith(`:${hex(peerPort)}`)) continue;
+    return Number.parseInt(queues?.split(':')[1] ?? '', 16);
+  }
+  return undefined;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
 describe('the app of a pod', () => {
   test('answers a line with the address of the peer it sees', async () => {
     expect(await net.connect('app/client', SERVER, 80)).toMatchObject({
@@ -23,6 +81,25 @@ describe('the app of a pod', () => {
       allowed: true,
       seenAddress: 'fd00:1::2',
     });
+  });
+
+  test('answers lines, not pieces of them', async () => {
+    const talk = await talkToServer();
+    for (const piece of ['he', 'llo\nwor', 'ld\nE', 'CHO', '\n', 'and the last']) await talk.send(piece);
+    expect(await talk.end()).toBe('127.0.0.1\n'.repeat(4));
+  });
+
+  test('knows a verb that comes in pieces', async () => {
+    const talk = await talkToServer();
+    for (const piece of ['SI', 'NK\nab', 'c']) await talk.send(piece);
+    expect(await talk.end()).toMatch(/^3 ba7816bf[0-9a-f]{56}\n$/);
+  });
+
+  test('answers a line without an end each time it has grown by 64 KiB, and when the peer closes', async () => {
+    const talk = await talkToServer();
+    await talk.send('x'.repeat(2 * 64 * 1024 + 1));
+    await until('two answers', () => talk.received() === '127.0.0.1\n'.repeat(2));
+    expect(await talk.end()).toBe('127.0.0.1\n'.repeat(3));
   });
 
   test('answers a datagram alike', async () => {

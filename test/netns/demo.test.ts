@@ -4,15 +4,15 @@ import { expect, test } from 'vitest';
 import { allNamespaces } from '../../cli/lab/network.ts';
 import { labNames } from '../../cli/lab/state.ts';
 import { until } from './harness.ts';
-import { type CommandOutcome, outcomeOf } from './sluice_command.ts';
+import { outcomeOf } from './sluice_command.ts';
 
 const DEMO = join(import.meta.dirname, '../../cli/demo.ts');
 
-function startDemo(): { pid: number; outcome: Promise<CommandOutcome>; namespaces: () => string[] } {
+function startDemo() {
   const child = spawn(process.execPath, [DEMO], { stdio: ['ignore', 'pipe', 'pipe'] });
   const pid = child.pid ?? 0;
   const namespaces = (): string[] => allNamespaces().filter((name) => name.startsWith(`sluice-demo-${pid}-`));
-  return { pid, outcome: outcomeOf(child), namespaces };
+  return { pid, child, outcome: outcomeOf(child), namespaces };
 }
 
 function labFolders(pid: number): string[] {
@@ -42,4 +42,22 @@ test.each(['SIGINT', 'SIGKILL'] as const)('a demo ended by %s leaves nothing', a
   const { code } = await outcome;
   expect(code).toBe(signal === 'SIGINT' ? 130 : 'SIGKILL');
   await until('nothing is left', () => namespaces().length === 0 && labFolders(pid).length === 0);
+});
+
+test('a demo whose reader goes away cleans up quietly', async () => {
+  const { pid, child, outcome, namespaces } = startDemo();
+  await until('the demo has pods', () => namespaces().length > 3);
+  child.stdout.destroy();
+  expect(await outcome).toMatchObject({ code: 141, stderr: '' });
+  expect(namespaces()).toEqual([]);
+  expect(labFolders(pid)).toEqual([]);
+});
+
+test('the demo needs root, and says so with exit code 2', async () => {
+  const notRoot = 'data:text/javascript,process.getuid=()=>1000';
+  const outcome = outcomeOf(spawn(process.execPath, ['--import', notRoot, DEMO]));
+  expect(await outcome).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^sluice demo: a lab needs root/),
+  });
 });

@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { runLab } from '../../cli/lab/commands.ts';
 import { guardLab } from '../../cli/lab/guard.ts';
 import { Lab } from '../../cli/lab/lab.ts';
 import { existingNamespaces } from '../../cli/lab/network.ts';
-import { findProcesses, signalProcess } from '../../cli/lab/processes.ts';
+import { findProcesses, killProcesses, signalProcess } from '../../cli/lab/processes.ts';
 import { labPaths } from '../../cli/lab/state.ts';
 import { missingTools, toolPath } from '../../cli/lab/tools.ts';
 import { removeLab, SLUICE, uniqueLabName, until, useLab, writeManifests } from './harness.ts';
@@ -107,6 +107,10 @@ describe('a lab that is up', () => {
       code: 2,
       stderr: expect.stringMatching(/^sluice: lab \S+ has no pod shop\/nobody; it has .*shop\/api/),
     });
+    expect(await sluice(['lab', 'exec', ...named(), 'node/node-9', '--', 'true'])).toMatchObject({
+      code: 2,
+      stderr: `sluice: lab ${net.lab.name} has no node/node-9; it has node/node-1, node/node-2\n`,
+    });
   });
 
   test('says how it is', async () => {
@@ -195,6 +199,11 @@ describe('a lab that is up', () => {
       return status.stdout.includes('injector dead') ? status : undefined;
     });
     expect(dead.code).toBe(1);
+    expect(dead.stdout).toMatch(
+      /^error: the injector is not running .*last had in force .* stays in force$/m,
+    );
+    expect(dead.stdout).toMatch(/^shop\/api .* running, table not known /m);
+    expect(dead.stdout).not.toMatch(/nothing|behind/);
     const applied = await sluice(['lab', 'apply', ...named()]);
     expect(applied).toMatchObject({ code: 0, stderr: '' });
     expect(applied.stdout).toMatch(/^pod shop\/web started$/m);
@@ -215,6 +224,59 @@ describe('a lab that is up', () => {
       /objects\.json, document 1, .*shop\/broken, .*ingress\[0\]\.ports\[0\]\.port/,
     );
     expect(await net.connect('other/client', '10.1.2.1', 80)).toMatchObject({ allowed: true });
+  });
+
+  test('says which manifests are broken while they are', async () => {
+    const broken = join(net.lab.manifestsFolder, 'broken.json');
+    const wrong = policy('shop/broken', {
+      podSelector: { matchLabels: { app: 'none' } },
+      ingress: [{ ports: [{ port: 0 }] }],
+    });
+    writeFileSync(broken, JSON.stringify(wrong));
+    onTestFinished(() => rmSync(broken, { force: true }));
+    const status = await until('the problem shows', async () => {
+      const found = await sluice(['lab', 'status', ...named()]);
+      return found.stdout.includes('error: ') ? found : undefined;
+    });
+    expect(status.code).toBe(1);
+    expect(status.stdout).toMatch(
+      /^error: \S+broken\.json, document 1, NetworkPolicy shop\/broken, spec\.ingress\[0\]\.ports\[0\]\.port: /m,
+    );
+    const json = await sluice(['lab', 'status', ...named(), '-o', 'json']);
+    expect(json.code).toBe(1);
+    expect(JSON.parse(json.stdout)).toMatchObject({ healthy: false, problems: [{ document: 1 }] });
+    rmSync(broken);
+    await until('the problem is gone', async () => (await sluice(['lab', 'status', ...named()])).code === 0);
+  });
+
+  test('goes on when nobody reads what a command says', async () => {
+    const folder = newFolder([allowApps('shop/web', 'web', [])]);
+    const child = startSluice(['lab', 'apply', ...named(), '-f', folder]);
+    child.stdout?.destroy();
+    expect(await outcomeOf(child)).toMatchObject({ code: 141, stderr: '' });
+    expect(await net.connect('other/client', '10.1.2.1', 80)).toMatchObject({ allowed: false });
+    const manifests = JSON.stringify(allowApps('shop/web', 'web', []));
+    expect(await sluice(['lab', 'delete', ...named(), '-f', '-'], manifests)).toMatchObject({ code: 0 });
+    expect(await net.connect('other/client', '10.1.2.1', 80)).toMatchObject({ allowed: true });
+  });
+
+  test.each([
+    [15006, 'SLUICE_INBOUND_PORT'],
+    [15020, 'SLUICE_CANARY_PORT'],
+    [15021, 'SLUICE_ADMIN_PORT'],
+  ])('takes in no pod whose port %i is its sidecar’s own', async (port, setting) => {
+    const folder = newFolder([pod('other/port', { ips: ['10.1.1.9'], ports: [`UDP/${port}`, port] })]);
+    const message = `sluice: containerPort ${port} of pod other/port is a port of the sidecar's own (${setting}): `;
+    expect(await sluice(['lab', 'apply', ...named(), '-f', folder])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(message),
+    });
+    const { name } = newLab([]);
+    expect(await sluice(['lab', 'up', '-f', folder, '--name', name])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(message),
+    });
+    expectNothingLeft(name);
   });
 
   test('cannot be brought up twice', async () => {
@@ -294,7 +356,69 @@ describe('lab down', () => {
   });
 });
 
+describe('labs of one name in two folders', () => {
+  test('a command leaves a lab alone that runs under another SLUICE_LAB_DIR, and names that', async () => {
+    const { name, folder } = newLab(PAIR);
+    expect(await sluice(['lab', 'up', '-f', folder, '--name', name])).toMatchObject({ code: 0 });
+    const here = newFolder([]);
+    const theirs = `SLUICE_LAB_DIR=${dirname(labPaths(name).folder)}`;
+    for (const argv of [['up', '-f', folder], ['down'], ['up', '-f', folder]]) {
+      expect(await sluice(['lab', ...argv, '--name', name], '', { SLUICE_LAB_DIR: here })).toMatchObject({
+        code: 2,
+        stdout: '',
+        stderr: `sluice: lab ${name} runs under ${theirs}, not under ${here}: choose another --name here, or remove that one with \`${theirs} sluice lab down --name ${name}\`\n`,
+      });
+    }
+    expect(await sluice(['lab', 'status', '--name', name])).toMatchObject({ code: 0 });
+    // The same folder under another name is the same folder.
+    const link = join(here, 'link');
+    symlinkSync(dirname(labPaths(name).folder), link);
+    expect(await sluice(['lab', 'down', '--name', name], '', { SLUICE_LAB_DIR: link })).toMatchObject({
+      code: 0,
+    });
+    expectNothingLeft(name);
+  });
+
+  test('what is left of a lab without a live process is removed from anywhere', async () => {
+    const { name, folder } = newLab(PAIR);
+    await Lab.up({ name, paths: [folder] });
+    await killProcesses(findProcesses(name, [], true));
+    const here = { SLUICE_LAB_DIR: newFolder([]) };
+    expect(await sluice(['lab', 'up', '-f', folder, '--name', name], '', here)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`sluice lab down --name ${name}`),
+    });
+    expect(await sluice(['lab', 'down', '--name', name], '', here)).toMatchObject({ code: 0 });
+    expect(existingNamespaces(name)).toEqual([]);
+  });
+});
+
 describe('lab up', () => {
+  test.each([
+    ['nothing can be made in', '/proc/sluice-lab/x'],
+    ['is below a file', join(import.meta.filename, 'x')],
+  ])('says that SLUICE_LAB_DIR %s', async (_, labs) => {
+    const { name, folder } = newLab(PAIR);
+    const outcome = await sluice(['lab', 'up', '-f', folder, '--name', name], '', { SLUICE_LAB_DIR: labs });
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toMatch(
+      /^sluice: folder \S+ cannot be made \([^\n]*\): set SLUICE_LAB_DIR [^\n]*\n$/,
+    );
+    expectNothingLeft(name);
+  });
+
+  test('makes a lab of no pods too, and says that it has none', async () => {
+    const { name, folder } = newLab([namespace('app')]);
+    expect(await sluice(['lab', 'up', '-f', folder, '--name', name])).toMatchObject({ code: 0, stderr: '' });
+    for (const target of ['app/a', 'node/a']) {
+      expect(await sluice(['lab', 'exec', '--name', name, target, '--', 'true'])).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/^sluice: lab \S+ has no .*; it has none\n$/),
+      });
+    }
+    expect(await sluice(['lab', 'status', '--name', name])).toMatchObject({ code: 0 });
+  });
+
   test('takes back what it built when it is interrupted', async () => {
     const { name, folder } = newLab(PAIR);
     const up = startSluice(['lab', 'up', '-f', folder, '--name', name]);
@@ -369,10 +493,12 @@ describe('lab up', () => {
     const { name, folder } = newLab(PAIR);
     const getuid = vi.spyOn(process, 'getuid').mockReturnValue(1000);
     onTestFinished(() => getuid.mockRestore());
-    await expect(runLab(['up', '-f', folder, '--name', name])).rejects.toMatchObject({
-      code: 'LAB_NOT_ROOT',
-      message: expect.stringContaining('sudo'),
-    });
+    for (const argv of [['up', '-f', folder, '--name', name], ['list']]) {
+      await expect(runLab(argv)).rejects.toMatchObject({
+        code: 'LAB_NOT_ROOT',
+        message: expect.stringContaining('sudo'),
+      });
+    }
   });
 
   test('knows which tools are missing', () => {

@@ -11,9 +11,9 @@ export interface CommandOutcome {
   readonly stderr: string;
 }
 
-/** Starts the command. */
-export function startSluice(argv: readonly string[]): ChildProcess {
-  return spawn(SLUICE, argv, { stdio: ['pipe', 'pipe', 'pipe'] });
+/** Starts the command. @param env added to this process' environment */
+export function startSluice(argv: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+  return spawn(SLUICE, argv, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
 }
 
 /** Waits for a command's end. */
@@ -33,8 +33,12 @@ export function outcomeOf(child: ChildProcess): Promise<CommandOutcome> {
 }
 
 /** Runs the command to its end, with `input` on stdin. */
-export async function sluice(argv: readonly string[], input = ''): Promise<CommandOutcome> {
-  const child = startSluice(argv);
+export async function sluice(
+  argv: readonly string[],
+  input = '',
+  env: NodeJS.ProcessEnv = {},
+): Promise<CommandOutcome> {
+  const child = startSluice(argv, env);
   child.stdin?.on('error', () => undefined);
   child.stdin?.end(input);
   return await outcomeOf(child);

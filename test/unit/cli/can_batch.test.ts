@@ -85,6 +85,53 @@ test('a bad line gets an error in its place, the others are answered, and the ex
   expect(code).toBe(2);
 });
 
+test.each([1024 * 1024 + 1, 5_000_000])(
+  'a line of %i characters gets an error in its place, the others are answered',
+  async (length) => {
+    const good = JSON.stringify({ from: 'shop/web', to: 'shop/api', port: 8080 });
+    const long = JSON.stringify({ from: 'x'.repeat(length) }).slice(0, length);
+    const dir = shop();
+    for (const lines of [
+      [good, long, good],
+      [good, good, long],
+    ]) {
+      const { code, stdout, stderr } = await runSluice(['can', '--batch', '-', '-f', dir], lines.join('\n'));
+      const answers = lines.map((line, index) =>
+        line === good
+          ? { verdict: 'allow' }
+          : {
+              code: 'QUESTION_INVALID',
+              error: expect.stringMatching(/longer than 1048576 /),
+              line: index + 1,
+            },
+      );
+      expect(parseLines(stdout)).toMatchObject(answers);
+      expect(stderr).toBe('');
+      expect(code).toBe(2);
+    }
+  },
+);
+
+test('a line of the longest length is still answered', async () => {
+  const question = { from: 'shop/web', to: 'shop/api', port: 8080 };
+  const filler = 'x'.repeat(1024 * 1024 - JSON.stringify({ ...question, filler: '' }).length);
+  const { code, stdout } = await runSluice(
+    ['can', '--batch', '-', '-f', shop()],
+    `${JSON.stringify({ ...question, filler })}\r\n`,
+  );
+  expect(parseLines(stdout)).toMatchObject([{ verdict: 'allow' }]);
+  expect(code).toBe(0);
+});
+
+test('a byte order mark at the start of a line is passed over', async () => {
+  const { code, stdout } = await runSluice(
+    ['can', '--batch', '-', '-f', shop()],
+    '\uFEFF{"from":"shop/web","to":"shop/api","port":8080}\n\uFEFF\n',
+  );
+  expect(parseLines(stdout)).toMatchObject([{ verdict: 'allow' }]);
+  expect(code).toBe(0);
+});
+
 test('reads questions from a file; empty lines and carriage returns do not matter', async () => {
   const file = join(temporaryDirectory(), 'questions.ndjson');
   writeFileSync(

@@ -15,10 +15,16 @@ const QUESTION = ['shop/web', 'shop/api', '8080'];
 
 test.each([
   ['no manifests', QUESTION, '-f is missing'],
-  ['too few arguments', ['shop/web', '-f', '.'], 'wants SRC DST PORT[/PROTO], got 1 arguments: shop/web'],
+  ['no arguments', ['-f', '.'], 'wants SRC DST PORT[/PROTO], got no argument (see'],
+  ['too few arguments', ['shop/web', '-f', '.'], 'wants SRC DST PORT[/PROTO], got 1 argument: shop/web'],
   ['too many arguments', [...QUESTION, 'more', '-f', '.'], 'wants SRC DST PORT[/PROTO], got 4 arguments'],
   ['an unknown flag', [...QUESTION, '--explian', '-f', '.'], "Unknown option '--explian'"],
   ['an unknown output', [...QUESTION, '-f', '.', '-o', 'yaml'], "-o is 'yaml': wants text or json"],
+  [
+    'a batch and manifests that both are standard input',
+    ['--batch', '-', '-f', '-'],
+    'both cannot be standard input',
+  ],
   ['a question with --batch', [...QUESTION, '--batch', '-', '-f', '.'], '--batch takes no SRC DST PORT'],
   ['a path that is not there', [...QUESTION, '-f', 'no/such/path'], 'no/such/path cannot be read'],
 ])('%s is one line on stderr and exit 2', async (_, args, message) => {
@@ -78,6 +84,32 @@ test('a broken policy is an error that names file, document and field', async ()
   );
   expect(stdout).toBe('');
   expect(code).toBe(2);
+});
+
+test.each(['networking.k8s.io', 'v1', 'networking.k8s.io/v1beta1'])(
+  'a policy of apiVersion %s is an error like any other broken policy',
+  async (apiVersion) => {
+    const dir = shop({ ...policy('shop/wrong', { podSelector: {}, policyTypes: ['Egress'] }), apiVersion });
+    const { code, stdout, stderr } = await runSluice(['can', ...QUESTION, '-f', dir]);
+    expect(stderr).toMatch(/^sluice: [^\n]*NetworkPolicy shop\/wrong, items\[\d\]\.apiVersion: [^\n]*\n$/);
+    expect(stdout).toBe('');
+    expect(code).toBe(2);
+    const ignored = await runSluice(['can', ...QUESTION, '-f', dir, '--ignore-errors']);
+    expect(ignored.stdout).toContain('isolated by shop/wrong');
+    expect(ignored.code).toBe(1);
+  },
+);
+
+test('two live pods that claim one address are a warning that says whose it is', async () => {
+  const dir = shop(
+    pod('other/old', { ip: '10.1.0.13' }),
+    pod('other/done', { ip: '10.1.0.13', phase: 'Succeeded' }),
+  );
+  const { code, stderr } = await runSluice(['can', '10.1.0.13', 'shop/web', '80', '-f', dir]);
+  expect(stderr).toMatch(
+    /^sluice: warning: \S*cluster\.json, document 1, Pod other\/client: claims 10\.1\.0\.13, as other\/old does; the address counts as that of other\/old\n$/,
+  );
+  expect(code).toBe(1);
 });
 
 test('with --ignore-errors a broken policy still isolates and the error is a warning', async () => {

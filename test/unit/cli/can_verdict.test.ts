@@ -27,6 +27,8 @@ test.each([
   ['a workload with its namespace', ['shop/deployment/web', 'shop/pod/api', '8080'], 0],
   ['addresses of pods', ['10.1.0.11', '10.1.0.10', '8080'], 0],
   ['an address that is not canonical', ['shop/web', 'FD00:0::10', '8080'], 0],
+  ['an address in brackets', ['shop/web', '[fd00::10]', '8080'], 0],
+  ['a marked address in brackets', ['shop/web', 'ip:[fd00::10]', '8080'], 0],
   ['an address of another pod', ['10.1.0.12', 'shop/api', '8080'], 1],
   ['an external address', ['203.0.113.7', 'shop/api', '8080'], 1],
   ['an external IPv6 address', ['2001:db8::7', 'shop/api', '8080'], 1],
@@ -41,6 +43,19 @@ test.each([
   const { code, stderr } = await runSluice(['can', ...args, '-f', shop()]);
   expect(stderr).toBe('');
   expect(code).toBe(expected);
+});
+
+test('reads manifests from standard input', async () => {
+  const manifests = [
+    pod('a/x', { ip: '10.1.0.1' }),
+    pod('a/y', { ip: '10.1.0.2' }),
+    policy('a/deny', { podSelector: {} }),
+  ];
+  const input = manifests.map((manifest) => `---\n${JSON.stringify(manifest)}\n`).join('');
+  const { code, stdout, stderr } = await runSluice(['can', 'a/x', 'a/y', '80', '-f', '-'], input);
+  expect(stderr).toBe('');
+  expect(stdout).toContain('isolated by a/deny');
+  expect(code).toBe(1);
 });
 
 test('without -n, pod/x and deploy/x are in the namespace default', async () => {

@@ -118,6 +118,61 @@ describe('reading manifests', () => {
     expect(cluster.policies.size).toBe(0);
   });
 
+  test.each([
+    'networking.k8s.io',
+    'v1',
+    'networking.k8s.io/v1beta1',
+    'extensions/v1beta1',
+    'networking.k8s.oi/v1',
+  ])('takes a policy of apiVersion %s for a broken one: it isolates what it selects', async (apiVersion) => {
+    dir.write('a.yaml', { ...policy('a', 'api', ['web']), apiVersion });
+    const { cluster, objects, problems } = await readManifests([dir.path]);
+    expect(errorsOf(problems)).toEqual([
+      `a.yaml, document 1, NetworkPolicy shop/a, apiVersion: Unsupported value: "${apiVersion}": supported values: "networking.k8s.io/v1"`,
+    ]);
+    expect(cluster.policies.get('shop/a')).toMatchObject({
+      podSelector: { matchLabels: { app: 'api' } },
+      policyTypes: ['ingress'],
+      ingress: [],
+    });
+    expect(objects[0]).toMatchObject({ isolating: true });
+  });
+
+  test('takes a pod, namespace or node of a wrong version for an error', async () => {
+    dir.write('a.yaml', { ...pod('web', '10.0.0.1'), apiVersion: 'apps/v1' });
+    dir.write('b.yaml', { ...namespace('shop'), apiVersion: 'v2' });
+    const { cluster, problems } = await readManifests([dir.path]);
+    expect(cluster.pods.size + cluster.namespaces.size).toBe(0);
+    expect(problems.map(({ path, severity }) => [path, severity])).toEqual([
+      ['apiVersion', 'error'],
+      ['apiVersion', 'error'],
+    ]);
+  });
+
+  test('passes over a byte order mark at the start of a document', async () => {
+    dir.write('a.json', `\uFEFF${JSON.stringify(namespace('a'))}`);
+    dir.write(
+      'b.yaml',
+      `\uFEFF---\n${JSON.stringify(namespace('b'))}\n---\n\uFEFF${JSON.stringify(namespace('c'))}`,
+    );
+    const { cluster, problems } = await readManifests([dir.path]);
+    expect(problems).toEqual([]);
+    expect([...cluster.namespaces.keys()]).toEqual(['a', 'b', 'c']);
+  });
+
+  test('reads standard input as a file called -, once however often it is named', async () => {
+    async function* input() {
+      const text = JSON.stringify(policy('a', 'é', []));
+      for (const byte of Buffer.from(text)) yield Buffer.of(byte);
+    }
+    dir.write('a.yaml', namespace('shop'));
+    const { cluster, problems } = await readManifests(['-', dir.path, '-'], input());
+    expect([...cluster.namespaces.keys()]).toEqual(['shop']);
+    expect(errorsOf(problems)[0]).toMatch(
+      /^standard input, document 1, NetworkPolicy shop\/a, spec\.podSelector/,
+    );
+  });
+
   test('takes a misspelt kind for an error and a policy of another group for a warning', async () => {
     dir.write('a.yaml', { ...policy('a', 'api', []), kind: 'NetworkPolcy' });
     dir.write('b.yaml', { ...policy('b', 'api', []), apiVersion: 'crd.projectcalico.org/v1' });

@@ -198,7 +198,7 @@ describe('a policy is refused for', () => {
     [
       'a label that is a number',
       selector({ matchLabels: { a: 1 } }),
-      'spec.podSelector.matchLabels: Invalid value: 1: must be a string',
+      'spec.podSelector.matchLabels.a: Invalid value: 1: must be a string',
     ],
     ['a spec that is no object', withSpec([]), 'spec: Invalid value: []: must be an object'],
     [

@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../../../../cli/main.ts', import.meta.url));
+/** The command's entry. */
+export const MAIN = fileURLToPath(new URL('../../../../cli/main.ts', import.meta.url));
 
 /** What a finished process left behind. */
 export interface ProcessResult {
