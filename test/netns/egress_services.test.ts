@@ -178,3 +178,42 @@ test('endpoints that come and go are followed', async () => {
   await net.apply(slice('shop', [ONE, TWO]), reach('a'));
   expect(await connectTimes(3, VIRTUAL)).toEqual([3, 0, 0]);
 });
+
+test('DNS through its Service, allowed by selector, works over UDP and TCP', async () => {
+  await net.apply(
+    policy('shop/front-out', {
+      podSelector: { matchLabels: { app: 'front' } },
+      policyTypes: ['Egress'],
+      egress: [
+        {
+          to: [{ podSelector: { matchLabels: { tier: 'b' } } }],
+          ports: [
+            { protocol: 'UDP', port: 53 },
+            { protocol: 'TCP', port: 80 },
+          ],
+        },
+      ],
+    }),
+  );
+  for (const address of [VIRTUAL, VIRTUAL_V6]) {
+    expect(await net.datagram('shop/front', address, 53)).toMatchObject({ allowed: true });
+    expect(await net.connect('shop/front', address, 8000)).toMatchObject({ allowed: true });
+  }
+  await net.apply(reach('a'));
+});
+
+test('isolation that forgets DNS is said in the log, in /readyz and in the status of the injector', async () => {
+  const forgetful = policy('shop/front-out', {
+    podSelector: { matchLabels: { app: 'front' } },
+    policyTypes: ['Egress'],
+    egress: [{ ports: [{ port: 443 }] }],
+  });
+  await net.apply(forgetful);
+  const warning =
+    'egress of shop/front is isolated by shop/front-out, and no rule admits DNS (UDP/53): names do not resolve';
+  expect(net.sidecarLog('shop/front')).toContainEqual(
+    expect.objectContaining({ msg: 'egress without DNS', warning }),
+  );
+  expect(JSON.parse((await net.admin('shop/front', '/readyz')).body).warnings).toEqual([warning]);
+  await net.apply(reach('a'));
+});

@@ -149,6 +149,7 @@ describe('table delivery', () => {
       connected: true,
       revision,
       enforced: null,
+      warnings: [],
     });
     api.send({ type: 'ack', revision });
     await waitFor(async () => (await find())?.enforced === revision);
