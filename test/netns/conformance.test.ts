@@ -32,10 +32,8 @@ async function passes(net: TestLab, tool: PacketTool, probe: PacketProbe): Promi
   switch (probe.protocol) {
     case 'TCP': {
       // A denied SYN is reset, so that no time runs out.
-      const { connected, allowed } = await net.connect(from, address, port, {
-        ...options,
-        timeoutMs: ALLOWED_TIMEOUT_MS,
-      });
+      const patience = { ...options, timeoutMs: ALLOWED_TIMEOUT_MS };
+      const { connected, allowed } = await net.connect(from, address, port, patience);
       return connected && !allowed ? 'handshake' : connected;
     }
     case 'UDP':

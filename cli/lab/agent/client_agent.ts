@@ -67,6 +67,8 @@ function tryConnect(request: Extract<AgentRequest, { do: 'connect' }>): Promise<
     });
     socket.on('error', (cause: NodeJS.ErrnoException) => {
       error = cause.code ?? cause.message;
+      // A reset right behind the SYN ACK comes before 'connect' does; one that answers the SYN is ECONNREFUSED.
+      if (error === 'ECONNRESET') connected = true;
     });
     socket.on('close', () => {
       clearTimeout(timer);
