@@ -107,10 +107,14 @@ export class Gate {
 
   /** Puts the rules in again, whole, if they are not in the kernel; closed ones before the first table. */
   async ensure(): Promise<void> {
-    if (await isGateInForce().catch(() => false)) return;
+    if (this.#isUnderWay() || (await isGateInForce().catch(() => true)) || this.#isUnderWay()) return;
     this.#inForce = undefined;
-    this.#wake();
     await this.#run();
+  }
+
+  /** Whether rules are being put in, or will be tried again by themselves. */
+  #isUnderWay(): boolean {
+    return this.#loop !== undefined || this.#retryTimer !== undefined;
   }
 
   /** Stops trying; the rules stay. */
