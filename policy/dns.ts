@@ -16,8 +16,8 @@ export function forgottenDns({ subject, egress }: Table): string | undefined {
   return `egress of ${subject.namespace}/${subject.name} is isolated by ${policies}, and no rule admits DNS (UDP/53): names do not resolve`;
 }
 
-function mayBeDns({ protocol, from, to, name }: TablePort): boolean {
+function mayBeDns({ protocol, from, to }: TablePort): boolean {
   if (protocol !== 'UDP') return false;
   if (from === undefined) return true; // every port, or a named one
-  return (from <= DNS_PORT && DNS_PORT <= (to ?? from)) || name !== undefined;
+  return from <= DNS_PORT && DNS_PORT <= (to ?? from);
 }

@@ -19,7 +19,6 @@ const EXPLANATIONS_MAX = 4096;
 export class Enforcement {
   readonly #live: LiveTable;
   #judge: Judge | undefined;
-  #judgeBefore: Judge | undefined;
   /** By direction, peer, protocol and port; of the table in force. */
   readonly #explanations = new Map<string, Verdict>();
   /** When the source last said that the table is current, ms since the epoch; 0 before the first time. */
@@ -32,11 +31,6 @@ export class Enforcement {
   /** Absent before the first table. */
   get judge(): Judge | undefined {
     return this.#judge;
-  }
-
-  /** That of the table before, which knew who owned an address then. */
-  get judgeBefore(): Judge | undefined {
-    return this.#judgeBefore;
   }
 
   get table(): Table | undefined {
@@ -81,7 +75,6 @@ export class Enforcement {
   /** Puts a whole table in force. When it returns, flows that it disallows are ended. @returns how many */
   replace(table: Table): number {
     this.#explanations.clear();
-    this.#judgeBefore = this.#judge;
     this.#judge = createJudge(table);
     return this.#live.reevaluate(this.#judge);
   }

@@ -18,6 +18,7 @@ export type FlowEnd =
   | 'dropped'
   | 'policy-changed'
   | 'peer-replaced'
+  | 'service-unresolved'
   | 'app-unreachable'
   | 'drained';
 

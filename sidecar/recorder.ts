@@ -69,8 +69,8 @@ export class Recorder {
   }
 
   /** A connection of the pod's own that was destroyed because the table no longer allows it. */
-  outbound({ socket, backend, identity, revocation }: EndedOutbound): void {
-    const { local, remote, bytesSent, bytesReceived } = socket;
+  outbound(ended: EndedOutbound): void {
+    const { local, remote, backend, identity, bytesSent, bytesReceived, revocation } = ended;
     const { cause, verdict } = revocation;
     const explained =
       verdict.verdict === 'deny'

@@ -18,7 +18,7 @@ import { acceptInbound, type InboundContext } from './inbound.ts';
 import { listenInbound } from './listeners.ts';
 import { LiveTable } from './live_table.ts';
 import { SidecarMetrics } from './metrics.ts';
-import { endOutbound } from './outbound.ts';
+import { OutboundCutter } from './outbound.ts';
 import { Recorder } from './recorder.ts';
 import { exemptAddresses, verifyRedirect } from './redirect/redirect.ts';
 import { UnreadSockets } from './relay.ts';
@@ -59,11 +59,18 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   restoreTable(config, file, enforcement, log);
 
   const exempt = await exemptAddresses(config);
+  const cutter = new OutboundCutter((ended) => recorder.outbound(ended));
+  const cut = async (): Promise<void> => {
+    if (enforcement.judge !== undefined) await cutter.cut(enforcement.judge).catch((err) => cutFailed(err));
+  };
+  const cutFailed = rarely(ERROR_LOG_MS, (err: Error) =>
+    log.error({ err }, 'outbound connections were not ended at once'),
+  );
   const gate: Gate = new Gate(config, exempt, {
     changed: (state) => logGate(log, state),
     async inForce(revision) {
       // What was opened until the gate was shut, and a table that a restart can go on from: then it is enforced.
-      await endOutboundOf(enforcement, recorder, log);
+      await cut();
       await file.flush();
       stream.acknowledge(revision);
     },
@@ -76,6 +83,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     port: config.canaryPort,
     verify: () => verifyRedirect(config),
     changed(problem) {
+      if (problem !== undefined) void gate.ensure(); // it may be the gate's own rules
       if (problem === undefined) log.info('the redirect is in force');
       else log.error({ problem }, 'the redirect is not in force: connections may reach the app unchecked');
     },
@@ -104,7 +112,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     config.sourcePath,
     { namespace: config.podNamespace, name: config.podName },
     enforcement,
-    streamEvents(enforcement, gate, file, recorder, log, (revision) => stream.acknowledge(revision)),
+    streamEvents(enforcement, gate, file, cut, log, (revision) => stream.acknowledge(revision)),
   );
   const admin = await serveAdmin(config.adminPort, exempt, {
     notReady: () => problems(enforcement, gate, canary),
@@ -187,7 +195,7 @@ function streamEvents(
   enforcement: Enforcement,
   gate: Gate,
   file: TableFile,
-  recorder: Recorder,
+  cut: () => Promise<void>,
   log: Logger,
   acknowledge: (revision: number) => void,
 ): ConstructorParameters<typeof TableStream>[3] {
@@ -209,10 +217,12 @@ function streamEvents(
       const warning = forgottenDns(table);
       if (warning !== undefined && warning !== lastWarning) log.warn({ warning }, 'egress without DNS');
       lastWarning = warning;
-      void endOutboundOf(enforcement, recorder, log); // at once; again when the gate is shut
+      void cut(); // at once; again when the gate is shut
       void gate.enforce(table).then(() => {
         // Without nft this is all there is: `gate` in /readyz, the log and a metric say what is not enforced.
-        if (gate.state.state === 'unavailable') acknowledge(table.revision);
+        // Of egress nothing is enforced then: that is no table in force.
+        if (gate.state.state === 'unavailable' && table.egress.isolating.length === 0)
+          acknowledge(table.revision);
       });
     },
     refused: (err) =>
@@ -221,24 +231,13 @@ function streamEvents(
   };
 }
 
-/** Destroys the pod's own connections that the table no longer allows, and records them. */
-async function endOutboundOf(enforcement: Enforcement, recorder: Recorder, log: Logger): Promise<void> {
-  const { judge, judgeBefore } = enforcement;
-  if (judge === undefined) return;
-  try {
-    for (const ended of await endOutbound(judge, judgeBefore)) recorder.outbound(ended);
-  } catch (err) {
-    log.error(
-      { err },
-      'outbound connections could not be looked up: the gate ends denied ones with their next packet',
-    );
-  }
-}
-
 function problems(enforcement: Enforcement, gate: Gate, canary: Canary): readonly string[] {
   const found: string[] = [];
   if (enforcement.table === undefined) found.push('no table yet: everything is denied');
   if (gate.state.state === 'failed') found.push(`gate: ${gate.state.problem}`);
+  if (gate.state.state === 'unavailable' && enforcement.table?.egress.isolating.length) {
+    found.push(`gate: egress is not enforced: ${gate.state.problem}`);
+  }
   if (canary.problem !== undefined) found.push(`redirect: ${canary.problem}`);
   return found;
 }
@@ -257,7 +256,7 @@ function logGate(log: Logger, state: GateState): void {
     case 'unavailable':
       return log.error(
         { problem: state.problem },
-        'there is no gate: denied TCP is refused after accept, UDP and SCTP are not enforced',
+        'there is no gate: denied inbound TCP is refused after accept; UDP, SCTP and egress are not enforced',
       );
     default:
       return state satisfies never;

@@ -42,21 +42,22 @@ export async function removeGate(): Promise<void> {
   await runNft(REMOVED_RULESET);
 }
 
-/** Whether the gate's hook is in the kernel. */
+/** Whether the gate's hooks are in the kernel. */
 export async function isGateInForce(): Promise<boolean> {
-  return runNft(`list chain ${GATE_TABLE} ingress\n`).then(
-    (text) => text.includes('hook prerouting'),
-    (error: unknown) => {
-      if (error instanceof SluiceError && error.code === 'GATE_REFUSED') return false; // no such table or chain
+  for (const hook of ['ingress', 'egress']) {
+    const listed = await runNft(`list chain ${GATE_TABLE} ${hook}\n`).catch((error: unknown) => {
+      if (error instanceof SluiceError && error.code === 'GATE_REFUSED') return ''; // no such table or chain
       throw error;
-    },
-  );
+    });
+    if (!listed.includes(' hook ')) return false;
+  }
+  return true;
 }
 
 /** What the gate tells. */
 export interface GateEvents {
   /** The kernel enforces the table of this revision. */
-  inForce(revision: number): void;
+  inForce(revision: number): Promise<void>;
   /** The state has changed its kind or its problem. */
   changed(state: GateState): void;
   /** The whole table is about to be replaced: what it has counted is lost unless it is read now. */
@@ -151,11 +152,12 @@ export class Gate {
         continue;
       }
       this.#become({ state: 'in-force', revision: plan.revision });
-      this.#events.inForce(plan.revision);
+      await this.#events.inForce(plan.revision);
     }
   }
 
   #retryLater(): void {
+    if (this.#closed) return;
     this.#retryTimer = setTimeout(() => {
       this.#wake();
       void this.#run();

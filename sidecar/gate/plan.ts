@@ -205,10 +205,11 @@ function backendsId(byId: Map<string, Backends>, backends: Backends): string {
   return id;
 }
 
-/** One of the items, always the same for a key. */
-function onlyOne<T>(items: readonly T[], key: string): readonly T[] {
-  const index = Number.parseInt(shortHash(key).slice(0, 8), 16) % Math.max(1, items.length);
-  return items.slice(index, index + 1);
+/** One of the backends, for a key the same as long as it is there: others may come and go. */
+function onlyOne(backends: Backends['list'], key: string): Backends['list'] {
+  const weighed = backends.map((one) => ({ one, weight: shortHash(`${key} ${one.address} ${one.port}`) }));
+  weighed.sort((a, b) => (a.weight < b.weight ? -1 : 1));
+  return weighed.slice(0, 1).map(({ one }) => one);
 }
 
 function shortHash(text: string): string {

@@ -66,7 +66,7 @@ export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
     ...FAMILIES.flatMap((family) => [
       `  set node${family} { type ${type(family)}; }`,
       `  map virtual${family} { type ${type(family)} . inet_proto . inet_service : verdict; }`,
-      `  set unserved${family} { type ${type(family)} . inet_proto . inet_service; }`,
+      `  set services${family} { type ${type(family)} . inet_proto . inet_service; }`,
     ]),
     ...WAYS.flatMap((way) => wayObjects(way, settings)),
     // Anybody may ask for health and metrics, but not so often that it costs the flows anything.
@@ -126,10 +126,10 @@ function wayChains(way: Way, plan: DirectionPlan): readonly string[] {
   return [
     `  chain ${name}_rest { }`,
     `  chain ${name}_isolated {`,
-    // A virtual address is in no block, whatever blocks say.
+    // A virtual address that was not translated has no backend that may be reached; it is in no block, whatever blocks say.
     ...(name === 'out'
       ? families.map(
-          ([ip, family]) => `    ${ip} daddr . meta l4proto . th dport @unserved${family} goto out_deny`,
+          ([ip, family]) => `    ${ip} daddr . meta l4proto . th dport @services${family} goto out_deny`,
         )
       : []),
     ...families.map(([ip, family]) => `    ${ip} ${peer} vmap @${name}_pods${family}`),
@@ -163,8 +163,7 @@ function hooks(settings: GateSettings): readonly string[] {
     '}',
     'chain egress {',
     `  type filter hook output priority ${EGRESS_PRIORITY}; policy drop;`,
-    '  oif lo accept',
-    '  fib daddr type local accept', // the pod to itself, through a Service too
+    '  oif lo accept', // the pod to itself, through a Service too
     '  ct direction reply accept', // answers to what came in
     '  meta l4proto { icmp, ipv6-icmp } ct state related accept',
     '  ip daddr @node4 accept',
@@ -172,12 +171,6 @@ function hooks(settings: GateSettings): readonly string[] {
     `  ${NEIGHBOURS}`,
     '  tcp flags rst accept', // ends what is denied
     '  jump out_subject',
-    '}',
-    // A connection to a Service goes to one of the backends that policy allows: the node never sees the virtual address.
-    'chain services {',
-    `  type nat hook output priority ${SERVICE_PRIORITY}; policy accept;`,
-    '  ip daddr . meta l4proto . th dport vmap @virtual4',
-    '  ip6 daddr . meta l4proto . th dport vmap @virtual6',
     '}',
   ];
 }
@@ -240,25 +233,44 @@ function wayChanges(way: Way, before: DirectionPlan | undefined, after: Directio
     );
     if (name === 'out') lines.push(...virtualElements(family, before, after));
   }
+  if (name === 'out') lines.push(...serviceHook(before, after));
   return lines;
 }
 
-/** Virtual ports with backends lead to their choice; those without are denied. */
+/** Virtual ports with backends lead to their choice; packets that are still for one of them afterwards are denied. */
 function virtualElements(
   family: 4 | 6,
   before: DirectionPlan | undefined,
   after: DirectionPlan,
 ): readonly string[] {
-  const part = (plan: DirectionPlan | undefined, served: boolean): ReadonlyMap<string, string> =>
-    new Map([...(plan?.virtual[family] ?? [])].filter(([, id]) => (id !== NO_BACKEND) === served));
+  const served = (plan: DirectionPlan | undefined): ReadonlyMap<string, string> =>
+    new Map([...(plan?.virtual[family] ?? [])].filter(([, id]) => id !== NO_BACKEND));
+  const keys = (plan: DirectionPlan | undefined): ReadonlyMap<string, string> =>
+    new Map([...(plan?.virtual[family].keys() ?? [])].map((key) => [key, '']));
   return [
     ...changedElements(
       `virtual${family}`,
-      part(before, true),
-      part(after, true),
+      served(before),
+      served(after),
       (id) => ` : goto ${serviceChain(id)}`,
     ),
-    ...changedElements(`unserved${family}`, part(before, false), part(after, false), () => ''),
+    ...changedElements(`services${family}`, keys(before), keys(after), () => ''),
+  ];
+}
+
+/**
+ * A connection to a Service goes to one of the backends that policy allows: the node never sees the virtual address. The
+ * hook is there only while there are Services to translate: address translation is not everywhere, nor free.
+ */
+function serviceHook(before: DirectionPlan | undefined, after: DirectionPlan): readonly string[] {
+  const has = (plan: DirectionPlan | undefined): boolean => (plan?.backends.size ?? 0) > 0;
+  if (has(before) === has(after)) return [];
+  const hook = `${GATE_TABLE} translate`;
+  if (!has(after)) return [`flush chain ${hook}`, `delete chain ${hook}`];
+  return [
+    `add chain ${hook} { type nat hook output priority ${SERVICE_PRIORITY}; policy accept; }`,
+    `add rule ${hook} ip daddr . meta l4proto . th dport vmap @virtual4`,
+    `add rule ${hook} ip6 daddr . meta l4proto . th dport vmap @virtual6`,
   ];
 }
 
