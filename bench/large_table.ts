@@ -46,5 +46,6 @@ export function largeTable(revision: number, extra?: string): Table {
     groups,
     pods,
     namespaces: {},
+    services: {},
   };
 }

@@ -1,6 +1,14 @@
 /** Many files, one cluster: each object once, and an object that did not change is the very same one as before. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Cluster, Namespace, NetworkPolicy, Node, Pod } from '../policy/model.ts';
+import type {
+  Cluster,
+  EndpointSlice,
+  Namespace,
+  NetworkPolicy,
+  Node,
+  Pod,
+  Service,
+} from '../policy/model.ts';
 import { isIsolating, type LoadedObject, type ManifestFile, objectId } from './manifest_file.ts';
 import type { DocumentObject } from './manifest_object.ts';
 import type { ManifestProblem } from './manifest_problem.ts';
@@ -62,6 +70,8 @@ export function clusterOf(objects: readonly DocumentObject[]): Cluster {
   const pods = new Map<string, Pod>();
   const policies = new Map<string, NetworkPolicy>();
   const nodes = new Map<string, Node>();
+  const services = new Map<string, Service>();
+  const endpointSlices = new Map<string, EndpointSlice>();
   for (const loaded of objects) {
     switch (loaded.kind) {
       case 'NetworkPolicy':
@@ -76,9 +86,15 @@ export function clusterOf(objects: readonly DocumentObject[]): Cluster {
       case 'Node':
         nodes.set(loaded.key, loaded.object);
         break;
+      case 'Service':
+        services.set(loaded.key, loaded.object);
+        break;
+      case 'EndpointSlice':
+        endpointSlices.set(loaded.key, loaded.object);
+        break;
     }
   }
-  return { namespaces, pods, policies, nodes };
+  return { namespaces, pods, policies, nodes, services, endpointSlices };
 }
 
 /** Keeps what is equal from before; the cluster itself if all of it is. */
@@ -89,12 +105,16 @@ function reuseParts(next: Cluster, previous: Cluster | undefined): Cluster {
     pods: reuse(next.pods, previous.pods),
     policies: reuse(next.policies, previous.policies),
     nodes: reuse(next.nodes, previous.nodes),
+    services: reuse(next.services, previous.services),
+    endpointSlices: reuse(next.endpointSlices, previous.endpointSlices),
   };
   const unchanged =
     cluster.namespaces === previous.namespaces &&
     cluster.pods === previous.pods &&
     cluster.policies === previous.policies &&
-    cluster.nodes === previous.nodes;
+    cluster.nodes === previous.nodes &&
+    cluster.services === previous.services &&
+    cluster.endpointSlices === previous.endpointSlices;
   return unchanged ? previous : cluster;
 }
 

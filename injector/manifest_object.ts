@@ -1,5 +1,6 @@
 /** Objects of one manifest document: Kubernetes kinds are told apart, lists are opened, each object is checked. */
 import {
+  type EndpointSlice,
   type FieldError,
   type Namespace,
   type NetworkPolicy,
@@ -7,17 +8,20 @@ import {
   objectKey,
   type Parsed,
   type Pod,
+  parseEndpointSlice,
   parseNamespace,
   parseNetworkPolicy,
   parseNode,
   parsePod,
+  parseService,
+  type Service,
 } from '../policy/index.ts';
 import { type ParsedText, parseText } from './manifest_text.ts';
 
-/** Kinds that a verdict depends on. */
-export type PolicyKind = 'NetworkPolicy' | 'Pod' | 'Namespace' | 'Node';
+/** Kinds that tables are made of. */
+export type PolicyKind = 'NetworkPolicy' | 'Pod' | 'Namespace' | 'Node' | 'Service' | 'EndpointSlice';
 
-/** An object that a verdict depends on, with what it was read from. */
+/** An object that tables are made of, with what it was read from. */
 export type DocumentObject = { readonly raw: RawManifest } & (
   | {
       readonly kind: 'NetworkPolicy';
@@ -29,6 +33,8 @@ export type DocumentObject = { readonly raw: RawManifest } & (
   | { readonly kind: 'Pod'; readonly key: string; readonly object: Pod }
   | { readonly kind: 'Namespace'; readonly key: string; readonly object: Namespace }
   | { readonly kind: 'Node'; readonly key: string; readonly object: Node }
+  | { readonly kind: 'Service'; readonly key: string; readonly object: Service }
+  | { readonly kind: 'EndpointSlice'; readonly key: string; readonly object: EndpointSlice }
 );
 
 /** An object as the file has it. */
@@ -44,7 +50,7 @@ export interface DocumentProblem {
   readonly severity: 'error' | 'warning';
 }
 
-/** An object of a kind that no verdict depends on. */
+/** An object of a kind that no table depends on. */
 export interface OtherObject {
   readonly apiVersion: string;
   readonly kind: string;
@@ -63,6 +69,8 @@ const API_VERSIONS: Readonly<Record<PolicyKind, string>> = {
   Pod: 'v1',
   Namespace: 'v1',
   Node: 'v1',
+  Service: 'v1',
+  EndpointSlice: 'discovery.k8s.io/v1',
 };
 
 /** Other kinds of the policy API's group: anything else there is taken for a misspelt policy. */
@@ -171,6 +179,24 @@ class ContentBuilder implements DocumentContent {
         const parsed = parseNode(raw);
         this.#report(kind, raw, prefix, parsed);
         if (parsed.ok) this.objects.push({ kind, key: parsed.object.name, object: parsed.object, raw });
+        return;
+      }
+      case 'Service': {
+        const parsed = parseService(raw);
+        this.#report(kind, raw, prefix, parsed);
+        if (parsed.ok) {
+          const { object } = parsed;
+          this.objects.push({ kind, key: objectKey(object.namespace, object.name), object, raw });
+        }
+        return;
+      }
+      case 'EndpointSlice': {
+        const parsed = parseEndpointSlice(raw);
+        this.#report(kind, raw, prefix, parsed);
+        if (parsed.ok) {
+          const { object } = parsed;
+          this.objects.push({ kind, key: objectKey(object.namespace, object.name), object, raw });
+        }
         return;
       }
     }

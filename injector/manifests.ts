@@ -22,7 +22,7 @@ export interface Manifests {
   readonly cluster: Cluster;
   /** The objects of `cluster`, with where they stand and what they were read from (`raw`). */
   readonly objects: readonly LoadedObject[];
-  /** Objects of kinds that no verdict depends on, such as Deployments and Services. */
+  /** Objects of kinds that no table depends on, such as Deployments. */
   readonly others: readonly RawObject[];
   /** Faults of single documents; a broken policy isolates what it selects. */
   readonly problems: readonly ManifestProblem[];

@@ -9,7 +9,7 @@
  */
 import type { Logger } from 'pino';
 import { SluiceError } from '../policy/errors.ts';
-import { type Compiler, createCompiler } from '../policy/index.ts';
+import { type Compiler, createCompiler, forgottenDns } from '../policy/index.ts';
 import type { ManifestProblem } from './manifest_problem.ts';
 import type { InjectorMetrics } from './metrics.ts';
 import type { ClusterSource } from './source.ts';
@@ -46,6 +46,8 @@ export interface SidecarStatus {
   /** Last revision the connected sidecar enforces. The policy is in force when it equals `revision`. */
   readonly enforced: number | null;
   readonly error?: string;
+  /** What its policies seem to forget: egress that is isolated without DNS. */
+  readonly warnings: readonly string[];
 }
 
 /** The server's state. */
@@ -135,6 +137,7 @@ export class TableServer implements SessionHost {
         revision: session?.revision ?? 0,
         enforced: session?.enforced ?? null,
         ...(session?.error === undefined ? {} : { error: session.error }),
+        warnings: session?.table === undefined ? [] : [forgottenDns(session.table) ?? []].flat(),
       });
     }
     const waiting = [...this.#byPod].flatMap(([pod, session]) =>

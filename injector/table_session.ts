@@ -83,6 +83,11 @@ export class TableSession {
     return this.#sent.kind === 'table' ? this.#sent.table.revision : undefined;
   }
 
+  /** The table last sent. */
+  get table(): Table | undefined {
+    return this.#sent.kind === 'table' ? this.#sent.table : undefined;
+  }
+
   /** Last revision the sidecar has said it enforces, of those sent on this connection. */
   get enforced(): number | null {
     return this.#enforced;

@@ -1,10 +1,11 @@
 /** How much a table or a delta carries, in entries: a measure of its size that does not depend on the wire form. */
 import type { DirectionTable, GroupDelta, Table, TableDelta } from '../policy/table.ts';
 
-/** Entries of a table: rules, addresses in groups, pods and namespaces of the directory. */
+/** Entries of a table: rules, addresses in groups, pods and namespaces of the directory, virtual ports and backends. */
 export function tableWeight(table: Table): number {
   let weight = directionWeight(table.ingress) + directionWeight(table.egress);
   for (const id in table.groups) weight += 1 + (table.groups[id]?.members.length ?? 0);
+  for (const key in table.services) weight += 1 + (table.services[key]?.backends.length ?? 0);
   return weight + Object.keys(table.pods).length + Object.keys(table.namespaces).length;
 }
 
@@ -12,6 +13,7 @@ export function tableWeight(table: Table): number {
 export function deltaWeight(delta: TableDelta): number {
   let weight = directionWeight(delta.ingress) + directionWeight(delta.egress);
   for (const group of Object.values(delta.groups ?? {})) weight += 1 + groupDeltaWeight(group);
+  for (const port of Object.values(delta.services ?? {})) weight += 1 + (port?.backends.length ?? 0);
   return weight + Object.keys(delta.pods ?? {}).length + Object.keys(delta.namespaces ?? {}).length;
 }
 

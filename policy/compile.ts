@@ -8,17 +8,23 @@ import type { Cluster, Direction, Pod } from './model.ts';
 import { isSubject, podKey as keyOf, nodeAddresses } from './ownership.ts';
 import type { ResolvedPeer } from './peer.ts';
 import { isolatingPolicies, policiesByNamespace, policyRef, resolveRules } from './rules.ts';
+import { createVirtualPorts, type VirtualPorts } from './services.ts';
 import { type AddressGroup, type DirectionTable, TABLE_SCHEMA, type Table, type TablePeer } from './table.ts';
 
-/** Compiles the tables of one cluster. Groups, directory and namespaces are the same objects in all of them. */
+/** Compiles the tables of one cluster. Groups, directory, namespaces and services are the same objects in all of them. */
 export interface Compiler {
   /** Who owns which address; the same objects as in the tables. */
   readonly directory: Directory;
+  /** What Services stand for; the same object in all tables that have it. */
+  readonly virtualPorts: VirtualPorts;
   /** The groups resolved so far, by id. */
   readonly groups: ReadonlyMap<string, AddressGroup>;
   /** The table of the pod with this `namespace/name`. Throws POD_NOT_SUBJECT when policy cannot select the pod. */
   compile(podKey: string, revision: number): Table;
 }
+
+/** In the tables of pods that egress policy does not isolate; one object, so that a diff passes over it. */
+const NO_SERVICES: Table['services'] = {};
 
 function subjectPod(cluster: Cluster, podKey: string): Pod {
   const pod = cluster.pods.get(podKey);
@@ -41,6 +47,7 @@ function subjectPod(cluster: Cluster, podKey: string): Pod {
  */
 export function createCompiler(cluster: Cluster, previous?: Compiler): Compiler {
   const directory = createDirectory(cluster, previous?.directory);
+  const virtualPorts = createVirtualPorts(cluster, previous?.virtualPorts);
   const groups = new Map<string, AddressGroup>();
   const previousGroups = previous?.groups;
   const resolver = createGroupResolver(directory, (id) => previousGroups?.get(id));
@@ -67,6 +74,7 @@ export function createCompiler(cluster: Cluster, previous?: Compiler): Compiler 
 
   return {
     directory,
+    virtualPorts,
     groups,
     compile(podKey, revision) {
       const pod = subjectPod(cluster, podKey);
@@ -90,6 +98,7 @@ export function createCompiler(cluster: Cluster, previous?: Compiler): Compiler 
         groups: sortedRecord(used),
         pods: directory.pods,
         namespaces: directory.namespaces,
+        services: egress.isolating.length === 0 ? NO_SERVICES : virtualPorts.byKey,
       };
     },
   };

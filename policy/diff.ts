@@ -72,6 +72,7 @@ export function diffTables(before: Table, after: Table): TableDelta | undefined 
   const groups = diffGroups(before.groups, after.groups);
   const pods = sharedDiff(before.pods, after.pods);
   const namespaces = sharedDiff(before.namespaces, after.namespaces);
+  const services = sharedDiff(before.services, after.services);
   const changes = {
     ...(sameData(before.subject, after.subject) ? {} : { subject: after.subject }),
     ...(sameData(before.ingress, after.ingress) ? {} : { ingress: after.ingress }),
@@ -79,6 +80,7 @@ export function diffTables(before: Table, after: Table): TableDelta | undefined 
     ...(Object.keys(groups).length === 0 ? {} : { groups }),
     ...(Object.keys(pods).length === 0 ? {} : { pods }),
     ...(Object.keys(namespaces).length === 0 ? {} : { namespaces }),
+    ...(Object.keys(services).length === 0 ? {} : { services }),
   };
   if (Object.keys(changes).length === 0) return undefined;
   return { schema: TABLE_SCHEMA, from: before.revision, revision: after.revision, ...changes };
@@ -171,5 +173,9 @@ export function applyDelta(table: Table, delta: TableDelta): Table {
       delta.namespaces === undefined
         ? table.namespaces
         : applyEntries(table.namespaces, Object.entries(delta.namespaces)),
+    services:
+      delta.services === undefined
+        ? table.services
+        : applyEntries(table.services, Object.entries(delta.services)),
   };
 }

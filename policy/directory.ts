@@ -1,9 +1,9 @@
 /** The pod directory of a cluster: who owns which address, in the form tables carry. */
 
-import { ownEntry, sortedRecord } from './key.ts';
+import { sortedRecord } from './key.ts';
 import type { Cluster, Labels, Pod } from './model.ts';
 import { addressOwners, namespaceLabels, podKey } from './ownership.ts';
-import { sameData } from './same_data.ts';
+import { reuseEntries } from './same_data.ts';
 import type { PodIdentity } from './table.ts';
 
 /** Who owns which address, for all tables of one cluster. */
@@ -24,24 +24,6 @@ function identityOf(pod: Pod): PodIdentity {
     labels: pod.labels,
     ports: pod.ports.filter((port) => port.name !== undefined),
   };
-}
-
-/** `next`, with entries that say the same as in `previous` taken from there; `previous` itself when all do. */
-function reuseEntries<T>(
-  next: Readonly<Record<string, T>>,
-  previous: Readonly<Record<string, T>> | undefined,
-): Readonly<Record<string, T>> {
-  if (previous === undefined) return next;
-  const keys = Object.keys(next);
-  let reused = 0;
-  const entries = keys.map((key): [string, T | undefined] => {
-    const [before, after] = [ownEntry(previous, key), ownEntry(next, key)];
-    if (before === undefined || !sameData(before, after)) return [key, after];
-    reused += 1;
-    return [key, before];
-  });
-  if (reused === keys.length && reused === Object.keys(previous).length) return previous;
-  return Object.fromEntries(entries.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
 }
 
 /** Makes the directory. Objects of `previous` that still say the same are used again, so that a diff sees them at once. */

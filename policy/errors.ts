@@ -21,6 +21,9 @@ export const ERROR_CODES = {
   SOCKET_FAILED: 'A socket call failed in a way that is not expected.',
   CONFIG_INVALID: 'An environment variable or flag has a wrong value; the message names it.',
   TOOL_MISSING: 'A system tool (iptables, ip, nft) is missing or does not run.',
+  TOOL_FAILED: 'A system tool could not be started, for want of file descriptors, processes or memory.',
+  OUTBOUND_UNSUPPORTED:
+    'The kernel cannot destroy sockets: outbound connections that are denied end with their next packet.',
   GATE_UNAVAILABLE: 'The gate cannot work here: no nft in the kernel or the image, or no capability.',
   GATE_REFUSED: 'The kernel refused rules of the gate; the last good ones stay.',
   REDIRECT_CAPABILITY_MISSING: 'Changing the redirect rules needs the capability NET_ADMIN.',
@@ -41,7 +44,7 @@ export const ERROR_CODES = {
   LAB_BUSY: 'Another command is changing this lab.',
   LAB_TARGET_UNKNOWN: 'A pod, node or process is not part of the lab.',
   LAB_POD_WITHOUT_ADDRESS: 'A pod of the lab has no status.podIP.',
-  LAB_ADDRESS_CONFLICT: 'Two pods, nodes or external hosts of one lab claim the same address.',
+  LAB_ADDRESS_CONFLICT: 'Two pods, nodes, Services or external hosts of one lab claim the same address.',
   LAB_PORT_RESERVED: "A pod's containerPort is one that its sidecar needs for itself.",
   LAB_TOO_LARGE: 'A lab has more nodes than it can number.',
   LAB_MANIFESTS_INVALID: 'Manifests have errors; the message names file, document and field.',

@@ -12,6 +12,7 @@ export { type Cidr, parseCidr, type WrittenCidr } from './cidr.ts';
 export { type Compiler, compile, createCompiler } from './compile.ts';
 export { describeFlow, describeNearMiss, describeReason, type FlowParties } from './describe.ts';
 export { applyDelta, diffTables } from './diff.ts';
+export { forgottenDns } from './dns.ts';
 export { ERROR_CODES, type ErrorCode, SluiceError } from './errors.ts';
 export { createEvaluator, type Endpoint, type Evaluator, evaluateFlow, type Flow } from './evaluate.ts';
 export type { FieldError } from './field.ts';
@@ -22,6 +23,8 @@ export type {
   Cluster,
   ContainerPort,
   Direction,
+  EndpointPort,
+  EndpointSlice,
   IPBlock,
   LabelSelector,
   LabelSelectorRequirement,
@@ -34,20 +37,27 @@ export type {
   Node,
   Pod,
   Protocol,
+  Service,
+  ServiceEndpoint,
+  ServicePort,
 } from './model.ts';
 export { addressOwners, isLive, isSubject } from './ownership.ts';
+export { parseEndpointSlice, SERVICE_NAME_LABEL } from './parse_endpoint_slice.ts';
 export { parseNamespace } from './parse_namespace.ts';
 export { parseNetworkPolicy } from './parse_network_policy.ts';
 export { parseNode } from './parse_node.ts';
 export { parsePod } from './parse_pod.ts';
+export { parseService } from './parse_service.ts';
 export type { Parsed } from './parsed.ts';
 export {
   isolatingPolicies,
   policiesByNamespace,
   policyRef,
 } from './rules.ts';
+export { createVirtualPorts, type VirtualPorts, virtualKey } from './services.ts';
 export type {
   AddressGroup,
+  Backend,
   DirectionTable,
   GroupDelta,
   PodIdentity,
@@ -57,6 +67,7 @@ export type {
   TablePeer,
   TablePort,
   TableRule,
+  VirtualPort,
 } from './table.ts';
 export { TABLE_SCHEMA } from './table.ts';
 export { readTable } from './table_form.ts';

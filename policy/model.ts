@@ -108,8 +108,55 @@ export interface Node {
   readonly addresses: readonly string[];
 }
 
+/** A port of a Service. It and a port of an EndpointSlice with the same name (or none) and protocol belong together. */
+export interface ServicePort {
+  readonly name?: string;
+  readonly protocol: Protocol;
+  readonly port: number;
+  /** What endpoints are made of, for those who make them: a number, or the name of a container port. */
+  readonly targetPort: number | string;
+}
+
+/** A Service, as far as connections to its virtual addresses depend on it. */
+export interface Service {
+  readonly namespace: string;
+  readonly name: string;
+  /** Canonical virtual addresses, at most one of each family. None: headless, an external name, or not assigned yet. */
+  readonly clusterIPs: readonly string[];
+  readonly ports: readonly ServicePort[];
+  /** Labels of the pods behind it; absent: its EndpointSlices come from elsewhere. */
+  readonly selector?: Labels;
+  /** With `sessionAffinity: ClientIP`: how long a client keeps its backend, in seconds, 1 to 86400. */
+  readonly affinitySeconds?: number;
+}
+
+/** A port of an EndpointSlice: what a Service's port of this name means at the slice's endpoints. */
+export interface EndpointPort {
+  readonly name?: string;
+  readonly protocol: Protocol;
+  readonly port: number;
+}
+
+/** One endpoint of a slice. */
+export interface ServiceEndpoint {
+  /** Canonical, all of one family; any of them leads to the endpoint. Empty where the slice holds names (FQDN). */
+  readonly addresses: readonly string[];
+  readonly ready: boolean;
+}
+
+/** An EndpointSlice. */
+export interface EndpointSlice {
+  readonly namespace: string;
+  readonly name: string;
+  /** Name of its Service, of the same namespace: label `kubernetes.io/service-name`. Absent: nobody's. */
+  readonly service?: string;
+  readonly ports: readonly EndpointPort[];
+  readonly endpoints: readonly ServiceEndpoint[];
+}
+
 /**
- * Everything a verdict depends on. Pods and policies are keyed `namespace/name`, namespaces and nodes by name.
+ * Everything a verdict depends on, and what Services stand for. Pods, policies, Services and EndpointSlices are keyed
+ * `namespace/name`, namespaces and nodes by name.
  * A namespace that only its pods mention counts as existing with its metadata.name label.
  */
 export interface Cluster {
@@ -117,4 +164,6 @@ export interface Cluster {
   readonly pods: ReadonlyMap<string, Pod>;
   readonly policies: ReadonlyMap<string, NetworkPolicy>;
   readonly nodes: ReadonlyMap<string, Node>;
+  readonly services: ReadonlyMap<string, Service>;
+  readonly endpointSlices: ReadonlyMap<string, EndpointSlice>;
 }

@@ -78,6 +78,25 @@ export interface PodIdentity {
   readonly ports: readonly ContainerPort[];
 }
 
+/** Where connections to a virtual port end up. The address is canonical. */
+export interface Backend {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** What one address, protocol and port of a Service stands for. */
+export interface VirtualPort {
+  /** The Service's namespace and name. */
+  readonly namespace: string;
+  readonly name: string;
+  /** The Service's name for the port, where it has one. */
+  readonly port?: string;
+  /** Ready ones, in order of address and port, each once. None: the port is served by nobody at present. */
+  readonly backends: readonly Backend[];
+  /** With session affinity: how long a client keeps its backend, in seconds. */
+  readonly affinitySeconds?: number;
+}
+
 /** One pod's table at one revision. */
 export interface Table {
   readonly schema: typeof TABLE_SCHEMA;
@@ -92,6 +111,12 @@ export interface Table {
   readonly pods: Readonly<Record<string, PodIdentity>>;
   /** Labels of the namespaces that the directory mentions. */
   readonly namespaces: Readonly<Record<string, Labels>>;
+  /**
+   * The Services of the cluster, by `virtualKey`; empty unless the pod is isolated for egress. Policy sees a backend's
+   * address and port, never the virtual one: who enforces egress looks a destination up here first, and asks for
+   * verdicts about backends. No verdict is ever asked for about an address and port that stands here.
+   */
+  readonly services: Readonly<Record<string, VirtualPort>>;
 }
 
 /** A change to a group: a new or replaced one whole, or members by difference. */
@@ -112,4 +137,5 @@ export interface TableDelta {
   readonly groups?: Readonly<Record<string, GroupDelta>>;
   readonly pods?: Readonly<Record<string, PodIdentity | null>>;
   readonly namespaces?: Readonly<Record<string, Labels | null>>;
+  readonly services?: Readonly<Record<string, VirtualPort | null>>;
 }

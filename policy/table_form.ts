@@ -18,10 +18,13 @@ import {
 } from './check.ts';
 
 import { formatCidr, parseCidr } from './cidr.ts';
+import { virtualKey } from './services.ts';
 import { TABLE_SCHEMA, type Table, type TableDelta } from './table.ts';
 
 /** The highest port number. */
 const MAX_PORT = 65_535;
+
+const VIRTUAL_KEY_EXAMPLE = virtualKey('10.96.0.10', 'TCP', 80);
 
 function addressProblem(value: string): string | undefined {
   const words = parseAddress(value);
@@ -115,6 +118,20 @@ const identity = shape({
   ports: list(containerPort),
 });
 
+const VIRTUAL_KEY = /^(\S+) (TCP|UDP|SCTP)\/([1-9]\d{0,4})$/;
+
+/** Keys are looked up as texts: one that is written otherwise would never be found, and its backends never asked about. */
+function virtualKeyProblem(key: string): string | undefined {
+  const [, host = '', , number = ''] = VIRTUAL_KEY.exec(key) ?? [];
+  if (host === '' || Number(number) > MAX_PORT) return `is not a virtual port such as ${VIRTUAL_KEY_EXAMPLE}`;
+  return addressProblem(host);
+}
+
+const virtualPort = shape(
+  { namespace: anyText, name: anyText, backends: list(shape({ address, port })) },
+  { port: anyText, affinitySeconds: integer(1, Number.MAX_SAFE_INTEGER) },
+);
+
 const tableShape = shape({
   schema,
   revision,
@@ -123,6 +140,7 @@ const tableShape = shape({
   groups: record(group),
   pods: record(identity, addressProblem),
   namespaces: record(labels),
+  services: record(virtualPort, virtualKeyProblem),
 });
 
 const deltaShape = shape(
@@ -133,6 +151,7 @@ const deltaShape = shape(
     groups: record(groupDelta),
     pods: record(nullable(identity), addressProblem),
     namespaces: record(nullable(labels)),
+    services: record(nullable(virtualPort), virtualKeyProblem),
   },
 );
 

@@ -7,7 +7,7 @@ import { describeFlow } from '../policy/index.ts';
 
 /**
  * Why a flow ended. `refused`: by verdict, before anything reached the app; `dropped`: by the gate, before any
- * handshake. `policy-changed`, `source-replaced`: cut
+ * handshake. `policy-changed`, `peer-replaced`: cut
  * while live.
  */
 export type FlowEnd =
@@ -17,7 +17,8 @@ export type FlowEnd =
   | 'refused'
   | 'dropped'
   | 'policy-changed'
-  | 'source-replaced'
+  | 'peer-replaced'
+  | 'service-unresolved'
   | 'app-unreachable'
   | 'drained';
 
@@ -27,7 +28,7 @@ export type FlowEnd =
  * which the app leg cannot come from. `not-yet-allowed`: the gate dropped a packet that the
  * table in force by now admits; it passes when it is sent again.
  */
-export type RefusalReason = 'capacity' | 'reserved-port' | 'link-local' | 'not-yet-allowed';
+export type RefusalReason = 'capacity' | 'reserved-port' | 'link-local' | 'no-backend' | 'not-yet-allowed';
 
 /** One side of a flow. `namespace`, `pod` and `workload` where the address is a pod's that the table knows. */
 export interface FlowSide {
@@ -60,7 +61,8 @@ export interface FlowRecord {
   readonly explanation?: string;
   readonly protocol: Protocol;
   readonly src: FlowSide;
-  readonly dst: FlowSide;
+  /** `service` and its `virtual` address where the pod asked for a Service. */
+  readonly dst: FlowSide & { readonly service?: string; readonly virtual?: string };
   /** Bytes sent to and received from the flow's source. */
   readonly bytes_sent: number;
   readonly bytes_recv: number;
@@ -112,6 +114,12 @@ export interface FlowFacts {
   readonly protocol: Protocol;
   readonly source: FactsSide;
   readonly destination: FactsSide & { readonly port: number };
+  /** The Service that was asked for; `destination` is then the backend. */
+  readonly service?: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly virtual: { readonly address: string; readonly port: number };
+  };
   readonly packets?: number;
   readonly bytesSent: number;
   readonly bytesReceived: number;
@@ -132,7 +140,7 @@ export function flowRecord(facts: FlowFacts, now: Date): FlowRecord {
     ...(refusal === undefined ? policyFields(facts) : {}),
     protocol: facts.protocol,
     src: side(facts.source),
-    dst: side(facts.destination),
+    dst: { ...side(facts.destination), ...serviceFields(facts) },
     bytes_sent: facts.bytesSent,
     bytes_recv: facts.bytesReceived,
     ...(facts.packets === undefined ? {} : { packets: facts.packets }),
@@ -163,8 +171,10 @@ function policyFields(facts: FlowFacts): Partial<FlowRecord> {
   }
 }
 
+/** Policy is asked about the source of what comes in, and about the destination of what goes out. */
 function explain({ verdict, source, protocol, destination }: FlowFacts): string {
-  return describeFlow(verdict, { peer: source, protocol, port: destination.port });
+  const peer = verdict.direction === 'ingress' ? source : destination;
+  return describeFlow(verdict, { peer, protocol, port: destination.port });
 }
 
 function nearMiss(miss: NearMiss): NonNullable<FlowRecord['near_miss']> {
@@ -190,4 +200,10 @@ function side({ address, port, identity }: FactsSide): FlowSide {
 
 function name(policy: PolicyRef): string {
   return `${policy.namespace}/${policy.name}`;
+}
+
+function serviceFields({ service }: FlowFacts): { service?: string; virtual?: string } {
+  if (service === undefined) return {};
+  const { namespace, name, virtual } = service;
+  return { service: `${namespace}/${name}`, virtual: `${virtual.address} ${virtual.port}` };
 }

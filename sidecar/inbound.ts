@@ -203,7 +203,7 @@ export class InboundFlow implements LiveFlow {
     if (verdict.verdict === 'deny') return { cause: 'policy-changed', verdict };
     // Rights never pass to a new owner of an address: what the old one opened ends.
     if (this.#identity !== undefined && owner !== undefined && owner.uid !== this.#identity.uid) {
-      return { cause: 'source-replaced', verdict };
+      return { cause: 'peer-replaced', verdict };
     }
     this.#identity ??= owner;
     return undefined;

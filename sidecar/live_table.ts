@@ -18,9 +18,12 @@ export interface LiveFlow {
   view(): unknown;
 }
 
-/** Why a live flow may not go on: policy no longer allows it, or its source address has a new owner. */
+/**
+ * Why a live flow may not go on: policy no longer allows it, its peer's address has a new owner, or it goes to a Service by
+ * a backend that the node picked before the pod was isolated.
+ */
 export interface Revocation {
-  readonly cause: 'policy-changed' | 'source-replaced';
+  readonly cause: 'policy-changed' | 'peer-replaced' | 'service-unresolved';
   readonly verdict: Verdict;
 }
 

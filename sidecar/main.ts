@@ -28,7 +28,8 @@ async function main(argv: readonly string[]): Promise<void> {
     case 'run': {
       const { runSidecar } = await import('./run.ts');
       await runSidecar(sidecarConfig(values));
-      return;
+      // All is closed and written. A tool that could not be started leaves a timer in Node, which is not waited for.
+      return process.exit(0);
     }
     case 'redirect apply': {
       const { applyRedirect } = await import('./redirect/redirect.ts');

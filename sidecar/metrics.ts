@@ -1,7 +1,10 @@
 /** The sidecar's Prometheus metrics. docs/reference/metrics.md is made from this registry. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Verdict } from '../policy/index.ts';
+import type { Direction, Verdict } from '../policy/index.ts';
 import type { FlowRecord } from './flow_record.ts';
+
+/** Ends that a change of the table brought about. */
+const CUTS: readonly FlowRecord['end'][] = ['policy-changed', 'peer-replaced', 'service-unresolved'];
 
 /** Seconds. A verdict takes microseconds; the last buckets show a blocked process. */
 const VERDICT_BUCKETS_SECONDS = [1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 1e-3, 1e-2];
@@ -53,7 +56,7 @@ export class SidecarMetrics {
     });
     this.#terminated = new Counter({
       name: 'sluice_connections_terminated_total',
-      help: 'Live flows that were cut: policy-changed, source-replaced.',
+      help: 'Live flows that were cut: policy-changed, peer-replaced, service-unresolved.',
       labelNames: ['reason'],
       registers,
     });
@@ -133,8 +136,8 @@ export class SidecarMetrics {
     this.#verdictDuration.observe(seconds);
   }
 
-  gateDropped(packets: number): void {
-    this.#gateDrops.inc({ direction: 'ingress' }, packets);
+  gateDropped(direction: Direction, packets: number): void {
+    this.#gateDrops.inc({ direction }, packets);
   }
 
   acceptFailed(): void {
@@ -145,8 +148,7 @@ export class SidecarMetrics {
   flowEnded(record: FlowRecord, verdict: Verdict): void {
     const { direction } = record;
     this.#connections.inc({ direction, verdict: record.verdict, reason: record.reason });
-    if (record.end === 'policy-changed' || record.end === 'source-replaced')
-      this.#terminated.inc({ reason: record.end });
+    if (CUTS.includes(record.end)) this.#terminated.inc({ reason: record.end });
     if (record.bytes_recv > 0) this.#received.inc({ direction }, record.bytes_recv);
     if (record.bytes_sent > 0) this.#sent.inc({ direction }, record.bytes_sent);
     const policy = decidingPolicy(verdict);

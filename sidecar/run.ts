@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { openLog } from '../common/log.ts';
 import { openSockets } from '../native/sockets.ts';
+import { type Direction, forgottenDns } from '../policy/index.ts';
 import { serveAdmin } from './admin.ts';
 import { AppLegs } from './app_leg.ts';
 import { Canary } from './canary.ts';
@@ -17,11 +18,14 @@ import { acceptInbound, type InboundContext } from './inbound.ts';
 import { listenInbound } from './listeners.ts';
 import { LiveTable } from './live_table.ts';
 import { SidecarMetrics } from './metrics.ts';
+import { OutboundCutter } from './outbound.ts';
 import { Recorder } from './recorder.ts';
 import { exemptAddresses, verifyRedirect } from './redirect/redirect.ts';
 import { UnreadSockets } from './relay.ts';
 import { TableFile } from './table_file.ts';
 import { TableStream } from './table_stream.ts';
+
+const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
 
 /** How often a drain looks whether flows are left. */
 const DRAIN_POLL_MS = 50;
@@ -54,18 +58,32 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   });
   restoreTable(config, file, enforcement, log);
 
-  let stream: TableStream | undefined;
   const exempt = await exemptAddresses(config);
-  const gate = new Gate(config, exempt, (state) => {
-    logGate(log, state);
-    if (state.state === 'in-force') stream?.acknowledge(); // a retry may have succeeded
+  const cutter = new OutboundCutter((ended) => recorder.outbound(ended));
+  const cut = async (): Promise<void> => {
+    if (enforcement.judge !== undefined) await cutter.cut(enforcement.judge).catch((err) => cutFailed(err));
+  };
+  const cutFailed = rarely(ERROR_LOG_MS, (err: Error) =>
+    log.error({ err }, 'outbound connections were not ended at once'),
+  );
+  const gate: Gate = new Gate(config, exempt, {
+    changed: (state) => logGate(log, state),
+    async inForce(revision) {
+      // What was opened until the gate was shut, and a table that a restart can go on from: then it is enforced.
+      await cut();
+      await file.flush();
+      stream.acknowledge(revision);
+    },
+    beforeReplace: async () => void (await Promise.all(denials.map((report) => report.collect()))),
+    replaced() {
+      for (const report of denials) report.reset();
+    },
   });
-  if (enforcement.table !== undefined) await gate.enforce(enforcement.table);
-
   const canary = new Canary({
     port: config.canaryPort,
     verify: () => verifyRedirect(config),
     changed(problem) {
+      if (problem !== undefined) void gate.ensure(); // it may be the gate's own rules
       if (problem === undefined) log.info('the redirect is in force');
       else log.error({ problem }, 'the redirect is not in force: connections may reach the app unchecked');
     },
@@ -80,17 +98,21 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   });
   const history = new FlowHistory(config.flowHistory);
   const recorder = new Recorder(history, metrics, enforcement, log);
-  const denials = new DenialReport({
-    denied: (peer) => recorder.dropped(peer),
-    more: (summary) => recorder.droppedMore(summary),
-    dropped: (packets) => metrics.gateDropped(packets),
-    unreadable: () => void gate.ensure(),
-  });
-  stream = new TableStream(
+  const denials = DIRECTIONS.map(
+    (direction) =>
+      new DenialReport(direction, {
+        active: () => enforcement.table?.[direction].isolating.length !== 0,
+        denied: (peer) => recorder.dropped(direction, peer),
+        more: (summary) => recorder.droppedMore(direction, summary),
+        dropped: (packets) => metrics.gateDropped(direction, packets),
+        unreadable: () => void gate.ensure(),
+      }),
+  );
+  const stream = new TableStream(
     config.sourcePath,
     { namespace: config.podNamespace, name: config.podName },
     enforcement,
-    streamEvents(enforcement, gate, file, log),
+    streamEvents(enforcement, gate, file, cut, log, (revision) => stream.acknowledge(revision)),
   );
   const admin = await serveAdmin(config.adminPort, exempt, {
     notReady: () => problems(enforcement, gate, canary),
@@ -98,6 +120,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       revision: enforcement.revision,
       table_age_seconds: ageSeconds(enforcement.confirmedAtMs) ?? null,
       gate: gate.state,
+      warnings: enforcement.table === undefined ? [] : [forgottenDns(enforcement.table) ?? []].flat(),
     }),
     connections: () => [...live].map((flow) => flow.view()),
     table: () => enforcement.table,
@@ -105,6 +128,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     metrics: () => metrics.registry.metrics(),
     metricsType: metrics.registry.contentType,
   });
+  if (enforcement.table !== undefined) await gate.enforce(enforcement.table);
   const sockets = openSockets();
   const unread = new UnreadSockets(sockets);
   const context: InboundContext = {
@@ -133,7 +157,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   log.info({ families: listeners.families, revision: enforcement.revision }, 'listening');
   stream.start();
   void canary.start(listeners.families);
-  void denials.start();
+  for (const report of denials) void report.start();
 
   const signal = await terminated();
   log.info({ signal, connections: live.size }, 'draining');
@@ -145,7 +169,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   unread.close();
   stream.close();
   admin.close(); // connections under way end by themselves within seconds
-  await denials.close();
+  for (const report of denials) await report.close();
   gate.close(); // its rules stay: the kernel goes on enforcing
   await file.flush();
   log.info('stopped');
@@ -171,8 +195,11 @@ function streamEvents(
   enforcement: Enforcement,
   gate: Gate,
   file: TableFile,
+  cut: () => Promise<void>,
   log: Logger,
+  acknowledge: (revision: number) => void,
 ): ConstructorParameters<typeof TableStream>[3] {
+  let lastWarning: string | undefined;
   return {
     connected: () => log.info('connected to the injector'),
     disconnected: (reason) =>
@@ -182,13 +209,21 @@ function streamEvents(
           ? 'no connection to the injector: everything stays denied until the first table'
           : 'no connection to the injector: the last table stays in force',
       ),
-    async enforced(ended) {
+    enforced(ended) {
       const { table } = enforcement;
-      if (table === undefined) return false;
+      if (table === undefined) return;
       file.save(table);
       log.info({ revision: table.revision, flows_ended: ended }, 'table in force');
-      await gate.enforce(table);
-      return gate.state.state !== 'failed';
+      const warning = forgottenDns(table);
+      if (warning !== undefined && warning !== lastWarning) log.warn({ warning }, 'egress without DNS');
+      lastWarning = warning;
+      void cut(); // at once; again when the gate is shut
+      void gate.enforce(table).then(() => {
+        // Without nft this is all there is: `gate` in /readyz, the log and a metric say what is not enforced.
+        // Of egress nothing is enforced then: that is no table in force.
+        if (gate.state.state === 'unavailable' && table.egress.isolating.length === 0)
+          acknowledge(table.revision);
+      });
     },
     refused: (err) =>
       log.error({ err }, 'a frame from the injector was refused: the last table stays in force'),
@@ -200,6 +235,9 @@ function problems(enforcement: Enforcement, gate: Gate, canary: Canary): readonl
   const found: string[] = [];
   if (enforcement.table === undefined) found.push('no table yet: everything is denied');
   if (gate.state.state === 'failed') found.push(`gate: ${gate.state.problem}`);
+  if (gate.state.state === 'unavailable' && enforcement.table?.egress.isolating.length) {
+    found.push(`gate: egress is not enforced: ${gate.state.problem}`);
+  }
   if (canary.problem !== undefined) found.push(`redirect: ${canary.problem}`);
   return found;
 }
@@ -218,7 +256,7 @@ function logGate(log: Logger, state: GateState): void {
     case 'unavailable':
       return log.error(
         { problem: state.problem },
-        'there is no gate: denied TCP is refused after accept, UDP and SCTP are not enforced',
+        'there is no gate: denied inbound TCP is refused after accept; UDP, SCTP and egress are not enforced',
       );
     default:
       return state satisfies never;

@@ -26,11 +26,8 @@ export interface StreamEvents {
   connected(): void;
   /** @param reason why the connection ended or could not be made */
   disconnected(reason: string): void;
-  /**
-   * A table is in force at the proxy; `ended` live flows were cut for it. Resolves when all of the sidecar enforces
-   * it, `false` when some of it cannot: then it is not acknowledged.
-   */
-  enforced(ended: number): Promise<boolean>;
+  /** A table is in force at the proxy; `ended` live flows were cut for it. `acknowledge` is to follow. */
+  enforced(ended: number): void;
   /** A frame was refused; the table in force stays. */
   refused(error: Error): void;
   /** The injector does not know this pod yet. */
@@ -142,16 +139,12 @@ export class TableStream {
 
   #enforced(ended: number): void {
     this.#enforcement.confirm(Date.now());
-    const { revision } = this.#enforcement;
-    void this.#events.enforced(ended).then((whole) => {
-      // Of several tables in a row the last answer stands for all of them.
-      if (whole && revision === this.#enforcement.revision) this.acknowledge();
-    });
+    this.#events.enforced(ended);
   }
 
-  /** Tells the injector that the table in force is enforced. */
-  acknowledge(): void {
-    this.#send({ type: 'ack', revision: this.#enforcement.revision });
+  /** Tells the injector that all of the sidecar enforces this revision. */
+  acknowledge(revision: number): void {
+    this.#send({ type: 'ack', revision });
   }
 
   #send(frame: SidecarFrame): void {

@@ -1,5 +1,5 @@
 /** Runs the system's network tools. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { SluiceError } from '../policy/errors.ts';
 
 /** Packages by how a command begins; Debian, Ubuntu and Alpine call them alike. */
@@ -8,6 +8,7 @@ const PACKAGES = [
   ['iptables', 'iptables'],
   ['ip', 'iproute2'],
   ['nft', 'nftables'],
+  ['ss', 'iproute2'],
 ] as const;
 
 /** What a tool said. */
@@ -22,29 +23,36 @@ const TOOL_TIMEOUT_MS = 30_000;
 
 /**
  * Runs a tool to its end, whatever its exit status.
- * @throws SluiceError `TOOL_MISSING` when it cannot be started.
+ * @throws SluiceError `TOOL_MISSING` when there is no such tool, `TOOL_FAILED` when it cannot be started now
  */
 export function tryTool(command: string, args: readonly string[], input = ''): Promise<ToolResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: TOOL_TIMEOUT_MS });
+    const failed = (cause: Error): void => {
+      const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+      const hint = missing
+        ? `install the package ${PACKAGES.find(([prefix]) => command.startsWith(prefix))?.[1] ?? command}`
+        : 'the system is short of something; it is tried again where it matters';
+      const code = missing ? 'TOOL_MISSING' : 'TOOL_FAILED';
+      reject(new SluiceError(code, `cannot run ${command} (${cause.message}): ${hint}`, { cause }));
+    };
+    let child: ChildProcess;
+    try {
+      child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: TOOL_TIMEOUT_MS });
+    } catch (cause) {
+      return failed(cause as Error);
+    }
+    child.on('error', failed);
     let stdout = '';
     let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    // Without a file descriptor to spare there are no pipes, and the error follows.
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
     });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
     });
-    child.on('error', (cause) => {
-      const hint = `install the package ${PACKAGES.find(([prefix]) => command.startsWith(prefix))?.[1] ?? command}`;
-      reject(
-        new SluiceError('TOOL_MISSING', `cannot run ${command} (${cause.message}): ${hint}`, {
-          cause,
-        }),
-      );
-    });
     child.on('close', (status) => resolve({ status: status ?? -1, stdout, stderr }));
-    child.stdin.on('error', () => {}); // the tool may end before it has read all: its status tells
-    child.stdin.end(input);
+    child.stdin?.on('error', () => {}); // the tool may end before it has read all: its status tells
+    child.stdin?.end(input);
   });
 }

@@ -6,6 +6,7 @@ import { isIsolating, objectId } from '../../injector/manifest_file.ts';
 import type { DocumentObject } from '../../injector/manifest_object.ts';
 import { readManifests } from '../../injector/manifests.ts';
 import { bringUpInjector, bringUpPods, START_TIMEOUT_MS } from './bring_up.ts';
+import { deriveEndpoints, isDerived } from './derived_endpoints.ts';
 import { LOCK_WAIT_MS } from './down.ts';
 import { askInjector, revisionsOf, waitEnforced } from './injector_client.ts';
 import { lockLab } from './lock.ts';
@@ -15,11 +16,13 @@ import { checkOwnLab } from './ownership.ts';
 import { servedPorts } from './pod_processes.ts';
 import { findProcesses, isAlive, killProcesses } from './processes.ts';
 import { checkPorts } from './reserved_ports.ts';
+import { serveServices } from './services.ts';
 import {
   type LabPaths,
   type LabState,
   labPaths,
   readState,
+  removeServedRules,
   removeSidecarState,
   writeState,
 } from './state.ts';
@@ -78,6 +81,7 @@ async function changeLocked(name: string, change: LabChange): Promise<ApplyResul
     ...change.put.map((object) => put(objects, object)),
     ...change.remove.map((object) => remove(objects, object)),
   ];
+  const derived = changeDerived(objects);
   const after = clusterOf([...objects.values()]);
   const topology = layOut(name, after, old.external, old.topology);
   checkPorts(topology, old.sidecarEnv);
@@ -85,10 +89,13 @@ async function changeLocked(name: string, change: LabChange): Promise<ApplyResul
   await bringUpInjector(paths);
   const oldRevisions = revisionsOf(await askInjector(paths.statusSocket));
   await moveNetwork(paths, readState(name), topology);
+  await serveServices(paths, topology, after);
 
   const startedAt = performance.now();
-  putObjects(paths, change.put);
-  removeObjects(paths, change.remove);
+  putObjects(paths, [...change.put, ...derived.put]);
+  // Derived endpoints that somebody takes out are derived anew: they stay.
+  const gone = [...change.remove, ...derived.remove].filter((object) => !objects.has(objectId(object)));
+  removeObjects(paths, gone);
   const { processes } = readState(name);
   const report = await waitEnforced({
     socketPath: paths.statusSocket,
@@ -129,6 +136,8 @@ async function moveNetwork(paths: LabPaths, state: LabState, topology: Topology)
     };
   }
   await killProcesses(doomed);
+  for (const { name, netns } of state.topology.nodes)
+    if (gone.includes(netns)) removeServedRules(paths, name);
   for (const pod of state.topology.pods) {
     // A pod that goes, or starts anew at another address, takes what its sidecar kept with it.
     if (gone.includes(pod.netns)) removeSidecarState(paths, pod.key);
@@ -143,6 +152,17 @@ function sameApp(a: LabPod, b: LabPod): boolean {
 
 function subjects(topology: Topology): string[] {
   return topology.pods.filter((pod) => !pod.hostNetwork).map((pod) => pod.key);
+}
+
+/** Brings the derived endpoints among objects up to date; returns what is to be done to the store for it. */
+function changeDerived(objects: Map<string, DocumentObject>): LabChange {
+  const next = deriveEndpoints([...objects.values()]);
+  const nextIds = new Set(next.map(objectId));
+  const gone = [...objects.values()].filter((object) => isDerived(object) && !nextIds.has(objectId(object)));
+  for (const object of gone) objects.delete(objectId(object));
+  const changed = next.filter((object) => !isDeepStrictEqual(objects.get(objectId(object))?.raw, object.raw));
+  for (const object of next) objects.set(objectId(object), object);
+  return { put: changed, remove: gone };
 }
 
 function put(objects: Map<string, DocumentObject>, object: DocumentObject): ObjectChange {

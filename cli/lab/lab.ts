@@ -101,7 +101,10 @@ export class Lab {
     return await changeLab(this.name, { put: [], remove: manifests.objects });
   }
 
-  /** Puts manifests in place and returns at once: in force within 200 ms. Pods' places do not change. */
+  /**
+   * Puts manifests in place and returns at once: in force at the sidecars within 200 ms. Pods' places do not change,
+   * nor does what the nodes serve Services by: use `apply` for Services, EndpointSlices and the pods behind them.
+   */
   writeObjects(...manifests: readonly RawManifest[]): void {
     putObjects(labPaths(this.name), manifests.flatMap(objectsOf));
   }

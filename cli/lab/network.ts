@@ -12,6 +12,8 @@ const PARALLEL_SETUPS = 4;
 /**
  * Settings of a new namespace, before its links come up: addresses are usable at once (no duplicate address
  * detection), routers forward without advising shortcuts, and no reverse path filter the host may have set applies.
+ * Bridges leave packets to the router above them: where the host has br_netfilter, its bridges would otherwise apply a
+ * node's rules for Services themselves, and send what a pod sends to itself nowhere.
  */
 const PREPARE = `
 put() { for file in $2; do [ ! -w "$file" ] || echo "$1" > "$file"; done; }
@@ -22,6 +24,7 @@ put 0 '/proc/sys/net/ipv4/conf/*/rp_filter'
 put 0 '/proc/sys/net/ipv4/conf/*/send_redirects'
 put 0 '/proc/sys/net/ipv4/conf/*/accept_redirects'
 put 0 '/proc/sys/net/ipv6/conf/*/accept_redirects'
+put 0 '/proc/sys/net/bridge/bridge-nf-call-*'
 `;
 
 const FORWARD = `

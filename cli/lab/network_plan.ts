@@ -95,7 +95,7 @@ export function routersOf(topology: Topology): ReadonlySet<string> {
 }
 
 /** The node's address that its pods use as their default route. */
-function gatewayOf(family: 4 | 6, node: LabNode): string {
+export function gatewayOf(family: 4 | 6, node: LabNode): string {
   return firstOf(family, node.addresses) ?? linkLocal(family, node.index);
 }
 

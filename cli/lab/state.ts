@@ -46,6 +46,8 @@ export interface LabPaths {
   /** The lab's "API server": one file per object, watched by the injector. */
   readonly manifests: string;
   readonly logs: string;
+  /** The nftables rules by which each node serves Services. */
+  readonly services: string;
   readonly injectorSocket: string;
   readonly statusSocket: string;
 }
@@ -58,6 +60,7 @@ export function labPaths(name: string): LabPaths {
     state: join(folder, 'state.json'),
     manifests: join(folder, 'manifests'),
     logs: join(folder, 'logs'),
+    services: join(folder, 'services'),
     injectorSocket: join(folder, 'injector.sock'),
     statusSocket: join(folder, 'status.sock'),
   };
@@ -83,9 +86,28 @@ export function removeSidecarState(paths: LabPaths, podKey: string): void {
   rmSync(sidecarStateFolder(paths, podKey), { recursive: true, force: true });
 }
 
+/** The rules that a node was last given to serve Services by; undefined: none yet. */
+export function readServedRules(paths: LabPaths, node: string): string | undefined {
+  try {
+    return readFileSync(servedRulesFile(paths, node), 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Remembers the rules that a node serves Services by. */
+export function writeServedRules(paths: LabPaths, node: string, rules: string): void {
+  writeFileSync(servedRulesFile(paths, node), rules, { mode: 0o600 });
+}
+
+/** Forgets the rules of a node that is gone. */
+export function removeServedRules(paths: LabPaths, node: string): void {
+  rmSync(servedRulesFile(paths, node), { force: true });
+}
+
 /** Makes the folders of a new lab. @throws SluiceError `LAB_FOLDER_UNUSABLE` */
 export function createFolders(paths: LabPaths): void {
-  for (const folder of [paths.folder, paths.manifests, paths.logs]) makeFolder(folder);
+  for (const folder of [paths.folder, paths.manifests, paths.logs, paths.services]) makeFolder(folder);
 }
 
 /** Removes a lab's folder. */
@@ -168,4 +190,8 @@ function labsFolder(): string {
   } catch {
     return folder;
   }
+}
+
+function servedRulesFile(paths: LabPaths, node: string): string {
+  return join(paths.services, `${fileSlug(node)}.nft`);
 }

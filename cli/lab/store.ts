@@ -31,12 +31,23 @@ export async function readForLab(
     if (problem.severity === 'error') errors.push(describeProblem(problem));
     else warn(describeProblem(problem));
   }
+  for (const object of manifests.objects) {
+    if (object.kind === 'Service' && wantsAddress(object)) {
+      warn(`Service ${object.key} has no spec.clusterIP: give it one, or the lab serves it nowhere`);
+    }
+  }
   if (errors.length === 0) return manifests;
   const more = errors.length > LISTED_PROBLEMS ? `\n  and ${errors.length - LISTED_PROBLEMS} more` : '';
   throw new SluiceError(
     'LAB_MANIFESTS_INVALID',
     `the manifests have errors; nothing was changed:\n  ${errors.slice(0, LISTED_PROBLEMS).join('\n  ')}${more}`,
   );
+}
+
+/** Whether a cluster would assign the Service a virtual address: a lab cannot, as manifests say all addresses there. */
+function wantsAddress({ object, raw }: Extract<DocumentObject, { kind: 'Service' }>): boolean {
+  const { clusterIP, type } = (raw.spec ?? {}) as { clusterIP?: unknown; type?: unknown };
+  return object.clusterIPs.length === 0 && clusterIP !== 'None' && type !== 'ExternalName';
 }
 
 /** Puts objects in place, all at once as far as a watcher can tell: drafts first, then only renames. */

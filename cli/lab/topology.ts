@@ -54,7 +54,7 @@ const MAX_NODES = 253;
 
 /**
  * Lays out a cluster's pods and nodes. Finished pods (`Succeeded`, `Failed`) own no address and are left out.
- * @param external canonical addresses of `outside`; the default ones are dropped where a pod or node has them
+ * @param external canonical addresses of `outside`; the default ones are dropped where a pod, node or Service has them
  * @param before the lab as it is: nodes keep their index
  * @throws SluiceError `LAB_POD_WITHOUT_ADDRESS`, `LAB_ADDRESS_CONFLICT`, `LAB_TOO_LARGE`
  */
@@ -68,6 +68,9 @@ export function layOut(
   const owners = new Map<string, string>();
   const nodes = layOutNodes(lab, cluster, live, before, owners);
   const pods = live.map((pod) => layOutPod(lab, pod, nodes.get(nodeNameOf(pod, cluster)), owners));
+  for (const [key, service] of cluster.services) {
+    for (const address of service.clusterIPs) claim(owners, address, `Service ${key}`);
+  }
   const addresses =
     external === undefined
       ? DEFAULT_EXTERNAL_ADDRESSES.filter((address) => !owners.has(address))

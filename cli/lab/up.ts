@@ -1,8 +1,11 @@
 /** `lab up`: from manifests to a running lab, or to nothing at all. */
 
+import { clusterOf } from '../../injector/cluster_merge.ts';
 import { SluiceError } from '../../policy/errors.ts';
 import { canonicalAddress } from '../../policy/index.ts';
+import type { Cluster } from '../../policy/model.ts';
 import { bringUpInjector, bringUpPods } from './bring_up.ts';
+import { deriveEndpoints } from './derived_endpoints.ts';
 import { tearDown } from './down.ts';
 import { lockLab } from './lock.ts';
 import { checkLabName } from './names.ts';
@@ -10,6 +13,7 @@ import { applyPlan, existingNamespaces } from './network.ts';
 import { planNetwork, routersOf } from './network_plan.ts';
 import { checkOwnLab } from './ownership.ts';
 import { checkPorts } from './reserved_ports.ts';
+import { serveServices } from './services.ts';
 import { createFolders, hasFolder, type LabPaths, labPaths, tryReadState, writeState } from './state.ts';
 import { putObjects, readForLab } from './store.ts';
 import { checkPrerequisites } from './tools.ts';
@@ -43,7 +47,9 @@ export async function bringLabUp(options: UpOptions): Promise<void> {
   checkPrerequisites();
   const manifests = await readForLab(options.paths, options.warn ?? (() => undefined));
   const external = options.external?.map(canonicalAddress);
-  const topology = layOut(name, manifests.cluster, external);
+  const objects = [...manifests.objects, ...deriveEndpoints(manifests.objects)];
+  const cluster = clusterOf(objects);
+  const topology = layOut(name, cluster, external);
   checkPorts(topology, options.sidecarEnv ?? {});
   const paths = labPaths(name);
   const lock = await lockLab(name, 'up', 0);
@@ -60,8 +66,8 @@ export async function bringLabUp(options: UpOptions): Promise<void> {
         sidecarEnv: options.sidecarEnv ?? {},
         processes: {},
       });
-      putObjects(paths, manifests.objects);
-      await build(paths, topology, options);
+      putObjects(paths, objects);
+      await build(paths, topology, cluster, options);
       const state = tryReadState(paths);
       if (state === undefined)
         throw new SluiceError('LAB_INTERRUPTED', `${paths.state} has gone while lab ${name} was built`);
@@ -75,7 +81,12 @@ export async function bringLabUp(options: UpOptions): Promise<void> {
   }
 }
 
-async function build(paths: LabPaths, topology: Topology, options: UpOptions): Promise<void> {
+async function build(
+  paths: LabPaths,
+  topology: Topology,
+  cluster: Cluster,
+  options: UpOptions,
+): Promise<void> {
   const progress = options.progress ?? (() => undefined);
   const { signal } = options;
   const injector = bringUpInjector(paths, signal);
@@ -84,6 +95,7 @@ async function build(paths: LabPaths, topology: Topology, options: UpOptions): P
   progress(`network: ${counts}, outside ${topology.outside.addresses.join(' ') || 'without an address'}`);
   try {
     await applyPlan(topology.lab, planNetwork(undefined, topology), routersOf(topology));
+    await serveServices(paths, topology, cluster);
   } finally {
     await injector.catch(() => undefined); // Nothing may start any more once this function has failed.
   }

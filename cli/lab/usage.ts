@@ -27,7 +27,9 @@ export const LAB_USAGE = `usage: sluice lab <command> [options]
   -o, --output FORMAT   text or json
 
 Needs root. Every pod needs a status.podIP (or podIPs). The app of a pod serves its containerPorts: it answers each
-line with the address of the peer it sees. SLUICE_LAB_DIR says where labs are kept, default /run/sluice/lab.
+line with the address of the peer it sees. Every node serves the Services that have a spec.clusterIP; where a Service
+has a selector and no EndpointSlice, its endpoints are derived from the pods. SLUICE_LAB_DIR says where labs are kept,
+default /run/sluice/lab.
 Exit code: 2 for errors, else as above.
 `;
 

@@ -1,5 +1,5 @@
 /** What a peer may reach at the pod: ports by protocol, as disjoint ranges, with one canonical text for each set. */
-import type { Protocol, TablePort } from '../../policy/index.ts';
+import type { ContainerPort, Protocol, TablePort } from '../../policy/index.ts';
 
 /** An inclusive range of ports. */
 export interface PortRange {
@@ -18,12 +18,15 @@ const ALL_PORTS: PortRange = { from: 0, to: LAST_PORT };
 
 /**
  * The union of what several rules admit; each item is the `ports` of one rule. An empty list is no restriction: every
- * port of every protocol. A named port that did not resolve admits nothing.
+ * port of every protocol. A named port stands for those of `declared` with its name and protocol.
  */
-export function accessOf(rules: readonly (readonly TablePort[])[]): Access {
+export function accessOf(
+  rules: readonly (readonly TablePort[])[],
+  declared: readonly ContainerPort[] = [],
+): Access {
   const access = new Map<Protocol, readonly PortRange[]>();
   for (const protocol of PROTOCOLS) {
-    const ranges = merge(rules.flatMap((ports) => rangesOf(ports, protocol)));
+    const ranges = merge(rules.flatMap((ports) => rangesOf(ports, protocol, declared)));
     if (ranges.length > 0) access.set(protocol, ranges);
   }
   return access;
@@ -44,12 +47,24 @@ export function isAllPorts({ from, to }: PortRange): boolean {
   return from <= 1 && to === LAST_PORT;
 }
 
-function rangesOf(ports: readonly TablePort[], protocol: Protocol): readonly PortRange[] {
+/** Whether a port is in an access. */
+export function admits(access: Access | undefined, protocol: Protocol, port: number): boolean {
+  return (access?.get(protocol) ?? []).some(({ from, to }) => port >= from && port <= to);
+}
+
+function rangesOf(
+  ports: readonly TablePort[],
+  protocol: Protocol,
+  declared: readonly ContainerPort[],
+): readonly PortRange[] {
   if (ports.length === 0) return [ALL_PORTS];
   return ports.flatMap((port) => {
     if (port.protocol !== protocol) return [];
     if (port.from !== undefined) return [{ from: port.from, to: port.to ?? port.from }];
-    return port.name === undefined ? [ALL_PORTS] : [];
+    if (port.name === undefined) return [ALL_PORTS];
+    return declared
+      .filter((one) => one.name === port.name && one.protocol === protocol)
+      .map((one) => ({ from: one.port, to: one.port }));
   });
 }
 

@@ -2,6 +2,7 @@
  * Turns what the gate dropped into the same records as the proxy's refusals: aggregated by peer and port, limited in
  * rate, and what is over the limit is counted in one line rather than lost.
  */
+import type { Direction } from '../../policy/index.ts';
 import { type DeniedPeer, DeniedReader, type DeniedReading } from './denied.ts';
 
 /** How often the set is read. Each reading starts one process (some 5 ms). */
@@ -15,6 +16,8 @@ const REPEAT_MS = 30_000;
 
 /** Where reports go. */
 export interface DenialSink {
+  /** Whether there can be anything: reading is left out where the pod is not isolated. */
+  active(): boolean;
   /** One peer at one port, with the packets dropped since its last record. */
   denied(peer: DeniedPeer): void;
   /** Drops without a record of their own. */
@@ -36,13 +39,15 @@ interface Peer {
 /** Reads and reports until `close`. */
 export class DenialReport {
   readonly #sink: DenialSink;
-  readonly #reader = new DeniedReader();
+  readonly #reader: DeniedReader;
   readonly #peers = new Map<string, Peer>();
   #timer: NodeJS.Timeout | undefined;
+  #reading: Promise<void> | undefined;
   #closed = false;
 
-  constructor(sink: DenialSink) {
+  constructor(direction: Direction, sink: DenialSink) {
     this.#sink = sink;
+    this.#reader = new DeniedReader(direction);
   }
 
   /** Reads now, and again after each interval. */
@@ -58,8 +63,22 @@ export class DenialReport {
     await this.collect();
   }
 
+  /** The gate's table has been replaced: its counters begin at zero. */
+  reset(): void {
+    this.#reader.reset();
+  }
+
   /** One reading and its records. Never rejects. */
   async collect(): Promise<void> {
+    // One reading at a time: two would report the same packets.
+    this.#reading ??= this.#collect().finally(() => {
+      this.#reading = undefined;
+    });
+    await this.#reading;
+  }
+
+  async #collect(): Promise<void> {
+    if (!this.#sink.active()) return;
     let reading: DeniedReading;
     try {
       reading = await this.#reader.read();

@@ -2,11 +2,11 @@
  * What the gate dropped: reads the kernel's set of denied peers and ports and its counter, and says what is new since
  * the last time. No packet is read.
  */
-import type { Protocol } from '../../policy/index.ts';
+import type { Direction, Protocol } from '../../policy/index.ts';
 import { runNft } from './nft.ts';
 import { GATE_TABLE_JSON } from './ruleset.ts';
 
-/** New drops of one peer at one port. */
+/** New drops of one peer at one port: the pod's own port, or for egress the peer's. */
 export interface DeniedPeer {
   readonly address: string;
   readonly protocol: Protocol;
@@ -31,35 +31,49 @@ interface ListedObject {
   readonly set?: {
     readonly elem?: readonly {
       readonly elem?: {
-        readonly val?: { readonly concat?: readonly unknown[] };
+        readonly val?: string | number | { readonly concat?: readonly unknown[] };
         readonly counter?: { readonly packets?: number };
       };
     }[];
   };
-  readonly counter?: { readonly packets?: number };
 }
 
-/** Reads the set again and again; remembers what it has reported. */
+/** Reads one direction's sets again and again; remembers what it has reported. */
 export class DeniedReader {
+  /** How the direction's objects in the gate's table begin. */
+  readonly #prefix: 'in' | 'out';
   /** Packets already reported, by element. */
   #reported = new Map<string, number>();
+  /** All packets the kernel has counted, and all that peers stood for, in this table's life. */
   #dropped = 0;
+  #attributed = 0;
+  #unattributed = 0;
+
+  constructor(direction: Direction) {
+    this.#prefix = direction === 'ingress' ? 'in' : 'out';
+  }
+
+  /** The gate's table has been replaced: its counters begin at zero. */
+  reset(): void {
+    this.#reported = new Map();
+    this.#dropped = 0;
+    this.#attributed = 0;
+    this.#unattributed = 0;
+  }
 
   /**
-   * Reads the counter, and the sets only when it has moved: a quiet gate costs one short process.
+   * Reads the totals, and the peers only when they have moved: a quiet gate costs one short process.
    * @throws SluiceError `GATE_*` when the gate cannot be read
    */
   async read(): Promise<DeniedReading> {
-    const total = (await list('counter', 'dropped'))[0]?.counter?.packets ?? 0;
-    if (total === this.#dropped) return { peers: [], packets: 0, unattributed: 0 };
-    const objects = [...(await list('set', 'denied4')), ...(await list('set', 'denied6'))];
+    const totals = await elements(`${this.#prefix}_dropped`);
+    const dropped = totals.reduce((sum, { packets }) => sum + packets, 0);
+    if (dropped === this.#dropped) return { peers: [], packets: 0, unattributed: 0 };
     const seen = new Map<string, number>();
     const peers: DeniedPeer[] = [];
-    let attributed = 0;
-    for (const { set } of objects) {
-      for (const { elem } of set?.elem ?? []) {
-        const [address, protocol, port] = elem?.val?.concat ?? [];
-        const total = elem?.counter?.packets ?? 0;
+    for (const family of [4, 6]) {
+      for (const { value, packets: total } of await elements(`${this.#prefix}_denied${family}`)) {
+        const [address, protocol, port] = value;
         const known = PROTOCOLS[String(protocol)];
         if (known === undefined || typeof address !== 'string' || typeof port !== 'number') continue;
         const key = `${address} ${known} ${port}`;
@@ -68,24 +82,39 @@ export class DeniedReader {
         // An element that expired and came back starts at one again.
         const packets = total >= before ? total - before : total;
         if (packets === 0) continue;
-        attributed += packets;
+        this.#attributed += packets;
         peers.push({ address, protocol: known, port, packets });
       }
     }
-    const packets = total >= this.#dropped ? total - this.#dropped : total;
+    const packets = dropped - this.#dropped;
     this.#reported = seen;
-    this.#dropped = total;
-    return { peers, packets, unattributed: Math.max(0, packets - attributed) };
+    this.#dropped = dropped;
+    return { peers, packets, unattributed: this.#newlyUnattributed() };
+  }
+
+  /** The totals are read first, so peers may be ahead of them: only what stays missing is nobody's. */
+  #newlyUnattributed(): number {
+    const missing = Math.max(this.#unattributed, this.#dropped - this.#attributed);
+    const grown = missing - this.#unattributed;
+    this.#unattributed = missing;
+    return grown;
   }
 }
 
 /**
- * One object of the gate's table. One at a time: nft 1.0.6 fails when several are asked for together.
- * Source: libnftables-json(5).
+ * Elements of a set with their packet counts. One set at a time: nft 1.0.6 fails when several are asked for together,
+ * and it loads the whole ruleset for a counter or a chain, but not for a set. Source: libnftables-json(5).
  */
-async function list(kind: 'set' | 'counter', name: string): Promise<readonly ListedObject[]> {
-  const command = { nftables: [{ list: { [kind]: { ...GATE_TABLE_JSON, name } } }] };
-  const output = await runNft(JSON.stringify(command), { json: true });
-  const { nftables } = JSON.parse(output) as { nftables: readonly ListedObject[] };
-  return nftables.filter((object) => object.set !== undefined || object.counter !== undefined);
+async function elements(name: string): Promise<readonly { value: readonly unknown[]; packets: number }[]> {
+  const command = { nftables: [{ list: { set: { ...GATE_TABLE_JSON, name } } }] };
+  const { nftables } = JSON.parse(await runNft(JSON.stringify(command), { json: true })) as {
+    nftables: readonly ListedObject[];
+  };
+  return nftables.flatMap(({ set }) =>
+    (set?.elem ?? []).map(({ elem }) => {
+      const { val, counter } = elem ?? {};
+      const value = typeof val === 'object' ? (val.concat ?? []) : [val];
+      return { value, packets: counter?.packets ?? 0 };
+    }),
+  );
 }

@@ -24,10 +24,17 @@ export type GateState =
   /** No nft in the kernel or the image: TCP is refused after accept, UDP and SCTP are not enforced. */
   | { readonly state: 'unavailable'; readonly problem: string };
 
-/** Puts the gate in place closed, unless one is there already: then the kernel is enforcing the last table. */
-export async function closeGate(settings: GateSettings, nodeIPs: readonly string[]): Promise<void> {
-  if (await isGateInForce()) return;
+/**
+ * Puts the gate in place closed, unless one is there already: then the kernel is enforcing the last table.
+ * @returns which of the two
+ */
+export async function closeGate(
+  settings: GateSettings,
+  nodeIPs: readonly string[],
+): Promise<'closed' | 'kept'> {
+  if (await isGateInForce()) return 'kept';
   await runNft(wholeRuleset(closedPlan(nodeIPs), settings));
+  return 'closed';
 }
 
 /** Takes the gate out. */
@@ -35,41 +42,52 @@ export async function removeGate(): Promise<void> {
   await runNft(REMOVED_RULESET);
 }
 
-/** Whether the gate's hook is in the kernel. */
+/** Whether the gate's hooks are in the kernel. */
 export async function isGateInForce(): Promise<boolean> {
-  return runNft(`list chain ${GATE_TABLE} ingress\n`).then(
-    (text) => text.includes('hook prerouting'),
-    (error: unknown) => {
-      if (error instanceof SluiceError && error.code === 'GATE_REFUSED') return false; // no such table or chain
+  for (const hook of ['ingress', 'egress']) {
+    const listed = await runNft(`list chain ${GATE_TABLE} ${hook}\n`).catch((error: unknown) => {
+      if (error instanceof SluiceError && error.code === 'GATE_REFUSED') return ''; // no such table or chain
       throw error;
-    },
-  );
+    });
+    if (!listed.includes(' hook ')) return false;
+  }
+  return true;
 }
 
-/** The gate of a running sidecar. */
+/** What the gate tells. */
+export interface GateEvents {
+  /** The kernel enforces the table of this revision. */
+  inForce(revision: number): Promise<void>;
+  /** The state has changed its kind or its problem. */
+  changed(state: GateState): void;
+  /** The whole table is about to be replaced: what it has counted is lost unless it is read now. */
+  beforeReplace(): Promise<void>;
+  /** It has been: its counters begin at zero. */
+  replaced(): void;
+}
+
+/** The gate of a running sidecar: one loop that brings the kernel to the latest table, however often it takes. */
 export class Gate {
   readonly #settings: GateSettings;
   /** Exempt beside the table's own: gateways that the redirect step found. */
   readonly #nodeIPs: readonly string[];
-  readonly #changed: (state: GateState) => void;
+  readonly #events: GateEvents;
   #state: GateState = { state: 'closed' };
-  /** What the kernel has; `undefined`: unknown, so the next transaction replaces everything. */
-  #inForce: GatePlan | undefined;
   #wanted: GatePlan;
-  /** What the kernel enforces. */
-  #revision = CLOSED_REVISION;
+  /** What the kernel has; `undefined`: not known, so the next transaction replaces everything. */
+  #inForce: GatePlan | undefined;
+  /** The last revision that the kernel was brought to; absent before the first. */
+  #revision: number | undefined;
+  #loop: Promise<void> | undefined;
   #retryMs = FIRST_RETRY_MS;
-  /** `#wanted` has not been tried yet. */
-  #pending = false;
-  #working: Promise<void> | undefined;
+  /** Set while the next try has to wait. */
   #retryTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** @param changed called when the state changes its kind or problem */
-  constructor(settings: GateSettings, nodeIPs: readonly string[], changed: (state: GateState) => void) {
+  constructor(settings: GateSettings, nodeIPs: readonly string[], events: GateEvents) {
     this.#settings = settings;
     this.#nodeIPs = nodeIPs;
-    this.#changed = changed;
+    this.#events = events;
     this.#wanted = closedPlan(nodeIPs);
   }
 
@@ -78,95 +96,116 @@ export class Gate {
   }
 
   /**
-   * Has the kernel enforce `table`; of several waiting ones only the last. Resolves when it does, or when it cannot:
-   * `state` tells. Never rejects.
+   * Has the kernel enforce `table`; of several in a row only the last. Resolves at the end of the first try; `inForce`
+   * tells when it is done. Never rejects.
    */
   async enforce(table: Table): Promise<void> {
     const plan = gatePlan(table);
     this.#wanted = { ...plan, nodeIPs: [...new Set([...this.#nodeIPs, ...plan.nodeIPs])] };
-    this.#pending = true;
-    await this.#settle();
+    this.#wake();
+    await this.#run();
   }
 
   /** Puts the rules in again, whole, if they are not in the kernel; closed ones before the first table. */
   async ensure(): Promise<void> {
-    if (this.#state.state === 'unavailable') return;
-    if (await isGateInForce().catch(() => false)) return;
+    if (this.#isUnderWay() || (await isGateInForce().catch(() => true)) || this.#isUnderWay()) return;
     this.#inForce = undefined;
-    this.#pending = true;
-    await this.#settle();
+    await this.#run();
   }
 
-  /** Stops retrying; the rules stay. */
+  /** Whether rules are being put in, or will be tried again by themselves. */
+  #isUnderWay(): boolean {
+    return this.#loop !== undefined || this.#retryTimer !== undefined;
+  }
+
+  /** Stops trying; the rules stay. */
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#retryTimer);
+    this.#wake();
   }
 
-  async #settle(): Promise<void> {
-    // Work that is just ending may have missed this plan: look again.
-    while (this.#pending && !this.#closed) {
-      this.#working ??= this.#work().finally(() => {
-        this.#working = undefined;
+  /** Resolves when there is nothing to do, or the next try has to wait. */
+  async #run(): Promise<void> {
+    // A loop that is just ending may have missed the latest plan: look again.
+    while (this.#wanted !== this.#inForce && this.#retryTimer === undefined && !this.#closed) {
+      this.#loop ??= this.#bringAbout().finally(() => {
+        this.#loop = undefined;
       });
-      await this.#working;
+      await this.#loop;
     }
   }
 
-  async #work(): Promise<void> {
-    while (this.#pending && !this.#closed) {
-      this.#pending = false;
+  async #bringAbout(): Promise<void> {
+    while (this.#wanted !== this.#inForce && !this.#closed) {
       const plan = this.#wanted;
       try {
         await this.#transact(plan);
-        const { revision } = plan;
-        this.#revision = revision;
-        this.#become(revision === CLOSED_REVISION ? { state: 'closed' } : { state: 'in-force', revision });
       } catch (error) {
         this.#failed(error);
+        this.#retryLater();
+        return;
       }
+      this.#revision = plan.revision;
+      this.#retryMs = FIRST_RETRY_MS;
+      if (plan.revision === CLOSED_REVISION) {
+        this.#become({ state: 'closed' });
+        continue;
+      }
+      this.#become({ state: 'in-force', revision: plan.revision });
+      await this.#events.inForce(plan.revision);
     }
-  }
-
-  async #transact(plan: GatePlan): Promise<void> {
-    const text =
-      this.#inForce === undefined ? wholeRuleset(plan, this.#settings) : changedRuleset(this.#inForce, plan);
-    try {
-      if (text !== '') await runNft(text);
-    } catch (error) {
-      // The kernel may not have what was thought: once more, from the ground.
-      if (this.#inForce === undefined) throw error;
-      this.#inForce = undefined;
-      await runNft(wholeRuleset(plan, this.#settings));
-    }
-    this.#inForce = plan;
-  }
-
-  #failed(error: unknown): void {
-    const problem = error instanceof Error ? error.message : String(error);
-    if (error instanceof SluiceError && error.code === 'GATE_UNAVAILABLE') {
-      this.#become({ state: 'unavailable', problem });
-      return;
-    }
-    this.#become({ state: 'failed', revision: this.#revision, problem });
-    this.#retryLater();
   }
 
   #retryLater(): void {
-    clearTimeout(this.#retryTimer);
+    if (this.#closed) return;
     this.#retryTimer = setTimeout(() => {
-      this.#inForce = undefined;
-      this.#pending = true;
-      void this.#settle();
+      this.#wake();
+      void this.#run();
     }, this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
+  }
+
+  /** Ends the wait for the next try. */
+  #wake(): void {
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = undefined;
+  }
+
+  async #transact(plan: GatePlan): Promise<void> {
+    const before = this.#inForce;
+    this.#inForce = undefined; // until it is known to have worked
+    if (before === undefined || !(await this.#change(before, plan))) await this.#replace(plan);
+    this.#inForce = plan;
+  }
+
+  /** @returns false when the kernel does not have what was thought: then everything is replaced */
+  async #change(before: GatePlan, plan: GatePlan): Promise<boolean> {
+    const text = changedRuleset(before, plan);
+    if (text === '') return true;
+    return runNft(text).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #replace(plan: GatePlan): Promise<void> {
+    await this.#events.beforeReplace();
+    await runNft(wholeRuleset(plan, this.#settings));
+    this.#events.replaced();
+  }
+
+  /** What was once in force does not become unavailable: then something else is wrong, and it is tried again. */
+  #failed(error: unknown): void {
+    const problem = error instanceof Error ? error.message : String(error);
+    const unavailable = error instanceof SluiceError && error.code === 'GATE_UNAVAILABLE';
+    if (unavailable && this.#revision === undefined) this.#become({ state: 'unavailable', problem });
+    else this.#become({ state: 'failed', revision: this.#revision ?? CLOSED_REVISION, problem });
   }
 
   #become(state: GateState): void {
     const before = this.#state;
     this.#state = state;
-    if (state.state === 'in-force') this.#retryMs = FIRST_RETRY_MS;
     const problem = (one: GateState) => ('problem' in one ? one.problem : undefined);
-    if (before.state !== state.state || problem(before) !== problem(state)) this.#changed(state);
+    if (before.state !== state.state || problem(before) !== problem(state)) this.#events.changed(state);
   }
 }

@@ -12,8 +12,9 @@ export async function runNft(text: string, options: { readonly json?: boolean } 
   // nft opens /dev/stdin for JSON, which fails on the socket that Node makes of a pipe: it goes as an argument.
   const run = options.json ? tryTool('nft', ['-j', text]) : tryTool('nft', ['-f', '-'], text);
   const result = await run.catch((cause: unknown) => {
+    const missing = cause instanceof SluiceError && cause.code === 'TOOL_MISSING';
     const said = cause instanceof Error ? cause.message : String(cause);
-    throw new SluiceError('GATE_UNAVAILABLE', said, { cause });
+    throw new SluiceError(missing ? 'GATE_UNAVAILABLE' : 'GATE_REFUSED', said, { cause });
   });
   if (result.status === 0) return result.stdout;
   const message = result.stderr.trim().split('\n').slice(0, 3).join('; ') || 'no message';

@@ -1,20 +1,24 @@
 /** The gate as nft(8) text: the whole table, or the change from one plan to the next. Each text is one transaction. */
 import { type Access, isAllPorts, rangeText } from './access.ts';
-import { familyOf, type GatePlan } from './plan.ts';
+import { type Backends, type DirectionPlan, familyOf, type GatePlan, NO_BACKEND } from './plan.ts';
 
 /** The gate's table; nothing else is in it. */
 export const GATE_TABLE = 'inet sluice';
 /** The same, as libnftables-json(5) names it. */
 export const GATE_TABLE_JSON = { family: 'inet', table: 'sluice' } as const;
 
-/** Before TPROXY (mangle, -150), after connection tracking (-200). */
-const HOOK_PRIORITY = 'mangle - 5';
+/** Ingress: before TPROXY (mangle, -150), after connection tracking (-200). */
+const INGRESS_PRIORITY = 'mangle - 5';
+
+/** Egress: after the look-up of Services (dstnat, -100), so that policy sees the backend. */
+const EGRESS_PRIORITY = 'filter';
+const SERVICE_PRIORITY = -100;
 
 /**
- * Denied peers and ports kept for the explanation: bounded in number and time, so that a flood costs a known amount
- * of kernel memory (about 4 MB).
+ * Denied peers and ports kept for the explanation: bounded in number and time. Reading a full set is what a flood costs the
+ * sidecar: at 16,384 elements it took half a second, every 2 s.
  */
-export const DENIED_SIZE = 16_384;
+export const DENIED_SIZE = 2_048;
 export const DENIED_TIMEOUT_SECONDS = 60;
 
 /** Settings of the gate that do not come from the table. */
@@ -27,10 +31,31 @@ export interface GateSettings {
   readonly adminPort: number;
 }
 
-/** New connections to the admin port a second, from all but the own node; scrapers need one in some seconds. */
-const ADMIN_SYNS_PER_SECOND = 100;
+/** New connections to the admin port a second from one address; a scraper needs one in some seconds. */
+const ADMIN_SYNS_PER_SECOND = 20;
+/** Addresses whose rate is kept. */
+const ADMIN_SOURCES = 4096;
 
 const FAMILIES = [4, 6] as const;
+
+/** One direction in the ruleset. Its objects are named `<name>_...`. */
+interface Way {
+  readonly name: 'in' | 'out';
+  readonly direction: 'ingress' | 'egress';
+  /** Which address of a packet is the peer's. */
+  readonly peer: 'saddr' | 'daddr';
+}
+
+const WAYS: readonly Way[] = [
+  { name: 'in', direction: 'ingress', peer: 'saddr' },
+  { name: 'out', direction: 'egress', peer: 'daddr' },
+];
+
+const ISOLATED_PROTOCOLS = '{ tcp, udp, sctp }';
+const NEIGHBOURS =
+  'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert, nd-redirect, mld-listener-query, mld-listener-report, mld2-listener-report } accept';
+/** Compared with `syn`: a packet that opens a TCP connection. */
+const FLAGS = 'flags & (fin | syn | rst | ack)';
 
 /** Replaces whatever is there by this plan. */
 export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
@@ -38,57 +63,116 @@ export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
     `table ${GATE_TABLE}`, // makes it, so that the next line cannot fail
     `delete table ${GATE_TABLE}`,
     `table ${GATE_TABLE} {`,
-    '  counter dropped { }',
     ...FAMILIES.flatMap((family) => [
       `  set node${family} { type ${type(family)}; }`,
-      `  set denied${family} { type ${type(family)} . inet_proto . inet_service; flags dynamic,timeout; size ${DENIED_SIZE}; timeout ${DENIED_TIMEOUT_SECONDS}s; counter; }`,
-      `  map pods${family} { type ${type(family)} : verdict; }`,
-      `  map blocks${family} { type ${type(family)} : verdict; flags interval; }`,
+      `  map virtual${family} { type ${type(family)} . inet_proto . inet_service : verdict; }`,
+      `  set services${family} { type ${type(family)} . inet_proto . inet_service; }`,
     ]),
-    '  chain deny {',
-    '    counter name dropped',
-    '    meta nfproto ipv4 update @denied4 { ip saddr . meta l4proto . th dport }',
-    '    meta nfproto ipv6 update @denied6 { ip6 saddr . meta l4proto . th dport }',
-    ...(settings.deny === 'reset' ? ['    meta l4proto tcp reject with tcp reset'] : []),
-    '    drop',
-    '  }',
-    '  chain others {',
-    ...(settings.otherProtocols === 'accept' ? ['    accept'] : ['    counter name dropped', '    drop']),
-    '  }',
-    '  chain rest { }',
-    '  chain isolated {',
-    '    ip saddr vmap @pods4',
-    '    ip6 saddr vmap @pods6',
-    '    ip saddr vmap @blocks4',
-    '    ip6 saddr vmap @blocks6',
-    '    goto rest',
-    '  }',
-    // Decides for every packet that may start something: `accept`, or on to the look-ups.
-    '  chain subject { }',
-    '  chain ingress {',
-    `    type filter hook prerouting priority ${HOOK_PRIORITY}; policy drop;`,
-    '    iif lo accept', // localhost, the pod to itself, sidecar to app
-    '    ct direction reply accept', // answers to what the pod opened
-    '    ct state related accept', // ICMP errors of its flows
-    '    ip saddr @node4 accept', // the pod's own node
-    '    ip6 saddr @node6 accept',
-    '    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert, nd-redirect, mld-listener-query } accept',
-    // The proxy has every later packet of a connection: it ends what is no longer allowed.
-    '    tcp flags & (fin | syn | rst | ack) != syn accept',
+    ...WAYS.flatMap((way) => wayObjects(way, settings)),
     // Anybody may ask for health and metrics, but not so often that it costs the flows anything.
-    `    tcp dport ${settings.adminPort} limit rate ${ADMIN_SYNS_PER_SECOND}/second burst ${ADMIN_SYNS_PER_SECOND} packets accept`,
-    `    tcp dport ${settings.adminPort} drop`,
-    '    jump subject',
+    ...FAMILIES.map(
+      (family) =>
+        `  set admin${family} { type ${type(family)}; flags dynamic,timeout; size ${ADMIN_SOURCES}; timeout 10s; }`,
+    ),
+    '  chain admin {',
+    `    update @admin4 { ip saddr limit rate over ${ADMIN_SYNS_PER_SECOND}/second burst ${ADMIN_SYNS_PER_SECOND} packets } goto in_deny`,
+    `    update @admin6 { ip6 saddr limit rate over ${ADMIN_SYNS_PER_SECOND}/second burst ${ADMIN_SYNS_PER_SECOND} packets } goto in_deny`,
+    '    accept',
     '  }',
-    // In here, not added later: nft 1.0 makes the elements of a new interval map before chains that follow the table.
-    ...[...plan.accesses].flatMap(([id, access]) => [
-      `  chain ${chain(id)} {`,
-      ...accessRules(access).map((rule) => `    ${rule}`),
-      '  }',
-    ]),
+    ...WAYS.flatMap((way) => wayChains(way, plan[way.direction])),
+    ...hooks(settings).map((line) => `  ${line}`),
     '}',
   ];
   return `${lines.join('\n')}\n${changes(undefined, plan).join('\n')}\n`;
+}
+
+/** Sets, maps and the chains that never change. */
+function wayObjects({ name, peer }: Way, settings: GateSettings): readonly string[] {
+  return [
+    // All that is dropped, by protocol.
+    `  set ${name}_dropped { type inet_proto; flags dynamic; size 256; counter; }`,
+    ...FAMILIES.flatMap((family) => [
+      `  set ${name}_denied${family} { type ${type(family)} . inet_proto . inet_service; flags dynamic,timeout; size ${DENIED_SIZE}; timeout ${DENIED_TIMEOUT_SECONDS}s; counter; }`,
+      `  map ${name}_pods${family} { type ${type(family)} : verdict; }`,
+      `  map ${name}_blocks${family} { type ${type(family)} : verdict; flags interval; }`,
+    ]),
+    `  chain ${name}_deny {`,
+    `    update @${name}_dropped { meta l4proto }`,
+    `    meta nfproto ipv4 update @${name}_denied4 { ip ${peer} . meta l4proto . th dport }`,
+    `    meta nfproto ipv6 update @${name}_denied6 { ip6 ${peer} . meta l4proto . th dport }`,
+    // A connection that is older than the policy ends with its next packet.
+    ...(name === 'out' ? [`    tcp ${FLAGS} != syn reject with tcp reset`] : []),
+    ...(settings.deny === 'reset' ? ['    meta l4proto tcp reject with tcp reset'] : []),
+    '    drop',
+    '  }',
+    `  chain ${name}_others {`,
+    ...(settings.otherProtocols === 'accept'
+      ? ['    accept']
+      : [`    update @${name}_dropped { meta l4proto }`, '    drop']),
+    '  }',
+  ];
+}
+
+/**
+ * The look-ups, and a chain for each access. These are made with the table and not added later: nft 1.0 makes the
+ * elements of a new interval map before chains that follow the table.
+ */
+function wayChains(way: Way, plan: DirectionPlan): readonly string[] {
+  const { name, peer } = way;
+  const families = [
+    ['ip', 4],
+    ['ip6', 6],
+  ] as const;
+  return [
+    `  chain ${name}_rest { }`,
+    `  chain ${name}_isolated {`,
+    // A virtual address that was not translated has no backend that may be reached; it is in no block, whatever blocks say.
+    ...(name === 'out'
+      ? families.map(
+          ([ip, family]) => `    ${ip} daddr . meta l4proto . th dport @services${family} goto out_deny`,
+        )
+      : []),
+    ...families.map(([ip, family]) => `    ${ip} ${peer} vmap @${name}_pods${family}`),
+    ...families.map(([ip, family]) => `    ${ip} ${peer} vmap @${name}_blocks${family}`),
+    `    goto ${name}_rest`,
+    '  }',
+    // Decides for every packet that may start something: `accept`, or on to the look-ups.
+    `  chain ${name}_subject { }`,
+    ...[...chainRules(way, plan)].flatMap(([made, rules]) => [
+      `  chain ${made} {`,
+      ...rules.map((rule) => `    ${rule}`),
+      '  }',
+    ]),
+  ];
+}
+
+function hooks(settings: GateSettings): readonly string[] {
+  return [
+    'chain ingress {',
+    `  type filter hook prerouting priority ${INGRESS_PRIORITY}; policy drop;`,
+    '  iif lo accept', // localhost, the pod to itself, sidecar to app
+    '  ct direction reply accept', // answers to what the pod opened
+    '  meta l4proto { icmp, ipv6-icmp } ct state related accept', // errors of its flows
+    '  ip saddr @node4 accept', // the pod's own node
+    '  ip6 saddr @node6 accept',
+    `  ${NEIGHBOURS}`,
+    // The proxy has every later packet of a connection: it ends what is no longer allowed.
+    `  tcp ${FLAGS} != syn ct state established accept`,
+    `  tcp dport ${settings.adminPort} goto admin`,
+    '  jump in_subject',
+    '}',
+    'chain egress {',
+    `  type filter hook output priority ${EGRESS_PRIORITY}; policy drop;`,
+    '  oif lo accept', // the pod to itself, through a Service too
+    '  ct direction reply accept', // answers to what came in
+    '  meta l4proto { icmp, ipv6-icmp } ct state related accept',
+    '  ip daddr @node4 accept',
+    '  ip6 daddr @node6 accept',
+    `  ${NEIGHBOURS}`,
+    '  tcp flags rst accept', // ends what is denied
+    '  jump out_subject',
+    '}',
+  ];
 }
 
 /**
@@ -96,53 +180,127 @@ export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
  * Chains come before the elements that lead to them, and go after those.
  */
 export function changedRuleset(before: GatePlan, after: GatePlan): string {
-  const lines: string[] = [];
-  for (const [id, access] of after.accesses) {
-    if (before.accesses.has(id)) continue;
-    lines.push(`add chain ${GATE_TABLE} ${chain(id)}`);
-    for (const rule of accessRules(access)) lines.push(`add rule ${GATE_TABLE} ${chain(id)} ${rule}`);
+  const added: string[] = [];
+  const gone: string[] = [];
+  for (const way of WAYS) {
+    const [from, to] = [chainRules(way, before[way.direction]), chainRules(way, after[way.direction])];
+    for (const [name, rules] of to) {
+      if (from.has(name)) continue;
+      added.push(
+        `add chain ${GATE_TABLE} ${name}`,
+        ...rules.map((rule) => `add rule ${GATE_TABLE} ${name} ${rule}`),
+      );
+    }
+    for (const name of from.keys()) {
+      if (!to.has(name)) gone.push(`flush chain ${GATE_TABLE} ${name}`, `delete chain ${GATE_TABLE} ${name}`);
+    }
   }
-  lines.push(...changes(before, after));
-  for (const id of before.accesses.keys()) {
-    if (after.accesses.has(id)) continue;
-    lines.push(`flush chain ${GATE_TABLE} ${chain(id)}`, `delete chain ${GATE_TABLE} ${chain(id)}`);
-  }
+  const lines = [...added, ...changes(before, after), ...gone];
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
-/** All but the chains of accesses. `before` is `undefined` for a table that is new and empty. */
+/** The chains that come and go with the plan, by name. */
+function chainRules(way: Way, plan: DirectionPlan): ReadonlyMap<string, readonly string[]> {
+  return new Map([
+    ...[...plan.accesses].map(([id, access]) => [chain(way, id), accessRules(access, way.name)] as const),
+    ...[...plan.backends].map(([id, backends]) => [serviceChain(id), [backendRule(backends)]] as const),
+  ]);
+}
+
+/** All but the chains of accesses and backends. `before` is `undefined` for a table that is new and empty. */
 function changes(before: GatePlan | undefined, after: GatePlan): readonly string[] {
   const lines: string[] = [];
-  if (before?.isolated !== after.isolated) lines.push(...subjectRules(after.isolated));
-  if (before?.rest !== after.rest) {
-    lines.push(`flush chain ${GATE_TABLE} rest`, `add rule ${GATE_TABLE} rest goto ${chain(after.rest)}`);
-  }
   if (before?.nodeIPs.join() !== after.nodeIPs.join()) lines.push(...nodeElements(after.nodeIPs));
-  for (const family of FAMILIES) {
-    lines.push(...changedElements(`pods${family}`, before?.pods[family], after.pods[family]));
-    lines.push(...changedElements(`blocks${family}`, before?.blocks[family], after.blocks[family]));
-  }
+  for (const way of WAYS) lines.push(...wayChanges(way, before?.[way.direction], after[way.direction]));
   return lines;
+}
+
+function wayChanges(way: Way, before: DirectionPlan | undefined, after: DirectionPlan): readonly string[] {
+  const { name } = way;
+  const lines: string[] = [];
+  if (before?.isolated !== after.isolated) lines.push(...subjectRules(way, after.isolated));
+  if (before?.rest !== after.rest) {
+    lines.push(
+      `flush chain ${GATE_TABLE} ${name}_rest`,
+      `add rule ${GATE_TABLE} ${name}_rest goto ${chain(way, after.rest)}`,
+    );
+  }
+  const lead = (id: string): string => ` : goto ${chain(way, id)}`;
+  for (const family of FAMILIES) {
+    lines.push(
+      ...changedElements(`${name}_pods${family}`, before?.pods[family], after.pods[family], lead),
+      ...changedElements(`${name}_blocks${family}`, before?.blocks[family], after.blocks[family], lead),
+    );
+    if (name === 'out') lines.push(...virtualElements(family, before, after));
+  }
+  if (name === 'out') lines.push(...serviceHook(before, after));
+  return lines;
+}
+
+/** Virtual ports with backends lead to their choice; packets that are still for one of them afterwards are denied. */
+function virtualElements(
+  family: 4 | 6,
+  before: DirectionPlan | undefined,
+  after: DirectionPlan,
+): readonly string[] {
+  const served = (plan: DirectionPlan | undefined): ReadonlyMap<string, string> =>
+    new Map([...(plan?.virtual[family] ?? [])].filter(([, id]) => id !== NO_BACKEND));
+  const keys = (plan: DirectionPlan | undefined): ReadonlyMap<string, string> =>
+    new Map([...(plan?.virtual[family].keys() ?? [])].map((key) => [key, '']));
+  return [
+    ...changedElements(
+      `virtual${family}`,
+      served(before),
+      served(after),
+      (id) => ` : goto ${serviceChain(id)}`,
+    ),
+    ...changedElements(`services${family}`, keys(before), keys(after), () => ''),
+  ];
+}
+
+/**
+ * A connection to a Service goes to one of the backends that policy allows: the node never sees the virtual address. The
+ * hook is there only while there are Services to translate: address translation is not everywhere, nor free.
+ */
+function serviceHook(before: DirectionPlan | undefined, after: DirectionPlan): readonly string[] {
+  const has = (plan: DirectionPlan | undefined): boolean => (plan?.backends.size ?? 0) > 0;
+  if (has(before) === has(after)) return [];
+  const hook = `${GATE_TABLE} translate`;
+  if (!has(after)) return [`flush chain ${hook}`, `delete chain ${hook}`];
+  return [
+    `add chain ${hook} { type nat hook output priority ${SERVICE_PRIORITY}; policy accept; }`,
+    `add rule ${hook} ip daddr . meta l4proto . th dport vmap @virtual4`,
+    `add rule ${hook} ip6 daddr . meta l4proto . th dport vmap @virtual6`,
+  ];
+}
+
+/** One backend, in turn; the kernel keeps a connection with the one it took. */
+function backendRule({ family, protocol, list }: Backends): string {
+  const ip = family === 4 ? 'ip' : 'ip6';
+  const items = list.map(({ address, port }, index) => `${index} : ${address} . ${port}`);
+  return `meta l4proto ${protocol} dnat ${ip} to numgen inc mod ${list.length} map { ${items.join(', ')} }`;
 }
 
 /** Takes the gate out; no error where there is none. */
 export const REMOVED_RULESET = `table ${GATE_TABLE}\ndelete table ${GATE_TABLE}\n`;
 
-function subjectRules(isolated: boolean): readonly string[] {
-  const rules = isolated ? ['meta l4proto { tcp, udp, sctp } goto isolated', 'goto others'] : ['accept'];
+function subjectRules({ name }: Way, isolated: boolean): readonly string[] {
+  const rules = isolated
+    ? [`meta l4proto ${ISOLATED_PROTOCOLS} goto ${name}_isolated`, `goto ${name}_others`]
+    : ['accept'];
   return [
-    `flush chain ${GATE_TABLE} subject`,
-    ...rules.map((rule) => `add rule ${GATE_TABLE} subject ${rule}`),
+    `flush chain ${GATE_TABLE} ${name}_subject`,
+    ...rules.map((rule) => `add rule ${GATE_TABLE} ${name}_subject ${rule}`),
   ];
 }
 
-function accessRules(access: Access): readonly string[] {
+function accessRules(access: Access, name: Way['name']): readonly string[] {
   const rules = [...access].map(([protocol, ranges]) => {
-    const name = protocol.toLowerCase();
-    if (ranges.some(isAllPorts)) return `meta l4proto ${name} accept`;
-    return `${name} dport { ${ranges.map(rangeText).join(', ')} } accept`;
+    const word = protocol.toLowerCase();
+    if (ranges.some(isAllPorts)) return `meta l4proto ${word} accept`;
+    return `${word} dport { ${ranges.map(rangeText).join(', ')} } accept`;
   });
-  return [...rules, 'goto deny'];
+  return [...rules, `goto ${name}_deny`];
 }
 
 function nodeElements(nodeIPs: readonly string[]): readonly string[] {
@@ -156,29 +314,31 @@ function nodeElements(nodeIPs: readonly string[]): readonly string[] {
   });
 }
 
+/** @param suffix what follows the key of an element: the verdict of a map, nothing in a set */
 function changedElements(
-  map: string,
+  object: string,
   before: ReadonlyMap<string, string> | undefined,
   after: ReadonlyMap<string, string>,
+  suffix: (id: string) => string,
 ): readonly string[] {
   const gone: string[] = [];
   const come: string[] = [];
-  for (const [key, id] of before ?? []) {
-    if (after.get(key) !== id) gone.push(`${key} : goto ${chain(id)}`);
-  }
-  for (const [key, id] of after) {
-    if (before?.get(key) !== id) come.push(`${key} : goto ${chain(id)}`);
-  }
+  for (const [key, id] of before ?? []) if (after.get(key) !== id) gone.push(`${key}${suffix(id)}`);
+  for (const [key, id] of after) if (before?.get(key) !== id) come.push(`${key}${suffix(id)}`);
   const lines: string[] = [];
-  if (gone.length > 0) lines.push(`delete element ${GATE_TABLE} ${map} { ${gone.join(', ')} }`);
-  if (come.length > 0) lines.push(`add element ${GATE_TABLE} ${map} { ${come.join(', ')} }`);
+  if (gone.length > 0) lines.push(`delete element ${GATE_TABLE} ${object} { ${gone.join(', ')} }`);
+  if (come.length > 0) lines.push(`add element ${GATE_TABLE} ${object} { ${come.join(', ')} }`);
   return lines;
 }
 
-function chain(id: string): string {
-  return `access_${id}`;
+function chain({ name }: Way, id: string): string {
+  return `${name}_${id}`;
 }
 
 function type(family: 4 | 6): string {
   return family === 4 ? 'ipv4_addr' : 'ipv6_addr';
+}
+
+function serviceChain(id: string): string {
+  return `service_${id}`;
 }

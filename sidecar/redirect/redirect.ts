@@ -26,7 +26,7 @@ export interface Redirect {
   readonly families: readonly Family[];
   /** The pod's own node, default gateways included. */
   readonly nodeIPs: readonly string[];
-  /** `closed` until the sidecar opens it; else why there is no gate. */
+  /** `closed` until the sidecar opens it; `kept` where one was there already; else why there is none. */
   readonly gate: string;
 }
 
@@ -95,8 +95,7 @@ export async function exemptAddresses(config: RedirectConfig): Promise<readonly 
 /** Without nft the proxy alone refuses, after accept; the sidecar says so for as long as it runs. */
 async function closed(config: RedirectConfig, nodeIPs: readonly string[]): Promise<string> {
   try {
-    await closeGate(config, nodeIPs);
-    return 'closed';
+    return await closeGate(config, nodeIPs);
   } catch (error) {
     if (error instanceof SluiceError && error.code === 'GATE_UNAVAILABLE') return error.message;
     throw error;

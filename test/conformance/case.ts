@@ -134,6 +134,8 @@ export function caseCluster(one: Case): Cluster {
     namespaces: named(objects.namespaces.map((value) => accept(parseNamespace(value)))),
     pods: keyed(objects.pods.map((value) => accept(parsePod(value)))),
     policies: keyed(objects.policies.map((value) => accept(parseNetworkPolicy(value)))),
+    services: new Map(),
+    endpointSlices: new Map(),
   };
 }
 

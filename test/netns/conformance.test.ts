@@ -1,11 +1,12 @@
 /**
- * The conformance cases as real packets, IPv4 and IPv6: every TCP, UDP and SCTP probe, the 9-pod set included. TCP only
- * connects: a denied probe must not get a handshake, so `connected` has to be the verdict. UDP is a request and its
+ * The conformance cases as real packets, IPv4 and IPv6: every TCP, UDP and SCTP probe, the 9-pod set included, once to pod
+ * addresses and once through a Service for each pod. TCP only connects: a denied probe must not get a handshake, so `connected` has to be the verdict. UDP is a request and its
  * reply. SCTP is a raw INIT chunk and its INIT ACK, as the kernel need not have SCTP sockets; see `tools/packets.c`.
  *
  * Cases whose pods do not contradict each other share a lab; the states follow each other by the changes a user would
- * make. Egress is not enforced yet: where a case's verdict needs the egress half, the ingress half alone is expected.
+ * make.
  */
+import type { ChildProcess } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readCases } from '../conformance/case.ts';
 import { TestLab } from './harness.ts';
@@ -55,6 +56,7 @@ async function askAll<T, R>(items: readonly T[], ask: (item: T) => Promise<R>): 
 
 describe.each(groupCases(readCases()))('cases on the pods of $name', (group) => {
   let net: TestLab | undefined;
+  let outside: ChildProcess | undefined;
   let previous: readonly Manifest[] = [];
   beforeAll(async () => {
     const lab = await TestLab.up({
@@ -63,11 +65,14 @@ describe.each(groupCases(readCases()))('cases on the pods of $name', (group) => 
       sidecarEnv: { SLUICE_DENY: 'reset' },
     });
     net = lab;
+    const servedOutside = group.ports.filter((text) => !text.startsWith('SCTP/'));
+    outside = await lab.serve('outside', servedOutside);
     const ports = group.ports.flatMap((text) => (text.startsWith('SCTP/') ? [Number(text.slice(5))] : []));
     if (ports.length === 0) return;
     await Promise.all([...group.pods.keys()].map((key) => packets.tool.serveSctp(lab.lab, key, ports)));
   });
   afterAll(async () => {
+    outside?.kill();
     await net?.close();
   });
 

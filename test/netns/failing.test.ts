@@ -1,7 +1,8 @@
 /** What still holds when a part is gone: closed on the data path, static on the control path. */
 import { rmSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { inNetns, signalProcess, waitGone } from '../../cli/lab/processes.ts';
+import { inNetns, isAlive, signalProcess, waitGone } from '../../cli/lab/processes.ts';
 import { labPaths, sidecarStateFolder } from '../../cli/lab/state.ts';
 import { run } from './command.ts';
 import { until, useLab } from './harness.ts';
@@ -154,6 +155,9 @@ test('out of file descriptors, connections are refused; afterwards all is well a
     port: 80,
     work: { kind: 'hold' },
   });
+  // Readings of the gate and checks of the redirect fall into this time: they cannot start their tools.
+  await delay(4_500);
+  expect(isAlive(sidecar)).toBe(true);
   const held = flows.filter((flow) => flow.state === 'open').length;
   expect(held).toBeGreaterThan(0);
   expect(held).toBeLessThan(30);

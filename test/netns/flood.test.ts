@@ -153,7 +153,7 @@ async function gateDrops(): Promise<number> {
 /** Elements of the kernel's set of denied peers. */
 async function deniedPeers(): Promise<number> {
   // Counted by the shell: the listing has megabytes.
-  const command = "nft list set inet sluice denied4 | grep -o 'counter packets' | wc -l";
+  const command = "nft list set inet sluice in_denied4 | grep -o 'counter packets' | wc -l";
   return Number(await run(inNetns(net.lab.netns('x/app'), ['sh', '-c', command])));
 }
 

@@ -189,7 +189,7 @@ test('denials by the gate are recorded like any other, with packets', async () =
 test('a peer that is allowed a moment too late gets in when it sends its SYN again', async () => {
   const connecting = net.connect('shop/batch', API[0], 80, { timeoutMs: 5_000 });
   await until('the SYN is dropped', async () =>
-    (await inApi('nft', 'list', 'set', 'inet', 'sluice', 'denied4')).includes('10.1.1.12'),
+    (await inApi('nft', 'list', 'set', 'inet', 'sluice', 'in_denied4')).includes('10.1.1.12'),
   );
   await net.apply(allow('front', 'batch'));
   expect(await connecting).toMatchObject({ allowed: true });

@@ -88,21 +88,23 @@ test('a transaction that the kernel refuses leaves the last good rules', async (
   await apply(wholeRuleset(gatePlan(table({ revision: 1, allowed: ['10.0.0.9'] })), SETTINGS));
   const good = await listed();
   const next = wholeRuleset(gatePlan(table({ revision: 2, allowed: ['10.0.0.8'] })), SETTINGS);
-  await expect(apply(`${next}add element inet sluice pods4 { 10.0.0.7 : goto nowhere }\n`)).rejects.toThrow();
+  await expect(
+    apply(`${next}add element inet sluice in_pods4 { 10.0.0.7 : goto nowhere }\n`),
+  ).rejects.toThrow();
   expect(await listed()).toEqual(good);
 });
 
 test('10,000 peers and 1,000 rules are one look-up each, and a new peer is one element', async () => {
   const plan = gatePlan(largeTable(1));
   await apply(wholeRuleset(plan, SETTINGS));
-  expect(plan.pods[4].size).toBe(10_000);
-  expect(plan.accesses.size).toBeLessThanOrEqual(101);
+  expect(plan.ingress.pods[4].size).toBe(10_000);
+  expect(plan.ingress.accesses.size).toBeLessThanOrEqual(101);
   const next = gatePlan(largeTable(2, '10.250.0.1'));
   const change = changedRuleset(plan, next);
-  expect(change).toMatch(/^add element inet sluice pods4 \{ 10\.250\.0\.1 : goto access_[0-9a-f]+ \}\n$/);
+  expect(change).toMatch(/^add element inet sluice in_pods4 \{ 10\.250\.0\.1 : goto in_[0-9a-f]+ \}\n$/);
   await apply(change);
   const rules = (await listed()).filter(
-    (object) => object.startsWith('{"rule"') && object.includes('"chain":"isolated"'),
+    (object) => object.startsWith('{"rule"') && object.includes('"chain":"in_isolated"'),
   );
   expect(rules).toHaveLength(5);
 });

@@ -12,7 +12,14 @@ function cluster(...objects: readonly Manifest[]): Cluster {
     if (loaded.kind === 'Pod') pods.set(loaded.key, loaded.object);
     if (loaded.kind === 'Node') nodes.set(loaded.key, loaded.object);
   }
-  return { pods, nodes, namespaces: new Map(), policies: new Map() };
+  return {
+    pods,
+    nodes,
+    namespaces: new Map(),
+    policies: new Map(),
+    services: new Map(),
+    endpointSlices: new Map(),
+  };
 }
 
 function barePod(name: string, ip: string, fields: { nodeName?: string; hostIP?: string }): Manifest {

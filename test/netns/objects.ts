@@ -53,6 +53,56 @@ export function node(number: number): Manifest {
   };
 }
 
+/** What a Service of a test is; the rest is usual. */
+export interface ServiceSpec {
+  readonly ips: readonly string[];
+  /** `80`, `UDP/53`, `80:8080`, `SCTP/80:8080`, `80:http`; default TCP/80. Several are named `p0`, `p1`, … */
+  readonly ports?: readonly (number | string)[];
+  /** The `app` label of the pods behind it; absent: no selector. */
+  readonly app?: string;
+  /** `spec` fields in addition. */
+  readonly more?: Manifest;
+}
+
+/** A Service; `key` is `namespace/name`. */
+export function service(key: string, spec: ServiceSpec): Manifest {
+  const [namespace, name] = key.split('/');
+  const { ips, ports = [80], app, more = {} } = spec;
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { namespace, name },
+    spec: {
+      clusterIP: ips[0],
+      clusterIPs: ips,
+      ports: ports.map((port, index) => servicePort(port, ports.length > 1 ? `p${index}` : undefined)),
+      ...(app === undefined ? {} : { selector: { app } }),
+      ...more,
+    },
+  };
+}
+
+/** An EndpointSlice of the Service `service`, with ready endpoints; `key` is `namespace/name`, ports are as in `service`. */
+export function endpointSlice(
+  key: string,
+  service: string,
+  addresses: readonly string[],
+  ports: readonly (number | string)[] = [80],
+): Manifest {
+  const [namespace, name] = key.split('/');
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { namespace, name, labels: { 'kubernetes.io/service-name': service } },
+    addressType: addresses[0]?.includes(':') ? 'IPv6' : 'IPv4',
+    ports: ports.map((port, index) => {
+      const { protocol, port: number } = servicePort(port, undefined);
+      return { name: ports.length > 1 ? `p${index}` : '', protocol, port: number };
+    }),
+    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
+  };
+}
+
 /** A NetworkPolicy; `key` is `namespace/name`, `spec` as in the API. */
 export function policy(key: string, spec: Manifest): Manifest {
   const [namespace, name] = key.split('/');
@@ -78,4 +128,19 @@ function containerPort(port: number | string): Manifest {
     /^(?:(.+)=)?(?:(TCP|UDP|SCTP)\/)?(\d+)$/.exec(String(port)) ?? [];
   if (number === undefined) throw new Error(`${port} is no port of a test's pod`);
   return { containerPort: Number(number), protocol, ...(name === undefined ? {} : { name }) };
+}
+
+function servicePort(
+  text: number | string,
+  name: string | undefined,
+): { name?: string; protocol: string; port: number; targetPort?: number | string } {
+  const [, protocol = 'TCP', port, target] =
+    /^(?:(TCP|UDP|SCTP)\/)?(\d+)(?::(.+))?$/.exec(String(text)) ?? [];
+  if (port === undefined) throw new Error(`${text} is no port of a test's Service`);
+  return {
+    ...(name === undefined ? {} : { name }),
+    protocol,
+    port: Number(port),
+    ...(target === undefined ? {} : { targetPort: /^\d+$/.test(target) ? Number(target) : target }),
+  };
 }

@@ -2,6 +2,7 @@
 //
 //   packets sctp-serve PORT…                        answers INIT with INIT-ACK until it is ended; prints `ready` first
 //   packets sctp-probe SRC DST PORT TIMEOUT_MS      sends an INIT; exit 0: the INIT-ACK came, 1: it did not
+//   packets icmp-echo DST TIMEOUT_MS               sends an echo request; exit 0: the reply came, 1: it did not
 //   packets syn-flood SRC/BITS DST PORT RATE SECONDS
 //                     sends TCP SYNs, RATE a second, each from another address of the prefix and another port;
 //                     prints `sent N seconds S`
@@ -351,12 +352,45 @@ static int syn_flood(char **args) {
   return 0;
 }
 
+// The kernel's own echo sockets would need a sysctl: a raw one needs none. Replies of others are told by their number.
+static int icmp_echo(char **arguments) {
+  union address to = address(arguments[0]);
+  int timeout = (int)number(arguments[1], 60000);
+  int is_v4 = to.any.sa_family == AF_INET;
+  int fd = socket(to.any.sa_family, SOCK_RAW, is_v4 ? 1 : 58);
+  if (fd < 0) fail("socket");
+  uint32_t mine = random32();
+  uint8_t request[8] = {is_v4 ? 8 : 128};
+  put32(request + 4, mine);
+  if (is_v4) {  // for IPv6 the kernel fills the checksum in
+    unsigned sum = 0;
+    for (size_t at = 0; at < sizeof request; at += 2) sum += get16(request + at);
+    sum = (sum & 0xffff) + (sum >> 16);
+    put16(request + 2, ~sum & 0xffff);
+  }
+  if (sendto(fd, request, sizeof request, 0, &to.any, size(&to)) < 0) return 1;
+  struct pollfd wait = {.fd = fd, .events = POLLIN};
+  struct timespec start, now;
+  clock_gettime(CLOCK_MONOTONIC, &start);
+  for (;;) {
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int left = timeout - (int)((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000);
+    if (left <= 0 || poll(&wait, 1, left) <= 0) return 1;
+    uint8_t packet[256];
+    ssize_t length = recv(fd, packet, sizeof packet, 0);
+    size_t header = is_v4 ? IPV4_HEADER : 0;
+    if (length < (ssize_t)(header + sizeof request)) continue;
+    if (packet[header] == (is_v4 ? 0 : 129) && get32(packet + header + 4) == mine) return 0;
+  }
+}
+
 int main(int argc, char **argv) {
   const char *command = argc > 1 ? argv[1] : "";
   if (strcmp(command, "sctp-serve") == 0 && argc > 2) sctp_serve(argc - 2, argv + 2);
   if (strcmp(command, "sctp-probe") == 0 && argc == 6) return sctp_probe(argv + 2);
+  if (strcmp(command, "icmp-echo") == 0 && argc == 4) return icmp_echo(argv + 2);
   if (strcmp(command, "syn-flood") == 0 && argc == 7) return syn_flood(argv + 2);
-  fputs("usage: packets sctp-serve PORT… | sctp-probe SRC DST PORT TIMEOUT_MS | "
+  fputs("usage: packets sctp-serve PORT… | sctp-probe SRC DST PORT TIMEOUT_MS | icmp-echo DST TIMEOUT_MS | "
         "syn-flood SRC/BITS DST PORT RATE SECONDS\n", stderr);
   return 2;
 }

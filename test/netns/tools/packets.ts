@@ -73,6 +73,14 @@ export class PacketTool {
     throw new Error(`the SCTP probe from ${from} (${source}) to ${address} failed: ${code}`);
   }
 
+  /** Sends an ICMP echo request. @returns whether the reply came */
+  async probeEcho(lab: Lab, from: string, address: string, timeoutMs: number): Promise<boolean> {
+    const argv = [this.#path, 'icmp-echo', address, String(timeoutMs)];
+    const code = await exitCode(lab.spawnIn(from, argv, { stdio: ['ignore', 'ignore', 'inherit'] }));
+    if (code === ANSWERED || code === NOT_ANSWERED) return code === ANSWERED;
+    throw new Error(`the echo request from ${from} to ${address} failed: ${code}`);
+  }
+
   /** Sends SYNs; returns when all are sent. From a namespace without connection tracking: it would fill up. */
   async floodSyns(lab: Lab, from: string, flood: SynFlood): Promise<FloodResult> {
     const { sources, address, port, rate, seconds, cpu } = flood;

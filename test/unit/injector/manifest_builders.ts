@@ -48,3 +48,25 @@ export function policy(
     },
   };
 }
+
+/** A Service of pods, `10.96.0.1 TCP/80` unless told otherwise. */
+export function service(name: string, clusterIP = '10.96.0.1'): Manifest {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: 'shop' },
+    spec: { clusterIP, clusterIPs: [clusterIP], ports: [{ port: 80 }] },
+  };
+}
+
+/** The EndpointSlice of a Service: port 8080 of these addresses. */
+export function endpointSlice(name: string, addresses: readonly string[]): Manifest {
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: `${name}-1`, namespace: 'shop', labels: { 'kubernetes.io/service-name': name } },
+    addressType: 'IPv4',
+    ports: [{ name: '', port: 8080, protocol: 'TCP' }],
+    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
+  };
+}

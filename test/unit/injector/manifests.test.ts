@@ -49,12 +49,12 @@ describe('reading manifests', () => {
   });
 
   test('returns other kinds apart, as they are', async () => {
-    const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'api' } };
-    dir.write('a.yaml', pod('web', '10.0.0.1'), service);
+    const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'api' } };
+    dir.write('a.yaml', pod('web', '10.0.0.1'), map);
     const { others, problems } = await readManifests([dir.path]);
     expect(problems).toEqual([]);
     expect(others).toEqual([
-      { apiVersion: 'v1', kind: 'Service', raw: service, file: dir.file('a.yaml'), document: 2 },
+      { apiVersion: 'v1', kind: 'ConfigMap', raw: map, file: dir.file('a.yaml'), document: 2 },
     ]);
   });
 

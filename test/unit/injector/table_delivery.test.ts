@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readManifests } from '../../../injector/manifests.ts';
 import { compile } from '../../../policy/index.ts';
-import { pod, policy } from './manifest_builders.ts';
+import { endpointSlice, pod, policy, service } from './manifest_builders.ts';
 import { RunningInjector } from './running_injector.ts';
 import type { TestSidecar } from './test_sidecar.ts';
 import { waitFor } from './wait_for.ts';
@@ -59,6 +59,45 @@ describe('table delivery', () => {
     expect(api.table?.revision).toBeGreaterThan(before ?? 0);
   });
 
+  test('tells only pods that are isolated for egress which backends a service has', async () => {
+    injector.dir.write('s.yaml', service('db'), endpointSlice('db', ['10.0.0.3']));
+    injector.dir.write('p.yaml', policy('out', 'api', [], { policyTypes: ['Egress'], ingress: null }));
+    await injector.start();
+    const [api, web] = [await injector.sidecar('shop/api'), await injector.sidecar('shop/web')];
+    const backends = () =>
+      api.table?.services['10.96.0.1 TCP/80']?.backends.map(({ address, port }) => `${address}:${port}`);
+    expect(backends()).toEqual(['10.0.0.3:8080']);
+    injector.dir.write('s.yaml', service('db'), endpointSlice('db', ['10.0.0.3', '10.0.0.4']));
+    await waitFor(() => backends()?.length === 2);
+    await expectCurrent(api, 'shop/api');
+    expect(api.frames.filter(({ type }) => type === 'delta')).toEqual([
+      { type: 'delta', delta: expect.objectContaining({ services: expect.anything() }) },
+    ]);
+    expect(web.table?.services).toEqual({});
+    expect(web.types).toEqual(['snapshot']);
+    injector.dir.write('p.yaml', policy('out', 'web', [], { policyTypes: ['Egress'], ingress: null }));
+    await waitFor(() => web.table?.services['10.96.0.1 TCP/80']);
+    await expectCurrent(web, 'shop/web');
+    await expectCurrent(api, 'shop/api');
+    expect(api.table?.services).toEqual({});
+  });
+
+  test('keeps the backends of a service that an edit breaks', async () => {
+    injector.dir.write('s.yaml', service('db'));
+    injector.dir.write('e.yaml', endpointSlice('db', ['10.0.0.3']));
+    injector.dir.write('p.yaml', policy('out', 'api', [], { policyTypes: ['Egress'], ingress: null }));
+    await injector.start();
+    const api = await injector.sidecar('shop/api');
+    injector.dir.write('e.yaml', endpointSlice('db', ['10.0.0']));
+    injector.dir.write('s.yaml', service('db', '10.96'));
+    const { problems } = await injector.status('?refresh=1');
+    expect(problems.map(({ object, path }) => [object, path])).toEqual([
+      ['EndpointSlice shop/db-1', 'endpoints[0].addresses[0]'],
+      ['Service shop/db', 'spec.clusterIPs[0]'],
+    ]);
+    expect(api.table?.services['10.96.0.1 TCP/80']?.backends).toHaveLength(1);
+  });
+
   test('has an edit in force within 200 ms', async () => {
     await injector.start();
     const api = await injector.sidecar('shop/api');
@@ -110,6 +149,7 @@ describe('table delivery', () => {
       connected: true,
       revision,
       enforced: null,
+      warnings: [],
     });
     api.send({ type: 'ack', revision });
     await waitFor(async () => (await find())?.enforced === revision);

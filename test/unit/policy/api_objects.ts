@@ -2,16 +2,20 @@
 
 import {
   type Cluster,
+  type EndpointSlice,
   type Namespace,
   type NetworkPolicy,
   type Node,
   objectKey,
   type Parsed,
   type Pod,
+  parseEndpointSlice,
   parseNamespace,
   parseNetworkPolicy,
   parseNode,
   parsePod,
+  parseService,
+  type Service,
 } from '../../../policy/index.ts';
 
 /** `metav1.LabelSelector` as written. */
@@ -96,12 +100,50 @@ export interface ApiNode {
   readonly status: { readonly addresses: readonly { readonly type: string; readonly address: string }[] };
 }
 
+/** `ServicePort` as written. */
+export interface ApiServicePort {
+  readonly name?: string;
+  readonly protocol?: string;
+  readonly port: number;
+  readonly targetPort?: number | string;
+}
+
+/** `Service` as written. */
+export interface ApiService {
+  readonly metadata: { readonly namespace: string; readonly name: string };
+  readonly spec: {
+    readonly clusterIP?: string;
+    readonly clusterIPs?: readonly string[];
+    readonly ports?: readonly ApiServicePort[];
+    readonly selector?: Readonly<Record<string, string>>;
+    readonly sessionAffinity?: string;
+    readonly sessionAffinityConfig?: { readonly clientIP: { readonly timeoutSeconds: number } };
+  };
+}
+
+/** `EndpointSlice` as written. */
+export interface ApiEndpointSlice {
+  readonly metadata: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
+  readonly addressType: string;
+  readonly ports: readonly { readonly name?: string; readonly protocol?: string; readonly port?: number }[];
+  readonly endpoints: readonly {
+    readonly addresses: readonly string[];
+    readonly conditions?: { readonly ready?: boolean };
+  }[];
+}
+
 /** The objects of a cluster as written. */
 export interface ApiCluster {
   readonly namespaces?: readonly ApiNamespace[];
   readonly pods?: readonly ApiPod[];
   readonly policies?: readonly ApiPolicy[];
   readonly nodes?: readonly ApiNode[];
+  readonly services?: readonly ApiService[];
+  readonly endpointSlices?: readonly ApiEndpointSlice[];
 }
 
 /** What a test says about a pod; the rest is usual. */
@@ -161,13 +203,41 @@ export function apiNode(name: string, ...addresses: readonly string[]): ApiNode 
   };
 }
 
+/** A Service by `namespace/name`, with these virtual addresses. */
+export function apiService(
+  key: string,
+  clusterIPs: readonly string[],
+  ports: readonly ApiServicePort[],
+  more: Partial<ApiService['spec']> = {},
+): ApiService {
+  return { metadata: split(key), spec: { clusterIPs, ports, ...more } };
+}
+
+/** An EndpointSlice by `namespace/name` of the Service `service`; its family is that of its addresses. */
+export function apiEndpointSlice(
+  key: string,
+  service: string,
+  ports: ApiEndpointSlice['ports'],
+  endpoints: readonly (string | ApiEndpointSlice['endpoints'][number])[],
+): ApiEndpointSlice {
+  const all = endpoints.map((one) => (typeof one === 'string' ? { addresses: [one] } : one));
+  return {
+    metadata: { ...split(key), labels: { 'kubernetes.io/service-name': service } },
+    addressType: all[0]?.addresses[0]?.includes(':') ? 'IPv6' : 'IPv4',
+    ports,
+    endpoints: all,
+  };
+}
+
 /** The object that was read. Throws when it was refused. */
 export function accepted<T>(parsed: Parsed<T>): T {
   if (parsed.ok) return parsed.object;
   throw new Error(parsed.errors.map(({ path, message }) => `${path}: ${message}`).join('; '));
 }
 
-function keyed<T extends Pod | NetworkPolicy>(objects: readonly T[]): Map<string, T> {
+function keyed<T extends Pod | NetworkPolicy | Service | EndpointSlice>(
+  objects: readonly T[],
+): Map<string, T> {
   return new Map(objects.map((object) => [objectKey(object.namespace, object.name), object]));
 }
 
@@ -176,11 +246,21 @@ function named<T extends Namespace | Node>(objects: readonly T[]): Map<string, T
 }
 
 /** The cluster that the engine reads from the objects. */
-export function readCluster({ namespaces = [], pods = [], policies = [], nodes = [] }: ApiCluster): Cluster {
+export function readCluster(objects: ApiCluster): Cluster {
+  const {
+    namespaces = [],
+    pods = [],
+    policies = [],
+    nodes = [],
+    services = [],
+    endpointSlices = [],
+  } = objects;
   return {
     namespaces: named(namespaces.map((value) => accepted(parseNamespace(value)))),
     pods: keyed(pods.map((value) => accepted(parsePod(value)))),
     policies: keyed(policies.map((value) => accepted(parseNetworkPolicy(value)))),
     nodes: named(nodes.map((value) => accepted(parseNode(value)))),
+    services: keyed(services.map((value) => accepted(parseService(value)))),
+    endpointSlices: keyed(endpointSlices.map((value) => accepted(parseEndpointSlice(value)))),
   };
 }

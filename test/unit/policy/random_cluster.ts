@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import type {
   ApiCluster,
+  ApiEndpointSlice,
   ApiNamespace,
   ApiNode,
   ApiPeer,
@@ -11,8 +12,9 @@ import type {
   ApiPort,
   ApiRule,
   ApiSelector,
+  ApiService,
 } from './api_objects.ts';
-import { apiNamespace, apiNode, apiPod, apiPolicy } from './api_objects.ts';
+import { apiEndpointSlice, apiNamespace, apiNode, apiPod, apiPolicy, apiService } from './api_objects.ts';
 import type { ObviousFlow } from './obvious.ts';
 
 const NAMESPACES = ['a', 'b'];
@@ -36,6 +38,7 @@ const BLOCKS_V6 = ['::/0', 'fd00::/8', 'fd00::/48', 'fd00:0:0:1::/65', 'fd00::1/
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP'];
 const PORTS = [79, 80, 81, 90, 443];
 const PORT_NAMES = ['http', 'dns', 'nobody-has-it'];
+const CLUSTER_IPS = ['10.96.0.1', '10.96.0.2', 'fd00:96::1', 'fd00:96::2'];
 const TIMES = ['2024-01-01T00:00:00Z', '2024-01-02T00:00:00Z', '2024-01-02T00:00:01Z'];
 
 const labels = fc.dictionary(fc.constantFrom(...KEYS), fc.constantFrom(...VALUES), {
@@ -186,7 +189,64 @@ const nodes: fc.Arbitrary<ApiNode[]> = fc
   .subarray(['n1', 'n2'])
   .map((names) => names.map((name, i) => apiNode(name, NODE_IPS[i] ?? '', 'fc00::9')));
 
-function unique<T extends ApiPod | ApiPolicy>(
+const SERVICE_NAMES = ['s1', 's2', 's3'];
+
+const servicePort = fc.record(
+  {
+    name: fc.constantFrom('http', 'dns'),
+    protocol: fc.constantFrom(...PROTOCOLS),
+    port: fc.constantFrom(...PORTS),
+  },
+  { requiredKeys: ['name', 'port'] },
+);
+
+/** One port without a name, or some with different ones. */
+const servicePorts = fc.oneof(
+  fc.record({ port: fc.constantFrom(...PORTS) }).map((one) => [one]),
+  fc.uniqueArray(servicePort, { minLength: 1, maxLength: 2, selector: ({ name }) => name }),
+);
+
+/** The two ports of a Service differ in number, as the API wants it. */
+function differentPorts(service: ApiService): boolean {
+  const numbers = (service.spec.ports ?? []).map(
+    ({ protocol = 'TCP', port: number }) => `${protocol}/${number}`,
+  );
+  return new Set(numbers).size === numbers.length;
+}
+
+const service = fc
+  .tuple(
+    objectKeyText(SERVICE_NAMES),
+    fc.constantFrom(['None'], ...CLUSTER_IPS.map((ip) => [ip]), ['10.96.0.1', 'fd00:96::1']),
+    servicePorts,
+    fc.boolean(),
+  )
+  .map(([key, clusterIPs, ports, sticky]): ApiService => {
+    return apiService(key, clusterIPs, ports, sticky ? { sessionAffinity: 'ClientIP' } : {});
+  })
+  .filter(differentPorts);
+
+const endpointSlice = fc.constantFrom(POD_IPS_V4, POD_IPS_V6).chain((pool) =>
+  fc
+    .tuple(
+      objectKeyText(['e1', 'e2', 'e3', 'e4', 'e5']),
+      fc.constantFrom(...SERVICE_NAMES),
+      fc.array(fc.oneof(servicePort, fc.record({ port: fc.constantFrom(...PORTS) })), { maxLength: 2 }),
+      fc.array(
+        fc.record(
+          {
+            addresses: fc.subarray(pool, { minLength: 1, maxLength: 2 }),
+            conditions: fc.record({ ready: fc.boolean() }, { requiredKeys: [] }),
+          },
+          { requiredKeys: ['addresses'] },
+        ),
+        { minLength: 1, maxLength: 3 },
+      ),
+    )
+    .map(([key, owner, ports, endpoints]) => apiEndpointSlice(key, owner, ports, endpoints)),
+);
+
+function unique<T extends ApiPod | ApiPolicy | ApiService | ApiEndpointSlice>(
   item: fc.Arbitrary<T>,
   minLength: number,
   maxLength: number,
@@ -204,6 +264,8 @@ export const apiCluster: fc.Arbitrary<ApiCluster> = fc.record({
   pods: unique(pod, 3, 9),
   policies: unique(policy, 1, 6),
   nodes,
+  services: unique(service, 0, 4),
+  endpointSlices: unique(endpointSlice, 0, 6),
 });
 
 interface FlowSeed {

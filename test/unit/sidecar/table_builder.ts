@@ -29,5 +29,6 @@ export function table(spec: { revision: number; allowed?: readonly string[]; nam
     groups: {},
     pods: {},
     namespaces: {},
+    services: {},
   };
 }

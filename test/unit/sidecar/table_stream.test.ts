@@ -24,9 +24,9 @@ beforeEach(async () => {
   stream = new TableStream(join(dir, 'socket'), { namespace: 'shop', name: 'api' }, enforcement, {
     connected: () => told.push('connected'),
     disconnected: () => told.push('disconnected'),
-    enforced: async () => {
+    enforced: () => {
       told.push(`enforced ${enforcement.revision}`);
-      return true;
+      stream.acknowledge(enforcement.revision);
     },
     refused: (error) => told.push(`refused ${(error as { code?: string }).code ?? 'other'}`),
     unknownPod: () => told.push('unknown pod'),

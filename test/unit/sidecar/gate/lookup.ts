@@ -1,13 +1,22 @@
-/** Looks a packet up in a gate's plan as the kernel does: pods, then blocks, then the rest. */
-import { type Protocol, parseAddress } from '../../../../policy/index.ts';
+/** Looks a packet up in a gate's plan as the kernel does: virtual ports, pods, blocks, then the rest. */
+import { type Direction, type Protocol, parseAddress } from '../../../../policy/index.ts';
+import { admits } from '../../../../sidecar/gate/access.ts';
 import { familyOf, type GatePlan } from '../../../../sidecar/gate/plan.ts';
 
-export function planAdmits(plan: GatePlan, source: string, protocol: Protocol, port: number): boolean {
-  if (!plan.isolated || plan.nodeIPs.includes(source)) return true;
-  const family = familyOf(source);
-  const block = [...plan.blocks[family]].find(([range]) => inRange(range, source))?.[1];
-  const access = plan.accesses.get(plan.pods[family].get(source) ?? block ?? plan.rest);
-  return (access?.get(protocol) ?? []).some(({ from, to }) => port >= from && port <= to);
+export function planAdmits(
+  gate: GatePlan,
+  direction: Direction,
+  peer: string,
+  protocol: Protocol,
+  port: number,
+): boolean {
+  const plan = gate[direction];
+  if (!plan.isolated || gate.nodeIPs.includes(peer)) return true;
+  const family = familyOf(peer);
+  const virtual = plan.virtual[family].get(`${peer} . ${protocol.toLowerCase()} . ${port}`);
+  if (virtual !== undefined) return virtual !== '';
+  const block = [...plan.blocks[family]].find(([range]) => inRange(range, peer))?.[1];
+  return admits(plan.accesses.get(plan.pods[family].get(peer) ?? block ?? plan.rest), protocol, port);
 }
 
 function inRange(range: string, address: string): boolean {

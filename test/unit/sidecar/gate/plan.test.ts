@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createCompiler, createJudge, isSubject, type Protocol } from '../../../../policy/index.ts';
+import {
+  createCompiler,
+  createJudge,
+  isSubject,
+  type Protocol,
+  virtualKey,
+} from '../../../../policy/index.ts';
 import { accessOf, accessText } from '../../../../sidecar/gate/access.ts';
 import { RuledRanges } from '../../../../sidecar/gate/address_ranges.ts';
 import { closedPlan, gatePlan } from '../../../../sidecar/gate/plan.ts';
@@ -23,12 +29,18 @@ test(
         const table = compiler.compile(key, 1);
         const judge = createJudge(table);
         const plan = gatePlan(table);
-        for (const { source, protocol, port } of flows) {
-          if (table.subject.ips.includes(source)) continue; // the pod to itself never passes the gate
-          const { verdict } = judge.judge('ingress', source, protocol as Protocol, port);
-          expect(planAdmits(plan, source, protocol as Protocol, port)).toBe(verdict === 'allow');
-          if (verdict === 'allow') allowed += 1;
-          else denied += 1;
+        for (const { source, destination, protocol, port } of flows) {
+          for (const [direction, peer] of [
+            ['ingress', source],
+            ['egress', destination],
+          ] as const) {
+            if (table.subject.ips.includes(peer)) continue; // the pod to itself never passes the gate
+            if (Object.hasOwn(table.services, virtualKey(peer, protocol as Protocol, port))) continue;
+            const { verdict } = judge.judge(direction, peer, protocol as Protocol, port);
+            expect(planAdmits(plan, direction, peer, protocol as Protocol, port)).toBe(verdict === 'allow');
+            if (verdict === 'allow') allowed += 1;
+            else denied += 1;
+          }
         }
       }
     });
@@ -40,8 +52,8 @@ test(
 
 test('a closed gate admits nobody but the own node', () => {
   const plan = closedPlan(['10.0.0.1']);
-  expect(planAdmits(plan, '10.0.0.1', 'TCP', 80)).toBe(true);
-  expect(planAdmits(plan, '10.0.0.2', 'UDP', 53)).toBe(false);
+  expect(planAdmits(plan, 'ingress', '10.0.0.1', 'TCP', 80)).toBe(true);
+  expect(planAdmits(plan, 'egress', '10.0.0.2', 'UDP', 53)).toBe(false);
 });
 
 test.each([

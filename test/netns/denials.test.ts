@@ -1,0 +1,130 @@
+/** How drops of the gate become records: read from a real kernel's sets, in a network namespace of its own. */
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { inNetns } from '../../cli/lab/processes.ts';
+import { closedPlan } from '../../sidecar/gate/plan.ts';
+import { wholeRuleset } from '../../sidecar/gate/ruleset.ts';
+import { run } from './command.ts';
+
+const RULES = wholeRuleset(closedPlan([]), { deny: 'drop', otherProtocols: 'drop', adminPort: 15_021 });
+const REPORT = new URL('../../sidecar/gate/denial_report.ts', import.meta.url).href;
+
+let netns = '';
+
+beforeEach(async () => {
+  netns = `sluice-t-${process.pid}-${randomBytes(3).toString('hex')}`;
+  await run(['ip', 'netns', 'add', netns]);
+});
+afterEach(async () => {
+  await run(['ip', 'netns', 'del', netns]);
+});
+
+/** What the kernel counts: packets of a peer at a port, and totals by protocol. */
+const peer = (address: string, port: number, packets: number) =>
+  `add element inet sluice in_denied4 { ${address} . udp . ${port} counter packets ${packets} bytes 1 }\n`;
+const total = (protocol: string, packets: number) =>
+  `add element inet sluice in_dropped { ${protocol} counter packets ${packets} bytes 1 }\n`;
+const gone = (address: string, port: number) =>
+  `delete element inet sluice in_denied4 { ${address} . udp . ${port} }\n`;
+
+/** Runs steps in the namespace: nft text to apply, or a call of the report; gives all that it reported. */
+async function reported(steps: readonly ({ nft: string } | { call: 'collect' | 'reset' | 'close' })[]) {
+  const script = `
+    import { execFileSync } from 'node:child_process';
+    import { DenialReport } from ${JSON.stringify(REPORT)};
+    const said = [];
+    const report = new DenialReport('ingress', {
+      active: () => true,
+      denied: ({ address, protocol, port, packets }) => said.push(address + ' ' + protocol + '/' + port + ' ' + packets),
+      more: (summary) => said.push(summary),
+      dropped: (packets) => said.push('dropped ' + packets),
+      unreadable: (error) => said.push('unreadable ' + error.code),
+    });
+    for (const step of ${JSON.stringify(steps)}) {
+      if (step.nft) execFileSync('nft', ['-f', '-'], { input: step.nft });
+      else { said.push(step.call); await report[step.call](); }
+    }
+    console.log(JSON.stringify(said));`;
+  return JSON.parse(
+    await run(inNetns(netns, [process.execPath, '--input-type=module', '-e', script])),
+  ) as unknown[];
+}
+
+test('a peer gets a record at first, then waits; the end reports what is left', async () => {
+  expect(
+    await reported([
+      { nft: RULES + peer('10.0.0.3', 53, 5) + total('udp', 5) },
+      { call: 'collect' },
+      {
+        nft: `${gone('10.0.0.3', 53)}${peer('10.0.0.3', 53, 12)}delete element inet sluice in_dropped { udp }\n${total('udp', 12)}`,
+      },
+      { call: 'collect' },
+      { call: 'collect' },
+      { call: 'close' },
+    ]),
+  ).toEqual([
+    'collect',
+    'dropped 5',
+    '10.0.0.3 UDP/53 5',
+    'collect',
+    'dropped 7',
+    'collect',
+    'close',
+    '10.0.0.3 UDP/53 7',
+  ]);
+});
+
+test('at most 50 records a reading, those with most packets; the others are one line', async () => {
+  const peers = Array.from({ length: 60 }, (_, index) => peer(`10.0.1.${index}`, 53, 100 - index));
+  const packets = 60 * 100 - (60 * 59) / 2;
+  const said = await reported([{ nft: RULES + peers.join('') + total('udp', packets) }, { call: 'collect' }]);
+  expect(said).toHaveLength(1 + 1 + 50 + 1);
+  expect(said.slice(0, 3)).toEqual(['collect', `dropped ${packets}`, '10.0.1.0 UDP/53 100']);
+  const left = Array.from({ length: 10 }, (_, index) => 50 - index).reduce((sum, one) => sum + one, 0);
+  expect(said.at(-1)).toEqual({ peers: 10, packets: left });
+});
+
+test('what no peer stands for is counted once: other protocols, peers that did not fit', async () => {
+  expect(
+    await reported([
+      { nft: RULES + peer('10.0.0.3', 53, 5) + total('udp', 9) + total('icmp', 3) },
+      { call: 'collect' },
+      { call: 'collect' },
+    ]),
+  ).toEqual(['collect', 'dropped 12', '10.0.0.3 UDP/53 5', { peers: 0, packets: 7 }, 'collect']);
+});
+
+test('peers that are ahead of the totals are not taken for missing ones later', async () => {
+  expect(
+    await reported([
+      { nft: RULES + peer('10.0.0.3', 53, 8) + total('udp', 5) },
+      { call: 'collect' },
+      { nft: `delete element inet sluice in_dropped { udp }\n${total('udp', 8)}` },
+      { call: 'collect' },
+    ]),
+  ).toEqual(['collect', 'dropped 5', '10.0.0.3 UDP/53 8', 'collect', 'dropped 3']);
+});
+
+test('after the rules were replaced, counting begins at zero', async () => {
+  expect(
+    await reported([
+      { nft: RULES + peer('10.0.0.3', 53, 5) + total('udp', 5) },
+      { call: 'collect' },
+      { nft: RULES + peer('10.0.0.4', 53, 5) + total('udp', 5) },
+      { call: 'reset' },
+      { call: 'collect' },
+    ]),
+  ).toEqual([
+    'collect',
+    'dropped 5',
+    '10.0.0.3 UDP/53 5',
+    'reset',
+    'collect',
+    'dropped 5',
+    '10.0.0.4 UDP/53 5',
+  ]);
+});
+
+test('a gate that is not there is said to be unreadable', async () => {
+  expect(await reported([{ call: 'collect' }])).toEqual(['collect', 'unreadable GATE_REFUSED']);
+});

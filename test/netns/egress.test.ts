@@ -1,0 +1,245 @@
+/** What a pod may reach, on real packets. */
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { FlowReport } from '../../cli/lab/agent/protocol.ts';
+import { inNetns } from '../../cli/lab/processes.ts';
+import type { FlowRecord } from '../../sidecar/flow_record.ts';
+import { run } from './command.ts';
+import { until, useLab, wallClockMs } from './harness.ts';
+import { allowApps, namespace, node, pod, policy } from './objects.ts';
+
+const API = '10.1.1.10';
+const API_V6 = 'fd00:1::10';
+const DB = '10.1.2.11';
+const DB_V6 = 'fd00:1::11';
+const WORLD = '203.0.113.7';
+const SIDECAR = join(import.meta.dirname, '../../sidecar/main.ts');
+
+/** p99 of the cut, from the change to the reset at the app. */
+const CUT_P99_MS = 100;
+
+/** The egress policy of shop/front: to pods with these `app` labels, and to these rules beside. */
+const reach = (apps: readonly string[], ...more: object[]) =>
+  policy('shop/front-out', {
+    podSelector: { matchLabels: { app: 'front' } },
+    policyTypes: ['Egress'],
+    egress: [...apps.map((app) => ({ to: [{ podSelector: { matchLabels: { app } } }] })), ...more],
+  });
+
+const db = (labels: Record<string, string>) =>
+  pod('shop/db', { labels, ips: [DB, DB_V6], node: 2, ports: [80, 'UDP/53', 'web=TCP/8081'] });
+
+const net = useLab({
+  connectTimeoutMs: 400,
+  external: [WORLD],
+  objects: [
+    node(1),
+    node(2),
+    namespace('shop'),
+    pod('shop/api', { labels: { app: 'api' }, ips: [API, API_V6], ports: [80, 'UDP/53', 'web=TCP/8080'] }),
+    db({ app: 'db' }),
+    pod('shop/front', { labels: { app: 'front' }, ips: ['10.1.1.12', 'fd00:1::12'] }),
+    pod('shop/free', { labels: { app: 'free' }, ips: ['10.1.1.13'] }),
+    reach(['api']),
+  ],
+});
+
+const blocked = { allowed: false, connected: false, timedOut: true };
+const fromFront = (address: string, port = 80) => net.connect('shop/front', address, port);
+const flowsOf = async (pod: string) => JSON.parse((await net.admin(pod, '/flows')).body) as FlowRecord[];
+
+test.each([
+  [API, DB, '10.1.1.12'],
+  [API_V6, DB_V6, 'fd00:1::12'],
+])(
+  'an isolated pod reaches %s, which a rule allows, and not %s; the peer sees the pod itself',
+  async (allowed, denied, self) => {
+    expect(await fromFront(allowed)).toMatchObject({ allowed: true, seenAddress: self });
+    expect(await net.datagram('shop/front', allowed, 53)).toMatchObject({ allowed: true, seenAddress: self });
+    expect(await fromFront(denied)).toMatchObject(blocked);
+    expect(await net.datagram('shop/front', denied, 53)).toMatchObject({ allowed: false });
+  },
+);
+
+test('a denial is recorded at the source', async () => {
+  await fromFront(DB);
+  const denial = await until('it is recorded', async () =>
+    (await flowsOf('shop/front')).find(
+      (flow) => flow.direction === 'egress' && flow.protocol === 'TCP' && flow.dst.addr === DB,
+    ),
+  );
+  expect(denial).toMatchObject({
+    verdict: 'deny',
+    end: 'dropped',
+    isolating: ['shop/front-out'],
+    src: { pod: 'front' },
+    dst: { pod: 'db', port: 80 },
+  });
+  expect(denial.explanation).toContain('Egress to shop/db (10.1.2.11) on TCP/80 denied');
+});
+
+test.each(['127.0.0.1', '::1', '10.1.1.12', 'fd00:1::12'])(
+  'an isolated pod reaches itself on %s',
+  async (address) => {
+    expect(await fromFront(address)).toMatchObject({ allowed: true });
+  },
+);
+
+test('an isolated pod still answers what comes in, and reaches its own node, not another', async () => {
+  expect(await net.connect('shop/api', '10.1.1.12', 80)).toMatchObject({ allowed: true });
+  const servers = [
+    await net.serve('node/node-1', ['TCP/9000']),
+    await net.serve('node/node-2', ['TCP/9000']),
+  ];
+  try {
+    expect(await fromFront('10.0.0.1', 9000)).toMatchObject({ allowed: true });
+    expect(await fromFront('10.0.0.2', 9000)).toMatchObject(blocked);
+  } finally {
+    for (const server of servers) server.kill();
+  }
+});
+
+test('an address outside the cluster is reached where a block has it', async () => {
+  const server = await net.serve('outside', ['TCP/443']);
+  try {
+    expect(await fromFront(WORLD, 443)).toMatchObject(blocked);
+    await net.apply(
+      reach(['api'], {
+        to: [{ ipBlock: { cidr: '203.0.113.0/24', except: ['203.0.113.128/25'] } }],
+        ports: [{ port: 443 }],
+      }),
+    );
+    expect(await fromFront(WORLD, 443)).toMatchObject({ allowed: true, seenAddress: '10.1.1.12' });
+  } finally {
+    server.kill();
+    await net.apply(reach(['api']));
+  }
+});
+
+test('a named port is that of the pod it leads to', async () => {
+  await net.apply(
+    policy('shop/front-out', {
+      podSelector: { matchLabels: { app: 'front' } },
+      policyTypes: ['Egress'],
+      egress: [{ to: [{ podSelector: {} }], ports: [{ port: 'web' }] }],
+    }),
+  );
+  expect(await fromFront(API, 8080)).toMatchObject({ allowed: true });
+  expect(await fromFront(DB, 8081)).toMatchObject({ allowed: true });
+  expect(await fromFront(API, 8081)).toMatchObject(blocked);
+  expect(await fromFront(DB, 8080)).toMatchObject(blocked);
+  expect(await fromFront(API, 80)).toMatchObject(blocked);
+  await net.apply(reach(['api']));
+});
+
+test('both halves have their say, each at its own end', async () => {
+  await net.apply(reach(['api', 'db']), allowApps('shop/db-in', 'db', ['api']));
+  expect(await fromFront(DB)).toMatchObject(blocked); // no handshake, though its own half allows it
+  const denial = await until('the destination has recorded it', async () =>
+    (await flowsOf('shop/db')).find(
+      (flow) => flow.direction === 'ingress' && flow.verdict === 'deny' && flow.src.pod === 'front',
+    ),
+  );
+  expect(denial.isolating).toEqual(['shop/db-in']);
+  await net.delete(allowApps('shop/db-in', 'db', []));
+  expect(await fromFront(DB)).toMatchObject({ allowed: true });
+  await net.apply(reach(['api']));
+});
+
+const echo = { kind: 'echo', chunkBytes: 512, intervalMs: 200 } as const;
+const hold = (group: string, count: number, address: string) =>
+  net.open('shop/front', { group, count, address, port: 80, work: echo });
+
+async function allOver(group: string): Promise<readonly FlowReport[]> {
+  return until(`${group} is over`, async () => {
+    const flows = await net.report('shop/front', group);
+    return flows.every((flow) => flow.overAt !== undefined) && flows;
+  });
+}
+
+function expectUntouched(flows: readonly FlowReport[]): void {
+  for (const flow of flows) {
+    expect(flow).toMatchObject({ state: 'ended' });
+    expect(flow.receivedSha256).toBe(flow.sentSha256);
+  }
+}
+
+test('a change of policy ends exactly the live flows that it should, within 100 ms', async () => {
+  await net.apply(reach(['api', 'db']));
+  await Promise.all([hold('cut', 300, DB), hold('kept', 300, API)]);
+  const changedAt = wallClockMs();
+  net.lab.writeObjects(reach(['api']));
+  const cut = await allOver('cut');
+  expect(cut.every((flow) => flow.state === 'failed')).toBe(true);
+  const delays = cut
+    .map((flow) => (flow.overAt ?? Number.POSITIVE_INFINITY) - changedAt)
+    .sort((a, b) => a - b);
+  expect(delays[Math.ceil(delays.length * 0.99) - 1]).toBeLessThanOrEqual(CUT_P99_MS);
+  expectUntouched(await net.finish('shop/front', 'kept'));
+});
+
+test("a change of a peer's label ends the flows to it", async () => {
+  await net.apply(reach(['api', 'db']));
+  await Promise.all([hold('cut', 5, DB_V6), hold('kept', 5, API)]);
+  net.lab.writeObjects(db({ app: 'renamed' }));
+  expect((await allOver('cut')).every((flow) => flow.state === 'failed')).toBe(true);
+  const cut = (await flowsOf('shop/front')).filter(
+    (flow) => flow.end === 'policy-changed' && flow.dst.addr === DB_V6,
+  );
+  expect(cut).toHaveLength(5);
+  expect(cut[0]).toMatchObject({ direction: 'egress', near_miss: { failed: 'pod' }, dst: { pod: 'db' } });
+  expect(cut[0]?.bytes_recv).toBeGreaterThan(0);
+  expectUntouched(await net.finish('shop/front', 'kept'));
+  await net.apply(db({ app: 'db' }), reach(['api']));
+});
+
+test('isolation that begins later spares the flows it allows and ends the others; when it ends, flows go on', async () => {
+  await net.delete(reach([]));
+  await Promise.all([hold('denied', 5, DB), hold('allowed', 5, API)]);
+  await net.apply(reach(['api']));
+  expect((await allOver('denied')).every((flow) => flow.state === 'failed')).toBe(true);
+  expectUntouched(await net.finish('shop/front', 'allowed'));
+
+  await hold('freed', 5, API);
+  await net.delete(reach([]));
+  expect(await fromFront(DB)).toMatchObject({ allowed: true });
+  expectUntouched(await net.finish('shop/front', 'freed'));
+  await net.apply(reach(['api']));
+});
+
+test('the sidecar is killed: the kernel goes on admitting and denying by the last table', async () => {
+  await net.lab.stopProcess('shop/front', 'sidecar', 'SIGKILL');
+  expect(await fromFront(API)).toMatchObject({ allowed: true });
+  expect(await fromFront(DB)).toMatchObject(blocked);
+  expect(await net.datagram('shop/front', DB, 53)).toMatchObject({ allowed: false });
+  await net.lab.startSidecar('shop/front', { redirect: false });
+  await net.lab.waitEnforced();
+  expect(await fromFront(DB)).toMatchObject(blocked);
+});
+
+test('before the first table nothing leaves the pod but to its own node', async () => {
+  await net.lab.stopProcess('shop/front', 'sidecar', 'SIGTERM');
+  const redirect = (command: string) =>
+    run(
+      inNetns(net.lab.netns('shop/front'), [
+        process.execPath,
+        SIDECAR,
+        'redirect',
+        command,
+        '--node-ips',
+        '10.0.0.1,fd00:10::1',
+      ]),
+    );
+  await redirect('remove');
+  await until(
+    'nothing is in the way, so that the rest shows something',
+    async () => (await fromFront(DB)).allowed,
+  );
+  await redirect('apply');
+  for (const address of [API, API_V6, DB, DB_V6]) {
+    expect(await fromFront(address)).toMatchObject({ connected: false });
+    expect(await net.datagram('shop/front', address, 53)).toMatchObject({ allowed: false });
+  }
+  await net.lab.startSidecar('shop/front');
+  await until('connections pass again', async () => (await fromFront(API)).allowed);
+});

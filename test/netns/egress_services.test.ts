@@ -1,0 +1,218 @@
+/** An egress-isolated pod and Services: policy is about the backends. */
+import { expect, test } from 'vitest';
+import type { FlowRecord } from '../../sidecar/flow_record.ts';
+import { until, useLab } from './harness.ts';
+import { type Manifest, namespace, node, pod, policy } from './objects.ts';
+
+const ONE = '10.1.1.10';
+const TWO = '10.1.2.11';
+const THREE = '10.1.2.14';
+const VIRTUAL = '10.96.0.10';
+const VIRTUAL_V6 = 'fd00:96::10';
+
+const ports = [
+  { name: 'web', protocol: 'TCP', port: 8000, targetPort: 80 },
+  { name: 'dns', protocol: 'UDP', port: 53, targetPort: 53 },
+];
+
+const service = (name: string, clusterIPs: readonly string[], spec: object = {}): Manifest => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { namespace: 'shop', name },
+  spec: { clusterIP: clusterIPs[0], clusterIPs, ports, ...spec },
+});
+
+const slice = (of: string, addresses: readonly string[]): Manifest => {
+  const v6 = addresses.some((address) => address.includes(':'));
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: {
+      namespace: 'shop',
+      name: `${of}-${v6 ? 'v6' : 'v4'}`,
+      labels: { 'kubernetes.io/service-name': of },
+    },
+    addressType: v6 ? 'IPv6' : 'IPv4',
+    ports: [
+      { name: 'web', protocol: 'TCP', port: 80 },
+      { name: 'dns', protocol: 'UDP', port: 53 },
+    ],
+    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
+  };
+};
+
+const reach = (...tiers: string[]) =>
+  policy('shop/front-out', {
+    podSelector: { matchLabels: { app: 'front' } },
+    policyTypes: ['Egress'],
+    egress: tiers.map((tier) => ({ to: [{ podSelector: { matchLabels: { tier } } }] })),
+  });
+
+const backend = (name: string, tier: string, ips: readonly string[], nodeNumber: number) =>
+  pod(`shop/${name}`, { labels: { app: 'shop', tier }, ips, node: nodeNumber, ports: [80, 'UDP/53'] });
+
+const net = useLab({
+  connectTimeoutMs: 400,
+  objects: [
+    node(1),
+    node(2),
+    namespace('shop'),
+    backend('one', 'a', [ONE, 'fd00:1::10'], 1),
+    backend('two', 'b', [TWO, 'fd00:1::11'], 2),
+    backend('three', 'c', [THREE], 2),
+    pod('shop/front', { labels: { app: 'front' }, ips: ['10.1.1.12', 'fd00:1::12'] }),
+    service('shop', [VIRTUAL, VIRTUAL_V6]),
+    slice('shop', [ONE, TWO]),
+    slice('shop', ['fd00:1::10', 'fd00:1::11']),
+    service('sticky', ['10.96.0.11'], { sessionAffinity: 'ClientIP' }),
+    slice('sticky', [ONE, TWO]),
+    service('empty', ['10.96.0.12']),
+    reach('a'),
+  ],
+});
+
+/** How many new connections each backend has had since `before`. */
+const accepted = () => ['one', 'two', 'three'].map((name) => net.accepted(`shop/${name}`).length);
+async function connectTimes(count: number, address: string): Promise<readonly number[]> {
+  const before = accepted();
+  for (let turn = 0; turn < count; turn += 1) {
+    expect(await net.connect('shop/front', address, 8000)).toMatchObject({ allowed: true });
+  }
+  return accepted().map((total, index) => total - (before[index] ?? 0));
+}
+
+const flowsOf = async (name: string) => JSON.parse((await net.admin(name, '/flows')).body) as FlowRecord[];
+
+test.each([VIRTUAL, VIRTUAL_V6])(
+  'of the backends of %s only those that policy allows are used, for TCP and UDP',
+  async (address) => {
+    expect(await connectTimes(6, address)).toEqual([6, 0, 0]);
+    const seen = address.includes(':') ? 'fd00:1::12' : '10.1.1.12';
+    for (let turn = 0; turn < 4; turn += 1) {
+      expect(await net.datagram('shop/front', address, 53)).toMatchObject({
+        allowed: true,
+        seenAddress: seen,
+      });
+    }
+  },
+);
+
+test('where all backends are allowed, all are used', async () => {
+  await net.apply(reach('a', 'b'));
+  const counts = await connectTimes(8, VIRTUAL);
+  expect(counts[0]).toBeGreaterThan(0);
+  expect(counts[1]).toBeGreaterThan(0);
+  await net.apply(reach('a'));
+});
+
+test('session affinity is one backend, again and again', async () => {
+  await net.apply(reach('a', 'b'));
+  const counts = await connectTimes(6, '10.96.0.11');
+  expect([...counts].sort()).toEqual([0, 0, 6]);
+  await net.apply(reach('a'));
+});
+
+test('no allowed backend: denied without a handshake, and the record names Service and backend', async () => {
+  await net.apply(reach('nobody'));
+  expect(await net.connect('shop/front', VIRTUAL, 8000)).toMatchObject({ connected: false, timedOut: true });
+  expect(await net.datagram('shop/front', VIRTUAL, 53)).toMatchObject({ allowed: false });
+  const denial = await until('it is recorded', async () =>
+    (await flowsOf('shop/front')).find(
+      (flow) => flow.dst.service === 'shop/shop' && flow.protocol === 'TCP' && flow.verdict === 'deny',
+    ),
+  );
+  expect(denial).toMatchObject({
+    direction: 'egress',
+    end: 'dropped',
+    isolating: ['shop/front-out'],
+    dst: { addr: ONE, port: 80, pod: 'one', virtual: `${VIRTUAL} 8000` },
+  });
+  await net.apply(reach('a'));
+});
+
+test('no ready backend: denied, and said so', async () => {
+  expect(await net.connect('shop/front', '10.96.0.12', 8000)).toMatchObject({ connected: false });
+  await until('it is recorded', async () =>
+    (await flowsOf('shop/front')).some(
+      (flow) => flow.reason === 'no-backend' || flow.dst.addr === '10.96.0.12',
+    ),
+  );
+});
+
+test('a block never means a virtual address', async () => {
+  await net.apply(
+    policy('shop/front-out', {
+      podSelector: { matchLabels: { app: 'front' } },
+      policyTypes: ['Egress'],
+      egress: [{ to: [{ ipBlock: { cidr: '10.96.0.0/16' } }] }],
+    }),
+  );
+  expect(await net.connect('shop/front', VIRTUAL, 8000)).toMatchObject({ connected: false });
+  expect(await net.datagram('shop/front', VIRTUAL, 53)).toMatchObject({ allowed: false });
+  await net.apply(reach('a'));
+});
+
+const echo = { kind: 'echo', chunkBytes: 200, intervalMs: 100 } as const;
+
+test('a change ends the live flows to backends that are no longer allowed, and no other', async () => {
+  await net.apply(reach('a', 'b'));
+  await net.open('shop/front', { group: 'spread', count: 20, address: VIRTUAL, port: 8000, work: echo });
+  net.lab.writeObjects(reach('b'));
+  const failed = 10; // the kernel takes backends in turn
+  await until('half of them are over', async () => {
+    const list = await net.report('shop/front', 'spread');
+    return list.filter((flow) => flow.state === 'failed').length >= failed;
+  });
+  const records = (await flowsOf('shop/front')).filter((flow) => flow.end === 'policy-changed');
+  expect(records.every((flow) => flow.dst.addr === ONE && flow.dst.service === 'shop/shop')).toBe(true);
+  const finished = await net.finish('shop/front', 'spread');
+  expect(finished.filter((flow) => flow.state === 'failed')).toHaveLength(failed);
+  for (const flow of finished) if (flow.state === 'ended') expect(flow.receivedSha256).toBe(flow.sentSha256);
+  await net.apply(reach('a'));
+});
+
+test('endpoints that come and go are followed', async () => {
+  await net.apply(reach('a', 'b', 'c'), slice('shop', [THREE]));
+  expect(await connectTimes(4, VIRTUAL)).toEqual([0, 0, 4]);
+  await net.apply(slice('shop', [ONE, TWO]), reach('a'));
+  expect(await connectTimes(3, VIRTUAL)).toEqual([3, 0, 0]);
+});
+
+test('DNS through its Service, allowed by selector, works over UDP and TCP', async () => {
+  await net.apply(
+    policy('shop/front-out', {
+      podSelector: { matchLabels: { app: 'front' } },
+      policyTypes: ['Egress'],
+      egress: [
+        {
+          to: [{ podSelector: { matchLabels: { tier: 'b' } } }],
+          ports: [
+            { protocol: 'UDP', port: 53 },
+            { protocol: 'TCP', port: 80 },
+          ],
+        },
+      ],
+    }),
+  );
+  for (const address of [VIRTUAL, VIRTUAL_V6]) {
+    expect(await net.datagram('shop/front', address, 53)).toMatchObject({ allowed: true });
+    expect(await net.connect('shop/front', address, 8000)).toMatchObject({ allowed: true });
+  }
+  await net.apply(reach('a'));
+});
+
+test('isolation that forgets DNS is said in the log, in /readyz and in the status of the injector', async () => {
+  const forgetful = policy('shop/front-out', {
+    podSelector: { matchLabels: { app: 'front' } },
+    policyTypes: ['Egress'],
+    egress: [{ ports: [{ port: 443 }] }],
+  });
+  await net.apply(forgetful);
+  const warning =
+    'egress of shop/front is isolated by shop/front-out, and no rule admits DNS (UDP/53): names do not resolve';
+  expect(net.sidecarLog('shop/front')).toContainEqual(
+    expect.objectContaining({ msg: 'egress without DNS', warning }),
+  );
+  expect(JSON.parse((await net.admin('shop/front', '/readyz')).body).warnings).toEqual([warning]);
+  await net.apply(reach('a'));
+});

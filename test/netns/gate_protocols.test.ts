@@ -1,0 +1,75 @@
+/** What the gate does with SCTP, and with protocols that NetworkPolicy does not speak of. */
+import { describe, expect, test } from 'vitest';
+import { useLab } from './harness.ts';
+import { namespace, node, pod, policy } from './objects.ts';
+import { usePackets } from './tools/packets.ts';
+
+const API = ['10.1.1.10', 'fd00:1::10'] as const;
+const FRONT = ['10.1.1.11', 'fd00:1::11'] as const;
+const BATCH = ['10.1.1.12', 'fd00:1::12'] as const;
+const SCTP_PORT = 3868;
+const TIMEOUT_MS = 300;
+
+const packets = usePackets();
+
+const allow = (...apps: string[]) =>
+  policy('shop/allow', {
+    podSelector: { matchLabels: { app: 'api' } },
+    ingress: apps.map((app) => ({
+      from: [{ podSelector: { matchLabels: { app } } }],
+      ports: [{ protocol: 'SCTP', port: SCTP_PORT }],
+    })),
+  });
+
+const objects = [
+  node(1),
+  namespace('shop'),
+  pod('shop/api', { labels: { app: 'api' }, ips: API }),
+  pod('shop/front', { labels: { app: 'front' }, ips: FRONT }),
+  pod('shop/batch', { labels: { app: 'batch' }, ips: BATCH }),
+  allow('front'),
+];
+
+describe('SCTP', () => {
+  const net = useLab({ objects });
+  const probe = (from: string, source: string, address: string) =>
+    packets.tool.probeSctp(net.lab, from, { source, address, port: SCTP_PORT, timeoutMs: TIMEOUT_MS });
+
+  test('passes where a rule allows it, stops when it no longer does, and goes on without the sidecar', async () => {
+    await packets.tool.serveSctp(net.lab, 'shop/api', [SCTP_PORT]);
+    for (const index of [0, 1] as const) {
+      expect(await probe('shop/front', FRONT[index], API[index])).toBe(true);
+      expect(await probe('shop/batch', BATCH[index], API[index])).toBe(false);
+    }
+    await net.apply(allow('batch'));
+    expect(await probe('shop/front', FRONT[0], API[0])).toBe(false);
+    expect(await probe('shop/batch', BATCH[0], API[0])).toBe(true);
+    await net.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
+    expect(await probe('shop/front', FRONT[0], API[0])).toBe(false);
+    expect(await probe('shop/batch', BATCH[0], API[0])).toBe(true);
+  });
+
+  test('answers to what the isolated pod opens pass', async () => {
+    await packets.tool.serveSctp(net.lab, 'shop/batch', [SCTP_PORT]);
+    expect(await probe('shop/api', API[0], BATCH[0])).toBe(true);
+  });
+});
+
+describe.each([
+  ['drop', {}, false],
+  ['accept', { SLUICE_OTHER_PROTOCOLS: 'accept' }, true],
+] as const)('other protocols: %s', (_how, sidecarEnv, passes) => {
+  const net = useLab({ objects, sidecarEnv });
+  const echo = (from: string, address: string) => packets.tool.probeEcho(net.lab, from, address, TIMEOUT_MS);
+
+  test.each(API)('an echo request to the isolated %s', async (address) => {
+    expect(await echo('shop/front', address)).toBe(passes);
+    expect(await echo('shop/batch', address)).toBe(passes);
+    expect(await echo('node/node-1', address)).toBe(true);
+  });
+
+  test('a pod that is not isolated answers, and an isolated one gets its answers', async () => {
+    expect(await echo('shop/front', BATCH[0])).toBe(true);
+    expect(await echo('shop/api', BATCH[1])).toBe(true);
+  });
+});
