@@ -42,8 +42,8 @@ export interface EndedOutbound {
   readonly revocation: Revocation;
 }
 
-/** Filters longer than this are split: a command line is bounded. */
-const SOCKETS_PER_COMMAND = 200;
+/** Filters longer than this are split: one argument is at most 128 KiB, a socket takes up to 110 bytes. */
+const SOCKETS_PER_COMMAND = 1_000;
 
 /** Ends outbound flows that tables disallow: one run at a time, of several requests in a row only the last. */
 export class OutboundCutter {
@@ -74,11 +74,10 @@ export class OutboundCutter {
     const judge = this.#wanted;
     this.#wanted = undefined;
     if (judge === undefined || judge.table.egress.isolating.length === 0) return;
-    const flows = await trackedFlows(new Set(judge.table.subject.ips));
-    await forgetOldBackends(flows, judge);
-    const sockets = await establishedSockets();
+    const own = new Set(judge.table.subject.ips);
+    const [flows, sockets] = await Promise.all([trackedFlows('TCP', own), establishedSockets()]);
     const ended = flows.flatMap((flow): EndedOutbound[] => {
-      const figures = flow.protocol === 'TCP' ? sockets.get(key(flow.local, flow.remote)) : undefined;
+      const figures = sockets.get(key(flow.local, flow.remote));
       const revocation = figures === undefined ? undefined : revoked(flow, judge);
       if (figures === undefined || revocation === undefined) return [];
       const { local, remote, backend } = flow;
@@ -88,6 +87,7 @@ export class OutboundCutter {
       await destroy(ended.slice(from, from + SOCKETS_PER_COMMAND));
     }
     for (const one of ended) this.#ended(one);
+    if (Object.keys(judge.table.services).length > 0) await forgetOldBackends(own, judge);
   }
 }
 
@@ -102,34 +102,31 @@ function revoked({ remote, backend }: TrackedFlow, judge: Judge): Revocation | u
 }
 
 /** Flows whose first packet came from one of the pod's own addresses and went elsewhere. */
-async function trackedFlows(own: ReadonlySet<string>): Promise<readonly TrackedFlow[]> {
-  const flows: TrackedFlow[] = [];
-  for (const family of ['ipv4', 'ipv6']) {
-    const { stdout } = await tryTool('conntrack', ['-L', '-f', family]);
-    for (const line of stdout.split('\n')) {
-      const protocol = PROTOCOLS[line.split(/\s+/)[0] ?? ''];
-      // `src=… dst=… sport=… dport=…` twice: as opened, and as answered.
-      const values = [...line.matchAll(/\b(?:src|dst|sport|dport)=(\S+)/g)].map((match) => match[1] ?? '');
-      const [src = '', dst = '', sport, dport, backend = '', , backendPort] = values;
-      if (protocol === undefined || backend === '') continue;
-      const flow = {
-        protocol,
-        local: { address: socketAddress(src), port: Number(sport) },
-        remote: { address: socketAddress(dst), port: Number(dport) },
-        backend: { address: socketAddress(backend), port: Number(backendPort) },
-      };
-      if (own.has(flow.local.address) && !own.has(flow.backend.address)) flows.push(flow);
-    }
-  }
-  return flows;
+async function trackedFlows(protocol: Protocol, own: ReadonlySet<string>): Promise<readonly TrackedFlow[]> {
+  const families = new Set([...own].map((address) => (address.includes(':') ? 'ipv6' : 'ipv4')));
+  const listed = await Promise.all(
+    [...families].map((family) => tryTool('conntrack', ['-L', '-f', family, '-p', protocol.toLowerCase()])),
+  );
+  const lines = listed.flatMap(({ stdout }) => stdout.split('\n'));
+  return lines.flatMap((line): TrackedFlow[] => {
+    // `src=… dst=… sport=… dport=…` twice: as opened, and as answered.
+    const values = [...line.matchAll(/\b(?:src|dst|sport|dport)=(\S+)/g)].map((match) => match[1] ?? '');
+    const [src = '', dst = '', sport, dport, backend = '', , backendPort] = values;
+    if (backend === '') return [];
+    const flow = {
+      protocol,
+      local: { address: socketAddress(src), port: Number(sport) },
+      remote: { address: socketAddress(dst), port: Number(dport) },
+      backend: { address: socketAddress(backend), port: Number(backendPort) },
+    };
+    return own.has(flow.local.address) && !own.has(flow.backend.address) ? [flow] : [];
+  });
 }
 
-const PROTOCOLS: Readonly<Record<string, Protocol>> = { tcp: 'TCP', udp: 'UDP', sctp: 'SCTP' };
-
 /** A UDP or SCTP flow stays with its backend as long as packets come, whether that may be reached or not. */
-async function forgetOldBackends(flows: readonly TrackedFlow[], judge: Judge): Promise<void> {
-  for (const { protocol, local, remote, backend } of flows) {
-    if (protocol === 'TCP') continue;
+async function forgetOldBackends(own: ReadonlySet<string>, judge: Judge): Promise<void> {
+  const flows = await Promise.all((['UDP', 'SCTP'] as const).map((protocol) => trackedFlows(protocol, own)));
+  for (const { protocol, local, remote, backend } of flows.flat()) {
     const service = judge.table.services[virtualKey(remote.address, protocol, remote.port)];
     if (service === undefined) continue;
     const isListed = service.backends.some((one) => isSame(one, backend));

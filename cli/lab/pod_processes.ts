@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { SluiceError } from '../../policy/errors.ts';
+import { annotatedEnvironment } from './annotations.ts';
 import { makeFolder } from './make_folder.ts';
 import { lastLines, type ProcessId, startProcess } from './processes.ts';
 import { injectorLog, type LabPaths, type LabState, processLog, sidecarStateFolder } from './state.ts';
@@ -111,6 +112,7 @@ function sidecarEnvironment(paths: LabPaths, state: LabState, pod: LabPod): Reco
     SLUICE_STATE_DIR: sidecarStateFolder(paths, pod.key),
     SLUICE_NODE_IPS: node?.addresses.join(',') ?? '',
     ...state.sidecarEnv,
+    ...annotatedEnvironment(paths, pod.key),
   };
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -14,7 +14,9 @@ const STRANGER = '203.0.113.7';
 
 /** A PATH with all tools but nft. */
 const TOOLS = mkdtempSync(join(tmpdir(), 'sluice-tools-'));
-for (const folder of toolPath().split(':')) {
+for (const folder of toolPath()
+  .split(':')
+  .filter((one) => existsSync(one))) {
   for (const tool of readdirSync(folder)) {
     if (tool === 'nft') continue;
     try {
@@ -182,5 +184,17 @@ describe.each(WAYS)('$how', ({ how, sidecarEnv, denied }) => {
       expect(await net.connect('shop/front', API[0], port)).toMatchObject({ allowed: false, reset: true });
       expect(await net.connect('other/batch', API[0], port)).toMatchObject(denied);
     }
+  });
+
+  test('what is not enforced is said: in /readyz, by a metric, in the log', async () => {
+    const { gate } = JSON.parse((await net.admin('shop/api', '/readyz')).body) as { gate: { state: string } };
+    const metrics = (await net.admin('shop/api', '/metrics')).body;
+    const complaints = net
+      .sidecarLog('shop/api')
+      .filter((line) => String(line.msg).startsWith('there is no gate'));
+    const missing = how === 'without nft';
+    expect(gate.state).toBe(missing ? 'unavailable' : 'in-force');
+    expect(metrics).toContain(`sluice_gate_in_force ${missing ? 0 : 1}`);
+    expect(complaints).toHaveLength(missing ? 1 : 0);
   });
 });

@@ -1,6 +1,6 @@
 /** What the gate does with SCTP, and with protocols that NetworkPolicy does not speak of. */
 import { describe, expect, test } from 'vitest';
-import { useLab } from './harness.ts';
+import { TestLab, useLab } from './harness.ts';
 import { namespace, node, pod, policy } from './objects.ts';
 import { usePackets } from './tools/packets.ts';
 
@@ -72,4 +72,24 @@ describe.each([
     expect(await echo('shop/front', BATCH[0])).toBe(true);
     expect(await echo('shop/api', BATCH[1])).toBe(true);
   });
+});
+
+test('a pod asks by annotation how its denials look; a wrong value names the annotation', async () => {
+  const polite = (deny: string) => [
+    node(1),
+    namespace('shop'),
+    pod('shop/api', { labels: { app: 'api' }, ips: API, annotations: { 'sluice.dev/deny': deny } }),
+    pod('shop/batch', { labels: { app: 'batch' }, ips: BATCH }),
+    allow(),
+  ];
+  const lab = await TestLab.up({ objects: polite('reset') });
+  try {
+    const refused = await lab.connect('shop/batch', API[0], 80, { timeoutMs: 1_000 });
+    expect(refused).toMatchObject({ connected: false, error: 'ECONNREFUSED' });
+  } finally {
+    await lab.close();
+  }
+  await expect(TestLab.up({ objects: polite('shrug') })).rejects.toThrow(
+    "annotation sluice.dev/deny of pod shop/api is 'shrug'",
+  );
 });

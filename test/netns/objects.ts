@@ -13,6 +13,7 @@ export interface PodSpec {
   readonly ports?: readonly (number | string)[];
   readonly hostNetwork?: boolean;
   readonly phase?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** A Pod; `key` is `namespace/name`. */
@@ -22,7 +23,7 @@ export function pod(key: string, spec: PodSpec): Manifest {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { namespace, name, labels: spec.labels ?? {} },
+    metadata: { namespace, name, labels: spec.labels ?? {}, annotations: spec.annotations ?? {} },
     spec: {
       nodeName: `node-${node}`,
       ...(spec.hostNetwork ? { hostNetwork: true } : {}),
