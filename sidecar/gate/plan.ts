@@ -182,11 +182,12 @@ class AccessIds {
 
   /** @param declared the ports that names in the rules stand for */
   of(rules: readonly number[], declared: readonly ContainerPort[] = []): string {
-    const distinct = [...new Set(rules)].sort((a, b) => a - b);
     const names = declared.map(({ name, protocol, port }) => `${name}=${protocol}/${port}`);
-    const key = `${distinct.join()} ${names.join()}`;
+    // As they come: thousands of addresses share few lists, which need no sorting to be known.
+    const key = `${rules.join()} ${names.join()}`;
     const known = this.#byRules.get(key);
     if (known !== undefined) return known;
+    const distinct = [...new Set(rules)];
     const access = accessOf(
       distinct.map((rule) => this.#ports[rule] ?? []),
       declared,
