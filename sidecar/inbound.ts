@@ -209,6 +209,10 @@ export class InboundFlow implements LiveFlow {
     return undefined;
   }
 
+  resetSource(): void {
+    resetSocket(this.#client, this.#context.sockets);
+  }
+
   /** Resets both ends and leaves the live table. On a flow that closed by itself only the latter is left to do. */
   cut(): void {
     this.#state = 'ended';

@@ -8,6 +8,8 @@ import type { Judge, Verdict } from '../policy/index.ts';
 export interface LiveFlow {
   /** Takes the verdict under `judge`; `undefined` while it still holds, else why it does not. */
   revoked(judge: Judge): Revocation | undefined;
+  /** Resets the source's end; `cut` follows. */
+  resetSource(): void;
   /** Ends the flow with a reset at both ends. Fast: no record yet. */
   cut(): void;
   /** Writes the flow's record. Called once, after `cut`. */
@@ -49,7 +51,8 @@ export class LiveTable {
   }
 
   /**
-   * Ends what `judge` no longer allows. All resets are sent before the first record is written: a record is slow.
+   * Ends what `judge` no longer allows. All resets are sent before the first record is written, for a
+   * record is slow; those to sources first, as they are who is no longer allowed.
    * @returns how many flows were ended
    */
   reevaluate(judge: Judge): number {
@@ -58,6 +61,7 @@ export class LiveTable {
       const revocation = flow.revoked(judge);
       if (revocation !== undefined) ended.push({ flow, revocation });
     }
+    for (const { flow } of ended) flow.resetSource();
     for (const { flow } of ended) flow.cut();
     for (const { flow, revocation } of ended) flow.recordCut(revocation);
     return ended.length;

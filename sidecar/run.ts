@@ -85,7 +85,11 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     changed(problem) {
       if (problem !== undefined) void gate.ensure(); // it may be the gate's own rules
       if (problem === undefined) log.info('the redirect is in force');
-      else log.error({ problem }, 'the redirect is not in force: connections may reach the app unchecked');
+      else
+        log.error(
+          { problem },
+          'the redirect is not in force: what the gate lets by reaches the app without the proxy',
+        );
     },
   });
   const metrics = new SidecarMetrics(version, {

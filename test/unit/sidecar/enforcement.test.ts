@@ -33,6 +33,7 @@ test('a new table ends what it denies, all resets before the first record, and n
       const verdict = judge.judge('ingress', peer, 'TCP', 80);
       return verdict.verdict === 'deny' ? { cause: 'policy-changed', verdict } : undefined;
     },
+    resetSource: () => events.push(`reset ${peer}`),
     cut: () => events.push(`cut ${peer}`),
     recordCut: ({ verdict }) => events.push(`record ${peer} ${verdict.reason}`),
     drain: () => undefined,
@@ -43,6 +44,8 @@ test('a new table ends what it denies, all resets before the first record, and n
   const ended = enforcement.replace(table({ revision: 2, allowed: ['10.0.0.2'] }));
   expect(ended).toBe(2);
   expect(events).toEqual([
+    'reset 10.0.0.1',
+    'reset 10.0.0.3',
     'cut 10.0.0.1',
     'cut 10.0.0.3',
     'record 10.0.0.1 no-rule',
