@@ -7,7 +7,7 @@ headers=../node_modules/node-api-headers/include
 output=build/sluice.node
 compiler=${CC:-cc}
 
-if [ -f "$output" ] && [ -z "$(find . -maxdepth 1 \( -name '*.c' -o -name build.sh \) -newer "$output")" ]; then
+if [ -f "$output" ] && [ -z "$(find . -maxdepth 1 \( -name '*.[ch]' -o -name build.sh \) -newer "$output")" ]; then
   exit 0
 fi
 if ! command -v "$compiler" >/dev/null 2>&1; then

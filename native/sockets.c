@@ -5,10 +5,11 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <node_api.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "addon.h"
 
 #ifndef IPV6_TRANSPARENT
 #define IPV6_TRANSPARENT 75  // linux/in6.h; missing from some libcs
@@ -16,27 +17,13 @@
 
 enum { MAX_ARGS = 4, FAMILY_IPV6 = 6, ADDRESS_TEXT_BYTES = 64 };  // room to see that a text is too long
 
-static napi_value result(napi_env env, int value) {
-  napi_value out;
-  napi_create_int32(env, value < 0 ? -errno : value, &out);
-  return out;
-}
-
 static napi_value fail(napi_env env, int code) {
   errno = code;
-  return result(env, -1);
-}
-
-// Reads integer argument `i`; wrong types become 0, which the callers' validation has excluded.
-static int32_t int_arg(napi_env env, napi_value value) {
-  int32_t out = 0;
-  napi_get_value_int32(env, value, &out);
-  return out;
+  return addon_result(env, -1);
 }
 
 static void args(napi_env env, napi_callback_info info, napi_value *argv) {
-  size_t argc = MAX_ARGS;
-  napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
+  addon_args(env, info, MAX_ARGS, argv);
 }
 
 static int set_int(int fd, int level, int option, int value) {
@@ -47,38 +34,38 @@ static int set_int(int fd, int level, int option, int value) {
 static napi_value tcp_socket(napi_env env, napi_callback_info info) {
   napi_value a[MAX_ARGS];
   args(env, info, a);
-  int domain = int_arg(env, a[0]) == FAMILY_IPV6 ? AF_INET6 : AF_INET;
-  return result(env, socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  int domain = addon_int(env, a[0]) == FAMILY_IPV6 ? AF_INET6 : AF_INET;
+  return addon_result(env, socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
 }
 
 // setTransparent(fd, family) — IP_TRANSPARENT, ip(7): bind and accept addresses that are not local.
 static napi_value set_transparent(napi_env env, napi_callback_info info) {
   napi_value a[MAX_ARGS];
   args(env, info, a);
-  int fd = int_arg(env, a[0]);
-  if (int_arg(env, a[1]) == FAMILY_IPV6) return result(env, set_int(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1));
-  return result(env, set_int(fd, IPPROTO_IP, IP_TRANSPARENT, 1));
+  int fd = addon_int(env, a[0]);
+  if (addon_int(env, a[1]) == FAMILY_IPV6) return addon_result(env, set_int(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1));
+  return addon_result(env, set_int(fd, IPPROTO_IP, IP_TRANSPARENT, 1));
 }
 
 // setMark(fd, mark) — SO_MARK, socket(7).
 static napi_value set_mark(napi_env env, napi_callback_info info) {
   napi_value a[MAX_ARGS];
   args(env, info, a);
-  return result(env, set_int(int_arg(env, a[0]), SOL_SOCKET, SO_MARK, int_arg(env, a[1])));
+  return addon_result(env, set_int(addon_int(env, a[0]), SOL_SOCKET, SO_MARK, addon_int(env, a[1])));
 }
 
 // setReuseAddress(fd) — SO_REUSEADDR, socket(7).
 static napi_value set_reuse_address(napi_env env, napi_callback_info info) {
   napi_value a[MAX_ARGS];
   args(env, info, a);
-  return result(env, set_int(int_arg(env, a[0]), SOL_SOCKET, SO_REUSEADDR, 1));
+  return addon_result(env, set_int(addon_int(env, a[0]), SOL_SOCKET, SO_REUSEADDR, 1));
 }
 
 // setV6Only(fd) — IPV6_V6ONLY, ipv6(7).
 static napi_value set_v6_only(napi_env env, napi_callback_info info) {
   napi_value a[MAX_ARGS];
   args(env, info, a);
-  return result(env, set_int(int_arg(env, a[0]), IPPROTO_IPV6, IPV6_V6ONLY, 1));
+  return addon_result(env, set_int(addon_int(env, a[0]), IPPROTO_IPV6, IPV6_V6ONLY, 1));
 }
 
 // setLingerZero(fd) — SO_LINGER with 0 s, socket(7): close then sends RST and drops what is unsent.
@@ -86,7 +73,7 @@ static napi_value set_linger_zero(napi_env env, napi_callback_info info) {
   napi_value a[MAX_ARGS];
   args(env, info, a);
   struct linger linger = {.l_onoff = 1, .l_linger = 0};
-  return result(env, setsockopt(int_arg(env, a[0]), SOL_SOCKET, SO_LINGER, &linger, sizeof linger));
+  return addon_result(env, setsockopt(addon_int(env, a[0]), SOL_SOCKET, SO_LINGER, &linger, sizeof linger));
 }
 
 // bind(fd, family, address, port) — bind(2); the address is text as inet_pton(3) reads it.
@@ -96,23 +83,23 @@ static napi_value bind_socket(napi_env env, napi_callback_info info) {
   char text[ADDRESS_TEXT_BYTES];
   size_t length = 0;
   if (napi_get_value_string_utf8(env, a[2], text, sizeof text, &length) != napi_ok) return fail(env, EINVAL);
-  int fd = int_arg(env, a[0]);
-  uint16_t port = htons((uint16_t)int_arg(env, a[3]));
-  if (int_arg(env, a[1]) == FAMILY_IPV6) {
+  int fd = addon_int(env, a[0]);
+  uint16_t port = htons((uint16_t)addon_int(env, a[3]));
+  if (addon_int(env, a[1]) == FAMILY_IPV6) {
     struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_port = port};
     if (inet_pton(AF_INET6, text, &address.sin6_addr) != 1) return fail(env, EINVAL);
-    return result(env, bind(fd, (struct sockaddr *)&address, sizeof address));
+    return addon_result(env, bind(fd, (struct sockaddr *)&address, sizeof address));
   }
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = port};
   if (inet_pton(AF_INET, text, &address.sin_addr) != 1) return fail(env, EINVAL);
-  return result(env, bind(fd, (struct sockaddr *)&address, sizeof address));
+  return addon_result(env, bind(fd, (struct sockaddr *)&address, sizeof address));
 }
 
 // listen(fd, backlog) — listen(2).
 static napi_value listen_socket(napi_env env, napi_callback_info info) {
   napi_value a[MAX_ARGS];
   args(env, info, a);
-  return result(env, listen(int_arg(env, a[0]), int_arg(env, a[1])));
+  return addon_result(env, listen(addon_int(env, a[0]), addon_int(env, a[1])));
 }
 
 // tcpState(fd) — the state of TCP_INFO, tcp(7): 1 is established, 7 is closed.
@@ -121,31 +108,27 @@ static napi_value tcp_state(napi_env env, napi_callback_info info) {
   args(env, info, a);
   struct tcp_info state = {0};
   socklen_t length = sizeof state;
-  if (getsockopt(int_arg(env, a[0]), IPPROTO_TCP, TCP_INFO, &state, &length) < 0) return result(env, -1);
-  return result(env, state.tcpi_state);
+  if (getsockopt(addon_int(env, a[0]), IPPROTO_TCP, TCP_INFO, &state, &length) < 0) return addon_result(env, -1);
+  return addon_result(env, state.tcpi_state);
 }
 
 // close(fd) — close(2).
 static napi_value close_socket(napi_env env, napi_callback_info info) {
   napi_value a[MAX_ARGS];
   args(env, info, a);
-  return result(env, close(int_arg(env, a[0])));
+  return addon_result(env, close(addon_int(env, a[0])));
 }
 
-NAPI_MODULE_INIT() {
-  const struct {
-    const char *name;
-    napi_callback call;
-  } functions[] = {
-      {"tcpSocket", tcp_socket},      {"setTransparent", set_transparent}, {"setMark", set_mark},
-      {"setReuseAddress", set_reuse_address}, {"setV6Only", set_v6_only},  {"setLingerZero", set_linger_zero},
-      {"bind", bind_socket},          {"listen", listen_socket},           {"close", close_socket},
-      {"tcpState", tcp_state},
-  };
-  for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
-    napi_value function;
-    napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &function);
-    napi_set_named_property(env, exports, functions[i].name, function);
-  }
-  return exports;
-}
+const struct addon_function sockets_functions[] = {
+    {"tcpSocket", tcp_socket},
+    {"setTransparent", set_transparent},
+    {"setMark", set_mark},
+    {"setReuseAddress", set_reuse_address},
+    {"setV6Only", set_v6_only},
+    {"setLingerZero", set_linger_zero},
+    {"bind", bind_socket},
+    {"listen", listen_socket},
+    {"close", close_socket},
+    {"tcpState", tcp_state},
+    {NULL, NULL},
+};
