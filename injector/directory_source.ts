@@ -9,13 +9,14 @@ import { type BigIntStats, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { SluiceError } from '../policy/errors.ts';
+import { clusterChanges } from '../policy/index.ts';
 import type { Cluster } from '../policy/model.ts';
 import { type MergedCluster, mergeManifests } from './cluster_merge.ts';
 import { DirectoryWatch } from './directory_watch.ts';
 import { keepLastGood, losesObjects, type ManifestFile, readManifestFile } from './manifest_file.ts';
 import { listManifests } from './manifest_paths.ts';
 import { describeProblem, type ManifestProblem } from './manifest_problem.ts';
-import type { ClusterSource } from './source.ts';
+import type { ClusterSource, SourceListener } from './source.ts';
 
 /** Quiet time before a look: one save makes several events. */
 const DEBOUNCE_MS = 20;
@@ -65,7 +66,7 @@ class DirectorySource implements ClusterSource {
   readonly #dir: string;
   readonly #log: Logger;
   readonly #watch: DirectoryWatch;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<SourceListener>();
   readonly #files = new Map<string, FileState>();
   #merged: MergedCluster = mergeManifests([]);
   #problems: readonly ManifestProblem[] = [];
@@ -102,7 +103,7 @@ class DirectorySource implements ClusterSource {
     this.#schedule();
   }
 
-  onChange(listener: () => void): () => void {
+  onChange(listener: SourceListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -216,7 +217,7 @@ class DirectorySource implements ClusterSource {
     const before = new Set(this.#problems.map(describeProblem));
     const after = new Set(problems.map(describeProblem));
     const sameProblems = before.size === after.size && [...after].every((text) => before.has(text));
-    const changed = merged.cluster !== this.#merged.cluster || !sameProblems;
+    const changes = clusterChanges(this.#merged.cluster, merged.cluster);
     this.#merged = merged;
     this.#problems = problems;
     for (const problem of problems) {
@@ -225,7 +226,7 @@ class DirectorySource implements ClusterSource {
       this.#log[problem.severity === 'error' ? 'error' : 'warn']({ problem }, `manifest: ${text}`);
     }
     for (const text of before) if (!after.has(text)) this.#log.info(`manifest problem is gone: ${text}`);
-    if (changed) for (const listener of this.#listeners) listener();
+    if (changes.length > 0 || !sameProblems) for (const listener of this.#listeners) listener(changes);
   }
 }
 

@@ -1,14 +1,24 @@
-/** Where the cluster's state comes from. A directory of manifests now; the API server later. */
+/** Where the cluster's state comes from: a directory of manifests, the API server. */
+import type { ClusterChange } from '../policy/cluster_change.ts';
 import type { Cluster } from '../policy/model.ts';
 import type { ManifestProblem } from './manifest_problem.ts';
 
+/** Called after `cluster` or `problems` changed. `changes` is all that did in `cluster`; empty: only problems did. */
+export type SourceListener = (changes: readonly ClusterChange[]) => void;
+
 /** A cluster that changes. Fail static: a source that loses its origin keeps its last state. */
 export interface ClusterSource {
-  /** Immutable; each change is a new one, in which what did not change is the same object as before. */
+  /**
+   * How it is now. May be a view that shows later changes too (`LiveCluster`): what is to stay has to be copied. The
+   * objects in it are immutable: one that changes is another object, one that does not is the same.
+   */
   readonly cluster: Cluster;
   readonly problems: readonly ManifestProblem[];
-  /** Calls `listener` after `cluster` or `problems` changed. Returns how to stop that. */
-  onChange(listener: () => void): () => void;
+  /**
+   * Has `listener` called after each change, object by object, so that a change costs what it touches. Several changes
+   * may come in one call; one at a time will do too: who listens gathers them. Returns how to stop that.
+   */
+  onChange(listener: SourceListener): () => void;
   /** Resolves once all that was written before the call is in `cluster`, listeners called. */
   refresh(): Promise<void>;
   /** Stops watching. May be called again. */

@@ -9,7 +9,7 @@
  */
 import type { Logger } from 'pino';
 import { SluiceError } from '../policy/errors.ts';
-import { type Compiler, createCompiler, forgottenDns } from '../policy/index.ts';
+import { type ClusterChange, type Compiler, createCompiler, forgottenDns } from '../policy/index.ts';
 import type { ManifestProblem } from './manifest_problem.ts';
 import type { InjectorMetrics } from './metrics.ts';
 import type { ClusterSource } from './source.ts';
@@ -89,7 +89,7 @@ export class TableServer implements SessionHost {
     this.#helloTimeoutMs = options.helloTimeoutMs ?? HELLO_TIMEOUT_MS;
     this.#cluster = source.cluster;
     this.#compiler = createCompiler(this.#cluster);
-    this.#unsubscribe = source.onChange(() => this.#onSourceChange());
+    this.#unsubscribe = source.onChange((changes) => this.#onSourceChange(changes));
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS);
   }
 
@@ -153,8 +153,8 @@ export class TableServer implements SessionHost {
     for (const session of [...this.#sessions]) session.cut('stopping');
   }
 
-  #onSourceChange(): void {
-    if (this.#source.cluster === this.#cluster) return;
+  #onSourceChange(changes: readonly ClusterChange[]): void {
+    if (changes.length === 0) return;
     const stop = this.metrics.updateSeconds.startTimer();
     this.#cluster = this.#source.cluster;
     this.#compiler = createCompiler(this.#cluster, this.#compiler);

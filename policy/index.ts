@@ -9,6 +9,7 @@ export {
   socketAddress,
 } from './address.ts';
 export { type Cidr, parseCidr, type WrittenCidr } from './cidr.ts';
+export { type ClusterChange, clusterChanges, EMPTY_CLUSTER } from './cluster_change.ts';
 export { type Compiler, compile, createCompiler } from './compile.ts';
 export { describeFlow, describeNearMiss, describeReason, type FlowParties } from './describe.ts';
 export { applyDelta, diffTables } from './diff.ts';
@@ -19,6 +20,7 @@ export type { FieldError } from './field.ts';
 export { type InjectorFrame, readInjectorFrame, readSidecarFrame, type SidecarFrame } from './frames.ts';
 export { createJudge, type Judge } from './judge.ts';
 export { objectKey } from './key.ts';
+export { LiveCluster } from './live_cluster.ts';
 export type {
   Cluster,
   ContainerPort,

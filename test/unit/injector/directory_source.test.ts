@@ -195,6 +195,24 @@ describe('a watched directory', () => {
     await waitFor(() => ips('shop/web') === '10.0.0.2');
   });
 
+  test('tells which objects changed, and of problems without any', async () => {
+    dir.write('api.yaml', pod('api', '10.0.0.2'));
+    await open();
+    const told: string[] = [];
+    source.onChange((changes) => {
+      told.push(changes.map(({ kind, key, object }) => `${kind} ${key} ${object ? 'is' : 'gone'}`).join());
+    });
+    dir.write('web.yaml', pod('web', '10.0.0.9'));
+    await source.refresh();
+    dir.write('more.yaml', namespace('shop'));
+    await source.refresh();
+    dir.remove('api.yaml');
+    await source.refresh();
+    dir.write('broken.yaml', BROKEN);
+    await source.refresh();
+    expect(told).toEqual(['Pod shop/web is', 'Namespace shop is', 'Pod shop/api gone', '']);
+  });
+
   test('fails to open what is no directory', async () => {
     const { log } = captureLog();
     await expect(openDirectorySource(dir.file('nowhere'), log)).rejects.toMatchObject({
