@@ -90,6 +90,6 @@ test('a pod asks by annotation how its denials look; a wrong value names the ann
     await lab.close();
   }
   await expect(TestLab.up({ objects: polite('shrug') })).rejects.toThrow(
-    "annotation sluice.dev/deny of pod shop/api is 'shrug'",
+    "pod shop/api: annotation sluice.dev/deny is 'shrug'",
   );
 });

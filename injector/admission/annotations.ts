@@ -1,0 +1,143 @@
+/**
+ * The labels and annotations that steer injection: of namespaces, who may what; of pods, how their sidecar is set.
+ * docs/kubernetes.md lists them; a test keeps it equal to these tables.
+ */
+import { LOG_LEVELS } from '../../common/log.ts';
+import { quantityValue, type ResourceName, resourceProblem } from './quantity.ts';
+
+/** Label of a namespace whose pods are injected, with the value `enabled`. */
+export const INJECT_LABEL = 'sluice.dev/inject';
+export const INJECT_ENABLED = 'enabled';
+
+/** Annotation that injection writes: the version, and what was added. */
+export const STATUS_ANNOTATION = 'sluice.dev/status';
+
+/** Annotation of a pod that is to be left alone, with the value `disabled`; only where its namespace allows it. */
+export const OPT_OUT_ANNOTATION = 'sluice.dev/inject';
+export const OPT_OUT_VALUE = 'disabled';
+
+/** Annotations of a namespace. Each is off unless its value is `true`. */
+export const NAMESPACE_ANNOTATIONS = {
+  allowOptOut: {
+    annotation: 'sluice.dev/allow-opt-out',
+    description: `pods may leave themselves out with \`${OPT_OUT_ANNOTATION}: ${OPT_OUT_VALUE}\`; whoever may annotate a pod can then bypass policy`,
+  },
+  allowPrivileged: {
+    annotation: 'sluice.dev/allow-privileged',
+    description:
+      'containers may be privileged or have NET_ADMIN, NET_RAW or SYS_ADMIN; they can take the enforcement out of their own pod',
+  },
+} as const;
+
+/** A pod's annotation that sets one environment variable of its sidecar. */
+export interface SidecarAnnotation {
+  readonly annotation: string;
+  readonly env: string;
+  /** The values it may have, the same as the sidecar's own setting takes. */
+  readonly values: readonly string[];
+  readonly description: string;
+}
+
+/** Settings that a pod may choose for its sidecar. */
+export const SIDECAR_ANNOTATIONS: readonly SidecarAnnotation[] = [
+  {
+    annotation: 'sluice.dev/deny',
+    env: 'SLUICE_DENY',
+    values: ['drop', 'reset'],
+    description: 'what a denied TCP SYN gets: no answer, or a reset',
+  },
+  {
+    annotation: 'sluice.dev/other-protocols',
+    env: 'SLUICE_OTHER_PROTOCOLS',
+    values: ['drop', 'accept'],
+    description: 'what an isolated pod gets of protocols beside TCP, UDP and SCTP, such as ICMP echo',
+  },
+  {
+    annotation: 'sluice.dev/log-level',
+    env: 'SLUICE_LOG_LEVEL',
+    values: LOG_LEVELS,
+    description: "lowest level that the pod's sidecar logs",
+  },
+];
+
+/** A pod's annotation that sets one resource of its sidecar. */
+export interface ResourceAnnotation {
+  readonly annotation: string;
+  readonly kind: 'requests' | 'limits';
+  readonly resource: ResourceName;
+  readonly description: string;
+}
+
+/** Resources that a pod may choose for its sidecar. */
+export const RESOURCE_ANNOTATIONS: readonly ResourceAnnotation[] = (['cpu', 'memory'] as const).flatMap(
+  (resource) =>
+    (['requests', 'limits'] as const).map((kind) => ({
+      annotation: `sluice.dev/${resource}-${kind === 'requests' ? 'request' : 'limit'}`,
+      kind,
+      resource,
+      description: `\`resources.${kind}.${resource}\` of the sidecar, such as ${resource === 'cpu' ? '`100m`' : '`128Mi`'}`,
+    })),
+);
+
+/**
+ * The environment that a pod's annotations ask for.
+ * @returns the variables, and what is wrong: one sentence for each annotation with a value that it cannot have
+ */
+export function annotatedEnvironment(annotations: Readonly<Record<string, unknown>>): {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly problems: readonly string[];
+} {
+  const environment: Record<string, string> = {};
+  const problems: string[] = [];
+  for (const { annotation, env, values } of SIDECAR_ANNOTATIONS) {
+    const value = own(annotations, annotation);
+    if (value === undefined) continue;
+    if (typeof value === 'string' && values.includes(value)) environment[env] = value;
+    else problems.push(`annotation ${annotation} is '${value}': wants one of ${values.join(', ')}`);
+  }
+  return { environment, problems };
+}
+
+/** Requests and limits of one container, by resource. */
+export interface Resources {
+  readonly requests: Readonly<Record<ResourceName, string>>;
+  readonly limits: Readonly<Record<ResourceName, string>>;
+}
+
+/** The defaults with what a pod's annotations change, and what is wrong with those. */
+export function annotatedResources(
+  annotations: Readonly<Record<string, unknown>>,
+  defaults: Resources,
+): { readonly resources: Resources; readonly problems: readonly string[] } {
+  const resources = { requests: { ...defaults.requests }, limits: { ...defaults.limits } };
+  const problems: string[] = [];
+  const set: ResourceAnnotation[] = [];
+  for (const entry of RESOURCE_ANNOTATIONS) {
+    const value = own(annotations, entry.annotation);
+    if (value === undefined) continue;
+    const problem = resourceProblem(entry.resource, String(value));
+    if (problem !== undefined) {
+      problems.push(`annotation ${entry.annotation} is '${value}': ${problem}`);
+      continue;
+    }
+    resources[entry.kind][entry.resource] = String(value);
+    set.push(entry);
+  }
+  return { resources, problems: [...problems, ...requestsOverLimits(resources, set)] };
+}
+
+/** One `resources.requests` above its limit would be refused by the API server, without a word on the annotation. */
+function requestsOverLimits(resources: Resources, set: readonly ResourceAnnotation[]): readonly string[] {
+  return (['cpu', 'memory'] as const).flatMap((resource) => {
+    const named = set.filter((entry) => entry.resource === resource).map(({ annotation }) => annotation);
+    const { requests, limits } = resources;
+    if (named.length === 0 || quantityValue(requests[resource]) <= quantityValue(limits[resource])) return [];
+    return [
+      `annotation ${named.join(' and ')}: the sidecar's ${resource} request ${requests[resource]} is over its limit ${limits[resource]}`,
+    ];
+  });
+}
+
+function own(annotations: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(annotations, name) ? annotations[name] : undefined;
+}

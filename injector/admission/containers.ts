@@ -1,0 +1,179 @@
+/**
+ * The containers and volumes that injection adds. Every field that the API server would fill in is there, so that a
+ * pod which comes back from it compares equal. Source: core v1 `Container`, `Volume`; the capabilities were tried on
+ * containerd 2.1 (a container of another user than root gets none of them).
+ */
+import type { Resources } from './annotations.ts';
+import type { InjectionConfig } from './injection_config.ts';
+import {
+  ADMIN_PORT_NAME,
+  CA_CONFIG_MAP,
+  CA_FILE,
+  IDENTITY_DIR,
+  IDENTITY_VOLUME,
+  REDIRECT_CONTAINER,
+  SIDECAR_CONTAINER,
+  SIDECAR_PORTS,
+  STATE_DIR,
+  STATE_VOLUME,
+  TOKEN_AUDIENCE,
+  TOKEN_FILE,
+  TOKEN_SECONDS,
+} from './names.ts';
+import type { ApiObject } from './pod_object.ts';
+
+/** What one pod's sidecar is made from, its annotations applied. */
+export interface SidecarPlan {
+  readonly config: InjectionConfig;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly resources: Resources;
+}
+
+/** The command of the image that runs the sidecar's bundle. */
+const COMMAND = ['node', '/sluice/sidecar.mjs'];
+
+/** The last table: a few MB at most. */
+const STATE_SIZE_LIMIT = '64Mi';
+
+/** rw-r--r--, the API's default. */
+const VOLUME_MODE = 0o644;
+
+/** The redirect step is over in a second; a start that waits for more than this has failed. */
+const REDIRECT_RESOURCES: Resources = {
+  requests: { cpu: '10m', memory: '64Mi' },
+  limits: { cpu: '1', memory: '128Mi' },
+};
+
+/** The init container that puts the redirect and the closed gate in force: nothing gets in or out unchecked. */
+export function redirectContainer(plan: SidecarPlan): ApiObject {
+  return {
+    ...container(REDIRECT_CONTAINER, plan, ['redirect', 'apply']),
+    env: [
+      ...environment(plan),
+      // iptables-legacy locks a file; the root file system is read-only.
+      text('XTABLES_LOCKFILE', `${STATE_DIR}/xtables.lock`),
+    ],
+    resources: REDIRECT_RESOURCES,
+    // iptables-legacy opens a raw socket.
+    securityContext: security(plan.config.iptables === 'legacy' ? ['NET_ADMIN', 'NET_RAW'] : ['NET_ADMIN']),
+    volumeMounts: [{ name: STATE_VOLUME, mountPath: STATE_DIR }],
+  };
+}
+
+/**
+ * The sidecar. As a native sidecar (`restartPolicy: Always` in the init containers) no other container starts before
+ * its startupProbe has seen the first table in force.
+ */
+export function sidecarContainer(plan: SidecarPlan): ApiObject {
+  return {
+    ...container(SIDECAR_CONTAINER, plan, ['run']),
+    ...(plan.config.mode === 'native' ? { restartPolicy: 'Always' } : {}),
+    ports: [{ name: ADMIN_PORT_NAME, containerPort: SIDECAR_PORTS.admin, protocol: 'TCP' }],
+    env: [
+      fromField('SLUICE_POD_NAMESPACE', 'metadata.namespace'),
+      fromField('SLUICE_POD_NAME', 'metadata.name'),
+      text('SLUICE_INJECTOR_ADDRESS', plan.config.injectorAddress),
+      text('SLUICE_TOKEN_FILE', `${IDENTITY_DIR}/${TOKEN_FILE}`),
+      text('SLUICE_CA_FILE', `${IDENTITY_DIR}/${CA_FILE}`),
+      text('SLUICE_STATE_DIR', STATE_DIR),
+      ...environment(plan),
+    ],
+    resources: plan.resources,
+    // IP_TRANSPARENT and SO_MARK need either; nft needs NET_ADMIN.
+    securityContext: security(['NET_ADMIN', 'NET_RAW']),
+    startupProbe: probe('/readyz', { periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 300 }),
+    readinessProbe: probe('/readyz', { periodSeconds: 5, timeoutSeconds: 2, failureThreshold: 2 }),
+    // A restart ends live flows: only for a process that has not answered for a minute.
+    livenessProbe: probe('/healthz', { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 }),
+    volumeMounts: [
+      { name: STATE_VOLUME, mountPath: STATE_DIR },
+      { name: IDENTITY_VOLUME, readOnly: true, mountPath: IDENTITY_DIR },
+    ],
+  };
+}
+
+/** What both containers mount. A pod whose namespace has no CA yet waits for it before any container starts. */
+export function volumes(): readonly ApiObject[] {
+  return [
+    { name: STATE_VOLUME, emptyDir: { sizeLimit: STATE_SIZE_LIMIT } },
+    {
+      name: IDENTITY_VOLUME,
+      projected: {
+        sources: [
+          {
+            serviceAccountToken: {
+              audience: TOKEN_AUDIENCE,
+              expirationSeconds: TOKEN_SECONDS,
+              path: TOKEN_FILE,
+            },
+          },
+          { configMap: { name: CA_CONFIG_MAP, items: [{ key: CA_FILE, path: CA_FILE }] } },
+        ],
+        defaultMode: VOLUME_MODE,
+      },
+    },
+  ];
+}
+
+function container(name: string, { config }: SidecarPlan, args: readonly string[]): ApiObject {
+  return {
+    name,
+    image: config.image,
+    imagePullPolicy: config.imagePullPolicy,
+    command: COMMAND,
+    args,
+    terminationMessagePath: '/dev/termination-log',
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+  };
+}
+
+/**
+ * What both steps need to agree on. The ports stand here although they are the defaults: a Service named
+ * `sluice-admin` would else set SLUICE_ADMIN_PORT in every pod of its namespace.
+ */
+function environment({ config, environment: own }: SidecarPlan): readonly ApiObject[] {
+  return [
+    // status.hostIPs came with 1.28, for clusters that have native sidecars.
+    fromField('SLUICE_NODE_IPS', config.mode === 'native' ? 'status.hostIPs' : 'status.hostIP'),
+    text('SLUICE_INBOUND_PORT', String(SIDECAR_PORTS.inbound)),
+    text('SLUICE_CANARY_PORT', String(SIDECAR_PORTS.canary)),
+    text('SLUICE_ADMIN_PORT', String(SIDECAR_PORTS.admin)),
+    text('SLUICE_IPTABLES', config.iptables),
+    ...Object.entries({ SLUICE_LOG_LEVEL: config.sidecarLogLevel, ...own }).map(([name, value]) =>
+      text(name, value),
+    ),
+  ];
+}
+
+function text(name: string, value: string): ApiObject {
+  return { name, value };
+}
+
+function fromField(name: string, fieldPath: string): ApiObject {
+  return { name, valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath } } };
+}
+
+/** User 0 because others get no effective capability. All of it is said: the pod's own settings are not inherited. */
+function security(capabilities: readonly string[]): ApiObject {
+  return {
+    allowPrivilegeEscalation: false,
+    capabilities: { add: capabilities, drop: ['ALL'] },
+    privileged: false,
+    readOnlyRootFilesystem: true,
+    runAsGroup: 0,
+    runAsNonRoot: false,
+    runAsUser: 0,
+    seccompProfile: { type: 'RuntimeDefault' },
+  };
+}
+
+function probe(
+  path: string,
+  times: { periodSeconds: number; timeoutSeconds: number; failureThreshold: number },
+): ApiObject {
+  return {
+    httpGet: { path, port: SIDECAR_PORTS.admin, scheme: 'HTTP' },
+    ...times,
+    successThreshold: 1,
+  };
+}

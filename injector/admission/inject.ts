@@ -1,0 +1,129 @@
+/**
+ * Injection: a pod, and what its namespace allows, to what is to be done with it. Pure. A pod that is injected already
+ * is built anew, so that the second of two calls changes nothing, and a container that only looks like ours is replaced.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import {
+  annotatedEnvironment,
+  annotatedResources,
+  NAMESPACE_ANNOTATIONS,
+  OPT_OUT_ANNOTATION,
+  OPT_OUT_VALUE,
+  STATUS_ANNOTATION,
+} from './annotations.ts';
+import { redirectContainer, type SidecarPlan, sidecarContainer, volumes } from './containers.ts';
+import type { InjectionConfig } from './injection_config.ts';
+import { IDENTITY_VOLUME, REDIRECT_CONTAINER, SIDECAR_CONTAINER, STATE_VOLUME } from './names.ts';
+import type { AdmittedPod, ApiObject } from './pod_object.ts';
+import { refusals } from './refusals.ts';
+
+/** One operation of a JSON patch. Source: RFC 6902. */
+export interface PatchOperation {
+  readonly op: 'add' | 'replace';
+  readonly path: string;
+  readonly value: unknown;
+}
+
+/** What is done with a pod. */
+export type Injection =
+  /** `patch` is empty when the pod is already as it should be. */
+  | { readonly kind: 'injected'; readonly patch: readonly PatchOperation[] }
+  /** Left alone: `optOut` by its own annotation, else because policy cannot select it. */
+  | { readonly kind: 'skipped'; readonly reason: string; readonly optOut: boolean }
+  | { readonly kind: 'refused'; readonly reasons: readonly string[] };
+
+const OWN_CONTAINERS: readonly string[] = [REDIRECT_CONTAINER, SIDECAR_CONTAINER];
+const OWN_VOLUMES: readonly string[] = [STATE_VOLUME, IDENTITY_VOLUME];
+
+/** @param namespaceAnnotations of the pod's namespace: who may opt out, who may have capabilities */
+export function inject(
+  pod: AdmittedPod,
+  namespaceAnnotations: Readonly<Record<string, string>>,
+  config: InjectionConfig,
+): Injection {
+  if (pod.hostNetwork)
+    return {
+      kind: 'skipped',
+      reason: 'host-network pods are the node: policy never selects them',
+      optOut: false,
+    };
+  const allows = (name: keyof typeof NAMESPACE_ANNOTATIONS) =>
+    namespaceAnnotations[NAMESPACE_ANNOTATIONS[name].annotation] === 'true';
+  const optOut = pod.annotations[OPT_OUT_ANNOTATION];
+  if (optOut === OPT_OUT_VALUE && allows('allowOptOut'))
+    return { kind: 'skipped', reason: `annotation ${OPT_OUT_ANNOTATION}=${OPT_OUT_VALUE}`, optOut: true };
+
+  const bare = withoutOwn(pod);
+  const env = annotatedEnvironment(pod.annotations);
+  const resources = annotatedResources(pod.annotations, config.resources);
+  const reasons = [
+    ...optOutProblems(optOut),
+    ...env.problems,
+    ...resources.problems,
+    ...refusals(bare, allows('allowPrivileged')),
+  ];
+  if (reasons.length > 0) return { kind: 'refused', reasons };
+  const plan = { config, environment: env.environment, resources: resources.resources };
+  return { kind: 'injected', patch: difference(pod.raw, built(bare, plan)) };
+}
+
+function optOutProblems(value: string | undefined): readonly string[] {
+  switch (value) {
+    case undefined:
+    case 'enabled':
+      return [];
+    case OPT_OUT_VALUE:
+      return [
+        `annotation ${OPT_OUT_ANNOTATION} is '${OPT_OUT_VALUE}', which its namespace does not allow: ` +
+          `leave it out, or annotate the namespace with ${NAMESPACE_ANNOTATIONS.allowOptOut.annotation}=true`,
+      ];
+    default:
+      return [`annotation ${OPT_OUT_ANNOTATION} is '${value}': wants enabled or ${OPT_OUT_VALUE}`];
+  }
+}
+
+/** By name: what has a name of ours is ours to replace, whoever put it there. */
+function withoutOwn(pod: AdmittedPod): AdmittedPod {
+  const foreign = ({ name }: { name: string }) => !OWN_CONTAINERS.includes(name);
+  return {
+    ...pod,
+    containers: pod.containers.filter(foreign),
+    initContainers: pod.initContainers.filter(foreign),
+    volumes: pod.volumes.filter(({ name }) => !OWN_VOLUMES.includes(name)),
+  };
+}
+
+/** The fields that injection sets, by path from the pod. */
+function built(bare: AdmittedPod, plan: SidecarPlan): ReadonlyMap<string, unknown> {
+  const native = plan.config.mode === 'native';
+  const redirect = redirectContainer(plan);
+  const sidecar = sidecarContainer(plan);
+  const status = {
+    version: plan.config.version,
+    mode: plan.config.mode,
+    initContainers: native ? OWN_CONTAINERS : [REDIRECT_CONTAINER],
+    containers: native ? [] : [SIDECAR_CONTAINER],
+    volumes: OWN_VOLUMES,
+  };
+  const raw = (list: readonly { readonly raw: ApiObject }[]) => list.map((item) => item.raw);
+  return new Map<string, unknown>([
+    ['metadata/annotations', { ...bare.annotations, [STATUS_ANNOTATION]: JSON.stringify(status) }],
+    ['spec/initContainers', [redirect, ...(native ? [sidecar] : []), ...raw(bare.initContainers)]],
+    ['spec/containers', [...(native ? [] : [sidecar]), ...raw(bare.containers)]],
+    ['spec/volumes', [...raw(bare.volumes), ...volumes()]],
+  ]);
+}
+
+/** Whole fields: a list that changed is put in place as one, so no index can be off. `metadata` may be absent. */
+function difference(pod: ApiObject, wanted: ReadonlyMap<string, unknown>): readonly PatchOperation[] {
+  const patch: PatchOperation[] = [];
+  if (pod.metadata === undefined || pod.metadata === null)
+    patch.push({ op: 'add', path: '/metadata', value: {} });
+  for (const [path, value] of wanted) {
+    const [parent = '', field = ''] = path.split('/');
+    const current = (pod[parent] as ApiObject | null | undefined)?.[field];
+    if (isDeepStrictEqual(current, value)) continue;
+    patch.push({ op: current === undefined ? 'add' : 'replace', path: `/${path}`, value });
+  }
+  return patch;
+}

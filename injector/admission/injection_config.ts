@@ -1,0 +1,22 @@
+/** How this installation's sidecars are made: the injector's settings, for every pod alike. */
+import type { Resources } from './annotations.ts';
+
+/** Settings of injection. */
+export interface InjectionConfig {
+  /** Version of Sluice, for the status annotation. */
+  readonly version: string;
+  /** Image of both containers. */
+  readonly image: string;
+  readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  /**
+   * `native`: init container with `restartPolicy: Always`, Kubernetes 1.29 or later. `classic`: an ordinary container;
+   * until it has a table the pod's other init containers have no network, and a Job's pod does not end by itself.
+   */
+  readonly mode: 'native' | 'classic';
+  /** `host:port` at which sidecars find the injector. */
+  readonly injectorAddress: string;
+  readonly iptables: 'auto' | 'nft' | 'legacy';
+  readonly sidecarLogLevel: string;
+  /** Of the sidecar, where the pod's annotations say nothing else. */
+  readonly resources: Resources;
+}

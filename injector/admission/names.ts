@@ -1,0 +1,30 @@
+/** Names and numbers of what injection puts into a pod. */
+
+/** Init container that puts the redirect rules and the closed gate in force. */
+export const REDIRECT_CONTAINER = 'sluice-redirect';
+/** The sidecar. */
+export const SIDECAR_CONTAINER = 'sluice-sidecar';
+/** emptyDir that keeps the last table over restarts of the sidecar. */
+export const STATE_VOLUME = 'sluice-state';
+/** Projected volume: the service-account token for the injector, and the CA that signs the injector. */
+export const IDENTITY_VOLUME = 'sluice-identity';
+
+/** Where the volumes are mounted, in our containers only. */
+export const STATE_DIR = '/var/lib/sluice';
+export const IDENTITY_DIR = '/var/run/sluice';
+
+/** Audience of the token: no other service takes it, and the injector takes no other. */
+export const TOKEN_AUDIENCE = 'sluice.dev';
+/** File names in the identity volume. */
+export const TOKEN_FILE = 'token';
+export const CA_FILE = 'ca.crt';
+/** Life of a token, seconds; the kubelet puts a new one in place at 80 % of it. */
+export const TOKEN_SECONDS = 3_600;
+
+/** ConfigMap of each enabled namespace, and its key, that hold the CA. */
+export const CA_CONFIG_MAP = 'sluice-ca';
+
+/** TCP ports of the pod that the sidecar takes: the defaults of its own settings. */
+export const SIDECAR_PORTS = { inbound: 15006, canary: 15020, admin: 15021 } as const;
+/** Name of the admin port, for scrapers; at most 15 characters. */
+export const ADMIN_PORT_NAME = 'sluice-admin';

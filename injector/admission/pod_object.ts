@@ -1,0 +1,106 @@
+/**
+ * A pod as admission sees it: what injection decides on, read field by field, and the object as it came.
+ * Source: core v1 `Pod`.
+ */
+import type { Field } from '../../policy/field.ts';
+import { type Parsed, parseObject } from '../../policy/parsed.ts';
+
+/** Any object of the API. */
+export type ApiObject = Readonly<Record<string, unknown>>;
+
+/** One container, whichever list it is in. */
+export interface AdmittedContainer {
+  readonly raw: ApiObject;
+  readonly name: string;
+  readonly privileged: boolean;
+  /** `securityContext.capabilities.add`, without the prefix CAP_. */
+  readonly capabilities: readonly string[];
+  /** Names of the volumes it mounts. */
+  readonly mounts: readonly string[];
+  /** TCP `containerPort`s. */
+  readonly tcpPorts: readonly number[];
+}
+
+/** What injection decides on. Absent lists are empty. */
+export interface AdmittedPod {
+  readonly raw: ApiObject;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly hostNetwork: boolean;
+  readonly windows: boolean;
+  readonly containers: readonly AdmittedContainer[];
+  readonly initContainers: readonly AdmittedContainer[];
+  readonly ephemeralContainers: readonly AdmittedContainer[];
+  readonly volumes: readonly { readonly raw: ApiObject; readonly name: string }[];
+}
+
+/** Reads a pod; its errors name fields. The name may be absent: the API server makes it from `generateName` later. */
+export function parseAdmittedPod(value: unknown): Parsed<AdmittedPod> {
+  return parseObject(value, readPod);
+}
+
+function readPod(object: Field): AdmittedPod {
+  object.child('kind').word(['Pod']);
+  const metadata = object.child('metadata');
+  const spec = object.child('spec');
+  if (spec.isAbsent) spec.required();
+  metadata.object();
+  spec.object();
+  return {
+    raw: object.value as ApiObject,
+    annotations: Object.fromEntries(
+      metadata
+        .child('annotations')
+        .textMap()
+        .map(([, key, value]) => [key, value]),
+    ),
+    hostNetwork: spec.child('hostNetwork').flag(),
+    windows: isWindows(spec),
+    containers: readContainers(spec.child('containers')),
+    initContainers: readContainers(spec.child('initContainers')),
+    ephemeralContainers: readContainers(spec.child('ephemeralContainers')),
+    volumes: named(spec.child('volumes')),
+  };
+}
+
+/** `os.name`, or the label that schedulers used before there was one. */
+function isWindows(spec: Field): boolean {
+  const os = spec.child('os');
+  const selector = spec.child('nodeSelector');
+  os.object();
+  selector.object();
+  return os.child('name').value === 'windows' || selector.child('kubernetes.io/os').value === 'windows';
+}
+
+function readContainers(list: Field): AdmittedContainer[] {
+  return list.items().flatMap((field) => {
+    if (!field.object()) return [];
+    const security = field.child('securityContext');
+    security.object();
+    const capabilities = security.child('capabilities');
+    capabilities.object();
+    return {
+      raw: field.value as ApiObject,
+      name: field.child('name').filledText() ?? '',
+      privileged: security.child('privileged').flag(),
+      capabilities: capabilities
+        .child('add')
+        .items()
+        .map((item) => (item.text() ?? '').toUpperCase().replace(/^CAP_/, '')),
+      mounts: named(field.child('volumeMounts')).map(({ name }) => name),
+      tcpPorts: field
+        .child('ports')
+        .items()
+        .flatMap((port) => {
+          if (!port.object() || !['TCP', undefined, ''].includes(port.child('protocol').text())) return [];
+          return port.child('containerPort').integer() ?? [];
+        }),
+    };
+  });
+}
+
+function named(list: Field): { raw: ApiObject; name: string }[] {
+  return list.items().flatMap((field) => {
+    if (!field.object()) return [];
+    return { raw: field.value as ApiObject, name: field.child('name').filledText() ?? '' };
+  });
+}

@@ -1,0 +1,56 @@
+/** What cannot be enforced: why a pod of an enabled namespace is refused, in sentences for whoever applied it. */
+import { NAMESPACE_ANNOTATIONS } from './annotations.ts';
+import { IDENTITY_VOLUME, SIDECAR_PORTS, STATE_VOLUME } from './names.ts';
+import type { AdmittedContainer, AdmittedPod } from './pod_object.ts';
+
+/**
+ * Capabilities with which a container can undo the enforcement of its own pod: rules (NET_ADMIN), packets past them
+ * and the sidecar's mark (NET_RAW), both by another way (SYS_ADMIN). Source: capabilities(7), packet(7).
+ */
+const BYPASSING = ['NET_ADMIN', 'NET_RAW', 'SYS_ADMIN', 'ALL'];
+
+/** Our own volumes: the table that is in force after a restart, and the pod's token. */
+const OWN_VOLUMES: readonly string[] = [STATE_VOLUME, IDENTITY_VOLUME];
+
+/**
+ * @param pod without what injection adds
+ * @param allowPrivileged of its namespace
+ * @returns one sentence each; empty when the pod can be enforced
+ */
+export function refusals(pod: AdmittedPod, allowPrivileged: boolean): readonly string[] {
+  const containers = [...pod.containers, ...pod.initContainers, ...pod.ephemeralContainers];
+  return [
+    ...(pod.windows
+      ? ['Windows pods have no network namespace that could be enforced: put it into a namespace that is not']
+      : []),
+    ...(allowPrivileged ? [] : containers.flatMap(bypass)),
+    ...containers.flatMap(takenPorts),
+    ...containers.flatMap(takenVolumes),
+  ];
+}
+
+function bypass({ name, privileged, capabilities }: AdmittedContainer): readonly string[] {
+  const found = privileged
+    ? ['is privileged']
+    : capabilities
+        .filter((capability) => BYPASSING.includes(capability))
+        .map((capability) => `adds ${capability}`);
+  return found.map(
+    (what) =>
+      `container ${name} ${what}, with which it can take the enforcement out of its pod: leave that out, ` +
+      `or annotate the namespace with ${NAMESPACE_ANNOTATIONS.allowPrivileged.annotation}=true`,
+  );
+}
+
+function takenPorts({ name, tcpPorts }: AdmittedContainer): readonly string[] {
+  const own: readonly number[] = Object.values(SIDECAR_PORTS);
+  return tcpPorts
+    .filter((port) => own.includes(port))
+    .map((port) => `container ${name} has port ${port}, which the sidecar needs: give it another one`);
+}
+
+function takenVolumes({ name, mounts }: AdmittedContainer): readonly string[] {
+  return OWN_VOLUMES.filter((volume) => mounts.includes(volume)).map(
+    (volume) => `container ${name} mounts ${volume}, which is the sidecar's own: use another volume`,
+  );
+}

@@ -1,0 +1,238 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { config, decide, injected, pod } from './pod_builder.ts';
+
+const names = (list: readonly { readonly name: string }[] | undefined) =>
+  (list ?? []).map(({ name }) => name);
+
+describe('injection', () => {
+  it('puts the redirect and the sidecar before every other init container', () => {
+    const { spec } = injected(pod({ initContainers: [{ name: 'migrate' }] }));
+
+    expect(names(spec.initContainers)).toEqual(['sluice-redirect', 'sluice-sidecar', 'migrate']);
+    expect(names(spec.containers)).toEqual(['app']);
+  });
+
+  it('makes the app wait for the first table: a native sidecar whose startup probe is readiness', () => {
+    const sidecar = injected(pod()).spec.initContainers?.[1];
+
+    expect(sidecar?.restartPolicy).toBe('Always');
+    expect(sidecar?.startupProbe).toMatchObject({ httpGet: { path: '/readyz', port: 15021 } });
+  });
+
+  it('gives each container exactly the rights that it needs', () => {
+    const [redirect, sidecar] =
+      injected(pod({ securityContext: { runAsUser: 1000, runAsNonRoot: true } })).spec.initContainers ?? [];
+
+    const common = {
+      allowPrivilegeEscalation: false,
+      privileged: false,
+      readOnlyRootFilesystem: true,
+      runAsUser: 0,
+      runAsNonRoot: false,
+      seccompProfile: { type: 'RuntimeDefault' },
+    };
+    expect(redirect?.securityContext).toMatchObject({
+      ...common,
+      capabilities: { drop: ['ALL'], add: ['NET_ADMIN'] },
+    });
+    expect(sidecar?.securityContext).toMatchObject({
+      ...common,
+      capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW'] },
+    });
+  });
+
+  it('gives iptables-legacy its raw socket and a lock that can be written', () => {
+    const redirect = injected(pod(), { config: config({ iptables: 'legacy' }) }).spec.initContainers?.[0];
+
+    expect(redirect?.securityContext).toMatchObject({ capabilities: { add: ['NET_ADMIN', 'NET_RAW'] } });
+    expect(redirect?.env).toContainEqual({ name: 'XTABLES_LOCKFILE', value: '/var/lib/sluice/xtables.lock' });
+    expect(redirect?.volumeMounts).toContainEqual({ name: 'sluice-state', mountPath: '/var/lib/sluice' });
+  });
+
+  it('mounts a token for the injector alone, the CA, and room for the last table', () => {
+    const { spec } = injected(pod({ volumes: [{ name: 'data', emptyDir: {} }] }));
+
+    expect(spec.volumes).toMatchObject([
+      { name: 'data' },
+      { name: 'sluice-state', emptyDir: {} },
+      {
+        name: 'sluice-identity',
+        projected: {
+          sources: [
+            { serviceAccountToken: { audience: 'sluice.dev', path: 'token' } },
+            { configMap: { name: 'sluice-ca' } },
+          ],
+        },
+      },
+    ]);
+    expect(spec.containers[0]?.volumeMounts).toBeUndefined();
+  });
+
+  it('gives the containers requests and limits, as quotas and autoscalers want them', () => {
+    for (const container of injected(pod()).spec.initContainers ?? []) {
+      expect(container.resources).toMatchObject({
+        requests: { cpu: expect.any(String), memory: expect.any(String) },
+        limits: { cpu: expect.any(String), memory: expect.any(String) },
+      });
+    }
+  });
+
+  it('says in an annotation what was injected, and keeps the others', () => {
+    const { metadata } = injected(pod({}, { team: 'shop' }));
+
+    expect(metadata.annotations?.team).toBe('shop');
+    expect(JSON.parse(metadata.annotations?.['sluice.dev/status'] ?? '')).toEqual({
+      version: '9.9.9',
+      mode: 'native',
+      initContainers: ['sluice-redirect', 'sluice-sidecar'],
+      containers: [],
+      volumes: ['sluice-state', 'sluice-identity'],
+    });
+  });
+
+  it('injects a pod that is as bare as the API allows', () => {
+    const { spec, metadata } = injected({ spec: { containers: [{ name: 'app' }] } } as never);
+
+    expect(names(spec.initContainers)).toEqual(['sluice-redirect', 'sluice-sidecar']);
+    expect(metadata.annotations).toHaveProperty('sluice.dev/status');
+  });
+
+  it('runs the sidecar as the first ordinary container in classic mode', () => {
+    const { spec } = injected(pod({ initContainers: [{ name: 'migrate' }] }), {
+      config: config({ mode: 'classic' }),
+    });
+
+    expect(names(spec.initContainers)).toEqual(['sluice-redirect', 'migrate']);
+    expect(names(spec.containers)).toEqual(['sluice-sidecar', 'app']);
+    expect(spec.containers[0]?.restartPolicy).toBeUndefined();
+    expect(spec.containers[0]?.env).toContainEqual(
+      expect.objectContaining({
+        name: 'SLUICE_NODE_IPS',
+        valueFrom: { fieldRef: expect.objectContaining({ fieldPath: 'status.hostIP' }) },
+      }),
+    );
+  });
+
+  it("sets the sidecar by the pod's annotations", () => {
+    const sidecar = injected(
+      pod(
+        {},
+        {
+          'sluice.dev/deny': 'reset',
+          'sluice.dev/other-protocols': 'accept',
+          'sluice.dev/log-level': 'debug',
+          'sluice.dev/memory-limit': '1Gi',
+          'sluice.dev/cpu-request': '250m',
+        },
+      ),
+    ).spec.initContainers?.[1];
+
+    expect(sidecar?.env).toEqual(
+      expect.arrayContaining([
+        { name: 'SLUICE_DENY', value: 'reset' },
+        { name: 'SLUICE_OTHER_PROTOCOLS', value: 'accept' },
+        { name: 'SLUICE_LOG_LEVEL', value: 'debug' },
+      ]),
+    );
+    expect(sidecar?.resources).toEqual({
+      requests: { cpu: '250m', memory: '64Mi' },
+      limits: { cpu: '1', memory: '1Gi' },
+    });
+  });
+
+  it('passes how a denied SYN is answered to the redirect too, which makes the closed gate', () => {
+    const redirect = injected(pod({}, { 'sluice.dev/deny': 'reset' })).spec.initContainers?.[0];
+
+    expect(redirect?.env).toContainEqual({ name: 'SLUICE_DENY', value: 'reset' });
+  });
+});
+
+describe('injection of a pod that is injected', () => {
+  it('changes nothing the second time', () => {
+    expect(decide(injected(pod()))).toEqual({ kind: 'injected', patch: [] });
+  });
+
+  it('changes nothing the second time, whatever containers, volumes and annotations there are', () => {
+    const name = fc.constantFrom(
+      'app',
+      'web',
+      'sluice-sidecar',
+      'sluice-redirect',
+      'sluice-state',
+      'istio-proxy',
+    );
+    const list = fc.uniqueArray(name, { maxLength: 4 }).map((items) => items.map((item) => ({ name: item })));
+    fc.assert(
+      fc.property(
+        list,
+        list,
+        list,
+        fc.constantFrom('native', 'classic'),
+        (containers, initContainers, volumes, mode) => {
+          const options = { config: config({ mode }) };
+          const once = injected(pod({ containers, initContainers, volumes }), options);
+          expect(decide(once, options)).toEqual({ kind: 'injected', patch: [] });
+          const all = [...(once.spec.initContainers ?? []), ...once.spec.containers];
+          expect(names(all).filter((item) => item === 'sluice-sidecar')).toHaveLength(1);
+          for (const own of ['sluice-redirect', 'sluice-state', 'sluice-identity'])
+            expect(names([...all, ...((once.spec.volumes ?? []) as { name: string }[])])).toContain(own);
+        },
+      ),
+    );
+  });
+
+  it('replaces containers that only look like ours', () => {
+    const fake = { name: 'sluice-sidecar', image: 'evil', restartPolicy: 'Always' };
+    const { spec } = injected(
+      pod({ containers: [{ name: 'app' }, { ...fake }], initContainers: [{ ...fake }] }),
+    );
+
+    expect(names(spec.containers)).toEqual(['app']);
+    expect(names(spec.initContainers)).toEqual(['sluice-redirect', 'sluice-sidecar']);
+    expect(JSON.stringify(spec)).not.toContain('evil');
+  });
+
+  it('replaces volumes that only look like ours', () => {
+    const { spec } = injected(pod({ volumes: [{ name: 'sluice-identity', hostPath: { path: '/' } }] }));
+
+    expect(JSON.stringify(spec.volumes)).not.toContain('hostPath');
+  });
+
+  it('moves the sidecar to the front again when something was put before it', () => {
+    const once = injected(pod());
+    const moved = {
+      ...once,
+      spec: { ...once.spec, initContainers: [{ name: 'mesh' }, ...(once.spec.initContainers ?? [])] },
+    };
+
+    expect(names(injected(moved).spec.initContainers)).toEqual(['sluice-redirect', 'sluice-sidecar', 'mesh']);
+  });
+
+  it('takes the new version when the installation was upgraded', () => {
+    const old = injected(pod());
+    const { spec } = injected(old, { config: config({ image: 'registry.example/sluice:10' }) });
+
+    expect(spec.initContainers?.map(({ image }) => image)).toEqual([
+      'registry.example/sluice:10',
+      'registry.example/sluice:10',
+    ]);
+  });
+
+  it('takes away the API token that is mounted into every container it finds', () => {
+    const once = injected(pod());
+    const mount = { name: 'kube-api-access', mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' };
+    const mounted = {
+      ...once,
+      spec: {
+        ...once.spec,
+        initContainers: once.spec.initContainers?.map((container) => ({
+          ...container,
+          volumeMounts: [...((container.volumeMounts ?? []) as object[]), mount],
+        })),
+      },
+    };
+
+    expect(JSON.stringify(injected(mounted as never).spec.initContainers)).not.toContain('kube-api-access');
+  });
+});
