@@ -1,7 +1,6 @@
 /** The `sluice` command: finds the sub-command and turns errors into exit codes. */
 
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { VERSION } from '../common/version.ts';
 import { SluiceError } from '../policy/errors.ts';
 import { watchOutput } from './output_watch.ts';
 
@@ -34,7 +33,7 @@ async function run(argv: readonly string[]): Promise<number> {
       return 0;
     case 'version':
     case '--version':
-      process.stdout.write(`sluice ${version()}\n`);
+      process.stdout.write(`sluice ${VERSION}\n`);
       return 0;
     case undefined:
       process.stderr.write(USAGE);
@@ -42,11 +41,6 @@ async function run(argv: readonly string[]): Promise<number> {
     default:
       throw new SluiceError('USAGE', `${JSON.stringify(command)} is no command: see \`sluice --help\``);
   }
-}
-
-function version(): string {
-  const text = readFileSync(join(import.meta.dirname, '../package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 /** What people read: a message for errors we know, a stack for those we do not. */

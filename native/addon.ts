@@ -1,4 +1,5 @@
 /** Loads the addon. Its calls return a value >= 0, or -errno; `sockets.ts` is the only reader. */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { SluiceError } from '../policy/errors.ts';
 
@@ -19,10 +20,15 @@ export interface Addon {
   close(fd: number): number;
 }
 
+/** Where the addon is: beside the sources as `native/build.sh` leaves it, or beside a bundle. */
+const PATHS = ['./build/sluice.node', './sluice.node'];
+
 /** @throws SluiceError `NATIVE_ADDON_MISSING` when it is not built or does not load. */
-export function loadAddon(path = './build/sluice.node'): Addon {
+export function loadAddon(paths: readonly string[] = PATHS): Addon {
+  const require = createRequire(import.meta.url);
+  const path = paths.find((candidate) => existsSync(new URL(candidate, import.meta.url))) ?? paths[0] ?? '';
   try {
-    return createRequire(import.meta.url)(path) as Addon;
+    return require(path) as Addon;
   } catch (cause) {
     throw new SluiceError(
       'NATIVE_ADDON_MISSING',

@@ -1,8 +1,8 @@
 /** Puts the sidecar together, in the order that keeps it closed until it can judge, and takes it down again. */
-import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { openLog } from '../common/log.ts';
+import { VERSION } from '../common/version.ts';
 import { openSockets } from '../native/sockets.ts';
 import { type Direction, forgottenDns } from '../policy/index.ts';
 import { serveAdmin } from './admin.ts';
@@ -41,9 +41,8 @@ const MS_PER_SECOND = 1000;
  */
 export async function runSidecar(config: SidecarConfig): Promise<void> {
   const log = openLog(config.logLevel);
-  const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
   const limit = connectionLimit(config.maxConnections, descriptorLimit());
-  log.info({ version, config, connection_limit: limit }, 'starting');
+  log.info({ version: VERSION, config, connection_limit: limit }, 'starting');
 
   const live = new LiveTable();
   const enforcement = new Enforcement(live);
@@ -92,7 +91,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
         );
     },
   });
-  const metrics = new SidecarMetrics(version, {
+  const metrics = new SidecarMetrics(VERSION, {
     connectionsOpen: () => live.size,
     connectionsLimit: () => limit,
     tableRevision: () => enforcement.revision,

@@ -60,5 +60,5 @@ test('an address that is no address is refused before it reaches the kernel', ()
 });
 
 test('an addon that does not load says how to build it', () => {
-  expect(() => loadAddon('./build/absent.node')).toThrow(/NATIVE_ADDON_MISSING|npm run build/);
+  expect(() => loadAddon(['./build/absent.node'])).toThrow(/NATIVE_ADDON_MISSING|npm run build/);
 });

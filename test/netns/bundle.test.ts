@@ -1,0 +1,77 @@
+/**
+ * Both bundles away from their sources, as the image holds them: the injector serves a table, and the redirect and the
+ * sidecar enforce it with the capabilities that injection gives them and no others.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { inNetns } from '../../cli/lab/processes.ts';
+import { redirectContainer, sidecarContainer } from '../../injector/admission/containers.ts';
+import { bundle } from '../../scripts/bundle/bundle.ts';
+import { config } from '../unit/injector/admission/pod_builder.ts';
+import { waitFor } from '../unit/injector/wait_for.ts';
+import { run } from './command.ts';
+
+const netns = `sluice-t-${process.pid}-${randomBytes(3).toString('hex')}`;
+const folder = mkdtempSync(join(tmpdir(), 'sluice-bundle-'));
+const socket = join(folder, 'injector.sock');
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  await bundle(join(folder, 'sluice'));
+  await run(['ip', 'netns', 'add', netns]);
+  await run(['ip', '-n', netns, 'link', 'set', 'lo', 'up']);
+  writeFileSync(
+    join(folder, 'pod.json'),
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { namespace: 'shop', name: 'api' },
+      status: { podIP: '10.9.9.9', phase: 'Running' },
+    }),
+  );
+});
+afterAll(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  await run(['ip', 'netns', 'del', netns]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const READYZ = "fetch('http://127.0.0.1:15021/readyz').then((r) => r.text()).then(console.log)";
+
+const env = {
+  SLUICE_POD_NAMESPACE: 'shop',
+  SLUICE_POD_NAME: 'api',
+  SLUICE_SOURCE: `unix:${socket}`,
+  SLUICE_STATE_DIR: join(folder, 'state'),
+};
+
+/** The command line of a program of the bundle, in the pod's namespace, with what its container may do. */
+function contained(container: Readonly<Record<string, unknown>>, ...args: string[]): readonly string[] {
+  const { capabilities } = container.securityContext as { capabilities: { add: string[]; drop: string[] } };
+  expect(capabilities.drop).toEqual(['ALL']);
+  const bounding = ['-all', ...capabilities.add.map((name) => `+${name.toLowerCase()}`)].join(',');
+  const program = [process.execPath, join(folder, 'sluice/sidecar.mjs'), ...args];
+  return inNetns(netns, ['setpriv', `--bounding-set=${bounding}`, '--no-new-privs', ...program]);
+}
+
+test('the bundles run together with the capabilities of their containers', async () => {
+  const plan = { config: config(), environment: {}, resources: config().resources };
+  const applied = JSON.parse(await run(contained(redirectContainer(plan), 'redirect', 'apply'), env));
+  expect(applied).toMatchObject({ msg: 'redirect in force', gate: 'closed' });
+
+  const injector = [join(folder, 'sluice/injector.mjs'), '--dir', folder, '--socket', socket];
+  children.push(spawn(process.execPath, injector, { stdio: 'ignore' }));
+  const [command = '', ...args] = contained(sidecarContainer(plan), 'run');
+  children.push(spawn(command, args, { env: { ...process.env, ...env }, stdio: 'ignore' }));
+
+  const ready = await waitFor(async () => {
+    const answer = await run(inNetns(netns, [process.execPath, '-e', READYZ])).catch(() => '{}');
+    const state = JSON.parse(answer) as { ready?: boolean };
+    return state.ready ? state : false;
+  }, 20_000);
+  expect(ready).toMatchObject({ ready: true, problems: [], gate: { state: 'in-force' } });
+});
