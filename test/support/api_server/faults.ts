@@ -1,0 +1,67 @@
+/** Faults that a test orders: they are played out on the next requests that match, in the order of the orders. */
+
+/** Which requests. Absent parts match all. */
+export interface RequestMatch {
+  readonly method?: string;
+  readonly plural?: string;
+  /** Only watches, or only what is none. */
+  readonly watch?: boolean;
+}
+
+/** What happens instead of an answer, or, for `delay`, before it. */
+export type FaultAction =
+  /** 429, as priority and fairness has it. */
+  | { readonly do: 'too-many-requests'; readonly retryAfterSeconds: number }
+  | { readonly do: 'fail'; readonly code: number }
+  /** The connection is reset. */
+  | { readonly do: 'reset' }
+  /** Never answered. */
+  | { readonly do: 'hang' }
+  /** The answer ends in its middle. */
+  | { readonly do: 'truncate' }
+  | { readonly do: 'delay'; readonly ms: number };
+
+/** An order. */
+export interface Fault {
+  readonly on: RequestMatch;
+  readonly action: FaultAction;
+  /** How many requests; default 1. */
+  readonly times?: number;
+}
+
+/** One request, as faults see it. */
+export interface SeenRequest {
+  readonly method: string;
+  readonly plural: string;
+  readonly watch: boolean;
+}
+
+/** The orders that are not played out yet. */
+export class Faults {
+  #orders: { readonly fault: Fault; left: number }[] = [];
+
+  add(fault: Fault): void {
+    this.#orders.push({ fault, left: fault.times ?? 1 });
+  }
+
+  clear(): void {
+    this.#orders = [];
+  }
+
+  /** What is to happen to this request. */
+  take(request: SeenRequest): FaultAction | undefined {
+    const order = this.#orders.find(({ fault }) => matches(fault.on, request));
+    if (order === undefined) return undefined;
+    order.left -= 1;
+    if (order.left <= 0) this.#orders = this.#orders.filter((other) => other !== order);
+    return order.fault.action;
+  }
+}
+
+function matches(match: RequestMatch, request: SeenRequest): boolean {
+  return (
+    (match.method ?? request.method) === request.method &&
+    (match.plural ?? request.plural) === request.plural &&
+    (match.watch ?? request.watch) === request.watch
+  );
+}

@@ -1,0 +1,137 @@
+/** The API-server double, asked by the published client: pages, watches, and their faults. */
+import { CoreV1Api, Watch } from '@kubernetes/client-node';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ApiServer } from '../../../support/api_server/api_server.ts';
+import { clientOf, namespace, pod } from './objects.ts';
+
+let server: ApiServer;
+const open: AbortController[] = [];
+
+beforeEach(async () => {
+  server = await ApiServer.start();
+  await server.create(namespace('shop'));
+});
+
+afterEach(async () => {
+  for (const controller of open.splice(0)) controller.abort();
+  await server.close();
+});
+
+const core = () => clientOf(server).makeApiClient(CoreV1Api);
+
+interface Seen {
+  readonly events: string[];
+  readonly over: Promise<unknown>;
+}
+
+/** Follows pods; events as `ADDED a`. */
+async function watchPods(query: Record<string, string | number | boolean>): Promise<Seen> {
+  const events: string[] = [];
+  let end: (error: unknown) => void = () => undefined;
+  const over = new Promise((resolve) => {
+    end = resolve;
+  });
+  const controller = await new Watch(clientOf(server)).watch(
+    '/api/v1/pods',
+    query,
+    (type, object) =>
+      events.push(
+        type === 'ERROR' ? `ERROR ${object.code}` : `${type} ${object.metadata?.name ?? ''}`.trim(),
+      ),
+    end,
+  );
+  open.push(controller);
+  return { events, over };
+}
+
+test('a list comes in pages of one moment, whatever is created meanwhile', async () => {
+  for (const name of ['a', 'b', 'd']) await server.create(pod('shop', name));
+  const first = await core().listPodForAllNamespaces({ limit: 2 });
+  await server.create(pod('shop', 'c'));
+  const second = await core().listPodForAllNamespaces({
+    limit: 2,
+    _continue: first.metadata?._continue ?? '',
+  });
+  expect([...first.items, ...second.items].map((item) => item.metadata?.name)).toEqual(['a', 'b', 'd']);
+  expect(first.metadata?.remainingItemCount).toBe(1);
+  expect(second.metadata?.resourceVersion).toBe(first.metadata?.resourceVersion);
+  expect(second.metadata?._continue).toBeUndefined();
+});
+
+test('a page token is gone after a compaction', async () => {
+  for (const name of ['a', 'b']) await server.create(pod('shop', name));
+  const first = await core().listPodForAllNamespaces({ limit: 1 });
+  server.compact();
+  const next = core().listPodForAllNamespaces({ limit: 1, _continue: first.metadata?._continue ?? '' });
+  await expect(next).rejects.toMatchObject({ code: 410 });
+});
+
+test('a watch shows what happened since its revision, then what happens', async () => {
+  const list = await core().listPodForAllNamespaces();
+  await server.create(pod('shop', 'a'));
+  const { events } = await watchPods({ resourceVersion: list.metadata?.resourceVersion ?? '' });
+  await server.patch(pod('shop', 'a'), { metadata: { labels: { app: 'web' } } });
+  await server.delete(pod('shop', 'a'));
+  await expect.poll(() => events).toEqual(['ADDED a', 'MODIFIED a', 'DELETED a']);
+});
+
+test('a watch without a revision begins with all that is there', async () => {
+  await server.create(pod('shop', 'a'));
+  const { events } = await watchPods({});
+  await expect.poll(() => events).toEqual(['ADDED a']);
+});
+
+test('to a selector an object that comes to match is added, and one that no longer does is deleted', async () => {
+  await server.create(pod('shop', 'a'));
+  const { events } = await watchPods({ labelSelector: 'app=web' });
+  await server.patch(pod('shop', 'a'), { metadata: { labels: { app: 'web' } } });
+  await server.patch(pod('shop', 'a'), { metadata: { labels: { app: 'api' } } });
+  await expect.poll(() => events).toEqual(['ADDED a', 'DELETED a']);
+});
+
+test('a watch from a forgotten revision is told so', async () => {
+  const list = await core().listPodForAllNamespaces();
+  server.compact();
+  const { events, over } = await watchPods({ resourceVersion: list.metadata?.resourceVersion ?? '' });
+  await over;
+  expect(events).toEqual(['ERROR 410']);
+});
+
+test('a revision from the future is not there yet', async () => {
+  const { over } = await watchPods({ resourceVersion: String(server.api.store.revision + 100) });
+  expect(await over).toMatchObject({ statusCode: 504 });
+});
+
+test('a watch ends with its time, with a bookmark for who wants one', async () => {
+  const { events, over } = await watchPods({ timeoutSeconds: 1, allowWatchBookmarks: true });
+  await over;
+  expect(events).toEqual(['BOOKMARK']);
+});
+
+test('watches are cut, in the middle of a line too', async () => {
+  const whole = await watchPods({});
+  await server.cutWatches();
+  await whole.over;
+  const torn = await watchPods({});
+  await server.cutWatches({ midLine: true });
+  await torn.over;
+  expect(torn.events).toEqual([]);
+});
+
+test('ordered faults are played out once, on the requests they are for', async () => {
+  server.faults.add({ on: { plural: 'pods' }, action: { do: 'too-many-requests', retryAfterSeconds: 3 } });
+  await core().listNamespace();
+  const refused = core().listPodForAllNamespaces();
+  await expect(refused).rejects.toMatchObject({ code: 429, headers: { 'retry-after': '3' } });
+  server.faults.add({ on: { plural: 'pods' }, action: { do: 'truncate' } });
+  await expect(core().listPodForAllNamespaces()).rejects.toThrow();
+  await core().listPodForAllNamespaces();
+});
+
+test('a server that was away is back at the same address with what it knew', async () => {
+  await server.create(pod('shop', 'a'));
+  await server.goAway();
+  await expect(core().listNamespace()).rejects.toThrow();
+  await server.comeBack();
+  expect((await core().listPodForAllNamespaces()).items).toHaveLength(1);
+});
