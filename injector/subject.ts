@@ -2,17 +2,26 @@
 import { isLive } from '../policy/index.ts';
 import type { Cluster, Pod } from '../policy/model.ts';
 
-/** A pod that gets a table, or why it gets none (a sentence for people). */
+/** A pod that gets a table, or why it gets none (a sentence for people). `gone`: no such pod, or another of its name. */
 export type SubjectLookup =
   | { readonly found: true; readonly pod: Pod }
-  | { readonly found: false; readonly message: string };
+  | { readonly found: false; readonly gone: boolean; readonly message: string };
 
-/** Looks a pod up by its key `namespace/name`. */
-export function findSubject(cluster: Cluster, podKey: string): SubjectLookup {
+/**
+ * Looks a pod up by its key `namespace/name`.
+ * @param uid the pod must have it; absent: any pod of that name will do
+ */
+export function findSubject(cluster: Cluster, podKey: string, uid?: string): SubjectLookup {
+  const none = (gone: boolean, why: string): SubjectLookup => ({
+    found: false,
+    gone,
+    message: `pod ${podKey} ${why}`,
+  });
   const pod = cluster.pods.get(podKey);
-  const reason = pod === undefined ? 'is not known; is its manifest in the source?' : whyNoSubject(pod);
-  if (pod !== undefined && reason === undefined) return { found: true, pod };
-  return { found: false, message: `pod ${podKey} ${reason}` };
+  if (pod === undefined) return none(true, 'is not known; is its manifest in the source?');
+  if (uid !== undefined && pod.uid !== uid) return none(true, `has another UID than ${uid}`);
+  const reason = whyNoSubject(pod);
+  return reason === undefined ? { found: true, pod } : none(false, reason);
 }
 
 /** `undefined` for a pod that gets a table. */

@@ -108,11 +108,18 @@ export class TableServer implements SessionHost {
     return session;
   }
 
-  /** For `TableSession`. A pod has one sidecar: the newer connection wins, the older one is a leftover. */
+  /**
+   * For `TableSession`. A pod has one sidecar: the newer connection wins, the older one is a leftover. But the sidecar of
+   * a pod that is gone does not displace that of its successor of the same name.
+   */
   admit(session: TableSession): void {
     const { podKey } = session;
     if (podKey === undefined) return;
-    this.#byPod.get(podKey)?.cut('replaced');
+    const older = this.#byPod.get(podKey);
+    const subject = findSubject(this.#cluster, podKey, session.podUid);
+    if (older?.revision !== undefined && !subject.found && subject.gone)
+      return session.fail(subject.message, 'pod-gone');
+    older?.cut('replaced');
     this.#byPod.set(podKey, session);
     this.#serve(session, podKey);
   }
@@ -169,8 +176,11 @@ export class TableServer implements SessionHost {
 
   /** Never throws: one pod's fault is not another's. */
   #serve(session: TableSession, podKey: string): void {
-    const subject = findSubject(this.#cluster, podKey);
-    if (!subject.found) return session.withhold(subject.message);
+    const subject = findSubject(this.#cluster, podKey, session.podUid);
+    if (!subject.found) {
+      const ended = subject.gone && session.podUid !== undefined && session.revision !== undefined;
+      return ended ? session.fail(subject.message, 'pod-gone') : session.withhold(subject.message);
+    }
     try {
       session.offer(this.#compiler.compile(podKey, this.#revision));
     } catch (err) {

@@ -17,7 +17,23 @@ export interface SessionLink {
 }
 
 /** Why the injector ended a session; a label of `sluice_injector_sessions_cut_total`. */
-export type CutReason = 'bad-frame' | 'no-hello' | 'replaced' | 'schema' | 'slow' | 'stopping';
+export type CutReason =
+  | 'bad-frame'
+  | 'no-hello'
+  | 'pod-gone'
+  | 'replaced'
+  | 'schema'
+  | 'slow'
+  | 'stopping'
+  | 'token'
+  | 'too-many';
+
+/** The pod of a session. `uid` comes from a token: only the pod that has it is served. A local sidecar tells none. */
+export interface SessionPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid?: string;
+}
 
 /** Bounds of a session. */
 export interface SessionLimits {
@@ -35,7 +51,7 @@ export interface SessionHost {
   readonly revision: number;
   readonly limits: SessionLimits;
   readonly metrics: InjectorMetrics;
-  /** The session said whose table it wants: it is to be sent now. */
+  /** It is known whose table the session wants: it is to be sent now. */
   admit(session: TableSession): void;
   /** The session is over. */
   leave(session: TableSession): void;
@@ -58,6 +74,7 @@ export class TableSession {
   readonly #link: SessionLink;
   #log: Logger;
   #podKey: string | undefined;
+  #podUid: string | undefined;
   #sent: Sent = { kind: 'no-table' };
   /** The sidecar refused what it was last sent: a delta would not apply. */
   #refused = false;
@@ -76,6 +93,11 @@ export class TableSession {
   /** `namespace/name`; absent before the hello. */
   get podKey(): string | undefined {
     return this.#podKey;
+  }
+
+  /** The only pod of that name that may be served; absent where whoever connects is trusted. */
+  get podUid(): string | undefined {
+    return this.#podUid;
   }
 
   /** Revision of the table last sent; absent where there is none. */
@@ -103,7 +125,9 @@ export class TableSession {
     if (this.#over) return;
     switch (frame.type) {
       case 'hello':
-        return this.#onHello(frame);
+        return this.open({ namespace: frame.namespace, name: frame.pod }, frame.schema);
+      case 'token-hello':
+        return this.fail('a token is not asked for here: over TLS it is, once');
       case 'ack':
         return this.#onAck(frame.revision);
       case 'nack':
@@ -111,12 +135,26 @@ export class TableSession {
     }
   }
 
-  /** What came is no frame: the sidecar is told and cut. */
+  /** Whose table is wanted is known, and in which form. A transport that checks it itself calls this. */
+  open(pod: SessionPod, schema: number): void {
+    if (this.#podKey !== undefined) return this.fail('a second hello on one connection');
+    if (schema !== TABLE_SCHEMA) {
+      const message = `table schema ${schema} is wanted, ${TABLE_SCHEMA} is served: run sidecar and injector of one release`;
+      return this.fail(message, 'schema');
+    }
+    this.#podKey = objectKey(pod.namespace, pod.name);
+    this.#podUid = pod.uid;
+    this.#log = this.#log.child({ pod: this.#podKey });
+    this.#log.info('sidecar connected');
+    this.#host.admit(this);
+  }
+
+  /** What came cannot be served: the sidecar is told and cut. */
   fail(message: string, reason: CutReason = 'bad-frame'): void {
     // More of the same chunk: one complaint is enough.
     if (this.#over) return;
     this.#log.warn({ reason }, `sidecar connection refused: ${message}`);
-    this.#send({ type: 'unknown-pod', message });
+    this.#send({ type: 'refused', message });
     this.cut(reason, 'flush');
   }
 
@@ -184,18 +222,6 @@ export class TableSession {
     if (this.#refused && performance.now() - atMs >= this.#host.limits.refusedRetryMs)
       this.#sendTable({ type: 'snapshot', table }, table);
     else this.#send({ type: 'heartbeat', revision: table.revision });
-  }
-
-  #onHello(hello: Extract<SidecarFrame, { type: 'hello' }>): void {
-    if (this.#podKey !== undefined) return this.fail('a second hello on one connection');
-    if (hello.schema !== TABLE_SCHEMA) {
-      const message = `table schema ${hello.schema} is wanted, ${TABLE_SCHEMA} is served: run sidecar and injector of one release`;
-      return this.fail(message, 'schema');
-    }
-    this.#podKey = objectKey(hello.namespace, hello.pod);
-    this.#log = this.#log.child({ pod: this.#podKey });
-    this.#log.info('sidecar connected');
-    this.#host.admit(this);
   }
 
   #onAck(revision: number): void {

@@ -32,6 +32,11 @@ export const ERROR_CODES = {
   MANIFEST_UNREADABLE: 'A file or directory of manifests cannot be read.',
   LISTEN_PATH_IN_USE: 'Another process listens on the unix socket path.',
   LISTEN_PATH_UNUSABLE: 'A unix socket cannot be made at the path.',
+  LISTEN_ADDRESS_UNUSABLE: 'A server cannot listen on the address and port.',
+  TOKEN_UNCHECKED:
+    'A service-account token cannot be checked now: the API server does not answer, or not in time.',
+  CREDENTIALS_UNUSABLE:
+    "The sidecar's token or the CA certificates that it trusts cannot be read; the message names the file.",
   LAB_NAME_INVALID: 'The name of a lab has characters or a length that are not allowed.',
   LAB_NOT_ROOT: 'Building and changing a lab needs root.',
   LAB_KERNEL_UNSUPPORTED: 'The kernel lacks a feature that a lab needs.',

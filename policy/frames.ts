@@ -1,6 +1,6 @@
 /**
- * What the injector and a sidecar say to each other, whatever carries it. On a local connection a frame is one
- * line of JSON. `readInjectorFrame` and `readSidecarFrame` check what arrives.
+ * What the injector and a sidecar say to each other. Each frame is one line of JSON, on a unix socket as over TLS.
+ * `readInjectorFrame` and `readSidecarFrame` check what arrives.
  */
 
 import { requireForm, shape, tagged, text } from './check.ts';
@@ -15,12 +15,16 @@ export type InjectorFrame =
   /** The source is alive and `revision` is current. Every few seconds; keeps the table's age near zero. */
   | { readonly type: 'heartbeat'; readonly revision: number }
   /** The injector does not know the pod (yet): the sidecar keeps what it has and waits. */
-  | { readonly type: 'unknown-pod'; readonly message: string };
+  | { readonly type: 'unknown-pod'; readonly message: string }
+  /** The injector turns this connection away and ends it: the sidecar keeps what it has and tries again. */
+  | { readonly type: 'refused'; readonly message: string };
 
 /** From a sidecar to the injector. */
 export type SidecarFrame =
-  /** First on each connection: whose table is wanted. */
+  /** First on a unix socket: whose table is wanted. */
   | { readonly type: 'hello'; readonly schema: number; readonly namespace: string; readonly pod: string }
+  /** First over TLS: a token of the pod whose table is wanted. */
+  | { readonly type: 'token-hello'; readonly schema: number; readonly token: string }
   /** `revision` is enforced: every flow it disallows has been ended. */
   | { readonly type: 'ack'; readonly revision: number }
   /** A frame was refused whole; the last good table stays in force. The injector answers with a snapshot. */
@@ -33,11 +37,13 @@ const injectorFrame = tagged('type', {
   delta: shape({ type: anyText, delta: checkDelta }),
   heartbeat: shape({ type: anyText, revision }),
   'unknown-pod': shape({ type: anyText, message: anyText }),
+  refused: shape({ type: anyText, message: anyText }),
 });
 
 const sidecarFrame = tagged('type', {
   // Any schema number is a well-formed hello: the injector answers one it does not speak.
   hello: shape({ type: anyText, schema: revision, namespace: anyText, pod: anyText }),
+  'token-hello': shape({ type: anyText, schema: revision, token: anyText }),
   ack: shape({ type: anyText, revision }),
   nack: shape({ type: anyText, revision, code: anyText, message: anyText }),
 });

@@ -1,7 +1,9 @@
 /** The sidecar's settings: read once at start, from the environment and flags. */
+import { isIP } from 'node:net';
 import { LOG_LEVELS } from '../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../common/options.ts';
 import { canonicalAddress, SluiceError } from '../policy/index.ts';
+import type { TlsSource } from './tls_transport.ts';
 
 /** Every option of `sidecar/main.ts`; docs/reference/configuration.md is made from this. */
 export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
@@ -21,7 +23,36 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     env: 'SLUICE_SOURCE',
     flag: 'source',
     kind: { type: 'text' },
-    description: 'Where the table comes from, unix:/path/to/socket; needed by run',
+    description:
+      'Where the table comes from on one machine, unix:/path/to/socket; this or an injector address, needed by run',
+  },
+  {
+    env: 'SLUICE_INJECTOR_ADDRESS',
+    flag: 'injector-address',
+    kind: { type: 'text' },
+    description: 'Where the table comes from in a cluster, IP:PORT or [IPv6]:PORT of the injector, over TLS',
+  },
+  {
+    env: 'SLUICE_INJECTOR_NAME',
+    flag: 'injector-name',
+    kind: { type: 'text' },
+    default: 'sluice-injector.sluice-system.svc',
+    description: "Name that the injector's certificate must have",
+  },
+  {
+    env: 'SLUICE_TOKEN_FILE',
+    flag: 'token-file',
+    kind: { type: 'text' },
+    default: '/var/run/sluice/token',
+    description:
+      "The pod's service-account token for the injector, audience sluice.dev; read anew for each connection",
+  },
+  {
+    env: 'SLUICE_CA_FILE',
+    flag: 'ca-file',
+    kind: { type: 'text' },
+    default: '/var/run/sluice/ca.crt',
+    description: "CA certificates that may have signed the injector's, PEM; read anew for each connection",
   },
   {
     env: 'SLUICE_STATE_DIR',
@@ -135,12 +166,16 @@ export interface RedirectConfig {
   readonly otherProtocols: 'accept' | 'drop';
 }
 
+/** Where the table comes from. */
+export type TableSource =
+  | { readonly kind: 'local'; readonly path: string }
+  | ({ readonly kind: 'tls' } & TlsSource);
+
 /** What `run` needs. */
 export interface SidecarConfig extends RedirectConfig {
   readonly podNamespace: string;
   readonly podName: string;
-  /** Path of the injector's unix socket. */
-  readonly sourcePath: string;
+  readonly source: TableSource;
   readonly stateDir: string;
   /** 0: as many as the file-descriptor limit allows. */
   readonly maxConnections: number;
@@ -182,7 +217,7 @@ export function sidecarConfig(values: OptionValues): SidecarConfig {
     ...redirectConfig(values),
     podNamespace: values.text('SLUICE_POD_NAMESPACE'),
     podName: values.text('SLUICE_POD_NAME'),
-    sourcePath: unixPath(values.text('SLUICE_SOURCE')),
+    source: tableSource(values),
     stateDir: values.text('SLUICE_STATE_DIR'),
     maxConnections: values.integer('SLUICE_MAX_CONNECTIONS'),
     keepAliveMs: values.integer('SLUICE_KEEPALIVE_SECONDS') * MS_PER_SECOND,
@@ -191,6 +226,38 @@ export function sidecarConfig(values: OptionValues): SidecarConfig {
     flowHistory: values.integer('SLUICE_FLOW_HISTORY'),
     logLevel: values.text('SLUICE_LOG_LEVEL'),
   };
+}
+
+function tableSource(values: OptionValues): TableSource {
+  const local = values.optionalText('SLUICE_SOURCE');
+  const address = values.optionalText('SLUICE_INJECTOR_ADDRESS');
+  if (local !== undefined && address !== undefined)
+    throw new SluiceError(
+      'CONFIG_INVALID',
+      'SLUICE_SOURCE and SLUICE_INJECTOR_ADDRESS are both set: set one',
+    );
+  if (local !== undefined) return { kind: 'local', path: unixPath(local) };
+  if (address === undefined)
+    throw new SluiceError('CONFIG_INVALID', 'SLUICE_INJECTOR_ADDRESS is required (or SLUICE_SOURCE): set it');
+  return {
+    kind: 'tls',
+    ...addressAndPort(address),
+    serverName: values.text('SLUICE_INJECTOR_NAME'),
+    tokenFile: values.text('SLUICE_TOKEN_FILE'),
+    caFile: values.text('SLUICE_CA_FILE'),
+  };
+}
+
+/** A name would need DNS, which policy may forbid to this pod. */
+function addressAndPort(text: string): { host: string; port: number } {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain ?? '';
+  const port = Number(digits);
+  if (isIP(host) === (bracketed === undefined ? 4 : 6) && port >= 1 && port <= 65_535) return { host, port };
+  throw new SluiceError(
+    'CONFIG_INVALID',
+    `SLUICE_INJECTOR_ADDRESS is '${text}': wants IP:PORT or [IPv6]:PORT, such as 10.96.0.20:15010`,
+  );
 }
 
 function unixPath(source: string): string {

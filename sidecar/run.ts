@@ -24,6 +24,8 @@ import { exemptAddresses, verifyRedirect } from './redirect/redirect.ts';
 import { UnreadSockets } from './relay.ts';
 import { TableFile } from './table_file.ts';
 import { TableStream } from './table_stream.ts';
+import { tlsTransport } from './tls_transport.ts';
+import { localTransport, type Transport } from './transport.ts';
 
 const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
 
@@ -112,7 +114,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       }),
   );
   const stream = new TableStream(
-    config.sourcePath,
+    openTransport(config),
     { namespace: config.podNamespace, name: config.podName },
     enforcement,
     streamEvents(enforcement, gate, file, cut, log, (revision) => stream.acknowledge(revision)),
@@ -178,6 +180,12 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   log.info('stopped');
 }
 
+function openTransport({ source, podNamespace, podName }: SidecarConfig): Transport {
+  return source.kind === 'tls'
+    ? tlsTransport(source)
+    : localTransport(source.path, { namespace: podNamespace, name: podName });
+}
+
 /** The last table is back in force before anything is accepted. A file that cannot be used changes nothing: deny. */
 function restoreTable(config: SidecarConfig, file: TableFile, enforcement: Enforcement, log: Logger): void {
   try {
@@ -230,7 +238,9 @@ function streamEvents(
     },
     refused: (err) =>
       log.error({ err }, 'a frame from the injector was refused: the last table stays in force'),
-    unknownPod: (message) => log.warn({ message }, 'the injector does not know this pod yet'),
+    unknownPod: (message) => log.warn({ message }, 'the injector has no table for this pod yet'),
+    turnedAway: (message) =>
+      log.error({ message }, 'the injector refused this sidecar: the last table stays in force'),
   };
 }
 

@@ -2,24 +2,27 @@
  * The connection to the injector: asks for this pod's table, puts snapshots and deltas in force, says which revision
  * is enforced. Whatever happens here, the last good table stays in force; the stream just tries again.
  */
-import net from 'node:net';
-import { createInterface } from 'node:readline';
+import type { Socket } from 'node:net';
+import { LineReader } from '../common/line_reader.ts';
 import {
   type InjectorFrame,
   readInjectorFrame,
   type SidecarFrame,
   SluiceError,
-  TABLE_SCHEMA,
   type Table,
 } from '../policy/index.ts';
 import type { Enforcement } from './enforcement.ts';
+import type { Dialled, Transport } from './transport.ts';
 
 /** Reconnect delays double from the first to the last, each with up to the same again as jitter. */
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 5_000;
 
-/** The injector says something every 2 s; five missed heartbeats mean that it is gone. */
+/** The injector says something every 2 s; five missed heartbeats mean that it is gone. Bounds connecting too. */
 const IDLE_TIMEOUT_MS = 10_000;
+
+/** Longest frame, bytes: the snapshot of a cluster of 10,000 pods has some 4 MB. */
+const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 
 /** What the stream tells. */
 export interface StreamEvents {
@@ -32,26 +35,28 @@ export interface StreamEvents {
   refused(error: Error): void;
   /** The injector does not know this pod yet. */
   unknownPod(message: string): void;
+  /** The injector does not serve this sidecar; it is asked again. */
+  turnedAway(message: string): void;
 }
 
 /** Follows the injector until `close`. */
 export class TableStream {
-  readonly #path: string;
+  readonly #transport: Transport;
   readonly #pod: { readonly namespace: string; readonly name: string };
   readonly #enforcement: Enforcement;
   readonly #events: StreamEvents;
-  #socket: net.Socket | undefined;
+  #socket: Socket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #retryMs = FIRST_RETRY_MS;
   #closed = false;
 
   constructor(
-    path: string,
+    transport: Transport,
     pod: { namespace: string; name: string },
     enforcement: Enforcement,
     events: StreamEvents,
   ) {
-    this.#path = path;
+    this.#transport = transport;
     this.#pod = pod;
     this.#enforcement = enforcement;
     this.#events = events;
@@ -59,35 +64,34 @@ export class TableStream {
 
   /** Connects, and reconnects whenever the connection ends. */
   start(): void {
-    const socket = net.connect(this.#path);
+    let dialled: Dialled;
+    try {
+      dialled = this.#transport.dial();
+    } catch (error) {
+      return this.#again(error instanceof Error ? error.message : String(error));
+    }
+    const { socket, ready, hello } = dialled;
     this.#socket = socket;
     let reason = 'the injector closed the connection';
     socket.setTimeout(IDLE_TIMEOUT_MS, () =>
       socket.destroy(new Error(`no heartbeat for ${IDLE_TIMEOUT_MS} ms`)),
     );
-    socket.on('connect', () => {
+    socket.once(ready, () => {
       this.#events.connected();
-      this.#send({
-        type: 'hello',
-        schema: TABLE_SCHEMA,
-        namespace: this.#pod.namespace,
-        pod: this.#pod.name,
-      });
+      this.#send(hello);
     });
-    const lines = createInterface({ input: socket });
     // A connection that breaks in mid-frame leaves a piece of a line: that is no frame.
-    lines.on('line', (line) => {
+    const lines = new LineReader(MAX_FRAME_BYTES, (line) => {
       if (!socket.destroyed) this.#receive(line);
     });
-    lines.on('error', () => {}); // the socket's own handler has it
+    socket.on('data', (chunk: Buffer) => {
+      if (!lines.push(chunk)) socket.destroy(new Error(`a frame longer than ${MAX_FRAME_BYTES} bytes`));
+    });
     socket.on('error', (error) => {
-      reason = error.message;
+      reason = this.#transport.explain(error);
     });
     socket.on('close', () => {
-      if (this.#closed) return;
-      this.#events.disconnected(reason);
-      this.#timer = setTimeout(() => this.start(), this.#retryMs * (1 + Math.random()));
-      this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
+      if (!this.#closed) this.#again(reason);
     });
   }
 
@@ -97,13 +101,19 @@ export class TableStream {
     this.#socket?.destroy();
   }
 
+  #again(reason: string): void {
+    this.#events.disconnected(reason);
+    this.#timer = setTimeout(() => this.start(), this.#retryMs * (1 + Math.random()));
+    this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
+  }
+
   #receive(line: string): void {
     if (this.#closed) return;
     try {
       const frame = readInjectorFrame(JSON.parse(line));
       this.#obey(frame);
       // An injector that turns this sidecar away must not be asked twenty times a second.
-      if (frame.type !== 'unknown-pod') this.#retryMs = FIRST_RETRY_MS;
+      if (frame.type === 'snapshot' || frame.type === 'delta') this.#retryMs = FIRST_RETRY_MS;
     } catch (error) {
       const code = error instanceof SluiceError ? error.code : 'TABLE_MALFORMED';
       const refused = error instanceof Error ? error : new Error(String(error));
@@ -125,6 +135,8 @@ export class TableStream {
         return;
       case 'unknown-pod':
         return this.#events.unknownPod(frame.message);
+      case 'refused':
+        return this.#events.turnedAway(frame.message);
     }
   }
 

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { pod } from './manifest_builders.ts';
 import { ManifestDir } from './manifest_dir.ts';
 import { httpGet } from './running_injector.ts';
+import { localDoor } from './test_door.ts';
 import { TestSidecar } from './test_sidecar.ts';
 import { waitFor } from './wait_for.ts';
 
@@ -54,7 +55,7 @@ describe('the injector as a process', () => {
       SLUICE_STATUS_SOCKET: statusSocket,
     });
     await waitFor(() => output.out.includes('injector ready'));
-    const web = await TestSidecar.open(socket, 'shop/web');
+    const web = await TestSidecar.open(localDoor(socket), 'shop/web');
     expect(web.table?.subject).toMatchObject({ namespace: 'shop', name: 'web', ips: ['10.0.0.1'] });
     expect((await httpGet(statusSocket, '/healthz')).code).toBe(200);
     child.kill('SIGTERM');

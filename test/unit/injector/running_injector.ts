@@ -1,51 +1,82 @@
 /** An injector in this process over a directory of its own, for one test. */
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { type Injector, startInjector } from '../../../injector/injector.ts';
-import type { ServerStatus, TableServerOptions } from '../../../injector/table_server.ts';
+import { openDirectorySource } from '../../../injector/directory_source.ts';
+import { startInjector } from '../../../injector/injector.ts';
+import { createInjectorMetrics } from '../../../injector/metrics.ts';
+import { startStatusServer } from '../../../injector/status_server.ts';
+import { type ServerStatus, TableServer, type TableServerOptions } from '../../../injector/table_server.ts';
+import { startTlsServer, type TlsServer, type TlsServerOptions } from '../../../injector/tls_server.ts';
 import { captureLog, type LogLine } from './captured_log.ts';
 import { ManifestDir } from './manifest_dir.ts';
+import { TestAuthenticator, TestCertificate } from './test_credentials.ts';
+import { localDoor, type TestDoor, tlsDoor } from './test_door.ts';
 import { TestSidecar } from './test_sidecar.ts';
+
+/** How sidecars reach it. */
+export type Entrance = 'unix socket' | 'TLS';
+
+/** Settings of a test's injector. */
+export type RunningInjectorOptions = TableServerOptions & Partial<TlsServerOptions>;
 
 /** Gone with `close`, sidecars included. */
 export class RunningInjector {
+  readonly #entrance: Entrance;
+  /** TLS only. */
+  readonly authenticator = new TestAuthenticator();
+  #certificate: TestCertificate | undefined;
+  #tls: TlsServer | undefined;
   readonly dir = new ManifestDir();
   readonly socket = join(this.dir.root, 'injector.sock');
   readonly statusSocket = join(this.dir.root, 'status.sock');
   readonly #sidecars: TestSidecar[] = [];
   readonly lines: LogLine[];
   readonly #log: ReturnType<typeof captureLog>['log'];
-  #injector: Injector | undefined;
+  #running: { close(): Promise<void> | void }[] = [];
 
-  constructor() {
+  constructor(entrance: Entrance = 'unix socket') {
+    this.#entrance = entrance;
     const { log, lines } = captureLog();
     this.#log = log;
     this.lines = lines;
   }
 
-  async start(options: TableServerOptions = {}): Promise<void> {
-    this.#injector = await startInjector(
-      { dir: this.dir.path, socket: this.socket, statusSocket: this.statusSocket },
-      this.#log,
-      options,
-    );
+  async start(options: RunningInjectorOptions = {}): Promise<void> {
+    if (this.#entrance === 'TLS') return this.#startTls(options);
+    const paths = { dir: this.dir.path, socket: this.socket, statusSocket: this.statusSocket };
+    this.#running.push(await startInjector(paths, this.#log, options));
   }
 
   async stop(): Promise<void> {
-    await this.#injector?.close();
-    this.#injector = undefined;
+    for (const part of this.#running.splice(0).reverse()) await part.close();
+  }
+
+  /** TLS only; made by the first start, kept by the next. */
+  get certificate(): TestCertificate {
+    if (this.#certificate === undefined) throw new Error('no certificate: start with TLS first');
+    return this.#certificate;
+  }
+
+  /** TLS only. */
+  get port(): number {
+    return this.#tls?.port ?? 0;
+  }
+
+  /** How the running injector is reached now. */
+  get door(): TestDoor {
+    return this.#entrance === 'TLS' ? tlsDoor(this.port, this.certificate.ca.cert) : localDoor(this.socket);
   }
 
   /** A sidecar that has its first table. */
   async sidecar(pod: string): Promise<TestSidecar> {
-    const sidecar = await TestSidecar.open(this.socket, pod);
+    const sidecar = await TestSidecar.open(this.door, pod);
     this.#sidecars.push(sidecar);
     return sidecar;
   }
 
   /** A connection that has said nothing yet. */
   connection(): TestSidecar {
-    const sidecar = new TestSidecar(this.socket);
+    const sidecar = new TestSidecar(this.door);
     this.#sidecars.push(sidecar);
     return sidecar;
   }
@@ -58,15 +89,34 @@ export class RunningInjector {
     return httpGet(this.statusSocket, path);
   }
 
-  /** Log lines of one reason for a cut. */
+  /** Log lines of connections that were ended for one reason. */
   cuts(reason: string): LogLine[] {
-    return this.lines.filter((line) => line.reason === reason && line.msg === 'sidecar connection cut');
+    return this.lines.filter((line) => line.reason === reason);
   }
 
   async close(): Promise<void> {
     for (const sidecar of this.#sidecars) sidecar.close();
     await this.stop();
     this.dir.close();
+  }
+
+  async #startTls(options: RunningInjectorOptions): Promise<void> {
+    this.#certificate ??= await TestCertificate.make();
+    const { authenticator, certificate } = this;
+    const log = this.#log;
+    const source = await openDirectorySource(this.dir.path, log);
+    const metrics = createInjectorMetrics();
+    const tables = new TableServer(source, metrics, log, options);
+    const parts = { tables, authenticator, certificate, log };
+    const port = this.port; // a restarted one is where the first was
+    this.#tls = await startTlsServer(parts, {
+      host: '127.0.0.1',
+      port,
+      ...(options.helloTimeoutMs === undefined ? {} : { loginStepMs: options.helloTimeoutMs }),
+      ...options,
+    });
+    const status = await startStatusServer({ tables, source, metrics }, this.statusSocket, log);
+    this.#running.push(source, tables, this.#tls, status);
   }
 }
 

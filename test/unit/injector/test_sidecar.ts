@@ -1,13 +1,15 @@
-/** A sidecar's side of the local connection, as small as it can be: it applies what comes and acks it. */
-import { connect, type Socket } from 'node:net';
+/** A sidecar's side of a connection, as small as it can be: it applies what comes and acks it. */
+import type { Socket } from 'node:net';
 import type { InjectorFrame, SidecarFrame } from '../../../policy/frames.ts';
 import { applyDelta, readInjectorFrame } from '../../../policy/index.ts';
-import { TABLE_SCHEMA, type Table } from '../../../policy/table.ts';
+import type { Table } from '../../../policy/table.ts';
+import type { TestDoor } from './test_door.ts';
 import { waitFor } from './wait_for.ts';
 
 /** Connects at once; `hello` says whose table it wants. */
 export class TestSidecar {
   readonly frames: InjectorFrame[] = [];
+  readonly #door: TestDoor;
   readonly #socket: Socket;
   #table: Table | undefined;
   #text = '';
@@ -15,8 +17,9 @@ export class TestSidecar {
   /** Whether tables are acked as they come. */
   autoAck = true;
 
-  constructor(path: string) {
-    this.#socket = connect(path);
+  constructor(door: TestDoor) {
+    this.#door = door;
+    this.#socket = door.connect();
     this.#socket.setEncoding('utf8');
     this.#socket.on('data', (chunk: string) => this.#onData(chunk));
     this.#socket.on('error', () => {});
@@ -26,8 +29,8 @@ export class TestSidecar {
   }
 
   /** Connects and waits for the first table. */
-  static async open(path: string, pod: string): Promise<TestSidecar> {
-    const sidecar = new TestSidecar(path);
+  static async open(door: TestDoor, pod: string): Promise<TestSidecar> {
+    const sidecar = new TestSidecar(door);
     sidecar.hello(pod);
     await waitFor(() => sidecar.table);
     return sidecar;
@@ -47,8 +50,7 @@ export class TestSidecar {
   }
 
   hello(pod: string): void {
-    const [namespace = '', name = ''] = pod.split('/');
-    this.send({ type: 'hello', schema: TABLE_SCHEMA, namespace, pod: name });
+    this.send(this.#door.hello(pod));
   }
 
   send(frame: SidecarFrame): void {

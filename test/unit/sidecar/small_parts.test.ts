@@ -15,10 +15,30 @@ test('a flag wins over the variable, the variable over the default', () => {
   expect(config({ SLUICE_ADMIN_PORT: '9000' }, ['--admin-port', '9001']).adminPort).toBe(9001);
 });
 
+test('in a cluster the table comes from an address over TLS', () => {
+  const source = (SLUICE_INJECTOR_ADDRESS: string) =>
+    config({ SLUICE_SOURCE: '', SLUICE_INJECTOR_ADDRESS }).source;
+  expect(source('10.96.0.20:15010')).toEqual({
+    kind: 'tls',
+    host: '10.96.0.20',
+    port: 15_010,
+    serverName: 'sluice-injector.sluice-system.svc',
+    tokenFile: '/var/run/sluice/token',
+    caFile: '/var/run/sluice/ca.crt',
+  });
+  expect(source('[fd00::1]:15010')).toMatchObject({ host: 'fd00::1', port: 15_010 });
+});
+
 test.each([
   [{ SLUICE_POD_NAME: '' }, 'SLUICE_POD_NAME is required'],
   [{ SLUICE_SOURCE: '/run/s' }, 'SLUICE_SOURCE'],
   [{ SLUICE_SOURCE: 'unix:relative' }, 'SLUICE_SOURCE'],
+  [{ SLUICE_SOURCE: '' }, 'SLUICE_INJECTOR_ADDRESS is required (or SLUICE_SOURCE)'],
+  [{ SLUICE_INJECTOR_ADDRESS: '10.0.0.1:1' }, 'SLUICE_SOURCE and SLUICE_INJECTOR_ADDRESS are both set'],
+  [{ SLUICE_SOURCE: '', SLUICE_INJECTOR_ADDRESS: 'injector:15010' }, 'wants IP:PORT'],
+  [{ SLUICE_SOURCE: '', SLUICE_INJECTOR_ADDRESS: '10.0.0.1' }, 'wants IP:PORT'],
+  [{ SLUICE_SOURCE: '', SLUICE_INJECTOR_ADDRESS: '10.0.0.1:70000' }, 'wants IP:PORT'],
+  [{ SLUICE_SOURCE: '', SLUICE_INJECTOR_ADDRESS: 'fd00::1:15010' }, 'wants IP:PORT'],
   [{ SLUICE_ADMIN_PORT: '65536' }, 'SLUICE_ADMIN_PORT'],
   [{ SLUICE_ADMIN_PORT: '80x' }, 'SLUICE_ADMIN_PORT'],
   [{ SLUICE_DRAIN_SECONDS: '-1' }, 'SLUICE_DRAIN_SECONDS'],

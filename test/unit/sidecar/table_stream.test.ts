@@ -9,7 +9,10 @@ import { diffTables, type InjectorFrame, type SidecarFrame } from '../../../poli
 import { Enforcement } from '../../../sidecar/enforcement.ts';
 import { LiveTable } from '../../../sidecar/live_table.ts';
 import { TableStream } from '../../../sidecar/table_stream.ts';
+import { localTransport } from '../../../sidecar/transport.ts';
 import { table } from './table_builder.ts';
+
+const POD = { namespace: 'shop', name: 'api' };
 
 let dir = '';
 let server: net.Server;
@@ -21,7 +24,7 @@ beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'sluice-stream-'));
   told.length = 0;
   enforcement = new Enforcement(new LiveTable());
-  stream = new TableStream(join(dir, 'socket'), { namespace: 'shop', name: 'api' }, enforcement, {
+  stream = new TableStream(localTransport(join(dir, 'socket'), POD), POD, enforcement, {
     connected: () => told.push('connected'),
     disconnected: () => told.push('disconnected'),
     enforced: () => {
@@ -30,6 +33,7 @@ beforeEach(async () => {
     },
     refused: (error) => told.push(`refused ${(error as { code?: string }).code ?? 'other'}`),
     unknownPod: () => told.push('unknown pod'),
+    turnedAway: (message) => told.push(`turned away: ${message}`),
   });
   server = net.createServer();
   server.listen(join(dir, 'socket'));

@@ -1,0 +1,128 @@
+/** What comes before a session over TLS: a token within a bounded time, checked. Until then nobody is served. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { SidecarFrame } from '../policy/frames.ts';
+import type { FrameConnection, FrameReader } from './frame_connection.ts';
+import { HEARTBEAT_MS, type TableServer } from './table_server.ts';
+import type { CutReason } from './table_session.ts';
+import type { TokenAuthenticator, TokenVerdict } from './token_authenticator.ts';
+
+/** Time between tries to check one token while that fails, ms; up to the same again is added as jitter. */
+const RECHECK_MS = 1_000;
+
+/** What a login needs. */
+export interface LoginParts {
+  readonly tables: TableServer;
+  readonly authenticator: TokenAuthenticator;
+  readonly log: Logger;
+  /** Time in which the token must come, ms. */
+  readonly helloTimeoutMs: number;
+}
+
+/**
+ * One connection until its token is checked; then it is a session of the table server. While the token cannot be
+ * checked the sidecar is told why and kept waiting: it need not connect again and again.
+ */
+export class Login implements FrameReader {
+  readonly #connection: FrameConnection;
+  readonly #parts: LoginParts;
+  readonly #ended: () => void;
+  readonly #timeout: NodeJS.Timeout;
+  readonly #over = new AbortController();
+  #asked = false;
+
+  /** @param ended called once: the connection is logged in, refused or gone */
+  constructor(connection: FrameConnection, parts: LoginParts, ended: () => void) {
+    this.#connection = connection;
+    this.#parts = parts;
+    this.#ended = ended;
+    this.#timeout = setTimeout(
+      () => this.#refuse('no-hello', `no token came within ${parts.helloTimeoutMs} ms`),
+      parts.helloTimeoutMs,
+    );
+  }
+
+  receive(frame: SidecarFrame): void {
+    switch (frame.type) {
+      case 'token-hello':
+        if (this.#asked) return this.fail('a second hello on one connection');
+        this.#asked = true;
+        clearTimeout(this.#timeout);
+        void this.#logIn(frame);
+        return;
+      case 'hello':
+        return this.#refuse('token', 'over TLS a token is wanted, not a name: set SLUICE_INJECTOR_ADDRESS');
+      case 'ack':
+      case 'nack':
+        return; // of a table kept on disk: true, but nobody's yet
+    }
+  }
+
+  fail(message: string): void {
+    this.#refuse('bad-frame', message);
+  }
+
+  closed(): void {
+    this.#end();
+  }
+
+  async #logIn(hello: Extract<SidecarFrame, { type: 'token-hello' }>): Promise<void> {
+    const verdict = await this.#check(hello.token);
+    if (verdict === undefined || this.#over.signal.aborted) return;
+    if (verdict.verdict === 'refused') return this.#refuse('token', verdict.message);
+    this.#end();
+    const session = this.#parts.tables.attach(this.#connection);
+    this.#connection.read(session);
+    session.open(verdict.pod, hello.schema);
+  }
+
+  /** @returns undefined when the connection has ended before it could be said */
+  async #check(token: string): Promise<TokenVerdict | undefined> {
+    const { authenticator, log } = this.#parts;
+    const { signal } = this.#over;
+    let heartbeat: NodeJS.Timeout | undefined;
+    try {
+      for (;;) {
+        try {
+          return await authenticator.authenticate(token);
+        } catch (err) {
+          if (signal.aborted) return undefined;
+          if (heartbeat === undefined) {
+            log.warn({ err }, 'a token cannot be checked: the sidecar waits with the table it has');
+            this.#connection.send({ type: 'unknown-pod', message: messageOf(err) });
+            // Shows life. No table has revision 0, so that none is taken for current.
+            heartbeat = setInterval(
+              () => this.#connection.send({ type: 'heartbeat', revision: 0 }),
+              HEARTBEAT_MS,
+            );
+          }
+          await delay(RECHECK_MS * (1 + Math.random()), undefined, { signal });
+        }
+      }
+    } catch {
+      return undefined; // the wait was aborted
+    } finally {
+      clearInterval(heartbeat);
+    }
+  }
+
+  #refuse(reason: CutReason, message: string): void {
+    if (this.#over.signal.aborted) return;
+    this.#parts.log.warn({ reason }, `sidecar connection refused: ${message}`);
+    this.#parts.tables.metrics.sessionsCut.inc({ reason });
+    this.#connection.send({ type: 'refused', message });
+    this.#end();
+    this.#connection.close('flush');
+  }
+
+  #end(): void {
+    if (this.#over.signal.aborted) return;
+    this.#over.abort();
+    clearTimeout(this.#timeout);
+    this.#ended();
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

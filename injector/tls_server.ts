@@ -1,0 +1,112 @@
+/** The table server over TLS, for sidecars in a cluster: who connects shows a token and is served that pod's table. */
+import type { Socket } from 'node:net';
+import { createServer, type TLSSocket } from 'node:tls';
+import type { Logger } from 'pino';
+import { SluiceError } from '../policy/errors.ts';
+import { FrameConnection } from './frame_connection.ts';
+import { Login } from './login.ts';
+import { DEFAULT_LOGIN_LIMITS, type LoginLimits, LoginPlaces } from './login_places.ts';
+import { followCertificate, type ServingCertificate, TLS_VERSION } from './serving_certificate.ts';
+import type { TableServer } from './table_server.ts';
+import type { TokenAuthenticator } from './token_authenticator.ts';
+
+/** Time for a handshake, and again for the token that follows it, ms. */
+const LOGIN_STEP_MS = 5_000;
+
+/** Idle time before TCP keepalive probes, ms: a sidecar says little, and its node may vanish. */
+const KEEPALIVE_MS = 30_000;
+
+/** What a TLS server serves, and to whom. */
+export interface TlsServerParts {
+  readonly tables: TableServer;
+  readonly authenticator: TokenAuthenticator;
+  readonly certificate: ServingCertificate;
+  readonly log: Logger;
+}
+
+/** Where it listens. Tests shorten the times and lower the limits. */
+export interface TlsServerOptions extends Partial<LoginLimits> {
+  /** Default: all addresses. */
+  readonly host?: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Default 5 s. */
+  readonly loginStepMs?: number;
+}
+
+/** A listening server. */
+export interface TlsServer {
+  readonly port: number;
+  /** Ends all connections and stops listening. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves tables over TLS 1.3. Connections that have not logged in are bounded in number and in time.
+ * @throws SluiceError `LISTEN_ADDRESS_UNUSABLE`
+ */
+export async function startTlsServer(parts: TlsServerParts, options: TlsServerOptions): Promise<TlsServer> {
+  const { tables, authenticator, certificate, log } = parts;
+  const stepMs = options.loginStepMs ?? LOGIN_STEP_MS;
+  const places = new LoginPlaces({ ...DEFAULT_LOGIN_LIMITS, ...options });
+  const sockets = new Set<Socket>();
+  const leaving = new Map<string, () => void>();
+  const server = createServer({ ...certificate.current, ...TLS_VERSION, handshakeTimeout: stepMs });
+  followCertificate(server, certificate);
+
+  server.on('connection', (socket: Socket) => {
+    const leave = places.take(socket.remoteAddress ?? '');
+    if (leave === undefined) {
+      tables.metrics.sessionsCut.inc({ reason: 'too-many' });
+      socket.destroy();
+      return;
+    }
+    sockets.add(socket);
+    const peer = peerOf(socket);
+    leaving.set(peer, leave);
+    socket.setKeepAlive(true, KEEPALIVE_MS);
+    socket.once('close', () => {
+      sockets.delete(socket);
+      leaving.delete(peer);
+      leave();
+    });
+  });
+  server.on('tlsClientError', (err, socket) => {
+    log.debug({ err, peer: socket.remoteAddress }, 'TLS handshake with a sidecar failed');
+    socket.destroy();
+  });
+  server.on('secureConnection', (socket: TLSSocket) => {
+    const connection = new FrameConnection(socket, log);
+    const leave = leaving.get(peerOf(socket)) ?? (() => {});
+    const login = new Login(connection, { tables, authenticator, log, helloTimeoutMs: stepMs }, leave);
+    connection.read(login);
+  });
+
+  const port = await new Promise<number>((resolve, reject) => {
+    server.once('error', (cause) => reject(unusable(options, cause)));
+    server.listen(options.port, options.host, () => resolve((server.address() as { port: number }).port));
+  });
+  server.on('error', (err) => log.error({ err }, 'cannot accept sidecar connections'));
+  log.info({ port }, 'serving tables over TLS');
+  return {
+    port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
+}
+
+/** Names one connection, on the TCP socket as on the TLS socket over it. */
+function peerOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
+}
+
+function unusable({ host, port }: TlsServerOptions, cause: Error): SluiceError {
+  return new SluiceError(
+    'LISTEN_ADDRESS_UNUSABLE',
+    `cannot listen on ${host ?? 'all addresses'}, port ${port}: ${cause.message}; choose another port or stop who has it`,
+    { cause },
+  );
+}
