@@ -11,6 +11,7 @@ struct addon_function {
 
 // Tables end with a NULL name.
 extern const struct addon_function sockets_functions[];
+extern const struct addon_function netlink_functions[];
 
 // `value`, or -errno where it is negative.
 napi_value addon_result(napi_env env, int value);

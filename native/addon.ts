@@ -1,4 +1,4 @@
-/** Loads the addon. Its calls return a value >= 0, or -errno; `sockets.ts` is the only reader. */
+/** Loads the addon. Its calls return a value >= 0, or -errno; `sockets.ts` and `netlink.ts` are the only readers. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { SluiceError } from '../policy/errors.ts';
@@ -6,7 +6,7 @@ import { SluiceError } from '../policy/errors.ts';
 /** IP version of a socket. */
 export type Family = 4 | 6;
 
-/** The addon's functions, see sockets.c. Each returns -errno on failure. */
+/** The addon's functions, see sockets.c and netlink.c. Each returns -errno on failure. */
 export interface Addon {
   tcpSocket(family: Family): number;
   setTransparent(fd: number, family: Family): number;
@@ -18,6 +18,10 @@ export interface Addon {
   listen(fd: number, backlog: number): number;
   tcpState(fd: number): number;
   close(fd: number): number;
+  netlinkSocket(protocol: number): number;
+  netlinkSend(fd: number, bytes: Uint8Array): number;
+  netlinkReceive(fd: number, bytes: Uint8Array): number;
+  netlinkOption(fd: number, option: number, value: number): number;
 }
 
 /** Where the addon is: beside the sources as `native/build.sh` leaves it, or beside a bundle. */

@@ -2,34 +2,13 @@
  * Flows that the pod has open to others. They do not pass the proxy: the gate looks at each packet. When a table no longer
  * allows a TCP connection, its socket is destroyed in the kernel, which resets both ends at once. A UDP or SCTP flow that
  * the kernel keeps with a Service's old backend is forgotten there, so that its next packet gets another one.
- * Source: ss(8), sock_diag(7), conntrack(8).
  */
-import {
-  type Judge,
-  type PodIdentity,
-  type Protocol,
-  SluiceError,
-  socketAddress,
-  virtualKey,
-} from '../policy/index.ts';
+import { setImmediate as turn } from 'node:timers/promises';
+import { getSystemErrorName } from 'node:util';
+import { type Judge, type PodIdentity, SluiceError, virtualKey } from '../policy/index.ts';
 import type { Revocation } from './live_table.ts';
-import { tryTool } from './tools.ts';
-
-/** An address and port. */
-export interface Side {
-  readonly address: string;
-  readonly port: number;
-}
-
-/** A flow that the pod opened, as connection tracking knows it. */
-interface TrackedFlow {
-  readonly protocol: Protocol;
-  readonly local: Side;
-  /** May be a Service's virtual address. */
-  readonly remote: Side;
-  /** Who really answers. */
-  readonly backend: Side;
-}
+import { forgetFlows, type Side, type TrackedFlow, tcpFlows, trackedFlows } from './netlink/conntrack.ts';
+import { destroySockets, type TcpSocket, tcpSockets } from './netlink/tcp_sockets.ts';
 
 /** A connection that was destroyed. */
 export interface EndedOutbound {
@@ -42,23 +21,55 @@ export interface EndedOutbound {
   readonly revocation: Revocation;
 }
 
-/** Filters longer than this are split: one argument is at most 128 KiB, a socket takes up to 110 bytes. */
-const SOCKETS_PER_COMMAND = 1_000;
+/** What a kernel knows of outbound flows, and does to them. */
+export interface OutboundKernel {
+  sockets(): AsyncIterable<readonly TcpSocket[]>;
+  /** The flow that each socket belongs to, as connection tracking knows it. */
+  flowsOf(sockets: readonly TcpSocket[]): Promise<readonly (TrackedFlow | undefined)[]>;
+  flows(): AsyncIterable<readonly TrackedFlow[]>;
+  /** @returns for each 0 or a negative error number */
+  destroy(sockets: readonly TcpSocket[]): Promise<readonly number[]>;
+  /** @returns for each 0 or a negative error number */
+  forget(flows: readonly TrackedFlow[]): Promise<readonly number[]>;
+}
+
+/** The kernel of this network namespace, by netlink. */
+const KERNEL: OutboundKernel = {
+  sockets: tcpSockets,
+  flowsOf: (sockets) =>
+    tcpFlows(sockets.map(({ local, remote }) => ({ source: local, destination: remote }))),
+  flows: trackedFlows,
+  destroy: destroySockets,
+  forget: forgetFlows,
+};
+
+/** Records written at a time; each takes some 50 us. */
+const RECORDS_AT_ONCE = 50;
 
 /** Ends outbound flows that tables disallow: one run at a time, of several requests in a row only the last. */
 export class OutboundCutter {
   readonly #ended: (ended: EndedOutbound) => void;
+  readonly #kernel: OutboundKernel;
   #wanted: Judge | undefined;
   #running: Promise<void> | undefined;
+  #problem: string | undefined;
+  /** Parts of the last table whose Services' flows were looked through. */
+  #settled: readonly unknown[] = [];
 
   /** @param ended called for each connection that was destroyed */
-  constructor(ended: (ended: EndedOutbound) => void) {
+  constructor(ended: (ended: EndedOutbound) => void, kernel: OutboundKernel = KERNEL) {
     this.#ended = ended;
+    this.#kernel = kernel;
+  }
+
+  /** Why the last run did not end flows at once; the gate then ends them with their next packet. */
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   /**
    * Ends what `judge` does not allow; resolves when that is done.
-   * @throws SluiceError `TOOL_*` or `OUTBOUND_UNSUPPORTED`; the gate then ends flows with their next packet
+   * @throws SluiceError `OUTBOUND_UNSUPPORTED`, `NETLINK_*` or `SOCKET_*`; the gate then ends flows with their next packet
    */
   async cut(judge: Judge): Promise<void> {
     this.#wanted = judge;
@@ -74,128 +85,104 @@ export class OutboundCutter {
     const judge = this.#wanted;
     this.#wanted = undefined;
     if (judge === undefined || judge.table.egress.isolating.length === 0) return;
-    const own = new Set(judge.table.subject.ips);
-    const [flows, sockets] = await Promise.all([trackedFlows('TCP', own), establishedSockets()]);
-    const ended = flows.flatMap((flow): EndedOutbound[] => {
-      const figures = sockets.get(key(flow.local, flow.remote));
-      const revocation = figures === undefined ? undefined : revoked(flow, judge);
-      if (figures === undefined || revocation === undefined) return [];
-      const { local, remote, backend } = flow;
-      return [{ local, remote, backend, identity: judge.identify(backend.address), ...figures, revocation }];
-    });
-    for (let from = 0; from < ended.length; from += SOCKETS_PER_COMMAND) {
-      await destroy(ended.slice(from, from + SOCKETS_PER_COMMAND));
+    try {
+      await this.#end(judge);
+      this.#problem = undefined;
+    } catch (error) {
+      this.#problem = error instanceof Error ? error.message : String(error);
+      throw error;
     }
-    for (const one of ended) this.#ended(one);
-    if (Object.keys(judge.table.services).length > 0) await forgetOldBackends(own, judge);
+  }
+
+  async #end(judge: Judge): Promise<void> {
+    const own = new Set(judge.table.subject.ips);
+    const sockets: TcpSocket[] = [];
+    for await (const some of this.#kernel.sockets()) {
+      sockets.push(...some.filter(({ local, remote }) => own.has(local.address) && !own.has(remote.address)));
+    }
+    const flows = await this.#kernel.flowsOf(sockets);
+    const doomed: { socket: TcpSocket; ended: EndedOutbound }[] = [];
+    for (const [index, socket] of sockets.entries()) {
+      const flow = flows[index];
+      // What was accepted is the proxy's, or the node's.
+      if (flow === undefined || !isSame(flow.source, socket.local) || own.has(flow.answering.address))
+        continue;
+      const revocation = revoked(flow, judge);
+      if (revocation !== undefined) doomed.push({ socket, ended: endedBy(revocation, flow, socket, judge) });
+    }
+    const results = await this.#kernel.destroy(doomed.map(({ socket }) => socket));
+    for (const [index, { ended }] of doomed.entries()) {
+      if (results[index] === 0) this.#ended(ended);
+      if (index % RECORDS_AT_ONCE === RECORDS_AT_ONCE - 1) await turn();
+    }
+    check('destroy sockets', results);
+  }
+
+  /**
+   * Has UDP and SCTP flows to Services leave backends that `judge` does not allow, or that are not ready any more. To be
+   * called when the gate knows the new ones: the next packet takes one of those.
+   * @throws SluiceError `NETLINK_*` or `SOCKET_*`; the gate then drops what is denied
+   */
+  async forgetBackends(judge: Judge): Promise<void> {
+    const { egress, groups, pods, services, subject } = judge.table;
+    const parts = [egress, groups, pods, services, subject];
+    const isSettled = parts.every((part, index) => part === this.#settled[index]);
+    if (isSettled || !Object.keys(services).some((key) => !key.includes(' TCP/'))) return;
+    const own = new Set(subject.ips);
+    const stale: TrackedFlow[] = [];
+    for await (const some of this.#kernel.flows()) {
+      stale.push(...some.filter((flow) => own.has(flow.source.address) && isStale(flow, judge)));
+    }
+    check('forget flows', await this.#kernel.forget(stale));
+    this.#settled = parts;
   }
 }
 
-function revoked({ remote, backend }: TrackedFlow, judge: Judge): Revocation | undefined {
-  const verdict = judge.judge('egress', backend.address, 'TCP', backend.port);
+function endedBy(revocation: Revocation, flow: TrackedFlow, socket: TcpSocket, judge: Judge): EndedOutbound {
+  return {
+    local: flow.source,
+    remote: flow.destination,
+    backend: flow.answering,
+    identity: judge.identify(flow.answering.address),
+    bytesSent: socket.bytesSent,
+    bytesReceived: socket.bytesReceived,
+    revocation,
+  };
+}
+
+function revoked({ destination, answering }: TrackedFlow, judge: Judge): Revocation | undefined {
+  const verdict = judge.judge('egress', answering.address, 'TCP', answering.port);
   if (verdict.verdict === 'deny') return { cause: 'policy-changed', verdict };
   // Opened before this pod picked backends itself: which one the node took is not known here.
   const isVirtual =
-    isSame(remote, backend) &&
-    Object.hasOwn(judge.table.services, virtualKey(remote.address, 'TCP', remote.port));
+    isSame(destination, answering) &&
+    Object.hasOwn(judge.table.services, virtualKey(destination.address, 'TCP', destination.port));
   return isVirtual ? { cause: 'service-unresolved', verdict } : undefined;
 }
 
-/** Flows whose first packet came from one of the pod's own addresses and went elsewhere. */
-async function trackedFlows(protocol: Protocol, own: ReadonlySet<string>): Promise<readonly TrackedFlow[]> {
-  const families = new Set([...own].map((address) => (address.includes(':') ? 'ipv6' : 'ipv4')));
-  const listed = await Promise.all(
-    [...families].map((family) => tryTool('conntrack', ['-L', '-f', family, '-p', protocol.toLowerCase()])),
-  );
-  const lines = listed.flatMap(({ stdout }) => stdout.split('\n'));
-  return lines.flatMap((line): TrackedFlow[] => {
-    // `src=… dst=… sport=… dport=…` twice: as opened, and as answered.
-    const values = [...line.matchAll(/\b(?:src|dst|sport|dport)=(\S+)/g)].map((match) => match[1] ?? '');
-    const [src = '', dst = '', sport, dport, backend = '', , backendPort] = values;
-    if (backend === '') return [];
-    const flow = {
-      protocol,
-      local: { address: socketAddress(src), port: Number(sport) },
-      remote: { address: socketAddress(dst), port: Number(dport) },
-      backend: { address: socketAddress(backend), port: Number(backendPort) },
-    };
-    return own.has(flow.local.address) && !own.has(flow.backend.address) ? [flow] : [];
-  });
-}
-
 /** A UDP or SCTP flow stays with its backend as long as packets come, whether that may be reached or not. */
-async function forgetOldBackends(own: ReadonlySet<string>, judge: Judge): Promise<void> {
-  const flows = await Promise.all((['UDP', 'SCTP'] as const).map((protocol) => trackedFlows(protocol, own)));
-  for (const { protocol, local, remote, backend } of flows.flat()) {
-    const service = judge.table.services[virtualKey(remote.address, protocol, remote.port)];
-    if (service === undefined) continue;
-    const isListed = service.backends.some((one) => isSame(one, backend));
-    const verdict = judge.judge('egress', backend.address, protocol, backend.port);
-    if (isListed && verdict.verdict === 'allow') continue;
-    const tuple = [
-      '-s',
-      local.address,
-      '-d',
-      remote.address,
-      '--sport',
-      String(local.port),
-      '--dport',
-      String(remote.port),
-    ];
-    await tryTool('conntrack', ['-D', '-p', protocol.toLowerCase(), ...tuple]);
+function isStale({ protocol, destination, answering }: TrackedFlow, judge: Judge): boolean {
+  const service = judge.table.services[virtualKey(destination.address, protocol, destination.port)];
+  if (service === undefined) return false;
+  const isListed = service.backends.some((one) => isSame(one, answering));
+  return !isListed || judge.judge('egress', answering.address, protocol, answering.port).verdict === 'deny';
+}
+
+/** What has gone by itself is no failure. */
+function check(task: string, results: readonly number[]): void {
+  const failed = results.find((result) => result !== 0 && getSystemErrorName(result) !== 'ENOENT');
+  if (failed === undefined) return;
+  const name = getSystemErrorName(failed);
+  if (name !== 'ENOTSUP') {
+    throw new SluiceError(
+      'NETLINK_FAILED',
+      `the kernel does not ${task}: ${name}; flows end with their next packet`,
+    );
   }
-}
-
-interface Figures {
-  readonly bytesSent: number;
-  readonly bytesReceived: number;
-}
-
-/** Byte counts of the pod's TCP connections that an app has open, by both ends. */
-async function establishedSockets(): Promise<ReadonlyMap<string, Figures>> {
-  const { stdout } = await tryTool('ss', ['-HOtni', 'state', 'established', 'state', 'close-wait']);
-  const found = new Map<string, Figures>();
-  for (const line of stdout.split('\n')) {
-    const fields = line.trim().split(/\s+/);
-    const [local, remote] = [sideOf(fields[3]), sideOf(fields[4])];
-    if (local === undefined || remote === undefined) continue;
-    found.set(key(local, remote), {
-      bytesSent: figure(line, 'bytes_sent'),
-      bytesReceived: figure(line, 'bytes_received'),
-    });
-  }
-  return found;
-}
-
-/** `10.1.2.3:80`, `[fd00::1]:80` or `[::ffff:10.1.2.3]:80`. */
-function sideOf(text: string | undefined): Side | undefined {
-  const match = /^\[?([0-9a-f.:]+?)\]?:(\d+)$/.exec(text ?? '');
-  if (match === null) return undefined;
-  return { address: socketAddress(match[1] ?? ''), port: Number(match[2]) };
-}
-
-function figure(line: string, name: string): number {
-  return Number(new RegExp(`\\b${name}:(\\d+)`).exec(line)?.[1] ?? 0);
-}
-
-async function destroy(sockets: readonly { readonly local: Side; readonly remote: Side }[]): Promise<void> {
-  const filter = sockets
-    .map(({ local, remote }) => `( src ${end(local)} and dst ${end(remote)} )`)
-    .join(' or ');
-  const { status, stderr } = await tryTool('ss', ['-HKtn', filter]);
-  if (status === 0 && !/not supported/i.test(stderr)) return;
-  const hint = 'the kernel needs CONFIG_INET_DIAG_DESTROY; they end with their next packet';
-  throw new SluiceError('OUTBOUND_UNSUPPORTED', `ss cannot destroy sockets (${stderr.trim()}): ${hint}`);
+  const hint = 'it needs CONFIG_INET_DIAG_DESTROY; denied flows end with their next packet';
+  throw new SluiceError('OUTBOUND_UNSUPPORTED', `the kernel cannot ${task}: ${hint}`);
 }
 
 function isSame(a: Side, b: Side): boolean {
   return a.address === b.address && a.port === b.port;
-}
-
-function key(local: Side, remote: Side): string {
-  return `${local.address} ${local.port} ${remote.address} ${remote.port}`;
-}
-
-function end({ address, port }: Side): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -7,7 +7,8 @@ import { type FlowFacts, type FlowRecord, flowRecord, type RefusalReason } from 
 import type { DeniedPeer } from './gate/denied.ts';
 import { familyOf } from './gate/plan.ts';
 import type { SidecarMetrics } from './metrics.ts';
-import type { EndedOutbound, Side } from './outbound.ts';
+import type { Side } from './netlink/conntrack.ts';
+import type { EndedOutbound } from './outbound.ts';
 
 /** Whom a dropped packet was for. */
 type Target = Side & { readonly service?: NonNullable<FlowFacts['service']> };

@@ -72,6 +72,9 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     async inForce(revision) {
       // What was opened until the gate was shut, and a table that a restart can go on from: then it is enforced.
       await cut();
+      if (enforcement.judge !== undefined) {
+        await cutter.forgetBackends(enforcement.judge).catch((err) => cutFailed(err));
+      }
       await file.flush();
       stream.acknowledge(revision);
     },
@@ -125,6 +128,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       revision: enforcement.revision,
       table_age_seconds: ageSeconds(enforcement.confirmedAtMs) ?? null,
       gate: gate.state,
+      outbound_cut: cutter.problem ?? 'at once',
       warnings: enforcement.table === undefined ? [] : [forgottenDns(enforcement.table) ?? []].flat(),
     }),
     connections: () => [...live].map((flow) => flow.view()),

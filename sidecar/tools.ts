@@ -8,7 +8,6 @@ const PACKAGES = [
   ['iptables', 'iptables'],
   ['ip', 'iproute2'],
   ['nft', 'nftables'],
-  ['ss', 'iproute2'],
 ] as const;
 
 /** What a tool said. */

@@ -15,11 +15,11 @@ const DB_V6 = 'fd00:1::11';
 const WORLD = '203.0.113.7';
 const SIDECAR = join(import.meta.dirname, '../../sidecar/main.ts');
 
-/**
- * p99 of the cut, from the change to the reset at the app. The promise is 100 ms; with hundreds of flows it takes up to
- * twice that on two busy processors, as sockets are found by running tools.
- */
-const CUT_P99_MS = 500;
+/** p99 of the cut, from the change to the reset at the app: what the product promises. */
+const CUT_P99_MS = 100;
+
+/** Of so many changes the one in the middle counts: a busy moment of the machine does not. */
+const ROUNDS = 3;
 
 /** The egress policy of shop/front: to pods with these `app` labels, and to these rules beside. */
 const reach = (apps: readonly string[], ...more: object[]) =>
@@ -167,33 +167,46 @@ function expectUntouched(flows: readonly FlowReport[]): void {
   }
 }
 
-test('a change of policy ends exactly the live flows that it should, at once', async () => {
-  await net.apply(reach(['api', 'db']));
-  await Promise.all([hold('cut', 300, DB), hold('kept', 300, API)]);
-  const changedAt = wallClockMs();
-  net.lab.writeObjects(reach(['api']));
-  const cut = await allOver('cut');
-  expect(cut.every((flow) => flow.state === 'failed')).toBe(true);
-  const delays = cut
-    .map((flow) => (flow.overAt ?? Number.POSITIVE_INFINITY) - changedAt)
-    .sort((a, b) => a - b);
-  expect(delays[Math.ceil(delays.length * 0.99) - 1]).toBeLessThanOrEqual(CUT_P99_MS);
-  expectUntouched(await net.finish('shop/front', 'kept'));
+/** Changes something `ROUNDS` times while 300 flows run to `address`: all are reset in time, and 300 others go on. */
+async function expectCutInTime(
+  address: string,
+  change: () => void,
+  back: () => Promise<void>,
+): Promise<void> {
+  const p99s: number[] = [];
+  while (p99s.length < ROUNDS) {
+    await Promise.all([hold('cut', 300, address), hold('kept', 300, API)]);
+    const changedAt = wallClockMs();
+    change();
+    const cut = await allOver('cut');
+    expect(cut.every((flow) => flow.state === 'failed')).toBe(true);
+    const delays = cut.map(({ overAt = Number.POSITIVE_INFINITY }) => overAt - changedAt);
+    p99s.push(delays.sort((a, b) => a - b)[Math.ceil(delays.length * 0.99) - 1] ?? Number.NaN);
+    expectUntouched(await net.finish('shop/front', 'kept'));
+    await back();
+  }
+  console.info(`p99 from the change to the reset, ms: ${p99s.map((delay) => delay.toFixed()).join(', ')}`);
+  expect(p99s.sort((a, b) => a - b)[ROUNDS >> 1]).toBeLessThanOrEqual(CUT_P99_MS);
+}
+
+test('a change of policy ends exactly the live flows that it should, within 100 ms', async () => {
+  const both = () => net.apply(reach(['api', 'db']));
+  await both();
+  await expectCutInTime(DB, () => net.lab.writeObjects(reach(['api'])), both);
 });
 
-test("a change of a peer's label ends the flows to it", async () => {
+test("a change of a peer's label ends the flows to it, within 100 ms", async () => {
   await net.apply(reach(['api', 'db']));
-  await Promise.all([hold('cut', 5, DB_V6), hold('kept', 5, API)]);
-  net.lab.writeObjects(db({ app: 'renamed' }));
-  expect((await allOver('cut')).every((flow) => flow.state === 'failed')).toBe(true);
-  const cut = (await flowsOf('shop/front')).filter(
-    (flow) => flow.end === 'policy-changed' && flow.dst.addr === DB_V6,
-  );
-  expect(cut).toHaveLength(5);
+  const rename = () => net.lab.writeObjects(db({ app: 'renamed' }));
+  await expectCutInTime(DB_V6, rename, () => net.apply(db({ app: 'db' })));
+  const cut = await until('all are recorded', async () => {
+    const flows = await flowsOf('shop/front');
+    const found = flows.filter(({ end, dst }) => end === 'policy-changed' && dst.addr === DB_V6);
+    return found.length === ROUNDS * 300 && found;
+  });
   expect(cut[0]).toMatchObject({ direction: 'egress', near_miss: { failed: 'pod' }, dst: { pod: 'db' } });
   expect(cut[0]?.bytes_recv).toBeGreaterThan(0);
-  expectUntouched(await net.finish('shop/front', 'kept'));
-  await net.apply(db({ app: 'db' }), reach(['api']));
+  await net.apply(reach(['api']));
 });
 
 test('isolation that begins later spares the flows it allows and ends the others; when it ends, flows go on', async () => {

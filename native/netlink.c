@@ -1,0 +1,73 @@
+// Netlink sockets, netlink(7): datagrams to the kernel and from it. Nothing is read or written inside of them here:
+// messages are made and understood in JavaScript. Each call returns -errno on failure.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "addon.h"
+
+enum { MAX_ARGS = 3 };
+
+static napi_value invalid(napi_env env) {
+  errno = EINVAL;
+  return addon_result(env, -1);
+}
+
+// The bytes of a Uint8Array argument.
+static int bytes_arg(napi_env env, napi_value value, void **data, size_t *length) {
+  napi_typedarray_type type;
+  if (napi_get_typedarray_info(env, value, &type, length, data, NULL, NULL) != napi_ok) return -1;
+  return type == napi_uint8_array ? 0 : -1;
+}
+
+// netlinkSocket(protocol): fd — non-blocking, close-on-exec, with an address that the kernel picks.
+static napi_value netlink_socket(napi_env env, napi_callback_info info) {
+  napi_value a[MAX_ARGS];
+  addon_args(env, info, MAX_ARGS, a);
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, addon_int(env, a[0]));
+  if (fd < 0) return addon_result(env, fd);
+  struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+    int code = errno;
+    close(fd);
+    errno = code;
+    return addon_result(env, -1);
+  }
+  return addon_result(env, fd);
+}
+
+// netlinkSend(fd, bytes) — one datagram to the kernel, which has done what it asks for when this returns.
+static napi_value netlink_send(napi_env env, napi_callback_info info) {
+  napi_value a[MAX_ARGS];
+  addon_args(env, info, MAX_ARGS, a);
+  void *data = NULL;
+  size_t length = 0;
+  if (bytes_arg(env, a[1], &data, &length) < 0) return invalid(env);
+  struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+  return addon_result(env, (int)sendto(addon_int(env, a[0]), data, length, 0, (struct sockaddr *)&kernel, sizeof kernel));
+}
+
+// netlinkReceive(fd, bytes): length — of the next datagram, which may be more than there was room for.
+static napi_value netlink_receive(napi_env env, napi_callback_info info) {
+  napi_value a[MAX_ARGS];
+  addon_args(env, info, MAX_ARGS, a);
+  void *data = NULL;
+  size_t length = 0;
+  if (bytes_arg(env, a[1], &data, &length) < 0) return invalid(env);
+  return addon_result(env, (int)recv(addon_int(env, a[0]), data, length, MSG_TRUNC));
+}
+
+// netlinkOption(fd, option, value) — an option of SOL_NETLINK.
+static napi_value netlink_option(napi_env env, napi_callback_info info) {
+  napi_value a[MAX_ARGS];
+  addon_args(env, info, MAX_ARGS, a);
+  int value = addon_int(env, a[2]);
+  return addon_result(env, setsockopt(addon_int(env, a[0]), SOL_NETLINK, addon_int(env, a[1]), &value, sizeof value));
+}
+
+const struct addon_function netlink_functions[] = {
+    {"netlinkSocket", netlink_socket},   {"netlinkSend", netlink_send}, {"netlinkReceive", netlink_receive},
+    {"netlinkOption", netlink_option},   {NULL, NULL},
+};

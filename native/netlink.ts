@@ -1,0 +1,79 @@
+/**
+ * Netlink sockets: questions and orders to the kernel. It answers while it takes a message, so nothing has to be awaited:
+ * what has not come when `send` returns, or after the datagram before it, does not come. Source: netlink(7).
+ */
+import { getSystemErrorName } from 'node:util';
+import { type ErrorCode, SluiceError } from '../policy/errors.ts';
+import { type Addon, loadAddon } from './addon.ts';
+import { type NetlinkMessage, readMessages } from './netlink_message.ts';
+
+/** Which part of the kernel a socket talks to; linux/netlink.h. */
+export const NETLINK_PROTOCOLS = { SOCK_DIAG: 4, NETFILTER: 12 } as const;
+
+/** Acknowledgements repeat the header of a message only. */
+const NETLINK_CAP_ACK = 10;
+
+/** The kernel fills datagrams up to this in a dump when the reader has room for them. */
+const DATAGRAM_BYTES = 32 * 1024;
+
+/** Error numbers of recv(2) and send(2) that mean something here. */
+const NOTHING_THERE = 'EAGAIN';
+const OVERRUN = 'ENOBUFS';
+
+/** A socket of one protocol. The caller closes it. */
+export class Netlink {
+  readonly #addon: Addon;
+  readonly #fd: number;
+  readonly #buffer = new Uint8Array(DATAGRAM_BYTES);
+
+  /** @throws SluiceError `NATIVE_ADDON_MISSING`, `NETLINK_UNAVAILABLE` or `SOCKET_*` */
+  constructor(protocol: number, addon: Addon = loadAddon()) {
+    this.#addon = addon;
+    this.#fd = checked('open', addon.netlinkSocket(protocol));
+    addon.netlinkOption(this.#fd, NETLINK_CAP_ACK, 1); // only spares bytes
+  }
+
+  /**
+   * One datagram of one or more whole messages. The kernel has done what they ask for when this returns.
+   * @throws SluiceError `NETLINK_FAILED`
+   */
+  send(datagram: Uint8Array): void {
+    checked('send', this.#addon.netlinkSend(this.#fd, datagram));
+  }
+
+  /**
+   * The messages of the next datagram; `undefined` when none waits. They are valid until the next call. In a dump this
+   * call makes the kernel go on.
+   * @throws SluiceError `NETLINK_OVERRUN` when messages were lost because nobody took them, `NETLINK_FAILED`
+   */
+  receive(): readonly NetlinkMessage[] | undefined {
+    const length = this.#addon.netlinkReceive(this.#fd, this.#buffer);
+    if (length < 0 && getSystemErrorName(length) === NOTHING_THERE) return undefined;
+    checked('receive', length);
+    if (length > DATAGRAM_BYTES)
+      throw new SluiceError('NETLINK_FAILED', `a netlink datagram of ${length} bytes; please report it`);
+    return readMessages(this.#buffer.subarray(0, length));
+  }
+
+  close(): void {
+    this.#addon.close(this.#fd);
+  }
+}
+
+const CODES: Readonly<Record<string, { readonly code: ErrorCode; readonly hint: string }>> = {
+  EPERM: { code: 'SOCKET_CAPABILITY_MISSING', hint: 'needs the capability NET_ADMIN' },
+  EPROTONOSUPPORT: { code: 'NETLINK_UNAVAILABLE', hint: 'the kernel lacks this part' },
+  EMFILE: { code: 'SOCKET_DESCRIPTORS_EXHAUSTED', hint: 'raise the limit of file descriptors' },
+  ENFILE: { code: 'SOCKET_DESCRIPTORS_EXHAUSTED', hint: 'the system is out of file descriptors' },
+  [OVERRUN]: { code: 'NETLINK_OVERRUN', hint: 'messages were lost; ask again' },
+};
+
+function checked(step: string, result: number): number {
+  if (result >= 0) return result;
+  const name = getSystemErrorName(result);
+  const { code, hint } = CODES[name] ?? {
+    code: 'NETLINK_FAILED' as const,
+    hint: 'unexpected; please report it',
+  };
+  throw new SluiceError(code, `cannot ${step} a netlink socket: ${name}: ${hint}`);
+}

@@ -1,0 +1,98 @@
+/** The TCP sockets of this network namespace, whoever has them: listing and destroying. Source: sock_diag(7). */
+
+import { NETLINK_PROTOCOLS } from '../../native/netlink.ts';
+import {
+  hostUint32,
+  type NetlinkMessage,
+  readAttributes,
+  readHostUint32,
+  readHostUint64,
+} from '../../native/netlink_message.ts';
+import { addressText, portAt } from './address_bytes.ts';
+import type { Side } from './conntrack.ts';
+import { dump, type Order, order } from './exchange.ts';
+
+/** A connected socket that a process has open. */
+export interface TcpSocket {
+  readonly local: Side;
+  readonly remote: Side;
+  /** Bytes that the process has sent, without retransmissions, and received. */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  /** What the kernel knows the socket by; an address or port used again is another. */
+  readonly handle: { readonly family: number; readonly id: Uint8Array };
+}
+
+const SOCK_DIAG_BY_FAMILY = 20;
+const SOCK_DESTROY = 21;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const IPPROTO_TCP = 6;
+
+/** States in which a connection can carry data in at least one direction: ESTABLISHED, FIN_WAIT1 and 2, CLOSE_WAIT. */
+const LIVE_STATES = (1 << 1) | (1 << 4) | (1 << 5) | (1 << 8);
+
+/** Asks for `struct tcp_info`. */
+const INFO = 2;
+const WITH_INFO = 1 << (INFO - 1);
+
+/** Where things are in `struct inet_diag_msg`, `inet_diag_sockid` and `tcp_info`. */
+const ID_AT = 4;
+const ID_BYTES = 48;
+const INODE_AT = 68;
+const MESSAGE_BYTES = 72;
+const REMOTE_PORT_AT = 2;
+const LOCAL_AT = 4;
+const REMOTE_AT = 20;
+const BYTES_RECEIVED_AT = 128;
+const BYTES_SENT_AT = 200;
+const BYTES_RETRANSMITTED_AT = 208;
+const INFO_BYTES_MIN = 216;
+
+/** Every connected socket; those that only the kernel still has are left out. */
+export async function* tcpSockets(): AsyncGenerator<readonly TcpSocket[], void, void> {
+  for (const family of [AF_INET, AF_INET6]) {
+    const body = [request(family, WITH_INFO, LIVE_STATES, new Uint8Array(ID_BYTES))];
+    for await (const messages of dump(NETLINK_PROTOCOLS.SOCK_DIAG, { type: SOCK_DIAG_BY_FAMILY, body })) {
+      yield messages.flatMap((one) => readSocket(one) ?? []);
+    }
+  }
+}
+
+/**
+ * Ends connections with a reset at both ends.
+ * @returns for each 0 or a negative error number: ENOENT when it is not there any more, EOPNOTSUPP when the kernel cannot
+ */
+export function destroySockets(sockets: readonly TcpSocket[]): Promise<readonly number[]> {
+  return order(
+    NETLINK_PROTOCOLS.SOCK_DIAG,
+    sockets.map(({ handle }): Order => {
+      return { type: SOCK_DESTROY, body: [request(handle.family, 0, LIVE_STATES, handle.id)] };
+    }),
+  );
+}
+
+/** `struct inet_diag_req_v2`. */
+function request(family: number, extensions: number, states: number, id: Uint8Array): Uint8Array {
+  return Buffer.concat([Uint8Array.of(family, IPPROTO_TCP, extensions, 0), hostUint32(states), id]);
+}
+
+function readSocket({ body }: NetlinkMessage): TcpSocket | undefined {
+  if (body.length < MESSAGE_BYTES || readHostUint32(body, INODE_AT) === 0) return undefined;
+  const family = body[0] ?? 0;
+  // Buffers of a dump are used again: what is kept has to be copied.
+  const id = body.slice(ID_AT, ID_AT + ID_BYTES);
+  const length = family === AF_INET ? 4 : 16;
+  const info = readAttributes(body, MESSAGE_BYTES).get(INFO);
+  const known = info !== undefined && info.length >= INFO_BYTES_MIN;
+  return {
+    local: { address: addressText(id.subarray(LOCAL_AT, LOCAL_AT + length)), port: portAt(id, 0) },
+    remote: {
+      address: addressText(id.subarray(REMOTE_AT, REMOTE_AT + length)),
+      port: portAt(id, REMOTE_PORT_AT),
+    },
+    bytesSent: known ? readHostUint64(info, BYTES_SENT_AT) - readHostUint64(info, BYTES_RETRANSMITTED_AT) : 0,
+    bytesReceived: known ? readHostUint64(info, BYTES_RECEIVED_AT) : 0,
+    handle: { family, id },
+  };
+}

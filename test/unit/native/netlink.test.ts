@@ -1,0 +1,135 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
+import { getSystemErrorName } from 'node:util';
+import { expect, onTestFinished, test } from 'vitest';
+import { NETLINK_PROTOCOLS, Netlink } from '../../../native/netlink.ts';
+import {
+  attribute,
+  hostUint32,
+  message,
+  NLM_F_ACK,
+  nested,
+  readAttributes,
+  readMessages,
+  text,
+} from '../../../native/netlink_message.ts';
+import { order } from '../../../sidecar/netlink/exchange.ts';
+import { destroySockets, type TcpSocket, tcpSockets } from '../../../sidecar/netlink/tcp_sockets.ts';
+
+/** A connection over loopback, and how both ends fare. */
+async function connection(address: string) {
+  const server = net.createServer().listen(0, address);
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  const client = net.connect((server.address() as net.AddressInfo).port, address);
+  const [[accepted]] = (await Promise.all([once(server, 'connection'), once(client, 'connect')])) as [
+    [net.Socket],
+    unknown,
+  ];
+  onTestFinished(() => void [client.destroy(), accepted.destroy()]);
+  return { client, accepted };
+}
+
+/** What the kernel lists for it. */
+async function found({ localAddress, localPort, remotePort }: net.Socket): Promise<TcpSocket> {
+  for await (const some of tcpSockets()) {
+    const one = some.find(
+      ({ local, remote }) =>
+        local.address === localAddress?.replace('::ffff:', '') &&
+        local.port === localPort &&
+        remote.port === remotePort,
+    );
+    if (one !== undefined) return one;
+  }
+  throw new Error('the kernel does not list the socket');
+}
+
+test.each(['127.0.0.1', '::1'])('a connection on %s is listed with the bytes it carried', async (address) => {
+  const { client, accepted } = await connection(address);
+  client.write('12345');
+  await once(accepted, 'data');
+  accepted.write('123');
+  await once(client, 'data');
+  expect(await found(client)).toMatchObject({
+    local: { address, port: client.localPort },
+    remote: { address, port: client.remotePort },
+    bytesSent: 5,
+    bytesReceived: 3,
+  });
+});
+
+test.each(['127.0.0.1', '::1', '::ffff:127.0.0.1'])(
+  'a connection to %s is destroyed, and no other; both ends learn it',
+  async (address) => {
+    const [doomed, kept] = [await connection(address), await connection(address)];
+    const ends = [doomed.client, doomed.accepted].map((end) => once(end, 'error'));
+    expect(await destroySockets([await found(doomed.client)])).toEqual([0]);
+    const codes = (await Promise.all(ends)).map(([error]) => (error as NodeJS.ErrnoException).code);
+    expect(codes).toEqual(['ECONNABORTED', 'ECONNRESET']);
+    kept.client.write('still');
+    expect(String((await once(kept.accepted, 'data'))[0])).toBe('still');
+  },
+);
+
+test('of many sockets at once each has its own result; one that has gone is ENOENT', async () => {
+  const connections = await Promise.all(Array.from({ length: 150 }, () => connection('127.0.0.1')));
+  for (const { client, accepted } of connections)
+    for (const end of [client, accepted]) end.on('error', () => {});
+  const sockets = await Promise.all(connections.map(({ client }) => found(client)));
+  const gone = sockets[77];
+  if (gone !== undefined) await destroySockets([gone]);
+  const results = await destroySockets(sockets);
+  expect(results.map((result) => (result === 0 ? 'OK' : getSystemErrorName(result)))).toEqual(
+    sockets.map((one) => (one === gone ? 'ENOENT' : 'OK')),
+  );
+});
+
+test('what the kernel cannot do is a result, not silence', async () => {
+  // Nobody can destroy unix sockets: `struct unix_diag_req`.
+  const body = [Uint8Array.of(1, 0, 0, 0), ...Array.from({ length: 5 }, () => hostUint32(0))];
+  const [result = 0] = await order(NETLINK_PROTOCOLS.SOCK_DIAG, [{ type: 21, body }]);
+  expect(getSystemErrorName(result)).toBe('ENOTSUP');
+});
+
+test('without the capability the kernel refuses', async () => {
+  const { client } = await connection('127.0.0.1');
+  const { family, id } = (await found(client)).handle;
+  const script = `
+    import { destroySockets } from ${JSON.stringify(new URL('../../../sidecar/netlink/tcp_sockets.ts', import.meta.url).href)};
+    const handle = { family: ${family}, id: Uint8Array.from(${JSON.stringify([...id])}) };
+    console.log(...(await destroySockets([{ handle }])));`;
+  const argv = [
+    '--bounding-set=-all',
+    '--inh-caps=-all',
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    script,
+  ];
+  const said = execFileSync('setpriv', argv, { encoding: 'utf8' });
+  expect(getSystemErrorName(Number(said))).toBe('EPERM');
+});
+
+test('a part that the kernel lacks is NETLINK_UNAVAILABLE', () => {
+  expect(() => new Netlink(31)).toThrow(expect.objectContaining({ code: 'NETLINK_UNAVAILABLE' }));
+});
+
+test('messages and attributes come back as they were made, whatever their length', () => {
+  const inner = [attribute(1, Uint8Array.of(7)), attribute(2, text('abcd')), attribute(3, hostUint32(5))];
+  const bytes = Buffer.concat([
+    message(0x123, NLM_F_ACK, 9, [Uint8Array.of(1, 2, 3, 4), nested(5, inner)]),
+    message(0x124, 0, 10, []),
+  ]);
+  const [first, second] = readMessages(bytes);
+  expect(first).toMatchObject({ type: 0x123, sequence: 9 });
+  const attributes = readAttributes(readAttributes(first?.body ?? bytes, 4).get(5) ?? bytes);
+  expect([...attributes].map(([type, value]) => [type, [...value]])).toEqual([
+    [1, [7]],
+    [2, [97, 98, 99, 100, 0]],
+    [3, [...hostUint32(5)]],
+  ]);
+  expect(second).toMatchObject({ type: 0x124, sequence: 10 });
+  expect(second?.body).toHaveLength(0);
+  expect(readMessages(bytes.subarray(0, 20))).toEqual([]); // a piece is no message
+});

@@ -1,0 +1,93 @@
+/** Ending outbound flows, with kernels that cannot do all; on a real one: test/netns/egress.test.ts. */
+import { constants } from 'node:os';
+import { expect, test } from 'vitest';
+import { createJudge, type Table } from '../../../policy/index.ts';
+import type { Side, TrackedFlow } from '../../../sidecar/netlink/conntrack.ts';
+import type { TcpSocket } from '../../../sidecar/netlink/tcp_sockets.ts';
+import { type EndedOutbound, OutboundCutter, type OutboundKernel } from '../../../sidecar/outbound.ts';
+import { table } from './table_builder.ts';
+
+const { EOPNOTSUPP, ENOENT } = constants.errno;
+const POD = '10.0.0.100';
+const isolating = [{ namespace: 'shop', name: 'none' }];
+const isolated: Table = { ...table({ revision: 1 }), egress: { direction: 'egress', isolating, rules: [] } };
+
+const sides = (port: number) => ({
+  local: { address: POD, port },
+  remote: { address: '10.0.0.9', port: 80 },
+});
+const socket = (port: number): TcpSocket => ({
+  ...sides(port),
+  bytesSent: 1,
+  bytesReceived: 2,
+  handle: { family: 2, id: new Uint8Array(48) },
+});
+const flow = (source: Side, destination: Side): TrackedFlow => ({
+  protocol: 'TCP',
+  source,
+  destination,
+  answering: destination,
+  entry: { family: 2, tuple: new Uint8Array(), id: new Uint8Array(4) },
+});
+
+/** A kernel with two connections of the pod's own, which does to sockets what `destroy` says. */
+function kernel(destroy: OutboundKernel['destroy']): OutboundKernel {
+  return {
+    async *sockets() {
+      yield [socket(1001), socket(1002)];
+    },
+    flowsOf: async (sockets) => sockets.map(({ local, remote }) => flow(local, remote)),
+    async *flows() {},
+    destroy,
+    forget: async (flows) => flows.map(() => 0),
+  };
+}
+
+test('a kernel that cannot destroy sockets is told of, until it can; nothing is recorded that did not end', async () => {
+  const ended: EndedOutbound[] = [];
+  let result = -EOPNOTSUPP;
+  const cutter = new OutboundCutter(
+    (one) => ended.push(one),
+    kernel(async (sockets) => sockets.map(() => result)),
+  );
+  await expect(cutter.cut(createJudge(isolated))).rejects.toMatchObject({ code: 'OUTBOUND_UNSUPPORTED' });
+  expect(cutter.problem).toContain('CONFIG_INET_DIAG_DESTROY');
+  expect(ended).toEqual([]);
+  result = 0;
+  await cutter.cut(createJudge(isolated));
+  expect(cutter.problem).toBeUndefined();
+  expect(ended.map(({ local }) => local.port)).toEqual([1001, 1002]);
+});
+
+test('a connection that ended by itself meanwhile is no failure, and no cut', async () => {
+  const ended: EndedOutbound[] = [];
+  const cutter = new OutboundCutter(
+    (one) => ended.push(one),
+    kernel(async () => [-ENOENT, 0]),
+  );
+  await cutter.cut(createJudge(isolated));
+  expect(ended.map(({ local }) => local.port)).toEqual([1002]);
+});
+
+test('only what the pod itself opened, to others, is destroyed', async () => {
+  const destroyed: number[] = [];
+  const cutter = new OutboundCutter(() => {}, {
+    ...kernel(async (sockets) => sockets.map(({ local }) => destroyed.push(local.port) && 0)),
+    // The first was accepted; connection tracking does not know the second.
+    async *sockets() {
+      yield [
+        socket(1001),
+        socket(1002),
+        { ...socket(1003), remote: { address: POD, port: 80 } },
+        socket(1004),
+      ];
+    },
+    flowsOf: async (sockets) =>
+      sockets.map(({ local, remote }) => {
+        if (local.port === 1002) return undefined;
+        return local.port === 1001 ? flow(remote, local) : flow(local, remote);
+      }),
+  });
+  await cutter.cut(createJudge(isolated));
+  expect(destroyed).toEqual([1004]);
+});
