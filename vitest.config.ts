@@ -17,6 +17,16 @@ export default defineConfig({
       },
       {
         extends: true,
+        // Rendered by kubectl and helm, of scripts/kube_tools.sh.
+        test: {
+          name: 'manifests',
+          sequence: { groupOrder: 0 },
+          testTimeout: 20_000,
+          include: ['test/manifests/**/*.test.ts'],
+        },
+      },
+      {
+        extends: true,
         // Real packets: each file makes its own network namespaces; one file at a time, so that timings are honest.
         test: {
           name: 'netns',
