@@ -5,7 +5,7 @@ import type { SidecarFrame } from '../policy/frames.ts';
 import type { FrameConnection, FrameReader } from './frame_connection.ts';
 import { HEARTBEAT_MS, type TableServer } from './table_server.ts';
 import type { CutReason } from './table_session.ts';
-import type { TokenAuthenticator, TokenVerdict } from './token_authenticator.ts';
+import type { TokenAuthenticator, TokenVerdict } from './tokens/authenticator.ts';
 
 /** Time between tries to check one token while that fails, ms; up to the same again is added as jitter. */
 const RECHECK_MS = 1_000;

@@ -8,7 +8,7 @@ import { Login } from './login.ts';
 import { DEFAULT_LOGIN_LIMITS, type LoginLimits, LoginPlaces } from './login_places.ts';
 import { followCertificate, type ServingCertificate, TLS_VERSION } from './serving_certificate.ts';
 import type { TableServer } from './table_server.ts';
-import type { TokenAuthenticator } from './token_authenticator.ts';
+import type { TokenAuthenticator } from './tokens/authenticator.ts';
 
 /** Time for a handshake, and again for the token that follows it, ms. */
 const LOGIN_STEP_MS = 5_000;

@@ -1,7 +1,7 @@
 /** Certificates and tokens for tests: real certificates, and tokens that name their pod. */
 import { issueCa, issueServing, type Validity } from '../../../injector/certificates/issue.ts';
 import type { CertificateAndKey, ServingCertificate } from '../../../injector/serving_certificate.ts';
-import type { TokenAuthenticator, TokenVerdict } from '../../../injector/token_authenticator.ts';
+import type { TokenAuthenticator, TokenVerdict } from '../../../injector/tokens/authenticator.ts';
 import { SluiceError } from '../../../policy/errors.ts';
 
 /** What the certificates are for. */

@@ -1,0 +1,100 @@
+/** Checks tokens by the API server's TokenReview. Answers are remembered for a short while, questions are bounded. */
+import { createHash } from 'node:crypto';
+import { ApiException, type AuthenticationV1Api } from '@kubernetes/client-node';
+import { SluiceError } from '../../policy/errors.ts';
+import { TOKEN_AUDIENCE } from '../admission/names.ts';
+import { within } from '../api_call.ts';
+import type { TokenAuthenticator, TokenVerdict } from './authenticator.ts';
+import { ExpiringMap } from './expiring_map.ts';
+import { readReview } from './review.ts';
+import { Turns } from './turns.ts';
+
+/** Settings; tests shorten them. */
+export interface TokenReviewerOptions {
+  /** How long a good token is taken without asking again, ms. Its pod has to exist all the same. */
+  readonly goodMs: number;
+  /** The same for a refused one: shorter, since the API server may only be a little behind. */
+  readonly refusedMs: number;
+  /** How long one review may take, ms. */
+  readonly timeoutMs: number;
+  /** Verdicts remembered; some 300 bytes each. */
+  readonly maxRemembered: number;
+  /** Reviews under way at once: the API server has other things to do. */
+  readonly maxAtOnce: number;
+  /** Tokens that wait for their review; more are turned away until later. */
+  readonly maxWaiting: number;
+}
+
+const DEFAULTS: TokenReviewerOptions = {
+  goodMs: 30_000,
+  refusedMs: 5_000,
+  timeoutMs: 5_000,
+  maxRemembered: 10_000,
+  maxAtOnce: 16,
+  maxWaiting: 1_000,
+};
+
+const FORBIDDEN = 403;
+
+/** Asks once for each token, however many connections show it. */
+export class TokenReviewer implements TokenAuthenticator {
+  readonly #api: Pick<AuthenticationV1Api, 'createTokenReview'>;
+  readonly #options: TokenReviewerOptions;
+  /** By hash: the tokens themselves are not kept. */
+  readonly #verdicts: ExpiringMap<string, TokenVerdict>;
+  readonly #underWay = new Map<string, Promise<TokenVerdict>>();
+  readonly #turns: Turns;
+
+  constructor(
+    api: Pick<AuthenticationV1Api, 'createTokenReview'>,
+    options: Partial<TokenReviewerOptions> = {},
+  ) {
+    this.#api = api;
+    this.#options = { ...DEFAULTS, ...options };
+    this.#verdicts = new ExpiringMap(this.#options.maxRemembered);
+    this.#turns = new Turns(this.#options.maxAtOnce);
+  }
+
+  /** @throws SluiceError `TOKEN_UNCHECKED` */
+  async authenticate(token: string): Promise<TokenVerdict> {
+    const hash = createHash('sha256').update(token).digest('base64');
+    const known = this.#verdicts.get(hash) ?? this.#underWay.get(hash);
+    if (known !== undefined) return known;
+    if (this.#underWay.size >= this.#options.maxWaiting)
+      throw unchecked('too many tokens wait to be checked; the sidecar tries again');
+    const review = this.#review(token, hash).finally(() => this.#underWay.delete(hash));
+    this.#underWay.set(hash, review);
+    return review;
+  }
+
+  async #review(token: string, hash: string): Promise<TokenVerdict> {
+    const leave = await this.#turns.take();
+    try {
+      const body = { spec: { token, audiences: [TOKEN_AUDIENCE] } };
+      const verdict = readReview(
+        await this.#api.createTokenReview({ body }, within(this.#options.timeoutMs)),
+      );
+      const { goodMs, refusedMs } = this.#options;
+      this.#verdicts.set(hash, verdict, verdict.verdict === 'pod' ? goodMs : refusedMs);
+      return verdict;
+    } catch (cause) {
+      if (cause instanceof ApiException && cause.code === FORBIDDEN)
+        throw unchecked('the injector may not create tokenreviews: is its ClusterRole bound?', cause);
+      const why =
+        cause instanceof ApiException ? `answers ${cause.code}` : `does not answer (${reasonOf(cause)})`;
+      throw unchecked(`the API server ${why}; the sidecar waits`, cause);
+    } finally {
+      leave();
+    }
+  }
+}
+
+function unchecked(why: string, cause?: unknown): SluiceError {
+  return new SluiceError('TOKEN_UNCHECKED', `the token cannot be checked now: ${why}`, { cause });
+}
+
+/** What went wrong; of a failed connection the error within says it. */
+function reasonOf(error: unknown): string {
+  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return inner instanceof Error ? inner.message || inner.name : String(inner);
+}
