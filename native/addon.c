@@ -20,7 +20,7 @@ int32_t addon_int(napi_env env, napi_value value) {
 }
 
 NAPI_MODULE_INIT() {
-  const struct addon_function *const tables[] = {sockets_functions, netlink_functions};
+  const struct addon_function *const tables[] = {sockets_functions, netlink_functions, relay_functions};
   for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {
     for (const struct addon_function *entry = tables[t]; entry->name != NULL; entry++) {
       napi_value function;

@@ -1,13 +1,14 @@
-/** Loads the addon. Its calls return a value >= 0, or -errno; `sockets.ts` and `netlink.ts` are the only readers. */
+/** Loads the addon. `sockets.ts`, `netlink.ts` and `relay.ts` are the only readers of its calls. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { SluiceError } from '../policy/errors.ts';
+import type { RelayAddon } from './relay.ts';
 
 /** IP version of a socket. */
 export type Family = 4 | 6;
 
-/** The addon's functions, see sockets.c and netlink.c. Each returns -errno on failure. */
-export interface Addon {
+/** The addon's functions: those of sockets.c and netlink.c, which return a value >= 0 or -errno, and those of relay_addon.c. */
+export interface Addon extends RelayAddon {
   tcpSocket(family: Family): number;
   setTransparent(fd: number, family: Family): number;
   setMark(fd: number, mark: number): number;

@@ -23,6 +23,6 @@ mkdir -p build
 temporary=build/sluice.$$.node
 trap 'rm -f "$temporary"' EXIT
 # shellcheck disable=SC2086 # CFLAGS is a list of words
-"$compiler" -std=c11 -O2 -g -Wall -Wextra -Werror -fPIC -shared -fvisibility=hidden -I "$headers" ${CFLAGS:-} \
+"$compiler" -std=c11 -O2 -g -Wall -Wextra -Werror -fPIC -pthread -shared -fvisibility=hidden -I "$headers" ${CFLAGS:-} \
   -o "$temporary" ./*.c
 mv "$temporary" "$output" # in one step: a build beside this one never loads half a file

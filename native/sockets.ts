@@ -19,6 +19,8 @@ export interface Sockets {
    * @param mark SO_MARK, 32 bit
    */
   bindTransparent(family: Family, address: string, port: number, mark: number): number;
+  /** Closes a descriptor that nobody else owns. */
+  close(fd: number): void;
   /** Whether a connected socket has died: reset by its peer, or given up by keepalive. */
   isDead(fd: number): boolean;
   /** Makes the next close of `fd` send RST and drop unsent bytes. Errors are ignored: the socket is going away. */
@@ -47,6 +49,9 @@ export function openSockets(addon: Addon = loadAddon()): Sockets {
         step('SO_MARK', (fd) => addon.setMark(fd, mark));
         step('bind', (fd) => addon.bind(fd, family, address, checkPort(port)));
       });
+    },
+    close(fd) {
+      addon.close(fd);
     },
     isDead(fd) {
       return addon.tcpState(fd) === TCP_CLOSE;

@@ -1,14 +1,27 @@
-/** How many flows fit: the connection cap and the file-descriptor budget. Excess is refused, never forwarded unchecked. */
+/**
+ * How many flows fit: the connection cap and the file-descriptor budget, which pipes have a share of. Excess is refused, never
+ * forwarded unchecked.
+ */
 import { readFileSync } from 'node:fs';
 
 /** Two sockets a flow. */
 const DESCRIPTORS_PER_FLOW = 2;
 
 /**
- * Kept back: listeners, log, source, disk, epoll and libuv's own (about 25), admin and canary connections, and a
- * burst of connections that are accepted only to be refused.
+ * Kept back: listeners, log, source, disk, epoll and libuv's own (about 30), admin and canary connections, and a
+ * burst of connections that are accepted only to be refused (128 wait for a verdict at most).
  */
-const RESERVED_DESCRIPTORS = 96;
+const RESERVED_DESCRIPTORS = 192;
+
+/** A flow in bulk holds a pipe only while its reader is behind, so few are needed; without one, bytes are copied. */
+const PIPES_MAX = 512;
+const PIPE_SHARE = 16;
+const DESCRIPTORS_PER_PIPE = 2;
+
+/** The most pipes at once. @param descriptors as for `connectionLimit` */
+export function pipeLimit(descriptors: number): number {
+  return Math.min(PIPES_MAX, Math.floor(descriptors / PIPE_SHARE / DESCRIPTORS_PER_PIPE));
+}
 
 /**
  * The most flows at once.
@@ -16,7 +29,8 @@ const RESERVED_DESCRIPTORS = 96;
  * @param descriptors limit of open files of this process (RLIMIT_NOFILE)
  */
 export function connectionLimit(configured: number, descriptors: number): number {
-  const affordable = Math.max(1, Math.floor((descriptors - RESERVED_DESCRIPTORS) / DESCRIPTORS_PER_FLOW));
+  const reserved = RESERVED_DESCRIPTORS + pipeLimit(descriptors) * DESCRIPTORS_PER_PIPE;
+  const affordable = Math.max(1, Math.floor((descriptors - reserved) / DESCRIPTORS_PER_FLOW));
   return configured === 0 ? affordable : Math.min(configured, affordable);
 }
 

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { LOG_LEVELS } from '../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../common/options.ts';
 import { canonicalAddress, SluiceError } from '../policy/index.ts';
+import type { RelayKind } from './relay/start.ts';
 import type { TlsSource } from './tls_transport.ts';
 
 /** Every option of `sidecar/main.ts`; docs/reference/configuration.md is made from this. */
@@ -97,6 +98,20 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     description: 'Most flows at once; 0: as many as the file-descriptor limit allows. Excess is refused',
   },
   {
+    env: 'SLUICE_RELAY',
+    flag: 'relay',
+    kind: { type: 'choice', choices: ['splice', 'node'] },
+    default: 'splice',
+    description: 'Who moves the bytes of a flow: splice is a native thread, node is node:net',
+  },
+  {
+    env: 'SLUICE_RELAY_THREADS',
+    flag: 'relay-threads',
+    kind: { type: 'integer', min: 1, max: 64 },
+    default: '1',
+    description: 'Threads of the splice relay; more help only where one core is not enough for a pod',
+  },
+  {
     env: 'SLUICE_KEEPALIVE_SECONDS',
     flag: 'keepalive-seconds',
     kind: { type: 'integer', min: 1, max: 86_400 },
@@ -179,6 +194,8 @@ export interface SidecarConfig extends RedirectConfig {
   readonly stateDir: string;
   /** 0: as many as the file-descriptor limit allows. */
   readonly maxConnections: number;
+  readonly relay: RelayKind;
+  readonly relayThreads: number;
   readonly keepAliveMs: number;
   readonly connectTimeoutMs: number;
   readonly drainMs: number;
@@ -220,6 +237,8 @@ export function sidecarConfig(values: OptionValues): SidecarConfig {
     source: tableSource(values),
     stateDir: values.text('SLUICE_STATE_DIR'),
     maxConnections: values.integer('SLUICE_MAX_CONNECTIONS'),
+    relay: values.text('SLUICE_RELAY') as RelayKind,
+    relayThreads: values.integer('SLUICE_RELAY_THREADS'),
     keepAliveMs: values.integer('SLUICE_KEEPALIVE_SECONDS') * MS_PER_SECOND,
     connectTimeoutMs: values.integer('SLUICE_CONNECT_SECONDS') * MS_PER_SECOND,
     drainMs: values.integer('SLUICE_DRAIN_SECONDS') * MS_PER_SECOND,

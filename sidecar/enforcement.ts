@@ -18,14 +18,17 @@ const EXPLANATIONS_MAX = 4096;
 /** Holds the table, answers for it, and has live flows re-evaluated when it changes. */
 export class Enforcement {
   readonly #live: LiveTable;
+  readonly #beforeChange: () => void;
   #judge: Judge | undefined;
   /** By direction, peer, protocol and port; of the table in force. */
   readonly #explanations = new Map<string, Verdict>();
   /** When the source last said that the table is current, ms since the epoch; 0 before the first time. */
   #confirmedAtMs = 0;
 
-  constructor(live: LiveTable) {
+  /** @param beforeChange called before the flows that are live are judged by a new table */
+  constructor(live: LiveTable, beforeChange: () => void = () => {}) {
     this.#live = live;
+    this.#beforeChange = beforeChange;
   }
 
   /** Absent before the first table. */
@@ -76,6 +79,7 @@ export class Enforcement {
   replace(table: Table): number {
     this.#explanations.clear();
     this.#judge = createJudge(table);
+    this.#beforeChange();
     return this.#live.reevaluate(this.#judge);
   }
 

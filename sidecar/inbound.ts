@@ -1,50 +1,35 @@
 /**
- * The life of one inbound connection, top to bottom: accepted from TPROXY, registered, judged, dialled on to the app,
- * judged again, relayed, ended, recorded.
+ * The life of one inbound connection, top to bottom: accepted by the relay, registered, judged, admitted, ended,
+ * recorded. A change of the table between any two of these finds it in the live table and judges it again.
  */
-import type net from 'node:net';
-import type { Family } from '../native/addon.ts';
-import { SluiceError } from '../policy/errors.ts';
-import { type Judge, type PodIdentity, socketAddress, type Verdict } from '../policy/index.ts';
-import { type AppLegs, isPortClash } from './app_leg.ts';
+import type { Judge, PodIdentity, Verdict } from '../policy/index.ts';
 import type { Enforcement } from './enforcement.ts';
 import { type FlowEnd, type FlowRecord, flowRecord, type RefusalReason } from './flow_record.ts';
 import type { LiveFlow, LiveTable, Revocation } from './live_table.ts';
-import { type RelayContext, relay, resetSocket } from './relay.ts';
+import type { Connection, Ending, Endpoint } from './relay/relay.ts';
 
 /** What all inbound connections of a sidecar share. */
-export interface InboundContext extends RelayContext {
-  readonly appLegs: AppLegs;
+export interface InboundContext {
   readonly enforcement: Enforcement;
   readonly live: LiveTable;
   /** Most flows at once. */
   readonly connectionLimit: number;
-  readonly connectTimeoutMs: number;
-  readonly keepAliveMs: number;
   readonly inboundPort: number;
   readonly canaryPort: number;
   readonly adminPort: number;
   /** Called once per flow, when it ends or is refused. */
   record(record: FlowRecord, verdict: Verdict): void;
-  /** The client had gone before it could be judged. */
-  acceptFailed(): void;
   /** No socket could be made for the app leg, for another reason than load. */
-  dialFailed(error: Error): void;
+  dialFailed(problem: string): void;
   /** Duration of a verdict, seconds. */
   verdictTaken(seconds: number): void;
 }
 
-/**
- * Most dials of one flow. A clash means that this client holds a flow from that port: the next one is far away, so
- * only a client with most ports in use clashes often.
- */
-const DIAL_ATTEMPTS = 16;
-
-const NS_PER_SECOND = 1e9;
+const MS_PER_SECOND = 1000;
 
 /** What /connections shows of a live flow. */
 export interface FlowView {
-  readonly state: InboundFlow['state'];
+  readonly state: 'dialling' | 'relaying' | 'ending';
   readonly since: string;
   readonly src: { readonly addr: string; readonly port: number; readonly pod?: string };
   readonly dst: { readonly addr: string; readonly port: number };
@@ -53,151 +38,78 @@ export interface FlowView {
   readonly bytes_recv: number;
 }
 
-/**
- * Takes over an accepted connection that has not been read from. Its local address is the original destination.
- * A connection whose client has already gone is only counted: there is no address to judge.
- */
-export function acceptInbound(client: net.Socket, context: InboundContext): void {
-  client.on('error', () => client.destroy()); // until the relay has its own handler
-  const { remoteAddress, remotePort, localAddress, localPort } = client;
-  if (
-    remoteAddress === undefined ||
-    remotePort === undefined ||
-    localAddress === undefined ||
-    localPort === undefined
-  ) {
-    client.destroy();
-    context.acceptFailed();
-    return;
+/** Takes over an accepted connection. @returns what is to be called when it has ended */
+export function acceptInbound(connection: Connection, context: InboundContext): (ending: Ending) => void {
+  const { source, destination } = connection;
+  if (destination.port === context.canaryPort && source.address === destination.address) {
+    connection.finish(); // the redirect works: that is all the canary asks
+    return () => {};
   }
-  if (localPort === context.canaryPort && remoteAddress === localAddress) {
-    client.end(); // the redirect works: that is all the canary asks
-    client.resume();
-    return;
-  }
-  const flow = new InboundFlow(client, context, {
-    family: localAddress.includes(':') ? 6 : 4,
-    source: { address: socketAddress(remoteAddress), port: remotePort },
-    destination: { address: socketAddress(localAddress), port: localPort },
-  });
+  const flow = new InboundFlow(connection, context);
   flow.start();
+  return (ending) => flow.ended(ending);
 }
 
-interface Addresses {
-  readonly family: Family;
-  readonly source: { readonly address: string; readonly port: number };
-  readonly destination: { readonly address: string; readonly port: number };
+/** Why this side ended a flow. */
+interface OwnEnd {
+  readonly end: FlowEnd;
+  readonly refusal?: RefusalReason;
 }
 
-/** One flow. `state` only moves forward. */
+/** One flow. */
 export class InboundFlow implements LiveFlow {
-  readonly #client: net.Socket;
+  readonly #connection: Connection;
   readonly #context: InboundContext;
-  readonly #addresses: Addresses;
   readonly #startedAtMs = performance.now();
   /** Who the source was when the flow began; filled in when the table learns of the pod only later. */
   #identity: PodIdentity | undefined;
-  #app: net.Socket | undefined;
-  #connectTimer: NodeJS.Timeout | undefined;
-  #verdict: Verdict;
-  #state: 'judging' | 'dialling' | 'relaying' | 'ended' = 'judging';
+  #verdict: Verdict = { verdict: 'deny', direction: 'ingress', reason: 'no-table' };
+  #ownEnd: OwnEnd | undefined;
 
-  constructor(client: net.Socket, context: InboundContext, addresses: Addresses) {
-    this.#client = client;
+  constructor(connection: Connection, context: InboundContext) {
+    this.#connection = connection;
     this.#context = context;
-    this.#addresses = addresses;
-    this.#identity = context.enforcement.judge?.identify(addresses.source.address);
-    this.#verdict = { verdict: 'deny', direction: 'ingress', reason: 'no-table' };
-  }
-
-  get state(): 'judging' | 'dialling' | 'relaying' | 'ended' {
-    return this.#state;
+    this.#identity = context.enforcement.judge?.identify(connection.source.address);
   }
 
   start(): void {
     const { live, connectionLimit } = this.#context;
     if (this.#isOwnPort()) return this.#refuse('reserved-port');
-    if (isLinkLocal(this.#addresses.source.address)) return this.#refuse('link-local');
+    if (isLinkLocal(this.#connection.source.address)) return this.#refuse('link-local');
     if (live.size >= connectionLimit) return this.#refuse('capacity');
     live.register(this); // before the verdict: a change of the table from here on finds this flow
     this.#verdict = this.#judge();
     if (this.#verdict.verdict === 'deny') return this.#refuse();
-    this.#dial(1);
+    this.#connection.admit();
   }
 
   /** A connection to the sidecar itself, rather than through the redirect, has nowhere to go. */
   #isOwnPort(): boolean {
-    const { port } = this.#addresses.destination;
+    const { port } = this.#connection.destination;
     const { inboundPort, canaryPort, adminPort } = this.#context;
     return port === inboundPort || port === canaryPort || port === adminPort;
   }
 
   #judge(): Verdict {
-    const { source, destination } = this.#addresses;
-    const before = process.hrtime.bigint();
+    const { source, destination } = this.#connection;
+    const before = performance.now();
     const verdict = this.#context.enforcement.verdict('ingress', source.address, 'TCP', destination.port);
-    this.#context.verdictTaken(Number(process.hrtime.bigint() - before) / NS_PER_SECOND);
+    this.#context.verdictTaken((performance.now() - before) / MS_PER_SECOND);
     return verdict;
   }
 
-  #dial(attempt: number): void {
-    const { appLegs, connectTimeoutMs } = this.#context;
-    const { family, source, destination } = this.#addresses;
-    this.#state = 'dialling';
-    let app: net.Socket;
-    try {
-      app = appLegs.dial({ family, clientAddress: source.address, ...destination });
-    } catch (error) {
-      if (isShortage(error)) return this.#refuse('capacity');
-      this.#context.dialFailed(error as Error);
-      return this.#finish('app-unreachable');
-    }
-    this.#app = app;
-    this.#connectTimer = setTimeout(() => this.#finish('app-unreachable'), connectTimeoutMs);
-    const failed = (error: NodeJS.ErrnoException): void => {
-      clearTimeout(this.#connectTimer);
-      if (this.#state !== 'dialling') return;
-      if (isPortClash(error) && attempt < DIAL_ATTEMPTS) {
-        appLegs.skipPorts();
-        return this.#dial(attempt + 1);
-      }
-      this.#finish('app-unreachable');
-    };
-    app.once('error', failed);
-    app.once('connect', () => {
-      clearTimeout(this.#connectTimer);
-      app.off('error', failed);
-      this.#connected(app);
-    });
-  }
-
-  /** Asks again: the table may have changed while the app was dialled. */
-  #connected(app: net.Socket): void {
-    if (this.#state !== 'dialling') return;
-    if (this.#client.destroyed) return this.#finish('reset-by-source');
-    this.#verdict = this.#judge();
-    if (this.#verdict.verdict === 'deny') return this.#refuse();
-    this.#state = 'relaying';
-    for (const socket of [this.#client, app]) {
-      socket.setNoDelay(true);
-      socket.setKeepAlive(true, this.#context.keepAliveMs);
-    }
-    relay(this.#client, app, this.#context, (end) => this.#finish(end));
-  }
-
   #refuse(refusal?: RefusalReason): void {
-    this.#finish('refused', refusal);
+    this.#end(refusal === undefined ? { end: 'refused' } : { end: 'refused', refusal });
   }
 
-  /** The one end of every flow: nothing stays open, one record is written. */
-  #finish(end: FlowEnd, refusal?: RefusalReason): void {
-    if (this.#state === 'ended') return;
-    this.cut();
-    this.#record(end, refusal);
+  #end(ownEnd: OwnEnd): void {
+    this.#ownEnd ??= ownEnd;
+    this.#connection.reset();
   }
 
   revoked(judge: Judge): Revocation | undefined {
-    const { source, destination } = this.#addresses;
+    if (this.#ownEnd !== undefined) return undefined; // it is ending already
+    const { source, destination } = this.#connection;
     const owner = judge.identify(source.address);
     const verdict = judge.judge('ingress', source.address, 'TCP', destination.port);
     if (verdict.verdict === 'deny') return { cause: 'policy-changed', verdict };
@@ -210,31 +122,24 @@ export class InboundFlow implements LiveFlow {
   }
 
   resetSource(): void {
-    resetSocket(this.#client, this.#context.sockets);
+    this.#connection.resetSource();
   }
 
-  /** Resets both ends and leaves the live table. On a flow that closed by itself only the latter is left to do. */
-  cut(): void {
-    this.#state = 'ended';
-    clearTimeout(this.#connectTimer);
-    this.#context.live.forget(this);
-    resetSocket(this.#client, this.#context.sockets);
-    if (this.#app !== undefined) resetSocket(this.#app, this.#context.sockets);
+  cut({ cause, verdict }: Revocation): void {
+    this.#verdict = verdict;
+    this.#end({ end: cause });
   }
 
-  recordCut(revocation: Revocation): void {
-    this.#verdict = revocation.verdict;
-    this.#record(revocation.cause);
-  }
-
-  /** Ends the flow because the sidecar stops. */
   drain(): void {
-    this.#finish('drained');
+    this.#end({ end: 'drained' });
   }
 
-  #record(end: FlowEnd, refusal?: RefusalReason): void {
+  /** The relay has closed everything: one record is written. */
+  ended(ending: Ending): void {
+    this.#context.live.forget(this);
+    const { end, refusal } = this.#ownEnd ?? this.#endOf(ending);
     const { enforcement } = this.#context;
-    const { source, destination } = this.#addresses;
+    const { source, destination } = this.#connection;
     const { judge } = enforcement;
     // The near miss is looked for only now: it is slow, and only a denial needs it.
     const denied = refusal === undefined && this.#verdict.verdict === 'deny';
@@ -249,9 +154,9 @@ export class InboundFlow implements LiveFlow {
         protocol: 'TCP',
         source: { ...source, identity: this.#identity ?? judge?.identify(source.address) },
         destination: { ...destination, identity: judge?.identify(destination.address) },
-        bytesSent: this.#client.bytesWritten,
-        bytesReceived: this.#client.bytesRead,
-        durationMs: performance.now() - this.#startedAtMs,
+        bytesSent: ending.toSource,
+        bytesReceived: ending.fromSource,
+        durationMs: ending.durationMs,
         revision: enforcement.revision,
       },
       new Date(),
@@ -259,31 +164,49 @@ export class InboundFlow implements LiveFlow {
     this.#context.record(record, verdict);
   }
 
+  /** How a flow ended that this side has not ended. */
+  #endOf({ end, error }: Ending): OwnEnd {
+    switch (end) {
+      case 'closed':
+      case 'reset-by-source':
+      case 'reset-by-destination':
+        return { end };
+      case 'unreachable':
+        return { end: 'app-unreachable' };
+      case 'shortage':
+        return { end: 'refused', refusal: 'capacity' };
+      case 'dial-failed':
+        this.#context.dialFailed(error ?? 'unknown');
+        return { end: 'app-unreachable' };
+      case 'reset':
+        return { end: 'drained' }; // the relay has been closed
+      default:
+        return end satisfies never;
+    }
+  }
+
   /** A plain view for /connections. */
   view(): FlowView {
-    const { source, destination } = this.#addresses;
+    const { source, destination } = this.#connection;
+    const { relaying, fromSource, toSource } = this.#connection.progress();
     return {
-      state: this.#state,
+      state: this.#ownEnd !== undefined ? 'ending' : relaying ? 'relaying' : 'dialling',
       since: new Date(performance.timeOrigin + this.#startedAtMs).toISOString(),
-      src: {
-        addr: source.address,
-        port: source.port,
-        ...(this.#identity === undefined
-          ? {}
-          : { pod: `${this.#identity.namespace}/${this.#identity.name}` }),
-      },
-      dst: { addr: destination.address, port: destination.port },
+      src: { ...at(source), ...(this.#identity === undefined ? {} : { pod: nameOf(this.#identity) }) },
+      dst: at(destination),
       verdict: this.#verdict,
-      bytes_sent: this.#client.bytesWritten,
-      bytes_recv: this.#client.bytesRead,
+      bytes_sent: toSource,
+      bytes_recv: fromSource,
     };
   }
 }
 
-/** Out of descriptors, or of ports. */
-function isShortage(error: unknown): boolean {
-  const codes = ['SOCKET_DESCRIPTORS_EXHAUSTED', 'SOCKET_ADDRESS_IN_USE'];
-  return error instanceof SluiceError && codes.includes(error.code);
+function at({ address, port }: Endpoint): { addr: string; port: number } {
+  return { addr: address, port };
+}
+
+function nameOf({ namespace, name }: PodIdentity): string {
+  return `${namespace}/${name}`;
 }
 
 /** fe80::/10, RFC 4291: such an address means nothing without its link, so the app leg cannot come from it. */

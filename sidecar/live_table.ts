@@ -10,10 +10,8 @@ export interface LiveFlow {
   revoked(judge: Judge): Revocation | undefined;
   /** Resets the source's end; `cut` follows. */
   resetSource(): void;
-  /** Ends the flow with a reset at both ends. Fast: no record yet. */
-  cut(): void;
-  /** Writes the flow's record. Called once, after `cut`. */
-  recordCut(revocation: Revocation): void;
+  /** Ends the flow with a reset at both ends. Its record is written when that is done. */
+  cut(revocation: Revocation): void;
   /** Ends the flow because the sidecar stops. */
   drain(): void;
   /** A plain view for /connections. */
@@ -51,8 +49,8 @@ export class LiveTable {
   }
 
   /**
-   * Ends what `judge` no longer allows. All resets are sent before the first record is written, for a
-   * record is slow; those to sources first, as they are who is no longer allowed.
+   * Ends what `judge` no longer allows; sources are reset first, as they are who is no longer allowed. A flow leaves
+   * the live table when its descriptors are closed.
    * @returns how many flows were ended
    */
   reevaluate(judge: Judge): number {
@@ -62,8 +60,7 @@ export class LiveTable {
       if (revocation !== undefined) ended.push({ flow, revocation });
     }
     for (const { flow } of ended) flow.resetSource();
-    for (const { flow } of ended) flow.cut();
-    for (const { flow, revocation } of ended) flow.recordCut(revocation);
+    for (const { flow, revocation } of ended) flow.cut(revocation);
     return ended.length;
   }
 }

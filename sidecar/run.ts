@@ -6,22 +6,21 @@ import { VERSION } from '../common/version.ts';
 import { openSockets } from '../native/sockets.ts';
 import { type Direction, forgottenDns } from '../policy/index.ts';
 import { serveAdmin } from './admin.ts';
-import { AppLegs } from './app_leg.ts';
 import { Canary } from './canary.ts';
-import { connectionLimit, descriptorLimit } from './capacity.ts';
+import { connectionLimit, descriptorLimit, pipeLimit } from './capacity.ts';
 import type { SidecarConfig } from './config.ts';
 import { Enforcement } from './enforcement.ts';
 import { FlowHistory } from './flow_history.ts';
 import { DenialReport } from './gate/denial_report.ts';
 import { Gate, type GateState } from './gate/gate.ts';
 import { acceptInbound, type InboundContext } from './inbound.ts';
-import { listenInbound } from './listeners.ts';
 import { LiveTable } from './live_table.ts';
 import { SidecarMetrics } from './metrics.ts';
 import { OutboundCutter } from './outbound.ts';
 import { Recorder } from './recorder.ts';
 import { exemptAddresses, verifyRedirect } from './redirect/redirect.ts';
-import { UnreadSockets } from './relay.ts';
+import type { Relay } from './relay/relay.ts';
+import { startRelay } from './relay/start.ts';
 import { TableFile } from './table_file.ts';
 import { TableStream } from './table_stream.ts';
 import { tlsTransport } from './tls_transport.ts';
@@ -31,6 +30,9 @@ const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
 
 /** How often a drain looks whether flows are left. */
 const DRAIN_POLL_MS = 50;
+
+/** How long the ends of flows that a drain has reset may take to be recorded. */
+const LAST_RECORDS_MS = 1_000;
 
 /** Errors of single connections come by the thousand when something is wrong: one line per interval tells enough. */
 const ERROR_LOG_MS = 1_000;
@@ -43,11 +45,13 @@ const MS_PER_SECOND = 1000;
  */
 export async function runSidecar(config: SidecarConfig): Promise<void> {
   const log = openLog(config.logLevel);
-  const limit = connectionLimit(config.maxConnections, descriptorLimit());
+  const descriptors = descriptorLimit();
+  const limit = connectionLimit(config.maxConnections, descriptors);
   log.info({ version: VERSION, config, connection_limit: limit }, 'starting');
 
   const live = new LiveTable();
-  const enforcement = new Enforcement(live);
+  let relay: Relay | undefined;
+  const enforcement = new Enforcement(live, () => relay?.forgetAdmissions());
   const file = new TableFile(config.stateDir, (err) =>
     log.error({ err }, 'the table could not be kept on disk'),
   );
@@ -138,44 +142,50 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     metricsType: metrics.registry.contentType,
   });
   if (enforcement.table !== undefined) await gate.enforce(enforcement.table);
-  const sockets = openSockets();
-  const unread = new UnreadSockets(sockets);
   const context: InboundContext = {
     ...config,
-    sockets,
-    unread,
-    acceptFailed: () => metrics.acceptFailed(),
-    appLegs: new AppLegs(sockets),
     enforcement,
     live,
     connectionLimit: limit,
     verdictTaken: (seconds) => metrics.verdictTaken(seconds),
     record: (record, verdict) => recorder.flow(record, verdict),
-    dialFailed: rarely(ERROR_LOG_MS, (err: Error) => log.error({ err }, 'the app could not be dialled')),
+    dialFailed: rarely(ERROR_LOG_MS, (problem: string) =>
+      log.error({ problem }, 'the app could not be dialled'),
+    ),
   };
-  const acceptErrors = rarely(ERROR_LOG_MS, (err: Error) =>
-    log.error({ err }, 'a connection was not accepted'),
+  const acceptErrors = rarely(ERROR_LOG_MS, (problem: string) =>
+    log.error({ problem }, 'a connection was not accepted'),
   );
-  const listeners = await listenInbound(sockets, config.inboundPort, {
-    connection: (client) => acceptInbound(client, context),
-    acceptError(error) {
-      metrics.acceptFailed();
-      acceptErrors(error);
+  relay = await startRelay(
+    config.relay,
+    {
+      ...config,
+      sockets: openSockets(),
+      connectionLimit: limit,
+      pipeLimit: pipeLimit(descriptors),
+      threads: config.relayThreads,
     },
-  });
-  log.info({ families: listeners.families, revision: enforcement.revision }, 'listening');
+    {
+      accepted: (connection) => acceptInbound(connection, context),
+      acceptFailed(error) {
+        metrics.acceptFailed();
+        acceptErrors(error);
+      },
+    },
+  );
+  log.info({ families: relay.families, revision: enforcement.revision }, 'listening');
   stream.start();
-  void canary.start(listeners.families);
+  void canary.start(relay.families);
   for (const report of denials) void report.start();
 
   const signal = await terminated();
   log.info({ signal, connections: live.size }, 'draining');
   canary.close(); // its port goes with the listeners
-  listeners.close(); // from here on the redirect has no listener: new connections are dropped
-  const deadline = performance.now() + config.drainMs;
-  while (live.size > 0 && performance.now() < deadline) await sleep(DRAIN_POLL_MS);
+  relay.stopAccepting(); // from here on the redirect has no listener: new connections are dropped
+  await drained(live, config.drainMs);
   for (const flow of live) flow.drain();
-  unread.close();
+  await drained(live, LAST_RECORDS_MS);
+  relay.close();
   stream.close();
   admin.close(); // connections under way end by themselves within seconds
   for (const report of denials) await report.close();
@@ -293,6 +303,12 @@ function rarely<T>(intervalMs: number, action: (value: T) => void): (value: T) =
     nextMs = now + intervalMs;
     action(value);
   };
+}
+
+/** Waits until no flow is left, at most so long. */
+async function drained(live: LiveTable, patienceMs: number): Promise<void> {
+  const deadline = performance.now() + patienceMs;
+  while (live.size > 0 && performance.now() < deadline) await sleep(DRAIN_POLL_MS);
 }
 
 function terminated(): Promise<NodeJS.Signals> {

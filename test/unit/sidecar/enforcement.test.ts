@@ -24,7 +24,7 @@ test('a delta before any snapshot, or across a gap, is refused and the table sta
   expect(enforcement.revision).toBe(5);
 });
 
-test('a new table ends what it denies, all resets before the first record, and nothing else', () => {
+test('a new table ends what it denies, sources first, and nothing else', () => {
   const live = new LiveTable();
   const enforcement = new Enforcement(live);
   const events: string[] = [];
@@ -34,8 +34,7 @@ test('a new table ends what it denies, all resets before the first record, and n
       return verdict.verdict === 'deny' ? { cause: 'policy-changed', verdict } : undefined;
     },
     resetSource: () => events.push(`reset ${peer}`),
-    cut: () => events.push(`cut ${peer}`),
-    recordCut: ({ verdict }) => events.push(`record ${peer} ${verdict.reason}`),
+    cut: ({ verdict }) => events.push(`cut ${peer} ${verdict.reason}`),
     drain: () => undefined,
     view: () => peer,
   });
@@ -46,10 +45,8 @@ test('a new table ends what it denies, all resets before the first record, and n
   expect(events).toEqual([
     'reset 10.0.0.1',
     'reset 10.0.0.3',
-    'cut 10.0.0.1',
-    'cut 10.0.0.3',
-    'record 10.0.0.1 no-rule',
-    'record 10.0.0.3 no-rule',
+    'cut 10.0.0.1 no-rule',
+    'cut 10.0.0.3 no-rule',
   ]);
 });
 

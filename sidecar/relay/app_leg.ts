@@ -3,17 +3,11 @@
  * The client's port is taken (the same 4-tuple exists), so the leg chooses its own.
  */
 import net from 'node:net';
-import type { Family } from '../native/addon.ts';
-import type { Sockets } from '../native/sockets.ts';
-import { SluiceError } from '../policy/errors.ts';
-import { APP_LEG_MARK } from './redirect/rules.ts';
-
-/**
- * Ports of the app leg: below the ephemeral ranges in use (Linux 32768-60999), so that the client does not pick the
- * same one for a later connection, whose SYN would then meet the app leg's connection and time out.
- */
-const FIRST_PORT = 10_000;
-const LAST_PORT = 32_767;
+import type { Family } from '../../native/addon.ts';
+import type { Sockets } from '../../native/sockets.ts';
+import { SluiceError } from '../../policy/errors.ts';
+import { APP_LEG_MARK } from '../redirect/rules.ts';
+import { APP_LEG_PORTS } from './relay.ts';
 
 /** Ports tried before giving up. They are taken in turn, so a few taken ones in a row are already rare. */
 const ATTEMPTS = 32;
@@ -61,7 +55,7 @@ export class AppLegs {
   #bind(dial: Dial): number {
     for (let attempt = 1; ; attempt += 1) {
       const port = this.#nextPort;
-      this.#nextPort = port === LAST_PORT ? FIRST_PORT : port + 1;
+      this.#nextPort = port === APP_LEG_PORTS.last ? APP_LEG_PORTS.first : port + 1;
       try {
         return this.#sockets.bindTransparent(dial.family, dial.clientAddress, port, APP_LEG_MARK);
       } catch (error) {
@@ -78,5 +72,5 @@ export function isPortClash(error: NodeJS.ErrnoException): boolean {
 }
 
 function randomPort(): number {
-  return FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT + 1));
+  return APP_LEG_PORTS.first + Math.floor(Math.random() * (APP_LEG_PORTS.last - APP_LEG_PORTS.first + 1));
 }

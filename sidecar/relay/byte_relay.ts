@@ -3,7 +3,7 @@
  * Memory per flow is bounded by the streams' high-water marks: one 64 KiB chunk read and one waiting, each way.
  */
 import type net from 'node:net';
-import type { Sockets } from '../native/sockets.ts';
+import type { Sockets } from '../../native/sockets.ts';
 
 /**
  * How often sockets that are not being read from are looked at. Node notices a reset or a failed keepalive only while
@@ -12,26 +12,26 @@ import type { Sockets } from '../native/sockets.ts';
 const UNREAD_CHECK_MS = 250;
 
 /** How a relay ended: both sides finished, or one of them broke. */
-export type RelayEnd = 'closed' | 'reset-by-source' | 'reset-by-destination';
+export type ByteRelayEnd = 'closed' | 'reset-by-source' | 'reset-by-destination';
 
 /**
  * Starts relaying; both sockets must allow half-open. `onEnd` is called once, when both sockets are closed or have
  * been reset. An end of stream on one side is passed on when all bytes before it have been written to the other.
  */
-export function relay(
+export function relayBytes(
   source: net.Socket,
   destination: net.Socket,
   { sockets, unread }: RelayContext,
-  onEnd: (end: RelayEnd) => void,
+  onEnd: (end: ByteRelayEnd) => void,
 ): void {
   let open = 2;
   let ended = false;
-  const end = (how: RelayEnd): void => {
+  const end = (how: ByteRelayEnd): void => {
     if (ended) return;
     ended = true;
     onEnd(how);
   };
-  const broken = (how: RelayEnd): void => {
+  const broken = (how: ByteRelayEnd): void => {
     resetSocket(source, sockets);
     resetSocket(destination, sockets);
     end(how);

@@ -1,0 +1,189 @@
+// Moving bytes: small messages are copied through one buffer of the thread, a full buffer shows that the flow is bulk and
+// turns to splice(2). Traps and their answers:
+// - A pipe is always emptied before it is filled again, so EAGAIN from socket to pipe means that the socket is empty, never
+//   that the pipe's slots are full.
+// - The end of a stream is passed on only when all bytes before it have been sent.
+// - No SPLICE_F_MORE: it corks for 200 ms.
+// - EINVAL from splice, or no pipe to be had: copy.
+#define _GNU_SOURCE
+#include "flow.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+  SMALL_BYTES = 16 * 1024,  // a read that fills this shows bulk
+  COPY_BYTES = 64 * 1024,   // bulk without a pipe; the size of the thread's buffer
+  TURN_ROUNDS = 16,         // moves in one turn, at most 4 MiB: then other flows have theirs
+};
+
+static void add_bytes(struct way *way, size_t count) {
+  uint64_t bytes = atomic_load_explicit(&way->bytes, memory_order_relaxed);
+  atomic_store_explicit(&way->bytes, bytes + count, memory_order_relaxed);
+}
+
+static void give_pipe(struct way *way, struct flow_shared *shared) {
+  if (way->pipe_bytes == 0) return;
+  pipes_give(&shared->pipes, way->pipe, way->piped == 0);
+  way->pipe_bytes = 0;
+}
+
+enum step { STEP_DONE, STEP_BLOCKED, STEP_BROKEN };
+
+// Sends what is left from earlier moves.
+static enum step flush(struct flow *flow, int side) {
+  struct way *way = &flow->way[side];
+  int to = flow->fd[!side];
+  while (way->rest_bytes > 0 || way->piped > 0) {
+    if (!flow->writable[!side]) return STEP_BLOCKED;
+    ssize_t sent = way->piped > 0 ? splice(way->pipe.read, NULL, to, NULL, way->piped, SPLICE_F_MOVE | SPLICE_F_NONBLOCK)
+                                  : send(to, way->rest + way->rest_at, way->rest_bytes, MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN) return STEP_BROKEN;
+      flow->writable[!side] = false;
+      return STEP_BLOCKED;
+    }
+    add_bytes(way, (size_t)sent);
+    if (way->piped > 0) {
+      way->piped -= (uint32_t)sent;
+      continue;
+    }
+    way->rest_at += (uint32_t)sent;
+    way->rest_bytes -= (uint32_t)sent;
+  }
+  if (way->rest != NULL) {
+    free(way->rest);
+    way->rest = NULL;
+  }
+  return STEP_DONE;
+}
+
+// Reads into the pipe. STEP_BLOCKED: there was nothing.
+static enum step splice_in(struct flow *flow, int side, struct flow_shared *shared) {
+  struct way *way = &flow->way[side];
+  ssize_t got = splice(flow->fd[side], NULL, way->pipe.write, NULL, way->pipe_bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  if (got > 0) {
+    way->piped = (uint32_t)got;
+    way->bulk = got >= SMALL_BYTES;
+    return STEP_DONE;
+  }
+  if (got == 0) {
+    way->ended = true;
+    return STEP_DONE;
+  }
+  switch (errno) {
+    case EINTR:
+      return STEP_DONE;
+    case EAGAIN:
+      flow->readable[side] = false;
+      return STEP_BLOCKED;
+    case EINVAL:
+      give_pipe(way, shared);
+      way->bulk = false;
+      return STEP_DONE;
+    default:
+      return STEP_BROKEN;
+  }
+}
+
+// Reads into the thread's buffer and sends it; what cannot be sent is kept.
+static enum step copy(struct flow *flow, int side, struct flow_shared *shared, bool *source_broken) {
+  struct way *way = &flow->way[side];
+  size_t room = way->bulk ? COPY_BYTES : SMALL_BYTES;
+  ssize_t got = recv(flow->fd[side], shared->buffer, room, 0);
+  *source_broken = true;
+  if (got < 0) {
+    if (errno == EINTR) return STEP_DONE;
+    if (errno != EAGAIN) return STEP_BROKEN;
+    flow->readable[side] = false;
+    return STEP_BLOCKED;
+  }
+  if (got == 0) {
+    way->ended = true;
+    return STEP_DONE;
+  }
+  way->bulk = (size_t)got == room;
+  // A short read has emptied the socket: what comes later is a new event. Not so where the end of the stream is there
+  // already, or urgent data, at which a read stops short.
+  if (!way->bulk && !flow->wary[side]) flow->readable[side] = false;
+  *source_broken = false;
+  ssize_t sent;
+  do {
+    sent = send(flow->fd[!side], shared->buffer, (size_t)got, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0) {
+    if (errno != EAGAIN) return STEP_BROKEN;
+    flow->writable[!side] = false;
+    sent = 0;
+  }
+  add_bytes(way, (size_t)sent);
+  if (sent == got) return STEP_DONE;
+  size_t left = (size_t)(got - sent);
+  way->rest = malloc(left);
+  if (way->rest == NULL) return STEP_BROKEN;  // bytes would be lost: end the flow instead
+  memcpy(way->rest, shared->buffer + sent, left);
+  way->rest_at = 0;
+  way->rest_bytes = (uint32_t)left;
+  return STEP_DONE;
+}
+
+static enum pump_result broken(int side) { return side == SOURCE ? PUMP_BROKEN_SOURCE : PUMP_BROKEN_DESTINATION; }
+
+enum pump_result flow_pump(struct flow *flow, int side, struct flow_shared *shared) {
+  struct way *way = &flow->way[side];
+  for (int round = 0;; round++) {
+    switch (flush(flow, side)) {
+      case STEP_BROKEN:
+        return broken(!side);
+      case STEP_BLOCKED:
+        return PUMP_IDLE;
+      case STEP_DONE:
+        break;
+    }
+    if (way->ended) {
+      give_pipe(way, shared);
+      if (!way->shut && shutdown(flow->fd[!side], SHUT_WR) < 0) return broken(!side);
+      way->shut = true;
+      return PUMP_IDLE;
+    }
+    if (!flow->readable[side]) {
+      give_pipe(way, shared);
+      return PUMP_IDLE;
+    }
+    if (round == TURN_ROUNDS) return PUMP_AGAIN;
+    if (way->bulk && way->pipe_bytes == 0 && !pipes_take(&shared->pipes, &way->pipe, &way->pipe_bytes))
+      way->pipe_bytes = 0;
+    bool source_broken = true;
+    enum step step =
+        way->pipe_bytes > 0 ? splice_in(flow, side, shared) : copy(flow, side, shared, &source_broken);
+    if (step == STEP_BROKEN) return broken(source_broken ? side : !side);
+  }
+}
+
+bool flow_finished(const struct flow *flow) { return flow->way[SOURCE].shut && flow->way[DESTINATION].shut; }
+
+void flow_close(struct flow *flow, int side, bool reset) {
+  if (flow->fd[side] == NO_DESCRIPTOR) return;
+  if (reset) {
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(flow->fd[side], SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+  }
+  close(flow->fd[side]);
+  flow->fd[side] = NO_DESCRIPTOR;
+}
+
+void flow_release(struct flow *flow, struct flow_shared *shared) {
+  for (int side = 0; side < SIDES; side++) {
+    struct way *way = &flow->way[side];
+    give_pipe(way, shared);
+    free(way->rest);
+    way->rest = NULL;
+    way->rest_bytes = 0;
+    way->piped = 0;
+  }
+}

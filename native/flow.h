@@ -1,0 +1,61 @@
+// One flow of the relay: two sockets and what is on its way between them.
+#pragma once
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pipes.h"
+#include "relay.h"
+
+enum { SOURCE = 0, DESTINATION = 1, SIDES = 2, NO_DESCRIPTOR = -1 };
+
+enum flow_state { FLOW_FREE, FLOW_WAITING, FLOW_DIALLING, FLOW_RELAYING, FLOW_ENDED };
+
+// Bytes from one side to the other. At most one of `rest` and `piped` is in use.
+struct way {
+  char *rest;  // copied, not yet sent
+  uint32_t rest_at, rest_bytes;
+  struct pipe_ends pipe;
+  uint32_t pipe_bytes;  // size; 0 while no pipe is lent
+  uint32_t piped;       // in the pipe, not yet sent
+  bool bulk;            // full buffers have been seen: splice
+  bool ended, shut;     // end of stream read; passed on
+  _Atomic uint64_t bytes;  // passed on; written by the relay's thread only
+};
+
+struct flow {
+  uint32_t slot, generation;
+  _Atomic uint8_t state;
+  uint8_t flags;   // RELAY_IPV6, RELAY_REMEMBERED
+  uint8_t events;  // 1 << relay_event_kind, still to be taken; behind relay.lock
+  uint8_t end;     // relay_end
+  int32_t error;
+  int fd[SIDES];
+  bool readable[SIDES], writable[SIDES];
+  bool wary[SIDES];  // a short read does not mean an empty socket: end of stream, or urgent data
+  bool again;  // in the list of flows that have used up their turn
+  uint16_t port[SIDES];
+  uint8_t address[SIDES][RELAY_ADDRESS_BYTES];
+  uint64_t started_us, dialled_us, ended_us;
+  struct way way[SIDES];  // way[s] leads from side s to the other
+  struct flow *next_event;  // also the free list; behind relay.lock
+  struct flow *next_again;
+  struct flow *next_dial, *previous_dial;
+};
+
+// What flows share; belongs to the relay's thread.
+struct flow_shared {
+  struct pipes pipes;
+  char *buffer;
+};
+
+enum pump_result { PUMP_IDLE, PUMP_AGAIN, PUMP_BROKEN_SOURCE, PUMP_BROKEN_DESTINATION };
+
+// Moves what can be moved from `side` to the other. PUMP_AGAIN: its turn is used up, there is more.
+enum pump_result flow_pump(struct flow *flow, int side, struct flow_shared *shared);
+// Both sides have finished and all has been passed on.
+bool flow_finished(const struct flow *flow);
+// Closes one side's socket; `reset` sends RST and drops what is unsent.
+void flow_close(struct flow *flow, int side, bool reset);
+// Gives back the buffers and pipes.
+void flow_release(struct flow *flow, struct flow_shared *shared);

@@ -1,0 +1,157 @@
+#include "flows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void flows_init(struct flows *all) { pthread_mutex_init(&all->lock, NULL); }
+
+void flows_free(struct flows *all) {
+  for (size_t i = 0; i < FLOWS_CHUNKS && all->chunks[i] != NULL; i++) free(all->chunks[i]);
+  pthread_mutex_destroy(&all->lock);
+}
+
+static void append(struct flow **first, struct flow **last, struct flow *flow) {
+  flow->next_event = NULL;
+  if (*first == NULL) *first = flow;
+  else (*last)->next_event = flow;
+  *last = flow;
+}
+
+static struct flow *shift(struct flow **first) {
+  struct flow *flow = *first;
+  if (flow != NULL) *first = flow->next_event;
+  return flow;
+}
+
+static struct flow *slot_of(const struct flows *all, uint32_t slot) {
+  return &all->chunks[slot / FLOWS_CHUNK][slot % FLOWS_CHUNK];
+}
+
+static bool make_chunk(struct flows *all) {
+  uint32_t chunk = all->made / FLOWS_CHUNK;
+  if (chunk == FLOWS_CHUNKS) return false;
+  all->chunks[chunk] = calloc(FLOWS_CHUNK, sizeof(struct flow));
+  if (all->chunks[chunk] == NULL) return false;
+  for (uint32_t i = 0; i < FLOWS_CHUNK; i++) {
+    struct flow *flow = &all->chunks[chunk][i];
+    flow->slot = all->made++;
+    flow->fd[SOURCE] = flow->fd[DESTINATION] = NO_DESCRIPTOR;
+    append(&all->free_first, &all->free_last, flow);
+  }
+  return true;
+}
+
+struct flow *flows_take(struct flows *all) {
+  pthread_mutex_lock(&all->lock);
+  struct flow *flow = NULL;
+  if (all->free_first != NULL || make_chunk(all)) {
+    flow = shift(&all->free_first);
+    uint32_t slot = flow->slot, generation = flow->generation + 1;
+    memset(flow, 0, sizeof *flow);
+    flow->slot = slot;
+    flow->generation = generation;
+    flow->fd[SOURCE] = flow->fd[DESTINATION] = NO_DESCRIPTOR;
+    all->live += 1;
+  }
+  pthread_mutex_unlock(&all->lock);
+  return flow;
+}
+
+static void release(struct flows *all, struct flow *flow) {
+  atomic_store(&flow->state, FLOW_FREE);
+  append(&all->free_first, &all->free_last, flow);
+  all->live -= 1;
+}
+
+void flows_untake(struct flows *all, struct flow *flow) {
+  pthread_mutex_lock(&all->lock);
+  release(all, flow);
+  pthread_mutex_unlock(&all->lock);
+}
+
+struct flow *flows_find(struct flows *all, uint32_t slot, uint32_t generation) {
+  pthread_mutex_lock(&all->lock);
+  struct flow *flow = slot < all->made ? slot_of(all, slot) : NULL;
+  if (flow != NULL && (flow->generation != generation || atomic_load(&flow->state) == FLOW_FREE)) flow = NULL;
+  pthread_mutex_unlock(&all->lock);
+  return flow;
+}
+
+// Under the lock.
+static bool notify(struct flows *all) {
+  bool needed = !all->notified;
+  all->notified = true;
+  return needed;
+}
+
+bool flows_post(struct flows *all, struct flow *flow, enum relay_event_kind kind) {
+  pthread_mutex_lock(&all->lock);
+  if (flow->events == 0) {
+    append(&all->event_first, &all->event_last, flow);
+    all->event_count += 1;
+  }
+  flow->events |= (uint8_t)(1u << kind);
+  bool needed = notify(all);
+  pthread_mutex_unlock(&all->lock);
+  return needed;
+}
+
+bool flows_post_accept_error(struct flows *all, int error) {
+  pthread_mutex_lock(&all->lock);
+  all->accept_error = error;
+  bool needed = notify(all);
+  pthread_mutex_unlock(&all->lock);
+  return needed;
+}
+
+uint32_t flows_waiting(struct flows *all) {
+  pthread_mutex_lock(&all->lock);
+  uint32_t count = all->event_count;
+  pthread_mutex_unlock(&all->lock);
+  return count;
+}
+
+static struct relay_event event_of(const struct flow *flow, enum relay_event_kind kind) {
+  struct relay_event event = {.kind = kind, .slot = flow->slot, .generation = flow->generation, .flags = flow->flags};
+  if (kind == RELAY_ACCEPTED) {
+    event.as.accepted.source_port = flow->port[SOURCE];
+    event.as.accepted.destination_port = flow->port[DESTINATION];
+    memcpy(event.as.accepted.source, flow->address[SOURCE], RELAY_ADDRESS_BYTES);
+    memcpy(event.as.accepted.destination, flow->address[DESTINATION], RELAY_ADDRESS_BYTES);
+    return event;
+  }
+  event.as.ended.end = flow->end;
+  event.as.ended.error = flow->error;
+  event.as.ended.sent = atomic_load_explicit(&flow->way[SOURCE].bytes, memory_order_relaxed);
+  event.as.ended.received = atomic_load_explicit(&flow->way[DESTINATION].bytes, memory_order_relaxed);
+  event.as.ended.duration_us = flow->ended_us - flow->started_us;
+  return event;
+}
+
+static const uint8_t ACCEPTED_BIT = 1u << RELAY_ACCEPTED, ENDED_BIT = 1u << RELAY_ENDED;
+
+size_t flows_take_events(struct flows *all, struct relay_event *events, size_t max) {
+  size_t count = 0;
+  pthread_mutex_lock(&all->lock);
+  if (all->accept_error != 0 && count < max) {
+    events[count++] = (struct relay_event){.kind = RELAY_ACCEPT_FAILED, .as.ended.error = all->accept_error};
+    all->accept_error = 0;
+  }
+  while (count < max && all->event_first != NULL) {
+    struct flow *flow = all->event_first;
+    if (flow->events & ACCEPTED_BIT) {
+      events[count++] = event_of(flow, RELAY_ACCEPTED);
+      flow->events &= (uint8_t)~ACCEPTED_BIT;
+      if (flow->events != 0) continue;  // its end as well, if there is room
+    } else {
+      events[count++] = event_of(flow, RELAY_ENDED);
+      flow->events &= (uint8_t)~ENDED_BIT;
+    }
+    shift(&all->event_first);
+    all->event_count -= 1;
+    if (events[count - 1].kind == RELAY_ENDED) release(all, flow);
+  }
+  if (count < max) all->notified = false;
+  pthread_mutex_unlock(&all->lock);
+  return count;
+}

@@ -1,0 +1,38 @@
+// All flows of a relay, by slot, and the events that wait to be taken. Every function takes the lock itself.
+#pragma once
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flow.h"
+
+enum { FLOWS_CHUNK = 256, FLOWS_CHUNKS = 4096 };  // about a million flows, made as they are needed, never moved
+
+struct flows {
+  pthread_mutex_t lock;
+  struct flow *chunks[FLOWS_CHUNKS];
+  uint32_t made;
+  struct flow *free_first, *free_last;  // first in, first out: a slot's generations are far apart in time
+  struct flow *event_first, *event_last;
+  uint32_t event_count;  // flows with events
+  int accept_error;      // errno of the last failed accept, 0 when told
+  uint32_t live;         // taken and not yet free
+  bool notified;
+};
+
+void flows_init(struct flows *all);
+void flows_free(struct flows *all);
+// A fresh flow, or NULL for want of memory or slots.
+struct flow *flows_take(struct flows *all);
+// Puts back one that was taken and of which no event was posted.
+void flows_untake(struct flows *all, struct flow *flow);
+// The flow with this generation, or NULL. Only its atomic fields may be read by other threads.
+struct flow *flows_find(struct flows *all, uint32_t slot, uint32_t generation);
+// Posts an event of a flow, which must be filled in before. True when the taker has to be notified.
+bool flows_post(struct flows *all, struct flow *flow, enum relay_event_kind kind);
+bool flows_post_accept_error(struct flows *all, int error);
+// Flows with events that wait.
+uint32_t flows_waiting(struct flows *all);
+// See relay_take. A flow whose end has been taken is free.
+size_t flows_take_events(struct flows *all, struct relay_event *events, size_t max);

@@ -1,0 +1,553 @@
+// The relay's thread: one epoll loop over listeners, flows and the commands of the other thread.
+#define _GNU_SOURCE
+#include "relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "admissions.h"
+#include "dial.h"
+#include "flow.h"
+#include "flows.h"
+
+enum {
+  BUFFER_BYTES = 64 * 1024,
+  LOOP_EVENTS = 256,
+  ACCEPTS_A_TURN = 64,
+  // Connections that wait for a decision; more wait in the kernel's backlog, where they cost no descriptor.
+  UNDECIDED_MAX = 128,
+  // Flows whose events nobody takes: the other thread is busy, and nothing more is admitted from memory.
+  UNTAKEN_MAX = 4096,
+  ACCEPT_PAUSE_MS = 100,  // after running out of descriptors
+  KEEPALIVE_INTERVAL_SECONDS = 1,  // as libuv has it, so that both relays find a dead peer alike
+  KEEPALIVE_PROBES = 10,
+};
+static const uint64_t US_PER_MS = 1000, US_PER_SECOND = 1000000, NS_PER_US = 1000;
+
+// What an epoll event belongs to: a flow's side (slot and generation), or one of these.
+enum { TAG_WAKE = 0xffffffff, TAG_LISTENER = 0xfffffffe };
+
+struct relay {
+  struct relay_options options;
+  void (*notify)(void *);
+  void *argument;
+  pthread_t thread;
+  int epoll, wake;
+  bool accepting, listening;
+  uint64_t accept_again_us;  // 0: not paused for want of descriptors
+  uint32_t undecided, live;
+  struct flow_shared shared;
+  struct dialler dialler;
+  struct admissions admissions;
+  struct flow *dial_first, *dial_last;  // oldest first: all have the same time to connect
+  struct flow *again;
+  struct flows flows;
+  _Atomic uint32_t epoch;
+  // Behind flows.lock: what the other thread has asked for.
+  struct relay_command *commands;
+  size_t command_count, command_room;
+  bool stop_accepting, stop;
+};
+
+static uint64_t now_us(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * US_PER_SECOND + (uint64_t)now.tv_nsec / NS_PER_US;
+}
+
+static void post(struct relay *relay, struct flow *flow, enum relay_event_kind kind) {
+  if (flows_post(&relay->flows, flow, kind)) relay->notify(relay->argument);
+}
+
+// ---- listening
+
+static void set_accepting(struct relay *relay, bool accepting) {
+  if (relay->accepting == accepting || !relay->listening) return;
+  relay->accepting = accepting;
+  struct epoll_event event = {.events = accepting ? EPOLLIN | EPOLLEXCLUSIVE : 0, .data.u64 = TAG_LISTENER};
+  for (uint32_t i = 0; i < relay->options.listener_count; i++) {
+    int fd = relay->options.listeners[i];
+    if (accepting) epoll_ctl(relay->epoll, EPOLL_CTL_ADD, fd, &event);
+    else epoll_ctl(relay->epoll, EPOLL_CTL_DEL, fd, &event);
+  }
+}
+
+static void close_listeners(struct relay *relay) {
+  if (!relay->listening) return;
+  set_accepting(relay, false);
+  relay->listening = false;
+  for (uint32_t i = 0; i < relay->options.listener_count; i++) close(relay->options.listeners[i]);
+}
+
+static void resume_accepting(struct relay *relay) {
+  if (relay->undecided < UNDECIDED_MAX / 2 && relay->accept_again_us == 0) set_accepting(relay, true);
+}
+
+// ---- the end of a flow
+
+static void forget_dial(struct relay *relay, struct flow *flow) {
+  if (flow->previous_dial != NULL) flow->previous_dial->next_dial = flow->next_dial;
+  else relay->dial_first = flow->next_dial;
+  if (flow->next_dial != NULL) flow->next_dial->previous_dial = flow->previous_dial;
+  else relay->dial_last = flow->previous_dial;
+  flow->previous_dial = flow->next_dial = NULL;
+}
+
+static void forget_again(struct relay *relay, struct flow *flow) {
+  if (!flow->again) return;
+  struct flow **link = &relay->again;
+  while (*link != flow) link = &(*link)->next_again;
+  *link = flow->next_again;
+}
+
+static void end(struct relay *relay, struct flow *flow, enum relay_end how, int error) {
+  uint8_t state = atomic_load_explicit(&flow->state, memory_order_relaxed);
+  bool reset = how != RELAY_END_CLOSED;
+  if (state == FLOW_WAITING) relay->undecided -= 1;
+  if (state == FLOW_DIALLING) forget_dial(relay, flow);
+  forget_again(relay, flow);
+  flow_close(flow, SOURCE, reset);
+  flow_close(flow, DESTINATION, reset);
+  flow_release(flow, &relay->shared);
+  flow->end = (uint8_t)how;
+  flow->error = error;
+  flow->ended_us = now_us();
+  relay->live -= 1;
+  atomic_store(&flow->state, FLOW_ENDED);
+  // From here on the flow is the taker's.
+  post(relay, flow, RELAY_ENDED);
+  resume_accepting(relay);
+}
+
+// ---- relaying
+
+static void move(struct relay *relay, struct flow *flow, int side) {
+  if (atomic_load_explicit(&flow->state, memory_order_relaxed) != FLOW_RELAYING) return;
+  switch (flow_pump(flow, side, &relay->shared)) {
+    case PUMP_IDLE:
+      if (flow_finished(flow)) end(relay, flow, RELAY_END_CLOSED, 0);
+      return;
+    case PUMP_AGAIN:
+      if (!flow->again) {
+        flow->again = true;
+        flow->next_again = relay->again;
+        relay->again = flow;
+      }
+      return;
+    case PUMP_BROKEN_SOURCE:
+      return end(relay, flow, RELAY_END_SOURCE, errno);
+    case PUMP_BROKEN_DESTINATION:
+      return end(relay, flow, RELAY_END_DESTINATION, errno);
+  }
+}
+
+static int socket_error(int fd) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+  return error;
+}
+
+static const uint32_t WATCHED = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
+
+static bool watch(struct relay *relay, struct flow *flow, int side) {
+  struct epoll_event event = {
+      .events = WATCHED, .data.u64 = (uint64_t)flow->generation << 32 | flow->slot << 1 | (uint32_t)side};
+  return epoll_ctl(relay->epoll, EPOLL_CTL_ADD, flow->fd[side], &event) == 0;
+}
+
+// ---- dialling
+
+static void dial(struct relay *relay, struct flow *flow) {
+  if (dial_begin(&relay->dialler, flow) == DIAL_FAILED) return end(relay, flow, flow->end, flow->error);
+  if (!watch(relay, flow, DESTINATION)) return end(relay, flow, RELAY_END_SHORTAGE, errno);
+}
+
+static void begin_dial(struct relay *relay, struct flow *flow) {
+  atomic_store(&flow->state, FLOW_DIALLING);
+  flow->dialled_us = now_us();
+  flow->previous_dial = relay->dial_last;
+  if (relay->dial_last != NULL) relay->dial_last->next_dial = flow;
+  else relay->dial_first = flow;
+  relay->dial_last = flow;
+  dial(relay, flow);
+}
+
+static void connected(struct relay *relay, struct flow *flow) {
+  int fd = flow->fd[DESTINATION], on = 1;
+  int idle = (int)relay->options.keepalive_seconds, interval = KEEPALIVE_INTERVAL_SECONDS, probes = KEEPALIVE_PROBES;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+  forget_dial(relay, flow);
+  atomic_store(&flow->state, FLOW_RELAYING);
+  flow->writable[SOURCE] = flow->writable[DESTINATION] = true;
+  // What the client has sent, or its reset, is an event of the next turn.
+  if (!watch(relay, flow, SOURCE)) end(relay, flow, RELAY_END_SHORTAGE, errno);
+}
+
+static void dial_event(struct relay *relay, struct flow *flow, uint32_t events) {
+  if (events & (EPOLLERR | EPOLLHUP)) {
+    int error = socket_error(flow->fd[DESTINATION]);
+    if (!dial_is_port_clash(error)) return end(relay, flow, RELAY_END_UNREACHABLE, error);
+    flow_close(flow, DESTINATION, true);
+    dial_skip_ports(&relay->dialler);
+    return dial(relay, flow);
+  }
+  if (events & EPOLLOUT) connected(relay, flow);
+}
+
+static void end_late_dials(struct relay *relay, uint64_t now) {
+  uint64_t limit = relay->options.connect_timeout_ms * US_PER_MS;
+  while (relay->dial_first != NULL && now - relay->dial_first->dialled_us >= limit)
+    end(relay, relay->dial_first, RELAY_END_UNREACHABLE, ETIMEDOUT);
+}
+
+// ---- events of flows
+
+static void flow_event(struct relay *relay, uint64_t tag, uint32_t events) {
+  int side = (int)(tag & 1);
+  struct flow *flow = flows_find(&relay->flows, (uint32_t)tag >> 1, (uint32_t)(tag >> 32));
+  if (flow == NULL) return;  // it ended earlier in this turn
+  uint8_t state = atomic_load_explicit(&flow->state, memory_order_relaxed);
+  if (state == FLOW_DIALLING) dial_event(relay, flow, events);
+  state = atomic_load_explicit(&flow->state, memory_order_relaxed);
+  if (state != FLOW_RELAYING) return;
+  if (events & (EPOLLERR | EPOLLRDHUP | EPOLLHUP | EPOLLPRI)) flow->wary[side] = true;
+  if (events & (EPOLLIN | EPOLLERR | EPOLLRDHUP | EPOLLHUP | EPOLLPRI)) flow->readable[side] = true;
+  if (events & EPOLLOUT) flow->writable[side] = true;
+  struct way *out = &flow->way[!side];
+  bool held_back = out->rest_bytes > 0 || out->piped > 0;
+  if (flow->readable[side]) move(relay, flow, side);
+  if (flow->writable[side] && held_back) move(relay, flow, !side);
+  // What came before a reset has been passed on as far as it could be. The reset does not wait for a slow reader.
+  if ((events & EPOLLERR) && atomic_load_explicit(&flow->state, memory_order_relaxed) == FLOW_RELAYING) {
+    enum relay_end how = side == SOURCE ? RELAY_END_SOURCE : RELAY_END_DESTINATION;
+    end(relay, flow, how, socket_error(flow->fd[side]));
+  }
+}
+
+static void move_again(struct relay *relay) {
+  struct flow *flow = relay->again;
+  relay->again = NULL;
+  while (flow != NULL) {
+    struct flow *next = flow->next_again;
+    flow->again = false;
+    for (int side = 0; side < SIDES; side++) move(relay, flow, side);
+    flow = next;
+  }
+}
+
+// ---- accepting
+
+static void take_address(struct flow *flow, int side, const struct sockaddr_storage *storage) {
+  if (storage->ss_family == AF_INET6) {
+    const struct sockaddr_in6 *address = (const struct sockaddr_in6 *)storage;
+    flow->flags |= RELAY_IPV6;
+    flow->port[side] = ntohs(address->sin6_port);
+    memcpy(flow->address[side], &address->sin6_addr, sizeof address->sin6_addr);
+    return;
+  }
+  const struct sockaddr_in *address = (const struct sockaddr_in *)storage;
+  flow->port[side] = ntohs(address->sin_port);
+  memcpy(flow->address[side], &address->sin_addr, sizeof address->sin_addr);
+}
+
+static void accepted(struct relay *relay, struct flow *flow) {
+  bool busy = relay->live >= relay->options.max_flows || flows_waiting(&relay->flows) >= UNTAKEN_MAX;
+  uint32_t epoch = atomic_load(&relay->epoch);
+  bool ipv6 = flow->flags & RELAY_IPV6;
+  bool remembered =
+      !busy && admissions_has(&relay->admissions, epoch, ipv6, flow->address[SOURCE], flow->port[DESTINATION]);
+  if (remembered) flow->flags |= RELAY_REMEMBERED;
+  relay->live += 1;
+  atomic_store(&flow->state, FLOW_WAITING);
+  relay->undecided += 1;
+  post(relay, flow, RELAY_ACCEPTED);
+  if (!remembered) return;
+  relay->undecided -= 1;
+  begin_dial(relay, flow);
+}
+
+static void out_of_descriptors(struct relay *relay, int error) {
+  pipes_drop_idle(&relay->shared.pipes);
+  set_accepting(relay, false);
+  relay->accept_again_us = now_us() + ACCEPT_PAUSE_MS * US_PER_MS;
+  if (flows_post_accept_error(&relay->flows, error)) relay->notify(relay->argument);
+}
+
+// False when the listener has no more, or accepting has been paused.
+static bool accept_one(struct relay *relay, int listener) {
+  struct sockaddr_storage source, destination;
+  socklen_t source_size = sizeof source, destination_size = sizeof destination;
+  int fd = accept4(listener, (struct sockaddr *)&source, &source_size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd < 0) {
+    if (errno == EAGAIN) return false;
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      out_of_descriptors(relay, errno);
+      return false;
+    }
+    return true;  // that one connection has failed, accept(2)
+  }
+  if (getsockname(fd, (struct sockaddr *)&destination, &destination_size) < 0) {
+    close(fd);
+    return true;
+  }
+  struct flow *flow = flows_take(&relay->flows);
+  if (flow == NULL) {
+    close(fd);
+    out_of_descriptors(relay, ENOMEM);
+    return false;
+  }
+  flow->fd[SOURCE] = fd;
+  flow->started_us = now_us();
+  take_address(flow, SOURCE, &source);
+  take_address(flow, DESTINATION, &destination);
+  accepted(relay, flow);
+  if (relay->undecided < UNDECIDED_MAX) return true;
+  set_accepting(relay, false);
+  return false;
+}
+
+static void accept_some(struct relay *relay) {
+  for (uint32_t i = 0; i < relay->options.listener_count; i++) {
+    for (int turn = 0; turn < ACCEPTS_A_TURN && relay->accepting; turn++) {
+      if (!accept_one(relay, relay->options.listeners[i])) break;
+    }
+  }
+}
+
+// ---- commands
+
+static void admit(struct relay *relay, struct flow *flow, uint32_t epoch) {
+  if (atomic_load_explicit(&flow->state, memory_order_relaxed) != FLOW_WAITING) return;
+  relay->undecided -= 1;
+  if (epoch != 0 && epoch == atomic_load(&relay->epoch))
+    admissions_add(&relay->admissions, epoch, flow->flags & RELAY_IPV6, flow->address[SOURCE], flow->port[DESTINATION]);
+  begin_dial(relay, flow);
+  resume_accepting(relay);
+}
+
+static void obey(struct relay *relay, const struct relay_command *command) {
+  struct flow *flow = flows_find(&relay->flows, command->slot, command->generation);
+  if (flow == NULL || atomic_load_explicit(&flow->state, memory_order_relaxed) == FLOW_ENDED) return;
+  switch (command->kind) {
+    case RELAY_ADMIT:
+      return admit(relay, flow, command->argument);
+    case RELAY_RESET_SOURCE:
+      return flow_close(flow, SOURCE, true);
+    case RELAY_RESET:
+      return end(relay, flow, RELAY_END_RESET, 0);
+    case RELAY_FINISH:
+      return end(relay, flow, RELAY_END_CLOSED, 0);
+  }
+}
+
+// Does what the other thread has asked for. False when the relay is to stop.
+static bool obey_all(struct relay *relay) {
+  uint64_t count;
+  while (read(relay->wake, &count, sizeof count) < 0 && errno == EINTR) {
+  }
+  pthread_mutex_lock(&relay->flows.lock);
+  struct relay_command *commands = relay->commands;
+  size_t command_count = relay->command_count;
+  bool stop = relay->stop, stop_accepting = relay->stop_accepting;
+  relay->commands = NULL;
+  relay->command_count = relay->command_room = 0;
+  pthread_mutex_unlock(&relay->flows.lock);
+  for (size_t i = 0; i < command_count; i++) obey(relay, &commands[i]);
+  free(commands);
+  if (stop_accepting || stop) close_listeners(relay);
+  return !stop;
+}
+
+// ---- the loop
+
+// Milliseconds until something is due; -1: nothing is.
+static int until_due(const struct relay *relay) {
+  if (relay->again != NULL) return 0;
+  uint64_t due = UINT64_MAX;
+  if (relay->dial_first != NULL) due = relay->dial_first->dialled_us + relay->options.connect_timeout_ms * US_PER_MS;
+  if (relay->accept_again_us != 0 && relay->accept_again_us < due) due = relay->accept_again_us;
+  if (due == UINT64_MAX) return -1;
+  uint64_t now = now_us();
+  return due <= now ? 0 : (int)((due - now) / US_PER_MS) + 1;
+}
+
+static void look_at_clock(struct relay *relay) {
+  if (relay->dial_first == NULL && relay->accept_again_us == 0) return;
+  uint64_t now = now_us();
+  end_late_dials(relay, now);
+  if (relay->accept_again_us == 0 || now < relay->accept_again_us) return;
+  relay->accept_again_us = 0;
+  resume_accepting(relay);
+}
+
+static void end_all(struct relay *relay) {
+  for (uint32_t slot = 0; slot < relay->flows.made; slot++) {
+    struct flow *flow = &relay->flows.chunks[slot / FLOWS_CHUNK][slot % FLOWS_CHUNK];
+    uint8_t state = atomic_load(&flow->state);
+    if (state != FLOW_FREE && state != FLOW_ENDED) end(relay, flow, RELAY_END_RESET, 0);
+  }
+}
+
+static void *run(void *argument) {
+  struct relay *relay = argument;
+  pthread_setname_np(pthread_self(), "sluice-relay");
+  struct epoll_event events[LOOP_EVENTS];
+  set_accepting(relay, true);
+  for (bool going_on = true; going_on;) {
+    int count = epoll_wait(relay->epoll, events, LOOP_EVENTS, until_due(relay));
+    bool accept = false, woken = false;
+    for (int i = 0; i < count; i++) {
+      uint64_t tag = events[i].data.u64;
+      if (tag == TAG_WAKE) woken = true;
+      else if (tag == TAG_LISTENER) accept = true;
+      else flow_event(relay, tag, events[i].events);
+    }
+    if (woken) going_on = obey_all(relay);
+    if (accept) accept_some(relay);
+    move_again(relay);
+    look_at_clock(relay);
+  }
+  end_all(relay);
+  return NULL;
+}
+
+// ---- the other thread's side
+
+// SO_KEEPALIVE and TCP_NODELAY pass from a listener to what it accepts, tcp(7): no system call for each connection.
+static void configure_listener(int fd, uint32_t keepalive_seconds) {
+  int on = 1, idle = (int)keepalive_seconds, interval = KEEPALIVE_INTERVAL_SECONDS, probes = KEEPALIVE_PROBES;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
+static void dispose(struct relay *relay) {
+  pipes_drop_idle(&relay->shared.pipes);
+  if (relay->listening)
+    for (uint32_t i = 0; i < relay->options.listener_count; i++) close(relay->options.listeners[i]);
+  if (relay->epoll >= 0) close(relay->epoll);
+  if (relay->wake >= 0) close(relay->wake);
+  free(relay->commands);
+  free(relay->shared.buffer);
+  flows_free(&relay->flows);
+  free(relay);
+}
+
+static bool start_thread(struct relay *relay) {
+  // Signals are Node's: this thread takes none.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int error = pthread_create(&relay->thread, NULL, run, relay);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  errno = error;
+  return error == 0;
+}
+
+struct relay *relay_start(const struct relay_options *options, void (*notify)(void *), void *argument) {
+  struct relay *relay = calloc(1, sizeof *relay);
+  if (relay == NULL) return NULL;
+  relay->options = *options;
+  relay->notify = notify;
+  relay->argument = argument;
+  relay->listening = true;
+  atomic_init(&relay->epoch, 1);
+  flows_init(&relay->flows);
+  relay->shared.pipes.max = options->max_pipes;
+  relay->shared.buffer = malloc(BUFFER_BYTES);
+  relay->dialler = (struct dialler){.first_port = options->first_port,
+                                    .last_port = options->last_port,
+                                    .mark = options->mark,
+                                    .random = (uint32_t)now_us()};
+  dial_skip_ports(&relay->dialler);
+  relay->epoll = epoll_create1(EPOLL_CLOEXEC);
+  relay->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  struct epoll_event event = {.events = EPOLLIN, .data.u64 = TAG_WAKE};
+  bool ready = relay->shared.buffer != NULL && relay->epoll >= 0 && relay->wake >= 0 &&
+               epoll_ctl(relay->epoll, EPOLL_CTL_ADD, relay->wake, &event) == 0;
+  for (uint32_t i = 0; i < options->listener_count; i++) {
+    int fd = fcntl(options->listeners[i], F_DUPFD_CLOEXEC, 0);
+    ready = ready && fd >= 0;
+    relay->options.listeners[i] = fd;
+    configure_listener(fd, options->keepalive_seconds);
+  }
+  if (ready && start_thread(relay)) return relay;
+  int error = errno;
+  dispose(relay);
+  errno = error;
+  return NULL;
+}
+
+size_t relay_take(struct relay *relay, struct relay_event *events, size_t max) {
+  return flows_take_events(&relay->flows, events, max);
+}
+
+static void wake(struct relay *relay) {
+  uint64_t one = 1;
+  while (write(relay->wake, &one, sizeof one) < 0 && errno == EINTR) {
+  }
+}
+
+void relay_submit(struct relay *relay, const struct relay_command *commands, size_t count) {
+  pthread_mutex_lock(&relay->flows.lock);
+  size_t wanted = relay->command_count + count;
+  if (wanted > relay->command_room) {
+    size_t room = wanted * 2;
+    struct relay_command *larger = realloc(relay->commands, room * sizeof *larger);
+    if (larger == NULL) abort();  // a lost reset would leave a forbidden flow open
+    relay->commands = larger;
+    relay->command_room = room;
+  }
+  memcpy(relay->commands + relay->command_count, commands, count * sizeof *commands);
+  relay->command_count = wanted;
+  pthread_mutex_unlock(&relay->flows.lock);
+  wake(relay);
+}
+
+uint32_t relay_forget(struct relay *relay) {
+  uint32_t epoch = atomic_fetch_add(&relay->epoch, 1) + 1;
+  return epoch == 0 ? relay_forget(relay) : epoch;  // 0 means "do not remember"
+}
+
+bool relay_bytes(struct relay *relay, uint32_t slot, uint32_t generation, uint64_t bytes[2], bool *relaying) {
+  struct flow *flow = flows_find(&relay->flows, slot, generation);
+  if (flow == NULL) return false;
+  for (int side = 0; side < SIDES; side++)
+    bytes[side] = atomic_load_explicit(&flow->way[side].bytes, memory_order_relaxed);
+  *relaying = atomic_load(&flow->state) == FLOW_RELAYING;
+  return true;
+}
+
+static void ask(struct relay *relay, bool *flag) {
+  pthread_mutex_lock(&relay->flows.lock);
+  *flag = true;
+  pthread_mutex_unlock(&relay->flows.lock);
+  wake(relay);
+}
+
+void relay_stop_accepting(struct relay *relay) { ask(relay, &relay->stop_accepting); }
+
+void relay_close(struct relay *relay) {
+  ask(relay, &relay->stop);
+  pthread_join(relay->thread, NULL);
+  dispose(relay);
+}

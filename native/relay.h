@@ -1,0 +1,83 @@
+// The native relay: accepts, dials and relays TCP flows on a thread of its own. It decides nothing: each accepted
+// connection waits until it is admitted or reset, and may be reset at any time.
+//
+// Threads: `relay_*` functions may be called by any one other thread (in Node, the main thread). Flows, sockets and pipes
+// belong to the relay's thread alone; what both sides touch is behind `relay.lock` or atomic.
+//
+// Descriptors: the relay owns its duplicates of the listeners, every socket it accepts or makes, and its pipes. Each is
+// closed in exactly one place: flow.c `flow_close` (sockets), pipes.c (pipes), relay.c (listeners, epoll, eventfd).
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RELAY_LISTENERS = 2, RELAY_ADDRESS_BYTES = 16 };
+
+struct relay_options {
+  int listeners[RELAY_LISTENERS];  // listening, non-blocking, transparent; duplicated: they stay the caller's
+  uint32_t listener_count;
+  uint32_t first_port, last_port;  // of the app leg, inclusive
+  uint32_t mark;                   // SO_MARK of the app leg
+  uint32_t connect_timeout_ms;
+  uint32_t keepalive_seconds;
+  uint32_t max_flows;  // beyond it nothing is admitted from memory
+  uint32_t max_pipes;  // two descriptors each; without one, bytes are copied
+};
+
+enum relay_event_kind { RELAY_ACCEPTED = 1, RELAY_ENDED = 2, RELAY_ACCEPT_FAILED = 3 };
+enum relay_end {
+  RELAY_END_CLOSED = 1,       // both sides have finished
+  RELAY_END_SOURCE,           // the source's side broke
+  RELAY_END_DESTINATION,      // the destination's side broke
+  RELAY_END_UNREACHABLE,      // the destination did not accept; `error` says why
+  RELAY_END_SHORTAGE,         // no descriptor or port for the dial
+  RELAY_END_DIAL_FAILED,      // no socket could be made, for another reason
+  RELAY_END_RESET,            // by command
+};
+enum { RELAY_IPV6 = 1, RELAY_REMEMBERED = 2 };
+
+// 64 bytes, no padding: JavaScript reads it from a buffer.
+struct relay_event {
+  uint32_t kind, slot, generation;
+  uint32_t flags;  // accepted: RELAY_IPV6, RELAY_REMEMBERED
+  union {
+    struct {
+      uint16_t source_port, destination_port;
+      uint32_t unused;
+      uint8_t source[RELAY_ADDRESS_BYTES], destination[RELAY_ADDRESS_BYTES];  // IPv4 in the first 4
+    } accepted;
+    struct {
+      uint32_t end;
+      int32_t error;  // errno or 0
+      uint64_t sent, received, duration_us;
+    } ended;
+    uint8_t bytes[48];
+  } as;
+};
+_Static_assert(sizeof(struct relay_event) == 64, "JavaScript reads 64 bytes");
+
+enum relay_command_kind {
+  RELAY_ADMIT = 1,     // dial and relay; `argument` is an epoch to remember the admission under, or 0
+  RELAY_RESET_SOURCE,  // reset the source's side; RELAY_RESET is to follow
+  RELAY_RESET,         // reset both sides and end
+  RELAY_FINISH,        // close the source's side in order and end
+};
+struct relay_command {
+  uint32_t kind, slot, generation, argument;
+};
+
+struct relay;
+
+// Starts the thread. `notify` is called from it when events are there to take, once until they have all been taken.
+// NULL with errno on failure.
+struct relay *relay_start(const struct relay_options *options, void (*notify)(void *), void *argument);
+// Copies up to `max` events; returns how many. Fewer than `max` means that there are no more.
+size_t relay_take(struct relay *relay, struct relay_event *events, size_t max);
+void relay_submit(struct relay *relay, const struct relay_command *commands, size_t count);
+// Forgets every remembered admission, at once. Returns the new epoch.
+uint32_t relay_forget(struct relay *relay);
+// Bytes so far: from the source, then from the destination. False when the flow is over.
+bool relay_bytes(struct relay *relay, uint32_t slot, uint32_t generation, uint64_t bytes[2], bool *relaying);
+void relay_stop_accepting(struct relay *relay);
+// Resets all flows, ends the thread, frees everything.
+void relay_close(struct relay *relay);

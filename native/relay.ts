@@ -1,0 +1,261 @@
+/**
+ * The native relay, see relay.h: accepts, dials and relays on a thread of its own, and leaves every decision to its
+ * user. Events and commands cross in batches.
+ */
+import { getSystemErrorName } from 'node:util';
+import { type ErrorCode, SluiceError } from '../policy/errors.ts';
+import { type Addon, loadAddon } from './addon.ts';
+
+/** The addon's functions of relay_addon.c. */
+export interface RelayAddon {
+  relayStart(options: Uint32Array, notify: () => void): object | number;
+  relayTake(handle: object, events: Uint8Array): number;
+  relaySubmit(handle: object, commands: Uint32Array, count: number): void;
+  relayForget(handle: object): number;
+  relayBytes(handle: object, slot: number, generation: number, out: Float64Array): number;
+  relayStopAccepting(handle: object): void;
+  relayClose(handle: object): void;
+}
+
+/** What a native relay needs. */
+export interface NativeRelayOptions {
+  /** Listening transparent sockets; duplicated, so they stay the caller's. One or two. */
+  readonly listeners: readonly number[];
+  /** Source ports of the app leg, inclusive. */
+  readonly firstPort: number;
+  readonly lastPort: number;
+  /** SO_MARK of the app leg. */
+  readonly mark: number;
+  readonly connectTimeoutMs: number;
+  readonly keepAliveMs: number;
+  /** Beyond so many flows nothing is admitted from memory. */
+  readonly maxFlows: number;
+  /** Pipes for splice(2), two descriptors each. */
+  readonly maxPipes: number;
+}
+
+/** Names a flow for as long as it lives, and nobody after it. */
+export interface FlowId {
+  readonly slot: number;
+  readonly generation: number;
+}
+
+/** How a flow ended; relay_end of relay.h, in its order from 1. */
+const ENDS = ['closed', 'source', 'destination', 'unreachable', 'shortage', 'dial-failed', 'reset'] as const;
+
+/** See relay.h. */
+export type NativeEnd = (typeof ENDS)[number];
+
+/** A connection that has been accepted. */
+export interface NativeAccepted extends FlowId {
+  readonly family: 4 | 6;
+  /** As the kernel has them: 4 or 16 bytes, valid during the call only. */
+  readonly source: Uint8Array;
+  readonly sourcePort: number;
+  readonly destination: Uint8Array;
+  readonly destinationPort: number;
+  /** It is being dialled already: the same source was admitted to the same port before. */
+  readonly remembered: boolean;
+}
+
+/** A flow that is over. */
+export interface NativeEnded extends FlowId {
+  readonly end: NativeEnd;
+  /** Name of the errno behind it, such as ECONNREFUSED. */
+  readonly error?: string;
+  /** Bytes passed on from the source. */
+  readonly fromSource: number;
+  /** Bytes passed on to the source. */
+  readonly toSource: number;
+  readonly durationMs: number;
+}
+
+/** What happens at a relay. Calls come in batches; what they ask of the relay is submitted after the batch. */
+export interface NativeRelayEvents {
+  accepted(event: NativeAccepted): void;
+  ended(event: NativeEnded): void;
+  /** @param error name of the errno, such as EMFILE. Accepting goes on after a pause */
+  acceptFailed(error: string): void;
+}
+
+/** Layout of struct relay_event. */
+const EVENT_BYTES = 64;
+const BATCH = 256;
+const KIND = { accepted: 1, ended: 2, acceptFailed: 3 } as const;
+const FLAG = { ipv6: 1, remembered: 2 } as const;
+const COMMAND = { admit: 1, resetSource: 2, reset: 3, finish: 4 } as const;
+const COMMAND_WORDS = 4;
+const US_PER_MS = 1000;
+const MS_PER_SECOND = 1000;
+const TWO_32 = 2 ** 32;
+
+/** A running native relay. */
+export class NativeRelay {
+  readonly #addon: RelayAddon;
+  readonly #handle: object;
+  readonly #handler: NativeRelayEvents;
+  readonly #events = new ArrayBuffer(EVENT_BYTES * BATCH);
+  readonly #bytes = new Uint8Array(this.#events);
+  readonly #words = new Uint32Array(this.#events);
+  readonly #halves = new Uint16Array(this.#events);
+  readonly #progress = new Float64Array(3);
+  #commands = new Uint32Array(COMMAND_WORDS * BATCH);
+  #commandCount = 0;
+  #inBatch = false;
+  #submitting = false;
+  #epoch = 1;
+  #closed = false;
+
+  /** @throws SluiceError `SOCKET_FAILED`, `SOCKET_DESCRIPTORS_EXHAUSTED`, `NATIVE_ADDON_MISSING` */
+  constructor(options: NativeRelayOptions, handler: NativeRelayEvents, addon: Addon = loadAddon()) {
+    this.#addon = addon;
+    this.#handler = handler;
+    const [first = 0, second = 0] = options.listeners;
+    const words = Uint32Array.of(
+      first,
+      second,
+      options.listeners.length,
+      options.firstPort,
+      options.lastPort,
+      options.mark,
+      options.connectTimeoutMs,
+      Math.max(1, Math.round(options.keepAliveMs / MS_PER_SECOND)),
+      options.maxFlows,
+      options.maxPipes,
+    );
+    const started = addon.relayStart(words, () => this.#drain());
+    if (typeof started === 'number') throw startError(started);
+    this.#handle = started;
+  }
+
+  /** Dials the flow's destination and relays. `remember`: until `forget`, the same source is admitted to the same port. */
+  admit(id: FlowId, remember: boolean): void {
+    this.#command(COMMAND.admit, id, remember ? this.#epoch : 0);
+  }
+
+  /** Resets the source's side; `reset` is to follow. */
+  resetSource(id: FlowId): void {
+    this.#command(COMMAND.resetSource, id, 0);
+  }
+
+  /** Resets both sides; the flow's end is still told. A flow that is over already stays as it is. */
+  reset(id: FlowId): void {
+    this.#command(COMMAND.reset, id, 0);
+  }
+
+  /** Closes the source's side in order. For a connection that is not dialled. */
+  finish(id: FlowId): void {
+    this.#command(COMMAND.finish, id, 0);
+  }
+
+  /** Forgets what was remembered, at once and before anything else that is asked for. */
+  forget(): void {
+    this.#epoch = this.#addon.relayForget(this.#handle);
+  }
+
+  /** Bytes so far, and whether the destination has been reached; absent when the flow is over. */
+  progress(id: FlowId): { fromSource: number; toSource: number; relaying: boolean } | undefined {
+    const found = this.#addon.relayBytes(this.#handle, id.slot, id.generation, this.#progress);
+    if (found === 0) return undefined;
+    const [fromSource = 0, toSource = 0, relaying] = this.#progress;
+    return { fromSource, toSource, relaying: relaying === 1 };
+  }
+
+  stopAccepting(): void {
+    this.#addon.relayStopAccepting(this.#handle);
+  }
+
+  /** Resets all flows and ends the thread; nothing is told any more. */
+  close(): void {
+    this.#closed = true;
+    this.#addon.relayClose(this.#handle);
+  }
+
+  #drain(): void {
+    this.#inBatch = true;
+    for (let count = BATCH; count === BATCH && !this.#closed; ) {
+      count = this.#addon.relayTake(this.#handle, this.#bytes);
+      for (let i = 0; i < count; i += 1) this.#tell(i);
+      this.#submit();
+    }
+    this.#inBatch = false;
+  }
+
+  #tell(index: number): void {
+    const word = index * (EVENT_BYTES / 4);
+    const kind = this.#words[word];
+    const slot = this.#words[word + 1] ?? 0;
+    const generation = this.#words[word + 2] ?? 0;
+    switch (kind) {
+      case KIND.accepted: {
+        const at = index * EVENT_BYTES;
+        const flags = this.#words[word + 3] ?? 0;
+        const ipv6 = (flags & FLAG.ipv6) !== 0;
+        const length = ipv6 ? 16 : 4;
+        return this.#handler.accepted({
+          slot,
+          generation,
+          family: ipv6 ? 6 : 4,
+          sourcePort: this.#halves[at / 2 + 8] ?? 0,
+          destinationPort: this.#halves[at / 2 + 9] ?? 0,
+          source: this.#bytes.subarray(at + 24, at + 24 + length),
+          destination: this.#bytes.subarray(at + 40, at + 40 + length),
+          remembered: (flags & FLAG.remembered) !== 0,
+        });
+      }
+      case KIND.ended: {
+        const error = this.#words[word + 5] ?? 0;
+        return this.#handler.ended({
+          slot,
+          generation,
+          end: ENDS[(this.#words[word + 4] ?? 0) - 1] ?? 'closed',
+          ...(error === 0 ? {} : { error: getSystemErrorName(-error) }),
+          fromSource: this.#long(word + 6),
+          toSource: this.#long(word + 8),
+          durationMs: this.#long(word + 10) / US_PER_MS,
+        });
+      }
+      case KIND.acceptFailed:
+        return this.#handler.acceptFailed(getSystemErrorName(-(this.#words[word + 5] ?? 0)));
+    }
+  }
+
+  #long(word: number): number {
+    return (this.#words[word] ?? 0) + (this.#words[word + 1] ?? 0) * TWO_32;
+  }
+
+  #command(kind: number, { slot, generation }: FlowId, argument: number): void {
+    const at = this.#commandCount * COMMAND_WORDS;
+    if (at === this.#commands.length) {
+      const larger = new Uint32Array(this.#commands.length * 2);
+      larger.set(this.#commands);
+      this.#commands = larger;
+    }
+    this.#commands[at] = kind;
+    this.#commands[at + 1] = slot;
+    this.#commands[at + 2] = generation;
+    this.#commands[at + 3] = argument;
+    this.#commandCount += 1;
+    // Outside a batch of events: what is asked for in one go is submitted in one go.
+    if (this.#inBatch || this.#submitting) return;
+    this.#submitting = true;
+    queueMicrotask(() => this.#submit());
+  }
+
+  #submit(): void {
+    this.#submitting = false;
+    if (this.#commandCount === 0 || this.#closed) return;
+    this.#addon.relaySubmit(this.#handle, this.#commands, this.#commandCount);
+    this.#commandCount = 0;
+  }
+}
+
+function startError(result: number): SluiceError {
+  const name = getSystemErrorName(result);
+  const code: ErrorCode =
+    name === 'EMFILE' || name === 'ENFILE' ? 'SOCKET_DESCRIPTORS_EXHAUSTED' : 'SOCKET_FAILED';
+  return new SluiceError(
+    code,
+    `the relay's thread cannot start: ${name}: look at the limits of files and threads`,
+  );
+}

@@ -1,0 +1,198 @@
+/** The relay on node:net, for where the native one cannot run. Its life of a connection, top to bottom. */
+import net from 'node:net';
+import type { Family } from '../../native/addon.ts';
+import { SluiceError, socketAddress } from '../../policy/index.ts';
+import { AppLegs, isPortClash } from './app_leg.ts';
+import { relayBytes, resetSocket, UnreadSockets } from './byte_relay.ts';
+import { BACKLOG, listenInbound } from './listeners.ts';
+import type {
+  Connection,
+  Ending,
+  Endpoint,
+  Progress,
+  Relay,
+  RelayEnd,
+  RelayEvents,
+  RelaySettings,
+} from './relay.ts';
+
+/**
+ * Most dials of one flow. A clash means that this client holds a flow from that port: the next one is far away, so
+ * only a client with most ports in use clashes often.
+ */
+const DIAL_ATTEMPTS = 16;
+
+/** @throws SluiceError `SOCKET_*`, or a system error */
+export async function startNodeRelay(settings: RelaySettings, events: RelayEvents): Promise<Relay> {
+  const { sockets } = settings;
+  const unread = new UnreadSockets(sockets);
+  const connections = new Set<NodeConnection>();
+  const shared: Shared = { ...settings, unread, appLegs: new AppLegs(sockets) };
+  const listeners = listenInbound(sockets, settings.inboundPort);
+  const servers = await Promise.all(listeners.map(({ fd }) => serve(fd, accepted, events)));
+
+  function accepted(client: net.Socket): void {
+    client.on('error', () => client.destroy()); // until the relay has its own handler
+    const { remoteAddress, remotePort, localAddress, localPort } = client;
+    if (!remoteAddress || !remotePort || !localAddress || !localPort) {
+      // The client has gone: there is no address to judge.
+      client.destroy();
+      return events.acceptFailed('ECONNABORTED');
+    }
+    const connection = new NodeConnection(
+      client,
+      shared,
+      localAddress.includes(':') ? 6 : 4,
+      { address: socketAddress(remoteAddress), port: remotePort },
+      { address: socketAddress(localAddress), port: localPort },
+    );
+    connections.add(connection);
+    const ended = events.accepted(connection);
+    connection.onEnd = (ending) => {
+      connections.delete(connection);
+      ended(ending);
+    };
+  }
+
+  const stopAccepting = (): void => {
+    for (const server of servers) server.close();
+  };
+  return {
+    families: listeners.map(({ family }) => family),
+    forgetAdmissions() {}, // it remembers none
+    stopAccepting,
+    close() {
+      stopAccepting();
+      for (const connection of connections) connection.abandon();
+      unread.close();
+    },
+  };
+}
+
+function serve(fd: number, accepted: (client: net.Socket) => void, events: RelayEvents): Promise<net.Server> {
+  const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, accepted);
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ fd, backlog: BACKLOG }, () => {
+      server.off('error', reject);
+      server.on('error', (error: NodeJS.ErrnoException) => events.acceptFailed(error.code ?? error.message));
+      resolve(server);
+    });
+  });
+}
+
+type Shared = RelaySettings & { readonly unread: UnreadSockets; readonly appLegs: AppLegs };
+
+/** `state` only moves forward. */
+class NodeConnection implements Connection {
+  readonly family: Family;
+  readonly source: Endpoint;
+  readonly destination: Endpoint;
+  readonly admitted = false;
+  onEnd: (ending: Ending) => void = () => {};
+  readonly #client: net.Socket;
+  readonly #shared: Shared;
+  readonly #startedAtMs = performance.now();
+  #app: net.Socket | undefined;
+  #connectTimer: NodeJS.Timeout | undefined;
+  #state: 'waiting' | 'dialling' | 'relaying' | 'ended' = 'waiting';
+
+  constructor(client: net.Socket, shared: Shared, family: Family, source: Endpoint, destination: Endpoint) {
+    this.#client = client;
+    this.#shared = shared;
+    this.family = family;
+    this.source = source;
+    this.destination = destination;
+  }
+
+  admit(): void {
+    if (this.#state === 'waiting') this.#dial(1);
+  }
+
+  #dial(attempt: number): void {
+    const { appLegs, connectTimeoutMs } = this.#shared;
+    this.#state = 'dialling';
+    let app: net.Socket;
+    try {
+      app = appLegs.dial({ family: this.family, clientAddress: this.source.address, ...this.destination });
+    } catch (error) {
+      return this.#end(isShortage(error) ? 'shortage' : 'dial-failed', (error as Error).message);
+    }
+    this.#app = app;
+    this.#connectTimer ??= setTimeout(() => this.#end('unreachable', 'ETIMEDOUT'), connectTimeoutMs);
+    const failed = (error: NodeJS.ErrnoException): void => {
+      if (this.#state !== 'dialling') return;
+      if (isPortClash(error) && attempt < DIAL_ATTEMPTS) {
+        appLegs.skipPorts();
+        return this.#dial(attempt + 1);
+      }
+      this.#end('unreachable', error.code);
+    };
+    app.once('error', failed);
+    app.once('connect', () => {
+      app.off('error', failed);
+      this.#connected(app);
+    });
+  }
+
+  #connected(app: net.Socket): void {
+    if (this.#state !== 'dialling') return;
+    clearTimeout(this.#connectTimer);
+    if (this.#client.destroyed) return this.#end('reset-by-source');
+    this.#state = 'relaying';
+    for (const socket of [this.#client, app]) {
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, this.#shared.keepAliveMs);
+    }
+    relayBytes(this.#client, app, this.#shared, (end) => this.#end(end));
+  }
+
+  resetSource(): void {
+    resetSocket(this.#client, this.#shared.sockets);
+  }
+
+  reset(): void {
+    this.#end('reset');
+  }
+
+  finish(): void {
+    if (this.#state !== 'waiting') return;
+    this.#client.end();
+    this.#client.resume();
+    this.#client.once('close', () => this.#end('closed'));
+  }
+
+  progress(): Progress {
+    return {
+      relaying: this.#state === 'relaying',
+      fromSource: this.#client.bytesRead,
+      toSource: this.#client.bytesWritten,
+    };
+  }
+
+  /** Closes everything and tells nobody. */
+  abandon(): void {
+    this.onEnd = () => {};
+    this.#end('reset');
+  }
+
+  /** The one end of every connection: nothing stays open. Told later, so that whoever asked for it is not called back at once. */
+  #end(end: RelayEnd, error?: string): void {
+    if (this.#state === 'ended') return;
+    const { fromSource, toSource } = this.progress();
+    this.#state = 'ended';
+    clearTimeout(this.#connectTimer);
+    const { sockets } = this.#shared;
+    resetSocket(this.#client, sockets); // has no effect on what is closed already
+    if (this.#app !== undefined) resetSocket(this.#app, sockets);
+    const durationMs = performance.now() - this.#startedAtMs;
+    const ending = { end, fromSource, toSource, durationMs };
+    queueMicrotask(() => this.onEnd(error === undefined ? ending : { ...ending, error }));
+  }
+}
+
+/** Out of descriptors, or of ports. */
+function isShortage(error: unknown): boolean {
+  const codes = ['SOCKET_DESCRIPTORS_EXHAUSTED', 'SOCKET_ADDRESS_IN_USE'];
+  return error instanceof SluiceError && codes.includes(error.code);
+}

@@ -1,0 +1,102 @@
+/**
+ * What a relay is to the sidecar: it accepts what TPROXY delivers, and on admission dials the app and moves the bytes.
+ * It decides nothing. There are two, under the same tests: `splice_relay.ts` on a native thread, `node_relay.ts` on
+ * node:net.
+ */
+import type { Family } from '../../native/addon.ts';
+import type { Sockets } from '../../native/sockets.ts';
+
+/** An address in canonical text, and a port. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** An accepted connection. It waits, unread, until it is admitted, reset or finished; each of these has no effect twice. */
+export interface Connection {
+  readonly family: Family;
+  readonly source: Endpoint;
+  /** The original destination. */
+  readonly destination: Endpoint;
+  /** It is being dialled already, by an admission that the relay was told to remember. */
+  readonly admitted: boolean;
+  /** Dials the destination from the source's address, then relays until both sides have finished. */
+  admit(): void;
+  /** Resets the source's side; `reset` is to follow. Of many flows this is done first for all. */
+  resetSource(): void;
+  /** Resets both sides. */
+  reset(): void;
+  /** Closes the source's side in order; only before admission. */
+  finish(): void;
+  progress(): Progress;
+}
+
+/** How far a connection is. */
+export interface Progress {
+  /** The destination has been reached. */
+  readonly relaying: boolean;
+  /** Bytes passed on from the source, and to it. */
+  readonly fromSource: number;
+  readonly toSource: number;
+}
+
+/**
+ * How a connection ended. `closed`: both sides finished, or by `finish`. `reset`: by `reset`. `unreachable`: the destination did
+ * not accept in time. `shortage`: out of descriptors, memory or ports. `dial-failed`: no socket could be made, for another reason.
+ */
+export type RelayEnd =
+  | 'closed'
+  | 'reset-by-source'
+  | 'reset-by-destination'
+  | 'reset'
+  | 'unreachable'
+  | 'shortage'
+  | 'dial-failed';
+
+/** The last of a connection. */
+export interface Ending {
+  readonly end: RelayEnd;
+  /** errno behind it, such as ECONNREFUSED. */
+  readonly error?: string;
+  readonly fromSource: number;
+  readonly toSource: number;
+  readonly durationMs: number;
+}
+
+/** What happens at a relay. */
+export interface RelayEvents {
+  /** @returns what is to be called once, later, when the connection has ended and all its descriptors are closed */
+  accepted(connection: Connection): (ending: Ending) => void;
+  /** A connection could not be accepted: `error` is an errno such as EMFILE. Accepting goes on. */
+  acceptFailed(error: string): void;
+}
+
+/** A running relay. */
+export interface Relay {
+  readonly families: readonly Family[];
+  /** Forgets every admission that it remembers. To be called before a new table is asked about the flows that are live. */
+  forgetAdmissions(): void;
+  /** Closes the listeners; accepted connections go on. */
+  stopAccepting(): void;
+  /** Resets what is left; nothing is told any more. */
+  close(): void;
+}
+
+/** What a relay needs. */
+export interface RelaySettings {
+  readonly sockets: Sockets;
+  readonly inboundPort: number;
+  readonly connectTimeoutMs: number;
+  readonly keepAliveMs: number;
+  /** Most flows at once; the sidecar refuses what is beyond it. */
+  readonly connectionLimit: number;
+  /** Most pipes that may be open, two descriptors each. */
+  readonly pipeLimit: number;
+  readonly threads: number;
+}
+
+/**
+ * Ports of the app leg: below the ephemeral ranges in use (Linux 32768-60999), so that the client does not pick the
+ * same one for a later connection, whose SYN would then meet the app leg's connection and time out.
+ */
+export const APP_LEG_PORTS = { first: 10_000, last: 32_767 } as const;

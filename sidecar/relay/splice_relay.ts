@@ -1,0 +1,156 @@
+/** The relay on a native thread: no JavaScript object or call for a chunk, one event at a flow's start and one at its end. */
+import type { Family } from '../../native/addon.ts';
+import { type NativeEnd, type NativeEnded, NativeRelay } from '../../native/relay.ts';
+import { APP_LEG_MARK } from '../redirect/rules.ts';
+import { addressOfBytes } from './address_of_bytes.ts';
+import { listenInbound } from './listeners.ts';
+import {
+  APP_LEG_PORTS,
+  type Connection,
+  type Ending,
+  type Endpoint,
+  type Progress,
+  type Relay,
+  type RelayEnd,
+  type RelayEvents,
+  type RelaySettings,
+} from './relay.ts';
+
+const ENDS: Readonly<Record<NativeEnd, RelayEnd>> = {
+  closed: 'closed',
+  source: 'reset-by-source',
+  destination: 'reset-by-destination',
+  unreachable: 'unreachable',
+  shortage: 'shortage',
+  'dial-failed': 'dial-failed',
+  reset: 'reset',
+};
+
+/** Each thread has flows of its own; they share the listeners. @throws SluiceError `SOCKET_*`, `NATIVE_ADDON_MISSING` */
+export function startSpliceRelay(settings: RelaySettings, events: RelayEvents): Relay {
+  const { sockets, inboundPort, threads } = settings;
+  const listeners = listenInbound(sockets, inboundPort);
+  const relays: NativeRelay[] = [];
+  try {
+    for (let i = 0; i < threads; i += 1) {
+      const fds = listeners.map(({ fd }) => fd);
+      relays.push(
+        startThread(fds, { ...settings, pipeLimit: Math.floor(settings.pipeLimit / threads) }, events),
+      );
+    }
+  } catch (error) {
+    for (const relay of relays) relay.close();
+    throw error;
+  } finally {
+    for (const { fd } of listeners) sockets.close(fd); // each thread has a duplicate
+  }
+  return {
+    families: listeners.map(({ family }) => family),
+    forgetAdmissions() {
+      for (const relay of relays) relay.forget();
+    },
+    stopAccepting() {
+      for (const relay of relays) relay.stopAccepting();
+    },
+    close() {
+      for (const relay of relays) relay.close();
+    },
+  };
+}
+
+function startThread(
+  listeners: readonly number[],
+  settings: RelaySettings,
+  events: RelayEvents,
+): NativeRelay {
+  /** By slot: a slot has no second flow before the end of the first was told. */
+  const flows: (SpliceConnection | undefined)[] = [];
+  const relay = new NativeRelay(
+    {
+      listeners,
+      firstPort: APP_LEG_PORTS.first,
+      lastPort: APP_LEG_PORTS.last,
+      mark: APP_LEG_MARK,
+      connectTimeoutMs: settings.connectTimeoutMs,
+      keepAliveMs: settings.keepAliveMs,
+      maxFlows: settings.connectionLimit,
+      maxPipes: settings.pipeLimit,
+    },
+    {
+      accepted({ slot, generation, family, source, sourcePort, destination, destinationPort, remembered }) {
+        const connection = new SpliceConnection(
+          relay,
+          slot,
+          generation,
+          family,
+          { address: addressOfBytes(source), port: sourcePort },
+          { address: addressOfBytes(destination), port: destinationPort },
+          remembered,
+        );
+        flows[slot] = connection;
+        connection.onEnd = events.accepted(connection);
+      },
+      ended(event) {
+        const connection = flows[event.slot];
+        flows[event.slot] = undefined;
+        connection?.ended(event);
+      },
+      acceptFailed: (error) => events.acceptFailed(error),
+    },
+  );
+  return relay;
+}
+
+class SpliceConnection implements Connection {
+  readonly slot: number;
+  readonly generation: number;
+  readonly family: Family;
+  readonly source: Endpoint;
+  readonly destination: Endpoint;
+  readonly admitted: boolean;
+  readonly #relay: NativeRelay;
+  onEnd: (ending: Ending) => void = () => {};
+
+  constructor(
+    relay: NativeRelay,
+    slot: number,
+    generation: number,
+    family: Family,
+    source: Endpoint,
+    destination: Endpoint,
+    admitted: boolean,
+  ) {
+    this.#relay = relay;
+    this.slot = slot;
+    this.generation = generation;
+    this.family = family;
+    this.source = source;
+    this.destination = destination;
+    this.admitted = admitted;
+  }
+
+  admit(): void {
+    if (!this.admitted) this.#relay.admit(this, true);
+  }
+
+  resetSource(): void {
+    this.#relay.resetSource(this);
+  }
+
+  reset(): void {
+    this.#relay.reset(this);
+  }
+
+  finish(): void {
+    this.#relay.finish(this);
+  }
+
+  progress(): Progress {
+    return this.#relay.progress(this) ?? { relaying: false, fromSource: 0, toSource: 0 };
+  }
+
+  ended({ end, error, fromSource, toSource, durationMs }: NativeEnded): void {
+    const ending = { end: ENDS[end], fromSource, toSource, durationMs };
+    this.onEnd(error === undefined ? ending : { ...ending, error });
+  }
+}

@@ -1,0 +1,388 @@
+/** What both relays promise: every byte, every end, resets as resets, bounded memory, no descriptor left. */
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
+import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { openSockets } from '../../native/sockets.ts';
+import type { Connection, Ending, Relay } from '../../sidecar/relay/relay.ts';
+import { startRelay } from '../../sidecar/relay/start.ts';
+import { ADDRESSES, enterOwnNamespace, redirectTo } from './tools/own_namespace.ts';
+
+const INBOUND_PORT = 15_006;
+const APP_PORT = 80;
+const CLOSED_PORT = 81;
+const MIB = 1024 ** 2;
+
+const sockets = openSockets();
+
+beforeAll(() => {
+  enterOwnNamespace();
+  redirectTo(INBOUND_PORT);
+});
+
+describe.each(['node', 'splice'] as const)('the %s relay', (kind) => {
+  let relay: Relay;
+  let app: net.Server;
+  /** What is done with each accepted connection; admitted unless a test says otherwise. */
+  let decide: (connection: Connection) => void;
+  let endings: Ending[] = [];
+  const open = new Set<net.Socket>();
+  const connections: Connection[] = [];
+
+  beforeAll(async () => {
+    const settings = {
+      sockets,
+      inboundPort: INBOUND_PORT,
+      connectTimeoutMs: 1_000,
+      keepAliveMs: 60_000,
+      connectionLimit: 10_000,
+      pipeLimit: 64,
+      threads: 1,
+    };
+    relay = await startRelay(kind, settings, {
+      accepted(connection) {
+        connections.push(connection);
+        decide(connection);
+        return (ending) => endings.push(ending);
+      },
+      acceptFailed: (error) => {
+        throw new Error(error);
+      },
+    });
+    app = net.createServer({ allowHalfOpen: true, pauseOnConnect: true });
+    app.listen(APP_PORT, '::');
+    await once(app, 'listening');
+    decide = (connection) => connection.admit();
+  });
+
+  afterEach(async () => {
+    for (const socket of open) socket.destroy();
+    open.clear();
+    await vi.waitFor(() => expect(endings.length).toBe(connections.length));
+    decide = (connection) => connection.admit();
+    connections.length = 0;
+    endings = [];
+  });
+
+  afterAll(async () => {
+    relay.close();
+    app.close();
+    await once(app, 'close');
+    await sleep(10);
+    expect(listeningOn(INBOUND_PORT)).toBe(false);
+  });
+
+  function dial(family: 4 | 6 = 4, port: number = APP_PORT): net.Socket {
+    const { client, app: host } = ADDRESSES[family];
+    const socket = net.connect({ host, port, localAddress: client, allowHalfOpen: true, noDelay: true });
+    socket.on('error', () => {});
+    open.add(socket);
+    return socket;
+  }
+
+  /** client <-> relay <-> server. */
+  async function relayed(family: 4 | 6 = 4) {
+    const accepted = once(app, 'connection') as Promise<[net.Socket]>;
+    const client = dial(family);
+    await once(client, 'connect');
+    const [server] = await accepted;
+    server.on('error', () => {});
+    open.add(server);
+    await vi.waitFor(() => expect(connections.at(-1)?.progress().relaying).toBe(true), { interval: 1 });
+    return { client, server };
+  }
+
+  /** One after the other: that is how the two ends of each are told. */
+  async function relayedTimes(count: number) {
+    const flows: Awaited<ReturnType<typeof relayed>>[] = [];
+    while (flows.length < count) flows.push(await relayed());
+    return flows;
+  }
+
+  const ended = async (): Promise<Ending> => {
+    await vi.waitFor(() => expect(endings.length).toBeGreaterThan(0));
+    return endings[0] as Ending;
+  };
+
+  test.each([4, 6] as const)(
+    "the app sees the client's address, the relay both ends (IPv%i)",
+    async (family) => {
+      const { server, client } = await relayed(family);
+      const { client: from, app: to } = ADDRESSES[family];
+      expect(server.remoteAddress?.replace('::ffff:', '')).toBe(from);
+      const [connection] = connections;
+      expect(connection?.source).toEqual({ address: from, port: client.localPort });
+      expect(connection?.destination).toEqual({ address: to, port: APP_PORT });
+      expect(connection?.family).toBe(family);
+      },
+  );
+
+  test('the source may finish first and still gets the whole answer', async () => {
+    const { client, server } = await relayed();
+    client.end('question');
+    expect((await readAll(server)).toString()).toBe('question');
+    server.write('answer ');
+    server.end('after the end');
+    expect((await readAll(client)).toString()).toBe('answer after the end');
+    expect(await ended()).toMatchObject({ end: 'closed', fromSource: 8, toSource: 20 });
+  });
+
+  test('the destination may finish first and still gets all that follows', async () => {
+    const { client, server } = await relayed();
+    server.end('greeting');
+    expect((await readAll(client)).toString()).toBe('greeting');
+    client.end('more');
+    expect((await readAll(server)).toString()).toBe('more');
+    expect(await ended()).toMatchObject({ end: 'closed' });
+  });
+
+  test('a reset of the source reaches the destination as a reset', async () => {
+    const { client, server } = await relayed();
+    const seen = errorCode(server);
+    client.resetAndDestroy();
+    expect(await seen).toBe('ECONNRESET');
+    expect(await ended()).toMatchObject({ end: 'reset-by-source' });
+  });
+
+  test('a reset of the destination reaches the source as a reset', async () => {
+    const { client, server } = await relayed();
+    const seen = errorCode(client);
+    server.resetAndDestroy();
+    expect(await seen).toBe('ECONNRESET');
+    expect(await ended()).toMatchObject({ end: 'reset-by-destination' });
+  });
+
+  test('a reset that follows the end of a stream is passed on, either way', async () => {
+    const first = await relayed();
+    first.client.end('bye');
+    expect((await readAll(first.server)).toString()).toBe('bye');
+    first.client.resetAndDestroy();
+    await vi.waitFor(() => expect(isDead(first.server)).toBe(true));
+    expect(await ended()).toMatchObject({ end: 'reset-by-source' });
+
+    const second = await relayed();
+    second.server.end('bye');
+    expect((await readAll(second.client)).toString()).toBe('bye');
+    second.server.resetAndDestroy();
+    await vi.waitFor(() => expect(isDead(second.client)).toBe(true));
+    await vi.waitFor(() => expect(endings.length).toBe(2));
+    expect(endings[1]).toMatchObject({ end: 'reset-by-destination' });
+  });
+
+  test('a reset of a writer that is held back is passed on, though nobody reads', async () => {
+    const { client, server } = await relayed();
+    const seen = errorCode(server, false);
+    client.write(randomBytes(32 * MIB));
+    await stalled(() => connections[0]?.progress().fromSource ?? 0);
+    client.resetAndDestroy();
+    expect(await ended()).toMatchObject({ end: 'reset-by-source' });
+    server.resume();
+    expect(await seen).toBe('ECONNRESET');
+  });
+
+  test('no byte is lost before an end of stream, and a slow reader holds the writer back', async () => {
+    const { client, server } = await relayed();
+    const sent = randomBytes(48 * MIB);
+    client.end(sent);
+    // Nobody reads: the relay must come to a stop by itself, with little more than what sockets hold.
+    const stoppedAt = await stalled(() => connections[0]?.progress().fromSource ?? 0);
+    expect(stoppedAt).toBeLessThan(16 * MIB);
+    expect(await digestOf(server)).toBe(digest(sent));
+    server.end();
+    client.resume();
+    expect(await ended()).toMatchObject({ end: 'closed', fromSource: sent.length, toSource: 0 });
+  });
+
+  test('many small segments behind a slow reader arrive whole', async () => {
+    // A pipe's slots fill up with small segments long before its bytes do.
+    const { client, server } = await relayed();
+    const pieces = Array.from({ length: 20_000 }, (_, i) => Buffer.alloc(1 + (i % 90), i));
+    for (const piece of pieces) client.write(piece);
+    client.end();
+    await sleep(50);
+    expect(await digestOf(server)).toBe(digest(Buffer.concat(pieces)));
+  });
+
+  test('bulk both ways at once, with pauses and small messages between', async () => {
+    const { client, server } = await relayed();
+    const up = Array.from({ length: 200 }, (_, i) => randomBytes(i % 10 === 0 ? 400_000 : 1 + i));
+    const down = Array.from({ length: 200 }, (_, i) => randomBytes(i % 7 === 0 ? 300_000 : 1 + i));
+    const received = Promise.all([digestOf(server), digestOf(client)]);
+    await Promise.all([sendSlowly(client, up), sendSlowly(server, down)]);
+    expect(await received).toEqual([digest(Buffer.concat(up)), digest(Buffer.concat(down))]);
+    const bytes = { fromSource: Buffer.concat(up).length, toSource: Buffer.concat(down).length };
+    expect(await ended()).toMatchObject({ end: 'closed', ...bytes });
+  });
+
+  test('more bulk flows than there are pipes all arrive', async () => {
+    const flows = await relayedTimes(80);
+    const sent = randomBytes(4 * MIB);
+    for (const { client } of flows) client.end(sent);
+    await sleep(100); // all are held back: each holds a pipe, or bytes of its own
+    const digests = await Promise.all(flows.map(({ server }) => digestOf(server)));
+    expect(new Set(digests)).toEqual(new Set([digest(sent)]));
+  });
+
+  test('a destination that does not listen is unreachable', async () => {
+    const client = dial(4, CLOSED_PORT);
+    await errorCode(client);
+    expect(await ended()).toMatchObject({ end: 'unreachable', error: 'ECONNREFUSED' });
+  });
+
+  test('what is not admitted is reset, and nothing reaches the app', async () => {
+    decide = (connection) => connection.reset();
+    let reached = 0;
+    app.on('connection', () => {
+      reached += 1;
+    });
+    relay.forgetAdmissions();
+    const client = dial();
+    client.write('hello');
+    expect(await errorCode(client)).toBe('ECONNRESET');
+    expect(await ended()).toMatchObject({ end: 'reset', fromSource: 0, toSource: 0 });
+    expect(reached).toBe(0);
+  });
+
+  test('an admission is not remembered beyond its being forgotten', async () => {
+    await relayed();
+    await relayed();
+    relay.forgetAdmissions();
+    decide = (connection) => {
+      expect(connection.admitted).toBe(false);
+      connection.reset();
+    };
+    const client = dial();
+    expect(await errorCode(client)).toBe('ECONNRESET');
+  });
+
+  test('a waiting connection that is finished ends in order', async () => {
+    decide = (connection) => connection.finish();
+    relay.forgetAdmissions();
+    const client = dial();
+    expect((await readAll(client)).length).toBe(0);
+    client.end();
+    expect(await ended()).toMatchObject({ end: 'closed' });
+  });
+
+  test('live flows that are reset see a reset at both ends, sources first', async () => {
+    const flows = await relayedTimes(50);
+    const seen = flows.flatMap(({ client, server }) => [errorCode(client), errorCode(server)]);
+    for (const connection of connections) connection.resetSource();
+    for (const connection of connections) connection.reset();
+    expect(new Set(await Promise.all(seen))).toEqual(new Set(['ECONNRESET']));
+    await vi.waitFor(() => expect(endings.length).toBe(50));
+    expect(new Set(endings.map(({ end }) => end))).toEqual(new Set(['reset']));
+  });
+
+  test('a flow that ends by itself while it is reset ends once', async () => {
+    const flows = await relayedTimes(50);
+    for (const [i, { client, server }] of flows.entries()) {
+      if (i % 2 === 0) client.resetAndDestroy();
+      else server.resetAndDestroy();
+      connections[i]?.reset();
+    }
+    await vi.waitFor(() => expect(endings.length).toBe(50));
+    await sleep(20);
+    expect(endings.length).toBe(50);
+  });
+
+  test('a thousand short connections leave no descriptor behind', async () => {
+    app.removeAllListeners('connection');
+    app.on('connection', (server) =>
+      server
+        .on('error', () => {})
+        .resume()
+        .end('x'),
+    );
+    const before = socketCount();
+    for (let round = 0; round < 20; round += 1) {
+      await Promise.all(
+        Array.from({ length: 50 }, async () => {
+          const client = dial();
+          const answer = await readAll(client);
+          client.end();
+          expect(answer.toString()).toBe('x');
+          if (!client.destroyed) await once(client, 'close');
+          open.delete(client);
+        }),
+      );
+    }
+    await vi.waitFor(() => expect(endings.length).toBe(1_000), { timeout: 5_000 });
+    expect(endings.every(({ end, toSource }) => end === 'closed' && toSource === 1)).toBe(true);
+    await vi.waitFor(() => expect(socketCount()).toBe(before));
+    app.removeAllListeners('connection');
+  });
+});
+
+function isDead(socket: net.Socket): boolean {
+  const { _handle } = socket as { _handle?: { fd: number } };
+  return _handle !== undefined && sockets.isDead(_handle.fd);
+}
+
+function digest(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+async function digestOf(socket: net.Socket): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of socket) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+async function sendSlowly(socket: net.Socket, pieces: readonly Buffer[]): Promise<void> {
+  for (const [i, piece] of pieces.entries()) {
+    if (!socket.write(piece)) await once(socket, 'drain');
+    if (i % 20 === 0) await sleep(1);
+  }
+  socket.end();
+}
+
+/** Waits until a count has stood still for a while; returns it. */
+async function stalled(count: () => number): Promise<number> {
+  for (let last = -1; ; ) {
+    const now = count();
+    if (now === last && now > 0) return now;
+    last = now;
+    await sleep(100);
+  }
+}
+
+/** All bytes until the end of the stream. */
+async function readAll(socket: net.Socket): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  socket.resume();
+  await once(socket, 'end');
+  return Buffer.concat(chunks);
+}
+
+/** The code of the error that ends the socket. */
+function errorCode(socket: net.Socket, read = true): Promise<string | undefined> {
+  const code = new Promise<string | undefined>((resolve, reject) => {
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+    socket.on('end', () => reject(new Error('ended in order, no error')));
+  });
+  if (read) socket.resume();
+  return code;
+}
+
+function socketCount(): number {
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith('socket:');
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
+function listeningOn(port: number): boolean {
+  try {
+    sockets.close(sockets.listenTransparent(4, '127.0.0.1', port, 1));
+    return false;
+  } catch {
+    return true;
+  }
+}
