@@ -125,6 +125,7 @@ describe.each(WAYS)('$how', ({ how, sidecarEnv, denied }) => {
 
   test('a denial is logged and kept with its explanation; so is an allowed flow', async () => {
     await net.connect('other/batch', API[0], 80);
+    const before = new Date().toISOString();
     await net.connect('shop/front', API[0], 80);
     // A peer that knocks again gets its next record later: any of its denials will do.
     const flows = await until('both flows are recorded', async () => {
@@ -132,7 +133,9 @@ describe.each(WAYS)('$how', ({ how, sidecarEnv, denied }) => {
       const denial = list.findLast(
         (flow) => flow.verdict === 'deny' && flow.src.addr === BATCH[0] && flow.dst.port === 80,
       );
-      const allowed = list.findLast((flow) => flow.verdict === 'allow' && flow.src.addr === FRONT[0]);
+      const allowed = list.findLast(
+        (flow) => flow.verdict === 'allow' && flow.src.addr === FRONT[0] && flow.time >= before,
+      );
       return denial !== undefined && allowed !== undefined && [denial, allowed];
     });
     expect(flows[0]).toMatchObject({

@@ -116,7 +116,7 @@ describe.each(['node', 'splice'] as const)('the %s relay', (kind) => {
       expect(connection?.source).toEqual({ address: from, port: client.localPort });
       expect(connection?.destination).toEqual({ address: to, port: APP_PORT });
       expect(connection?.family).toBe(family);
-      },
+    },
   );
 
   test('the source may finish first and still gets the whole answer', async () => {
