@@ -12,6 +12,8 @@ export interface InjectorMetrics {
   readonly revision: Gauge;
   readonly sidecars: Gauge<'state'>;
   readonly problems: Gauge<'severity'>;
+  readonly admissions: Counter<'outcome'>;
+  readonly admissionSeconds: Histogram;
 }
 
 /** Seconds; 0.2 is the bound on an edit, 0.1 the one on ending flows. */
@@ -71,6 +73,18 @@ export function createInjectorMetrics(collect?: (metrics: InjectorMetrics) => vo
       name: 'sluice_injector_manifest_problems',
       help: 'Faults in manifests that are there now, by severity.',
       labelNames: ['severity'],
+      registers,
+    }),
+    admissions: new Counter({
+      name: 'sluice_injector_admissions_total',
+      help: 'Pods that the webhook was asked about, by outcome: injected, unchanged, skipped, opted-out, refused, error.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    admissionSeconds: new Histogram({
+      name: 'sluice_injector_admission_seconds',
+      help: 'Time from a whole request to the answer of the webhook.',
+      buckets: LATENCY_BUCKETS,
       registers,
     }),
   };

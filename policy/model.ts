@@ -100,6 +100,8 @@ export interface Pod {
 export interface Namespace {
   readonly name: string;
   readonly labels: Labels;
+  /** Those of Sluice, `sluice.dev/...`; absent where it has none. No verdict depends on them. */
+  readonly annotations?: Labels;
 }
 
 /** A node: canonical addresses of `status.addresses`, host names left out. */

@@ -73,6 +73,7 @@ export function sidecarContainer(plan: SidecarPlan): ApiObject {
       fromField('SLUICE_POD_NAMESPACE', 'metadata.namespace'),
       fromField('SLUICE_POD_NAME', 'metadata.name'),
       text('SLUICE_INJECTOR_ADDRESS', plan.config.injectorAddress),
+      text('SLUICE_INJECTOR_NAME', plan.config.injectorName),
       text('SLUICE_TOKEN_FILE', `${IDENTITY_DIR}/${TOKEN_FILE}`),
       text('SLUICE_CA_FILE', `${IDENTITY_DIR}/${CA_FILE}`),
       text('SLUICE_STATE_DIR', STATE_DIR),

@@ -13,8 +13,10 @@ export interface InjectionConfig {
    * until it has a table the pod's other init containers have no network, and a Job's pod does not end by itself.
    */
   readonly mode: 'native' | 'classic';
-  /** `host:port` at which sidecars find the injector. */
+  /** `IP:PORT` at which sidecars find the injector: a name would need DNS, which policy may forbid to a pod. */
   readonly injectorAddress: string;
+  /** Name that the injector's certificate has. */
+  readonly injectorName: string;
   readonly iptables: 'auto' | 'nft' | 'legacy';
   readonly sidecarLogLevel: string;
   /** Of the sidecar, where the pod's annotations say nothing else. */

@@ -11,7 +11,7 @@ export const IDENTITY_VOLUME = 'sluice-identity';
 
 /** Where the volumes are mounted, in our containers only. */
 export const STATE_DIR = '/var/lib/sluice';
-export const IDENTITY_DIR = '/var/run/sluice';
+export const IDENTITY_DIR = '/var/run/secrets/sluice.dev';
 
 /** Audience of the token: no other service takes it, and the injector takes no other. */
 export const TOKEN_AUDIENCE = 'sluice.dev';

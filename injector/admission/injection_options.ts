@@ -1,0 +1,143 @@
+/** The injector's settings of injection: a part of `INJECTOR_OPTIONS`. */
+import { LOG_LEVELS } from '../../common/log.ts';
+import { type OptionSpec, type OptionValues, PORT } from '../../common/options.ts';
+import { VERSION } from '../../common/version.ts';
+import { SluiceError } from '../../policy/errors.ts';
+import type { Cluster } from '../../policy/model.ts';
+import type { InjectionConfig } from './injection_config.ts';
+import { type ResourceName, resourceProblem } from './quantity.ts';
+
+/** Idle is 45 MB resident; tens of thousands of connections fit below the limit. */
+const RESOURCE_DEFAULTS = {
+  CPU_REQUEST: '10m',
+  CPU_LIMIT: '2',
+  MEMORY_REQUEST: '64Mi',
+  MEMORY_LIMIT: '512Mi',
+};
+
+/** Every option of the webhook and of what it injects. */
+export const INJECTION_OPTIONS: readonly OptionSpec[] = [
+  {
+    env: 'SLUICE_WEBHOOK_PORT',
+    flag: 'webhook-port',
+    kind: PORT,
+    description: 'Port of the admission webhook, HTTPS, in Kubernetes mode. Not set: none',
+  },
+  {
+    env: 'SLUICE_SERVICE',
+    flag: 'service',
+    kind: { type: 'text' },
+    default: 'sluice-system/sluice-injector:15010',
+    description: 'NAMESPACE/NAME:PORT of the Service at which sidecars find their tables',
+  },
+  {
+    env: 'SLUICE_SIDECAR_IMAGE',
+    flag: 'sidecar-image',
+    kind: { type: 'text' },
+    description: 'Image of the sidecar and the redirect; needed by the webhook',
+  },
+  {
+    env: 'SLUICE_SIDECAR_IMAGE_PULL_POLICY',
+    flag: 'sidecar-image-pull-policy',
+    kind: { type: 'choice', choices: ['Always', 'IfNotPresent', 'Never'] },
+    default: 'IfNotPresent',
+    description: 'When nodes pull that image',
+  },
+  {
+    env: 'SLUICE_SIDECAR_MODE',
+    flag: 'sidecar-mode',
+    kind: { type: 'choice', choices: ['native', 'classic'] },
+    default: 'native',
+    description:
+      'native: in force before every other container, Kubernetes 1.29 or later. classic: an ordinary container',
+  },
+  {
+    env: 'SLUICE_SIDECAR_IPTABLES',
+    flag: 'sidecar-iptables',
+    kind: { type: 'choice', choices: ['auto', 'nft', 'legacy'] },
+    default: 'auto',
+    description: 'iptables back end in pods; legacy gives the redirect container NET_RAW',
+  },
+  {
+    env: 'SLUICE_SIDECAR_LOG_LEVEL',
+    flag: 'sidecar-log-level',
+    kind: { type: 'choice', choices: LOG_LEVELS },
+    default: 'info',
+    description: 'Lowest level that sidecars log, where the pod says nothing else',
+  },
+  ...resourceOptions(),
+];
+
+function resourceOptions(): readonly OptionSpec[] {
+  return (['CPU_REQUEST', 'CPU_LIMIT', 'MEMORY_REQUEST', 'MEMORY_LIMIT'] as const).map((name) => {
+    const [resource, kind] = name.toLowerCase().split('_');
+    return {
+      env: `SLUICE_SIDECAR_${name}`,
+      flag: `sidecar-${resource}-${kind}`,
+      kind: { type: 'text' },
+      default: RESOURCE_DEFAULTS[name],
+      description: `${resource === 'cpu' ? 'CPU' : 'Memory'} ${kind} of sidecars, where the pod says nothing else`,
+    };
+  });
+}
+
+/** What the webhook serves, and what it injects. */
+export interface WebhookSettings {
+  readonly port: number;
+  readonly service: { readonly key: string; readonly name: string; readonly port: number };
+  readonly injection: Omit<InjectionConfig, 'injectorAddress' | 'injectorName'>;
+}
+
+/**
+ * @returns undefined when there is to be no webhook
+ * @throws SluiceError `CONFIG_INVALID` naming the variable
+ */
+export function webhookSettings(values: OptionValues): WebhookSettings | undefined {
+  if (values.optionalText('SLUICE_WEBHOOK_PORT') === undefined) return undefined;
+  return {
+    port: values.integer('SLUICE_WEBHOOK_PORT'),
+    service: serviceOf(values.text('SLUICE_SERVICE')),
+    injection: {
+      version: VERSION,
+      image: values.text('SLUICE_SIDECAR_IMAGE'),
+      imagePullPolicy: values.text('SLUICE_SIDECAR_IMAGE_PULL_POLICY') as InjectionConfig['imagePullPolicy'],
+      mode: values.text('SLUICE_SIDECAR_MODE') as InjectionConfig['mode'],
+      iptables: values.text('SLUICE_SIDECAR_IPTABLES') as InjectionConfig['iptables'],
+      sidecarLogLevel: values.text('SLUICE_SIDECAR_LOG_LEVEL'),
+      resources: {
+        requests: { cpu: quantity(values, 'cpu', 'REQUEST'), memory: quantity(values, 'memory', 'REQUEST') },
+        limits: { cpu: quantity(values, 'cpu', 'LIMIT'), memory: quantity(values, 'memory', 'LIMIT') },
+      },
+    },
+  };
+}
+
+/** The settings with the address that the Service has now; undefined while it has none. */
+export function injectionConfig(
+  { service, injection }: WebhookSettings,
+  cluster: Cluster,
+): InjectionConfig | undefined {
+  const [address] = cluster.services.get(service.key)?.clusterIPs ?? [];
+  if (address === undefined) return undefined;
+  const host = address.includes(':') ? `[${address}]` : address;
+  return { ...injection, injectorAddress: `${host}:${service.port}`, injectorName: service.name };
+}
+
+function serviceOf(text: string): WebhookSettings['service'] {
+  const [, namespace, name, digits] = /^([a-z0-9-]+)\/([a-z0-9-]+):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (port >= 1 && port <= 65_535)
+    return { key: `${namespace}/${name}`, name: `${name}.${namespace}.svc`, port };
+  throw new SluiceError(
+    'CONFIG_INVALID',
+    `SLUICE_SERVICE is '${text}': wants NAMESPACE/NAME:PORT, such as sluice-system/sluice-injector:15010`,
+  );
+}
+
+function quantity(values: OptionValues, resource: ResourceName, kind: 'REQUEST' | 'LIMIT'): string {
+  const env = `SLUICE_SIDECAR_${resource.toUpperCase()}_${kind}`;
+  const text = values.text(env);
+  const problem = resourceProblem(resource, text);
+  if (problem === undefined) return text;
+  throw new SluiceError('CONFIG_INVALID', `${env} is '${text}': ${problem}`);
+}
