@@ -3,9 +3,9 @@
  * Needs root. Prints one JSON document: medians with the least and the most of all runs, in milliseconds.
  */
 import { spawnSync } from 'node:child_process';
-import { gatePlan } from '../sidecar/gate/plan.ts';
+import { GatePlanner } from '../sidecar/gate/planner.ts';
 import { changedRuleset, type GateSettings, wholeRuleset } from '../sidecar/gate/ruleset.ts';
-import { largeTable } from './large_table.ts';
+import { largeTable, withPeer } from './large_table.ts';
 
 const RUNS = 15;
 const SETTINGS: GateSettings = { deny: 'drop', otherProtocols: 'drop', adminPort: 15_021 };
@@ -37,23 +37,26 @@ function summary(figures: number[]) {
   return { median: round(sorted[sorted.length >> 1]), least: round(sorted[0]), most: round(sorted.at(-1)) };
 }
 
-const figures: Record<'plan' | 'load' | 'replan' | 'addPeer' | 'removePeer', number[]> = {
+const figures: Record<'plan' | 'load' | 'addPeer' | 'removePeer', number[]> = {
   plan: [],
   load: [],
-  replan: [],
   addPeer: [],
   removePeer: [],
 };
 ip('netns', 'add', netns);
 try {
   for (let run = 0; run < RUNS; run += 1) {
-    const small = largeTable(1);
-    const large = largeTable(2, '10.250.0.1');
-    const before = timed(figures.plan, () => gatePlan(small));
+    const planner = new GatePlanner();
+    const small = largeTable();
+    const large = withPeer(small, '10.250.0.1');
+    const before = timed(figures.plan, () => planner.plan(small));
     timed(figures.load, () => nft(wholeRuleset(before, SETTINGS)));
-    const after = timed(figures.replan, () => gatePlan(large));
-    timed(figures.addPeer, () => nft(changedRuleset(before, after)));
-    timed(figures.removePeer, () => nft(changedRuleset(after, before)));
+    let after = before;
+    timed(figures.addPeer, () => {
+      after = planner.plan(large);
+      nft(changedRuleset(before, after));
+    });
+    timed(figures.removePeer, () => nft(changedRuleset(after, planner.plan(small))));
   }
 } finally {
   ip('netns', 'del', netns);

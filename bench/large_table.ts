@@ -1,27 +1,14 @@
 /** A pod's table of the size that large clusters have. */
 import { TABLE_SCHEMA, type Table } from '../policy/index.ts';
 
-/**
- * 10,000 pods in 100 groups, 1,000 rules with ports of their own.
- * @param extra address of one more pod, in the first group
- */
-export function largeTable(revision: number, extra?: string): Table {
+/** 10,000 pods in 100 groups, 1,000 rules with ports of their own. */
+export function largeTable(): Table {
   const pods: Record<string, Table['pods'][string]> = {};
   const groups: Record<string, Table['groups'][string]> = {};
   for (let group = 0; group < 100; group += 1) {
-    const members = Array.from({ length: 100 }, (_, index) => `10.${group + 1}.0.${index + 1}`);
-    if (group === 0 && extra !== undefined) members.push(extra);
+    const members = Array.from({ length: 100 }, (_, index) => `10.${group + 1}.0.${index + 1}`).sort();
     groups[`g${group}`] = { members };
-    for (const address of members) {
-      pods[address] = {
-        namespace: 'n',
-        name: `p-${address}`,
-        uid: address,
-        workload: `pod/p-${address}`,
-        labels: {},
-        ports: [],
-      };
-    }
+    for (const address of members) pods[address] = podAt(address);
   }
   const policy = { namespace: 'shop', name: 'many' };
   const rules = Array.from({ length: 1000 }, (_, index) => ({
@@ -32,7 +19,7 @@ export function largeTable(revision: number, extra?: string): Table {
   }));
   return {
     schema: TABLE_SCHEMA,
-    revision,
+    revision: 1,
     subject: {
       namespace: 'shop',
       name: 'api',
@@ -47,5 +34,28 @@ export function largeTable(revision: number, extra?: string): Table {
     pods,
     namespaces: {},
     services: {},
+  };
+}
+
+/** The same table with one more pod, in the first group: what it does not touch is the same object, as after a delta. */
+export function withPeer(table: Table, address: string): Table {
+  const first = table.groups.g0;
+  const members = [...(first?.members ?? []), address].sort();
+  return {
+    ...table,
+    revision: table.revision + 1,
+    groups: { ...table.groups, g0: { ...first, members } },
+    pods: { ...table.pods, [address]: podAt(address) },
+  };
+}
+
+function podAt(address: string): Table['pods'][string] {
+  return {
+    namespace: 'n',
+    name: `p-${address}`,
+    uid: address,
+    workload: `pod/p-${address}`,
+    labels: {},
+    ports: [],
   };
 }

@@ -17,6 +17,7 @@ export interface Gauges {
   /** Seconds since the source confirmed the table; absent before it ever did. */
   tableAgeSeconds(): number | undefined;
   /** Whether the kernel enforces the table in force. */
+  servicesPartlyAllowed(): number;
   gateInForce(): boolean;
   /** Whether the redirect rules were in force when last checked. */
   redirectIntact(): boolean;
@@ -115,6 +116,11 @@ export class SidecarMetrics {
       'sluice_gate_in_force',
       '1 while the kernel enforces the table, else 0: an older one is then in force there, or none.',
       () => (gauges.gateInForce() ? 1 : 0),
+    );
+    gauge(
+      'sluice_services_partly_allowed',
+      "Services' virtual ports of which egress policy allows some ready backends and not others.",
+      gauges.servicesPartlyAllowed,
     );
     gauge(
       'sluice_table_revision',

@@ -39,6 +39,9 @@ const ERROR_LOG_MS = 1_000;
 
 const MS_PER_SECOND = 1000;
 
+/** Most Services that a log line or /readyz names; a metric has their number. */
+const SERVICES_SHOWN = 20;
+
 /**
  * Enforces until SIGTERM or SIGINT, then drains and resolves.
  * @throws SluiceError, or a system error, when it cannot start; nothing is then admitted: the redirect has no listener
@@ -105,6 +108,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     connectionsLimit: () => limit,
     tableRevision: () => enforcement.revision,
     tableAgeSeconds: () => ageSeconds(enforcement.confirmedAtMs),
+    servicesPartlyAllowed: () => gate.mixedServices.length,
     gateInForce: () => gate.state.state === 'in-force',
     redirectIntact: () => canary.problem === undefined,
   });
@@ -133,6 +137,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       table_age_seconds: ageSeconds(enforcement.confirmedAtMs) ?? null,
       gate: gate.state,
       outbound_cut: cutter.problem ?? 'at once',
+      services_partly_allowed: gate.mixedServices.slice(0, SERVICES_SHOWN),
       warnings: enforcement.table === undefined ? [] : [forgottenDns(enforcement.table) ?? []].flat(),
     }),
     connections: () => [...live].map((flow) => flow.view()),
@@ -225,6 +230,16 @@ function streamEvents(
   acknowledge: (revision: number) => void,
 ): ConstructorParameters<typeof TableStream>[3] {
   let lastWarning: string | undefined;
+  let lastMixed = '';
+  const tellMixed = (mixed: readonly string[]): void => {
+    const services = mixed.slice(0, SERVICES_SHOWN);
+    if (services.join() === lastMixed) return;
+    lastMixed = services.join();
+    log.info(
+      { services, count: mixed.length },
+      'policy allows some backends of Services and not others: connections go to the allowed ones',
+    );
+  };
   return {
     connected: () => log.info('connected to the injector'),
     disconnected: (reason) =>
@@ -243,7 +258,9 @@ function streamEvents(
       if (warning !== undefined && warning !== lastWarning) log.warn({ warning }, 'egress without DNS');
       lastWarning = warning;
       void cut(); // at once; again when the gate is shut
-      void gate.enforce(table).then(() => {
+      const enforced = gate.enforce(table);
+      tellMixed(gate.mixedServices);
+      void enforced.then(() => {
         // Without nft this is all there is: `gate` in /readyz, the log and a metric say what is not enforced.
         // Of egress nothing is enforced then: that is no table in force.
         if (gate.state.state === 'unavailable' && table.egress.isolating.length === 0)

@@ -45,6 +45,7 @@ export async function regionTexts(): Promise<ReadonlyMap<string, string>> {
     connectionsLimit: () => 0,
     tableRevision: () => 0,
     tableAgeSeconds: () => 0,
+    servicesPartlyAllowed: () => 0,
     gateInForce: () => true,
     redirectIntact: () => true,
   });

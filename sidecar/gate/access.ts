@@ -1,5 +1,6 @@
 /** What a peer may reach at the pod: ports by protocol, as disjoint ranges, with one canonical text for each set. */
 import type { ContainerPort, Protocol, TablePort } from '../../policy/index.ts';
+import { shortHash } from './short_hash.ts';
 
 /** An inclusive range of ports. */
 export interface PortRange {
@@ -35,6 +36,11 @@ export function accessOf(
 /** Equal texts are equal access: `TCP/80,443,8000-8010 UDP/53`. Empty when nothing may be reached. */
 export function accessText(access: Access): string {
   return [...access].map(([protocol, ranges]) => `${protocol}/${ranges.map(rangeText).join(',')}`).join(' ');
+}
+
+/** A short name for an access: the same for equal ones. */
+export function accessId(access: Access): string {
+  return shortHash(accessText(access));
 }
 
 /** `80` or `8000-8010`. */

@@ -6,7 +6,8 @@
 import type { Table } from '../../policy/index.ts';
 import { SluiceError } from '../../policy/index.ts';
 import { runNft } from './nft.ts';
-import { CLOSED_REVISION, closedPlan, type GatePlan, gatePlan } from './plan.ts';
+import { CLOSED_REVISION, closedPlan, type GatePlan } from './plan.ts';
+import { GatePlanner } from './planner.ts';
 import { changedRuleset, GATE_TABLE, type GateSettings, REMOVED_RULESET, wholeRuleset } from './ruleset.ts';
 
 /** A refused transaction is tried again after this, doubling up to the last. */
@@ -72,6 +73,7 @@ export class Gate {
   /** Exempt beside the table's own: gateways that the redirect step found. */
   readonly #nodeIPs: readonly string[];
   readonly #events: GateEvents;
+  readonly #planner = new GatePlanner();
   #state: GateState = { state: 'closed' };
   #wanted: GatePlan;
   /** What the kernel has; `undefined`: not known, so the next transaction replaces everything. */
@@ -95,12 +97,17 @@ export class Gate {
     return this.#state;
   }
 
+  /** Virtual ports of the latest table that policy allows some ready backends of and not others. */
+  get mixedServices(): readonly string[] {
+    return this.#wanted.egress.services.mixed;
+  }
+
   /**
    * Has the kernel enforce `table`; of several in a row only the last. Resolves at the end of the first try; `inForce`
    * tells when it is done. Never rejects.
    */
   async enforce(table: Table): Promise<void> {
-    const plan = gatePlan(table);
+    const plan = this.#planner.plan(table);
     this.#wanted = { ...plan, nodeIPs: [...new Set([...this.#nodeIPs, ...plan.nodeIPs])] };
     this.#wake();
     await this.#run();

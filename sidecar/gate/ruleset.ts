@@ -1,6 +1,13 @@
 /** The gate as nft(8) text: the whole table, or the change from one plan to the next. Each text is one transaction. */
 import { type Access, isAllPorts, rangeText } from './access.ts';
-import { type Backends, type DirectionPlan, familyOf, type GatePlan, NO_BACKEND } from './plan.ts';
+import {
+  type Backends,
+  type DirectionPlan,
+  familyOf,
+  type GatePlan,
+  NO_BACKEND,
+  type ServicePlan,
+} from './plan.ts';
 
 /** The gate's table; nothing else is in it. */
 export const GATE_TABLE = 'inet sluice';
@@ -138,7 +145,7 @@ function wayChains(way: Way, plan: DirectionPlan): readonly string[] {
     '  }',
     // Decides for every packet that may start something: `accept`, or on to the look-ups.
     `  chain ${name}_subject { }`,
-    ...[...chainRules(way, plan)].flatMap(([made, rules]) => [
+    ...newChains(way, undefined, plan).flatMap(([made, rules]) => [
       `  chain ${made} {`,
       ...rules.map((rule) => `    ${rule}`),
       '  }',
@@ -183,28 +190,39 @@ export function changedRuleset(before: GatePlan, after: GatePlan): string {
   const added: string[] = [];
   const gone: string[] = [];
   for (const way of WAYS) {
-    const [from, to] = [chainRules(way, before[way.direction]), chainRules(way, after[way.direction])];
-    for (const [name, rules] of to) {
-      if (from.has(name)) continue;
+    const [from, to] = [before[way.direction], after[way.direction]];
+    for (const [name, rules] of newChains(way, from, to)) {
       added.push(
         `add chain ${GATE_TABLE} ${name}`,
         ...rules.map((rule) => `add rule ${GATE_TABLE} ${name} ${rule}`),
       );
     }
-    for (const name of from.keys()) {
-      if (!to.has(name)) gone.push(`flush chain ${GATE_TABLE} ${name}`, `delete chain ${GATE_TABLE} ${name}`);
+    for (const [name] of newChains(way, to, from)) {
+      gone.push(`flush chain ${GATE_TABLE} ${name}`, `delete chain ${GATE_TABLE} ${name}`);
     }
   }
   const lines = [...added, ...changes(before, after), ...gone];
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
-/** The chains that come and go with the plan, by name. */
-function chainRules(way: Way, plan: DirectionPlan): ReadonlyMap<string, readonly string[]> {
-  return new Map([
-    ...[...plan.accesses].map(([id, access]) => [chain(way, id), accessRules(access, way.name)] as const),
-    ...[...plan.backends].map(([id, backends]) => [serviceChain(id), [backendRule(backends)]] as const),
-  ]);
+/** The chains that come and go with the plan and that `before` does not have, by name. What is in them is in the name. */
+function newChains(
+  way: Way,
+  before: DirectionPlan | undefined,
+  { accesses, services }: DirectionPlan,
+): readonly (readonly [string, readonly string[]])[] {
+  const found: (readonly [string, readonly string[]])[] = [];
+  if (before?.accesses !== accesses) {
+    for (const [id, access] of accesses) {
+      if (before?.accesses.has(id) !== true) found.push([chain(way, id), accessRules(access, way.name)]);
+    }
+  }
+  if (before?.services !== services) {
+    for (const [id, backends] of services.backends) {
+      if (before?.services.backends.has(id) !== true) found.push([serviceChain(id), [backendRule(backends)]]);
+    }
+  }
+  return found;
 }
 
 /** All but the chains of accesses and backends. `before` is `undefined` for a table that is new and empty. */
@@ -231,21 +249,22 @@ function wayChanges(way: Way, before: DirectionPlan | undefined, after: Directio
       ...changedElements(`${name}_pods${family}`, before?.pods[family], after.pods[family], lead),
       ...changedElements(`${name}_blocks${family}`, before?.blocks[family], after.blocks[family], lead),
     );
-    if (name === 'out') lines.push(...virtualElements(family, before, after));
+    if (name === 'out') lines.push(...virtualElements(family, before?.services, after.services));
   }
-  if (name === 'out') lines.push(...serviceHook(before, after));
+  if (name === 'out') lines.push(...serviceHook(before?.services, after.services));
   return lines;
 }
 
 /** Virtual ports with backends lead to their choice; packets that are still for one of them afterwards are denied. */
 function virtualElements(
   family: 4 | 6,
-  before: DirectionPlan | undefined,
-  after: DirectionPlan,
+  before: ServicePlan | undefined,
+  after: ServicePlan,
 ): readonly string[] {
-  const served = (plan: DirectionPlan | undefined): ReadonlyMap<string, string> =>
+  if (before === after) return [];
+  const served = (plan: ServicePlan | undefined): ReadonlyMap<string, string> =>
     new Map([...(plan?.virtual[family] ?? [])].filter(([, id]) => id !== NO_BACKEND));
-  const keys = (plan: DirectionPlan | undefined): ReadonlyMap<string, string> =>
+  const keys = (plan: ServicePlan | undefined): ReadonlyMap<string, string> =>
     new Map([...(plan?.virtual[family].keys() ?? [])].map((key) => [key, '']));
   return [
     ...changedElements(
@@ -262,8 +281,8 @@ function virtualElements(
  * A connection to a Service goes to one of the backends that policy allows: the node never sees the virtual address. The
  * hook is there only while there are Services to translate: address translation is not everywhere, nor free.
  */
-function serviceHook(before: DirectionPlan | undefined, after: DirectionPlan): readonly string[] {
-  const has = (plan: DirectionPlan | undefined): boolean => (plan?.backends.size ?? 0) > 0;
+function serviceHook(before: ServicePlan | undefined, after: ServicePlan): readonly string[] {
+  const has = (plan: ServicePlan | undefined): boolean => (plan?.backends.size ?? 0) > 0;
   if (has(before) === has(after)) return [];
   const hook = `${GATE_TABLE} translate`;
   if (!has(after)) return [`flush chain ${hook}`, `delete chain ${hook}`];
@@ -321,6 +340,7 @@ function changedElements(
   after: ReadonlyMap<string, string>,
   suffix: (id: string) => string,
 ): readonly string[] {
+  if (before === after) return [];
   const gone: string[] = [];
   const come: string[] = [];
   for (const [key, id] of before ?? []) if (after.get(key) !== id) gone.push(`${key}${suffix(id)}`);

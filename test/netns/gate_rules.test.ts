@@ -4,13 +4,12 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { largeTable } from '../../bench/large_table.ts';
+import { largeTable, withPeer } from '../../bench/large_table.ts';
 import { inNetns } from '../../cli/lab/processes.ts';
-import { createCompiler, isSubject, type Table } from '../../policy/index.ts';
-import { closedPlan, type GatePlan, gatePlan } from '../../sidecar/gate/plan.ts';
+import { closedPlan, type GatePlan } from '../../sidecar/gate/plan.ts';
+import { GatePlanner, gatePlan } from '../../sidecar/gate/planner.ts';
 import { changedRuleset, type GateSettings, wholeRuleset } from '../../sidecar/gate/ruleset.ts';
-import { readCluster } from '../unit/policy/api_objects.ts';
-import { apiCluster } from '../unit/policy/random_cluster.ts';
+import { editedTables } from '../unit/sidecar/gate/edited_tables.ts';
 import { table } from '../unit/sidecar/table_builder.ts';
 import { run } from './command.ts';
 
@@ -58,21 +57,13 @@ function sorted(key: string, value: unknown): unknown {
   return key === 'elem' && Array.isArray(value) ? value.map((one) => JSON.stringify(one)).sort() : value;
 }
 
-const tables = (count: number) =>
-  fc.array(apiCluster, { minLength: count, maxLength: count }).map((clusters) =>
-    clusters.flatMap((objects, index): Table[] => {
-      const cluster = readCluster(objects);
-      const subject = [...cluster.pods].find(([, pod]) => isSubject(pod) && pod.ips.length > 0)?.[0];
-      return subject === undefined ? [] : [createCompiler(cluster).compile(subject, index + 1)];
-    }),
-  );
-
 test('a change puts the same rules in the kernel as starting anew, on random tables', async () => {
-  const property = fc.asyncProperty(tables(4), async (list) => {
+  const property = fc.asyncProperty(editedTables(4), async (list) => {
+    const planner = new GatePlanner();
     let before: GatePlan = closedPlan(['10.0.0.1']);
     await apply(wholeRuleset(before, SETTINGS));
     for (const one of list) {
-      const after = gatePlan(one);
+      const after = planner.plan(one);
       const change = changedRuleset(before, after);
       if (change !== '') await apply(change);
       before = after;
@@ -95,11 +86,13 @@ test('a transaction that the kernel refuses leaves the last good rules', async (
 });
 
 test('10,000 peers and 1,000 rules are one look-up each, and a new peer is one element', async () => {
-  const plan = gatePlan(largeTable(1));
+  const planner = new GatePlanner();
+  const large = largeTable();
+  const plan = planner.plan(large);
   await apply(wholeRuleset(plan, SETTINGS));
   expect(plan.ingress.pods[4].size).toBe(10_000);
   expect(plan.ingress.accesses.size).toBeLessThanOrEqual(101);
-  const next = gatePlan(largeTable(2, '10.250.0.1'));
+  const next = planner.plan(withPeer(large, '10.250.0.1'));
   const change = changedRuleset(plan, next);
   expect(change).toMatch(/^add element inet sluice in_pods4 \{ 10\.250\.0\.1 : goto in_[0-9a-f]+ \}\n$/);
   await apply(change);

@@ -13,7 +13,7 @@ export function planAdmits(
   const plan = gate[direction];
   if (!plan.isolated || gate.nodeIPs.includes(peer)) return true;
   const family = familyOf(peer);
-  const virtual = plan.virtual[family].get(`${peer} . ${protocol.toLowerCase()} . ${port}`);
+  const virtual = plan.services.virtual[family].get(`${peer} . ${protocol.toLowerCase()} . ${port}`);
   if (virtual !== undefined) return virtual !== '';
   const block = [...plan.blocks[family]].find(([range]) => inRange(range, peer))?.[1];
   return admits(plan.accesses.get(plan.pods[family].get(peer) ?? block ?? plan.rest), protocol, port);

@@ -9,9 +9,11 @@ import {
 } from '../../../../policy/index.ts';
 import { accessOf, accessText } from '../../../../sidecar/gate/access.ts';
 import { RuledRanges } from '../../../../sidecar/gate/address_ranges.ts';
-import { closedPlan, gatePlan } from '../../../../sidecar/gate/plan.ts';
+import { closedPlan } from '../../../../sidecar/gate/plan.ts';
+import { GatePlanner, gatePlan } from '../../../../sidecar/gate/planner.ts';
 import { readCluster } from '../../policy/api_objects.ts';
 import { scenario } from '../../policy/random_cluster.ts';
+import { editedTables } from './edited_tables.ts';
 import { planAdmits } from './lookup.ts';
 
 const PROPERTY_TIMEOUT_MS = 60_000;
@@ -46,6 +48,26 @@ test(
     });
     fc.assert(property, { numRuns: 400 });
     expect(Math.min(denied, allowed)).toBeGreaterThan(100);
+  },
+  PROPERTY_TIMEOUT_MS,
+);
+
+test(
+  'a plan that follows another is the one that planning anew gives, whatever changed',
+  () => {
+    let reused = 0;
+    const property = fc.property(editedTables(12), (tables) => {
+      const planner = new GatePlanner();
+      let before = closedPlan([]);
+      for (const table of tables) {
+        const plan = planner.plan(table);
+        expect(plan).toEqual(gatePlan(table));
+        if (plan.ingress === before.ingress || plan.egress === before.egress) reused += 1;
+        before = plan;
+      }
+    });
+    fc.assert(property, { numRuns: 400 });
+    expect(reused).toBeGreaterThan(100);
   },
   PROPERTY_TIMEOUT_MS,
 );
