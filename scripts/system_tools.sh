@@ -1,6 +1,7 @@
 #!/bin/sh
-# Checks the system tools Sluice calls. On Debian or Ubuntu as root it installs what is missing; elsewhere it lists
-# what is missing, with package names, and exits 2. Says nothing when all are there.
+# Checks the system tools Sluice calls; as `system_tools.sh bench TOOL...`, these of its benchmarks. On Debian or Ubuntu
+# as root it installs what is missing; elsewhere it lists what is missing, with package names, and exits 2. Says nothing
+# when all are there.
 set -eu
 
 # tool | what for | Debian, Ubuntu | Fedora | Alpine
@@ -11,6 +12,18 @@ nft|reading back what iptables made|nftables|nftables|nftables
 conntrack|ending tracked connections in tests|conntrack|conntrack-tools|conntrack-tools
 nsenter|running programs in a namespace|util-linux|util-linux-core|util-linux-misc
 cc|building the native addon|gcc libc6-dev|gcc glibc-devel|gcc musl-dev'
+
+bench_tools='haproxy|compared with|haproxy|haproxy|haproxy
+iperf3|load: bulk|iperf3|iperf3|iperf3
+sockperf|load: round trips|sockperf|sockperf|
+ab|load: connections|apache2-utils|httpd-tools|apache2-utils
+wrk|load: requests|wrk|wrk|wrk
+nginx|the app that is asked|nginx-light|nginx-core|nginx'
+
+if [ "${1:-}" = bench ]; then
+  shift
+  tools=$(for tool; do printf '%s\n' "$bench_tools" | grep "^$tool|"; done)
+fi
 
 # Users other than root often lack these in PATH, and iptables lives there.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -35,6 +48,7 @@ packages() {
   printf '%s\n' "$1" | cut -d'|' -f"$2" | tr ' ' '\n' | sort -u | tr '\n' ' ' | sed 's/ $//'
 }
 
+[ -n "$tools" ] || exit 0
 missing=$(missing_lines)
 [ -n "$missing" ] || exit 0
 

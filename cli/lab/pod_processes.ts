@@ -16,7 +16,12 @@ export interface SidecarOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Put before the command line, such as `prlimit --nofile=64`. */
   readonly wrapper?: readonly string[];
+  /** What Node runs; default the sources, `sidecar/main.ts`. */
+  readonly main?: string;
 }
+
+/** The sidecar's entry in the sources. */
+const SIDECAR_MAIN = join(ROOT, 'sidecar/main.ts');
 
 /** Starts the injector. It is at work when its status socket answers. */
 export async function startInjector(paths: LabPaths, state: LabState): Promise<ProcessId> {
@@ -40,7 +45,7 @@ export async function applyRedirect(paths: LabPaths, state: LabState, pod: LabPo
   const { ended } = await startProcess({
     lab: state.name,
     netns: pod.netns,
-    argv: [process.execPath, join(ROOT, 'sidecar/main.ts'), 'redirect', 'apply'],
+    argv: [process.execPath, SIDECAR_MAIN, 'redirect', 'apply'],
     env: sidecarEnvironment(paths, state, pod),
     logFile,
     awaited: true,
@@ -64,7 +69,7 @@ export async function startSidecarProcess(
   const { id } = await startProcess({
     lab: state.name,
     netns: pod.netns,
-    argv: [...(options.wrapper ?? []), process.execPath, join(ROOT, 'sidecar/main.ts'), 'run'],
+    argv: [...(options.wrapper ?? []), process.execPath, options.main ?? SIDECAR_MAIN, 'run'],
     env: { ...sidecarEnvironment(paths, state, pod), ...options.env },
     logFile: processLog(paths, pod.key, 'sidecar'),
   });

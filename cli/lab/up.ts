@@ -28,6 +28,8 @@ export interface UpOptions {
   readonly external?: readonly string[] | undefined;
   /** Environment that every sidecar has in addition. */
   readonly sidecarEnv?: Readonly<Record<string, string>>;
+  /** Only the network and the injector: nothing runs in the pods, and no rules are in them. */
+  readonly bare?: boolean;
   /** Aborting it takes down what was built. */
   readonly signal?: AbortSignal;
   /** Told what is being done, a line each. */
@@ -101,6 +103,7 @@ async function build(
   }
   await injector;
   signal?.throwIfAborted();
+  if (options.bare) return;
   let ready = 0;
   await bringUpPods(paths, topology.pods, {
     signal,

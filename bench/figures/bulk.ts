@@ -1,0 +1,81 @@
+/** How fast bytes go, and what they cost. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { type BulkDirection, iperfClient, readBulk } from '../load/iperf3.ts';
+import { tryTool } from '../load/tool.ts';
+import type { Path } from '../paths/path.ts';
+import { cpuSeconds } from '../process_usage.ts';
+import type { Rig } from '../rig.ts';
+import type { Figure, Metric, Sample, Scale } from './figure.ts';
+
+const STREAMS: readonly number[] = [1, 8];
+const BITS_PER_GBIT = 1e9;
+const MS_PER_SECOND = 1000;
+
+/** iperf3's server takes one run at a time, and may notice the end of the last one late. */
+const ATTEMPTS = 20;
+const RETRY_MS = 100;
+
+/** One and eight streams, both ways. */
+export const BULK: Figure = {
+  name: 'bulk',
+  title: 'Bulk throughput, and processor time for it',
+  method:
+    'iperf3 with one and with eight streams, from the client (up) and to it (down). Processor time is that of the proxy alone, user and system, its threads and the tools it runs included; what the kernel does in the names of others is not in it.',
+  tools: ['iperf3'],
+  metrics: (scale) =>
+    loads(scale).flatMap(({ streams, direction }): Metric[] => {
+      const what = `${streams} stream${streams > 1 ? 's' : ''} ${direction}`;
+      return [
+        { id: rateId(streams, direction), title: what, unit: 'Gbit/s', better: 'more' },
+        { id: cpuId(streams, direction), title: `CPU, ${what}`, unit: 's/Gbit', better: 'less' },
+      ];
+    }),
+  paths: (chosen) => chosen,
+  prepare: (rig, path) => rig.serve(path, 'iperf3'),
+  measure: async (rig, path, scale) => {
+    const sample: Record<string, number> = {};
+    for (const load of loads(scale)) Object.assign(sample, await run(rig, path, { ...load, ...scale }));
+    return sample;
+  },
+};
+
+interface Load {
+  readonly streams: number;
+  readonly direction: BulkDirection;
+}
+
+/** A quick run goes one way: bytes come from the app. */
+function loads(scale: Scale): readonly Load[] {
+  const directions: readonly BulkDirection[] = scale.name === 'quick' ? ['down'] : ['up', 'down'];
+  return directions.flatMap((direction) => STREAMS.map((streams) => ({ streams, direction })));
+}
+
+async function run(rig: Rig, path: Path, load: Load & { readonly seconds: number }): Promise<Sample> {
+  const { streams, direction } = load;
+  const proxy = rig.proxy(path);
+  const argv = iperfClient(rig.address(path), load);
+  for (let attempt = 1; ; attempt += 1) {
+    const before = proxy === undefined ? 0 : cpuSeconds(proxy.pid);
+    const { output, failure } = await tryTool(rig, argv, load.seconds * MS_PER_SECOND);
+    const bulk = readBulk(output);
+    if (bulk === undefined && attempt < ATTEMPTS) {
+      await delay(RETRY_MS, undefined, { signal: rig.signal });
+      continue;
+    }
+    if (bulk === undefined || failure !== undefined) throw new Error(failure ?? output);
+    return {
+      [rateId(streams, direction)]: bulk.bitsPerSecond / BITS_PER_GBIT,
+      ...(proxy === undefined
+        ? {}
+        : { [cpuId(streams, direction)]: (cpuSeconds(proxy.pid) - before) / (bulk.bits / BITS_PER_GBIT) }),
+    };
+  }
+}
+
+function rateId(streams: number, direction: BulkDirection): string {
+  return `bulk_${streams}_${direction}`;
+}
+
+function cpuId(streams: number, direction: BulkDirection): string {
+  return `bulk_${streams}_${direction}_cpu`;
+}

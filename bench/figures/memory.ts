@@ -1,0 +1,61 @@
+/** What a proxy keeps in memory: nothing to do, and with flows. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Path } from '../paths/path.ts';
+import { kernelBytes, residentBytes } from '../process_usage.ts';
+import type { Rig } from '../rig.ts';
+import { type Figure, proxied } from './figure.ts';
+import { endFlows, openFlows } from './open_flows.ts';
+
+const BYTES_PER_MB = 1e6;
+const FEW_FLOWS = 1000;
+
+/** After a start and after opening flows, before memory is read, in milliseconds. */
+const SETTLE_MS = 500;
+
+/** Resident memory of a proxy that was just started, and as flows come. */
+export const MEMORY: Figure = {
+  name: 'memory',
+  title: 'Memory',
+  method:
+    'The proxy is started anew. Each flow exchanges one line and is then held. Resident memory is that of the proxy process; per flow: the growth from idle to all flows. Kernel memory is the growth of the slabs of the whole machine, client and app included: compare with direct. All flows are 10,000, or what the limit of open files allows.',
+  metrics: (scale) => [
+    { id: 'memory_idle', title: 'idle', unit: 'MB', better: 'less' },
+    { id: 'memory_few', title: '1,000 flows', unit: 'MB', better: 'less' },
+    ...(scale.name === 'quick'
+      ? []
+      : ([{ id: 'memory_many', title: 'all flows', unit: 'MB', better: 'less' }] as const)),
+    { id: 'memory_flow', title: 'per flow, user space', unit: 'kB', better: 'less' },
+    { id: 'memory_flow_kernel', title: 'per flow, kernel', unit: 'kB', better: 'less' },
+  ],
+  paths: (chosen) => chosen.filter((path) => path.start !== undefined || path.name === 'direct'),
+  measure: async (rig, path, scale) => {
+    await rig.startAnew(path);
+    await rig.untilAnswers(path);
+    await delay(SETTLE_MS);
+    const idle = memoryOf(rig, path);
+    const groups = [...(await openFlows(rig, path, FEW_FLOWS))];
+    await delay(SETTLE_MS);
+    const few = memoryOf(rig, path);
+    const count = scale.name === 'quick' ? FEW_FLOWS : rig.maxFlows;
+    groups.push(...(await openFlows(rig, path, count - FEW_FLOWS)));
+    await delay(SETTLE_MS);
+    const many = memoryOf(rig, path);
+    await endFlows(rig, groups);
+    return {
+      memory_flow_kernel: (many.kernel - idle.kernel) / count / 1000,
+      ...(proxied([path]).length === 0
+        ? {}
+        : {
+            memory_idle: idle.resident / BYTES_PER_MB,
+            memory_few: few.resident / BYTES_PER_MB,
+            ...(scale.name === 'quick' ? {} : { memory_many: many.resident / BYTES_PER_MB }),
+            memory_flow: (many.resident - idle.resident) / count / 1000,
+          }),
+    };
+  },
+};
+
+function memoryOf(rig: Rig, path: Path): { readonly resident: number; readonly kernel: number } {
+  const proxy = rig.proxy(path);
+  return { resident: proxy === undefined ? 0 : residentBytes(proxy.pid), kernel: kernelBytes() };
+}

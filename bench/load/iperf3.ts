@@ -1,0 +1,47 @@
+/** Bulk throughput, by iperf3(1). */
+
+/** Port of its server in each pod. */
+export const IPERF_PORT = 5201;
+
+/** Which way the bytes go: `up` from the client to the app. */
+export type BulkDirection = 'up' | 'down';
+
+/** The server's command line. */
+export const IPERF_SERVER: readonly string[] = ['iperf3', '--server', '--port', String(IPERF_PORT)];
+
+/** What was moved. */
+export interface Bulk {
+  readonly bitsPerSecond: number;
+  /** Received, both ends' warm-up included. */
+  readonly bits: number;
+}
+
+/** The client's command line. @param seconds whole seconds */
+export function iperfClient(
+  address: string,
+  load: { readonly streams: number; readonly direction: BulkDirection; readonly seconds: number },
+): readonly string[] {
+  const { streams, direction, seconds } = load;
+  return [
+    ...['iperf3', '--client', address, '--port', String(IPERF_PORT), '--json'],
+    ...['--parallel', String(streams), '--time', String(seconds)],
+    ...(direction === 'down' ? ['--reverse'] : []),
+  ];
+}
+
+/**
+ * Reads the client's report.
+ * @returns undefined when the server has not yet noticed the end of the run before
+ * @throws Error with any other error that iperf3 reports
+ */
+export function readBulk(output: string): Bulk | undefined {
+  const report = JSON.parse(output) as {
+    error?: string;
+    end?: { sum_received?: { bytes: number; bits_per_second: number } };
+  };
+  if (report.error?.includes('server is busy')) return undefined;
+  const received = report.end?.sum_received;
+  if (report.error !== undefined || received === undefined)
+    throw new Error(`iperf3: ${report.error ?? 'no sum_received in its report'}`);
+  return { bitsPerSecond: received.bits_per_second, bits: received.bytes * 8 };
+}

@@ -1,0 +1,62 @@
+/** Runs a load generator in a namespace of the lab and reads what it prints. */
+import type { Rig } from '../rig.ts';
+
+/** A tool that takes so much longer than its load is stuck, in milliseconds. */
+const PATIENCE_MS = 20_000;
+
+/**
+ * Runs a tool in the client's pod.
+ * @param expectedMs how long its load takes
+ * @returns its standard output
+ * @throws Error with what the tool said, when it fails or does not end
+ */
+export async function runTool(rig: Rig, argv: readonly string[], expectedMs: number): Promise<string> {
+  const { output, failure } = await tryTool(rig, argv, expectedMs);
+  if (failure !== undefined) throw new Error(failure);
+  return output;
+}
+
+/** As `runTool`, for tools whose output says why they failed. */
+export function tryTool(
+  rig: Rig,
+  argv: readonly string[],
+  expectedMs: number,
+): Promise<{ readonly output: string; readonly failure?: string }> {
+  const child = rig.lab.spawnIn(rig.client, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+  return new Promise((resolve, reject) => {
+    let output = '';
+    let complaint = '';
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      child.kill('SIGKILL');
+    }, expectedMs + PATIENCE_MS);
+    child.stdout?.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+    child.stderr?.on('data', (chunk: Buffer) => {
+      complaint += chunk.toString();
+    });
+    child.on('error', (error) => {
+      clearTimeout(timer);
+      reject(new Error(`\`${argv.join(' ')}\` did not start: ${error.message}`));
+    });
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      if (code === 0) return resolve({ output });
+      const end = late ? `did not end within ${expectedMs + PATIENCE_MS} ms` : `ended with ${signal ?? code}`;
+      const said = [complaint, output].map((text) => text.trim().slice(-600)).filter((text) => text !== '');
+      resolve({ output, failure: `\`${argv.join(' ')}\` ${end}: ${said.join(' | ')}` });
+    });
+  });
+}
+
+/**
+ * The number that a pattern's first group finds in a tool's output.
+ * @throws Error when it is not there: the tool has another version than expected
+ */
+export function numberIn(output: string, pattern: RegExp): number {
+  const value = Number(pattern.exec(output)?.[1] ?? Number.NaN);
+  if (Number.isFinite(value)) return value;
+  throw new Error(`no number at ${pattern} in: ${output.slice(0, 600)}`);
+}

@@ -1,0 +1,109 @@
+/** Entry of the benchmarks: `npm run bench`. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { checkPrerequisites } from '../cli/lab/tools.ts';
+import { SluiceError } from '../policy/errors.ts';
+import { FIGURES } from './figures/catalogue.ts';
+import type { Scale } from './figures/figure.ts';
+import { type BenchOptions, benchHelp, type Choices, readBenchOptions } from './options.ts';
+import { allPaths, SLUICE } from './paths/catalogue.ts';
+import { documentOf, printed } from './report/document.ts';
+import { describeMachine } from './report/machine.ts';
+import { pages } from './report/page.ts';
+import type { Results } from './report/results.ts';
+import { Rig } from './rig.ts';
+import { measureAll, pathsOf } from './suite.ts';
+import { defaultSidecar, envoyBinary, installTools, makeBundle } from './tools.ts';
+
+const DOCS = join(import.meta.dirname, '../docs');
+const RESULTS = join(import.meta.dirname, 'results.json');
+
+/** Exit codes. */
+const FAILED = 1;
+const USAGE = 2;
+const INTERRUPTED = 130;
+
+const FULL: Scale = { name: 'full', rounds: 5, seconds: 2 };
+/** Three minutes on two processors. */
+const QUICK: Scale = { name: 'quick', rounds: 3, seconds: 1 };
+
+const PATHS = allPaths(envoyBinary());
+const CHOICES: Choices = {
+  figures: FIGURES.map((figure) => figure.name),
+  paths: PATHS.map((path) => path.name),
+};
+
+function progress(line: string): void {
+  process.stderr.write(`bench: ${line}\n`);
+}
+
+async function run(options: BenchOptions, signal: AbortSignal): Promise<Results> {
+  const { quick } = options;
+  const paths = PATHS.filter(({ name, variant }) => options.paths?.includes(name) ?? !(quick && variant));
+  const figures = FIGURES.filter(({ name, slow }) => options.figures?.includes(name) ?? !(quick && slow));
+  const base = quick ? QUICK : FULL;
+  const scale = { ...base, rounds: options.rounds ?? base.rounds };
+  checkPrerequisites();
+  installTools([...figures, ...paths].flatMap(({ tools = [] }) => tools));
+  const startedAt = new Date();
+  const machine = describeMachine(envoyBinary());
+  const sidecar = options.sidecar ?? defaultSidecar();
+  const suite = { figures, paths, scale, progress };
+  const rig = await Rig.open({
+    name: `bench-${process.pid}`,
+    paths: pathsOf(suite),
+    sidecarMain: sidecar === 'bundle' ? makeBundle() : undefined,
+    signal,
+    progress,
+  });
+  try {
+    const measured = await measureAll(rig, suite);
+    return {
+      startedAt: startedAt.toISOString(),
+      seconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
+      scale: scale.name,
+      rounds: scale.rounds,
+      sidecar,
+      subject: SLUICE,
+      maxFlows: rig.maxFlows,
+      machine,
+      paths: Object.fromEntries(paths.map(({ name, label }) => [name, label])),
+      figures: measured,
+    };
+  } finally {
+    await rig.close();
+  }
+}
+
+function writeDocs(results: Results): void {
+  const text = printed(results);
+  writeFileSync(RESULTS, text);
+  for (const [path, content] of pages(JSON.parse(text))) {
+    const file = join(DOCS, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
+  }
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  const options = readBenchOptions(argv, CHOICES);
+  if (options.help) return void process.stdout.write(benchHelp(CHOICES));
+  const interrupt = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interrupt.abort());
+  try {
+    const results = await run(options, interrupt.signal);
+    if (options.docs) writeDocs(results);
+    process.stdout.write(printed(documentOf(results)));
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error;
+    progress('interrupted; what was built has been removed');
+    process.exitCode = INTERRUPTED;
+  }
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  const known = error instanceof SluiceError;
+  const message = error instanceof Error ? error.message : String(error);
+  progress(`error: ${known ? `${error.code}: ${message}` : message}`);
+  process.exitCode = known && error.code === 'USAGE' ? USAGE : FAILED;
+});

@@ -1,0 +1,71 @@
+/** The cluster of the benchmarks: one node, one client, one pod for each path. */
+import type { RawManifest } from '../injector/manifest_object.ts';
+import { type Path, podOf } from './paths/path.ts';
+
+const NODE = 'node-1';
+const NODE_ADDRESS = '10.0.0.1';
+
+/** The client's pod and its address. */
+export const CLIENT = 'bench/client';
+export const CLIENT_ADDRESS = '10.1.1.2';
+
+/** Pods of paths have the addresses from here on. */
+const FIRST_PATH = 10;
+
+/** The address of a path's pod. @param index of the path */
+export function pathAddress(index: number): string {
+  return `10.1.1.${FIRST_PATH + index}`;
+}
+
+/** All objects. The policies of a path select its pod only; the last one admits the client, the others nobody. */
+export function manifests(paths: readonly Path[]): readonly RawManifest[] {
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: NODE },
+      status: { addresses: [{ type: 'InternalIP', address: NODE_ADDRESS }] },
+    },
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'bench' } },
+    pod(CLIENT, { app: 'client' }, CLIENT_ADDRESS),
+    ...paths.map((path, index) => pod(podOf(path), { path: path.name }, pathAddress(index))),
+    ...paths.flatMap((path) =>
+      Array.from({ length: path.policies }, (_, index) =>
+        index === path.policies - 1 ? admission(path, 'client') : otherPolicy(path, index),
+      ),
+    ),
+  ];
+}
+
+/** The policy that admits pods with this `app` label to a path's pod. */
+export function admission(path: Path, app: string): RawManifest {
+  return policy(path, 'last', [{ from: [{ podSelector: { matchLabels: { app } } }] }]);
+}
+
+/** A policy that admits 16 addresses, of which none is the client's. */
+function otherPolicy(path: Path, index: number): RawManifest {
+  const cidr = `172.${20 + (index >> 12)}.${(index >> 4) & 0xff}.${(index & 0xf) << 4}/28`;
+  return policy(path, `p${index}`, [
+    { from: [{ ipBlock: { cidr } }], ports: [{ protocol: 'TCP', port: 8080 }] },
+  ]);
+}
+
+function policy(path: Path, name: string, ingress: readonly object[]): RawManifest {
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { namespace: 'bench', name: `${path.name}-${name}` },
+    spec: { podSelector: { matchLabels: { path: path.name } }, policyTypes: ['Ingress'], ingress },
+  };
+}
+
+function pod(key: string, labels: Readonly<Record<string, string>>, address: string): RawManifest {
+  const [namespace, name] = key.split('/');
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { namespace, name, labels },
+    spec: { nodeName: NODE, containers: [{ name: 'app', image: 'app' }] },
+    status: { phase: 'Running', hostIP: NODE_ADDRESS, podIP: address, podIPs: [{ ip: address }] },
+  };
+}

@@ -1,0 +1,26 @@
+/** A way from the client to the app. Each has a pod of its own, with the same app in it. */
+import type { ProcessId } from '../../cli/lab/processes.ts';
+import type { Rig } from '../rig.ts';
+
+/** One way. */
+export interface Path {
+  /** As `--paths` takes it; also the name of its pod. */
+  readonly name: string;
+  /** For people. */
+  readonly label: string;
+  /** NetworkPolicies that select its pod. Only Sluice looks at them. */
+  readonly policies: number;
+  /** System tools that it needs. */
+  readonly tools?: readonly string[];
+  /** A variant, left out of a quick run unless it is asked for by name. */
+  readonly variant?: boolean;
+  /** Puts rules into its pod, once. */
+  prepare(rig: Rig): Promise<void>;
+  /** Absent: no process is in the way. It may not answer yet when this returns. */
+  readonly start?: (rig: Rig) => Promise<ProcessId>;
+}
+
+/** The key of a path's pod. */
+export function podOf(path: Pick<Path, 'name'>): string {
+  return `bench/${path.name}`;
+}

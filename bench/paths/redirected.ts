@@ -1,0 +1,35 @@
+/** The TPROXY rules that Sluice's own redirect makes, for proxies that are not Sluice. */
+
+import { applyRedirect } from '../../cli/lab/pod_processes.ts';
+import type { ProcessId } from '../../cli/lab/processes.ts';
+import { startProcess } from '../../cli/lab/processes.ts';
+import { labPaths, readState } from '../../cli/lab/state.ts';
+import { runInNetns } from '../commands.ts';
+import type { Rig } from '../rig.ts';
+import { type Path, podOf } from './path.ts';
+
+/** Where TPROXY delivers: SLUICE_INBOUND_PORT's default. */
+export const INBOUND_PORT = 15_006;
+
+/** Puts the redirect into a pod, without the gate: that one is part of Sluice, and would stay closed. */
+export async function redirect(rig: Rig, path: Pick<Path, 'name'>): Promise<void> {
+  const { name } = rig.lab;
+  await applyRedirect(labPaths(name), readState(name), rig.lab.pod(podOf(path)));
+  await runInNetns(rig, podOf(path), ['nft', 'delete', 'table', 'inet', 'sluice']);
+}
+
+/** Starts a proxy in a path's pod. */
+export async function startProxy(
+  rig: Rig,
+  path: Pick<Path, 'name'>,
+  argv: readonly string[],
+): Promise<ProcessId> {
+  const { id } = await startProcess({
+    lab: rig.lab.name,
+    netns: rig.lab.netns(podOf(path)),
+    argv,
+    env: {},
+    logFile: rig.lab.logFile(podOf(path), 'sidecar'),
+  });
+  return id;
+}

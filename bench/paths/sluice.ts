@@ -1,0 +1,40 @@
+/** Sluice as it ships: its redirect, its gate, its sidecar, with a table from a real injector. */
+
+import { applyRedirect } from '../../cli/lab/pod_processes.ts';
+import { labPaths, readState, removeSidecarState } from '../../cli/lab/state.ts';
+import { SIDECAR_OPTIONS } from '../../sidecar/config.ts';
+import { type Path, podOf } from './path.ts';
+
+/** The option that picks a relay. */
+const RELAY = 'SLUICE_RELAY';
+
+/** The relays that this sidecar has, the default first. */
+export function relays(): readonly string[] {
+  const option = SIDECAR_OPTIONS.find((spec) => spec.env === RELAY);
+  if (option?.kind.type !== 'choice') return ['node'];
+  const { choices } = option.kind;
+  return choices.toSorted((a, b) => Number(b === option.default) - Number(a === option.default));
+}
+
+/** The path by this relay. @param policies NetworkPolicies that select its pod; the last one admits the client */
+export function sluice(relay: string, policies = 1, name = `sluice-${relay}`): Path {
+  return {
+    name,
+    label: `Sluice, ${relay} relay`,
+    policies,
+    variant: relay !== relays()[0],
+    prepare: async (rig) => {
+      const lab = rig.lab.name;
+      await applyRedirect(labPaths(lab), readState(lab), rig.lab.pod(podOf({ name })));
+    },
+    start: async (rig) => {
+      // A first start: no table of an earlier one.
+      removeSidecarState(labPaths(rig.lab.name), podOf({ name }));
+      return await rig.lab.startSidecar(podOf({ name }), {
+        redirect: false,
+        env: { [RELAY]: relay },
+        ...(rig.sidecarMain === undefined ? {} : { main: rig.sidecarMain }),
+      });
+    },
+  };
+}

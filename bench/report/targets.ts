@@ -1,0 +1,103 @@
+/** What Sluice is to reach, and whether it does. Each target is a ratio within one run, but the time to cut. */
+import { ratioOf } from '../statistics.ts';
+import { metricOf, type Results } from './results.ts';
+
+/** One target. */
+export interface Target {
+  readonly title: string;
+  readonly metric: string;
+  /** Which path is judged; absent: Sluice with its default relay. */
+  readonly path?: string;
+  /** The path it is compared with; absent: the median itself is judged, in the metric's unit. */
+  readonly against?: string;
+  readonly bound: 'at least' | 'at most';
+  readonly value: number;
+}
+
+/** Whether a target was reached. */
+export interface Judged extends Target {
+  /** The ratio, or the median; undefined where it was not measured. */
+  readonly reached: number | undefined;
+  readonly met: boolean | undefined;
+}
+
+const HAPROXY = 'haproxy-splice';
+const ENVOY = 'envoy';
+
+const BULK: readonly (readonly [string, string])[] = [
+  ['1_up', '1 stream up'],
+  ['8_up', '8 streams up'],
+  ['1_down', '1 stream down'],
+  ['8_down', '8 streams down'],
+];
+
+/** All targets. */
+export const TARGETS: readonly Target[] = [
+  ...BULK.flatMap(([id, title]): Target[] => [
+    {
+      title: `Bulk, ${title}`,
+      metric: `bulk_${id}`,
+      against: HAPROXY,
+      bound: 'at least',
+      value: 1.15,
+    },
+    { title: `Bulk, ${title}`, metric: `bulk_${id}`, against: ENVOY, bound: 'at least', value: 1.2 },
+  ]),
+  ...BULK.map(
+    ([id, title]): Target => ({
+      title: `CPU per Gbit, ${title}`,
+      metric: `bulk_${id}_cpu`,
+      against: HAPROXY,
+      bound: 'at most',
+      value: 0.9,
+    }),
+  ),
+  target('Round trip p50', 'round_trip_p50', HAPROXY, 'at most', 1),
+  target('Round trip p99', 'round_trip_p99', HAPROXY, 'at most', 1.1),
+  target('Connect-request-close, rate', 'connections_rate', HAPROXY, 'at least', 1),
+  target('Connect-request-close, p99', 'connections_p99', HAPROXY, 'at most', 1.2),
+  target('Memory, idle', 'memory_idle', ENVOY, 'at most', 1),
+  target('Memory per flow, user space', 'memory_flow', HAPROXY, 'at most', 1),
+  ...[512, 4096, 32_768, 262_144, 1_048_576].flatMap((bytes): Target[] =>
+    ([200, 1000] as const).map((count) => ({
+      title: `${count} policies, ${bytes} bytes`,
+      metric: `policies_${bytes}`,
+      path: `policies-${count}`,
+      against: 'policies-0',
+      bound: 'at most',
+      value: count === 200 ? 1.02 : 1.05,
+    })),
+  ),
+  { title: '1,000 flows cut, p99 in ms', metric: 'cut_p99', bound: 'at most', value: 100 },
+];
+
+/** Judges every target by the results. */
+export function judge(results: Pick<Results, 'figures' | 'subject'>): readonly Judged[] {
+  return TARGETS.map((target) => {
+    const reached = reachedBy(results, target);
+    if (reached === undefined) return { ...target, reached, met: undefined };
+    return {
+      ...target,
+      reached,
+      met: target.bound === 'at least' ? reached >= target.value : reached <= target.value,
+    };
+  });
+}
+
+function reachedBy(results: Pick<Results, 'figures' | 'subject'>, target: Target): number | undefined {
+  const paths = metricOf(results, target.metric)?.paths ?? {};
+  const own = paths[target.path ?? results.subject];
+  if (own === undefined || target.against === undefined) return own?.median;
+  const other = paths[target.against];
+  return other === undefined ? undefined : ratioOf(own, other).ratio;
+}
+
+function target(
+  title: string,
+  metric: string,
+  against: string,
+  bound: Target['bound'],
+  value: number,
+): Target {
+  return { title, metric, against, bound, value };
+}

@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+import { documentOf, printed } from '../../../bench/report/document.ts';
+import { pages } from '../../../bench/report/page.ts';
+import type { Results } from '../../../bench/report/results.ts';
+import { judge } from '../../../bench/report/targets.ts';
+import { resultsOf } from './results_builder.ts';
+
+const bulk = (sluice: number) =>
+  resultsOf({
+    bulk_1_down: { direct: [20], 'sluice-splice': [sluice], 'haproxy-splice': [10], envoy: [8] },
+  });
+
+const bulkTargets = (results: Results) =>
+  judge(results).filter(({ metric, reached }) => metric === 'bulk_1_down' && reached !== undefined);
+
+test('a target that is just reached is met, one that is missed by a little is not', () => {
+  expect(bulkTargets(bulk(11.5))).toMatchObject([
+    { against: 'haproxy-splice', value: 1.15, reached: 1.15, met: true },
+    { against: 'envoy', value: 1.2, met: true },
+  ]);
+  expect(bulkTargets(bulk(11.49))[0]).toMatchObject({ met: false });
+});
+
+test('a target with an upper bound is missed above it', () => {
+  const cut = (p99: number) => judge(resultsOf({ cut_p99: { 'sluice-splice': [p99] } }));
+  expect(cut(100).find(({ metric }) => metric === 'cut_p99')).toMatchObject({ reached: 100, met: true });
+  expect(cut(101).find(({ metric }) => metric === 'cut_p99')).toMatchObject({ met: false });
+});
+
+test('what was not measured is neither met nor missed', () => {
+  const targets = judge(resultsOf({ bulk_1_down: { 'sluice-splice': [10] } }));
+  expect(targets.every(({ met }) => met === undefined)).toBe(true);
+});
+
+test('the document has the ratios to each path that others are compared with', () => {
+  const { ratios } = JSON.parse(printed(documentOf(bulk(12))));
+  expect(ratios.bulk_1_down.direct['sluice-splice'].ratio).toBe(0.6);
+  expect(ratios.bulk_1_down['haproxy-splice']['sluice-splice'].ratio).toBe(1.2);
+  expect(ratios.bulk_1_down.envoy['sluice-splice'].ratio).toBe(1.5);
+});
+
+test('the page says of each target whether it was met, and shows a missed one as it is', () => {
+  const page = pages(bulk(11)).get('benchmarks.md') ?? '';
+  expect(page).toContain(
+    '| Bulk, 1 stream down | Sluice, splice relay | HAProxy, splice | at least 1.15 | 1.100 | **no** |',
+  );
+  expect(page).toContain(
+    '| Bulk, 1 stream down | Sluice, splice relay | Envoy | at least 1.2 | 1.375 | yes |',
+  );
+});
+
+test('the page has a row for each path, with spread and ratios, and its plot', () => {
+  const made = pages(resultsOf({ bulk_1_down: { direct: [20, 30, 25], 'haproxy-splice': [10, 15, 12.5] } }));
+  expect(made.get('benchmarks.md')).toContain('| HAProxy, splice | 12.5 | 10 - 15 | 0.50 | 1.00 |');
+  expect(made.get('benchmarks.md')).toContain('(benchmarks/some.svg)');
+  expect(made.get('benchmarks/some.svg')).toMatch(/^<svg .*>HAProxy, splice<.*>0\.50<.*<\/svg>\n$/s);
+});
+
+test('the page warns where others were at work on the machine', () => {
+  const quiet = bulk(12);
+  const busy = { ...quiet, machine: { ...quiet.machine, loadBefore: 3.5 } };
+  expect(pages(quiet).get('benchmarks.md')).not.toContain('provisional');
+  expect(pages(busy).get('benchmarks.md')).toContain('its load was 3.5 before the run');
+});
