@@ -109,10 +109,10 @@ export class ApiServer {
   async apply(object: Json): Promise<ApiObject> {
     const place = placeOf(object, true);
     const { resource, namespace, name = '' } = place;
-    if (this.api.store.find(resource, namespace, name) === undefined) return this.create(object);
-    const replaced = await this.api.replace(place, object);
-    if (!resource.statusSubresource || object.status === undefined) return replaced;
-    return this.api.replace({ ...place, subresource: 'status' }, object);
+    const known = this.api.store.find(resource, namespace, name) !== undefined;
+    const applied = known ? await this.api.replace(place, object) : await this.create(object);
+    if (!resource.statusSubresource || object.status === undefined) return applied;
+    return this.patch(object, { status: object.status }, 'status');
   }
 
   /** Changes an object by a JSON merge patch. */

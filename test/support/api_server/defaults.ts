@@ -24,7 +24,7 @@ export function withDefaults(object: ApiObject): ApiObject {
           serviceAccountName: 'default',
           ...record(object.spec),
         },
-        status: { phase: 'Pending', ...record(object.status) },
+        status: { phase: 'Pending' },
       };
     default:
       return object;

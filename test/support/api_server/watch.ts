@@ -69,7 +69,7 @@ export class OpenWatch {
       apiVersion: apiVersionOf(this.resource),
       metadata: { resourceVersion: String(this.#store.revision), creationTimestamp: null },
     };
-    this.#write({ type: 'BOOKMARK', object });
+    this.write({ type: 'BOOKMARK', object });
   }
 
   /** Ends as a watch ends whose time is over: with a bookmark. */
@@ -81,7 +81,7 @@ export class OpenWatch {
 
   /** Ends with an ERROR event. */
   fail(error: ApiError): void {
-    this.#write({ type: 'ERROR', object: error.status });
+    this.write({ type: 'ERROR', object: error.status });
     this.#stop();
     this.#response.end();
   }
@@ -89,7 +89,7 @@ export class OpenWatch {
   /** Cuts the connection; `midLine` leaves half an event behind. */
   async cut(midLine: boolean): Promise<void> {
     this.#stop();
-    if (midLine) {
+    if (midLine && this.#writable) {
       this.#response.write('{"type":"MODIFIED","object":{"metadata":{"na');
       await delay(1); // so that it leaves before the reset
     }
@@ -101,9 +101,13 @@ export class OpenWatch {
     this.#stalled = true;
   }
 
+  get #writable(): boolean {
+    return !this.#response.writableEnded && !this.#response.destroyed;
+  }
+
   #showAll(): void {
     for (const object of this.#store.list(this.resource, this.#namespace))
-      if (this.#wanted(object)) this.#write({ type: 'ADDED', object });
+      if (this.#wanted(object)) this.write({ type: 'ADDED', object });
   }
 
   #show(event: StoreEvent): void {
@@ -111,11 +115,12 @@ export class OpenWatch {
     const is = event.type !== 'DELETED' && this.#wanted(event.object);
     const was = event.previous !== undefined && this.#wanted(event.previous);
     // To a selector, an object that comes to match is new, and one that no longer does is gone.
-    if (is) this.#write({ type: was ? 'MODIFIED' : 'ADDED', object: event.object });
-    else if (was) this.#write({ type: 'DELETED', object: event.object });
+    if (is) this.write({ type: was ? 'MODIFIED' : 'ADDED', object: event.object });
+    else if (was) this.write({ type: 'DELETED', object: event.object });
   }
 
-  #write(event: { readonly type: string; readonly object: Json | ApiObject }): void {
-    if (!this.#stalled && this.#response.writable) this.#response.write(`${JSON.stringify(event)}\n`);
+  /** Sends an event, of any form. */
+  write(event: { readonly type: string; readonly object: Json | ApiObject }): void {
+    if (!this.#stalled && this.#writable) this.#response.write(`${JSON.stringify(event)}\n`);
   }
 }

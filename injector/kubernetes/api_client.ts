@@ -1,0 +1,97 @@
+/**
+ * GET requests to the API server, as JSON. The library's own calls make objects of each answer, and its watch passes over
+ * what it cannot read; here the bytes arrive as they are. Server, credentials and trust come from the library's
+ * KubeConfig, anew for each request: a token file is read again when it changes.
+ */
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { Agent, type RequestOptions, request } from 'node:https';
+import type { KubeConfig } from '@kubernetes/client-node';
+import { AnswerMalformed, failureOf } from './api_failure.ts';
+
+/** The server has to begin its answer within this, ms: listing thousands of objects takes seconds. */
+const ANSWER_TIMEOUT_MS = 30_000;
+
+/** A connection that is idle this long is probed by the kernel, so that a vanished server is noticed, ms. */
+const KEEP_ALIVE_MS = 15_000;
+
+/** No failure's text is longer, bytes. */
+const MAX_FAILURE_BYTES = 64 * 1024;
+
+/** Parameters of a request. */
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export class ApiClient {
+  readonly #config: KubeConfig;
+  readonly #agent = new Agent({ keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS });
+
+  constructor(config: KubeConfig) {
+    this.#config = config;
+  }
+
+  /**
+   * Asks, and returns once the answer has begun.
+   * @param path from the root of the API, such as `/api/v1/pods`
+   * @throws ApiFailure for any answer but 200; Error of the connection, or of `signal`
+   */
+  async get(path: string, query: Query, signal: AbortSignal): Promise<IncomingMessage> {
+    const server = this.#config.getCurrentCluster()?.server ?? '';
+    const url = new URL(`${server.replace(/\/$/, '')}${path}`);
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    const options: RequestOptions = {};
+    await this.#config.applyToHTTPSOptions(options);
+    const asked = request(url, { ...options, agent: this.#agent, method: 'GET', signal });
+    asked.on('socket', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS));
+    const timer = setTimeout(
+      () => asked.destroy(new Error(`no answer within ${ANSWER_TIMEOUT_MS} ms`)),
+      ANSWER_TIMEOUT_MS,
+    );
+    asked.end();
+    try {
+      const [response] = (await once(asked, 'response')) as [IncomingMessage];
+      asked.on('error', () => undefined); // from here on the answer itself reports it
+      if (response.statusCode !== 200) throw await readFailure(response);
+      return response;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * Asks for one JSON value.
+   * @throws as `get`, and AnswerMalformed
+   */
+  async getJson(path: string, query: Query, signal: AbortSignal): Promise<unknown> {
+    const response = await this.get(path, query, signal);
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    try {
+      return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    } catch (cause) {
+      throw new AnswerMalformed(`${path}: not JSON: ${(cause as Error).message}`, { cause });
+    }
+  }
+
+  /** Closes idle connections. */
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+async function readFailure(response: IncomingMessage): Promise<Error> {
+  const code = response.statusCode ?? 0;
+  const seconds = Number(response.headers['retry-after'] ?? Number.NaN);
+  let text = '';
+  for await (const chunk of response) {
+    text += String(chunk);
+    if (text.length > MAX_FAILURE_BYTES) break;
+  }
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    body = { message: text.slice(0, 200) || response.statusMessage };
+  }
+  return failureOf(code, body, Number.isNaN(seconds) ? undefined : seconds);
+}

@@ -1,0 +1,95 @@
+/** Which objects a reflector has passed on, told apart by UID: a name that was given away and taken again is another object. */
+import { keyOf, type RawObject } from './raw_object.ts';
+
+/** A change to pass on. A removal names what was there. */
+export type ObjectChange<T> =
+  | { readonly type: 'put'; readonly key: string; readonly object: T }
+  | { readonly type: 'remove'; readonly key: string };
+
+interface Known {
+  readonly uid: string;
+  readonly version: string;
+}
+
+export class KnownObjects<T> {
+  readonly #trim: (object: RawObject) => T;
+  #known = new Map<string, Known>();
+
+  /** @param trim makes of an object what is passed on; the rest of it is let go at once */
+  constructor(trim: (object: RawObject) => T) {
+    this.#trim = trim;
+  }
+
+  get size(): number {
+    return this.#known.size;
+  }
+
+  /** The changes that an object's new state is. */
+  put(object: RawObject): ObjectChange<T>[] {
+    const key = keyOf(object);
+    const known = this.#known.get(key);
+    const { uid, resourceVersion: version } = object.metadata;
+    if (known?.uid === uid && known.version === version) return [];
+    this.#known.set(key, { uid, version });
+    const put = { type: 'put', key, object: this.#trim(object) } as const;
+    return known === undefined || known.uid === uid ? [put] : [{ type: 'remove', key }, put];
+  }
+
+  /** The changes that an object's end is: none if another has its name by now. */
+  remove(object: RawObject): ObjectChange<T>[] {
+    const key = keyOf(object);
+    if (this.#known.get(key)?.uid !== object.metadata.uid) return [];
+    this.#known.delete(key);
+    return [{ type: 'remove', key }];
+  }
+
+  /** Begins to take in a whole list. */
+  beginList(): ListIntake<T> {
+    return new ListIntake(this.#known, this.#trim, (known) => {
+      this.#known = known;
+    });
+  }
+}
+
+/** Takes in a list, page by page; nothing holds until `finish`. */
+export class ListIntake<T> {
+  readonly #before: ReadonlyMap<string, Known>;
+  readonly #trim: (object: RawObject) => T;
+  readonly #commit: (known: Map<string, Known>) => void;
+  #after = new Map<string, Known>();
+  #changes = new Map<string, ObjectChange<T>[]>();
+
+  constructor(
+    before: ReadonlyMap<string, Known>,
+    trim: (object: RawObject) => T,
+    commit: (known: Map<string, Known>) => void,
+  ) {
+    this.#before = before;
+    this.#trim = trim;
+    this.#commit = commit;
+  }
+
+  /** One object of the list. */
+  add(object: RawObject): void {
+    const key = keyOf(object);
+    const { uid, resourceVersion: version } = object.metadata;
+    const known = this.#before.get(key);
+    this.#after.set(key, { uid, version });
+    if (known?.uid === uid && known.version === version) return;
+    const put = { type: 'put', key, object: this.#trim(object) } as const;
+    this.#changes.set(key, known === undefined || known.uid === uid ? [put] : [{ type: 'remove', key }, put]);
+  }
+
+  /** The list is begun anew. */
+  restart(): void {
+    this.#after = new Map();
+    this.#changes = new Map();
+  }
+
+  /** The list is complete: what leads from the objects before to those of the list. */
+  finish(): ObjectChange<T>[] {
+    const gone = [...this.#before.keys()].filter((key) => !this.#after.has(key));
+    this.#commit(this.#after);
+    return [...gone.map((key) => ({ type: 'remove', key }) as const), ...[...this.#changes.values()].flat()];
+  }
+}
