@@ -14,6 +14,7 @@ export interface InjectorMetrics {
   readonly problems: Gauge<'severity'>;
   readonly admissions: Counter<'outcome'>;
   readonly admissionSeconds: Histogram;
+  readonly certificateExpiry: Gauge<'certificate'>;
 }
 
 /** Seconds; 0.2 is the bound on an edit, 0.1 the one on ending flows. */
@@ -85,6 +86,12 @@ export function createInjectorMetrics(collect?: (metrics: InjectorMetrics) => vo
       name: 'sluice_injector_admission_seconds',
       help: 'Time from a whole request to the answer of the webhook.',
       buckets: LATENCY_BUCKETS,
+      registers,
+    }),
+    certificateExpiry: new Gauge({
+      name: 'sluice_injector_certificate_expiry_timestamp_seconds',
+      help: "When the injector's certificates expire, seconds since 1970: serving, ca. Both are renewed long before.",
+      labelNames: ['certificate'],
       registers,
     }),
   };

@@ -38,6 +38,8 @@ export const ERROR_CODES = {
   LISTEN_ADDRESS_UNUSABLE: 'A server cannot listen on the address and port.',
   TOKEN_UNCHECKED:
     'A service-account token cannot be checked now: the API server does not answer, or not in time.',
+  CERTIFICATES_UNUSABLE:
+    "The injector's certificates cannot be read, written or renewed; the message says why.",
   CREDENTIALS_UNUSABLE:
     "The sidecar's token or the CA certificates that it trusts cannot be read; the message names the file.",
   LAB_NAME_INVALID: 'The name of a lab has characters or a length that are not allowed.',

@@ -1,9 +1,9 @@
 /** Checks tokens by the API server's TokenReview. Answers are remembered for a short while, questions are bounded. */
 import { createHash } from 'node:crypto';
-import { ApiException, type AuthenticationV1Api } from '@kubernetes/client-node';
+import type { AuthenticationV1Api } from '@kubernetes/client-node';
 import { SluiceError } from '../../policy/errors.ts';
 import { TOKEN_AUDIENCE } from '../admission/names.ts';
-import { within } from '../api_call.ts';
+import { hasCode, whatFailed, within } from '../api_call.ts';
 import type { TokenAuthenticator, TokenVerdict } from './authenticator.ts';
 import { ExpiringMap } from './expiring_map.ts';
 import { readReview } from './review.ts';
@@ -78,11 +78,8 @@ export class TokenReviewer implements TokenAuthenticator {
       this.#verdicts.set(hash, verdict, verdict.verdict === 'pod' ? goodMs : refusedMs);
       return verdict;
     } catch (cause) {
-      if (cause instanceof ApiException && cause.code === FORBIDDEN)
-        throw unchecked('the injector may not create tokenreviews: is its ClusterRole bound?', cause);
-      const why =
-        cause instanceof ApiException ? `answers ${cause.code}` : `does not answer (${reasonOf(cause)})`;
-      throw unchecked(`the API server ${why}; the sidecar waits`, cause);
+      const rights = hasCode(cause, FORBIDDEN) ? '; is the ClusterRole of the injector bound?' : '';
+      throw unchecked(`the API server is asked, and ${whatFailed(cause)}${rights}`, cause);
     } finally {
       leave();
     }
@@ -91,10 +88,4 @@ export class TokenReviewer implements TokenAuthenticator {
 
 function unchecked(why: string, cause?: unknown): SluiceError {
   return new SluiceError('TOKEN_UNCHECKED', `the token cannot be checked now: ${why}`, { cause });
-}
-
-/** What went wrong; of a failed connection the error within says it. */
-function reasonOf(error: unknown): string {
-  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  return inner instanceof Error ? inner.message || inner.name : String(inner);
 }

@@ -80,7 +80,7 @@ export class ApiServer {
     this.#server = createServer({ key: pair.key, cert: pair.cert }, (request, response) => {
       this.#answer(request, response).catch((error: unknown) => sendError(response, error));
     });
-    this.#server.on('secureConnection', (socket) => this.#remember(socket));
+    this.#server.on('connection', (socket: Socket) => this.#remember(socket)); // handshakes under way too
   }
 
   get url(): string {
