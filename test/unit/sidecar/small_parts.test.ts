@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { readOptions } from '../../../common/options.ts';
-import { connectionLimit, descriptorLimit } from '../../../sidecar/capacity.ts';
+import { connectionLimit, descriptorLimit, pipeLimit } from '../../../sidecar/capacity.ts';
 import { SIDECAR_OPTIONS, sidecarConfig } from '../../../sidecar/config.ts';
 import { FlowHistory } from '../../../sidecar/flow_history.ts';
 import type { FlowRecord } from '../../../sidecar/flow_record.ts';
@@ -51,9 +51,14 @@ test.each([
 });
 
 test('the connection limit never exceeds what the descriptors allow', () => {
-  expect(connectionLimit(0, 1096)).toBe(500);
-  expect(connectionLimit(100, 1096)).toBe(100);
-  expect(connectionLimit(10_000, 1096)).toBe(500);
+  for (const descriptors of [300, 1_024, 65_536, 1_048_576]) {
+    const affordable = connectionLimit(0, descriptors);
+    const used = 2 * affordable + 2 * pipeLimit(descriptors);
+    expect(used).toBeGreaterThan(descriptors / 8);
+    expect(used).toBeLessThan(descriptors - 100);
+    expect(connectionLimit(2_000_000, descriptors)).toBe(affordable);
+  }
+  expect(connectionLimit(100, 1_024)).toBe(100);
   expect(connectionLimit(0, 10)).toBe(1);
   expect(descriptorLimit()).toBeGreaterThan(0);
 });
