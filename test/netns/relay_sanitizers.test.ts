@@ -1,0 +1,51 @@
+/** The native relay under sanitizers, driven from C with clients that end in every way. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { enterOwnNamespace, redirectTo } from './tools/own_namespace.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const INBOUND_PORT = 15_006;
+const SOURCES = ['relay', 'flow', 'flows', 'dial', 'pipes', 'admissions'];
+const TIMEOUT_MS = 90_000;
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-sanitizers-'));
+
+beforeAll(() => {
+  enterOwnNamespace();
+  redirectTo(INBOUND_PORT);
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test.each(['address,undefined', 'thread'])(
+  'the relay is clean under the sanitizers %s',
+  (sanitizers) => {
+    const driver = join(folder, `driver-${sanitizers}`);
+    const sources = SOURCES.map((name) => join(ROOT, `native/${name}.c`));
+    const flags = [
+      '-std=c11',
+      '-g',
+      '-O1',
+      '-Wall',
+      '-Wextra',
+      '-Werror',
+      '-pthread',
+      '-fno-omit-frame-pointer',
+    ];
+    const sanitize = [`-fsanitize=${sanitizers}`, '-fno-sanitize-recover=all'];
+    const own = join(import.meta.dirname, 'tools/relay_driver.c');
+    execFileSync('cc', [...flags, ...sanitize, '-I', join(ROOT, 'native'), '-o', driver, own, ...sources]);
+    // ThreadSanitizer maps its shadow at fixed addresses: without randomization these are free on every kernel.
+    const { status, stdout, stderr } = spawnSync('setarch', ['--addr-no-randomize', driver], {
+      encoding: 'utf8',
+      timeout: TIMEOUT_MS,
+    });
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/accepted, .* 0 wrong/);
+    expect(status).toBe(0);
+  },
+  2 * TIMEOUT_MS,
+);

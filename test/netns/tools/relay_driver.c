@@ -1,0 +1,290 @@
+// Drives the native relay as Node's main thread does, with clients and an app in the same process, so that sanitizers see
+// all of it. Runs in a namespace whose redirect delivers to port 15006; see own_namespace.ts.
+// Exits 0 when every flow that was left alone carried its bytes, and all ends were told.
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "relay.h"
+
+enum {
+  CLIENTS = 8,
+  ROUNDS = 60,
+  BULK_BYTES = 1 << 20,
+  PIECE_BYTES = 100,
+  PATIENCE_SECONDS = 20,
+  EVENTS = 32,
+};
+
+static atomic_int finished_clients, completed, wrong;
+
+static void fail(const char *what) {
+  perror(what);
+  exit(1);
+}
+
+static struct sockaddr_in at(const char *host, int port) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  inet_pton(AF_INET, host, &address.sin_addr);
+  return address;
+}
+
+static void be_patient(int fd) {
+  struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+}
+
+static void close_with_reset(int fd) {
+  struct linger linger = {.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+  close(fd);
+}
+
+static bool send_all(int fd, const char *bytes, size_t count) {
+  while (count > 0) {
+    ssize_t sent = send(fd, bytes, count, MSG_NOSIGNAL);
+    if (sent <= 0) return false;
+    bytes += sent;
+    count -= (size_t)sent;
+  }
+  return true;
+}
+
+// ---- the app: the first byte of a connection says what it does
+
+static void *serve(void *argument) {
+  int fd = (int)(intptr_t)argument;
+  char *bytes = malloc(BULK_BYTES);
+  char verb = 0;
+  be_patient(fd);
+  if (recv(fd, &verb, 1, 0) == 1) {
+    if (verb == 'R') {
+      close_with_reset(fd);
+      free(bytes);
+      return NULL;
+    }
+    if (verb == 'B') {
+      memset(bytes, 'b', BULK_BYTES);
+      send_all(fd, bytes, BULK_BYTES);
+    }
+    if (verb == 'E') {
+      for (ssize_t got; (got = recv(fd, bytes, BULK_BYTES, 0)) > 0;)
+        if (!send_all(fd, bytes, (size_t)got)) break;
+    }
+    if (verb == 'H') {
+      while (recv(fd, bytes, BULK_BYTES, 0) > 0) {
+      }
+    }
+  }
+  close(fd);
+  free(bytes);
+  return NULL;
+}
+
+static void *accept_all(void *argument) {
+  int listener = (int)(intptr_t)argument;
+  for (;;) {
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0) return NULL;
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd) != 0) fail("pthread_create");
+    pthread_detach(thread);
+  }
+}
+
+// ---- clients
+
+static int connect_app(void) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  struct sockaddr_in from = at("10.9.0.1", 0), to = at("10.9.0.2", 80);
+  be_patient(fd);
+  if (bind(fd, (struct sockaddr *)&from, sizeof from) < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
+    close(fd);
+    return -1;
+  }
+  return fd;
+}
+
+// Reads to the end of the stream; -1 when it breaks.
+static ssize_t read_all(int fd, char *bytes, size_t room) {
+  size_t total = 0;
+  for (;;) {
+    if (total == room) return (ssize_t)total;
+    ssize_t got = recv(fd, bytes + total, room - total, 0);
+    if (got < 0) return -1;
+    if (got == 0) return (ssize_t)total;
+    total += (size_t)got;
+  }
+}
+
+static void echo(int fd, char *bytes, unsigned *seed) {
+  char *answer = malloc(BULK_BYTES);
+  size_t count = 0;
+  bool whole = send(fd, "E", 1, MSG_NOSIGNAL) == 1;
+  for (int i = 0; whole && i < 50; i++) {
+    size_t piece = 1 + (size_t)rand_r(seed) % (i % 10 == 0 ? 20000 : PIECE_BYTES);
+    for (size_t j = 0; j < piece; j++) bytes[count + j] = (char)(i + (int)j);
+    // Urgent data must not hold up what follows; an echo drops it, so it goes to the app that only reads.
+    whole = send_all(fd, bytes + count, piece);
+    size_t got = 0;
+    while (whole && got < piece) {
+      ssize_t n = recv(fd, answer + count + got, piece - got, 0);
+      whole = n > 0;
+      got += n > 0 ? (size_t)n : 0;
+    }
+    count += piece;
+  }
+  if (whole) {
+    completed++;
+    if (memcmp(bytes, answer, count) != 0) wrong++;
+    shutdown(fd, SHUT_WR);
+    recv(fd, answer, 1, 0);
+  }
+  free(answer);
+}
+
+static void bulk(int fd, char *bytes) {
+  if (send(fd, "B", 1, MSG_NOSIGNAL) != 1) return;
+  ssize_t got = read_all(fd, bytes, BULK_BYTES + 1);
+  if (got < 0) return;
+  completed++;
+  if (got != BULK_BYTES) wrong++;
+}
+
+// Sends urgent data amid the stream, then much, then waits until the app has closed: it has then read everything.
+static void urgent(int fd, char *bytes) {
+  memset(bytes, 'h', BULK_BYTES);
+  if (send(fd, "H", 1, MSG_NOSIGNAL) != 1 || send(fd, "before", 6, MSG_NOSIGNAL) != 6) return;
+  if (send(fd, "!", 1, MSG_OOB | MSG_NOSIGNAL) != 1 || !send_all(fd, bytes, BULK_BYTES / 4)) return;
+  shutdown(fd, SHUT_WR);
+  ssize_t got = recv(fd, bytes, 1, 0);
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) wrong++;  // it hangs
+  else if (got == 0) completed++;
+}
+
+static void *client(void *argument) {
+  unsigned seed = (unsigned)(intptr_t)argument;
+  char *bytes = malloc(BULK_BYTES + 1);
+  for (int round = 0; round < ROUNDS; round++) {
+    int fd = connect_app();
+    if (fd < 0) continue;
+    switch (rand_r(&seed) % 5) {
+      case 0:
+        bulk(fd, bytes);
+        break;
+      case 1:
+        send(fd, "R", 1, MSG_NOSIGNAL);
+        recv(fd, bytes, 1, 0);
+        break;
+      case 2:
+        send(fd, "H", 1, MSG_NOSIGNAL);
+        close_with_reset(fd);
+        fd = -1;
+        break;
+      case 3:
+        urgent(fd, bytes);
+        break;
+      default:
+        echo(fd, bytes, &seed);
+    }
+    if (fd >= 0) close(fd);
+  }
+  free(bytes);
+  finished_clients++;
+  return NULL;
+}
+
+// ---- decisions, as Node's main thread takes them
+
+static void notify(void *argument) {
+  uint64_t one = 1;
+  if (write(*(int *)argument, &one, sizeof one) < 0) abort();
+}
+
+static int listen_at(struct sockaddr_in address, bool transparent) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | (transparent ? SOCK_NONBLOCK : 0), 0), on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (transparent && setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof on) < 0) fail("IP_TRANSPARENT");
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 1024) < 0) fail("listen");
+  return fd;
+}
+
+int main(void) {
+  int app = listen_at(at("10.9.0.2", 80), false), wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  int inbound = listen_at(at("127.0.0.1", 15006), true);
+  struct relay_options options = {.listeners = {inbound},
+                                  .listener_count = 1,
+                                  .first_port = 10000,
+                                  .last_port = 32767,
+                                  .mark = 0x539,
+                                  .connect_timeout_ms = 5000,
+                                  .keepalive_seconds = 60,
+                                  .max_flows = 1000,
+                                  .max_pipes = 4};
+  struct relay *relay = relay_start(&options, notify, &wake);
+  if (relay == NULL) fail("relay_start");
+  close(inbound);
+  pthread_t accepting, clients[CLIENTS];
+  pthread_create(&accepting, NULL, accept_all, (void *)(intptr_t)app);
+  for (intptr_t i = 0; i < CLIENTS; i++) pthread_create(&clients[i], NULL, client, (void *)(i + 1));
+
+  unsigned seed = 7, accepted = 0, ended = 0;
+  uint32_t epoch = 1;
+  while (atomic_load(&finished_clients) < CLIENTS || ended < accepted) {
+    struct pollfd ready = {.fd = wake, .events = POLLIN};
+    uint64_t count;
+    poll(&ready, 1, 50);
+    if (read(wake, &count, sizeof count) < 0 && errno != EAGAIN) fail("read");
+    struct relay_event events[EVENTS];
+    for (size_t taken = EVENTS; taken == EVENTS;) {
+      taken = relay_take(relay, events, EVENTS);
+      struct relay_command commands[EVENTS * 2];
+      size_t asked = 0;
+      for (size_t i = 0; i < taken; i++) {
+        struct relay_event *event = &events[i];
+        if (event->kind == RELAY_ENDED) ended++;
+        if (event->kind != RELAY_ACCEPTED) continue;
+        accepted++;
+        int chance = rand_r(&seed) % 16;
+        uint64_t bytes[2];
+        bool relaying;
+        relay_bytes(relay, event->slot, event->generation, bytes, &relaying);
+        struct relay_command command = {.slot = event->slot, .generation = event->generation};
+        command.kind = chance == 0 ? RELAY_RESET : chance == 1 ? RELAY_FINISH : RELAY_ADMIT;
+        command.argument = epoch;
+        // What was remembered is being dialled already: it is left alone, or ended in mid-stream.
+        if (!(event->flags & RELAY_REMEMBERED) || chance == 0) commands[asked++] = command;
+        if (chance != 2) continue;
+        command.kind = RELAY_RESET_SOURCE;
+        commands[asked++] = command;
+        command.kind = RELAY_RESET;
+        commands[asked++] = command;
+      }
+      if (asked > 0) relay_submit(relay, commands, asked);
+    }
+    if (rand_r(&seed) % 8 == 0) epoch = relay_forget(relay);
+  }
+  for (int i = 0; i < CLIENTS; i++) pthread_join(clients[i], NULL);
+  int left = connect_app();  // closing must end what is live
+  relay_stop_accepting(relay);
+  relay_close(relay);
+  close(left);
+  shutdown(app, SHUT_RDWR);
+  pthread_join(accepting, NULL);
+  close(app);
+  close(wake);
+  printf("%u accepted, %u ended, %d completed, %d wrong\n", accepted, ended, atomic_load(&completed), atomic_load(&wrong));
+  return accepted == ended && atomic_load(&completed) > CLIENTS && atomic_load(&wrong) == 0 ? 0 : 1;
+}
