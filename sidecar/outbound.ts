@@ -162,6 +162,7 @@ function revoked({ destination, answering }: TrackedFlow, judge: Judge): Revocat
 
 /** A UDP or SCTP flow stays with its backend as long as packets come, whether that may be reached or not. */
 function isStale({ protocol, destination, answering }: TrackedFlow, judge: Judge): boolean {
+  if (protocol === 'TCP') return false; // an allowed connection goes on, as it does with kube-proxy
   const service = judge.table.services[virtualKey(destination.address, protocol, destination.port)];
   if (service === undefined) return false;
   const isListed = service.backends.some((one) => isSame(one, answering));

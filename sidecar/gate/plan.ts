@@ -55,6 +55,8 @@ export interface GatePlan {
   readonly egress: DirectionPlan;
   /** The pod's own node: always allowed, both ways. */
   readonly nodeIPs: readonly string[];
+  /** The pod's own addresses: what it sends to them through a Service is not on `lo` yet when it is judged. */
+  readonly ownIPs: readonly string[];
 }
 
 /** The revision of the closed plan; tables have greater ones. */
@@ -72,7 +74,7 @@ export function closedPlan(nodeIPs: readonly string[]): GatePlan {
     services: NO_SERVICES,
     accesses: new Map([[rest, nothing]]),
   };
-  return { revision: CLOSED_REVISION, ingress: closed, egress: closed, nodeIPs };
+  return { revision: CLOSED_REVISION, ingress: closed, egress: closed, nodeIPs, ownIPs: [] };
 }
 
 /** IP version of a canonical address. */

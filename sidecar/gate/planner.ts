@@ -15,6 +15,7 @@ export class GatePlanner {
       ingress: this.#ingress.plan(table),
       egress: this.#egress.plan(table),
       nodeIPs: table.subject.nodeIPs,
+      ownIPs: table.subject.ips,
     };
   }
 }

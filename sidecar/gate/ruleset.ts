@@ -72,6 +72,7 @@ export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
     `table ${GATE_TABLE} {`,
     ...FAMILIES.flatMap((family) => [
       `  set node${family} { type ${type(family)}; }`,
+      `  set own${family} { type ${type(family)}; }`,
       `  map virtual${family} { type ${type(family)} . inet_proto . inet_service : verdict; }`,
       `  set services${family} { type ${type(family)} . inet_proto . inet_service; }`,
     ]),
@@ -170,7 +171,9 @@ function hooks(settings: GateSettings): readonly string[] {
     '}',
     'chain egress {',
     `  type filter hook output priority ${EGRESS_PRIORITY}; policy drop;`,
-    '  oif lo accept', // the pod to itself, through a Service too
+    '  oif lo accept', // the pod to itself
+    '  ip daddr @own4 accept', // and through a Service: it is sent over `lo` only after this
+    '  ip6 daddr @own6 accept',
     '  ct direction reply accept', // answers to what came in
     '  meta l4proto { icmp, ipv6-icmp } ct state related accept',
     '  ip daddr @node4 accept',
@@ -228,7 +231,8 @@ function newChains(
 /** All but the chains of accesses and backends. `before` is `undefined` for a table that is new and empty. */
 function changes(before: GatePlan | undefined, after: GatePlan): readonly string[] {
   const lines: string[] = [];
-  if (before?.nodeIPs.join() !== after.nodeIPs.join()) lines.push(...nodeElements(after.nodeIPs));
+  if (before?.nodeIPs.join() !== after.nodeIPs.join()) lines.push(...addressElements('node', after.nodeIPs));
+  if (before?.ownIPs.join() !== after.ownIPs.join()) lines.push(...addressElements('own', after.ownIPs));
   for (const way of WAYS) lines.push(...wayChanges(way, before?.[way.direction], after[way.direction]));
   return lines;
 }
@@ -322,10 +326,10 @@ function accessRules(access: Access, name: Way['name']): readonly string[] {
   return [...rules, `goto ${name}_deny`];
 }
 
-function nodeElements(nodeIPs: readonly string[]): readonly string[] {
+function addressElements(name: 'node' | 'own', list: readonly string[]): readonly string[] {
   return FAMILIES.flatMap((family) => {
-    const addresses = nodeIPs.filter((address) => familyOf(address) === family);
-    const set = `${GATE_TABLE} node${family}`;
+    const addresses = list.filter((address) => familyOf(address) === family);
+    const set = `${GATE_TABLE} ${name}${family}`;
     return [
       `flush set ${set}`,
       ...(addresses.length === 0 ? [] : [`add element ${set} { ${addresses.join(', ')} }`]),

@@ -1,8 +1,9 @@
 /** An egress-isolated pod and Services: policy is about the backends. */
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { FlowRecord } from '../../sidecar/flow_record.ts';
 import { until, useLab } from './harness.ts';
 import { type Manifest, namespace, node, pod, policy } from './objects.ts';
+import { usePackets } from './tools/packets.ts';
 
 const ONE = '10.1.1.10';
 const TWO = '10.1.2.11';
@@ -13,7 +14,10 @@ const VIRTUAL_V6 = 'fd00:96::10';
 const ports = [
   { name: 'web', protocol: 'TCP', port: 8000, targetPort: 80 },
   { name: 'dns', protocol: 'UDP', port: 53, targetPort: 53 },
+  { name: 'sip', protocol: 'SCTP', port: 5060, targetPort: 5060 },
 ];
+
+const packets = usePackets();
 
 const service = (name: string, clusterIPs: readonly string[], spec: object = {}): Manifest => ({
   apiVersion: 'v1',
@@ -36,6 +40,7 @@ const slice = (of: string, addresses: readonly string[]): Manifest => {
     ports: [
       { name: 'web', protocol: 'TCP', port: 80 },
       { name: 'dns', protocol: 'UDP', port: 53 },
+      { name: 'sip', protocol: 'SCTP', port: 5060 },
     ],
     endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
   };
@@ -61,6 +66,13 @@ const net = useLab({
     backend('two', 'b', [TWO, 'fd00:1::11'], 2),
     backend('three', 'c', [THREE], 2),
     pod('shop/front', { labels: { app: 'front' }, ips: ['10.1.1.12', 'fd00:1::12'] }),
+    pod('shop/polite', {
+      labels: { app: 'front' },
+      ips: ['10.1.1.15'],
+      annotations: { 'sluice.dev/deny': 'reset' },
+    }),
+    service('own', ['10.96.0.13']),
+    slice('own', ['10.1.1.12']),
     service('shop', [VIRTUAL, VIRTUAL_V6]),
     slice('shop', [ONE, TWO]),
     slice('shop', ['fd00:1::10', 'fd00:1::11']),
@@ -169,6 +181,104 @@ test('a change ends the live flows to backends that are no longer allowed, and n
   expect(finished.filter((flow) => flow.state === 'failed')).toHaveLength(failed);
   for (const flow of finished) if (flow.state === 'ended') expect(flow.receivedSha256).toBe(flow.sentSha256);
   await net.apply(reach('a'));
+});
+
+/** Sends from one UDP socket again and again, and counts answers, until the test is over. */
+function udpFlow(address: string, port: number): { answers(): number } {
+  const script = `
+    const socket = require('node:dgram').createSocket('udp4');
+    socket.on('message', () => console.log('answer')).on('error', () => {});
+    setInterval(() => socket.send('x', ${port}, '${address}'), 20);`;
+  const child = net.lab.spawnIn('shop/front', [process.execPath, '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void child.kill());
+  let answers = 0;
+  child.stdout?.on('data', (chunk: Buffer) => {
+    answers += chunk.toString().split('\n').length - 1;
+  });
+  return { answers: () => answers };
+}
+
+/** Which backends have seen datagrams of the front pod, by now. */
+const udpSeen = () =>
+  ['one', 'two', 'three'].map((name) =>
+    net.appLog(`shop/${name}`).some(({ protocol, peer }) => protocol === 'UDP' && peer === '10.1.1.12'),
+  );
+
+test('a backend that goes away keeps its connections, which policy allows, and loses its datagrams', async () => {
+  await net.apply(reach('a', 'b', 'c'), slice('shop', [ONE]));
+  await net.open('shop/front', { group: 'old', count: 5, address: VIRTUAL, port: 8000, work: echo });
+  const flow = udpFlow(VIRTUAL, 53);
+  await until('datagrams are answered', () => flow.answers() > 3);
+  expect(udpSeen()[2]).toBe(false);
+  await net.apply(slice('shop', [THREE]));
+  await until('the same flow goes to the new backend', () => udpSeen()[2]);
+  const then = flow.answers();
+  await until('and is answered', () => flow.answers() > then + 3);
+  for (const one of await net.finish('shop/front', 'old')) {
+    expect(one).toMatchObject({ state: 'ended' });
+    expect(one.receivedSha256).toBe(one.sentSha256);
+  }
+  await net.apply(slice('shop', [ONE, TWO]), reach('a'));
+});
+
+test('SCTP goes to allowed backends through the Service, and follows a change of policy', async () => {
+  for (const name of ['one', 'two']) await packets.tool.serveSctp(net.lab, `shop/${name}`, [5060]);
+  const probe = () => {
+    const to = { source: '10.1.1.12', address: VIRTUAL, port: 5060, timeoutMs: 500 };
+    return packets.tool.probeSctp(net.lab, 'shop/front', to);
+  };
+  for (const tiers of [['a'], ['b'], ['a', 'b']]) {
+    await net.apply(reach(...tiers));
+    for (let turn = 0; turn < 3; turn += 1) expect(await probe()).toBe(true);
+  }
+  await net.apply(reach('c'));
+  expect(await probe()).toBe(false);
+  await net.apply(reach('a'));
+});
+
+test('an isolated pod reaches itself through a Service of its own', async () => {
+  expect(await net.connect('shop/front', '10.96.0.13', 8000)).toMatchObject({ connected: true });
+});
+
+test('a pod that asks for resets gets one at once, through a Service too, and no handshake', async () => {
+  for (const [address, port] of [
+    [TWO, 80],
+    ['10.96.0.12', 8000],
+  ] as const) {
+    const refused = await net.connect('shop/polite', address, port);
+    expect(refused).toMatchObject({ connected: false, error: 'ECONNREFUSED' });
+  }
+  expect(await net.connect('shop/polite', VIRTUAL, 8000)).toMatchObject({ allowed: true });
+});
+
+test('Services that policy allows in part are told of, and no others', async () => {
+  const told = async () => {
+    const { body } = await net.admin('shop/front', '/readyz');
+    return (JSON.parse(body) as { services_partly_allowed: string[] }).services_partly_allowed;
+  };
+  expect(await told()).toContain(`shop/shop ${VIRTUAL} UDP/53`);
+  expect(await told()).not.toContain('shop/own 10.96.0.13 UDP/53');
+  expect((await net.admin('shop/front', '/metrics')).body).toMatch(/^sluice_services_partly_allowed [1-9]/m);
+  const line = net.sidecarLog('shop/front').find(({ services }) => services !== undefined);
+  expect(line?.services).toContain(`shop/shop ${VIRTUAL} UDP/53`);
+  await net.apply(reach('a', 'b'));
+  expect(await told()).toEqual([]);
+  expect((await net.admin('shop/front', '/metrics')).body).toContain('sluice_services_partly_allowed 0');
+  await net.apply(reach('a'));
+});
+
+test('a sidecar that is killed and comes back leaves connections to Services alone', async () => {
+  await net.open('shop/front', { group: 'through', count: 10, address: VIRTUAL, port: 8000, work: echo });
+  await net.lab.stopProcess('shop/front', 'sidecar', 'SIGKILL');
+  await net.lab.startSidecar('shop/front', { redirect: false });
+  await net.lab.waitEnforced();
+  expect(await connectTimes(2, VIRTUAL)).toEqual([2, 0, 0]);
+  for (const one of await net.finish('shop/front', 'through')) {
+    expect(one).toMatchObject({ state: 'ended' });
+    expect(one.receivedSha256).toBe(one.sentSha256);
+  }
 });
 
 test('endpoints that come and go are followed', async () => {

@@ -1,6 +1,9 @@
-/** What the gate does with SCTP, and with protocols that NetworkPolicy does not speak of. */
+/** What the gate does with SCTP, with unusual packets, and with protocols that NetworkPolicy does not speak of. */
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { TestLab, useLab } from './harness.ts';
+import { inNetns } from '../../cli/lab/processes.ts';
+import { run } from './command.ts';
+import { TestLab, until, useLab } from './harness.ts';
 import { namespace, node, pod, policy } from './objects.ts';
 import { usePackets } from './tools/packets.ts';
 
@@ -9,6 +12,7 @@ const FRONT = ['10.1.1.11', 'fd00:1::11'] as const;
 const BATCH = ['10.1.1.12', 'fd00:1::12'] as const;
 const SCTP_PORT = 3868;
 const TIMEOUT_MS = 300;
+const SIDECAR = join(import.meta.dirname, '../../sidecar/main.ts');
 
 const packets = usePackets();
 
@@ -17,16 +21,19 @@ const allow = (...apps: string[]) =>
     podSelector: { matchLabels: { app: 'api' } },
     ingress: apps.map((app) => ({
       from: [{ podSelector: { matchLabels: { app } } }],
-      ports: [{ protocol: 'SCTP', port: SCTP_PORT }],
+      ports: [
+        { protocol: 'SCTP', port: SCTP_PORT },
+        { protocol: 'UDP', port: 53 },
+      ],
     })),
   });
 
 const objects = [
   node(1),
   namespace('shop'),
-  pod('shop/api', { labels: { app: 'api' }, ips: API }),
+  pod('shop/api', { labels: { app: 'api' }, ips: API, ports: [80, 'UDP/53'] }),
   pod('shop/front', { labels: { app: 'front' }, ips: FRONT }),
-  pod('shop/batch', { labels: { app: 'batch' }, ips: BATCH }),
+  pod('shop/batch', { labels: { app: 'batch' }, ips: BATCH, ports: [80, 'UDP/53'] }),
   allow('front'),
 ];
 
@@ -52,6 +59,47 @@ describe('SCTP', () => {
   test('answers to what the isolated pod opens pass', async () => {
     await packets.tool.serveSctp(net.lab, 'shop/batch', [SCTP_PORT]);
     expect(await probe('shop/api', API[0], BATCH[0])).toBe(true);
+  });
+});
+
+describe('before the first table', () => {
+  const net = useLab({ objects });
+
+  test('no SCTP passes but from the own node', async () => {
+    const probe = (from: string, source: string) =>
+      packets.tool.probeSctp(net.lab, from, {
+        source,
+        address: API[0],
+        port: SCTP_PORT,
+        timeoutMs: TIMEOUT_MS,
+      });
+    await packets.tool.serveSctp(net.lab, 'shop/api', [SCTP_PORT]);
+    await net.lab.stopProcess('shop/api', 'sidecar', 'SIGTERM');
+    const redirect = (command: string) => {
+      const argv = [process.execPath, SIDECAR, 'redirect', command, '--node-ips', '10.0.0.1,fd00:10::1'];
+      return run(inNetns(net.lab.netns('shop/api'), argv));
+    };
+    await redirect('remove');
+    await until('nothing is in the way', () => probe('shop/batch', BATCH[0]));
+    await redirect('apply');
+    expect(await probe('shop/front', FRONT[0])).toBe(false);
+    expect(await probe('shop/batch', BATCH[0])).toBe(false);
+    expect(await probe('node/node-1', '10.0.0.1')).toBe(true);
+  });
+});
+
+describe('unusual packets', () => {
+  const net = useLab({ objects });
+  const ask = (from: string, address: string, bytes: number, options: boolean) =>
+    packets.tool.askUdp(net.lab, from, { address, port: 53, timeoutMs: 1_000 }, bytes, options);
+
+  test.each([
+    ['IPv4 fragments', API[0], 20_000, false],
+    ['IPv6 fragments', API[1], 20_000, false],
+    ['an IPv6 extension header', API[1], 10, true],
+  ] as const)('%s: judged by what they carry', async (_what, address, bytes, options) => {
+    expect(await ask('shop/front', address, bytes, options)).toBe(true);
+    expect(await ask('shop/batch', address, bytes, options)).toBe(false);
   });
 });
 

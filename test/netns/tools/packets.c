@@ -3,6 +3,9 @@
 //   packets sctp-serve PORT…                        answers INIT with INIT-ACK until it is ended; prints `ready` first
 //   packets sctp-probe SRC DST PORT TIMEOUT_MS      sends an INIT; exit 0: the INIT-ACK came, 1: it did not
 //   packets icmp-echo DST TIMEOUT_MS               sends an echo request; exit 0: the reply came, 1: it did not
+//   packets udp-ask DST PORT TIMEOUT_MS BYTES [options]
+//                     sends a datagram of so many bytes, which the kernel cuts into fragments if it is long, for IPv6
+//                     with a destination options header in front if asked for; exit 0: an answer came, 1: none did
 //   packets syn-flood SRC/BITS DST PORT RATE SECONDS
 //                     sends TCP SYNs, RATE a second, each from another address of the prefix and another port;
 //                     prints `sent N seconds S`
@@ -46,6 +49,8 @@ enum {
   TCP_HEADER = 24,  // with the MSS option
   TCP_SYN = 2,
   SYN_MAX = IPV6_HEADER + TCP_HEADER,
+
+  UDP_MAX = 60000,
 
   BATCH = 64,  // packets handed to one system call
   TICK_NS = 1000000,
@@ -228,7 +233,10 @@ static int sctp_probe(char **args) {
   unsigned own_port = FIRST_DYNAMIC_PORT + random32() % DYNAMIC_PORTS;
   uint8_t out[SCTP_MAX];
   size_t out_length = sctp_packet(out, SCTP_INIT, own_port, port, 0, tag);
-  if (send(fd, out, out_length, 0) < 0) fail("send");
+  if (send(fd, out, out_length, 0) < 0) {
+    if (errno == EPERM) return 1;  // dropped on the way out
+    fail("send");
+  }
   for (;;) {
     int64_t left_ms = (deadline - now_ns()) / 1000000;
     if (left_ms <= 0) return 1;
@@ -384,13 +392,36 @@ static int icmp_echo(char **arguments) {
   }
 }
 
+// A datagram that does not look like the usual one.
+static int udp_ask(int count, char **arguments) {
+  union address to = address(arguments[0]);
+  uint16_t port = htons((uint16_t)number(arguments[1], 65535));
+  int timeout = (int)number(arguments[2], 60000);
+  size_t bytes = (size_t)number(arguments[3], UDP_MAX);
+  int is_v4 = to.any.sa_family == AF_INET;
+  if (is_v4) to.v4.sin_port = port;
+  else to.v6.sin6_port = port;
+  int fd = socket(to.any.sa_family, SOCK_DGRAM, 0);
+  if (fd < 0) fail("socket");
+  if (count > 4) {
+    const uint8_t options[8] = {0, 0, 1, 4};  // filled in; eight bytes in all; PadN of four
+    if (setsockopt(fd, IPPROTO_IPV6, IPV6_DSTOPTS, options, sizeof options) < 0) fail("IPV6_DSTOPTS");
+  }
+  static const uint8_t data[UDP_MAX];
+  if (sendto(fd, data, bytes, 0, &to.any, size(&to)) < 0) fail("sendto");
+  struct pollfd wait = {.fd = fd, .events = POLLIN};
+  uint8_t answer[16];
+  return poll(&wait, 1, timeout) > 0 && recv(fd, answer, sizeof answer, 0) > 0 ? 0 : 1;
+}
+
 int main(int argc, char **argv) {
   const char *command = argc > 1 ? argv[1] : "";
   if (strcmp(command, "sctp-serve") == 0 && argc > 2) sctp_serve(argc - 2, argv + 2);
   if (strcmp(command, "sctp-probe") == 0 && argc == 6) return sctp_probe(argv + 2);
   if (strcmp(command, "icmp-echo") == 0 && argc == 4) return icmp_echo(argv + 2);
+  if (strcmp(command, "udp-ask") == 0 && (argc == 6 || argc == 7)) return udp_ask(argc - 2, argv + 2);
   if (strcmp(command, "syn-flood") == 0 && argc == 7) return syn_flood(argv + 2);
   fputs("usage: packets sctp-serve PORT… | sctp-probe SRC DST PORT TIMEOUT_MS | icmp-echo DST TIMEOUT_MS | "
-        "syn-flood SRC/BITS DST PORT RATE SECONDS\n", stderr);
+        "udp-ask DST PORT TIMEOUT_MS BYTES [options] | syn-flood SRC/BITS DST PORT RATE SECONDS\n", stderr);
   return 2;
 }

@@ -81,6 +81,28 @@ export class PacketTool {
     throw new Error(`the echo request from ${from} to ${address} failed: ${code}`);
   }
 
+  /**
+   * Sends a datagram and waits for an answer. @returns whether one came
+   * @param bytes more than 1,472 go as fragments
+   * @param options with a destination options header; IPv6 only
+   */
+  async askUdp(
+    lab: Lab,
+    from: string,
+    to: { readonly address: string; readonly port: number; readonly timeoutMs: number },
+    bytes: number,
+    options = false,
+  ): Promise<boolean> {
+    const { address, port, timeoutMs } = to;
+    const argv = [this.#path, 'udp-ask', address, String(port), String(timeoutMs), String(bytes)];
+    const child = lab.spawnIn(from, options ? [...argv, 'options'] : argv, {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    const code = await exitCode(child);
+    if (code === ANSWERED || code === NOT_ANSWERED) return code === ANSWERED;
+    throw new Error(`the datagram from ${from} to ${address} failed: ${code}`);
+  }
+
   /** Sends SYNs; returns when all are sent. From a namespace without connection tracking: it would fill up. */
   async floodSyns(lab: Lab, from: string, flood: SynFlood): Promise<FloodResult> {
     const { sources, address, port, rate, seconds, cpu } = flood;
