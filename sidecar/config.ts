@@ -179,6 +179,8 @@ export interface RedirectConfig {
   readonly iptables: 'auto' | 'nft' | 'legacy';
   readonly deny: 'drop' | 'reset';
   readonly otherProtocols: 'accept' | 'drop';
+  /** Where the injector is, in a cluster: the gate always lets the pod get there. */
+  readonly injector: { readonly address: string; readonly port: number } | undefined;
 }
 
 /** Where the table comes from. */
@@ -225,6 +227,7 @@ export function redirectConfig(values: OptionValues): RedirectConfig {
     iptables: values.text('SLUICE_IPTABLES') as RedirectConfig['iptables'],
     deny: values.text('SLUICE_DENY') as RedirectConfig['deny'],
     otherProtocols: values.text('SLUICE_OTHER_PROTOCOLS') as RedirectConfig['otherProtocols'],
+    injector: injectorAddress(values),
   };
 }
 
@@ -249,18 +252,19 @@ export function sidecarConfig(values: OptionValues): SidecarConfig {
 
 function tableSource(values: OptionValues): TableSource {
   const local = values.optionalText('SLUICE_SOURCE');
-  const address = values.optionalText('SLUICE_INJECTOR_ADDRESS');
-  if (local !== undefined && address !== undefined)
+  const injector = injectorAddress(values);
+  if (local !== undefined && injector !== undefined)
     throw new SluiceError(
       'CONFIG_INVALID',
       'SLUICE_SOURCE and SLUICE_INJECTOR_ADDRESS are both set: set one',
     );
   if (local !== undefined) return { kind: 'local', path: unixPath(local) };
-  if (address === undefined)
+  if (injector === undefined)
     throw new SluiceError('CONFIG_INVALID', 'SLUICE_INJECTOR_ADDRESS is required (or SLUICE_SOURCE): set it');
   return {
     kind: 'tls',
-    ...addressAndPort(address),
+    host: injector.address,
+    port: injector.port,
     serverName: values.text('SLUICE_INJECTOR_NAME'),
     tokenFile: values.text('SLUICE_TOKEN_FILE'),
     caFile: values.text('SLUICE_CA_FILE'),
@@ -268,11 +272,14 @@ function tableSource(values: OptionValues): TableSource {
 }
 
 /** A name would need DNS, which policy may forbid to this pod. */
-function addressAndPort(text: string): { host: string; port: number } {
+function injectorAddress(values: OptionValues): RedirectConfig['injector'] {
+  const text = values.optionalText('SLUICE_INJECTOR_ADDRESS');
+  if (text === undefined) return undefined;
   const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
   const host = bracketed ?? plain ?? '';
   const port = Number(digits);
-  if (isIP(host) === (bracketed === undefined ? 4 : 6) && port >= 1 && port <= 65_535) return { host, port };
+  if (isIP(host) === (bracketed === undefined ? 4 : 6) && port >= 1 && port <= 65_535)
+    return { address: canonicalAddress(host), port };
   throw new SluiceError(
     'CONFIG_INVALID',
     `SLUICE_INJECTOR_ADDRESS is '${text}': wants IP:PORT or [IPv6]:PORT, such as 10.96.0.20:15010`,

@@ -50,16 +50,24 @@ const RECORDS_AT_ONCE = 50;
 export class OutboundCutter {
   readonly #ended: (ended: EndedOutbound) => void;
   readonly #kernel: OutboundKernel;
+  readonly #injector: Side | undefined;
   #wanted: Judge | undefined;
   #running: Promise<void> | undefined;
   #problem: string | undefined;
   /** Parts of the last table whose Services' flows were looked through. */
   #settled: readonly unknown[] = [];
 
-  /** @param ended called for each connection that was destroyed */
-  constructor(ended: (ended: EndedOutbound) => void, kernel: OutboundKernel = KERNEL) {
+  /**
+   * @param ended called for each connection that was destroyed
+   * @param options `injector`: connections to it are the sidecar's own, whatever policy says
+   */
+  constructor(
+    ended: (ended: EndedOutbound) => void,
+    options: { readonly kernel?: OutboundKernel; readonly injector?: Side | undefined } = {},
+  ) {
     this.#ended = ended;
-    this.#kernel = kernel;
+    this.#kernel = options.kernel ?? KERNEL;
+    this.#injector = options.injector;
   }
 
   /** Why the last run did not end flows at once; the gate then ends them with their next packet. */
@@ -107,6 +115,7 @@ export class OutboundCutter {
       // What was accepted is the proxy's, or the node's.
       if (flow === undefined || !isSame(flow.source, socket.local) || own.has(flow.answering.address))
         continue;
+      if (this.#injector !== undefined && isSame(flow.destination, this.#injector)) continue;
       const revocation = revoked(flow, judge);
       if (revocation !== undefined) doomed.push({ socket, ended: endedBy(revocation, flow, socket, judge) });
     }

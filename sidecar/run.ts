@@ -67,7 +67,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   restoreTable(config, file, enforcement, log);
 
   const exempt = await exemptAddresses(config);
-  const cutter = new OutboundCutter((ended) => recorder.outbound(ended));
+  const cutter = new OutboundCutter((ended) => recorder.outbound(ended), { injector: config.injector });
   const cut = async (): Promise<void> => {
     if (enforcement.judge !== undefined) await cutter.cut(enforcement.judge).catch((err) => cutFailed(err));
   };

@@ -72,7 +72,6 @@ export function sidecarContainer(plan: SidecarPlan): ApiObject {
     env: [
       fromField('SLUICE_POD_NAMESPACE', 'metadata.namespace'),
       fromField('SLUICE_POD_NAME', 'metadata.name'),
-      text('SLUICE_INJECTOR_ADDRESS', plan.config.injectorAddress),
       text('SLUICE_INJECTOR_NAME', plan.config.injectorName),
       text('SLUICE_TOKEN_FILE', `${IDENTITY_DIR}/${TOKEN_FILE}`),
       text('SLUICE_CA_FILE', `${IDENTITY_DIR}/${CA_FILE}`),
@@ -140,6 +139,8 @@ function environment({ config, environment: own }: SidecarPlan): readonly ApiObj
     text('SLUICE_CANARY_PORT', String(SIDECAR_PORTS.canary)),
     text('SLUICE_ADMIN_PORT', String(SIDECAR_PORTS.admin)),
     text('SLUICE_IPTABLES', config.iptables),
+    // The gate always lets the pod get there, closed or open.
+    text('SLUICE_INJECTOR_ADDRESS', config.injectorAddress),
     ...Object.entries({ SLUICE_LOG_LEVEL: config.sidecarLogLevel, ...own }).map(([name, value]) =>
       text(name, value),
     ),

@@ -36,6 +36,8 @@ export interface GateSettings {
   readonly otherProtocols: 'accept' | 'drop';
   /** Health and metrics of the sidecar: open to everybody, at a bounded rate. */
   readonly adminPort: number;
+  /** Where the injector's tables are: reached whatever policy says, else no policy could ever be taken back. */
+  readonly injector?: { readonly address: string; readonly port: number } | undefined;
 }
 
 /** New connections to the admin port a second from one address; a scraper needs one in some seconds. */
@@ -179,10 +181,18 @@ function hooks(settings: GateSettings): readonly string[] {
     '  ip daddr @node4 accept',
     '  ip6 daddr @node6 accept',
     `  ${NEIGHBOURS}`,
+    ...toInjector(settings),
     '  tcp flags rst accept', // ends what is denied
     '  jump out_subject',
     '}',
   ];
+}
+
+/** The Service's address: the node picks the injector, as for pods that nothing isolates. */
+function toInjector({ injector }: GateSettings): readonly string[] {
+  if (injector === undefined) return [];
+  const ip = familyOf(injector.address) === 4 ? 'ip' : 'ip6';
+  return [`  ${ip} daddr ${injector.address} tcp dport ${injector.port} accept`];
 }
 
 /**

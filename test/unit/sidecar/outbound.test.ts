@@ -46,10 +46,9 @@ function kernel(destroy: OutboundKernel['destroy']): OutboundKernel {
 test('a kernel that cannot destroy sockets is told of, until it can; nothing is recorded that did not end', async () => {
   const ended: EndedOutbound[] = [];
   let result = -EOPNOTSUPP;
-  const cutter = new OutboundCutter(
-    (one) => ended.push(one),
-    kernel(async (sockets) => sockets.map(() => result)),
-  );
+  const cutter = new OutboundCutter((one) => ended.push(one), {
+    kernel: kernel(async (sockets) => sockets.map(() => result)),
+  });
   await expect(cutter.cut(createJudge(isolated))).rejects.toMatchObject({ code: 'OUTBOUND_UNSUPPORTED' });
   expect(cutter.problem).toContain('CONFIG_INET_DIAG_DESTROY');
   expect(ended).toEqual([]);
@@ -61,17 +60,14 @@ test('a kernel that cannot destroy sockets is told of, until it can; nothing is 
 
 test('a connection that ended by itself meanwhile is no failure, and no cut', async () => {
   const ended: EndedOutbound[] = [];
-  const cutter = new OutboundCutter(
-    (one) => ended.push(one),
-    kernel(async () => [-ENOENT, 0]),
-  );
+  const cutter = new OutboundCutter((one) => ended.push(one), { kernel: kernel(async () => [-ENOENT, 0]) });
   await cutter.cut(createJudge(isolated));
   expect(ended.map(({ local }) => local.port)).toEqual([1002]);
 });
 
 test('only what the pod itself opened, to others, is destroyed', async () => {
   const destroyed: number[] = [];
-  const cutter = new OutboundCutter(() => {}, {
+  const odd: OutboundKernel = {
     ...kernel(async (sockets) => sockets.map(({ local }) => destroyed.push(local.port) && 0)),
     // The first was accepted; connection tracking does not know the second.
     async *sockets() {
@@ -87,7 +83,25 @@ test('only what the pod itself opened, to others, is destroyed', async () => {
         if (local.port === 1002) return undefined;
         return local.port === 1001 ? flow(remote, local) : flow(local, remote);
       }),
+  };
+  await new OutboundCutter(() => {}, { kernel: odd }).cut(createJudge(isolated));
+  expect(destroyed).toEqual([1004]);
+});
+
+test("the sidecar's own connection to the injector stays, whatever policy says", async () => {
+  const destroyed: number[] = [];
+  const cutter = new OutboundCutter(() => {}, {
+    injector: { address: '10.96.0.20', port: 15010 },
+    kernel: {
+      ...kernel(async (sockets) => sockets.map(({ local }) => destroyed.push(local.port) && 0)),
+      async *sockets() {
+        yield [
+          { ...socket(1001), remote: { address: '10.96.0.20', port: 15010 } },
+          { ...socket(1002), remote: { address: '10.96.0.20', port: 443 } },
+        ];
+      },
+    },
   });
   await cutter.cut(createJudge(isolated));
-  expect(destroyed).toEqual([1004]);
+  expect(destroyed).toEqual([1002]);
 });
