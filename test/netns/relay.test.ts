@@ -5,7 +5,9 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { NativeRelay } from '../../native/relay.ts';
 import { openSockets } from '../../native/sockets.ts';
+import { APP_LEG_MARK } from '../../sidecar/redirect/rules.ts';
 import type { Connection, Ending, Relay } from '../../sidecar/relay/relay.ts';
 import { startRelay } from '../../sidecar/relay/start.ts';
 import { ADDRESSES, enterOwnNamespace, redirectTo } from './tools/own_namespace.ts';
@@ -314,6 +316,41 @@ describe.each(['node', 'splice'] as const)('the %s relay', (kind) => {
     await vi.waitFor(() => expect(socketCount()).toBe(before));
     app.removeAllListeners('connection');
   });
+});
+
+test('ports of the app leg are free again though the client finished first', async () => {
+  const ports = { first: 10_000, last: 10_019 };
+  const listener = sockets.listenTransparent(4, '127.0.0.1', INBOUND_PORT, 128);
+  const ends: string[] = [];
+  const relay: NativeRelay = new NativeRelay(
+    {
+      listeners: [listener],
+      firstPort: ports.first,
+      lastPort: ports.last,
+      mark: APP_LEG_MARK,
+      connectTimeoutMs: 1_000,
+      keepAliveMs: 60_000,
+      maxFlows: 1_000,
+      maxPipes: 4,
+    },
+    {
+      accepted: (event) => relay.admit(event, true),
+      ended: ({ end }) => ends.push(end),
+      acceptFailed() {},
+    },
+  );
+  const app = net.createServer((server) => server.pipe(server)).listen(APP_PORT, ADDRESSES[4].app);
+  for (let i = 0; i < 5 * (ports.last - ports.first); i += 1) {
+    const client = net.connect({ host: ADDRESSES[4].app, port: APP_PORT, localAddress: ADDRESSES[4].client });
+    client.on('error', () => {});
+    client.end('x'); // its end of stream comes first, so the app leg's does too: that is who has to wait in TIME_WAIT
+    await readAll(client);
+  }
+  await vi.waitFor(() => expect(ends.length).toBe(5 * (ports.last - ports.first)));
+  expect(new Set(ends)).toEqual(new Set(['closed']));
+  relay.close();
+  sockets.close(listener);
+  app.close();
 });
 
 function isDead(socket: net.Socket): boolean {
