@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { LineReader } from '../common/line_reader.ts';
 import type { InjectorFrame, SidecarFrame } from '../policy/frames.ts';
 import { readSidecarFrame } from '../policy/index.ts';
+import { frameLine } from './frame_line.ts';
 import type { SessionLink } from './table_session.ts';
 
 /** A sidecar's frames are short: the longest parts are a message and a token. */
@@ -54,7 +55,7 @@ export class FrameConnection implements SessionLink {
 
   send(frame: InjectorFrame): void {
     // A Buffer, so that writableLength counts bytes.
-    if (this.#socket.writable) this.#socket.write(Buffer.from(`${JSON.stringify(frame)}\n`));
+    if (this.#socket.writable) this.#socket.write(Buffer.from(frameLine(frame)));
   }
 
   close(how: 'flush' | 'drop'): void {

@@ -9,15 +9,30 @@
  */
 import type { Logger } from 'pino';
 import { SluiceError } from '../policy/errors.ts';
-import { type ClusterChange, type Compiler, createCompiler, forgottenDns } from '../policy/index.ts';
+import {
+  type ClusterChange,
+  type Compiler,
+  createCompiler,
+  forgottenDns,
+  type TableUpdate,
+} from '../policy/index.ts';
+import type { PeerIdentity } from '../policy/table.ts';
 import type { ManifestProblem } from './manifest_problem.ts';
 import type { InjectorMetrics } from './metrics.ts';
+import { PastOwners } from './past_owners.ts';
+import { SnapshotQueue } from './snapshot_queue.ts';
 import type { ClusterSource } from './source.ts';
 import { findSubject, whyNoSubject } from './subject.ts';
 import { type SessionHost, type SessionLimits, type SessionLink, TableSession } from './table_session.ts';
 
 /** Time between heartbeats, ms. A sidecar can take a few missed ones as the injector's absence. */
 export const HEARTBEAT_MS = 2_000;
+
+/**
+ * Changes that come within this of the last are gathered, ms: a pod that starts is several of them, and under load each
+ * table is then sent one delta for many. A change after a quiet time is sent at once.
+ */
+const GATHER_MS = 20;
 
 /** Time in which a connection must say whose table it wants, ms. */
 const HELLO_TIMEOUT_MS = 5_000;
@@ -26,6 +41,7 @@ const DEFAULT_LIMITS: SessionLimits = {
   maxQueuedBytes: 4 * 1024 * 1024, // several deltas of a large cluster; a snapshot of 10,000 pods is about as large
   maxStalledBeats: 5, // 10 s
   refusedRetryMs: 10_000,
+  maxQuestions: 200, // 100 a second
 };
 
 /** Settings; tests shorten them. */
@@ -73,8 +89,17 @@ export class TableServer implements SessionHost {
   readonly #heartbeat: NodeJS.Timeout;
   readonly #unsubscribe: () => void;
   #revision = Date.now();
-  #cluster: ClusterSource['cluster'];
-  #compiler: Compiler;
+  readonly #compiler: Compiler;
+  readonly #pastOwners = new PastOwners();
+  readonly #snapshots = new SnapshotQueue({
+    prepare: () => this.#flush(), // they are to be followed by what comes later, and by nothing that is in them
+    send: (session, revision) => this.#sendSnapshot(session, revision),
+  });
+  /** Changes wait to be sent. */
+  #isBehind = false;
+  #gathering: NodeJS.Timeout | undefined;
+  /** When changes were last sent; on the clock of `performance.now`. */
+  #sentAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     source: ClusterSource,
@@ -87,8 +112,7 @@ export class TableServer implements SessionHost {
     this.#source = source;
     this.#log = log;
     this.#helloTimeoutMs = options.helloTimeoutMs ?? HELLO_TIMEOUT_MS;
-    this.#cluster = source.cluster;
-    this.#compiler = createCompiler(this.#cluster);
+    this.#compiler = createCompiler(source.cluster);
     this.#unsubscribe = source.onChange((changes) => this.#onSourceChange(changes));
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS);
   }
@@ -115,26 +139,42 @@ export class TableServer implements SessionHost {
   admit(session: TableSession): void {
     const { podKey } = session;
     if (podKey === undefined) return;
+    this.#flush(); // it is followed from a state that is settled
     const older = this.#byPod.get(podKey);
-    const subject = findSubject(this.#cluster, podKey, session.podUid);
+    const subject = findSubject(this.#compiler.cluster, podKey, session.podUid);
     if (older?.revision !== undefined && !subject.found && subject.gone)
       return session.fail(subject.message, 'pod-gone');
     older?.cut('replaced');
     this.#byPod.set(podKey, session);
+    this.#compiler.follow(podKey);
     this.#serve(session, podKey);
+  }
+
+  /** For `TableSession`. */
+  resend(session: TableSession): void {
+    this.#snapshots.add(session, session.revision ?? this.#revision);
+  }
+
+  /** For `TableSession`. Nodes and host-network pods are no pod, as for policies. */
+  identify(address: string): PeerIdentity | null {
+    return this.#compiler.identify(address) ?? this.#pastOwners.find(address, performance.now()) ?? null;
   }
 
   /** For `TableSession`. */
   leave(session: TableSession): void {
     this.#sessions.delete(session);
-    if (session.podKey !== undefined && this.#byPod.get(session.podKey) === session)
-      this.#byPod.delete(session.podKey);
+    this.#snapshots.delete(session);
+    const { podKey } = session;
+    if (podKey === undefined || this.#byPod.get(podKey) !== session) return;
+    this.#byPod.delete(podKey);
+    this.#compiler.unfollow(podKey);
   }
 
   /** What is served to whom. */
   status(): ServerStatus {
+    this.#flush();
     const sidecars: SidecarStatus[] = [];
-    for (const [key, pod] of [...this.#cluster.pods].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    for (const [key, pod] of [...this.#compiler.cluster.pods].sort(([a], [b]) => (a < b ? -1 : 1))) {
       if (whyNoSubject(pod) !== undefined) continue;
       const session = this.#byPod.get(key);
       sidecars.push({
@@ -144,7 +184,7 @@ export class TableServer implements SessionHost {
         revision: session?.revision ?? 0,
         enforced: session?.enforced ?? null,
         ...(session?.error === undefined ? {} : { error: session.error }),
-        warnings: session?.table === undefined ? [] : [forgottenDns(session.table) ?? []].flat(),
+        warnings: this.#warnings(key),
       });
     }
     const waiting = [...this.#byPod].flatMap(([pod, session]) =>
@@ -153,36 +193,76 @@ export class TableServer implements SessionHost {
     return { revision: this.#revision, problems: this.#source.problems, sidecars, waiting };
   }
 
+  #warnings(podKey: string): readonly string[] {
+    const outline = this.#compiler.outline(podKey);
+    return outline === undefined ? [] : [forgottenDns(outline) ?? []].flat();
+  }
+
   /** Cuts all sessions and stops. */
   close(): void {
     this.#unsubscribe();
     clearInterval(this.#heartbeat);
+    clearTimeout(this.#gathering);
+    this.#snapshots.close();
     for (const session of [...this.#sessions]) session.cut('stopping');
   }
 
   #onSourceChange(changes: readonly ClusterChange[]): void {
     if (changes.length === 0) return;
+    for (const change of changes) this.#compiler.apply(change);
+    this.#isBehind = true;
+    const waitMs = this.#sentAtMs + GATHER_MS - performance.now();
+    if (waitMs <= 0) this.#flush();
+    else this.#gathering ??= setTimeout(() => this.#flush(), waitMs);
+  }
+
+  /** Sends what the changes so far led to. */
+  #flush(): void {
+    if (!this.#isBehind) return;
+    this.#isBehind = false;
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     const stop = this.metrics.updateSeconds.startTimer();
-    this.#cluster = this.#source.cluster;
-    this.#compiler = createCompiler(this.#cluster, this.#compiler);
+    const { tables, formerOwners } = this.#compiler.take();
+    this.#pastOwners.remember(formerOwners, performance.now());
     this.#revision += 1;
-    for (const [podKey, session] of [...this.#byPod]) this.#serve(session, podKey);
+    for (const [podKey, update] of tables) this.#update(podKey, update);
     const seconds = stop();
+    this.#sentAtMs = performance.now();
     this.#log.info(
-      { revision: this.#revision, sidecars: this.#byPod.size, duration_ms: Math.round(seconds * 1000) },
+      { revision: this.#revision, tables: tables.size, duration_ms: Math.round(seconds * 1000) },
       'cluster changed',
     );
   }
 
-  /** Never throws: one pod's fault is not another's. */
+  #update(podKey: string, update: TableUpdate): void {
+    const session = this.#byPod.get(podKey);
+    if (session === undefined) return;
+    const goesOn = session.takesChanges && !this.#snapshots.has(session);
+    if (
+      update.kind === 'changed' &&
+      goesOn &&
+      findSubject(this.#compiler.cluster, podKey, session.podUid).found
+    )
+      session.change(update.changes, this.#revision);
+    else this.#serve(session, podKey);
+  }
+
+  /** Has a session sent its whole table, or told why there is none. */
   #serve(session: TableSession, podKey: string): void {
-    const subject = findSubject(this.#cluster, podKey, session.podUid);
-    if (!subject.found) {
-      const ended = subject.gone && session.podUid !== undefined && session.revision !== undefined;
-      return ended ? session.fail(subject.message, 'pod-gone') : session.withhold(subject.message);
-    }
+    const subject = findSubject(this.#compiler.cluster, podKey, session.podUid);
+    if (subject.found) return this.#snapshots.add(session, this.#revision);
+    this.#snapshots.delete(session);
+    const ended = subject.gone && session.podUid !== undefined && session.revision !== undefined;
+    return ended ? session.fail(subject.message, 'pod-gone') : session.withhold(subject.message);
+  }
+
+  /** Never throws: one pod's fault is not another's. */
+  #sendSnapshot(session: TableSession, revision: number): void {
+    const { podKey } = session;
+    if (podKey === undefined) return;
     try {
-      session.offer(this.#compiler.compile(podKey, this.#revision));
+      session.replace(this.#compiler.compile(podKey, revision));
     } catch (err) {
       const message = err instanceof SluiceError ? `${err.code}: ${err.message}` : String(err);
       session.blame(message);

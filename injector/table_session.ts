@@ -1,10 +1,9 @@
 /** One sidecar's connection, whatever carries it: what it was sent, what it enforces, and how far behind it reads. */
 import type { Logger } from 'pino';
 import type { InjectorFrame, SidecarFrame } from '../policy/frames.ts';
-import { diffTables, objectKey } from '../policy/index.ts';
-import { TABLE_SCHEMA, type Table } from '../policy/table.ts';
+import { objectKey, type TableChanges } from '../policy/index.ts';
+import { type PeerIdentity, TABLE_SCHEMA, type Table, type TableDelta } from '../policy/table.ts';
 import type { InjectorMetrics } from './metrics.ts';
-import { deltaWeight, tableWeight } from './table_weight.ts';
 
 /** The transport's side of a session. */
 export interface SessionLink {
@@ -43,6 +42,8 @@ export interface SessionLimits {
   readonly maxStalledBeats: number;
   /** A snapshot that was refused is not sent again sooner, unless the table changes. */
   readonly refusedRetryMs: number;
+  /** Questions about addresses answered per heartbeat; those above stay unanswered. */
+  readonly maxQuestions: number;
 }
 
 /** What a session asks of the server. */
@@ -53,6 +54,10 @@ export interface SessionHost {
   readonly metrics: InjectorMetrics;
   /** It is known whose table the session wants: it is to be sent now. */
   admit(session: TableSession): void;
+  /** The sidecar needs its whole table, as it is now. */
+  resend(session: TableSession): void;
+  /** Who has a canonical address, or had it a short while ago; `null`: no pod. */
+  identify(address: string): PeerIdentity | null;
   /** The session is over. */
   leave(session: TableSession): void;
 }
@@ -63,7 +68,7 @@ type Sent =
   | { readonly kind: 'no-table'; readonly message?: string }
   | {
       readonly kind: 'table';
-      readonly table: Table;
+      readonly revision: number;
       readonly as: 'snapshot' | 'delta';
       readonly atMs: number;
     };
@@ -83,6 +88,8 @@ export class TableSession {
   #over = false;
   #queuedAtBeat = 0;
   #stalledBeats = 0;
+  /** Asked since the last heartbeat. */
+  #questions = 0;
 
   constructor(host: SessionHost, link: SessionLink, log: Logger) {
     this.#host = host;
@@ -102,12 +109,17 @@ export class TableSession {
 
   /** Revision of the table last sent; absent where there is none. */
   get revision(): number | undefined {
-    return this.#sent.kind === 'table' ? this.#sent.table.revision : undefined;
+    return this.#sent.kind === 'table' ? this.#sent.revision : undefined;
   }
 
-  /** The table last sent. */
-  get table(): Table | undefined {
-    return this.#sent.kind === 'table' ? this.#sent.table : undefined;
+  /** Whether the sidecar can go on from what it was last sent; else it needs a snapshot. */
+  get takesChanges(): boolean {
+    return this.#sent.kind === 'table' && !this.#refused;
+  }
+
+  /** Bytes that the sidecar has not read yet. */
+  get queuedBytes(): number {
+    return this.#link.queuedBytes;
   }
 
   /** Last revision the sidecar has said it enforces, of those sent on this connection. */
@@ -132,6 +144,8 @@ export class TableSession {
         return this.#onAck(frame.revision);
       case 'nack':
         return this.#onNack(frame);
+      case 'identify':
+        return this.#onQuestion(frame.address);
     }
   }
 
@@ -175,18 +189,16 @@ export class TableSession {
     this.#link.close(how);
   }
 
-  /** Brings the sidecar to `table`: nothing if it has it, else a delta, or a snapshot where that is smaller. */
-  offer(table: Table): void {
-    if (this.#sent.kind === 'no-table' || this.#refused) {
-      const same = this.#sent.kind === 'table' && diffTables(this.#sent.table, table) === undefined;
-      if (!same) this.#sendTable({ type: 'snapshot', table }, table);
-      return;
-    }
-    const delta = diffTables(this.#sent.table, table);
-    if (delta === undefined) return;
-    const frame: InjectorFrame =
-      deltaWeight(delta) < tableWeight(table) ? { type: 'delta', delta } : { type: 'snapshot', table };
-    this.#sendTable(frame, table);
+  /** Sends the whole table. */
+  replace(table: Table): void {
+    this.#sendTable({ type: 'snapshot', table }, table.revision);
+  }
+
+  /** Sends what leads from what was sent last to `revision`. Only while `takesChanges`. */
+  change(changes: TableChanges, revision: number): void {
+    if (this.#sent.kind === 'no-table') return;
+    const delta: TableDelta = { schema: TABLE_SCHEMA, from: this.#sent.revision, revision, ...changes };
+    this.#sendTable({ type: 'delta', delta }, revision);
   }
 
   /** Tells the sidecar that there is no table for its pod. */
@@ -206,6 +218,7 @@ export class TableSession {
 
   /** Every few seconds: shows life, notices a reader that does not drain, and retries a refused snapshot. */
   beat(): void {
+    this.#questions = 0;
     const queued = this.#link.queuedBytes;
     const stalled = queued > 0 && queued >= this.#queuedAtBeat;
     this.#stalledBeats = stalled ? this.#stalledBeats + 1 : 0;
@@ -218,20 +231,20 @@ export class TableSession {
       this.#send({ type: 'heartbeat', revision: this.#host.revision });
       return;
     }
-    const { table, atMs } = this.#sent;
+    const { revision, atMs } = this.#sent;
     if (this.#refused && performance.now() - atMs >= this.#host.limits.refusedRetryMs)
-      this.#sendTable({ type: 'snapshot', table }, table);
-    else this.#send({ type: 'heartbeat', revision: table.revision });
+      this.#host.resend(this);
+    else this.#send({ type: 'heartbeat', revision });
   }
 
   #onAck(revision: number): void {
-    if (this.#sent.kind === 'no-table' || revision > this.#sent.table.revision) {
+    if (this.#sent.kind === 'no-table' || revision > this.#sent.revision) {
       // A table kept on disk, from before this connection: true, but not ours to count.
       this.#log.debug({ revision }, 'ack of a revision that was not sent here');
       return;
     }
     this.#enforced = revision;
-    if (revision !== this.#sent.table.revision) return;
+    if (revision !== this.#sent.revision) return;
     this.#refused = false;
     this.#error = undefined;
     this.#host.metrics.enforceSeconds.observe((performance.now() - this.#sent.atMs) / MS_PER_SECOND);
@@ -242,16 +255,21 @@ export class TableSession {
     this.#error = `${nack.code}: ${nack.message}`;
     this.#log.warn({ revision: nack.revision, code: nack.code }, `sidecar refused a table: ${nack.message}`);
     if (this.#sent.kind === 'no-table') return;
-    const { table, as } = this.#sent;
     this.#refused = true;
     // A snapshot is under way, or was refused itself and would be again, without end: `beat` retries it.
-    if (as === 'snapshot') return;
-    this.#sendTable({ type: 'snapshot', table }, table);
+    if (this.#sent.as === 'delta') this.#host.resend(this);
   }
 
-  #sendTable(frame: Extract<InjectorFrame, { type: 'snapshot' | 'delta' }>, table: Table): void {
+  /** A sidecar asks about those it denies: somebody else decides how many they are. */
+  #onQuestion(address: string): void {
+    this.#questions += 1;
+    if (this.#podKey === undefined || this.#questions > this.#host.limits.maxQuestions) return;
+    this.#send({ type: 'identity', address, pod: this.#host.identify(address) });
+  }
+
+  #sendTable(frame: Extract<InjectorFrame, { type: 'snapshot' | 'delta' }>, revision: number): void {
     if (!this.#send(frame)) return;
-    this.#sent = { kind: 'table', table, as: frame.type, atMs: performance.now() };
+    this.#sent = { kind: 'table', revision, as: frame.type, atMs: performance.now() };
     if (!this.#refused) this.#error = undefined;
   }
 

@@ -1,18 +1,17 @@
-/** The pod directory of a cluster: who owns which address, in the form tables carry. */
+/** The pod directory of a cluster: who owns which address, kept current pod by pod. */
 
-import { sortedRecord } from './key.ts';
-import type { Cluster, Labels, Pod } from './model.ts';
-import { addressOwners, namespaceLabels, podKey } from './ownership.ts';
-import { reuseEntries } from './same_data.ts';
+import { compareTexts, objectKey } from './key.ts';
+import type { Pod } from './model.ts';
+import { isSubject, podKey, takesOver } from './ownership.ts';
+import { sameData } from './same_data.ts';
+import { SetIndex } from './set_index.ts';
 import type { PodIdentity } from './table.ts';
 
-/** Who owns which address, for all tables of one cluster. */
-export interface Directory {
-  readonly pods: Readonly<Record<string, PodIdentity>>;
-  /** Labels of every namespace that `pods` mentions. */
-  readonly namespaces: Readonly<Record<string, Labels>>;
-  /** The addresses a pod owns, by pod key, each list sorted. A pod that owns none is absent. */
-  readonly addresses: ReadonlyMap<string, readonly string[]>;
+/** An address whose owner is another one, or has changed. Never the same object before and after. */
+export interface OwnerChange {
+  readonly address: string;
+  readonly before: PodIdentity | undefined;
+  readonly after: PodIdentity | undefined;
 }
 
 function identityOf(pod: Pod): PodIdentity {
@@ -26,26 +25,99 @@ function identityOf(pod: Pod): PodIdentity {
   };
 }
 
-/** Makes the directory. Objects of `previous` that still say the same are used again, so that a diff sees them at once. */
-export function createDirectory(cluster: Cluster, previous?: Directory): Directory {
-  const addresses = new Map<string, string[]>();
-  const identities = new Map<string, PodIdentity>();
-  const pods: [string, PodIdentity][] = [];
-  for (const [address, pod] of addressOwners(cluster)) {
-    const key = podKey(pod);
-    const list = addresses.get(key);
-    if (list === undefined) addresses.set(key, [address]);
-    else list.push(address);
-    const identity = identities.get(key) ?? identityOf(pod);
-    identities.set(key, identity);
-    pods.push([address, identity]);
+/** The addresses a pod lays claim to: see `addressOwners` for which pods do. */
+function claimsOf(pod: Pod | undefined): ReadonlySet<string> {
+  return new Set(pod !== undefined && isSubject(pod) ? pod.ips : []);
+}
+
+/** Owners by address. A change costs what the pod's addresses and labels are, not what the cluster is. */
+export class Directory {
+  /** All live pods that claim an address; more than one while an old pod's end has not been seen yet. */
+  readonly #claims = new Map<string, readonly Pod[]>();
+  readonly #owners = new Map<string, PodIdentity>();
+  /** By pod key; one object as long as it says the same. */
+  readonly #identities = new Map<string, PodIdentity>();
+  readonly #byNamespace = new SetIndex<string>();
+  readonly #byLabel = new SetIndex<string>();
+
+  /** Who owns a canonical address. */
+  owner(address: string): PodIdentity | undefined {
+    return this.#owners.get(address);
   }
-  for (const list of addresses.values()) list.sort();
-  const names = new Set([...identities.values()].map(({ namespace }) => namespace));
-  const namespaces = [...names].map((name): [string, Labels] => [name, namespaceLabels(cluster, name)]);
-  return {
-    pods: reuseEntries(sortedRecord(pods), previous?.pods),
-    namespaces: reuseEntries(sortedRecord(namespaces), previous?.namespaces),
-    addresses,
-  };
+
+  /** Addresses and their owners. */
+  get owners(): ReadonlyMap<string, PodIdentity> {
+    return this.#owners;
+  }
+
+  /** The addresses a pod owns, sorted: one that a newer pod has taken over is no longer among them. */
+  addressesOf(pod: Pod): string[] {
+    const identity = this.#identities.get(podKey(pod));
+    const owned = pod.ips.filter((ip) => identity !== undefined && this.#owners.get(ip) === identity);
+    return [...new Set(owned)].sort(compareTexts);
+  }
+
+  /** Owned addresses of pods of a namespace. */
+  inNamespace(namespace: string): ReadonlySet<string> {
+    return this.#byNamespace.get(namespace);
+  }
+
+  /** Owned addresses of pods with a label. */
+  withLabel(key: string, value: string): ReadonlySet<string> {
+    return this.#byLabel.get(objectKey(key, value));
+  }
+
+  /** Replaces a pod by how it is now; one of the two may be absent, both have the same key. */
+  replace(before: Pod | undefined, after: Pod | undefined): OwnerChange[] {
+    const [released, claimed] = [claimsOf(before), claimsOf(after)];
+    this.#setIdentity(before, claimed.size === 0 ? undefined : after);
+    for (const address of new Set([...released, ...claimed])) {
+      const others = (this.#claims.get(address) ?? []).filter((pod) => pod !== before);
+      const claims = after !== undefined && claimed.has(address) ? [...others, after] : others;
+      if (claims.length === 0) this.#claims.delete(address);
+      else this.#claims.set(address, claims);
+    }
+    const changes: OwnerChange[] = [];
+    for (const address of new Set([...released, ...claimed])) {
+      const change = this.#settle(address);
+      if (change !== undefined) changes.push(change);
+    }
+    return changes;
+  }
+
+  #setIdentity(before: Pod | undefined, after: Pod | undefined): void {
+    if (after === undefined) {
+      if (before !== undefined) this.#identities.delete(podKey(before));
+      return;
+    }
+    const made = identityOf(after);
+    if (!sameData(this.#identities.get(podKey(after)), made)) this.#identities.set(podKey(after), made);
+  }
+
+  /** Works an address's owner out anew. */
+  #settle(address: string): OwnerChange | undefined {
+    let holder: Pod | undefined;
+    for (const pod of this.#claims.get(address) ?? []) {
+      if (holder === undefined || takesOver(pod, holder)) holder = pod;
+    }
+    const before = this.#owners.get(address);
+    const after = holder === undefined ? undefined : this.#identities.get(podKey(holder));
+    if (before === after) return undefined;
+    if (before !== undefined) this.#unindex(address, before);
+    if (after === undefined) this.#owners.delete(address);
+    else this.#index(address, after);
+    return { address, before, after };
+  }
+
+  #index(address: string, pod: PodIdentity): void {
+    this.#owners.set(address, pod);
+    this.#byNamespace.add(pod.namespace, address);
+    for (const [key, value] of Object.entries(pod.labels)) this.#byLabel.add(objectKey(key, value), address);
+  }
+
+  #unindex(address: string, pod: PodIdentity): void {
+    this.#byNamespace.delete(pod.namespace, address);
+    for (const [key, value] of Object.entries(pod.labels))
+      this.#byLabel.delete(objectKey(key, value), address);
+  }
 }

@@ -8,7 +8,7 @@ const DNS_PORT = 53;
  * Whether a pod is isolated for egress while no rule admits UDP/53 to anybody: names will not resolve. A sentence that
  * says so and names the policies, or `undefined`. A named port counts: it may be that of the name server.
  */
-export function forgottenDns({ subject, egress }: Table): string | undefined {
+export function forgottenDns({ subject, egress }: Pick<Table, 'subject' | 'egress'>): string | undefined {
   if (egress.isolating.length === 0) return undefined;
   const admitted = egress.rules.some(({ ports }) => ports.length === 0 || ports.some(mayBeDns));
   if (admitted) return undefined;

@@ -3,9 +3,9 @@
  * `readInjectorFrame` and `readSidecarFrame` check what arrives.
  */
 
-import { requireForm, shape, tagged, text } from './check.ts';
-import type { Table, TableDelta } from './table.ts';
-import { checkDelta, checkTable, revision } from './table_form.ts';
+import { nullable, requireForm, shape, tagged, text } from './check.ts';
+import type { PeerIdentity, Table, TableDelta } from './table.ts';
+import { address, checkDelta, checkTable, peerIdentity, revision } from './table_form.ts';
 
 /** From the injector to a sidecar. */
 export type InjectorFrame =
@@ -17,7 +17,9 @@ export type InjectorFrame =
   /** The injector does not know the pod (yet): the sidecar keeps what it has and waits. */
   | { readonly type: 'unknown-pod'; readonly message: string }
   /** The injector turns this connection away and ends it: the sidecar keeps what it has and tries again. */
-  | { readonly type: 'refused'; readonly message: string };
+  | { readonly type: 'refused'; readonly message: string }
+  /** Answers `identify`: the pod that has the address, or had it a short while ago; `null`: none. */
+  | { readonly type: 'identity'; readonly address: string; readonly pod: PeerIdentity | null };
 
 /** From a sidecar to the injector. */
 export type SidecarFrame =
@@ -28,7 +30,9 @@ export type SidecarFrame =
   /** `revision` is enforced: every flow it disallows has been ended. */
   | { readonly type: 'ack'; readonly revision: number }
   /** A frame was refused whole; the last good table stays in force. The injector answers with a snapshot. */
-  | { readonly type: 'nack'; readonly revision: number; readonly code: string; readonly message: string };
+  | { readonly type: 'nack'; readonly revision: number; readonly code: string; readonly message: string }
+  /** Who has this canonical address? For records only: a verdict never waits. Too many questions stay unanswered. */
+  | { readonly type: 'identify'; readonly address: string };
 
 const anyText = text();
 
@@ -38,6 +42,7 @@ const injectorFrame = tagged('type', {
   heartbeat: shape({ type: anyText, revision }),
   'unknown-pod': shape({ type: anyText, message: anyText }),
   refused: shape({ type: anyText, message: anyText }),
+  identity: shape({ type: anyText, address, pod: nullable(peerIdentity) }),
 });
 
 const sidecarFrame = tagged('type', {
@@ -46,6 +51,7 @@ const sidecarFrame = tagged('type', {
   'token-hello': shape({ type: anyText, schema: revision, token: anyText }),
   ack: shape({ type: anyText, revision }),
   nack: shape({ type: anyText, revision, code: anyText, message: anyText }),
+  identify: shape({ type: anyText, address }),
 });
 
 /** Reads a frame from the injector, already parsed as JSON. Throws TABLE_MALFORMED; a frame is refused whole. */

@@ -1,7 +1,7 @@
 /** Rules by address group: which of many groups is an address in? */
 
+import { groupDemand, groupOffers } from './group_demand.ts';
 import { ownEntry } from './key.ts';
-import type { Labels } from './model.ts';
 import type { PortIndex } from './port_index.ts';
 import type { AddressGroup, PodIdentity, Table } from './table.ts';
 
@@ -20,26 +20,6 @@ function hasSorted(items: readonly string[], wanted: string): boolean {
     else high = middle;
   }
   return items[low] === wanted;
-}
-
-/**
- * One thing that every member of the group has: a label, its namespace, or a label of its namespace. Undefined where
- * the selector demands no single value, as with expressions only.
- */
-function demand({ namespace, namespaceSelector, podSelector }: AddressGroup): string | undefined {
-  const [label] = Object.entries(podSelector?.matchLabels ?? {});
-  if (label !== undefined) return `pod ${label[0]}=${label[1]}`;
-  if (namespace !== undefined) return `namespace ${namespace}`;
-  const [namespaceLabel] = Object.entries(namespaceSelector?.matchLabels ?? {});
-  return namespaceLabel && `in ${namespaceLabel[0]}=${namespaceLabel[1]}`;
-}
-
-/** All that a pod has of what a group may demand. */
-function offers({ namespace, labels }: PodIdentity, namespaceLabels: Labels): string[] {
-  const offered = [`namespace ${namespace}`];
-  for (const [key, value] of Object.entries(labels)) offered.push(`pod ${key}=${value}`);
-  for (const [key, value] of Object.entries(namespaceLabels)) offered.push(`in ${key}=${value}`);
-  return offered;
 }
 
 /**
@@ -62,7 +42,7 @@ export class GroupIndex {
 
   #add(group: AddressGroup, ports: PortIndex): void {
     const entry = { members: group.members, ports };
-    const key = demand(group);
+    const key = groupDemand(group);
     const list = key === undefined ? this.#others : this.#byDemand.get(key);
     if (list !== undefined) list.push(entry);
     else if (key !== undefined) this.#byDemand.set(key, [entry]);
@@ -75,7 +55,7 @@ export class GroupIndex {
       for (const { members, ports } of entries) if (hasSorted(members, address)) found.push(ports);
     };
     take(this.#others);
-    for (const key of offers(pod, ownEntry(this.#namespaces, pod.namespace) ?? {})) {
+    for (const key of groupOffers(pod, ownEntry(this.#namespaces, pod.namespace) ?? {})) {
       const entries = this.#byDemand.get(key);
       if (entries !== undefined) take(entries);
     }

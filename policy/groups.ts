@@ -1,10 +1,13 @@
-/** Address groups: each distinct selector of a cluster's policies, resolved once. */
+/** Address groups: each distinct selector of a cluster's policies, resolved once and kept current address by address. */
 
-import type { Directory } from './directory.ts';
-import { compareTexts, objectKey, ownEntry } from './key.ts';
+import type { Directory, OwnerChange } from './directory.ts';
+import { groupDemand, groupOffers } from './group_demand.ts';
+import { compareTexts } from './key.ts';
+import type { Labels } from './model.ts';
 import type { PodsPeer } from './peer.ts';
 import { formatSelector, matchesSelector } from './selector.ts';
-import type { AddressGroup, PodIdentity } from './table.ts';
+import { SetIndex } from './set_index.ts';
+import type { AddressGroup, GroupDelta, PodIdentity } from './table.ts';
 
 /** The group id of a canonical selector: readable, and equal for equal selectors only. */
 export function groupId(test: PodsPeer): string {
@@ -13,98 +16,228 @@ export function groupId(test: PodsPeer): string {
   return `${pods} in namespaces(${formatSelector(test.namespaceSelector)})`;
 }
 
-/** Resolves selectors to groups. The same selector gives the same object. */
-export interface GroupResolver {
-  resolve(test: PodsPeer): AddressGroup;
-}
+/** A group that is kept current. "Before" is how it was when `Groups.settle` was last called. */
+export class LiveGroup {
+  readonly id: string;
+  readonly test: PodsPeer;
+  readonly #members = new Set<string>();
+  /** Members by namespace. */
+  readonly #namespaces = new Map<string, number>();
+  /** Addresses that have been touched since: were they members? */
+  readonly #before = new Map<string, boolean>();
+  readonly #namespacesBefore = new Map<string, boolean>();
+  #frozen: AddressGroup | undefined;
+  #delta: GroupDelta | undefined;
 
-/** An address and the pod that owns it. */
-type Owned = readonly [address: string, pod: PodIdentity];
-
-/** The directory by namespace and by one label, so that resolving need not look at every pod. In order of address. */
-interface OwnedIndex {
-  readonly all: readonly Owned[];
-  readonly byNamespace: ReadonlyMap<string, readonly Owned[]>;
-  readonly byLabel: ReadonlyMap<string, readonly Owned[]>;
-}
-
-function append(index: Map<string, Owned[]>, key: string, owned: Owned): void {
-  const list = index.get(key);
-  if (list === undefined) index.set(key, [owned]);
-  else list.push(owned);
-}
-
-function indexDirectory({ pods }: Directory): OwnedIndex {
-  const all = Object.entries(pods).sort(([a], [b]) => compareTexts(a, b));
-  const byNamespace = new Map<string, Owned[]>();
-  const byLabel = new Map<string, Owned[]>();
-  for (const owned of all) {
-    const [, { namespace, labels }] = owned;
-    append(byNamespace, namespace, owned);
-    for (const [key, value] of Object.entries(labels)) append(byLabel, objectKey(key, value), owned);
+  constructor(test: PodsPeer) {
+    this.id = groupId(test);
+    this.test = test;
   }
-  return { all, byNamespace, byLabel };
-}
 
-/** A list that holds at least every pod the selector matches: the shortest one at hand. */
-function candidates(test: PodsPeer, index: OwnedIndex): readonly Owned[] {
-  let best = test.namespace === undefined ? index.all : (index.byNamespace.get(test.namespace) ?? []);
-  for (const [key, value] of Object.entries(test.podSelector?.matchLabels ?? {})) {
-    const list = index.byLabel.get(objectKey(key, value)) ?? [];
-    if (list.length < best.length) best = list;
+  get members(): ReadonlySet<string> {
+    return this.#members;
   }
-  return best;
-}
 
-function sameList(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((item, i) => item === b[i]);
-}
+  /** Namespaces that members are in. */
+  get namespaces(): Iterable<string> {
+    return this.#namespaces.keys();
+  }
 
-function namespaceFilter(test: PodsPeer, { namespaces }: Directory): (name: string) => boolean {
-  const { namespaceSelector } = test;
-  if (namespaceSelector === undefined) return (name) => name === test.namespace;
-  const known = new Map<string, boolean>();
-  return (name) => {
-    const matches = known.get(name) ?? matchesSelector(namespaceSelector, ownEntry(namespaces, name) ?? {});
-    known.set(name, matches);
-    return matches;
-  };
-}
+  /** Addresses that came, went or changed since before. */
+  get touched(): Iterable<string> {
+    return this.#before.keys();
+  }
 
-/**
- * Makes a resolver for a directory. `previousGroup` gives the group that an earlier cluster had under an id: it is
- * used again where its members are the same.
- */
-export function createGroupResolver(
-  directory: Directory,
-  previousGroup: (id: string) => AddressGroup | undefined,
-): GroupResolver {
-  const index = indexDirectory(directory);
-  const groups = new Map<string, AddressGroup>();
+  /** Namespaces whose members came or went. */
+  get touchedNamespaces(): Iterable<string> {
+    return this.#namespacesBefore.keys();
+  }
 
-  function membersOf(test: PodsPeer): string[] {
-    const namespaceMatches = namespaceFilter(test, directory);
-    const members: string[] = [];
-    for (const [address, { namespace, labels }] of candidates(test, index)) {
-      if (!namespaceMatches(namespace)) continue;
-      if (test.podSelector !== undefined && !matchesSelector(test.podSelector, labels)) continue;
-      members.push(address);
+  hasNamespace(name: string): boolean {
+    return this.#namespaces.has(name);
+  }
+
+  had(address: string): boolean {
+    return this.#before.get(address) ?? this.#members.has(address);
+  }
+
+  hadNamespace(name: string): boolean {
+    return this.#namespacesBefore.get(name) ?? this.#namespaces.has(name);
+  }
+
+  /** Makes an address a member or none. `before` and `after` are its owner's namespaces, where it is a member. */
+  move(address: string, before: string | undefined, after: string | undefined): void {
+    if (!this.#before.has(address)) this.#before.set(address, before !== undefined);
+    if (before !== undefined) this.#count(before, -1);
+    if (after !== undefined) this.#count(after, 1);
+    if (after === undefined ? this.#members.delete(address) : !this.#members.has(address)) {
+      if (after !== undefined) this.#members.add(address);
+      this.#frozen = undefined;
     }
-    return members;
+    this.#delta = undefined;
   }
 
-  return {
-    resolve(test) {
-      const id = groupId(test);
-      const known = groups.get(id);
-      if (known !== undefined) return known;
-      const members = membersOf(test);
-      const previous = previousGroup(id);
-      const { kind: _, ...selectors } = test;
-      const group =
-        previous !== undefined && sameList(previous.members, members) ? previous : { ...selectors, members };
-      groups.set(id, group);
-      return group;
-    },
-  };
+  #count(namespace: string, change: 1 | -1): void {
+    const held = this.#namespaces.get(namespace) ?? 0;
+    if (!this.#namespacesBefore.has(namespace)) this.#namespacesBefore.set(namespace, held > 0);
+    if (held + change === 0) this.#namespaces.delete(namespace);
+    else this.#namespaces.set(namespace, held + change);
+  }
+
+  /** The group as tables carry it; the same object until a member comes or goes. */
+  get group(): AddressGroup {
+    const { kind: _, ...selectors } = this.test;
+    this.#frozen ??= { ...selectors, members: [...this.#members].sort(compareTexts) };
+    return this.#frozen;
+  }
+
+  /** What leads from before to now, the same object for all that ask; undefined when the members are the same. */
+  delta(): GroupDelta | undefined {
+    this.#delta ??= this.#makeDelta();
+    return this.#delta;
+  }
+
+  #makeDelta(): GroupDelta | undefined {
+    const touched = [...this.#before].sort(([a], [b]) => compareTexts(a, b));
+    const added = touched.flatMap(([address, was]) => (!was && this.#members.has(address) ? [address] : []));
+    const removed = touched.flatMap(([address, was]) =>
+      was && !this.#members.has(address) ? [address] : [],
+    );
+    if (added.length + removed.length === 0) return undefined;
+    // A difference as long as the list is no gain.
+    if (added.length + removed.length >= this.#members.size) return { kind: 'set', group: this.group };
+    return { kind: 'members', added, removed };
+  }
+
+  /** What is now is "before" from here on. */
+  settle(): void {
+    this.#before.clear();
+    this.#namespacesBefore.clear();
+    this.#delta = undefined;
+  }
+}
+
+/** All groups in use. A change of an address costs what the groups are that it may be in, not what the others are. */
+export class Groups {
+  readonly #directory: Directory;
+  readonly #namespaceLabels: (namespace: string) => Labels;
+  readonly #groups = new Map<string, LiveGroup>();
+  readonly #users = new Map<LiveGroup, number>();
+  readonly #byDemand = new SetIndex<LiveGroup>();
+  readonly #touched = new Set<LiveGroup>();
+
+  /** `namespaceLabels`: of any namespace, as they are now. */
+  constructor(directory: Directory, namespaceLabels: (namespace: string) => Labels) {
+    this.#directory = directory;
+    this.#namespaceLabels = namespaceLabels;
+  }
+
+  get(id: string): LiveGroup | undefined {
+    return this.#groups.get(id);
+  }
+
+  /** Groups that changed since `settle`. */
+  get touched(): ReadonlySet<LiveGroup> {
+    return this.#touched;
+  }
+
+  /** Keeps the group of a selector current from now on, as often as it is called, until `release`. */
+  retain(test: PodsPeer): void {
+    const id = groupId(test);
+    const group = this.#groups.get(id) ?? this.#resolve(test);
+    this.#users.set(group, (this.#users.get(group) ?? 0) + 1);
+  }
+
+  /** Undoes one `retain`. A group that nobody needs goes with the next `settle`. */
+  release(test: PodsPeer): void {
+    const group = this.#groups.get(groupId(test));
+    if (group === undefined) return;
+    this.#users.set(group, (this.#users.get(group) ?? 0) - 1);
+    this.#touched.add(group);
+  }
+
+  #resolve(test: PodsPeer): LiveGroup {
+    const group = new LiveGroup(test);
+    this.#groups.set(group.id, group);
+    this.#byDemand.add(demandOf(group), group);
+    for (const address of this.#candidates(test)) {
+      const owner = this.#directory.owner(address);
+      if (owner !== undefined && this.#matches(group, owner)) group.move(address, undefined, owner.namespace);
+    }
+    group.settle(); // nobody had it before
+    return group;
+  }
+
+  /** Addresses among which every member is: the smallest set at hand. */
+  #candidates(test: PodsPeer): Iterable<string> {
+    const sets = Object.entries(test.podSelector?.matchLabels ?? {}).map(([key, value]) =>
+      this.#directory.withLabel(key, value),
+    );
+    if (test.namespace !== undefined) sets.push(this.#directory.inNamespace(test.namespace));
+    const [first, ...others] = sets;
+    if (first === undefined) return this.#directory.owners.keys();
+    return others.reduce((best, set) => (set.size < best.size ? set : best), first);
+  }
+
+  #matches({ test }: LiveGroup, { namespace, labels }: PodIdentity): boolean {
+    const { namespaceSelector, podSelector } = test;
+    if (podSelector !== undefined && !matchesSelector(podSelector, labels)) return false;
+    if (namespaceSelector === undefined) return namespace === test.namespace;
+    return matchesSelector(namespaceSelector, this.#namespaceLabels(namespace));
+  }
+
+  /** An address has another owner, or its owner other labels. */
+  ownerChanged({ address, before, after }: OwnerChange): void {
+    const groups = new Set<LiveGroup>(this.#byDemand.get(NO_DEMAND));
+    for (const pod of [before, after]) {
+      if (pod === undefined) continue;
+      for (const offer of groupOffers(pod, this.#namespaceLabels(pod.namespace))) {
+        for (const group of this.#byDemand.get(offer)) groups.add(group);
+      }
+    }
+    for (const group of groups) {
+      const was = group.members.has(address) ? before?.namespace : undefined;
+      const is = after !== undefined && this.#matches(group, after) ? after.namespace : undefined;
+      if (was === undefined && is === undefined) continue;
+      group.move(address, was, is);
+      this.#touched.add(group);
+    }
+  }
+
+  /** A namespace has other labels; `namespaceLabels` gives them already. */
+  namespaceChanged(name: string, before: Labels, after: Labels): void {
+    for (const group of this.#groups.values()) {
+      const { namespaceSelector } = group.test;
+      if (namespaceSelector === undefined) continue;
+      const matches = matchesSelector(namespaceSelector, after);
+      if (matches === matchesSelector(namespaceSelector, before)) continue;
+      for (const address of this.#directory.inNamespace(name)) {
+        const owner = this.#directory.owner(address);
+        if (owner === undefined) continue;
+        const was = group.members.has(address);
+        const is = this.#matches(group, owner);
+        if (was !== is) group.move(address, was ? name : undefined, is ? name : undefined);
+      }
+      this.#touched.add(group);
+    }
+  }
+
+  /** What is now is "before" from here on, and groups that nobody needs are gone. */
+  settle(): void {
+    for (const group of this.#touched) {
+      group.settle();
+      if ((this.#users.get(group) ?? 0) > 0) continue;
+      this.#users.delete(group);
+      this.#groups.delete(group.id);
+      this.#byDemand.delete(demandOf(group), group);
+    }
+    this.#touched.clear();
+  }
+}
+
+/** Where groups are filed that demand nothing in particular. */
+const NO_DEMAND = '';
+
+function demandOf({ test }: LiveGroup): string {
+  return groupDemand(test) ?? NO_DEMAND;
 }

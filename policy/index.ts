@@ -8,11 +8,17 @@ export {
   parseAddress,
   socketAddress,
 } from './address.ts';
+export { applyDelta } from './apply_delta.ts';
 export { type Cidr, parseCidr, type WrittenCidr } from './cidr.ts';
 export { type ClusterChange, clusterChanges, EMPTY_CLUSTER } from './cluster_change.ts';
-export { type Compiler, compile, createCompiler } from './compile.ts';
+export {
+  type ClusterUpdate,
+  type Compiler,
+  compile,
+  createCompiler,
+  type TableUpdate,
+} from './compile.ts';
 export { describeFlow, describeNearMiss, describeReason, type FlowParties } from './describe.ts';
-export { applyDelta, diffTables } from './diff.ts';
 export { forgottenDns } from './dns.ts';
 export { ERROR_CODES, type ErrorCode, SluiceError } from './errors.ts';
 export { createEvaluator, type Endpoint, type Evaluator, evaluateFlow, type Flow } from './evaluate.ts';
@@ -56,12 +62,13 @@ export {
   policiesByNamespace,
   policyRef,
 } from './rules.ts';
-export { createVirtualPorts, type VirtualPorts, virtualKey } from './services.ts';
+export { virtualKey, virtualPorts } from './services.ts';
 export type {
   AddressGroup,
   Backend,
   DirectionTable,
   GroupDelta,
+  PeerIdentity,
   PodIdentity,
   Subject,
   Table,
@@ -72,5 +79,6 @@ export type {
   VirtualPort,
 } from './table.ts';
 export { TABLE_SCHEMA } from './table.ts';
+export type { TableChanges } from './table_changes.ts';
 export { readTable } from './table_form.ts';
 export type { ExemptReason, FlowPort, FlowVerdict, NearMiss, PolicyRef, Verdict } from './verdict.ts';

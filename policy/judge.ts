@@ -9,7 +9,7 @@ import { nearestMiss } from './near_miss.ts';
 import type { Peer, ResolvedPeer } from './peer.ts';
 import { NO_RULE, type PortIndex } from './port_index.ts';
 import type { ResolvedRule } from './rules.ts';
-import type { DirectionTable, PodIdentity, Table } from './table.ts';
+import type { DirectionTable, PeerIdentity, PodIdentity, Table } from './table.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Judges by one table, which must not change. Fails closed: what is not an address matches no peer test. */
@@ -17,9 +17,18 @@ export interface Judge {
   readonly table: Table;
   /** Hot path: no near miss, few allocations. `peer` is an address as node:net gives it (may be v4-mapped). */
   judge(direction: Direction, peer: string, protocol: Protocol, port: number): Verdict;
-  /** The same verdict with the near miss filled in. */
-  explain(direction: Direction, peer: string, protocol: Protocol, port: number): Verdict;
-  /** The pod that owns an address, any spelling a socket may give. */
+  /**
+   * The same verdict with the near miss filled in. `owner` is who has the address where the table does not say:
+   * `null`, no pod; absent, not known.
+   */
+  explain(
+    direction: Direction,
+    peer: string,
+    protocol: Protocol,
+    port: number,
+    owner?: PeerIdentity | null,
+  ): Verdict;
+  /** The pod that owns an address, any spelling a socket may give: one in a group, or the subject itself. */
   identify(address: string): PodIdentity | undefined;
 }
 
@@ -112,7 +121,7 @@ class TableJudge implements Judge {
     return first;
   }
 
-  /** An address that the directory does not know is no pod's, so it is in no group. */
+  /** An address that the directory does not know is in no group: rights end with the pod. */
   #known(address: string): KnownPeer | undefined {
     const known = this.#peers.get(address);
     if (known !== undefined) return known;
@@ -127,23 +136,31 @@ class TableJudge implements Judge {
     return made;
   }
 
-  explain(direction: Direction, peer: string, protocol: Protocol, port: number): Verdict {
+  explain(
+    direction: Direction,
+    peer: string,
+    protocol: Protocol,
+    port: number,
+    owner?: PeerIdentity | null,
+  ): Verdict {
     const verdict = this.judge(direction, peer, protocol, port);
     if (verdict.verdict !== 'deny' || verdict.reason !== 'no-rule') return verdict;
     const { resolved } = direction === 'ingress' ? this.#ingress : this.#egress;
-    const flow = { direction, peer: this.#peer(socketAddress(peer)), protocol, port };
+    const flow = { direction, peer: this.#peer(socketAddress(peer), owner), protocol, port };
     const nearMiss = nearestMiss(resolved, flow);
     return nearMiss === undefined ? verdict : { ...verdict, nearMiss };
   }
 
-  #peer(address: string): Peer {
+  #peer(address: string, owner: PeerIdentity | null | undefined): Peer {
     const words = parseAddress(address);
-    const pod = ownEntry(this.table.pods, address);
     const base = words === undefined ? { address } : { address, words };
-    if (pod === undefined) return base;
-    const { namespace, labels, ports } = pod;
-    const namespaceLabels = ownEntry(this.table.namespaces, namespace) ?? {};
-    return { ...base, pod: { namespace, labels, namespaceLabels, ports } };
+    const known = ownEntry(this.table.pods, address);
+    if (known !== undefined) {
+      const namespaceLabels = ownEntry(this.table.namespaces, known.namespace) ?? {};
+      return { ...base, pod: { ...known, namespaceLabels } };
+    }
+    if (owner === undefined) return { ...base, unidentified: true };
+    return owner === null ? base : { ...base, pod: owner };
   }
 
   identify(address: string): PodIdentity | undefined {

@@ -75,7 +75,9 @@ function missPods(test: PodsPeer, peer: Peer): Miss | undefined {
     return {
       failed: 'pod',
       wanted,
-      got: `no labels (${peer.address ?? 'it'} is not a pod)`,
+      got: peer.unidentified
+        ? `labels that are not known here (${peer.address ?? 'it'})`
+        : `no labels (${peer.address ?? 'it'} is not a pod)`,
       failures: 2,
       closeness: 0,
     };

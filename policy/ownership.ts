@@ -28,7 +28,7 @@ function createdAtMs(pod: Pod): number {
 }
 
 /** Whether `challenger` takes an address from `holder`: the newer pod does; of equally old ones the greater key. */
-function takesOver(challenger: Pod, holder: Pod): boolean {
+export function takesOver(challenger: Pod, holder: Pod): boolean {
   const [challengerMs, holderMs] = [createdAtMs(challenger), createdAtMs(holder)];
   if (challengerMs !== holderMs) return challengerMs > holderMs;
   return compareTexts(podKey(challenger), podKey(holder)) > 0;

@@ -19,6 +19,8 @@ export interface Peer {
   readonly address?: string;
   readonly words?: AddressWords;
   readonly pod?: PeerPod;
+  /** Whether a pod has the address is not known. It is in none of the groups that were asked. */
+  readonly unidentified?: boolean;
 }
 
 /** Pods by selector, in canonical form. Absent parts do not restrict; the form of an `AddressGroup` without members. */

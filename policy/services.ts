@@ -2,39 +2,13 @@
 
 import { compareTexts, objectKey, sortedRecord } from './key.ts';
 import type { Cluster, EndpointSlice, Protocol, Service, ServicePort } from './model.ts';
-import { reuseEntries } from './same_data.ts';
+import { sameData } from './same_data.ts';
+import { SetIndex } from './set_index.ts';
 import type { Backend, VirtualPort } from './table.ts';
-
-/** The virtual ports of one Service, by key, and the objects they were made from. */
-interface ServicePorts {
-  readonly service: Service;
-  readonly slices: readonly EndpointSlice[];
-  readonly ports: readonly (readonly [string, VirtualPort])[];
-}
-
-/** The virtual ports of one cluster, and the objects they were made from. */
-export interface VirtualPorts {
-  readonly byKey: Readonly<Record<string, VirtualPort>>;
-  readonly byService: ReadonlyMap<string, ServicePorts>;
-  readonly services: Cluster['services'];
-  readonly endpointSlices: Cluster['endpointSlices'];
-}
 
 /** The key of a virtual port in a table: `10.96.0.10 TCP/80`. The address is canonical. */
 export function virtualKey(address: string, protocol: Protocol, port: number): string {
   return `${address} ${protocol}/${port}`;
-}
-
-function slicesByService(cluster: Cluster): Map<string, EndpointSlice[]> {
-  const slices = new Map<string, EndpointSlice[]>();
-  for (const slice of cluster.endpointSlices.values()) {
-    if (slice.service === undefined) continue;
-    const key = objectKey(slice.namespace, slice.service);
-    const list = slices.get(key);
-    if (list === undefined) slices.set(key, [slice]);
-    else list.push(slice);
-  }
-  return slices;
 }
 
 function compareBackends(a: Backend, b: Backend): number {
@@ -75,38 +49,104 @@ function virtualPortsOf(service: Service, slices: readonly EndpointSlice[]): [st
   );
 }
 
-/** The ports of one Service; those of `previous` where they were made from the very same objects. */
-function portsOfService(
-  service: Service,
-  slices: readonly EndpointSlice[],
-  previous: ServicePorts | undefined,
-): ServicePorts {
-  const same =
-    previous?.service === service &&
-    previous.slices.length === slices.length &&
-    previous.slices.every((slice, i) => slice === slices[i]);
-  return same ? previous : { service, slices, ports: virtualPortsOf(service, slices) };
+/** The virtual ports of a cluster's Services, kept current object by object. */
+export class VirtualPorts {
+  readonly #services = new Map<string, Service>();
+  /** EndpointSlices by key, within the key of their Service. */
+  readonly #slices = new Map<string, Map<string, EndpointSlice>>();
+  readonly #byService = new Map<string, ReadonlyMap<string, VirtualPort>>();
+  /** Services that claim a virtual port; more than one is what a cluster does not let happen. */
+  readonly #claims = new SetIndex<string>();
+  readonly #byKey = new Map<string, VirtualPort>();
+  /** What stood at keys that have changed since `settle`. */
+  readonly #before = new Map<string, VirtualPort | undefined>();
+  #record: Readonly<Record<string, VirtualPort>> | undefined;
+
+  /** By virtual key, in order; the same object until something changes. */
+  get record(): Readonly<Record<string, VirtualPort>> {
+    this.#record ??= sortedRecord(this.#byKey);
+    return this.#record;
+  }
+
+  /** Whether anything changed since `settle`. */
+  get isTouched(): boolean {
+    return this.#before.size > 0;
+  }
+
+  /** What changed since `settle`, by virtual key; `null`: it is gone. */
+  delta(): Readonly<Record<string, VirtualPort | null>> {
+    const changed = [...this.#before].filter(([key, before]) => this.#byKey.get(key) !== before);
+    return sortedRecord(changed.map(([key]) => [key, this.#byKey.get(key) ?? null]));
+  }
+
+  /** Virtual keys as they were when `settle` was last called. */
+  keysBefore(): string[] {
+    const kept = [...this.#byKey.keys()].filter((key) => !this.#before.has(key));
+    return [...kept, ...[...this.#before].flatMap(([key, before]) => (before === undefined ? [] : [key]))];
+  }
+
+  settle(): void {
+    this.#before.clear();
+  }
+
+  /** Replaces the Service of this key `namespace/name`; `undefined`: it is gone. */
+  setService(key: string, service: Service | undefined): void {
+    if (service === undefined) this.#services.delete(key);
+    else this.#services.set(key, service);
+    this.#remake(key);
+  }
+
+  /** Replaces the EndpointSlice of this key; it may go from one Service to another. */
+  setSlice(key: string, before: EndpointSlice | undefined, after: EndpointSlice | undefined): void {
+    const [left, joined] = [serviceOf(before), serviceOf(after)];
+    if (left !== undefined && left !== joined) {
+      this.#slices.get(left)?.delete(key);
+      if (this.#slices.get(left)?.size === 0) this.#slices.delete(left);
+      this.#remake(left);
+    }
+    if (joined === undefined || after === undefined) return;
+    const slices = this.#slices.get(joined) ?? new Map<string, EndpointSlice>();
+    this.#slices.set(joined, slices.set(key, after));
+    this.#remake(joined);
+  }
+
+  #remake(serviceKey: string): void {
+    const service = this.#services.get(serviceKey);
+    const slices = [...(this.#slices.get(serviceKey)?.values() ?? [])];
+    const before = this.#byService.get(serviceKey);
+    const after = new Map(service === undefined ? [] : virtualPortsOf(service, slices));
+    for (const [key, port] of after) {
+      const known = before?.get(key);
+      if (known !== undefined && sameData(known, port)) after.set(key, known);
+    }
+    if (after.size === 0) this.#byService.delete(serviceKey);
+    else this.#byService.set(serviceKey, after);
+    for (const key of before?.keys() ?? []) if (!after.has(key)) this.#claims.delete(key, serviceKey);
+    for (const key of after.keys()) this.#claims.add(key, serviceKey);
+    for (const key of new Set([...(before?.keys() ?? []), ...after.keys()])) this.#decide(key);
+  }
+
+  /** Of several Services the first by `namespace/name` has a virtual port. */
+  #decide(key: string): void {
+    const [first] = [...this.#claims.get(key)].sort(compareTexts);
+    const port = first === undefined ? undefined : this.#byService.get(first)?.get(key);
+    const before = this.#byKey.get(key);
+    if (before === port) return;
+    if (!this.#before.has(key)) this.#before.set(key, before);
+    if (port === undefined) this.#byKey.delete(key);
+    else this.#byKey.set(key, port);
+    this.#record = undefined;
+  }
 }
 
-/**
- * Makes the virtual ports of a cluster. Of two Services that claim one address and port, which a cluster does not let
- * happen, the first by `namespace/name` has it. What says the same as in `previous` is the same object, and only
- * Services whose objects changed are looked into.
- */
-export function createVirtualPorts(cluster: Cluster, previous?: VirtualPorts): VirtualPorts {
-  const { services, endpointSlices } = cluster;
-  if (previous?.services === services && previous.endpointSlices === endpointSlices) return previous;
-  const slices = slicesByService(cluster);
-  const byService = new Map<string, ServicePorts>();
-  const byKey = new Map<string, VirtualPort>();
-  const ordered = [...services].sort(([a], [b]) => compareTexts(a, b));
-  for (const [serviceKey, service] of ordered) {
-    const own = portsOfService(service, slices.get(serviceKey) ?? [], previous?.byService.get(serviceKey));
-    byService.set(serviceKey, own);
-    for (const [key, port] of own.ports) {
-      if (!byKey.has(key)) byKey.set(key, port);
-    }
-  }
-  const record = reuseEntries(sortedRecord(byKey), previous?.byKey);
-  return { byKey: record, byService, services, endpointSlices };
+function serviceOf(slice: EndpointSlice | undefined): string | undefined {
+  return slice?.service === undefined ? undefined : objectKey(slice.namespace, slice.service);
+}
+
+/** The virtual ports of a cluster as it is. */
+export function virtualPorts(cluster: Cluster): Readonly<Record<string, VirtualPort>> {
+  const ports = new VirtualPorts();
+  for (const [key, slice] of cluster.endpointSlices) ports.setSlice(key, undefined, slice);
+  for (const [key, service] of cluster.services) ports.setService(key, service);
+  return ports.record;
 }

@@ -78,6 +78,17 @@ export interface PodIdentity {
   readonly ports: readonly ContainerPort[];
 }
 
+/** What a sidecar may learn of a pod that its rules do not name: its name, and what policies can ask of it. */
+export interface PeerIdentity {
+  readonly namespace: string;
+  readonly name: string;
+  readonly workload: string;
+  readonly labels: Labels;
+  readonly namespaceLabels: Labels;
+  /** Named ports only. */
+  readonly ports: readonly ContainerPort[];
+}
+
 /** Where connections to a virtual port end up. The address is canonical. */
 export interface Backend {
   readonly address: string;
@@ -107,9 +118,12 @@ export interface Table {
   readonly egress: DirectionTable;
   /** By group id: a canonical, readable text of the selector. */
   readonly groups: Readonly<Record<string, AddressGroup>>;
-  /** The pod directory: who owns which address. It identifies peers and explains denials. */
+  /**
+   * The pod directory: who owns the addresses that the groups hold, and the pod's own. Who others are is asked from the
+   * injector when a record needs it.
+   */
   readonly pods: Readonly<Record<string, PodIdentity>>;
-  /** Labels of the namespaces that the directory mentions. */
+  /** Labels of the namespaces that the directory mentions, and of the pod's own. */
   readonly namespaces: Readonly<Record<string, Labels>>;
   /**
    * The Services of the cluster, by `virtualKey`; empty unless the pod is isolated for egress. Policy sees a backend's

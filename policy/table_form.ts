@@ -44,7 +44,8 @@ function cidrProblem(value: string): string | undefined {
 export const revision: Check = integer(0, Number.MAX_SAFE_INTEGER);
 
 const anyText = text();
-const address = text(addressProblem);
+/** A canonical address. */
+export const address: Check = text(addressProblem);
 const cidr = text(cidrProblem);
 const port = integer(0, MAX_PORT);
 const protocol = oneOf('TCP', 'UDP', 'SCTP');
@@ -115,6 +116,16 @@ const identity = shape({
   uid: anyText,
   workload: anyText,
   labels,
+  ports: list(containerPort),
+});
+
+/** What a sidecar may learn of another pod. */
+export const peerIdentity: Check = shape({
+  namespace: anyText,
+  name: anyText,
+  workload: anyText,
+  labels,
+  namespaceLabels: labels,
   ports: list(containerPort),
 });
 

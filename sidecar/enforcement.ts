@@ -11,9 +11,18 @@ import {
   type Verdict,
 } from '../policy/index.ts';
 import type { LiveTable } from './live_table.ts';
+import type { Owner } from './owners.ts';
 
 /** Explanations kept at once; beyond it all are dropped. Some 300 bytes each. */
 const EXPLANATIONS_MAX = 4096;
+
+/** What policy was asked. `peer` is the other side's address. */
+export interface Question {
+  readonly direction: Direction;
+  readonly peer: string;
+  readonly protocol: Protocol;
+  readonly port: number;
+}
 
 /** Holds the table, answers for it, and has live flows re-evaluated when it changes. */
 export class Enforcement {
@@ -21,7 +30,7 @@ export class Enforcement {
   readonly #beforeChange: () => void;
   #judge: Judge | undefined;
   /** By direction, peer, protocol and port; of the table in force. */
-  readonly #explanations = new Map<string, Verdict>();
+  readonly #explanations = new Map<string, { readonly verdict: Verdict; readonly owner: Owner }>();
   /** When the source last said that the table is current, ms since the epoch; 0 before the first time. */
   #confirmedAtMs = 0;
 
@@ -63,15 +72,19 @@ export class Enforcement {
   /**
    * The verdict with its near miss. Finding that takes milliseconds with a thousand rules, so it is remembered until
    * the table changes: a peer that keeps knocking costs one search.
+   * @param judge of the table that denied: it may have been replaced since
+   * @param owner who has the address, where the table does not say
    */
-  explain(direction: Direction, peer: string, protocol: Protocol, port: number): Verdict {
+  explain(judge: Judge | undefined, question: Question, owner: Owner): Verdict {
+    const { direction, peer, protocol, port } = question;
+    if (judge === undefined) return { verdict: 'deny', direction, reason: 'no-table' };
+    if (judge !== this.#judge) return judge.explain(direction, peer, protocol, port, owner);
     const key = `${direction} ${peer} ${protocol} ${port}`;
     const known = this.#explanations.get(key);
-    if (known !== undefined) return known;
-    const verdict =
-      this.#judge?.explain(direction, peer, protocol, port) ?? this.verdict(direction, peer, protocol, port);
+    if (known !== undefined && known.owner === owner) return known.verdict;
+    const verdict = judge.explain(direction, peer, protocol, port, owner);
     if (this.#explanations.size >= EXPLANATIONS_MAX) this.#explanations.clear();
-    this.#explanations.set(key, verdict);
+    this.#explanations.set(key, { verdict, owner });
     return verdict;
   }
 

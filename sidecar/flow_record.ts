@@ -30,7 +30,7 @@ export type FlowEnd =
  */
 export type RefusalReason = 'capacity' | 'reserved-port' | 'link-local' | 'no-backend' | 'not-yet-allowed';
 
-/** One side of a flow. `namespace`, `pod` and `workload` where the address is a pod's that the table knows. */
+/** One side of a flow. `namespace`, `pod` and `workload` where the address is a pod's that the table or the injector knows. */
 export interface FlowSide {
   readonly addr: string;
   /** Absent for the source of dropped packets, which may have used several. */
@@ -102,7 +102,8 @@ export const FLOW_LOG_FIELDS: readonly string[] = [
 export interface FactsSide {
   readonly address: string;
   readonly port?: number;
-  readonly identity: PodIdentity | undefined;
+  /** The pod that has the address, where that is known. */
+  readonly identity: Pick<PodIdentity, 'namespace' | 'name' | 'workload'> | undefined;
 }
 
 /** What a record is made of. */

@@ -4,7 +4,7 @@
  */
 import type { Judge, PodIdentity, Verdict } from '../policy/index.ts';
 import type { Enforcement } from './enforcement.ts';
-import { type FlowEnd, type FlowRecord, flowRecord, type RefusalReason } from './flow_record.ts';
+import type { FlowEnd, FlowFacts, RefusalReason } from './flow_record.ts';
 import type { LiveFlow, LiveTable, Revocation } from './live_table.ts';
 import type { Connection, Ending, Endpoint } from './relay/relay.ts';
 
@@ -18,7 +18,7 @@ export interface InboundContext {
   readonly canaryPort: number;
   readonly adminPort: number;
   /** Called once per flow, when it ends or is refused. */
-  record(record: FlowRecord, verdict: Verdict): void;
+  record(facts: FlowFacts): void;
   /** No socket could be made for the app leg, for another reason than load. */
   dialFailed(problem: string): void;
   /** Duration of a verdict, seconds. */
@@ -61,7 +61,7 @@ export class InboundFlow implements LiveFlow {
   readonly #connection: Connection;
   readonly #context: InboundContext;
   readonly #startedAtMs = performance.now();
-  /** Who the source was when the flow began; filled in when the table learns of the pod only later. */
+  /** Who the source was when the flow began, if the table names it; filled in when it learns of the pod only later. */
   #identity: PodIdentity | undefined;
   #verdict: Verdict = { verdict: 'deny', direction: 'ingress', reason: 'no-table' };
   #ownEnd: OwnEnd | undefined;
@@ -141,27 +141,18 @@ export class InboundFlow implements LiveFlow {
     const { enforcement } = this.#context;
     const { source, destination } = this.#connection;
     const { judge } = enforcement;
-    // The near miss is looked for only now: it is slow, and only a denial needs it.
-    const denied = refusal === undefined && this.#verdict.verdict === 'deny';
-    const verdict = denied
-      ? enforcement.explain('ingress', source.address, 'TCP', destination.port)
-      : this.#verdict;
-    const record = flowRecord(
-      {
-        verdict,
-        ...(refusal === undefined ? {} : { refusal }),
-        end,
-        protocol: 'TCP',
-        source: { ...source, identity: this.#identity ?? judge?.identify(source.address) },
-        destination: { ...destination, identity: judge?.identify(destination.address) },
-        bytesSent: ending.toSource,
-        bytesReceived: ending.fromSource,
-        durationMs: ending.durationMs,
-        revision: enforcement.revision,
-      },
-      new Date(),
-    );
-    this.#context.record(record, verdict);
+    this.#context.record({
+      verdict: this.#verdict,
+      ...(refusal === undefined ? {} : { refusal }),
+      end,
+      protocol: 'TCP',
+      source: { ...source, identity: this.#identity ?? judge?.identify(source.address) },
+      destination: { ...destination, identity: judge?.identify(destination.address) },
+      bytesSent: ending.toSource,
+      bytesReceived: ending.fromSource,
+      durationMs: ending.durationMs,
+      revision: enforcement.revision,
+    });
   }
 
   /** How a flow ended that this side has not ended. */

@@ -17,6 +17,7 @@ import { acceptInbound, type InboundContext } from './inbound.ts';
 import { LiveTable } from './live_table.ts';
 import { SidecarMetrics } from './metrics.ts';
 import { OutboundCutter } from './outbound.ts';
+import { Owners } from './owners.ts';
 import { Recorder } from './recorder.ts';
 import { exemptAddresses, verifyRedirect } from './redirect/redirect.ts';
 import type { Relay } from './relay/relay.ts';
@@ -113,7 +114,8 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     redirectIntact: () => canary.problem === undefined,
   });
   const history = new FlowHistory(config.flowHistory);
-  const recorder = new Recorder(history, metrics, enforcement, log);
+  const owners = new Owners((address) => stream.identify(address));
+  const recorder = new Recorder(history, metrics, enforcement, owners, log);
   const denials = DIRECTIONS.map(
     (direction) =>
       new DenialReport(direction, {
@@ -128,7 +130,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     openTransport(config),
     { namespace: config.podNamespace, name: config.podName },
     enforcement,
-    streamEvents(enforcement, gate, file, cut, log, (revision) => stream.acknowledge(revision)),
+    streamEvents(enforcement, gate, file, owners, cut, log, (revision) => stream.acknowledge(revision)),
   );
   const admin = await serveAdmin(config.adminPort, exempt, {
     notReady: () => problems(enforcement, gate, canary),
@@ -153,7 +155,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     live,
     connectionLimit: limit,
     verdictTaken: (seconds) => metrics.verdictTaken(seconds),
-    record: (record, verdict) => recorder.flow(record, verdict),
+    record: (facts) => recorder.flow(facts),
     dialFailed: rarely(ERROR_LOG_MS, (problem: string) =>
       log.error({ problem }, 'the app could not be dialled'),
     ),
@@ -191,9 +193,10 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   for (const flow of live) flow.drain();
   await drained(live, LAST_RECORDS_MS);
   relay.close();
-  stream.close();
   admin.close(); // connections under way end by themselves within seconds
   for (const report of denials) await report.close();
+  await owners.close(); // the last records are written
+  stream.close();
   gate.close(); // its rules stay: the kernel goes on enforcing
   await file.flush();
   log.info('stopped');
@@ -225,6 +228,7 @@ function streamEvents(
   enforcement: Enforcement,
   gate: Gate,
   file: TableFile,
+  owners: Owners,
   cut: () => Promise<void>,
   log: Logger,
   acknowledge: (revision: number) => void,
@@ -242,13 +246,16 @@ function streamEvents(
   };
   return {
     connected: () => log.info('connected to the injector'),
-    disconnected: (reason) =>
+    disconnected(reason) {
+      owners.lost();
       log.warn(
         { reason, revision: enforcement.revision },
         enforcement.table === undefined
           ? 'no connection to the injector: everything stays denied until the first table'
           : 'no connection to the injector: the last table stays in force',
-      ),
+      );
+    },
+    identified: (address, pod) => owners.answer(address, pod),
     enforced(ended) {
       const { table } = enforcement;
       if (table === undefined) return;

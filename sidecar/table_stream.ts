@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { LineReader } from '../common/line_reader.ts';
 import {
   type InjectorFrame,
+  type PeerIdentity,
   readInjectorFrame,
   type SidecarFrame,
   SluiceError,
@@ -35,6 +36,8 @@ export interface StreamEvents {
   refused(error: Error): void;
   /** The injector does not know this pod yet. */
   unknownPod(message: string): void;
+  /** Answers `identify`. */
+  identified(address: string, pod: PeerIdentity | null): void;
   /** The injector does not serve this sidecar; it is asked again. */
   turnedAway(message: string): void;
 }
@@ -135,6 +138,8 @@ export class TableStream {
         return;
       case 'unknown-pod':
         return this.#events.unknownPod(frame.message);
+      case 'identity':
+        return this.#events.identified(frame.address, frame.pod);
       case 'refused':
         return this.#events.turnedAway(frame.message);
     }
@@ -159,7 +164,14 @@ export class TableStream {
     this.#send({ type: 'ack', revision });
   }
 
-  #send(frame: SidecarFrame): void {
-    if (this.#socket?.writable) this.#socket.write(`${JSON.stringify(frame)}\n`);
+  /** Asks who has a canonical address. @returns false when there is no connection: nobody will answer */
+  identify(address: string): boolean {
+    return this.#send({ type: 'identify', address });
+  }
+
+  #send(frame: SidecarFrame): boolean {
+    if (!this.#socket?.writable) return false;
+    this.#socket.write(`${JSON.stringify(frame)}\n`);
+    return true;
   }
 }

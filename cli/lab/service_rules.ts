@@ -4,7 +4,7 @@
  * affinity is ignored, and a UDP flow that goes on stays with its backend even when that is no longer one.
  */
 
-import { createVirtualPorts, type VirtualPort } from '../../policy/index.ts';
+import { type VirtualPort, virtualPorts } from '../../policy/index.ts';
 import type { Cluster } from '../../policy/model.ts';
 import { gatewayOf } from './network_plan.ts';
 import type { LabNode } from './topology.ts';
@@ -23,7 +23,7 @@ interface Served {
 
 /** The input of `nft -f` that makes a node serve the cluster's Services, and nothing else any more. One transaction. */
 export function serviceRules(cluster: Cluster, node: LabNode): string {
-  const all = Object.entries(createVirtualPorts(cluster).byKey).map(([key, port]) => servedPort(key, port));
+  const all = Object.entries(virtualPorts(cluster)).map(([key, port]) => servedPort(key, port));
   const live = all.filter(({ backends }) => backends.length > 0);
   const dead = all.filter(({ backends }) => backends.length === 0);
   return `table ${TABLE}

@@ -109,9 +109,11 @@ test('a new policy ends the flows of a pod that was not isolated before', async 
 });
 
 test('rights do not pass to the new owner of an address, even one that policy allows', async () => {
-  await net.apply(allowApps('shop/allow', 'api', ['front', 'batch', 'worker']));
+  const anyNamespace = { namespaceSelector: {}, podSelector: { matchLabels: { app: 'worker' } } };
+  const peers = [{ podSelector: { matchLabels: { app: 'front' } } }, anyNamespace];
+  const subject = { podSelector: { matchLabels: { app: 'api' } } };
+  await net.apply(policy('shop/allow', { ...subject, ingress: [{ from: peers }] }));
   const worker = pod('team/worker', { labels: { app: 'worker' }, ips: ['10.1.1.13'] });
-  await net.delete(allowApps('shop/allow', 'api', []));
   await expectCut('team/worker', 'shop/front', () => {
     net.lab.removeObjects(worker);
     net.lab.writeObjects(pod('team/successor', { labels: { app: 'worker' }, ips: ['10.1.1.13'] }));

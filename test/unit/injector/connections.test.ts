@@ -1,11 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { pod } from './manifest_builders.ts';
+import { pod, policy } from './manifest_builders.ts';
 import { type Entrance, RunningInjector } from './running_injector.ts';
 import { waitFor } from './wait_for.ts';
 
 let injector: RunningInjector;
 
 afterEach(() => injector.close());
+
+/** Every pod of the namespace has to know every other one. */
+function everybodyIn() {
+  const ingress = [{ from: [{ podSelector: {} }] }];
+  return policy('all', '', [], { podSelector: {}, ingress });
+}
 
 /** Many pods whose labels all change with `round`: a large delta. */
 function crowd(round: number): void {
@@ -19,6 +25,7 @@ describe.each<Entrance>(['unix socket', 'TLS'])('a connection over %s', (entranc
   beforeEach(() => {
     injector = new RunningInjector(entrance);
     injector.dir.write('pods.yaml', pod('web', '10.0.0.1'), pod('api', '10.0.0.2'));
+    injector.dir.write('all.yaml', everybodyIn());
   });
 
   test.each([
@@ -69,7 +76,7 @@ describe.each<Entrance>(['unix socket', 'TLS'])('a connection over %s', (entranc
     expect((await injector.status()).sidecars.find(({ pod }) => pod === 'api')?.connected).toBe(false);
     const again = await injector.sidecar('shop/api');
     expect(again.types).toEqual(['snapshot']);
-    expect(again.table?.pods).toEqual(web.table?.pods);
+    expect(again.table?.groups).toEqual(web.table?.groups);
   });
 
   test('cuts a reader that has stopped reading although little is queued', async () => {

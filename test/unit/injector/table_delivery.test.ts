@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readManifests } from '../../../injector/manifests.ts';
 import { compile } from '../../../policy/index.ts';
-import { endpointSlice, pod, policy, service } from './manifest_builders.ts';
+import { endpointSlice, namespace, pod, policy, service } from './manifest_builders.ts';
 import { RunningInjector } from './running_injector.ts';
 import type { TestSidecar } from './test_sidecar.ts';
 import { waitFor } from './wait_for.ts';
@@ -189,21 +189,6 @@ describe('table delivery', () => {
     );
   });
 
-  test('sends a snapshot where a delta would be larger', async () => {
-    await injector.start();
-    const api = await injector.sidecar('shop/api');
-    injector.dir.write(
-      'pods.yaml',
-      pod('api', '10.0.0.2'),
-      pod('a', '10.0.1.1'),
-      pod('b', '10.0.1.2'),
-      pod('c', '10.0.1.3'),
-    );
-    await waitFor(() => api.table?.pods['10.0.1.1']);
-    await expectCurrent(api, 'shop/api');
-    expect(api.types).toEqual(['snapshot', 'snapshot']);
-  });
-
   test('starts with a snapshot again after a reconnect and after a restart, with a revision that has not fallen', async () => {
     await injector.start();
     const first = await injector.sidecar('shop/api');
@@ -262,6 +247,59 @@ describe('table delivery', () => {
       expect(sidecar.types).toEqual(['unknown-pod']);
     }
     expect((await injector.status()).sidecars.map(({ pod }) => pod)).toEqual(['api', 'db', 'web']);
+  });
+
+  test('says who has an address, who had it a short while ago, and of nobody what a sidecar need not know', async () => {
+    injector.dir.write('ns.yaml', namespace('shop', { team: 'a' }));
+    await injector.start();
+    const api = await injector.sidecar('shop/api');
+    const ask = async (address: string) => {
+      const before = api.frames.length;
+      api.send({ type: 'identify', address });
+      const answer = () =>
+        api.frames.slice(before).find((frame) => frame.type === 'identity' && frame.address === address);
+      await waitFor(() => answer());
+      const frame = answer();
+      return frame?.type === 'identity' ? frame.pod : undefined;
+    };
+    const db = {
+      namespace: 'shop',
+      name: 'db',
+      workload: 'pod/db',
+      labels: { app: 'db' },
+      namespaceLabels: { 'kubernetes.io/metadata.name': 'shop', team: 'a' },
+      ports: [],
+    };
+    expect(await ask('10.0.0.3')).toEqual(db);
+    expect(await ask('192.168.0.1')).toBeNull();
+    expect(await ask('203.0.113.7')).toBeNull();
+    injector.dir.write('pods.yaml', pod('web', '10.0.0.1'), pod('api', '10.0.0.2'));
+    await injector.status('?refresh=1');
+    expect(await ask('10.0.0.3')).toEqual(db);
+    injector.dir.write('late.yaml', pod('late', '10.0.0.3'));
+    await injector.status('?refresh=1');
+    expect(await ask('10.0.0.3')).toMatchObject({ name: 'late' });
+  });
+
+  test('answers no more questions than a sidecar may have', async () => {
+    await injector.start({ maxQuestions: 3, heartbeatMs: 600_000 });
+    const api = await injector.sidecar('shop/api');
+    for (let count = 0; count < 10; count += 1) api.send({ type: 'identify', address: `10.0.0.${count}` });
+    const revision = api.table?.revision ?? 0;
+    api.send({ type: 'nack', revision, code: 'TABLE_GAP', message: 'the last one' });
+    await waitFor(async () => (await injector.status()).sidecars.some(({ error }) => error !== undefined));
+    expect(api.types.filter((type) => type === 'identity')).toHaveLength(3);
+  });
+
+  test('sends many changes that come together as few deltas, and a lone one at once', async () => {
+    injector.dir.write('p.yaml', policy('api', 'api', ['web']));
+    await injector.start();
+    const api = await injector.sidecar('shop/api');
+    const pods = Array.from({ length: 50 }, (_, i) => pod(`w${i}`, `10.0.1.${i + 1}`, { app: 'web' }));
+    injector.dir.write('crowd.yaml', ...pods);
+    await waitFor(() => Object.values(api.table?.groups ?? {})[0]?.members.length === 51);
+    await expectCurrent(api, 'shop/api');
+    expect(api.types).toEqual(['snapshot', 'delta']);
   });
 
   test('sends heartbeats with the revision of the table', async () => {

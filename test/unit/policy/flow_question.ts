@@ -46,6 +46,7 @@ export function flowsOf(objects: ApiCluster): Ask {
       address,
       protocol,
       port,
+      compiler.identify(address) ?? null,
     );
   }
 

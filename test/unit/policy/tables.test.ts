@@ -6,7 +6,6 @@ import {
   compile,
   createCompiler,
   createJudge,
-  diffTables,
   readInjectorFrame,
   readSidecarFrame,
   readTable,
@@ -14,6 +13,7 @@ import {
   type TableDelta,
 } from '../../../policy/index.ts';
 import { type ApiCluster, apiNamespace, apiPod, apiPolicy, readCluster } from './api_objects.ts';
+import { deltaBetween } from './table_updates.ts';
 
 const FROM_WEB = { from: [{ podSelector: { matchLabels: { app: 'web' } } }] };
 
@@ -59,16 +59,43 @@ describe('a table', () => {
     });
   });
 
+  it('holds who its own pod and the pods in its groups are, and nobody else', () => {
+    const others = [
+      apiPod('shop/db', { ips: ['10.0.0.8'] }),
+      apiPod('other/web', { labels: { app: 'web' }, ips: ['10.0.1.1'] }),
+    ];
+    const table = tableOf(objects({ pods: [...(objects().pods ?? []), ...others] }));
+    expect(Object.keys(table.pods).sort()).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3', 'fd00::2']);
+    expect(Object.keys(table.namespaces)).toEqual(['shop']);
+  });
+
   it('holds no address of host-network and finished pods', () => {
-    expect(Object.keys(tableOf(objects()).pods)).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3', 'fd00::2']);
+    const everybody = apiPolicy('shop/all', { ingress: [{ from: [{ namespaceSelector: {} }] }] });
+    const pods = Object.keys(tableOf(objects({ policies: [everybody] })).pods);
+    expect(pods.sort()).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3', 'fd00::2']);
   });
 
   it('holds the named ports of peers, which egress rules resolve', () => {
     const ports = [{ name: 'http', containerPort: 80 }, { containerPort: 81 }];
-    const pods = [...(objects().pods ?? []), apiPod('shop/x', { ips: ['10.0.0.7'], ports })];
+    const pods = [
+      ...(objects().pods ?? []),
+      apiPod('shop/x', { labels: { app: 'web' }, ips: ['10.0.0.7'], ports }),
+    ];
     expect(tableOf(objects({ pods })).pods['10.0.0.7']?.ports).toEqual([
       { name: 'http', port: 80, protocol: 'TCP' },
     ]);
+  });
+
+  it.each([
+    ['peers are everybody', {}],
+    ['peers are an address block', { to: [{ ipBlock: { cidr: '10.0.0.0/8' } }] }],
+  ])('resolves the named port of an egress rule at any pod when %s', (_, to) => {
+    const ports = [{ name: 'http', containerPort: 80 }];
+    const pods = [...(objects().pods ?? []), apiPod('other/x', { ips: ['10.0.0.7'], ports })];
+    const policies = [apiPolicy('shop/b', { egress: [{ ...to, ports: [{ port: 'http' }] }] })];
+    const judge = createJudge(tableOf(objects({ pods, policies })));
+    expect(judge.judge('egress', '10.0.0.7', 'TCP', 80).verdict).toBe('allow');
+    expect(judge.judge('egress', '10.0.0.3', 'TCP', 80).verdict).toBe('deny');
   });
 
   it('does not count an address as its own that a newer pod has', () => {
@@ -83,23 +110,12 @@ describe('a table', () => {
     expect(readTable(JSON.parse(JSON.stringify(table)))).toEqual(table);
   });
 
-  it('shares groups and directory with the other tables of its cluster', () => {
+  it('shares groups, identities and rules with the other tables of its cluster', () => {
     const compiler = createCompiler(readCluster(objects()));
     const [api, web] = [compiler.compile('shop/api', 1), compiler.compile('shop/web', 1)];
     expect(api.groups[GROUP]).toBe(web.groups[GROUP]);
-    expect(api.pods).toBe(web.pods);
-    expect(api.namespaces).toBe(web.namespaces);
-  });
-
-  it('shares what did not change with the tables of the cluster before', () => {
-    const before = createCompiler(readCluster(objects()));
-    const old = before.compile('shop/api', 1);
-    const same = createCompiler(readCluster(objects()), before).compile('shop/api', 2);
-    expect(same.pods).toBe(old.pods);
-    expect(same.groups[GROUP]).toBe(old.groups[GROUP]);
-    const changed = createCompiler(readCluster(objects({ webLabel: 'x' })), before).compile('shop/api', 2);
-    expect(changed.pods).not.toBe(old.pods);
-    expect(changed.pods['10.0.0.3']).toBe(old.pods['10.0.0.3']);
+    expect(api.pods['10.0.0.2']).toBe(web.pods['10.0.0.2']);
+    expect(api.egress.rules[0]).toBe(web.egress.rules[0]);
   });
 
   it('gives one selector one group, however it is written', () => {
@@ -138,6 +154,25 @@ describe('a table', () => {
     expect(judge.judge('ingress', 'constructor', 'TCP', 1).verdict).toBe('deny');
   });
 
+  it('explains a denial by whoever has the address, and says so where that is not known', () => {
+    const judge = createJudge(tableOf(objects()));
+    const db = {
+      namespace: 'shop',
+      name: 'db',
+      workload: 'pod/db',
+      labels: { app: 'db' },
+      namespaceLabels: {},
+      ports: [],
+    };
+    const got = (...owner: [] | [null] | [typeof db]) => {
+      const verdict = judge.explain('ingress', '10.0.0.8', 'TCP', 1, ...owner);
+      return verdict.reason === 'no-rule' && verdict.nearMiss?.got;
+    };
+    expect(got(db)).toBe('app=db');
+    expect(got(null)).toBe('no labels (10.0.0.8 is not a pod)');
+    expect(got()).toBe('labels that are not known here (10.0.0.8)');
+  });
+
   it('gives no right to a member that the directory does not know', () => {
     const table = tableOf(objects());
     const { '10.0.0.3': _, ...pods } = table.pods;
@@ -147,13 +182,16 @@ describe('a table', () => {
 
 describe('a delta', () => {
   function deltaTo(next: ApiCluster): TableDelta {
-    const delta = diffTables(tableOf(objects(), 1), tableOf(next, 2));
+    const delta = deltaBetween(readCluster(objects()), readCluster(next), 'shop/api', {
+      from: 1,
+      revision: 2,
+    });
     if (delta === undefined) throw new Error('nothing changed');
     return delta;
   }
 
-  it('is undefined when only the revision changed', () => {
-    expect(diffTables(tableOf(objects(), 1), tableOf(objects(), 5))).toBeUndefined();
+  it('is none when objects are written anew and say the same', () => {
+    expect(() => deltaTo(objects())).toThrow('nothing changed');
   });
 
   it('holds what changed only', () => {
@@ -162,7 +200,7 @@ describe('a delta', () => {
       from: 1,
       revision: 2,
       groups: { [GROUP]: { kind: 'set', group: expect.objectContaining({ members: ['10.0.0.3'] }) } },
-      pods: { '10.0.0.2': expect.anything(), 'fd00::2': expect.anything() },
+      pods: { '10.0.0.2': null, 'fd00::2': null },
     });
     expect(Object.keys(deltaTo(objects({ policies: [] })))).toEqual([
       'schema',
@@ -171,6 +209,7 @@ describe('a delta', () => {
       'ingress',
       'egress',
       'groups',
+      'pods',
     ]);
   });
 
@@ -178,7 +217,8 @@ describe('a delta', () => {
     const web = (n: number) => apiPod(`shop/w${n}`, { labels: { app: 'web' }, ips: [`10.0.1.${n}`] });
     const crowd = (...numbers: number[]) =>
       objects({ pods: [...(objects().pods ?? []), ...numbers.map(web)] });
-    const delta = diffTables(tableOf(crowd(1, 2, 3, 4), 1), tableOf(crowd(2, 3, 4, 5), 2));
+    const [before, after] = [readCluster(crowd(1, 2, 3, 4)), readCluster(crowd(2, 3, 4, 5))];
+    const delta = deltaBetween(before, after, 'shop/api', { from: 1, revision: 2 });
     expect(delta?.groups).toEqual({
       [GROUP]: { kind: 'members', added: ['10.0.1.5'], removed: ['10.0.1.1'] },
     });
@@ -330,6 +370,19 @@ describe('what arrives', () => {
     { type: 'unknown-pod', message: 'wait' },
     { type: 'snapshot', table: tableOf(objects()) },
     { type: 'delta', delta: { schema: 1, from: 1, revision: 2 } },
+    { type: 'identity', address: '10.0.0.9', pod: null },
+    {
+      type: 'identity',
+      address: 'fd00::9',
+      pod: {
+        namespace: 'a',
+        name: 'b',
+        workload: 'pod/b',
+        labels: {},
+        namespaceLabels: { x: 'y' },
+        ports: [],
+      },
+    },
   ])('is taken as a frame from the injector: $type', (frame) => {
     expect(readInjectorFrame(frame)).toEqual(frame);
   });
@@ -338,6 +391,7 @@ describe('what arrives', () => {
     { type: 'hello', schema: 9, namespace: 'shop', pod: 'api' },
     { type: 'ack', revision: 1 },
     { type: 'nack', revision: 1, code: 'TABLE_GAP', message: 'gap' },
+    { type: 'identify', address: '10.0.0.9' },
   ])('is taken as a frame from a sidecar: $type', (frame) => {
     expect(readSidecarFrame(frame)).toEqual(frame);
   });

@@ -50,14 +50,19 @@ test('a new table ends what it denies, sources first, and nothing else', () => {
   ]);
 });
 
-test('an explanation is that of the table in force, however often it is asked for', () => {
+test('an explanation is that of the table that denied, and of what is known of the peer', () => {
   const enforcement = new Enforcement(new LiveTable());
+  const asked = { direction: 'ingress', peer: '10.0.0.9', protocol: 'TCP', port: 80 } as const;
+  expect(enforcement.explain(undefined, asked, null)).toMatchObject({ verdict: 'deny', reason: 'no-table' });
   enforcement.replace(table({ revision: 1, allowed: ['10.0.0.2'] }));
-  const first = enforcement.explain('ingress', '10.0.0.9', 'TCP', 80);
+  const { judge } = enforcement;
+  const first = enforcement.explain(judge, asked, null);
   expect(first).toMatchObject({ verdict: 'deny', nearMiss: { failed: 'ipBlock', wanted: '10.0.0.2/32' } });
-  expect(enforcement.explain('ingress', '10.0.0.9', 'TCP', 80)).toBe(first);
+  expect(enforcement.explain(judge, asked, null)).toBe(first);
+  expect(enforcement.explain(judge, asked, undefined)).not.toBe(first);
   enforcement.replace(table({ revision: 2, allowed: ['10.0.0.3'] }));
-  expect(enforcement.explain('ingress', '10.0.0.9', 'TCP', 80)).toMatchObject({
+  expect(enforcement.explain(enforcement.judge, asked, null)).toMatchObject({
     nearMiss: { wanted: '10.0.0.3/32' },
   });
+  expect(enforcement.explain(judge, asked, null)).toMatchObject({ nearMiss: { wanted: '10.0.0.2/32' } });
 });

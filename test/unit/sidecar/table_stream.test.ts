@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { diffTables, type InjectorFrame, type SidecarFrame } from '../../../policy/index.ts';
+import type { InjectorFrame, SidecarFrame } from '../../../policy/index.ts';
 import { Enforcement } from '../../../sidecar/enforcement.ts';
 import { LiveTable } from '../../../sidecar/live_table.ts';
 import { TableStream } from '../../../sidecar/table_stream.ts';
@@ -33,6 +33,7 @@ beforeEach(async () => {
     },
     refused: (error) => told.push(`refused ${(error as { code?: string }).code ?? 'other'}`),
     unknownPod: () => told.push('unknown pod'),
+    identified: (address, pod) => told.push(`${address} is ${pod?.name ?? 'nobody'}`),
     turnedAway: (message) => told.push(`turned away: ${message}`),
   });
   server = net.createServer();
@@ -66,7 +67,7 @@ test('snapshot, delta and heartbeat: each revision is enforced, then acknowledge
   const second = table({ revision: 9, allowed: ['10.0.0.1'] });
   injector.send({ type: 'snapshot', table: first });
   expect(await injector.receive()).toEqual({ type: 'ack', revision: 7 });
-  injector.send({ type: 'delta', delta: diffTables(first, second) ?? {} });
+  injector.send({ type: 'delta', delta: { schema: 1, from: 7, revision: 9, ingress: second.ingress } });
   expect(await injector.receive()).toEqual({ type: 'ack', revision: 9 });
   expect(enforcement.table).toEqual(second);
 
@@ -97,6 +98,17 @@ test.each([
   expect(await injector.receive()).toMatchObject({ type: 'nack', revision: 7, code });
   expect(enforcement.revision).toBe(7);
   expect(told.at(-1)).toBe(`refused ${code}`);
+});
+
+test('asks who has an address, while there is somebody to ask', async () => {
+  expect(stream.identify('10.0.0.9')).toBe(false);
+  stream.start();
+  const injector = await nextConnection();
+  await injector.receive();
+  expect(stream.identify('10.0.0.9')).toBe(true);
+  expect(await injector.receive()).toEqual({ type: 'identify', address: '10.0.0.9' });
+  injector.send({ type: 'identity', address: '10.0.0.9', pod: null });
+  await vi.waitFor(() => expect(told.at(-1)).toBe('10.0.0.9 is nobody'));
 });
 
 test('a line that is no JSON is refused too', async () => {

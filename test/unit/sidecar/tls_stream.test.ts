@@ -40,6 +40,7 @@ function open(serverName = SERVER_NAME): void {
       stream.acknowledge(enforcement.revision);
     },
     refused: (error) => told.push(`refused: ${error.message}`),
+    identified: () => 0,
     unknownPod: (message) => told.push(`no table: ${message}`),
     turnedAway: (message) => told.push(`turned away: ${message}`),
   });

@@ -1,8 +1,7 @@
-/** The difference of two tables of one pod, and applying it. */
+/** Applying a delta to a table. */
 
 import { SluiceError } from './errors.ts';
 import { compareTexts, ownEntry } from './key.ts';
-import { sameData } from './same_data.ts';
 import {
   type AddressGroup,
   type DirectionTable,
@@ -13,78 +12,6 @@ import {
 } from './table.ts';
 
 type Entries<T> = Readonly<Record<string, T>>;
-
-/** Record differences outlive a diff: the directory is the same object in the tables of all pods. */
-const knownDiffs = new WeakMap<object, WeakMap<object, Entries<unknown>>>();
-
-/** The entries that differ; `null` for removed ones. Both records must be immutable. */
-function diffEntries<T>(before: Entries<T>, after: Entries<T>): Entries<T | null> {
-  if (before === after) return {};
-  const changes: [string, T | null][] = [];
-  for (const [key, value] of Object.entries(after)) {
-    if (!sameData(ownEntry(before, key), value)) changes.push([key, value]);
-  }
-  for (const key of Object.keys(before)) {
-    if (!Object.hasOwn(after, key)) changes.push([key, null]);
-  }
-  return Object.fromEntries(changes);
-}
-
-function sharedDiff<T>(before: Entries<T>, after: Entries<T>): Entries<T | null> {
-  const known = knownDiffs.get(before)?.get(after);
-  // Same two objects, so the same types as when it was made.
-  if (known !== undefined) return known as Entries<T | null>;
-  const made = diffEntries(before, after);
-  const byAfter = knownDiffs.get(before) ?? new WeakMap<object, Entries<unknown>>();
-  knownDiffs.set(before, byAfter.set(after, made));
-  return made;
-}
-
-function diffGroup(before: AddressGroup | undefined, after: AddressGroup): GroupDelta | undefined {
-  if (before === undefined) return { kind: 'set', group: after };
-  if (before === after) return undefined;
-  const { members: oldMembers, ...oldSelectors } = before;
-  const { members: newMembers, ...newSelectors } = after;
-  if (!sameData(oldSelectors, newSelectors)) return { kind: 'set', group: after };
-  const [oldSet, newSet] = [new Set(oldMembers), new Set(newMembers)];
-  const added = newMembers.filter((member) => !oldSet.has(member));
-  const removed = oldMembers.filter((member) => !newSet.has(member));
-  if (added.length + removed.length === 0) return undefined;
-  // A difference as long as the list is no gain.
-  if (added.length + removed.length >= newMembers.length) return { kind: 'set', group: after };
-  return { kind: 'members', added, removed };
-}
-
-function diffGroups(before: Table['groups'], after: Table['groups']): Entries<GroupDelta> {
-  const changes: [string, GroupDelta][] = [];
-  for (const [id, group] of Object.entries(after)) {
-    const change = diffGroup(ownEntry(before, id), group);
-    if (change !== undefined) changes.push([id, change]);
-  }
-  for (const id of Object.keys(before)) {
-    if (!Object.hasOwn(after, id)) changes.push([id, { kind: 'removed' }]);
-  }
-  return Object.fromEntries(changes);
-}
-
-/** What changed from one table of a pod to the next. Undefined when nothing did but the revision. */
-export function diffTables(before: Table, after: Table): TableDelta | undefined {
-  const groups = diffGroups(before.groups, after.groups);
-  const pods = sharedDiff(before.pods, after.pods);
-  const namespaces = sharedDiff(before.namespaces, after.namespaces);
-  const services = sharedDiff(before.services, after.services);
-  const changes = {
-    ...(sameData(before.subject, after.subject) ? {} : { subject: after.subject }),
-    ...(sameData(before.ingress, after.ingress) ? {} : { ingress: after.ingress }),
-    ...(sameData(before.egress, after.egress) ? {} : { egress: after.egress }),
-    ...(Object.keys(groups).length === 0 ? {} : { groups }),
-    ...(Object.keys(pods).length === 0 ? {} : { pods }),
-    ...(Object.keys(namespaces).length === 0 ? {} : { namespaces }),
-    ...(Object.keys(services).length === 0 ? {} : { services }),
-  };
-  if (Object.keys(changes).length === 0) return undefined;
-  return { schema: TABLE_SCHEMA, from: before.revision, revision: after.revision, ...changes };
-}
 
 function malformed(problem: string): SluiceError {
   return new SluiceError(

@@ -1,0 +1,140 @@
+/** Any sequence of changes leads each followed table to what compiling the cluster from scratch gives. */
+
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import {
+  applyDelta,
+  type Cluster,
+  type ClusterChange,
+  type Compiler,
+  clusterChanges,
+  compile,
+  createCompiler,
+  EMPTY_CLUSTER,
+  isSubject,
+  LiveCluster,
+  readInjectorFrame,
+  readTable,
+  TABLE_SCHEMA,
+  type Table,
+} from '../../../policy/index.ts';
+import { readCluster } from './api_objects.ts';
+import { obviousOwner } from './obvious.ts';
+import { apiCluster } from './random_cluster.ts';
+
+/** Far above what the runs take, for a machine with other work to do. */
+const PROPERTY_TIMEOUT_MS = 60_000;
+
+/** A table as a sidecar holds it: from JSON, changed by deltas from JSON. */
+class Follower {
+  readonly key: string;
+  table: Table | undefined;
+
+  constructor(key: string) {
+    this.key = key;
+  }
+
+  update(compiler: Compiler, update: ReturnType<Compiler['take']>, revision: number): void {
+    const own = update.tables.get(this.key);
+    if (own === undefined) return;
+    if (own.kind === 'gone') {
+      this.table = undefined;
+    } else if (own.kind === 'new' || this.table === undefined) {
+      this.table = overTheWire(compiler.compile(this.key, revision));
+    } else {
+      const delta = { schema: TABLE_SCHEMA, from: this.table.revision, revision, ...own.changes };
+      const frame = readInjectorFrame(JSON.parse(JSON.stringify({ type: 'delta', delta })));
+      if (frame.type === 'delta') this.table = applyDelta(this.table, frame.delta);
+    }
+  }
+}
+
+function overTheWire(table: Table): Table {
+  return readTable(JSON.parse(JSON.stringify(table)));
+}
+
+function expectTable(follower: Follower, cluster: Cluster): void {
+  const pod = cluster.pods.get(follower.key);
+  if (pod === undefined || !isSubject(pod)) expect(follower.table).toBeUndefined();
+  else expect(follower.table).toEqual(compile(cluster, follower.key, follower.table?.revision ?? 0));
+}
+
+/** Changes that lead from the first cluster through the others, in an order that the seeds shuffle. */
+function history(clusters: readonly Cluster[], seeds: readonly number[]): ClusterChange[] {
+  const changes: ClusterChange[] = [];
+  let before: Cluster = EMPTY_CLUSTER;
+  for (const [index, after] of clusters.entries()) {
+    const step = clusterChanges(before, after);
+    if (index > 0) {
+      const rank = (i: number) => seeds[(i + index) % seeds.length] ?? 0;
+      const ranked = step.map((change, i) => ({ change, rank: rank(i) }));
+      changes.push(...ranked.sort((a, b) => a.rank - b.rank).map(({ change }) => change));
+    } else changes.push(...step);
+    before = after;
+  }
+  return changes;
+}
+
+const KEYS = ['a', 'b'].flatMap((namespace) =>
+  ['v', 'w', 'x', 'y', 'z'].map((name) => `${namespace}/${name}`),
+);
+
+it(
+  'whatever changes in whatever order, however many changes come together',
+  () => {
+    fc.assert(
+      fc.property(
+        fc.array(apiCluster, { minLength: 2, maxLength: 4 }),
+        fc.array(fc.nat(100), { minLength: 7, maxLength: 20 }),
+        fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 3, maxLength: 9 }),
+        (objects, seeds, batches) => {
+          const live = new LiveCluster();
+          const compiler = createCompiler(EMPTY_CLUSTER);
+          const followers = KEYS.map((key) => new Follower(key));
+          // Half of them from the beginning, the others join on the way.
+          for (const { key } of followers.slice(0, 5)) compiler.follow(key);
+          const changes = history(objects.map(readCluster), seeds);
+          let revision = 0;
+          for (let round = 0; changes.length > 0; round += 1) {
+            for (const change of changes.splice(0, batches[round % batches.length])) {
+              live.apply(change);
+              compiler.apply(change);
+            }
+            revision += 1;
+            const update = compiler.take();
+            for (const follower of followers) follower.update(compiler, update, revision);
+            const joining = followers[5 + round];
+            if (joining !== undefined) {
+              compiler.follow(joining.key);
+              const pod = live.pods.get(joining.key);
+              if (pod !== undefined && isSubject(pod))
+                joining.table = overTheWire(compiler.compile(joining.key, revision));
+            }
+            for (const follower of followers.slice(0, 6 + round)) expectTable(follower, live);
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  },
+  PROPERTY_TIMEOUT_MS,
+);
+
+it('names nobody as a former owner who still has the address, and everybody who has lost one', () => {
+  fc.assert(
+    fc.property(apiCluster, apiCluster, (first, second) => {
+      const [before, after] = [readCluster(first), readCluster(second)];
+      const compiler = createCompiler(before);
+      for (const change of clusterChanges(before, after)) compiler.apply(change);
+      const { formerOwners } = compiler.take();
+      const addresses = (first.pods ?? []).flatMap(({ status }) => status.podIPs ?? []).map(({ ip }) => ip);
+      const key = (pod: ReturnType<typeof obviousOwner>) =>
+        pod && `${pod.metadata.namespace}/${pod.metadata.name}`;
+      for (const address of new Set(addresses)) {
+        const [was, is] = [key(obviousOwner(first, address)), key(obviousOwner(second, address))];
+        const former = formerOwners.get(address);
+        expect(former && `${former.namespace}/${former.name}`).toBe(was === is ? undefined : was);
+      }
+    }),
+  );
+});
