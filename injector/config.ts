@@ -1,7 +1,9 @@
 /** The injector's settings: read once at start, from the environment and flags. */
+import { hostname } from 'node:os';
 import { LOG_LEVELS } from '../common/log.ts';
-import { type OptionSpec, readOptions } from '../common/options.ts';
+import { type OptionSpec, type OptionValues, PORT, readOptions } from '../common/options.ts';
 import { SluiceError } from '../policy/errors.ts';
+import { INJECTION_OPTIONS, type WebhookSettings, webhookSettings } from './admission/injection_options.ts';
 
 /** Every option of `injector/main.ts`; docs/reference/configuration.md is made from this. */
 export const INJECTOR_OPTIONS: readonly OptionSpec[] = [
@@ -9,20 +11,55 @@ export const INJECTOR_OPTIONS: readonly OptionSpec[] = [
     env: 'SLUICE_DIR',
     flag: 'dir',
     kind: { type: 'text' },
-    description: 'Directory of Kubernetes manifests to serve; watched. Needed',
+    description: 'Directory of Kubernetes manifests to serve; watched. This or a cluster is needed',
+  },
+  {
+    env: 'SLUICE_KUBERNETES',
+    flag: 'kubernetes',
+    kind: { type: 'text' },
+    description:
+      'Cluster to serve: in-cluster, or the path of a kubeconfig file. This or a directory is needed',
   },
   {
     env: 'SLUICE_SOCKET',
     flag: 'socket',
     kind: { type: 'text' },
-    description: 'Unix socket that sidecars connect to; made with mode 0600. Needed',
+    description: 'Unix socket that sidecars connect to; made with mode 0600. Needed with a directory',
   },
   {
     env: 'SLUICE_STATUS_SOCKET',
     flag: 'status-socket',
     kind: { type: 'text' },
-    description: 'Unix socket for HTTP: /healthz, /status and /metrics. Not set: none',
+    description: 'Unix socket for HTTP: /healthz, /readyz, /status and /metrics. Not set: none',
   },
+  {
+    env: 'SLUICE_TABLES_PORT',
+    flag: 'tables-port',
+    kind: PORT,
+    default: '15010',
+    description: 'Port that sidecars of a cluster connect to, TLS',
+  },
+  {
+    env: 'SLUICE_STATUS_PORT',
+    flag: 'status-port',
+    kind: PORT,
+    default: '15014',
+    description: 'Port for HTTP in a cluster: /healthz, /readyz and /metrics',
+  },
+  {
+    env: 'SLUICE_NAMESPACE',
+    flag: 'namespace',
+    kind: { type: 'text' },
+    default: 'sluice-system',
+    description: "The injector's own namespace in the cluster",
+  },
+  {
+    env: 'SLUICE_REPLICA',
+    flag: 'replica',
+    kind: { type: 'text' },
+    description: "Name of this injector among its replicas, such as its pod's. Not set: the host name",
+  },
+  ...INJECTION_OPTIONS,
   {
     env: 'SLUICE_LOG_LEVEL',
     flag: 'log-level',
@@ -32,13 +69,32 @@ export const INJECTOR_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
-/** What the injector needs. */
-export interface InjectorConfig {
+/** Serves a directory of manifests to sidecars of this machine. */
+export interface DirectoryConfig {
+  readonly source: 'directory';
   readonly dir: string;
   readonly socket: string;
   readonly statusSocket?: string;
   readonly logLevel: string;
 }
+
+/** Serves a cluster. */
+export interface KubernetesConfig {
+  readonly source: 'kubernetes';
+  /** `in-cluster`, or a kubeconfig file. */
+  readonly kubernetes: string;
+  readonly namespace: string;
+  readonly replica: string;
+  readonly tablesPort: number;
+  readonly statusPort: number;
+  readonly statusSocket?: string;
+  /** Absent: no webhook. */
+  readonly webhook?: WebhookSettings;
+  readonly logLevel: string;
+}
+
+/** What the injector needs. */
+export type InjectorConfig = DirectoryConfig | KubernetesConfig;
 
 /**
  * Reads flags and environment.
@@ -53,13 +109,55 @@ export function readInjectorConfig(
   if (help) return undefined;
   if (positionals.length > 0)
     throw new SluiceError('CONFIG_INVALID', `'${positionals.join(' ')}' is not expected (see --help)`);
-  const statusSocket = values.optionalText('SLUICE_STATUS_SOCKET');
+  return values.optionalText('SLUICE_KUBERNETES') === undefined
+    ? directoryConfig(values)
+    : kubernetesConfig(values);
+}
+
+function directoryConfig(values: OptionValues): DirectoryConfig {
+  if (values.optionalText('SLUICE_DIR') === undefined)
+    throw new SluiceError(
+      'CONFIG_INVALID',
+      'SLUICE_DIR or SLUICE_KUBERNETES is required: set one, or give --dir or --kubernetes',
+    );
   const config = {
+    source: 'directory',
     dir: values.text('SLUICE_DIR'),
     socket: values.text('SLUICE_SOCKET'),
+    ...optional('statusSocket', values.optionalText('SLUICE_STATUS_SOCKET')),
+    logLevel: values.text('SLUICE_LOG_LEVEL'),
+  } as const;
+  if (config.statusSocket === config.socket)
+    throw new SluiceError('CONFIG_INVALID', '--socket and --status-socket must differ');
+  return config;
+}
+
+function kubernetesConfig(values: OptionValues): KubernetesConfig {
+  for (const env of ['SLUICE_DIR', 'SLUICE_SOCKET'])
+    if (values.optionalText(env) !== undefined)
+      throw new SluiceError(
+        'CONFIG_INVALID',
+        `${env} and SLUICE_KUBERNETES exclude each other: the one serves a directory, the other a cluster`,
+      );
+  const ports = ['SLUICE_TABLES_PORT', 'SLUICE_STATUS_PORT', 'SLUICE_WEBHOOK_PORT'].flatMap(
+    (env) => values.optionalText(env) ?? [],
+  );
+  if (new Set(ports).size < ports.length)
+    throw new SluiceError('CONFIG_INVALID', '--tables-port, --status-port and --webhook-port must differ');
+  return {
+    source: 'kubernetes',
+    kubernetes: values.text('SLUICE_KUBERNETES'),
+    namespace: values.text('SLUICE_NAMESPACE'),
+    replica: values.optionalText('SLUICE_REPLICA') ?? hostname(),
+    tablesPort: values.integer('SLUICE_TABLES_PORT'),
+    statusPort: values.integer('SLUICE_STATUS_PORT'),
+    ...optional('statusSocket', values.optionalText('SLUICE_STATUS_SOCKET')),
+    ...optional('webhook', webhookSettings(values)),
     logLevel: values.text('SLUICE_LOG_LEVEL'),
   };
-  if (statusSocket === config.socket)
-    throw new SluiceError('CONFIG_INVALID', '--socket and --status-socket must differ');
-  return statusSocket === undefined ? config : { ...config, statusSocket };
+}
+
+/** A field that is there only where it has a value. */
+function optional<Key extends string, T>(key: Key, value: T | undefined): { [key in Key]?: T } {
+  return (value === undefined ? {} : { [key]: value }) as { [key in Key]?: T };
 }

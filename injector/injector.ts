@@ -40,8 +40,10 @@ export async function startInjector(
     const tables = new TableServer(source, metrics, log, options);
     running.push(tables);
     running.push(await startLocalServer(tables, paths.socket, log));
-    if (paths.statusSocket !== undefined)
-      running.push(await startStatusServer({ tables, source, metrics }, paths.statusSocket, log));
+    if (paths.statusSocket !== undefined) {
+      const parts = { tables: () => tables, source, metrics, unhealthy: wellAlways, unready: wellAlways };
+      running.push(await startStatusServer(parts, { path: paths.statusSocket }, log));
+    }
     return { close };
   } catch (error) {
     await close();
@@ -49,7 +51,11 @@ export async function startInjector(
   }
 }
 
-function setGauges(metrics: InjectorMetrics, tables: TableServer): void {
+/** A directory is read before anything is served, and a fault in it is no reason to start anew. */
+const wellAlways = (): undefined => undefined;
+
+/** Sets what is looked up at each scrape. */
+export function setGauges(metrics: InjectorMetrics, tables: TableServer): void {
   const { revision, sidecars, problems } = tables.status();
   metrics.revision.set(revision);
   const states = { enforcing: 0, behind: 0, absent: 0 };

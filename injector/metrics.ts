@@ -12,6 +12,11 @@ export interface InjectorMetrics {
   readonly revision: Gauge;
   readonly sidecars: Gauge<'state'>;
   readonly problems: Gauge<'severity'>;
+  readonly sourceAge: Gauge<'kind'>;
+  readonly sourceObjects: Gauge<'kind'>;
+  readonly sourceLists: Counter<'kind'>;
+  readonly sourceEvents: Counter<'kind' | 'type'>;
+  readonly sourceFailures: Counter<'kind' | 'call'>;
   readonly admissions: Counter<'outcome'>;
   readonly admissionSeconds: Histogram;
   readonly certificateExpiry: Gauge<'certificate'>;
@@ -74,6 +79,36 @@ export function createInjectorMetrics(collect?: (metrics: InjectorMetrics) => vo
       name: 'sluice_injector_manifest_problems',
       help: 'Faults in manifests that are there now, by severity.',
       labelNames: ['severity'],
+      registers,
+    }),
+    sourceAge: new Gauge({
+      name: 'sluice_injector_source_age_seconds',
+      help: 'Time since the API server last confirmed what is known of it, by kind of object.',
+      labelNames: ['kind'],
+      registers,
+    }),
+    sourceObjects: new Gauge({
+      name: 'sluice_injector_source_objects',
+      help: 'Objects known from the API server, by kind.',
+      labelNames: ['kind'],
+      registers,
+    }),
+    sourceLists: new Counter({
+      name: 'sluice_injector_source_lists_total',
+      help: 'Whole lists taken in from the API server, by kind.',
+      labelNames: ['kind'],
+      registers,
+    }),
+    sourceEvents: new Counter({
+      name: 'sluice_injector_source_events_total',
+      help: 'Watch events of the API server, by kind and type: put, remove, bookmark.',
+      labelNames: ['kind', 'type'],
+      registers,
+    }),
+    sourceFailures: new Counter({
+      name: 'sluice_injector_source_failures_total',
+      help: 'Lists and watches that failed, by kind and call.',
+      labelNames: ['kind', 'call'],
       registers,
     }),
     admissions: new Counter({

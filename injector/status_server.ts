@@ -1,9 +1,10 @@
-/** Health, status and metrics of the injector: HTTP on a unix socket of mode 0600. */
+/** Health, status and metrics of the injector: HTTP, on a unix socket of mode 0600, or on a port of a pod. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { InjectorMetrics } from './metrics.ts';
 import type { ClusterSource } from './source.ts';
 import type { TableServer } from './table_server.ts';
+import { listenTcp, type TcpAddress } from './tcp_listen.ts';
 import { listenUnix } from './unix_listen.ts';
 
 /** A request that is not complete after this long is dropped, ms. */
@@ -16,10 +17,18 @@ export interface StatusServer {
 
 /** What a status server shows. */
 export interface StatusParts {
-  readonly tables: TableServer;
-  readonly source: ClusterSource;
+  /** Absent while the injector is starting. */
+  readonly tables: () => TableServer | undefined;
+  readonly source: Pick<ClusterSource, 'refresh'>;
   readonly metrics: InjectorMetrics;
+  /** Why the injector should be started anew; undefined: it is well. */
+  readonly unhealthy: () => string | undefined;
+  /** Why the injector cannot do its work yet; undefined: it can. */
+  readonly unready: () => string | undefined;
 }
+
+/** Where to listen. A port shows nothing but health and metrics: whoever reaches the pod may ask. */
+export type StatusAddress = { readonly path: string } | TcpAddress;
 
 interface Reply {
   readonly code: number;
@@ -28,26 +37,28 @@ interface Reply {
 }
 
 /**
- * Serves `GET /healthz`, `/metrics` and `/status`. `/status?refresh=1` first takes in all that was written to the
- * source before the request.
- * @throws SluiceError as `listenUnix` does.
+ * Serves `GET /healthz`, `/readyz`, `/metrics` and, on a unix socket, `/status`. `/status?refresh=1` first takes in all
+ * that was written to the source before the request.
+ * @throws SluiceError as `listenUnix` does; `LISTEN_ADDRESS_UNUSABLE`
  */
 export async function startStatusServer(
   parts: StatusParts,
-  path: string,
+  address: StatusAddress,
   log: Logger,
 ): Promise<StatusServer> {
+  const trusted = 'path' in address;
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
-    answer(parts, request)
+    answer(parts, request, trusted)
       .catch((err: unknown): Reply => {
         log.error({ err }, 'status request failed');
         return text(500, 'internal error');
       })
       .then((reply) => send(response, request.method === 'HEAD', reply));
   });
-  await listenUnix(server, path);
+  if (trusted) await listenUnix(server, address.path);
+  else await listenTcp(server, address);
   server.on('error', (err) => log.error({ err }, 'cannot accept status connections'));
-  log.info({ path }, 'serving status');
+  log.info({ ...address }, 'serving status');
   return {
     close: () =>
       new Promise((resolve) => {
@@ -57,23 +68,31 @@ export async function startStatusServer(
   };
 }
 
-async function answer(parts: StatusParts, request: IncomingMessage): Promise<Reply> {
+async function answer(parts: StatusParts, request: IncomingMessage, trusted: boolean): Promise<Reply> {
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET');
   const url = new URL(request.url ?? '/', 'http://injector');
   switch (url.pathname) {
     case '/healthz':
-      return text(200, 'ok');
-    case '/status': {
-      if (url.searchParams.has('refresh')) await parts.source.refresh();
-      return { code: 200, type: 'application/json', body: `${JSON.stringify(parts.tables.status())}\n` };
-    }
+      return verdict(parts.unhealthy());
+    case '/readyz':
+      return verdict(parts.unready());
     case '/metrics': {
       const { registry } = parts.metrics;
       return { code: 200, type: registry.contentType, body: await registry.metrics() };
     }
-    default:
-      return text(404, 'not found: /healthz, /status, /metrics');
+    case '/status': {
+      if (!trusted) break;
+      const tables = parts.tables();
+      if (tables === undefined) return verdict(parts.unready() ?? 'starting');
+      if (url.searchParams.has('refresh')) await parts.source.refresh();
+      return { code: 200, type: 'application/json', body: `${JSON.stringify(tables.status())}\n` };
+    }
   }
+  return text(404, `not found: /healthz, /readyz, ${trusted ? '/status, ' : ''}/metrics`);
+}
+
+function verdict(problem: string | undefined): Reply {
+  return problem === undefined ? text(200, 'ok') : text(503, problem);
 }
 
 function text(code: number, message: string): Reply {

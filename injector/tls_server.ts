@@ -2,12 +2,12 @@
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
-import { SluiceError } from '../policy/errors.ts';
 import { FrameConnection } from './frame_connection.ts';
 import { Login } from './login.ts';
 import { DEFAULT_LOGIN_LIMITS, type LoginLimits, LoginPlaces } from './login_places.ts';
 import { followCertificate, type ServingCertificate, TLS_VERSION } from './serving_certificate.ts';
 import type { TableServer } from './table_server.ts';
+import { listenTcp, type TcpAddress } from './tcp_listen.ts';
 import type { TokenAuthenticator } from './tokens/authenticator.ts';
 
 /** Time for a handshake, and again for the token that follows it, ms. */
@@ -25,11 +25,7 @@ export interface TlsServerParts {
 }
 
 /** Where it listens. Tests shorten the times and lower the limits. */
-export interface TlsServerOptions extends Partial<LoginLimits> {
-  /** Default: all addresses. */
-  readonly host?: string;
-  /** 0: any free port. */
-  readonly port: number;
+export interface TlsServerOptions extends Partial<LoginLimits>, TcpAddress {
   /** Default 5 s. */
   readonly loginStepMs?: number;
 }
@@ -82,10 +78,7 @@ export async function startTlsServer(parts: TlsServerParts, options: TlsServerOp
     connection.read(login);
   });
 
-  const port = await new Promise<number>((resolve, reject) => {
-    server.once('error', (cause) => reject(unusable(options, cause)));
-    server.listen(options.port, options.host, () => resolve((server.address() as { port: number }).port));
-  });
+  const port = await listenTcp(server, options);
   server.on('error', (err) => log.error({ err }, 'cannot accept sidecar connections'));
   log.info({ port }, 'serving tables over TLS');
   return {
@@ -101,12 +94,4 @@ export async function startTlsServer(parts: TlsServerParts, options: TlsServerOp
 /** Names one connection, on the TCP socket as on the TLS socket over it. */
 function peerOf(socket: Socket): string {
   return `${socket.remoteAddress} ${socket.remotePort}`;
-}
-
-function unusable({ host, port }: TlsServerOptions, cause: Error): SluiceError {
-  return new SluiceError(
-    'LISTEN_ADDRESS_UNUSABLE',
-    `cannot listen on ${host ?? 'all addresses'}, port ${port}: ${cause.message}; choose another port or stop who has it`,
-    { cause },
-  );
 }

@@ -4,12 +4,11 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
-import { SluiceError } from '../../policy/errors.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import { followCertificate, type ServingCertificate, TLS_VERSION } from '../serving_certificate.ts';
 import type { ClusterSource } from '../source.ts';
+import { listenTcp, type TcpAddress } from '../tcp_listen.ts';
 import type { InjectionConfig } from './injection_config.ts';
 import { type AdmissionAnswer, type AdmissionRequest, answerReview, parseReview, unable } from './review.ts';
 
@@ -41,11 +40,7 @@ export interface WebhookParts {
 }
 
 /** Where it listens. Tests lower the bounds. */
-export interface WebhookOptions {
-  /** 0: any free port. */
-  readonly port: number;
-  /** Default: all addresses. */
-  readonly host?: string;
+export interface WebhookOptions extends TcpAddress {
   readonly maxBodyBytes?: number;
   readonly maxRequests?: number;
   readonly requestTimeoutMs?: number;
@@ -116,10 +111,7 @@ export async function startWebhookServer(
     log.debug({ err, peer: socket.remoteAddress }, 'TLS handshake with the webhook failed');
     socket.destroy();
   });
-  const port = await new Promise<number>((resolve, reject) => {
-    server.once('error', (cause) => reject(unusable(options, cause)));
-    server.listen(options.port, options.host, () => resolve((server.address() as AddressInfo).port));
-  });
+  const port = await listenTcp(server, options);
   server.on('error', (err) => log.error({ err }, 'cannot accept admission connections'));
   log.info({ port }, 'serving admission');
   return {
@@ -222,12 +214,4 @@ function send(response: ServerResponse, code: number, type: string, body: string
   if (response.destroyed) return;
   response.writeHead(code, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
   response.end(body);
-}
-
-function unusable({ host, port }: WebhookOptions, cause: Error): SluiceError {
-  return new SluiceError(
-    'LISTEN_ADDRESS_UNUSABLE',
-    `the webhook cannot listen on ${host ?? 'all addresses'}, port ${port}: ${cause.message}; choose another port or stop who has it`,
-    { cause },
-  );
 }

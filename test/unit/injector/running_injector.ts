@@ -115,7 +115,12 @@ export class RunningInjector {
       ...(options.helloTimeoutMs === undefined ? {} : { loginStepMs: options.helloTimeoutMs }),
       ...options,
     });
-    const status = await startStatusServer({ tables, source, metrics }, this.statusSocket, log);
+    const well = (): undefined => undefined;
+    const status = await startStatusServer(
+      { tables: () => tables, source, metrics, unhealthy: well, unready: well },
+      { path: this.statusSocket },
+      log,
+    );
     this.#running.push(source, tables, this.#tls, status);
   }
 }

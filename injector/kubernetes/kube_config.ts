@@ -1,0 +1,40 @@
+/** Which API server, with which credentials: from the pod that the injector runs in, or from a kubeconfig file. */
+import { KubeConfig } from '@kubernetes/client-node';
+import { SluiceError } from '../../policy/errors.ts';
+
+/** Says that the injector runs in the cluster whose policies it is to enforce. */
+export const IN_CLUSTER = 'in-cluster';
+
+/**
+ * @param from `IN_CLUSTER`, or the path of a kubeconfig file, whose current context counts
+ * @throws SluiceError `CONFIG_INVALID`
+ */
+export function loadKubeConfig(from: string, env: Readonly<Record<string, string | undefined>>): KubeConfig {
+  const config = new KubeConfig();
+  if (from === IN_CLUSTER) {
+    if (!env.KUBERNETES_SERVICE_HOST) {
+      const message = `SLUICE_KUBERNETES is '${IN_CLUSTER}', but this is no pod: KUBERNETES_SERVICE_HOST is not set; give the path of a kubeconfig file`;
+      throw new SluiceError('CONFIG_INVALID', message);
+    }
+    config.loadFromCluster();
+    return config;
+  }
+  try {
+    config.loadFromFile(from);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new SluiceError(
+      'CONFIG_INVALID',
+      `SLUICE_KUBERNETES: ${from} is no usable kubeconfig file: ${why}`,
+      {
+        cause,
+      },
+    );
+  }
+  if (!config.getCurrentCluster()?.server.startsWith('https://'))
+    throw new SluiceError(
+      'CONFIG_INVALID',
+      `SLUICE_KUBERNETES: the current context of ${from} has no https server`,
+    );
+  return config;
+}

@@ -1,0 +1,122 @@
+/**
+ * The control plane of a cluster, put together: the API server's objects, certificates, tables over TLS for whoever shows
+ * a pod's token, the admission webhook, health and metrics.
+ */
+import { AuthenticationV1Api, type KubeConfig } from '@kubernetes/client-node';
+import type { Logger } from 'pino';
+import { injectionConfig } from '../admission/injection_options.ts';
+import { startWebhookServer } from '../admission/webhook_server.ts';
+import { startCertificates } from '../certificates/certificates.ts';
+import type { KubernetesConfig } from '../config.ts';
+import { type Injector, setGauges } from '../injector.ts';
+import { createInjectorMetrics } from '../metrics.ts';
+import { startStatusServer } from '../status_server.ts';
+import { TableServer } from '../table_server.ts';
+import { startTlsServer } from '../tls_server.ts';
+import { TokenReviewer } from '../tokens/token_reviewer.ts';
+import { loadKubeConfig } from './kube_config.ts';
+import { KubernetesSource } from './kubernetes_source.ts';
+import { countedEvents, setSourceGauges } from './source_metrics.ts';
+
+/**
+ * Nothing was confirmed for this long, though a list is tried every ten minutes, ms: the process may hang. Sidecars keep
+ * their tables while it is started anew, so that an API server that is away for longer does no harm either.
+ */
+const MAX_SYNC_AGE_MS = 900_000;
+
+/**
+ * Starts the injector; returns once sidecars and API servers are served, or `signal` says that they need not be. What was
+ * started is stopped again when a later part fails.
+ * @throws SluiceError `CONFIG_INVALID`, `LISTEN_PATH_IN_USE`, `LISTEN_PATH_UNUSABLE`, `LISTEN_ADDRESS_UNUSABLE`,
+ *   `CERTIFICATES_UNUSABLE`
+ */
+export async function startKubernetesInjector(
+  settings: KubernetesConfig,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Injector> {
+  const config = loadKubeConfig(settings.kubernetes, process.env);
+  const running: { close(): unknown }[] = [];
+  const close = async (): Promise<void> => {
+    for (const part of running.splice(0).reverse()) await part.close();
+  };
+  try {
+    await startParts(settings, config, log, signal, running);
+    return { close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function startParts(
+  settings: KubernetesConfig,
+  config: KubeConfig,
+  log: Logger,
+  signal: AbortSignal,
+  running: { close(): unknown }[],
+): Promise<void> {
+  const { namespace, webhook } = settings;
+  let tables: TableServer | undefined;
+  let serving = false;
+  const metrics = createInjectorMetrics((gauges) => {
+    setSourceGauges(gauges, source);
+    if (tables !== undefined) setGauges(gauges, tables);
+  });
+  const source = new KubernetesSource(config, log, { events: (kind) => countedEvents(metrics, kind) });
+  running.push(source);
+  const status = {
+    tables: () => tables,
+    source,
+    metrics,
+    unhealthy: () => staleness(source),
+    unready: () => (serving ? undefined : unsyncedness(source)),
+  };
+  running.push(await startStatusServer(status, { port: settings.statusPort }, log));
+  if (settings.statusSocket !== undefined)
+    running.push(await startStatusServer(status, { path: settings.statusSocket }, log));
+
+  // What is not known yet would be missing in tables: a policy, most of all.
+  await Promise.race([source.synced, aborted(signal)]);
+  if (signal.aborted) return;
+  const certificates = await startCertificates({ config, namespace, source, metrics, log });
+  running.push(certificates);
+  tables = new TableServer(source, metrics, log);
+  running.push(tables);
+  const authenticator = new TokenReviewer(config.makeApiClient(AuthenticationV1Api));
+  const certificate = certificates.serving;
+  running.push(
+    await startTlsServer({ tables, authenticator, certificate, log }, { port: settings.tablesPort }),
+  );
+  if (webhook !== undefined) {
+    const parts = {
+      source,
+      config: () => injectionConfig(webhook, source.cluster),
+      certificate,
+      prepareNamespace: (name: string) => certificates.ensureCa(name),
+      metrics,
+      log,
+    };
+    running.push(await startWebhookServer(parts, { port: webhook.port }));
+  }
+  serving = true;
+}
+
+/** Which copies nobody has confirmed for too long. */
+function staleness(source: KubernetesSource): string | undefined {
+  const stale = source.reflectors.filter(({ ageMs }) => ageMs > MAX_SYNC_AGE_MS).map(({ kind }) => kind);
+  if (stale.length === 0) return undefined;
+  return `the API server has not confirmed for ${MAX_SYNC_AGE_MS} ms: ${stale.join(', ')}`;
+}
+
+function unsyncedness(source: KubernetesSource): string {
+  const missing = source.reflectors.filter(({ synced }) => !synced).map(({ kind }) => kind);
+  return missing.length === 0 ? 'starting' : `not synced with the API server: ${missing.join(', ')}`;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
