@@ -57,7 +57,7 @@ async function run(options: BenchOptions, signal: AbortSignal): Promise<Results>
     progress,
   });
   try {
-    const measured = await measureAll(rig, suite);
+    const outcome = await measureAll(rig, suite);
     return {
       startedAt: startedAt.toISOString(),
       seconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
@@ -67,8 +67,8 @@ async function run(options: BenchOptions, signal: AbortSignal): Promise<Results>
       subject: SLUICE,
       maxFlows: rig.maxFlows,
       machine,
-      paths: Object.fromEntries(paths.map(({ name, label }) => [name, label])),
-      figures: measured,
+      paths: Object.fromEntries(pathsOf(suite).map(({ name, label }) => [name, label])),
+      ...outcome,
     };
   } finally {
     await rig.close();
@@ -94,6 +94,7 @@ async function main(argv: readonly string[]): Promise<void> {
     const results = await run(options, interrupt.signal);
     if (options.docs) writeDocs(results);
     process.stdout.write(printed(documentOf(results)));
+    if (Object.keys(results.failed).length > 0) process.exitCode = FAILED;
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;
     progress('interrupted; what was built has been removed');

@@ -17,13 +17,13 @@ import {
   startProcess,
 } from '../cli/lab/processes.ts';
 import { labPaths } from '../cli/lab/state.ts';
-import { descriptorLimit } from '../sidecar/capacity.ts';
+import { connectionLimit, descriptorLimit } from '../sidecar/capacity.ts';
 import { runInNetns } from './commands.ts';
 import { IPERF_PORT, IPERF_SERVER } from './load/iperf3.ts';
 import { SOCKPERF_PORT, SOCKPERF_SERVER } from './load/sockperf.ts';
 import { HTTP_PORT, webServer } from './load/web_server.ts';
 import { writeManifests } from './manifest_folder.ts';
-import { CLIENT, manifests, pathAddress } from './manifests.ts';
+import { CLIENT, CLIENT_ADDRESS, manifests, pathAddress } from './manifests.ts';
 import { type Path, podOf } from './paths/path.ts';
 
 /** Port of the lab's app server in each pod: it answers each line, and holds what is open. */
@@ -32,8 +32,11 @@ export const APP_PORT = 9000;
 /** Most flows at once that any figure opens. */
 const MAX_FLOWS = 10_000;
 
-/** Descriptors that a proxy of many flows needs besides two for each, with room. */
-const OTHER_DESCRIPTORS = 400;
+/** Kept free of what a sidecar can take, for connections that only look whether it answers. */
+const SPARE_FLOWS = 50;
+
+/** All flows are a round number. */
+const ROUND_TO = 100;
 
 /** Ports of the proxies' own connections: apart from the client's, as Sluice's are (sidecar/app_leg.ts). */
 const PROXY_PORTS = '10000 32767';
@@ -71,8 +74,10 @@ export class Rig {
   readonly signal: AbortSignal;
   /** For the files of tools; gone with the lab. */
   readonly folder: string;
-  /** Most flows at once: 10,000, or what the limit of open files leaves to a proxy. */
-  readonly maxFlows = Math.min(MAX_FLOWS, Math.floor((descriptorLimit() - OTHER_DESCRIPTORS) / 2));
+  /** Most flows that a figure may open at once; a proxy takes a few more. */
+  readonly maxFlows = mostFlows();
+  /** What proxies are told to take at most. */
+  readonly proxyFlows = this.maxFlows + SPARE_FLOWS;
   readonly #paths: readonly Path[];
   readonly #proxies = new Map<string, ProcessId>();
   readonly #servers = new Map<string, Promise<void>>();
@@ -152,7 +157,10 @@ export class Rig {
     return startedAt;
   }
 
-  /** Waits until the app answers through a path. @throws Error when it does not in time */
+  /**
+   * Waits until the app answers through a path, and sees who asks.
+   * @throws Error when it does not in time, or sees somebody else: paths would not do the same work
+   */
   async untilAnswers(path: Path): Promise<void> {
     const giveUpAt = Date.now() + ANSWER_TIMEOUT_MS;
     for (;;) {
@@ -162,7 +170,9 @@ export class Rig {
         port: APP_PORT,
         timeoutMs: ATTEMPT_MS,
       });
-      if (answer.allowed) return;
+      if (answer.allowed && answer.seenAddress === CLIENT_ADDRESS) return;
+      if (answer.allowed)
+        throw new Error(`${path.name} hides the client: the app sees ${answer.seenAddress ?? answer.reply}`);
       this.signal.throwIfAborted();
       this.#requireAlive(path);
       if (Date.now() > giveUpAt)
@@ -231,6 +241,12 @@ export class Rig {
   #log(path: Path): string {
     return path.start === undefined ? '' : `: ${lastLines(this.lab.logFile(podOf(path), 'sidecar'))}`;
   }
+}
+
+/** Most flows at once: 10,000, or what a sidecar takes with this machine's limit of open files. */
+function mostFlows(): number {
+  const room = connectionLimit(0, descriptorLimit()) - SPARE_FLOWS;
+  return Math.min(MAX_FLOWS, Math.floor(room / ROUND_TO) * ROUND_TO);
 }
 
 /** Whether anybody listens on a port in the network namespace of a process; proc_pid_net(5). */

@@ -1,9 +1,12 @@
 /** Measures figures on paths, in turn. */
-import type { Figure, Scale } from './figures/figure.ts';
+import type { Figure, Sample, Scale } from './figures/figure.ts';
 import type { Path } from './paths/path.ts';
 import type { Measured } from './report/results.ts';
 import type { Rig } from './rig.ts';
 import { summarize } from './statistics.ts';
+
+/** A figure is given up when a run fails so often in a row. */
+const ATTEMPTS = 3;
 
 /** What to measure. */
 export interface Suite {
@@ -19,11 +22,27 @@ export function pathsOf({ figures, paths }: Pick<Suite, 'figures' | 'paths'>): r
   return [...paths, ...figures.flatMap((figure) => figure.ownPaths ?? [])];
 }
 
-/** Measures all figures. @throws whatever a run throws: a figure with a failed run says nothing */
-export async function measureAll(rig: Rig, suite: Suite): Promise<readonly Measured[]> {
-  const measured: Measured[] = [];
-  for (const figure of suite.figures) measured.push(await measure(rig, figure, suite));
-  return measured;
+/** Figures that were measured, and why others could not be. */
+export interface Outcome {
+  readonly figures: readonly Measured[];
+  /** By name of the figure. */
+  readonly failed: Readonly<Record<string, string>>;
+}
+
+/** Measures all figures. One of which a run fails again and again is left out: the others are still worth something. */
+export async function measureAll(rig: Rig, suite: Suite): Promise<Outcome> {
+  const figures: Measured[] = [];
+  const failed: Record<string, string> = {};
+  for (const figure of suite.figures) {
+    try {
+      figures.push(await measure(rig, figure, suite));
+    } catch (error) {
+      rig.signal.throwIfAborted();
+      failed[figure.name] = error instanceof Error ? error.message : String(error);
+      suite.progress(`error: ${figure.name} is left out: ${failed[figure.name]}`);
+    }
+  }
+  return { figures, failed };
 }
 
 /**
@@ -39,12 +58,21 @@ async function measure(
   const paths = figure.paths(chosen);
   for (const path of paths) await figure.prepare?.(rig, path);
   const runs = new Map<string, Map<string, number[]>>();
-  for (let round = 0; round < scale.rounds; round += 1) {
+  const failures: string[] = [];
+  const rounds = scale.rounds * (scale.name === 'full' ? (figure.times ?? 1) : 1);
+  for (let round = 0; round < rounds; round += 1) {
     for (const path of rotated(paths, round)) {
-      rig.signal.throwIfAborted();
-      await rig.measureOnly(path);
-      const sample = await figure.measure(rig, path, scale);
-      progress(`${figure.name} ${round + 1}/${scale.rounds} ${path.name}: ${described(sample)}`);
+      const name = `${figure.name} ${round + 1}/${rounds} ${path.name}`;
+      const sample = await tryRuns(
+        rig,
+        path,
+        async () => await figure.measure(rig, path, scale),
+        (reason) => {
+          progress(`${name} failed and is made again: ${reason}`);
+          failures.push(`${path.name}: ${reason}`);
+        },
+      );
+      progress(`${name}: ${described(sample)}`);
       for (const [id, value] of Object.entries(sample)) listOf(runs, id, path.name).push(value);
     }
   }
@@ -53,6 +81,8 @@ async function measure(
     title: figure.title,
     method: figure.method,
     seconds: Math.round((performance.now() - startedAt) / 1000),
+    rounds,
+    failures,
     metrics: figure.metrics(scale).map((metric) => ({
       ...metric,
       paths: Object.fromEntries(
@@ -63,6 +93,25 @@ async function measure(
       ),
     })),
   };
+}
+
+/** A lost run shall not lose all others; it is told. @throws what the last attempt threw */
+async function tryRuns(
+  rig: Rig,
+  path: Path,
+  run: () => Promise<Sample>,
+  onFailure: (reason: string) => void,
+): Promise<Sample> {
+  for (let attempt = 1; ; attempt += 1) {
+    rig.signal.throwIfAborted();
+    await rig.measureOnly(path);
+    try {
+      return await run();
+    } catch (error) {
+      if (attempt === ATTEMPTS || rig.signal.aborted) throw error;
+      onFailure(error instanceof Error ? error.message : String(error));
+    }
+  }
 }
 
 function rotated<T>(list: readonly T[], by: number): readonly T[] {

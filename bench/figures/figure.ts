@@ -33,6 +33,8 @@ export interface Figure {
   readonly method: string;
   /** System tools that its load and its app need. */
   readonly tools?: readonly string[];
+  /** How many times as many runs as others it needs in a full run: it looks for small differences. */
+  readonly times?: number;
   /** Left out of a quick run, unless it is asked for by name. */
   readonly slow?: boolean;
   readonly metrics: (scale: Scale) => readonly Metric[];

@@ -17,6 +17,7 @@ export const POLICIES: Figure = {
   title: 'Time of a request by number of policies',
   method:
     'Sluice with its default relay. ab asks nginx for a file on a connection of its own each time, one at a time: mean time from connect to close. All policies select the pod; only the last admits the client.',
+  times: 2,
   tools: ['ab', 'nginx'],
   metrics: (scale) =>
     sizes(scale).map((bytes) => ({

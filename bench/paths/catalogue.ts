@@ -4,7 +4,7 @@ import { envoy } from './envoy.ts';
 import { haproxy } from './haproxy.ts';
 import { KERNEL } from './kernel.ts';
 import type { Path } from './path.ts';
-import { relays, sluice } from './sluice.ts';
+import { relays, sluice, sluiceWithPolicies } from './sluice.ts';
 
 /** The path of Sluice with its default relay: what the targets are about. */
 export const SLUICE = `sluice-${relays()[0]}`;
@@ -14,17 +14,10 @@ export const POLICY_COUNTS: readonly number[] = [0, 200, 1000];
 
 /** The paths that can be chosen. @param envoyBinary Envoy's program */
 export function allPaths(envoyBinary: string): readonly Path[] {
-  return [
-    DIRECT,
-    KERNEL,
-    ...relays().map((relay) => sluice(relay)),
-    haproxy('splice'),
-    haproxy('copy'),
-    envoy(envoyBinary),
-  ];
+  return [DIRECT, KERNEL, ...relays().map(sluice), haproxy('splice'), haproxy('copy'), envoy(envoyBinary)];
 }
 
 /** Sluice with more and more policies. */
 export function policyPaths(): readonly Path[] {
-  return POLICY_COUNTS.map((count) => sluice(relays()[0] ?? 'node', count, `policies-${count}`));
+  return POLICY_COUNTS.map(sluiceWithPolicies);
 }

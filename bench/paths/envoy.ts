@@ -21,7 +21,7 @@ export function envoy(binary: string): Path {
     prepare: async (rig) => await redirect(rig, PATH),
     start: async (rig) => {
       const file = join(rig.folder, 'envoy.json');
-      writeFileSync(file, JSON.stringify(configuration(rig.maxFlows)));
+      writeFileSync(file, JSON.stringify(configuration(rig.proxyFlows)));
       const quiet = ['--disable-hot-restart', '--log-level', 'error'];
       return await startProxy(rig, PATH, [binary, '-c', file, '--concurrency', '1', ...quiet]);
     },

@@ -30,7 +30,7 @@ export function haproxy(transfer: 'splice' | 'copy'): Path {
     },
     start: async (rig) => {
       const file = join(rig.folder, `${path.name}.cfg`);
-      writeFileSync(file, configuration(transfer, rig.maxFlows));
+      writeFileSync(file, configuration(transfer, rig.proxyFlows));
       return await startProxy(rig, path, ['haproxy', '-db', '-f', file]);
     },
   };

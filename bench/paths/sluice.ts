@@ -16,11 +16,21 @@ export function relays(): readonly string[] {
   return choices.toSorted((a, b) => Number(b === option.default) - Number(a === option.default));
 }
 
-/** The path by this relay. @param policies NetworkPolicies that select its pod; the last one admits the client */
-export function sluice(relay: string, policies = 1, name = `sluice-${relay}`): Path {
+/** The path by this relay, with one policy. */
+export function sluice(relay: string): Path {
+  return path(relay, { name: `sluice-${relay}`, label: `Sluice, ${relay} relay`, policies: 1 });
+}
+
+/** The path by the default relay, with so many policies that select its pod; the last one admits the client. */
+export function sluiceWithPolicies(policies: number): Path {
+  const label = `Sluice, ${policies.toLocaleString('en-US')} policies`;
+  return path(relays()[0] ?? 'node', { name: `policies-${policies}`, label, policies });
+}
+
+function path(relay: string, { name, label, policies }: Pick<Path, 'name' | 'label' | 'policies'>): Path {
   return {
     name,
-    label: `Sluice, ${relay} relay`,
+    label,
     policies,
     variant: relay !== relays()[0],
     prepare: async (rig) => {

@@ -31,6 +31,7 @@ function page(results: Results, plots: ReadonlySet<string>): string {
     '## How it is measured',
     method(results),
     ...results.figures.flatMap((figure) => section(figure, results, plots)),
+    ...Object.entries(results.failed).map(([name, reason]) => `\`${name}\` could not be measured: ${reason}`),
   ];
   return `${sections.join('\n\n')}\n`;
 }
@@ -41,7 +42,7 @@ function intro({ startedAt, seconds, rounds, sidecar }: Results): string {
 
 What enforcement costs, by \`npm run bench -- --docs\` of ${startedAt.slice(0, 10)} (${minutes} minutes): no rules, kernel
 rules, Sluice with each of its relays, HAProxy and Envoy behind the same TPROXY rules, in one run. Figures are medians of
-${rounds} runs with the least and the most of them; the ratios are what to look at, since absolute figures belong to one machine
+${rounds} runs or more with the least and the most of them; the ratios are what to look at, since absolute figures belong to one machine
 and one day. The sidecar ran ${sidecar === 'bundle' ? 'as one bundled file, as it ships' : 'from its TypeScript sources; as one bundled file it needs less memory'}.`;
 }
 
@@ -65,7 +66,7 @@ Versions: ${versions.join(', ')}. Paths: ${Object.entries(paths)
 function targetTable(targets: readonly Judged[], { paths, subject }: Results): string {
   const rows = targets.map(({ title, path, against, bound, value, reached, met }) => [
     title,
-    path === undefined ? labelOf(subject, paths) : path,
+    labelOf(path ?? subject, paths),
     against === undefined ? '' : labelOf(against, paths),
     `${bound} ${value}`,
     reached === undefined ? 'not measured' : against === undefined ? number(reached) : reached.toFixed(3),
@@ -78,13 +79,19 @@ function section(figure: Measured, results: Results, plots: ReadonlySet<string>)
   const path = plotPath(figure);
   return [
     `## ${figure.title}`,
-    figure.method,
+    `${figure.method} ${figure.rounds} runs on each path.${failures(figure)}`,
     ...(plots.has(path) ? [`![${figure.title}](${path})`] : []),
     ...figure.metrics.flatMap((metric) => [
       `**${capitalised(metric.title)}**, ${metric.unit}, ${metric.better} is better`,
       metricTable(metric, results.paths),
     ]),
   ];
+}
+
+function failures({ failures: list }: Measured): string {
+  return list.length === 0
+    ? ''
+    : ` Runs that failed and were made again: ${list.length}, in bench/results.json.`;
 }
 
 function metricTable(metric: MeasuredMetric, labels: Results['paths']): string {

@@ -27,13 +27,13 @@ const COLOURS: readonly string[] = [
 export function plot(figure: Measured, { paths }: Pick<Results, 'paths'>): string | undefined {
   const groups = figure.metrics.flatMap((metric) => groupOf(metric, Object.keys(paths)));
   if (groups.length === 0) return undefined;
-  const scale = Math.max(...groups.flatMap((group) => group.bars.map((bar) => bar.most)), 1);
   const lines: string[] = [];
   let y = MARGIN;
   for (const { title, reference, bars } of groups) {
     const against = `, ratio to ${paths[reference] ?? reference}`;
     lines.push(text(MARGIN, y + TITLE / 2, title + against, 'font-weight="bold"'));
     y += TITLE;
+    const scale = Math.max(...bars.map((bar) => bar.most), 1);
     for (const bar of bars) {
       lines.push(...drawn(bar, y, scale, paths));
       y += BAR + GAP;

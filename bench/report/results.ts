@@ -20,6 +20,8 @@ export interface Results {
   /** Labels by the name of the path, in the order they are shown. */
   readonly paths: Readonly<Record<string, string>>;
   readonly figures: readonly Measured[];
+  /** Figures that could not be measured, and why. */
+  readonly failed: Readonly<Record<string, string>>;
 }
 
 /** A figure that was measured. */
@@ -29,6 +31,9 @@ export interface Measured {
   readonly method: string;
   /** How long all its runs took. */
   readonly seconds: number;
+  readonly rounds: number;
+  /** Runs that failed and were made again, and why. */
+  readonly failures: readonly string[];
   readonly metrics: readonly MeasuredMetric[];
 }
 

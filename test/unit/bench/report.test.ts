@@ -62,3 +62,12 @@ test('the page warns where others were at work on the machine', () => {
   expect(pages(quiet).get('benchmarks.md')).not.toContain('provisional');
   expect(pages(busy).get('benchmarks.md')).toContain('its load was 3.5 before the run');
 });
+
+test('the page says how many runs failed and were made again', () => {
+  const results = bulk(12);
+  const figures = results.figures.map((figure) => ({ ...figure, failures: ['envoy: no answer'] }));
+  expect(pages(results).get('benchmarks.md')).not.toContain('failed');
+  expect(pages({ ...results, figures }).get('benchmarks.md')).toContain(
+    'Runs that failed and were made again: 1',
+  );
+});

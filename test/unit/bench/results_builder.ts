@@ -30,12 +30,15 @@ export function resultsOf(
       'haproxy-splice': 'HAProxy, splice',
       envoy: 'Envoy',
     },
+    failed: {},
     figures: [
       {
         name: 'some',
         title: 'Some figure',
         method: 'Somehow.',
         seconds: 10,
+        rounds: 5,
+        failures: [],
         metrics: Object.entries(metrics).map(([id, paths]) => ({
           id,
           title: id,
