@@ -24,7 +24,7 @@ interface RulesView {
 /** Plans one direction; remembers the last table. */
 export class DirectionPlanner {
   readonly #direction: Direction;
-  readonly #services = new ServicePlanner();
+  readonly #services: ServicePlanner;
   #table: Table | undefined;
   #view: RulesView | undefined;
   /** The rules that name an address by a group, by address; ascending. */
@@ -33,8 +33,10 @@ export class DirectionPlanner {
   #users = new Map<string, { readonly access: Access; count: number }>();
   #plan: DirectionPlan | undefined;
 
-  constructor(direction: Direction) {
+  /** @param untranslated as `ServicePlanner` has it */
+  constructor(direction: Direction, untranslated?: string) {
     this.#direction = direction;
+    this.#services = new ServicePlanner(untranslated);
   }
 
   plan(table: Table): DirectionPlan {

@@ -4,7 +4,7 @@
  * fails leaves the last good rules, is tried again and shown. After a crash the kernel keeps enforcing.
  */
 import type { Table } from '../../policy/index.ts';
-import { SluiceError } from '../../policy/index.ts';
+import { SluiceError, virtualKey } from '../../policy/index.ts';
 import { runNft } from './nft.ts';
 import { CLOSED_REVISION, closedPlan, type GatePlan } from './plan.ts';
 import { GatePlanner } from './planner.ts';
@@ -73,7 +73,7 @@ export class Gate {
   /** Exempt beside the table's own: gateways that the redirect step found. */
   readonly #nodeIPs: readonly string[];
   readonly #events: GateEvents;
-  readonly #planner = new GatePlanner();
+  readonly #planner: GatePlanner;
   #state: GateState = { state: 'closed' };
   #wanted: GatePlan;
   /** What the kernel has; `undefined`: not known, so the next transaction replaces everything. */
@@ -88,6 +88,8 @@ export class Gate {
 
   constructor(settings: GateSettings, nodeIPs: readonly string[], events: GateEvents) {
     this.#settings = settings;
+    const { injector } = settings;
+    this.#planner = new GatePlanner(injector && virtualKey(injector.address, 'TCP', injector.port));
     this.#nodeIPs = nodeIPs;
     this.#events = events;
     this.#wanted = closedPlan(nodeIPs);

@@ -6,7 +6,12 @@ import type { GatePlan } from './plan.ts';
 /** Plans the tables of one pod. */
 export class GatePlanner {
   readonly #ingress = new DirectionPlanner('ingress');
-  readonly #egress = new DirectionPlanner('egress');
+  readonly #egress: DirectionPlanner;
+
+  /** @param untranslated as `ServicePlanner` has it */
+  constructor(untranslated?: string) {
+    this.#egress = new DirectionPlanner('egress', untranslated);
+  }
 
   /** The plan of a table. Source: `spec.ingress` and `spec.egress` of the policies in it. */
   plan(table: Table): GatePlan {

@@ -18,9 +18,15 @@ interface Choice {
 
 /** Plans the Services of one table after the other, with the same rules. */
 export class ServicePlanner {
+  readonly #untranslated: string | undefined;
   #services: Table['services'] | undefined;
   #choices = new Map<string, Choice>();
   #plan: ServicePlan | undefined;
+
+  /** @param untranslated key of a virtual port that is left to the node: the one that tables come from */
+  constructor(untranslated?: string) {
+    this.#untranslated = untranslated;
+  }
 
   /** To be called when rules or the pod's own addresses have changed: nothing known holds any more. */
   forget(): void {
@@ -46,6 +52,8 @@ export class ServicePlanner {
     const choices = new Map<string, Choice>();
     let isSame = this.#services !== undefined;
     for (const [key, port] of Object.entries(services)) {
+      // Its backends of today are not those of the day when the pod can ask again.
+      if (key === this.#untranslated) continue;
       const known = this.#choices.get(key);
       const holds = known?.port === port && !port.backends.some(isTouched);
       const choice = known !== undefined && holds ? known : choose(key, port, subject.uid, reaches);

@@ -13,6 +13,7 @@ import { closedPlan } from '../../../../sidecar/gate/plan.ts';
 import { GatePlanner, gatePlan } from '../../../../sidecar/gate/planner.ts';
 import { readCluster } from '../../policy/api_objects.ts';
 import { scenario } from '../../policy/random_cluster.ts';
+import { table as builtTable } from '../table_builder.ts';
 import { editedTables } from './edited_tables.ts';
 import { planAdmits } from './lookup.ts';
 
@@ -116,4 +117,22 @@ test('blocks that overlap are cut into ranges with all their rules; exceptions a
     { from: '::', to: 'fcff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', rules: [7] },
     { from: 'fe00::', to: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', rules: [7] },
   ]);
+});
+
+test('the virtual port that tables come from is left to the node, others are not', () => {
+  const isolating = [{ namespace: 'shop', name: 'none' }];
+  const virtual = (name: string) => ({
+    namespace: 'sluice-system',
+    name,
+    backends: [{ address: '10.0.0.7', port: 1 }],
+  });
+  const plan = new GatePlanner('10.96.0.20 TCP/15010').plan({
+    ...builtTable({ revision: 1 }),
+    egress: { direction: 'egress', isolating, rules: [] },
+    services: {
+      '10.96.0.20 TCP/15010': virtual('sluice-injector'),
+      '10.96.0.20 TCP/443': virtual('sluice-injector'),
+    },
+  });
+  expect([...plan.egress.services.virtual[4].keys()]).toEqual(['10.96.0.20 . tcp . 443']);
 });

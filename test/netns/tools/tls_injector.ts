@@ -1,0 +1,18 @@
+/** An injector over TLS as a process, for tests: `tls_injector.ts DIR ADDRESS PORT CA_FILE`. It takes tokens at their word. */
+import { writeFileSync } from 'node:fs';
+import { openLog } from '../../../common/log.ts';
+import { openDirectorySource } from '../../../injector/directory_source.ts';
+import { createInjectorMetrics } from '../../../injector/metrics.ts';
+import { TableServer } from '../../../injector/table_server.ts';
+import { startTlsServer } from '../../../injector/tls_server.ts';
+import { TestAuthenticator, TestCertificate } from '../../unit/injector/test_credentials.ts';
+
+const [dir = '', host = '', port = '', caFile = ''] = process.argv.slice(2);
+const log = openLog('warn');
+const certificate = await TestCertificate.make();
+const tables = new TableServer(await openDirectorySource(dir, log), createInjectorMetrics(), log);
+await startTlsServer(
+  { tables, authenticator: new TestAuthenticator(), certificate, log },
+  { host, port: Number(port) },
+);
+writeFileSync(caFile, certificate.ca.cert); // from now on sidecars trust it
