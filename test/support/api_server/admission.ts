@@ -1,5 +1,6 @@
 /** Admission: which webhooks and admission policies a request concerns, in which order, and what becomes of the object. */
 import { isDeepStrictEqual } from 'node:util';
+import { withAccountToken } from './account_token.ts';
 import { checkPolicies } from './admission_policies.ts';
 import {
   type AdmissionRequest,
@@ -43,11 +44,14 @@ export class Admission {
   }
 
   async #mutate(request: AdmissionRequest): Promise<ApiObject | null> {
-    let { object } = request;
-    for (const webhook of this.#webhooks('MutatingWebhookConfiguration', request))
+    let object = withAccountToken(request.object);
+    const first = { ...request, object };
+    for (const webhook of this.#webhooks('MutatingWebhookConfiguration', first))
       object = await this.#ask(webhook, { ...request, object });
-    if (isDeepStrictEqual(object, request.object)) return object;
-    // reinvocationPolicy: IfNeeded. In-tree plugins alter objects too, so that it happens at each change.
+    // reinvocationPolicy: IfNeeded. A webhook is asked again when something altered the object after it had been asked.
+    const mutated = object;
+    object = withAccountToken(object);
+    if (isDeepStrictEqual(object, mutated)) return object;
     const again = { ...request, object };
     for (const webhook of this.#webhooks('MutatingWebhookConfiguration', again))
       if (webhook.reinvocationPolicy === 'IfNeeded')

@@ -60,16 +60,19 @@ export class Api {
    */
   async create(place: Place, body: unknown, options: WriteOptions = {}): Promise<ApiObject> {
     const { resource } = place;
-    const object = withDefaults(named(readObject(resource, body), place));
+    const object = withDefaults(located(readObject(resource, body), place));
     const { namespace, name } = object.metadata;
     if (namespace !== undefined) this.#requireNamespace(namespace);
-    const admitted = await this.#admit(
-      { resource, operation: 'CREATE', object, oldObject: null, ...whereabouts(object, body) },
-      options,
+    // Admission sees no name where one is still to be generated.
+    const admitted = withName(
+      await this.#admit(
+        { resource, operation: 'CREATE', object, oldObject: null, namespace, name: name ?? '' },
+        options,
+      ),
     );
     if (options.dryRun) return admitted;
     const created = this.store.create(resource, admitted);
-    if (resource.kind === 'Namespace') await this.#createAccount(name);
+    if (resource.kind === 'Namespace') await this.#createAccount(created.metadata.name);
     return created;
   }
 
@@ -77,7 +80,7 @@ export class Api {
   async replace(place: Place, body: unknown, options: WriteOptions = {}): Promise<ApiObject> {
     const { resource, subresource, namespace, name = '' } = place;
     const current = this.store.get(resource, namespace, name);
-    const next = named(readObject(resource, body), place);
+    const next = withName(located(readObject(resource, body), place));
     const object = partOf(resource, subresource, current, next);
     const admitted = await this.#admit(
       {
@@ -170,32 +173,31 @@ function checked(body: unknown, model: string): Json {
   return body;
 }
 
-/** The object with the name and namespace that the path, `generateName` or nobody gives it. */
-function named(object: ApiObject, { resource, namespace, name }: Place): ApiObject {
+/** The object with the name and namespace that the path gives it. */
+function located(object: ApiObject, { resource, namespace, name }: Place): ApiObject {
   const { metadata } = object;
-  const generated =
-    metadata.generateName && !metadata.name
-      ? `${metadata.generateName}${randomBytes(3).toString('hex')}`
-      : metadata.name;
-  const given = name ?? generated;
-  if (!given) throw badRequest('name or generateName is required');
+  const given = name ?? metadata.name;
+  if (!given && !metadata.generateName) throw badRequest('name or generateName is required');
   if (metadata.name && metadata.name !== given)
     throw badRequest(
       `the name of the object (${metadata.name}) does not match the name on the URL (${given})`,
     );
   if (resource.namespaced && metadata.namespace !== undefined && metadata.namespace !== namespace)
     throw badRequest(`the namespace of the provided object does not match the namespace sent on the request`);
+  const { name: _none, ...unnamed } = metadata;
+  const called = given ? { name: given } : {};
   const place = resource.namespaced ? { namespace: namespace ?? 'default' } : {};
-  return { ...object, metadata: { ...metadata, name: given, ...place } };
+  return { ...object, metadata: { ...unnamed, ...called, ...place } } as ApiObject;
 }
 
-/** Name and namespace as admission sees them: a name that is still to be generated is not there. */
-function whereabouts(
-  { metadata }: ApiObject,
-  body: unknown,
-): { namespace: string | undefined; name: string } {
-  const given = (body as ApiObject).metadata?.name ?? '';
-  return { namespace: metadata.namespace, name: given };
+/** The object with a name that is generated where it has none. */
+function withName(object: ApiObject): ApiObject {
+  const { metadata } = object;
+  if (metadata.name) return object;
+  return {
+    ...object,
+    metadata: { ...metadata, name: `${metadata.generateName}${randomBytes(3).toString('hex')}` },
+  };
 }
 
 function partOf(

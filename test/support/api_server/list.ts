@@ -68,7 +68,7 @@ export class Lists {
 }
 
 /** @throws ApiError 504 when `resourceVersion` is later than the last change */
-export function requireReached(store: Store, resourceVersion: string | null): void {
+function requireReached(store: Store, resourceVersion: string | null): void {
   const wanted = Number(resourceVersion ?? 0);
   if (wanted <= store.revision) return;
   const message = `Too large resource version: ${wanted}, current: ${store.revision}`;

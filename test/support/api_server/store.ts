@@ -102,8 +102,16 @@ export class Store {
     const { uid, resourceVersion } = current.metadata;
     if ((wanted.uid ?? uid) !== uid || (wanted.resourceVersion ?? resourceVersion) !== resourceVersion)
       throw conflict(resource.plural, name, 'Precondition failed');
+    const last = resource.kind === 'Pod' ? this.#markDeleted(resource, current) : current;
     this.#objects.get(resource)?.delete(keyOf(resource, namespace, name));
-    return this.#publish('DELETED', resource, this.#stamp(current), current);
+    return this.#publish('DELETED', resource, this.#stamp(last), last);
+  }
+
+  /** A pod is told to end before it is gone, even where it has no grace. */
+  #markDeleted(resource: Resource, pod: ApiObject): ApiObject {
+    const deletionTimestamp = `${new Date().toISOString().slice(0, 19)}Z`;
+    const metadata = { ...pod.metadata, deletionTimestamp, deletionGracePeriodSeconds: 0 };
+    return this.#put('MODIFIED', resource, { ...pod, metadata }, pod);
   }
 
   /**

@@ -1,6 +1,6 @@
 /** Who may ask: tokens that a test hands out, and tokens of service accounts, made by TokenRequest, checked by TokenReview. */
 import { createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
-import { invalid, notFound } from './api_error.ts';
+import { conflict, notFound } from './api_error.ts';
 import { isRecord, type Json } from './api_object.ts';
 import { type Resource, resourceOfKind } from './resources.ts';
 import type { Store } from './store.ts';
@@ -61,7 +61,7 @@ export class Tokens {
   /**
    * The TokenRequest with its status.
    * @param lifeSeconds instead of what the request says, which has a minimum
-   * @throws ApiError 404 where the account is unknown, 422 where the pod is not the one that is there
+   * @throws ApiError 404 where the account is unknown, 409 where the pod is not the one that is there
    */
   request(namespace: string, name: string, request: Json, lifeSeconds?: number): Json {
     const account = this.#store.get(serviceAccounts(), namespace, name);
@@ -107,7 +107,9 @@ export class Tokens {
     if (reference.kind !== 'Pod' || pod === undefined) throw notFound('pods', name);
     const uid = pod.metadata.uid ?? '';
     if (reference.uid !== undefined && reference.uid !== uid)
-      throw invalid(
+      throw conflict(
+        'pods',
+        name,
         `the UID in the bound object reference (${reference.uid}) does not match the UID in record`,
       );
     return { name, uid };

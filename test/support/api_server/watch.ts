@@ -4,7 +4,6 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiError } from './api_error.ts';
 import type { ApiObject, Json } from './api_object.ts';
-import { requireReached } from './list.ts';
 import { apiVersionOf, type Resource } from './resources.ts';
 import { readSelectors, type Selector } from './selectors.ts';
 import { isIn, type Store, type StoreEvent } from './store.ts';
@@ -29,6 +28,8 @@ export class OpenWatch {
   readonly #namespace: string | undefined;
   readonly #wanted: Selector;
   readonly #bookmarks: boolean;
+  /** Changes up to this revision are known to who watches; it may be one that is still to come. */
+  readonly #since: number;
   #stalled = false;
   #stop: () => void = () => undefined;
 
@@ -36,13 +37,13 @@ export class OpenWatch {
   constructor(store: Store, request: WatchRequest, response: ServerResponse) {
     const { query } = request;
     const version = query.get('resourceVersion');
-    requireReached(store, version);
     this.#store = store;
     this.#response = response;
     this.resource = request.resource;
     this.#namespace = request.namespace;
     this.#wanted = readSelectors(query);
     this.#bookmarks = query.get('allowWatchBookmarks') === 'true';
+    this.#since = Number(version) || 0;
     response.writeHead(200, { 'content-type': 'application/json' });
     response.flushHeaders();
     if (version === null || version === '' || version === '0') this.#showAll();
@@ -111,7 +112,12 @@ export class OpenWatch {
   }
 
   #show(event: StoreEvent): void {
-    if (event.resource !== this.resource || !isIn(event.object, this.#namespace)) return;
+    if (
+      event.revision <= this.#since ||
+      event.resource !== this.resource ||
+      !isIn(event.object, this.#namespace)
+    )
+      return;
     const is = event.type !== 'DELETED' && this.#wanted(event.object);
     const was = event.previous !== undefined && this.#wanted(event.previous);
     // To a selector, an object that comes to match is new, and one that no longer does is gone.

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { issueCa } from '../../../../injector/certificates/issue.ts';
 import { validNow } from '../test_credentials.ts';
-import { pod } from './pod_builder.ts';
+import { pod, type TestContainer } from './pod_builder.ts';
 import { RunningWebhook } from './running_webhook.ts';
 
 let webhook: RunningWebhook;
@@ -11,6 +11,13 @@ beforeEach(async () => {
   webhook = new RunningWebhook();
 });
 afterEach(() => webhook.close());
+
+const ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+const mountsOf = (containers: readonly TestContainer[] = []) =>
+  containers.flatMap(({ volumeMounts = [] }) =>
+    (volumeMounts as { mountPath: string }[]).map((mount) => mount.mountPath),
+  );
 
 const review = (changes: object = {}) =>
   JSON.stringify({
@@ -28,6 +35,20 @@ describe('a pod that is created', () => {
     const { spec } = await webhook.create('shop', pod());
 
     expect(spec.initContainers?.map(({ name }) => name)).toEqual(['sluice-redirect', 'sluice-sidecar']);
+    // Between the two calls the API server mounts the account's token in what is new. The sidecar has no use for it.
+    expect(await webhook.admissions('injected')).toBe(2);
+    expect(mountsOf(spec.initContainers)).not.toContain(ACCOUNT_TOKEN);
+    expect(mountsOf(spec.containers)).toContain(ACCOUNT_TOKEN);
+  });
+
+  test('that mounts no token of its account is the same to the second call', async () => {
+    await webhook.namespace('shop');
+    const quiet = pod({ automountServiceAccountToken: false });
+    const once = await webhook.create('shop', quiet);
+    await webhook.create('shop', {
+      ...once,
+      metadata: { name: 'again', annotations: once.metadata.annotations ?? {} },
+    });
     expect(await webhook.admissions('injected')).toBe(1);
     expect(await webhook.admissions('unchanged')).toBe(1);
   });
