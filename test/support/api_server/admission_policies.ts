@@ -31,13 +31,13 @@ export function checkPolicies(
     if (!rules.some((rule) => ruleMatches(rule, request)) || !selectorsMatch(constraints, request, namespace))
       continue;
     if (!selectorsMatch(record(bound.matchResources), request, namespace)) continue;
-    const variables: Record<string, unknown> = {
-      ...objectsOf(request),
-      request: asked,
-      namespaceObject: namespace ?? null,
-    };
-    if (conditionsHold(spec.matchConditions, variables))
-      validate(policy.metadata.name, binding.metadata.name, spec, variables);
+    const variables: Record<string, unknown> = { ...objectsOf(request), request: asked };
+    // An API server does not tell match conditions about the namespace.
+    if (conditionsHold(spec.matchConditions, { ...variables, namespaceObject: {} }))
+      validate(policy.metadata.name, binding.metadata.name, spec, {
+        ...variables,
+        namespaceObject: namespace ?? null,
+      });
   }
 }
 

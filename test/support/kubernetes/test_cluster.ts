@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { type KubeConfig, type KubernetesObject, KubernetesObjectApi } from '@kubernetes/client-node';
-import { expect } from 'vitest';
+import { vi } from 'vitest';
 
 /** Marks what tests have made: what an earlier run has left behind is found by it. */
 export const TEST_LABEL = 'sluice.dev/test';
@@ -13,9 +13,9 @@ export const TEST_LABEL = 'sluice.dev/test';
 const NOBODY = 'sluice-test-nobody';
 
 /** How long a cluster may take until something that was written has an effect, milliseconds. */
-const SETTLE_MS = 15_000;
+const SETTLE_MS = 30_000;
 
-type Labels = Readonly<Record<string, string>>;
+type Texts = Readonly<Record<string, string>>;
 
 /** How to reach an API server, and how it reaches back. */
 export interface Access {
@@ -23,6 +23,8 @@ export interface Access {
   readonly config: KubeConfig;
   /** Address at which the API server reaches servers of this process. */
   readonly host: string;
+  /** Ends the API server, where it is the test's own. */
+  readonly close?: () => Promise<void>;
 }
 
 export class TestCluster {
@@ -32,17 +34,23 @@ export class TestCluster {
   readonly id = randomBytes(4).toString('hex');
   readonly objects: KubernetesObjectApi;
   readonly #made: KubernetesObject[] = [];
+  readonly #end: Access['close'];
 
-  constructor({ config, host }: Access) {
+  constructor({ config, host, close }: Access) {
+    this.#end = close;
     this.config = config;
     this.host = host;
     this.objects = KubernetesObjectApi.makeApiClient(config);
   }
 
   /** Makes a namespace in which pods can be created; returns its name. */
-  async namespace(labels: Labels = {}): Promise<string> {
+  async namespace(labels: Texts = {}, annotations: Texts = {}): Promise<string> {
     const name = `sluice-test-${this.id}-${this.#made.length}`;
-    await this.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: { ...labels } } });
+    await this.create({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name, labels: { ...labels }, annotations: { ...annotations } },
+    });
     const account = {
       apiVersion: 'v1',
       kind: 'ServiceAccount',
@@ -64,25 +72,17 @@ export class TestCluster {
   async close(): Promise<void> {
     for (const object of this.#made.splice(0).reverse())
       await this.objects.delete(object, undefined, undefined, 0).catch(ignoreMissing);
+    await this.#end?.();
   }
 }
 
-/** Waits until `attempt` no longer fails: webhooks and admission policies come into force a moment after they are written. */
-export function settled<T>(attempt: () => Promise<T>): Promise<void> {
-  return expect
-    .poll(
-      () =>
-        attempt().then(
-          () => 'settled',
-          (error: unknown) => (error as Error).message,
-        ),
-      { timeout: SETTLE_MS },
-    )
-    .toBe('settled');
+/** Waits until `attempt` succeeds: webhooks and admission policies come into force a moment after they are written. */
+export function settled<T>(attempt: () => Promise<T>): Promise<T> {
+  return vi.waitFor(attempt, { timeout: SETTLE_MS, interval: 100 });
 }
 
 /** A pod that is never scheduled. */
-export function idlePod(namespace: string, name: string, labels: Labels = {}) {
+export function idlePod(namespace: string, name: string, labels: Texts = {}) {
   return {
     apiVersion: 'v1',
     kind: 'Pod',

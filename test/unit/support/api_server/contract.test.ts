@@ -1,5 +1,5 @@
 /** The API-server double keeps what Sluice relies on; `test/cluster` asks a real API server the same. */
-import { afterEach, describe } from 'vitest';
+import { describe } from 'vitest';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
 import { admissionScenarios } from '../../../support/kubernetes/admission_scenarios.ts';
 import { objectScenarios } from '../../../support/kubernetes/object_scenarios.ts';
@@ -7,14 +7,10 @@ import { tokenScenarios } from '../../../support/kubernetes/token_scenarios.ts';
 import { watchScenarios } from '../../../support/kubernetes/watch_scenarios.ts';
 import { clientOf } from './objects.ts';
 
-let server: ApiServer;
-
 async function open() {
-  server = await ApiServer.start();
-  return { config: clientOf(server), host: '127.0.0.1' };
+  const server = await ApiServer.start();
+  return { config: clientOf(server), host: '127.0.0.1', close: () => server.close() };
 }
-
-afterEach(() => server.close());
 
 describe('objects', () => objectScenarios(open));
 describe('tokens', () => tokenScenarios(open));

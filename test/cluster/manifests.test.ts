@@ -1,0 +1,35 @@
+/** The manifests, taken by a real API server; the admission policies of the default overlay in force there. */
+import type { KubernetesObject } from '@kubernetes/client-node';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { kustomize } from '../manifests/render.ts';
+import { guardScenarios } from '../support/kubernetes/guard_scenarios.ts';
+import { TestCluster } from '../support/kubernetes/test_cluster.ts';
+import { realCluster } from './access.ts';
+
+const OVERLAYS = ['default', 'high-availability', 'classic'];
+
+let cluster: TestCluster;
+
+beforeAll(async () => {
+  cluster = new TestCluster(await realCluster());
+});
+
+afterAll(() => cluster.close());
+
+test.each(OVERLAYS)('the API server takes every object of the overlay %s', async (overlay) => {
+  const namespace = await cluster.namespace(); // the installation's own is not there in a rehearsal
+  for (const object of await kustomize(`manifests/overlays/${overlay}`)) {
+    const { metadata } = object;
+    const moved = 'namespace' in metadata ? { ...object, metadata: { ...metadata, namespace } } : object;
+    const rehearsal = cluster.objects.create(moved as KubernetesObject, undefined, 'All');
+    await expect(rehearsal, `${object.kind} ${metadata.name}`).resolves.toMatchObject({ kind: object.kind });
+  }
+});
+
+describe('the admission policies', () => {
+  guardScenarios(async () => {
+    for (const object of await kustomize('manifests/overlays/default'))
+      if (object.kind.startsWith('ValidatingAdmission')) await cluster.create(object as KubernetesObject);
+    return realCluster();
+  });
+});
