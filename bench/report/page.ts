@@ -11,8 +11,12 @@ export const PLOT_FOLDER = 'benchmarks';
 /** Above this load average somebody else was at work. */
 const QUIET_LOAD = 0.5;
 
-/** The page and its plots, by path from docs/. */
-export function pages(results: Results): ReadonlyMap<string, string> {
+const TITLE = '# Benchmarks';
+const MADE = '<!-- Made by `npm run bench -- --docs` from bench/results.json: do not edit. -->';
+
+/** The page and its plots, by path from docs/. @param results undefined: nothing has been measured yet */
+export function pages(results: Results | undefined): ReadonlyMap<string, string> {
+  if (results === undefined) return new Map([['benchmarks.md', NOTHING_YET]]);
   const plots = results.figures.flatMap((figure): [string, string][] => {
     const svg = plot(figure, results);
     return svg === undefined ? [] : [[plotPath(figure), svg]];
@@ -21,9 +25,18 @@ export function pages(results: Results): ReadonlyMap<string, string> {
   return new Map([['benchmarks.md', page(results, shown)], ...plots]);
 }
 
+const NOTHING_YET = `${TITLE}
+
+${MADE}
+
+No full run has been recorded yet: no figure about the speed of the data path is claimed anywhere. What is measured and how:
+[bench/README.md](../bench/README.md).
+`;
+
 function page(results: Results, plots: ReadonlySet<string>): string {
   const sections = [
-    '# Benchmarks',
+    TITLE,
+    MADE,
     intro(results),
     ...(results.machine.loadBefore > QUIET_LOAD ? [warning(results)] : []),
     '## Targets',
@@ -38,9 +51,7 @@ function page(results: Results, plots: ReadonlySet<string>): string {
 
 function intro({ startedAt, seconds, rounds, sidecar }: Results): string {
   const minutes = Math.round(seconds / 60);
-  return `<!-- Made by \`npm run bench -- --docs\` from bench/results.json: do not edit. -->
-
-What enforcement costs, by \`npm run bench -- --docs\` of ${startedAt.slice(0, 10)} (${minutes} minutes): no rules, kernel
+  return `What enforcement costs, by \`npm run bench -- --docs\` of ${startedAt.slice(0, 10)} (${minutes} minutes): no rules, kernel
 rules, Sluice with each of its relays, HAProxy and Envoy behind the same TPROXY rules, in one run. Figures are medians of
 ${rounds} runs or more with the least and the most of them; the ratios are what to look at, since absolute figures belong to one machine
 and one day. The sidecar ran ${sidecar === 'bundle' ? 'as one bundled file, as it ships' : 'from its TypeScript sources; as one bundled file it needs less memory'}.`;
