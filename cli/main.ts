@@ -7,16 +7,17 @@ import { watchOutput } from './output_watch.ts';
 const USAGE = `usage: sluice <command> [options]
 
   can    may one pod connect to another, by the manifests, and why
+  check  what keeps pods from being enforced, by the manifests or in a cluster
   lab    a small cluster on this machine, made of network namespaces
 
   --help       this text; \`sluice <command> --help\` explains a command
   --version    the version
 
-Exit code: 0 done (can: allowed), 1 can: denied, 2 an error, said on stderr; 141 when the reader of the output has
-gone away.
+Exit code: 0 done (can: allowed), 1 can: denied, check: something found, 2 an error, said on stderr; 141 when the reader
+of the output has gone away.
 `;
 
-/** Errors of use, of manifests and of the system alike; `can` has 1 for "denied". */
+/** Errors of use, of manifests and of the system alike; `can` has 1 for "denied", `check` for what it found. */
 const EXIT_ERROR = 2;
 
 async function run(argv: readonly string[]): Promise<number> {
@@ -24,6 +25,8 @@ async function run(argv: readonly string[]): Promise<number> {
   switch (command) {
     case 'can':
       return await (await import('./can/can.ts')).runCan(rest);
+    case 'check':
+      return await (await import('./check/check.ts')).runCheck(rest);
     case 'lab':
       return await (await import('./lab/commands.ts')).runLab(rest);
     case 'help':

@@ -63,6 +63,7 @@ export const ERROR_CODES = {
   LAB_INTERRUPTED: 'Building the lab was interrupted; what was built has been removed.',
   LAB_LEFTOVERS: 'Something of the lab could not be removed.',
   USAGE: 'A command line is wrong; the message says how it is written.',
+  CLUSTER_UNREADABLE: 'The cluster that a command asks cannot be read; the message says what failed.',
   ENDPOINT_INVALID: 'An end of a flow is written in none of the accepted forms.',
   ENDPOINT_UNKNOWN: 'An end of a flow names a pod or workload that the manifests do not have.',
   PORT_INVALID: 'A port or protocol is not well-formed, or the two contradict each other.',

@@ -6,6 +6,7 @@ import { createInjectorMetrics } from '../../injector/metrics.ts';
 import { SIDECAR_OPTIONS } from '../../sidecar/config.ts';
 import { SidecarMetrics } from '../../sidecar/metrics.ts';
 import { helpTexts } from './help_texts.ts';
+import { namespaceAnnotations, podAnnotations, rbacTable } from './kubernetes.ts';
 import { fillRegions } from './regions.ts';
 import { errorTable, metricTable, optionTable } from './tables.ts';
 
@@ -14,6 +15,7 @@ export const PROJECT = join(import.meta.dirname, '../..');
 
 /** Paths from the project's folder. */
 export const GENERATED_PAGES: readonly string[] = [
+  'docs/kubernetes.md',
   'docs/reference/cli.md',
   'docs/reference/configuration.md',
   'docs/reference/errors.md',
@@ -51,6 +53,9 @@ export async function regionTexts(): Promise<ReadonlyMap<string, string>> {
   });
   return new Map([
     ...(await helpTexts()),
+    ['annotations-pod', podAnnotations()],
+    ['annotations-namespace', namespaceAnnotations()],
+    ['rbac', rbacTable()],
     ['errors', errorTable()],
     ['options-sidecar', optionTable(SIDECAR_OPTIONS)],
     ['options-injector', optionTable(INJECTOR_OPTIONS)],

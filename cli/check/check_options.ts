@@ -1,0 +1,75 @@
+/** The command line of `sluice check`. */
+import { parseArgs } from 'node:util';
+import { SluiceError } from '../../policy/errors.ts';
+
+/** What `sluice check --help` prints. docs/reference/cli.md carries the same text. */
+export const CHECK_HELP = `usage: sluice check [-n NAMESPACE] [--kubeconfig FILE] [--context NAME] [-o text|json]
+       sluice check -f DIR|FILE... [-n NAMESPACE] [-o text|json]
+
+Says what keeps pods from being injected and enforced, before a ReplicaSet says it with FailedCreate: Pod Security, what
+containers ask for, annotations; in a cluster also its version, the webhook and its CA, the injector, and pods that are
+older than the label. Looks at the namespaces labelled sluice.dev/inject=enabled; with -n at that one, labelled or not.
+
+Flags:
+  -f, --file PATH          manifests instead of a cluster: files or directories, - for standard input; may be repeated
+  -n, --namespace NS       this namespace only, as if it were labelled
+      --kubeconfig FILE    default: as kubectl finds it
+      --context NAME       context of the kubeconfig
+  -o, --output FORMAT      text (the default) or json
+  -h, --help               this text
+
+Exit code: 0 nothing found but warnings, 1 pods will be refused or are not enforced, 2 error.
+`;
+
+/** A checked command line. */
+export type CheckCommand =
+  | { readonly kind: 'help' }
+  | ({ readonly kind: 'files'; readonly paths: readonly string[] } & Common)
+  | ({ readonly kind: 'cluster'; readonly kubeconfig?: string; readonly context?: string } & Common);
+
+interface Common {
+  readonly namespace?: string;
+  readonly output: 'text' | 'json';
+}
+
+const FLAGS = {
+  file: { type: 'string', short: 'f', multiple: true },
+  namespace: { type: 'string', short: 'n' },
+  kubeconfig: { type: 'string' },
+  context: { type: 'string' },
+  output: { type: 'string', short: 'o', default: 'text' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** @throws SluiceError `USAGE` */
+export function readCheckCommand(argv: readonly string[]): CheckCommand {
+  const { values, positionals } = parse(argv);
+  if (values.help) return { kind: 'help' };
+  const { file: paths, namespace, kubeconfig, context, output } = values;
+  // -f *.yaml: the shell makes one flag and many words of it.
+  if (positionals.length > 0 && paths === undefined) throw usage(`'${positionals[0]}' is not expected`);
+  if (output !== 'text' && output !== 'json') throw usage(`-o is '${output}': wants text or json`);
+  const common = { output, ...(namespace === undefined ? {} : { namespace }) } as const;
+  if (paths === undefined)
+    return {
+      kind: 'cluster',
+      ...common,
+      ...(kubeconfig === undefined ? {} : { kubeconfig }),
+      ...(context === undefined ? {} : { context }),
+    };
+  if (kubeconfig !== undefined || context !== undefined)
+    throw usage('-f checks manifests: leave --kubeconfig and --context out');
+  return { kind: 'files', paths: [...paths, ...positionals], ...common };
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: FLAGS, allowPositionals: true, strict: true });
+  } catch (cause) {
+    throw usage((cause as Error).message.split('. ')[0] ?? '', cause);
+  }
+}
+
+function usage(message: string, cause?: unknown): SluiceError {
+  return new SluiceError('USAGE', `${message} (see sluice check --help)`, { cause });
+}

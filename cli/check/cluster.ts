@@ -1,0 +1,127 @@
+/** Reads from a cluster what `sluice check` looks at. */
+import {
+  AdmissionregistrationV1Api,
+  AppsV1Api,
+  CoreV1Api,
+  KubeConfig,
+  VersionApi,
+} from '@kubernetes/client-node';
+import { hasCode, within } from '../../injector/api_call.ts';
+import { SluiceError } from '../../policy/errors.ts';
+import type { NamespaceContent } from './files.ts';
+import type { Installation } from './installation_check.ts';
+import { isEnabled } from './namespace_check.ts';
+
+/** Which cluster, and what of it. */
+export interface ClusterChoice {
+  /** Absent: as kubectl finds it (KUBECONFIG, ~/.kube/config). */
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  /** Absent: every namespace that is enabled. */
+  readonly namespace?: string;
+}
+
+const CALL_TIMEOUT_MS = 10_000;
+
+const NAME = 'sluice-injector';
+const NAMESPACE = 'sluice-system';
+const NOT_FOUND = 404;
+
+/** Pods asked for at a time. */
+const PAGE = 500;
+
+/** @throws SluiceError `CLUSTER_UNREADABLE` saying what could not be read */
+export async function readClusterState(
+  choice: ClusterChoice,
+): Promise<{ readonly installation: Installation; readonly namespaces: readonly NamespaceContent[] }> {
+  const config = loadConfig(choice);
+  try {
+    return { installation: await readInstallation(config), namespaces: await readNamespaces(config, choice) };
+  } catch (cause) {
+    const server = config.getCurrentCluster()?.server;
+    throw unreadable(`${server}: ${(cause as Error).message.split('\n')[0]}`, cause);
+  }
+}
+
+function loadConfig({ kubeconfig, context }: ClusterChoice): KubeConfig {
+  const config = new KubeConfig();
+  try {
+    if (kubeconfig === undefined) config.loadFromDefault();
+    else config.loadFromFile(kubeconfig);
+    if (context !== undefined) config.setCurrentContext(context);
+  } catch (cause) {
+    throw unreadable(`the kubeconfig: ${(cause as Error).message}`, cause);
+  }
+  if (config.getCurrentCluster() === null) throw unreadable('the kubeconfig has no such context');
+  return config;
+}
+
+async function readInstallation(config: KubeConfig): Promise<Installation> {
+  const options = within(CALL_TIMEOUT_MS);
+  const admission = config.makeApiClient(AdmissionregistrationV1Api);
+  const place = { namespace: NAMESPACE, name: NAME };
+  const { major, minor } = await config.makeApiClient(VersionApi).getCode(options);
+  return {
+    version: `${major}.${Number.parseInt(minor, 10)}`, // some providers write `30+`
+    webhook: await absent(admission.readMutatingWebhookConfiguration({ name: NAME }, options)),
+    bindings: (await absent(admission.listValidatingAdmissionPolicyBinding({}, options)))?.items ?? [],
+    deployment: await absent(config.makeApiClient(AppsV1Api).readNamespacedDeployment(place, options)),
+    service: await absent(config.makeApiClient(CoreV1Api).readNamespacedService(place, options)),
+  };
+}
+
+async function readNamespaces(
+  config: KubeConfig,
+  { namespace }: ClusterChoice,
+): Promise<readonly NamespaceContent[]> {
+  const core = config.makeApiClient(CoreV1Api);
+  const options = within(CALL_TIMEOUT_MS);
+  const found =
+    namespace === undefined
+      ? (await core.listNamespace({}, options)).items
+      : [await core.readNamespace({ name: namespace }, options)];
+  const namespaces = found.map(({ metadata }) => ({
+    name: metadata?.name ?? '',
+    labels: metadata?.labels ?? {},
+    annotations: metadata?.annotations ?? {},
+  }));
+  const contents: NamespaceContent[] = [];
+  for (const each of namespaces)
+    if (namespace !== undefined || isEnabled(each))
+      contents.push({ namespace: each, pods: await readPods(core, each.name) });
+  return contents;
+}
+
+async function readPods(core: CoreV1Api, namespace: string): Promise<NamespaceContent['pods']> {
+  const pods: NamespaceContent['pods'][number][] = [];
+  let next: string | undefined;
+  do {
+    const { items, metadata } = await core.listNamespacedPod(
+      { namespace, limit: PAGE, ...(next === undefined ? {} : { _continue: next }) },
+      within(CALL_TIMEOUT_MS),
+    );
+    for (const pod of items)
+      if (!['Succeeded', 'Failed'].includes(pod.status?.phase ?? ''))
+        pods.push({
+          subject: `pod ${namespace}/${pod.metadata?.name}`,
+          object: { metadata: { annotations: pod.metadata?.annotations ?? {} }, spec: pod.spec },
+          running: true,
+        });
+    next = metadata?._continue || undefined;
+  } while (next !== undefined);
+  return pods;
+}
+
+/** The answer, or undefined where there is no such object. */
+async function absent<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (cause) {
+    if (hasCode(cause, NOT_FOUND)) return undefined;
+    throw cause;
+  }
+}
+
+function unreadable(what: string, cause?: unknown): SluiceError {
+  return new SluiceError('CLUSTER_UNREADABLE', `the cluster cannot be read: ${what}`, { cause });
+}

@@ -1,0 +1,109 @@
+/** Whether Sluice is installed in a cluster so that pods can be injected. */
+import { X509Certificate } from 'node:crypto';
+import type {
+  V1Deployment,
+  V1MutatingWebhookConfiguration,
+  V1Service,
+  V1ValidatingAdmissionPolicyBinding,
+} from '@kubernetes/client-node';
+import { error, type Finding, ok, warning } from './finding.ts';
+
+/** What an installation consists of, as far as it is there. */
+export interface Installation {
+  /** `major.minor` of the API server. */
+  readonly version: string;
+  readonly webhook: V1MutatingWebhookConfiguration | undefined;
+  readonly bindings: readonly V1ValidatingAdmissionPolicyBinding[];
+  readonly deployment: V1Deployment | undefined;
+  readonly service: V1Service | undefined;
+}
+
+/** ValidatingAdmissionPolicy is stable in 1.30, native sidecars are on from 1.29. */
+const FULL_MINOR = 30;
+/** What the classic overlay needs: everything it has is older, and nothing older was looked at. */
+const CLASSIC_MINOR = 27;
+
+const POLICIES = ['sluice-pods', 'sluice-running-pods'];
+
+/** @param nowMs ms since the epoch, for certificates */
+export function checkInstallation(installation: Installation, nowMs: number): readonly Finding[] {
+  const found = [
+    ...checkVersion(installation.version),
+    ...checkWebhook(installation.webhook, nowMs),
+    ...checkPolicies(installation.bindings),
+    ...checkInjector(installation),
+  ];
+  return found.length > 0
+    ? found
+    : [ok('cluster', `Sluice is installed; Kubernetes ${installation.version}`)];
+}
+
+function checkVersion(version: string): readonly Finding[] {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > 1 || minor >= FULL_MINOR) return [];
+  return minor >= CLASSIC_MINOR
+    ? [warning('cluster', `Kubernetes ${version} is older than 1.30: install manifests/overlays/classic`)]
+    : [error('cluster', `Kubernetes ${version} is older than 1.27, which Sluice was never tried on`)];
+}
+
+function checkWebhook(
+  webhook: V1MutatingWebhookConfiguration | undefined,
+  nowMs: number,
+): readonly Finding[] {
+  const subject = 'webhook sluice-injector';
+  if (webhook === undefined)
+    return [error(subject, 'is not there: no pod is injected. Install manifests/overlays/default')];
+  return (webhook.webhooks ?? []).flatMap(({ name, failurePolicy, clientConfig }) => [
+    ...(failurePolicy === 'Fail'
+      ? []
+      : [
+          error(
+            subject,
+            `${name} has failurePolicy ${failurePolicy}: pods run unenforced while the injector is away`,
+          ),
+        ]),
+    ...caFindings(`${subject}`, clientConfig.caBundle, nowMs),
+  ]);
+}
+
+/** The injector puts its CA there within seconds of its start. */
+function caFindings(subject: string, caBundle: string | undefined, nowMs: number): readonly Finding[] {
+  const text = Buffer.from(caBundle ?? '', 'base64').toString();
+  const pems = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  if (pems.length === 0)
+    return [error(subject, 'has no caBundle: every pod is refused. See the log of the injector')];
+  const valid = pems.some((pem) => {
+    const { validFromDate, validToDate } = new X509Certificate(pem);
+    return validFromDate.getTime() <= nowMs && nowMs < validToDate.getTime();
+  });
+  return valid
+    ? []
+    : [error(subject, 'has only expired CAs in caBundle: every pod is refused. See the log of the injector')];
+}
+
+function checkPolicies(bindings: readonly V1ValidatingAdmissionPolicyBinding[]): readonly Finding[] {
+  const bound = bindings.filter(({ spec }) => spec?.validationActions?.includes('Deny'));
+  return POLICIES.filter((name) => !bound.some(({ spec }) => spec?.policyName === name)).map((name) =>
+    warning(
+      'cluster',
+      `the admission policy ${name} is not bound: only the webhook keeps pods without a sidecar out`,
+    ),
+  );
+}
+
+function checkInjector({ deployment, service }: Installation): readonly Finding[] {
+  const available = deployment?.status?.availableReplicas ?? 0;
+  return [
+    ...(available > 0
+      ? []
+      : [
+          error(
+            'deployment sluice-injector',
+            'has no available pod: every new pod is refused, policies stay as they are',
+          ),
+        ]),
+    ...(service?.spec?.clusterIP
+      ? []
+      : [error('service sluice-injector', 'has no cluster IP: sidecars cannot find the injector')]),
+  ];
+}

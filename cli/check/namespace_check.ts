@@ -1,0 +1,120 @@
+/** Whether the pods of a namespace can be injected and are: by its labels, and by injection's own judgement of each pod. */
+import { INJECT_ENABLED, INJECT_LABEL, STATUS_ANNOTATION } from '../../injector/admission/annotations.ts';
+import { inject } from '../../injector/admission/inject.ts';
+import type { InjectionConfig } from '../../injector/admission/injection_config.ts';
+import { parseAdmittedPod } from '../../injector/admission/pod_object.ts';
+import { error, type Finding, ok, warning } from './finding.ts';
+
+/** A namespace with all its labels, and those of its annotations that are Sluice's. */
+export interface CheckedNamespace {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** A pod, or what a workload makes pods of. */
+export interface CheckedPod {
+  /** Such as `pod shop/api`, `deployment shop/web`. */
+  readonly subject: string;
+  /** As injection gets it. */
+  readonly object: unknown;
+  /** It is there already: created before the label if it has no sidecar. */
+  readonly running: boolean;
+}
+
+/** Namespaces that are never injected: the webhook's selector says so. */
+const NEVER = ['kube-system', 'sluice-system'];
+
+const POD_SECURITY = 'pod-security.kubernetes.io';
+
+/** Levels that allow NET_ADMIN and NET_RAW. */
+const ALLOWING = ['privileged'];
+
+/** Injection decides the same under any installation's settings. */
+const ANY_INSTALLATION: InjectionConfig = {
+  version: '',
+  image: '',
+  imagePullPolicy: 'IfNotPresent',
+  mode: 'native',
+  injectorAddress: '',
+  injectorName: '',
+  iptables: 'auto',
+  sidecarLogLevel: 'info',
+  resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { cpu: '2', memory: '512Mi' } },
+};
+
+/** Whether the namespace asks for injection. */
+export function isEnabled({ labels }: CheckedNamespace): boolean {
+  return labels[INJECT_LABEL] === INJECT_ENABLED;
+}
+
+/** Looks at a namespace that is enabled, or is to be. */
+export function checkNamespace(namespace: CheckedNamespace, pods: readonly CheckedPod[]): readonly Finding[] {
+  const subject = `namespace ${namespace.name}`;
+  if (NEVER.includes(namespace.name))
+    return [
+      error(subject, `is never injected: a cluster needs it to start; take the label ${INJECT_LABEL} off`),
+    ];
+  const found = [
+    ...label(namespace, subject),
+    ...podSecurity(namespace, subject),
+    ...pods.flatMap((pod) => checkPod(pod, namespace)),
+  ];
+  const count = `${pods.length} ${pods.length === 1 ? 'pod or workload' : 'pods and workloads'}`;
+  return found.length > 0 ? found : [ok(subject, `can be enforced: ${count} looked at`)];
+}
+
+function label(namespace: CheckedNamespace, subject: string): readonly Finding[] {
+  const value = namespace.labels[INJECT_LABEL];
+  if (value === INJECT_ENABLED) return [];
+  const now = value === undefined ? 'has no label' : `has '${value}' in the label`;
+  return [warning(subject, `${now} ${INJECT_LABEL}: nothing is enforced until it is ${INJECT_ENABLED}`)];
+}
+
+/** `enforce` refuses pods; `warn` and `audit` only talk. Without the label the cluster's default counts, often none. */
+function podSecurity({ labels }: CheckedNamespace, subject: string): readonly Finding[] {
+  const strict = (mode: string): string | undefined => {
+    const level = labels[`${POD_SECURITY}/${mode}`];
+    return level === undefined || ALLOWING.includes(level) ? undefined : level;
+  };
+  const enforced = strict('enforce');
+  if (enforced !== undefined)
+    return [
+      error(
+        subject,
+        `Pod Security '${enforced}' refuses every injected pod: the sidecar has NET_ADMIN and NET_RAW. ` +
+          `Label it ${POD_SECURITY}/enforce=privileged`,
+      ),
+    ];
+  const spoken = strict('warn') ?? strict('audit');
+  return spoken === undefined
+    ? []
+    : [
+        warning(
+          subject,
+          `Pod Security '${spoken}' warns of every injected pod: NET_ADMIN and NET_RAW are more`,
+        ),
+      ];
+}
+
+function checkPod({ subject, object, running }: CheckedPod, namespace: CheckedNamespace): readonly Finding[] {
+  const parsed = parseAdmittedPod(object);
+  if (!parsed.ok)
+    return [error(subject, parsed.errors.map(({ path, message }) => `${path}: ${message}`).join('; '))];
+  const { hostNetwork, annotations } = parsed.object;
+  if (hostNetwork)
+    return [warning(subject, 'is on the host network: policy neither selects nor protects it')];
+  const injection = inject(parsed.object, namespace.annotations, ANY_INSTALLATION);
+  switch (injection.kind) {
+    case 'refused':
+      return injection.reasons.map((reason) => error(subject, `will be refused: ${reason}`));
+    case 'skipped':
+      return [warning(subject, `is left out: ${injection.reason}`)];
+    case 'injected':
+      return running && isEnabled(namespace) && annotations[STATUS_ANNOTATION] === undefined
+        ? [error(subject, 'has no sidecar, it is older than the label: restart its workload')]
+        : [];
+    default:
+      return injection satisfies never;
+  }
+}

@@ -1,0 +1,75 @@
+/** Tables of docs/kubernetes.md, made from what injection reads and from the manifests. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import {
+  NAMESPACE_ANNOTATIONS,
+  OPT_OUT_ANNOTATION,
+  OPT_OUT_VALUE,
+  RESOURCE_ANNOTATIONS,
+  SIDECAR_ANNOTATIONS,
+} from '../../injector/admission/annotations.ts';
+import { markdownTable } from './regions.ts';
+
+const RBAC = join(import.meta.dirname, '../../manifests/base/rbac.yaml');
+
+/** What pods may be annotated with. */
+export function podAnnotations(): string {
+  return markdownTable(
+    ['annotation', 'values', 'sets'],
+    [
+      ...SIDECAR_ANNOTATIONS.map(({ annotation, values, description }) => [
+        `\`${annotation}\``,
+        values.map((value) => `\`${value}\``).join(', '),
+        description,
+      ]),
+      ...RESOURCE_ANNOTATIONS.map(({ annotation, description }) => [
+        `\`${annotation}\``,
+        'a quantity',
+        description,
+      ]),
+      [
+        `\`${OPT_OUT_ANNOTATION}\``,
+        `\`${OPT_OUT_VALUE}\``,
+        `leaves the pod out, where its namespace has \`${NAMESPACE_ANNOTATIONS.allowOptOut.annotation}\``,
+      ],
+    ],
+  );
+}
+
+/** What namespaces may be annotated with. */
+export function namespaceAnnotations(): string {
+  return markdownTable(
+    ['annotation', 'allows'],
+    Object.values(NAMESPACE_ANNOTATIONS).map(({ annotation, description }) => [
+      `\`${annotation}\``,
+      description,
+    ]),
+  );
+}
+
+interface Role {
+  readonly kind: string;
+  readonly rules: readonly {
+    readonly resources: readonly string[];
+    readonly resourceNames?: readonly string[];
+    readonly verbs: readonly string[];
+  }[];
+}
+
+/** What the injector may do, a rule a line. */
+export function rbacTable(): string {
+  const roles = parseAllDocuments(readFileSync(RBAC, 'utf8'))
+    .map((document) => document.toJS() as Role)
+    .filter(({ kind }) => kind.endsWith('Role'));
+  return markdownTable(
+    ['where', 'what', 'may'],
+    roles.flatMap(({ kind, rules }) =>
+      rules.map(({ resources, resourceNames, verbs }) => [
+        kind === 'ClusterRole' ? 'the cluster' : '`sluice-system`',
+        `${resources.join(', ')}${resourceNames === undefined ? '' : ` named \`${resourceNames.join('`, `')}\``}`,
+        verbs.join(', '),
+      ]),
+    ),
+  );
+}
