@@ -81,4 +81,5 @@ export type {
 export { TABLE_SCHEMA } from './table.ts';
 export type { TableChanges } from './table_changes.ts';
 export { readTable } from './table_form.ts';
+export { touchedPeers } from './touched_peers.ts';
 export type { ExemptReason, FlowPort, FlowVerdict, NearMiss, PolicyRef, Verdict } from './verdict.ts';

@@ -8,6 +8,7 @@ import {
   SluiceError,
   type Table,
   type TableDelta,
+  touchedPeers,
   type Verdict,
 } from '../policy/index.ts';
 import type { LiveTable } from './live_table.ts';
@@ -90,20 +91,24 @@ export class Enforcement {
 
   /** Puts a whole table in force. When it returns, flows that it disallows are ended. @returns how many */
   replace(table: Table): number {
+    return this.#put(table);
+  }
+
+  #put(table: Table, touched?: ReadonlySet<string>): number {
     this.#explanations.clear();
     this.#judge = createJudge(table);
     this.#beforeChange();
-    return this.#live.reevaluate(this.#judge);
+    return this.#live.reevaluate(this.#judge, touched);
   }
 
   /**
-   * Puts a change in force, as `replace` does.
+   * Puts a change in force, as `replace` does; only the flows that it can concern are judged again.
    * @throws SluiceError `TABLE_GAP` or `TABLE_MALFORMED`; the table in force stays as it was.
    */
   apply(delta: TableDelta): number {
     if (this.table === undefined)
       throw new SluiceError('TABLE_GAP', `a delta from ${delta.from} came before any snapshot`);
-    return this.replace(applyDelta(this.table, delta));
+    return this.#put(applyDelta(this.table, delta), touchedPeers(delta));
   }
 
   /** The source says that the table is current. */

@@ -72,6 +72,10 @@ export class InboundFlow implements LiveFlow {
     this.#identity = context.enforcement.judge?.identify(connection.source.address);
   }
 
+  get sourceAddress(): string {
+    return this.#connection.source.address;
+  }
+
   start(): void {
     const { live, connectionLimit } = this.#context;
     if (this.#isOwnPort()) return this.#refuse('reserved-port');

@@ -6,6 +6,8 @@ import type { Judge, Verdict } from '../policy/index.ts';
 
 /** What the live table needs to know of a flow, and may do to it. */
 export interface LiveFlow {
+  /** Canonical address of the source; never changes. */
+  readonly sourceAddress: string;
   /** Takes the verdict under `judge`; `undefined` while it still holds, else why it does not. */
   revoked(judge: Judge): Revocation | undefined;
   /** Resets the source's end; `cut` follows. */
@@ -29,38 +31,51 @@ export interface Revocation {
 
 /** The live table of one sidecar. */
 export class LiveTable {
-  readonly #flows = new Set<LiveFlow>();
+  /** By address of the source, so that a change that touches few addresses costs the flows of others nothing. */
+  readonly #bySource = new Map<string, Set<LiveFlow>>();
+  #size = 0;
 
   /** Flows that are being judged, dialled or relayed. */
   get size(): number {
-    return this.#flows.size;
+    return this.#size;
   }
 
   register(flow: LiveFlow): void {
-    this.#flows.add(flow);
+    const flows = this.#bySource.get(flow.sourceAddress);
+    if (flows === undefined) this.#bySource.set(flow.sourceAddress, new Set([flow]));
+    else flows.add(flow);
+    this.#size += 1;
   }
 
   forget(flow: LiveFlow): void {
-    this.#flows.delete(flow);
+    const flows = this.#bySource.get(flow.sourceAddress);
+    if (flows === undefined || !flows.delete(flow)) return;
+    this.#size -= 1;
+    if (flows.size === 0) this.#bySource.delete(flow.sourceAddress);
   }
 
-  [Symbol.iterator](): Iterator<LiveFlow> {
-    return this.#flows.values();
+  *[Symbol.iterator](): Generator<LiveFlow> {
+    for (const flows of this.#bySource.values()) yield* flows;
   }
 
   /**
    * Ends what `judge` no longer allows; sources are reset first, as they are who is no longer allowed. A flow leaves
    * the live table when its descriptors are closed.
+   * @param sources only flows of these addresses can be concerned; absent: all flows
    * @returns how many flows were ended
    */
-  reevaluate(judge: Judge): number {
+  reevaluate(judge: Judge, sources?: ReadonlySet<string>): number {
     const ended: { flow: LiveFlow; revocation: Revocation }[] = [];
-    for (const flow of this.#flows) {
+    for (const flow of sources === undefined ? this : this.#of(sources)) {
       const revocation = flow.revoked(judge);
       if (revocation !== undefined) ended.push({ flow, revocation });
     }
     for (const { flow } of ended) flow.resetSource();
     for (const { flow, revocation } of ended) flow.cut(revocation);
     return ended.length;
+  }
+
+  *#of(sources: ReadonlySet<string>): Generator<LiveFlow> {
+    for (const source of sources) yield* this.#bySource.get(source) ?? [];
   }
 }

@@ -10,6 +10,7 @@ import {
   clusterChanges,
   compile,
   createCompiler,
+  createJudge,
   EMPTY_CLUSTER,
   isSubject,
   LiveCluster,
@@ -17,6 +18,7 @@ import {
   readTable,
   TABLE_SCHEMA,
   type Table,
+  touchedPeers,
 } from '../../../policy/index.ts';
 import { readCluster } from './api_objects.ts';
 import { obviousOwner } from './obvious.ts';
@@ -44,13 +46,28 @@ class Follower {
     } else {
       const delta = { schema: TABLE_SCHEMA, from: this.table.revision, revision, ...own.changes };
       const frame = readInjectorFrame(JSON.parse(JSON.stringify({ type: 'delta', delta })));
-      if (frame.type === 'delta') this.table = applyDelta(this.table, frame.delta);
+      if (frame.type !== 'delta') throw new Error(`a ${frame.type} came of a delta`);
+      const before = this.table;
+      this.table = applyDelta(before, frame.delta);
+      expectOthersUntouched(before, this.table, touchedPeers(frame.delta));
     }
   }
 }
 
 function overTheWire(table: Table): Table {
   return readTable(JSON.parse(JSON.stringify(table)));
+}
+
+/** Addresses that a delta does not touch have the verdicts and owners that they had. */
+function expectOthersUntouched(before: Table, after: Table, touched: ReadonlySet<string> | undefined): void {
+  if (touched === undefined) return;
+  const [was, is] = [createJudge(before), createJudge(after)];
+  for (const address of [...Object.keys(before.pods), ...Object.keys(after.pods), '192.0.2.1']) {
+    if (touched.has(address)) continue;
+    expect(is.identify(address)).toEqual(was.identify(address));
+    for (const port of [80, 81, 443])
+      expect(is.judge('ingress', address, 'TCP', port)).toEqual(was.judge('ingress', address, 'TCP', port));
+  }
 }
 
 function expectTable(follower: Follower, cluster: Cluster): void {

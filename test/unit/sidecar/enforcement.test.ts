@@ -29,6 +29,7 @@ test('a new table ends what it denies, sources first, and nothing else', () => {
   const enforcement = new Enforcement(live);
   const events: string[] = [];
   const flow = (peer: string): LiveFlow => ({
+    sourceAddress: peer,
     revoked(judge) {
       const verdict = judge.judge('ingress', peer, 'TCP', 80);
       return verdict.verdict === 'deny' ? { cause: 'policy-changed', verdict } : undefined;
@@ -48,6 +49,38 @@ test('a new table ends what it denies, sources first, and nothing else', () => {
     'cut 10.0.0.1 no-rule',
     'cut 10.0.0.3 no-rule',
   ]);
+});
+
+test('a delta that touches one address has only its flows judged again', () => {
+  const live = new LiveTable();
+  const enforcement = new Enforcement(live);
+  const group = { namespace: 'shop', members: ['10.0.0.1', '10.0.0.2'] };
+  const policy = { namespace: 'shop', name: 'allow' };
+  const rule = { policy, index: 0, ports: [], peers: [{ kind: 'group' as const, group: 'g' }] };
+  enforcement.replace({
+    ...table({ revision: 1 }),
+    ingress: { direction: 'ingress', isolating: [policy], rules: [rule] },
+    groups: { g: group },
+  });
+  const judged: string[] = [];
+  for (const sourceAddress of ['10.0.0.1', '10.0.0.2', '10.0.0.2', '10.0.0.3'])
+    live.register({
+      sourceAddress,
+      revoked: () => void judged.push(sourceAddress),
+      resetSource() {},
+      cut() {},
+      drain() {},
+      view() {},
+    });
+  enforcement.apply({
+    schema: 1,
+    from: 1,
+    revision: 2,
+    groups: { g: { kind: 'members', added: [], removed: ['10.0.0.2'] } },
+  });
+  expect(judged).toEqual(['10.0.0.2', '10.0.0.2']);
+  enforcement.apply({ schema: 1, from: 2, revision: 3, groups: { g: { kind: 'set', group } } });
+  expect(judged.length).toBe(6); // whatever it may concern
 });
 
 test('an explanation is that of the table that denied, and of what is known of the peer', () => {

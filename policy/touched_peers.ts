@@ -1,0 +1,17 @@
+/** Which peers a change of a table can concern. */
+import type { TableDelta } from './table.ts';
+
+/**
+ * The addresses whose verdict or owner a delta may change; undefined: any address. Wide rather than wrong: only a change of
+ * group members and of the pods among them is narrowed down.
+ */
+export function touchedPeers(delta: TableDelta): ReadonlySet<string> | undefined {
+  const { subject, ingress, egress, namespaces, services, groups = {}, pods = {} } = delta;
+  if (subject ?? ingress ?? egress ?? namespaces ?? services) return undefined;
+  const touched = new Set(Object.keys(pods));
+  for (const change of Object.values(groups)) {
+    if (change.kind !== 'members') return undefined;
+    for (const address of [...change.added, ...change.removed]) touched.add(address);
+  }
+  return touched;
+}
