@@ -17,10 +17,10 @@ COPY scripts scripts
 RUN npm run bundle
 
 FROM debian:bookworm-slim
-# The package iptables has both back ends.
+# The package iptables has both back ends. netbase has /etc/protocols, by which nft knows names such as ipv6-icmp.
 # hadolint ignore=DL3008 # as above
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends iptables iproute2 nftables \
+  && apt-get install -y --no-install-recommends iptables iproute2 netbase nftables \
   && rm -rf /var/lib/apt/lists/*
 # The very Node that package-lock.json pins and the tests run on; npm stays behind.
 COPY --from=build /src/node_modules/node/bin/node /usr/local/bin/node
