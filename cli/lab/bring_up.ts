@@ -33,10 +33,10 @@ export interface BringUpOptions {
   readonly onPod?: (pod: LabPod) => void;
 }
 
-/** Starts the injector unless it runs. Returns whether it was started. */
+/** Starts the injector unless it runs, or is somebody else's. Returns whether it was started. */
 export async function bringUpInjector(paths: LabPaths, signal?: AbortSignal): Promise<boolean> {
   const state = currentState(paths);
-  if (isAlive(state.injector)) return false;
+  if (state.foreignControlPlane || isAlive(state.injector)) return false;
   const injector = await startInjector(paths, state);
   writeState(paths, { ...currentState(paths), injector });
   const giveUpAt = Date.now() + START_TIMEOUT_MS;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { SluiceError } from '../../policy/errors.ts';
 import { annotatedEnvironment } from './annotations.ts';
 import { makeFolder } from './make_folder.ts';
+import { fileSlug } from './names.ts';
 import { lastLines, type ProcessId, startProcess } from './processes.ts';
 import { injectorLog, type LabPaths, type LabState, processLog, sidecarStateFolder } from './state.ts';
 import type { LabPod } from './topology.ts';
@@ -110,13 +111,17 @@ export async function startAppProcess(
 
 function sidecarEnvironment(paths: LabPaths, state: LabState, pod: LabPod): Record<string, string> {
   const node = state.topology.nodes.find((candidate) => candidate.name === pod.node);
+  const own = Object.entries(state.sidecarEnv).map(([name, value]) => [
+    name,
+    value.replaceAll('{pod}', fileSlug(pod.key)),
+  ]);
   return {
     SLUICE_POD_NAMESPACE: pod.namespace,
     SLUICE_POD_NAME: pod.name,
     SLUICE_SOURCE: `unix:${paths.injectorSocket}`,
     SLUICE_STATE_DIR: sidecarStateFolder(paths, pod.key),
     SLUICE_NODE_IPS: node?.addresses.join(',') ?? '',
-    ...state.sidecarEnv,
+    ...Object.fromEntries(own),
     ...annotatedEnvironment(paths, pod.key),
   };
 }

@@ -32,8 +32,10 @@ export interface LabState {
   readonly topology: Topology;
   /** What `--external` said; absent: the default addresses. */
   readonly external?: readonly string[];
-  /** Environment that every sidecar has in addition. */
+  /** Environment that every sidecar has in addition; `{pod}` in a value stands for the pod's file name. */
   readonly sidecarEnv: Readonly<Record<string, string>>;
+  /** Somebody else runs the control plane. */
+  readonly foreignControlPlane?: true;
   readonly injector?: ProcessId;
   /** By pod key. */
   readonly processes: Readonly<Record<string, Readonly<Partial<Record<Role, ProcessId>>>>>;

@@ -28,6 +28,11 @@ export interface UpOptions {
   readonly external?: readonly string[] | undefined;
   /** Environment that every sidecar has in addition. */
   readonly sidecarEnv?: Readonly<Record<string, string>>;
+  /**
+   * Starts a control plane instead of the lab's own injector. Called when the network is there, before any sidecar
+   * starts; what `sidecarEnv` names must be there when it returns, and an injector's status socket at the lab's place.
+   */
+  readonly controlPlane?: (topology: Topology) => Promise<void>;
   /** Only the network and the injector: nothing runs in the pods, and no rules are in them. */
   readonly bare?: boolean;
   /** Aborting it takes down what was built. */
@@ -66,6 +71,7 @@ export async function bringLabUp(options: UpOptions): Promise<void> {
         topology,
         ...(external === undefined ? {} : { external }),
         sidecarEnv: options.sidecarEnv ?? {},
+        ...(options.controlPlane === undefined ? {} : { foreignControlPlane: true }),
         processes: {},
       });
       putObjects(paths, objects);
@@ -102,6 +108,7 @@ async function build(
     await injector.catch(() => undefined); // Nothing may start any more once this function has failed.
   }
   await injector;
+  await options.controlPlane?.(topology);
   signal?.throwIfAborted();
   if (options.bare) return;
   let ready = 0;

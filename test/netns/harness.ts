@@ -26,6 +26,7 @@ import type {
 import { takeLabDown } from '../../cli/lab/down.ts';
 import { guardLab } from '../../cli/lab/guard.ts';
 import { Lab } from '../../cli/lab/lab.ts';
+import type { UpOptions } from '../../cli/lab/up.ts';
 import type { Manifest } from './objects.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -49,6 +50,8 @@ export interface LabSpec {
   readonly connectTimeoutMs?: number;
   /** Environment of every sidecar. */
   readonly sidecarEnv?: Readonly<Record<string, string>>;
+  /** Runs the control plane, instead of the lab's own injector; see `UpOptions`. */
+  readonly controlPlane?: UpOptions['controlPlane'];
 }
 
 /** A lab with clients in it. */
@@ -70,8 +73,10 @@ export class TestLab {
     const release = guardLab(name);
     const folder = writeManifests(spec.objects);
     try {
-      const { external, sidecarEnv = {} } = spec;
-      return new TestLab(await Lab.up({ name, paths: [folder], external, sidecarEnv }), spec, release);
+      const { external, sidecarEnv = {}, controlPlane } = spec;
+      const own = controlPlane === undefined ? {} : { controlPlane };
+      const lab = await Lab.up({ name, paths: [folder], external, sidecarEnv, ...own });
+      return new TestLab(lab, spec, release);
     } catch (error) {
       release();
       throw error;

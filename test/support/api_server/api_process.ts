@@ -2,13 +2,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { Json } from './api_object.ts';
+import type { ApiObject, Json } from './api_object.ts';
 import type { KubeconfigJson, SeenRequest } from './api_server.ts';
 import type { Fault } from './faults.ts';
 
 /** What a parent may order; the methods of `ApiServer` of that name. */
 export type Order =
   | { readonly do: 'apply' | 'delete'; readonly objects: readonly Json[] }
+  | { readonly do: 'create' | 'find'; readonly object: Json }
+  | { readonly do: 'patch'; readonly object: Json; readonly patch: Json; readonly subresource?: string }
+  /** A token of the pod's service account for an audience, bound to the pod. */
+  | { readonly do: 'token'; readonly namespace: string; readonly pod: string; readonly audience: string }
   | { readonly do: 'fault'; readonly fault: Fault }
   | { readonly do: 'cut-watches'; readonly plural?: string; readonly midLine?: boolean }
   | { readonly do: 'compact'; readonly endWatches?: boolean }
@@ -69,6 +73,21 @@ export class ApiProcess {
   /** Creates or replaces objects, in their order; returns when the server has taken them. */
   apply(...objects: readonly Json[]): Promise<unknown> {
     return this.order({ do: 'apply', objects });
+  }
+
+  /** Creates an object, by admission; returns it as it is stored. */
+  async create(object: Json): Promise<ApiObject> {
+    return (await this.order({ do: 'create', object })) as ApiObject;
+  }
+
+  /** The stored object of this kind and name. */
+  async find(object: Json): Promise<ApiObject | undefined> {
+    return (await this.order({ do: 'find', object })) as ApiObject | undefined;
+  }
+
+  /** Changes an object by a JSON merge patch. */
+  patch(object: Json, patch: Json, subresource?: string): Promise<unknown> {
+    return this.order({ do: 'patch', object, patch, ...(subresource === undefined ? {} : { subresource }) });
   }
 
   delete(...objects: readonly Json[]): Promise<unknown> {

@@ -138,6 +138,18 @@ export class ApiServer {
     return this.api.store.find(resource, namespace, name);
   }
 
+  /** A token of a pod's service account, bound to the pod, as the kubelet asks for one. */
+  podToken(namespace: string, pod: string, audience: string): string {
+    const { metadata, spec } = this.api.read(
+      placeOf({ apiVersion: 'v1', kind: 'Pod', metadata: { namespace, name: pod } }, true),
+    );
+    const { serviceAccountName = 'default' } = (spec ?? {}) as { serviceAccountName?: string };
+    const boundObjectRef = { apiVersion: 'v1', kind: 'Pod', name: pod, uid: metadata.uid };
+    const request = { spec: { audiences: [audience], boundObjectRef } };
+    const { status } = this.api.tokens.request(namespace, serviceAccountName, request);
+    return (status as { token: string }).token;
+  }
+
   /** Watches that are open, of one resource if given. */
   watches(plural?: string): readonly OpenWatch[] {
     return [...this.#watches].filter((watch) => plural === undefined || watch.resource.plural === plural);

@@ -27,6 +27,14 @@ async function obey(order: Order): Promise<unknown> {
     case 'delete':
       for (const object of order.objects) await server.delete(object);
       return undefined;
+    case 'create':
+      return server.create(order.object);
+    case 'find':
+      return server.find(order.object);
+    case 'patch':
+      return server.patch(order.object, order.patch, order.subresource);
+    case 'token':
+      return server.podToken(order.namespace, order.pod, order.audience);
     case 'fault':
       return server.faults.add(order.fault);
     case 'cut-watches':
