@@ -9,6 +9,9 @@ import type { AdmittedContainer, AdmittedPod } from './pod_object.ts';
  */
 const BYPASSING = ['NET_ADMIN', 'NET_RAW', 'SYS_ADMIN', 'ALL'];
 
+/** With it a container that sees the sidecar's process can make that do anything. Source: ptrace(2). */
+const TAKING_OVER = 'SYS_PTRACE';
+
 /** Our own volumes: the table that is in force after a restart, and the pod's token. */
 const OWN_VOLUMES: readonly string[] = [STATE_VOLUME, IDENTITY_VOLUME];
 
@@ -23,18 +26,25 @@ export function refusals(pod: AdmittedPod, allowPrivileged: boolean): readonly s
     ...(pod.windows
       ? ['Windows pods have no network namespace that could be enforced: put it into a namespace that is not']
       : []),
-    ...(allowPrivileged ? [] : containers.flatMap(bypass)),
+    ...(allowPrivileged ? [] : containers.flatMap((container) => bypass(container, pod.sharesProcesses))),
     ...containers.flatMap(takenPorts),
     ...containers.flatMap(takenVolumes),
   ];
 }
 
-function bypass({ name, privileged, capabilities }: AdmittedContainer): readonly string[] {
+function bypass(
+  { name, privileged, capabilities }: AdmittedContainer,
+  sharesProcesses: boolean,
+): readonly string[] {
+  const bypassing = sharesProcesses ? [...BYPASSING, TAKING_OVER] : BYPASSING;
   const found = privileged
     ? ['is privileged']
     : capabilities
-        .filter((capability) => BYPASSING.includes(capability))
-        .map((capability) => `adds ${capability}`);
+        .filter((capability) => bypassing.includes(capability))
+        .map(
+          (capability) =>
+            `adds ${capability}${capability === TAKING_OVER ? ' in a pod that shares its processes' : ''}`,
+        );
   return found.map(
     (what) =>
       `container ${name} ${what}, with which it can take the enforcement out of its pod: leave that out, ` +

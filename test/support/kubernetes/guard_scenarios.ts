@@ -54,12 +54,12 @@ export function guardScenarios(open: () => Promise<Access>): void {
   });
   const asJsonPatch = setHeaderOptions('Content-Type', PatchStrategy.JsonPatch);
 
-  function debug(running: V1Pod, securityContext?: object, volumeMounts?: object): Promise<V1Pod> {
+  function debug(running: V1Pod, securityContext?: object, more: object = {}): Promise<V1Pod> {
     const container = {
       name: 'debug',
       image: 'busybox',
       ...(securityContext && { securityContext }),
-      ...(volumeMounts && { volumeMounts }),
+      ...more,
     };
     const body = [{ op: 'add', path: '/spec/ephemeralContainers', value: [container] }];
     return core.patchNamespacedPodEphemeralcontainers({ ...whereOf(running), body }, asJsonPatch);
@@ -152,10 +152,20 @@ export function guardScenarios(open: () => Promise<Access>): void {
       await debug(running, { privileged: true });
     });
 
+    test('takes no ephemeral container that could take the process of the sidecar over', async () => {
+      const running = await create('shop', injected(pod()));
+      await expect(debug(running, {}, { targetContainerName: 'sluice-sidecar' })).rejects.toThrow(
+        /take it over/,
+      );
+      const sharing = await create('shop', injected(pod({ shareProcessNamespace: true })));
+      await expect(debug(sharing, { capabilities: { add: ['SYS_PTRACE'] } })).rejects.toThrow(/take it over/);
+      await debug(sharing, {}, { targetContainerName: 'app' });
+    });
+
     test("takes no ephemeral container that mounts the sidecar's volumes", async () => {
       const running = await create('lenient', injected(pod()));
-      const mounts = [{ name: 'sluice-state', mountPath: '/mnt' }];
-      await expect(debug(running, {}, mounts)).rejects.toThrow(/sidecar's own/);
+      const volumeMounts = [{ name: 'sluice-state', mountPath: '/mnt' }];
+      await expect(debug(running, {}, { volumeMounts })).rejects.toThrow(/sidecar's own/);
     });
 
     test('keeps the images of the sidecar, and may change others and its labels', async () => {

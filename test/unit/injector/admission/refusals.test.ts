@@ -32,6 +32,16 @@ describe('a pod that could take its own enforcement out', () => {
     }
   }
 
+  it('is refused with SYS_PTRACE where it sees the process of the sidecar, and only there', () => {
+    const containers = [{ name: 'debug', securityContext: { capabilities: { add: ['SYS_PTRACE'] } } }];
+
+    for (const shared of [{ shareProcessNamespace: true }, { hostPID: true }])
+      expect(reasons(pod({ containers, ...shared }))).toEqual([
+        expect.stringContaining('debug adds SYS_PTRACE in a pod that shares its processes'),
+      ]);
+    expect(decide(pod({ containers })).kind).toBe('injected');
+  });
+
   it('is injected where its namespace allows it', () => {
     const mighty = pod({ containers: [{ name: 'mighty', securityContext: { privileged: true } }] });
 
