@@ -1,67 +1,75 @@
 /**
- * What the gate's transactions cost: 10,000 peers and 1,000 rules loaded whole, then one peer that comes and goes.
- * Needs root. Prints one JSON document: medians with the least and the most of all runs, in milliseconds.
+ * What the gate's transactions cost: 10,000 peers and 1,000 rules put in force whole, then one peer that comes and goes, and
+ * one that does with ports of its own, which takes a chain. Planning included. Needs root. Prints one JSON document:
+ * medians with the least and the most of all runs, in milliseconds.
  */
 import { spawnSync } from 'node:child_process';
-import { GatePlanner } from '../sidecar/gate/planner.ts';
-import { changedRuleset, type GateSettings, wholeRuleset } from '../sidecar/gate/ruleset.ts';
+import { loadavg } from 'node:os';
+import type { Table } from '../policy/index.ts';
+import { Gate } from '../sidecar/gate/gate.ts';
+import type { GateSettings } from '../sidecar/gate/ruleset.ts';
 import { largeTable, withPeer } from './large_table.ts';
+import { summarize } from './statistics.ts';
 
 const RUNS = 15;
 const SETTINGS: GateSettings = { deny: 'drop', otherProtocols: 'drop', adminPort: 15_021 };
-const netns = `sluice-bench-${process.pid}`;
+/** Set in the process that runs in the network namespace. */
+const INSIDE = 'SLUICE_BENCH_INSIDE';
 
 function ip(...args: string[]): void {
-  const { status, stderr } = spawnSync('ip', args, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`ip ${args.join(' ')}: ${stderr}`);
+  const { status } = spawnSync('ip', args, { stdio: 'inherit' });
+  if (status !== 0) throw new Error(`\`ip ${args.join(' ')}\` failed`);
 }
 
-function nft(text: string): void {
-  const { status, stderr } = spawnSync('ip', ['netns', 'exec', netns, 'nft', '-f', '-'], {
-    input: text,
-    encoding: 'utf8',
-  });
-  if (status !== 0) throw new Error(stderr);
-}
-
-function timed<T>(figures: number[], work: () => T): T {
-  const startedAt = performance.now();
-  const result = work();
-  figures.push(performance.now() - startedAt);
-  return result;
-}
-
-function summary(figures: number[]) {
-  const sorted = figures.toSorted((a, b) => a - b);
-  const round = (value: number | undefined) => Math.round((value ?? Number.NaN) * 10) / 10;
-  return { median: round(sorted[sorted.length >> 1]), least: round(sorted[0]), most: round(sorted.at(-1)) };
-}
-
-const figures: Record<'plan' | 'load' | 'addPeer' | 'removePeer', number[]> = {
-  plan: [],
-  load: [],
-  addPeer: [],
-  removePeer: [],
-};
-ip('netns', 'add', netns);
-try {
-  for (let run = 0; run < RUNS; run += 1) {
-    const planner = new GatePlanner();
-    const small = largeTable();
-    const large = withPeer(small, '10.250.0.1');
-    const before = timed(figures.plan, () => planner.plan(small));
-    timed(figures.load, () => nft(wholeRuleset(before, SETTINGS)));
-    let after = before;
-    timed(figures.addPeer, () => {
-      after = planner.plan(large);
-      nft(changedRuleset(before, after));
-    });
-    timed(figures.removePeer, () => nft(changedRuleset(after, planner.plan(small))));
+/** Makes a namespace and runs this file again in it. */
+function runInside(): void {
+  const netns = `sluice-bench-${process.pid}`;
+  ip('netns', 'add', netns);
+  try {
+    process.env[INSIDE] = '1';
+    ip('netns', 'exec', netns, process.execPath, import.meta.filename);
+  } finally {
+    ip('netns', 'del', netns);
   }
-} finally {
-  ip('netns', 'del', netns);
 }
-const entries = Object.entries(figures).map(([name, list]) => [`${name}_ms`, summary(list)]);
-process.stdout.write(
-  `${JSON.stringify({ peers: 10_000, rules: 1_000, runs: RUNS, ...Object.fromEntries(entries) }, null, 2)}\n`,
-);
+
+async function measure(): Promise<void> {
+  const figures = new Map<string, number[]>();
+  const small = largeTable();
+  const joined = withPeer(small, '10.250.0.1', 'g0');
+  // In two groups: nobody else has the ports of both.
+  const special = withPeer(joined, '10.250.0.1', 'g1');
+  for (let run = 0; run < RUNS; run += 1) {
+    const gate = new Gate(SETTINGS, [], {
+      inForce: async () => {},
+      changed: () => {},
+      beforeReplace: async () => {},
+      replaced: () => {},
+    });
+    const enforce = async (name: string, table: Table): Promise<void> => {
+      const startedAt = performance.now();
+      await gate.enforce(table);
+      if (gate.state.state !== 'in-force') throw new Error(JSON.stringify(gate.state));
+      figures.set(name, [...(figures.get(name) ?? []), performance.now() - startedAt]);
+    };
+    await enforce('load_ms', small);
+    await enforce('add_peer_ms', joined);
+    await enforce('add_chain_ms', special);
+    await enforce('remove_chain_ms', joined);
+    await enforce('remove_peer_ms', small);
+    gate.close();
+  }
+  const rounded = [...figures].map(([name, list]) => {
+    const { median, least, most } = summarize(list);
+    return [name, { median: round(median), least: round(least), most: round(most) }];
+  });
+  const head = { peers: 10_000, rules: 1_000, runs: RUNS, load_average: loadavg()[0] };
+  process.stdout.write(`${JSON.stringify({ ...head, ...Object.fromEntries(rounded) }, null, 2)}\n`);
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+if (process.env[INSIDE] === undefined) runInside();
+else await measure();

@@ -37,14 +37,14 @@ export function largeTable(): Table {
   };
 }
 
-/** The same table with one more pod, in the first group: what it does not touch is the same object, as after a delta. */
-export function withPeer(table: Table, address: string): Table {
-  const first = table.groups.g0;
-  const members = [...(first?.members ?? []), address].sort();
+/** The same table with a pod in one more group: what it does not touch is the same object, as after a delta. */
+export function withPeer(table: Table, address: string, group: string): Table {
+  const known = table.groups[group];
+  const members = [...(known?.members ?? []), address].sort();
   return {
     ...table,
     revision: table.revision + 1,
-    groups: { ...table.groups, g0: { ...first, members } },
+    groups: { ...table.groups, [group]: { ...known, members } },
     pods: { ...table.pods, [address]: podAt(address) },
   };
 }

@@ -5,10 +5,19 @@
  */
 import type { Table } from '../../policy/index.ts';
 import { SluiceError, virtualKey } from '../../policy/index.ts';
+import { changeElements } from '../netlink/nft_elements.ts';
+import { type ElementsOnly, elementsOnly } from './element_changes.ts';
 import { runNft } from './nft.ts';
 import { CLOSED_REVISION, closedPlan, type GatePlan } from './plan.ts';
 import { GatePlanner } from './planner.ts';
-import { changedRuleset, GATE_TABLE, type GateSettings, REMOVED_RULESET, wholeRuleset } from './ruleset.ts';
+import {
+  changedRuleset,
+  GATE_TABLE,
+  GATE_TABLE_NAME,
+  type GateSettings,
+  REMOVED_RULESET,
+  wholeRuleset,
+} from './ruleset.ts';
 
 /** A refused transaction is tried again after this, doubling up to the last. */
 const FIRST_RETRY_MS = 200;
@@ -53,6 +62,16 @@ export async function isGateInForce(): Promise<boolean> {
     if (!listed.includes(' hook ')) return false;
   }
   return true;
+}
+
+/** @returns false when the kernel refuses */
+function changedByNetlink({ changes, goneChains }: ElementsOnly): boolean {
+  try {
+    changeElements(GATE_TABLE_NAME, changes, goneChains);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What the gate tells. */
@@ -189,6 +208,8 @@ export class Gate {
 
   /** @returns false when the kernel does not have what was thought: then everything is replaced */
   async #change(before: GatePlan, plan: GatePlan): Promise<boolean> {
+    const only = elementsOnly(before, plan);
+    if (only !== undefined) return changedByNetlink(only);
     const text = changedRuleset(before, plan);
     if (text === '') return true;
     return runNft(text).then(

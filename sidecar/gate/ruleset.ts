@@ -11,6 +11,8 @@ import {
 
 /** The gate's table; nothing else is in it. */
 export const GATE_TABLE = 'inet sluice';
+/** Its name, without the family. */
+export const GATE_TABLE_NAME = 'sluice';
 /** The same, as libnftables-json(5) names it. */
 export const GATE_TABLE_JSON = { family: 'inet', table: 'sluice' } as const;
 
@@ -48,14 +50,15 @@ const ADMIN_SOURCES = 4096;
 const FAMILIES = [4, 6] as const;
 
 /** One direction in the ruleset. Its objects are named `<name>_...`. */
-interface Way {
+export interface Way {
   readonly name: 'in' | 'out';
   readonly direction: 'ingress' | 'egress';
   /** Which address of a packet is the peer's. */
   readonly peer: 'saddr' | 'daddr';
 }
 
-const WAYS: readonly Way[] = [
+/** Both directions. */
+export const WAYS: readonly Way[] = [
   { name: 'in', direction: 'ingress', peer: 'saddr' },
   { name: 'out', direction: 'egress', peer: 'daddr' },
 ];
@@ -65,6 +68,19 @@ const NEIGHBOURS =
   'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert, nd-redirect, mld-listener-query, mld-listener-report, mld2-listener-report } accept';
 /** Compared with `syn`: a packet that opens a TCP connection. */
 const FLAGS = 'flags & (fin | syn | rst | ack)';
+
+/** What an isolated pod may send whatever rules say. */
+const ALWAYS_SENT: readonly string[] = [
+  'oif lo accept', // the pod to itself
+  'ip daddr @own4 accept', // and through a Service: it is sent over `lo` only after this
+  'ip6 daddr @own6 accept',
+  'ct direction reply accept', // answers to what came in
+  'meta l4proto { icmp, ipv6-icmp } ct state related accept',
+  'ip daddr @node4 accept',
+  'ip6 daddr @node6 accept',
+  NEIGHBOURS,
+  'tcp flags rst accept', // ends what is denied
+];
 
 /** Replaces whatever is there by this plan. */
 export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
@@ -146,7 +162,7 @@ function wayChains(way: Way, plan: DirectionPlan): readonly string[] {
     ...families.map(([ip, family]) => `    ${ip} ${peer} vmap @${name}_blocks${family}`),
     `    goto ${name}_rest`,
     '  }',
-    // Decides for every packet that may start something: `accept`, or on to the look-ups.
+    // Decides for what the hook has left: `accept`, or on to the look-ups.
     `  chain ${name}_subject { }`,
     ...newChains(way, undefined, plan).flatMap(([made, rules]) => [
       `  chain ${made} {`,
@@ -173,16 +189,7 @@ function hooks(settings: GateSettings): readonly string[] {
     '}',
     'chain egress {',
     `  type filter hook output priority ${EGRESS_PRIORITY}; policy drop;`,
-    '  oif lo accept', // the pod to itself
-    '  ip daddr @own4 accept', // and through a Service: it is sent over `lo` only after this
-    '  ip6 daddr @own6 accept',
-    '  ct direction reply accept', // answers to what came in
-    '  meta l4proto { icmp, ipv6-icmp } ct state related accept',
-    '  ip daddr @node4 accept',
-    '  ip6 daddr @node6 accept',
-    `  ${NEIGHBOURS}`,
     ...toInjector(settings),
-    '  tcp flags rst accept', // ends what is denied
     '  jump out_subject',
     '}',
   ];
@@ -210,7 +217,7 @@ export function changedRuleset(before: GatePlan, after: GatePlan): string {
         ...rules.map((rule) => `add rule ${GATE_TABLE} ${name} ${rule}`),
       );
     }
-    for (const [name] of newChains(way, to, from)) {
+    for (const name of goneChains(way, from, to)) {
       gone.push(`flush chain ${GATE_TABLE} ${name}`, `delete chain ${GATE_TABLE} ${name}`);
     }
   }
@@ -219,7 +226,7 @@ export function changedRuleset(before: GatePlan, after: GatePlan): string {
 }
 
 /** The chains that come and go with the plan and that `before` does not have, by name. What is in them is in the name. */
-function newChains(
+export function newChains(
   way: Way,
   before: DirectionPlan | undefined,
   { accesses, services }: DirectionPlan,
@@ -227,7 +234,7 @@ function newChains(
   const found: (readonly [string, readonly string[]])[] = [];
   if (before?.accesses !== accesses) {
     for (const [id, access] of accesses) {
-      if (before?.accesses.has(id) !== true) found.push([chain(way, id), accessRules(access, way.name)]);
+      if (before?.accesses.has(id) !== true) found.push([chainName(way, id), accessRules(access, way.name)]);
     }
   }
   if (before?.services !== services) {
@@ -236,6 +243,20 @@ function newChains(
     }
   }
   return found;
+}
+
+/** Names of the chains that `after` does not have any more. */
+export function goneChains(way: Way, before: DirectionPlan, after: DirectionPlan): readonly string[] {
+  const gone: string[] = [];
+  if (before.accesses !== after.accesses) {
+    for (const id of before.accesses.keys()) if (!after.accesses.has(id)) gone.push(chainName(way, id));
+  }
+  if (before.services !== after.services) {
+    for (const id of before.services.backends.keys()) {
+      if (!after.services.backends.has(id)) gone.push(serviceChain(id));
+    }
+  }
+  return gone;
 }
 
 /** All but the chains of accesses and backends. `before` is `undefined` for a table that is new and empty. */
@@ -254,10 +275,10 @@ function wayChanges(way: Way, before: DirectionPlan | undefined, after: Directio
   if (before?.rest !== after.rest) {
     lines.push(
       `flush chain ${GATE_TABLE} ${name}_rest`,
-      `add rule ${GATE_TABLE} ${name}_rest goto ${chain(way, after.rest)}`,
+      `add rule ${GATE_TABLE} ${name}_rest goto ${chainName(way, after.rest)}`,
     );
   }
-  const lead = (id: string): string => ` : goto ${chain(way, id)}`;
+  const lead = (id: string): string => ` : goto ${chainName(way, id)}`;
   for (const family of FAMILIES) {
     lines.push(
       ...changedElements(`${name}_pods${family}`, before?.pods[family], after.pods[family], lead),
@@ -319,8 +340,12 @@ export const REMOVED_RULESET = `table ${GATE_TABLE}\ndelete table ${GATE_TABLE}\
 
 function subjectRules({ name }: Way, isolated: boolean): readonly string[] {
   const rules = isolated
-    ? [`meta l4proto ${ISOLATED_PROTOCOLS} goto ${name}_isolated`, `goto ${name}_others`]
-    : ['accept'];
+    ? [
+        ...(name === 'out' ? ALWAYS_SENT : []),
+        `meta l4proto ${ISOLATED_PROTOCOLS} goto ${name}_isolated`,
+        `goto ${name}_others`,
+      ]
+    : ['accept']; // what is not isolated pays one rule
   return [
     `flush chain ${GATE_TABLE} ${name}_subject`,
     ...rules.map((rule) => `add rule ${GATE_TABLE} ${name}_subject ${rule}`),
@@ -365,7 +390,8 @@ function changedElements(
   return lines;
 }
 
-function chain({ name }: Way, id: string): string {
+/** The chain of an access. */
+export function chainName({ name }: Way, id: string): string {
   return `${name}_${id}`;
 }
 
@@ -373,6 +399,7 @@ function type(family: 4 | 6): string {
   return family === 4 ? 'ipv4_addr' : 'ipv6_addr';
 }
 
-function serviceChain(id: string): string {
+/** The chain that picks one of a Service's backends. */
+export function serviceChain(id: string): string {
   return `service_${id}`;
 }

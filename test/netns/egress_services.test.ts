@@ -265,7 +265,9 @@ test('Services that policy allows in part are told of, and no others', async () 
   expect(line?.services).toContain(`shop/shop ${VIRTUAL} UDP/53`);
   await net.apply(reach('a', 'b'));
   expect(await told()).toEqual([]);
-  expect((await net.admin('shop/front', '/metrics')).body).toContain('sluice_services_partly_allowed 0');
+  await until('the metric follows', async () =>
+    (await net.admin('shop/front', '/metrics')).body.includes('sluice_services_partly_allowed 0'),
+  );
   await net.apply(reach('a'));
 });
 

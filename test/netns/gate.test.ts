@@ -198,7 +198,18 @@ test('a peer that is allowed a moment too late gets in when it sends its SYN aga
 
 test('a transaction that fails leaves the last good rules, is shown, and is tried again', async () => {
   writeFileSync(broken, '');
-  net.lab.writeObjects(allow('batch'));
+  // Ports that nobody had need new rules; peers that come and go would not need the tool.
+  net.lab.writeObjects(
+    policy('shop/allow', {
+      podSelector: { matchLabels: { app: 'api' } },
+      ingress: [
+        {
+          from: [{ podSelector: { matchLabels: { app: 'batch' } } }],
+          ports: [{ port: 81 }, { port: 53, protocol: 'UDP' }],
+        },
+      ],
+    }),
+  );
   await until('the sidecar is unready', async () => {
     const { status, body } = await net.admin('shop/api', '/readyz');
     return status === 503 && body.includes('gate: ') && body.includes('made to fail');

@@ -6,9 +6,11 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { largeTable, withPeer } from '../../bench/large_table.ts';
 import { inNetns } from '../../cli/lab/processes.ts';
-import { closedPlan, type GatePlan } from '../../sidecar/gate/plan.ts';
+import type { Table } from '../../policy/index.ts';
+import { elementsOnly } from '../../sidecar/gate/element_changes.ts';
 import { GatePlanner, gatePlan } from '../../sidecar/gate/planner.ts';
 import { changedRuleset, type GateSettings, wholeRuleset } from '../../sidecar/gate/ruleset.ts';
+import type { ElementChange } from '../../sidecar/netlink/nft_elements.ts';
 import { editedTables } from '../unit/sidecar/gate/edited_tables.ts';
 import { table } from '../unit/sidecar/table_builder.ts';
 import { run } from './command.ts';
@@ -25,17 +27,21 @@ afterEach(async () => {
   await run(['ip', 'netns', 'del', netns]);
 });
 
-/** One transaction; rejects with what the kernel says. */
-function apply(text: string): Promise<void> {
-  const [command = '', ...args] = inNetns(netns, ['nft', '-f', '-']);
+/** One transaction, or another command that reads `text`; rejects with what it says. @returns its output */
+function apply(text: string, argv: readonly string[] = ['nft', '-f', '-']): Promise<string> {
+  const [command = '', ...args] = inNetns(netns, argv);
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['pipe', 'inherit', 'pipe'] });
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     let said = '';
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
     child.stderr.on('data', (chunk: Buffer) => {
       said += chunk.toString();
     });
     child.on('error', reject);
-    child.on('close', (status) => (status === 0 ? resolve() : reject(new Error(said))));
+    child.on('close', (status) => (status === 0 ? resolve(output) : reject(new Error(said))));
     child.stdin.end(text);
   });
 }
@@ -57,23 +63,47 @@ function sorted(key: string, value: unknown): unknown {
   return key === 'elem' && Array.isArray(value) ? value.map((one) => JSON.stringify(one)).sort() : value;
 }
 
-test('a change puts the same rules in the kernel as starting anew, on random tables', async () => {
-  const property = fc.asyncProperty(editedTables(4), async (list) => {
-    const planner = new GatePlanner();
-    let before: GatePlan = closedPlan(['10.0.0.1']);
-    await apply(wholeRuleset(before, SETTINGS));
-    for (const one of list) {
-      const after = planner.plan(one);
-      const change = changedRuleset(before, after);
-      if (change !== '') await apply(change);
-      before = after;
+const GATE = new URL('../../sidecar/gate/gate.ts', import.meta.url).href;
+
+/** Has a gate enforce tables one after the other, and then the last one anew. */
+async function enforced(tables: readonly Table[]): Promise<{ replaced: number; states: string[] }> {
+  const script = `
+    import { Gate } from ${JSON.stringify(GATE)};
+    import { text } from 'node:stream/consumers';
+    const tables = JSON.parse(await text(process.stdin));
+    let replaced = 0;
+    const states = [];
+    const events = { inForce: async () => {}, changed() {}, beforeReplace: async () => {}, replaced: () => (replaced += 1) };
+    const gate = new Gate(${JSON.stringify(SETTINGS)}, ['10.0.0.1'], events);
+    for (const table of tables) {
+      await gate.enforce(table);
+      states.push(gate.state.state);
     }
+    gate.close();
+    console.log(JSON.stringify({ replaced, states }));`;
+  const argv = [process.execPath, '--input-type=module', '-e', script];
+  return JSON.parse(await apply(JSON.stringify(tables), argv));
+}
+
+test('changes put the same rules in the kernel as starting anew, on random tables', async () => {
+  let byNetlink = 0;
+  const property = fc.asyncProperty(editedTables(5), async (list) => {
+    if (list.length === 0) return;
+    const planner = new GatePlanner();
+    const plans = list.map((one) => planner.plan(one));
+    byNetlink += plans.filter(
+      (plan, index) => index > 0 && elementsOnly(plans[index - 1] ?? plan, plan)?.changes.some(isChange),
+    ).length;
+    expect(await enforced(list)).toEqual({ replaced: 1, states: list.map(() => 'in-force') });
     const changed = await listed();
-    await apply(wholeRuleset(before, SETTINGS));
+    expect(await enforced(list.slice(-1))).toMatchObject({ replaced: 1 });
     expect(changed).toEqual(await listed());
   });
-  await fc.assert(property, { numRuns: 30 });
-}, 120_000);
+  await fc.assert(property, { numRuns: 12 });
+  expect(byNetlink).toBeGreaterThan(10);
+}, 180_000);
+
+const isChange = ({ removed, added }: ElementChange) => removed.length + added.length > 0;
 
 test('a transaction that the kernel refuses leaves the last good rules', async () => {
   await apply(wholeRuleset(gatePlan(table({ revision: 1, allowed: ['10.0.0.9'] })), SETTINGS));
@@ -92,7 +122,7 @@ test('10,000 peers and 1,000 rules are one look-up each, and a new peer is one e
   await apply(wholeRuleset(plan, SETTINGS));
   expect(plan.ingress.pods[4].size).toBe(10_000);
   expect(plan.ingress.accesses.size).toBeLessThanOrEqual(101);
-  const next = planner.plan(withPeer(large, '10.250.0.1'));
+  const next = planner.plan(withPeer(large, '10.250.0.1', 'g0'));
   const change = changedRuleset(plan, next);
   expect(change).toMatch(/^add element inet sluice in_pods4 \{ 10\.250\.0\.1 : goto in_[0-9a-f]+ \}\n$/);
   await apply(change);

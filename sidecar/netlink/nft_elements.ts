@@ -1,0 +1,124 @@
+/**
+ * Changes of elements in nftables, without a process: one transaction. Source: linux/netfilter/nf_tables.h and nfnetlink.h.
+ */
+import { getSystemErrorName } from 'node:util';
+import { NETLINK_PROTOCOLS, Netlink } from '../../native/netlink.ts';
+import { attribute, message, NLM_F_ACK, nested, text, uint32 } from '../../native/netlink_message.ts';
+import { SluiceError } from '../../policy/errors.ts';
+
+/** What changes in one set or map of the table. */
+export interface ElementChange {
+  readonly object: string;
+  readonly removed: readonly Uint8Array[];
+  /** With the chain that an element of a map leads to. */
+  readonly added: readonly { readonly key: Uint8Array; readonly chain?: string }[];
+}
+
+/** Elements in one transaction: they have to fit into one datagram, which is at most some 200 kB. */
+export const ELEMENTS_MAX = 1_000;
+/** Chains to remove in one transaction: each is acknowledged twice. */
+export const CHAINS_MAX = 40;
+
+const NFPROTO_INET = 1;
+const SUBSYSTEM = 10;
+const BATCH_BEGIN = 0x10;
+const BATCH_END = 0x11;
+
+/** Message types. */
+const DELETE_CHAIN = 5;
+const DELETE_RULE = 8;
+const NEW_ELEMENTS = 12;
+const DELETE_ELEMENTS = 14;
+
+/** Attributes: each message has its own numbers. */
+const TABLE = 1;
+const RULE_CHAIN = 2;
+const CHAIN_NAME = 3;
+const SET_NAME = 2;
+const ELEMENTS = 3;
+const LIST_ITEM = 1;
+const ELEMENT_KEY = 1;
+const ELEMENT_DATA = 2;
+const DATA_VALUE = 1;
+const DATA_VERDICT = 2;
+const VERDICT_CODE = 1;
+const VERDICT_CHAIN = 2;
+
+const NFT_GOTO = -4;
+
+/**
+ * Removes elements, adds elements, and then removes chains that nothing leads to any more: all of it, or nothing.
+ * @param table of the family `inet`
+ * @throws SluiceError `NETLINK_*` or `SOCKET_*`
+ */
+export function changeElements(
+  table: string,
+  changes: readonly ElementChange[],
+  goneChains: readonly string[],
+): void {
+  const messages: [number, readonly Uint8Array[]][] = [];
+  const named = attribute(TABLE, text(table));
+  for (const { object, removed } of changes) {
+    const keys = removed.map((key) => nested(LIST_ITEM, [keyOf(key)]));
+    if (keys.length > 0) messages.push([DELETE_ELEMENTS, [named, ...elements(object, keys)]]);
+  }
+  for (const { object, added } of changes) {
+    const items = added.map(({ key, chain }) =>
+      nested(LIST_ITEM, [keyOf(key), ...(chain === undefined ? [] : [goTo(chain)])]),
+    );
+    if (items.length > 0) messages.push([NEW_ELEMENTS, [named, ...elements(object, items)]]);
+  }
+  for (const chain of goneChains) {
+    messages.push([DELETE_RULE, [named, attribute(RULE_CHAIN, text(chain))]]);
+    messages.push([DELETE_CHAIN, [named, attribute(CHAIN_NAME, text(chain))]]);
+  }
+  transact(messages);
+}
+
+function elements(object: string, items: readonly Uint8Array[]): readonly Uint8Array[] {
+  return [attribute(SET_NAME, text(object)), nested(ELEMENTS, items)];
+}
+
+function keyOf(key: Uint8Array): Uint8Array {
+  return nested(ELEMENT_KEY, [attribute(DATA_VALUE, key)]);
+}
+
+function goTo(chain: string): Uint8Array {
+  const verdict = [attribute(VERDICT_CODE, uint32(NFT_GOTO)), attribute(VERDICT_CHAIN, text(chain))];
+  return nested(ELEMENT_DATA, [nested(DATA_VERDICT, verdict)]);
+}
+
+function transact(messages: readonly (readonly [number, readonly Uint8Array[]])[]): void {
+  if (messages.length === 0) return;
+  const limit = fixed(0, SUBSYSTEM);
+  const parts = messages.map(([type, body], index) =>
+    message((SUBSYSTEM << 8) | type, NLM_F_ACK, index + 1, [fixed(NFPROTO_INET, 0), ...body]),
+  );
+  const socket = new Netlink(NETLINK_PROTOCOLS.NETFILTER);
+  try {
+    const batch = [message(BATCH_BEGIN, 0, 0, [limit]), ...parts, message(BATCH_END, 0, 0, [limit])];
+    socket.send(Buffer.concat(batch));
+    let done = 0;
+    for (let got = socket.receive(); got !== undefined; got = socket.receive()) {
+      for (const { result = 0 } of got) {
+        if (result < 0) throw refused(getSystemErrorName(result));
+        done += 1;
+      }
+    }
+    if (done !== messages.length) throw refused('no answer');
+  } finally {
+    socket.close();
+  }
+}
+
+/** `struct nfgenmsg`. */
+function fixed(family: number, resource: number): Uint8Array {
+  return Uint8Array.of(family, 0, 0, resource);
+}
+
+function refused(problem: string): SluiceError {
+  return new SluiceError(
+    'NETLINK_FAILED',
+    `nftables refused a change of elements (${problem}): the rules are put in anew`,
+  );
+}
