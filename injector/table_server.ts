@@ -30,7 +30,7 @@ export const HEARTBEAT_MS = 2_000;
 
 /**
  * Changes that come within this of the last are gathered, ms: a pod that starts is several of them, and under load each
- * table is then sent one delta for many. A change after a quiet time is sent at once.
+ * table is then sent one delta for many. After a quiet time they are sent at once, those of one event together.
  */
 const GATHER_MS = 20;
 
@@ -95,8 +95,7 @@ export class TableServer implements SessionHost {
     prepare: () => this.#flush(), // they are to be followed by what comes later, and by nothing that is in them
     send: (session, revision) => this.#sendSnapshot(session, revision),
   });
-  /** Changes wait to be sent. */
-  #isBehind = false;
+  /** Set while changes wait to be sent. */
   #gathering: NodeJS.Timeout | undefined;
   /** When changes were last sent; on the clock of `performance.now`. */
   #sentAtMs = Number.NEGATIVE_INFINITY;
@@ -210,16 +209,13 @@ export class TableServer implements SessionHost {
   #onSourceChange(changes: readonly ClusterChange[]): void {
     if (changes.length === 0) return;
     for (const change of changes) this.#compiler.apply(change);
-    this.#isBehind = true;
     const waitMs = this.#sentAtMs + GATHER_MS - performance.now();
-    if (waitMs <= 0) this.#flush();
-    else this.#gathering ??= setTimeout(() => this.#flush(), waitMs);
+    this.#gathering ??= setTimeout(() => this.#flush(), Math.max(0, waitMs));
   }
 
   /** Sends what the changes so far led to. */
   #flush(): void {
-    if (!this.#isBehind) return;
-    this.#isBehind = false;
+    if (this.#gathering === undefined) return;
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
     const stop = this.metrics.updateSeconds.startTimer();

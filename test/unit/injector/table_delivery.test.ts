@@ -291,17 +291,6 @@ describe('table delivery', () => {
     expect(api.types.filter((type) => type === 'identity')).toHaveLength(3);
   });
 
-  test('sends many changes that come together as few deltas, and a lone one at once', async () => {
-    injector.dir.write('p.yaml', policy('api', 'api', ['web']));
-    await injector.start();
-    const api = await injector.sidecar('shop/api');
-    const pods = Array.from({ length: 50 }, (_, i) => pod(`w${i}`, `10.0.1.${i + 1}`, { app: 'web' }));
-    injector.dir.write('crowd.yaml', ...pods);
-    await waitFor(() => Object.values(api.table?.groups ?? {})[0]?.members.length === 51);
-    await expectCurrent(api, 'shop/api');
-    expect(api.types).toEqual(['snapshot', 'delta']);
-  });
-
   test('sends heartbeats with the revision of the table', async () => {
     await injector.start({ heartbeatMs: 10 });
     const api = await injector.sidecar('shop/api');

@@ -1,0 +1,71 @@
+/** Simulated sidecars: they say whose table they want, read, acknowledge, and come back as the real ones do. */
+import { connect, type Socket } from 'node:net';
+import { LineReader } from '../../common/line_reader.ts';
+import { TABLE_SCHEMA } from '../../policy/index.ts';
+
+/** As the real one: delays double from the first to the last, each with up to the same again as jitter. */
+const FIRST_RETRY_MS = 50;
+const LAST_RETRY_MS = 5_000;
+
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
+
+/** What comes from the injector, not parsed: two thousand tables would cost the machine more than the injector does. */
+export interface SidecarEvents {
+  snapshot(bytes: number): void;
+  /** @param changes labels `change` of the pods in it */
+  delta(bytes: number, changes: readonly number[]): void;
+}
+
+/** One of them. */
+export class SimulatedSidecar {
+  readonly #path: string;
+  readonly #pod: { readonly namespace: string; readonly pod: string };
+  readonly #events: SidecarEvents;
+  #socket: Socket | undefined;
+  #retryMs = FIRST_RETRY_MS;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(path: string, pod: { namespace: string; pod: string }, events: SidecarEvents) {
+    this.#path = path;
+    this.#pod = pod;
+    this.#events = events;
+    this.#connect();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#socket?.destroy();
+  }
+
+  #connect(): void {
+    const socket = connect(this.#path);
+    this.#socket = socket;
+    const lines = new LineReader(MAX_LINE_BYTES, (line) => this.#onLine(socket, line));
+    socket.on('connect', () => send(socket, { type: 'hello', schema: TABLE_SCHEMA, ...this.#pod }));
+    socket.on('data', (chunk: Buffer) => lines.push(chunk));
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      if (this.#closed) return;
+      this.#timer = setTimeout(() => this.#connect(), this.#retryMs * (1 + Math.random()));
+      this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
+    });
+  }
+
+  #onLine(socket: Socket, line: string): void {
+    const bytes = line.length + 1;
+    if (line.startsWith('{"type":"delta"')) {
+      const changes = [...line.matchAll(/"change":"(\d+)"/g)].map(([, number]) => Number(number));
+      this.#events.delta(bytes, changes);
+    } else if (line.startsWith('{"type":"snapshot"')) {
+      this.#retryMs = FIRST_RETRY_MS;
+      this.#events.snapshot(bytes);
+    } else return;
+    send(socket, { type: 'ack', revision: Number(/"revision":(\d+)/.exec(line)?.[1]) });
+  }
+}
+
+function send(socket: Socket, frame: object): void {
+  if (socket.writable) socket.write(`${JSON.stringify(frame)}\n`);
+}

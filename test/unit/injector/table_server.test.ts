@@ -1,0 +1,151 @@
+/** How the table server treats many sidecars and many changes: over a cluster in memory and links that record. */
+import { afterEach, expect, test } from 'vitest';
+import { podAt } from '../../../bench/control_plane/cluster.ts';
+import { MemorySource } from '../../../bench/control_plane/memory_source.ts';
+import { createInjectorMetrics } from '../../../injector/metrics.ts';
+import { TableServer } from '../../../injector/table_server.ts';
+import type { SessionLink } from '../../../injector/table_session.ts';
+import {
+  applyDelta,
+  compile,
+  type InjectorFrame,
+  objectKey,
+  TABLE_SCHEMA,
+  type Table,
+} from '../../../policy/index.ts';
+import { captureLog } from './captured_log.ts';
+import { waitFor } from './wait_for.ts';
+
+/** Of a slow reader: each snapshot counts as this much until it is read. */
+const QUEUED_BYTES = 1024 * 1024;
+
+let source: MemorySource;
+let tables: TableServer;
+
+/** A connection whose frames stay where they are. */
+class RecordingLink implements SessionLink {
+  readonly frames: InjectorFrame[] = [];
+  queuedBytes = 0;
+  readonly #reads: boolean;
+
+  constructor(reads = true) {
+    this.#reads = reads;
+  }
+
+  send(frame: InjectorFrame): void {
+    this.frames.push(frame);
+    if (!this.#reads) this.queuedBytes += QUEUED_BYTES;
+  }
+
+  close(): void {}
+
+  get deltas(): number {
+    return this.frames.filter(({ type }) => type === 'delta').length;
+  }
+
+  /** What a sidecar has made of the frames. */
+  get table(): Table | undefined {
+    return this.frames.reduce<Table | undefined>((table, frame) => {
+      if (frame.type === 'snapshot') return frame.table;
+      return frame.type === 'delta' && table !== undefined ? applyDelta(table, frame.delta) : table;
+    }, undefined);
+  }
+}
+
+function put(place: number, change = 0): void {
+  const object = podAt(0, place, 0, change);
+  source.change({ kind: 'Pod', key: objectKey(object.namespace, object.name), object });
+}
+
+/** One namespace of pods that all let each other in. */
+function start(pods: number): void {
+  source = new MemorySource();
+  const { namespace } = podAt(0, 0, 0, 0);
+  const podSelector = { matchLabels: {}, matchExpressions: [] };
+  const ingress = [{ peers: [{ kind: 'pods' as const }], ports: [] }];
+  const object = {
+    namespace,
+    name: 'own',
+    podSelector,
+    policyTypes: ['ingress' as const],
+    ingress,
+    egress: [],
+  };
+  source.change({ kind: 'NetworkPolicy', key: objectKey(namespace, 'own'), object });
+  for (let place = 0; place < pods; place += 1) put(place);
+  tables = new TableServer(source, createInjectorMetrics(), captureLog().log, { heartbeatMs: 600_000 });
+}
+
+function connect(place: number, link = new RecordingLink()): RecordingLink {
+  const { namespace, name: pod } = podAt(0, place, 0, 0);
+  tables.attach(link).receive({ type: 'hello', schema: TABLE_SCHEMA, namespace, pod });
+  return link;
+}
+
+afterEach(() => tables.close());
+
+test('changes of one event go as one delta', async () => {
+  start(2);
+  const link = connect(0);
+  await waitFor(() => link.table);
+  for (let place = 2; place < 50; place += 1) put(place);
+  await waitFor(() => link.deltas > 0);
+  expect(link.deltas).toBe(1);
+  expect(Object.values(link.table?.groups ?? {})[0]?.members).toHaveLength(50);
+});
+
+test('changes that go on are gathered, and none is lost', async () => {
+  start(2);
+  const link = connect(0);
+  await waitFor(() => link.table);
+  const startMs = performance.now();
+  for (let place = 2; place < 100; place += 1) {
+    put(place);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await waitFor(() => Object.values(link.table?.groups ?? {})[0]?.members.length === 100);
+  expect(link.deltas).toBeLessThan((performance.now() - startMs) / 20 + 3);
+  expect(link.table).toEqual(compile(source.cluster, 'team-0-0/pod-0-0', link.table?.revision ?? 0));
+});
+
+test('a table that is asked for in the middle of changes is followed by those after it only', async () => {
+  start(20);
+  const links = Array.from({ length: 20 }, (_, place) => {
+    put(place, 1);
+    const link = connect(place);
+    put(place, 2);
+    return link;
+  });
+  await waitFor(() => links.every(({ table }) => table !== undefined));
+  put(20);
+  await waitFor(() => links.every(({ deltas }) => deltas > 0));
+  for (const [place, { table }] of links.entries())
+    expect(table).toEqual(compile(source.cluster, `team-0-0/pod-${place}-0`, table?.revision ?? 0));
+});
+
+test('when everybody asks at once, no more tables are on the way than memory should hold', async () => {
+  start(100);
+  const links = Array.from({ length: 100 }, (_, place) => connect(place, new RecordingLink(false)));
+  const served = () => links.filter(({ frames }) => frames.length > 0).length;
+  await waitFor(() => served() > 32);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(served()).toBe(33);
+  for (const link of links.slice(0, 20)) link.queuedBytes = 0;
+  await waitFor(() => served() === 53);
+  // Who never reads keeps the others waiting for a second each, not for ever.
+  await waitFor(() => served() === 100);
+});
+
+test('a sidecar that goes while it waits for its table is not made one', async () => {
+  start(100);
+  const links = Array.from({ length: 60 }, () => new RecordingLink(false));
+  const sessions = links.map((link, place) => {
+    const session = tables.attach(link);
+    const { namespace, name: pod } = podAt(0, place, 0, 0);
+    session.receive({ type: 'hello', schema: TABLE_SCHEMA, namespace, pod });
+    return session;
+  });
+  for (const session of sessions.slice(30)) session.closed();
+  await waitFor(() => links.slice(0, 30).every(({ frames }) => frames.length > 0));
+  expect(links.slice(30).every(({ frames }) => frames.length === 0)).toBe(true);
+});
