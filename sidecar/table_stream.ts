@@ -52,6 +52,8 @@ export class TableStream {
   #timer: NodeJS.Timeout | undefined;
   #retryMs = FIRST_RETRY_MS;
   #closed = false;
+  /** Of the snapshots of this connection. Another injector may count from another number: it starts a connection anew. */
+  #newest = 0;
 
   constructor(
     transport: Transport,
@@ -75,6 +77,7 @@ export class TableStream {
     }
     const { socket, ready, hello } = dialled;
     this.#socket = socket;
+    this.#newest = 0;
     let reason = 'the injector closed the connection';
     socket.setTimeout(IDLE_TIMEOUT_MS, () =>
       socket.destroy(new Error(`no heartbeat for ${IDLE_TIMEOUT_MS} ms`)),
@@ -129,6 +132,7 @@ export class TableStream {
     switch (frame.type) {
       case 'snapshot':
         this.#checkSubject(frame.table);
+        this.#checkOrder(frame.table.revision);
         return this.#enforced(this.#enforcement.replace(frame.table));
       case 'delta':
         return this.#enforced(this.#enforcement.apply(frame.delta));
@@ -154,7 +158,14 @@ export class TableStream {
     );
   }
 
+  /** What one injector says later is never older: an old frame would bring back what has been taken away. */
+  #checkOrder(revision: number): void {
+    if (revision < this.#newest)
+      throw new SluiceError('TABLE_GAP', `revision ${revision} came after revision ${this.#newest}`);
+  }
+
   #enforced(ended: number): void {
+    this.#newest = this.#enforcement.revision;
     this.#enforcement.confirm(Date.now());
     this.#events.enforced(ended);
   }

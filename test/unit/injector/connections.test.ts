@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { pod, policy } from './manifest_builders.ts';
 import { type Entrance, RunningInjector } from './running_injector.ts';
+import type { TestSidecar } from './test_sidecar.ts';
 import { waitFor } from './wait_for.ts';
 
 let injector: RunningInjector;
@@ -56,7 +57,7 @@ describe.each<Entrance>(['unix socket', 'TLS'])('a connection over %s', (entranc
   });
 
   test('cuts a connection that says nothing', async () => {
-    await injector.start({ helloTimeoutMs: 20 });
+    await injector.start({ helloTimeoutMs: 500 });
     const silent = injector.connection();
     await waitFor(() => silent.closed);
     expect(injector.cuts('no-hello')).toHaveLength(1);
@@ -90,4 +91,31 @@ describe.each<Entrance>(['unix socket', 'TLS'])('a connection over %s', (entranc
     }
     expect(injector.cuts('slow')[0]?.queued_bytes).toBeLessThan(4 * 1024 * 1024);
   });
+
+  test('serves 199 readers while one is stuck, and cuts that one only', async () => {
+    const names = Array.from({ length: 200 }, (_, index) => `r${index}`);
+    injector.dir.write('readers.yaml', ...names.map((name, index) => pod(name, `10.2.0.${index}`)));
+    // The stuck one's table changes by much each time, the others' by little.
+    const from = (podSelector: object) => ({ ingress: [{ from: [{ podSelector }] }] });
+    injector.dir.write('all.yaml', policy('stuck', 'r0', [], from({})));
+    injector.dir.write(
+      'rest.yaml',
+      policy('rest', '', [], { podSelector: {}, ...from({ matchLabels: { app: 'beacon' } }) }),
+    );
+    await injector.start({ maxQueuedBytes: 20_000, maxStalledBeats: 1_000, maxPerAddress: 200 });
+    const [stuck, ...readers] = await Promise.all(names.map((name) => injector.sidecar(`shop/${name}`)));
+    stuck?.pause();
+    for (let round = 0; injector.cuts('slow').length === 0; round += 1) {
+      expect(round).toBeLessThan(300);
+      crowd(round);
+      injector.dir.write('beacon.yaml', pod('beacon', '10.3.0.1', { round: `${round}` }));
+      await injector.status('?refresh=1');
+      const seen = ({ table }: TestSidecar) => table?.pods['10.3.0.1']?.labels.round === `${round}`;
+      await waitFor(() => readers.every(seen), 30_000);
+    }
+    expect(injector.cuts('slow')).toHaveLength(1);
+    expect(readers.some(({ closed }) => closed)).toBe(false);
+    const { sidecars } = await injector.status();
+    expect(sidecars.filter(({ connected }) => connected)).toHaveLength(199);
+  }, 60_000);
 });
