@@ -24,6 +24,7 @@ export interface ClusterChoice {
 const CALL_TIMEOUT_MS = 10_000;
 
 const NAME = 'sluice-injector';
+/** Where the manifests put it. */
 const NAMESPACE = 'sluice-system';
 const NOT_FOUND = 404;
 
@@ -59,11 +60,14 @@ function loadConfig({ kubeconfig, context }: ClusterChoice): KubeConfig {
 async function readInstallation(config: KubeConfig): Promise<Installation> {
   const options = within(CALL_TIMEOUT_MS);
   const admission = config.makeApiClient(AdmissionregistrationV1Api);
-  const place = { namespace: NAMESPACE, name: NAME };
   const { major, minor } = await config.makeApiClient(VersionApi).getCode(options);
+  const webhook = await absent(admission.readMutatingWebhookConfiguration({ name: NAME }, options));
+  // A chart may be installed elsewhere.
+  const namespace = webhook?.webhooks?.[0]?.clientConfig.service?.namespace ?? NAMESPACE;
+  const place = { namespace, name: NAME };
   return {
     version: `${major}.${Number.parseInt(minor, 10)}`, // some providers write `30+`
-    webhook: await absent(admission.readMutatingWebhookConfiguration({ name: NAME }, options)),
+    webhook,
     bindings: (await absent(admission.listValidatingAdmissionPolicyBinding({}, options)))?.items ?? [],
     deployment: await absent(config.makeApiClient(AppsV1Api).readNamespacedDeployment(place, options)),
     service: await absent(config.makeApiClient(CoreV1Api).readNamespacedService(place, options)),
