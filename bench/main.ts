@@ -1,6 +1,4 @@
 /** Entry of the benchmarks: `npm run bench`. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { checkPrerequisites } from '../cli/lab/tools.ts';
 import { SluiceError } from '../policy/errors.ts';
 import { FIGURES } from './figures/catalogue.ts';
@@ -9,14 +7,11 @@ import { type BenchOptions, benchHelp, type Choices, readBenchOptions } from './
 import { allPaths, SLUICE } from './paths/catalogue.ts';
 import { documentOf, printed } from './report/document.ts';
 import { describeMachine } from './report/machine.ts';
-import { pages } from './report/page.ts';
+import { record } from './report/recorded.ts';
 import type { Results } from './report/results.ts';
 import { Rig } from './rig.ts';
 import { measureAll, pathsOf } from './suite.ts';
 import { defaultSidecar, envoyBinary, installTools, makeBundle } from './tools.ts';
-
-const DOCS = join(import.meta.dirname, '../docs');
-const RESULTS = join(import.meta.dirname, 'results.json');
 
 /** Exit codes. */
 const FAILED = 1;
@@ -75,16 +70,6 @@ async function run(options: BenchOptions, signal: AbortSignal): Promise<Results>
   }
 }
 
-function writeDocs(results: Results): void {
-  const text = printed(results);
-  writeFileSync(RESULTS, text);
-  for (const [path, content] of pages(JSON.parse(text))) {
-    const file = join(DOCS, path);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, content);
-  }
-}
-
 async function main(argv: readonly string[]): Promise<void> {
   const options = readBenchOptions(argv, CHOICES);
   if (options.help) return void process.stdout.write(benchHelp(CHOICES));
@@ -92,7 +77,7 @@ async function main(argv: readonly string[]): Promise<void> {
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interrupt.abort());
   try {
     const results = await run(options, interrupt.signal);
-    if (options.docs) writeDocs(results);
+    if (options.docs) record(results);
     process.stdout.write(printed(documentOf(results)));
     if (Object.keys(results.failed).length > 0) process.exitCode = FAILED;
   } catch (error) {

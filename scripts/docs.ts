@@ -1,6 +1,10 @@
-/** `npm run docs`: makes the generated parts of the reference pages anew. A test keeps them equal to the code. */
+/**
+ * `npm run docs`: makes the generated parts of the reference pages anew, and the page of the last recorded benchmarks.
+ * Tests keep them equal to the code and to the record.
+ */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeRecordedPages } from '../bench/report/recorded.ts';
 import { generatePages, PROJECT } from './docs/pages.ts';
 
 for (const { path, committed, generated } of await generatePages()) {
@@ -8,3 +12,4 @@ for (const { path, committed, generated } of await generatePages()) {
   await writeFile(join(PROJECT, path), generated);
   process.stdout.write(`${path} brought up to date\n`);
 }
+for (const path of writeRecordedPages()) process.stdout.write(`docs/${path} brought up to date\n`);

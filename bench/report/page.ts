@@ -12,17 +12,22 @@ export const PLOT_FOLDER = 'benchmarks';
 const QUIET_LOAD = 0.5;
 
 const TITLE = '# Benchmarks';
-const MADE = '<!-- Made by `npm run bench -- --docs` from bench/results.json: do not edit. -->';
+const MADE =
+  '<!-- Made by `npm run bench -- --docs` from bench/results.json and bench/remarks.md: do not edit. -->';
 
-/** The page and its plots, by path from docs/. @param results undefined: nothing has been measured yet */
-export function pages(results: Results | undefined): ReadonlyMap<string, string> {
+/**
+ * The page and its plots, by path from docs/.
+ * @param results undefined: nothing has been measured yet
+ * @param remarks what people say of the results, in Markdown
+ */
+export function pages(results: Results | undefined, remarks = ''): ReadonlyMap<string, string> {
   if (results === undefined) return new Map([['benchmarks.md', NOTHING_YET]]);
   const plots = results.figures.flatMap((figure): [string, string][] => {
     const svg = plot(figure, results);
     return svg === undefined ? [] : [[plotPath(figure), svg]];
   });
   const shown = new Set(plots.map(([path]) => path));
-  return new Map([['benchmarks.md', page(results, shown)], ...plots]);
+  return new Map([['benchmarks.md', page(results, remarks.trim(), shown)], ...plots]);
 }
 
 const NOTHING_YET = `${TITLE}
@@ -33,7 +38,7 @@ No full run has been recorded yet: no figure about the speed of the data path is
 [bench/README.md](../bench/README.md).
 `;
 
-function page(results: Results, plots: ReadonlySet<string>): string {
+function page(results: Results, remarks: string, plots: ReadonlySet<string>): string {
   const sections = [
     TITLE,
     MADE,
@@ -41,6 +46,7 @@ function page(results: Results, plots: ReadonlySet<string>): string {
     ...(results.machine.loadBefore > QUIET_LOAD ? [warning(results)] : []),
     '## Targets',
     targetTable(judge(results), results),
+    ...(remarks === '' ? [] : [remarks]),
     '## How it is measured',
     method(results),
     ...results.figures.flatMap((figure) => section(figure, results, plots)),

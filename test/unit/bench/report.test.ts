@@ -71,3 +71,14 @@ test('the page says how many runs failed and were made again', () => {
     'Runs that failed and were made again: 1',
   );
 });
+
+test('what people say of the results stands under the targets', () => {
+  const page = pages(bulk(12), 'Bulk: see the profile.\n').get('benchmarks.md') ?? '';
+  expect(page).toMatch(/## Targets\n.*\n\nBulk: see the profile\.\n\n## How it is measured/s);
+});
+
+test('before the first full run the page says so, and has no plots', () => {
+  expect([...pages(undefined)]).toEqual([
+    ['benchmarks.md', expect.stringContaining('No full run has been recorded yet')],
+  ]);
+});
