@@ -1,0 +1,99 @@
+/** The rights that manifests/ grants are enough for the injector: it runs under them, and is refused nothing. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { allowApps, namespace, pod, service } from '../netns/objects.ts';
+import type { Json } from '../support/api_server/api_object.ts';
+import { ApiServer } from '../support/api_server/api_server.ts';
+import type { Place } from '../support/api_server/request_path.ts';
+import { InjectorProcess } from '../unit/injector/kubernetes/injector_process.ts';
+import { waitFor } from '../unit/injector/wait_for.ts';
+import { kustomize, one, type Rendered } from './render.ts';
+
+const INJECTOR = 'system:serviceaccount:sluice-system:sluice-injector';
+const START_MS = 30_000;
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+/** Decides as the API server does with these roles; what is refused is remembered. */
+class Authorizer {
+  readonly refused: string[] = [];
+  readonly #roles: readonly Rendered[];
+
+  constructor(objects: readonly Rendered[]) {
+    this.#roles = objects.filter(({ kind }) => kind.endsWith('Role'));
+  }
+
+  allows(verb: string, { resource, namespace: inside, name, subresource }: Place): boolean {
+    const what = subresource === undefined ? resource.plural : `${resource.plural}/${subresource}`;
+    const allowed = this.#roles
+      .filter(({ kind, metadata }) => kind === 'ClusterRole' || metadata.namespace === inside)
+      .flatMap(({ rules }) => rules as readonly Rule[])
+      .some(
+        (rule) =>
+          rule.verbs.includes(verb) &&
+          rule.apiGroups.includes(resource.group) &&
+          rule.resources.includes(what) &&
+          (rule.resourceNames === undefined || rule.resourceNames.includes(name ?? '')),
+      );
+    if (!allowed) this.refused.push(`${verb} ${what} ${inside ?? ''}/${name ?? ''}`);
+    return allowed;
+  }
+}
+
+test('the injector starts, publishes its CA, injects and follows policies under the rights it is granted', {
+  timeout: 3 * START_MS, // two starts
+}, async () => {
+  const objects = await kustomize('manifests/overlays/default');
+  const authorizer = new Authorizer(objects);
+  let injector: InjectorProcess | undefined;
+  const server = await ApiServer.start({
+    services: () => ({ host: '127.0.0.1', port: injector?.ports.webhook ?? 0 }),
+    authorize: ({ username }, verb, place) => username !== INJECTOR || authorizer.allows(verb, place),
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-rbac-'));
+  onTestFinished(async () => {
+    await injector?.stop('SIGKILL');
+    await server.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const token = server.api.tokens.issue({ username: INJECTOR, groups: ['system:authenticated'] });
+  const kubeconfig = join(folder, 'kubeconfig');
+  writeFileSync(kubeconfig, JSON.stringify(server.kubeconfig(token)));
+  await server.apply(namespace('sluice-system'));
+  await server.apply(namespace('shop', { 'sluice.dev/inject': 'enabled' }));
+  await server.apply(service('sluice-system/sluice-injector', { ips: ['10.96.0.9'], ports: [15010] }));
+  await server.create({ ...one(objects, 'MutatingWebhookConfiguration') });
+  await server.apply(allowApps('shop/allow', 'api', ['front']));
+
+  const start = async () => {
+    injector = await InjectorProcess.start(server, { SLUICE_KUBERNETES: kubeconfig });
+    await waitFor(async () => (await injector?.get('/readyz'))?.code === 200, START_MS);
+  };
+  await start();
+  const ca = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: 'shop', name: 'sluice-ca' } };
+  await waitFor(() => server.find(ca));
+  const webhook = one(objects, 'MutatingWebhookConfiguration') as unknown as Json;
+  await waitFor(() => JSON.stringify(server.find(webhook)).includes('caBundle'));
+  const created = await server.create(pod('shop/api', { labels: { app: 'api' }, ips: ['10.1.1.10'] }));
+  expect(JSON.stringify(created.spec)).toContain('sluice-sidecar');
+
+  // What somebody has undone is put right by the next start: these are changes of what is there.
+  await injector?.stop();
+  const certificates = { namespace: 'sluice-system', name: 'sluice-certificates' };
+  await server.patch(
+    { apiVersion: 'v1', kind: 'Secret', metadata: certificates },
+    { data: { 'tls.crt': 'eA==' } },
+  );
+  await server.patch(ca, { data: { 'ca.crt': 'x' } });
+  await start();
+  await waitFor(() => JSON.stringify(server.find(ca)).includes('-----BEGIN CERTIFICATE'));
+
+  expect(authorizer.refused).toEqual([]);
+});
