@@ -1,13 +1,37 @@
-/** Before the cluster tests: there is a cluster, and what an earlier run left in it goes. */
-import { CoreV1Api } from '@kubernetes/client-node';
+/** Before the cluster tests: there is a cluster, and what a run that was interrupted left in it goes. */
+import { KubernetesObjectApi } from '@kubernetes/client-node';
 import { TEST_LABEL } from '../support/kubernetes/test_cluster.ts';
 import { realCluster } from './access.ts';
+
+const ADMISSION = 'admissionregistration.k8s.io/v1';
+const RBAC = 'rbac.authorization.k8s.io/v1';
+
+/** What tests make beside what is in their namespaces. */
+const KINDS = [
+  [ADMISSION, 'MutatingWebhookConfiguration'],
+  [ADMISSION, 'ValidatingAdmissionPolicyBinding'],
+  [ADMISSION, 'ValidatingAdmissionPolicy'],
+  [RBAC, 'ClusterRoleBinding'],
+  [RBAC, 'ClusterRole'],
+  ['v1', 'Namespace'],
+] as const;
 
 export default async function setup(): Promise<void> {
   if (process.env.KUBECONFIG === undefined)
     throw new Error('KUBECONFIG is not set: the cluster tests want the kubeconfig of a cluster to test in');
-  const { config } = await realCluster();
-  const core = config.makeApiClient(CoreV1Api);
-  const left = await core.listNamespace({ labelSelector: TEST_LABEL });
-  for (const { metadata } of left.items) await core.deleteNamespace({ name: metadata?.name ?? '' });
+  const objects = KubernetesObjectApi.makeApiClient((await realCluster()).config);
+  for (const [apiVersion, kind] of KINDS) {
+    const left = await objects.list(
+      apiVersion,
+      kind,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      TEST_LABEL,
+    );
+    for (const { metadata } of left.items)
+      await objects.delete({ apiVersion, kind, metadata: { name: metadata?.name ?? '' } });
+  }
 }

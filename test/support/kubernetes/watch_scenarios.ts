@@ -110,6 +110,6 @@ export function watchScenarios(open: () => Promise<Access>): void {
       allowWatchBookmarks: true,
     });
     await over;
-    expect(events).toEqual(['BOOKMARK']);
+    expect(new Set(events)).toEqual(new Set(['BOOKMARK']));
   });
 }
