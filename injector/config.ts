@@ -44,7 +44,7 @@ export const INJECTOR_OPTIONS: readonly OptionSpec[] = [
     flag: 'status-port',
     kind: PORT,
     default: '15014',
-    description: 'Port for HTTP in a cluster: /healthz, /readyz and /metrics',
+    description: 'Port for HTTP in a cluster: /healthz, /readyz, /metrics and /enforcing',
   },
   {
     env: 'SLUICE_NAMESPACE',

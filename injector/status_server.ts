@@ -21,6 +21,8 @@ export interface StatusParts {
   readonly tables: () => TableServer | undefined;
   readonly source: Pick<ClusterSource, 'refresh'>;
   readonly metrics: InjectorMetrics;
+  /** What this replica's sidecars enforce, as JSON; absent where nobody asks. */
+  readonly enforcing?: () => unknown;
   /** Why the injector should be started anew; undefined: it is well. */
   readonly unhealthy: () => string | undefined;
   /** Why the injector cannot do its work yet; undefined: it can. */
@@ -37,7 +39,7 @@ interface Reply {
 }
 
 /**
- * Serves `GET /healthz`, `/readyz`, `/metrics` and, on a unix socket, `/status`. `/status?refresh=1` first takes in all
+ * Serves `GET /healthz`, `/readyz`, `/metrics`, in a cluster `/enforcing`, and on a unix socket `/status`. `/status?refresh=1` first takes in all
  * that was written to the source before the request.
  * @throws SluiceError as `listenUnix` does; `LISTEN_ADDRESS_UNUSABLE`
  */
@@ -79,6 +81,11 @@ async function answer(parts: StatusParts, request: IncomingMessage, trusted: boo
     case '/metrics': {
       const { registry } = parts.metrics;
       return { code: 200, type: registry.contentType, body: await registry.metrics() };
+    }
+    case '/enforcing': {
+      const counts = parts.enforcing?.();
+      if (counts === undefined) break;
+      return { code: 200, type: 'application/json', body: `${JSON.stringify(counts)}\n` };
     }
     case '/status': {
       if (!trusted) break;

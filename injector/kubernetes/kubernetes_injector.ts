@@ -17,6 +17,8 @@ import { TokenReviewer } from '../tokens/token_reviewer.ts';
 import { loadKubeConfig } from './kube_config.ts';
 import { KubernetesSource } from './kubernetes_source.ts';
 import { countedEvents, setSourceGauges } from './source_metrics.ts';
+import { LeaderElection } from './status/leader_election.ts';
+import { StatusWriter } from './status/status_writer.ts';
 
 /**
  * Nothing was confirmed for this long, though a list is tried every ten minutes, ms: the process may hang. Sidecars keep
@@ -58,6 +60,7 @@ async function startParts(
 ): Promise<void> {
   const { namespace, webhook } = settings;
   let tables: TableServer | undefined;
+  let writer: StatusWriter | undefined;
   let serving = false;
   const metrics = createInjectorMetrics((gauges) => {
     setSourceGauges(gauges, source);
@@ -69,6 +72,7 @@ async function startParts(
     tables: () => tables,
     source,
     metrics,
+    enforcing: () => writer?.counts,
     unhealthy: () => staleness(source),
     unready: () => (serving ? undefined : unsyncedness(source)),
   };
@@ -99,6 +103,11 @@ async function startParts(
     };
     running.push(await startWebhookServer(parts, { port: webhook.port }));
   }
+  const election = new LeaderElection({ config, namespace, replica: settings.replica, log });
+  running.push(election);
+  const { replica, statusPort } = settings;
+  writer = new StatusWriter({ config, source, tables, election, namespace, replica, statusPort, log });
+  running.push(writer);
   serving = true;
 }
 

@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import type { ClusterChange } from '../../policy/cluster_change.ts';
 import { LiveCluster } from '../../policy/live_cluster.ts';
 import type { Cluster } from '../../policy/model.ts';
+import { STATUS_ANNOTATION } from '../admission/annotations.ts';
 import { describeProblem, type ManifestProblem } from '../manifest_problem.ts';
 import type { ClusterSource, SourceListener } from '../source.ts';
 import { ApiClient } from './api_client.ts';
@@ -28,6 +29,15 @@ export interface ReflectorState {
   /** Since the server last confirmed it, ms. */
   readonly ageMs: number;
   readonly objects: number;
+}
+
+/** What is known of a policy besides what it says. */
+export interface PolicyFacts {
+  readonly uid: string;
+  /** `metadata.generation`: counts its changes. */
+  readonly generation: number;
+  /** Its status annotation, as it is now. */
+  readonly status: string | undefined;
 }
 
 /** How a source is set up. */
@@ -51,6 +61,8 @@ export class KubernetesSource implements ClusterSource {
   readonly #listeners = new Set<SourceListener>();
   /** By kind and key. */
   readonly #problems = new Map<string, readonly ManifestProblem[]>();
+  /** By key. */
+  readonly #policyFacts = new Map<string, PolicyFacts>();
   #onSynced: () => void = () => undefined;
 
   /** Resolves once every kind has been listed; never while the server is away. */
@@ -68,6 +80,16 @@ export class KubernetesSource implements ClusterSource {
 
   get problems(): readonly ManifestProblem[] {
     return [...this.#problems.values()].flat();
+  }
+
+  /** What is wrong with one object. */
+  problemsOf(kind: WatchedKind, key: string): readonly ManifestProblem[] {
+    return this.#problems.get(`${kind} ${key}`) ?? [];
+  }
+
+  /** Every policy there is, by key. */
+  get policyFacts(): ReadonlyMap<string, PolicyFacts> {
+    return this.#policyFacts;
   }
 
   /** How each kind's copy is. */
@@ -117,16 +139,26 @@ export class KubernetesSource implements ClusterSource {
   #takeIn(kind: WatchedKind, objectChanges: readonly ObjectChange<TrimmedObject>[]): void {
     const changes: ClusterChange[] = [];
     let noted = false;
-    for (const change of objectChanges) {
-      const id = `${kind} ${change.key}`;
-      const trimmed =
-        change.type === 'put' ? change.object : { change: removal(kind, change.key), problems: [] };
-      noted = this.#note(id, trimmed.problems) || noted;
-      if (trimmed.change === undefined || isNothingNew(this.cluster, trimmed.change)) continue;
-      this.cluster.apply(trimmed.change);
-      changes.push(trimmed.change);
+    for (const objectChange of objectChanges) {
+      const { key } = objectChange;
+      const trimmed = objectChange.type === 'put' ? objectChange.object : undefined;
+      const change = trimmed === undefined ? removal(kind, key) : trimmed.change;
+      noted = this.#note(`${kind} ${key}`, trimmed?.problems ?? []) || noted;
+      if (kind === 'NetworkPolicy') this.#noteFacts(key, trimmed);
+      if (change === undefined || isNothingNew(this.cluster, change)) continue;
+      this.cluster.apply(change);
+      changes.push(change);
     }
     if (changes.length > 0 || noted) for (const listener of [...this.#listeners]) listener(changes);
+  }
+
+  #noteFacts(key: string, policy: TrimmedObject | undefined): void {
+    if (policy === undefined) {
+      this.#policyFacts.delete(key);
+      return;
+    }
+    const { uid, generation = 0, annotations = {} } = policy.metadata;
+    this.#policyFacts.set(key, { uid, generation, status: annotations[STATUS_ANNOTATION] });
   }
 
   /** Keeps and logs an object's problems; false when they are what they were. */

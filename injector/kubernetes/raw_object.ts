@@ -8,6 +8,8 @@ export interface RawObject {
     readonly name: string;
     readonly uid: string;
     readonly resourceVersion: string;
+    readonly generation?: number;
+    readonly annotations?: Readonly<Record<string, string>>;
   };
 }
 

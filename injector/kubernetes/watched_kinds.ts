@@ -20,6 +20,7 @@ export type WatchedKind = ClusterChange['kind'];
 export interface TrimmedObject {
   readonly change: ClusterChange | undefined;
   readonly problems: readonly ManifestProblem[];
+  readonly metadata: RawObject['metadata'];
 }
 
 /** One watched resource. */
@@ -74,13 +75,14 @@ function watched<T>(
       const parsed = parse(raw);
       if (parsed.ok) {
         const problems = parsed.warnings.map((message) => problemOf(name, message, 'warning'));
-        return { change: change(key, parsed.object), problems };
+        return { change: change(key, parsed.object), problems, metadata: raw.metadata };
       }
       const problems = parsed.errors.map((error) => faultOf(name, error));
       // A policy with a mistake isolates what it selects and admits nothing; anything else stays as it last was.
       return {
         change: parsed.isolating === undefined ? undefined : change(key, parsed.isolating),
         problems,
+        metadata: raw.metadata,
       };
     },
   };

@@ -74,6 +74,8 @@ test('serves a pod of the cluster its table, follows the cluster, and ends clean
 
   await server.apply(allowApps('shop/allow', 'api', ['front']));
   await waitFor(() => isolating(sidecar) === 1);
+  const annotations = () => server.find(allowApps('shop/allow', 'api', []))?.metadata.annotations ?? {};
+  await waitFor(() => annotations()['sluice.dev/status']?.includes('"enforced"'));
   await server.delete(allowApps('shop/allow', 'api', []));
   await waitFor(() => isolating(sidecar) === 0);
 

@@ -1,0 +1,137 @@
+/**
+ * Writes on each policy how many of the pods that it selects enforce it, and what of it cannot be enforced. Only the
+ * replica that leads writes, only what has changed, and not too often. Nothing waits for it: what fails is tried again.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { type KubeConfig, NetworkingV1Api, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
+import type { Logger } from 'pino';
+import { STATUS_ANNOTATION } from '../../admission/annotations.ts';
+import { hasCode, whatFailed, within } from '../../api_call.ts';
+import { INJECTOR_SERVICE } from '../../certificates/names.ts';
+import type { TableServer } from '../../table_server.ts';
+import type { KubernetesSource, PolicyFacts } from '../kubernetes_source.ts';
+import type { LeaderElection } from './leader_election.ts';
+import { askPeers } from './peer_counts.ts';
+import { enforcingCounts, policyStatus, selectedPods } from './policy_status.ts';
+import type { ReplicaCounts } from './replica_counts.ts';
+
+/** Between looks, ms. */
+const LOOK_MS = 1_000;
+
+/** A policy whose pods come and go is not written more often, ms; one that has come to be enforced is written at once. */
+const REWRITE_MS = 10_000;
+
+/** Policies written in one look: the rest has its turn in the next ones. */
+const MAX_WRITES = 20;
+
+/** After a failure there is a pause, ms: the API server has more important things to do. */
+const PAUSE_MS = 10_000;
+
+const CALL_TIMEOUT_MS = 5_000;
+const GONE_OR_ANOTHER: readonly number[] = [404, 409, 422];
+
+/** What is written about. */
+export interface StatusWriterParts {
+  readonly config: KubeConfig;
+  readonly source: KubernetesSource;
+  readonly tables: TableServer;
+  readonly election: Pick<LeaderElection, 'leads'>;
+  readonly namespace: string;
+  readonly replica: string;
+  /** Where the other replicas say what their sidecars enforce. */
+  readonly statusPort: number;
+  readonly log: Logger;
+  /** Default a second; tests shorten it. */
+  readonly lookMs?: number;
+}
+
+export class StatusWriter {
+  readonly #parts: StatusWriterParts;
+  readonly #api: NetworkingV1Api;
+  readonly #closing = new AbortController();
+  readonly #running: Promise<void>;
+  /** When each policy was last written; by UID. */
+  readonly #writtenMs = new Map<string, number>();
+
+  constructor(parts: StatusWriterParts) {
+    this.#parts = parts;
+    this.#api = parts.config.makeApiClient(NetworkingV1Api);
+    this.#running = this.#run();
+  }
+
+  /** What this replica's sidecars enforce. */
+  get counts(): ReplicaCounts {
+    const { source, tables, replica } = this.#parts;
+    return { replica, enforcing: enforcingCounts(selectedPods(source.cluster), tables.status().sidecars) };
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { lookMs = LOOK_MS, election, log } = this.#parts;
+    while (!this.#closing.signal.aborted) {
+      let waitMs = lookMs;
+      try {
+        if (election.leads) await this.#look();
+      } catch (error) {
+        log.warn(`the status of policies was not written: ${whatFailed(error)}`);
+        waitMs = PAUSE_MS;
+      }
+      await delay(waitMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { source, tables, replica } = this.#parts;
+    const selected = selectedPods(source.cluster);
+    const own = enforcingCounts(selected, tables.status().sidecars);
+    const others = (await askPeers(this.#peers(), this.#parts.statusPort)).filter(
+      (peer) => peer.replica !== replica,
+    );
+    let writes = 0;
+    for (const [key, facts] of source.policyFacts) {
+      if (writes >= MAX_WRITES || this.#closing.signal.aborted) return;
+      const enforcing = others.reduce((sum, peer) => sum + (peer.enforcing[key] ?? 0), own[key] ?? 0);
+      const pods = selected.get(key)?.length ?? 0;
+      const status = policyStatus(facts.generation, pods, enforcing, source.problemsOf('NetworkPolicy', key));
+      const text = JSON.stringify(status);
+      if (text === facts.status || !this.#isTime(facts, status.state !== 'pending')) continue;
+      writes += 1;
+      await this.#write(key, facts, text);
+    }
+    for (const uid of this.#writtenMs.keys())
+      if (![...source.policyFacts.values()].some((facts) => facts.uid === uid)) this.#writtenMs.delete(uid);
+  }
+
+  /** Addresses of the injector's replicas, this one among them: only with others is there anything to ask. */
+  #peers(): readonly string[] {
+    const { source, namespace } = this.#parts;
+    const addresses = new Set<string>();
+    for (const slice of source.cluster.endpointSlices.values())
+      if (slice.namespace === namespace && slice.service === INJECTOR_SERVICE)
+        for (const endpoint of slice.endpoints)
+          for (const address of endpoint.addresses) addresses.add(address);
+    return addresses.size > 1 ? [...addresses] : [];
+  }
+
+  #isTime(facts: PolicyFacts, settled: boolean): boolean {
+    if (settled) return true;
+    return performance.now() - (this.#writtenMs.get(facts.uid) ?? Number.NEGATIVE_INFINITY) >= REWRITE_MS;
+  }
+
+  async #write(key: string, { uid }: PolicyFacts, text: string): Promise<void> {
+    const [namespace = '', name = ''] = key.split('/');
+    // With the UID it is about this policy, and no other of its name.
+    const body = { metadata: { uid, annotations: { [STATUS_ANNOTATION]: text } } };
+    const options = setHeaderOptions('Content-Type', PatchStrategy.MergePatch, within(CALL_TIMEOUT_MS));
+    this.#writtenMs.set(uid, performance.now());
+    try {
+      await this.#api.patchNamespacedNetworkPolicy({ namespace, name, body }, options);
+    } catch (error) {
+      if (!GONE_OR_ANOTHER.some((code) => hasCode(error, code))) throw error;
+    }
+  }
+}

@@ -1,0 +1,84 @@
+/** What a policy's status says, worked out from the cluster and from what sidecars enforce. */
+import { expect, test } from 'vitest';
+import {
+  enforcingCounts,
+  policyStatus,
+  selectedPods,
+} from '../../../../../injector/kubernetes/status/policy_status.ts';
+import { WATCHED_RESOURCES } from '../../../../../injector/kubernetes/watched_kinds.ts';
+import { LiveCluster } from '../../../../../policy/live_cluster.ts';
+import { allowApps, type Manifest, pod, policy } from '../../../../netns/objects.ts';
+
+/** The cluster of objects as a source would have it. */
+function clusterOf(...objects: readonly Manifest[]): LiveCluster {
+  const cluster = new LiveCluster();
+  for (const object of objects) {
+    const { change } = trimmed(object);
+    if (change !== undefined) cluster.apply(change);
+  }
+  return cluster;
+}
+
+function trimmed(object: Manifest) {
+  const resource = WATCHED_RESOURCES.find(({ kind }) => kind === object.kind);
+  const metadata = { uid: 'u', resourceVersion: '1', ...(object.metadata as { name: string }) };
+  if (resource === undefined) throw new Error(`${object.kind} is not watched`);
+  return resource.trim({ ...object, metadata });
+}
+
+const sidecar = (name: string, enforced: number | null, connected = true) => ({
+  namespace: 'shop',
+  pod: name,
+  connected,
+  revision: 7,
+  enforced,
+  warnings: [],
+});
+
+test('a policy selects the running pods of its namespace that policy can select', () => {
+  const web = { app: 'web' };
+  const cluster = clusterOf(
+    pod('shop/a', { labels: web, ips: ['10.0.1.1'] }),
+    pod('shop/b', { labels: web, ips: ['10.0.1.2'], hostNetwork: true }),
+    pod('shop/c', { labels: web, ips: ['10.0.1.3'], phase: 'Succeeded' }),
+    pod('shop/d', { labels: web, ips: [] }),
+    pod('shop/e', { labels: { app: 'api' }, ips: ['10.0.1.5'] }),
+    pod('other/f', { labels: web, ips: ['10.0.1.6'] }),
+    allowApps('shop/web', 'web', []),
+    policy('shop/egress', { podSelector: {}, policyTypes: ['Egress'] }),
+  );
+  const selected = selectedPods(cluster);
+  expect(selected.get('shop/web')).toEqual(['shop/a']);
+  expect(selected.get('shop/egress')).toEqual(['shop/a', 'shop/e']);
+});
+
+test('a pod counts once its connected sidecar enforces the table it was last sent', () => {
+  const selected = new Map([['shop/web', ['shop/a', 'shop/b', 'shop/c', 'shop/d']]]);
+  const sidecars = [sidecar('a', 7), sidecar('b', 6), sidecar('c', 7, false), sidecar('d', null)];
+  expect(enforcingCounts(selected, sidecars)).toEqual({ 'shop/web': 1 });
+});
+
+test.each([
+  [2, 2, 'enforced'],
+  [0, 0, 'enforced'],
+  [2, 1, 'pending'],
+  [2, 3, 'enforced'],
+])('of %d pods %d enforce it: %s', (selected, enforcing, state) => {
+  expect(policyStatus(4, selected, enforcing, [])).toEqual({
+    state,
+    generation: 4,
+    selected,
+    enforcing: Math.min(selected, enforcing),
+  });
+});
+
+test('what cannot be enforced is said, warnings are not', () => {
+  const ipBlock = { cidr: '10.0.0.0/99' };
+  const { problems } = trimmed(policy('shop/web', { ingress: [{ from: [{ ipBlock }] }] }));
+  const warning = { file: 'cluster', document: 0, message: 'unknown field' };
+  const status = policyStatus(1, 1, 1, [{ ...warning, severity: 'warning' }, ...problems]);
+  expect(status).toMatchObject({
+    state: 'partial',
+    unsupported: [expect.stringContaining('spec.ingress[0].from[0]')],
+  });
+});

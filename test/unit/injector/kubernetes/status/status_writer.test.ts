@@ -1,0 +1,130 @@
+/** On each policy of the cluster stands how far it is in force. */
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { KubernetesSource } from '../../../../../injector/kubernetes/kubernetes_source.ts';
+import { StatusWriter } from '../../../../../injector/kubernetes/status/status_writer.ts';
+import { createInjectorMetrics } from '../../../../../injector/metrics.ts';
+import { TableServer } from '../../../../../injector/table_server.ts';
+import type { SessionLink, TableSession } from '../../../../../injector/table_session.ts';
+import type { InjectorFrame } from '../../../../../policy/frames.ts';
+import { TABLE_SCHEMA } from '../../../../../policy/table.ts';
+import { allowApps, namespace, pod } from '../../../../netns/objects.ts';
+import { ApiServer } from '../../../../support/api_server/api_server.ts';
+import { captureLog } from '../../captured_log.ts';
+import { waitFor } from '../../wait_for.ts';
+import { configOf } from '../reflected_pods.ts';
+
+let server: ApiServer;
+let source: KubernetesSource;
+let tables: TableServer;
+let writer: StatusWriter;
+
+beforeEach(async () => {
+  server = await ApiServer.start();
+  await server.apply(namespace('shop'));
+  await server.apply(pod('shop/api', { labels: { app: 'api' }, ips: ['10.1.1.10'] }));
+  await server.apply(allowApps('shop/allow', 'api', ['front']));
+  const { log } = captureLog();
+  source = new KubernetesSource(configOf(server), log);
+  await source.synced;
+  tables = new TableServer(source, createInjectorMetrics(), log);
+});
+
+afterEach(async () => {
+  await writer.close();
+  tables.close();
+  await source.close();
+  await server.close();
+});
+
+/** Begins to write, if it leads. */
+function write({ leads }: { leads: boolean }): void {
+  const config = configOf(server);
+  const parts = { config, source, tables, election: { leads }, log: captureLog().log };
+  writer = new StatusWriter({
+    ...parts,
+    namespace: 'sluice-system',
+    replica: 'a',
+    statusPort: 1,
+    lookMs: 10,
+  });
+}
+
+/** A sidecar that says it enforces each table, or one that never does. */
+function connect(enforces: boolean): void {
+  let session: TableSession | undefined;
+  const link: SessionLink = {
+    queuedBytes: 0,
+    send: (frame: InjectorFrame) => {
+      const revision =
+        frame.type === 'snapshot'
+          ? frame.table.revision
+          : frame.type === 'delta'
+            ? frame.delta.revision
+            : undefined;
+      if (enforces && revision !== undefined)
+        queueMicrotask(() => session?.receive({ type: 'ack', revision }));
+    },
+    close: () => undefined,
+  };
+  session = tables.attach(link);
+  session.receive({ type: 'hello', schema: TABLE_SCHEMA, namespace: 'shop', pod: 'api' });
+}
+
+function status(): Record<string, unknown> {
+  const text = server.find(allowApps('shop/allow', 'api', []))?.metadata.annotations?.['sluice.dev/status'];
+  return text === undefined ? {} : JSON.parse(text);
+}
+
+const writes = () => server.requests.filter(({ method }) => method === 'PATCH').length;
+
+test('pending until the pod enforces it, then enforced; written when it changes, and not again', async () => {
+  write({ leads: true });
+  await waitFor(() => status().state === 'pending');
+  expect(status()).toEqual({ state: 'pending', generation: 1, selected: 1, enforcing: 0 });
+  connect(true);
+  await waitFor(() => status().state === 'enforced');
+  expect(status()).toEqual({ state: 'enforced', generation: 1, selected: 1, enforcing: 1 });
+  const looks = writes();
+  await server.apply(allowApps('shop/other', 'nobody', []));
+  await waitFor(() => writes() === looks + 1);
+  expect(server.find(allowApps('shop/allow', 'api', []))?.metadata.generation).toBe(1);
+});
+
+test('after an edit it is about the new generation', async () => {
+  write({ leads: true });
+  connect(true);
+  await waitFor(() => status().state === 'enforced');
+  const annotations = server.find(allowApps('shop/allow', 'api', []))?.metadata.annotations;
+  const edited = allowApps('shop/allow', 'api', ['batch']);
+  await server.apply({ ...edited, metadata: { namespace: 'shop', name: 'allow', annotations } });
+  await waitFor(() => status().generation === 2 && status().state === 'enforced');
+});
+
+test('what cannot be enforced stands there', async () => {
+  write({ leads: true });
+  connect(true);
+  const spec = { ingress: [{ from: [{ ipBlock: { cidr: '10.0.0.0/99' } }] }] };
+  await server.patch(allowApps('shop/allow', 'api', []), { spec });
+  await waitFor(() => status().state === 'partial');
+  expect(status().unsupported).toEqual([expect.stringContaining('spec.ingress[0].from[0].ipBlock.cidr')]);
+});
+
+test('an annotation that somebody else changed is put right', async () => {
+  write({ leads: true });
+  connect(true);
+  await waitFor(() => status().state === 'enforced');
+  await server.patch(allowApps('shop/allow', 'api', []), {
+    metadata: { annotations: { 'sluice.dev/status': '{}' } },
+  });
+  await waitFor(() => status().state === 'enforced');
+});
+
+test('a replica that does not lead writes nothing; it tells the leader what its sidecars enforce', async () => {
+  write({ leads: false });
+  connect(true);
+  await waitFor(() => writer.counts.enforcing['shop/allow'] === 1);
+  const before = writes();
+  await server.apply(allowApps('shop/other', 'api', []));
+  await waitFor(() => writer.counts.enforcing['shop/other'] === 1);
+  expect(writes()).toBe(before);
+});
