@@ -9,7 +9,6 @@ tools='iptables|the redirect, IPv4|iptables|iptables-nft|iptables
 ip6tables|the redirect, IPv6|iptables|iptables-nft|iptables
 ip|network namespaces, addresses, routes|iproute2|iproute|iproute2
 nft|reading back what iptables made|nftables|nftables|nftables
-conntrack|ending tracked connections in tests|conntrack|conntrack-tools|conntrack-tools
 nsenter|running programs in a namespace|util-linux|util-linux-core|util-linux-misc
 cc|building the native addon|gcc libc6-dev|gcc glibc-devel|gcc musl-dev'
 

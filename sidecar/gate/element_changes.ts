@@ -1,8 +1,8 @@
 /** Changes of the plan that only touch elements: peers and backends that come or go. Most changes of a cluster are. */
 import { addressBytes } from '../netlink/address_bytes.ts';
 import { CHAINS_MAX, ELEMENTS_MAX, type ElementChange } from '../netlink/nft_elements.ts';
+import { chainName, goneChains, newChains, serviceChain, WAYS, type Way } from './chains.ts';
 import { type DirectionPlan, type GatePlan, NO_BACKEND } from './plan.ts';
-import { chainName, goneChains, newChains, serviceChain, WAYS, type Way } from './ruleset.ts';
 
 /** What to tell the kernel. */
 export interface ElementsOnly {

@@ -209,7 +209,7 @@ export class Gate {
   /** @returns false when the kernel does not have what was thought: then everything is replaced */
   async #change(before: GatePlan, plan: GatePlan): Promise<boolean> {
     const only = elementsOnly(before, plan);
-    if (only !== undefined) return changedByNetlink(only);
+    if (only !== undefined && changedByNetlink(only)) return true;
     const text = changedRuleset(before, plan);
     if (text === '') return true;
     return runNft(text).then(

@@ -1,13 +1,6 @@
 /** The gate as nft(8) text: the whole table, or the change from one plan to the next. Each text is one transaction. */
-import { type Access, isAllPorts, rangeText } from './access.ts';
-import {
-  type Backends,
-  type DirectionPlan,
-  familyOf,
-  type GatePlan,
-  NO_BACKEND,
-  type ServicePlan,
-} from './plan.ts';
+import { chainName, goneChains, newChains, serviceChain, WAYS, type Way } from './chains.ts';
+import { type DirectionPlan, familyOf, type GatePlan, NO_BACKEND, type ServicePlan } from './plan.ts';
 
 /** The gate's table; nothing else is in it. */
 export const GATE_TABLE = 'inet sluice';
@@ -48,20 +41,6 @@ const ADMIN_SYNS_PER_SECOND = 20;
 const ADMIN_SOURCES = 4096;
 
 const FAMILIES = [4, 6] as const;
-
-/** One direction in the ruleset. Its objects are named `<name>_...`. */
-export interface Way {
-  readonly name: 'in' | 'out';
-  readonly direction: 'ingress' | 'egress';
-  /** Which address of a packet is the peer's. */
-  readonly peer: 'saddr' | 'daddr';
-}
-
-/** Both directions. */
-export const WAYS: readonly Way[] = [
-  { name: 'in', direction: 'ingress', peer: 'saddr' },
-  { name: 'out', direction: 'egress', peer: 'daddr' },
-];
 
 const ISOLATED_PROTOCOLS = '{ tcp, udp, sctp }';
 const NEIGHBOURS =
@@ -225,40 +204,6 @@ export function changedRuleset(before: GatePlan, after: GatePlan): string {
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
-/** The chains that come and go with the plan and that `before` does not have, by name. What is in them is in the name. */
-export function newChains(
-  way: Way,
-  before: DirectionPlan | undefined,
-  { accesses, services }: DirectionPlan,
-): readonly (readonly [string, readonly string[]])[] {
-  const found: (readonly [string, readonly string[]])[] = [];
-  if (before?.accesses !== accesses) {
-    for (const [id, access] of accesses) {
-      if (before?.accesses.has(id) !== true) found.push([chainName(way, id), accessRules(access, way.name)]);
-    }
-  }
-  if (before?.services !== services) {
-    for (const [id, backends] of services.backends) {
-      if (before?.services.backends.has(id) !== true) found.push([serviceChain(id), [backendRule(backends)]]);
-    }
-  }
-  return found;
-}
-
-/** Names of the chains that `after` does not have any more. */
-export function goneChains(way: Way, before: DirectionPlan, after: DirectionPlan): readonly string[] {
-  const gone: string[] = [];
-  if (before.accesses !== after.accesses) {
-    for (const id of before.accesses.keys()) if (!after.accesses.has(id)) gone.push(chainName(way, id));
-  }
-  if (before.services !== after.services) {
-    for (const id of before.services.backends.keys()) {
-      if (!after.services.backends.has(id)) gone.push(serviceChain(id));
-    }
-  }
-  return gone;
-}
-
 /** All but the chains of accesses and backends. `before` is `undefined` for a table that is new and empty. */
 function changes(before: GatePlan | undefined, after: GatePlan): readonly string[] {
   const lines: string[] = [];
@@ -328,13 +273,6 @@ function serviceHook(before: ServicePlan | undefined, after: ServicePlan): reado
   ];
 }
 
-/** One backend, in turn; the kernel keeps a connection with the one it took. */
-function backendRule({ family, protocol, list }: Backends): string {
-  const ip = family === 4 ? 'ip' : 'ip6';
-  const items = list.map(({ address, port }, index) => `${index} : ${address} . ${port}`);
-  return `meta l4proto ${protocol} dnat ${ip} to numgen inc mod ${list.length} map { ${items.join(', ')} }`;
-}
-
 /** Takes the gate out; no error where there is none. */
 export const REMOVED_RULESET = `table ${GATE_TABLE}\ndelete table ${GATE_TABLE}\n`;
 
@@ -350,15 +288,6 @@ function subjectRules({ name }: Way, isolated: boolean): readonly string[] {
     `flush chain ${GATE_TABLE} ${name}_subject`,
     ...rules.map((rule) => `add rule ${GATE_TABLE} ${name}_subject ${rule}`),
   ];
-}
-
-function accessRules(access: Access, name: Way['name']): readonly string[] {
-  const rules = [...access].map(([protocol, ranges]) => {
-    const word = protocol.toLowerCase();
-    if (ranges.some(isAllPorts)) return `meta l4proto ${word} accept`;
-    return `${word} dport { ${ranges.map(rangeText).join(', ')} } accept`;
-  });
-  return [...rules, `goto ${name}_deny`];
 }
 
 function addressElements(name: 'node' | 'own', list: readonly string[]): readonly string[] {
@@ -390,16 +319,6 @@ function changedElements(
   return lines;
 }
 
-/** The chain of an access. */
-export function chainName({ name }: Way, id: string): string {
-  return `${name}_${id}`;
-}
-
 function type(family: 4 | 6): string {
   return family === 4 ? 'ipv4_addr' : 'ipv6_addr';
-}
-
-/** The chain that picks one of a Service's backends. */
-export function serviceChain(id: string): string {
-  return `service_${id}`;
 }
