@@ -2,7 +2,7 @@
  * What one injector process costs and how fast it is with 2,000 sidecars while pods come and go. The sidecars are
  * simulated in this process; the injector is another one. No root. Prints one JSON document; takes about a minute.
  *
- *     node bench/control_plane.ts [--sidecars 2000] [--seconds 30] [--changes 100]
+ *     node bench/control_plane.ts [--tls] [--sidecars 2000] [--seconds 30] [--changes 100]
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,12 +16,15 @@ import { parseArgs } from 'node:util';
 import { type ClusterSize, namespaceName, POLICIES_PER_NAMESPACE, podAt } from './control_plane/cluster.ts';
 import type { InjectorOrder, InjectorReport } from './control_plane/injector_process.ts';
 import { SimulatedSidecar } from './control_plane/sidecars.ts';
+import { tlsWay, type Way } from './control_plane/way.ts';
 
 const NAMESPACES = 50;
 /** Four fifths of the pods have a sidecar. */
 const PODS_PER_SIDECAR = 1.25;
 /** Until the injector's memory and the sockets are quiet. */
 const SETTLE_MS = 3_000;
+/** On loopback; outside the ephemeral range. */
+const TLS_PORT = 15_010;
 const MIB = 1024 * 1024;
 const NS_PER_MS = 1e6;
 
@@ -30,6 +33,7 @@ const { values } = parseArgs({
     sidecars: { type: 'string', default: '2000' },
     seconds: { type: 'string', default: '30' },
     changes: { type: 'string', default: '100' },
+    tls: { type: 'boolean', default: false },
   },
 });
 const sidecarsPerNamespace = Math.ceil(Number(values.sidecars) / NAMESPACES);
@@ -46,9 +50,9 @@ class Injector {
   readonly changedAtMs = new Map<number, number>();
   readonly #reports: ((report: InjectorReport) => void)[] = [];
 
-  constructor(path: string) {
+  constructor(way: Way) {
     const program = fileURLToPath(new URL('control_plane/injector_process.ts', import.meta.url));
-    this.#child = fork(program, [path, JSON.stringify(size)]);
+    this.#child = fork(program, [JSON.stringify(way), JSON.stringify(size)]);
     this.#child.on('message', (report: InjectorReport) => {
       if (report.type === 'changed') this.changedAtMs.set(report.change, report.atMs);
       else this.#reports.shift()?.(report);
@@ -96,8 +100,8 @@ function round(value: number): number {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
-const path = join(folder, 'injector.sock');
-let injector = new Injector(path);
+const way: Way = values.tls ? await tlsWay(TLS_PORT) : { kind: 'unix', path: join(folder, 'injector.sock') };
+let injector = new Injector(way);
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const loadMs = await loaded(injector);
 
@@ -110,9 +114,10 @@ const connectMs = performance.now();
 const sidecars: SimulatedSidecar[] = [];
 for (let namespace = 0; namespace < NAMESPACES; namespace += 1) {
   for (let place = 0; place < sidecarsPerNamespace; place += 1) {
-    const pod = { namespace: namespaceName(namespace), pod: podAt(namespace, place, 0, 0).name };
+    const { name, uid } = podAt(namespace, place, 0, 0);
+    const pod = { namespace: namespaceName(namespace), name, uid, number: sidecars.length };
     sidecars.push(
-      new SimulatedSidecar(path, pod, {
+      new SimulatedSidecar(way, pod, {
         snapshot(bytes) {
           snapshots += 1;
           snapshotBytes += bytes;
@@ -152,7 +157,7 @@ const pods = injector.changedAtMs.size;
 await injector.kill();
 snapshots = 0;
 const restartMs = performance.now();
-injector = new Injector(path);
+injector = new Injector(way);
 await loaded(injector);
 const readyMs = performance.now() - restartMs;
 const reconnectMs = await allServed(restartMs);
@@ -165,6 +170,7 @@ process.stdout.write(
   `${JSON.stringify(
     {
       sidecars: wanted,
+      over: way.kind,
       pods: NAMESPACES * size.podsPerNamespace,
       namespaces: NAMESPACES,
       policies: NAMESPACES * POLICIES_PER_NAMESPACE,

@@ -36,6 +36,7 @@ export function tlsTransport(source: TlsSource): Transport {
         minVersion: 'TLSv1.3',
         rejectUnauthorized: true, // whatever NODE_TLS_REJECT_UNAUTHORIZED says
       });
+      socket.setNoDelay();
       return { socket, ready: 'secureConnect', hello: { type: 'token-hello', schema: TABLE_SCHEMA, token } };
     },
     explain(error) {

@@ -1,14 +1,14 @@
 /**
- * The injector of the benchmark: table server and unix socket as they are in production, over a cluster in memory. Its
+ * The injector of the benchmark: table server and transport as they are in production, over a cluster in memory. Its
  * parent tells it what to do and asks how it is.
  */
 import { pino } from 'pino';
-import { startLocalServer } from '../../injector/local_server.ts';
 import { createInjectorMetrics } from '../../injector/metrics.ts';
 import { TableServer } from '../../injector/table_server.ts';
 import { objectKey } from '../../policy/index.ts';
 import { type ClusterSize, clusterObjects, namespaceName, podAt } from './cluster.ts';
 import { MemorySource } from './memory_source.ts';
+import { listenTo, type Way } from './way.ts';
 
 /** What the parent asks for. */
 export type InjectorOrder =
@@ -24,14 +24,14 @@ export type InjectorReport =
   | { readonly type: 'changed'; readonly change: number; readonly atMs: number }
   | { readonly type: 'usage'; readonly residentBytes: number; readonly cpuMs: number };
 
-const [path = '', sizeText = ''] = process.argv.slice(2);
+const [wayText = '', sizeText = ''] = process.argv.slice(2);
 const size = JSON.parse(sizeText) as ClusterSize;
 const log = pino({ level: 'error' });
 const startMs = performance.now();
 const source = new MemorySource();
 for (const change of clusterObjects(size)) source.cluster.apply(change);
 const tables = new TableServer(source, createInjectorMetrics(), log);
-await startLocalServer(tables, path, log);
+await listenTo(JSON.parse(wayText) as Way, tables, log);
 report({ type: 'ready', loadMs: performance.now() - startMs });
 
 let timer: NodeJS.Timeout | undefined;

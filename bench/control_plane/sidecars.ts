@@ -1,7 +1,7 @@
 /** Simulated sidecars: they say whose table they want, read, acknowledge, and come back as the real ones do. */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { LineReader } from '../../common/line_reader.ts';
-import { TABLE_SCHEMA } from '../../policy/index.ts';
+import { dial, type SidecarPod, type Way } from './way.ts';
 
 /** As the real one: delays double from the first to the last, each with up to the same again as jitter. */
 const FIRST_RETRY_MS = 50;
@@ -18,16 +18,16 @@ export interface SidecarEvents {
 
 /** One of them. */
 export class SimulatedSidecar {
-  readonly #path: string;
-  readonly #pod: { readonly namespace: string; readonly pod: string };
+  readonly #way: Way;
+  readonly #pod: SidecarPod;
   readonly #events: SidecarEvents;
   #socket: Socket | undefined;
   #retryMs = FIRST_RETRY_MS;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(path: string, pod: { namespace: string; pod: string }, events: SidecarEvents) {
-    this.#path = path;
+  constructor(way: Way, pod: SidecarPod, events: SidecarEvents) {
+    this.#way = way;
     this.#pod = pod;
     this.#events = events;
     this.#connect();
@@ -40,10 +40,10 @@ export class SimulatedSidecar {
   }
 
   #connect(): void {
-    const socket = connect(this.#path);
+    const { socket, ready, hello } = dial(this.#way, this.#pod);
     this.#socket = socket;
     const lines = new LineReader(MAX_LINE_BYTES, (line) => this.#onLine(socket, line));
-    socket.on('connect', () => send(socket, { type: 'hello', schema: TABLE_SCHEMA, ...this.#pod }));
+    socket.on(ready, () => send(socket, hello));
     socket.on('data', (chunk: Buffer) => lines.push(chunk));
     socket.on('error', () => {});
     socket.on('close', () => {
