@@ -201,7 +201,8 @@ process.stdout.write(
           p99: round(lag.percentile(99) / NS_PER_MS),
         },
       },
-      restart_ms: { ready: round(readyMs), all_served: round(reconnectMs) },
+      // `cpu`: of the injector, from its start until all are served and it has settled.
+      restart_ms: { ready: round(readyMs), all_served: round(reconnectMs), cpu: round(again.cpuMs) },
     },
     null,
     2,

@@ -54,7 +54,8 @@ export class Login implements FrameReader {
         return this.#refuse('token', 'over TLS a token is wanted, not a name: set SLUICE_INJECTOR_ADDRESS');
       case 'ack':
       case 'nack':
-        return; // of a table kept on disk: true, but nobody's yet
+      case 'identify':
+        return; // of a table kept on disk: nobody's yet
     }
   }
 

@@ -65,6 +65,12 @@ test('the injector is away: the last table stays in force, for flows under way t
   const work = { kind: 'echo', chunkBytes: 100, intervalMs: 50 } as const;
   await net.open('shop/front', { group: 'static', count: 5, address: API, port: 80, work });
   expect(await fromBatch()).toMatchObject({ allowed: false, connected: false });
+  // Nobody can be asked who that was.
+  const denial = await until('the denial is recorded', async () =>
+    net.sidecarLog('shop/api').findLast((line) => line.msg === 'flow denied'),
+  );
+  expect(denial.src).not.toHaveProperty('pod');
+  expect(denial.explanation).toContain('labels that are not known here');
   expect((await readiness()).status).toBe(200);
   const age = /^sluice_table_age_seconds (\S+)$/m.exec((await net.admin('shop/api', '/metrics')).body)?.[1];
   expect(Number(age)).toBeGreaterThan(0);
