@@ -9,7 +9,7 @@ import { Agent, type RequestOptions, request } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { AnswerMalformed, failureOf } from './api_failure.ts';
 
-/** The server has to begin its answer within this, ms: listing thousands of objects takes seconds. */
+/** The server has to begin its answer within this, and a list may not pause for longer, ms: a page takes seconds at most. */
 const ANSWER_TIMEOUT_MS = 30_000;
 
 /** A connection that is idle this long is probed by the kernel, so that a vanished server is noticed, ms. */
@@ -25,8 +25,12 @@ export class ApiClient {
   readonly #config: KubeConfig;
   readonly #agent = new Agent({ keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS });
 
-  constructor(config: KubeConfig) {
+  readonly #answerTimeoutMs: number;
+
+  /** @param answerTimeoutMs default 30 s; tests shorten it */
+  constructor(config: KubeConfig, answerTimeoutMs = ANSWER_TIMEOUT_MS) {
     this.#config = config;
+    this.#answerTimeoutMs = answerTimeoutMs;
   }
 
   /**
@@ -44,8 +48,8 @@ export class ApiClient {
     const asked = request(url, { ...options, agent: this.#agent, method: 'GET', signal });
     asked.on('socket', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS));
     const timer = setTimeout(
-      () => asked.destroy(new Error(`no answer within ${ANSWER_TIMEOUT_MS} ms`)),
-      ANSWER_TIMEOUT_MS,
+      () => asked.destroy(new Error(`no answer within ${this.#answerTimeoutMs} ms`)),
+      this.#answerTimeoutMs,
     );
     asked.end();
     try {
@@ -64,8 +68,18 @@ export class ApiClient {
    */
   async getJson(path: string, query: Query, signal: AbortSignal): Promise<unknown> {
     const response = await this.get(path, query, signal);
+    const silent = (): unknown =>
+      response.destroy(new Error(`the answer stopped for ${this.#answerTimeoutMs} ms`));
+    const timer = setTimeout(silent, this.#answerTimeoutMs);
     const chunks: Buffer[] = [];
-    for await (const chunk of response) chunks.push(chunk as Buffer);
+    try {
+      for await (const chunk of response) {
+        timer.refresh();
+        chunks.push(chunk as Buffer);
+      }
+    } finally {
+      clearTimeout(timer);
+    }
     try {
       return JSON.parse(Buffer.concat(chunks).toString('utf8'));
     } catch (cause) {

@@ -81,6 +81,8 @@ test('the injector starts, publishes its CA, injects and follows policies under 
   await waitFor(() => server.find(ca));
   const webhook = one(objects, 'MutatingWebhookConfiguration') as unknown as Json;
   await waitFor(() => JSON.stringify(server.find(webhook)).includes('caBundle'));
+  const policy = allowApps('shop/allow', 'api', []);
+  await waitFor(() => server.find(policy)?.metadata.annotations?.['sluice.dev/status']);
   const created = await server.create(pod('shop/api', { labels: { app: 'api' }, ips: ['10.1.1.10'] }));
   expect(JSON.stringify(created.spec)).toContain('sluice-sidecar');
 

@@ -213,7 +213,7 @@ export class ApiServer {
     if (watch) return this.#watch(place, url.searchParams, response);
     const body = method === 'GET' ? undefined : await readBody(request);
     const answer = await this.#do(method, place, url.searchParams, request, body, user);
-    send(response, method === 'POST' ? 201 : 200, answer, fault?.do === 'truncate');
+    send(response, method === 'POST' ? 201 : 200, answer, fault?.do);
   }
 
   async #do(
@@ -333,6 +333,7 @@ async function playOut(fault: FaultAction, response: ServerResponse): Promise<bo
       await delay(fault.ms);
       return false;
     case 'truncate':
+    case 'stop-midway':
       return false;
   }
 }
@@ -363,12 +364,13 @@ function sendError(response: ServerResponse, error: unknown): void {
   send(response, known.code, known.status);
 }
 
-function send(response: ServerResponse, code: number, body: Json, truncated = false): void {
+function send(response: ServerResponse, code: number, body: Json, fault?: FaultAction['do']): void {
   const text = JSON.stringify(body);
   response.writeHead(code, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
-  if (!truncated) {
+  if (fault !== 'truncate' && fault !== 'stop-midway') {
     response.end(text);
     return;
   }
-  response.write(text.slice(0, Math.floor(text.length / 2)), () => response.destroy());
+  const sent = () => (fault === 'truncate' ? response.destroy() : undefined);
+  response.write(text.slice(0, Math.floor(text.length / 2)), sent);
 }

@@ -17,8 +17,8 @@ export type FaultAction =
   | { readonly do: 'reset' }
   /** Never answered. */
   | { readonly do: 'hang' }
-  /** The answer ends in its middle. */
-  | { readonly do: 'truncate' }
+  /** The answer ends in its middle, or stops there. */
+  | { readonly do: 'truncate' | 'stop-midway' }
   | { readonly do: 'delay'; readonly ms: number };
 
 /** An order. */

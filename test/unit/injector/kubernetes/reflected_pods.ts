@@ -15,6 +15,9 @@ const TIMES: Partial<ReflectorTimes> = {
   relistAgainMs: [5, 20],
 };
 
+/** The double answers within milliseconds, or not at all. */
+const ANSWER_TIMEOUT_MS = 2_000;
+
 /** The double's published configuration, for the client library. */
 export function configOf(server: ApiServer, token?: string): KubeConfig {
   const config = new KubeConfig();
@@ -37,7 +40,7 @@ export class ReflectedPods {
   constructor(server: ApiServer, times: Partial<ReflectorTimes> = {}) {
     const { log, lines } = captureLog();
     this.lines = lines;
-    this.#client = new ApiClient(configOf(server));
+    this.#client = new ApiClient(configOf(server), ANSWER_TIMEOUT_MS);
     this.reflector = new Reflector<RawObject>({
       client: this.#client,
       path: '/api/v1/pods',

@@ -153,6 +153,17 @@ test('an answer that is cut short is not taken in', async () => {
   expect(pods.changes).toEqual(['put shop/a', 'put shop/b']);
 });
 
+test.each(['hang', 'stop-midway'] as const)(
+  'a list whose answer does not come whole (%s) is asked for again',
+  async (fault) => {
+    await server.create(pod('shop', 'a'));
+    server.faults.add({ on: { plural: 'pods' }, action: { do: fault } });
+    await reflect();
+    expect(pods.changes).toEqual(['put shop/a']);
+    expect(pods.counts.failures).toBe(1);
+  },
+);
+
 test('a watch that falls silent is given up for another one', async () => {
   await reflect({ idleTimeoutMs: 100 });
   await watching();
