@@ -31,7 +31,7 @@ afterEach(async () => {
 });
 
 /** The way in of a pod that has a token and the CA of its namespace. */
-function door(uid: string): TestDoor {
+function door(uid: string, audience = 'sluice.dev'): TestDoor {
   const metadata = { namespace: 'shop', name: 'sluice-ca' };
   const published = server.find({ apiVersion: 'v1', kind: 'ConfigMap', metadata })?.data;
   const ca = (published as Record<string, string>)['ca.crt'] ?? '';
@@ -42,13 +42,13 @@ function door(uid: string): TestDoor {
   };
   return {
     connect: () => connect({ ...to, ca }),
-    hello: (key) => ({ type: 'token-hello', schema: TABLE_SCHEMA, token: tokenOf(key, uid) }),
+    hello: (key) => ({ type: 'token-hello', schema: TABLE_SCHEMA, token: tokenOf(key, uid, audience) }),
   };
 }
 
-function tokenOf(key: string, uid: string): string {
+function tokenOf(key: string, uid: string, audience: string): string {
   const [namespace = '', name = ''] = key.split('/');
-  const spec = { audiences: ['sluice.dev'], boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name, uid } };
+  const spec = { audiences: [audience], boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name, uid } };
   const answer = server.api.tokens.request(namespace, 'default', { spec });
   return (answer.status as { token: string }).token;
 }
@@ -78,6 +78,16 @@ test('serves a pod of the cluster its table, follows the cluster, and ends clean
   await waitFor(() => annotations()['sluice.dev/status']?.includes('"enforced"'));
   await server.delete(allowApps('shop/allow', 'api', []));
   await waitFor(() => isolating(sidecar) === 0);
+
+  const foreign = new TestSidecar(door(api.metadata.uid ?? '', 'vault'));
+  sidecars.push(foreign);
+  foreign.hello('shop/api');
+  await waitFor(() => foreign.closed);
+  const message = expect.stringContaining("is the volume's audience sluice.dev?");
+  expect(foreign.frames).toEqual([{ type: 'refused', message }]);
+  await server.recreate(pod('shop/api', { labels: { app: 'api' }, ips: ['10.1.1.10'] }));
+  await waitFor(() => sidecar.closed);
+  expect(sidecar.types.at(-1)).toBe('refused');
 
   const metrics = (await injector.get('/metrics')).body;
   expect(metrics).toContain('sluice_injector_source_objects{kind="Pod"} 2');
