@@ -1,5 +1,11 @@
 /** Sluice, installed in the cluster as its overlay has it, with the image under test; gone at the end. */
-import { AppsV1Api, type KubernetesObject, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
+import {
+  AppsV1Api,
+  CoreV1Api,
+  type KubernetesObject,
+  PatchStrategy,
+  setHeaderOptions,
+} from '@kubernetes/client-node';
 import { kustomize, type Rendered } from '../../manifests/render.ts';
 import { settled, type TestCluster } from '../../support/kubernetes/test_cluster.ts';
 
@@ -16,8 +22,10 @@ export function testImage(): string {
 
 export class Installation {
   readonly #apps: AppsV1Api;
+  readonly #core: CoreV1Api;
 
   private constructor(cluster: TestCluster) {
+    this.#core = cluster.config.makeApiClient(CoreV1Api);
     this.#apps = cluster.config.makeApiClient(AppsV1Api);
   }
 
@@ -55,6 +63,16 @@ export class Installation {
   async bringBack(): Promise<void> {
     await this.#scale(1);
     await this.ready();
+  }
+
+  /** What the injectors have logged that run now, line by line. */
+  async log(): Promise<readonly string[]> {
+    const labelSelector = 'app.kubernetes.io/component=injector';
+    const { items } = await this.#core.listNamespacedPod({ namespace: NAMESPACE, labelSelector });
+    const texts = items.map(({ metadata }) =>
+      this.#core.readNamespacedPodLog({ name: metadata?.name ?? '', namespace: NAMESPACE }),
+    );
+    return (await Promise.all(texts)).flatMap((text) => text.trim().split('\n'));
   }
 
   #scale(replicas: number): Promise<unknown> {

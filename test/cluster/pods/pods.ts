@@ -3,10 +3,14 @@
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { BatchV1Api, CoreV1Api, Exec, type V1Pod } from '@kubernetes/client-node';
+import { TABLE_SCHEMA } from '../../../policy/table.ts';
 import { settled, type TestCluster } from '../../support/kubernetes/test_cluster.ts';
 import { testImage } from './installation.ts';
 
 const PORT = 8080;
+
+/** Of the injector's Service. */
+const TABLES_PORT = 15_010;
 
 /** Greets with the caller's address, then ticks, until the connection ends. */
 const SERVE = `require('node:net').createServer((socket) => {
@@ -23,12 +27,24 @@ socket.on('data', (chunk) => process.stdout.write(chunk));
 socket.on('error', (error) => console.log('error ' + (error.code ?? error.message)));
 socket.on('close', () => process.exit(0));`;
 
+/** Shows the token in its second argument to the injector at its first; prints the type of what it answers. */
+const ASK = `const [host, port] = process.argv[1].split(':');
+const socket = require('node:tls').connect({ host, port: Number(port), rejectUnauthorized: false });
+socket.setTimeout(10000, () => socket.destroy());
+socket.write(JSON.stringify({ type: 'token-hello', schema: ${TABLE_SCHEMA}, token: process.argv[2] }) + '\\n');
+let text = '';
+socket.on('data', (chunk) => {
+  text += chunk;
+  if (!text.includes('\\n')) return;
+  console.log(JSON.parse(text.split('\\n')[0]).type);
+  process.exit(0);
+});
+socket.on('error', (error) => console.log('error ' + error.message)).on('close', () => process.exit(0));`;
+
 /** A connection that a pod has open, or had. */
 export interface Connection {
   /** What it read, line by line, and at the end `error …` where it failed. */
   readonly lines: string[];
-  /** When the last line came, ms since 1970, here. */
-  readonly lastAt: () => number;
   /** Settles when it is over. */
   readonly over: Promise<void>;
 }
@@ -60,37 +76,18 @@ export class Pods {
     return this.#run(name, 'setInterval(() => {}, 1000)', {});
   }
 
-  /** Has a client connect to a Service, or to an address with a port. */
-  async connect(client: string, target: string): Promise<Connection> {
-    const lines: string[] = [];
-    let at = 0;
-    const output = new PassThrough();
-    createInterface({ input: output }).on('line', (line) => {
-      lines.push(line);
-      at = Date.now();
-    });
-    const { promise: over, resolve } = Promise.withResolvers<void>();
-    const command = [
-      'node',
-      '-e',
-      CONNECT,
-      target.includes(':') ? target : `${await this.#virtualIP(target)}:80`,
-    ];
-    const socket = await new Exec(this.#cluster.config).exec(
-      this.#namespace,
-      client,
-      'app',
-      command,
-      output,
-      null,
-      null,
-      false,
-    );
-    socket.addEventListener('close', () => {
-      output.end();
-      resolve();
-    });
-    return { lines, lastAt: () => at, over };
+  /** Has a client connect to a Service. */
+  async connect(client: string, service: string): Promise<Connection> {
+    const address = `${await this.#virtualIP(this.#namespace, service)}:80`;
+    return this.#exec(client, ['node', '-e', CONNECT, address]);
+  }
+
+  /** What the injector answers to a pod that shows this token: the type of its first frame. */
+  async askForTable(client: string, token: string): Promise<string | undefined> {
+    const address = `${await this.#virtualIP('sluice-system', 'sluice-injector')}:${TABLES_PORT}`;
+    const { lines, over } = await this.#exec(client, ['node', '-e', ASK, address, token]);
+    await over;
+    return lines[0];
   }
 
   /** Runs a Job to its end; rejects when it does not complete. */
@@ -137,8 +134,20 @@ export class Pods {
     });
   }
 
-  async #virtualIP(service: string): Promise<string> {
-    const { spec } = await this.#core.readNamespacedService({ name: service, namespace: this.#namespace });
+  async #exec(pod: string, command: string[]): Promise<Connection> {
+    const lines: string[] = [];
+    const output = new PassThrough();
+    createInterface({ input: output }).on('line', (line) => lines.push(line));
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    const exec = new Exec(this.#cluster.config);
+    const socket = await exec.exec(this.#namespace, pod, 'app', command, output, null, null, false);
+    output.on('end', resolve); // all lines are out
+    socket.addEventListener('close', () => output.end());
+    return { lines, over };
+  }
+
+  async #virtualIP(namespace: string, name: string): Promise<string> {
+    const { spec } = await this.#core.readNamespacedService({ name, namespace });
     return spec?.clusterIP ?? '';
   }
 }
