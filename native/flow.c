@@ -4,6 +4,8 @@
 //   that the pipe's slots are full.
 // - The end of a stream is passed on only when all bytes before it have been sent.
 // - No SPLICE_F_MORE: it corks for 200 ms.
+// - splice never gets past urgent data: there it finds the socket empty or, if no more will come, ended, whatever follows.
+//   So only a copy, which drops the urgent byte, sees the end of a stream.
 // - EINVAL from splice, or no pipe to be had: copy.
 #define _GNU_SOURCE
 #include "flow.h"
@@ -72,23 +74,15 @@ static enum step splice_in(struct flow *flow, int side, struct flow_shared *shar
     way->bulk = got >= SMALL_BYTES;
     return STEP_DONE;
   }
-  if (got == 0) {
-    way->ended = true;
-    return STEP_DONE;
+  if (got < 0 && errno == EINTR) return STEP_DONE;
+  if (got < 0 && errno == EAGAIN && !flow->wary[side]) {
+    flow->readable[side] = false;
+    return STEP_BLOCKED;
   }
-  switch (errno) {
-    case EINTR:
-      return STEP_DONE;
-    case EAGAIN:
-      flow->readable[side] = false;
-      return STEP_BLOCKED;
-    case EINVAL:
-      give_pipe(way, shared);
-      way->bulk = false;
-      return STEP_DONE;
-    default:
-      return STEP_BROKEN;
-  }
+  if (got < 0 && errno != EAGAIN && errno != EINVAL) return STEP_BROKEN;
+  give_pipe(way, shared);
+  way->bulk = false;
+  return STEP_DONE;
 }
 
 // Reads into the thread's buffer and sends it; what cannot be sent is kept.

@@ -83,9 +83,10 @@ static void *serve(void *argument) {
       for (ssize_t got; (got = recv(fd, bytes, BULK_BYTES, 0)) > 0;)
         if (!send_all(fd, bytes, (size_t)got)) break;
     }
-    if (verb == 'H') {
-      while (recv(fd, bytes, BULK_BYTES, 0) > 0) {
-      }
+    if (verb == 'C') {
+      uint32_t count = 0;
+      for (ssize_t got; (got = recv(fd, bytes, BULK_BYTES, 0)) > 0;) count += (uint32_t)got;
+      send_all(fd, (char *)&count, sizeof count);
     }
   }
   close(fd);
@@ -136,7 +137,6 @@ static void echo(int fd, char *bytes, unsigned *seed) {
   for (int i = 0; whole && i < 50; i++) {
     size_t piece = 1 + (size_t)rand_r(seed) % (i % 10 == 0 ? 20000 : PIECE_BYTES);
     for (size_t j = 0; j < piece; j++) bytes[count + j] = (char)(i + (int)j);
-    // Urgent data must not hold up what follows; an echo drops it, so it goes to the app that only reads.
     whole = send_all(fd, bytes + count, piece);
     size_t got = 0;
     while (whole && got < piece) {
@@ -163,15 +163,18 @@ static void bulk(int fd, char *bytes) {
   if (got != BULK_BYTES) wrong++;
 }
 
-// Sends urgent data amid the stream, then much, then waits until the app has closed: it has then read everything.
-static void urgent(int fd, char *bytes) {
-  memset(bytes, 'h', BULK_BYTES);
-  if (send(fd, "H", 1, MSG_NOSIGNAL) != 1 || send(fd, "before", 6, MSG_NOSIGNAL) != 6) return;
-  if (send(fd, "!", 1, MSG_OOB | MSG_NOSIGNAL) != 1 || !send_all(fd, bytes, BULK_BYTES / 4)) return;
+// Sends urgent data amid small messages or amid bulk, then much, then its end: all but the urgent byte must have arrived.
+static void urgent(int fd, char *bytes, bool amid_bulk) {
+  memset(bytes, 'c', BULK_BYTES);
+  size_t before = amid_bulk ? BULK_BYTES : 6, after = BULK_BYTES / 4;
+  if (!send_all(fd, "C", 1) || !send_all(fd, bytes, before)) return;
+  if (send(fd, "!", 1, MSG_OOB | MSG_NOSIGNAL) != 1 || !send_all(fd, bytes, after)) return;
   shutdown(fd, SHUT_WR);
-  ssize_t got = recv(fd, bytes, 1, 0);
-  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) wrong++;  // it hangs
-  else if (got == 0) completed++;
+  uint32_t count = 0;
+  ssize_t got = recv(fd, &count, sizeof count, MSG_WAITALL);
+  if (got < 0 && errno != EAGAIN) return;  // it was reset
+  if (got == sizeof count && count == before + after) completed++;
+  else wrong++;  // it hangs, or bytes are missing
 }
 
 static void *client(void *argument) {
@@ -189,12 +192,12 @@ static void *client(void *argument) {
         recv(fd, bytes, 1, 0);
         break;
       case 2:
-        send(fd, "H", 1, MSG_NOSIGNAL);
+        send(fd, "C", 1, MSG_NOSIGNAL);
         close_with_reset(fd);
         fd = -1;
         break;
       case 3:
-        urgent(fd, bytes);
+        urgent(fd, bytes, rand_r(&seed) % 2 == 0);
         break;
       default:
         echo(fd, bytes, &seed);
@@ -286,5 +289,5 @@ int main(void) {
   close(app);
   close(wake);
   printf("%u accepted, %u ended, %d completed, %d wrong\n", accepted, ended, atomic_load(&completed), atomic_load(&wrong));
-  return accepted == ended && atomic_load(&completed) > CLIENTS && atomic_load(&wrong) == 0 ? 0 : 1;
+  return accepted > CLIENTS && accepted == ended && atomic_load(&completed) > CLIENTS && atomic_load(&wrong) == 0 ? 0 : 1;
 }
