@@ -21,7 +21,8 @@ static int set_int(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof value);
 }
 
-uint32_t dial_address(const struct flow *flow, int side, uint16_t port, void *storage) {
+// The address for bind(2) and connect(2); returns its size.
+static uint32_t address_of(const struct flow *flow, int side, uint16_t port, void *storage) {
   if (flow->flags & RELAY_IPV6) {
     struct sockaddr_in6 *address = storage;
     *address = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
@@ -36,6 +37,8 @@ uint32_t dial_address(const struct flow *flow, int side, uint16_t port, void *st
 
 bool dial_is_port_clash(int error) { return error == EADDRNOTAVAIL || error == EADDRINUSE; }
 
+bool dial_had_connected(int error) { return error == ECONNRESET || error == EPIPE; }
+
 void dial_skip_ports(struct dialler *dialler) {
   dialler->random = dialler->random * 1664525u + 1013904223u;  // any spread will do
   uint32_t ports = dialler->last_port - dialler->first_port + 1;
@@ -47,7 +50,7 @@ static int bind_leg(struct dialler *dialler, const struct flow *flow, int fd) {
   for (int attempt = 1;; attempt++) {
     uint32_t port = dialler->next_port;
     dialler->next_port = port == dialler->last_port ? dialler->first_port : port + 1;
-    uint32_t size = dial_address(flow, SOURCE, (uint16_t)port, &address);
+    uint32_t size = address_of(flow, SOURCE, (uint16_t)port, &address);
     if (bind(fd, (struct sockaddr *)&address, size) == 0) return 0;
     if (errno != EADDRINUSE || attempt == BIND_ATTEMPTS) return -1;
   }
@@ -76,7 +79,7 @@ static enum dial_result failed(struct flow *flow, enum relay_end end, int error)
 
 enum dial_result dial_begin(struct dialler *dialler, struct flow *flow) {
   struct sockaddr_storage destination;
-  uint32_t size = dial_address(flow, DESTINATION, flow->port[DESTINATION], &destination);
+  uint32_t size = address_of(flow, DESTINATION, flow->port[DESTINATION], &destination);
   for (int attempt = 1;; attempt++) {
     int fd = make_leg(dialler, flow);
     if (fd < 0) {

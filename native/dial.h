@@ -17,7 +17,7 @@ enum dial_result { DIAL_CONNECTING, DIAL_FAILED };
 enum dial_result dial_begin(struct dialler *dialler, struct flow *flow);
 // A failed connect that may succeed from another port: this 4-tuple was still in use.
 bool dial_is_port_clash(int error);
+// The destination did accept, and has reset since: a refusal is ECONNREFUSED, tcp_reset() of the kernel.
+bool dial_had_connected(int error);
 // Jumps to ports that the same client's flows are unlikely to use: those are often neighbours.
 void dial_skip_ports(struct dialler *dialler);
-// Address `address`:`port` for bind(2) and connect(2); returns its size.
-uint32_t dial_address(const struct flow *flow, int side, uint16_t port, void *storage);

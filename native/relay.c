@@ -133,6 +133,18 @@ static void end(struct relay *relay, struct flow *flow, enum relay_end how, int 
 
 // ---- relaying
 
+static const enum relay_end BROKEN[SIDES] = {RELAY_END_SOURCE, RELAY_END_DESTINATION};
+
+// A side that has reset may have sent something before, which it was too early or too busy to read: an answer to a request that
+// is still being sent. That is passed on, as far as it can be at once; then the reset, which waits for no slow reader.
+static void end_broken(struct relay *relay, struct flow *flow, int side, int error) {
+  flow->way[side].shut = true;  // what follows is no end of stream
+  flow->readable[side] = flow->wary[side] = true;
+  while (flow_pump(flow, side, &relay->shared) == PUMP_AGAIN) {
+  }
+  end(relay, flow, BROKEN[side], error);
+}
+
 static void move(struct relay *relay, struct flow *flow, int side) {
   if (atomic_load_explicit(&flow->state, memory_order_relaxed) != FLOW_RELAYING) return;
   switch (flow_pump(flow, side, &relay->shared)) {
@@ -147,9 +159,9 @@ static void move(struct relay *relay, struct flow *flow, int side) {
       }
       return;
     case PUMP_BROKEN_SOURCE:
-      return end(relay, flow, RELAY_END_SOURCE, errno);
+      return end_broken(relay, flow, SOURCE, errno);
     case PUMP_BROKEN_DESTINATION:
-      return end(relay, flow, RELAY_END_DESTINATION, errno);
+      return end_broken(relay, flow, DESTINATION, errno);
   }
 }
 
@@ -203,6 +215,12 @@ static void connected(struct relay *relay, struct flow *flow) {
 static void dial_event(struct relay *relay, struct flow *flow, uint32_t events) {
   if (events & (EPOLLERR | EPOLLHUP)) {
     int error = socket_error(flow->fd[DESTINATION]);
+    if (dial_had_connected(error)) {
+      connected(relay, flow);
+      if (atomic_load_explicit(&flow->state, memory_order_relaxed) == FLOW_RELAYING)
+        end_broken(relay, flow, DESTINATION, error);
+      return;
+    }
     if (!dial_is_port_clash(error)) return end(relay, flow, RELAY_END_UNREACHABLE, error);
     flow_close(flow, DESTINATION, true);
     dial_skip_ports(&relay->dialler);
@@ -234,11 +252,8 @@ static void flow_event(struct relay *relay, uint64_t tag, uint32_t events) {
   bool held_back = out->rest_bytes > 0 || out->piped > 0;
   if (flow->readable[side]) move(relay, flow, side);
   if (flow->writable[side] && held_back) move(relay, flow, !side);
-  // What came before a reset has been passed on as far as it could be. The reset does not wait for a slow reader.
-  if ((events & EPOLLERR) && atomic_load_explicit(&flow->state, memory_order_relaxed) == FLOW_RELAYING) {
-    enum relay_end how = side == SOURCE ? RELAY_END_SOURCE : RELAY_END_DESTINATION;
-    end(relay, flow, how, socket_error(flow->fd[side]));
-  }
+  if ((events & EPOLLERR) && atomic_load_explicit(&flow->state, memory_order_relaxed) == FLOW_RELAYING)
+    end_broken(relay, flow, side, socket_error(flow->fd[side]));
 }
 
 static void move_again(struct relay *relay) {

@@ -1,9 +1,9 @@
-/** The native relay under sanitizers, driven from C with clients that end in every way. */
+/** The native relay under sanitizers, driven from C: clients and apps that end in every way, more of them than Node can be. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enterOwnNamespace, redirectTo } from './tools/own_namespace.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -20,10 +20,10 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test.each(['address,undefined', 'thread'])(
-  'the relay is clean under the sanitizers %s',
-  (sanitizers) => {
-    const driver = join(folder, `driver-${sanitizers}`);
+describe.each(['address,undefined', 'thread'])('under the sanitizers %s', (sanitizers) => {
+  const driver = join(folder, `driver-${sanitizers}`);
+
+  beforeAll(() => {
     const sources = SOURCES.map((name) => join(ROOT, `native/${name}.c`));
     const flags = [
       '-std=c11',
@@ -38,14 +38,23 @@ test.each(['address,undefined', 'thread'])(
     const sanitize = [`-fsanitize=${sanitizers}`, '-fno-sanitize-recover=all'];
     const own = join(import.meta.dirname, 'tools/relay_driver.c');
     execFileSync('cc', [...flags, ...sanitize, '-I', join(ROOT, 'native'), '-o', driver, own, ...sources]);
-    // ThreadSanitizer maps its shadow at fixed addresses: without randomization these are free on every kernel.
-    const { status, stdout, stderr } = spawnSync('setarch', ['--addr-no-randomize', driver], {
-      encoding: 'utf8',
-      timeout: TIMEOUT_MS,
-    });
-    expect(stderr).toBe('');
-    expect(stdout).toMatch(/accepted, .* 0 wrong/);
-    expect(status).toBe(0);
-  },
-  2 * TIMEOUT_MS,
-);
+  });
+
+  test.each([
+    ['flows that end in every way carry all that they should', []],
+    ['an answer arrives whole though the app resets after it', ['answers']],
+  ] as const)(
+    '%s',
+    (_, drive) => {
+      // ThreadSanitizer maps its shadow at fixed addresses: without randomization these are free on every kernel.
+      const { status, stdout, stderr } = spawnSync('setarch', ['--addr-no-randomize', driver, ...drive], {
+        encoding: 'utf8',
+        timeout: TIMEOUT_MS,
+      });
+      expect(stderr).toBe('');
+      expect(stdout).toMatch(/accepted, .* 0 wrong/);
+      expect(status).toBe(0);
+    },
+    TIMEOUT_MS,
+  );
+});

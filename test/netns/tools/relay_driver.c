@@ -1,6 +1,7 @@
 // Drives the native relay as Node's main thread does, with clients and an app in the same process, so that sanitizers see
 // all of it. Runs in a namespace whose redirect delivers to port 15006; see own_namespace.ts.
 // Exits 0 when every flow that was left alone carried its bytes, and all ends were told.
+// `relay_driver`: flows end in every way, some by command. `relay_driver answers`: apps answer early and reset.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,9 +24,12 @@ enum {
   ROUNDS = 60,
   BULK_BYTES = 1 << 20,
   PIECE_BYTES = 100,
+  ANSWER_BYTES = 10000,
   PATIENCE_SECONDS = 20,
   EVENTS = 32,
 };
+
+enum { APP_PORT = 80, RESETTING_PORT = 81 };
 
 static atomic_int finished_clients, completed, wrong;
 
@@ -83,6 +87,10 @@ static void *serve(void *argument) {
       for (ssize_t got; (got = recv(fd, bytes, BULK_BYTES, 0)) > 0;)
         if (!send_all(fd, bytes, (size_t)got)) break;
     }
+    if (verb == 'A') {
+      recv(fd, bytes, PIECE_BYTES, 0);
+      send_all(fd, bytes, ANSWER_BYTES);  // what else has come stays unread: closing resets
+    }
     if (verb == 'C') {
       uint32_t count = 0;
       for (ssize_t got; (got = recv(fd, bytes, BULK_BYTES, 0)) > 0;) count += (uint32_t)got;
@@ -92,6 +100,18 @@ static void *serve(void *argument) {
   close(fd);
   free(bytes);
   return NULL;
+}
+
+// Answers before it has been asked, and resets.
+static void *answer_all(void *argument) {
+  int listener = (int)(intptr_t)argument;
+  char bytes[ANSWER_BYTES] = {0};
+  for (;;) {
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0) return NULL;
+    send_all(fd, bytes, ANSWER_BYTES);
+    close_with_reset(fd);
+  }
 }
 
 static void *accept_all(void *argument) {
@@ -107,9 +127,9 @@ static void *accept_all(void *argument) {
 
 // ---- clients
 
-static int connect_app(void) {
+static int connect_app(int port) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  struct sockaddr_in from = at("10.9.0.1", 0), to = at("10.9.0.2", 80);
+  struct sockaddr_in from = at("10.9.0.1", 0), to = at("10.9.0.2", port);
   be_patient(fd);
   if (bind(fd, (struct sockaddr *)&from, sizeof from) < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
     close(fd);
@@ -158,7 +178,7 @@ static void echo(int fd, char *bytes, unsigned *seed) {
 static void bulk(int fd, char *bytes) {
   if (send(fd, "B", 1, MSG_NOSIGNAL) != 1) return;
   ssize_t got = read_all(fd, bytes, BULK_BYTES + 1);
-  if (got < 0) return;
+  if (got <= 0) return;  // finished or reset by command
   completed++;
   if (got != BULK_BYTES) wrong++;
 }
@@ -172,16 +192,47 @@ static void urgent(int fd, char *bytes, bool amid_bulk) {
   shutdown(fd, SHUT_WR);
   uint32_t count = 0;
   ssize_t got = recv(fd, &count, sizeof count, MSG_WAITALL);
-  if (got < 0 && errno != EAGAIN) return;  // it was reset
+  if (got == 0 || (got < 0 && errno != EAGAIN)) return;  // finished or reset by command
   if (got == sizeof count && count == before + after) completed++;
   else wrong++;  // it hangs, or bytes are missing
+}
+
+static void check_answer(int fd, char *bytes) {
+  ssize_t total = 0;
+  for (ssize_t got; (got = recv(fd, bytes, ANSWER_BYTES, 0)) > 0;) total += got;
+  if (total == ANSWER_BYTES) completed++;
+  else wrong++;
+}
+
+// The app answers amid a request and resets: the answer arrives though the request cannot be passed on.
+static void answered_early(int fd, char *bytes) {
+  memset(bytes, 'q', PIECE_BYTES);
+  if (send(fd, "A", 1, MSG_NOSIGNAL) != 1) return;
+  while (send_all(fd, bytes, PIECE_BYTES)) {
+  }
+  check_answer(fd, bytes);
+}
+
+static void *asking_client(void *argument) {
+  (void)argument;
+  char *bytes = malloc(BULK_BYTES);
+  for (int round = 0; round < ROUNDS; round++) {
+    int fd = connect_app(round % 2 == 0 ? APP_PORT : RESETTING_PORT);
+    if (fd < 0) fail("connect");
+    if (round % 2 == 0) answered_early(fd, bytes);
+    else check_answer(fd, bytes);
+    close(fd);
+  }
+  free(bytes);
+  finished_clients++;
+  return NULL;
 }
 
 static void *client(void *argument) {
   unsigned seed = (unsigned)(intptr_t)argument;
   char *bytes = malloc(BULK_BYTES + 1);
   for (int round = 0; round < ROUNDS; round++) {
-    int fd = connect_app();
+    int fd = connect_app(APP_PORT);
     if (fd < 0) continue;
     switch (rand_r(&seed) % 5) {
       case 0:
@@ -224,8 +275,10 @@ static int listen_at(struct sockaddr_in address, bool transparent) {
   return fd;
 }
 
-int main(void) {
-  int app = listen_at(at("10.9.0.2", 80), false), wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+int main(int argument_count, char **arguments) {
+  bool answers_only = argument_count > 1 && strcmp(arguments[1], "answers") == 0;
+  int app = listen_at(at("10.9.0.2", APP_PORT), false), resetting = listen_at(at("10.9.0.2", RESETTING_PORT), false);
+  int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   int inbound = listen_at(at("127.0.0.1", 15006), true);
   struct relay_options options = {.listeners = {inbound},
                                   .listener_count = 1,
@@ -239,9 +292,11 @@ int main(void) {
   struct relay *relay = relay_start(&options, notify, &wake);
   if (relay == NULL) fail("relay_start");
   close(inbound);
-  pthread_t accepting, clients[CLIENTS];
+  pthread_t accepting, answering, clients[CLIENTS];
   pthread_create(&accepting, NULL, accept_all, (void *)(intptr_t)app);
-  for (intptr_t i = 0; i < CLIENTS; i++) pthread_create(&clients[i], NULL, client, (void *)(i + 1));
+  pthread_create(&answering, NULL, answer_all, (void *)(intptr_t)resetting);
+  for (intptr_t i = 0; i < CLIENTS; i++)
+    pthread_create(&clients[i], NULL, answers_only ? asking_client : client, (void *)(i + 1));
 
   unsigned seed = 7, accepted = 0, ended = 0;
   uint32_t epoch = 1;
@@ -258,9 +313,10 @@ int main(void) {
       for (size_t i = 0; i < taken; i++) {
         struct relay_event *event = &events[i];
         if (event->kind == RELAY_ENDED) ended++;
+        if (event->kind == RELAY_ENDED && answers_only && event->as.ended.end != RELAY_END_DESTINATION) wrong++;
         if (event->kind != RELAY_ACCEPTED) continue;
         accepted++;
-        int chance = rand_r(&seed) % 16;
+        int chance = answers_only ? 15 : rand_r(&seed) % 16;
         uint64_t bytes[2];
         bool relaying;
         relay_bytes(relay, event->slot, event->generation, bytes, &relaying);
@@ -280,13 +336,16 @@ int main(void) {
     if (rand_r(&seed) % 8 == 0) epoch = relay_forget(relay);
   }
   for (int i = 0; i < CLIENTS; i++) pthread_join(clients[i], NULL);
-  int left = connect_app();  // closing must end what is live
+  int left = connect_app(APP_PORT);  // closing must end what is live
   relay_stop_accepting(relay);
   relay_close(relay);
   close(left);
   shutdown(app, SHUT_RDWR);
+  shutdown(resetting, SHUT_RDWR);
   pthread_join(accepting, NULL);
+  pthread_join(answering, NULL);
   close(app);
+  close(resetting);
   close(wake);
   printf("%u accepted, %u ended, %d completed, %d wrong\n", accepted, ended, atomic_load(&completed), atomic_load(&wrong));
   return accepted > CLIENTS && accepted == ended && atomic_load(&completed) > CLIENTS && atomic_load(&wrong) == 0 ? 0 : 1;
