@@ -1,10 +1,9 @@
-/** The injector of a cluster as a process, over a double. */
+/** The injector of a cluster as a process, over a double or a real cluster. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { ApiServer } from '../../../support/api_server/api_server.ts';
 import { freePorts } from '../../../support/free_ports.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../../../injector/main.ts');
@@ -16,6 +15,12 @@ export interface InjectorPorts {
   readonly webhook: number;
 }
 
+/** What says how to reach an API server: a double does. */
+export interface KubeconfigSource {
+  /** As JSON. */
+  kubeconfig(): unknown;
+}
+
 export class InjectorProcess {
   readonly ports: InjectorPorts;
   readonly #folder = mkdtempSync(join(tmpdir(), 'sluice-kubernetes-'));
@@ -24,14 +29,14 @@ export class InjectorProcess {
   #output = '';
 
   static async start(
-    server: ApiServer,
+    server: KubeconfigSource,
     env: Readonly<Record<string, string>> = {},
   ): Promise<InjectorProcess> {
     const [tables = 0, status = 0, webhook = 0] = await freePorts(3);
     return new InjectorProcess(server, { tables, status, webhook }, env);
   }
 
-  private constructor(server: ApiServer, ports: InjectorPorts, env: Readonly<Record<string, string>>) {
+  private constructor(server: KubeconfigSource, ports: InjectorPorts, env: Readonly<Record<string, string>>) {
     this.ports = ports;
     const kubeconfig = join(this.#folder, 'kubeconfig');
     writeFileSync(kubeconfig, JSON.stringify(server.kubeconfig()));
