@@ -27,6 +27,13 @@ export function hasCode(error: unknown, code: number): boolean {
   return error instanceof ApiException && error.code === code;
 }
 
+/** Whether the API server named this among the causes: `metav1.StatusDetails.causes[].reason`. */
+export function hasCause(error: unknown, reason: string): boolean {
+  if (!(error instanceof ApiException)) return false;
+  const { details } = statusOf(error.body) as { details?: { causes?: readonly { reason?: string }[] } };
+  return details?.causes?.some((cause) => cause.reason === reason) ?? false;
+}
+
 /** What went wrong, in a line: the library's own message has headers and body. */
 export function whatFailed(error: unknown): string {
   if (error instanceof ApiException) return `it answers ${error.code}: ${statusMessage(error.body)}`;
@@ -35,12 +42,17 @@ export function whatFailed(error: unknown): string {
   return `it does not answer: ${inner instanceof Error ? inner.message || inner.name : String(inner)}`;
 }
 
-/** `metav1.Status.message`; the library gives the body of some answers as text. */
+/** `metav1.Status.message`. */
 function statusMessage(body: unknown): string {
+  return String((statusOf(body) as { message?: unknown }).message ?? 'no reason given');
+}
+
+/** `metav1.Status`; the library gives the body of some answers as text. Empty where it is none. */
+function statusOf(body: unknown): object {
   try {
     const status: unknown = typeof body === 'string' ? JSON.parse(body) : body;
-    return String((status as { message?: unknown }).message ?? 'no reason given');
+    return typeof status === 'object' && status !== null ? status : {};
   } catch {
-    return 'no reason given';
+    return {};
   }
 }

@@ -7,7 +7,7 @@ import {
   type V1ConfigMap,
 } from '@kubernetes/client-node';
 import { CA_CONFIG_MAP, CA_FILE } from '../admission/names.ts';
-import { hasCode, within } from '../api_call.ts';
+import { hasCause, hasCode, within } from '../api_call.ts';
 import { WEBHOOK_CONFIGURATION } from './names.ts';
 
 const CALL_TIMEOUT_MS = 3_000; // an admission waits for it, 5 s in all
@@ -27,6 +27,9 @@ export interface PublisherApis {
   readonly admission: AdmissionregistrationV1Api;
 }
 
+/** Cause of a 403. Source: k8s.io/api core/v1, `NamespaceTerminatingCause`. */
+const NAMESPACE_TERMINATING = 'NamespaceTerminating';
+
 /** Writes the bundle where it is not what it should be. Each call asks the API server: what others undo is done again. */
 export class CaPublisher {
   readonly #apis: PublisherApis;
@@ -38,13 +41,19 @@ export class CaPublisher {
   }
 
   /**
-   * The namespace's ConfigMap holds `bundle`. May be called for each pod that is admitted.
+   * The namespace's ConfigMap holds `bundle`, unless the namespace is about to go: that takes nothing, and no pod either.
+   * May be called for each pod that is admitted.
    * @throws ApiException or an error of the connection
    */
   async toNamespace(namespace: string, bundle: string): Promise<void> {
     const seen = this.#seen.get(namespace);
     if (seen?.bundle === bundle && performance.now() - seen.atMs < SEEN_MS) return;
-    await untilNoConflict(() => this.#putConfigMap(namespace, { [CA_FILE]: bundle }));
+    try {
+      await untilNoConflict(() => this.#putConfigMap(namespace, { [CA_FILE]: bundle }));
+    } catch (error) {
+      if (hasCause(error, NAMESPACE_TERMINATING)) return;
+      throw error;
+    }
     this.#seen.set(namespace, { bundle, atMs: performance.now() });
   }
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { Admission } from './admission.ts';
 import type { AdmissionRequest } from './admission_request.ts';
-import { ApiError, badRequest, notFound } from './api_error.ts';
+import { ApiError, badRequest } from './api_error.ts';
 import { type ApiObject, isRecord, type Json } from './api_object.ts';
 import { withDefaults } from './defaults.ts';
 import { Lists } from './list.ts';
@@ -140,8 +140,11 @@ export class Api {
 
   #requireNamespace(name: string): void {
     const namespaces = resourceOfKind('v1', 'Namespace');
-    if (namespaces && this.store.find(namespaces, undefined, name) === undefined)
-      throw notFound('namespaces', name);
+    if (namespaces === undefined) return;
+    if (this.store.get(namespaces, undefined, name).metadata.deletionTimestamp !== undefined)
+      throw new ApiError(403, 'Forbidden', `namespace ${name} is being terminated`, {
+        details: { causes: [{ reason: 'NamespaceTerminating' }] },
+      });
   }
 
   /** What a controller does in each new namespace. */

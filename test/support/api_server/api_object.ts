@@ -14,6 +14,7 @@ export interface ObjectMeta {
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly creationTimestamp?: string;
+  readonly deletionTimestamp?: string;
 }
 
 /** An object of the API. */

@@ -219,6 +219,13 @@ test('a namespace gets its CA when it is enabled, and before its first pod is ad
   await waitFor(() => certificatesIn(trusted('new')) === 1);
 });
 
+test('a namespace that is about to go takes no CA, which is no fault', async () => {
+  const { metadata, ...going } = namespace('going', ENABLED);
+  await api.create({ ...going, metadata: { ...metadata, deletionTimestamp: new Date(nowMs).toISOString() } });
+  await expect((await replica()).ensureCa('going')).resolves.toBeUndefined();
+  expect(trusted('going')).toBeUndefined();
+});
+
 test('pods that are admitted in quick succession cost one question', async () => {
   const made = await replica();
   await made.ensureCa('bank');
