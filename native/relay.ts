@@ -171,14 +171,15 @@ export class NativeRelay {
     this.#addon.relayClose(this.#handle);
   }
 
+  /** Tells one batch. A flood must not keep the rest of the sidecar, such as a new table, from its turn: hence the pause. */
   #drain(): void {
+    if (this.#closed) return;
     this.#inBatch = true;
-    for (let count = BATCH; count === BATCH && !this.#closed; ) {
-      count = this.#addon.relayTake(this.#handle, this.#bytes);
-      for (let i = 0; i < count; i += 1) this.#tell(i);
-      this.#submit();
-    }
+    const count = this.#addon.relayTake(this.#handle, this.#bytes);
+    for (let i = 0; i < count; i += 1) this.#tell(i);
     this.#inBatch = false;
+    this.#submit();
+    if (count === BATCH) setImmediate(() => this.#drain());
   }
 
   #tell(index: number): void {
