@@ -92,7 +92,8 @@ enum dial_result dial_begin(struct dialler *dialler, struct flow *flow) {
     }
     int error = errno;
     close(fd);
-    if (!dial_is_port_clash(error) || attempt == DIAL_ATTEMPTS) return failed(flow, RELAY_END_UNREACHABLE, error);
+    if (!dial_is_port_clash(error)) return failed(flow, RELAY_END_UNREACHABLE, error);
+    if (attempt == DIAL_ATTEMPTS) return failed(flow, RELAY_END_SHORTAGE, error);
     dial_skip_ports(dialler);
   }
 }

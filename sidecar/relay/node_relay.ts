@@ -122,11 +122,10 @@ class NodeConnection implements Connection {
     this.#connectTimer ??= setTimeout(() => this.#end('unreachable', 'ETIMEDOUT'), connectTimeoutMs);
     const failed = (error: NodeJS.ErrnoException): void => {
       if (this.#state !== 'dialling') return;
-      if (isPortClash(error) && attempt < DIAL_ATTEMPTS) {
-        appLegs.skipPorts();
-        return this.#dial(attempt + 1);
-      }
-      this.#end('unreachable', error.code);
+      if (!isPortClash(error)) return this.#end('unreachable', error.code);
+      if (attempt === DIAL_ATTEMPTS) return this.#end('shortage', error.code);
+      appLegs.skipPorts();
+      this.#dial(attempt + 1);
     };
     app.once('error', failed);
     app.once('connect', () => {

@@ -318,39 +318,73 @@ describe.each(['node', 'splice'] as const)('the %s relay', (kind) => {
   });
 });
 
-test('ports of the app leg are free again though the client finished first', async () => {
+describe('the native relay with few ports for the app leg', () => {
   const ports = { first: 10_000, last: 10_019 };
-  const listener = sockets.listenTransparent(4, '127.0.0.1', INBOUND_PORT, 128);
+  let listener: number;
+  let relay: NativeRelay;
+  let app: net.Server;
   const ends: string[] = [];
-  const relay: NativeRelay = new NativeRelay(
-    {
-      listeners: [listener],
-      firstPort: ports.first,
-      lastPort: ports.last,
-      mark: APP_LEG_MARK,
-      connectTimeoutMs: 1_000,
-      keepAliveMs: 60_000,
-      maxFlows: 1_000,
-      maxPipes: 4,
-    },
-    {
-      accepted: (event) => relay.admit(event, true),
-      ended: ({ end }) => ends.push(end),
-      acceptFailed() {},
-    },
-  );
-  const app = net.createServer((server) => server.pipe(server)).listen(APP_PORT, ADDRESSES[4].app);
-  for (let i = 0; i < 5 * (ports.last - ports.first); i += 1) {
-    const client = net.connect({ host: ADDRESSES[4].app, port: APP_PORT, localAddress: ADDRESSES[4].client });
-    client.on('error', () => {});
-    client.end('x'); // its end of stream comes first, so the app leg's does too: that is who has to wait in TIME_WAIT
-    await readAll(client);
-  }
-  await vi.waitFor(() => expect(ends.length).toBe(5 * (ports.last - ports.first)));
-  expect(new Set(ends)).toEqual(new Set(['closed']));
-  relay.close();
-  sockets.close(listener);
-  app.close();
+
+  beforeAll(() => {
+    listener = sockets.listenTransparent(4, '127.0.0.1', INBOUND_PORT, 128);
+    relay = new NativeRelay(
+      {
+        listeners: [listener],
+        firstPort: ports.first,
+        lastPort: ports.last,
+        mark: APP_LEG_MARK,
+        connectTimeoutMs: 1_000,
+        keepAliveMs: 60_000,
+        maxFlows: 1_000,
+        maxPipes: 4,
+      },
+      {
+        accepted: (event) => relay.admit(event, true),
+        ended: ({ end }) => ends.push(end),
+        acceptFailed() {},
+      },
+    );
+    app = net.createServer((server) => server.on('error', () => {}).pipe(server));
+    app.listen(APP_PORT, ADDRESSES[4].app);
+  });
+
+  afterEach(() => {
+    ends.length = 0;
+  });
+
+  afterAll(() => {
+    relay.close();
+    sockets.close(listener);
+    app.close();
+  });
+
+  const dial = (): net.Socket => {
+    const client = net.connect({
+      host: ADDRESSES[4].app,
+      port: APP_PORT,
+      localAddress: ADDRESSES[4].client,
+    });
+    return client.on('error', () => {});
+  };
+
+  test('finds them free again though the client finished first', async () => {
+    const flows = 5 * (ports.last - ports.first);
+    for (let i = 0; i < flows; i += 1) {
+      const client = dial();
+      client.end('x'); // its end of stream comes first, so the app leg's does too: that is who has to wait in TIME_WAIT
+      await readAll(client);
+    }
+    await vi.waitFor(() => expect(ends.length).toBe(flows));
+    expect(new Set(ends)).toEqual(new Set(['closed']));
+  });
+
+  test('tells the want of a port as a shortage, not as an app that cannot be reached', async () => {
+    const clients = Array.from({ length: ports.last - ports.first + 2 }, dial);
+    await vi.waitFor(() => expect(ends.length).toBeGreaterThan(0));
+    expect(new Set(ends)).toEqual(new Set(['shortage']));
+    for (const client of clients) client.destroy();
+    await vi.waitFor(() => expect(ends.length).toBe(clients.length));
+  });
 });
 
 function isDead(socket: net.Socket): boolean {
