@@ -503,7 +503,7 @@ struct relay *relay_start(const struct relay_options *options, void (*notify)(vo
     int fd = fcntl(options->listeners[i], F_DUPFD_CLOEXEC, 0);
     ready = ready && fd >= 0;
     relay->options.listeners[i] = fd;
-    configure_listener(fd, options->keepalive_seconds);
+    if (fd >= 0) configure_listener(fd, options->keepalive_seconds);
   }
   if (ready && start_thread(relay)) return relay;
   int error = errno;

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { loadAddon } from '../../../native/addon.ts';
@@ -39,4 +40,38 @@ test('other work has its turn while flows come faster than they can be judged', 
   expect(takes).toBeLessThan(10);
   while (takes < PATIENCE) await turn(); // nor does it come to a stop
   relay.close();
+});
+
+test('a relay that finds no descriptors says so, and keeps none', () => {
+  const script = `
+    import { closeSync, openSync } from 'node:fs';
+    import { NativeRelay } from './native/relay.ts';
+    import { openSockets } from './native/sockets.ts';
+    const listeners = [openSockets().listenTransparent(4, '127.0.0.1', 0, 16)];
+    const start = () => new NativeRelay({ ...${JSON.stringify(OPTIONS)}, listeners }, {});
+    start().close(); // what Node itself opens for it stays
+    const taken = [];
+    try {
+      for (;;) taken.push(openSync('/dev/null'));
+    } catch {}
+    const codes = [];
+    for (let started = false; !started; closeSync(taken.pop())) {
+      try {
+        start().close();
+        started = true;
+      } catch (error) {
+        codes.push(error.code);
+      }
+    }
+    console.log(JSON.stringify(codes));
+  `;
+  const output = execFileSync(
+    'prlimit',
+    ['--nofile=256', process.execPath, '--input-type=module', '-e', script],
+    {
+      encoding: 'utf8',
+    },
+  );
+  // An epoll, an eventfd, and a duplicate of the listener.
+  expect(JSON.parse(output)).toEqual(Array(3).fill('SOCKET_DESCRIPTORS_EXHAUSTED'));
 });
