@@ -7,11 +7,14 @@ import { readFileSync } from 'node:fs';
 /** Two sockets a flow. */
 const DESCRIPTORS_PER_FLOW = 2;
 
+/** Kept back: log, source, disk, epoll and libuv's own (about 30), admin and canary connections. */
+const RESERVED_DESCRIPTORS = 60;
+
 /**
- * Kept back: listeners, log, source, disk, epoll and libuv's own (about 30), admin and canary connections, and a
- * burst of connections that are accepted only to be refused (128 wait for a verdict at most).
+ * Kept back for each thread of the relay: an epoll, an eventfd, two listeners, and a burst of connections that are
+ * accepted only to be refused (128 wait for a verdict at most, UNDECIDED_MAX of native/relay.c).
  */
-const RESERVED_DESCRIPTORS = 192;
+const DESCRIPTORS_PER_THREAD = 132;
 
 /** A flow in bulk holds a pipe only while its reader is behind, so few are needed; without one, bytes are copied. */
 const PIPES_MAX = 512;
@@ -27,9 +30,11 @@ export function pipeLimit(descriptors: number): number {
  * The most flows at once.
  * @param configured `SLUICE_MAX_CONNECTIONS`; 0 is no cap of its own
  * @param descriptors limit of open files of this process (RLIMIT_NOFILE)
+ * @param threads of the relay
  */
-export function connectionLimit(configured: number, descriptors: number): number {
-  const reserved = RESERVED_DESCRIPTORS + pipeLimit(descriptors) * DESCRIPTORS_PER_PIPE;
+export function connectionLimit(configured: number, descriptors: number, threads = 1): number {
+  const reserved =
+    RESERVED_DESCRIPTORS + threads * DESCRIPTORS_PER_THREAD + pipeLimit(descriptors) * DESCRIPTORS_PER_PIPE;
   const affordable = Math.max(1, Math.floor((descriptors - reserved) / DESCRIPTORS_PER_FLOW));
   return configured === 0 ? affordable : Math.min(configured, affordable);
 }

@@ -50,7 +50,7 @@ const SERVICES_SHOWN = 20;
 export async function runSidecar(config: SidecarConfig): Promise<void> {
   const log = openLog(config.logLevel);
   const descriptors = descriptorLimit();
-  const limit = connectionLimit(config.maxConnections, descriptors);
+  const limit = connectionLimit(config.maxConnections, descriptors, config.relayThreads);
   log.info({ version: VERSION, config, connection_limit: limit }, 'starting');
 
   const live = new LiveTable();

@@ -31,13 +31,14 @@ export function startSpliceRelay(settings: RelaySettings, events: RelayEvents): 
   const { sockets, inboundPort, threads } = settings;
   const listeners = listenInbound(sockets, inboundPort);
   const relays: NativeRelay[] = [];
+  const share = {
+    ...settings,
+    connectionLimit: Math.floor(settings.connectionLimit / threads),
+    pipeLimit: Math.floor(settings.pipeLimit / threads),
+  };
   try {
-    for (let i = 0; i < threads; i += 1) {
-      const fds = listeners.map(({ fd }) => fd);
-      relays.push(
-        startThread(fds, { ...settings, pipeLimit: Math.floor(settings.pipeLimit / threads) }, events),
-      );
-    }
+    const fds = listeners.map(({ fd }) => fd);
+    for (let i = 0; i < threads; i += 1) relays.push(startThread(fds, share, events));
   } catch (error) {
     for (const relay of relays) relay.close();
     throw error;

@@ -63,6 +63,14 @@ test('the connection limit never exceeds what the descriptors allow', () => {
   expect(descriptorLimit()).toBeGreaterThan(0);
 });
 
+test('each thread of the relay has room for connections that wait for their verdict', () => {
+  const WAITING = 128;
+  for (const threads of [1, 2, 64]) {
+    const used = 2 * connectionLimit(0, 65_536, threads) + 2 * pipeLimit(65_536) + threads * WAITING;
+    expect(used).toBeLessThan(65_536 - 50);
+  }
+});
+
 test('the history keeps the last records in order', () => {
   const record = (revision: number) => ({ revision }) as FlowRecord;
   const history = new FlowHistory(3);
