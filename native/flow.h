@@ -27,7 +27,7 @@ struct flow {
   uint32_t slot, generation;
   _Atomic uint8_t state;
   uint8_t flags;   // RELAY_IPV6, RELAY_REMEMBERED
-  uint8_t events;  // 1 << relay_event_kind, still to be taken; behind relay.lock
+  uint8_t events;  // 1 << relay_event_kind, still to be taken; behind flows.lock
   uint8_t end;     // relay_end
   int32_t error;
   int fd[SIDES];
@@ -38,7 +38,7 @@ struct flow {
   uint8_t address[SIDES][RELAY_ADDRESS_BYTES];
   uint64_t started_us, dialled_us, ended_us;
   struct way way[SIDES];  // way[s] leads from side s to the other
-  struct flow *next_event;  // also the free list; behind relay.lock
+  struct flow *next_event;  // also the free list; behind flows.lock
   struct flow *next_again;
   struct flow *next_dial, *previous_dial;
 };

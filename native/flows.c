@@ -51,7 +51,6 @@ struct flow *flows_take(struct flows *all) {
     flow->slot = slot;
     flow->generation = generation;
     flow->fd[SOURCE] = flow->fd[DESTINATION] = NO_DESCRIPTOR;
-    all->live += 1;
   }
   pthread_mutex_unlock(&all->lock);
   return flow;
@@ -60,7 +59,6 @@ struct flow *flows_take(struct flows *all) {
 static void release(struct flows *all, struct flow *flow) {
   atomic_store(&flow->state, FLOW_FREE);
   append(&all->free_first, &all->free_last, flow);
-  all->live -= 1;
 }
 
 void flows_untake(struct flows *all, struct flow *flow) {

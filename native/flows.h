@@ -17,7 +17,6 @@ struct flows {
   struct flow *event_first, *event_last;
   uint32_t event_count;  // flows with events
   int accept_error;      // errno of the last failed accept, 0 when told
-  uint32_t live;         // taken and not yet free
   bool notified;
 };
 

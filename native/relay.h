@@ -2,10 +2,11 @@
 // connection waits until it is admitted or reset, and may be reset at any time.
 //
 // Threads: `relay_*` functions may be called by any one other thread (in Node, the main thread). Flows, sockets and pipes
-// belong to the relay's thread alone; what both sides touch is behind `relay.lock` or atomic.
+// belong to the relay's thread alone; what both sides touch is behind `flows.lock` or atomic.
 //
 // Descriptors: the relay owns its duplicates of the listeners, every socket it accepts or makes, and its pipes. Each is
-// closed in exactly one place: flow.c `flow_close` (sockets), pipes.c (pipes), relay.c (listeners, epoll, eventfd).
+// closed in exactly one place: flow.c `flow_close` (sockets of flows; one that becomes no flow's, where it was made), pipes.c
+// (pipes), relay.c (listeners, epoll, eventfd).
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,7 +7,6 @@
 #include "addon.h"
 #include "relay.h"
 
-
 struct handle {
   struct relay *relay;  // NULL once closed
   napi_threadsafe_function notify;

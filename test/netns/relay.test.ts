@@ -24,7 +24,12 @@ beforeAll(() => {
   redirectTo(INBOUND_PORT);
 });
 
-describe.each(['node', 'splice'] as const)('the %s relay', (kind) => {
+describe.each([
+  ['node', 1],
+  ['splice', 1],
+  ['splice', 2],
+] as const)('the %s relay, threads: %i', (kind, threads) => {
+  let before: string[];
   let relay: Relay;
   let app: net.Server;
   /** What is done with each accepted connection; admitted unless a test says otherwise. */
@@ -41,8 +46,9 @@ describe.each(['node', 'splice'] as const)('the %s relay', (kind) => {
       keepAliveMs: 60_000,
       connectionLimit: 10_000,
       pipeLimit: 64,
-      threads: 1,
+      threads,
     };
+    before = otherDescriptors();
     relay = await startRelay(kind, settings, {
       accepted(connection) {
         connections.push(connection);
@@ -74,6 +80,7 @@ describe.each(['node', 'splice'] as const)('the %s relay', (kind) => {
     await once(app, 'close');
     await sleep(10);
     expect(listeningOn(INBOUND_PORT)).toBe(false);
+    expect(otherDescriptors()).toEqual(before);
   });
 
   function dial(family: 4 | 6 = 4, port: number = APP_PORT): net.Socket {
@@ -439,14 +446,26 @@ function errorCode(socket: net.Socket, read = true): Promise<string | undefined>
   return code;
 }
 
-function socketCount(): number {
-  return readdirSync('/proc/self/fd').filter((fd) => {
+function descriptors(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
     try {
-      return readlinkSync(`/proc/self/fd/${fd}`).startsWith('socket:');
+      return [readlinkSync(`/proc/self/fd/${fd}`)];
     } catch {
-      return false;
+      return [];
     }
-  }).length;
+  });
+}
+
+function socketCount(): number {
+  return descriptors().filter((target) => target.startsWith('socket:')).length;
+}
+
+/** Kinds of what else a relay opens. */
+function otherDescriptors(): string[] {
+  const kinds = ['pipe:', 'anon_inode:[eventpoll]', 'anon_inode:[eventfd]'];
+  return descriptors()
+    .flatMap((target) => kinds.find((kind) => target.startsWith(kind)) ?? [])
+    .sort();
 }
 
 function listeningOn(port: number): boolean {
