@@ -79,8 +79,14 @@ static void set_accepting(struct relay *relay, bool accepting) {
   struct epoll_event event = {.events = accepting ? EPOLLIN | EPOLLEXCLUSIVE : 0, .data.u64 = TAG_LISTENER};
   for (uint32_t i = 0; i < relay->options.listener_count; i++) {
     int fd = relay->options.listeners[i];
-    if (accepting) epoll_ctl(relay->epoll, EPOLL_CTL_ADD, fd, &event);
-    else epoll_ctl(relay->epoll, EPOLL_CTL_DEL, fd, &event);
+    if (!accepting) {
+      epoll_ctl(relay->epoll, EPOLL_CTL_DEL, fd, &event);
+    } else if (epoll_ctl(relay->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
+      // Out of memory or over max_user_watches, epoll_ctl(2): again after a pause, all of them.
+      set_accepting(relay, false);
+      relay->accept_again_us = now_us() + ACCEPT_PAUSE_MS * US_PER_MS;
+      return;
+    }
   }
 }
 

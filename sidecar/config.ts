@@ -114,7 +114,7 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
   {
     env: 'SLUICE_KEEPALIVE_SECONDS',
     flag: 'keepalive-seconds',
-    kind: { type: 'integer', min: 1, max: 86_400 },
+    kind: { type: 'integer', min: 1, max: 32_767 }, // MAX_TCP_KEEPIDLE of the kernel
     default: '60',
     description: 'Idle time before TCP keepalive probes, both legs',
   },
