@@ -11,6 +11,7 @@ import type { Logger } from 'pino';
 import { SluiceError } from '../policy/errors.ts';
 import {
   type ClusterChange,
+  type ClusterUpdate,
   type Compiler,
   createCompiler,
   forgottenDns,
@@ -50,6 +51,8 @@ export interface TableServerOptions extends Partial<SessionLimits> {
   readonly heartbeatMs?: number;
   /** Default 5 s. */
   readonly helloTimeoutMs?: number;
+  /** Told that tables can no longer be made, all sessions cut. Default: the process ends, to be started anew. */
+  readonly fatal?: (fault: unknown) => void;
 }
 
 /** One pod's sidecar, as `/status` shows it. */
@@ -84,12 +87,13 @@ export class TableServer implements SessionHost {
   readonly #source: ClusterSource;
   readonly #log: Logger;
   readonly #helloTimeoutMs: number;
+  readonly #fatal: (fault: unknown) => void;
   readonly #sessions = new Set<TableSession>();
   readonly #byPod = new Map<string, TableSession>();
   readonly #heartbeat: NodeJS.Timeout;
   readonly #unsubscribe: () => void;
   #revision = Date.now();
-  readonly #compiler: Compiler;
+  #compiler: Compiler;
   readonly #pastOwners = new PastOwners();
   readonly #snapshots = new SnapshotQueue({
     prepare: () => this.#flush(), // they are to be followed by what comes later, and by nothing that is in them
@@ -111,6 +115,7 @@ export class TableServer implements SessionHost {
     this.#source = source;
     this.#log = log;
     this.#helloTimeoutMs = options.helloTimeoutMs ?? HELLO_TIMEOUT_MS;
+    this.#fatal = options.fatal ?? endProcess;
     this.#compiler = createCompiler(source.cluster);
     this.#unsubscribe = source.onChange((changes) => this.#onSourceChange(changes));
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS);
@@ -145,8 +150,7 @@ export class TableServer implements SessionHost {
       return session.fail(subject.message, 'pod-gone');
     older?.cut('replaced');
     this.#byPod.set(podKey, session);
-    this.#compiler.follow(podKey);
-    this.#serve(session, podKey);
+    this.#follow(session, podKey);
   }
 
   /** For `TableSession`. */
@@ -208,7 +212,11 @@ export class TableServer implements SessionHost {
 
   #onSourceChange(changes: readonly ClusterChange[]): void {
     if (changes.length === 0) return;
-    for (const change of changes) this.#compiler.apply(change);
+    try {
+      for (const change of changes) this.#compiler.apply(change);
+    } catch (err) {
+      return this.#startOver(err);
+    }
     const waitMs = this.#sentAtMs + GATHER_MS - performance.now();
     this.#gathering ??= setTimeout(() => this.#flush(), Math.max(0, waitMs));
   }
@@ -219,7 +227,13 @@ export class TableServer implements SessionHost {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
     const stop = this.metrics.updateSeconds.startTimer();
-    const { tables, formerOwners } = this.#compiler.take();
+    let update: ClusterUpdate;
+    try {
+      update = this.#compiler.take();
+    } catch (err) {
+      return this.#startOver(err);
+    }
+    const { tables, formerOwners } = update;
     this.#pastOwners.remember(formerOwners, performance.now());
     this.#revision += 1;
     for (const [podKey, update] of tables) this.#update(podKey, update);
@@ -229,6 +243,34 @@ export class TableServer implements SessionHost {
       { revision: this.#revision, tables: tables.size, duration_ms: Math.round(seconds * 1000) },
       'cluster changed',
     );
+  }
+
+  /**
+   * A change could not be taken in, and half of it may have been: all is made anew from the source. Where that fails too
+   * the injector ends: one that does not know the cluster must not call tables current.
+   */
+  #startOver(err: unknown): void {
+    this.#log.error({ err }, 'a change cannot be taken in: all tables are made anew');
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    try {
+      this.#compiler = createCompiler(this.#source.cluster);
+    } catch (fault) {
+      this.close();
+      return this.#fatal(fault);
+    }
+    this.#revision += 1;
+    for (const [podKey, session] of this.#byPod) this.#follow(session, podKey);
+  }
+
+  /** Has a session served from here on. Never throws: one pod's fault is not another's. */
+  #follow(session: TableSession, podKey: string): void {
+    try {
+      this.#compiler.follow(podKey);
+      this.#serve(session, podKey);
+    } catch (err) {
+      this.#blame(session, podKey, err);
+    }
   }
 
   #update(podKey: string, update: TableUpdate): void {
@@ -260,13 +302,25 @@ export class TableServer implements SessionHost {
     try {
       session.replace(this.#compiler.compile(podKey, revision));
     } catch (err) {
-      const message = err instanceof SluiceError ? `${err.code}: ${err.message}` : String(err);
-      session.blame(message);
-      this.#log.error({ err, pod: podKey }, 'table cannot be made: the sidecar keeps what it has');
+      this.#blame(session, podKey, err);
     }
+  }
+
+  /** Ends the session: nothing may call what the sidecar has current, and it comes back for another try. */
+  #blame(session: TableSession, podKey: string, err: unknown): void {
+    this.#log.error({ err, pod: podKey }, 'table cannot be made: the sidecar keeps what it has');
+    const message = err instanceof SluiceError ? `${err.code}: ${err.message}` : String(err);
+    session.fail(`the table cannot be made: ${message}`, 'no-table');
   }
 
   #beat(): void {
     for (const session of [...this.#sessions]) session.beat();
   }
+}
+
+/** From the outside of whatever call it was, so that nobody takes it for a failure of its own. */
+function endProcess(fault: unknown): void {
+  setImmediate(() => {
+    throw fault;
+  });
 }

@@ -19,6 +19,7 @@ export interface SessionLink {
 export type CutReason =
   | 'bad-frame'
   | 'no-hello'
+  | 'no-table'
   | 'pod-gone'
   | 'replaced'
   | 'schema'
@@ -209,11 +210,6 @@ export class TableSession {
     this.#refused = false;
     this.#error = message;
     this.#send({ type: 'unknown-pod', message });
-  }
-
-  /** The server failed to make this pod's table: what the sidecar has stays. */
-  blame(message: string): void {
-    this.#error = message;
   }
 
   /** Every few seconds: shows life, notices a reader that does not drain, and retries a refused snapshot. */

@@ -21,6 +21,7 @@ const QUEUED_BYTES = 1024 * 1024;
 
 let source: MemorySource;
 let tables: TableServer;
+let faults: unknown[];
 
 /** A connection whose frames stay where they are. */
 class RecordingLink implements SessionLink {
@@ -37,7 +38,11 @@ class RecordingLink implements SessionLink {
     if (!this.#reads) this.queuedBytes += QUEUED_BYTES;
   }
 
-  close(): void {}
+  closed = false;
+
+  close(): void {
+    this.closed = true;
+  }
 
   get deltas(): number {
     return this.frames.filter(({ type }) => type === 'delta').length;
@@ -73,7 +78,26 @@ function start(pods: number): void {
   };
   source.change({ kind: 'NetworkPolicy', key: objectKey(namespace, 'own'), object });
   for (let place = 0; place < pods; place += 1) put(place);
-  tables = new TableServer(source, createInjectorMetrics(), captureLog().log, { heartbeatMs: 600_000 });
+  faults = [];
+  tables = new TableServer(source, createInjectorMetrics(), captureLog().log, {
+    heartbeatMs: 600_000,
+    fatal: (fault) => faults.push(fault),
+  });
+}
+
+/** A change that the compiler fails at as often as it is asked to: each reading of the pod's ports is one failure less. */
+function putFaulty(place: number, failures: number): void {
+  const { ports, ...object } = podAt(0, place, 0, 3);
+  let left = failures;
+  const faulty = {
+    ...object,
+    get ports() {
+      left -= 1;
+      if (left >= 0) throw new TypeError('a fault of the compiler');
+      return ports;
+    },
+  };
+  source.change({ kind: 'Pod', key: objectKey(object.namespace, object.name), object: faulty });
 }
 
 function connect(place: number, link = new RecordingLink()): RecordingLink {
@@ -148,4 +172,49 @@ test('a sidecar that goes while it waits for its table is not made one', async (
   for (const session of sessions.slice(30)) session.closed();
   await waitFor(() => links.slice(0, 30).every(({ frames }) => frames.length > 0));
   expect(links.slice(30).every(({ frames }) => frames.length === 0)).toBe(true);
+});
+
+test('a pod whose table cannot be made is turned away, and no other one', async () => {
+  start(1);
+  const [link, other] = [connect(0), connect(1)];
+  await waitFor(() => link.table);
+  const { hostIPs: _, ...object } = podAt(0, 1, 0, 0);
+  const faulty = {
+    ...object,
+    get hostIPs(): string[] {
+      throw new TypeError('a fault of the compiler');
+    },
+  };
+  source.change({ kind: 'Pod', key: objectKey(object.namespace, object.name), object: faulty });
+  await waitFor(() => other.closed);
+  expect(other.frames.at(-1)).toEqual({
+    type: 'refused',
+    message: 'the table cannot be made: TypeError: a fault of the compiler',
+  });
+  await waitFor(() => Object.values(link.table?.groups ?? {})[0]?.members.length === 2);
+  expect(link.closed).toBe(false);
+});
+
+test('a change that cannot be taken in has all tables made anew', async () => {
+  start(3);
+  const links = [0, 1].map((place) => connect(place));
+  await waitFor(() => links.every(({ table }) => table !== undefined));
+  putFaulty(2, 1);
+  put(3);
+  await waitFor(() =>
+    links.every(({ frames }) => frames.filter(({ type }) => type === 'snapshot').length === 2),
+  );
+  put(4);
+  await waitFor(() => links.every(({ deltas }) => deltas > 0));
+  for (const [place, { table }] of links.entries())
+    expect(table).toEqual(compile(source.cluster, `team-0-0/pod-${place}-0`, table?.revision ?? 0));
+});
+
+test('an injector that does not know the cluster any more calls no table current, and ends', async () => {
+  start(1);
+  const link = connect(0);
+  await waitFor(() => link.table);
+  putFaulty(1, Number.POSITIVE_INFINITY);
+  expect(link.closed).toBe(true);
+  expect(faults).toEqual([new TypeError('a fault of the compiler')]);
 });
