@@ -32,7 +32,15 @@ export interface AdmittedPod {
   readonly containers: readonly AdmittedContainer[];
   readonly initContainers: readonly AdmittedContainer[];
   readonly ephemeralContainers: readonly AdmittedContainer[];
-  readonly volumes: readonly { readonly raw: ApiObject; readonly name: string }[];
+  readonly volumes: readonly AdmittedVolume[];
+}
+
+/** One volume. */
+export interface AdmittedVolume {
+  readonly raw: ApiObject;
+  readonly name: string;
+  /** `projected.sources[].serviceAccountToken.audience`: whom its tokens are for. */
+  readonly tokenAudiences: readonly string[];
 }
 
 /** Reads a pod; its errors name fields. The name may be absent: the API server makes it from `generateName` later. */
@@ -63,7 +71,7 @@ function readPod(object: Field): AdmittedPod {
     containers: readContainers(spec.child('containers')),
     initContainers: readContainers(spec.child('initContainers')),
     ephemeralContainers: readContainers(spec.child('ephemeralContainers')),
-    volumes: named(spec.child('volumes')),
+    volumes: readVolumes(spec.child('volumes')),
   };
 }
 
@@ -100,6 +108,22 @@ function readContainers(list: Field): AdmittedContainer[] {
           return port.child('containerPort').integer() ?? [];
         }),
     };
+  });
+}
+
+function readVolumes(list: Field): AdmittedVolume[] {
+  return list.items().flatMap((field) => {
+    if (!field.object()) return [];
+    const projected = field.child('projected');
+    projected.object();
+    const tokenAudiences = projected
+      .child('sources')
+      .items()
+      .flatMap((source) => {
+        const token = source.object() ? source.child('serviceAccountToken') : undefined;
+        return token?.object() ? (token.child('audience').filledText() ?? []) : [];
+      });
+    return { raw: field.value as ApiObject, name: field.child('name').filledText() ?? '', tokenAudiences };
   });
 }
 

@@ -1,7 +1,7 @@
 /** What cannot be enforced: why a pod of an enabled namespace is refused, in sentences for whoever applied it. */
 import { NAMESPACE_ANNOTATIONS } from './annotations.ts';
-import { IDENTITY_VOLUME, SIDECAR_PORTS, STATE_VOLUME } from './names.ts';
-import type { AdmittedContainer, AdmittedPod } from './pod_object.ts';
+import { IDENTITY_VOLUME, SIDECAR_PORTS, STATE_VOLUME, TOKEN_AUDIENCE } from './names.ts';
+import type { AdmittedContainer, AdmittedPod, AdmittedVolume } from './pod_object.ts';
 
 /**
  * Capabilities with which a container can undo the enforcement of its own pod: rules (NET_ADMIN), packets past them
@@ -29,6 +29,7 @@ export function refusals(pod: AdmittedPod, allowPrivileged: boolean): readonly s
     ...(allowPrivileged ? [] : containers.flatMap((container) => bypass(container, pod.sharesProcesses))),
     ...containers.flatMap(takenPorts),
     ...containers.flatMap(takenVolumes),
+    ...pod.volumes.flatMap(takenIdentity),
   ];
 }
 
@@ -63,4 +64,13 @@ function takenVolumes({ name, mounts }: AdmittedContainer): readonly string[] {
   return OWN_VOLUMES.filter((volume) => mounts.includes(volume)).map(
     (volume) => `container ${name} mounts ${volume}, which is the sidecar's own: use another volume`,
   );
+}
+
+/** Whoever has such a token is the sidecar to the injector: it takes the sidecar's tables, and vouches in its place. */
+function takenIdentity({ name, tokenAudiences }: AdmittedVolume): readonly string[] {
+  if (!tokenAudiences.includes(TOKEN_AUDIENCE)) return [];
+  return [
+    `volume ${name} has a token for the audience ${TOKEN_AUDIENCE}, with which its pod's sidecar can be displaced: ` +
+      'that audience is for the sidecar alone',
+  ];
 }

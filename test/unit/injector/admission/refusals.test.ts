@@ -66,6 +66,30 @@ describe('a pod that could take its own enforcement out', () => {
   });
 });
 
+describe('a pod with a token of its own', () => {
+  const withToken = (audience: string) =>
+    pod({
+      volumes: [
+        { name: 'config', projected: { sources: [{ configMap: { name: 'config' } }] } },
+        { name: 'identity', projected: { sources: [{ serviceAccountToken: { audience, path: 'token' } }] } },
+      ],
+    });
+
+  it('is refused where the injector would take it for the sidecar', () => {
+    expect(reasons(withToken('sluice.dev'), PRIVILEGED_ALLOWED)).toEqual([
+      expect.stringContaining('volume identity has a token for the audience sluice.dev'),
+    ]);
+  });
+
+  it('may have it for anybody else', () => {
+    expect(decide(withToken('vault')).kind).toBe('injected');
+  });
+
+  it('may come back from the API server with what injection added', () => {
+    expect(reasons(injected(pod()))).toEqual([]);
+  });
+});
+
 describe('a pod that cannot be enforced', () => {
   it('is refused when it is for Windows', () => {
     expect(reasons(pod({ os: { name: 'windows' } }))).toEqual([expect.stringContaining('Windows')]);
