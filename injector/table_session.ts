@@ -63,6 +63,12 @@ export interface SessionHost {
   leave(session: TableSession): void;
 }
 
+/** Refusals of one sidecar that are logged between heartbeats: it decides how many there are. */
+const MAX_LOGGED_NACKS = 5;
+
+/** What a sidecar says of a refusal is kept and logged up to this length, characters: ours are shorter. */
+const MAX_MESSAGE_LENGTH = 1_000;
+
 /** What a session was last sent. */
 type Sent =
   /** Nothing, or that its pod is unknown. */
@@ -91,6 +97,8 @@ export class TableSession {
   #stalledBeats = 0;
   /** Asked since the last heartbeat. */
   #questions = 0;
+  /** Refused since the last heartbeat. */
+  #nacks = 0;
 
   constructor(host: SessionHost, link: SessionLink, log: Logger) {
     this.#host = host;
@@ -215,6 +223,7 @@ export class TableSession {
   /** Every few seconds: shows life, notices a reader that does not drain, and retries a refused snapshot. */
   beat(): void {
     this.#questions = 0;
+    this.#nacks = 0;
     const queued = this.#link.queuedBytes;
     const stalled = queued > 0 && queued >= this.#queuedAtBeat;
     this.#stalledBeats = stalled ? this.#stalledBeats + 1 : 0;
@@ -239,6 +248,7 @@ export class TableSession {
       this.#log.debug({ revision }, 'ack of a revision that was not sent here');
       return;
     }
+    if (revision === this.#enforced && !this.#refused) return; // said again: it was measured the first time
     this.#enforced = revision;
     if (revision !== this.#sent.revision) return;
     this.#refused = false;
@@ -248,8 +258,12 @@ export class TableSession {
 
   #onNack(nack: Extract<SidecarFrame, { type: 'nack' }>): void {
     this.#host.metrics.nacks.inc();
-    this.#error = `${nack.code}: ${nack.message}`;
-    this.#log.warn({ revision: nack.revision, code: nack.code }, `sidecar refused a table: ${nack.message}`);
+    const message = nack.message.slice(0, MAX_MESSAGE_LENGTH);
+    const code = nack.code.slice(0, MAX_MESSAGE_LENGTH);
+    this.#error = `${code}: ${message}`;
+    this.#nacks += 1;
+    if (this.#nacks <= MAX_LOGGED_NACKS)
+      this.#log.warn({ revision: nack.revision, code }, `sidecar refused a table: ${message}`);
     if (this.#sent.kind === 'no-table') return;
     this.#refused = true;
     // A snapshot is under way, or was refused itself and would be again, without end: `beat` retries it.

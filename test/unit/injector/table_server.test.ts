@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { podAt } from '../../../bench/control_plane/cluster.ts';
 import { MemorySource } from '../../../bench/control_plane/memory_source.ts';
-import { createInjectorMetrics } from '../../../injector/metrics.ts';
+import { createInjectorMetrics, type InjectorMetrics } from '../../../injector/metrics.ts';
 import { TableServer } from '../../../injector/table_server.ts';
 import type { SessionLink } from '../../../injector/table_session.ts';
 import {
@@ -13,7 +13,7 @@ import {
   TABLE_SCHEMA,
   type Table,
 } from '../../../policy/index.ts';
-import { captureLog } from './captured_log.ts';
+import { captureLog, type LogLine } from './captured_log.ts';
 import { waitFor } from './wait_for.ts';
 
 /** Of a slow reader: each snapshot counts as this much until it is read. */
@@ -22,6 +22,8 @@ const QUEUED_BYTES = 1024 * 1024;
 let source: MemorySource;
 let tables: TableServer;
 let faults: unknown[];
+let lines: LogLine[];
+let metrics: InjectorMetrics;
 
 /** A connection whose frames stay where they are. */
 class RecordingLink implements SessionLink {
@@ -79,7 +81,10 @@ function start(pods: number): void {
   source.change({ kind: 'NetworkPolicy', key: objectKey(namespace, 'own'), object });
   for (let place = 0; place < pods; place += 1) put(place);
   faults = [];
-  tables = new TableServer(source, createInjectorMetrics(), captureLog().log, {
+  const captured = captureLog();
+  lines = captured.lines;
+  metrics = createInjectorMetrics();
+  tables = new TableServer(source, metrics, captured.log, {
     heartbeatMs: 600_000,
     fatal: (fault) => faults.push(fault),
   });
@@ -217,4 +222,23 @@ test('an injector that does not know the cluster any more calls no table current
   putFaulty(1, Number.POSITIVE_INFINITY);
   expect(link.closed).toBe(true);
   expect(faults).toEqual([new TypeError('a fault of the compiler')]);
+});
+
+test('a sidecar that goes on and on does not fill the log, nor what is measured', async () => {
+  start(1);
+  const link = new RecordingLink();
+  const session = tables.attach(link);
+  session.open({ namespace: 'team-0-0', name: 'pod-0-0' }, TABLE_SCHEMA);
+  await waitFor(() => link.table);
+  const revision = link.table?.revision ?? 0;
+  for (let count = 0; count < 50; count += 1) session.receive({ type: 'ack', revision });
+  for (let count = 0; count < 50; count += 1)
+    session.receive({ type: 'nack', revision, code: 'TABLE_GAP', message: 'x'.repeat(60_000) });
+  const refusals = lines.filter(({ msg }) => msg.startsWith('sidecar refused'));
+  expect(refusals).toHaveLength(5);
+  expect(refusals[0]?.msg.length).toBeLessThan(1_100);
+  expect(tables.status().sidecars[0]?.error?.length).toBeLessThan(1_100);
+  const { values } = await metrics.enforceSeconds.get();
+  expect(values.find(({ metricName }) => metricName?.endsWith('_count'))?.value).toBe(1);
+  expect((await metrics.nacks.get()).values[0]?.value).toBe(50);
 });
