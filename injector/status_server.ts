@@ -29,7 +29,7 @@ export interface StatusParts {
   readonly unready: () => string | undefined;
 }
 
-/** Where to listen. A port shows nothing but health and metrics: whoever reaches the pod may ask. */
+/** Where to listen. Whoever reaches the pod may ask at a port: it shows health, metrics, and which policies are enforced how often. */
 export type StatusAddress = { readonly path: string } | TcpAddress;
 
 interface Reply {
@@ -39,8 +39,8 @@ interface Reply {
 }
 
 /**
- * Serves `GET /healthz`, `/readyz`, `/metrics`, in a cluster `/enforcing`, and on a unix socket `/status`. `/status?refresh=1` first takes in all
- * that was written to the source before the request.
+ * Serves `GET /healthz`, `/readyz`, `/metrics`, in a cluster `/enforcing`, and on a unix socket `/status`.
+ * `/status?refresh=1` first takes in all that was written to the source before the request.
  * @throws SluiceError as `listenUnix` does; `LISTEN_ADDRESS_UNUSABLE`
  */
 export async function startStatusServer(

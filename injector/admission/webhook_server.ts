@@ -9,6 +9,7 @@ import type { InjectorMetrics } from '../metrics.ts';
 import { followCertificate, type ServingCertificate, TLS_VERSION } from '../serving_certificate.ts';
 import type { ClusterSource } from '../source.ts';
 import { listenTcp, type TcpAddress } from '../tcp_listen.ts';
+import { INJECT_ENABLED, INJECT_LABEL } from './annotations.ts';
 import type { InjectionConfig } from './injection_config.ts';
 import { type AdmissionAnswer, type AdmissionRequest, answerReview, parseReview, unable } from './review.ts';
 
@@ -33,7 +34,7 @@ export interface WebhookParts {
   /** Read at each request; undefined while sidecars have no address for the injector. */
   readonly config: () => InjectionConfig | undefined;
   readonly certificate: ServingCertificate;
-  /** Puts into the namespace what its sidecars mount: the CA. Called for each pod that is injected; not for rehearsals. */
+  /** Puts into the namespace what its sidecars mount: the CA. Called for each pod that is injected in an enabled or unknown one; not for rehearsals. */
   readonly prepareNamespace: (namespace: string) => Promise<void>;
   readonly metrics: InjectorMetrics;
   readonly log: Logger;
@@ -159,11 +160,14 @@ async function answer(
 }
 
 async function decide(parts: WebhookParts, request: AdmissionRequest): Promise<AdmissionAnswer> {
+  const namespace = parts.source.cluster.namespaces.get(request.namespace);
   // A namespace that is too new to be known allows nothing.
-  const annotations = parts.source.cluster.namespaces.get(request.namespace)?.annotations ?? {};
-  const decision = answerReview(request, annotations, parts.config());
+  const decision = answerReview(request, namespace?.annotations ?? {}, parts.config());
   const needsCa = decision.outcome === 'injected' || decision.outcome === 'unchanged';
   if (!needsCa || request.dryRun) return decision;
+  // Anybody can ask: where sidecars are not wanted, nothing is written. One that has just been enabled gets the CA once
+  // that is known.
+  if (namespace !== undefined && namespace.labels[INJECT_LABEL] !== INJECT_ENABLED) return decision;
   try {
     await parts.prepareNamespace(request.namespace);
     return decision;

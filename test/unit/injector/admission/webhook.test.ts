@@ -107,6 +107,17 @@ describe('a pod that is created', () => {
     expect(new Set(webhook.prepared)).toEqual(new Set(['shop']));
   });
 
+  test('leaves nothing in a namespace without the label, whoever asks for it there', async () => {
+    await webhook.namespace('shop');
+    await webhook.forbid('shop');
+    expect((await webhook.ask({ body: review() })).code).toBe(200);
+    expect(webhook.prepared).toEqual([]);
+
+    // One that the injector does not know of yet may be enabled.
+    expect((await webhook.ask({ body: review({ namespace: 'new' }) })).code).toBe(200);
+    expect(webhook.prepared).toEqual(['new']);
+  });
+
   test('is refused when its namespace cannot be given the CA', async () => {
     await webhook.namespace('shop');
     webhook.unprepared = new Error('configmaps "sluice-ca" is forbidden');
