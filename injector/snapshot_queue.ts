@@ -40,6 +40,11 @@ export class SnapshotQueue {
     return this.#waiting.has(session);
   }
 
+  /** The revision that a session waits for; undefined: it waits for none. */
+  revision(session: TableSession): number | undefined {
+    return this.#waiting.get(session);
+  }
+
   /** Has a session sent a snapshot soon; one that waits already keeps its place, with the new revision. */
   add(session: TableSession, revision: number): void {
     this.#waiting.set(session, revision);

@@ -60,7 +60,7 @@ export interface SidecarStatus {
   readonly namespace: string;
   readonly pod: string;
   readonly connected: boolean;
-  /** Of its current table; 0 while there is none (tables are made for connected sidecars). */
+  /** Of its current table, on the way or still to be sent; 0 while there is none (tables are made for connected sidecars). */
   readonly revision: number;
   /** Last revision the connected sidecar enforces. The policy is in force when it equals `revision`. */
   readonly enforced: number | null;
@@ -184,7 +184,7 @@ export class TableServer implements SessionHost {
         namespace: pod.namespace,
         pod: pod.name,
         connected: session !== undefined,
-        revision: session?.revision ?? 0,
+        revision: session === undefined ? 0 : (this.#snapshots.revision(session) ?? session.revision ?? 0),
         enforced: session?.enforced ?? null,
         ...(session?.error === undefined ? {} : { error: session.error }),
         warnings: this.#warnings(key),

@@ -1,6 +1,6 @@
 /** What one replica says of the sidecars that are connected to it. */
 
-/** By policy key, how many of the pods that it selects enforce it. */
+/** By UID and generation of a policy, `UID/GENERATION`: how many of the pods that it selects enforce it. */
 export interface ReplicaCounts {
   readonly replica: string;
   readonly enforcing: Readonly<Record<string, number>>;

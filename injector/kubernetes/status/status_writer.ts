@@ -61,8 +61,18 @@ export class StatusWriter {
 
   /** What this replica's sidecars enforce. */
   get counts(): ReplicaCounts {
-    const { source, tables, replica } = this.#parts;
-    return { replica, enforcing: enforcingCounts(selectedPods(source.cluster), tables.status().sidecars) };
+    return { replica: this.#parts.replica, enforcing: this.#count(selectedPods(this.#parts.source.cluster)) };
+  }
+
+  #count(selected: ReadonlyMap<string, readonly string[]>): ReplicaCounts['enforcing'] {
+    const { source, tables } = this.#parts;
+    const counts = Object.entries(enforcingCounts(selected, tables.status().sidecars));
+    return Object.fromEntries(
+      counts.flatMap(([key, count]) => {
+        const facts = source.policyFacts.get(key);
+        return facts === undefined ? [] : [[versionOf(facts), count] as const];
+      }),
+    );
   }
 
   async close(): Promise<void> {
@@ -85,16 +95,19 @@ export class StatusWriter {
   }
 
   async #look(): Promise<void> {
-    const { source, tables, replica } = this.#parts;
+    const { source, replica } = this.#parts;
     const selected = selectedPods(source.cluster);
-    const own = enforcingCounts(selected, tables.status().sidecars);
+    const own = this.#count(selected);
+    const counted = new Set([...source.policyFacts.values()].map(versionOf));
     const others = (await askPeers(this.#peers(), this.#parts.statusPort)).filter(
       (peer) => peer.replica !== replica,
     );
     let writes = 0;
     for (const [key, facts] of source.policyFacts) {
       if (writes >= MAX_WRITES || this.#closing.signal.aborted) return;
-      const enforcing = others.reduce((sum, peer) => sum + (peer.enforcing[key] ?? 0), own[key] ?? 0);
+      const version = versionOf(facts);
+      if (!counted.has(version)) continue; // new, or edited while others were asked: what was counted says nothing of it
+      const enforcing = others.reduce((sum, peer) => sum + (peer.enforcing[version] ?? 0), own[version] ?? 0);
       const pods = selected.get(key)?.length ?? 0;
       const status = policyStatus(facts.generation, pods, enforcing, source.problemsOf('NetworkPolicy', key));
       const text = JSON.stringify(status);
@@ -134,4 +147,9 @@ export class StatusWriter {
       if (!GONE_OR_ANOTHER.some((code) => hasCode(error, code))) throw error;
     }
   }
+}
+
+/** Names a policy in one wording: another of its name is another, and so is it after an edit. */
+function versionOf({ uid, generation }: PolicyFacts): string {
+  return `${uid}/${generation}`;
 }

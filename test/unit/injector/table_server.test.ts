@@ -242,3 +242,18 @@ test('a sidecar that goes on and on does not fill the log, nor what is measured'
   expect(values.find(({ metricName }) => metricName?.endsWith('_count'))?.value).toBe(1);
   expect((await metrics.nacks.get()).values[0]?.value).toBe(50);
 });
+
+test('a sidecar that waits for its table anew does not count as enforcing it', async () => {
+  start(1);
+  const link = new RecordingLink();
+  const session = tables.attach(link);
+  session.open({ namespace: 'team-0-0', name: 'pod-0-0' }, TABLE_SCHEMA);
+  await waitFor(() => link.table);
+  const revision = link.table?.revision ?? 0;
+  session.receive({ type: 'ack', revision });
+  expect(tables.status().sidecars[0]).toMatchObject({ revision, enforced: revision });
+  putFaulty(1, 1);
+  const [waiting] = tables.status().sidecars;
+  expect(waiting?.enforced).toBe(revision);
+  expect(waiting?.revision).toBeGreaterThan(revision);
+});

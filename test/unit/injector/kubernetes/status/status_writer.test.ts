@@ -1,4 +1,6 @@
 /** On each policy of the cluster stands how far it is in force. */
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { KubernetesSource } from '../../../../../injector/kubernetes/kubernetes_source.ts';
 import { StatusWriter } from '../../../../../injector/kubernetes/status/status_writer.ts';
@@ -7,8 +9,9 @@ import { TableServer } from '../../../../../injector/table_server.ts';
 import type { SessionLink, TableSession } from '../../../../../injector/table_session.ts';
 import type { InjectorFrame } from '../../../../../policy/frames.ts';
 import { TABLE_SCHEMA } from '../../../../../policy/table.ts';
-import { allowApps, namespace, pod } from '../../../../netns/objects.ts';
+import { allowApps, endpointSlice, namespace, pod } from '../../../../netns/objects.ts';
 import { ApiServer } from '../../../../support/api_server/api_server.ts';
+import { freePorts } from '../../../../support/free_ports.ts';
 import { captureLog } from '../../captured_log.ts';
 import { waitFor } from '../../wait_for.ts';
 import { configOf } from '../reflected_pods.ts';
@@ -17,8 +20,11 @@ let server: ApiServer;
 let source: KubernetesSource;
 let tables: TableServer;
 let writer: StatusWriter;
+let peer: Server | undefined;
+let asked: number;
 
 beforeEach(async () => {
+  asked = 0;
   server = await ApiServer.start();
   await server.apply(namespace('shop'));
   await server.apply(pod('shop/api', { labels: { app: 'api' }, ips: ['10.1.1.10'] }));
@@ -31,20 +37,22 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await writer.close();
+  peer?.close();
+  peer = undefined;
   tables.close();
   await source.close();
   await server.close();
 });
 
 /** Begins to write, if it leads. */
-function write({ leads }: { leads: boolean }): void {
+function write({ leads, statusPort = 1 }: { leads: boolean; statusPort?: number }): void {
   const config = configOf(server);
   const parts = { config, source, tables, election: { leads }, log: captureLog().log };
   writer = new StatusWriter({
     ...parts,
     namespace: 'sluice-system',
     replica: 'a',
-    statusPort: 1,
+    statusPort,
     lookMs: 10,
   });
 }
@@ -68,6 +76,24 @@ function connect(enforces: boolean): void {
   };
   session = tables.attach(link);
   session.receive({ type: 'hello', schema: TABLE_SCHEMA, namespace: 'shop', pod: 'api' });
+}
+
+const uidOf = (policy: string) => server.find(allowApps(policy, '', []))?.metadata.uid;
+
+/** Another replica, whose sidecar enforces the first wording of the policy and knows of no other. */
+async function startPeer(): Promise<number> {
+  const [port = 0] = await freePorts(1);
+  peer = createServer((_, response) => {
+    asked += 1;
+    response.end(JSON.stringify({ replica: 'b', enforcing: { [`${uidOf('shop/allow')}/1`]: 1 } }));
+  });
+  peer.listen(port, '127.0.0.2');
+  await once(peer, 'listening');
+  await server.apply(namespace('sluice-system'));
+  await server.apply(
+    endpointSlice('sluice-system/sluice-injector', 'sluice-injector', ['127.0.0.1', '127.0.0.2']),
+  );
+  return port;
 }
 
 function status(): Record<string, unknown> {
@@ -122,9 +148,21 @@ test('an annotation that somebody else changed is put right', async () => {
 test('a replica that does not lead writes nothing; it tells the leader what its sidecars enforce', async () => {
   write({ leads: false });
   connect(true);
-  await waitFor(() => writer.counts.enforcing['shop/allow'] === 1);
+  await waitFor(() => writer.counts.enforcing[`${uidOf('shop/allow')}/1`] === 1);
   const before = writes();
   await server.apply(allowApps('shop/other', 'api', []));
-  await waitFor(() => writer.counts.enforcing['shop/other'] === 1);
+  await waitFor(() => writer.counts.enforcing[`${uidOf('shop/other')}/1`] === 1);
   expect(writes()).toBe(before);
+});
+
+test('what another replica enforces counts for the wording that it knows, not for one after it', async () => {
+  write({ leads: true, statusPort: await startPeer() });
+  await waitFor(() => status().state === 'enforced');
+  const annotations = server.find(allowApps('shop/allow', 'api', []))?.metadata.annotations;
+  const edited = allowApps('shop/allow', 'api', ['batch']);
+  await server.apply({ ...edited, metadata: { namespace: 'shop', name: 'allow', annotations } });
+  await waitFor(() => source.policyFacts.get('shop/allow')?.generation === 2);
+  const before = asked;
+  await waitFor(() => asked > before + 3);
+  expect(status()).toEqual({ state: 'enforced', generation: 1, selected: 1, enforcing: 1 });
 });
