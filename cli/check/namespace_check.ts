@@ -1,7 +1,8 @@
 /** Whether the pods of a namespace can be injected and are: by its labels, and by injection's own judgement of each pod. */
-import { INJECT_ENABLED, INJECT_LABEL, STATUS_ANNOTATION } from '../../injector/admission/annotations.ts';
+import { INJECT_ENABLED, INJECT_LABEL } from '../../injector/admission/annotations.ts';
 import { inject } from '../../injector/admission/inject.ts';
 import type { InjectionConfig } from '../../injector/admission/injection_config.ts';
+import { SIDECAR_CONTAINER } from '../../injector/admission/names.ts';
 import { parseAdmittedPod } from '../../injector/admission/pod_object.ts';
 import { error, type Finding, ok, warning } from './finding.ts';
 
@@ -101,7 +102,7 @@ function checkPod({ subject, object, running }: CheckedPod, namespace: CheckedNa
   const parsed = parseAdmittedPod(object);
   if (!parsed.ok)
     return [error(subject, parsed.errors.map(({ path, message }) => `${path}: ${message}`).join('; '))];
-  const { hostNetwork, annotations } = parsed.object;
+  const { hostNetwork, containers, initContainers } = parsed.object;
   if (hostNetwork)
     return [warning(subject, 'is on the host network: policy neither selects nor protects it')];
   const injection = inject(parsed.object, namespace.annotations, ANY_INSTALLATION);
@@ -111,7 +112,10 @@ function checkPod({ subject, object, running }: CheckedPod, namespace: CheckedNa
     case 'skipped':
       return [warning(subject, `is left out: ${injection.reason}`)];
     case 'injected':
-      return running && isEnabled(namespace) && annotations[STATUS_ANNOTATION] === undefined
+      // The annotation would say so too, but whoever makes a pod may write it.
+      return running &&
+        isEnabled(namespace) &&
+        ![...initContainers, ...containers].some(({ name }) => name === SIDECAR_CONTAINER)
         ? [error(subject, 'has no sidecar, it is older than the label: restart its workload')]
         : [];
     default:

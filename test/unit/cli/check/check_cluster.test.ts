@@ -108,6 +108,7 @@ describe('sluice check in a cluster', () => {
     await enable('shop', { 'pod-security.kubernetes.io/enforce': 'restricted' });
     const mighty = pod({ containers: [{ name: 'a', image: 'a', securityContext: { privileged: true } }] });
     await api.create(podIn('shop', 'old'));
+    await api.create(podIn('shop', 'pretender', pod({}, { 'sluice.dev/status': '{"version":"9.9.9"}' })));
     await api.create(podIn('shop', 'mighty', mighty));
     await install();
 
@@ -115,6 +116,7 @@ describe('sluice check in a cluster', () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/^error +namespace shop: Pod Security 'restricted'/m);
     expect(stdout).toMatch(/^error +pod shop\/old: has no sidecar, it is older than the label/m);
+    expect(stdout).toMatch(/^error +pod shop\/pretender: has no sidecar/m);
     expect(stdout).toMatch(/^error +pod shop\/mighty: will be refused: container a is privileged/m);
   });
 
