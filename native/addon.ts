@@ -23,6 +23,8 @@ export interface Addon extends RelayAddon {
   netlinkSend(fd: number, bytes: Uint8Array): number;
   netlinkReceive(fd: number, bytes: Uint8Array): number;
   netlinkOption(fd: number, option: number, value: number): number;
+  netlinkBuffer(fd: number, bytes: number): number;
+  netlinkFilter(fd: number, program: Uint8Array): number;
 }
 
 /** Where the addon is: beside the sources as `native/build.sh` leaves it, or beside a bundle. */

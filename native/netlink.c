@@ -2,6 +2,7 @@
 // messages are made and understood in JavaScript. Each call returns -errno on failure.
 #define _GNU_SOURCE
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -67,7 +68,27 @@ static napi_value netlink_option(napi_env env, napi_callback_info info) {
   return addon_result(env, setsockopt(addon_int(env, a[0]), SOL_NETLINK, addon_int(env, a[1]), &value, sizeof value));
 }
 
+// netlinkBuffer(fd, bytes) — room for what nobody has received yet; beyond the system's limit with NET_ADMIN.
+static napi_value netlink_buffer(napi_env env, napi_callback_info info) {
+  napi_value a[MAX_ARGS];
+  addon_args(env, info, MAX_ARGS, a);
+  int bytes = addon_int(env, a[1]);
+  return addon_result(env, setsockopt(addon_int(env, a[0]), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes));
+}
+
+// netlinkFilter(fd, bytes) — what the socket receives at all: a program of `struct sock_filter`, which the kernel checks.
+static napi_value netlink_filter(napi_env env, napi_callback_info info) {
+  napi_value a[MAX_ARGS];
+  addon_args(env, info, MAX_ARGS, a);
+  void *data = NULL;
+  size_t length = 0;
+  if (bytes_arg(env, a[1], &data, &length) < 0) return invalid(env);
+  struct sock_fprog program = {.len = (unsigned short)(length / sizeof(struct sock_filter)), .filter = data};
+  return addon_result(env, setsockopt(addon_int(env, a[0]), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program));
+}
+
 const struct addon_function netlink_functions[] = {
     {"netlinkSocket", netlink_socket},   {"netlinkSend", netlink_send}, {"netlinkReceive", netlink_receive},
-    {"netlinkOption", netlink_option},   {NULL, NULL},
+    {"netlinkOption", netlink_option},   {"netlinkBuffer", netlink_buffer},
+    {"netlinkFilter", netlink_filter},   {NULL, NULL},
 };

@@ -1,6 +1,7 @@
 /**
  * Netlink sockets: questions and orders to the kernel. It answers while it takes a message, so nothing has to be awaited:
- * what has not come when `send` returns, or after the datagram before it, does not come. Source: netlink(7).
+ * what has not come when `send` returns, or after the datagram before it, does not come. What it tells of its own accord,
+ * in groups, waits in a buffer until it is received. Source: netlink(7).
  */
 import { getSystemErrorName } from 'node:util';
 import { type ErrorCode, SluiceError } from '../policy/errors.ts';
@@ -10,6 +11,8 @@ import { type NetlinkMessage, readMessages } from './netlink_message.ts';
 /** Which part of the kernel a socket talks to; linux/netlink.h. */
 export const NETLINK_PROTOCOLS = { SOCK_DIAG: 4, NETFILTER: 12 } as const;
 
+/** Takes a group in. */
+const NETLINK_ADD_MEMBERSHIP = 1;
 /** Acknowledgements repeat the header of a message only. */
 const NETLINK_CAP_ACK = 10;
 
@@ -19,6 +22,16 @@ const DATAGRAM_BYTES = 32 * 1024;
 /** Error numbers of recv(2) and send(2) that mean something here. */
 const NOTHING_THERE = 'EAGAIN';
 const OVERRUN = 'ENOBUFS';
+
+/** What a socket is told without having asked. */
+export interface Subscription {
+  /** Numbers of multicast groups of the protocol. */
+  readonly groups: readonly number[];
+  /** A program of `struct sock_filter` that picks the messages; bpf(4), linux/filter.h. */
+  readonly filter: Uint8Array;
+  /** Room for what was not received yet. The kernel takes twice as much, as it counts its own overhead. */
+  readonly bufferBytes: number;
+}
 
 /** A socket of one protocol. The caller closes it. */
 export class Netlink {
@@ -39,6 +52,18 @@ export class Netlink {
    */
   send(datagram: Uint8Array): void {
     checked('send', this.#addon.netlinkSend(this.#fd, datagram));
+  }
+
+  /**
+   * From now on the kernel tells of what happens; what comes while the buffer is full is lost.
+   * @throws SluiceError `NETLINK_FAILED` or `SOCKET_*`
+   */
+  subscribe({ groups, filter, bufferBytes }: Subscription): void {
+    checked('give room to', this.#addon.netlinkBuffer(this.#fd, bufferBytes));
+    checked('filter', this.#addon.netlinkFilter(this.#fd, filter));
+    for (const group of groups) {
+      checked('subscribe', this.#addon.netlinkOption(this.#fd, NETLINK_ADD_MEMBERSHIP, group));
+    }
   }
 
   /**

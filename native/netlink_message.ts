@@ -113,6 +113,23 @@ export function uint32(value: number): Uint8Array {
   return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 }
 
+/** A number of up to 2^53 in network order. */
+export function readUint64(bytes: Uint8Array): number {
+  return bytes.length < 8 ? 0 : Number(viewOf(bytes).getBigUint64(0));
+}
+
+/** A number in network order. */
+export function readUint32(bytes: Uint8Array): number {
+  return bytes.length < 4 ? 0 : viewOf(bytes).getUint32(0);
+}
+
+/** A number in the machine's own order. */
+export function hostUint16(value: number): Uint8Array {
+  const bytes = new Uint8Array(2);
+  viewOf(bytes).setUint16(0, value, LITTLE_ENDIAN);
+  return bytes;
+}
+
 /** A number in the machine's own order. */
 export function hostUint32(value: number): Uint8Array {
   const bytes = new Uint8Array(4);

@@ -8,10 +8,11 @@ import { describeFlow } from '../policy/index.ts';
 /**
  * Why a flow ended. `refused`: by verdict, before anything reached the app; `dropped`: by the gate, before any
  * handshake. `policy-changed`, `peer-replaced`: cut
- * while live.
+ * while live. `reset`: of an outbound flow, by whichever end; connection tracking does not say which.
  */
 export type FlowEnd =
   | 'closed'
+  | 'reset'
   | 'reset-by-source'
   | 'reset-by-destination'
   | 'refused'

@@ -34,6 +34,7 @@ export class SidecarMetrics {
   readonly #verdictDuration: Histogram;
   readonly #acceptErrors: Counter;
   readonly #gateDrops: Counter<'direction'>;
+  readonly #outboundOverruns: Counter;
 
   constructor(version: string, gauges: Gauges) {
     const registers = [this.registry];
@@ -96,6 +97,11 @@ export class SidecarMetrics {
       labelNames: ['direction'],
       registers,
     });
+    this.#outboundOverruns = new Counter({
+      name: 'sluice_outbound_overruns_total',
+      help: 'Times that more outbound flows ended at once than could be taken note of: some have no record.',
+      registers,
+    });
     new Gauge({
       name: 'sluice_build_info',
       help: 'Always 1; the labels tell the version.',
@@ -144,6 +150,11 @@ export class SidecarMetrics {
 
   gateDropped(direction: Direction, packets: number): void {
     this.#gateDrops.inc({ direction }, packets);
+  }
+
+  /** Ends of outbound flows were lost: how many, the kernel does not say. */
+  outboundOverrun(): void {
+    this.#outboundOverruns.inc();
   }
 
   acceptFailed(): void {

@@ -5,20 +5,30 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { getSystemErrorName } from 'node:util';
-import { type Judge, type PodIdentity, SluiceError, virtualKey } from '../policy/index.ts';
+import {
+  type Judge,
+  type PodIdentity,
+  type Protocol,
+  SluiceError,
+  type Verdict,
+  virtualKey,
+} from '../policy/index.ts';
+import type { FlowEnd } from './flow_record.ts';
 import type { Revocation } from './live_table.ts';
 import { forgetFlows, type Side, type TrackedFlow, tcpFlows, trackedFlows } from './netlink/conntrack.ts';
 import { destroySockets, type TcpSocket, tcpSockets } from './netlink/tcp_sockets.ts';
 
-/** A connection that was destroyed. */
+/** An outbound flow that ended, or was ended. */
 export interface EndedOutbound {
+  readonly protocol: Protocol;
   readonly local: Side;
   readonly remote: Side;
   readonly backend: Side;
   readonly identity: PodIdentity | undefined;
   readonly bytesSent: number;
   readonly bytesReceived: number;
-  readonly revocation: Revocation;
+  readonly verdict: Verdict;
+  readonly end: FlowEnd;
 }
 
 /** What a kernel knows of outbound flows, and does to them. */
@@ -147,26 +157,38 @@ export class OutboundCutter {
   }
 }
 
-function endedBy(revocation: Revocation, flow: TrackedFlow, socket: TcpSocket, judge: Judge): EndedOutbound {
+function endedBy(
+  { cause, verdict }: Revocation,
+  flow: TrackedFlow,
+  socket: TcpSocket,
+  judge: Judge,
+): EndedOutbound {
   return {
+    protocol: 'TCP',
     local: flow.source,
     remote: flow.destination,
     backend: flow.answering,
     identity: judge.identify(flow.answering.address),
     bytesSent: socket.bytesSent,
     bytesReceived: socket.bytesReceived,
-    revocation,
+    verdict,
+    end: cause,
   };
 }
 
-function revoked({ destination, answering }: TrackedFlow, judge: Judge): Revocation | undefined {
-  const verdict = judge.judge('egress', answering.address, 'TCP', answering.port);
+function revoked(flow: TrackedFlow, judge: Judge): Revocation | undefined {
+  const { answering, protocol } = flow;
+  const verdict = judge.judge('egress', answering.address, protocol, answering.port);
   if (verdict.verdict === 'deny') return { cause: 'policy-changed', verdict };
-  // Opened before this pod picked backends itself: which one the node took is not known here.
-  const isVirtual =
+  return isUnresolved(flow, judge) ? { cause: 'service-unresolved', verdict } : undefined;
+}
+
+/** To a Service, and opened before this pod picked backends itself: which one the node took is not known here. */
+export function isUnresolved({ protocol, destination, answering }: TrackedFlow, judge: Judge): boolean {
+  return (
     isSame(destination, answering) &&
-    Object.hasOwn(judge.table.services, virtualKey(destination.address, 'TCP', destination.port));
-  return isVirtual ? { cause: 'service-unresolved', verdict } : undefined;
+    Object.hasOwn(judge.table.services, virtualKey(destination.address, protocol, destination.port))
+  );
 }
 
 /** A UDP or SCTP flow stays with its backend as long as packets come, whether that may be reached or not. */
@@ -193,6 +215,7 @@ function check(task: string, results: readonly number[]): void {
   throw new SluiceError('OUTBOUND_UNSUPPORTED', `the kernel cannot ${task}: ${hint}`);
 }
 
-function isSame(a: Side, b: Side): boolean {
+/** The same address and port. */
+export function isSame(a: Side, b: Side): boolean {
   return a.address === b.address && a.port === b.port;
 }

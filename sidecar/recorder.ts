@@ -100,15 +100,14 @@ export class Recorder {
     return service !== undefined && address === service.virtual.address ? 'no-backend' : 'not-yet-allowed';
   }
 
-  /** A connection of the pod's own that was destroyed because the table no longer allows it. */
+  /** A flow of the pod's own that ended, or that was ended because the table no longer allows it. */
   outbound(ended: EndedOutbound): void {
-    const { local, remote, backend, identity, bytesSent, bytesReceived, revocation } = ended;
-    const { cause, verdict } = revocation;
-    const { service } = this.#target(remote.address, 'TCP', remote.port);
+    const { protocol, local, remote, backend, identity, bytesSent, bytesReceived, verdict, end } = ended;
+    const { service } = this.#target(remote.address, protocol, remote.port);
     this.flow({
       verdict,
-      end: cause,
-      protocol: 'TCP',
+      end,
+      protocol,
       source: { ...local, identity: this.#enforcement.judge?.identify(local.address) },
       destination: { ...backend, identity },
       ...(service === undefined ? {} : { service }),

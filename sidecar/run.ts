@@ -17,6 +17,7 @@ import { acceptInbound, type InboundContext } from './inbound.ts';
 import { LiveTable } from './live_table.ts';
 import { SidecarMetrics } from './metrics.ts';
 import { OutboundCutter } from './outbound.ts';
+import { OutboundEnds } from './outbound_ends.ts';
 import { Owners } from './owners.ts';
 import { Recorder } from './recorder.ts';
 import { exemptAddresses, verifyRedirect } from './redirect/redirect.ts';
@@ -68,7 +69,29 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   restoreTable(config, file, enforcement, log);
 
   const exempt = await exemptAddresses(config);
-  const cutter = new OutboundCutter((ended) => recorder.outbound(ended), { injector: config.injector });
+  const { injector } = config;
+  const ends: OutboundEnds = new OutboundEnds(
+    () => enforcement.judge,
+    {
+      ended: (flow) => recorder.outbound(flow),
+      overrun() {
+        metrics.outboundOverrun();
+        overrun();
+      },
+      failed: (err) => log.error({ err }, 'outbound flows that end have no record'),
+    },
+    { injector },
+  );
+  const overrun = rarely<void>(ERROR_LOG_MS, () =>
+    log.warn('more outbound flows ended at once than could be taken note of: some have no record'),
+  );
+  const cutter = new OutboundCutter(
+    (ended) => {
+      ends.isRecorded(ended);
+      recorder.outbound(ended);
+    },
+    { injector },
+  );
   const cut = async (): Promise<void> => {
     if (enforcement.judge !== undefined) await cutter.cut(enforcement.judge).catch((err) => cutFailed(err));
   };
@@ -130,7 +153,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     openTransport(config),
     { namespace: config.podNamespace, name: config.podName },
     enforcement,
-    streamEvents(enforcement, gate, file, owners, cut, log, (revision) => stream.acknowledge(revision)),
+    streamEvents(enforcement, gate, file, owners, ends, cut, log, (revision) => stream.acknowledge(revision)),
   );
   const admin = await serveAdmin(config.adminPort, exempt, {
     notReady: () => problems(enforcement, gate, canary),
@@ -148,6 +171,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     metrics: () => metrics.registry.metrics(),
     metricsType: metrics.registry.contentType,
   });
+  ends.follow();
   if (enforcement.table !== undefined) await gate.enforce(enforcement.table);
   const context: InboundContext = {
     ...config,
@@ -195,6 +219,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   relay.close();
   admin.close(); // connections under way end by themselves within seconds
   for (const report of denials) await report.close();
+  await ends.close();
   await owners.close(); // the last records are written
   stream.close();
   gate.close(); // its rules stay: the kernel goes on enforcing
@@ -229,6 +254,7 @@ function streamEvents(
   gate: Gate,
   file: TableFile,
   owners: Owners,
+  ends: OutboundEnds,
   cut: () => Promise<void>,
   log: Logger,
   acknowledge: (revision: number) => void,
@@ -264,6 +290,7 @@ function streamEvents(
       const warning = forgottenDns(table);
       if (warning !== undefined && warning !== lastWarning) log.warn({ warning }, 'egress without DNS');
       lastWarning = warning;
+      ends.follow();
       void cut(); // at once; again when the gate is shut
       const enforced = gate.enforce(table);
       tellMixed(gate.mixedServices);

@@ -6,6 +6,8 @@ import {
   type NetlinkMessage,
   nested,
   readAttributes,
+  readUint32,
+  readUint64,
   uint16,
 } from '../../native/netlink_message.ts';
 import type { Protocol } from '../../policy/index.ts';
@@ -26,9 +28,19 @@ export interface TrackedFlow {
   readonly destination: Side;
   /** Who really answers. */
   readonly answering: Side;
+  /** Whether a connection came about: for TCP and SCTP the whole handshake, for UDP answers for some time. */
+  readonly isAssured: boolean;
+  /** One of `TCP_STATES`, where the kernel says it. */
+  readonly tcpState: number | undefined;
+  /** From and to `source`, with the headers of each packet; 0 where nothing counts them (`nf_conntrack_acct`). */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
   /** What the kernel knows the entry by. */
   readonly entry: { readonly family: number; readonly tuple: Uint8Array; readonly id: Uint8Array };
 }
+
+/** States of a TCP connection between its handshake and its end, in order; nf_conntrack_tcp.h. */
+export const TCP_STATES = { ESTABLISHED: 3, LAST_ACK: 6, TIME_WAIT: 7, CLOSE: 8 } as const;
 
 const CT_GET = 0x0101;
 const CT_DELETE = 0x0102;
@@ -41,6 +53,14 @@ const IPPROTO_TCP = 6;
 
 const TUPLE_ORIGINAL = 1;
 const TUPLE_REPLY = 2;
+const STATUS = 3;
+/** In it: the bit IPS_ASSURED. */
+const ASSURED = 1 << 2;
+/** PROTOINFO, in it TCP, in it STATE: a byte. */
+export const TCP_STATE_PATH = [4, 1, 1] as const;
+const COUNTED_ORIGINAL = 9;
+const COUNTED_REPLY = 10;
+const COUNTED_BYTES = 2;
 const ENTRY_ID = 12;
 const TUPLE_ADDRESSES = 1;
 const TUPLE_PORTS = 2;
@@ -51,6 +71,8 @@ const DESTINATIONS = [2, 4] as const;
 const PROTOCOL_NUMBER = 1;
 const SOURCE_PORT = 2;
 const DESTINATION_PORT = 3;
+
+const NOTHING = new Uint8Array();
 
 const PROTOCOLS: Readonly<Record<number, Protocol>> = { 6: 'TCP', 17: 'UDP', 132: 'SCTP' };
 
@@ -114,7 +136,7 @@ function tcpTuple(source: Side, destination: Side): readonly Uint8Array[] {
 }
 
 /** `undefined` for flows of other protocols. */
-function readFlow({ body }: NetlinkMessage): TrackedFlow | undefined {
+export function readFlow({ body }: NetlinkMessage): TrackedFlow | undefined {
   const attributes = readAttributes(body, FIXED_BYTES);
   const tuple = attributes.get(TUPLE_ORIGINAL);
   const opened = readTuple(tuple);
@@ -127,7 +149,29 @@ function readFlow({ body }: NetlinkMessage): TrackedFlow | undefined {
     tuple: tuple.slice(),
     id: (attributes.get(ENTRY_ID) ?? new Uint8Array(4)).slice(),
   };
-  return { protocol, source, destination, answering: answered.source, entry };
+  return {
+    protocol,
+    source,
+    destination,
+    answering: answered.source,
+    isAssured: (readUint32(attributes.get(STATUS) ?? NOTHING) & ASSURED) !== 0,
+    tcpState: readTcpState(attributes),
+    bytesSent: readBytes(attributes.get(COUNTED_ORIGINAL)),
+    bytesReceived: readBytes(attributes.get(COUNTED_REPLY)),
+    entry,
+  };
+}
+
+function readTcpState(attributes: ReadonlyMap<number, Uint8Array>): number | undefined {
+  const [info, tcp, state] = TCP_STATE_PATH;
+  const known = attributes.get(info);
+  const ofTcp = known && readAttributes(known).get(tcp);
+  return ofTcp && readAttributes(ofTcp).get(state)?.[0];
+}
+
+function readBytes(counters: Uint8Array | undefined): number {
+  if (counters === undefined) return 0;
+  return readUint64(readAttributes(counters).get(COUNTED_BYTES) ?? NOTHING);
 }
 
 function readTuple(

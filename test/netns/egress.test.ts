@@ -1,6 +1,6 @@
 /** What a pod may reach, on real packets. */
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { FlowReport } from '../../cli/lab/agent/protocol.ts';
 import { inNetns } from '../../cli/lab/processes.ts';
 import type { FlowRecord } from '../../sidecar/flow_record.ts';
@@ -35,6 +35,7 @@ const db = (labels: Record<string, string>) =>
 const net = useLab({
   connectTimeoutMs: 400,
   external: [WORLD],
+  sidecarEnv: { SLUICE_FLOW_HISTORY: '10000' }, // more than all flows of this file
   objects: [
     node(1),
     node(2),
@@ -47,6 +48,7 @@ const net = useLab({
   ],
 });
 
+const echo = { kind: 'echo', chunkBytes: 512, intervalMs: 200 } as const;
 const blocked = { allowed: false, connected: false, timedOut: true };
 const fromFront = (address: string, port = 80) => net.connect('shop/front', address, port);
 const flowsOf = async (pod: string) => JSON.parse((await net.admin(pod, '/flows')).body) as FlowRecord[];
@@ -79,6 +81,70 @@ test('a denial is recorded at the source', async () => {
     dst: { pod: 'db', port: 80 },
   });
   expect(denial.explanation).toContain('Egress to shop/db (10.1.2.11) on TCP/80 denied');
+});
+
+/** Records of a pod's own flows to a port that were allowed. */
+const endedTo = async (pod: string, address: string, port: number) =>
+  (await flowsOf(pod)).filter(
+    ({ direction, verdict, dst }) =>
+      direction === 'egress' && verdict === 'allow' && dst.addr === address && dst.port === port,
+  );
+
+test.each([API, API_V6])('an allowed connection to %s is recorded when it ends, once', async (address) => {
+  await net.open('shop/front', { group: 'long', count: 3, address, port: 80, work: echo });
+  await net.open('shop/front', { group: 'reset', count: 2, address, port: 80, work: echo });
+  const before = (await endedTo('shop/front', address, 80)).length;
+  const locals = (await net.resetFlows('shop/front', 'reset')).length;
+  const [reset] = await until('the resets are recorded', async () => {
+    const found = (await endedTo('shop/front', address, 80)).slice(before);
+    return found.length === locals && found;
+  });
+  expect(reset).toMatchObject({
+    end: 'reset',
+    policy: 'shop/front-out',
+    rule: 0,
+    reason: 'rule',
+    src: { pod: 'front' },
+    dst: { pod: 'api', port: 80 },
+  });
+  expect(reset?.src.port).toBeGreaterThan(0);
+  await net.finish('shop/front', 'long');
+  const ended = await until('those that were closed, too', async () => {
+    const found = (await endedTo('shop/front', address, 80)).slice(before + locals);
+    return found.length >= 3 && found;
+  });
+  expect(ended.map(({ end }) => end)).toEqual(['closed', 'closed', 'closed']);
+});
+
+test('bytes are counted where connection tracking counts them', async () => {
+  const count = (value: number) =>
+    run(inNetns(net.lab.netns('shop/front'), ['sysctl', '-qw', `net.netfilter.nf_conntrack_acct=${value}`]));
+  await count(1);
+  onTestFinished(async () => void (await count(0)));
+  const before = (await endedTo('shop/front', API, 8080)).length;
+  await net.apply(reach(['api'], {}));
+  expect(await net.connect('shop/front', API, 8080, { send: `${'x'.repeat(1000)}\n` })).toMatchObject({
+    allowed: true,
+  });
+  const [ended] = await until('it is recorded', async () => {
+    const found = (await endedTo('shop/front', API, 8080)).slice(before);
+    return found.length === 1 && found;
+  });
+  expect(ended?.bytes_recv).toBeGreaterThan(1000);
+  expect(ended?.bytes_recv).toBeLessThan(2000);
+  expect(ended?.bytes_sent).toBeGreaterThan(0);
+  await net.apply(reach(['api']));
+});
+
+test('a connection that never came about, and those of a pod that is not isolated, have no record', async () => {
+  const NODE = '10.0.0.1'; // nobody listens
+  expect(await net.connect('shop/front', NODE, 81)).toMatchObject({ error: 'ECONNREFUSED' });
+  expect(await net.connect('shop/free', API, 80)).toMatchObject({ allowed: true });
+  const before = (await endedTo('shop/front', API, 80)).length;
+  expect(await fromFront(API)).toMatchObject({ allowed: true });
+  await until('a later one is recorded', async () => (await endedTo('shop/front', API, 80)).length > before);
+  expect(await endedTo('shop/front', NODE, 81)).toEqual([]);
+  expect(await endedTo('shop/free', API, 80)).toEqual([]);
 });
 
 test.each(['127.0.0.1', '::1', '10.1.1.12', 'fd00:1::12'])(
@@ -149,7 +215,6 @@ test('both halves have their say, each at its own end', async () => {
   await net.apply(reach(['api']));
 });
 
-const echo = { kind: 'echo', chunkBytes: 512, intervalMs: 200 } as const;
 const hold = (group: string, count: number, address: string) =>
   net.open('shop/front', { group, count, address, port: 80, work: echo });
 

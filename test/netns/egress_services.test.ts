@@ -109,6 +109,20 @@ test.each([VIRTUAL, VIRTUAL_V6])(
   },
 );
 
+test('a record says which backend of a Service a connection went to', async () => {
+  await connectTimes(1, VIRTUAL_V6);
+  const ended = await until('it is recorded', async () =>
+    (await flowsOf('shop/front')).find(({ dst }) => dst.virtual === `${VIRTUAL_V6} 8000`),
+  );
+  expect(ended).toMatchObject({
+    direction: 'egress',
+    verdict: 'allow',
+    end: 'closed',
+    policy: 'shop/front-out',
+    dst: { addr: 'fd00:1::10', port: 80, pod: 'one', service: 'shop/shop' },
+  });
+});
+
 test('where all backends are allowed, all are used', async () => {
   await net.apply(reach('a', 'b'));
   const counts = await connectTimes(8, VIRTUAL);
@@ -216,6 +230,12 @@ test('a backend that goes away keeps its connections, which policy allows, and l
   await until('the same flow goes to the new backend', () => udpSeen()[2]);
   const then = flow.answers();
   await until('and is answered', () => flow.answers() > then + 3);
+  const moved = await until('the old one is recorded', async () =>
+    (await flowsOf('shop/front')).find(
+      ({ protocol, verdict, dst }) => protocol === 'UDP' && verdict === 'allow' && dst.addr === ONE,
+    ),
+  );
+  expect(moved).toMatchObject({ end: 'closed', dst: { service: 'shop/shop', virtual: `${VIRTUAL} 53` } });
   for (const one of await net.finish('shop/front', 'old')) {
     expect(one).toMatchObject({ state: 'ended' });
     expect(one.receivedSha256).toBe(one.sentSha256);

@@ -27,6 +27,10 @@ const flow = (source: Side, destination: Side): TrackedFlow => ({
   source,
   destination,
   answering: destination,
+  isAssured: true,
+  tcpState: 3,
+  bytesSent: 0,
+  bytesReceived: 0,
   entry: { family: 2, tuple: new Uint8Array(), id: new Uint8Array(4) },
 });
 

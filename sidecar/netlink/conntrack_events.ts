@@ -1,0 +1,117 @@
+/** Flows that end, as connection tracking tells of them by itself. Source: linux/netfilter/nfnetlink_conntrack.h. */
+import { readFileSync } from 'node:fs';
+import { endianness } from 'node:os';
+import { NETLINK_PROTOCOLS, Netlink } from '../../native/netlink.ts';
+import { hostUint16, hostUint32 } from '../../native/netlink_message.ts';
+import { readFlow, TCP_STATE_PATH, TCP_STATES, type TrackedFlow, tcpFlows } from './conntrack.ts';
+
+/** NFNLGRP_CONNTRACK_UPDATE and NFNLGRP_CONNTRACK_DESTROY. */
+const GROUPS = [2, 3] as const;
+
+/** IPCTNL_MSG_CT_DELETE, without the subsystem. */
+const DELETED = 2;
+
+/** Some 6,000 events in the kernel's accounting; it belongs to nobody's memory limit. */
+const BUFFER_BYTES = 4 * 1024 * 1024;
+
+/** Whether bytes are counted: a setting of the network namespace, which takes hold of new flows. */
+const ACCOUNTING = '/proc/sys/net/netfilter/nf_conntrack_acct';
+
+/** An entry of connection tracking whose TCP connection has ended, or that is gone. */
+export interface FlowEvent {
+  readonly flow: TrackedFlow;
+  /** The entry is gone. That of a TCP connection outlives it by up to two minutes. */
+  readonly gone: boolean;
+}
+
+/** Tells of flows that began after this was made. The caller closes it. */
+export class ConntrackEvents {
+  readonly #socket: Netlink;
+
+  /** @throws SluiceError `NETLINK_*`, `SOCKET_*` or `NATIVE_ADDON_MISSING` */
+  constructor() {
+    this.#socket = new Netlink(NETLINK_PROTOCOLS.NETFILTER);
+    try {
+      this.#socket.subscribe({ groups: GROUPS, filter: filter(), bufferBytes: BUFFER_BYTES });
+    } catch (error) {
+      this.#socket.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Some events; `undefined` when none waits.
+   * @throws SluiceError `NETLINK_OVERRUN` once after events were lost, `NETLINK_FAILED`
+   */
+  receive(): readonly FlowEvent[] | undefined {
+    return this.#socket.receive()?.flatMap((message) => {
+      const flow = readFlow(message);
+      return flow === undefined ? [] : [{ flow, gone: (message.type & 0xff) === DELETED }];
+    });
+  }
+
+  /**
+   * TCP flows with the bytes that were counted: what tells of a change of state leaves them out.
+   * @throws SluiceError `NETLINK_*` or `SOCKET_*`
+   */
+  async counted(flows: readonly TrackedFlow[]): Promise<readonly TrackedFlow[]> {
+    if (flows.length === 0 || readFileSync(ACCOUNTING, 'latin1').trim() === '0') return flows;
+    const now = await tcpFlows(flows);
+    return flows.map((flow, index) => now[index] ?? flow);
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}
+
+/** Operations of classic BPF, and where it finds attributes; bpf_common.h and filter.h of linux. */
+const LOAD = 0x00;
+const LOAD_X = 0x01;
+const LOAD_BYTE_AT = 0x30;
+const LOAD_WORD_AT = 0x20;
+const LOAD_BYTE_AT_X = 0x50;
+const TO_X = 0x07;
+const IF_EQUAL = 0x15;
+const IF_GREATER = 0x25;
+const IF_AT_LEAST = 0x35;
+const RETURN = 0x06;
+const ATTRIBUTE = -0x1000 + 12;
+const NESTED_ATTRIBUTE = -0x1000 + 16;
+
+/** Offsets in a message: the low byte of its type, and its first attribute after header and fixed part. */
+const TYPE_AT = endianness() === 'LE' ? 4 : 5;
+const ATTRIBUTES_AT = 20;
+const ATTRIBUTE_HEADER_BYTES = 4;
+
+/** Lets pass entries that are gone, and TCP connections that have ended: of each some two messages, not seven. */
+function filter(): Uint8Array {
+  const [info, tcp, state] = TCP_STATE_PATH;
+  const [pass, drop] = [15, 16];
+  const steps: readonly (readonly [code: number, value: number, ifTrue?: number, ifFalse?: number])[] = [
+    [LOAD_BYTE_AT, TYPE_AT],
+    [IF_EQUAL, DELETED, pass],
+    [LOAD, ATTRIBUTES_AT],
+    [LOAD_X, info],
+    [LOAD_WORD_AT, ATTRIBUTE],
+    [IF_EQUAL, 0, drop], // no such attribute
+    [LOAD_X, tcp],
+    [LOAD_WORD_AT, NESTED_ATTRIBUTE],
+    [IF_EQUAL, 0, drop], // SCTP
+    [LOAD_X, state],
+    [LOAD_WORD_AT, NESTED_ATTRIBUTE],
+    [TO_X, 0],
+    [LOAD_BYTE_AT_X, ATTRIBUTE_HEADER_BYTES],
+    [IF_AT_LEAST, TCP_STATES.TIME_WAIT, 14, drop],
+    [IF_GREATER, TCP_STATES.CLOSE, drop, pass],
+    [RETURN, -1],
+    [RETURN, 0],
+  ];
+  return Buffer.concat(
+    steps.map(([code, value, ifTrue, ifFalse], index) => {
+      // `struct sock_filter`: jumps count from the next step.
+      const jump = (to = index + 1): number => to - index - 1;
+      return Buffer.concat([hostUint16(code), Uint8Array.of(jump(ifTrue), jump(ifFalse)), hostUint32(value)]);
+    }),
+  );
+}
