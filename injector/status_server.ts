@@ -29,7 +29,7 @@ export interface StatusParts {
   readonly unready: () => string | undefined;
 }
 
-/** Where to listen. Whoever reaches the pod may ask at a port: it shows health, metrics, and which policies are enforced how often. */
+/** Where to listen. Whoever reaches the pod may ask at a port: it shows health, metrics, and counts by policy. */
 export type StatusAddress = { readonly path: string } | TcpAddress;
 
 interface Reply {

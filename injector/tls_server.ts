@@ -2,9 +2,9 @@
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
+import { ConnectionPlaces, type PlaceLimits } from './connection_places.ts';
 import { FrameConnection } from './frame_connection.ts';
 import { Login } from './login.ts';
-import { DEFAULT_LOGIN_LIMITS, type LoginLimits, LoginPlaces } from './login_places.ts';
 import { followCertificate, type ServingCertificate, TLS_VERSION } from './serving_certificate.ts';
 import type { TableServer } from './table_server.ts';
 import { listenTcp, type TcpAddress } from './tcp_listen.ts';
@@ -19,6 +19,9 @@ const KEEPALIVE_MS = 30_000;
 /** Small changes must not wait for the acknowledgement of the one before: that takes 40 ms where nothing goes back. */
 const TCP = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS } as const;
 
+/** Of connections that have not logged in. A pod has one sidecar, so one address needs few; behind a NAT they take turns. */
+const LOGIN_LIMITS: PlaceLimits = { maxPerAddress: 16, maxTotal: 512 };
+
 /** What a TLS server serves, and to whom. */
 export interface TlsServerParts {
   readonly tables: TableServer;
@@ -28,7 +31,7 @@ export interface TlsServerParts {
 }
 
 /** Where it listens. Tests shorten the times and lower the limits. */
-export interface TlsServerOptions extends Partial<LoginLimits>, TcpAddress {
+export interface TlsServerOptions extends Partial<PlaceLimits>, TcpAddress {
   /** Default 5 s. */
   readonly loginStepMs?: number;
 }
@@ -47,7 +50,7 @@ export interface TlsServer {
 export async function startTlsServer(parts: TlsServerParts, options: TlsServerOptions): Promise<TlsServer> {
   const { tables, authenticator, certificate, log } = parts;
   const stepMs = options.loginStepMs ?? LOGIN_STEP_MS;
-  const places = new LoginPlaces({ ...DEFAULT_LOGIN_LIMITS, ...options });
+  const places = new ConnectionPlaces({ ...LOGIN_LIMITS, ...options });
   const sockets = new Set<Socket>();
   const leaving = new Map<string, () => void>();
   const server = createServer({ ...certificate.current, ...TLS_VERSION, ...TCP, handshakeTimeout: stepMs });

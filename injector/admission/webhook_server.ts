@@ -4,7 +4,9 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import { ConnectionPlaces, type PlaceLimits } from '../connection_places.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import { followCertificate, type ServingCertificate, TLS_VERSION } from '../serving_certificate.ts';
 import type { ClusterSource } from '../source.ts';
@@ -25,8 +27,8 @@ const REQUEST_TIMEOUT_MS = 5_000;
 /** Requests at once, and bytes of bodies with them. API servers bound theirs; more is somebody else. */
 const MAX_REQUESTS = 64;
 
-/** Connections at once: each API server keeps a few. */
-const MAX_CONNECTIONS = 256;
+/** Connections at once: each API server keeps a few, and one for each pod that it is just being asked to create. */
+const CONNECTION_LIMITS: PlaceLimits = { maxPerAddress: 32, maxTotal: 256 };
 
 /** What the webhook decides on. */
 export interface WebhookParts {
@@ -106,7 +108,12 @@ export async function startWebhookServer(
         });
     },
   );
-  server.maxConnections = MAX_CONNECTIONS;
+  const places = new ConnectionPlaces(CONNECTION_LIMITS);
+  server.on('connection', (socket: Socket) => {
+    const leave = places.take(socket.remoteAddress ?? '');
+    if (leave === undefined) socket.destroy();
+    else socket.once('close', leave);
+  });
   followCertificate(server, certificate);
   server.on('tlsClientError', (err, socket) => {
     log.debug({ err, peer: socket.remoteAddress }, 'TLS handshake with the webhook failed');

@@ -1,4 +1,6 @@
 /** The webhook as an API server calls it: TLS verified with the CA bundle, reinvoked, fail closed. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { issueCa } from '../../../../injector/certificates/issue.ts';
 import { validNow } from '../test_credentials.ts';
@@ -208,6 +210,25 @@ describe('bounds', () => {
     await webhook.start({ requestTimeoutMs: 200 });
 
     await expect(webhook.ask({ body: '{', length: 100 })).resolves.toMatchObject({ code: 408 });
+  });
+
+  test('connections of one address do not keep API servers at another one out', async () => {
+    await webhook.start();
+    await webhook.namespace('shop');
+    const held = Array.from({ length: 256 }, () =>
+      connect({ port: webhook.port, host: '127.0.0.1', localAddress: '127.0.0.9' }),
+    );
+    const refused = held.slice(32).map((socket) =>
+      once(
+        socket.on('error', () => {}),
+        'close',
+      ),
+    );
+    await Promise.all(refused);
+
+    const { spec } = await webhook.create('shop', pod());
+    expect(spec.initContainers).toHaveLength(2);
+    for (const socket of held) socket.destroy();
   });
 
   test('more requests at once than it takes are told to come again', async () => {

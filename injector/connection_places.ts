@@ -1,23 +1,20 @@
-/** How many connections may be on their way in at once: anybody who reaches the port can open one. */
+/** How many connections of strangers there may be at once: anybody who reaches a port can open one. */
 
-/** Bounds on connections that have not logged in. A pod has one sidecar, so that one address needs few. */
-export interface LoginLimits {
-  /** From one address. Sidecars behind one address (a NAT) take turns: who is refused tries again. */
+/** Bounds on connections. */
+export interface PlaceLimits {
+  /** From one address, so that one alone cannot take all places. Who is refused tries again. */
   readonly maxPerAddress: number;
   /** From all addresses. A handshake is about a millisecond of work, and some 50 kB. */
   readonly maxTotal: number;
 }
 
-/** What is allowed unless told otherwise. */
-export const DEFAULT_LOGIN_LIMITS: LoginLimits = { maxPerAddress: 16, maxTotal: 512 };
-
 /** Counts the places taken. */
-export class LoginPlaces {
-  readonly #limits: LoginLimits;
+export class ConnectionPlaces {
+  readonly #limits: PlaceLimits;
   readonly #byAddress = new Map<string, number>();
   #total = 0;
 
-  constructor(limits: LoginLimits) {
+  constructor(limits: PlaceLimits) {
     this.#limits = limits;
   }
 
