@@ -10,7 +10,7 @@ import { openSockets } from '../../native/sockets.ts';
 import { APP_LEG_MARK } from '../../sidecar/redirect/rules.ts';
 import type { Connection, Ending, Relay } from '../../sidecar/relay/relay.ts';
 import { startRelay } from '../../sidecar/relay/start.ts';
-import { ADDRESSES, enterOwnNamespace, redirectTo } from './tools/own_namespace.ts';
+import { ADDRESSES, enterOwnNamespace, redirectTo, vanish } from './tools/own_namespace.ts';
 
 const INBOUND_PORT = 15_006;
 const APP_PORT = 80;
@@ -43,7 +43,7 @@ describe.each([
       sockets,
       inboundPort: INBOUND_PORT,
       connectTimeoutMs: 1_000,
-      keepAliveMs: 60_000,
+      keepAliveMs: 1_000,
       connectionLimit: 10_000,
       pipeLimit: 64,
       threads,
@@ -232,6 +232,14 @@ describe.each([
     await sleep(100); // all are held back: each holds a pipe, or bytes of its own
     const digests = await Promise.all(flows.map(({ server }) => digestOf(server)));
     expect(new Set(digests)).toEqual(new Set([digest(sent)]));
+  });
+
+  test('a source that has vanished without a word is found by keepalive', async () => {
+    const { client, server } = await relayed();
+    const seen = errorCode(server);
+    vanish(client.localPort ?? 0);
+    expect(await seen).toBe('ECONNRESET');
+    expect(await ended()).toMatchObject({ end: 'reset-by-source' });
   });
 
   test('a destination that does not listen is unreachable', async () => {

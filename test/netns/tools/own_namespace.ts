@@ -52,6 +52,17 @@ export function enterOwnNamespace(): void {
   }
 }
 
+/** From now on nothing arrives that is sent from this port. */
+export function vanish(port: number): void {
+  const ruleset = `table inet vanished-${port} {
+    chain prerouting {
+      type filter hook prerouting priority raw;
+      tcp sport ${port} drop
+    }
+  }`;
+  execFileSync('nft', ['-f', '-'], { input: ruleset });
+}
+
 /** Delivers connections to the app's addresses to a relay's listeners, but for those that carry the app leg's mark. */
 export function redirectTo(inboundPort: number): void {
   const rule = (family: 'ip' | 'ip6', app: string, listener: string) =>
