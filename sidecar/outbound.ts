@@ -43,6 +43,16 @@ export interface OutboundKernel {
   forget(flows: readonly TrackedFlow[]): Promise<readonly number[]>;
 }
 
+/** Who else records ends of outbound flows: each flow has one record. */
+export interface OutboundClaims {
+  /** Whether the flow has no record yet. From then on it is the caller's to record. */
+  claim(flow: EndedOutbound): boolean;
+  /** The flow goes on after all. */
+  release(flow: EndedOutbound): void;
+}
+
+const NOBODY_ELSE: OutboundClaims = { claim: () => true, release() {} };
+
 /** The kernel of this network namespace, by netlink. */
 const KERNEL: OutboundKernel = {
   sockets: tcpSockets,
@@ -60,6 +70,7 @@ const RECORDS_AT_ONCE = 50;
 export class OutboundCutter {
   readonly #ended: (ended: EndedOutbound) => void;
   readonly #kernel: OutboundKernel;
+  readonly #claims: OutboundClaims;
   readonly #injector: Side | undefined;
   #wanted: Judge | undefined;
   #running: Promise<void> | undefined;
@@ -68,15 +79,20 @@ export class OutboundCutter {
   #settled: readonly unknown[] = [];
 
   /**
-   * @param ended called for each connection that was destroyed
+   * @param ended called for each connection that was destroyed, or was reset by the gate a moment before
    * @param options `injector`: connections to it are the sidecar's own, whatever policy says
    */
   constructor(
     ended: (ended: EndedOutbound) => void,
-    options: { readonly kernel?: OutboundKernel; readonly injector?: Side | undefined } = {},
+    options: {
+      readonly kernel?: OutboundKernel;
+      readonly injector?: Side | undefined;
+      readonly claims?: OutboundClaims;
+    } = {},
   ) {
     this.#ended = ended;
     this.#kernel = options.kernel ?? KERNEL;
+    this.#claims = options.claims ?? NOBODY_ELSE;
     this.#injector = options.injector;
   }
 
@@ -129,9 +145,12 @@ export class OutboundCutter {
       const revocation = revoked(flow, judge);
       if (revocation !== undefined) doomed.push({ socket, ended: endedBy(revocation, flow, socket, judge) });
     }
+    const claimed = doomed.map(({ ended }) => this.#claims.claim(ended));
     const results = await this.#kernel.destroy(doomed.map(({ socket }) => socket));
     for (const [index, { ended }] of doomed.entries()) {
-      if (results[index] === 0) this.#ended(ended);
+      if (claimed[index] === false) continue;
+      if (hasFailed(results[index])) this.#claims.release(ended);
+      else this.#ended(ended);
       if (index % RECORDS_AT_ONCE === RECORDS_AT_ONCE - 1) await turn();
     }
     check('destroy sockets', results);
@@ -176,7 +195,8 @@ function endedBy(
   };
 }
 
-function revoked(flow: TrackedFlow, judge: Judge): Revocation | undefined {
+/** Why a flow may not go on; undefined while it may. */
+export function revoked(flow: TrackedFlow, judge: Judge): Revocation | undefined {
   const { answering, protocol } = flow;
   const verdict = judge.judge('egress', answering.address, protocol, answering.port);
   if (verdict.verdict === 'deny') return { cause: 'policy-changed', verdict };
@@ -184,7 +204,7 @@ function revoked(flow: TrackedFlow, judge: Judge): Revocation | undefined {
 }
 
 /** To a Service, and opened before this pod picked backends itself: which one the node took is not known here. */
-export function isUnresolved({ protocol, destination, answering }: TrackedFlow, judge: Judge): boolean {
+function isUnresolved({ protocol, destination, answering }: TrackedFlow, judge: Judge): boolean {
   return (
     isSame(destination, answering) &&
     Object.hasOwn(judge.table.services, virtualKey(destination.address, protocol, destination.port))
@@ -200,9 +220,13 @@ function isStale({ protocol, destination, answering }: TrackedFlow, judge: Judge
   return !isListed || judge.judge('egress', answering.address, protocol, answering.port).verdict === 'deny';
 }
 
-/** What has gone by itself is no failure. */
+/** What has gone meanwhile is no failure. */
+function hasFailed(result = 0): boolean {
+  return result !== 0 && getSystemErrorName(result) !== 'ENOENT';
+}
+
 function check(task: string, results: readonly number[]): void {
-  const failed = results.find((result) => result !== 0 && getSystemErrorName(result) !== 'ENOENT');
+  const failed = results.find(hasFailed);
   if (failed === undefined) return;
   const name = getSystemErrorName(failed);
   if (name !== 'ENOTSUP') {

@@ -1,13 +1,14 @@
 /**
- * Allowed outbound flows that end by themselves: they do not pass the proxy, so connection tracking tells of them. What is
- * denied or cut is recorded elsewhere, and left out here. Fails static: without it flows go on as they do, unrecorded.
+ * Outbound flows that end: they do not pass the proxy, so connection tracking tells of them. What the cutter ends it records
+ * itself; what the gate reset before it, because the table no longer allows it, is recorded here. Fails static: without it
+ * flows go on as they do, unrecorded.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Judge, SluiceError } from '../policy/index.ts';
 import type { FlowEnd } from './flow_record.ts';
 import { type Side, TCP_STATES, type TrackedFlow } from './netlink/conntrack.ts';
 import { ConntrackEvents, type FlowEvent } from './netlink/conntrack_events.ts';
-import { type EndedOutbound, isSame, isUnresolved } from './outbound.ts';
+import { type EndedOutbound, isSame, type OutboundClaims, revoked } from './outbound.ts';
 
 /** How often events are looked for. They wait in the kernel meanwhile, some 6,000 of them. */
 const READ_INTERVAL_MS = 250;
@@ -31,7 +32,7 @@ export interface OutboundEndsSink {
 export type FlowEvents = Pick<ConntrackEvents, 'receive' | 'counted' | 'close'>;
 
 /** Tells of flows that end, while the pod is isolated; else nothing is subscribed to. */
-export class OutboundEnds {
+export class OutboundEnds implements OutboundClaims {
   readonly #judge: () => Judge | undefined;
   readonly #sink: OutboundEndsSink;
   readonly #injector: Side | undefined;
@@ -71,9 +72,16 @@ export class OutboundEnds {
     this.#later();
   }
 
-  /** This one has a record already: its end is not told of again. */
-  isRecorded({ protocol, local, remote }: EndedOutbound): void {
-    if (this.#events !== undefined && protocol === 'TCP') this.#remember(keyOf(local, remote));
+  /** See `OutboundClaims`: the cutter's. */
+  claim({ local, remote }: EndedOutbound): boolean {
+    const key = keyOf(local, remote);
+    if (this.#recorded.has(key)) return false;
+    if (this.#events !== undefined) this.#remember(key);
+    return true;
+  }
+
+  release({ local, remote }: EndedOutbound): void {
+    this.#recorded.delete(keyOf(local, remote));
   }
 
   /** Tells of what has ended by now, and stops. */
@@ -141,9 +149,12 @@ export class OutboundEnds {
     for (const { flow, gone } of ended) {
       const { bytesSent, bytesReceived } = (gone ? undefined : counted[stillThere.indexOf(flow)]) ?? flow;
       const { protocol, source, destination, answering } = flow;
-      const verdict = judge.judge('egress', answering.address, protocol, answering.port);
-      // What is denied was cut, or its packets were dropped: that is recorded.
-      if (verdict.verdict === 'deny' || isUnresolved(flow, judge)) continue;
+      const revocation = revoked(flow, judge);
+      // What is denied and has ended in order was allowed then, or its packets were dropped: that is recorded.
+      if (revocation !== undefined && endOf(flow) !== 'reset') continue;
+      const { verdict } = revocation ?? {
+        verdict: judge.judge('egress', answering.address, protocol, answering.port),
+      };
       this.#sink.ended({
         protocol,
         local: source,
@@ -153,7 +164,7 @@ export class OutboundEnds {
         bytesSent,
         bytesReceived,
         verdict,
-        end: endOf(flow),
+        end: revocation?.cause ?? endOf(flow),
       });
     }
   }

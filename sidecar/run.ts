@@ -85,13 +85,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   const overrun = rarely<void>(ERROR_LOG_MS, () =>
     log.warn('more outbound flows ended at once than could be taken note of: some have no record'),
   );
-  const cutter = new OutboundCutter(
-    (ended) => {
-      ends.isRecorded(ended);
-      recorder.outbound(ended);
-    },
-    { injector },
-  );
+  const cutter = new OutboundCutter((ended) => recorder.outbound(ended), { injector, claims: ends });
   const cut = async (): Promise<void> => {
     if (enforcement.judge !== undefined) await cutter.cut(enforcement.judge).catch((err) => cutFailed(err));
   };

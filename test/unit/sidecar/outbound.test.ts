@@ -62,11 +62,30 @@ test('a kernel that cannot destroy sockets is told of, until it can; nothing is 
   expect(ended.map(({ local }) => local.port)).toEqual([1001, 1002]);
 });
 
-test('a connection that ended by itself meanwhile is no failure, and no cut', async () => {
+test('a connection that the gate has reset meanwhile is no failure, and has its record', async () => {
   const ended: EndedOutbound[] = [];
   const cutter = new OutboundCutter((one) => ended.push(one), { kernel: kernel(async () => [-ENOENT, 0]) });
   await cutter.cut(createJudge(isolated));
-  expect(ended.map(({ local }) => local.port)).toEqual([1002]);
+  expect(ended.map(({ local }) => local.port)).toEqual([1001, 1002]);
+});
+
+test('what others have recorded is not recorded again; what goes on after all is theirs', async () => {
+  const ended: EndedOutbound[] = [];
+  const released: number[] = [];
+  let results = [0, 0];
+  const cutter = new OutboundCutter((one) => ended.push(one), {
+    kernel: kernel(async () => results),
+    claims: {
+      claim: ({ local }) => local.port === 1001,
+      release: ({ local }) => released.push(local.port),
+    },
+  });
+  await cutter.cut(createJudge(isolated));
+  expect(ended.map(({ local }) => local.port)).toEqual([1001]);
+  results = [-EOPNOTSUPP, -EOPNOTSUPP];
+  await expect(cutter.cut(createJudge(isolated))).rejects.toMatchObject({ code: 'OUTBOUND_UNSUPPORTED' });
+  expect(ended.length).toBe(1);
+  expect(released).toEqual([1001]);
 });
 
 test('only what the pod itself opened, to others, is destroyed', async () => {

@@ -133,20 +133,37 @@ test('nothing is told of what came in, of the way to the injector, of what never
   expect(ports()).toEqual([8]);
 });
 
-test('a connection that was cut is not told of again', async () => {
-  const { ends, ports } = follow([ended(1), ended(2)]);
-  const verdict = { verdict: 'deny', direction: 'egress', reason: 'no-table' } as const;
-  const cut = { protocol: 'TCP', local: { address: POD, port: 1 }, remote: PEER, backend: PEER } as const;
-  ends.isRecorded({
-    ...cut,
+test('a connection has one record: of the cutter, or from here', async () => {
+  const { ends, ports, seen } = follow([ended(1), ended(2), ended(3, { tcpState: TCP_STATES.CLOSE })]);
+  const cut = (port: number): EndedOutbound => ({
+    protocol: 'TCP',
+    local: { address: POD, port },
+    remote: PEER,
+    backend: PEER,
     identity: undefined,
     bytesSent: 0,
     bytesReceived: 0,
-    verdict,
+    verdict: { verdict: 'deny', direction: 'egress', reason: 'no-table' },
     end: 'policy-changed',
   });
+  expect([1, 3].map((port) => ends.claim(cut(port)))).toEqual([true, true]);
+  expect(ends.claim(cut(1))).toBe(false);
+  ends.release(cut(3)); // it went on, until the gate reset it
   await ends.close();
-  expect(ports()).toEqual([2]);
+  expect(ports()).toEqual([2, 3]);
+  expect(seen.told.map(({ end }) => end)).toEqual(['closed', 'reset']);
+});
+
+test('a connection that the gate reset, because the table denies it, is told of as cut', async () => {
+  const other = { address: '10.1.0.1', port: 80 };
+  const { ends, seen } = follow(
+    [ended(1, { answering: other, tcpState: TCP_STATES.CLOSE }), ended(2, { answering: other })],
+    isolated('10.0.0.0/24'),
+  );
+  await ends.close();
+  expect(seen.told).toMatchObject([
+    { local: { port: 1 }, end: 'policy-changed', verdict: { reason: 'no-rule' } },
+  ]);
 });
 
 test('lost events are counted, and those that follow are told of', async () => {
