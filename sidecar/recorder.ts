@@ -79,9 +79,10 @@ export class Recorder {
     const own = judge?.table.subject.ips.find((ip) => familyOf(ip) === familyOf(address)) ?? '';
     const peer = { address: target.address, port: target.port, identity: judge?.identify(target.address) };
     const pod = { address: own, identity: judge?.identify(own) };
+    const refusal = refusalOf(target, verdict);
     this.flow({
       verdict,
-      ...(verdict.verdict === 'allow' ? { refusal: this.#refusal(target) } : {}),
+      ...(refusal === undefined ? {} : { refusal }),
       end: 'dropped',
       protocol,
       source: direction === 'ingress' ? { address: peer.address, identity: peer.identity } : pod,
@@ -93,11 +94,6 @@ export class Recorder {
       durationMs: 0,
       revision: this.#enforcement.revision,
     });
-  }
-
-  /** Why packets were dropped that policy allows: their Service has no backend, or the table came a moment too late. */
-  #refusal({ service, address }: Target): RefusalReason {
-    return service !== undefined && address === service.virtual.address ? 'no-backend' : 'not-yet-allowed';
   }
 
   /** A flow of the pod's own that ended, or that was ended because the table no longer allows it. */
@@ -149,4 +145,13 @@ function asksForOwner(facts: FlowFacts, judge: Judge | undefined): boolean {
   if (reason === 'self' || reason === 'own-node') return false;
   const { address, identity } = peerOf(facts);
   return reason === 'no-rule' ? judge?.identify(address) === undefined : identity === undefined;
+}
+
+/**
+ * Why packets were dropped, where it was not policy: their Service has no backend, so that policy had no address to judge,
+ * or the table that allows them came a moment too late.
+ */
+function refusalOf({ service, address }: Target, verdict: Verdict): RefusalReason | undefined {
+  if (service !== undefined && address === service.virtual.address) return 'no-backend';
+  return verdict.verdict === 'allow' ? 'not-yet-allowed' : undefined;
 }

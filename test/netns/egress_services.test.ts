@@ -156,13 +156,19 @@ test('no allowed backend: denied without a handshake, and the record names Servi
   await net.apply(reach('a'));
 });
 
-test('no ready backend: denied, and said so', async () => {
+test('no ready backend: denied, and the record blames the Service, not policy', async () => {
   expect(await net.connect('shop/front', '10.96.0.12', 8000)).toMatchObject({ connected: false });
-  await until('it is recorded', async () =>
-    (await flowsOf('shop/front')).some(
-      (flow) => flow.reason === 'no-backend' || flow.dst.addr === '10.96.0.12',
-    ),
+  const denial = await until('it is recorded', async () =>
+    (await flowsOf('shop/front')).find((flow) => flow.dst.addr === '10.96.0.12'),
   );
+  expect(denial).toMatchObject({
+    direction: 'egress',
+    verdict: 'deny',
+    reason: 'no-backend',
+    end: 'dropped',
+  });
+  expect(denial).not.toHaveProperty('policy');
+  expect(denial).not.toHaveProperty('explanation');
 });
 
 test('a block never means a virtual address', async () => {
