@@ -4,7 +4,7 @@ import { createOutput } from '../can/output.ts';
 import { CHECK_HELP, type CheckCommand, readCheckCommand } from './check_options.ts';
 import { type NamespaceContent, namespacesOf } from './files.ts';
 import { error, type Finding, findingText, warning } from './finding.ts';
-import { checkNamespace, isEnabled } from './namespace_check.ts';
+import { checkLabel, checkNamespace, isEnabled, isMislabelled } from './namespace_check.ts';
 
 /** What the process ends with; errors of the command itself are 2. */
 const EXIT = { fine: 0, found: 1 } as const;
@@ -51,12 +51,20 @@ function checkNamespaces(
   contents: readonly NamespaceContent[],
   only: string | undefined,
 ): readonly Finding[] {
-  const wanted = contents.filter(({ namespace }) =>
-    only === undefined ? isEnabled(namespace) : namespace.name === only,
-  );
-  if (wanted.length === 0)
-    return only === undefined
-      ? [warning('namespaces', 'none is labelled sluice.dev/inject=enabled: nothing is enforced')]
-      : [error(`namespace ${only}`, 'is not there')];
-  return wanted.flatMap(({ namespace, pods }) => checkNamespace(namespace, pods));
+  if (only !== undefined) {
+    const named = contents.find(({ namespace }) => namespace.name === only);
+    return named === undefined
+      ? [error(`namespace ${only}`, 'is not there')]
+      : checkNamespace(named.namespace, named.pods);
+  }
+  const misspelt = contents
+    .filter(({ namespace }) => isMislabelled(namespace))
+    .flatMap(({ namespace }) => checkLabel(namespace));
+  const enabled = contents.filter(({ namespace }) => isEnabled(namespace));
+  if (enabled.length === 0)
+    return [
+      ...misspelt,
+      warning('namespaces', 'none is labelled sluice.dev/inject=enabled: nothing is enforced'),
+    ];
+  return [...misspelt, ...enabled.flatMap(({ namespace, pods }) => checkNamespace(namespace, pods))];
 }

@@ -10,7 +10,7 @@ import { hasCode, within } from '../../injector/api_call.ts';
 import { SluiceError } from '../../policy/errors.ts';
 import type { NamespaceContent } from './files.ts';
 import type { Installation } from './installation_check.ts';
-import { isEnabled } from './namespace_check.ts';
+import { isEnabled, isMislabelled } from './namespace_check.ts';
 
 /** Which cluster, and what of it. */
 export interface ClusterChoice {
@@ -93,6 +93,7 @@ async function readNamespaces(
   for (const each of namespaces)
     if (namespace !== undefined || isEnabled(each))
       contents.push({ namespace: each, pods: await readPods(core, each.name) });
+    else if (isMislabelled(each)) contents.push({ namespace: each, pods: [] });
   return contents;
 }
 

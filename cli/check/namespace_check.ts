@@ -49,6 +49,11 @@ export function isEnabled({ labels }: CheckedNamespace): boolean {
   return labels[INJECT_LABEL] === INJECT_ENABLED;
 }
 
+/** Whether it seems to ask for injection, in words that mean nothing. */
+export function isMislabelled(namespace: CheckedNamespace): boolean {
+  return namespace.labels[INJECT_LABEL] !== undefined && !isEnabled(namespace);
+}
+
 /** Looks at a namespace that is enabled, or is to be. */
 export function checkNamespace(namespace: CheckedNamespace, pods: readonly CheckedPod[]): readonly Finding[] {
   const subject = `namespace ${namespace.name}`;
@@ -63,6 +68,11 @@ export function checkNamespace(namespace: CheckedNamespace, pods: readonly Check
   ];
   const count = `${pods.length} ${pods.length === 1 ? 'pod or workload' : 'pods and workloads'}`;
   return found.length > 0 ? found : [ok(subject, `can be enforced: ${count} looked at`)];
+}
+
+/** Looks at the label alone: nothing else matters to a namespace that is not enabled. */
+export function checkLabel(namespace: CheckedNamespace): readonly Finding[] {
+  return label(namespace, `namespace ${namespace.name}`);
 }
 
 function label(namespace: CheckedNamespace, subject: string): readonly Finding[] {
@@ -112,12 +122,15 @@ function checkPod({ subject, object, running }: CheckedPod, namespace: CheckedNa
     case 'skipped':
       return [warning(subject, `is left out: ${injection.reason}`)];
     case 'injected':
-      // The annotation would say so too, but whoever makes a pod may write it.
-      return running &&
+      return [
+        ...injection.warnings.map((message) => warning(subject, message)),
+        // The annotation would say so too, but whoever makes a pod may write it.
+        ...(running &&
         isEnabled(namespace) &&
         ![...initContainers, ...containers].some(({ name }) => name === SIDECAR_CONTAINER)
-        ? [error(subject, 'has no sidecar, it is older than the label: restart its workload')]
-        : [];
+          ? [error(subject, 'has no sidecar, it is older than the label: restart its workload')]
+          : []),
+      ];
     default:
       return injection satisfies never;
   }

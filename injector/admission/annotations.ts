@@ -5,6 +5,8 @@
 import { LOG_LEVELS } from '../../common/log.ts';
 import { quantityValue, type ResourceName, resourceProblem } from './quantity.ts';
 
+const OWN_PREFIX = 'sluice.dev/';
+
 /** Label of a namespace whose pods are injected, with the value `enabled`. */
 export const INJECT_LABEL = 'sluice.dev/inject';
 export const INJECT_ENABLED = 'enabled';
@@ -136,6 +138,15 @@ function requestsOverLimits(resources: Resources, set: readonly ResourceAnnotati
       `annotation ${named.join(' and ')}: the sidecar's ${resource} request ${requests[resource]} is over its limit ${limits[resource]}`,
     ];
   });
+}
+
+/** Annotations of a pod that begin with our name and that nothing reads: likely misspelt. One sentence for each. */
+export function unknownAnnotations(annotations: Readonly<Record<string, unknown>>): readonly string[] {
+  const known = new Set([STATUS_ANNOTATION, OPT_OUT_ANNOTATION]);
+  for (const { annotation } of [...SIDECAR_ANNOTATIONS, ...RESOURCE_ANNOTATIONS]) known.add(annotation);
+  return Object.keys(annotations)
+    .filter((name) => name.startsWith(OWN_PREFIX) && !known.has(name))
+    .map((name) => `annotation ${name} means nothing to sluice: look at its spelling`);
 }
 
 function own(annotations: Readonly<Record<string, unknown>>, name: string): unknown {

@@ -10,6 +10,7 @@ import {
   OPT_OUT_ANNOTATION,
   OPT_OUT_VALUE,
   STATUS_ANNOTATION,
+  unknownAnnotations,
 } from './annotations.ts';
 import { redirectContainer, type SidecarPlan, sidecarContainer, volumes } from './containers.ts';
 import type { InjectionConfig } from './injection_config.ts';
@@ -27,7 +28,12 @@ export interface PatchOperation {
 /** What is done with a pod. */
 export type Injection =
   /** `patch` is empty when the pod is already as it should be. */
-  | { readonly kind: 'injected'; readonly patch: readonly PatchOperation[] }
+  | {
+      readonly kind: 'injected';
+      readonly patch: readonly PatchOperation[];
+      /** What its author should know. */
+      readonly warnings: readonly string[];
+    }
   /** Left alone: `optOut` by its own annotation, else because policy cannot select it. */
   | { readonly kind: 'skipped'; readonly reason: string; readonly optOut: boolean }
   | { readonly kind: 'refused'; readonly reasons: readonly string[] };
@@ -64,7 +70,8 @@ export function inject(
   ];
   if (reasons.length > 0) return { kind: 'refused', reasons };
   const plan = { config, environment: env.environment, resources: resources.resources };
-  return { kind: 'injected', patch: difference(pod.raw, built(bare, plan)) };
+  const warnings = unknownAnnotations(pod.annotations);
+  return { kind: 'injected', patch: difference(pod.raw, built(bare, plan)), warnings };
 }
 
 function optOutProblems(value: string | undefined): readonly string[] {

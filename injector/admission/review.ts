@@ -106,9 +106,11 @@ function answerTo(request: AdmissionRequest, injection: Injection): AdmissionAns
       });
     }
     case 'injected': {
-      if (injection.patch.length === 0) return allowed(request, 'unchanged', '', {});
+      const { warnings } = injection;
+      const said = warnings.length === 0 ? {} : { warnings };
+      if (injection.patch.length === 0) return allowed(request, 'unchanged', '', said);
       const patch = Buffer.from(JSON.stringify(injection.patch)).toString('base64');
-      return allowed(request, 'injected', '', { patchType: 'JSONPatch', patch });
+      return allowed(request, 'injected', '', { patchType: 'JSONPatch', patch, ...said });
     }
     default:
       return injection satisfies never;

@@ -150,7 +150,14 @@ describe('injection', () => {
 
 describe('injection of a pod that is injected', () => {
   it('changes nothing the second time', () => {
-    expect(decide(injected(pod()))).toEqual({ kind: 'injected', patch: [] });
+    expect(decide(injected(pod()))).toEqual({ kind: 'injected', patch: [], warnings: [] });
+  });
+
+  it('says which annotations mean nothing, and takes the pod all the same', () => {
+    expect(decide(pod({}, { 'sluice.dev/denny': 'reset', 'sluice.dev/deny': 'reset' }))).toMatchObject({
+      kind: 'injected',
+      warnings: ['annotation sluice.dev/denny means nothing to sluice: look at its spelling'],
+    });
   });
 
   it('changes nothing the second time, whatever containers, volumes and annotations there are', () => {
@@ -172,7 +179,7 @@ describe('injection of a pod that is injected', () => {
         (containers, initContainers, volumes, mode) => {
           const options = { config: config({ mode }) };
           const once = injected(pod({ containers, initContainers, volumes }), options);
-          expect(decide(once, options)).toEqual({ kind: 'injected', patch: [] });
+          expect(decide(once, options)).toEqual({ kind: 'injected', patch: [], warnings: [] });
           const all = [...(once.spec.initContainers ?? []), ...once.spec.containers];
           expect(names(all).filter((item) => item === 'sluice-sidecar')).toHaveLength(1);
           for (const own of ['sluice-redirect', 'sluice-state', 'sluice-identity'])
