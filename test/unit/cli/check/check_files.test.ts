@@ -43,11 +43,15 @@ describe('sluice check -f', () => {
 
   test('finds a label whose value means nothing, and annotations that nobody reads', async () => {
     const { stdout } = await check([namespace({ 'sluice.dev/inject': 'true' }), pod('shop/api')]);
-    expect(stdout).toMatch(/^warning +namespace shop: has 'true' in the label sluice.dev\/inject: nothing is/m);
+    expect(stdout).toMatch(
+      /^warning +namespace shop: has 'true' in the label sluice.dev\/inject: nothing is/m,
+    );
 
     const misspelt = await check([namespace(), deployment({}, { 'sluice.dev/denny': 'reset' })]);
     expect(misspelt.code).toBe(0);
-    expect(misspelt.stdout).toMatch(/^warning +deployment shop\/web: annotation sluice.dev\/denny means nothing/m);
+    expect(misspelt.stdout).toMatch(
+      /^warning +deployment shop\/web: annotation sluice.dev\/denny means nothing/m,
+    );
   });
 
   test("finds what injection will refuse in a workload's pods", async () => {
