@@ -91,6 +91,13 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     description: 'Port that is answered only while the redirect rules are there',
   },
   {
+    env: 'SLUICE_EXCLUDED_PORTS',
+    flag: 'excluded-ports',
+    kind: { type: 'list' },
+    description:
+      'TCP ports of the pod that bypass the proxy, comma-separated. The gate still judges their handshakes; what they carry is neither recorded nor ended by a change',
+  },
+  {
     env: 'SLUICE_MAX_CONNECTIONS',
     flag: 'max-connections',
     kind: { type: 'integer', min: 0, max: 1_000_000 },
@@ -175,6 +182,8 @@ export interface RedirectConfig {
   readonly nodeIPs: readonly string[];
   readonly inboundPort: number;
   readonly adminPort: number;
+  /** TCP ports that bypass the proxy. */
+  readonly excludedPorts: readonly number[];
   readonly canaryPort: number;
   readonly iptables: 'auto' | 'nft' | 'legacy';
   readonly deny: 'drop' | 'reset';
@@ -215,7 +224,8 @@ export function redirectConfig(values: OptionValues): RedirectConfig {
     adminPort: values.integer('SLUICE_ADMIN_PORT'),
     canaryPort: values.integer('SLUICE_CANARY_PORT'),
   };
-  if (new Set(Object.values(ports)).size !== 3) {
+  const own = Object.values(ports);
+  if (new Set(own).size !== 3) {
     throw new SluiceError(
       'CONFIG_INVALID',
       'SLUICE_INBOUND_PORT, SLUICE_ADMIN_PORT and SLUICE_CANARY_PORT must differ',
@@ -224,6 +234,7 @@ export function redirectConfig(values: OptionValues): RedirectConfig {
   return {
     nodeIPs,
     ...ports,
+    excludedPorts: values.list('SLUICE_EXCLUDED_PORTS').map((text) => excludedPort(text, own)),
     iptables: values.text('SLUICE_IPTABLES') as RedirectConfig['iptables'],
     deny: values.text('SLUICE_DENY') as RedirectConfig['deny'],
     otherProtocols: values.text('SLUICE_OTHER_PROTOCOLS') as RedirectConfig['otherProtocols'],
@@ -248,6 +259,15 @@ export function sidecarConfig(values: OptionValues): SidecarConfig {
     flowHistory: values.integer('SLUICE_FLOW_HISTORY'),
     logLevel: values.text('SLUICE_LOG_LEVEL'),
   };
+}
+
+function excludedPort(text: string, own: readonly number[]): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port >= 1 && port <= 65535 && !own.includes(port)) return port;
+  throw new SluiceError(
+    'CONFIG_INVALID',
+    `SLUICE_EXCLUDED_PORTS has '${text}': wants ports from 1 to 65535 that are not the sidecar's own`,
+  );
 }
 
 function tableSource(values: OptionValues): TableSource {

@@ -3,6 +3,7 @@
  * docs/kubernetes.md lists them; a test keeps it equal to these tables.
  */
 import { LOG_LEVELS } from '../../common/log.ts';
+import { SIDECAR_PORTS } from './names.ts';
 import { quantityValue, type ResourceName, resourceProblem } from './quantity.ts';
 
 const OWN_PREFIX = 'sluice.dev/';
@@ -29,7 +30,26 @@ export const NAMESPACE_ANNOTATIONS = {
     description:
       'containers may be privileged or have NET_ADMIN, NET_RAW or SYS_ADMIN; they can take the enforcement out of their own pod',
   },
+  allowExcludedPorts: {
+    annotation: 'sluice.dev/allow-excluded-ports',
+    description:
+      'pods may have TCP ports bypass the proxy with `sluice.dev/excluded-ports`: the gate still judges new connections to them, but a change of policy does not end live ones, and allowed ones are not recorded',
+  },
 } as const;
+
+/** Annotation of a pod: TCP ports that bypass its proxy; only where its namespace allows it. */
+export const EXCLUDED_PORTS_ANNOTATION = 'sluice.dev/excluded-ports';
+
+/** Each is a rule that every packet passes. */
+const EXCLUDED_PORTS_MAX = 15;
+
+/** Whether a namespace allows something to its pods. */
+export function allows(
+  namespaceAnnotations: Readonly<Record<string, unknown>>,
+  what: keyof typeof NAMESPACE_ANNOTATIONS,
+): boolean {
+  return namespaceAnnotations[NAMESPACE_ANNOTATIONS[what].annotation] === 'true';
+}
 
 /** A pod's annotation that sets one environment variable of its sidecar. */
 export interface SidecarAnnotation {
@@ -100,6 +120,30 @@ export function annotatedEnvironment(annotations: Readonly<Record<string, unknow
   return { environment, problems };
 }
 
+/** The environment for the ports that a pod wants to bypass its proxy, and what is wrong with that. */
+export function excludedPorts(
+  annotations: Readonly<Record<string, unknown>>,
+  isAllowed: boolean,
+): { readonly environment: Readonly<Record<string, string>>; readonly problems: readonly string[] } {
+  const value = own(annotations, EXCLUDED_PORTS_ANNOTATION);
+  if (value === undefined) return { environment: {}, problems: [] };
+  const problem = isAllowed
+    ? excludedPortsProblem(String(value).split(','))
+    : `its namespace does not allow it: leave it out, or annotate the namespace with ${NAMESPACE_ANNOTATIONS.allowExcludedPorts.annotation}=true`;
+  return problem === undefined
+    ? { environment: { SLUICE_EXCLUDED_PORTS: String(value) }, problems: [] }
+    : { environment: {}, problems: [`annotation ${EXCLUDED_PORTS_ANNOTATION} is '${value}': ${problem}`] };
+}
+
+function excludedPortsProblem(ports: readonly string[]): string | undefined {
+  const taken: readonly number[] = Object.values(SIDECAR_PORTS);
+  const isPort = (text: string) => /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65_535;
+  if (ports.length > EXCLUDED_PORTS_MAX || !ports.every(isPort))
+    return `wants at most ${EXCLUDED_PORTS_MAX} ports from 1 to 65535, separated by commas`;
+  const own = ports.find((port) => taken.includes(Number(port)));
+  return own === undefined ? undefined : `${own} is the sidecar's own`;
+}
+
 /** Requests and limits of one container, by resource. */
 export interface Resources {
   readonly requests: Readonly<Record<ResourceName, string>>;
@@ -142,7 +186,7 @@ function requestsOverLimits(resources: Resources, set: readonly ResourceAnnotati
 
 /** Annotations of a pod that begin with our name and that nothing reads: likely misspelt. One sentence for each. */
 export function unknownAnnotations(annotations: Readonly<Record<string, unknown>>): readonly string[] {
-  const known = new Set([STATUS_ANNOTATION, OPT_OUT_ANNOTATION]);
+  const known = new Set([STATUS_ANNOTATION, OPT_OUT_ANNOTATION, EXCLUDED_PORTS_ANNOTATION]);
   for (const { annotation } of [...SIDECAR_ANNOTATIONS, ...RESOURCE_ANNOTATIONS]) known.add(annotation);
   return Object.keys(annotations)
     .filter((name) => name.startsWith(OWN_PREFIX) && !known.has(name))

@@ -4,8 +4,10 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import {
+  allows,
   annotatedEnvironment,
   annotatedResources,
+  excludedPorts,
   NAMESPACE_ANNOTATIONS,
   OPT_OUT_ANNOTATION,
   OPT_OUT_VALUE,
@@ -53,23 +55,24 @@ export function inject(
       reason: 'host-network pods are the node: policy never selects them',
       optOut: false,
     };
-  const allows = (name: keyof typeof NAMESPACE_ANNOTATIONS) =>
-    namespaceAnnotations[NAMESPACE_ANNOTATIONS[name].annotation] === 'true';
   const optOut = pod.annotations[OPT_OUT_ANNOTATION];
-  if (optOut === OPT_OUT_VALUE && allows('allowOptOut'))
+  if (optOut === OPT_OUT_VALUE && allows(namespaceAnnotations, 'allowOptOut'))
     return { kind: 'skipped', reason: `annotation ${OPT_OUT_ANNOTATION}=${OPT_OUT_VALUE}`, optOut: true };
 
   const bare = withoutOwn(pod);
   const env = annotatedEnvironment(pod.annotations);
+  const excluded = excludedPorts(pod.annotations, allows(namespaceAnnotations, 'allowExcludedPorts'));
   const resources = annotatedResources(pod.annotations, config.resources);
   const reasons = [
     ...optOutProblems(optOut),
     ...env.problems,
+    ...excluded.problems,
     ...resources.problems,
-    ...refusals(bare, allows('allowPrivileged')),
+    ...refusals(bare, allows(namespaceAnnotations, 'allowPrivileged')),
   ];
   if (reasons.length > 0) return { kind: 'refused', reasons };
-  const plan = { config, environment: env.environment, resources: resources.resources };
+  const environment = { ...env.environment, ...excluded.environment };
+  const plan = { config, environment, resources: resources.resources };
   const warnings = unknownAnnotations(pod.annotations);
   return { kind: 'injected', patch: difference(pod.raw, built(bare, plan)), warnings };
 }

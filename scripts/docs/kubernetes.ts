@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import {
+  EXCLUDED_PORTS_ANNOTATION,
   NAMESPACE_ANNOTATIONS,
   OPT_OUT_ANNOTATION,
   OPT_OUT_VALUE,
@@ -28,6 +29,11 @@ export function podAnnotations(): string {
         'a quantity',
         description,
       ]),
+      [
+        `\`${EXCLUDED_PORTS_ANNOTATION}\``,
+        'TCP ports, such as `9090,9091`',
+        `ports that bypass the proxy, where the namespace has \`${NAMESPACE_ANNOTATIONS.allowExcludedPorts.annotation}\``,
+      ],
       [
         `\`${OPT_OUT_ANNOTATION}\``,
         `\`${OPT_OUT_VALUE}\``,

@@ -19,6 +19,9 @@ import {
 } from './rules.ts';
 import { type Backend, chooseBackend, iptables, runTool } from './tools.ts';
 
+/** What `closeGate` says where there is a gate. */
+const GATE_THERE: readonly string[] = ['closed', 'kept'];
+
 /** What was put in force. */
 export interface Redirect {
   readonly backend: Backend;
@@ -41,7 +44,7 @@ export async function applyRedirect(config: RedirectConfig): Promise<Redirect> {
   const nodeIPs = await exemptAddresses(config);
   const gate = await closed(config, nodeIPs); // first: from here on nothing unchecked gets in
   for (const family of families) {
-    const list = chains(family, { ...config, nodeIPs });
+    const list = chains(family, planFor(config, nodeIPs, GATE_THERE.includes(gate)));
     if (await isOn(family)) await routeMarkedLocally(family);
     await runTool(iptables(backend, family, '-restore'), ['-w', '--noflush'], restoreText(list));
     for (const chain of list) await jumpTo(backend, family, chain);
@@ -57,16 +60,22 @@ export async function verifyRedirect(config: RedirectConfig): Promise<Redirect> 
   const families = kernelFamilies();
   const nodeIPs = await exemptAddresses(config);
   const backend = await backendInForce();
-  for (const family of families) {
-    for (const chain of chains(family, { ...config, nodeIPs })) await verifyChain(backend, family, chain);
-    if (await isOn(family)) await verifyRoute(family);
-  }
   const gate = await isGateInForce().then(
     (present) => (present ? 'in force' : 'missing'),
     (error: Error) => error.message,
   );
+  const plan = planFor(config, nodeIPs, gate === 'in force' || gate === 'missing');
+  for (const family of families) {
+    for (const chain of chains(family, plan)) await verifyChain(backend, family, chain);
+    if (await isOn(family)) await verifyRoute(family);
+  }
   if (gate === 'missing') throw incomplete(`nft: the table ${GATE_TABLE} has no hook`);
   return { backend, because: 'its rules are in force', families, nodeIPs, gate };
+}
+
+/** Without a gate nobody would judge what bypasses the proxy: then nothing does. */
+function planFor(config: RedirectConfig, nodeIPs: readonly string[], hasGate: boolean): RedirectPlan {
+  return { ...config, nodeIPs, excludedPorts: hasGate ? config.excludedPorts : [] };
 }
 
 /** Removes every rule of ours from both back ends. What is not there is no error. */

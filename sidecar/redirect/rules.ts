@@ -21,6 +21,8 @@ export interface RedirectPlan {
   readonly inboundPort: number;
   readonly adminPort: number;
   readonly canaryPort: number;
+  /** TCP ports that go straight to the app; the gate has judged their handshakes. */
+  readonly excludedPorts: readonly number[];
   /** The pod's own node: its traffic bypasses the sidecar, so that the kubelet's probes see the app itself. */
   readonly nodeIPs: readonly string[];
 }
@@ -62,6 +64,7 @@ export function chains(family: Family, plan: RedirectPlan): readonly Chain[] {
         ...nodeIPs.map((address) => `-s ${address}/${family === 6 ? 128 : 32} -j RETURN`),
         // Health and metrics of the sidecar itself.
         `-p tcp -m tcp --dport ${plan.adminPort} -j RETURN`,
+        ...plan.excludedPorts.map((port) => `-p tcp -m tcp --dport ${port} -j RETURN`),
         `-p tcp ${tproxy}`,
       ],
     },

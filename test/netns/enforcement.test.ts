@@ -1,32 +1,15 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import { toolPath } from '../../cli/lab/tools.ts';
+import { describe, expect, test } from 'vitest';
 import type { FlowRecord } from '../../sidecar/flow_record.ts';
 import { until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod, policy } from './objects.ts';
+import { pathWithoutNft } from './tools/without_nft.ts';
 
 const API = ['10.1.1.10', 'fd00:1::10'] as const;
 const FRONT = ['10.1.1.11', 'fd00:1::11'] as const;
 const BATCH = ['10.1.2.12', 'fd00:1::12'] as const;
 const STRANGER = '203.0.113.7';
 
-/** A PATH with all tools but nft. */
-const TOOLS = mkdtempSync(join(tmpdir(), 'sluice-tools-'));
-for (const folder of toolPath()
-  .split(':')
-  .filter((one) => existsSync(one))) {
-  for (const tool of readdirSync(folder)) {
-    if (tool === 'nft') continue;
-    try {
-      symlinkSync(join(folder, tool), join(TOOLS, tool));
-    } catch {
-      // an earlier folder has it
-    }
-  }
-}
-afterAll(() => rmSync(TOOLS, { recursive: true }));
+const TOOLS = pathWithoutNft();
 
 const TIMEOUT_MS = 500;
 

@@ -40,8 +40,12 @@ export function pod(key: string, spec: PodSpec): Manifest {
 }
 
 /** A Namespace. */
-export function namespace(name: string, labels: Readonly<Record<string, string>> = {}): Manifest {
-  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
+export function namespace(
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+  annotations: Readonly<Record<string, string>> = {},
+): Manifest {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels, annotations } };
 }
 
 /** The Node with this number. */

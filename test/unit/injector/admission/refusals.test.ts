@@ -123,6 +123,29 @@ describe('a pod that cannot be enforced', () => {
   });
 });
 
+describe('a pod that wants ports to bypass the proxy', () => {
+  const EXCLUSION_ALLOWED = { namespace: { [NAMESPACE_ANNOTATIONS.allowExcludedPorts.annotation]: 'true' } };
+  const wants = (ports: string) => pod({}, { 'sluice.dev/excluded-ports': ports });
+
+  it('gets that where its namespace allows it', () => {
+    const decision = decide(wants('9090,9091'), EXCLUSION_ALLOWED);
+    expect(JSON.stringify(decision)).toContain('{"name":"SLUICE_EXCLUDED_PORTS","value":"9090,9091"}');
+  });
+
+  it('is refused where its namespace does not', () => {
+    expect(reasons(wants('9090'))).toEqual([expect.stringContaining('sluice.dev/allow-excluded-ports=true')]);
+  });
+
+  const tooMany = Array.from({ length: 16 }, (_, i) => i + 1).join(',');
+  for (const ports of ['', '0', '65536', '80,', '80-90', 'http', tooMany, '15021']) {
+    it(`is refused by the annotation's name when it wants '${ports}'`, () => {
+      expect(reasons(wants(ports), EXCLUSION_ALLOWED)).toEqual([
+        expect.stringMatching(/^annotation sluice.dev\/excluded-ports is '/),
+      ]);
+    });
+  }
+});
+
 describe('a pod that wants to be left out', () => {
   const leftOut = pod({}, { 'sluice.dev/inject': 'disabled' });
 
