@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { NativeRelay } from '../../native/relay.ts';
 import { openSockets } from '../../native/sockets.ts';
 import { APP_LEG_MARK } from '../../sidecar/redirect/rules.ts';
@@ -237,7 +237,7 @@ describe.each([
   test('a source that has vanished without a word is found by keepalive', async () => {
     const { client, server } = await relayed();
     const seen = errorCode(server);
-    vanish(client.localPort ?? 0);
+    onTestFinished(vanish(client.localPort ?? 0));
     expect(await seen).toBe('ECONNRESET');
     expect(await ended()).toMatchObject({ end: 'reset-by-source' });
   });

@@ -52,8 +52,8 @@ export function enterOwnNamespace(): void {
   }
 }
 
-/** From now on nothing arrives that is sent from this port. */
-export function vanish(port: number): void {
+/** Nothing arrives any more that is sent from this port, until what is returned is called: the port may be another's then. */
+export function vanish(port: number): () => void {
   const ruleset = `table inet vanished-${port} {
     chain prerouting {
       type filter hook prerouting priority raw;
@@ -61,6 +61,7 @@ export function vanish(port: number): void {
     }
   }`;
   execFileSync('nft', ['-f', '-'], { input: ruleset });
+  return () => execFileSync('nft', ['delete', 'table', 'inet', `vanished-${port}`]);
 }
 
 /** Delivers connections to the app's addresses to a relay's listeners, but for those that carry the app leg's mark. */
