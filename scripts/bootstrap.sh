@@ -40,9 +40,11 @@ check_node() {
     stop 'npm is missing. Install the npm that comes with Node (Debian: apt-get install npm).' 2
 }
 
-# npm writes node_modules/.package-lock.json last, so a half-done install counts as none.
+# The lockfile of the packages that are there. Written last, so a half-done install counts as none.
+installed_lockfile=node_modules/.installed-package-lock.json
+
 packages_current() {
-  [ -f node_modules/.package-lock.json ] && [ ! package-lock.json -nt node_modules/.package-lock.json ]
+  cmp -s package-lock.json "$installed_lockfile"
 }
 
 install_packages() {
@@ -55,7 +57,7 @@ install_packages() {
     rm -f "$log"
     stop 'npm ci failed; its output is above.'
   fi
-  touch node_modules/.package-lock.json
+  cp package-lock.json "$installed_lockfile"
 }
 
 check_pinned_node() {
