@@ -22,9 +22,27 @@ export function within(timeoutMs: number): CallOptions {
   return { middleware: [bounded], middlewareMergeStrategy: 'append' };
 }
 
+/** HTTP statuses by which callers tell answers apart. */
+export const FORBIDDEN = 403;
+export const NOT_FOUND = 404;
+export const CONFLICT = 409;
+
 /** Whether the API server answered with this status. */
 export function hasCode(error: unknown, code: number): boolean {
   return error instanceof ApiException && error.code === code;
+}
+
+/**
+ * The answer to a read, or undefined where there is no such object.
+ * @throws what `call` rejects with otherwise
+ */
+export async function ifThere<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (hasCode(error, NOT_FOUND)) return undefined;
+    throw error;
+  }
 }
 
 /** Whether the API server named this among the causes: `metav1.StatusDetails.causes[].reason`. */

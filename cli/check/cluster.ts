@@ -6,7 +6,7 @@ import {
   KubeConfig,
   VersionApi,
 } from '@kubernetes/client-node';
-import { hasCode, within } from '../../injector/api_call.ts';
+import { ifThere, within } from '../../injector/api_call.ts';
 import { SluiceError } from '../../policy/errors.ts';
 import type { NamespaceContent } from './files.ts';
 import type { Installation } from './installation_check.ts';
@@ -26,7 +26,6 @@ const CALL_TIMEOUT_MS = 10_000;
 const NAME = 'sluice-injector';
 /** Where the manifests put it. */
 const NAMESPACE = 'sluice-system';
-const NOT_FOUND = 404;
 
 /** Pods asked for at a time. */
 const PAGE = 500;
@@ -61,16 +60,16 @@ async function readInstallation(config: KubeConfig): Promise<Installation> {
   const options = within(CALL_TIMEOUT_MS);
   const admission = config.makeApiClient(AdmissionregistrationV1Api);
   const { major, minor } = await config.makeApiClient(VersionApi).getCode(options);
-  const webhook = await absent(admission.readMutatingWebhookConfiguration({ name: NAME }, options));
+  const webhook = await ifThere(admission.readMutatingWebhookConfiguration({ name: NAME }, options));
   // A chart may be installed elsewhere.
   const namespace = webhook?.webhooks?.[0]?.clientConfig.service?.namespace ?? NAMESPACE;
   const place = { namespace, name: NAME };
   return {
     version: `${major}.${Number.parseInt(minor, 10)}`, // some providers write `30+`
     webhook,
-    bindings: (await absent(admission.listValidatingAdmissionPolicyBinding({}, options)))?.items ?? [],
-    deployment: await absent(config.makeApiClient(AppsV1Api).readNamespacedDeployment(place, options)),
-    service: await absent(config.makeApiClient(CoreV1Api).readNamespacedService(place, options)),
+    bindings: (await ifThere(admission.listValidatingAdmissionPolicyBinding({}, options)))?.items ?? [],
+    deployment: await ifThere(config.makeApiClient(AppsV1Api).readNamespacedDeployment(place, options)),
+    service: await ifThere(config.makeApiClient(CoreV1Api).readNamespacedService(place, options)),
   };
 }
 
@@ -115,16 +114,6 @@ async function readPods(core: CoreV1Api, namespace: string): Promise<NamespaceCo
     next = metadata?._continue || undefined;
   } while (next !== undefined);
   return pods;
-}
-
-/** The answer, or undefined where there is no such object. */
-async function absent<T>(call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call;
-  } catch (cause) {
-    if (hasCode(cause, NOT_FOUND)) return undefined;
-    throw cause;
-  }
 }
 
 function unreadable(what: string, cause?: unknown): SluiceError {

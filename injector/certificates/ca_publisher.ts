@@ -7,13 +7,10 @@ import {
   type V1ConfigMap,
 } from '@kubernetes/client-node';
 import { CA_CONFIG_MAP, CA_FILE } from '../admission/names.ts';
-import { hasCause, hasCode, within } from '../api_call.ts';
+import { CONFLICT, hasCause, hasCode, ifThere, within } from '../api_call.ts';
 import { WEBHOOK_CONFIGURATION } from './names.ts';
 
 const CALL_TIMEOUT_MS = 3_000; // an admission waits for it, 5 s in all
-
-const NOT_FOUND = 404;
-const CONFLICT = 409;
 
 /** Others may write at the same time. */
 const ATTEMPTS = 3;
@@ -64,7 +61,7 @@ export class CaPublisher {
   async toWebhooks(bundle: string): Promise<void> {
     const caBundle = Buffer.from(bundle).toString('base64');
     await untilNoConflict(async () => {
-      const configuration = await absent(
+      const configuration = await ifThere(
         this.#apis.admission.readMutatingWebhookConfiguration(
           { name: WEBHOOK_CONFIGURATION },
           within(CALL_TIMEOUT_MS),
@@ -90,7 +87,7 @@ export class CaPublisher {
   async #putConfigMap(namespace: string, data: Record<string, string>): Promise<void> {
     const { core } = this.#apis;
     const name = CA_CONFIG_MAP;
-    const there = await absent(core.readNamespacedConfigMap({ namespace, name }, within(CALL_TIMEOUT_MS)));
+    const there = await ifThere(core.readNamespacedConfigMap({ namespace, name }, within(CALL_TIMEOUT_MS)));
     if (there === undefined) {
       const body: V1ConfigMap = { metadata: { namespace, name }, data };
       await core.createNamespacedConfigMap({ namespace, body }, within(CALL_TIMEOUT_MS));
@@ -99,16 +96,6 @@ export class CaPublisher {
     if (there.data?.[CA_FILE] === data[CA_FILE]) return;
     const body: V1ConfigMap = { ...there, data };
     await core.replaceNamespacedConfigMap({ namespace, name, body }, within(CALL_TIMEOUT_MS));
-  }
-}
-
-/** The answer, or undefined where there is no such object. */
-async function absent<T>(call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call;
-  } catch (error) {
-    if (hasCode(error, NOT_FOUND)) return undefined;
-    throw error;
   }
 }
 

@@ -1,13 +1,10 @@
 /** The Secret that all replicas keep certificates in. Its resourceVersion decides who writes. */
 import type { CoreV1Api, V1Secret } from '@kubernetes/client-node';
-import { hasCode, within } from '../api_call.ts';
+import { CONFLICT, hasCode, ifThere, NOT_FOUND, within } from '../api_call.ts';
 import type { SecretTexts } from './certificate_set.ts';
 import { CERTIFICATES_SECRET } from './names.ts';
 
 const CALL_TIMEOUT_MS = 10_000;
-
-const NOT_FOUND = 404;
-const CONFLICT = 409;
 
 /** What was there. */
 export interface StoredCertificates {
@@ -29,19 +26,17 @@ export class CertificateStore {
 
   /** @throws ApiException or an error of the connection */
   async read(): Promise<StoredCertificates> {
-    try {
-      const secret = await this.#api.readNamespacedSecret(
+    const secret = await ifThere(
+      this.#api.readNamespacedSecret(
         { namespace: this.#namespace, name: CERTIFICATES_SECRET },
         within(CALL_TIMEOUT_MS),
-      );
-      return {
-        texts: mapValues(secret.data ?? {}, (value) => Buffer.from(value, 'base64').toString()),
-        secret,
-      };
-    } catch (error) {
-      if (hasCode(error, NOT_FOUND)) return { texts: {} };
-      throw error;
-    }
+      ),
+    );
+    if (secret === undefined) return { texts: {} };
+    return {
+      texts: mapValues(secret.data ?? {}, (value) => Buffer.from(value, 'base64').toString()),
+      secret,
+    };
   }
 
   /**

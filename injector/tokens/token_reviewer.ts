@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { AuthenticationV1Api } from '@kubernetes/client-node';
 import { SluiceError } from '../../policy/errors.ts';
 import { TOKEN_AUDIENCE } from '../admission/names.ts';
-import { hasCode, whatFailed, within } from '../api_call.ts';
+import { FORBIDDEN, hasCode, whatFailed, within } from '../api_call.ts';
 import type { TokenAuthenticator, TokenVerdict } from './authenticator.ts';
 import { ExpiringMap } from './expiring_map.ts';
 import { readReview } from './review.ts';
@@ -33,8 +33,6 @@ const DEFAULTS: TokenReviewerOptions = {
   maxAtOnce: 16,
   maxWaiting: 1_000,
 };
-
-const FORBIDDEN = 403;
 
 /** Asks once for each token, however many connections show it. */
 export class TokenReviewer implements TokenAuthenticator {

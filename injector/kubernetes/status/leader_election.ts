@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CoordinationV1Api, type KubeConfig, type V1Lease, V1MicroTime } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
-import { hasCode, whatFailed, within } from '../../api_call.ts';
+import { CONFLICT, hasCode, ifThere, whatFailed, within } from '../../api_call.ts';
 
 /** The Lease in the injector's namespace. manifests/ allows this name. */
 export const LEASE_NAME = 'sluice-injector';
@@ -20,8 +20,6 @@ export interface ElectionTimes {
 
 const DEFAULT_TIMES: ElectionTimes = { durationMs: 15_000, renewMs: 4_000 };
 
-const NOT_FOUND = 404;
-const CONFLICT = 409;
 const MS_PER_SECOND = 1000;
 
 /** What an election is about. */
@@ -104,14 +102,9 @@ export class LeaderElection {
     return performance.now() - (this.#seen?.atMs ?? 0) > durationMs;
   }
 
-  async #read(): Promise<V1Lease | undefined> {
+  #read(): Promise<V1Lease | undefined> {
     const { namespace } = this.#spec;
-    try {
-      return await this.#api.readNamespacedLease({ namespace, name: LEASE_NAME }, this.#bounded());
-    } catch (error) {
-      if (hasCode(error, NOT_FOUND)) return undefined;
-      throw error;
-    }
+    return ifThere(this.#api.readNamespacedLease({ namespace, name: LEASE_NAME }, this.#bounded()));
   }
 
   /** The Lease with this replica as its holder; as a change of the version that was read. */
