@@ -1,10 +1,11 @@
 /** `sluice check`: what keeps pods from being injected and enforced. */
+import { isEnabled } from '../../injector/admission/annotations.ts';
 import { describeProblem, readManifests } from '../../injector/manifests.ts';
 import { createOutput } from '../can/output.ts';
 import { CHECK_HELP, type CheckCommand, readCheckCommand } from './check_options.ts';
 import { type NamespaceContent, namespacesOf } from './files.ts';
 import { error, type Finding, findingText, warning } from './finding.ts';
-import { checkLabel, checkNamespace, isEnabled, isMislabelled } from './namespace_check.ts';
+import { checkLabel, checkNamespace, isMislabelled } from './namespace_check.ts';
 
 /** What the process ends with; errors of the command itself are 2. */
 const EXIT = { fine: 0, found: 1 } as const;

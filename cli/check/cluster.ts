@@ -6,11 +6,12 @@ import {
   KubeConfig,
   VersionApi,
 } from '@kubernetes/client-node';
+import { isEnabled } from '../../injector/admission/annotations.ts';
 import { ifThere, within } from '../../injector/api_call.ts';
 import { SluiceError } from '../../policy/errors.ts';
 import type { NamespaceContent } from './files.ts';
 import type { Installation } from './installation_check.ts';
-import { isEnabled, isMislabelled } from './namespace_check.ts';
+import { isMislabelled } from './namespace_check.ts';
 
 /** Which cluster, and what of it. */
 export interface ClusterChoice {

@@ -1,5 +1,5 @@
 /** Whether the pods of a namespace can be injected and are: by its labels, and by injection's own judgement of each pod. */
-import { INJECT_ENABLED, INJECT_LABEL } from '../../injector/admission/annotations.ts';
+import { INJECT_ENABLED, INJECT_LABEL, isEnabled } from '../../injector/admission/annotations.ts';
 import { inject } from '../../injector/admission/inject.ts';
 import type { InjectionConfig } from '../../injector/admission/injection_config.ts';
 import { SIDECAR_CONTAINER } from '../../injector/admission/names.ts';
@@ -44,12 +44,7 @@ const ANY_INSTALLATION: InjectionConfig = {
   resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { cpu: '2', memory: '512Mi' } },
 };
 
-/** Whether the namespace asks for injection. */
-export function isEnabled({ labels }: CheckedNamespace): boolean {
-  return labels[INJECT_LABEL] === INJECT_ENABLED;
-}
-
-/** Whether it seems to ask for injection, in words that mean nothing. */
+/** Whether a namespace seems to ask for injection, in words that mean nothing. */
 export function isMislabelled(namespace: CheckedNamespace): boolean {
   return namespace.labels[INJECT_LABEL] !== undefined && !isEnabled(namespace);
 }

@@ -12,6 +12,11 @@ const OWN_PREFIX = 'sluice.dev/';
 export const INJECT_LABEL = 'sluice.dev/inject';
 export const INJECT_ENABLED = 'enabled';
 
+/** Whether a namespace asks for injection. */
+export function isEnabled({ labels }: { readonly labels: Readonly<Record<string, string>> }): boolean {
+  return labels[INJECT_LABEL] === INJECT_ENABLED;
+}
+
 /** Annotation that injection writes: the version, and what was added. */
 export const STATUS_ANNOTATION = 'sluice.dev/status';
 

@@ -16,7 +16,7 @@ import {
 } from './annotations.ts';
 import { redirectContainer, type SidecarPlan, sidecarContainer, volumes } from './containers.ts';
 import type { InjectionConfig } from './injection_config.ts';
-import { IDENTITY_VOLUME, REDIRECT_CONTAINER, SIDECAR_CONTAINER, STATE_VOLUME } from './names.ts';
+import { OWN_CONTAINERS, OWN_VOLUMES, REDIRECT_CONTAINER, SIDECAR_CONTAINER } from './names.ts';
 import type { AdmittedPod, ApiObject } from './pod_object.ts';
 import { refusals } from './refusals.ts';
 
@@ -39,9 +39,6 @@ export type Injection =
   /** Left alone: `optOut` by its own annotation, else because policy cannot select it. */
   | { readonly kind: 'skipped'; readonly reason: string; readonly optOut: boolean }
   | { readonly kind: 'refused'; readonly reasons: readonly string[] };
-
-const OWN_CONTAINERS: readonly string[] = [REDIRECT_CONTAINER, SIDECAR_CONTAINER];
-const OWN_VOLUMES: readonly string[] = [STATE_VOLUME, IDENTITY_VOLUME];
 
 /** @param namespaceAnnotations of the pod's namespace: who may opt out, who may have capabilities */
 export function inject(

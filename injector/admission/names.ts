@@ -9,6 +9,10 @@ export const STATE_VOLUME = 'sluice-state';
 /** Projected volume: the service-account token for the injector, and the CA that signs the injector. */
 export const IDENTITY_VOLUME = 'sluice-identity';
 
+/** What injection adds, by name: it is ours, whoever put it there. */
+export const OWN_CONTAINERS: readonly string[] = [REDIRECT_CONTAINER, SIDECAR_CONTAINER];
+export const OWN_VOLUMES: readonly string[] = [STATE_VOLUME, IDENTITY_VOLUME];
+
 /** Where the volumes are mounted, in our containers only. */
 export const STATE_DIR = '/var/lib/sluice';
 export const IDENTITY_DIR = '/var/run/secrets/sluice.dev';

@@ -85,51 +85,44 @@ function isWindows(spec: Field): boolean {
 }
 
 function readContainers(list: Field): AdmittedContainer[] {
-  return list.items().flatMap((field) => {
-    if (!field.object()) return [];
+  return eachObject(list, (field) => {
     const security = field.child('securityContext');
     security.object();
     const capabilities = security.child('capabilities');
     capabilities.object();
     return {
-      raw: field.value as ApiObject,
-      name: field.child('name').filledText() ?? '',
+      ...named(field),
       privileged: security.child('privileged').flag(),
       capabilities: capabilities
         .child('add')
         .items()
         .map((item) => (item.text() ?? '').toUpperCase().replace(/^CAP_/, '')),
-      mounts: named(field.child('volumeMounts')).map(({ name }) => name),
-      tcpPorts: field
-        .child('ports')
-        .items()
-        .flatMap((port) => {
-          if (!port.object() || !['TCP', undefined, ''].includes(port.child('protocol').text())) return [];
-          return port.child('containerPort').integer() ?? [];
-        }),
+      mounts: eachObject(field.child('volumeMounts'), (mount) => named(mount).name),
+      tcpPorts: eachObject(field.child('ports'), (port) => {
+        if (!['TCP', undefined, ''].includes(port.child('protocol').text())) return [];
+        return port.child('containerPort').integer() ?? [];
+      }),
     };
   });
 }
 
 function readVolumes(list: Field): AdmittedVolume[] {
-  return list.items().flatMap((field) => {
-    if (!field.object()) return [];
+  return eachObject(list, (field) => {
     const projected = field.child('projected');
     projected.object();
-    const tokenAudiences = projected
-      .child('sources')
-      .items()
-      .flatMap((source) => {
-        const token = source.object() ? source.child('serviceAccountToken') : undefined;
-        return token?.object() ? (token.child('audience').filledText() ?? []) : [];
-      });
-    return { raw: field.value as ApiObject, name: field.child('name').filledText() ?? '', tokenAudiences };
+    const tokenAudiences = eachObject(projected.child('sources'), (source) => {
+      const token = source.child('serviceAccountToken');
+      return token.object() ? (token.child('audience').filledText() ?? []) : [];
+    });
+    return { ...named(field), tokenAudiences };
   });
 }
 
-function named(list: Field): { raw: ApiObject; name: string }[] {
-  return list.items().flatMap((field) => {
-    if (!field.object()) return [];
-    return { raw: field.value as ApiObject, name: field.child('name').filledText() ?? '' };
-  });
+/** Reads the items of a list that are objects; others are reported in their place. */
+function eachObject<T>(list: Field, read: (item: Field) => T | readonly T[]): T[] {
+  return list.items().flatMap((item) => (item.object() ? read(item) : []));
+}
+
+function named(field: Field): { readonly raw: ApiObject; readonly name: string } {
+  return { raw: field.value as ApiObject, name: field.child('name').filledText() ?? '' };
 }

@@ -1,6 +1,6 @@
 /** What cannot be enforced: why a pod of an enabled namespace is refused, in sentences for whoever applied it. */
 import { NAMESPACE_ANNOTATIONS } from './annotations.ts';
-import { IDENTITY_VOLUME, SIDECAR_PORTS, STATE_VOLUME, TOKEN_AUDIENCE } from './names.ts';
+import { OWN_VOLUMES, SIDECAR_PORTS, TOKEN_AUDIENCE } from './names.ts';
 import type { AdmittedContainer, AdmittedPod, AdmittedVolume } from './pod_object.ts';
 
 /**
@@ -11,9 +11,6 @@ const BYPASSING = ['NET_ADMIN', 'NET_RAW', 'SYS_ADMIN', 'ALL'];
 
 /** With it a container that sees the sidecar's process can make that do anything. Source: ptrace(2). */
 const TAKING_OVER = 'SYS_PTRACE';
-
-/** Our own volumes: the table that is in force after a restart, and the pod's token. */
-const OWN_VOLUMES: readonly string[] = [STATE_VOLUME, IDENTITY_VOLUME];
 
 /**
  * @param pod without what injection adds
@@ -60,6 +57,7 @@ function takenPorts({ name, tcpPorts }: AdmittedContainer): readonly string[] {
     .map((port) => `container ${name} has port ${port}, which the sidecar needs: give it another one`);
 }
 
+/** They hold the table that is in force after a restart, and the pod's token. */
 function takenVolumes({ name, mounts }: AdmittedContainer): readonly string[] {
   return OWN_VOLUMES.filter((volume) => mounts.includes(volume)).map(
     (volume) => `container ${name} mounts ${volume}, which is the sidecar's own: use another volume`,

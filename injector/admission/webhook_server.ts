@@ -11,7 +11,7 @@ import type { InjectorMetrics } from '../metrics.ts';
 import { followCertificate, type ServingCertificate, TLS_VERSION } from '../serving_certificate.ts';
 import type { ClusterSource } from '../source.ts';
 import { listenTcp, type TcpAddress } from '../tcp_listen.ts';
-import { INJECT_ENABLED, INJECT_LABEL } from './annotations.ts';
+import { isEnabled } from './annotations.ts';
 import type { InjectionConfig } from './injection_config.ts';
 import { type AdmissionAnswer, type AdmissionRequest, answerReview, parseReview, unable } from './review.ts';
 
@@ -174,7 +174,7 @@ async function decide(parts: WebhookParts, request: AdmissionRequest): Promise<A
   if (!needsCa || request.dryRun) return decision;
   // Anybody can ask: where sidecars are not wanted, nothing is written. One that has just been enabled gets the CA once
   // that is known.
-  if (namespace !== undefined && namespace.labels[INJECT_LABEL] !== INJECT_ENABLED) return decision;
+  if (namespace !== undefined && !isEnabled(namespace)) return decision;
   try {
     await parts.prepareNamespace(request.namespace);
     return decision;

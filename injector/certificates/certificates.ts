@@ -1,8 +1,7 @@
 /** The injector's certificates, put together: made or read at the start, renewed, and published to whoever verifies. */
 import { AdmissionregistrationV1Api, CoreV1Api, type KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
-import type { Namespace } from '../../policy/model.ts';
-import { INJECT_ENABLED, INJECT_LABEL } from '../admission/annotations.ts';
+import { isEnabled } from '../admission/annotations.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { ServingCertificate } from '../serving_certificate.ts';
 import type { ClusterSource } from '../source.ts';
@@ -105,8 +104,4 @@ export async function startCertificates(parts: CertificateParts): Promise<Certif
       unsubscribe();
     },
   };
-}
-
-function isEnabled({ labels }: Namespace): boolean {
-  return labels[INJECT_LABEL] === INJECT_ENABLED;
 }

@@ -27,12 +27,9 @@ export class KnownObjects<T> {
   /** The changes that an object's new state is. */
   put(object: RawObject): ObjectChange<T>[] {
     const key = keyOf(object);
-    const known = this.#known.get(key);
-    const { uid, resourceVersion: version } = object.metadata;
-    if (known?.uid === uid && known.version === version) return [];
-    this.#known.set(key, { uid, version });
-    const put = { type: 'put', key, object: this.#trim(object) } as const;
-    return known === undefined || known.uid === uid ? [put] : [{ type: 'remove', key }, put];
+    const before = this.#known.get(key);
+    this.#known.set(key, stateOf(object));
+    return changesOf(object, before, this.#trim);
   }
 
   /** The changes that an object's end is: none if another has its name by now. */
@@ -52,7 +49,7 @@ export class KnownObjects<T> {
 }
 
 /** Takes in a list, page by page; nothing holds until `finish`. */
-export class ListIntake<T> {
+class ListIntake<T> {
   readonly #before: ReadonlyMap<string, Known>;
   readonly #trim: (object: RawObject) => T;
   readonly #commit: (known: Map<string, Known>) => void;
@@ -72,12 +69,9 @@ export class ListIntake<T> {
   /** One object of the list. */
   add(object: RawObject): void {
     const key = keyOf(object);
-    const { uid, resourceVersion: version } = object.metadata;
-    const known = this.#before.get(key);
-    this.#after.set(key, { uid, version });
-    if (known?.uid === uid && known.version === version) return;
-    const put = { type: 'put', key, object: this.#trim(object) } as const;
-    this.#changes.set(key, known === undefined || known.uid === uid ? [put] : [{ type: 'remove', key }, put]);
+    this.#after.set(key, stateOf(object));
+    const changes = changesOf(object, this.#before.get(key), this.#trim);
+    if (changes.length > 0) this.#changes.set(key, changes);
   }
 
   /** The list is begun anew. */
@@ -92,4 +86,21 @@ export class ListIntake<T> {
     this.#commit(this.#after);
     return [...gone.map((key) => ({ type: 'remove', key }) as const), ...[...this.#changes.values()].flat()];
   }
+}
+
+function stateOf({ metadata }: RawObject): Known {
+  return { uid: metadata.uid, version: metadata.resourceVersion };
+}
+
+/** The changes that an object's state is to whoever knows the one before: none where that is the same. */
+function changesOf<T>(
+  object: RawObject,
+  before: Known | undefined,
+  trim: (object: RawObject) => T,
+): ObjectChange<T>[] {
+  const key = keyOf(object);
+  const { uid, version } = stateOf(object);
+  if (before?.uid === uid && before.version === version) return [];
+  const put = { type: 'put', key, object: trim(object) } as const;
+  return before === undefined || before.uid === uid ? [put] : [{ type: 'remove', key }, put];
 }
