@@ -56,17 +56,6 @@ struct flow *flows_take(struct flows *all) {
   return flow;
 }
 
-static void release(struct flows *all, struct flow *flow) {
-  atomic_store(&flow->state, FLOW_FREE);
-  append(&all->free_first, &all->free_last, flow);
-}
-
-void flows_untake(struct flows *all, struct flow *flow) {
-  pthread_mutex_lock(&all->lock);
-  release(all, flow);
-  pthread_mutex_unlock(&all->lock);
-}
-
 struct flow *flows_find(struct flows *all, uint32_t slot, uint32_t generation) {
   pthread_mutex_lock(&all->lock);
   struct flow *flow = slot < all->made ? slot_of(all, slot) : NULL;
@@ -147,7 +136,9 @@ size_t flows_take_events(struct flows *all, struct relay_event *events, size_t m
     }
     shift(&all->event_first);
     all->event_count -= 1;
-    if (events[count - 1].kind == RELAY_ENDED) release(all, flow);
+    if (events[count - 1].kind != RELAY_ENDED) continue;
+    atomic_store(&flow->state, FLOW_FREE);
+    append(&all->free_first, &all->free_last, flow);
   }
   if (count < max) all->notified = false;
   pthread_mutex_unlock(&all->lock);

@@ -24,8 +24,6 @@ void flows_init(struct flows *all);
 void flows_free(struct flows *all);
 // A fresh flow, or NULL for want of memory or slots.
 struct flow *flows_take(struct flows *all);
-// Puts back one that was taken and of which no event was posted.
-void flows_untake(struct flows *all, struct flow *flow);
 // The flow with this generation, or NULL. Only its atomic fields may be read by other threads.
 struct flow *flows_find(struct flows *all, uint32_t slot, uint32_t generation);
 // Posts an event of a flow, which must be filled in before. True when the taker has to be notified.

@@ -71,6 +71,16 @@ static void post(struct relay *relay, struct flow *flow, enum relay_event_kind k
   if (flows_post(&relay->flows, flow, kind)) relay->notify(relay->argument);
 }
 
+// How both legs send, and find a peer that has vanished.
+static void tune(int fd, const struct relay_options *options) {
+  int on = 1, idle = (int)options->keepalive_seconds, interval = KEEPALIVE_INTERVAL_SECONDS, probes = KEEPALIVE_PROBES;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
 // ---- listening
 
 static void set_accepting(struct relay *relay, bool accepting) {
@@ -204,13 +214,7 @@ static void begin_dial(struct relay *relay, struct flow *flow) {
 }
 
 static void connected(struct relay *relay, struct flow *flow) {
-  int fd = flow->fd[DESTINATION], on = 1;
-  int idle = (int)relay->options.keepalive_seconds, interval = KEEPALIVE_INTERVAL_SECONDS, probes = KEEPALIVE_PROBES;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+  tune(flow->fd[DESTINATION], &relay->options);
   forget_dial(relay, flow);
   atomic_store(&flow->state, FLOW_RELAYING);
   flow->writable[SOURCE] = flow->writable[DESTINATION] = true;
@@ -451,16 +455,6 @@ static void *run(void *argument) {
 
 // ---- the other thread's side
 
-// SO_KEEPALIVE and TCP_NODELAY pass from a listener to what it accepts, tcp(7): no system call for each connection.
-static void configure_listener(int fd, uint32_t keepalive_seconds) {
-  int on = 1, idle = (int)keepalive_seconds, interval = KEEPALIVE_INTERVAL_SECONDS, probes = KEEPALIVE_PROBES;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
-}
-
 static void dispose(struct relay *relay) {
   pipes_drop_idle(&relay->shared.pipes);
   if (relay->listening)
@@ -509,7 +503,8 @@ struct relay *relay_start(const struct relay_options *options, void (*notify)(vo
     int fd = fcntl(options->listeners[i], F_DUPFD_CLOEXEC, 0);
     ready = ready && fd >= 0;
     relay->options.listeners[i] = fd;
-    if (fd >= 0) configure_listener(fd, options->keepalive_seconds);
+    // What a listener has set passes to what it accepts, tcp(7): no system call for each connection.
+    if (fd >= 0) tune(fd, options);
   }
   if (ready && start_thread(relay)) return relay;
   int error = errno;
