@@ -139,11 +139,12 @@ export class OutboundCutter {
     for (const [index, socket] of sockets.entries()) {
       const flow = flows[index];
       // What was accepted is the proxy's, or the node's.
-      if (flow === undefined || !isSame(flow.source, socket.local) || own.has(flow.answering.address))
-        continue;
-      if (this.#injector !== undefined && isSame(flow.destination, this.#injector)) continue;
+      if (flow === undefined || !isSame(flow.source, socket.local)) continue;
+      if (!isToOthers(flow, own, this.#injector)) continue;
       const revocation = revoked(flow, judge);
-      if (revocation !== undefined) doomed.push({ socket, ended: endedBy(revocation, flow, socket, judge) });
+      if (revocation === undefined) continue;
+      const { cause: end, verdict } = revocation;
+      doomed.push({ socket, ended: endedOutbound(flow, judge, { bytes: socket, verdict, end }) });
     }
     const claimed = doomed.map(({ ended }) => this.#claims.claim(ended));
     const results = await this.#kernel.destroy(doomed.map(({ socket }) => socket));
@@ -176,22 +177,43 @@ export class OutboundCutter {
   }
 }
 
-function endedBy(
-  { cause, verdict }: Revocation,
-  flow: TrackedFlow,
-  socket: TcpSocket,
+/**
+ * Whether the pod opened a flow to others: the proxy dials apps from the addresses of their clients. Flows to `injector`
+ * are the sidecar's own.
+ */
+export function isToOthers(
+  { source, destination, answering }: TrackedFlow,
+  own: ReadonlySet<string>,
+  injector: Side | undefined,
+): boolean {
+  if (injector !== undefined && isSame(destination, injector)) return false;
+  return own.has(source.address) && !own.has(answering.address);
+}
+
+/** The end of a flow. `bytes`: what counted them, the flow itself or its socket. */
+export function endedOutbound(
+  { protocol, source, destination, answering }: TrackedFlow,
   judge: Judge,
+  {
+    bytes,
+    verdict,
+    end,
+  }: {
+    readonly bytes: Pick<EndedOutbound, 'bytesSent' | 'bytesReceived'>;
+    readonly verdict: Verdict;
+    readonly end: FlowEnd;
+  },
 ): EndedOutbound {
   return {
-    protocol: 'TCP',
-    local: flow.source,
-    remote: flow.destination,
-    backend: flow.answering,
-    identity: judge.identify(flow.answering.address),
-    bytesSent: socket.bytesSent,
-    bytesReceived: socket.bytesReceived,
+    protocol,
+    local: source,
+    remote: destination,
+    backend: answering,
+    identity: judge.identify(answering.address),
+    bytesSent: bytes.bytesSent,
+    bytesReceived: bytes.bytesReceived,
     verdict,
-    end: cause,
+    end,
   };
 }
 
@@ -240,6 +262,6 @@ function check(task: string, results: readonly number[]): void {
 }
 
 /** The same address and port. */
-export function isSame(a: Side, b: Side): boolean {
+function isSame(a: Side, b: Side): boolean {
   return a.address === b.address && a.port === b.port;
 }

@@ -8,7 +8,7 @@ import { type Judge, SluiceError } from '../policy/index.ts';
 import type { FlowEnd } from './flow_record.ts';
 import { type Side, TCP_STATES, type TrackedFlow } from './netlink/conntrack.ts';
 import { ConntrackEvents, type FlowEvent } from './netlink/conntrack_events.ts';
-import { type EndedOutbound, isSame, type OutboundClaims, revoked } from './outbound.ts';
+import { type EndedOutbound, endedOutbound, isToOthers, type OutboundClaims, revoked } from './outbound.ts';
 
 /** How often events are looked for. They wait in the kernel meanwhile, some 6,000 of them. */
 const READ_INTERVAL_MS = 250;
@@ -143,36 +143,21 @@ export class OutboundEnds implements OutboundClaims {
     const judge = this.#judge();
     if (judge === undefined) return;
     const own = new Set(judge.table.subject.ips);
-    const ended = some.filter(({ flow }) => this.#isOurs(flow, own)).filter((event) => this.#hasEnded(event));
+    const ended = some
+      .filter(({ flow }) => isToOthers(flow, own, this.#injector))
+      .filter((event) => this.#hasEnded(event));
     const stillThere = ended.filter(({ gone }) => !gone).map(({ flow }) => flow);
     const counted = await events.counted(stillThere);
     for (const { flow, gone } of ended) {
-      const { bytesSent, bytesReceived } = (gone ? undefined : counted[stillThere.indexOf(flow)]) ?? flow;
-      const { protocol, source, destination, answering } = flow;
+      const bytes = (gone ? undefined : counted[stillThere.indexOf(flow)]) ?? flow;
       const revocation = revoked(flow, judge);
       // What is denied and has ended in order was allowed then, or its packets were dropped: that is recorded.
       if (revocation !== undefined && endOf(flow) !== 'reset') continue;
-      const { verdict } = revocation ?? {
-        verdict: judge.judge('egress', answering.address, protocol, answering.port),
-      };
-      this.#sink.ended({
-        protocol,
-        local: source,
-        remote: destination,
-        backend: answering,
-        identity: judge.identify(answering.address),
-        bytesSent,
-        bytesReceived,
-        verdict,
-        end: revocation?.cause ?? endOf(flow),
-      });
+      const { protocol, answering } = flow;
+      const verdict =
+        revocation?.verdict ?? judge.judge('egress', answering.address, protocol, answering.port);
+      this.#sink.ended(endedOutbound(flow, judge, { bytes, verdict, end: revocation?.cause ?? endOf(flow) }));
     }
-  }
-
-  /** What the pod opened to others. The proxy dials apps from the addresses of their clients. */
-  #isOurs({ source, destination, answering }: TrackedFlow, own: ReadonlySet<string>): boolean {
-    if (this.#injector !== undefined && isSame(destination, this.#injector)) return false;
-    return own.has(source.address) && !own.has(answering.address);
   }
 
   /** Once for each flow. A TCP connection ends before its entry does, but for one whose other end just vanished. */
