@@ -2,7 +2,7 @@
 
 import type { Directory } from './directory.ts';
 import type { Groups, LiveGroup } from './groups.ts';
-import { compareTexts, sortedRecord } from './key.ts';
+import { sortedRecord } from './key.ts';
 import type { Labels } from './model.ts';
 import type { VirtualPorts } from './services.ts';
 import type { GroupDelta, PodIdentity, TableDelta } from './table.ts';
@@ -126,14 +126,7 @@ function serviceChanges(
 ): NonNullable<TableDelta['services']> {
   if (old.hasServices && shape.hasServices) return virtualPorts.delta();
   if (shape.hasServices) return virtualPorts.record;
-  return old.hasServices
-    ? Object.fromEntries(
-        virtualPorts
-          .keysBefore()
-          .sort(compareTexts)
-          .map((key) => [key, null]),
-      )
-    : {};
+  return old.hasServices ? sortedRecord(virtualPorts.keysBefore().map((key) => [key, null])) : {};
 }
 
 /** What leads from a table of shape `old` to one of `shape`. Undefined when nothing does: they are the same. */

@@ -161,7 +161,7 @@ function hooks(settings: GateSettings): readonly string[] {
     '  ip saddr @node4 accept', // the pod's own node
     '  ip6 saddr @node6 accept',
     `  ${NEIGHBOURS}`,
-    // The proxy has every later packet of a connection: it ends what is no longer allowed.
+    // The proxy has every later packet of a connection, but for excluded ports: it ends what is no longer allowed.
     `  tcp ${FLAGS} != syn ct state established accept`,
     `  tcp dport ${settings.adminPort} goto admin`,
     '  jump in_subject',
