@@ -1,4 +1,4 @@
-/** What differs between two versions of a list or a record; what is the same object is not looked into. */
+/** What differs between two versions of a list, a record or a map; what is the same object is not looked into. */
 
 /** Members that came and went. Both lists are sorted, each member once. */
 export function changedMembers(
@@ -42,4 +42,20 @@ export function changedEntries(
   if (now.length - added === old.length) return changed;
   for (const key of old) if (!Object.hasOwn(after, key)) changed.push(key);
   return changed;
+}
+
+/** Entries that came and went; one whose value is another did both. */
+export function changedPairs(
+  before: ReadonlyMap<string, string> | undefined,
+  after: ReadonlyMap<string, string>,
+): {
+  readonly added: readonly (readonly [string, string])[];
+  readonly removed: readonly (readonly [string, string])[];
+} {
+  const added: [string, string][] = [];
+  const removed: [string, string][] = [];
+  if (before === after) return { added, removed };
+  for (const pair of before ?? []) if (after.get(pair[0]) !== pair[1]) removed.push(pair);
+  for (const pair of after) if (before?.get(pair[0]) !== pair[1]) added.push(pair);
+  return { added, removed };
 }

@@ -2,7 +2,8 @@
 import { addressBytes } from '../netlink/address_bytes.ts';
 import { CHAINS_MAX, ELEMENTS_MAX, type ElementChange } from '../netlink/nft_elements.ts';
 import { chainName, goneChains, newChains, serviceChain, WAYS, type Way } from './chains.ts';
-import { type DirectionPlan, type GatePlan, NO_BACKEND } from './plan.ts';
+import { changedPairs } from './changes.ts';
+import { allPorts, type DirectionPlan, type GatePlan, servedPorts } from './plan.ts';
 
 /** What to tell the kernel. */
 export interface ElementsOnly {
@@ -50,13 +51,16 @@ function wayChanges(way: Way, before: DirectionPlan, after: DirectionPlan): read
   );
   if (way.name === 'in' || before.services === after.services) return pods;
   const virtual = FAMILIES.flatMap((family) => {
-    const [old, now] = [before.services.virtual[family], after.services.virtual[family]];
-    const served = (list: ReadonlyMap<string, string>) =>
-      new Map([...list].filter(([, id]) => id !== NO_BACKEND));
-    const keys = (list: ReadonlyMap<string, string>) => new Map([...list.keys()].map((key) => [key, '']));
+    const [old, now] = [before.services, after.services];
     return [
-      changed(`virtual${family}`, served(old), served(now), virtualKeyBytes, serviceChain),
-      changed(`services${family}`, keys(old), keys(now), virtualKeyBytes),
+      changed(
+        `virtual${family}`,
+        servedPorts(old, family),
+        servedPorts(now, family),
+        virtualKeyBytes,
+        serviceChain,
+      ),
+      changed(`services${family}`, allPorts(old, family), allPorts(now, family), virtualKeyBytes),
     ];
   });
   return [...pods, ...virtual];
@@ -69,15 +73,15 @@ function changed(
   bytes: (key: string) => Uint8Array,
   lead?: (id: string) => string,
 ): ElementChange {
-  const removed: Uint8Array[] = [];
-  const added: { key: Uint8Array; chain?: string }[] = [];
-  if (before === after) return { object, removed, added };
-  for (const [key, id] of before) if (after.get(key) !== id) removed.push(bytes(key));
-  for (const [key, id] of after) {
-    if (before.get(key) !== id)
-      added.push({ key: bytes(key), ...(lead === undefined ? {} : { chain: lead(id) }) });
-  }
-  return { object, removed, added };
+  const { added, removed } = changedPairs(before, after);
+  return {
+    object,
+    removed: removed.map(([key]) => bytes(key)),
+    added: added.map(([key, id]) => ({
+      key: bytes(key),
+      ...(lead === undefined ? {} : { chain: lead(id) }),
+    })),
+  };
 }
 
 /** `10.96.0.10 . tcp . 80`: each part begins at a multiple of four bytes. */

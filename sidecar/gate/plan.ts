@@ -41,6 +41,16 @@ export interface Backends {
 /** The id of a virtual port none of whose ready backends may be reached. */
 export const NO_BACKEND = '';
 
+/** Virtual ports with the id of their backends, of those that have any that may be reached. */
+export function servedPorts({ virtual }: ServicePlan, family: Family): ReadonlyMap<string, string> {
+  return new Map([...virtual[family]].filter(([, id]) => id !== NO_BACKEND));
+}
+
+/** All virtual ports; what they lead to does not matter. */
+export function allPorts({ virtual }: ServicePlan, family: Family): ReadonlyMap<string, string> {
+  return new Map([...virtual[family].keys()].map((key) => [key, '']));
+}
+
 /** No Services at all. */
 export const NO_SERVICES: ServicePlan = {
   virtual: { 4: new Map(), 6: new Map() },

@@ -1,6 +1,15 @@
 /** The gate as nft(8) text: the whole table, or the change from one plan to the next. Each text is one transaction. */
 import { chainName, goneChains, newChains, serviceChain, WAYS, type Way } from './chains.ts';
-import { type DirectionPlan, familyOf, type GatePlan, NO_BACKEND, type ServicePlan } from './plan.ts';
+import { changedPairs } from './changes.ts';
+import {
+  allPorts,
+  type DirectionPlan,
+  familyOf,
+  type GatePlan,
+  NO_SERVICES,
+  type ServicePlan,
+  servedPorts,
+} from './plan.ts';
 
 /** The gate's table; nothing else is in it. */
 export const GATE_TABLE = 'inet sluice';
@@ -242,18 +251,11 @@ function virtualElements(
   after: ServicePlan,
 ): readonly string[] {
   if (before === after) return [];
-  const served = (plan: ServicePlan | undefined): ReadonlyMap<string, string> =>
-    new Map([...(plan?.virtual[family] ?? [])].filter(([, id]) => id !== NO_BACKEND));
-  const keys = (plan: ServicePlan | undefined): ReadonlyMap<string, string> =>
-    new Map([...(plan?.virtual[family].keys() ?? [])].map((key) => [key, '']));
+  const old = before ?? NO_SERVICES;
+  const lead = (id: string): string => ` : goto ${serviceChain(id)}`;
   return [
-    ...changedElements(
-      `virtual${family}`,
-      served(before),
-      served(after),
-      (id) => ` : goto ${serviceChain(id)}`,
-    ),
-    ...changedElements(`services${family}`, keys(before), keys(after), () => ''),
+    ...changedElements(`virtual${family}`, servedPorts(old, family), servedPorts(after, family), lead),
+    ...changedElements(`services${family}`, allPorts(old, family), allPorts(after, family), () => ''),
   ];
 }
 
@@ -308,14 +310,11 @@ function changedElements(
   after: ReadonlyMap<string, string>,
   suffix: (id: string) => string,
 ): readonly string[] {
-  if (before === after) return [];
-  const gone: string[] = [];
-  const come: string[] = [];
-  for (const [key, id] of before ?? []) if (after.get(key) !== id) gone.push(`${key}${suffix(id)}`);
-  for (const [key, id] of after) if (before?.get(key) !== id) come.push(`${key}${suffix(id)}`);
+  const { added, removed } = changedPairs(before, after);
+  const listed = (pairs: typeof added): string => pairs.map(([key, id]) => `${key}${suffix(id)}`).join(', ');
   const lines: string[] = [];
-  if (gone.length > 0) lines.push(`delete element ${GATE_TABLE} ${object} { ${gone.join(', ')} }`);
-  if (come.length > 0) lines.push(`add element ${GATE_TABLE} ${object} { ${come.join(', ')} }`);
+  if (removed.length > 0) lines.push(`delete element ${GATE_TABLE} ${object} { ${listed(removed)} }`);
+  if (added.length > 0) lines.push(`add element ${GATE_TABLE} ${object} { ${listed(added)} }`);
   return lines;
 }
 
