@@ -141,7 +141,8 @@ enum pump_result flow_pump(struct flow *flow, int side, struct flow_shared *shar
     }
     if (way->ended) {
       give_pipe(way, shared);
-      if (!way->shut && shutdown(flow->fd[!side], SHUT_WR) < 0) return broken(!side);
+      // Where this is the last end of stream, closing passes it on.
+      if (!way->shut && !flow->way[!side].shut && shutdown(flow->fd[!side], SHUT_WR) < 0) return broken(!side);
       way->shut = true;
       return PUMP_IDLE;
     }

@@ -64,29 +64,26 @@ struct flow *flows_find(struct flows *all, uint32_t slot, uint32_t generation) {
   return flow;
 }
 
-// Under the lock.
-static bool notify(struct flows *all) {
-  bool needed = !all->notified;
-  all->notified = true;
-  return needed;
-}
-
-bool flows_post(struct flows *all, struct flow *flow, enum relay_event_kind kind) {
+void flows_post(struct flows *all, struct flow *flow, enum relay_event_kind kind) {
   pthread_mutex_lock(&all->lock);
   if (flow->events == 0) {
     append(&all->event_first, &all->event_last, flow);
     all->event_count += 1;
   }
   flow->events |= (uint8_t)(1u << kind);
-  bool needed = notify(all);
   pthread_mutex_unlock(&all->lock);
-  return needed;
 }
 
-bool flows_post_accept_error(struct flows *all, int error) {
+void flows_post_accept_error(struct flows *all, int error) {
   pthread_mutex_lock(&all->lock);
   all->accept_error = error;
-  bool needed = notify(all);
+  pthread_mutex_unlock(&all->lock);
+}
+
+bool flows_notify(struct flows *all) {
+  pthread_mutex_lock(&all->lock);
+  bool needed = !all->notified && (all->event_first != NULL || all->accept_error != 0);
+  if (needed) all->notified = true;
   pthread_mutex_unlock(&all->lock);
   return needed;
 }

@@ -26,9 +26,11 @@ void flows_free(struct flows *all);
 struct flow *flows_take(struct flows *all);
 // The flow with this generation, or NULL. Only its atomic fields may be read by other threads.
 struct flow *flows_find(struct flows *all, uint32_t slot, uint32_t generation);
-// Posts an event of a flow, which must be filled in before. True when the taker has to be notified.
-bool flows_post(struct flows *all, struct flow *flow, enum relay_event_kind kind);
-bool flows_post_accept_error(struct flows *all, int error);
+// Posts an event of a flow, which must be filled in before.
+void flows_post(struct flows *all, struct flow *flow, enum relay_event_kind kind);
+void flows_post_accept_error(struct flows *all, int error);
+// Whether the taker has to be notified: events wait, and it was not since it last took all of them.
+bool flows_notify(struct flows *all);
 // Flows with events that wait.
 uint32_t flows_waiting(struct flows *all);
 // See relay_take. A flow whose end has been taken is free.

@@ -34,6 +34,10 @@ enum {
   KEEPALIVE_INTERVAL_SECONDS = 1,  // as libuv has it, so that both relays find a dead peer alike
   KEEPALIVE_PROBES = 10,
 };
+// What waits for a decision is told at once. The rest, ends and what was admitted from memory, is told together: waking the
+// other thread for each would cost more than all else that is done for a short flow.
+enum urgency { URGENT, NOT_URGENT };
+static const uint64_t TELL_LATER_US = 2000;
 static const uint64_t US_PER_MS = 1000, US_PER_SECOND = 1000000, NS_PER_US = 1000;
 
 // What an epoll event belongs to: a flow's side (slot and generation), or one of these.
@@ -46,6 +50,7 @@ struct relay {
   pthread_t thread;
   int epoll, wake;
   bool accepting, listening;
+  uint64_t tell_us;          // when the other thread is to be told of what is not urgent; 0: there is none
   uint64_t accept_again_us;  // 0: not paused for want of descriptors
   uint32_t undecided, live;
   struct flow_shared shared;
@@ -67,14 +72,25 @@ static uint64_t now_us(void) {
   return (uint64_t)now.tv_sec * US_PER_SECOND + (uint64_t)now.tv_nsec / NS_PER_US;
 }
 
-static void post(struct relay *relay, struct flow *flow, enum relay_event_kind kind) {
-  if (flows_post(&relay->flows, flow, kind)) relay->notify(relay->argument);
+static void tell(struct relay *relay) {
+  relay->tell_us = 0;
+  if (flows_notify(&relay->flows)) relay->notify(relay->argument);
 }
 
-// How both legs send, and find a peer that has vanished.
-static void tune(int fd, const struct relay_options *options) {
-  int on = 1, idle = (int)options->keepalive_seconds, interval = KEEPALIVE_INTERVAL_SECONDS, probes = KEEPALIVE_PROBES;
+static void post(struct relay *relay, struct flow *flow, enum relay_event_kind kind, enum urgency urgency) {
+  flows_post(&relay->flows, flow, kind);
+  if (urgency == URGENT) tell(relay);
+  else if (relay->tell_us == 0) relay->tell_us = now_us() + TELL_LATER_US;
+}
+
+static void send_at_once(int fd) {
+  int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+// Finds a peer that has vanished. The app leg needs none: its peer is in the same kernel, which tells of its end.
+static void keep_alive(int fd, const struct relay_options *options) {
+  int on = 1, idle = (int)options->keepalive_seconds, interval = KEEPALIVE_INTERVAL_SECONDS, probes = KEEPALIVE_PROBES;
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
   setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
@@ -143,7 +159,7 @@ static void end(struct relay *relay, struct flow *flow, enum relay_end how, int 
   relay->live -= 1;
   atomic_store(&flow->state, FLOW_ENDED);
   // From here on the flow is the taker's.
-  post(relay, flow, RELAY_ENDED);
+  post(relay, flow, RELAY_ENDED, NOT_URGENT);
   resume_accepting(relay);
 }
 
@@ -214,7 +230,7 @@ static void begin_dial(struct relay *relay, struct flow *flow) {
 }
 
 static void connected(struct relay *relay, struct flow *flow) {
-  tune(flow->fd[DESTINATION], &relay->options);
+  send_at_once(flow->fd[DESTINATION]);
   forget_dial(relay, flow);
   atomic_store(&flow->state, FLOW_RELAYING);
   flow->writable[SOURCE] = flow->writable[DESTINATION] = true;
@@ -302,7 +318,7 @@ static void accepted(struct relay *relay, struct flow *flow) {
   relay->live += 1;
   atomic_store(&flow->state, FLOW_WAITING);
   relay->undecided += 1;
-  post(relay, flow, RELAY_ACCEPTED);
+  post(relay, flow, RELAY_ACCEPTED, remembered ? NOT_URGENT : URGENT);
   if (!remembered) return;
   relay->undecided -= 1;
   begin_dial(relay, flow);
@@ -312,7 +328,8 @@ static void out_of_descriptors(struct relay *relay, int error) {
   pipes_drop_idle(&relay->shared.pipes);
   set_accepting(relay, false);
   relay->accept_again_us = now_us() + ACCEPT_PAUSE_MS * US_PER_MS;
-  if (flows_post_accept_error(&relay->flows, error)) relay->notify(relay->argument);
+  flows_post_accept_error(&relay->flows, error);
+  tell(relay);
 }
 
 // False when the listener has no more, or accepting has been paused.
@@ -408,14 +425,16 @@ static int until_due(const struct relay *relay) {
   uint64_t due = UINT64_MAX;
   if (relay->dial_first != NULL) due = relay->dial_first->dialled_us + relay->options.connect_timeout_ms * US_PER_MS;
   if (relay->accept_again_us != 0 && relay->accept_again_us < due) due = relay->accept_again_us;
+  if (relay->tell_us != 0 && relay->tell_us < due) due = relay->tell_us;
   if (due == UINT64_MAX) return -1;
   uint64_t now = now_us();
   return due <= now ? 0 : (int)((due - now) / US_PER_MS) + 1;
 }
 
 static void look_at_clock(struct relay *relay) {
-  if (relay->dial_first == NULL && relay->accept_again_us == 0) return;
+  if (relay->dial_first == NULL && relay->accept_again_us == 0 && relay->tell_us == 0) return;
   uint64_t now = now_us();
+  if (relay->tell_us != 0 && now >= relay->tell_us) tell(relay);
   end_late_dials(relay, now);
   if (relay->accept_again_us == 0 || now < relay->accept_again_us) return;
   relay->accept_again_us = 0;
@@ -504,7 +523,9 @@ struct relay *relay_start(const struct relay_options *options, void (*notify)(vo
     ready = ready && fd >= 0;
     relay->options.listeners[i] = fd;
     // What a listener has set passes to what it accepts, tcp(7): no system call for each connection.
-    if (fd >= 0) tune(fd, options);
+    if (fd < 0) continue;
+    send_at_once(fd);
+    keep_alive(fd, options);
   }
   if (ready && start_thread(relay)) return relay;
   int error = errno;

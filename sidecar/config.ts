@@ -123,7 +123,7 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     flag: 'keepalive-seconds',
     kind: { type: 'integer', min: 1, max: 32_767 }, // MAX_TCP_KEEPIDLE of the kernel
     default: '60',
-    description: 'Idle time before TCP keepalive probes, both legs',
+    description: 'Idle time before TCP keepalive probes of the client',
   },
   {
     env: 'SLUICE_CONNECT_SECONDS',

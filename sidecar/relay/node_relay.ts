@@ -139,10 +139,8 @@ class NodeConnection implements Connection {
     clearTimeout(this.#connectTimer);
     if (this.#client.destroyed) return this.#end('reset-by-source');
     this.#state = 'relaying';
-    for (const socket of [this.#client, app]) {
-      socket.setNoDelay(true);
-      socket.setKeepAlive(true, this.#shared.keepAliveMs);
-    }
+    for (const socket of [this.#client, app]) socket.setNoDelay(true);
+    this.#client.setKeepAlive(true, this.#shared.keepAliveMs); // the app is in this kernel, which tells of its end
     relayBytes(this.#client, app, this.#shared, (end) => this.#end(end));
   }
 
