@@ -129,20 +129,36 @@ export interface FlowFacts {
   readonly revision: number;
 }
 
-/** Makes the record of a flow. */
-export function flowRecord(facts: FlowFacts, now: Date): FlowRecord {
-  const { verdict, refusal } = facts;
+/**
+ * Makes the record of a flow.
+ * @param verdict that of `facts`, explained
+ * @param owner who the other side is, where `facts` does not say
+ */
+export function flowRecord(
+  facts: FlowFacts,
+  verdict: Verdict,
+  owner: FactsSide['identity'],
+  now: Date,
+): FlowRecord {
+  const { refusal } = facts;
+  const ingress = verdict.direction === 'ingress';
+  const source = ingress ? identified(facts.source, owner) : facts.source;
+  const destination = ingress ? facts.destination : identified(facts.destination, owner);
   const denied = refusal !== undefined || verdict.verdict === 'deny';
+  const question = { peer: ingress ? source : destination, protocol: facts.protocol, port: destination.port };
   return {
     time: now.toISOString(),
     direction: verdict.direction,
     verdict: denied ? 'deny' : 'allow',
     reason: refusal ?? verdict.reason,
     end: facts.end,
-    ...(refusal === undefined ? policyFields(facts) : {}),
+    ...(refusal === undefined ? policyFields(verdict, question) : {}),
     protocol: facts.protocol,
-    src: side(facts.source),
-    dst: { ...side(facts.destination), ...serviceFields(facts) },
+    src: side(source),
+    dst:
+      facts.service === undefined
+        ? side(destination)
+        : { ...side(destination), ...serviceFields(facts.service) },
     bytes_sent: facts.bytesSent,
     bytes_recv: facts.bytesReceived,
     ...(facts.packets === undefined ? {} : { packets: facts.packets }),
@@ -152,8 +168,12 @@ export function flowRecord(facts: FlowFacts, now: Date): FlowRecord {
   };
 }
 
-function policyFields(facts: FlowFacts): Partial<FlowRecord> {
-  const { verdict } = facts;
+function identified<T extends FactsSide>(side: T, owner: FactsSide['identity']): T {
+  return side.identity !== undefined || owner === undefined ? side : { ...side, identity: owner };
+}
+
+/** @param question what policy was asked: the source of what comes in, the destination of what goes out */
+function policyFields(verdict: Verdict, question: Parameters<typeof describeFlow>[1]): Partial<FlowRecord> {
   switch (verdict.reason) {
     case 'rule':
       return { policy: name(verdict.policy), rule: verdict.rule };
@@ -163,20 +183,14 @@ function policyFields(facts: FlowFacts): Partial<FlowRecord> {
         ...(first === undefined ? {} : { policy: name(first) }),
         isolating: verdict.isolating.map(name),
         ...(verdict.nearMiss === undefined ? {} : { near_miss: nearMiss(verdict.nearMiss) }),
-        explanation: explain(facts),
+        explanation: describeFlow(verdict, question),
       };
     }
     case 'no-table':
-      return { explanation: explain(facts) };
+      return { explanation: describeFlow(verdict, question) };
     default:
       return {};
   }
-}
-
-/** Policy is asked about the source of what comes in, and about the destination of what goes out. */
-function explain({ verdict, source, protocol, destination }: FlowFacts): string {
-  const peer = verdict.direction === 'ingress' ? source : destination;
-  return describeFlow(verdict, { peer, protocol, port: destination.port });
 }
 
 function nearMiss(miss: NearMiss): NonNullable<FlowRecord['near_miss']> {
@@ -190,22 +204,16 @@ function nearMiss(miss: NearMiss): NonNullable<FlowRecord['near_miss']> {
 }
 
 function side({ address, port, identity }: FactsSide): FlowSide {
-  const at = { addr: address, ...(port === undefined ? {} : { port }) };
+  const at = port === undefined ? { addr: address } : { addr: address, port };
   if (identity === undefined) return at;
-  return {
-    ...at,
-    namespace: identity.namespace,
-    pod: identity.name,
-    workload: identity.workload,
-  };
+  const { namespace, name: pod, workload } = identity;
+  return { ...at, namespace, pod, workload };
 }
 
 function name(policy: PolicyRef): string {
   return `${policy.namespace}/${policy.name}`;
 }
 
-function serviceFields({ service }: FlowFacts): { service?: string; virtual?: string } {
-  if (service === undefined) return {};
-  const { namespace, name, virtual } = service;
+function serviceFields({ namespace, name, virtual }: NonNullable<FlowFacts['service']>) {
   return { service: `${namespace}/${name}`, virtual: `${virtual.address} ${virtual.port}` };
 }

@@ -1,5 +1,6 @@
 /** The one place that records flows: history, metrics and log line of each come from the same record. */
 import type { Logger } from 'pino';
+import { logRecord } from '../common/log.ts';
 import { type Direction, type Judge, type Protocol, type Verdict, virtualKey } from '../policy/index.ts';
 import type { Enforcement } from './enforcement.ts';
 import type { FlowHistory } from './flow_history.ts';
@@ -49,15 +50,12 @@ export class Recorder {
   }
 
   #write(facts: FlowFacts, judge: Judge | undefined, owner: Owner, now: Date): void {
-    const side = facts.verdict.direction === 'ingress' ? 'source' : 'destination';
-    const peer = { ...facts[side], identity: facts[side].identity ?? owner ?? undefined };
     const verdict = this.#explained(facts, judge, owner);
-    const record = flowRecord({ ...facts, [side]: peer, verdict }, now);
+    const record = flowRecord(facts, verdict, owner ?? undefined, now);
     this.#history.add(record);
     this.#metrics.flowEnded(record, verdict);
-    const { time: _, ...fields } = record; // the log line has its own
-    if (record.verdict === 'deny') this.#log.warn(fields, 'flow denied');
-    else this.#log.info(fields, 'flow ended');
+    if (record.verdict === 'deny') logRecord(this.#log, 'warn', record, 'flow denied');
+    else logRecord(this.#log, 'info', record, 'flow ended');
   }
 
   /** The near miss is looked for only now: it is slow, and only a denial by policy needs it. */
