@@ -1,7 +1,7 @@
 /**
- * What enforcing egress costs at the source: a pod without a sidecar, one that no egress policy isolates, an isolated one,
- * and the isolated one through a Service. Rounds take the four in turn; ratios are within a round. Needs root, iperf3,
- * sockperf, ab and nginx. Prints one JSON document.
+ * What enforcing egress costs at the source: a pod without a sidecar, one that no egress policy isolates and an isolated one,
+ * each to another pod and to the same through a Service. Rounds take them in turn; each is compared with the pod without a
+ * sidecar on the same way. Needs root, iperf3, sockperf, ab and nginx. Prints one JSON document.
  */
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -30,15 +30,24 @@ const VIRTUAL = '10.96.0.10';
 /** TCP ports of iperf3, sockperf and nginx. */
 const PORTS = [5201, 11_111, 8080];
 
-/** The four ways, the first of which the others are compared with. */
-const WAYS = [
-  { name: 'no-sidecar', pod: 'bench/none', address: SERVER },
-  { name: 'not-isolated', pod: 'bench/open', address: SERVER },
-  { name: 'isolated', pod: 'bench/isolated', address: SERVER },
-  { name: 'isolated-service', pod: 'bench/isolated', address: VIRTUAL },
+/** Connections a run: few enough that ports and conntrack entries of the runs before are not in their way. */
+const CONNECTIONS = 500;
+
+const PODS = [
+  { name: 'no-sidecar', pod: 'bench/none' },
+  { name: 'not-isolated', pod: 'bench/open' },
+  { name: 'isolated', pod: 'bench/isolated' },
 ] as const;
 
-type Figures = Record<'bulk_gbps' | 'round_trip_us' | 'connection_ms', number>;
+/** Ways to the server; each has one for every pod, and the first of them is what the others are compared with. */
+const WAYS = [
+  { suffix: '', address: SERVER },
+  { suffix: '-service', address: VIRTUAL },
+].flatMap(({ suffix, address }) =>
+  PODS.map(({ name, pod }) => ({ name: `${name}${suffix}`, pod, address, base: `${PODS[0].name}${suffix}` })),
+);
+
+type Figures = Record<'bulk_gbps' | 'round_trip_p50_us' | 'connection_p50_ms', number>;
 
 function pod(name: string, address: string): RawManifest {
   const status = { phase: 'Running', hostIP: '10.0.0.1', podIP: address, podIPs: [{ ip: address }] };
@@ -111,7 +120,7 @@ async function release(lab: Lab, target: string): Promise<void> {
 
 async function measure(
   lab: Lab,
-  { pod: from, address }: (typeof WAYS)[number],
+  { pod: from, address }: { readonly pod: string; readonly address: string },
   csv: string,
 ): Promise<Figures> {
   const bulk = iperfClient(address, { streams: 1, direction: 'up', seconds: SECONDS });
@@ -123,11 +132,15 @@ async function measure(
   const small = sockperfClient(address, { bytes: 64, seconds: SECONDS });
   const trip = readRoundTrip(await output(lab, from, small));
   const url = fileUrl(address, SMALL_RESPONSE_BYTES);
-  const requests = await output(lab, from, abClient(url, { concurrency: 1, seconds: SECONDS, csv }));
+  const requests = await output(
+    lab,
+    from,
+    abClient(url, { concurrency: 1, seconds: SECONDS, requests: CONNECTIONS, csv }),
+  );
   return {
     bulk_gbps: moved.bitsPerSecond / 1e9,
-    round_trip_us: trip.p50,
-    connection_ms: readConnections(requests, readFileSync(csv, 'utf8')).meanMs,
+    round_trip_p50_us: trip.p50,
+    connection_p50_ms: readConnections(requests, readFileSync(csv, 'utf8')).p50Ms,
   };
 }
 
@@ -146,20 +159,20 @@ try {
     servers.push(lab.spawnIn('bench/server', argv, { stdio: ['ignore', 'ignore', 'ignore'] }));
   }
   await delay(1_000); // they listen
-  const runs = WAYS.map((): Figures[] => []);
+  const runs = new Map(WAYS.map(({ name: way }) => [way, [] as Figures[]]));
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [index, way] of WAYS.entries()) {
-      runs[index]?.push(await measure(lab, way, join(files, 'ab.csv')));
+    for (const way of WAYS) {
+      runs.get(way.name)?.push(await measure(lab, way, join(files, 'ab.csv')));
       process.stderr.write(`round ${round + 1} of ${ROUNDS}: ${way.name}\n`);
     }
   }
-  const figure = (index: number, id: keyof Figures) => summarize((runs[index] ?? []).map((one) => one[id]));
-  const result = WAYS.map(({ name: way }, index) => ({
+  const figure = (way: string, id: keyof Figures) => summarize((runs.get(way) ?? []).map((one) => one[id]));
+  const result = WAYS.map(({ name: way, base }) => ({
     way,
     ...Object.fromEntries(
-      (['bulk_gbps', 'round_trip_us', 'connection_ms'] as const).map((id) => [
+      (['bulk_gbps', 'round_trip_p50_us', 'connection_p50_ms'] as const).map((id) => [
         id,
-        { ...figure(index, id), to_no_sidecar: ratioOf(figure(index, id), figure(0, id)) },
+        { ...figure(way, id), [`to_${base}`]: ratioOf(figure(way, id), figure(base, id)) },
       ]),
     ),
   }));

@@ -16,7 +16,7 @@ export const POLICIES: Figure = {
   name: 'policies',
   title: 'Time of a request by number of policies',
   method:
-    'Sluice with its default relay. ab asks nginx for a file on a connection of its own each time, one at a time: mean time from connect to close. All policies select the pod; only the last admits the client.',
+    'Sluice with its default relay. ab asks nginx for a file on a connection of its own each time, one at a time: median time from connect to close. All policies select the pod; only the last admits the client.',
   times: 2,
   tools: ['ab', 'nginx'],
   metrics: (scale) =>
@@ -37,8 +37,8 @@ export const POLICIES: Figure = {
   measure: async (rig, path, scale) => {
     const sample: Record<string, number> = {};
     for (const bytes of sizes(scale)) {
-      const { meanMs } = await connectOften(rig, path, { concurrency: 1, seconds: 1, bytes });
-      sample[metricId(bytes)] = meanMs;
+      const { p50Ms } = await connectOften(rig, path, { concurrency: 1, seconds: 1, bytes });
+      sample[metricId(bytes)] = p50Ms;
     }
     return sample;
   },
