@@ -36,23 +36,27 @@ describe.each(['address,undefined', 'thread'])('under the sanitizers %s', (sanit
       '-fno-omit-frame-pointer',
     ];
     const sanitize = [`-fsanitize=${sanitizers}`, '-fno-sanitize-recover=all'];
-    const own = join(import.meta.dirname, 'tools/relay_driver.c');
-    execFileSync('cc', [...flags, ...sanitize, '-I', join(ROOT, 'native'), '-o', driver, own, ...sources]);
+    const own = ['relay_driver', 'refusals'].map((name) => join(import.meta.dirname, `tools/${name}.c`));
+    const link = ['-Wl,--wrap=splice', '-o', driver];
+    execFileSync('cc', [...flags, ...sanitize, '-I', join(ROOT, 'native'), ...link, ...own, ...sources]);
   });
 
   test.each([
-    ['flows that end in every way carry all that they should', []],
-    ['an answer arrives whole though the app resets after it', ['answers']],
+    ['flows that end in every way carry all that they should', 'ends', /[1-9]\d* splices done, 0 refused/],
+    ['so they do where splice answers EINVAL', 'no-splice', /\b0 splices done, [1-9]\d* refused/],
+    ['so they do where pipes come too small', 'no-pipes', /\b0 splices done, 0 refused/],
+    ['an answer arrives whole though the app resets after it', 'answers', /splices done, 0 refused/],
   ] as const)(
     '%s',
-    (_, drive) => {
+    (_, mode, splices) => {
       // ThreadSanitizer maps its shadow at fixed addresses: without randomization these are free on every kernel.
-      const { status, stdout, stderr } = spawnSync('setarch', ['--addr-no-randomize', driver, ...drive], {
+      const { status, stdout, stderr } = spawnSync('setarch', ['--addr-no-randomize', driver, mode], {
         encoding: 'utf8',
         timeout: TIMEOUT_MS,
       });
       expect(stderr).toBe('');
-      expect(stdout).toMatch(/accepted, .* 0 wrong/);
+      expect(stdout).toMatch(/accepted, .* 0 wrong.* 0 pipe ends left/);
+      expect(stdout).toMatch(splices);
       expect(status).toBe(0);
     },
     TIMEOUT_MS,

@@ -1,11 +1,13 @@
 // Drives the native relay as Node's main thread does, with clients and an app in the same process, so that sanitizers see
 // all of it. Runs in a namespace whose redirect delivers to port 15006; see own_namespace.ts.
-// Exits 0 when every flow that was left alone carried its bytes, and all ends were told.
-// `relay_driver`: flows end in every way, some by command. `relay_driver answers`: apps answer early and reset.
+// Exits 0 when every flow that was left alone carried its bytes, all ends were told and no pipe is left.
+// `relay_driver ends`: flows end in every way, some by command. `no-splice`, `no-pipes`: the same where splice(2) answers
+// EINVAL, or the user's quota of pipes is used up. `answers`: apps answer early and reset.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,6 +19,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "refusals.h"
 #include "relay.h"
 
 enum {
@@ -26,12 +29,15 @@ enum {
   PIECE_BYTES = 100,
   ANSWER_BYTES = 10000,
   PATIENCE_SECONDS = 20,
+  SEGMENT_BYTES = 1400,
+  RECEIVE_BYTES = 64 * 1024,
   EVENTS = 32,
 };
 
 enum { APP_PORT = 80, RESETTING_PORT = 81 };
 
 static atomic_int finished_clients, completed, wrong;
+static atomic_bool commanded[1 << 16];  // by source port: the flow is to be ended by command
 
 static void fail(const char *what) {
   perror(what);
@@ -48,6 +54,14 @@ static void be_patient(int fd) {
   struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+}
+
+// Keeps buffers small, also the relay's, which grow with segments: bulk must wait for whoever is slow. To be called before
+// connect or listen.
+static void be_narrow(int fd) {
+  int segment = SEGMENT_BYTES, buffer = RECEIVE_BYTES;
+  setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
 }
 
 static void close_with_reset(int fd) {
@@ -78,10 +92,6 @@ static void *serve(void *argument) {
       close_with_reset(fd);
       free(bytes);
       return NULL;
-    }
-    if (verb == 'B') {
-      memset(bytes, 'b', BULK_BYTES);
-      send_all(fd, bytes, BULK_BYTES);
     }
     if (verb == 'E') {
       for (ssize_t got; (got = recv(fd, bytes, BULK_BYTES, 0)) > 0;)
@@ -131,6 +141,7 @@ static int connect_app(int port) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   struct sockaddr_in from = at("10.9.0.1", 0), to = at("10.9.0.2", port);
   be_patient(fd);
+  be_narrow(fd);
   if (bind(fd, (struct sockaddr *)&from, sizeof from) < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
     close(fd);
     return -1;
@@ -138,16 +149,12 @@ static int connect_app(int port) {
   return fd;
 }
 
-// Reads to the end of the stream; -1 when it breaks.
-static ssize_t read_all(int fd, char *bytes, size_t room) {
-  size_t total = 0;
-  for (;;) {
-    if (total == room) return (ssize_t)total;
-    ssize_t got = recv(fd, bytes + total, room - total, 0);
-    if (got < 0) return -1;
-    if (got == 0) return (ssize_t)total;
-    total += (size_t)got;
-  }
+// A flow has ended before it carried all that it should: as was commanded, or its bytes are lost.
+static void incomplete(int fd) {
+  struct sockaddr_in from = {0};
+  socklen_t length = sizeof from;
+  getsockname(fd, (struct sockaddr *)&from, &length);
+  if (!commanded[ntohs(from.sin_port)]) wrong++;
 }
 
 static void echo(int fd, char *bytes, unsigned *seed) {
@@ -171,30 +178,53 @@ static void echo(int fd, char *bytes, unsigned *seed) {
     if (memcmp(bytes, answer, count) != 0) wrong++;
     shutdown(fd, SHUT_WR);
     recv(fd, answer, 1, 0);
+  } else {
+    incomplete(fd);
   }
   free(answer);
 }
 
-static void bulk(int fd, char *bytes) {
-  if (send(fd, "B", 1, MSG_NOSIGNAL) != 1) return;
-  ssize_t got = read_all(fd, bytes, BULK_BYTES + 1);
-  if (got <= 0) return;  // finished or reset by command
-  completed++;
-  if (got != BULK_BYTES) wrong++;
+// Bulk in both directions at once, to the ends of both streams: what comes back is what was sent.
+static void bulk(int fd, char *bytes, unsigned *seed) {
+  char *answer = malloc(BULK_BYTES + 1);
+  size_t sent = 0, got = 0;
+  for (size_t i = 0; i < BULK_BYTES; i += sizeof(int)) memcpy(bytes + i, &(int){rand_r(seed)}, sizeof(int));
+  bool going = send(fd, "E", 1, MSG_NOSIGNAL) == 1, ended = false;
+  while (going && !ended) {
+    struct pollfd ready = {.fd = fd, .events = sent < BULK_BYTES ? POLLIN | POLLOUT : POLLIN};
+    going = poll(&ready, 1, PATIENCE_SECONDS * 1000) == 1;
+    if (!going) wrong++;  // it hangs
+    if (going && (ready.revents & POLLOUT) != 0) {
+      ssize_t n = send(fd, bytes + sent, BULK_BYTES - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+      going = n > 0 || (n < 0 && errno == EAGAIN);
+      sent += n > 0 ? (size_t)n : 0;
+      if (sent == BULK_BYTES) shutdown(fd, SHUT_WR);
+    }
+    if (going && (ready.revents & ~POLLOUT) != 0) {
+      ssize_t n = recv(fd, answer + got, BULK_BYTES + 1 - got, MSG_DONTWAIT);
+      ended = n == 0;
+      going = n >= 0 || errno == EAGAIN;
+      got += n > 0 ? (size_t)n : 0;
+    }
+  }
+  if (!ended || got < BULK_BYTES) incomplete(fd);
+  else completed++;
+  if (got > BULK_BYTES || memcmp(bytes, answer, got) != 0) wrong++;
+  free(answer);
 }
 
 // Sends urgent data amid small messages or amid bulk, then much, then its end: all but the urgent byte must have arrived.
 static void urgent(int fd, char *bytes, bool amid_bulk) {
   memset(bytes, 'c', BULK_BYTES);
   size_t before = amid_bulk ? BULK_BYTES : 6, after = BULK_BYTES / 4;
-  if (!send_all(fd, "C", 1) || !send_all(fd, bytes, before)) return;
-  if (send(fd, "!", 1, MSG_OOB | MSG_NOSIGNAL) != 1 || !send_all(fd, bytes, after)) return;
+  bool sent = send_all(fd, "C", 1) && send_all(fd, bytes, before) && send(fd, "!", 1, MSG_OOB | MSG_NOSIGNAL) == 1 &&
+              send_all(fd, bytes, after);
   shutdown(fd, SHUT_WR);
   uint32_t count = 0;
   ssize_t got = recv(fd, &count, sizeof count, MSG_WAITALL);
-  if (got == 0 || (got < 0 && errno != EAGAIN)) return;  // finished or reset by command
-  if (got == sizeof count && count == before + after) completed++;
-  else wrong++;  // it hangs, or bytes are missing
+  if (got < 0 && errno == EAGAIN) wrong++;  // it hangs
+  else if (sent && got == sizeof count && count == before + after) completed++;
+  else incomplete(fd);
 }
 
 static void check_answer(int fd, char *bytes) {
@@ -236,7 +266,7 @@ static void *client(void *argument) {
     if (fd < 0) continue;
     switch (rand_r(&seed) % 5) {
       case 0:
-        bulk(fd, bytes);
+        bulk(fd, bytes, &seed);
         break;
       case 1:
         send(fd, "R", 1, MSG_NOSIGNAL);
@@ -270,13 +300,19 @@ static void notify(void *argument) {
 static int listen_at(struct sockaddr_in address, bool transparent) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | (transparent ? SOCK_NONBLOCK : 0), 0), on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (!transparent) be_narrow(fd);
   if (transparent && setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof on) < 0) fail("IP_TRANSPARENT");
   if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 1024) < 0) fail("listen");
   return fd;
 }
 
 int main(int argument_count, char **arguments) {
-  bool answers_only = argument_count > 1 && strcmp(arguments[1], "answers") == 0;
+  const char *mode = argument_count == 2 ? arguments[1] : "";
+  bool answers_only = strcmp(mode, "answers") == 0;
+  if (strcmp(mode, "no-splice") == 0) refuse_splice();
+  else if (strcmp(mode, "no-pipes") == 0) use_up_pipe_quota();
+  else if (!answers_only && strcmp(mode, "ends") != 0) return 2;
+  int pipe_ends = open_pipe_ends();
   int app = listen_at(at("10.9.0.2", APP_PORT), false), resetting = listen_at(at("10.9.0.2", RESETTING_PORT), false);
   int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   int inbound = listen_at(at("127.0.0.1", 15006), true);
@@ -323,8 +359,10 @@ int main(int argument_count, char **arguments) {
         struct relay_command command = {.slot = event->slot, .generation = event->generation};
         command.kind = chance == 0 ? RELAY_RESET : chance == 1 ? RELAY_FINISH : RELAY_ADMIT;
         command.argument = epoch;
+        bool remembered = (event->flags & RELAY_REMEMBERED) != 0;
+        commanded[event->as.accepted.source_port] = chance == 0 || chance == 2 || (chance == 1 && !remembered);
         // What was remembered is being dialled already: it is left alone, or ended in mid-stream.
-        if (!(event->flags & RELAY_REMEMBERED) || chance == 0) commands[asked++] = command;
+        if (!remembered || chance == 0) commands[asked++] = command;
         if (chance != 2) continue;
         command.kind = RELAY_RESET_SOURCE;
         commands[asked++] = command;
@@ -347,6 +385,8 @@ int main(int argument_count, char **arguments) {
   close(app);
   close(resetting);
   close(wake);
-  printf("%u accepted, %u ended, %d completed, %d wrong\n", accepted, ended, atomic_load(&completed), atomic_load(&wrong));
-  return accepted > CLIENTS && accepted == ended && atomic_load(&completed) > CLIENTS && atomic_load(&wrong) == 0 ? 0 : 1;
+  pipe_ends = open_pipe_ends() - pipe_ends;
+  printf("%u accepted, %u ended, %d completed, %d wrong; %d splices done, %d refused; %d pipe ends left\n", accepted, ended,
+         completed, wrong, splices_done, splices_refused, pipe_ends);
+  return accepted > CLIENTS && accepted == ended && completed > CLIENTS && wrong == 0 && pipe_ends == 0 ? 0 : 1;
 }

@@ -1,0 +1,14 @@
+// What the kernel may refuse a relay, provoked for this process and the threads that it starts from then on; and how its
+// calls of splice(2) have fared. Failures end the process: a test whose condition does not hold must not pass.
+#pragma once
+#include <stdatomic.h>
+
+// Linked with `--wrap=splice`: calls of splice(2) that moved bytes, and that were refused with EINVAL.
+extern atomic_int splices_done, splices_refused;
+
+// From now on splice(2) answers EINVAL.
+void refuse_splice(void);
+// From now on pipes come with two pages, less than 64 KiB, and cannot be enlarged.
+void use_up_pipe_quota(void);
+// Pipe ends that are open in this process.
+int open_pipe_ends(void);
