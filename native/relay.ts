@@ -81,6 +81,8 @@ export interface NativeRelayEvents {
 /** Layout of struct relay_event. */
 const EVENT_BYTES = 64;
 const BATCH = 256;
+/** Batches with all that is told before a flow that was admitted from memory: two events each of UNTAKEN_MAX flows, relay.c. */
+const BATCHES_BEFORE_REMEMBERED = (2 * 4096) / BATCH;
 const KIND = { accepted: 1, ended: 2, acceptFailed: 3 } as const;
 const FLAG = { ipv6: 1, remembered: 2 } as const;
 const COMMAND = { admit: 1, resetSource: 2, reset: 3, finish: 4 } as const;
@@ -148,9 +150,11 @@ export class NativeRelay {
     this.#command(COMMAND.finish, id, 0);
   }
 
-  /** Forgets what was remembered, at once and before anything else that is asked for. */
+  /** Forgets what was remembered, at once and before anything else that is asked for. What it had admitted is told now. */
   forget(): void {
     this.#epoch = this.#addon.relayForget(this.#handle);
+    let batches = 0;
+    while (batches < BATCHES_BEFORE_REMEMBERED && this.#tellBatch()) batches += 1;
   }
 
   /** Bytes so far, and whether the destination has been reached; absent when the flow is over. */
@@ -171,15 +175,20 @@ export class NativeRelay {
     this.#addon.relayClose(this.#handle);
   }
 
-  /** Tells one batch. A flood must not keep the rest of the sidecar, such as a new table, from its turn: hence the pause. */
+  /** A flood must not keep the rest of the sidecar, such as a new table, from its turn: hence the pause. */
   #drain(): void {
-    if (this.#closed) return;
+    if (this.#tellBatch()) setImmediate(() => this.#drain());
+  }
+
+  /** @returns whether more may wait */
+  #tellBatch(): boolean {
+    if (this.#closed) return false;
     this.#inBatch = true;
     const count = this.#addon.relayTake(this.#handle, this.#bytes);
     for (let i = 0; i < count; i += 1) this.#tell(i);
     this.#inBatch = false;
     this.#submit();
-    if (count === BATCH) setImmediate(() => this.#drain());
+    return count === BATCH;
   }
 
   #tell(index: number): void {

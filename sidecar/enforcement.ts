@@ -35,7 +35,7 @@ export class Enforcement {
   /** When the source last said that the table is current, ms since the epoch; 0 before the first time. */
   #confirmedAtMs = 0;
 
-  /** @param beforeChange called before the flows that are live are judged by a new table */
+  /** @param beforeChange called when a new table is in force, before the flows that are live are judged by it */
   constructor(live: LiveTable, beforeChange: () => void = () => {}) {
     this.#live = live;
     this.#beforeChange = beforeChange;

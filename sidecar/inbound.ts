@@ -83,8 +83,10 @@ export class InboundFlow implements LiveFlow {
     if (live.size >= connectionLimit) return this.#refuse('capacity');
     live.register(this); // before the verdict: a change of the table from here on finds this flow
     this.#verdict = this.#judge();
-    if (this.#verdict.verdict === 'deny') return this.#refuse();
-    this.#connection.admit();
+    if (this.#verdict.verdict === 'allow') return this.#connection.admit();
+    // What was admitted from memory may have reached the app: the table has changed since.
+    if (this.#connection.admitted) this.#end({ end: 'policy-changed' });
+    else this.#refuse();
   }
 
   /** A connection to the sidecar itself, rather than through the redirect, has nowhere to go. */

@@ -74,7 +74,10 @@ export interface RelayEvents {
 /** A running relay. */
 export interface Relay {
   readonly families: readonly Family[];
-  /** Forgets every admission that it remembers. To be called before a new table is asked about the flows that are live. */
+  /**
+   * Forgets every admission that it remembers. What was accepted by one has been told when this returns. To be called between
+   * putting a new table in force and asking it about the flows that are live.
+   */
   forgetAdmissions(): void;
   /** Closes the listeners; accepted connections go on. */
   stopAccepting(): void;

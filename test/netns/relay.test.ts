@@ -279,6 +279,18 @@ describe.each([
     expect(await errorCode(client)).toBe('ECONNRESET');
   });
 
+  test('what was admitted from memory has been told when that is forgotten', async () => {
+    await relayedTimes(threads);
+    for (let i = 0; i < 10; i += 1) {
+      const accepted = once(app, 'connection');
+      dial();
+      open.add((await accepted)[0]);
+      relay.forgetAdmissions();
+      expect(connections.length).toBe(dialled);
+      await relayedTimes(threads);
+    }
+  });
+
   test('a waiting connection that is finished ends in order', async () => {
     decide = (connection) => connection.finish();
     relay.forgetAdmissions();
