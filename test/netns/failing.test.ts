@@ -194,3 +194,23 @@ test('SIGTERM drains: a flow under way may finish, new ones are not accepted, an
   expect(await fromFront()).toMatchObject({ connected: false });
   expect(net.sidecarLog('shop/api').at(-1)).toMatchObject({ msg: 'stopped' });
 });
+
+test('SIGTERM right after a connection from an admitted peer: it may finish too, and has its record', async () => {
+  await net.lab.startSidecar('shop/api', { redirect: false });
+  await ready();
+  await fromFront(); // from now on admitted from memory
+  const records = () => net.sidecarLog('shop/api').filter(({ msg }) => msg === 'flow ended');
+  const before = await until('the admitted flow has ended', async () => records().at(-1)?.time);
+  const sidecar = net.lab.process('shop/api', 'sidecar');
+  const client = `
+    const socket = require('node:net').connect(80, '${API}', () => {
+      process.kill(${sidecar.pid}, 'SIGTERM');
+      socket.end('hello\\n');
+    });
+    socket.pipe(process.stdout);`;
+  const answer = await run(inNetns(net.lab.netns('shop/front'), [process.execPath, '--eval', client]));
+  await waitGone([sidecar]);
+  expect(answer.trim()).toBe('10.1.1.11');
+  expect(records().at(-1)).toMatchObject({ verdict: 'allow', end: 'closed', bytes_recv: 6 });
+  expect(records().at(-1)?.time).not.toBe(before);
+});
