@@ -88,7 +88,14 @@ static void send_at_once(int fd) {
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-// Finds a peer that has vanished. The app leg needs none: its peer is in the same kernel, which tells of its end.
+// At the kernel's own times, 2 hours: the app leg's peer is in the same kernel, but connection tracking forgets the leg's mark
+// after 5 idle days, and then the app's next bytes would leave the pod.
+static void keep_tracked(int fd) {
+  int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
+// Finds a peer that has vanished.
 static void keep_alive(int fd, const struct relay_options *options) {
   int on = 1, idle = (int)options->keepalive_seconds, interval = KEEPALIVE_INTERVAL_SECONDS, probes = KEEPALIVE_PROBES;
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
@@ -231,6 +238,7 @@ static void begin_dial(struct relay *relay, struct flow *flow) {
 
 static void connected(struct relay *relay, struct flow *flow) {
   send_at_once(flow->fd[DESTINATION]);
+  keep_tracked(flow->fd[DESTINATION]);
   forget_dial(relay, flow);
   atomic_store(&flow->state, FLOW_RELAYING);
   flow->writable[SOURCE] = flow->writable[DESTINATION] = true;

@@ -140,7 +140,8 @@ class NodeConnection implements Connection {
     if (this.#client.destroyed) return this.#end('reset-by-source');
     this.#state = 'relaying';
     for (const socket of [this.#client, app]) socket.setNoDelay(true);
-    this.#client.setKeepAlive(true, this.#shared.keepAliveMs); // the app is in this kernel, which tells of its end
+    this.#client.setKeepAlive(true, this.#shared.keepAliveMs);
+    app.setKeepAlive(true); // so that connection tracking does not forget the leg's mark
     relayBytes(this.#client, app, this.#shared, (end) => this.#end(end));
   }
 

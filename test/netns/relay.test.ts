@@ -1,4 +1,5 @@
 /** What both relays promise: every byte, every end, resets as resets, bounded memory, no descriptor left. */
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';
@@ -245,6 +246,14 @@ describe.each([
     onTestFinished(vanish(client.localPort ?? 0));
     expect(await seen).toBe('ECONNRESET');
     expect(await ended()).toMatchObject({ end: 'reset-by-source' });
+  });
+
+  test('an idle flow is probed on both legs, so that connection tracking does not forget it', async () => {
+    await relayed();
+    const idle = execFileSync('ss', ['-tnoH', 'state', 'established'], { encoding: 'utf8' }).split('\n');
+    const probed = idle.filter((line) => line.includes('timer:(keepalive,')).join('\n');
+    expect(probed).toMatch(/ 10\.9\.0\.2:80 +10\.9\.0\.1:\d+ /);
+    expect(probed).toMatch(/ 10\.9\.0\.1:\d+ +10\.9\.0\.2:80 /);
   });
 
   test('a destination that does not listen is unreachable', async () => {
