@@ -40,7 +40,7 @@ check_node() {
     stop 'npm is missing. Install the npm that comes with Node (Debian: apt-get install npm).' 2
 }
 
-# The lockfile of the packages that are there. Written last, so a half-done install counts as none.
+# The lockfile of the packages that are there. Removed first and written last, so a half-done install counts as none.
 installed_lockfile=node_modules/.installed-package-lock.json
 
 packages_current() {
@@ -49,6 +49,7 @@ packages_current() {
 
 install_packages() {
   say 'installing packages (npm ci)'
+  rm -f "$installed_lockfile"
   log=$(mktemp)
   if (PATH=$path_without_bin npm ci --no-progress --loglevel=error 9<&-) >"$log" 2>&1; then
     rm -f "$log"

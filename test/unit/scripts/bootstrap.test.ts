@@ -106,6 +106,19 @@ test('an old Node is an error that says which one is needed', async () => {
   expect(project.npmRuns()).toBe(0);
 });
 
+test('after an install that was broken off, the lockfile of before counts for nothing', async () => {
+  const project = fakeProject();
+  await project.bootstrap();
+  const lockfile = join(project.dir, 'package-lock.json');
+  writeFileSync(lockfile, '{ "name": "other" }');
+  project.program('npm', '#!/bin/sh\necho "$@" >>npm.log\nexit 1\n');
+  expect(await project.bootstrap()).toMatchObject({ code: 1 });
+  writeFileSync(lockfile, '{}');
+  project.program('npm', GOOD_NPM);
+  expect(await project.bootstrap()).toMatchObject({ code: 0 });
+  expect(project.npmRuns()).toBe(3);
+});
+
 test('a failing npm ci shows what npm said', async () => {
   const project = fakeProject();
   project.program('npm', '#!/bin/sh\necho "the registry is away" >&2\nexit 1\n');
