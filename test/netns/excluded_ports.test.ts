@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import type { FlowRecord } from '../../sidecar/flow_record.ts';
 import { type TestLab, until, useLab } from './harness.ts';
-import { allowApps, namespace, node, pod } from './objects.ts';
+import { allowApps, namespace, node, pod, policy } from './objects.ts';
 import { pathWithoutNft } from './tools/without_nft.ts';
 
 const API = ['10.1.1.10', 'fd00:1::10'] as const;
@@ -59,6 +59,26 @@ describe('with a gate', () => {
       );
     });
     expect(record).toMatchObject({ end: 'dropped', reason: 'no-rule' });
+  });
+
+  test('a change keeps new connections out, of IPv6 too; what is open there goes on', async () => {
+    const echo = { kind: 'echo', chunkBytes: 64, intervalMs: 20 } as const;
+    for (const port of [80, 9090])
+      await net.open('shop/front', { group: `${port}`, count: 1, address: API[0], port, work: echo });
+    await net.apply(
+      allowApps('shop/allow', 'api', ['batch']),
+      policy('shop/silent', { podSelector: { matchLabels: { app: 'api' } }, policyTypes: ['Egress'] }),
+    );
+    const proxied = await until('the flow through the proxy is over', async () =>
+      (await net.report('shop/front', '80')).find(({ overAt }) => overAt !== undefined),
+    );
+    expect(proxied).toMatchObject({ error: 'ECONNRESET' });
+    for (const address of API)
+      expect(await net.connect('shop/front', address, 9090)).toMatchObject({ connected: false });
+    const [excluded] = await net.finish('shop/front', '9090');
+    expect(excluded).toMatchObject({ state: 'ended', receivedBytes: excluded?.sentBytes });
+    await net.delete(policy('shop/silent', {}));
+    await net.apply(allowApps('shop/allow', 'api', ['front']));
   });
 
   test('the sidecar finds the rules that it looks for', async () => {
