@@ -62,20 +62,11 @@ test.each(['nft', 'legacy'])(
   },
 );
 
+/** A rule that is not ours, as arguments. */
+const SOMEBODYS_RULE = '-t mangle -A PREROUTING -p tcp --dport 9 -j ACCEPT'.split(' ');
+
 test('other rules in the namespace stay as they are', async () => {
-  await inside(
-    'iptables-nft',
-    '-t',
-    'mangle',
-    '-A',
-    'PREROUTING',
-    '-p',
-    'tcp',
-    '--dport',
-    '9',
-    '-j',
-    'ACCEPT',
-  );
+  await inside('iptables-nft', ...SOMEBODYS_RULE);
   const theirs = async () => (await rules()).match(/^(-A|\d+:) .*/gm);
   const before = await theirs();
   expect(before).toContain('-A PREROUTING -p tcp -m tcp --dport 9 -j ACCEPT');
@@ -85,19 +76,7 @@ test('other rules in the namespace stay as they are', async () => {
 });
 
 test('the back end is legacy where legacy rules are already there', async () => {
-  await inside(
-    'iptables-legacy',
-    '-t',
-    'mangle',
-    '-A',
-    'PREROUTING',
-    '-p',
-    'tcp',
-    '--dport',
-    '9',
-    '-j',
-    'ACCEPT',
-  );
+  await inside('iptables-legacy', ...SOMEBODYS_RULE);
   expect(JSON.parse(await redirect('apply'))).toMatchObject({
     backend: 'legacy',
     because: 'legacy rules are already there',
