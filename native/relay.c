@@ -28,7 +28,7 @@ enum {
   ACCEPTS_A_TURN = 64,
   // Connections that wait for a decision; more wait in the kernel's backlog, where they cost no descriptor.
   UNDECIDED_MAX = 128,
-  // Flows whose events nobody takes: the other thread is busy, and nothing more is admitted from memory.
+  // Flows whose events nobody takes: the other thread is busy, and nothing more is admitted from memory. relay.ts counts on it.
   UNTAKEN_MAX = 4096,
   ACCEPT_PAUSE_MS = 100,  // after running out of descriptors
   KEEPALIVE_INTERVAL_SECONDS = 1,  // as libuv has it, so that both relays find a dead peer alike

@@ -30,7 +30,7 @@ import { localTransport, type Transport } from './transport.ts';
 
 const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
 
-/** Within this a relay has told of all that it accepted before it was to stop; it takes 3 ms, of one that it admitted from memory. */
+/** A relay tells within 3 ms of what it admitted from memory: ample time for all that it accepted before it was to stop. */
 const LAST_ACCEPTED_MS = 50;
 
 /** How often a drain looks whether flows are left. */
