@@ -40,23 +40,27 @@ async function checkFiles({ paths, namespace }: Extract<CheckCommand, { kind: 'f
 
 async function checkCluster({ kind: _, output: __, ...choice }: Extract<CheckCommand, { kind: 'cluster' }>) {
   // The Kubernetes client takes half a second to load: only where it is used.
-  const [{ readClusterState }, { checkInstallation }] = await Promise.all([
+  const [{ readClusterState }, { checkInstallation, clusterIPs }] = await Promise.all([
     import('./cluster.ts'),
     import('./installation_check.ts'),
   ]);
   const { installation, namespaces } = await readClusterState(choice);
-  return [...checkInstallation(installation, Date.now()), ...checkNamespaces(namespaces, choice.namespace)];
+  return [
+    ...checkInstallation(installation, Date.now()),
+    ...checkNamespaces(namespaces, choice.namespace, clusterIPs(installation)),
+  ];
 }
 
 function checkNamespaces(
   contents: readonly NamespaceContent[],
   only: string | undefined,
+  injectorIPs: readonly string[] = [],
 ): readonly Finding[] {
   if (only !== undefined) {
     const named = contents.find(({ namespace }) => namespace.name === only);
     return named === undefined
       ? [error(`namespace ${only}`, 'is not there')]
-      : checkNamespace(named.namespace, named.pods);
+      : checkNamespace(named.namespace, named.pods, injectorIPs);
   }
   const misspelt = contents
     .filter(({ namespace }) => isMislabelled(namespace))
@@ -65,7 +69,10 @@ function checkNamespaces(
   if (enabled.length === 0)
     return [
       ...misspelt,
-      warning('namespaces', 'none is labelled sluice.dev/inject=enabled: nothing is enforced'),
+      warning('namespaces', 'none is labelled sluice.dev/inject=enabled: no pod is injected'),
     ];
-  return [...misspelt, ...enabled.flatMap(({ namespace, pods }) => checkNamespace(namespace, pods))];
+  return [
+    ...misspelt,
+    ...enabled.flatMap(({ namespace, pods }) => checkNamespace(namespace, pods, injectorIPs)),
+  ];
 }

@@ -91,19 +91,28 @@ function checkPolicies(bindings: readonly V1ValidatingAdmissionPolicyBinding[]):
   );
 }
 
-function checkInjector({ deployment, service }: Installation): readonly Finding[] {
-  const available = deployment?.status?.availableReplicas ?? 0;
+/** Where sidecars find the injector: the addresses of its Service, of both families. */
+export function clusterIPs({ service }: Installation): readonly string[] {
+  const { clusterIP, clusterIPs = [] } = service?.spec ?? {};
+  return [...new Set([clusterIP, ...clusterIPs].flatMap((ip) => ip || []))];
+}
+
+function checkInjector(installation: Installation): readonly Finding[] {
+  const { deployment, service } = installation;
   return [
-    ...(available > 0
-      ? []
-      : [
-          error(
-            'deployment sluice-injector',
-            'has no available pod: every new pod is refused, policies stay as they are',
-          ),
-        ]),
-    ...(service?.spec?.clusterIP
-      ? []
-      : [error('service sluice-injector', 'has no cluster IP: sidecars cannot find the injector')]),
+    ...checkDeployment(deployment),
+    ...(service === undefined
+      ? [error('service sluice-injector', 'is not there: sidecars cannot find the injector')]
+      : clusterIPs(installation).length > 0
+        ? []
+        : [error('service sluice-injector', 'has no cluster IP: sidecars cannot find the injector')]),
   ];
+}
+
+function checkDeployment(deployment: V1Deployment | undefined): readonly Finding[] {
+  const subject = 'deployment sluice-injector';
+  if (deployment === undefined) return [error(subject, 'is not there: policies stay as they are')];
+  return (deployment.status?.availableReplicas ?? 0) > 0
+    ? []
+    : [error(subject, 'has no available pod: every new pod is refused, policies stay as they are')];
 }

@@ -3,7 +3,7 @@ import { INJECT_ENABLED, INJECT_LABEL, isEnabled } from '../../injector/admissio
 import { inject } from '../../injector/admission/inject.ts';
 import type { InjectionConfig } from '../../injector/admission/injection_config.ts';
 import { SIDECAR_CONTAINER } from '../../injector/admission/names.ts';
-import { parseAdmittedPod } from '../../injector/admission/pod_object.ts';
+import { type AdmittedContainer, parseAdmittedPod } from '../../injector/admission/pod_object.ts';
 import { error, type Finding, ok, warning } from './finding.ts';
 
 /** A namespace with all its labels, and those of its annotations that are Sluice's. */
@@ -49,17 +49,27 @@ export function isMislabelled(namespace: CheckedNamespace): boolean {
   return namespace.labels[INJECT_LABEL] !== undefined && !isEnabled(namespace);
 }
 
-/** Looks at a namespace that is enabled, or is to be. */
-export function checkNamespace(namespace: CheckedNamespace, pods: readonly CheckedPod[]): readonly Finding[] {
+/**
+ * Looks at a namespace that is enabled, or is to be.
+ * @param injectorIPs where the injector is; empty where that is not known
+ */
+export function checkNamespace(
+  namespace: CheckedNamespace,
+  pods: readonly CheckedPod[],
+  injectorIPs: readonly string[] = [],
+): readonly Finding[] {
   const subject = `namespace ${namespace.name}`;
   if (NEVER.includes(namespace.name))
     return [
-      error(subject, `is never injected: a cluster needs it to start; take the label ${INJECT_LABEL} off`),
+      error(
+        subject,
+        `is never injected: a cluster needs it to start${namespace.labels[INJECT_LABEL] === undefined ? '' : `; take the label ${INJECT_LABEL} off`}`,
+      ),
     ];
   const found = [
     ...label(namespace, subject),
     ...podSecurity(namespace, subject),
-    ...pods.flatMap((pod) => checkPod(pod, namespace)),
+    ...pods.flatMap((pod) => checkPod(pod, namespace, injectorIPs)),
   ];
   const count = `${pods.length} ${pods.length === 1 ? 'pod or workload' : 'pods and workloads'}`;
   return found.length > 0 ? found : [ok(subject, `can be enforced: ${count} looked at`)];
@@ -74,7 +84,7 @@ function label(namespace: CheckedNamespace, subject: string): readonly Finding[]
   const value = namespace.labels[INJECT_LABEL];
   if (value === INJECT_ENABLED) return [];
   const now = value === undefined ? 'has no label' : `has '${value}' in the label`;
-  return [warning(subject, `${now} ${INJECT_LABEL}: nothing is enforced until it is ${INJECT_ENABLED}`)];
+  return [warning(subject, `${now} ${INJECT_LABEL}: no pod is injected until it is ${INJECT_ENABLED}`)];
 }
 
 /** `enforce` refuses pods; `warn` and `audit` only talk. Without the label the cluster's default counts, often none. */
@@ -103,7 +113,11 @@ function podSecurity({ labels }: CheckedNamespace, subject: string): readonly Fi
       ];
 }
 
-function checkPod({ subject, object, running }: CheckedPod, namespace: CheckedNamespace): readonly Finding[] {
+function checkPod(
+  { subject, object, running }: CheckedPod,
+  namespace: CheckedNamespace,
+  injectorIPs: readonly string[],
+): readonly Finding[] {
   const parsed = parseAdmittedPod(object);
   if (!parsed.ok)
     return [error(subject, parsed.errors.map(({ path, message }) => `${path}: ${message}`).join('; '))];
@@ -119,14 +133,38 @@ function checkPod({ subject, object, running }: CheckedPod, namespace: CheckedNa
     case 'injected':
       return [
         ...injection.warnings.map((message) => warning(subject, message)),
-        // The annotation would say so too, but whoever makes a pod may write it.
-        ...(running &&
-        isEnabled(namespace) &&
-        ![...initContainers, ...containers].some(({ name }) => name === SIDECAR_CONTAINER)
-          ? [error(subject, 'has no sidecar, it is older than the label: restart its workload')]
+        ...(running && isEnabled(namespace)
+          ? checkSidecar(subject, [...initContainers, ...containers], injectorIPs)
           : []),
       ];
     default:
       return injection satisfies never;
   }
+}
+
+/** The annotation would say that there is one, but whoever makes a pod may write it. */
+function checkSidecar(
+  subject: string,
+  containers: readonly AdmittedContainer[],
+  injectorIPs: readonly string[],
+): readonly Finding[] {
+  const sidecar = containers.find(({ name }) => name === SIDECAR_CONTAINER);
+  if (sidecar === undefined)
+    return [error(subject, 'has no sidecar, it is older than the label: restart its workload')];
+  const told = injectorHost(sidecar);
+  if (told === undefined || injectorIPs.length === 0 || injectorIPs.includes(told)) return [];
+  return [
+    error(
+      subject,
+      `its sidecar looks for the injector at ${told}, which is at ${injectorIPs.join(' and ')} now: ` +
+        'it gets no tables once its connection ends; restart its workload',
+    ),
+  ];
+}
+
+/** The host that a sidecar was told at its injection, from `HOST:PORT` or `[HOST]:PORT`. */
+function injectorHost({ raw }: AdmittedContainer): string | undefined {
+  const variables = Array.isArray(raw.env) ? (raw.env as { name?: unknown; value?: unknown }[]) : [];
+  const address = variables.find(({ name }) => name === 'SLUICE_INJECTOR_ADDRESS')?.value;
+  return typeof address === 'string' ? address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1') : undefined;
 }

@@ -38,14 +38,17 @@ function webhookTrusting(caBundle: string): Json {
 }
 
 async function install(
-  changes: { readonly caBundle?: string; readonly replicas?: number } = {},
+  changes: { readonly caBundle?: string; readonly replicas?: number; readonly clusterIP?: string } = {},
 ): Promise<void> {
   const caBundle = changes.caBundle ?? Buffer.from((await issueCa(validNow())).cert).toString('base64');
   const [deployment, service] = [...base('deployment.yaml'), ...base('service.yaml')];
   for (const namespace of base('namespace.yaml')) await api.create(namespace);
   await api.apply({ ...deployment });
   await api.apply({ ...deployment, status: { availableReplicas: changes.replicas ?? 1 } });
-  await api.create({ ...service, spec: { ...(service?.spec as Json), clusterIP: '10.96.0.20' } });
+  await api.create({
+    ...service,
+    spec: { ...(service?.spec as Json), clusterIP: changes.clusterIP ?? '10.96.0.20' },
+  });
   await api.create(webhookTrusting(caBundle));
   for (const object of base('admission_policies.yaml')) await api.create(object);
 }
@@ -88,10 +91,41 @@ describe('sluice check in a cluster', () => {
     for (const missing of [
       'webhook sluice-injector: is not there',
       'admission policy sluice-pods is not bound',
-      'deployment sluice-injector: has no available pod',
-      'service sluice-injector: has no cluster IP',
+      'deployment sluice-injector: is not there',
+      'service sluice-injector: is not there',
     ])
       expect(stdout).toContain(missing);
+    expect(stdout).not.toContain('every new pod is refused');
+  });
+
+  test('names pods whose sidecar looks for an injector that has another address now', async () => {
+    await enable('shop');
+    await api.create(podIn('shop', 'api', injected(pod())));
+    await install({ clusterIP: '10.96.0.30' });
+
+    const { code, stdout } = await check();
+    expect([code, stdout]).toEqual([
+      1,
+      [
+        'ok       cluster: Sluice is installed; Kubernetes 1.36',
+        'error    pod shop/api: its sidecar looks for the injector at 10.96.0.20, which is at 10.96.0.30 now: ' +
+          'it gets no tables once its connection ends; restart its workload',
+        '',
+      ].join('\n'),
+    ]);
+  });
+
+  test('says of a namespace without the label that its pods are not injected', async () => {
+    await api.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
+    await install();
+
+    const { stdout } = await check();
+    expect(stdout).toContain(
+      'warning  namespaces: none is labelled sluice.dev/inject=enabled: no pod is injected',
+    );
+    expect((await check('-n', 'shop')).stdout).toContain(
+      'namespace shop: has no label sluice.dev/inject: no pod is injected until it is enabled',
+    );
   });
 
   test('finds a webhook whose CA is missing or has expired', async () => {

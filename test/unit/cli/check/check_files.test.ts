@@ -44,7 +44,7 @@ describe('sluice check -f', () => {
   test('finds a label whose value means nothing, and annotations that nobody reads', async () => {
     const { stdout } = await check([namespace({ 'sluice.dev/inject': 'true' }), pod('shop/api')]);
     expect(stdout).toMatch(
-      /^warning +namespace shop: has 'true' in the label sluice.dev\/inject: nothing is/m,
+      /^warning +namespace shop: has 'true' in the label sluice.dev\/inject: no pod is injected/m,
     );
 
     const misspelt = await check([namespace(), deployment({}, { 'sluice.dev/denny': 'reset' })]);
@@ -113,8 +113,12 @@ describe('sluice check -f', () => {
 
     expect(await check([system])).toMatchObject({
       code: 1,
-      stdout: expect.stringContaining('never injected'),
+      stdout: expect.stringContaining('never injected: a cluster needs it to start; take the label'),
     });
+    const unlabelled = { ...system, metadata: { ...system.metadata, labels: {} } };
+    expect((await check([unlabelled], '-n', 'kube-system')).stdout).toMatch(
+      /never injected: a cluster needs it to start$/m,
+    );
   });
 
   test.each([
