@@ -95,6 +95,12 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   const cutFailed = rarely(ERROR_LOG_MS, (err: Error) =>
     log.error({ err }, 'outbound connections were not ended at once'),
   );
+  /** Without the redirect what the table forbids goes on, past the proxy: that is no table in force. */
+  let withheld: number | undefined;
+  const acknowledge = (revision: number): void => {
+    if (canary.problem === undefined) stream.acknowledge(revision);
+    else withheld = revision;
+  };
   const gate: Gate = new Gate(config, exempt, {
     changed: (state) => logGate(log, state),
     async inForce(revision) {
@@ -104,20 +110,23 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
         await cutter.forgetBackends(enforcement.judge).catch((err) => cutFailed(err));
       }
       await file.flush();
-      stream.acknowledge(revision);
+      acknowledge(revision);
     },
     beforeReplace: async () => void (await Promise.all(denials.map((report) => report.collect()))),
     replaced() {
       for (const report of denials) report.reset();
     },
   });
-  const canary = new Canary({
+  const canary: Canary = new Canary({
     port: config.canaryPort,
     verify: () => verifyRedirect(config),
     changed(problem) {
       if (problem !== undefined) void gate.ensure(); // it may be the gate's own rules
-      if (problem === undefined) log.info('the redirect is in force');
-      else
+      if (problem === undefined) {
+        log.info('the redirect is in force');
+        if (withheld !== undefined) stream.acknowledge(withheld);
+        withheld = undefined;
+      } else
         log.error(
           { problem },
           'the redirect is not in force: what the gate lets by reaches the app without the proxy',
@@ -150,7 +159,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     openTransport(config),
     { namespace: config.podNamespace, name: config.podName },
     enforcement,
-    streamEvents(enforcement, gate, file, owners, ends, cut, log, (revision) => stream.acknowledge(revision)),
+    streamEvents(enforcement, gate, file, owners, ends, cut, log, acknowledge),
   );
   const admin = await serveAdmin(config.adminPort, exempt, {
     notReady: () => problems(enforcement, gate, canary),

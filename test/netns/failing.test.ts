@@ -1,4 +1,5 @@
 /** What still holds when a part is gone: closed on the data path, static on the control path. */
+import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -12,6 +13,9 @@ const API = '10.1.1.10';
 
 /** A redirect that vanishes is noticed within this: what the product promises. */
 const UNREADY_MS = 5_000;
+
+/** An acknowledgement follows the gate within milliseconds. */
+const NOT_ENFORCED_MS = 500;
 
 const net = useLab({
   objects: [
@@ -29,6 +33,10 @@ const fromBatch = () => net.connect('shop/batch', API, 80, { timeoutMs: 700 });
 const readiness = async () => {
   const { status, body } = await net.admin('shop/api', '/readyz');
   return { status, problems: (JSON.parse(body) as { problems: string[] }).problems };
+};
+const gateRevision = async () => {
+  const { body } = await net.admin('shop/api', '/readyz');
+  return (JSON.parse(body) as { gate: { revision?: number } }).gate.revision;
 };
 const ready = () =>
   until('the sidecar is ready', async () => (await readiness().catch(() => undefined))?.status === 200);
@@ -119,10 +127,16 @@ test.each([
     expect(performance.now() - startedAt).toBeLessThan(UNREADY_MS);
     expect(seen.problems.join()).toMatch(/redirect/);
     expect((await net.admin('shop/api', '/metrics')).body).toContain('sluice_redirect_intact 0');
+    // What goes past the proxy is not ended: a change of the table is not said to be in force.
+    const before = await gateRevision();
+    net.lab.writeObjects(allowApps('shop/allow', 'api', ['front', randomUUID()]));
+    await until('the gate has the change', async () => (await gateRevision()) !== before);
+    await expect(net.lab.waitEnforced(NOT_ENFORCED_MS)).rejects.toMatchObject({ code: 'LAB_NOT_ENFORCED' });
 
     await net.lab.stopProcess('shop/api', 'sidecar', 'SIGTERM');
     await net.lab.startSidecar('shop/api');
     await ready();
+    await net.lab.waitEnforced();
     expect(await fromBatch()).toMatchObject({ allowed: false });
   },
 );
