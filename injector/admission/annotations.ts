@@ -45,8 +45,8 @@ export const NAMESPACE_ANNOTATIONS = {
 /** Annotation of a pod: TCP ports that bypass its proxy; only where its namespace allows it. */
 export const EXCLUDED_PORTS_ANNOTATION = 'sluice.dev/excluded-ports';
 
-/** Each is a rule that every packet passes. */
-const EXCLUDED_PORTS_MAX = 15;
+/** How many; each is a rule that every packet passes. */
+export const EXCLUDED_PORTS_MAX = 15;
 
 /** Whether a namespace allows something to its pods. */
 export function allows(

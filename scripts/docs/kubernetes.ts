@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import {
   EXCLUDED_PORTS_ANNOTATION,
+  EXCLUDED_PORTS_MAX,
   NAMESPACE_ANNOTATIONS,
   OPT_OUT_ANNOTATION,
   OPT_OUT_VALUE,
@@ -31,7 +32,7 @@ export function podAnnotations(): string {
       ]),
       [
         `\`${EXCLUDED_PORTS_ANNOTATION}\``,
-        'TCP ports, such as `9090,9091`',
+        `up to ${EXCLUDED_PORTS_MAX} TCP ports, such as \`9090,9091\``,
         `ports that bypass the proxy, where the namespace has \`${NAMESPACE_ANNOTATIONS.allowExcludedPorts.annotation}\``,
       ],
       [
