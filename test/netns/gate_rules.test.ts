@@ -86,22 +86,24 @@ async function enforced(tables: readonly Table[]): Promise<{ replaced: number; s
 }
 
 test('changes put the same rules in the kernel as starting anew, on random tables', async () => {
-  let byNetlink = 0;
   const property = fc.asyncProperty(editedTables(5), async (list) => {
-    if (list.length === 0) return;
-    const planner = new GatePlanner();
-    const plans = list.map((one) => planner.plan(one));
-    byNetlink += plans.filter(
-      (plan, index) => index > 0 && elementsOnly(plans[index - 1] ?? plan, plan)?.changes.some(isChange),
-    ).length;
+    fc.pre(changesElements(list));
     expect(await enforced(list)).toEqual({ replaced: 1, states: list.map(() => 'in-force') });
     const changed = await listed();
     expect(await enforced(list.slice(-1))).toMatchObject({ replaced: 1 });
     expect(changed).toEqual(await listed());
   });
   await fc.assert(property, { numRuns: 12 });
-  expect(byNetlink).toBeGreaterThan(10);
 }, 180_000);
+
+/** Whether some step of the way changes the elements of sets only: such steps go by netlink instead of nft. */
+function changesElements(tables: readonly Table[]): boolean {
+  const planner = new GatePlanner();
+  const plans = tables.map((one) => planner.plan(one));
+  return plans.some(
+    (plan, index) => index > 0 && elementsOnly(plans[index - 1] ?? plan, plan)?.changes.some(isChange),
+  );
+}
 
 const isChange = ({ removed, added }: ElementChange) => removed.length + added.length > 0;
 
