@@ -70,17 +70,24 @@ export function message(
 
 /** Attributes by type, after a fixed part of `skip` bytes. Of several with one type the last counts. */
 export function readAttributes(bytes: Uint8Array, skip = 0): ReadonlyMap<number, Uint8Array> {
-  const found = new Map<number, Uint8Array>();
+  return new Map(attributes(bytes, skip));
+}
+
+/** The attributes of a list: all have one type. */
+export function readList(bytes: Uint8Array): readonly Uint8Array[] {
+  return Array.from(attributes(bytes, 0), ([, value]) => value);
+}
+
+function* attributes(bytes: Uint8Array, skip: number): Generator<[type: number, value: Uint8Array]> {
   const view = viewOf(bytes);
   let at = skip;
   while (at + ATTRIBUTE_HEADER_BYTES <= bytes.length) {
     const length = view.getUint16(at, LITTLE_ENDIAN);
     if (length < ATTRIBUTE_HEADER_BYTES || at + length > bytes.length) break;
     const type = view.getUint16(at + 2, LITTLE_ENDIAN) & TYPE_MASK;
-    found.set(type, bytes.subarray(at + ATTRIBUTE_HEADER_BYTES, at + length));
+    yield [type, bytes.subarray(at + ATTRIBUTE_HEADER_BYTES, at + length)];
     at += aligned(length);
   }
-  return found;
 }
 
 /** An attribute, padded. */

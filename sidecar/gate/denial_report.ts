@@ -5,7 +5,7 @@
 import type { Direction } from '../../policy/index.ts';
 import { type DeniedPeer, DeniedReader, type DeniedReading } from './denied.ts';
 
-/** How often the set is read. Each reading starts one process (some 5 ms). */
+/** How often the set is read. */
 const READ_INTERVAL_MS = 2_000;
 
 /** Most records of one reading: those with most packets. */

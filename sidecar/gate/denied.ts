@@ -3,8 +3,9 @@
  * the last time. No packet is read.
  */
 import type { Direction, Protocol } from '../../policy/index.ts';
-import { runNft } from './nft.ts';
-import { GATE_TABLE_JSON } from './ruleset.ts';
+import { addressText, portAt } from '../netlink/address_bytes.ts';
+import { countedElements } from '../netlink/nft_elements.ts';
+import { GATE_TABLE_NAME } from './ruleset.ts';
 
 /** New drops of one peer at one port: the pod's own port, or for egress the peer's. */
 export interface DeniedPeer {
@@ -24,26 +25,14 @@ export interface DeniedReading {
   readonly unattributed: number;
 }
 
-const PROTOCOLS: Readonly<Record<string, Protocol>> = { tcp: 'TCP', udp: 'UDP', sctp: 'SCTP' };
-
-/** The JSON of nft 1.0, as far as it is read here; libnftables-json(5). */
-interface ListedObject {
-  readonly set?: {
-    readonly elem?: readonly {
-      readonly elem?: {
-        readonly val?: string | number | { readonly concat?: readonly unknown[] };
-        readonly counter?: { readonly packets?: number };
-      };
-    }[];
-  };
-}
+const PROTOCOLS: Readonly<Record<number, Protocol>> = { 6: 'TCP', 17: 'UDP', 132: 'SCTP' };
 
 /** Reads one direction's sets again and again; remembers what it has reported. */
 export class DeniedReader {
   /** How the direction's objects in the gate's table begin. */
   readonly #prefix: 'in' | 'out';
-  /** Packets already reported, by element. */
-  #reported = new Map<string, number>();
+  /** What each element stood at when it was reported. */
+  #reported: ReadonlyMap<string, DeniedPeer> = new Map();
   /** All packets the kernel has counted, and all that peers stood for, in this table's life. */
   #dropped = 0;
   #attributed = 0;
@@ -62,29 +51,29 @@ export class DeniedReader {
   }
 
   /**
-   * Reads the totals, and the peers only when they have moved: a quiet gate costs one short process.
-   * @throws SluiceError `GATE_*` when the gate cannot be read
+   * Reads the totals, and the peers only when they have moved.
+   * @throws SluiceError `NETLINK_*` when the gate cannot be read
    */
   async read(): Promise<DeniedReading> {
-    const totals = await elements(`${this.#prefix}_dropped`);
+    const totals = await countedElements(GATE_TABLE_NAME, `${this.#prefix}_dropped`);
     const dropped = totals.reduce((sum, { packets }) => sum + packets, 0);
     if (dropped === this.#dropped) return { peers: [], packets: 0, unattributed: 0 };
-    const seen = new Map<string, number>();
-    const peers: DeniedPeer[] = [];
+    const seen = new Map<string, DeniedPeer>();
     for (const family of [4, 6]) {
-      for (const { value, packets: total } of await elements(`${this.#prefix}_denied${family}`)) {
-        const [address, protocol, port] = value;
-        const known = PROTOCOLS[String(protocol)];
-        if (known === undefined || typeof address !== 'string' || typeof port !== 'number') continue;
-        const key = `${address} ${known} ${port}`;
-        seen.set(key, total);
-        const before = this.#reported.get(key) ?? 0;
-        // An element that expired and came back starts at one again.
-        const packets = total >= before ? total - before : total;
-        if (packets === 0) continue;
-        this.#attributed += packets;
-        peers.push({ address, protocol: known, port, packets });
+      const set = `${this.#prefix}_denied${family}`;
+      for (const { key, packets } of await countedElements(GATE_TABLE_NAME, set)) {
+        const peer = deniedPeer(key, packets);
+        if (peer !== undefined) seen.set(`${peer.address} ${peer.protocol} ${peer.port}`, peer);
       }
+    }
+    const peers: DeniedPeer[] = [];
+    for (const [key, { packets: total, ...peer }] of seen) {
+      const before = this.#reported.get(key)?.packets ?? 0;
+      // An element that expired and came back starts at one again.
+      const packets = total >= before ? total - before : total;
+      if (packets === 0) continue;
+      this.#attributed += packets;
+      peers.push({ ...peer, packets });
     }
     const packets = dropped - this.#dropped;
     this.#reported = seen;
@@ -101,20 +90,10 @@ export class DeniedReader {
   }
 }
 
-/**
- * Elements of a set with their packet counts. One set at a time: nft 1.0.6 fails when several are asked for together,
- * and it loads the whole ruleset for a counter or a chain, but not for a set. Source: libnftables-json(5).
- */
-async function elements(name: string): Promise<readonly { value: readonly unknown[]; packets: number }[]> {
-  const command = { nftables: [{ list: { set: { ...GATE_TABLE_JSON, name } } }] };
-  const { nftables } = JSON.parse(await runNft(JSON.stringify(command), { json: true })) as {
-    nftables: readonly ListedObject[];
-  };
-  return nftables.flatMap(({ set }) =>
-    (set?.elem ?? []).map(({ elem }) => {
-      const { val, counter } = elem ?? {};
-      const value = typeof val === 'object' ? (val.concat ?? []) : [val];
-      return { value, packets: counter?.packets ?? 0 };
-    }),
-  );
+/** @param key `10.0.0.3 . udp . 53`, each part from a multiple of four bytes on */
+function deniedPeer(key: Uint8Array, packets: number): DeniedPeer | undefined {
+  const end = key.length - 8; // of the address
+  const protocol = PROTOCOLS[key[end] ?? 0];
+  if (protocol === undefined) return undefined;
+  return { address: addressText(key.subarray(0, end)), protocol, port: portAt(key, end + 4), packets };
 }

@@ -54,7 +54,7 @@ export async function removeGate(): Promise<void> {
 
 /** Whether the gate's hooks are in the kernel. */
 export async function isGateInForce(): Promise<boolean> {
-  for (const hook of ['ingress', 'egress']) {
+  for (const hook of ['syns', 'ingress', 'egress']) {
     const listed = await runNft(`list chain ${GATE_TABLE} ${hook}\n`).catch((error: unknown) => {
       if (error instanceof SluiceError && error.code === 'GATE_REFUSED') return ''; // no such table or chain
       throw error;

@@ -4,14 +4,12 @@ import { tryTool } from '../tools.ts';
 
 /**
  * Runs one transaction: all of it is in force, or nothing.
- * @param text nft(8) commands; with `json` a libnftables-json(5) document
+ * @param text nft(8) commands
  * @returns standard output
  * @throws SluiceError `GATE_UNAVAILABLE` when nft or its kernel side is missing, `GATE_REFUSED` for anything else
  */
-export async function runNft(text: string, options: { readonly json?: boolean } = {}): Promise<string> {
-  // nft opens /dev/stdin for JSON, which fails on the socket that Node makes of a pipe: it goes as an argument.
-  const run = options.json ? tryTool('nft', ['-j', text]) : tryTool('nft', ['-f', '-'], text);
-  const result = await run.catch((cause: unknown) => {
+export async function runNft(text: string): Promise<string> {
+  const result = await tryTool('nft', ['-f', '-'], text).catch((cause: unknown) => {
     const missing = cause instanceof SluiceError && cause.code === 'TOOL_MISSING';
     const said = cause instanceof Error ? cause.message : String(cause);
     throw new SluiceError(missing ? 'GATE_UNAVAILABLE' : 'GATE_REFUSED', said, { cause });

@@ -15,10 +15,11 @@ import {
 export const GATE_TABLE = 'inet sluice';
 /** Its name, without the family. */
 export const GATE_TABLE_NAME = 'sluice';
-/** The same, as libnftables-json(5) names it. */
-export const GATE_TABLE_JSON = { family: 'inet', table: 'sluice' } as const;
 
-/** Ingress: before TPROXY (mangle, -150), after connection tracking (-200). */
+/** SYNs: before connection tracking (-200), so that a flood of them costs no entries; after defragmentation (-400). */
+const SYN_PRIORITY = 'raw';
+
+/** What else comes in: after connection tracking, before TPROXY (mangle, -150). */
 const INGRESS_PRIORITY = 'mangle - 5';
 
 /** Egress: after the look-up of Services (dstnat, -100), so that policy sees the backend. */
@@ -160,19 +161,33 @@ function wayChains(way: Way, plan: DirectionPlan): readonly string[] {
   ];
 }
 
+/** What may come in whatever rules say, and however it is tracked. */
+const ALWAYS_TAKEN: readonly string[] = [
+  'iif lo accept', // localhost, the pod to itself, sidecar to app
+  'ip saddr @node4 accept', // the pod's own node
+  'ip6 saddr @node6 accept',
+];
+
 function hooks(settings: GateSettings): readonly string[] {
+  const indented = (rules: readonly string[]): readonly string[] => rules.map((rule) => `  ${rule}`);
   return [
+    'chain syns {',
+    `  type filter hook prerouting priority ${SYN_PRIORITY}; policy drop;`,
+    '  meta l4proto != tcp accept',
+    `  tcp ${FLAGS} != syn accept`,
+    ...indented(ALWAYS_TAKEN),
+    `  tcp dport ${settings.adminPort} goto admin`,
+    '  jump in_subject',
+    '}',
     'chain ingress {',
     `  type filter hook prerouting priority ${INGRESS_PRIORITY}; policy drop;`,
-    '  iif lo accept', // localhost, the pod to itself, sidecar to app
+    `  tcp ${FLAGS} syn accept`, // judged above
+    ...indented(ALWAYS_TAKEN),
     '  ct direction reply accept', // answers to what the pod opened
     '  meta l4proto { icmp, ipv6-icmp } ct state related accept', // errors of its flows
-    '  ip saddr @node4 accept', // the pod's own node
-    '  ip6 saddr @node6 accept',
     `  ${NEIGHBOURS}`,
     // The proxy has every later packet of a connection, but for excluded ports: it ends what is no longer allowed.
-    `  tcp ${FLAGS} != syn ct state established accept`,
-    `  tcp dport ${settings.adminPort} goto admin`,
+    '  meta l4proto tcp ct state established accept',
     '  jump in_subject',
     '}',
     'chain egress {',

@@ -95,6 +95,6 @@ function incomplete(result: number | undefined): SluiceError {
   const said = result === undefined ? 'no answer' : getSystemErrorName(result);
   return new SluiceError(
     'NETLINK_FAILED',
-    `the kernel did not answer a netlink question (${said}): does it have nf_conntrack_netlink and inet_diag?`,
+    `the kernel did not answer a netlink question (${said}): does it have nf_conntrack_netlink, inet_diag and nf_tables?`,
   );
 }

@@ -1,10 +1,19 @@
-/**
- * Changes of elements in nftables, without a process: one transaction. Source: linux/netfilter/nf_tables.h and nfnetlink.h.
- */
+/** Elements in nftables, changed and read without a process. Source: linux/netfilter/nf_tables.h and nfnetlink.h. */
 import { getSystemErrorName } from 'node:util';
 import { NETLINK_PROTOCOLS, Netlink } from '../../native/netlink.ts';
-import { attribute, message, NLM_F_ACK, nested, text, uint32 } from '../../native/netlink_message.ts';
+import {
+  attribute,
+  message,
+  NLM_F_ACK,
+  nested,
+  readAttributes,
+  readList,
+  readUint64,
+  text,
+  uint32,
+} from '../../native/netlink_message.ts';
 import { SluiceError } from '../../policy/errors.ts';
+import { dump } from './exchange.ts';
 
 /** What changes in one set or map of the table. */
 export interface ElementChange {
@@ -12,6 +21,13 @@ export interface ElementChange {
   readonly removed: readonly Uint8Array[];
   /** With the chain that an element of a map leads to. */
   readonly added: readonly { readonly key: Uint8Array; readonly chain?: string }[];
+}
+
+/** An element of a set that counts packets. */
+export interface CountedElement {
+  /** Parts of a key that has several begin at multiples of four bytes. */
+  readonly key: Uint8Array;
+  readonly packets: number;
 }
 
 /** Elements in one transaction: they have to fit into one datagram, which is at most some 200 kB. */
@@ -28,6 +44,7 @@ const BATCH_END = 0x11;
 const DELETE_CHAIN = 5;
 const DELETE_RULE = 8;
 const NEW_ELEMENTS = 12;
+const GET_ELEMENTS = 13;
 const DELETE_ELEMENTS = 14;
 
 /** Attributes: each message has its own numbers. */
@@ -39,12 +56,19 @@ const ELEMENTS = 3;
 const LIST_ITEM = 1;
 const ELEMENT_KEY = 1;
 const ELEMENT_DATA = 2;
+const ELEMENT_EXPRESSION = 7;
+const EXPRESSION_DATA = 2;
+const COUNTED_PACKETS = 2;
 const DATA_VALUE = 1;
 const DATA_VERDICT = 2;
 const VERDICT_CODE = 1;
 const VERDICT_CHAIN = 2;
 
 const NFT_GOTO = -4;
+
+/** nfgenmsg. */
+const FIXED_BYTES = 4;
+const NOTHING = new Uint8Array();
 
 /**
  * Removes elements, adds elements, and then removes chains that nothing leads to any more: all of it, or nothing.
@@ -73,6 +97,34 @@ export function changeElements(
     messages.push([DELETE_CHAIN, [named, attribute(CHAIN_NAME, text(chain))]]);
   }
   transact(messages);
+}
+
+/**
+ * All elements of a set whose elements have a counter. While packets add elements, one may come twice or not at all.
+ * @param table of the family `inet`
+ * @throws SluiceError `NETLINK_*` or `SOCKET_*`; `NETLINK_FAILED` when there is no such set
+ */
+export async function countedElements(table: string, set: string): Promise<readonly CountedElement[]> {
+  const found: CountedElement[] = [];
+  const body = [fixed(NFPROTO_INET, 0), attribute(TABLE, text(table)), attribute(SET_NAME, text(set))];
+  const all = { type: (SUBSYSTEM << 8) | GET_ELEMENTS, body };
+  for await (const messages of dump(NETLINK_PROTOCOLS.NETFILTER, all)) {
+    for (const one of messages) {
+      const list = readAttributes(one.body, FIXED_BYTES).get(ELEMENTS);
+      found.push(...readList(list ?? NOTHING).map(readCounted));
+    }
+  }
+  return found;
+}
+
+function readCounted(element: Uint8Array): CountedElement {
+  const parts = readAttributes(element);
+  const inside = (parent: ReadonlyMap<number, Uint8Array>, type: number): ReadonlyMap<number, Uint8Array> =>
+    readAttributes(parent.get(type) ?? NOTHING);
+  const key = inside(parts, ELEMENT_KEY).get(DATA_VALUE) ?? NOTHING;
+  const counter = inside(inside(parts, ELEMENT_EXPRESSION), EXPRESSION_DATA);
+  // The buffer of a dump is used again.
+  return { key: key.slice(), packets: readUint64(counter.get(COUNTED_PACKETS) ?? NOTHING) };
 }
 
 function elements(object: string, items: readonly Uint8Array[]): readonly Uint8Array[] {

@@ -84,6 +84,18 @@ test('at most 50 records a reading, those with most packets; the others are one 
   expect(said.at(-1)).toEqual({ peers: 10, packets: left });
 });
 
+test('a full set is read whole, whatever the family', async () => {
+  const peers = Array.from(
+    { length: 2_000 },
+    (_, index) => `fd00::${index.toString(16)} . tcp . 8080 counter packets 3 bytes 1`,
+  );
+  const full = `add element inet sluice in_denied6 { ${peers.join(', ')} }\n${peer('10.0.0.3', 53, 5)}`;
+  const said = await reported([{ nft: RULES + full + total('tcp', 6_005) }, { call: 'collect' }]);
+  expect(said.slice(0, 3)).toEqual(['collect', 'dropped 6005', '10.0.0.3 UDP/53 5']);
+  expect(said[3]).toMatch(/^fd00::[0-9a-f]+ TCP\/8080 3$/);
+  expect(said.at(-1)).toEqual({ peers: 2_001 - 50, packets: 3 * (2_000 - 49) });
+});
+
 test('what no peer stands for is counted once: other protocols, peers that did not fit', async () => {
   expect(
     await reported([
@@ -126,5 +138,5 @@ test('after the rules were replaced, counting begins at zero', async () => {
 });
 
 test('a gate that is not there is said to be unreadable', async () => {
-  expect(await reported([{ call: 'collect' }])).toEqual(['collect', 'unreadable GATE_REFUSED']);
+  expect(await reported([{ call: 'collect' }])).toEqual(['collect', 'unreadable NETLINK_FAILED']);
 });
