@@ -19,7 +19,7 @@ import { describeProblem, type ManifestProblem } from './manifest_problem.ts';
 import type { ClusterSource, SourceListener } from './source.ts';
 
 /** Quiet time before a look: one save makes several events. */
-const DEBOUNCE_MS = 20;
+const DEBOUNCE_MS = 5;
 /** A look happens at the latest this long after the first event, however many follow. */
 const DEBOUNCE_LIMIT_MS = 60;
 /**

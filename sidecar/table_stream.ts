@@ -167,7 +167,8 @@ export class TableStream {
   #enforced(ended: number): void {
     this.#newest = this.#enforcement.revision;
     this.#enforcement.confirm(Date.now());
-    this.#events.enforced(ended);
+    // What was asked of the relay is on its way at the end of this step: resets do not wait for what follows.
+    queueMicrotask(() => this.#events.enforced(ended));
   }
 
   /** Tells the injector that all of the sidecar enforces this revision. */

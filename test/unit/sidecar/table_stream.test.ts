@@ -21,6 +21,7 @@ const POD = { namespace: 'shop', name: 'api' };
 let dir = '';
 let server: net.Server;
 let stream: TableStream;
+let live: LiveTable;
 let enforcement: Enforcement;
 const told: string[] = [];
 
@@ -67,7 +68,8 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
   beforeEach(async () => {
     dir = mkdtempSync(join(tmpdir(), 'sluice-stream-'));
     told.length = 0;
-    enforcement = new Enforcement(new LiveTable());
+    live = new LiveTable();
+    enforcement = new Enforcement(live);
     stream = new TableStream(await open(), POD, enforcement, {
       connected: () => told.push('connected'),
       disconnected: () => told.push('disconnected'),
@@ -119,6 +121,24 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
     expect(enforcement.confirmedAtMs).toBe(1);
     injector.send({ type: 'heartbeat', revision: 9 });
     await vi.waitFor(() => expect(enforcement.confirmedAtMs).toBeGreaterThan(1));
+  });
+
+  test('resets are on their way before anything else is done about a table', async () => {
+    const verdict = { verdict: 'deny', direction: 'ingress', reason: 'no-rule', isolating: [] } as const;
+    live.register({
+      sourceAddress: '10.0.0.1',
+      revoked: () => ({ cause: 'policy-changed', verdict }),
+      resetSource: () => queueMicrotask(() => told.push('reset')), // as the native relay gathers what it is asked for
+      cut: () => undefined,
+      drain: () => undefined,
+      view: () => undefined,
+    });
+    stream.start();
+    const injector = await nextConnection();
+    await injector.receive();
+    injector.send({ type: 'snapshot', table: table({ revision: 7 }) });
+    expect(await injector.receive()).toEqual({ type: 'ack', revision: 7 });
+    expect(told).toEqual(['connected', 'reset', 'enforced 7']);
   });
 
   test.each([
