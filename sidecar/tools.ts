@@ -18,7 +18,7 @@ export interface ToolResult {
 }
 
 /** Longest a tool may take: iptables waits for other users' lock with -w. */
-const TOOL_TIMEOUT_MS = 30_000;
+export const TOOL_TIMEOUT_MS = 30_000;
 
 /**
  * Runs a tool to its end, whatever its exit status.
@@ -26,7 +26,9 @@ const TOOL_TIMEOUT_MS = 30_000;
  */
 export function tryTool(command: string, args: readonly string[], input = ''): Promise<ToolResult> {
   return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined;
     const failed = (cause: Error): void => {
+      clearTimeout(timer);
       const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
       const hint = missing
         ? `install the package ${PACKAGES.find(([prefix]) => command.startsWith(prefix))?.[1] ?? command}`
@@ -36,11 +38,14 @@ export function tryTool(command: string, args: readonly string[], input = ''): P
     };
     let child: ChildProcess;
     try {
-      child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: TOOL_TIMEOUT_MS });
+      child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     } catch (cause) {
       return failed(cause as Error);
     }
+    // Of its own: the one that spawn() offers goes on after an 'error', and keeps the process up for all of that time.
+    timer = setTimeout(() => child.kill(), TOOL_TIMEOUT_MS);
     child.on('error', failed);
+    child.on('exit', () => clearTimeout(timer));
     let stdout = '';
     let stderr = '';
     // Without a file descriptor to spare there are no pipes, and the error follows.

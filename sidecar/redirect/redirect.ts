@@ -53,7 +53,8 @@ export async function applyRedirect(config: RedirectConfig): Promise<Redirect> {
 }
 
 /**
- * Checks that every rule of ours is in force, in both families.
+ * Checks that every rule of ours is in force, in both families. Excluded ports may be left to the proxy all the same, which is
+ * stricter: so it is where the redirect was applied when there was no gate, whether there is one now or not.
  * @throws SluiceError `REDIRECT_INCOMPLETE` naming the first thing that is missing.
  */
 export async function verifyRedirect(config: RedirectConfig): Promise<Redirect> {
@@ -64,9 +65,10 @@ export async function verifyRedirect(config: RedirectConfig): Promise<Redirect> 
     (present) => (present ? 'in force' : 'missing'),
     (error: Error) => error.message,
   );
-  const plan = planFor(config, nodeIPs, gate === 'in force' || gate === 'missing');
   for (const family of families) {
-    for (const chain of chains(family, plan)) await verifyChain(backend, family, chain);
+    const strict = chains(family, planFor(config, nodeIPs, false));
+    const usual = chains(family, planFor(config, nodeIPs, true));
+    for (const [index, chain] of usual.entries()) await verifyChain(backend, family, chain, strict[index]);
     if (await isOn(family)) await verifyRoute(family);
   }
   if (gate === 'missing') throw incomplete(`nft: the table ${GATE_TABLE} has no hook`);
@@ -148,8 +150,12 @@ async function jumpTo(backend: Backend, family: Family, chain: Chain): Promise<v
   if (present.status !== 0) await runTool(program, ['-w', '-t', 'mangle', '-I', ...jump]);
 }
 
-async function verifyChain(backend: Backend, family: Family, chain: Chain): Promise<void> {
+/** @param or what may be in force instead; told by the number of rules */
+async function verifyChain(backend: Backend, family: Family, usual: Chain, or = usual): Promise<void> {
   const program = iptables(backend, family);
+  const listed = await tryTool(program, ['-w', '-t', 'mangle', '-S', usual.name]);
+  const count = listed.stdout.match(/^-A /gm)?.length ?? 0;
+  const chain = count === or.rules.length ? or : usual;
   const expected = [
     [chain.from, '-j', chain.name],
     ...chain.rules.map((rule) => [chain.name, ...rule.split(' ')]),
@@ -158,8 +164,6 @@ async function verifyChain(backend: Backend, family: Family, chain: Chain): Prom
     const found = await tryTool(program, ['-w', '-t', 'mangle', '-C', ...rule]);
     if (found.status !== 0) throw incomplete(`${program}: no rule '${rule.join(' ')}'`);
   }
-  const listed = await tryTool(program, ['-w', '-t', 'mangle', '-S', chain.name]);
-  const count = listed.stdout.match(/^-A /gm)?.length ?? 0;
   if (count !== chain.rules.length)
     throw incomplete(`${program}: ${chain.name} has ${count} rules, not ${chain.rules.length}`);
 }

@@ -3,6 +3,7 @@
  * no gate, no port bypasses the proxy.
  */
 import { describe, expect, test } from 'vitest';
+import { toolPath } from '../../cli/lab/tools.ts';
 import type { FlowRecord } from '../../sidecar/flow_record.ts';
 import { type TestLab, until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod, policy } from './objects.ts';
@@ -96,5 +97,20 @@ describe('without nft', () => {
     const denied = await net.connect('shop/batch', API[0], 9090);
     expect(denied).toMatchObject({ allowed: false, reset: true });
     expect((await net.admin('shop/api', '/readyz')).status).toBe(200);
+  });
+
+  test('when nft comes later the proxy keeps those ports, and the pod is ready', async () => {
+    await net.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
+    await net.lab.startSidecar('shop/api', { redirect: false, env: { PATH: toolPath() } });
+    const ready = await until('the pod is ready', async () => {
+      const answer = await net.admin('shop/api', '/readyz').catch(() => undefined);
+      return answer?.status === 200 ? answer.body : undefined;
+    });
+    expect(ready).toContain('in-force');
+    const { own, seen } = await clientPorts(net, API[0], 9090);
+    expect(seen).toBeDefined();
+    expect(seen).not.toBe(own);
+    const denied = await net.connect('shop/batch', API[0], 9090);
+    expect(denied).toMatchObject({ connected: false, timedOut: true });
   });
 });

@@ -3,9 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { inNetns } from '../../cli/lab/processes.ts';
+import { TOOL_TIMEOUT_MS } from '../../sidecar/tools.ts';
 import { run } from './command.ts';
+import { pathWithoutNft } from './tools/without_nft.ts';
 
 const MAIN = join(import.meta.dirname, '../../sidecar/main.ts');
+const WITHOUT_NFT = pathWithoutNft();
 
 let netns = '';
 
@@ -109,6 +112,40 @@ test('without NET_ADMIN the error says so', async () => {
   await expect(inside(...dropped, process.execPath, MAIN, 'redirect', 'apply')).rejects.toMatchObject({
     code: 1,
     stderr: expect.stringMatching(/REDIRECT_CAPABILITY_MISSING: .*NET_ADMIN/),
+  });
+});
+
+test('without nft alone it applies all but the gate, says so, and keeps nobody waiting', async () => {
+  const command = ['env', `PATH=${WITHOUT_NFT}`, process.execPath, MAIN, 'redirect', 'apply'];
+  const startedAt = performance.now();
+  expect(JSON.parse(await inside(...command))).toMatchObject({
+    gate: expect.stringMatching(/cannot run nft .* install the package nftables/),
+  });
+  expect(performance.now() - startedAt).toBeLessThan(TOOL_TIMEOUT_MS / 2);
+  expect(await rules()).toContain('-j TPROXY');
+});
+
+test('excluded ports that were put there with a gate are no fault where nft cannot be asked any more', async () => {
+  await redirect('apply', '--excluded-ports', '9090');
+  const verify = ['env', `PATH=${WITHOUT_NFT}`, process.execPath, MAIN, 'redirect', 'verify'];
+  await inside(...verify, '--excluded-ports', '9090');
+  await inside('iptables-nft', '-t', 'mangle', '-D', 'SLUICE_OUT', '1');
+  await expect(inside(...verify, '--excluded-ports', '9090')).rejects.toMatchObject({
+    stderr: expect.stringMatching(/REDIRECT_INCOMPLETE: .*SLUICE_OUT/),
+  });
+});
+
+test('rules that are not those that were asked for are a fault: other excluded ports, one of two', async () => {
+  await redirect('apply', '--excluded-ports', '9090,9091');
+  await expect(redirect('verify', '--excluded-ports', '9090,9092')).rejects.toMatchObject({
+    stderr: expect.stringMatching(/REDIRECT_INCOMPLETE: .*9092/),
+  });
+  await expect(redirect('verify')).rejects.toMatchObject({
+    stderr: expect.stringMatching(/REDIRECT_INCOMPLETE/),
+  });
+  await inside(...'iptables-nft -t mangle -D SLUICE_IN -p tcp -m tcp --dport 9090 -j RETURN'.split(' '));
+  await expect(redirect('verify', '--excluded-ports', '9090,9091')).rejects.toMatchObject({
+    stderr: expect.stringMatching(/REDIRECT_INCOMPLETE: .*9090/),
   });
 });
 
