@@ -21,6 +21,7 @@ export interface Addon extends RelayAddon {
   close(fd: number): number;
   netlinkSocket(protocol: number): number;
   netlinkSend(fd: number, bytes: Uint8Array): number;
+  netlinkSendAside(fd: number, bytes: Uint8Array): Promise<number> | number;
   netlinkReceive(fd: number, bytes: Uint8Array): number;
   netlinkOption(fd: number, option: number, value: number): number;
   netlinkBuffer(fd: number, bytes: number): number;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -50,6 +51,52 @@ static napi_value netlink_send(napi_env env, napi_callback_info info) {
   return addon_result(env, (int)sendto(addon_int(env, a[0]), data, length, 0, (struct sockaddr *)&kernel, sizeof kernel));
 }
 
+struct sending {
+  int fd;
+  const void *data;
+  size_t length;
+  int result;  // or -errno
+  napi_ref bytes;
+  napi_deferred deferred;
+  napi_async_work work;
+};
+
+static void send_aside(napi_env env, void *argument) {
+  (void)env;
+  struct sending *sending = argument;
+  struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+  ssize_t sent = sendto(sending->fd, sending->data, sending->length, 0, (struct sockaddr *)&kernel, sizeof kernel);
+  sending->result = sent < 0 ? -errno : (int)sent;
+}
+
+static void sent_aside(napi_env env, napi_status status, void *argument) {
+  struct sending *sending = argument;
+  napi_value result;
+  napi_create_int32(env, status == napi_ok ? sending->result : -ECANCELED, &result);
+  napi_resolve_deferred(env, sending->deferred, result);
+  napi_delete_reference(env, sending->bytes);
+  napi_delete_async_work(env, sending->work);
+  free(sending);
+}
+
+// netlinkSendAside(fd, bytes): Promise — the same on a thread of Node's pool. Neither may be used or closed meanwhile.
+static napi_value netlink_send_aside(napi_env env, napi_callback_info info) {
+  napi_value a[MAX_ARGS], promise, name;
+  addon_args(env, info, MAX_ARGS, a);
+  void *data = NULL;
+  size_t length = 0;
+  if (bytes_arg(env, a[1], &data, &length) < 0) return invalid(env);
+  struct sending *sending = calloc(1, sizeof *sending);
+  if (sending == NULL) return addon_result(env, -1);
+  *sending = (struct sending){.fd = addon_int(env, a[0]), .data = data, .length = length};
+  napi_create_promise(env, &sending->deferred, &promise);
+  napi_create_reference(env, a[1], 1, &sending->bytes);
+  napi_create_string_utf8(env, "netlink", NAPI_AUTO_LENGTH, &name);
+  napi_create_async_work(env, NULL, name, send_aside, sent_aside, sending, &sending->work);
+  napi_queue_async_work(env, sending->work);
+  return promise;
+}
+
 // netlinkReceive(fd, bytes): length — of the next datagram, which may be more than there was room for.
 static napi_value netlink_receive(napi_env env, napi_callback_info info) {
   napi_value a[MAX_ARGS];
@@ -88,7 +135,12 @@ static napi_value netlink_filter(napi_env env, napi_callback_info info) {
 }
 
 const struct addon_function netlink_functions[] = {
-    {"netlinkSocket", netlink_socket},   {"netlinkSend", netlink_send}, {"netlinkReceive", netlink_receive},
-    {"netlinkOption", netlink_option},   {"netlinkBuffer", netlink_buffer},
-    {"netlinkFilter", netlink_filter},   {NULL, NULL},
+    {"netlinkSocket", netlink_socket},
+    {"netlinkSend", netlink_send},
+    {"netlinkSendAside", netlink_send_aside},
+    {"netlinkReceive", netlink_receive},
+    {"netlinkOption", netlink_option},
+    {"netlinkBuffer", netlink_buffer},
+    {"netlinkFilter", netlink_filter},
+    {NULL, NULL},
 };

@@ -1,6 +1,6 @@
 /**
- * Netlink sockets: questions and orders to the kernel. It answers while it takes a message, so nothing has to be awaited:
- * what has not come when `send` returns, or after the datagram before it, does not come. What it tells of its own accord,
+ * Netlink sockets: questions and orders to the kernel. It answers while it takes a message, so no answer has to be awaited:
+ * what has not come when a message is sent, or after the datagram before it, does not come. What it tells of its own accord,
  * in groups, waits in a buffer until it is received. Source: netlink(7).
  */
 import { getSystemErrorName } from 'node:util';
@@ -52,6 +52,15 @@ export class Netlink {
    */
   send(datagram: Uint8Array): void {
     checked('send', this.#addon.netlinkSend(this.#fd, datagram));
+  }
+
+  /**
+   * The same on another thread, for what the kernel takes its time for: a change of nftables waits for a grace period of
+   * RCU, some 10 ms. Until this resolves the socket and the datagram must not be used otherwise.
+   * @throws SluiceError `NETLINK_FAILED`
+   */
+  async sendAside(datagram: Uint8Array): Promise<void> {
+    checked('send', await this.#addon.netlinkSendAside(this.#fd, datagram));
   }
 
   /**

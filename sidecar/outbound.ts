@@ -132,7 +132,12 @@ export class OutboundCutter {
     const own = new Set(judge.table.subject.ips);
     const sockets: TcpSocket[] = [];
     for await (const some of this.#kernel.sockets()) {
-      sockets.push(...some.filter(({ local, remote }) => own.has(local.address) && !own.has(remote.address)));
+      sockets.push(
+        ...some.filter(
+          ({ local, remote }) =>
+            own.has(local.address) && !own.has(remote.address) && !isPlainlyAllowed(remote, judge),
+        ),
+      );
     }
     const flows = await this.#kernel.flowsOf(sockets);
     const doomed: { socket: TcpSocket; ended: EndedOutbound }[] = [];
@@ -215,6 +220,13 @@ export function endedOutbound(
     verdict,
     end,
   };
+}
+
+/** To a pod, so that nothing translates it, and allowed. For all others connection tracking is asked. */
+function isPlainlyAllowed({ address, port }: Side, judge: Judge): boolean {
+  return (
+    judge.identify(address) !== undefined && judge.judge('egress', address, 'TCP', port).verdict === 'allow'
+  );
 }
 
 /** Why a flow may not go on; undefined while it may. */

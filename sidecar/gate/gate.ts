@@ -65,13 +65,11 @@ export async function isGateInForce(): Promise<boolean> {
 }
 
 /** @returns false when the kernel refuses */
-function changedByNetlink({ changes, goneChains }: ElementsOnly): boolean {
-  try {
-    changeElements(GATE_TABLE_NAME, changes, goneChains);
-    return true;
-  } catch {
-    return false;
-  }
+function changedByNetlink({ changes, goneChains }: ElementsOnly): Promise<boolean> {
+  return changeElements(GATE_TABLE_NAME, changes, goneChains).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** What the gate tells. */
@@ -209,7 +207,7 @@ export class Gate {
   /** @returns false when the kernel does not have what was thought: then everything is replaced */
   async #change(before: GatePlan, plan: GatePlan): Promise<boolean> {
     const only = elementsOnly(before, plan);
-    if (only !== undefined && changedByNetlink(only)) return true;
+    if (only !== undefined && (await changedByNetlink(only))) return true;
     const text = changedRuleset(before, plan);
     if (text === '') return true;
     return runNft(text).then(

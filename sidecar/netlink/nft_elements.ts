@@ -75,11 +75,11 @@ const NOTHING = new Uint8Array();
  * @param table of the family `inet`
  * @throws SluiceError `NETLINK_*` or `SOCKET_*`
  */
-export function changeElements(
+export async function changeElements(
   table: string,
   changes: readonly ElementChange[],
   goneChains: readonly string[],
-): void {
+): Promise<void> {
   const messages: [number, readonly Uint8Array[]][] = [];
   const named = attribute(TABLE, text(table));
   for (const { object, removed } of changes) {
@@ -96,7 +96,7 @@ export function changeElements(
     messages.push([DELETE_RULE, [named, attribute(RULE_CHAIN, text(chain))]]);
     messages.push([DELETE_CHAIN, [named, attribute(CHAIN_NAME, text(chain))]]);
   }
-  transact(messages);
+  await transact(messages);
 }
 
 /**
@@ -140,7 +140,7 @@ function goTo(chain: string): Uint8Array {
   return nested(ELEMENT_DATA, [nested(DATA_VERDICT, verdict)]);
 }
 
-function transact(messages: readonly (readonly [number, readonly Uint8Array[]])[]): void {
+async function transact(messages: readonly (readonly [number, readonly Uint8Array[]])[]): Promise<void> {
   if (messages.length === 0) return;
   const limit = fixed(0, SUBSYSTEM);
   const parts = messages.map(([type, body], index) =>
@@ -149,7 +149,7 @@ function transact(messages: readonly (readonly [number, readonly Uint8Array[]])[
   const socket = new Netlink(NETLINK_PROTOCOLS.NETFILTER);
   try {
     const batch = [message(BATCH_BEGIN, 0, 0, [limit]), ...parts, message(BATCH_END, 0, 0, [limit])];
-    socket.send(Buffer.concat(batch));
+    await socket.sendAside(Buffer.concat(batch));
     let done = 0;
     for (let got = socket.receive(); got !== undefined; got = socket.receive()) {
       for (const { result = 0 } of got) {

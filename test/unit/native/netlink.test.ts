@@ -111,6 +111,17 @@ test('without the capability the kernel refuses', async () => {
   expect(getSystemErrorName(Number(said))).toBe('EPERM');
 });
 
+test('what is sent on another thread is answered as ever; a socket that is closed says so', async () => {
+  const socket = new Netlink(NETLINK_PROTOCOLS.SOCK_DIAG);
+  const unknown = message(99, NLM_F_ACK, 7, []);
+  await socket.sendAside(unknown);
+  const [answer] = socket.receive() ?? [];
+  expect(answer).toMatchObject({ sequence: 7 });
+  expect(getSystemErrorName(answer?.result ?? 0)).toBe('EINVAL');
+  socket.close();
+  await expect(socket.sendAside(unknown)).rejects.toMatchObject({ code: 'NETLINK_FAILED' });
+});
+
 test('a part that the kernel lacks is NETLINK_UNAVAILABLE', () => {
   expect(() => new Netlink(31)).toThrow(expect.objectContaining({ code: 'NETLINK_UNAVAILABLE' }));
 });

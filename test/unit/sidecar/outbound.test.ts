@@ -111,6 +111,35 @@ test('only what the pod itself opened, to others, is destroyed', async () => {
   expect(destroyed).toEqual([1004]);
 });
 
+test('connection tracking is asked only about what may have to end', async () => {
+  const asked: number[] = [];
+  const pod = { namespace: 'shop', name: 'db', uid: '1', workload: 'pod/db', labels: {}, ports: [] };
+  const policy = { namespace: 'shop', name: 'some' };
+  const rule = { policy, index: 0, ports: [], peers: [{ kind: 'group' as const, group: 'g' }] };
+  const allowing: Table = {
+    ...isolated,
+    groups: { g: { namespace: 'shop', members: ['10.0.0.9'] } },
+    pods: { ...isolated.pods, '10.0.0.9': pod },
+    egress: { direction: 'egress', isolating: [policy], rules: [rule] },
+  };
+  const elsewhere = { ...socket(1003), remote: { address: '10.0.0.8', port: 80 } };
+  const busy: OutboundKernel = {
+    ...kernel(async (sockets) => sockets.map(() => 0)),
+    async *sockets() {
+      yield [socket(1001), socket(1002), elsewhere];
+    },
+    flowsOf: async (sockets) =>
+      sockets.map(({ local, remote }) => {
+        asked.push(local.port);
+        return flow(local, remote);
+      }),
+  };
+  const ended: EndedOutbound[] = [];
+  await new OutboundCutter((one) => ended.push(one), { kernel: busy }).cut(createJudge(allowing));
+  expect(asked).toEqual([1003]);
+  expect(ended.map(({ local }) => local.port)).toEqual([1003]);
+});
+
 test("the sidecar's own connection to the injector stays, whatever policy says", async () => {
   const destroyed: number[] = [];
   const cutter = new OutboundCutter(() => {}, {
