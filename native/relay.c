@@ -26,10 +26,9 @@ enum {
   BUFFER_BYTES = 64 * 1024,
   LOOP_EVENTS = 256,
   ACCEPTS_A_TURN = 64,
+  LAST_ACCEPTS = 4096,  // as many as wait in a listener's backlog
   // Connections that wait for a decision; more wait in the kernel's backlog, where they cost no descriptor.
   UNDECIDED_MAX = 128,
-  // Flows whose events nobody takes: the other thread is busy, and nothing more is admitted from memory. relay.ts counts on it.
-  UNTAKEN_MAX = 4096,
   ACCEPT_PAUSE_MS = 100,  // after running out of descriptors
   KEEPALIVE_INTERVAL_SECONDS = 1,  // as libuv has it, so that both relays find a dead peer alike
   KEEPALIVE_PROBES = 10,
@@ -317,7 +316,7 @@ static void take_address(struct flow *flow, int side, const struct sockaddr_stor
 }
 
 static void accepted(struct relay *relay, struct flow *flow) {
-  bool busy = relay->live >= relay->options.max_flows || flows_waiting(&relay->flows) >= UNTAKEN_MAX;
+  bool busy = relay->live >= relay->options.max_flows || flows_waiting(&relay->flows) >= relay->options.max_untaken;
   uint32_t epoch = atomic_load(&relay->epoch);
   bool ipv6 = flow->flags & RELAY_IPV6;
   bool remembered =
@@ -373,9 +372,9 @@ static bool accept_one(struct relay *relay, int listener) {
   return false;
 }
 
-static void accept_some(struct relay *relay) {
+static void accept_some(struct relay *relay, int at_most) {
   for (uint32_t i = 0; i < relay->options.listener_count; i++) {
-    for (int turn = 0; turn < ACCEPTS_A_TURN && relay->accepting; turn++) {
+    for (int turn = 0; turn < at_most && relay->accepting; turn++) {
       if (!accept_one(relay, relay->options.listeners[i])) break;
     }
   }
@@ -421,6 +420,8 @@ static bool obey_all(struct relay *relay) {
   pthread_mutex_unlock(&relay->flows.lock);
   for (size_t i = 0; i < command_count; i++) obey(relay, &commands[i]);
   free(commands);
+  // Closing a listener resets what waits there, though to its client it is a connection already.
+  if (stop_accepting && !stop) accept_some(relay, LAST_ACCEPTS);
   if (stop_accepting || stop) close_listeners(relay);
   return !stop;
 }
@@ -472,7 +473,7 @@ static void *run(void *argument) {
       else flow_event(relay, tag, events[i].events);
     }
     if (woken) going_on = obey_all(relay);
-    if (accept) accept_some(relay);
+    if (accept) accept_some(relay, ACCEPTS_A_TURN);
     move_again(relay);
     look_at_clock(relay);
   }

@@ -23,6 +23,7 @@ struct relay_options {
   uint32_t keepalive_seconds;
   uint32_t max_flows;  // beyond it nothing is admitted from memory
   uint32_t max_pipes;  // two descriptors each; without one, bytes are copied
+  uint32_t max_untaken;  // of flows whose events wait to be taken: beyond it nothing is admitted from memory
 };
 
 enum relay_event_kind { RELAY_ACCEPTED = 1, RELAY_ENDED = 2, RELAY_ACCEPT_FAILED = 3 };
@@ -79,6 +80,7 @@ void relay_submit(struct relay *relay, const struct relay_command *commands, siz
 uint32_t relay_forget(struct relay *relay);
 // Bytes so far: from the source, then from the destination. False when the flow is over.
 bool relay_bytes(struct relay *relay, uint32_t slot, uint32_t generation, uint64_t bytes[2], bool *relaying);
+// Accepts what waits already, then closes the listeners.
 void relay_stop_accepting(struct relay *relay);
 // Resets all flows, ends the thread, frees everything.
 void relay_close(struct relay *relay);

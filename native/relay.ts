@@ -81,8 +81,10 @@ export interface NativeRelayEvents {
 /** Layout of struct relay_event. */
 const EVENT_BYTES = 64;
 const BATCH = 256;
-/** Batches with all that is told before a flow that was admitted from memory: two events each of UNTAKEN_MAX flows, relay.c. */
-const BATCHES_BEFORE_REMEMBERED = (2 * 4096) / BATCH;
+/** Flows that may wait to be read before nothing more is admitted from memory: this thread is too busy to judge them. */
+const UNTAKEN_MAX = 4096;
+/** Batches with all that is told before a flow that was admitted from memory: two events each. */
+const BATCHES_BEFORE_REMEMBERED = (2 * UNTAKEN_MAX) / BATCH;
 const KIND = { accepted: 1, ended: 2, acceptFailed: 3 } as const;
 const FLAG = { ipv6: 1, remembered: 2 } as const;
 const COMMAND = { admit: 1, resetSource: 2, reset: 3, finish: 4 } as const;
@@ -124,6 +126,7 @@ export class NativeRelay {
       Math.max(1, Math.round(options.keepAliveMs / MS_PER_SECOND)),
       options.maxFlows,
       options.maxPipes,
+      UNTAKEN_MAX,
     );
     const started = addon.relayStart(words, () => this.#drain());
     if (typeof started === 'number') throw startError(started);
@@ -150,9 +153,16 @@ export class NativeRelay {
     this.#command(COMMAND.finish, id, 0);
   }
 
-  /** Forgets what was remembered, at once and before anything else that is asked for. What it had admitted is told now. */
+  /** Forgets what was remembered, at once and before anything else that is asked for. */
   forget(): void {
     this.#epoch = this.#addon.relayForget(this.#handle);
+  }
+
+  /**
+   * Tells now what has been admitted from memory until now, with all that comes before it: what came in the last 3 ms, or since
+   * this thread last had time for it, of `UNTAKEN_MAX` flows at most.
+   */
+  tellRemembered(): void {
     let batches = 0;
     while (batches < BATCHES_BEFORE_REMEMBERED && this.#tellBatch()) batches += 1;
   }
@@ -165,6 +175,7 @@ export class NativeRelay {
     return { fromSource, toSource, relaying: relaying === 1 };
   }
 
+  /** Accepts what waits already, then closes the listeners. */
   stopAccepting(): void {
     this.#addon.relayStopAccepting(this.#handle);
   }

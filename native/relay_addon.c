@@ -56,6 +56,7 @@ static napi_value start(napi_env env, napi_callback_info info) {
       .keepalive_seconds = given[7],
       .max_flows = given[8],
       .max_pipes = given[9],
+      .max_untaken = given[10],
   };
   struct handle *handle = calloc(1, sizeof *handle);
   if (handle == NULL) return number(env, -ENOMEM);

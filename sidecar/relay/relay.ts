@@ -75,11 +75,13 @@ export interface RelayEvents {
 export interface Relay {
   readonly families: readonly Family[];
   /**
-   * Forgets every admission that it remembers. What was accepted by one has been told when this returns. To be called between
-   * putting a new table in force and asking it about the flows that are live.
+   * Forgets every admission that it remembers. To be called between putting a new table in force and asking it about the flows
+   * that are live. What an admission let in before has been told when this returns; a flow that was being accepted at that very
+   * moment is told a moment later, and judged then, like every flow that is told. A change waits for this telling: of the flows
+   * of 3 ms, or, where the main thread was busy for long, of 4,096 a thread at most.
    */
   forgetAdmissions(): void;
-  /** Closes the listeners; accepted connections go on. */
+  /** Closes the listeners; accepted connections go on, and the native relay accepts first what waits already. */
   stopAccepting(): void;
   /** Resets what is left; nothing is told any more. */
   close(): void;

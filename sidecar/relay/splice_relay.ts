@@ -1,5 +1,5 @@
 /** The relay on a native thread: no JavaScript object or call for a chunk, one event at a flow's start and one at its end. */
-import type { Family } from '../../native/addon.ts';
+import { type Addon, type Family, loadAddon } from '../../native/addon.ts';
 import { type NativeEnd, type NativeEnded, NativeRelay } from '../../native/relay.ts';
 import { APP_LEG_MARK } from '../redirect/rules.ts';
 import { addressOfBytes } from './address_of_bytes.ts';
@@ -27,7 +27,11 @@ const ENDS: Readonly<Record<NativeEnd, RelayEnd>> = {
 };
 
 /** Each thread has flows of its own; they share the listeners. @throws SluiceError `SOCKET_*`, `NATIVE_ADDON_MISSING` */
-export function startSpliceRelay(settings: RelaySettings, events: RelayEvents): Relay {
+export function startSpliceRelay(
+  settings: RelaySettings,
+  events: RelayEvents,
+  addon: Addon = loadAddon(),
+): Relay {
   const { sockets, inboundPort, threads } = settings;
   const listeners = listenInbound(sockets, inboundPort);
   const relays: NativeRelay[] = [];
@@ -38,7 +42,7 @@ export function startSpliceRelay(settings: RelaySettings, events: RelayEvents): 
   };
   try {
     const fds = listeners.map(({ fd }) => fd);
-    for (let i = 0; i < threads; i += 1) relays.push(startThread(fds, share, events));
+    for (let i = 0; i < threads; i += 1) relays.push(startThread(fds, share, events, addon));
   } catch (error) {
     for (const relay of relays) relay.close();
     throw error;
@@ -48,7 +52,9 @@ export function startSpliceRelay(settings: RelaySettings, events: RelayEvents): 
   return {
     families: listeners.map(({ family }) => family),
     forgetAdmissions() {
+      // All of them first: telling takes its time, and none may go on admitting by the old table meanwhile.
       for (const relay of relays) relay.forget();
+      for (const relay of relays) relay.tellRemembered();
     },
     stopAccepting() {
       for (const relay of relays) relay.stopAccepting();
@@ -63,6 +69,7 @@ function startThread(
   listeners: readonly number[],
   settings: RelaySettings,
   events: RelayEvents,
+  addon: Addon,
 ): NativeRelay {
   /** By slot: a slot has no second flow before the end of the first was told. */
   const flows: (SpliceConnection | undefined)[] = [];
@@ -98,6 +105,7 @@ function startThread(
       },
       acceptFailed: (error) => events.acceptFailed(error),
     },
+    addon,
   );
   return relay;
 }

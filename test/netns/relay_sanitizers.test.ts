@@ -37,7 +37,7 @@ describe.each(['address,undefined', 'thread'])('under the sanitizers %s', (sanit
     ];
     const sanitize = [`-fsanitize=${sanitizers}`, '-fno-sanitize-recover=all'];
     const own = ['relay_driver', 'refusals'].map((name) => join(import.meta.dirname, `tools/${name}.c`));
-    const link = ['-Wl,--wrap=splice', '-o', driver];
+    const link = ['-Wl,--wrap=splice,--wrap=epoll_wait', '-o', driver];
     execFileSync('cc', [...flags, ...sanitize, '-I', join(ROOT, 'native'), ...link, ...own, ...sources]);
   });
 
@@ -45,6 +45,11 @@ describe.each(['address,undefined', 'thread'])('under the sanitizers %s', (sanit
     ['flows that end in every way carry all that they should', 'ends', /[1-9]\d* splices done, 0 refused/],
     ['so they do where splice answers EINVAL', 'no-splice', /\b0 splices done, [1-9]\d* refused/],
     ['so they do where pipes come too small', 'no-pipes', /\b0 splices done, 0 refused/],
+    [
+      'connections that wait when it is to stop accepting are served',
+      'last',
+      /^96 accepted, 96 ended, 96 completed/,
+    ],
     ['an answer arrives whole though the app resets after it', 'answers', /splices done, 0 refused/],
   ] as const)(
     '%s',

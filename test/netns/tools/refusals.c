@@ -6,14 +6,17 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
+  LOOK_AGAIN_US = 1000,
   FIRST_UID = 1 << 24,  // far from any user's; the process's id makes it one that no other process has
   WANTED_PIPE_BYTES = 64 * 1024,
   HELD_PIPE_BYTES = 1 << 20,
@@ -32,6 +35,21 @@ ssize_t __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t
   if (moved < 0 && errno == EINVAL) splices_refused++;
   return moved;
 }
+
+static atomic_bool epoll_held;
+
+int __real_epoll_wait(int epoll, struct epoll_event *events, int max, int timeout_ms);
+int __wrap_epoll_wait(int epoll, struct epoll_event *events, int max, int timeout_ms);
+
+int __wrap_epoll_wait(int epoll, struct epoll_event *events, int max, int timeout_ms) {
+  int count = __real_epoll_wait(epoll, events, max, timeout_ms);
+  if (!epoll_held) return count;
+  while (epoll_held) usleep(LOOK_AGAIN_US);
+  return __real_epoll_wait(epoll, events, max, timeout_ms);
+}
+
+void hold_epoll(void) { epoll_held = true; }
+void release_epoll(void) { epoll_held = false; }
 
 static void fail(const char *what) {
   perror(what);

@@ -2,7 +2,8 @@
 // all of it. Runs in a namespace whose redirect delivers to port 15006; see own_namespace.ts.
 // Exits 0 when every flow that was left alone carried its bytes, all ends were told and no pipe is left.
 // `relay_driver ends`: flows end in every way, some by command. `no-splice`, `no-pipes`: the same where splice(2) answers
-// EINVAL, or the user's quota of pipes is used up. `answers`: apps answer early and reset.
+// EINVAL, or the user's quota of pipes is used up. `answers`: apps answer early and reset. `last`: the relay is told to stop
+// accepting while connections wait for it; they are served all the same.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,6 +33,7 @@ enum {
   SEGMENT_BYTES = 1400,
   RECEIVE_BYTES = 64 * 1024,
   EVENTS = 32,
+  LAST_FLOWS = 12,  // of each client: together more than the relay accepts in a turn
 };
 
 enum { APP_PORT = 80, RESETTING_PORT = 81 };
@@ -258,6 +260,21 @@ static void *asking_client(void *argument) {
   return NULL;
 }
 
+static int waiting[CLIENTS][LAST_FLOWS];
+
+static void *last_client(void *argument) {
+  int own = (int)(intptr_t)argument - 1;
+  unsigned seed = (unsigned)own;
+  char *bytes = malloc(BULK_BYTES);
+  for (int i = 0; i < LAST_FLOWS; i++) {
+    echo(waiting[own][i], bytes, &seed);
+    close(waiting[own][i]);
+  }
+  free(bytes);
+  finished_clients++;
+  return NULL;
+}
+
 static void *client(void *argument) {
   unsigned seed = (unsigned)(intptr_t)argument;
   char *bytes = malloc(BULK_BYTES + 1);
@@ -308,10 +325,10 @@ static int listen_at(struct sockaddr_in address, bool transparent) {
 
 int main(int argument_count, char **arguments) {
   const char *mode = argument_count == 2 ? arguments[1] : "";
-  bool answers_only = strcmp(mode, "answers") == 0;
+  bool answers_only = strcmp(mode, "answers") == 0, last_only = strcmp(mode, "last") == 0;
   if (strcmp(mode, "no-splice") == 0) refuse_splice();
   else if (strcmp(mode, "no-pipes") == 0) use_up_pipe_quota();
-  else if (!answers_only && strcmp(mode, "ends") != 0) return 2;
+  else if (!answers_only && !last_only && strcmp(mode, "ends") != 0) return 2;
   int pipe_ends = open_pipe_ends();
   int app = listen_at(at("10.9.0.2", APP_PORT), false), resetting = listen_at(at("10.9.0.2", RESETTING_PORT), false);
   int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -324,15 +341,25 @@ int main(int argument_count, char **arguments) {
                                   .connect_timeout_ms = 5000,
                                   .keepalive_seconds = 60,
                                   .max_flows = 1000,
-                                  .max_pipes = 4};
+                                  .max_pipes = 4,
+                                  .max_untaken = 4096};
   struct relay *relay = relay_start(&options, notify, &wake);
   if (relay == NULL) fail("relay_start");
   close(inbound);
+  if (last_only) {
+    hold_epoll();
+    for (int i = 0; i < CLIENTS * LAST_FLOWS; i++) {
+      waiting[i / LAST_FLOWS][i % LAST_FLOWS] = connect_app(APP_PORT);
+      if (waiting[i / LAST_FLOWS][i % LAST_FLOWS] < 0) fail("connect");
+    }
+    relay_stop_accepting(relay);
+    release_epoll();
+  }
   pthread_t accepting, answering, clients[CLIENTS];
   pthread_create(&accepting, NULL, accept_all, (void *)(intptr_t)app);
   pthread_create(&answering, NULL, answer_all, (void *)(intptr_t)resetting);
   for (intptr_t i = 0; i < CLIENTS; i++)
-    pthread_create(&clients[i], NULL, answers_only ? asking_client : client, (void *)(i + 1));
+    pthread_create(&clients[i], NULL, answers_only ? asking_client : last_only ? last_client : client, (void *)(i + 1));
 
   unsigned seed = 7, accepted = 0, ended = 0;
   uint32_t epoch = 1;
@@ -352,7 +379,7 @@ int main(int argument_count, char **arguments) {
         if (event->kind == RELAY_ENDED && answers_only && event->as.ended.end != RELAY_END_DESTINATION) wrong++;
         if (event->kind != RELAY_ACCEPTED) continue;
         accepted++;
-        int chance = answers_only ? 15 : rand_r(&seed) % 16;
+        int chance = answers_only || last_only ? 15 : rand_r(&seed) % 16;
         uint64_t bytes[2];
         bool relaying;
         relay_bytes(relay, event->slot, event->generation, bytes, &relaying);
@@ -374,10 +401,10 @@ int main(int argument_count, char **arguments) {
     if (rand_r(&seed) % 8 == 0) epoch = relay_forget(relay);
   }
   for (int i = 0; i < CLIENTS; i++) pthread_join(clients[i], NULL);
-  int left = connect_app(APP_PORT);  // closing must end what is live
+  int left = last_only ? -1 : connect_app(APP_PORT);  // closing must end what is live
   relay_stop_accepting(relay);
   relay_close(relay);
-  close(left);
+  if (left >= 0) close(left);
   shutdown(app, SHUT_RDWR);
   shutdown(resetting, SHUT_RDWR);
   pthread_join(accepting, NULL);
