@@ -88,6 +88,8 @@ export class TableSession {
   #podKey: string | undefined;
   #podUid: string | undefined;
   #sent: Sent = { kind: 'no-table' };
+  /** What was sent when the time to its being enforced was last measured. */
+  #measured: Sent | undefined;
   /** The sidecar refused what it was last sent: a delta would not apply. */
   #refused = false;
   #enforced: number | null = null;
@@ -248,11 +250,12 @@ export class TableSession {
       this.#log.debug({ revision }, 'ack of a revision that was not sent here');
       return;
     }
-    if (revision === this.#enforced && !this.#refused) return; // said again: it was measured the first time
     this.#enforced = revision;
     if (revision !== this.#sent.revision) return;
     this.#refused = false;
     this.#error = undefined;
+    if (this.#measured === this.#sent) return; // said again
+    this.#measured = this.#sent;
     this.#host.metrics.enforceSeconds.observe((performance.now() - this.#sent.atMs) / MS_PER_SECOND);
   }
 

@@ -27,7 +27,7 @@ export type SidecarFrame =
   | { readonly type: 'hello'; readonly schema: number; readonly namespace: string; readonly pod: string }
   /** First over TLS: a token of the pod whose table is wanted. */
   | { readonly type: 'token-hello'; readonly schema: number; readonly token: string }
-  /** `revision` is enforced: every flow it disallows has been ended. */
+  /** `revision` is enforced: every flow it disallows has been ended. 0: none is, any more. */
   | { readonly type: 'ack'; readonly revision: number }
   /** A frame was refused whole; the last good table stays in force. The injector answers with a snapshot. */
   | { readonly type: 'nack'; readonly revision: number; readonly code: string; readonly message: string }

@@ -44,6 +44,9 @@ const ERROR_LOG_MS = 1_000;
 
 const MS_PER_SECOND = 1000;
 
+/** Acknowledged when no table is in force: what was acknowledged before is taken back. */
+const NO_REVISION = 0;
+
 /** Most Services that a log line or /readyz names; a metric has their number. */
 const SERVICES_SHOWN = 20;
 
@@ -95,11 +98,11 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   const cutFailed = rarely(ERROR_LOG_MS, (err: Error) =>
     log.error({ err }, 'outbound connections were not ended at once'),
   );
-  /** Without the redirect what the table forbids goes on, past the proxy: that is no table in force. */
-  let withheld: number | undefined;
+  /** In force but for the redirect: without that, what the table forbids goes on past the proxy, and no table is in force. */
+  let enforced = NO_REVISION;
   const acknowledge = (revision: number): void => {
+    enforced = revision;
     if (canary.problem === undefined) stream.acknowledge(revision);
-    else withheld = revision;
   };
   const gate: Gate = new Gate(config, exempt, {
     changed: (state) => logGate(log, state),
@@ -124,13 +127,14 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       if (problem !== undefined) void gate.ensure(); // it may be the gate's own rules
       if (problem === undefined) {
         log.info('the redirect is in force');
-        if (withheld !== undefined) stream.acknowledge(withheld);
-        withheld = undefined;
-      } else
+        if (enforced !== NO_REVISION) stream.acknowledge(enforced);
+      } else {
+        stream.acknowledge(NO_REVISION);
         log.error(
           { problem },
           'the redirect is not in force: what the gate lets by reaches the app without the proxy',
         );
+      }
     },
   });
   const metrics = new SidecarMetrics(VERSION, {

@@ -3,8 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { applyRedirect } from '../../cli/lab/pod_processes.ts';
 import { inNetns, isAlive, signalProcess, waitGone } from '../../cli/lab/processes.ts';
-import { labPaths, sidecarStateFolder } from '../../cli/lab/state.ts';
+import { labPaths, readState, sidecarStateFolder } from '../../cli/lab/state.ts';
+import { SluiceError } from '../../policy/errors.ts';
 import { run } from './command.ts';
 import { until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod } from './objects.ts';
@@ -127,14 +129,19 @@ test.each([
     expect(performance.now() - startedAt).toBeLessThan(UNREADY_MS);
     expect(seen.problems.join()).toMatch(/redirect/);
     expect((await net.admin('shop/api', '/metrics')).body).toContain('sluice_redirect_intact 0');
-    // What goes past the proxy is not ended: a change of the table is not said to be in force.
+    // What goes past the proxy is not ended: no table is said to be in force any more, nor a change of it.
+    await until('what was acknowledged is taken back', () =>
+      net.lab.waitEnforced(NOT_ENFORCED_MS).then(
+        () => undefined,
+        (error: unknown) => error instanceof SluiceError && error.code === 'LAB_NOT_ENFORCED',
+      ),
+    );
     const before = await gateRevision();
     net.lab.writeObjects(allowApps('shop/allow', 'api', ['front', randomUUID()]));
     await until('the gate has the change', async () => (await gateRevision()) !== before);
     await expect(net.lab.waitEnforced(NOT_ENFORCED_MS)).rejects.toMatchObject({ code: 'LAB_NOT_ENFORCED' });
 
-    await net.lab.stopProcess('shop/api', 'sidecar', 'SIGTERM');
-    await net.lab.startSidecar('shop/api');
+    await applyRedirect(labPaths(net.lab.name), readState(net.lab.name), net.lab.pod('shop/api'));
     await ready();
     await net.lab.waitEnforced();
     expect(await fromBatch()).toMatchObject({ allowed: false });

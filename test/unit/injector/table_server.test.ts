@@ -243,6 +243,22 @@ test('a sidecar that goes on and on does not fill the log, nor what is measured'
   expect((await metrics.nacks.get()).values[0]?.value).toBe(50);
 });
 
+test('a sidecar may take back that it enforces its table, and say it again: that is measured once', async () => {
+  start(1);
+  const link = new RecordingLink();
+  const session = tables.attach(link);
+  session.open({ namespace: 'team-0-0', name: 'pod-0-0' }, TABLE_SCHEMA);
+  await waitFor(() => link.table);
+  const revision = link.table?.revision ?? 0;
+  session.receive({ type: 'ack', revision });
+  session.receive({ type: 'ack', revision: 0 });
+  expect(tables.status().sidecars[0]).toMatchObject({ revision, enforced: 0 });
+  session.receive({ type: 'ack', revision });
+  expect(tables.status().sidecars[0]).toMatchObject({ revision, enforced: revision });
+  const { values } = await metrics.enforceSeconds.get();
+  expect(values.find(({ metricName }) => metricName?.endsWith('_count'))?.value).toBe(1);
+});
+
 test('a sidecar that waits for its table anew does not count as enforcing it', async () => {
   start(1);
   const link = new RecordingLink();
