@@ -49,6 +49,10 @@ export function logRecord(
   msg: string,
 ): void {
   if (!log.isLevelEnabled(level)) return;
-  const { [pino.symbols.streamSym]: output } = log as unknown as Record<symbol, DestinationStream>;
-  output?.write(`{"level":"${level}",${JSON.stringify(record).slice(1, -1)},"msg":"${msg}"}\n`);
+  const { [pino.symbols.streamSym]: output } = log as unknown as Record<
+    symbol,
+    DestinationStream | undefined
+  >;
+  if (output === undefined) return log[level](record, msg);
+  output.write(`{"level":"${level}",${JSON.stringify(record).slice(1, -1)},"msg":"${msg}"}\n`);
 }

@@ -91,10 +91,13 @@ function checkPolicies(bindings: readonly V1ValidatingAdmissionPolicyBinding[]):
   );
 }
 
+/** What a Service has for an address that is to have none. */
+const HEADLESS = 'None';
+
 /** Where sidecars find the injector: the addresses of its Service, of both families. */
 export function clusterIPs({ service }: Installation): readonly string[] {
   const { clusterIP, clusterIPs = [] } = service?.spec ?? {};
-  return [...new Set([clusterIP, ...clusterIPs].flatMap((ip) => ip || []))];
+  return [...new Set([clusterIP, ...clusterIPs].flatMap((ip) => (ip === HEADLESS ? [] : ip || [])))];
 }
 
 function checkInjector(installation: Installation): readonly Finding[] {

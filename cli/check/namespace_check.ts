@@ -26,6 +26,9 @@ export interface CheckedPod {
 /** Namespaces that are never injected: the webhook's selector says so. */
 const NEVER = ['kube-system', 'sluice-system'];
 
+/** A label that says no: its pods are not injected, as without it. */
+const DELIBERATE = 'disabled';
+
 const POD_SECURITY = 'pod-security.kubernetes.io';
 
 /** Levels that allow NET_ADMIN and NET_RAW. */
@@ -46,7 +49,8 @@ const ANY_INSTALLATION: InjectionConfig = {
 
 /** Whether a namespace seems to ask for injection, in words that mean nothing. */
 export function isMislabelled(namespace: CheckedNamespace): boolean {
-  return namespace.labels[INJECT_LABEL] !== undefined && !isEnabled(namespace);
+  const value = namespace.labels[INJECT_LABEL];
+  return ![undefined, INJECT_ENABLED, DELIBERATE].includes(value) && !NEVER.includes(namespace.name);
 }
 
 /**

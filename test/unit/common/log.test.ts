@@ -1,7 +1,9 @@
 /** The log as a process writes it: whole lines, in order, none lost at an exit. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
 import { expect, test } from 'vitest';
+import { logRecord } from '../../../common/log.ts';
 import type { LogLine } from '../injector/captured_log.ts';
 
 const LOG = join(import.meta.dirname, '../../../common/log.ts');
@@ -37,6 +39,16 @@ test('a record is the line that the log would write', () => {
   expect(own).toEqual({ level: 'warn', ...RECORD, msg: 'flow denied' });
   expect({ ...pinos, time: RECORD.time }).toEqual(own);
   expect(Object.keys(own ?? {})).toEqual(Object.keys(pinos ?? {}));
+});
+
+test('where the log has no stream of its own to be found, a record goes the usual way', () => {
+  const written: unknown[] = [];
+  const log = {
+    isLevelEnabled: () => true,
+    warn: (record: object, msg: string) => written.push({ ...record, msg }),
+  };
+  logRecord(log as unknown as Logger, 'warn', RECORD, 'flow denied');
+  expect(written).toEqual([{ ...RECORD, msg: 'flow denied' }]);
 });
 
 test('a record below the level is not written', () => {

@@ -115,6 +115,17 @@ describe('sluice check in a cluster', () => {
     ]);
   });
 
+  test('finds a Service that is headless: it has no address to give to sidecars', async () => {
+    await enable('shop');
+    await api.create(podIn('shop', 'api', injected(pod())));
+    await install({ clusterIP: 'None' });
+
+    const { code, stdout } = await check();
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^error +service sluice-injector: has no cluster IP/m);
+    expect(stdout).not.toContain('None');
+  });
+
   test('says of a namespace without the label that its pods are not injected', async () => {
     await api.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
     await install();

@@ -47,6 +47,16 @@ describe('sluice check -f', () => {
       /^warning +namespace shop: has 'true' in the label sluice.dev\/inject: no pod is injected/m,
     );
 
+    const deliberate = await check([
+      namespace({ 'sluice.dev/inject': 'disabled' }),
+      {
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: { name: 'kube-system', labels: { 'sluice.dev/inject': 'true' } },
+      },
+    ]);
+    expect(deliberate.stdout).not.toContain('in the label');
+
     const misspelt = await check([namespace(), deployment({}, { 'sluice.dev/denny': 'reset' })]);
     expect(misspelt.code).toBe(0);
     expect(misspelt.stdout).toMatch(
