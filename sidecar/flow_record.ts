@@ -7,8 +7,8 @@ import { describeFlow } from '../policy/index.ts';
 
 /**
  * Why a flow ended. `refused`: by verdict, before anything reached the app; `dropped`: by the gate, before any
- * handshake. `policy-changed`, `peer-replaced`: cut
- * while live. `reset`: of an outbound flow, by whichever end; connection tracking does not say which.
+ * handshake. `policy-changed`, `peer-replaced`: cut while live, or over before the relay had told of it. `reset`: of an
+ * outbound flow, by whichever end; connection tracking does not say which.
  */
 export type FlowEnd =
   | 'closed'

@@ -182,7 +182,7 @@ test('out of file descriptors, connections are refused; afterwards all is well a
     port: 80,
     work: { kind: 'hold' },
   });
-  // Readings of the gate and checks of the redirect fall into this time: they cannot start their tools.
+  // Readings of the gate and checks of the redirect fall into this time: they find no descriptors.
   await delay(4_500);
   expect(isAlive(sidecar)).toBe(true);
   const held = flows.filter((flow) => flow.state === 'open').length;
