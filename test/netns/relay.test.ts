@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { NativeRelay } from '../../native/relay.ts';
 import { openSockets } from '../../native/sockets.ts';
 import { APP_LEG_MARK } from '../../sidecar/redirect/rules.ts';
@@ -71,7 +71,7 @@ describe.each([
   afterEach(async () => {
     for (const socket of open) socket.destroy();
     open.clear();
-    await vi.waitFor(() => expect(endings.length).toBe(dialled));
+    await expect.poll(() => endings.length).toBe(dialled);
     decide = (connection) => connection.admit();
     dialled = 0;
     connections.length = 0;
@@ -105,7 +105,7 @@ describe.each([
     server.on('error', () => {});
     open.add(server);
     const told = (): Connection | undefined => connections[dialled - 1];
-    await vi.waitFor(() => expect(told()?.progress().relaying).toBe(true), { interval: 1 });
+    await expect.poll(() => told()?.progress().relaying, { interval: 1 }).toBe(true);
     return { client, server };
   }
 
@@ -117,7 +117,7 @@ describe.each([
   }
 
   const ended = async (): Promise<Ending> => {
-    await vi.waitFor(() => expect(endings.length).toBeGreaterThan(0));
+    await expect.poll(() => endings.length).toBeGreaterThan(0);
     return endings[0] as Ending;
   };
 
@@ -174,15 +174,15 @@ describe.each([
     first.client.end('bye');
     expect((await readAll(first.server)).toString()).toBe('bye');
     first.client.resetAndDestroy();
-    await vi.waitFor(() => expect(isDead(first.server)).toBe(true));
+    await expect.poll(() => isDead(first.server)).toBe(true);
     expect(await ended()).toMatchObject({ end: 'reset-by-source' });
 
     const second = await relayed();
     second.server.end('bye');
     expect((await readAll(second.client)).toString()).toBe('bye');
     second.server.resetAndDestroy();
-    await vi.waitFor(() => expect(isDead(second.client)).toBe(true));
-    await vi.waitFor(() => expect(endings.length).toBe(2));
+    await expect.poll(() => isDead(second.client)).toBe(true);
+    await expect.poll(() => endings.length).toBe(2);
     expect(endings[1]).toMatchObject({ end: 'reset-by-destination' });
   });
 
@@ -315,7 +315,7 @@ describe.each([
     for (const connection of connections) connection.resetSource();
     for (const connection of connections) connection.reset();
     expect(new Set(await Promise.all(seen))).toEqual(new Set(['ECONNRESET']));
-    await vi.waitFor(() => expect(endings.length).toBe(50));
+    await expect.poll(() => endings.length).toBe(50);
     expect(new Set(endings.map(({ end }) => end))).toEqual(new Set(['reset']));
   });
 
@@ -326,7 +326,7 @@ describe.each([
       else server.resetAndDestroy();
       connections[i]?.reset();
     }
-    await vi.waitFor(() => expect(endings.length).toBe(50));
+    await expect.poll(() => endings.length).toBe(50);
     await sleep(20);
     expect(endings.length).toBe(50);
   });
@@ -352,9 +352,9 @@ describe.each([
         }),
       );
     }
-    await vi.waitFor(() => expect(endings.length).toBe(1_000), { timeout: 5_000 });
+    await expect.poll(() => endings.length).toBe(1_000);
     expect(endings.every(({ end, toSource }) => end === 'closed' && toSource === 1)).toBe(true);
-    await vi.waitFor(() => expect(socketCount()).toBe(before));
+    await expect.poll(() => socketCount()).toBe(before);
     app.removeAllListeners('connection');
   });
 });
@@ -415,16 +415,16 @@ describe('the native relay with few ports for the app leg', () => {
       client.end('x'); // its end of stream comes first, so the app leg's does too: that is who has to wait in TIME_WAIT
       await readAll(client);
     }
-    await vi.waitFor(() => expect(ends.length).toBe(flows));
+    await expect.poll(() => ends.length).toBe(flows);
     expect(new Set(ends)).toEqual(new Set(['closed']));
   });
 
   test('tells the want of a port as a shortage, not as an app that cannot be reached', async () => {
     const clients = Array.from({ length: ports.last - ports.first + 2 }, dial);
-    await vi.waitFor(() => expect(ends.length).toBeGreaterThan(0));
+    await expect.poll(() => ends.length).toBeGreaterThan(0);
     expect(new Set(ends)).toEqual(new Set(['shortage']));
     for (const client of clients) client.destroy();
-    await vi.waitFor(() => expect(ends.length).toBe(clients.length));
+    await expect.poll(() => ends.length).toBe(clients.length);
   });
 });
 

@@ -3,12 +3,17 @@ import { CoreV1Api, PatchStrategy, setHeaderOptions, Watch } from '@kubernetes/c
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Access, idlePod, TestCluster } from './test_cluster.ts';
 
+/** How long a watch may take to show what has happened, ms. */
+const SHOWN_MS = 10_000;
+
 interface Seen {
   /** As `ADDED a`. */
   readonly events: string[];
   /** Ends with the watch, with what it failed with. */
   readonly over: Promise<unknown>;
 }
+
+const expectShown = (events: readonly string[]) => expect.poll(() => events, { timeout: SHOWN_MS });
 
 /** Registers the scenarios. */
 export function watchScenarios(open: () => Promise<Access>): void {
@@ -69,20 +74,20 @@ export function watchScenarios(open: () => Promise<Access>): void {
     const { events } = await watchPods({ resourceVersion: list.metadata?.resourceVersion ?? '' });
     await label('a', 'web');
     await remove('a');
-    await expect.poll(() => events).toEqual(['ADDED a', 'MODIFIED a', 'MODIFIED a', 'DELETED a']);
+    await expectShown(events).toEqual(['ADDED a', 'MODIFIED a', 'MODIFIED a', 'DELETED a']);
   });
 
   test('a pod deleted and created under the same name is deleted and added', async () => {
     const list = await core.listNamespacedPod({ namespace });
     for (const step of [create, remove, create]) await step('a');
     const { events } = await watchPods({ resourceVersion: list.metadata?.resourceVersion ?? '' });
-    await expect.poll(() => events).toEqual(['ADDED a', 'MODIFIED a', 'DELETED a', 'ADDED a']);
+    await expectShown(events).toEqual(['ADDED a', 'MODIFIED a', 'DELETED a', 'ADDED a']);
   });
 
   test('a watch without a revision begins with all that is there', async () => {
     await create('a');
     const { events } = await watchPods({});
-    await expect.poll(() => events).toEqual(['ADDED a']);
+    await expectShown(events).toEqual(['ADDED a']);
   });
 
   test('to a selector an object that comes to match is added, and one that no longer does is deleted', async () => {
@@ -90,7 +95,7 @@ export function watchScenarios(open: () => Promise<Access>): void {
     const { events } = await watchPods({ labelSelector: 'app=web' });
     await label('a', 'web');
     await label('a', 'api');
-    await expect.poll(() => events).toEqual(['ADDED a', 'DELETED a']);
+    await expectShown(events).toEqual(['ADDED a', 'DELETED a']);
   });
 
   test('a watch from a revision of the future has nothing to show, and ends with its time', async () => {

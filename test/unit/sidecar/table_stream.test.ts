@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createServer as createTlsServer } from 'node:tls';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { InjectorFrame, SidecarFrame } from '../../../policy/index.ts';
 import { Enforcement } from '../../../sidecar/enforcement.ts';
 import { LiveTable } from '../../../sidecar/live_table.ts';
@@ -117,10 +117,10 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
     enforcement.confirm(1);
     injector.send({ type: 'heartbeat', revision: 8 }); // not the table in force: confirms nothing
     injector.send({ type: 'unknown-pod', message: 'later' });
-    await vi.waitFor(() => expect(told).toContain('unknown pod'));
+    await expect.poll(() => told).toContain('unknown pod');
     expect(enforcement.confirmedAtMs).toBe(1);
     injector.send({ type: 'heartbeat', revision: 9 });
-    await vi.waitFor(() => expect(enforcement.confirmedAtMs).toBeGreaterThan(1));
+    await expect.poll(() => enforcement.confirmedAtMs).toBeGreaterThan(1);
   });
 
   test('resets are on their way before anything else is done about a table', async () => {
@@ -180,7 +180,7 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
     expect(stream.identify('10.0.0.9')).toBe(true);
     expect(await injector.receive()).toEqual({ type: 'identify', address: '10.0.0.9' });
     injector.send({ type: 'identity', address: '10.0.0.9', pod: null });
-    await vi.waitFor(() => expect(told.at(-1)).toBe('10.0.0.9 is nobody'));
+    await expect.poll(() => told.at(-1)).toBe('10.0.0.9 is nobody');
   });
 
   test('a line that is no JSON is refused too', async () => {
