@@ -172,7 +172,7 @@ describe('the TLS port', () => {
   });
 
   test('drops who does not get on with the handshake', async () => {
-    await injector.start({ loginStepMs: 50 });
+    await injector.start({ loginStepMs: 1_000 });
     const web = await injector.sidecar('shop/web');
     const stuck = silentTcp();
     await closed(stuck);

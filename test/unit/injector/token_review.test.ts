@@ -80,7 +80,7 @@ describe('a token', () => {
   });
 
   test('is reviewed once, however many connections show it at once, and remembered for a while', async () => {
-    const checker = reviewer({ goodMs: 200 });
+    const checker = reviewer({ goodMs: 1_000 });
     const token = await tokenFor('web-1');
     const verdicts = await Promise.all(Array.from({ length: 20 }, () => checker.authenticate(token)));
     expect(verdicts.every(({ verdict }) => verdict === 'pod')).toBe(true);
@@ -128,7 +128,7 @@ describe('reviews', () => {
     ['breaks off', { do: 'truncate' }, /does not answer/],
   ] as const)('admit nobody and refuse nobody while the API server %s', async (_what, action, reason) => {
     api.faults.add({ on: { plural: 'tokenreviews' }, action });
-    const checker = reviewer({ timeoutMs: 300 });
+    const checker = reviewer({ timeoutMs: 1_000 });
     const token = await tokenFor('web-1');
     const failed = checker.authenticate(token);
     await expect(failed).rejects.toEqual(UNCHECKED);

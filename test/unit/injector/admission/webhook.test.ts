@@ -1,9 +1,9 @@
 /** The webhook as an API server calls it: TLS verified with the CA bundle, reinvoked, fail closed. */
-import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { issueCa } from '../../../../injector/certificates/issue.ts';
 import { validNow } from '../test_credentials.ts';
+import { waitFor } from '../wait_for.ts';
 import { pod, type TestContainer } from './pod_builder.ts';
 import { RunningWebhook } from './running_webhook.ts';
 
@@ -207,7 +207,7 @@ describe('a request that is none of an API server', () => {
 
 describe('bounds', () => {
   test('a request that does not end is cut', async () => {
-    await webhook.start({ requestTimeoutMs: 200 });
+    await webhook.start({ requestTimeoutMs: 1_000 });
 
     await expect(webhook.ask({ body: '{', length: 100 })).resolves.toMatchObject({ code: 408 });
   });
@@ -218,16 +218,18 @@ describe('bounds', () => {
     const held = Array.from({ length: 256 }, () =>
       connect({ port: webhook.port, host: '127.0.0.1', localAddress: '127.0.0.9' }),
     );
-    const refused = held.slice(32).map((socket) =>
-      once(
-        socket.on('error', () => {}),
-        'close',
-      ),
-    );
-    await Promise.all(refused);
+    let refused = 0;
+    for (const socket of held) {
+      socket.on('error', () => {});
+      socket.once('close', () => {
+        refused += 1;
+      });
+    }
+    await waitFor(() => refused === held.length - 32);
 
     const { spec } = await webhook.create('shop', pod());
     expect(spec.initContainers).toHaveLength(2);
+    expect(refused).toBe(held.length - 32);
     for (const socket of held) socket.destroy();
   });
 
