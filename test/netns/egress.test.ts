@@ -6,7 +6,7 @@ import { inNetns } from '../../cli/lab/processes.ts';
 import type { FlowRecord } from '../../sidecar/flow_record.ts';
 import { run } from './command.ts';
 import { expectP99Within } from './delays.ts';
-import { until, useLab, wallClockMs } from './harness.ts';
+import { type Patience, SILENCE, until, useLab, wallClockMs } from './harness.ts';
 import { allowApps, namespace, node, pod, policy } from './objects.ts';
 
 const API = '10.1.1.10';
@@ -31,7 +31,6 @@ const db = (labels: Record<string, string>) =>
   pod('shop/db', { labels, ips: [DB, DB_V6], node: 2, ports: [80, 'UDP/53', 'web=TCP/8081'] });
 
 const net = useLab({
-  connectTimeoutMs: 400,
   external: [WORLD],
   sidecarEnv: { SLUICE_FLOW_HISTORY: '10000' }, // more than all flows of this file
   objects: [
@@ -47,8 +46,14 @@ const net = useLab({
 });
 
 const echo = { kind: 'echo', chunkBytes: 512, intervalMs: 200 } as const;
-const blocked = { allowed: false, connected: false, timedOut: true };
-const fromFront = (address: string, port = 80) => net.connect('shop/front', address, port);
+const fromFront = (address: string, port = 80, options: Partial<Patience> = {}) =>
+  net.connect('shop/front', address, port, options);
+
+async function expectBlocked(address: string, port = 80): Promise<void> {
+  const result = await fromFront(address, port, SILENCE);
+  expect(result).toMatchObject({ allowed: false, connected: false, timedOut: true });
+}
+
 const flowsOf = async (pod: string) => JSON.parse((await net.admin(pod, '/flows')).body) as FlowRecord[];
 
 test.each([
@@ -59,13 +64,13 @@ test.each([
   async (allowed, denied, self) => {
     expect(await fromFront(allowed)).toMatchObject({ allowed: true, seenAddress: self });
     expect(await net.datagram('shop/front', allowed, 53)).toMatchObject({ allowed: true, seenAddress: self });
-    expect(await fromFront(denied)).toMatchObject(blocked);
-    expect(await net.datagram('shop/front', denied, 53)).toMatchObject({ allowed: false });
+    await expectBlocked(denied);
+    expect(await net.datagram('shop/front', denied, 53, SILENCE)).toMatchObject({ allowed: false });
   },
 );
 
 test('a denial is recorded at the source', async () => {
-  await fromFront(DB);
+  await fromFront(DB, 80, SILENCE);
   const denial = await until('it is recorded', async () =>
     (await flowsOf('shop/front')).find(
       (flow) => flow.direction === 'egress' && flow.protocol === 'TCP' && flow.dst.addr === DB,
@@ -160,7 +165,7 @@ test('an isolated pod still answers what comes in, and reaches its own node, not
   ];
   try {
     expect(await fromFront('10.0.0.1', 9000)).toMatchObject({ allowed: true });
-    expect(await fromFront('10.0.0.2', 9000)).toMatchObject(blocked);
+    await expectBlocked('10.0.0.2', 9000);
   } finally {
     for (const server of servers) server.kill();
   }
@@ -169,7 +174,7 @@ test('an isolated pod still answers what comes in, and reaches its own node, not
 test('an address outside the cluster is reached where a block has it', async () => {
   const server = await net.serve('outside', ['TCP/443']);
   try {
-    expect(await fromFront(WORLD, 443)).toMatchObject(blocked);
+    await expectBlocked(WORLD, 443);
     await net.apply(
       reach(['api'], {
         to: [{ ipBlock: { cidr: '203.0.113.0/24', except: ['203.0.113.128/25'] } }],
@@ -193,15 +198,15 @@ test('a named port is that of the pod it leads to', async () => {
   );
   expect(await fromFront(API, 8080)).toMatchObject({ allowed: true });
   expect(await fromFront(DB, 8081)).toMatchObject({ allowed: true });
-  expect(await fromFront(API, 8081)).toMatchObject(blocked);
-  expect(await fromFront(DB, 8080)).toMatchObject(blocked);
-  expect(await fromFront(API, 80)).toMatchObject(blocked);
+  await expectBlocked(API, 8081);
+  await expectBlocked(DB, 8080);
+  await expectBlocked(API, 80);
   await net.apply(reach(['api']));
 });
 
 test('both halves have their say, each at its own end', async () => {
   await net.apply(reach(['api', 'db']), allowApps('shop/db-in', 'db', ['api']));
-  expect(await fromFront(DB)).toMatchObject(blocked); // no handshake, though its own half allows it
+  await expectBlocked(DB); // no handshake, though its own half allows it
   const denial = await until('the destination has recorded it', async () =>
     (await flowsOf('shop/db')).find(
       (flow) => flow.direction === 'ingress' && flow.verdict === 'deny' && flow.src.pod === 'front',
@@ -284,11 +289,11 @@ test('isolation that begins later spares the flows it allows and ends the others
 test('the sidecar is killed: the kernel goes on admitting and denying by the last table', async () => {
   await net.lab.stopProcess('shop/front', 'sidecar', 'SIGKILL');
   expect(await fromFront(API)).toMatchObject({ allowed: true });
-  expect(await fromFront(DB)).toMatchObject(blocked);
-  expect(await net.datagram('shop/front', DB, 53)).toMatchObject({ allowed: false });
+  await expectBlocked(DB);
+  expect(await net.datagram('shop/front', DB, 53, SILENCE)).toMatchObject({ allowed: false });
   await net.lab.startSidecar('shop/front', { redirect: false });
   await net.lab.waitEnforced();
-  expect(await fromFront(DB)).toMatchObject(blocked);
+  await expectBlocked(DB);
 });
 
 test('before the first table nothing leaves the pod but to its own node', async () => {
@@ -307,13 +312,13 @@ test('before the first table nothing leaves the pod but to its own node', async 
   await redirect('remove');
   await until(
     'nothing is in the way, so that the rest shows something',
-    async () => (await fromFront(DB)).allowed,
+    async () => (await fromFront(DB, 80, SILENCE)).allowed,
   );
   await redirect('apply');
   for (const address of [API, API_V6, DB, DB_V6]) {
-    expect(await fromFront(address)).toMatchObject({ connected: false });
-    expect(await net.datagram('shop/front', address, 53)).toMatchObject({ allowed: false });
+    expect(await fromFront(address, 80, SILENCE)).toMatchObject({ connected: false });
+    expect(await net.datagram('shop/front', address, 53, SILENCE)).toMatchObject({ allowed: false });
   }
   await net.lab.startSidecar('shop/front');
-  await until('connections pass again', async () => (await fromFront(API)).allowed);
+  await until('connections pass again', async () => (await fromFront(API, 80, SILENCE)).allowed);
 });

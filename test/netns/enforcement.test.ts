@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { FlowRecord } from '../../sidecar/flow_record.ts';
-import { until, useLab } from './harness.ts';
+import { ANSWER, SILENCE, until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod, policy } from './objects.ts';
 import { pathWithoutNft } from './tools/without_nft.ts';
 
@@ -11,26 +11,30 @@ const STRANGER = '203.0.113.7';
 
 const TOOLS = pathWithoutNft();
 
-const TIMEOUT_MS = 500;
-
 /** How a denial looks to a client, by the way the sidecar can and should deny. */
 const WAYS = [
-  { how: 'dropping', sidecarEnv: {}, denied: { allowed: false, connected: false, timedOut: true } },
+  {
+    how: 'dropping',
+    sidecarEnv: {},
+    denied: { allowed: false, connected: false, timedOut: true },
+    wait: SILENCE,
+  },
   {
     how: 'resetting',
     sidecarEnv: { SLUICE_DENY: 'reset' },
     denied: { allowed: false, connected: false, error: 'ECONNREFUSED' },
+    wait: ANSWER,
   },
   {
     how: 'without nft',
     sidecarEnv: { PATH: TOOLS },
     denied: { allowed: false, reset: true },
+    wait: ANSWER,
   },
 ] as const;
 
-describe.each(WAYS)('$how', ({ how, sidecarEnv, denied }) => {
+describe.each(WAYS)('$how', ({ how, sidecarEnv, denied, wait }) => {
   const net = useLab({
-    connectTimeoutMs: TIMEOUT_MS,
     sidecarEnv,
     external: [STRANGER],
     objects: [
@@ -52,28 +56,28 @@ describe.each(WAYS)('$how', ({ how, sidecarEnv, denied }) => {
 
   test.each(API)('a peer that no rule admits is reset on %s and never reaches the app', async (address) => {
     const before = net.accepted('shop/api').length;
-    expect(await net.connect('other/batch', address, 80)).toMatchObject(denied);
+    expect(await net.connect('other/batch', address, 80, wait)).toMatchObject(denied);
     expect(net.accepted('shop/api').length).toBe(before);
   });
 
   test('every port of the pod is enforced, declared or not', async () => {
     expect(await net.connect('shop/front', API[0], 8080)).toMatchObject({ allowed: true });
-    expect(await net.connect('other/batch', API[0], 8080)).toMatchObject(denied);
-    expect(await net.connect('other/batch', API[0], 4242)).toMatchObject(denied);
+    expect(await net.connect('other/batch', API[0], 8080, wait)).toMatchObject(denied);
+    expect(await net.connect('other/batch', API[0], 4242, wait)).toMatchObject(denied);
     // Allowed, but nothing listens: the refusal of the app is passed on as a reset.
     expect(await net.connect('shop/front', API[0], 4242)).toMatchObject({ allowed: false, reset: true });
   });
 
   test('an address outside the cluster is judged as such', async () => {
-    expect(await net.connect('outside', API[0], 80, { localAddress: STRANGER })).toMatchObject({
-      allowed: false,
-    });
+    const stranger = { localAddress: STRANGER };
+    const before = await net.connect('outside', API[0], 80, { ...stranger, ...wait });
+    expect(before).toMatchObject(denied);
     const block = policy('shop/api-block', {
       podSelector: { matchLabels: { app: 'api' } },
       ingress: [{ from: [{ ipBlock: { cidr: '203.0.113.0/24' } }] }],
     });
     await net.apply(block);
-    expect(await net.connect('outside', API[0], 80, { localAddress: STRANGER })).toMatchObject({
+    expect(await net.connect('outside', API[0], 80, stranger)).toMatchObject({
       allowed: true,
       seenAddress: STRANGER,
     });
@@ -93,7 +97,8 @@ describe.each(WAYS)('$how', ({ how, sidecarEnv, denied }) => {
   });
 
   test('another node does not', async () => {
-    expect(await net.connect('node/node-2', API[0], 80, { localAddress: '10.0.0.2' })).toMatchObject(denied);
+    const result = await net.connect('node/node-2', API[0], 80, { localAddress: '10.0.0.2', ...wait });
+    expect(result).toMatchObject(denied);
   });
 
   test.each([
@@ -107,7 +112,7 @@ describe.each(WAYS)('$how', ({ how, sidecarEnv, denied }) => {
   });
 
   test('a denial is logged and kept with its explanation; so is an allowed flow', async () => {
-    await net.connect('other/batch', API[0], 80);
+    await net.connect('other/batch', API[0], 80, wait);
     const before = new Date().toISOString();
     await net.connect('shop/front', API[0], 80);
     // A peer that knocks again gets its next record later: any of its denials will do.
@@ -141,10 +146,12 @@ describe.each(WAYS)('$how', ({ how, sidecarEnv, denied }) => {
       bytes_sent: `${FRONT[0]}\n`.length,
       src: { addr: FRONT[0], pod: 'front' },
     });
-    const lines = net.sidecarLog('shop/api').filter((entry) => entry.msg === 'flow denied');
-    expect(lines).toContainEqual(
-      expect.objectContaining({ level: 'warn', explanation: flows[0]?.explanation }),
+    const line = await until('the denial is logged', () =>
+      net
+        .sidecarLog('shop/api')
+        .find(({ msg, explanation }) => msg === 'flow denied' && explanation === flows[0]?.explanation),
     );
+    expect(line).toMatchObject({ level: 'warn' });
   });
 
   test('inspection is served to the pod itself only; health and metrics to everybody', async () => {
@@ -168,7 +175,7 @@ describe.each(WAYS)('$how', ({ how, sidecarEnv, denied }) => {
   test("the sidecar's own ports lead nowhere", async () => {
     for (const port of [15_006, 15_020]) {
       expect(await net.connect('shop/front', API[0], port)).toMatchObject({ allowed: false, reset: true });
-      expect(await net.connect('other/batch', API[0], port)).toMatchObject(denied);
+      expect(await net.connect('other/batch', API[0], port, wait)).toMatchObject(denied);
     }
   });
 

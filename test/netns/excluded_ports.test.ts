@@ -5,14 +5,13 @@
 import { describe, expect, test } from 'vitest';
 import { toolPath } from '../../cli/lab/tools.ts';
 import type { FlowRecord } from '../../sidecar/flow_record.ts';
-import { type TestLab, until, useLab } from './harness.ts';
+import { SILENCE, type TestLab, until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod, policy } from './objects.ts';
 import { pathWithoutNft } from './tools/without_nft.ts';
 
 const API = ['10.1.1.10', 'fd00:1::10'] as const;
 
 const LAB = {
-  connectTimeoutMs: 1_000,
   objects: [
     node(1),
     namespace('shop', {}, { 'sluice.dev/allow-excluded-ports': 'true' }),
@@ -51,7 +50,7 @@ describe('with a gate', () => {
   );
 
   test.each(API)('a denied client gets no handshake there either, and a record (%s)', async (address) => {
-    const denied = await net.connect('shop/batch', address, 9090);
+    const denied = await net.connect('shop/batch', address, 9090, SILENCE);
     expect(denied).toMatchObject({ connected: false, timedOut: true });
     const record = await until('the denial is recorded', async () => {
       const flows = JSON.parse((await net.admin('shop/api', '/flows')).body) as FlowRecord[];
@@ -75,7 +74,7 @@ describe('with a gate', () => {
     );
     expect(proxied).toMatchObject({ error: 'ECONNRESET' });
     for (const address of API)
-      expect(await net.connect('shop/front', address, 9090)).toMatchObject({ connected: false });
+      expect(await net.connect('shop/front', address, 9090, SILENCE)).toMatchObject({ connected: false });
     const [excluded] = await net.finish('shop/front', '9090');
     expect(excluded).toMatchObject({ state: 'ended', receivedBytes: excluded?.sentBytes });
     await net.delete(policy('shop/silent', {}));

@@ -11,7 +11,7 @@ import type { Readable } from 'node:stream';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { IPERF_SERVER, iperfClient, readBulk } from '../../bench/load/iperf3.ts';
 import { installTools } from '../../bench/tools.ts';
-import { inNetns } from '../../cli/lab/processes.ts';
+import { inNetns, type ProcessId, signalProcess, waitGone } from '../../cli/lab/processes.ts';
 import { DENIED_SIZE } from '../../sidecar/gate/ruleset.ts';
 import { run } from './command.ts';
 import { until, useLab } from './harness.ts';
@@ -39,6 +39,8 @@ const GROWTH_BYTES = 160 * 1024 ** 2;
 /** Each reading of the denied set logs 50 peers and one line for the others, every 2 s. */
 const LINES_PER_READING = 51;
 const READING_MS = 2_000;
+/** How long the last one may take, of a full set, with the sidecar's end. */
+const LAST_READING_MS = 20_000;
 
 const packets = usePackets();
 const net = useLab({
@@ -109,13 +111,19 @@ test('a flood of denied SYNs costs an allowed flow little, and the sidecar no me
 
   // What got no line of its own is in the lines for the others: no packet is left out.
   await net.agent('x/client').ask({ do: 'close', group: 'flow' });
-  await net.lab.stopProcess('x/app', 'sidecar', 'SIGTERM');
+  await ended(net.lab.process('x/app', 'sidecar'));
   const logged = net
     .sidecarLog('x/app')
     .filter(({ msg, end }) => msg === 'more packets dropped' || end === 'dropped')
     .map((line) => Number(line.packets));
   expect(sum(logged) + lostPackets() - lostBefore).toBeGreaterThanOrEqual(sent);
 }, 120_000);
+
+/** Ends a sidecar that has a full set of denied peers to report. */
+async function ended(sidecar: ProcessId): Promise<void> {
+  signalProcess(sidecar, 'SIGTERM');
+  await waitGone([sidecar], LAST_READING_MS);
+}
 
 function flood(): Promise<FloodResult> {
   const where = { sources: SOURCES, address: APP, port: 80, cpu: availableParallelism() - 1 };

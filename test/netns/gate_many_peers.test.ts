@@ -10,9 +10,9 @@ import type { Table } from '../../policy/index.ts';
 import { gatePlan } from '../../sidecar/gate/planner.ts';
 import { wholeRuleset } from '../../sidecar/gate/ruleset.ts';
 import { run } from './command.ts';
+import { patience } from './harness.ts';
 
 const APP_SERVER = join(import.meta.dirname, '../../cli/lab/app_server.ts');
-const TIMEOUT_MS = 500;
 
 /** Members of the groups 0 and 1, and somebody in no group. Group N may reach the ports 1000 + N, + 100 and so on. */
 const PEERS = {
@@ -95,6 +95,7 @@ interface Probe {
   readonly to: string;
   readonly protocol: 'TCP' | 'UDP';
   readonly port: number;
+  readonly timeoutMs: number;
 }
 
 /** Which probes are answered; all are sent at once. */
@@ -102,8 +103,8 @@ async function answered(probes: readonly Probe[]): Promise<readonly boolean[]> {
   const script = `
     import net from 'node:net';
     import dgram from 'node:dgram';
-    const probe = ({ from, to, protocol, port }) => new Promise((resolve) => {
-      const over = setTimeout(() => resolve(false), ${TIMEOUT_MS});
+    const probe = ({ from, to, protocol, port, timeoutMs }) => new Promise((resolve) => {
+      const over = setTimeout(() => resolve(false), timeoutMs);
       const yes = () => { clearTimeout(over); resolve(true); };
       if (protocol === 'TCP') {
         net.connect({ host: to, port, localAddress: from }).on('connect', yes).on('error', () => {});
@@ -126,20 +127,17 @@ test.each([
 ] as const)(
   'of 20,000 peers each reaches by %s what its own rules allow (address %d)',
   async (protocol, index) => {
-    const probe = (who: keyof typeof PEERS, port: number): Probe => ({
-      from: PEERS[who][index],
-      to: POD[index],
-      protocol,
-      port,
-    });
-    const expected = [
-      [probe('first', 1000), true],
-      [probe('first', 1001), false],
-      [probe('second', 1000), false],
-      [probe('second', 1001), true],
-      [probe('stranger', 1000), false],
-      [probe('stranger', 1001), false],
+    const cases = [
+      ['first', 1000, true],
+      ['first', 1001, false],
+      ['second', 1000, false],
+      ['second', 1001, true],
+      ['stranger', 1000, false],
+      ['stranger', 1001, false],
     ] as const;
-    expect(await answered(expected.map(([one]) => one))).toEqual(expected.map(([, passes]) => passes));
+    const probes = cases.map(([who, port, passes]): Probe => {
+      return { from: PEERS[who][index], to: POD[index], protocol, port, ...patience(passes) };
+    });
+    expect(await answered(probes)).toEqual(cases.map(([, , passes]) => passes));
   },
 );

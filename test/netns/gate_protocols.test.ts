@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { inNetns } from '../../cli/lab/processes.ts';
 import { run } from './command.ts';
-import { TestLab, until, useLab } from './harness.ts';
+import { ANSWER, type Patience, patience, SILENCE, TestLab, until, useLab } from './harness.ts';
 import { namespace, node, pod, policy } from './objects.ts';
 import { usePackets } from './tools/packets.ts';
 
@@ -11,7 +11,6 @@ const API = ['10.1.1.10', 'fd00:1::10'] as const;
 const FRONT = ['10.1.1.11', 'fd00:1::11'] as const;
 const BATCH = ['10.1.1.12', 'fd00:1::12'] as const;
 const SCTP_PORT = 3868;
-const TIMEOUT_MS = 300;
 const SIDECAR = join(import.meta.dirname, '../../sidecar/main.ts');
 
 const packets = usePackets();
@@ -39,26 +38,28 @@ const objects = [
 
 describe('SCTP', () => {
   const net = useLab({ objects });
-  const probe = (from: string, source: string, address: string) =>
-    packets.tool.probeSctp(net.lab, from, { source, address, port: SCTP_PORT, timeoutMs: TIMEOUT_MS });
+  const expectAnswered = async (from: string, source: string, address: string, answered: boolean) => {
+    const to = { source, address, port: SCTP_PORT, ...patience(answered) };
+    expect(await packets.tool.probeSctp(net.lab, from, to)).toBe(answered);
+  };
 
   test('passes where a rule allows it, stops when it no longer does, and goes on without the sidecar', async () => {
     await packets.tool.serveSctp(net.lab, 'shop/api', [SCTP_PORT]);
     for (const index of [0, 1] as const) {
-      expect(await probe('shop/front', FRONT[index], API[index])).toBe(true);
-      expect(await probe('shop/batch', BATCH[index], API[index])).toBe(false);
+      await expectAnswered('shop/front', FRONT[index], API[index], true);
+      await expectAnswered('shop/batch', BATCH[index], API[index], false);
     }
     await net.apply(allow('batch'));
-    expect(await probe('shop/front', FRONT[0], API[0])).toBe(false);
-    expect(await probe('shop/batch', BATCH[0], API[0])).toBe(true);
+    await expectAnswered('shop/front', FRONT[0], API[0], false);
+    await expectAnswered('shop/batch', BATCH[0], API[0], true);
     await net.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
-    expect(await probe('shop/front', FRONT[0], API[0])).toBe(false);
-    expect(await probe('shop/batch', BATCH[0], API[0])).toBe(true);
+    await expectAnswered('shop/front', FRONT[0], API[0], false);
+    await expectAnswered('shop/batch', BATCH[0], API[0], true);
   });
 
   test('answers to what the isolated pod opens pass', async () => {
     await packets.tool.serveSctp(net.lab, 'shop/batch', [SCTP_PORT]);
-    expect(await probe('shop/api', API[0], BATCH[0])).toBe(true);
+    await expectAnswered('shop/api', API[0], BATCH[0], true);
   });
 });
 
@@ -66,13 +67,8 @@ describe('before the first table', () => {
   const net = useLab({ objects });
 
   test('no SCTP passes but from the own node', async () => {
-    const probe = (from: string, source: string) =>
-      packets.tool.probeSctp(net.lab, from, {
-        source,
-        address: API[0],
-        port: SCTP_PORT,
-        timeoutMs: TIMEOUT_MS,
-      });
+    const probe = (from: string, source: string, wait = SILENCE) =>
+      packets.tool.probeSctp(net.lab, from, { source, address: API[0], port: SCTP_PORT, ...wait });
     await packets.tool.serveSctp(net.lab, 'shop/api', [SCTP_PORT]);
     await net.lab.stopProcess('shop/api', 'sidecar', 'SIGTERM');
     const redirect = (command: string) => {
@@ -84,22 +80,22 @@ describe('before the first table', () => {
     await redirect('apply');
     expect(await probe('shop/front', FRONT[0])).toBe(false);
     expect(await probe('shop/batch', BATCH[0])).toBe(false);
-    expect(await probe('node/node-1', '10.0.0.1')).toBe(true);
+    expect(await probe('node/node-1', '10.0.0.1', ANSWER)).toBe(true);
   });
 });
 
 describe('unusual packets', () => {
   const net = useLab({ objects });
-  const ask = (from: string, address: string, bytes: number, options: boolean) =>
-    packets.tool.askUdp(net.lab, from, { address, port: 53, timeoutMs: 1_000 }, bytes, options);
 
   test.each([
     ['IPv4 fragments', API[0], 20_000, false],
     ['IPv6 fragments', API[1], 20_000, false],
     ['an IPv6 extension header', API[1], 10, true],
   ] as const)('%s: judged by what they carry', async (_what, address, bytes, options) => {
-    expect(await ask('shop/front', address, bytes, options)).toBe(true);
-    expect(await ask('shop/batch', address, bytes, options)).toBe(false);
+    const ask = (from: string, wait: Patience) =>
+      packets.tool.askUdp(net.lab, from, { address, port: 53, ...wait }, bytes, options);
+    expect(await ask('shop/front', ANSWER)).toBe(true);
+    expect(await ask('shop/batch', SILENCE)).toBe(false);
   });
 });
 
@@ -108,17 +104,20 @@ describe.each([
   ['accept', { SLUICE_OTHER_PROTOCOLS: 'accept' }, true],
 ] as const)('other protocols: %s', (_how, sidecarEnv, passes) => {
   const net = useLab({ objects, sidecarEnv });
-  const echo = (from: string, address: string) => packets.tool.probeEcho(net.lab, from, address, TIMEOUT_MS);
+  const expectAnswered = async (from: string, address: string, answered: boolean) => {
+    const { timeoutMs } = patience(answered);
+    expect(await packets.tool.probeEcho(net.lab, from, address, timeoutMs)).toBe(answered);
+  };
 
   test.each(API)('an echo request to the isolated %s', async (address) => {
-    expect(await echo('shop/front', address)).toBe(passes);
-    expect(await echo('shop/batch', address)).toBe(passes);
-    expect(await echo('node/node-1', address)).toBe(true);
+    await expectAnswered('shop/front', address, passes);
+    await expectAnswered('shop/batch', address, passes);
+    await expectAnswered('node/node-1', address, true);
   });
 
   test('a pod that is not isolated answers, and an isolated one gets its answers', async () => {
-    expect(await echo('shop/front', BATCH[0])).toBe(true);
-    expect(await echo('shop/api', BATCH[1])).toBe(true);
+    await expectAnswered('shop/front', BATCH[0], true);
+    await expectAnswered('shop/api', BATCH[1], true);
   });
 });
 
@@ -132,7 +131,7 @@ test('a pod asks by annotation how its denials look; a wrong value names the ann
   ];
   const lab = await TestLab.up({ objects: polite('reset') });
   try {
-    const refused = await lab.connect('shop/batch', API[0], 80, { timeoutMs: 1_000 });
+    const refused = await lab.connect('shop/batch', API[0], 80);
     expect(refused).toMatchObject({ connected: false, error: 'ECONNREFUSED' });
   } finally {
     await lab.close();

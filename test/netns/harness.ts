@@ -42,12 +42,26 @@ const ADMIN_PORT = 15_021;
 /** How often `until` looks, in milliseconds. */
 const POLL_MS = 10;
 
+/** How long to wait for an answer. */
+export interface Patience {
+  readonly timeoutMs: number;
+}
+
+/** For an answer that has to come: the machine may be busy. What `TestLab` waits unless told otherwise. */
+export const ANSWER: Patience = { timeoutMs: 5_000 };
+
+/** Where none may come: silence for this long is a denial, as in a lab an answer takes a few milliseconds. */
+export const SILENCE: Patience = { timeoutMs: 400 };
+
+/** For a probe whose answer is expected, or is not. */
+export function patience(answered: boolean): Patience {
+  return answered ? ANSWER : SILENCE;
+}
+
 /** The lab of a test file. */
 export interface LabSpec {
   readonly objects: readonly Manifest[];
   readonly external?: readonly string[];
-  /** How long `connect` waits unless told otherwise, in milliseconds; default 3000. */
-  readonly connectTimeoutMs?: number;
   /** Environment of every sidecar. */
   readonly sidecarEnv?: Readonly<Record<string, string>>;
   /** Runs the control plane, instead of the lab's own injector; see `UpOptions`. */
@@ -58,12 +72,10 @@ export interface LabSpec {
 export class TestLab {
   readonly lab: Lab;
   readonly #agents = new Map<string, Agent>();
-  readonly #spec: LabSpec;
   readonly #release: () => void;
 
-  private constructor(lab: Lab, spec: LabSpec, release: () => void) {
+  private constructor(lab: Lab, release: () => void) {
     this.lab = lab;
-    this.#spec = spec;
     this.#release = release;
   }
 
@@ -76,7 +88,7 @@ export class TestLab {
       const { external, sidecarEnv = {}, controlPlane } = spec;
       const own = controlPlane === undefined ? {} : { controlPlane };
       const lab = await Lab.up({ name, paths: [folder], external, sidecarEnv, ...own });
-      return new TestLab(lab, spec, release);
+      return new TestLab(lab, release);
     } catch (error) {
       release();
       throw error;
@@ -99,11 +111,9 @@ export class TestLab {
     from: string,
     address: string,
     port: number,
-    options: { readonly localAddress?: string; readonly send?: string; readonly timeoutMs?: number } = {},
+    options: { readonly localAddress?: string; readonly send?: string } & Partial<Patience> = {},
   ): Promise<ConnectResult> {
-    const { connectTimeoutMs: timeoutMs } = this.#spec;
-    const patience = timeoutMs === undefined ? {} : { timeoutMs };
-    return this.agent(from).ask({ do: 'connect', address, port, ...patience, ...options });
+    return this.agent(from).ask({ do: 'connect', address, port, ...ANSWER, ...options });
   }
 
   /** Sends a UDP datagram and waits for the app's answer. */
@@ -111,9 +121,9 @@ export class TestLab {
     from: string,
     address: string,
     port: number,
-    options: { readonly localAddress?: string; readonly timeoutMs?: number } = {},
+    options: { readonly localAddress?: string } & Partial<Patience> = {},
   ): Promise<DatagramResult> {
-    return this.agent(from).ask({ do: 'datagram', address, port, ...options });
+    return this.agent(from).ask({ do: 'datagram', address, port, ...ANSWER, ...options });
   }
 
   /** Asks the admin port of a pod's sidecar, from inside the pod. */

@@ -12,8 +12,10 @@ const OPEN = '10.1.1.13';
 /** Ports of the app leg, from which each client's flows to one destination port are dialled. */
 const APP_LEG_PORTS = 22_768;
 
+/** A flow that sends all the while and gets nothing back for this long, ms, stands still. */
+const STALL_MS = 1_000;
+
 const net = useLab({
-  connectTimeoutMs: 1_000,
   objects: [
     node(1),
     namespace('shop'),
@@ -76,7 +78,7 @@ test('a denied peer that floods the admin port and reads nothing neither stalls 
   await net.open('shop/front', { group: 'bystander', count: 1, address: API, port: 80, work: echo });
   const { pid } = net.lab.process('shop/api', 'sidecar');
   const before = residentBytes(pid);
-  await script(
+  const flood = script(
     'shop/batch',
     `import { connect } from 'node:net';
      const requests = 'GET /metrics HTTP/1.1\\r\\nhost: x\\r\\n\\r\\n'.repeat(500);
@@ -89,10 +91,24 @@ test('a denied peer that floods the admin port and reads nothing neither stalls 
      for (let i = 0; i < 30; i += 1) open();
      setTimeout(() => process.exit(), 4000);`,
   );
+  let flooding = true;
+  const over = flood.finally(() => {
+    flooding = false;
+  });
+  const answered = async (): Promise<void> => {
+    for (let received = 0; flooding; ) {
+      received = await until(
+        'the flow goes on',
+        async () => {
+          const [flow] = await net.report('shop/front', 'bystander');
+          return flow !== undefined && flow.receivedBytes > received && flow.receivedBytes;
+        },
+        STALL_MS,
+      );
+    }
+  };
+  await Promise.all([over, answered()]);
   expect(residentBytes(pid) - before).toBeLessThan(150 * 1024 ** 2);
-  const [flow] = await net.report('shop/front', 'bystander');
-  // 200 chunks in 4 s: most came back although the admin port was flooded all the while.
-  expect(flow?.receivedBytes).toBeGreaterThan(100 * 100);
   expect(await net.finish('shop/front', 'bystander')).toMatchObject([{ state: 'ended' }]);
 });
 

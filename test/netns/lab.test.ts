@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -10,7 +11,7 @@ import { existingNamespaces } from '../../cli/lab/network.ts';
 import { findProcesses, killProcesses, signalProcess } from '../../cli/lab/processes.ts';
 import { labPaths } from '../../cli/lab/state.ts';
 import { missingTools, toolPath } from '../../cli/lab/tools.ts';
-import { removeLab, SLUICE, uniqueLabName, until, useLab, writeManifests } from './harness.ts';
+import { removeLab, SILENCE, SLUICE, uniqueLabName, until, useLab, writeManifests } from './harness.ts';
 import { allowApps, type Manifest, namespace, node, pod, policy } from './objects.ts';
 import { outcomeOf, sluice, startSluice } from './sluice_command.ts';
 
@@ -66,8 +67,8 @@ describe('a lab that is up', () => {
   test('enforces the policies, and the app sees the address of the pod that calls', async () => {
     expect(await net.connect('shop/web', '10.1.1.1', 80)).toMatchObject({ seenAddress: '10.1.2.1' });
     expect(await net.connect('shop/web', 'fd00:1:1::1', 80)).toMatchObject({ seenAddress: 'fd00:1:2::1' });
-    expect(await net.connect('other/client', '10.1.1.1', 80)).toMatchObject({ allowed: false });
-    expect(await net.connect('other/client', 'fd00:1:1::1', 80)).toMatchObject({ allowed: false });
+    expect(await net.connect('other/client', '10.1.1.1', 80, SILENCE)).toMatchObject({ allowed: false });
+    expect(await net.connect('other/client', 'fd00:1:1::1', 80, SILENCE)).toMatchObject({ allowed: false });
   });
 
   test('joins nodes, host-network pods and the outside to the pods', async () => {
@@ -140,7 +141,7 @@ describe('a lab that is up', () => {
     expect(applied.stdout).toMatch(
       /^NetworkPolicy shop\/api unchanged\nNetworkPolicy shop\/web created\n1 table changed; in force at every sidecar after \d+ ms\n$/,
     );
-    expect(await net.connect('other/client', '10.1.2.1', 80)).toMatchObject({ allowed: false });
+    expect(await net.connect('other/client', '10.1.2.1', 80, SILENCE)).toMatchObject({ allowed: false });
     await net.delete(allowApps('shop/web', 'web', []));
     expect(await net.connect('other/client', '10.1.2.1', 80)).toMatchObject({ allowed: true });
   });
@@ -149,7 +150,7 @@ describe('a lab that is up', () => {
     const client = (app: string): Manifest =>
       pod('shop/client', { ips: ['10.1.1.3'], labels: { app }, ports: [] });
     await net.apply(client('stranger'));
-    expect(await net.connect('shop/client', '10.1.1.1', 80)).toMatchObject({ allowed: false });
+    expect(await net.connect('shop/client', '10.1.1.1', 80, SILENCE)).toMatchObject({ allowed: false });
     await net.apply(client('web'));
     expect(await net.connect('shop/client', '10.1.1.1', 80)).toMatchObject({ seenAddress: '10.1.1.3' });
   });
@@ -165,7 +166,7 @@ describe('a lab that is up', () => {
     await net.delete(fresh);
     expect(signalProcess(sidecar, 'SIGCONT')).toBe(false);
     expect(existingNamespaces(net.lab.name).filter((name) => name.includes('fresh'))).toEqual([]);
-    expect(await net.connect('shop/web', '10.1.3.1', 81, { timeoutMs: 500 })).toMatchObject({
+    expect(await net.connect('shop/web', '10.1.3.1', 81, SILENCE)).toMatchObject({
       connected: false,
     });
   });
@@ -176,7 +177,7 @@ describe('a lab that is up', () => {
     expect(await net.connect('shop/first', '10.1.1.1', 80)).toMatchObject({ seenAddress: '10.1.2.9' });
     await net.delete(first);
     await net.apply(pod('shop/second', { ips: ['10.1.2.9'], labels: { app: 'stranger' } }));
-    expect(await net.connect('shop/second', '10.1.1.1', 80)).toMatchObject({ allowed: false });
+    expect(await net.connect('shop/second', '10.1.1.1', 80, SILENCE)).toMatchObject({ allowed: false });
     expect(await net.connect('shop/second', '10.1.2.1', 80)).toMatchObject({ seenAddress: '10.1.2.9' });
   });
 
@@ -185,7 +186,7 @@ describe('a lab that is up', () => {
       pod('shop/api', { ips: ['10.1.1.1', 'fd00:1:1::1'], labels: { app: 'api' }, ports: [port] });
     await net.apply(api(8080));
     expect(await net.connect('shop/web', '10.1.1.1', 8080)).toMatchObject({ allowed: true });
-    expect(await net.connect('shop/web', '10.1.1.1', 80)).toMatchObject({ allowed: false });
+    expect(await net.connect('shop/web', '10.1.1.1', 80, SILENCE)).toMatchObject({ allowed: false });
     await net.apply(api(80));
     expect(await net.connect('shop/web', '10.1.1.1', 80)).toMatchObject({ allowed: true });
   });
@@ -210,7 +211,7 @@ describe('a lab that is up', () => {
     expect(applied.stdout).toMatch(/^pod shop\/api started$/m);
     expect(await sluice(['lab', 'status', ...named()])).toMatchObject({ code: 0 });
     expect(await net.connect('shop/web', '10.1.1.1', 80)).toMatchObject({ allowed: true });
-    expect(await net.connect('other/client', '10.1.1.1', 80)).toMatchObject({ allowed: false });
+    expect(await net.connect('other/client', '10.1.1.1', 80, SILENCE)).toMatchObject({ allowed: false });
   });
 
   test('refuses broken manifests whole', async () => {
@@ -254,7 +255,7 @@ describe('a lab that is up', () => {
     const child = startSluice(['lab', 'apply', ...named(), '-f', folder]);
     child.stdout?.destroy();
     expect(await outcomeOf(child)).toMatchObject({ code: 141, stderr: '' });
-    expect(await net.connect('other/client', '10.1.2.1', 80)).toMatchObject({ allowed: false });
+    expect(await net.connect('other/client', '10.1.2.1', 80, SILENCE)).toMatchObject({ allowed: false });
     const manifests = JSON.stringify(allowApps('shop/web', 'web', []));
     expect(await sluice(['lab', 'delete', ...named(), '-f', '-'], manifests)).toMatchObject({ code: 0 });
     expect(await net.connect('other/client', '10.1.2.1', 80)).toMatchObject({ allowed: true });
@@ -296,7 +297,7 @@ describe('a lab that is up', () => {
     ]);
     expect(await sluice(['lab', 'up', '-f', folder, '--name', name])).toMatchObject({ code: 0 });
     expect(await net.connect('shop/web', '10.1.1.1', 80)).toMatchObject({ allowed: true });
-    expect(await net.connect('shop/web', '10.1.1.1', 7070)).toMatchObject({ allowed: false });
+    expect(await net.connect('shop/web', '10.1.1.1', 7070, SILENCE)).toMatchObject({ allowed: false });
     expect(await sluice(['lab', 'down', '--name', name])).toMatchObject({ code: 0 });
     expectNothingLeft(name);
     expect((await net.lab.status()).healthy).toBe(true);
@@ -307,9 +308,10 @@ describe('lab down', () => {
   test('leaves nothing, and may be run again', async () => {
     const { name, folder } = newLab(PAIR);
     expect(await sluice(['lab', 'up', '-f', folder, '--name', name])).toMatchObject({ code: 0, stderr: '' });
-    const shell = startSluice(['lab', 'exec', '--name', name, 'app/a', '--', 'sleep', '1000']);
+    const running = ['sh', '-c', 'echo up; exec sleep 1000'];
+    const shell = startSluice(['lab', 'exec', '--name', name, 'app/a', '--', ...running]);
     const ended = outcomeOf(shell);
-    await until('the command runs', () => findProcesses(name, existingNamespaces(name), false).length === 5);
+    await Promise.race([once(shell.stdout ?? shell, 'data'), ended]);
     expect(await sluice(['lab', 'down', '--name', name])).toMatchObject({
       code: 0,
       stdout: `lab ${name} is down\n`,

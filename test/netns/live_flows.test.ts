@@ -1,6 +1,7 @@
 /** Flows that are under way when the table changes. */
 import { expect, test } from 'vitest';
 import type { FlowReport } from '../../cli/lab/agent/protocol.ts';
+import type { FlowSide } from '../../sidecar/flow_record.ts';
 import { expectP99Within } from './delays.ts';
 import { patternSha256, until, useLab, wallClockMs } from './harness.ts';
 import { allowApps, type Manifest, namespace, node, pod, policy } from './objects.ts';
@@ -151,11 +152,15 @@ test('a flow that is being cut in mid-stream is reset at the app too, and its re
   expect(cut).toMatchObject({ state: 'failed', error: 'ECONNRESET' });
   const [whole] = await net.finish('shop/front', 'whole');
   expect(whole).toMatchObject({ state: 'ended', receivedBytes: bytes, receivedSha256: patternSha256(bytes) });
-  const record = net.sidecarLog('shop/api').findLast((line) => line.end === 'policy-changed');
+  const record = await until('the cut is logged', () =>
+    net
+      .sidecarLog('shop/api')
+      .find(({ end, src }) => end === 'policy-changed' && (src as FlowSide).port === stream[0]?.localPort),
+  );
   expect(record).toMatchObject({
     verdict: 'deny',
     src: { pod: 'batch' },
     near_miss: { policy: 'shop/allow', failed: 'pod' },
   });
-  expect(record?.bytes_sent).toBeGreaterThan(0);
+  expect(record.bytes_sent).toBeGreaterThan(0);
 });

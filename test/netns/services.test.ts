@@ -2,15 +2,9 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { useLab } from './harness.ts';
+import { ANSWER, SILENCE, useLab } from './harness.ts';
 import { allowApps, endpointSlice, type Manifest, node, pod, policy, service } from './objects.ts';
 import { usePackets } from './tools/packets.ts';
-
-/** Silence for this long, in milliseconds, is no answer. */
-const SILENCE_MS = 500;
-
-/** An answer to a raw packet has to come; the machine may be busy. */
-const ANSWER_TIMEOUT_MS = 5_000;
 
 const FAMILIES = [
   { family: 'IPv4', virtual: '10.96.0.1', client: '10.1.1.1', alone: '10.96.0.2', own: '10.0.0.1' },
@@ -91,11 +85,11 @@ describe('a service of a lab', () => {
     const { tool } = packets;
     for (const key of ['shop/near', 'shop/far']) await tool.serveSctp(net.lab, key, [8082]);
     for (const { virtual: address, client: source } of FAMILIES) {
-      const probe = { source, address, port: 80, timeoutMs: ANSWER_TIMEOUT_MS };
+      const probe = { source, address, port: 80, ...ANSWER };
       // Once to each backend.
       expect(await tool.probeSctp(net.lab, 'shop/client', probe)).toBe(true);
       expect(await tool.probeSctp(net.lab, 'shop/client', probe)).toBe(true);
-      const other = { ...probe, port: 81, timeoutMs: SILENCE_MS };
+      const other = { ...probe, port: 81, ...SILENCE };
       expect(await tool.probeSctp(net.lab, 'shop/client', other)).toBe(false);
     }
   });

@@ -10,7 +10,7 @@ import { inNetns } from '../../cli/lab/processes.ts';
 import { labPaths, sidecarStateFolder } from '../../cli/lab/state.ts';
 import { tokenOf } from '../unit/injector/test_credentials.ts';
 import { run } from './command.ts';
-import { until, useLab } from './harness.ts';
+import { SILENCE, until, useLab } from './harness.ts';
 import { endpointSlice, namespace, node, pod, policy, service } from './objects.ts';
 
 const API = '10.1.1.10';
@@ -33,7 +33,6 @@ const reach = (name: string, ...apps: readonly string[]) =>
   });
 
 const net = useLab({
-  connectTimeoutMs: 500,
   external: [INJECTOR],
   objects: [
     node(1),
@@ -68,7 +67,7 @@ const moreFile = () => join(labPaths(net.lab.name).manifests, 'more.yaml');
 const allowApi = () => writeFileSync(moreFile(), stringify(reach('shop/front-api', 'api')));
 const denyApi = () => rmSync(moreFile());
 
-const fromFront = (address: string, port: number) => net.connect('shop/front', address, port);
+const fromFront = (address: string, port: number) => net.connect('shop/front', address, port, SILENCE);
 const ready = () =>
   until('the sidecar is ready', async () => {
     const { status, body } = await net.admin('shop/front', '/readyz').catch(() => ({ status: 0, body: '' }));
