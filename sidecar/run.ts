@@ -323,6 +323,7 @@ function streamEvents(
 function problems(enforcement: Enforcement, gate: Gate, canary: Canary): readonly string[] {
   const found: string[] = [];
   if (enforcement.table === undefined) found.push('no table yet: everything is denied');
+  else if (gate.state.state === 'closed') found.push('gate: the kernel is about to get the first table');
   if (gate.state.state === 'failed') found.push(`gate: ${gate.state.problem}`);
   if (gate.state.state === 'unavailable' && enforcement.table?.egress.isolating.length) {
     found.push(`gate: egress is not enforced: ${gate.state.problem}`);

@@ -13,12 +13,13 @@ import { namespace, node, pod, policy } from './objects.ts';
 const API = ['10.1.1.10', 'fd00:1::10'] as const;
 const SIDECAR = join(import.meta.dirname, '../../sidecar/main.ts');
 
-/** An nft that fails as long as `broken` exists beside it. */
+/** An nft that fails as long as `broken` exists beside it, and waits for a running sidecar as long as `held` does. */
 const tools = mkdtempSync(join(tmpdir(), 'sluice-nft-'));
 const broken = join(tools, 'broken');
+const held = join(tools, 'held');
 writeFileSync(
   join(tools, 'nft'),
-  `#!/bin/sh\n[ -e ${broken} ] && { echo 'Error: made to fail' >&2; exit 1; }\nPATH=${toolPath()} exec nft "$@"\n`,
+  `#!/bin/sh\n[ -e ${broken} ] && { echo 'Error: made to fail' >&2; exit 1; }\nwhile [ -e ${held} ] && tr '\\0' ' ' </proc/$PPID/cmdline | grep -q ' run'; do sleep 0.05; done\nPATH=${toolPath()} exec nft "$@"\n`,
 );
 chmodSync(join(tools, 'nft'), 0o755);
 afterAll(() => rmSync(tools, { recursive: true }));
@@ -290,7 +291,18 @@ test('before the first table nothing passes but the own node, and nothing is hal
     expect(await net.connect('node/node-1', address, 80)).toMatchObject({ allowed: true });
     expect(await net.datagram('node/node-1', address, 53)).toMatchObject({ allowed: true });
   }
-  await net.lab.startSidecar('shop/api');
+  writeFileSync(held, '');
+  const started = net.lab.startSidecar('shop/api');
+  const unready = await until('it has a table', async () => {
+    const { status, body } = await net.admin('shop/api', '/readyz').catch(() => ({ status: 0, body: '' }));
+    return status !== 0 && !body.includes('no table yet') && { status, body };
+  });
+  expect(unready).toMatchObject({
+    status: 503,
+    body: expect.stringContaining('gate: the kernel is about to get'),
+  });
+  rmSync(held);
+  await started;
   await ready();
   expect(await net.datagram('shop/front', API[0], 53)).toMatchObject({ allowed: true });
   expect(existsSync(broken)).toBe(false);
