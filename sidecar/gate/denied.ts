@@ -5,7 +5,7 @@
 import type { Direction, Protocol } from '../../policy/index.ts';
 import { addressText, portAt } from '../netlink/address_bytes.ts';
 import { countedElements } from '../netlink/nft_elements.ts';
-import { GATE_TABLE_NAME } from './ruleset.ts';
+import { DENIED_TIMEOUT_SECONDS, GATE_TABLE_NAME } from './ruleset.ts';
 
 /** New drops of one peer at one port: the pod's own port, or for egress the peer's. */
 export interface DeniedPeer {
@@ -25,14 +25,26 @@ export interface DeniedReading {
   readonly unattributed: number;
 }
 
+const NOTHING_NEW: DeniedReading = { peers: [], packets: 0, unattributed: 0 };
+
+/** How long the kernel keeps an element after its last packet. */
+const LIFE_MS = DENIED_TIMEOUT_SECONDS * 1000;
+
+/** What an element stood at when it was last reported. */
+interface Reported {
+  readonly packets: number;
+  /** Its last packet came before; performance.now(). */
+  readonly atMs: number;
+}
+
 const PROTOCOLS: Readonly<Record<number, Protocol>> = { 6: 'TCP', 17: 'UDP', 132: 'SCTP' };
 
 /** Reads one direction's sets again and again; remembers what it has reported. */
 export class DeniedReader {
   /** How the direction's objects in the gate's table begin. */
   readonly #prefix: 'in' | 'out';
-  /** What each element stood at when it was reported. */
-  #reported: ReadonlyMap<string, DeniedPeer> = new Map();
+  /** By element, for as long as it can be there: a reading may miss one. */
+  #reported = new Map<string, Reported>();
   /** All packets the kernel has counted, and all that peers stood for, in this table's life. */
   #dropped = 0;
   #attributed = 0;
@@ -55,9 +67,10 @@ export class DeniedReader {
    * @throws SluiceError `NETLINK_*` when the gate cannot be read
    */
   async read(): Promise<DeniedReading> {
+    const [reported, startedAtMs] = [this.#reported, performance.now()];
     const totals = await countedElements(GATE_TABLE_NAME, `${this.#prefix}_dropped`);
     const dropped = totals.reduce((sum, { packets }) => sum + packets, 0);
-    if (dropped === this.#dropped) return { peers: [], packets: 0, unattributed: 0 };
+    if (dropped === this.#dropped) return NOTHING_NEW;
     const seen = new Map<string, DeniedPeer>();
     for (const family of [4, 6]) {
       const set = `${this.#prefix}_denied${family}`;
@@ -66,17 +79,20 @@ export class DeniedReader {
         if (peer !== undefined) seen.set(`${peer.address} ${peer.protocol} ${peer.port}`, peer);
       }
     }
+    if (reported !== this.#reported) return NOTHING_NEW; // a part of this is of the table before
+    const atMs = performance.now();
     const peers: DeniedPeer[] = [];
-    for (const [key, { packets: total, ...peer }] of seen) {
-      const before = this.#reported.get(key)?.packets ?? 0;
-      // An element that expired and came back starts at one again.
-      const packets = total >= before ? total - before : total;
+    for (const [key, peer] of seen) {
+      const packets = newPackets(peer.packets, reported.get(key), startedAtMs);
       if (packets === 0) continue;
+      reported.set(key, { packets: peer.packets, atMs });
       this.#attributed += packets;
       peers.push({ ...peer, packets });
     }
+    for (const [key, last] of reported) {
+      if (!seen.has(key) && startedAtMs - last.atMs > LIFE_MS) reported.delete(key);
+    }
     const packets = dropped - this.#dropped;
-    this.#reported = seen;
     this.#dropped = dropped;
     return { peers, packets, unattributed: this.#newlyUnattributed() };
   }
@@ -88,6 +104,13 @@ export class DeniedReader {
     this.#unattributed = missing;
     return grown;
   }
+}
+
+/** An element that expired and came back has begun at one again: it has less than it had, or as much for too long. */
+function newPackets(total: number, last: Reported | undefined, nowMs: number): number {
+  if (last === undefined || total < last.packets) return total;
+  if (total === last.packets && nowMs - last.atMs > LIFE_MS) return total;
+  return total - last.packets;
 }
 
 /** @param key `10.0.0.3 . udp . 53`, each part from a multiple of four bytes on */

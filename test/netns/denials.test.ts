@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { inNetns } from '../../cli/lab/processes.ts';
 import { closedPlan } from '../../sidecar/gate/plan.ts';
-import { wholeRuleset } from '../../sidecar/gate/ruleset.ts';
+import { DENIED_TIMEOUT_SECONDS, wholeRuleset } from '../../sidecar/gate/ruleset.ts';
 import { run } from './command.ts';
 
 const RULES = wholeRuleset(closedPlan([]), { deny: 'drop', otherProtocols: 'drop', adminPort: 15_021 });
@@ -27,8 +27,15 @@ const total = (protocol: string, packets: number) =>
 const gone = (address: string, port: number) =>
   `delete element inet sluice in_denied4 { ${address} . udp . ${port} }\n`;
 
-/** Runs steps in the namespace: nft text to apply, or a call of the report; gives all that it reported. */
-async function reported(steps: readonly ({ nft: string } | { call: 'collect' | 'reset' | 'close' })[]) {
+/** What the kernel counts of one protocol changes. */
+const totalNow = (protocol: string, packets: number) =>
+  `delete element inet sluice in_dropped { ${protocol} }\n${total(protocol, packets)}`;
+
+/** Nft text to apply, a call of the report and what comes during it, or time that goes by. */
+type Step = { nft: string } | { call: 'collect' | 'reset' | 'close'; during?: 'reset' } | { seconds: number };
+
+/** Runs steps in the namespace; gives all that the report told. */
+async function reported(steps: readonly Step[]) {
   const script = `
     import { execFileSync } from 'node:child_process';
     import { DenialReport } from ${JSON.stringify(REPORT)};
@@ -40,9 +47,18 @@ async function reported(steps: readonly ({ nft: string } | { call: 'collect' | '
       dropped: (packets) => said.push('dropped ' + packets),
       unreadable: (error) => said.push('unreadable ' + error.code),
     });
+    const now = performance.now.bind(performance);
+    let passedMs = 0;
+    performance.now = () => now() + passedMs;
     for (const step of ${JSON.stringify(steps)}) {
-      if (step.nft) execFileSync('nft', ['-f', '-'], { input: step.nft });
-      else { said.push(step.call); await report[step.call](); }
+      if (step.seconds) passedMs += 1000 * step.seconds;
+      else if (step.nft) execFileSync('nft', ['-f', '-'], { input: step.nft });
+      else {
+        said.push(step.call);
+        const called = report[step.call]();
+        if (step.during) report[step.during]();
+        await called;
+      }
     }
     console.log(JSON.stringify(said));`;
   return JSON.parse(
@@ -56,7 +72,7 @@ test('a peer gets a record at first, then waits; the end reports what is left', 
       { nft: RULES + peer('10.0.0.3', 53, 5) + total('udp', 5) },
       { call: 'collect' },
       {
-        nft: `${gone('10.0.0.3', 53)}${peer('10.0.0.3', 53, 12)}delete element inet sluice in_dropped { udp }\n${total('udp', 12)}`,
+        nft: gone('10.0.0.3', 53) + peer('10.0.0.3', 53, 12) + totalNow('udp', 12),
       },
       { call: 'collect' },
       { call: 'collect' },
@@ -111,10 +127,47 @@ test('peers that are ahead of the totals are not taken for missing ones later', 
     await reported([
       { nft: RULES + peer('10.0.0.3', 53, 8) + total('udp', 5) },
       { call: 'collect' },
-      { nft: `delete element inet sluice in_dropped { udp }\n${total('udp', 8)}` },
+      { nft: totalNow('udp', 8) },
       { call: 'collect' },
     ]),
   ).toEqual(['collect', 'dropped 5', '10.0.0.3 UDP/53 8', 'collect', 'dropped 3']);
+});
+
+test('a peer that a reading misses, as others come, is not counted anew in the next', async () => {
+  expect(
+    await reported([
+      { nft: RULES + peer('10.0.0.3', 53, 500) + total('udp', 500) },
+      { call: 'collect' },
+      { nft: gone('10.0.0.3', 53) + peer('10.0.0.4', 53, 1) + totalNow('udp', 501) },
+      { call: 'collect' },
+      { nft: peer('10.0.0.3', 53, 502) + totalNow('udp', 503) },
+      { call: 'collect' },
+      { call: 'close' },
+    ]),
+  ).toEqual([
+    'collect',
+    'dropped 500',
+    '10.0.0.3 UDP/53 500',
+    'collect',
+    'dropped 1',
+    '10.0.0.4 UDP/53 1',
+    'collect',
+    'dropped 2',
+    'close',
+    '10.0.0.3 UDP/53 2',
+  ]);
+});
+
+test('a peer that sends a packet whenever it has been forgotten gets a record of each', async () => {
+  expect(
+    await reported([
+      { nft: RULES + peer('10.0.0.3', 123, 1) + total('udp', 1) },
+      { call: 'collect' },
+      { seconds: DENIED_TIMEOUT_SECONDS + 4 },
+      { nft: gone('10.0.0.3', 123) + peer('10.0.0.3', 123, 1) + totalNow('udp', 2) },
+      { call: 'collect' },
+    ]),
+  ).toEqual(['collect', 'dropped 1', '10.0.0.3 UDP/123 1', 'collect', 'dropped 1', '10.0.0.3 UDP/123 1']);
 });
 
 test('after the rules were replaced, counting begins at zero', async () => {
@@ -134,6 +187,29 @@ test('after the rules were replaced, counting begins at zero', async () => {
     'collect',
     'dropped 5',
     '10.0.0.4 UDP/53 5',
+  ]);
+});
+
+test('a reading during which the rules are replaced tells nothing twice', async () => {
+  expect(
+    await reported([
+      { nft: RULES + peer('10.0.0.3', 53, 5) + total('udp', 5) },
+      { call: 'collect' },
+      { nft: totalNow('udp', 6) },
+      { call: 'collect', during: 'reset' },
+      { nft: RULES + peer('10.0.0.3', 53, 1) + total('udp', 1) },
+      { call: 'collect' },
+      { call: 'close' },
+    ]),
+  ).toEqual([
+    'collect',
+    'dropped 5',
+    '10.0.0.3 UDP/53 5',
+    'collect',
+    'collect',
+    'dropped 1',
+    'close',
+    '10.0.0.3 UDP/53 1',
   ]);
 });
 
