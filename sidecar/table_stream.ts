@@ -30,7 +30,10 @@ export interface StreamEvents {
   connected(): void;
   /** @param reason why the connection ended or could not be made */
   disconnected(reason: string): void;
-  /** A table is in force at the proxy; `ended` live flows were cut for it. `acknowledge` is to follow. */
+  /**
+   * A table is in force at the proxy; `ended` live flows were cut for it. Of several that came at once only the last is told
+   * of, with what all of them ended. `acknowledge` is to follow.
+   */
   enforced(ended: number): void;
   /** A frame was refused; the table in force stays. */
   refused(error: Error): void;
@@ -54,6 +57,8 @@ export class TableStream {
   #closed = false;
   /** Of the snapshots of this connection. Another injector may count from another number: it starts a connection anew. */
   #newest = 0;
+  /** Flows that were ended by tables which have not been told of. */
+  #untold: number | undefined;
 
   constructor(
     transport: Transport,
@@ -168,7 +173,14 @@ export class TableStream {
     this.#newest = this.#enforcement.revision;
     this.#enforcement.confirm(Date.now());
     // What was asked of the relay is on its way at the end of this step: resets do not wait for what follows.
-    queueMicrotask(() => this.#events.enforced(ended));
+    if (this.#untold === undefined) queueMicrotask(() => this.#tell());
+    this.#untold = (this.#untold ?? 0) + ended;
+  }
+
+  #tell(): void {
+    const ended = this.#untold ?? 0;
+    this.#untold = undefined;
+    this.#events.enforced(ended);
   }
 
   /** Tells the injector that all of the sidecar enforces this revision. */

@@ -23,6 +23,7 @@ let server: net.Server;
 let stream: TableStream;
 let live: LiveTable;
 let enforcement: Enforcement;
+let flowsEnded = 0;
 const told: string[] = [];
 
 /** A way to the injector, and what is said first on it. */
@@ -68,12 +69,14 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
   beforeEach(async () => {
     dir = mkdtempSync(join(tmpdir(), 'sluice-stream-'));
     told.length = 0;
+    flowsEnded = 0;
     live = new LiveTable();
     enforcement = new Enforcement(live);
     stream = new TableStream(await open(), POD, enforcement, {
       connected: () => told.push('connected'),
       disconnected: () => told.push('disconnected'),
-      enforced: () => {
+      enforced: (ended) => {
+        flowsEnded += ended;
         told.push(`enforced ${enforcement.revision}`);
         stream.acknowledge(enforcement.revision);
       },
@@ -123,22 +126,43 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
     await expect.poll(() => enforcement.confirmedAtMs).toBeGreaterThan(1);
   });
 
-  test('resets are on their way before anything else is done about a table', async () => {
+  /** A flow that no table allows, and that goes on being live. */
+  function registerDenied(resetSource: () => void): void {
     const verdict = { verdict: 'deny', direction: 'ingress', reason: 'no-rule', isolating: [] } as const;
     live.register({
       sourceAddress: '10.0.0.1',
       revoked: () => ({ cause: 'policy-changed', verdict }),
-      resetSource: () => queueMicrotask(() => told.push('reset')), // as the native relay gathers what it is asked for
+      resetSource,
       cut: () => undefined,
       drain: () => undefined,
       view: () => undefined,
     });
+  }
+
+  test('resets are on their way before anything else is done about a table', async () => {
+    registerDenied(() => queueMicrotask(() => told.push('reset'))); // as the native relay gathers what it is asked for
     stream.start();
     const injector = await nextConnection();
     await injector.receive();
     injector.send({ type: 'snapshot', table: table({ revision: 7 }) });
     expect(await injector.receive()).toEqual({ type: 'ack', revision: 7 });
     expect(told).toEqual(['connected', 'reset', 'enforced 7']);
+  });
+
+  test('tables that come together are told of as one: the last, with what all of them ended', async () => {
+    registerDenied(() => undefined);
+    stream.start();
+    const injector = await nextConnection();
+    await injector.receive();
+    const { ingress } = table({ revision: 8, allowed: ['10.0.0.2'] });
+    const frames = [
+      { type: 'snapshot', table: table({ revision: 7 }) },
+      { type: 'delta', delta: { schema: 1, from: 7, revision: 8, ingress } },
+    ];
+    injector.socket.write(frames.map((frame) => `${JSON.stringify(frame)}\n`).join(''));
+    expect(await injector.receive()).toEqual({ type: 'ack', revision: 8 });
+    expect(told).toEqual(['connected', 'enforced 8']);
+    expect(flowsEnded).toBe(2);
   });
 
   test.each([
