@@ -80,7 +80,7 @@ void relay_submit(struct relay *relay, const struct relay_command *commands, siz
 uint32_t relay_forget(struct relay *relay);
 // Bytes so far: from the source, then from the destination. False when the flow is over.
 bool relay_bytes(struct relay *relay, uint32_t slot, uint32_t generation, uint64_t bytes[2], bool *relaying);
-// Accepts what waits already, then closes the listeners.
+// Accepts what waits already, as far as connections may wait for a decision, then closes the listeners.
 void relay_stop_accepting(struct relay *relay);
 // Resets all flows, ends the thread, frees everything.
 void relay_close(struct relay *relay);

@@ -181,7 +181,7 @@ function hooks(settings: GateSettings): readonly string[] {
     '}',
     'chain ingress {',
     `  type filter hook prerouting priority ${INGRESS_PRIORITY}; policy drop;`,
-    `  tcp ${FLAGS} syn accept`, // judged above
+    `  tcp ${FLAGS} == syn accept`, // judged above
     ...indented(ALWAYS_TAKEN),
     '  ct direction reply accept', // answers to what the pod opened
     '  meta l4proto { icmp, ipv6-icmp } ct state related accept', // errors of its flows
