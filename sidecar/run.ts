@@ -341,7 +341,7 @@ function logGate(log: Logger, state: GateState): void {
     case 'failed':
       return log.error(
         { problem: state.problem },
-        'the gate refused a table: its last good rules stay, it is tried again',
+        'the gate does not enforce the latest table: it is tried again',
       );
     case 'unavailable':
       return log.error(

@@ -23,13 +23,16 @@ import {
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 10_000;
 
+/** The base chains, and the chain that each leads to at last. */
+const HOOKS = { syns: 'in_subject', ingress: 'in_subject', egress: 'out_subject' } as const;
+
 /** How the gate is. */
 export type GateState =
   /** The kernel enforces the table of this revision. */
   | { readonly state: 'in-force'; readonly revision: number }
   /** Not asked to enforce anything yet: whatever the redirect step installed, closed. */
   | { readonly state: 'closed' }
-  /** The last transaction failed; the rules of `revision` stay. */
+  /** The last transaction failed, and the rules of `revision` stay; or somebody took them out. Either way it is tried again. */
   | { readonly state: 'failed'; readonly revision: number; readonly problem: string }
   /** No nft in the kernel or the image: TCP is refused after accept, UDP and SCTP are not enforced. */
   | { readonly state: 'unavailable'; readonly problem: string };
@@ -52,14 +55,14 @@ export async function removeGate(): Promise<void> {
   await runNft(REMOVED_RULESET);
 }
 
-/** Whether the gate's hooks are in the kernel. */
+/** Whether the gate's hooks are in the kernel, with the rule at the end of each that asks the table. */
 export async function isGateInForce(): Promise<boolean> {
-  for (const hook of ['syns', 'ingress', 'egress']) {
+  for (const [hook, subject] of Object.entries(HOOKS)) {
     const listed = await runNft(`list chain ${GATE_TABLE} ${hook}\n`).catch((error: unknown) => {
       if (error instanceof SluiceError && error.code === 'GATE_REFUSED') return ''; // no such table or chain
       throw error;
     });
-    if (!listed.includes(' hook ')) return false;
+    if (!listed.includes(' hook ') || !listed.includes(`jump ${subject}`)) return false;
   }
   return true;
 }
@@ -136,6 +139,8 @@ export class Gate {
   async ensure(): Promise<void> {
     if (this.#isUnderWay() || (await isGateInForce().catch(() => true)) || this.#isUnderWay()) return;
     this.#inForce = undefined;
+    if (this.#revision !== undefined)
+      this.#become({ state: 'failed', revision: this.#revision, problem: 'somebody took its rules out' });
     await this.#run();
   }
 

@@ -251,17 +251,26 @@ test('a transaction that fails leaves the last good rules, is shown, and is trie
   await net.apply(allow('front'));
 });
 
-test("the gate's table is deleted behind the sidecar's back: it is put in again", async () => {
-  await inApi('nft', 'delete', 'table', 'inet', 'sluice');
-  await until('the gate is back', () =>
-    inApi('nft', 'list', 'table', 'inet', 'sluice').then(
-      () => true,
-      () => false,
-    ),
-  );
-  expect(await net.datagram('shop/batch', API[0], 53, SILENCE)).toMatchObject({ allowed: false });
-  expect(await net.datagram('shop/front', API[0], 53)).toMatchObject({ allowed: true });
-});
+test.each(['delete', 'flush'])(
+  "nft %s table behind the sidecar's back: the gate is put in again, and the log says so",
+  async (change) => {
+    const before = net.sidecarLog('shop/api').length;
+    await inApi('nft', change, 'table', 'inet', 'sluice');
+    await until('the gate is back', () =>
+      inApi('nft', 'list', 'chain', 'inet', 'sluice', 'syns').then(
+        (listed) => listed.includes('jump in_subject'),
+        () => false,
+      ),
+    );
+    await ready();
+    const said = net.sidecarLog('shop/api').slice(before);
+    expect(said.find(({ problem }) => String(problem).includes('took its rules out'))).toMatchObject({
+      level: 'error',
+    });
+    expect(await net.datagram('shop/batch', API[0], 53, SILENCE)).toMatchObject({ allowed: false });
+    expect(await net.datagram('shop/front', API[0], 53)).toMatchObject({ allowed: true });
+  },
+);
 
 test('the sidecar is killed: the kernel keeps denying, and keeps admitting UDP that is allowed', async () => {
   await net.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
