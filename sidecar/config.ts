@@ -158,7 +158,8 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     flag: 'deny',
     kind: { type: 'choice', choices: ['drop', 'reset'] },
     default: 'drop',
-    description: 'What a denied TCP SYN gets: no answer, or a reset; no handshake either way',
+    description:
+      'What a denied TCP SYN gets: no answer, or a reset (1,000 a second at most); no handshake either way',
   },
   {
     env: 'SLUICE_OTHER_PROTOCOLS',

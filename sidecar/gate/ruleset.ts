@@ -45,6 +45,9 @@ export interface GateSettings {
   readonly injector?: { readonly address: string; readonly port: number } | undefined;
 }
 
+/** Denials of a direction that are answered by a reset, a second; others are dropped: sources may be made up. */
+const RESETS_PER_SECOND = 1000;
+
 /** New connections to the admin port a second from one address; a scraper needs one in some seconds. */
 const ADMIN_SYNS_PER_SECOND = 20;
 /** Addresses whose rate is kept. */
@@ -117,7 +120,11 @@ function wayObjects({ name, peer }: Way, settings: GateSettings): readonly strin
     `    meta nfproto ipv6 update @${name}_denied6 { ip6 ${peer} . meta l4proto . th dport }`,
     // A connection that is older than the policy ends with its next packet.
     ...(name === 'out' ? [`    tcp ${FLAGS} != syn reject with tcp reset`] : []),
-    ...(settings.deny === 'reset' ? ['    meta l4proto tcp reject with tcp reset'] : []),
+    ...(settings.deny === 'reset'
+      ? [
+          `    meta l4proto tcp limit rate ${RESETS_PER_SECOND}/second burst ${RESETS_PER_SECOND} packets reject with tcp reset`,
+        ]
+      : []),
     '    drop',
     '  }',
     `  chain ${name}_others {`,
