@@ -9,6 +9,7 @@ import type { FlowRecord } from '../../sidecar/flow_record.ts';
 import { run } from './command.ts';
 import { ANSWER, type Patience, SILENCE, until, useLab } from './harness.ts';
 import { namespace, node, pod, policy } from './objects.ts';
+import { usePackets } from './tools/packets.ts';
 
 const API = ['10.1.1.10', 'fd00:1::10'] as const;
 const SIDECAR = join(import.meta.dirname, '../../sidecar/main.ts');
@@ -34,6 +35,7 @@ const allow = (...apps: string[]) =>
     })),
   });
 
+const packets = usePackets();
 const net = useLab({
   sidecarEnv: { PATH: `${tools}:${toolPath()}` },
   objects: [
@@ -61,9 +63,15 @@ async function answersTo(peer: string): Promise<() => Promise<number>> {
   return async () => Number(/packets (\d+)/.exec(await inApi('nft', `list table ${table}`))?.[1]);
 }
 
-/** Counts UDP of a family in the api's kernel: what comes to the gate, and what the gate has let by. */
-async function udpAtTheGate(family: 'ip' | 'ip6'): Promise<() => Promise<readonly [number, number]>> {
-  const table = `inet witness_udp_${family}`;
+/**
+ * Counts packets of a family in the api's kernel: what comes to the gate, and what the gate has let by.
+ * @param match of nft(8), beside the family
+ */
+async function atTheGate(
+  family: 'ip' | 'ip6',
+  match: string,
+): Promise<() => Promise<readonly [number, number]>> {
+  const table = `inet witness_${family}`;
   await inApi('nft', `add table ${table}`);
   onTestFinished(async () => void (await inApi('nft', `delete table ${table}`)));
   for (const [chain, hook, priority] of [
@@ -71,7 +79,7 @@ async function udpAtTheGate(family: 'ip' | 'ip6'): Promise<() => Promise<readonl
     ['behind', 'input', 500],
   ]) {
     await inApi('nft', `add chain ${table} ${chain} { type filter hook ${hook} priority ${priority}; }`);
-    await inApi('nft', `add rule ${table} ${chain} meta nfproto ${NF_PROTOCOL[family]} udp dport 53 counter`);
+    await inApi('nft', `add rule ${table} ${chain} meta nfproto ${NF_PROTOCOL[family]} ${match} counter`);
   }
   return async () => {
     const counts = [...(await inApi('nft', `list table ${table}`)).matchAll(/packets (\d+)/g)];
@@ -104,6 +112,46 @@ test.each([
   for (const peer of [deniedPeer, allowedPeer])
     await inApi('nft', `delete table inet witness_${peer.replaceAll(/[.:]/g, '_')}`);
 });
+
+const [FIN, SYN, RST, PSH, ACK, URG, ECE_CWR] = [1, 2, 4, 8, 16, 32, 192];
+
+test.each([
+  [API[0], 'ip', '10.1.1.12/32'],
+  [API[1], 'ip6', 'fd00:1::12/128'],
+] as const)(
+  'no TCP packet of a denied peer reaches %s, whatever its flags',
+  async (address, family, sources) => {
+    const counted = await atTheGate(family, `${family} saddr ${sources} tcp dport 80`);
+    const odd = [
+      SYN,
+      SYN | ECE_CWR,
+      SYN | FIN,
+      SYN | RST,
+      SYN | ACK,
+      ACK,
+      PSH | ACK,
+      FIN,
+      FIN | ACK,
+      RST,
+      RST | ACK,
+      FIN | PSH | URG,
+      FIN | SYN | RST | PSH | ACK | URG,
+    ];
+    const floods = odd.map((flags) =>
+      packets.tool.floodSyns(net.lab, 'node/node-1', {
+        sources,
+        address,
+        port: 80,
+        rate: 20,
+        seconds: 1,
+        flags,
+      }),
+    );
+    const sent = (await Promise.all(floods)).reduce((sum, one) => sum + one.sent, 0);
+    expect(sent).toBeGreaterThan(5 * odd.length);
+    expect(await counted()).toEqual([sent, 0]);
+  },
+);
 
 test.each(API)('UDP to %s passes only where a rule allows it', async (address) => {
   const seen = address.includes(':') ? 'fd00:1::11' : '10.1.1.11';
@@ -173,13 +221,13 @@ test.each([
         answers += chunk.toString().split('\n').length - 1;
       });
       await until('answers come', () => answers > 5);
-      const atTheGate = await udpAtTheGate(address.includes(':') ? 'ip6' : 'ip');
-      await until('datagrams pass', async () => (await atTheGate())[1] > 5);
+      const counted = await atTheGate(address.includes(':') ? 'ip6' : 'ip', 'udp dport 53');
+      await until('datagrams pass', async () => (await counted())[1] > 5);
       await net.apply(allow('nobody'));
       // The kernel still knows the flow, but no packet of it passes: twenty more are in vain.
-      const [came, passed] = await atTheGate();
-      await until('twenty more have come', async () => (await atTheGate())[0] >= came + 20);
-      expect((await atTheGate())[1]).toBe(passed);
+      const [came, passed] = await counted();
+      await until('twenty more have come', async () => (await counted())[0] >= came + 20);
+      expect((await counted())[1]).toBe(passed);
       const before = answers;
       await net.apply(allow('front'));
       await until('answers come again', () => answers > before + 5);

@@ -6,9 +6,9 @@
 //   packets udp-ask DST PORT TIMEOUT_MS BYTES [options]
 //                     sends a datagram of so many bytes, which the kernel cuts into fragments if it is long, for IPv6
 //                     with a destination options header in front if asked for; exit 0: an answer came, 1: none did
-//   packets syn-flood SRC/BITS DST PORT RATE SECONDS
+//   packets syn-flood SRC/BITS DST PORT RATE SECONDS [FLAGS]
 //                     sends TCP SYNs, RATE a second, each from another address of the prefix and another port;
-//                     prints `sent N seconds S`
+//                     prints `sent N seconds S`. FLAGS: instead of SYN alone, as a number
 //
 // Exit 2: bad arguments, or the system refused. Needs CAP_NET_RAW.
 // Formats: SCTP RFC 9260 (3.3.2 INIT, 3.3.3 INIT ACK, appendix A CRC32c), TCP RFC 9293, raw(7), ipv6(7).
@@ -263,9 +263,9 @@ static unsigned checksum(uint32_t sum) {
   return ~sum & 0xffff;
 }
 
-// A SYN with its IP header.
-static size_t syn_packet(uint8_t *out, int family, const uint8_t *from, const uint8_t *to, unsigned from_port,
-                         unsigned to_port) {
+// A packet as long as a SYN, with its IP header.
+static size_t tcp_packet(uint8_t *out, int family, const uint8_t *from, const uint8_t *to, unsigned from_port,
+                         unsigned to_port, uint8_t flags) {
   int header = family == AF_INET ? IPV4_HEADER : IPV6_HEADER;
   size_t bytes = family == AF_INET ? 4 : 16;
   memset(out, 0, SYN_MAX);
@@ -289,7 +289,7 @@ static size_t syn_packet(uint8_t *out, int family, const uint8_t *from, const ui
   put16(tcp + 2, to_port);
   put32(tcp + 4, from_port * 2654435761u);
   tcp[12] = TCP_HEADER / 4 << 4;
-  tcp[13] = TCP_SYN;
+  tcp[13] = flags;
   put16(tcp + 14, 64240);
   put32(tcp + 20, 2u << 24 | 4u << 16 | 1460);  // MSS
   uint32_t sum = sum16(PROTOCOL_TCP + TCP_HEADER, addresses, 2 * bytes);
@@ -305,7 +305,7 @@ static void numbered(uint8_t *out, const uint8_t *prefix, size_t bytes, long bit
   for (size_t i = 0; i < 4; i++) out[bytes - 1 - i] |= (uint8_t)(index >> 8 * i);
 }
 
-static int syn_flood(char **args) {
+static int syn_flood(int given, char **args) {
   char *slash = strchr(args[0], '/');
   if (slash == NULL) {
     fprintf(stderr, "%s is not a prefix\n", args[0]);
@@ -323,6 +323,7 @@ static int syn_flood(char **args) {
   unsigned port = (unsigned)number(args[2], 65535);
   int64_t rate = number(args[3], 10000000);
   int64_t duration = number(args[4], 600) * 1000000000;
+  uint8_t flags = given > 5 ? (uint8_t)number(args[5], 255) : TCP_SYN;
 
   int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);  // raw(7): headers are ours
   int one = 1;
@@ -348,7 +349,7 @@ static int syn_flood(char **args) {
       uint8_t source[16];
       numbered(source, from, bytes, bits, index);
       unsigned from_port = FIRST_DYNAMIC_PORT + index % DYNAMIC_PORTS;
-      parts[i] = (struct iovec){packets[i], syn_packet(packets[i], family, source, to, from_port, port)};
+      parts[i] = (struct iovec){packets[i], tcp_packet(packets[i], family, source, to, from_port, port, flags)};
       messages[i].msg_hdr = (struct msghdr){
           .msg_name = &destination, .msg_namelen = size(&destination), .msg_iov = &parts[i], .msg_iovlen = 1};
     }
@@ -420,8 +421,8 @@ int main(int argc, char **argv) {
   if (strcmp(command, "sctp-probe") == 0 && argc == 6) return sctp_probe(argv + 2);
   if (strcmp(command, "icmp-echo") == 0 && argc == 4) return icmp_echo(argv + 2);
   if (strcmp(command, "udp-ask") == 0 && (argc == 6 || argc == 7)) return udp_ask(argc - 2, argv + 2);
-  if (strcmp(command, "syn-flood") == 0 && argc == 7) return syn_flood(argv + 2);
+  if (strcmp(command, "syn-flood") == 0 && (argc == 7 || argc == 8)) return syn_flood(argc - 2, argv + 2);
   fputs("usage: packets sctp-serve PORT… | sctp-probe SRC DST PORT TIMEOUT_MS | icmp-echo DST TIMEOUT_MS | "
-        "udp-ask DST PORT TIMEOUT_MS BYTES [options] | syn-flood SRC/BITS DST PORT RATE SECONDS\n", stderr);
+        "udp-ask DST PORT TIMEOUT_MS BYTES [options] | syn-flood SRC/BITS DST PORT RATE SECONDS [FLAGS]\n", stderr);
   return 2;
 }

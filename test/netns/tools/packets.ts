@@ -38,6 +38,8 @@ export interface SynFlood {
   readonly seconds: number;
   /** The processor that the sender, and with it the packet's way to the pod, runs on; default any. */
   readonly cpu?: number;
+  /** Flags instead of SYN alone, RFC 9293 3.1. */
+  readonly flags?: number;
 }
 
 /** What a flood came to. */
@@ -105,8 +107,9 @@ export class PacketTool {
 
   /** Sends SYNs; returns when all are sent. From a namespace without connection tracking: it would fill up. */
   async floodSyns(lab: Lab, from: string, flood: SynFlood): Promise<FloodResult> {
-    const { sources, address, port, rate, seconds, cpu } = flood;
-    const argv = [this.#path, 'syn-flood', sources, address, String(port), String(rate), String(seconds)];
+    const { sources, address, port, rate, seconds, cpu, flags } = flood;
+    const numbers = [port, rate, seconds, ...(flags === undefined ? [] : [flags])];
+    const argv = [this.#path, 'syn-flood', sources, address, ...numbers.map(String)];
     const pinned = cpu === undefined ? argv : ['taskset', '--cpu-list', String(cpu), ...argv];
     const child = lab.spawnIn(from, pinned, { stdio: ['ignore', 'pipe', 'inherit'] });
     const over = exitCode(child);
