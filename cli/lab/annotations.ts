@@ -6,9 +6,29 @@ import {
   excludedPorts,
   annotatedEnvironment as sidecarEnvironment,
 } from '../../injector/admission/annotations.ts';
+import { objectId } from '../../injector/manifest_file.ts';
+import type { DocumentObject } from '../../injector/manifest_object.ts';
 import { SluiceError } from '../../policy/errors.ts';
 import type { LabPaths } from './state.ts';
-import { objectFile } from './store.ts';
+import { type Annotations, annotationsOf, manifestsInvalid, objectFile } from './store.ts';
+import type { LabPod, Topology } from './topology.ts';
+
+/**
+ * Checks that every pod behind a sidecar has annotations that its sidecar can start with, as admission does in a cluster.
+ * @param objects all of the lab
+ * @throws SluiceError `LAB_MANIFESTS_INVALID` naming each annotation with a wrong value
+ */
+export function checkAnnotations({ pods }: Topology, objects: readonly DocumentObject[]): void {
+  const annotations = new Map(objects.map((object) => [objectId(object), annotationsOf(object.raw)]));
+  const of = (kind: DocumentObject['kind'], key: string): Annotations =>
+    annotations.get(objectId({ kind, key })) ?? {};
+  const problemsOf = ({ key, namespace }: LabPod): readonly string[] =>
+    settingsOf(of('Pod', key), of('Namespace', namespace)).problems.map(
+      (problem) => `pod ${key}: ${problem}`,
+    );
+  const problems = pods.filter(({ hostNetwork }) => !hostNetwork).flatMap(problemsOf);
+  if (problems.length > 0) throw manifestsInvalid(problems);
+}
 
 /**
  * The environment that a pod's annotations ask for.
@@ -16,22 +36,27 @@ import { objectFile } from './store.ts';
  * @throws SluiceError `LAB_MANIFESTS_INVALID` naming the annotation with a wrong value
  */
 export function annotatedEnvironment(paths: LabPaths, key: string): Readonly<Record<string, string>> {
-  const annotations = annotationsOf(objectFile(paths, { kind: 'Pod', key }));
   const [namespace = ''] = key.split('/');
-  const ofNamespace = annotationsOf(objectFile(paths, { kind: 'Namespace', key: namespace }));
-  const settings = sidecarEnvironment(annotations);
-  const excluded = excludedPorts(annotations, allows(ofNamespace, 'allowExcludedPorts'));
-  const problems = [...settings.problems, ...excluded.problems];
+  const { environment, problems } = settingsOf(
+    annotationsInFile(objectFile(paths, { kind: 'Pod', key })),
+    annotationsInFile(objectFile(paths, { kind: 'Namespace', key: namespace })),
+  );
   if (problems.length > 0)
     throw new SluiceError('LAB_MANIFESTS_INVALID', `pod ${key}: ${problems.join('; ')}`);
-  return { ...settings.environment, ...excluded.environment };
+  return environment;
+}
+
+/** What a pod's annotations ask for, and what is wrong with them, given those of its namespace. */
+function settingsOf(pod: Annotations, namespace: Annotations): ReturnType<typeof sidecarEnvironment> {
+  const settings = sidecarEnvironment(pod);
+  const excluded = excludedPorts(pod, allows(namespace, 'allowExcludedPorts'));
+  return {
+    environment: { ...settings.environment, ...excluded.environment },
+    problems: [...settings.problems, ...excluded.problems],
+  };
 }
 
 /** Those of the object in a file; none where there is no such object. */
-function annotationsOf(file: string): Readonly<Record<string, unknown>> {
-  if (!existsSync(file)) return {};
-  const manifest = JSON.parse(readFileSync(file, 'utf8')) as {
-    metadata?: { annotations?: Readonly<Record<string, unknown>> };
-  };
-  return manifest.metadata?.annotations ?? {};
+function annotationsInFile(file: string): Annotations {
+  return existsSync(file) ? annotationsOf(JSON.parse(readFileSync(file, 'utf8'))) : {};
 }

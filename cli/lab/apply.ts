@@ -5,6 +5,7 @@ import { clusterOf } from '../../injector/cluster_merge.ts';
 import { isIsolating, objectId } from '../../injector/manifest_file.ts';
 import type { DocumentObject } from '../../injector/manifest_object.ts';
 import { readManifests } from '../../injector/manifests.ts';
+import { checkAnnotations } from './annotations.ts';
 import { bringUpInjector, bringUpPods, START_TIMEOUT_MS } from './bring_up.ts';
 import { deriveEndpoints, isDerived } from './derived_endpoints.ts';
 import { LOCK_WAIT_MS } from './down.ts';
@@ -58,8 +59,8 @@ export interface LabChange {
 
 /**
  * Changes a lab's objects and returns when every sidecar enforces the outcome.
- * @throws SluiceError `LAB_NOT_FOUND`, `LAB_ELSEWHERE`, `LAB_BUSY`, `LAB_NOT_ENFORCED`, and those of `layOut` and
- *   `checkPorts`, before which nothing changes
+ * @throws SluiceError `LAB_NOT_FOUND`, `LAB_ELSEWHERE`, `LAB_BUSY`, `LAB_NOT_ENFORCED`, and those of `layOut`,
+ *   `checkPorts` and `checkAnnotations`, before which nothing changes
  */
 export async function changeLab(name: string, change: LabChange): Promise<ApplyResult> {
   checkRoot();
@@ -85,6 +86,7 @@ async function changeLocked(name: string, change: LabChange): Promise<ApplyResul
   const after = clusterOf([...objects.values()]);
   const topology = layOut(name, after, old.external, old.topology);
   checkPorts(topology, old.sidecarEnv);
+  checkAnnotations(topology, [...objects.values()]);
 
   await bringUpInjector(paths);
   const oldRevisions = revisionsOf(await askInjector(paths.statusSocket));

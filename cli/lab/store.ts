@@ -5,7 +5,8 @@
 
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DocumentObject } from '../../injector/manifest_object.ts';
+import { unknownAnnotations } from '../../injector/admission/annotations.ts';
+import type { DocumentObject, RawManifest } from '../../injector/manifest_object.ts';
 import { describeProblem, type Manifests, readManifests } from '../../injector/manifests.ts';
 import { SluiceError } from '../../policy/errors.ts';
 import { fileSlug } from './names.ts';
@@ -13,6 +14,9 @@ import type { LabPaths } from './state.ts';
 
 /** An object that goes into a store: its kind, its key, and the manifest as it was written. */
 export type StoreObject = Pick<DocumentObject, 'kind' | 'key' | 'raw'>;
+
+/** An object's annotations as they are written: values may be of any type. */
+export type Annotations = Readonly<Record<string, unknown>>;
 
 /** Problems listed in one error message; more are only counted. */
 const LISTED_PROBLEMS = 20;
@@ -35,10 +39,19 @@ export async function readForLab(
     if (object.kind === 'Service' && wantsAddress(object)) {
       warn(`Service ${object.key} has no spec.clusterIP: give it one, or the lab serves it nowhere`);
     }
+    if (object.kind === 'Pod') {
+      for (const problem of unknownAnnotations(annotationsOf(object.raw)))
+        warn(`pod ${object.key}: ${problem}`);
+    }
   }
-  if (errors.length === 0) return manifests;
+  if (errors.length > 0) throw manifestsInvalid(errors);
+  return manifests;
+}
+
+/** What is wrong with manifests of which nothing has been taken in. */
+export function manifestsInvalid(errors: readonly string[]): SluiceError {
   const more = errors.length > LISTED_PROBLEMS ? `\n  and ${errors.length - LISTED_PROBLEMS} more` : '';
-  throw new SluiceError(
+  return new SluiceError(
     'LAB_MANIFESTS_INVALID',
     `the manifests have errors; nothing was changed:\n  ${errors.slice(0, LISTED_PROBLEMS).join('\n  ')}${more}`,
   );
@@ -48,6 +61,12 @@ export async function readForLab(
 function wantsAddress({ object, raw }: Extract<DocumentObject, { kind: 'Service' }>): boolean {
   const { clusterIP, type } = (raw.spec ?? {}) as { clusterIP?: unknown; type?: unknown };
   return object.clusterIPs.length === 0 && clusterIP !== 'None' && type !== 'ExternalName';
+}
+
+/** A manifest's annotations; none where it has none. */
+export function annotationsOf(manifest: RawManifest): Annotations {
+  const { annotations } = (manifest.metadata ?? {}) as { annotations?: Annotations | null };
+  return annotations ?? {};
 }
 
 /** Puts objects in place, all at once as far as a watcher can tell: drafts first, then only renames. */

@@ -4,6 +4,7 @@ import { clusterOf } from '../../injector/cluster_merge.ts';
 import { SluiceError } from '../../policy/errors.ts';
 import { canonicalAddress } from '../../policy/index.ts';
 import type { Cluster } from '../../policy/model.ts';
+import { checkAnnotations } from './annotations.ts';
 import { bringUpInjector, bringUpPods } from './bring_up.ts';
 import { deriveEndpoints } from './derived_endpoints.ts';
 import { tearDown } from './down.ts';
@@ -58,6 +59,7 @@ export async function bringLabUp(options: UpOptions): Promise<void> {
   const cluster = clusterOf(objects);
   const topology = layOut(name, cluster, external);
   checkPorts(topology, options.sidecarEnv ?? {});
+  checkAnnotations(topology, objects);
   const paths = labPaths(name);
   const lock = await lockLab(name, 'up', 0);
   try {

@@ -227,6 +227,40 @@ describe('a lab that is up', () => {
     expect(await net.connect('other/client', '10.1.2.1', 80)).toMatchObject({ allowed: true });
   });
 
+  test.each([
+    ['has a value that it cannot have', { 'sluice.dev/deny': 'maybe' }, 'wants one of drop, reset'],
+    [
+      'asks for what its namespace does not allow',
+      { 'sluice.dev/excluded-ports': '9090' },
+      'does not allow it',
+    ],
+  ])('takes in no pod, new or running, of which an annotation %s', async (_, annotations, reason) => {
+    const unrelated = allowApps('shop/web', 'web', []);
+    for (const [key, ips] of [
+      ['other/refused', ['10.1.1.8']],
+      ['other/client', ['10.1.1.2', 'fd00:1:1::2']],
+    ] as const) {
+      const refused = pod(key, { ips, labels: { app: 'client' }, ports: [], annotations });
+      const applied = await sluice(['lab', 'apply', ...named(), '-f', newFolder([refused, unrelated])]);
+      expect(applied).toMatchObject({ code: 2, stdout: '' });
+      expect(applied.stderr).toContain(`nothing was changed:\n  pod ${key}: annotation sluice.dev/`);
+      expect(applied.stderr).toContain(reason);
+    }
+    expect(await net.connect('other/client', '10.1.2.1', 80)).toMatchObject({ allowed: true });
+    const status = await sluice(['lab', 'status', ...named()]);
+    expect(status).toMatchObject({ code: 0, stdout: expect.not.stringContaining('other/refused') });
+    expect(await sluice(['lab', 'apply', ...named()])).toMatchObject({ code: 0, stderr: '' });
+    const { name, folder } = newLab([
+      namespace('other'),
+      pod('other/refused', { ips: ['10.1.1.8'], annotations }),
+    ]);
+    expect(await sluice(['lab', 'up', '-f', folder, '--name', name])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/nothing was changed:\n {2}pod other\/refused: annotation /),
+    });
+    expectNothingLeft(name);
+  });
+
   test('says which manifests are broken while they are', async () => {
     const broken = join(net.lab.manifestsFolder, 'broken.json');
     const wrong = policy('shop/broken', {
