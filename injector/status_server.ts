@@ -1,10 +1,10 @@
 /** Health, status and metrics of the injector: HTTP, on a unix socket of mode 0600, or on a port of a pod. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import { listenTcp, type TcpAddress } from '../common/tcp_listen.ts';
 import type { InjectorMetrics } from './metrics.ts';
 import type { ClusterSource } from './source.ts';
 import type { TableServer } from './table_server.ts';
-import { listenTcp, type TcpAddress } from './tcp_listen.ts';
 import { listenUnix } from './unix_listen.ts';
 
 /** A request that is not complete after this long is dropped, ms. */

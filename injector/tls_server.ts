@@ -2,12 +2,12 @@
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
+import { listenTcp, type TcpAddress } from '../common/tcp_listen.ts';
 import { ConnectionPlaces, type PlaceLimits } from './connection_places.ts';
 import { FrameConnection } from './frame_connection.ts';
 import { Login } from './login.ts';
 import { followCertificate, type ServingCertificate, TLS_VERSION } from './serving_certificate.ts';
 import type { TableServer } from './table_server.ts';
-import { listenTcp, type TcpAddress } from './tcp_listen.ts';
 import type { TokenAuthenticator } from './tokens/authenticator.ts';
 
 /** Time for a handshake, and again for the token that follows it, ms. */

@@ -38,14 +38,15 @@ interface Page {
 }
 
 /**
- * Serves on `port`, all addresses. Rejects when the port cannot be had.
+ * Serves on `port`, all addresses.
  * @param exempt addresses that always get in, the pod's own node: its probes must not starve
+ * @throws SluiceError `LISTEN_ADDRESS_UNUSABLE`
  */
 export function serveAdmin(port: number, exempt: readonly string[], pages: AdminPages): Promise<Server> {
   const metrics = cached(METRICS_CACHE_MS, () => pages.metrics());
   const outsiders = new Outsiders(exempt);
   return serveOneShot(
-    port,
+    { port, setting: 'SLUICE_ADMIN_PORT' },
     (address) => outsiders.admit(socketAddress(address)),
     async ({ method, path, remoteAddress }) => {
       if (path === '/metrics' && method === 'GET') {

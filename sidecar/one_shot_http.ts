@@ -4,6 +4,7 @@
  * it parse without bound (docs/adr/0009-one-shot-http.md). RFC 9112.
  */
 import net from 'node:net';
+import { listenTcp, type TcpAddress } from '../common/tcp_listen.ts';
 
 /** A request line and headers; a Prometheus scrape has some 300 bytes. */
 const REQUEST_MAX_BYTES = 8_192;
@@ -38,11 +39,12 @@ const REASONS: Readonly<Record<number, string>> = {
 };
 
 /**
- * Listens on `port`, all addresses. Rejects when the port cannot be had.
+ * Listens.
  * @param admit whether a connection from this address may stay; `left` is to be called when it is over
+ * @throws SluiceError `LISTEN_ADDRESS_UNUSABLE`
  */
 export async function serveOneShot(
-  port: number,
+  address: TcpAddress,
   admit: (address: string) => { left(): void } | undefined,
   handle: (request: Request) => Promise<Answer>,
 ): Promise<net.Server> {
@@ -60,13 +62,7 @@ export async function serveOneShot(
     });
     readHead(socket, (head) => void answer(socket, head, handle));
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
+  await listenTcp(server, address);
   server.on('error', () => {}); // accepting failed for want of descriptors: clients try again
   return server;
 }

@@ -8,22 +8,25 @@ export interface TcpAddress {
   readonly host?: string;
   /** 0: any free port. */
   readonly port: number;
+  /** The environment variable that moves it, for the message of the error. */
+  readonly setting?: string;
 }
 
 /**
  * Makes `server` listen; returns the port.
  * @throws SluiceError `LISTEN_ADDRESS_UNUSABLE`
  */
-export async function listenTcp(server: Server, { host, port }: TcpAddress): Promise<number> {
+export async function listenTcp(server: Server, address: TcpAddress): Promise<number> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => reject(unusable(host, port, cause)));
-    server.listen(port, host, resolve);
+    server.once('error', (cause) => reject(unusable(address, cause)));
+    server.listen(address.port, address.host, resolve);
   });
   return (server.address() as AddressInfo).port;
 }
 
-function unusable(host: string | undefined, port: number, cause: Error): SluiceError {
+function unusable({ host, port, setting }: TcpAddress, cause: Error): SluiceError {
   const where = `${host ?? 'all addresses'}, port ${port}`;
-  const message = `cannot listen on ${where}: ${cause.message}; choose another port or stop who has it`;
+  const another = setting === undefined ? 'another port' : `another port with ${setting}`;
+  const message = `cannot listen on ${where}: ${cause.message}; choose ${another} or stop who has it`;
   return new SluiceError('LISTEN_ADDRESS_UNUSABLE', message, { cause });
 }
