@@ -175,7 +175,7 @@ export class NativeRelay {
     return { fromSource, toSource, relaying: relaying === 1 };
   }
 
-  /** Accepts what waits already, then closes the listeners. */
+  /** Accepts what waits already, as far as connections may wait for a decision, then closes the listeners. */
   stopAccepting(): void {
     this.#addon.relayStopAccepting(this.#handle);
   }

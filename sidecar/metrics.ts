@@ -52,7 +52,7 @@ export class SidecarMetrics {
     };
     this.#connections = new Counter({
       name: 'sluice_connections_total',
-      help: 'Flows that ended or were refused, by the verdict they ended with.',
+      help: 'Flows that ended or were refused, by the verdict they ended with. What the gate drops counts by record, not by packet or peer.',
       labelNames: ['direction', 'verdict', 'reason'],
       registers,
     });
@@ -64,7 +64,7 @@ export class SidecarMetrics {
     });
     this.#verdicts = new Counter({
       name: 'sluice_policy_verdicts_total',
-      help: 'Verdicts by the policy they come from: the one that allowed, or the first that isolates.',
+      help: 'Verdicts by the policy they come from: the one that allowed, or the first that isolates. What the gate drops counts by record, not by packet or peer.',
       labelNames: ['direction', 'verdict', 'policy_namespace', 'policy'],
       registers,
     });
@@ -93,7 +93,7 @@ export class SidecarMetrics {
     });
     this.#gateDrops = new Counter({
       name: 'sluice_gate_drops_total',
-      help: 'Packets that the gate dropped; retransmissions count.',
+      help: 'Packets that the gate dropped; exact, retransmissions count. Of a restarted sidecar it starts with what the kernel had counted before.',
       labelNames: ['direction'],
       registers,
     });

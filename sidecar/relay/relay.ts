@@ -81,7 +81,7 @@ export interface Relay {
    * of 3 ms, or, where the main thread was busy for long, of 4,096 a thread at most.
    */
   forgetAdmissions(): void;
-  /** Closes the listeners; accepted connections go on, and the native relay accepts first what waits already. */
+  /** Closes the listeners; accepted connections go on, and the native relay first accepts what waits already, as far as connections may wait for a decision. */
   stopAccepting(): void;
   /** Resets what is left; nothing is told any more. */
   close(): void;
