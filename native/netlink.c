@@ -40,6 +40,11 @@ static napi_value netlink_socket(napi_env env, napi_callback_info info) {
   return addon_result(env, fd);
 }
 
+static ssize_t send_to_kernel(int fd, const void *data, size_t length) {
+  struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+  return sendto(fd, data, length, 0, (struct sockaddr *)&kernel, sizeof kernel);
+}
+
 // netlinkSend(fd, bytes) — one datagram to the kernel, which has done what it asks for when this returns.
 static napi_value netlink_send(napi_env env, napi_callback_info info) {
   napi_value a[MAX_ARGS];
@@ -47,8 +52,7 @@ static napi_value netlink_send(napi_env env, napi_callback_info info) {
   void *data = NULL;
   size_t length = 0;
   if (bytes_arg(env, a[1], &data, &length) < 0) return invalid(env);
-  struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-  return addon_result(env, (int)sendto(addon_int(env, a[0]), data, length, 0, (struct sockaddr *)&kernel, sizeof kernel));
+  return addon_result(env, (int)send_to_kernel(addon_int(env, a[0]), data, length));
 }
 
 struct sending {
@@ -64,8 +68,7 @@ struct sending {
 static void send_aside(napi_env env, void *argument) {
   (void)env;
   struct sending *sending = argument;
-  struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-  ssize_t sent = sendto(sending->fd, sending->data, sending->length, 0, (struct sockaddr *)&kernel, sizeof kernel);
+  ssize_t sent = send_to_kernel(sending->fd, sending->data, sending->length);
   sending->result = sent < 0 ? -errno : (int)sent;
 }
 

@@ -5,6 +5,7 @@
 import type { Direction, Protocol } from '../../policy/index.ts';
 import { addressText, portAt } from '../netlink/address_bytes.ts';
 import { countedElements } from '../netlink/nft_elements.ts';
+import { PROTOCOL_BY_NUMBER } from '../netlink/protocols.ts';
 import { DENIED_TIMEOUT_SECONDS, GATE_TABLE_NAME } from './ruleset.ts';
 
 /** New drops of one peer at one port: the pod's own port, or for egress the peer's. */
@@ -36,8 +37,6 @@ interface Reported {
   /** Its last packet came before; performance.now(). */
   readonly atMs: number;
 }
-
-const PROTOCOLS: Readonly<Record<number, Protocol>> = { 6: 'TCP', 17: 'UDP', 132: 'SCTP' };
 
 /** Reads one direction's sets again and again; remembers what it has reported. */
 export class DeniedReader {
@@ -116,7 +115,7 @@ function newPackets(total: number, last: Reported | undefined, nowMs: number): n
 /** @param key `10.0.0.3 . udp . 53`, each part from a multiple of four bytes on */
 function deniedPeer(key: Uint8Array, packets: number): DeniedPeer | undefined {
   const end = key.length - 8; // of the address
-  const protocol = PROTOCOLS[key[end] ?? 0];
+  const protocol = PROTOCOL_BY_NUMBER[key[end] ?? 0];
   if (protocol === undefined) return undefined;
   return { address: addressText(key.subarray(0, end)), protocol, port: portAt(key, end + 4), packets };
 }

@@ -13,6 +13,7 @@ import {
 import type { Protocol } from '../../policy/index.ts';
 import { addressBytes, addressText, portAt } from './address_bytes.ts';
 import { ask, dump, type Order, order } from './exchange.ts';
+import { PROTOCOL_BY_NUMBER } from './protocols.ts';
 
 /** An address and port. */
 export interface Side {
@@ -73,8 +74,6 @@ const SOURCE_PORT = 2;
 const DESTINATION_PORT = 3;
 
 const NOTHING = new Uint8Array();
-
-const PROTOCOLS: Readonly<Record<number, Protocol>> = { 6: 'TCP', 17: 'UDP', 132: 'SCTP' };
 
 /**
  * Every TCP, UDP and SCTP flow of this network namespace. The kernel looks through those of all namespaces in one go: some
@@ -182,7 +181,7 @@ function readTuple(
   const [addresses, ports] = [parts.get(TUPLE_ADDRESSES), parts.get(TUPLE_PORTS)];
   if (addresses === undefined || ports === undefined) return undefined;
   const [address, port] = [readAttributes(addresses), readAttributes(ports)];
-  const protocol = PROTOCOLS[port.get(PROTOCOL_NUMBER)?.[0] ?? 0];
+  const protocol = PROTOCOL_BY_NUMBER[port.get(PROTOCOL_NUMBER)?.[0] ?? 0];
   const source = SOURCES.map((type) => address.get(type)).find((bytes) => bytes !== undefined);
   const destination = DESTINATIONS.map((type) => address.get(type)).find((bytes) => bytes !== undefined);
   const [from, to] = [port.get(SOURCE_PORT), port.get(DESTINATION_PORT)];

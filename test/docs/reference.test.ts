@@ -5,6 +5,7 @@ import { generatePages, regionTexts } from '../../scripts/docs/pages.ts';
 import { regionNames } from '../../scripts/docs/regions.ts';
 import { serveAdmin } from '../../sidecar/admin.ts';
 import { FLOW_LOG_FIELDS } from '../../sidecar/flow_record.ts';
+import { EMPTY_ADMIN_PAGES } from '../support/empty_admin_pages.ts';
 import { codeBlocks, firstColumn, PROJECT, readPage } from './markdown.ts';
 
 /** Help texts are asked of five programs, each a process. */
@@ -23,15 +24,7 @@ test('log-fields.md explains every field of a flow record, in order', () => {
 });
 
 test('admin.md lists every page of the admin port', async () => {
-  const server = await serveAdmin(0, [], {
-    notReady: () => [],
-    status: () => ({}),
-    connections: () => [],
-    table: () => null,
-    flows: () => [],
-    metrics: async () => '',
-    metricsType: 'text/plain',
-  });
+  const server = await serveAdmin(0, [], EMPTY_ADMIN_PAGES);
   onTestFinished(() => {
     server.close();
   });

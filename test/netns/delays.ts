@@ -19,7 +19,7 @@ export async function expectP99Within(
     expect(delays).not.toEqual([]);
     p99s.push(delays[Math.ceil(delays.length * 0.99) - 1] ?? Number.NaN);
   }
-  console.info(`p99 from the change to the reset, ms: ${p99s.map((delay) => delay.toFixed()).join(', ')}`);
+  console.info(`p99 from the change on, ms: ${p99s.map((delay) => delay.toFixed()).join(', ')}`);
   expect(p99s.toSorted((a, b) => a - b)[ROUNDS >> 1]).toBeLessThanOrEqual(limitMs);
   return ROUNDS;
 }

@@ -224,13 +224,18 @@ test('an injector that does not know the cluster any more calls no table current
   expect(faults).toEqual([new TypeError('a fault of the compiler')]);
 });
 
-test('a sidecar that goes on and on does not fill the log, nor what is measured', async () => {
+/** The server with one pod, and the pod's sidecar with its table. */
+async function served() {
   start(1);
   const link = new RecordingLink();
   const session = tables.attach(link);
   session.open({ namespace: 'team-0-0', name: 'pod-0-0' }, TABLE_SCHEMA);
   await waitFor(() => link.table);
-  const revision = link.table?.revision ?? 0;
+  return { session, revision: link.table?.revision ?? 0 };
+}
+
+test('a sidecar that goes on and on does not fill the log, nor what is measured', async () => {
+  const { session, revision } = await served();
   for (let count = 0; count < 50; count += 1) session.receive({ type: 'ack', revision });
   for (let count = 0; count < 50; count += 1)
     session.receive({ type: 'nack', revision, code: 'TABLE_GAP', message: 'x'.repeat(60_000) });
@@ -244,12 +249,7 @@ test('a sidecar that goes on and on does not fill the log, nor what is measured'
 });
 
 test('a sidecar may take back that it enforces its table, and say it again: that is measured once', async () => {
-  start(1);
-  const link = new RecordingLink();
-  const session = tables.attach(link);
-  session.open({ namespace: 'team-0-0', name: 'pod-0-0' }, TABLE_SCHEMA);
-  await waitFor(() => link.table);
-  const revision = link.table?.revision ?? 0;
+  const { session, revision } = await served();
   session.receive({ type: 'ack', revision });
   session.receive({ type: 'ack', revision: 0 });
   expect(tables.status().sidecars[0]).toMatchObject({ revision, enforced: 0 });
@@ -260,12 +260,7 @@ test('a sidecar may take back that it enforces its table, and say it again: that
 });
 
 test('a sidecar that waits for its table anew does not count as enforcing it', async () => {
-  start(1);
-  const link = new RecordingLink();
-  const session = tables.attach(link);
-  session.open({ namespace: 'team-0-0', name: 'pod-0-0' }, TABLE_SCHEMA);
-  await waitFor(() => link.table);
-  const revision = link.table?.revision ?? 0;
+  const { session, revision } = await served();
   session.receive({ type: 'ack', revision });
   expect(tables.status().sidecars[0]).toMatchObject({ revision, enforced: revision });
   putFaulty(1, 1);

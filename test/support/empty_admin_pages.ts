@@ -1,0 +1,12 @@
+/** What an admin port serves that nobody reads. */
+import type { AdminPages } from '../../sidecar/admin.ts';
+
+export const EMPTY_ADMIN_PAGES: AdminPages = {
+  notReady: () => [],
+  status: () => ({}),
+  connections: () => [],
+  table: () => null,
+  flows: () => [],
+  metrics: async () => '',
+  metricsType: 'text/plain',
+};
