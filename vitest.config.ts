@@ -48,6 +48,18 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
+      {
+        extends: true,
+        // What must hold when networks, peers and tenants misbehave; one file a case. As `netns`.
+        test: {
+          name: 'faults',
+          sequence: { groupOrder: LAST },
+          include: ['test/faults/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
     ],
   },
 });
