@@ -1,0 +1,66 @@
+/** A sidecar's stream and table over a connection in memory, line by line. */
+import { Duplex } from 'node:stream';
+import type { Table } from '../../policy/index.ts';
+import { Enforcement } from '../../sidecar/enforcement.ts';
+import { LiveTable } from '../../sidecar/live_table.ts';
+import { TableStream } from '../../sidecar/table_stream.ts';
+
+/** Takes what is written and gives what is pushed, within the call. */
+class MemorySocket extends Duplex {
+  override _read(): void {}
+
+  override _write(_chunk: unknown, _encoding: string, done: () => void): void {
+    done();
+  }
+
+  setTimeout(): this {
+    return this;
+  }
+}
+
+/** One connection that has been made. */
+export class StreamUnderTest {
+  readonly #socket = new MemorySocket();
+  readonly #enforcement = new Enforcement(new LiveTable());
+  readonly #stream: TableStream;
+  #refusals = 0;
+
+  constructor(pod: { readonly namespace: string; readonly name: string }) {
+    const hello = { type: 'hello', schema: 1, namespace: pod.namespace, pod: pod.name } as const;
+    // What the stream uses of a socket is there; the rest of its type is not.
+    const socket = this.#socket as unknown as import('node:net').Socket;
+    this.#stream = new TableStream(
+      { dial: () => ({ socket, ready: 'connect', hello }), explain: (error) => error.message },
+      pod,
+      this.#enforcement,
+      {
+        connected: () => {},
+        disconnected: () => {},
+        enforced: () => {},
+        refused: () => {
+          this.#refusals += 1;
+        },
+        unknownPod: () => {},
+        identified: () => {},
+        turnedAway: () => {},
+      },
+    );
+    this.#stream.start();
+    this.#socket.emit('connect');
+  }
+
+  get table(): Table | undefined {
+    return this.#enforcement.table;
+  }
+
+  /** Takes one line in. @returns whether it was refused */
+  feed(line: string): boolean {
+    const before = this.#refusals;
+    this.#socket.emit('data', Buffer.from(`${line}\n`));
+    return this.#refusals > before;
+  }
+
+  close(): void {
+    this.#stream.close();
+  }
+}
