@@ -2,6 +2,7 @@
 
 import { SluiceError } from './errors.ts';
 import { compareTexts, ownEntry } from './key.ts';
+import { strayMemberAfter } from './membership.ts';
 import {
   type AddressGroup,
   type DirectionTable,
@@ -71,6 +72,12 @@ function requireGroups(direction: DirectionTable, groups: Table['groups']): void
   }
 }
 
+/** Refuses another pod's part: its own addresses, node and ports would be let through. */
+function requireSamePod(subject: Table['subject'], { namespace, name }: Table['subject']): void {
+  if (subject.namespace === namespace && subject.name === name) return;
+  throw malformed(`it is for ${subject.namespace}/${subject.name}, the table is of ${namespace}/${name}`);
+}
+
 /**
  * The table a delta leads to. Parts the delta does not touch are the same objects as before, which keeps their
  * indexes. Throws TABLE_GAP when the delta continues another revision, TABLE_MALFORMED when it does not fit; the
@@ -88,7 +95,8 @@ export function applyDelta(table: Table, delta: TableDelta): Table {
   const groups = delta.groups === undefined ? table.groups : applyEntries(table.groups, groupChanges);
   if (delta.groups !== undefined || delta.ingress !== undefined) requireGroups(ingress, groups);
   if (delta.groups !== undefined || delta.egress !== undefined) requireGroups(egress, groups);
-  return {
+  requireSamePod(subject, table.subject);
+  const after: Table = {
     schema: TABLE_SCHEMA,
     revision: delta.revision,
     subject,
@@ -105,4 +113,8 @@ export function applyDelta(table: Table, delta: TableDelta): Table {
         ? table.services
         : applyEntries(table.services, Object.entries(delta.services)),
   };
+  const stray = strayMemberAfter(table, delta, after);
+  if (stray !== undefined)
+    throw malformed(`group "${stray.group}" does not select its member ${stray.address}`);
+  return after;
 }

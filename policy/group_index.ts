@@ -2,6 +2,7 @@
 
 import { groupDemand, groupOffers } from './group_demand.ts';
 import { ownEntry } from './key.ts';
+import { hasSorted } from './membership.ts';
 import type { PortIndex } from './port_index.ts';
 import type { AddressGroup, PodIdentity, Table } from './table.ts';
 
@@ -9,17 +10,6 @@ import type { AddressGroup, PodIdentity, Table } from './table.ts';
 interface GroupRules {
   readonly members: readonly string[];
   readonly ports: PortIndex;
-}
-
-/** Whether a sorted list has an item. */
-function hasSorted(items: readonly string[], wanted: string): boolean {
-  let [low, high] = [0, items.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((items[middle] ?? '') < wanted) low = middle + 1;
-    else high = middle;
-  }
-  return items[low] === wanted;
 }
 
 /**

@@ -18,6 +18,7 @@ import {
 } from './check.ts';
 
 import { formatCidr, parseCidr } from './cidr.ts';
+import { strayMember } from './membership.ts';
 import { virtualKey } from './services.ts';
 import { TABLE_SCHEMA, type Table, type TableDelta } from './table.ts';
 
@@ -189,8 +190,20 @@ function missingGroup(table: Table): Problem | undefined {
   return undefined;
 }
 
+function misplacedMember(table: Table): Problem | undefined {
+  const stray = strayMember(table);
+  return (
+    stray && problem(`does not select its member ${stray.address}`, `.groups[${JSON.stringify(stray.group)}]`)
+  );
+}
+
 /** A table. */
-export const checkTable = all(knownSchema, tableShape, (value) => missingGroup(value as Table));
+export const checkTable = all(
+  knownSchema,
+  tableShape,
+  (value) => missingGroup(value as Table),
+  (value) => misplacedMember(value as Table),
+);
 
 /** A delta. Whether it fits a table shows when it is applied. */
 export const checkDelta = all(knownSchema, deltaShape, (value) => {

@@ -44,6 +44,16 @@ function tableOf(cluster: ApiCluster, revision = 1): Table {
 
 const GROUP = 'pods(app=web) in namespace shop';
 
+/** Who the member 10.0.0.2 is. */
+const WEB = {
+  namespace: 'shop',
+  name: 'web',
+  uid: 'shop/web',
+  workload: 'pod/web',
+  labels: { app: 'web' },
+  ports: [],
+};
+
 describe('a table', () => {
   it('holds its own pod, its rules and their groups', () => {
     expect(tableOf(objects(), 7)).toMatchObject({
@@ -246,6 +256,27 @@ describe('a delta', () => {
     ['changes an unknown group', { groups: { x: { kind: 'members', added: ['10.0.0.9'], removed: [] } } }],
     ['adds a member twice', { groups: { [GROUP]: { kind: 'members', added: ['10.0.0.2'], removed: [] } } }],
     ['removes no member', { groups: { [GROUP]: { kind: 'members', added: [], removed: ['10.0.0.9'] } } }],
+    ['is of another pod', { subject: { ...tableOf(objects()).subject, name: 'other' } }],
+    [
+      'adds a member that its group does not select',
+      {
+        groups: { [GROUP]: { kind: 'members', added: ['10.0.0.8'], removed: [] } },
+        pods: { '10.0.0.8': { ...WEB, name: 'db', labels: { app: 'db' } } },
+      },
+    ],
+    [
+      'sets a group that does not select its members',
+      {
+        groups: {
+          [GROUP]: { kind: 'set', group: { namespace: 'b', members: ['10.0.0.2', '10.0.0.3', 'fd00::2'] } },
+        },
+      },
+    ],
+    ['relabels a member that stays', { pods: { '10.0.0.2': { ...WEB, labels: { app: 'x' } } } }],
+    [
+      'gives the address of a member to another namespace',
+      { pods: { '10.0.0.2': { ...WEB, namespace: 'b' } } },
+    ],
     ['removes a group in use', { groups: { [GROUP]: { kind: 'removed' } } }],
     [
       'asks for a missing group',
@@ -271,6 +302,21 @@ describe('a delta', () => {
       expect.objectContaining({ code: 'TABLE_MALFORMED' }),
     );
     expect(table).toEqual(copy);
+  });
+
+  it('is refused whole when it relabels a namespace whose pods stay members', () => {
+    const from = [{ namespaceSelector: { matchLabels: { team: 'x' } } }];
+    const table = tableOf({
+      ...objects({ policies: [apiPolicy('shop/a', { ingress: [{ from }] })] }),
+      namespaces: [apiNamespace('shop', { team: 'x' })],
+    });
+    const relabelled = { schema: 1 as const, from: 1, revision: 2, namespaces: { shop: { team: 'y' } } };
+    expect(() => applyDelta(table, relabelled)).toThrowError(
+      expect.objectContaining({
+        code: 'TABLE_MALFORMED',
+        message: expect.stringMatching(/does not select its member/),
+      }),
+    );
   });
 
   it('may use any text as a key', () => {
@@ -340,6 +386,7 @@ describe('what arrives', () => {
       [{ protocol: 'TCP', from: 1, to: 65536 }],
       'ports[0].to must be a whole number from 0 to 65535',
     ],
+    [['pods', '10.0.0.2', 'labels'], { app: 'x' }, `.groups["${GROUP}"] does not select its member 10.0.0.2`],
     [['groups', GROUP, 'members'], ['10.0.0.3', '10.0.0.2'], '.members[1] is out of order'],
     [
       ['groups', GROUP, 'podSelector', 'matchLabels'],
