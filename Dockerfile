@@ -25,7 +25,10 @@ RUN apt-get update \
 # The very Node that package-lock.json pins and the tests run on; npm stays behind.
 COPY --from=build /src/node_modules/node/bin/node /usr/local/bin/node
 COPY --from=build /src/dist /sluice
+# Node takes no flags from the environment of a base image, such as --inspect.
+ENV NODE_OPTIONS=""
 # The injector's user. The sidecar and the redirect run as user 0: their containers say so, with what they may do.
 USER 65532:65532
-# Containers choose the program: node /sluice/injector.mjs, node /sluice/sidecar.mjs run.
-CMD ["node", "/sluice/injector.mjs", "--help"]
+# Containers choose the program: node --disable-sigusr1 /sluice/injector.mjs, or the same with /sluice/sidecar.mjs run.
+# The flag keeps a signal from opening Node's inspector.
+CMD ["node", "--disable-sigusr1", "/sluice/injector.mjs", "--help"]

@@ -24,13 +24,21 @@ export interface SidecarOptions {
 /** The sidecar's entry in the sources. */
 const SIDECAR_MAIN = join(ROOT, 'sidecar/main.ts');
 
+/**
+ * The command line of one of our programs. Apps of a lab are root and see its processes, as containers may that share them:
+ * no signal opens Node's inspector. The environment of a lab's processes has no NODE_OPTIONS.
+ */
+function program(script: string, ...args: readonly string[]): readonly string[] {
+  return [process.execPath, '--disable-sigusr1', script, ...args];
+}
+
 /** Starts the injector. It is at work when its status socket answers. */
 export async function startInjector(paths: LabPaths, state: LabState): Promise<ProcessId> {
   const main = join(ROOT, 'injector/main.ts');
   const sockets = ['--socket', paths.injectorSocket, '--status-socket', paths.statusSocket];
   const { id } = await startProcess({
     lab: state.name,
-    argv: [process.execPath, main, '--dir', paths.manifests, ...sockets],
+    argv: program(main, '--dir', paths.manifests, ...sockets),
     env: {},
     logFile: injectorLog(paths),
   });
@@ -46,7 +54,7 @@ export async function applyRedirect(paths: LabPaths, state: LabState, pod: LabPo
   const { ended } = await startProcess({
     lab: state.name,
     netns: pod.netns,
-    argv: [process.execPath, SIDECAR_MAIN, 'redirect', 'apply'],
+    argv: program(SIDECAR_MAIN, 'redirect', 'apply'),
     env: sidecarEnvironment(paths, state, pod),
     logFile,
     awaited: true,
@@ -70,7 +78,7 @@ export async function startSidecarProcess(
   const { id } = await startProcess({
     lab: state.name,
     netns: pod.netns,
-    argv: [...(options.wrapper ?? []), process.execPath, options.main ?? SIDECAR_MAIN, 'run'],
+    argv: [...(options.wrapper ?? []), ...program(options.main ?? SIDECAR_MAIN, 'run')],
     env: { ...sidecarEnvironment(paths, state, pod), ...options.env },
     logFile: processLog(paths, pod.key, 'sidecar'),
   });
@@ -101,7 +109,7 @@ export async function startAppProcess(
   const { id } = await startProcess({
     lab: state.name,
     netns: pod.netns,
-    argv: [process.execPath, join(import.meta.dirname, 'app_server.ts'), ...ports],
+    argv: program(join(import.meta.dirname, 'app_server.ts'), ...ports),
     env: {},
     logFile: processLog(paths, pod.key, 'app'),
     waitReady: true,

@@ -33,7 +33,7 @@ export const NAMESPACE_ANNOTATIONS = {
   allowPrivileged: {
     annotation: 'sluice.dev/allow-privileged',
     description:
-      'containers may be privileged or have NET_ADMIN, NET_RAW or SYS_ADMIN; they can take the enforcement out of their own pod',
+      'containers may be privileged or have NET_ADMIN, NET_RAW or SYS_ADMIN, and pods may share processes (`shareProcessNamespace`, `hostPID`); they can take the enforcement out of their own pod',
   },
   allowExcludedPorts: {
     annotation: 'sluice.dev/allow-excluded-ports',

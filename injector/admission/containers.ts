@@ -29,8 +29,11 @@ export interface SidecarPlan {
   readonly resources: Resources;
 }
 
-/** The command of the image that runs the sidecar's bundle. */
-const COMMAND = ['node', '/sluice/sidecar.mjs'];
+/**
+ * The command of the image that runs the sidecar's bundle. Without the flag SIGUSR1, which any process of user 0 that sees
+ * this one may send, opens Node's inspector: whoever connects to it runs code as the sidecar. Source: node(1).
+ */
+const COMMAND = ['node', '--disable-sigusr1', '/sluice/sidecar.mjs'];
 
 /** The last table: a few MB at most. */
 const STATE_SIZE_LIMIT = '64Mi';
@@ -139,6 +142,8 @@ function environment({ config, environment: own }: SidecarPlan): readonly ApiObj
     text('SLUICE_CANARY_PORT', String(SIDECAR_PORTS.canary)),
     text('SLUICE_ADMIN_PORT', String(SIDECAR_PORTS.admin)),
     text('SLUICE_IPTABLES', config.iptables),
+    // What an image or a mutating webhook sets here would be flags of Node's, such as --inspect.
+    text('NODE_OPTIONS', ''),
     // The gate always lets the pod get there, closed or open.
     text('SLUICE_INJECTOR_ADDRESS', config.injectorAddress),
     ...Object.entries({ SLUICE_LOG_LEVEL: config.sidecarLogLevel, ...own }).map(([name, value]) =>

@@ -26,8 +26,8 @@ export interface AdmittedPod {
   readonly raw: ApiObject;
   readonly annotations: Readonly<Record<string, string>>;
   readonly hostNetwork: boolean;
-  /** `shareProcessNamespace` or `hostPID`: containers see each other's processes. */
-  readonly sharesProcesses: boolean;
+  /** Which of `shareProcessNamespace` and `hostPID` are true: with either, containers see each other's processes. */
+  readonly sharedProcesses: readonly string[];
   readonly windows: boolean;
   readonly containers: readonly AdmittedContainer[];
   readonly initContainers: readonly AdmittedContainer[];
@@ -64,9 +64,7 @@ function readPod(object: Field): AdmittedPod {
         .map(([, key, value]) => [key, value]),
     ),
     hostNetwork: spec.child('hostNetwork').flag(),
-    sharesProcesses: [spec.child('shareProcessNamespace'), spec.child('hostPID')].some((field) =>
-      field.flag(),
-    ),
+    sharedProcesses: ['shareProcessNamespace', 'hostPID'].filter((field) => spec.child(field).flag()),
     windows: isWindows(spec),
     containers: readContainers(spec.child('containers')),
     initContainers: readContainers(spec.child('initContainers')),

@@ -9,9 +9,6 @@ import type { AdmittedContainer, AdmittedPod, AdmittedVolume } from './pod_objec
  */
 const BYPASSING = ['NET_ADMIN', 'NET_RAW', 'SYS_ADMIN', 'ALL'];
 
-/** With it a container that sees the sidecar's process can make that do anything. Source: ptrace(2). */
-const TAKING_OVER = 'SYS_PTRACE';
-
 /**
  * @param pod without what injection adds
  * @param allowPrivileged of its namespace
@@ -23,26 +20,28 @@ export function refusals(pod: AdmittedPod, allowPrivileged: boolean): readonly s
     ...(pod.windows
       ? ['Windows pods have no network namespace that could be enforced: put it into a namespace that is not']
       : []),
-    ...(allowPrivileged ? [] : containers.flatMap((container) => bypass(container, pod.sharesProcesses))),
+    ...(allowPrivileged ? [] : [...sharedProcesses(pod), ...containers.flatMap(bypass)]),
     ...containers.flatMap(takenPorts),
     ...containers.flatMap(takenVolumes),
     ...pod.volumes.flatMap(takenIdentity),
   ];
 }
 
-function bypass(
-  { name, privileged, capabilities }: AdmittedContainer,
-  sharesProcesses: boolean,
-): readonly string[] {
-  const bypassing = sharesProcesses ? [...BYPASSING, TAKING_OVER] : BYPASSING;
+/** A process of the sidecar's user that sees the sidecar needs no capability to signal it, or to read its files through /proc. */
+function sharedProcesses({ sharedProcesses: fields }: AdmittedPod): readonly string[] {
+  return fields.map(
+    (field) =>
+      `${field} shows the sidecar's process to the other containers, which can stop it or take it over: leave it out, ` +
+      `or annotate the namespace with ${NAMESPACE_ANNOTATIONS.allowPrivileged.annotation}=true`,
+  );
+}
+
+function bypass({ name, privileged, capabilities }: AdmittedContainer): readonly string[] {
   const found = privileged
     ? ['is privileged']
     : capabilities
-        .filter((capability) => bypassing.includes(capability))
-        .map(
-          (capability) =>
-            `adds ${capability}${capability === TAKING_OVER ? ' in a pod that shares its processes' : ''}`,
-        );
+        .filter((capability) => BYPASSING.includes(capability))
+        .map((capability) => `adds ${capability}`);
   return found.map(
     (what) =>
       `container ${name} ${what}, with which it can take the enforcement out of its pod: leave that out, ` +

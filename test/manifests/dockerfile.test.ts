@@ -57,10 +57,10 @@ test('.dockerignore lets in what is copied, and no more', () => {
 
 test("the containers' command is in the image, and runs there with nothing but the image's files", async () => {
   const plan = { config: config(), environment: {}, resources: config().resources };
-  const [program, script] = redirectContainer(plan).command as readonly string[];
+  const [program = '', flag = '', script = ''] = redirectContainer(plan).command as readonly string[];
 
-  const node = join(folder, 'image/usr/local/bin', program ?? '');
-  const { stdout } = await run(node, [join(folder, 'image', script ?? ''), '--help'], { cwd: '/', env: {} });
+  const node = join(folder, 'image/usr/local/bin', program);
+  const { stdout } = await run(node, [flag, join(folder, 'image', script), '--help'], { cwd: '/', env: {} });
   expect(stdout).toContain('redirect apply');
 });
 

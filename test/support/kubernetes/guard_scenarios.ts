@@ -13,7 +13,7 @@ import { type Access, idlePod, settled, TestCluster } from './test_cluster.ts';
 /** What a pod without sidecar is refused with. */
 const UNGUARDED = /only take pods that Sluice enforces/;
 
-type Place = 'shop' | 'lenient' | 'plain' | 'kube-system';
+type Place = 'shop' | 'lenient' | 'former' | 'plain' | 'kube-system';
 
 /** Registers the scenarios. `open` leaves the policies in force, or about to be. */
 export function guardScenarios(open: () => Promise<Access>): void {
@@ -95,6 +95,16 @@ export function guardScenarios(open: () => Promise<Access>): void {
       await expect(create('shop', wrong)).rejects.toThrow(/another webhook put containers before them/);
     });
 
+    test.each(['shareProcessNamespace', 'hostPID'])(
+      'is refused with %s, unless its namespace allows it',
+      async (field) => {
+        const sharing = injected(pod(), { namespace: { 'sluice.dev/allow-privileged': 'true' } });
+        const object = { ...sharing, spec: { ...sharing.spec, [field]: true } };
+        await expect(create('shop', object)).rejects.toThrow(/show the sidecar's process/);
+        await create('lenient', object);
+      },
+    );
+
     test('is refused when the sidecar is an init container that ends', async () => {
       const good = injected(pod());
       const initContainers = (good.spec.initContainers ?? []).map((container) => {
@@ -157,9 +167,27 @@ export function guardScenarios(open: () => Promise<Access>): void {
       await expect(debug(running, {}, { targetContainerName: 'sluice-sidecar' })).rejects.toThrow(
         /take it over/,
       );
-      const sharing = await create('shop', injected(pod({ shareProcessNamespace: true })));
-      await expect(debug(sharing, { capabilities: { add: ['SYS_PTRACE'] } })).rejects.toThrow(/take it over/);
-      await debug(sharing, {}, { targetContainerName: 'app' });
+      await debug(running, {}, { targetContainerName: 'app' });
+    });
+
+    test('takes no SYS_PTRACE where it sees the sidecar, by a permission that its namespace had once', async () => {
+      const allowing = { 'sluice.dev/allow-privileged': 'true' };
+      namespaces.set('former', await cluster.namespace({ 'sluice.dev/inject': 'enabled' }, allowing));
+      const good = injected(pod());
+      const running = await create('former', {
+        ...good,
+        spec: { ...good.spec, shareProcessNamespace: true },
+      });
+      await core.patchNamespace(
+        {
+          name: namespaces.get('former') ?? '',
+          body: { metadata: { annotations: { 'sluice.dev/allow-privileged': null } } },
+        },
+        setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+      );
+      const add = ['SYS_PTRACE'];
+      await settled(() => expect(debug(running, { capabilities: { add } })).rejects.toThrow(/take it over/));
+      await debug(running, {}, { targetContainerName: 'app' });
     });
 
     test("takes no ephemeral container that mounts the sidecar's volumes", async () => {

@@ -32,13 +32,19 @@ describe('a pod that could take its own enforcement out', () => {
     }
   }
 
-  it('is refused with SYS_PTRACE where it sees the process of the sidecar, and only there', () => {
-    const containers = [{ name: 'debug', securityContext: { capabilities: { add: ['SYS_PTRACE'] } } }];
-
-    for (const shared of [{ shareProcessNamespace: true }, { hostPID: true }])
-      expect(reasons(pod({ containers, ...shared }))).toEqual([
-        expect.stringContaining('debug adds SYS_PTRACE in a pod that shares its processes'),
+  it.each(['shareProcessNamespace', 'hostPID'])(
+    'is refused when its containers see the sidecar by %s',
+    (field) => {
+      expect(reasons(pod({ [field]: true }))).toEqual([
+        expect.stringMatching(new RegExp(`^${field} shows .*sluice.dev/allow-privileged=true`)),
       ]);
+      expect(decide(pod({ [field]: true }), PRIVILEGED_ALLOWED).kind).toBe('injected');
+      expect(decide(pod({ [field]: false })).kind).toBe('injected');
+    },
+  );
+
+  it('may have SYS_PTRACE, with which it sees its own processes', () => {
+    const containers = [{ name: 'debug', securityContext: { capabilities: { add: ['SYS_PTRACE'] } } }];
     expect(decide(pod({ containers })).kind).toBe('injected');
   });
 
