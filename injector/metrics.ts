@@ -1,5 +1,6 @@
 /** The injector's metrics. Their labels are bounded: no pod, policy or address is one. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { registerActiveResources } from '../common/active_resources.ts';
 
 /** Metrics by use, and the registry that `/metrics` prints. */
 export interface InjectorMetrics {
@@ -130,5 +131,6 @@ export function createInjectorMetrics(collect?: (metrics: InjectorMetrics) => vo
       registers,
     }),
   };
+  registerActiveResources('sluice_injector_active_resources', registry);
   return metrics;
 }

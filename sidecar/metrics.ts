@@ -1,5 +1,6 @@
 /** The sidecar's Prometheus metrics. docs/reference/metrics.md is made from this registry. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { registerActiveResources } from '../common/active_resources.ts';
 import type { Direction, Verdict } from '../policy/index.ts';
 import type { FlowRecord } from './flow_record.ts';
 
@@ -141,6 +142,7 @@ export class SidecarMetrics {
     gauge('sluice_redirect_intact', '1 while the redirect rules are in force, else 0.', () =>
       gauges.redirectIntact() ? 1 : 0,
     );
+    registerActiveResources('sluice_active_resources', this.registry);
   }
 
   /** @param seconds how long the verdict took */

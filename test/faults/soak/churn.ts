@@ -1,0 +1,106 @@
+/** Changes of a lab's objects at a steady pace, and when each is in force. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { waitEnforced } from '../../../cli/lab/injector_client.ts';
+import type { Lab } from '../../../cli/lab/lab.ts';
+import { labPaths } from '../../../cli/lab/state.ts';
+import { wallClockMs } from '../../netns/harness.ts';
+import type { Manifest } from '../../netns/objects.ts';
+import type { Timeline } from './timeline.ts';
+import { CHANGING, type Changing, PODS, pick } from './world.ts';
+
+/** The case's pace: changes a second. */
+export const CHANGES_PER_SECOND = 10;
+
+/** A change that is not in force everywhere after this long is a fault, in milliseconds. */
+const IN_FORCE_MS = 10_000;
+
+/** How often to look whether there is a change that is not known to be in force, in milliseconds. */
+const LOOK_MS = 5;
+
+/** Makes changes until it is stopped. */
+export class Churn {
+  /** Changes made. */
+  made = 0;
+  /** When the changes were written that are not known to be in force. */
+  #pendingMs: number[] = [];
+  #delaysMs: number[] = [];
+  readonly #lab: Lab;
+  readonly #timeline: Timeline;
+  readonly #random: () => number;
+  readonly #inForce: (atMs: number) => void;
+
+  /** @param inForce called when more changes are known to be in force */
+  constructor(lab: Lab, timeline: Timeline, random: () => number, inForce: (atMs: number) => void) {
+    this.#lab = lab;
+    this.#timeline = timeline;
+    this.#random = random;
+    this.#inForce = inForce;
+  }
+
+  /** Changes one object after the other until the signal is aborted; then all are as at rest, and in force. */
+  async run(signal: AbortSignal): Promise<void> {
+    const following = new AbortController();
+    const followed = this.#follow(following.signal);
+    const startedMs = wallClockMs();
+    try {
+      for (let due = 1; !signal.aborted; due += 1) {
+        const one = pick(CHANGING, this.#random);
+        this.#write(one, one.next(this.#random));
+        this.made += 1;
+        await Promise.race([
+          delay(Math.max(0, startedMs + (due * 1000) / CHANGES_PER_SECOND - wallClockMs())),
+          followed,
+        ]);
+      }
+      for (const one of CHANGING) this.#write(one, one.atRest);
+    } finally {
+      following.abort();
+      await followed;
+    }
+  }
+
+  /** How long each change since the last call took until it was known to be in force, in milliseconds. */
+  takeDelays(): readonly number[] {
+    const delays = this.#delaysMs;
+    this.#delaysMs = [];
+    return delays;
+  }
+
+  #write(one: Changing, manifest: Manifest | undefined): void {
+    const nowMs = wallClockMs();
+    this.#timeline.written(one.name, manifest, nowMs);
+    this.#pendingMs.push(nowMs);
+    if (manifest !== undefined) return this.#lab.writeObjects(manifest);
+    this.#lab.removeObjects(one.atRest ?? { ...POLICY, metadata: keyOf(one.name) });
+  }
+
+  /** Asks the injector again and again how far the sidecars are; in the end, until all is in force. */
+  async #follow(signal: AbortSignal): Promise<void> {
+    const socketPath = labPaths(this.#lab.name).statusSocket;
+    const pods = PODS.map(({ target }) => target);
+    while (!signal.aborted || this.#pendingMs.length > 0) {
+      if (this.#pendingMs.length === 0) {
+        await delay(LOOK_MS);
+        continue;
+      }
+      const writtenMs = wallClockMs();
+      await waitEnforced({ socketPath, pods, timeoutMs: IN_FORCE_MS });
+      const knownMs = wallClockMs();
+      for (const atMs of this.#pendingMs) if (atMs <= writtenMs) this.#delaysMs.push(knownMs - atMs);
+      this.#pendingMs = this.#pendingMs.filter((atMs) => atMs > writtenMs);
+      this.#timeline.inForce(writtenMs, knownMs);
+      this.#inForce(knownMs);
+    }
+  }
+}
+
+const POLICY = {
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'NetworkPolicy',
+  spec: { podSelector: {} },
+} as const;
+
+function keyOf(name: string): { readonly namespace: string; readonly name: string } {
+  const [namespace = '', own = ''] = name.split('/');
+  return { namespace, name: own };
+}
