@@ -1,13 +1,58 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 /**
- * Which files run first. From 1 on: the group 0 comes last where there is one worker only, as on a machine with two
- * processors, since vitest takes its files for such as ask to run alone.
+ * The order of what runs: each group waits for the one before. From 1 on: the group 0 comes last where there is one worker
+ * only, as on a machine with two processors, since vitest takes its files for such as ask to run alone.
  */
 const FIRST = 1;
 
-/** After the others: timings are taken here. */
-const LAST = FIRST + 1;
+/** Real packets, and nothing that measures time: two files at once, as most of their time is waiting. */
+const SIDE_BY_SIDE = FIRST + 1;
+const SIDE_BY_SIDE_WORKERS = 2;
+
+/** One file at a time, when all others are through: no load shall disturb what measures time. */
+const ALONE = SIDE_BY_SIDE + 1;
+
+/**
+ * Files that run alone: they assert how fast something happens, how little a load costs, or how much of a rate passes; or
+ * they install tools, which two cannot do at once. Whatever else is in these folders may run beside any other file.
+ */
+const TIMED_NETNS = named('netns', [
+  'egress',
+  'failing',
+  'flood',
+  'gate_protocols',
+  'hostile_clients',
+  'kubernetes',
+  'live_flows',
+]);
+
+/** The cases whose text has a bound of time or of load; see `TIMED_NETNS`. */
+const TIMED_FAULTS = ['01', '02', '03', '05', '06', '07', '08', '10', '13', '14', '18', '28', '29'].map(
+  (number) => `test/faults/${number}_*.test.ts`,
+);
+
+function named(folder: string, files: readonly string[]): string[] {
+  return files.map((file) => `test/${folder}/${file}.test.ts`);
+}
+
+/** Each file makes its own network namespaces. */
+const NETNS = { include: ['test/netns/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 };
+
+/** What must hold when networks, peers and tenants misbehave; one file a case. */
+const FAULTS = { include: ['test/faults/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 60_000 };
+
+const sideBySide = (timed: readonly string[]) => ({
+  exclude: [...configDefaults.exclude, ...timed],
+  sequence: { groupOrder: SIDE_BY_SIDE },
+  maxWorkers: SIDE_BY_SIDE_WORKERS,
+});
+
+const alone = (timed: readonly string[]) => ({
+  include: [...timed],
+  sequence: { groupOrder: ALONE },
+  fileParallelism: false,
+});
 
 export default defineConfig({
   test: {
@@ -36,30 +81,10 @@ export default defineConfig({
           include: ['test/manifests/**/*.test.ts'],
         },
       },
-      {
-        extends: true,
-        // Real packets: each file makes its own network namespaces; one file at a time, so that timings are honest.
-        test: {
-          name: 'netns',
-          sequence: { groupOrder: LAST },
-          include: ['test/netns/**/*.test.ts'],
-          fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-        },
-      },
-      {
-        extends: true,
-        // What must hold when networks, peers and tenants misbehave; one file a case. As `netns`.
-        test: {
-          name: 'faults',
-          sequence: { groupOrder: LAST },
-          include: ['test/faults/**/*.test.ts'],
-          fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
-        },
-      },
+      { extends: true, test: { name: 'netns', ...NETNS, ...sideBySide(TIMED_NETNS) } },
+      { extends: true, test: { name: 'faults', ...FAULTS, ...sideBySide(TIMED_FAULTS) } },
+      { extends: true, test: { name: 'netns-timed', ...NETNS, ...alone(TIMED_NETNS) } },
+      { extends: true, test: { name: 'faults-timed', ...FAULTS, ...alone(TIMED_FAULTS) } },
     ],
   },
 });
