@@ -40,16 +40,26 @@ async function measure(): Promise<void> {
   // In two groups: nobody else has the ports of both.
   const special = withPeer(joined, '10.250.0.1', 'g1');
   for (let run = 0; run < RUNS; run += 1) {
+    let change = 0;
+    let reached = 0;
+    const failed = (_rules: string, problem: string): void => {
+      throw new Error(problem);
+    };
     const gate = new Gate(SETTINGS, [], {
-      inForce: async () => {},
-      changed: () => {},
+      inForce: (number) => {
+        reached = number;
+      },
+      closed: () => {},
+      failed,
+      unavailable: failed,
       beforeReplace: async () => {},
       replaced: () => {},
     });
     const enforce = async (name: string, table: Table): Promise<void> => {
       const startedAt = performance.now();
-      await gate.enforce(table);
-      if (gate.state.state !== 'in-force') throw new Error(JSON.stringify(gate.state));
+      change += 1;
+      await gate.enforce(table, change);
+      if (reached !== change) throw new Error(`table ${change} is not in force`);
       figures.set(name, [...(figures.get(name) ?? []), performance.now() - startedAt]);
     };
     await enforce('load_ms', small);

@@ -18,26 +18,22 @@ export interface CanaryContext {
   readonly port: number;
   /** Checks every rule; rejects with what is missing. */
   verify(): Promise<unknown>;
-  /** Called when the state changes. `problem` is absent when all is well. */
-  changed(problem: string | undefined): void;
+  /** Whether the redirect was in force when last checked. */
+  isIntact(): boolean;
+  /** Called after each check. `problem` is absent when all is well. */
+  checked(problem: string | undefined): void;
 }
 
-/** Whether the redirect is in force, as last seen. */
+/** Checks the redirect again and again. */
 export class Canary {
   readonly #context: CanaryContext;
   #timer: NodeJS.Timeout | undefined;
-  #problem: string | undefined = 'not checked yet';
   #verifyProblem: string | undefined;
   #verifiedAtMs = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(context: CanaryContext) {
     this.#context = context;
-  }
-
-  /** What is wrong; absent when all is well. */
-  get problem(): string | undefined {
-    return this.#problem;
   }
 
   /** Checks the redirect of these families, and again until `close`. */
@@ -56,11 +52,8 @@ export class Canary {
     const failed = dials.find((problem) => problem !== undefined);
     // A dial that fails after it worked, or works again, is a change: look at the rules themselves at once.
     const due = performance.now() - this.#verifiedAtMs >= VERIFY_INTERVAL_MS;
-    if (failed === undefined && (due || this.#problem !== undefined)) await this.#verify();
-    const problem = failed ?? this.#verifyProblem;
-    if (problem === this.#problem || this.#closed) return;
-    this.#problem = problem;
-    this.#context.changed(problem);
+    if (failed === undefined && (due || !this.#context.isIntact())) await this.#verify();
+    if (!this.#closed) this.#context.checked(failed ?? this.#verifyProblem);
   }
 
   async #verify(): Promise<void> {

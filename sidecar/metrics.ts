@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { registerActiveResources } from '../common/active_resources.ts';
 import type { Direction, Verdict } from '../policy/index.ts';
 import type { FlowRecord } from './flow_record.ts';
+import { type InForce, PHASES, phase } from './in_force.ts';
 
 /** Ends that a change of the table brought about. */
 const CUTS: readonly FlowRecord['end'][] = ['policy-changed', 'peer-replaced', 'service-unresolved'];
@@ -17,11 +18,8 @@ export interface Gauges {
   tableRevision(): number;
   /** Seconds since the source confirmed the table; absent before it ever did. */
   tableAgeSeconds(): number | undefined;
-  /** Whether the kernel enforces the table in force. */
   servicesPartlyAllowed(): number;
-  gateInForce(): boolean;
-  /** Whether the redirect rules were in force when last checked. */
-  redirectIntact(): boolean;
+  inForce(): InForce;
 }
 
 /** The registry, and the few writes of the data path. */
@@ -122,8 +120,18 @@ export class SidecarMetrics {
     gauge(
       'sluice_gate_in_force',
       '1 while the kernel enforces the table, else 0: an older one is then in force there, or none.',
-      () => (gauges.gateInForce() ? 1 : 0),
+      () => (gauges.inForce().gate.state === 'in-force' ? 1 : 0),
     );
+    new Gauge({
+      name: 'sluice_in_force',
+      help: 'How much of the table is in force; 1 for the state of now, 0 for the others: nothing (everything is denied), proxy-only (on its way to the kernel and the disk), all, less (the gate or the redirect is lost). Only all is acknowledged to the injector.',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        const now = phase(gauges.inForce());
+        for (const state of PHASES) this.set({ state }, state === now ? 1 : 0);
+      },
+    });
     gauge(
       'sluice_services_partly_allowed',
       "Services' virtual ports of which egress policy allows some ready backends and not others.",
@@ -140,7 +148,7 @@ export class SidecarMetrics {
       gauges.tableAgeSeconds,
     );
     gauge('sluice_redirect_intact', '1 while the redirect rules are in force, else 0.', () =>
-      gauges.redirectIntact() ? 1 : 0,
+      gauges.inForce().redirect.state === 'intact' ? 1 : 0,
     );
     registerActiveResources('sluice_active_resources', this.registry);
   }

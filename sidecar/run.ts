@@ -6,13 +6,16 @@ import { VERSION } from '../common/version.ts';
 import { openSockets } from '../native/sockets.ts';
 import { type Direction, forgottenDns } from '../policy/index.ts';
 import { serveAdmin } from './admin.ts';
+import { BringIntoForce } from './bring_into_force.ts';
 import { Canary } from './canary.ts';
 import { connectionLimit, descriptorLimit, pipeLimit } from './capacity.ts';
 import type { SidecarConfig } from './config.ts';
 import { Enforcement } from './enforcement.ts';
 import { FlowHistory } from './flow_history.ts';
 import { DenialReport } from './gate/denial_report.ts';
-import { Gate, type GateState } from './gate/gate.ts';
+import { Gate } from './gate/gate.ts';
+import { blockers, type InForceEvent, phase } from './in_force.ts';
+import { logTransition } from './in_force_log.ts';
 import { acceptInbound, type InboundContext } from './inbound.ts';
 import { LiveTable } from './live_table.ts';
 import { SidecarMetrics } from './metrics.ts';
@@ -43,9 +46,6 @@ const LAST_RECORDS_MS = 1_000;
 const ERROR_LOG_MS = 1_000;
 
 const MS_PER_SECOND = 1000;
-
-/** Acknowledged when no table is in force: what was acknowledged before is taken back. */
-const NO_REVISION = 0;
 
 /** Most Services that a log line or /readyz names; a metric has their number. */
 const SERVICES_SHOWN = 20;
@@ -92,29 +92,31 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     log.warn('more outbound flows ended at once than could be taken note of: some have no record'),
   );
   const cutter = new OutboundCutter((ended) => recorder.outbound(ended), { injector, claims: ends });
-  const cut = async (): Promise<void> => {
-    if (enforcement.judge !== undefined) await cutter.cut(enforcement.judge).catch((err) => cutFailed(err));
-  };
   const cutFailed = rarely(ERROR_LOG_MS, (err: Error) =>
     log.error({ err }, 'outbound connections were not ended at once'),
   );
-  /** In force but for the redirect: without that, what the table forbids goes on past the proxy, and no table is in force. */
-  let enforced = NO_REVISION;
-  const acknowledge = (revision: number): void => {
-    enforced = revision;
-    if (canary.problem === undefined) stream.acknowledge(revision);
+  const cut = async (): Promise<void> => {
+    if (enforcement.judge !== undefined) await cutter.cut(enforcement.judge).catch(cutFailed);
   };
-  const gate: Gate = new Gate(config, exempt, {
-    changed: (state) => logGate(log, state),
-    async inForce(revision) {
-      // What was opened until the gate was shut, and a table that a restart can go on from: then it is enforced.
-      await cut();
-      if (enforcement.judge !== undefined) {
-        await cutter.forgetBackends(enforcement.judge).catch((err) => cutFailed(err));
-      }
-      await file.flush();
-      acknowledge(revision);
+  const inForce: BringIntoForce = new BringIntoForce({
+    program(change) {
+      if (enforcement.table !== undefined) void gate.enforce(enforcement.table, change);
     },
+    async cut() {
+      // What was opened until the gate was shut.
+      await cut();
+      if (enforcement.judge !== undefined) await cutter.forgetBackends(enforcement.judge).catch(cutFailed);
+    },
+    keep: () => file.flush(),
+    acknowledge: (revision) => stream.acknowledge(revision),
+    lookAtGate: () => void gate.ensure(),
+    changed: (before, after) => logTransition(log, before, after),
+  });
+  const gate: Gate = new Gate(config, exempt, {
+    inForce: (change, revision) => inForce.happened({ event: 'gate-in-force', change, revision }),
+    closed: () => inForce.happened({ event: 'gate-closed' }),
+    failed: (rules, problem) => inForce.happened({ event: 'gate-failed', rules, problem }),
+    unavailable: (rules, problem) => inForce.happened({ event: 'gate-unavailable', rules, problem }),
     beforeReplace: async () => void (await Promise.all(denials.map((report) => report.collect()))),
     replaced() {
       for (const report of denials) report.reset();
@@ -123,19 +125,8 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   const canary: Canary = new Canary({
     port: config.canaryPort,
     verify: () => verifyRedirect(config),
-    changed(problem) {
-      if (problem !== undefined) void gate.ensure(); // it may be the gate's own rules
-      if (problem === undefined) {
-        log.info('the redirect is in force');
-        if (enforced !== NO_REVISION) stream.acknowledge(enforced);
-      } else {
-        stream.acknowledge(NO_REVISION);
-        log.error(
-          { problem },
-          'the redirect is not in force: what the gate lets by reaches the app without the proxy',
-        );
-      }
-    },
+    isIntact: () => inForce.state.redirect.state === 'intact',
+    checked: (problem) => inForce.happened({ event: 'redirect', problem }),
   });
   const metrics = new SidecarMetrics(VERSION, {
     connectionsOpen: () => live.size,
@@ -143,9 +134,14 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     tableRevision: () => enforcement.revision,
     tableAgeSeconds: () => ageSeconds(enforcement.confirmedAtMs),
     servicesPartlyAllowed: () => gate.mixedServices.length,
-    gateInForce: () => gate.state.state === 'in-force',
-    redirectIntact: () => canary.problem === undefined,
+    inForce: () => inForce.state,
   });
+  const sayMixed = onChange('', () =>
+    log.info(
+      { services: gate.mixedServices.slice(0, SERVICES_SHOWN), count: gate.mixedServices.length },
+      'policy allows some backends of Services and not others: connections go to the allowed ones',
+    ),
+  );
   const history = new FlowHistory(config.flowHistory);
   const owners = new Owners((address) => stream.identify(address));
   const recorder = new Recorder(history, metrics, enforcement, owners, log);
@@ -163,14 +159,21 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     openTransport(config),
     { namespace: config.podNamespace, name: config.podName },
     enforcement,
-    streamEvents(enforcement, gate, file, owners, ends, cut, log, acknowledge),
+    streamEvents(enforcement, file, owners, log, () => {
+      ends.follow();
+      void cut(); // at once; again when the gate is shut
+      inForce.happened(tableEvent(enforcement));
+      sayMixed(gate.mixedServices.slice(0, SERVICES_SHOWN).join());
+    }),
   );
   const admin = await serveAdmin(config.adminPort, exempt, {
-    notReady: () => problems(enforcement, gate, canary),
+    notReady: () => blockers(inForce.state).map(({ name, problem }) => `${name}: ${problem}`),
     status: () => ({
       revision: enforcement.revision,
       table_age_seconds: ageSeconds(enforcement.confirmedAtMs) ?? null,
-      gate: gate.state,
+      in_force: phase(inForce.state),
+      acknowledged: inForce.state.acknowledged,
+      gate: inForce.state.gate,
       outbound_cut: cutter.problem ?? 'at once',
       services_partly_allowed: gate.mixedServices.slice(0, SERVICES_SHOWN),
       warnings: enforcement.table === undefined ? [] : [forgottenDns(enforcement.table) ?? []].flat(),
@@ -182,7 +185,10 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     metricsType: metrics.registry.contentType,
   });
   ends.follow();
-  if (enforcement.table !== undefined) await gate.enforce(enforcement.table);
+  if (enforcement.table !== undefined) {
+    inForce.happened(tableEvent(enforcement));
+    await gate.tried();
+  }
   const context: InboundContext = {
     ...config,
     enforcement,
@@ -260,27 +266,21 @@ function restoreTable(config: SidecarConfig, file: TableFile, enforcement: Enfor
   }
 }
 
+function tableEvent({ table, revision }: Enforcement): InForceEvent {
+  return { event: 'table', revision, isolatesEgress: table?.egress.isolating.length !== 0 };
+}
+
+/** @param another the proxy judges by another table */
 function streamEvents(
   enforcement: Enforcement,
-  gate: Gate,
   file: TableFile,
   owners: Owners,
-  ends: OutboundEnds,
-  cut: () => Promise<void>,
   log: Logger,
-  acknowledge: (revision: number) => void,
+  another: () => void,
 ): ConstructorParameters<typeof TableStream>[3] {
-  let lastWarning: string | undefined;
-  let lastMixed = '';
-  const tellMixed = (mixed: readonly string[]): void => {
-    const services = mixed.slice(0, SERVICES_SHOWN);
-    if (services.join() === lastMixed) return;
-    lastMixed = services.join();
-    log.info(
-      { services, count: mixed.length },
-      'policy allows some backends of Services and not others: connections go to the allowed ones',
-    );
-  };
+  const warnOfDns = onChange<string | undefined>(undefined, (warning) => {
+    if (warning !== undefined) log.warn({ warning }, 'egress without DNS');
+  });
   return {
     connected: () => log.info('connected to the injector'),
     disconnected(reason) {
@@ -298,19 +298,8 @@ function streamEvents(
       if (table === undefined) return;
       file.save(table);
       log.info({ revision: table.revision, flows_ended: ended }, 'table in force');
-      const warning = forgottenDns(table);
-      if (warning !== undefined && warning !== lastWarning) log.warn({ warning }, 'egress without DNS');
-      lastWarning = warning;
-      ends.follow();
-      void cut(); // at once; again when the gate is shut
-      const enforced = gate.enforce(table);
-      tellMixed(gate.mixedServices);
-      void enforced.then(() => {
-        // Without nft this is all there is: `gate` in /readyz, the log and a metric say what is not enforced.
-        // Of egress nothing is enforced then: that is no table in force.
-        if (gate.state.state === 'unavailable' && table.egress.isolating.length === 0)
-          acknowledge(table.revision);
-      });
+      warnOfDns(forgottenDns(table));
+      another();
     },
     refused: (err) =>
       log.error({ err }, 'a frame from the injector was refused: the last table stays in force'),
@@ -318,39 +307,6 @@ function streamEvents(
     turnedAway: (message) =>
       log.error({ message }, 'the injector refused this sidecar: the last table stays in force'),
   };
-}
-
-function problems(enforcement: Enforcement, gate: Gate, canary: Canary): readonly string[] {
-  const found: string[] = [];
-  if (enforcement.table === undefined) found.push('no table yet: everything is denied');
-  else if (gate.state.state === 'closed') found.push('gate: the kernel is about to get the first table');
-  if (gate.state.state === 'failed') found.push(`gate: ${gate.state.problem}`);
-  if (gate.state.state === 'unavailable' && enforcement.table?.egress.isolating.length) {
-    found.push(`gate: egress is not enforced: ${gate.state.problem}`);
-  }
-  if (canary.problem !== undefined) found.push(`redirect: ${canary.problem}`);
-  return found;
-}
-
-function logGate(log: Logger, state: GateState): void {
-  switch (state.state) {
-    case 'in-force':
-      return log.info({ revision: state.revision }, 'the gate is in force');
-    case 'closed':
-      return log.info('the gate is closed until the first table');
-    case 'failed':
-      return log.error(
-        { problem: state.problem },
-        'the gate does not enforce the latest table: it is tried again',
-      );
-    case 'unavailable':
-      return log.error(
-        { problem: state.problem },
-        'there is no gate: denied inbound TCP is refused after accept; UDP, SCTP and egress are not enforced',
-      );
-    default:
-      return state satisfies never;
-  }
 }
 
 function ageSeconds(confirmedAtMs: number): number | undefined {
@@ -364,6 +320,16 @@ function rarely<T>(intervalMs: number, action: (value: T) => void): (value: T) =
     const now = performance.now();
     if (now < nextMs) return;
     nextMs = now + intervalMs;
+    action(value);
+  };
+}
+
+/** Calls `action` with a value that differs from the one before. */
+function onChange<T>(before: T, action: (value: T) => void): (value: T) => void {
+  let last = before;
+  return (value) => {
+    if (value === last) return;
+    last = value;
     action(value);
   };
 }

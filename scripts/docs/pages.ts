@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { INJECTOR_OPTIONS } from '../../injector/config.ts';
 import { createInjectorMetrics } from '../../injector/metrics.ts';
 import { SIDECAR_OPTIONS } from '../../sidecar/config.ts';
+import { NOTHING_IN_FORCE } from '../../sidecar/in_force.ts';
 import { SidecarMetrics } from '../../sidecar/metrics.ts';
 import { helpTexts } from './help_texts.ts';
 import { namespaceAnnotations, podAnnotations, rbacTable } from './kubernetes.ts';
@@ -48,8 +49,7 @@ export async function regionTexts(): Promise<ReadonlyMap<string, string>> {
     tableRevision: () => 0,
     tableAgeSeconds: () => 0,
     servicesPartlyAllowed: () => 0,
-    gateInForce: () => true,
-    redirectIntact: () => true,
+    inForce: () => NOTHING_IN_FORCE,
   });
   return new Map([
     ...(await helpTexts()),

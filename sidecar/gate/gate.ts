@@ -5,6 +5,7 @@
  */
 import type { Table } from '../../policy/index.ts';
 import { SluiceError, virtualKey } from '../../policy/index.ts';
+import { findChain } from '../netlink/nft_chains.ts';
 import { changeElements } from '../netlink/nft_elements.ts';
 import { type ElementsOnly, elementsOnly } from './element_changes.ts';
 import { runNft } from './nft.ts';
@@ -25,17 +26,6 @@ const LAST_RETRY_MS = 10_000;
 
 /** The base chains, and the chain that each leads to at last. */
 const HOOKS = { syns: 'in_subject', ingress: 'in_subject', egress: 'out_subject' } as const;
-
-/** How the gate is. */
-export type GateState =
-  /** The kernel enforces the table of this revision. */
-  | { readonly state: 'in-force'; readonly revision: number }
-  /** Not asked to enforce anything yet: whatever the redirect step installed, closed. */
-  | { readonly state: 'closed' }
-  /** The last transaction failed, and the rules of `revision` stay; or somebody took them out. Either way it is tried again. */
-  | { readonly state: 'failed'; readonly revision: number; readonly problem: string }
-  /** No nft in the kernel or the image: TCP is refused after accept, UDP and SCTP are not enforced. */
-  | { readonly state: 'unavailable'; readonly problem: string };
 
 /**
  * Puts the gate in place closed, unless one is there already: then the kernel is enforcing the last table.
@@ -67,6 +57,20 @@ export async function isGateInForce(): Promise<boolean> {
   return true;
 }
 
+/** The same, asked without nft, which may be what fails. Where the kernel does not answer they count as there. */
+async function areRulesThere(): Promise<boolean> {
+  try {
+    for (const [hook, subject] of Object.entries(HOOKS)) {
+      const asked = await findChain(GATE_TABLE_NAME, hook);
+      const asks = asked?.hooked === true && asked.rules.some((rule) => rule.leadsTo(subject));
+      if (!asks || (await findChain(GATE_TABLE_NAME, subject))?.rules.length === 0) return false;
+    }
+    return true;
+  } catch {
+    return true;
+  }
+}
+
 /** @returns false when the kernel refuses */
 function changedByNetlink({ changes, goneChains }: ElementsOnly): Promise<boolean> {
   return changeElements(GATE_TABLE_NAME, changes, goneChains).then(
@@ -75,12 +79,19 @@ function changedByNetlink({ changes, goneChains }: ElementsOnly): Promise<boolea
   );
 }
 
-/** What the gate tells. */
+/** What a failed transaction leaves in the kernel. */
+type Left = 'stay' | 'gone';
+
+/** What the gate reports; `in_force.ts` makes a state of it. */
 export interface GateEvents {
-  /** The kernel enforces the table of this revision. */
-  inForce(revision: number): Promise<void>;
-  /** The state has changed its kind or its problem. */
-  changed(state: GateState): void;
+  /** The kernel enforces this table. @param change what `enforce` was called with */
+  inForce(change: number, revision: number): void;
+  /** The kernel has closed rules: there is no table yet. */
+  closed(): void;
+  /** The rules could not be put in, or are gone; it is tried again. */
+  failed(rules: Left, problem: string): void;
+  /** There is no nft. It is tried again. */
+  unavailable(rules: Left, problem: string): void;
   /** The whole table is about to be replaced: what it has counted is lost unless it is read now. */
   beforeReplace(): Promise<void>;
   /** It has been: its counters begin at zero. */
@@ -94,12 +105,11 @@ export class Gate {
   readonly #nodeIPs: readonly string[];
   readonly #events: GateEvents;
   readonly #planner: GatePlanner;
-  #state: GateState = { state: 'closed' };
   #wanted: GatePlan;
+  /** The number of the table that `#wanted` is made of; 0 before the first. */
+  #wantedChange = 0;
   /** What the kernel has; `undefined`: not known, so the next transaction replaces everything. */
   #inForce: GatePlan | undefined;
-  /** The last revision that the kernel was brought to; absent before the first. */
-  #revision: number | undefined;
   #loop: Promise<void> | undefined;
   #retryMs = FIRST_RETRY_MS;
   /** Set while the next try has to wait. */
@@ -115,38 +125,30 @@ export class Gate {
     this.#wanted = closedPlan(nodeIPs);
   }
 
-  get state(): GateState {
-    return this.#state;
-  }
-
   /** Virtual ports of the latest table that policy allows some ready backends of and not others. */
   get mixedServices(): readonly string[] {
     return this.#wanted.egress.services.mixed;
   }
 
   /**
-   * Has the kernel enforce `table`; of several in a row only the last. Resolves at the end of the first try; `inForce`
-   * tells when it is done. Never rejects.
+   * Has the kernel enforce `table`; of several in a row only the last. Resolves at the end of the first try; events say how it
+   * went. Never rejects.
+   * @param change tells tables apart: two may have the same revision
    */
-  async enforce(table: Table): Promise<void> {
+  async enforce(table: Table, change: number): Promise<void> {
     const plan = this.#planner.plan(table);
     this.#wanted = { ...plan, nodeIPs: [...new Set([...this.#nodeIPs, ...plan.nodeIPs])] };
+    this.#wantedChange = change;
     this.#wake();
-    await this.#run();
+    await this.tried();
   }
 
   /** Puts the rules in again, whole, if they are not in the kernel; closed ones before the first table. */
   async ensure(): Promise<void> {
-    if (this.#isUnderWay() || (await isGateInForce().catch(() => true)) || this.#isUnderWay()) return;
+    if (this.#loop !== undefined || (await areRulesThere()) || this.#loop !== undefined) return;
     this.#inForce = undefined;
-    if (this.#revision !== undefined)
-      this.#become({ state: 'failed', revision: this.#revision, problem: 'somebody took its rules out' });
-    await this.#run();
-  }
-
-  /** Whether rules are being put in, or will be tried again by themselves. */
-  #isUnderWay(): boolean {
-    return this.#loop !== undefined || this.#retryTimer !== undefined;
+    this.#events.failed('gone', 'somebody took its rules out');
+    await this.tried();
   }
 
   /** Stops trying; the rules stay. */
@@ -156,7 +158,7 @@ export class Gate {
   }
 
   /** Resolves when there is nothing to do, or the next try has to wait. */
-  async #run(): Promise<void> {
+  async tried(): Promise<void> {
     // A loop that is just ending may have missed the latest plan: look again.
     while (this.#wanted !== this.#inForce && this.#retryTimer === undefined && !this.#closed) {
       this.#loop ??= this.#bringAbout().finally(() => {
@@ -169,21 +171,17 @@ export class Gate {
   async #bringAbout(): Promise<void> {
     while (this.#wanted !== this.#inForce && !this.#closed) {
       const plan = this.#wanted;
+      const change = this.#wantedChange;
       try {
         await this.#transact(plan);
       } catch (error) {
-        this.#failed(error);
+        await this.#failed(error);
         this.#retryLater();
         return;
       }
-      this.#revision = plan.revision;
       this.#retryMs = FIRST_RETRY_MS;
-      if (plan.revision === CLOSED_REVISION) {
-        this.#become({ state: 'closed' });
-        continue;
-      }
-      this.#become({ state: 'in-force', revision: plan.revision });
-      await this.#events.inForce(plan.revision);
+      if (plan.revision === CLOSED_REVISION) this.#events.closed();
+      else this.#events.inForce(change, plan.revision);
     }
   }
 
@@ -191,7 +189,7 @@ export class Gate {
     if (this.#closed) return;
     this.#retryTimer = setTimeout(() => {
       this.#wake();
-      void this.#run();
+      void this.tried();
     }, this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
   }
@@ -227,18 +225,11 @@ export class Gate {
     this.#events.replaced();
   }
 
-  /** What was once in force does not become unavailable: then something else is wrong, and it is tried again. */
-  #failed(error: unknown): void {
+  async #failed(error: unknown): Promise<void> {
     const problem = error instanceof Error ? error.message : String(error);
-    const unavailable = error instanceof SluiceError && error.code === 'GATE_UNAVAILABLE';
-    if (unavailable && this.#revision === undefined) this.#become({ state: 'unavailable', problem });
-    else this.#become({ state: 'failed', revision: this.#revision ?? CLOSED_REVISION, problem });
-  }
-
-  #become(state: GateState): void {
-    const before = this.#state;
-    this.#state = state;
-    const problem = (one: GateState) => ('problem' in one ? one.problem : undefined);
-    if (before.state !== state.state || problem(before) !== problem(state)) this.#events.changed(state);
+    const rules = (await areRulesThere()) ? 'stay' : 'gone';
+    if (error instanceof SluiceError && error.code === 'GATE_UNAVAILABLE')
+      this.#events.unavailable(rules, problem);
+    else this.#events.failed(rules, problem);
   }
 }

@@ -73,12 +73,13 @@ async function enforced(tables: readonly Table[]): Promise<{ replaced: number; s
     const tables = JSON.parse(await text(process.stdin));
     let replaced = 0;
     const states = [];
-    const events = { inForce: async () => {}, changed() {}, beforeReplace: async () => {}, replaced: () => (replaced += 1) };
+    const note = (state) => () => states.push(state);
+    const events = {
+      inForce: note('in-force'), closed: note('closed'), failed: note('failed'), unavailable: note('unavailable'),
+      beforeReplace: async () => {}, replaced: () => (replaced += 1),
+    };
     const gate = new Gate(${JSON.stringify(SETTINGS)}, ['10.0.0.1'], events);
-    for (const table of tables) {
-      await gate.enforce(table);
-      states.push(gate.state.state);
-    }
+    for (const [index, table] of tables.entries()) await gate.enforce(table, index + 1);
     gate.close();
     console.log(JSON.stringify({ replaced, states }));`;
   const argv = [process.execPath, '--input-type=module', '-e', script];

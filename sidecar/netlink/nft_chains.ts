@@ -1,0 +1,63 @@
+/** Chains in nftables, as the kernel has them: no process is started. Source: linux/netfilter/nf_tables.h. */
+import { NETLINK_PROTOCOLS } from '../../native/netlink.ts';
+import { attribute, readAttributes, text } from '../../native/netlink_message.ts';
+import { ask, dump } from './exchange.ts';
+
+const NFPROTO_INET = 1;
+const SUBSYSTEM = 10;
+
+/** Message types. */
+const GET_CHAIN = 4;
+const GET_RULE = 7;
+
+/** Attributes: each message has its own numbers. */
+const TABLE = 1;
+const RULE_CHAIN = 2;
+const CHAIN_NAME = 3;
+const CHAIN_HOOK = 4;
+
+/** nfgenmsg. */
+const FIXED_BYTES = 4;
+const FIXED = Uint8Array.of(NFPROTO_INET, 0, 0, 0);
+
+/** A chain. */
+export interface KernelChain {
+  /** Packets come to it from a hook. */
+  readonly hooked: boolean;
+  readonly rules: readonly KernelRule[];
+}
+
+/** A rule. */
+export interface KernelRule {
+  /** Whether it names this chain, to jump to it. */
+  leadsTo(chain: string): boolean;
+}
+
+/**
+ * A chain and its rules; `undefined` where there is none.
+ * @param table of the family `inet`
+ * @throws SluiceError `NETLINK_*` or `SOCKET_*`
+ */
+export async function findChain(table: string, chain: string): Promise<KernelChain | undefined> {
+  const named = attribute(TABLE, text(table));
+  const question = {
+    type: (SUBSYSTEM << 8) | GET_CHAIN,
+    body: [FIXED, named, attribute(CHAIN_NAME, text(chain))],
+  };
+  const [hooked] = await ask(NETLINK_PROTOCOLS.NETFILTER, [question], (found) =>
+    found === undefined ? 'absent' : readAttributes(found.body, FIXED_BYTES).has(CHAIN_HOOK),
+  );
+  if (hooked === undefined || hooked === 'absent') return undefined;
+  const all = {
+    type: (SUBSYSTEM << 8) | GET_RULE,
+    body: [FIXED, named, attribute(RULE_CHAIN, text(chain))],
+  };
+  const rules: KernelRule[] = [];
+  for await (const messages of dump(NETLINK_PROTOCOLS.NETFILTER, all)) {
+    for (const { body } of messages) {
+      const bytes = Buffer.from(body); // a copy: the buffer of a dump is used again
+      rules.push({ leadsTo: (target) => bytes.includes(`${target}\0`) });
+    }
+  }
+  return { hooked, rules };
+}

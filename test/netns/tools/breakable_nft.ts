@@ -1,0 +1,41 @@
+/** An nft that fails on demand, for a sidecar: its PATH. */
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import { toolPath } from '../../../cli/lab/tools.ts';
+
+/** What a sidecar finds in place of nft. */
+export interface BreakableNft {
+  /** PATH of the sidecar. */
+  readonly path: string;
+  break(): void;
+  mend(): void;
+}
+
+/** A PATH with all tools, in which nft can be broken; the folder behind it is gone after the tests of the file. */
+export function breakableNft(): BreakableNft {
+  const tools = mkdtempSync(join(tmpdir(), 'sluice-tools-'));
+  const broken = join(tools, '.broken');
+  for (const folder of toolPath()
+    .split(':')
+    .filter((one) => existsSync(one))) {
+    for (const tool of readdirSync(folder)) {
+      const path = join(tools, tool);
+      if (existsSync(path)) continue; // an earlier folder has it
+      if (tool === 'nft') {
+        const script = `#!/bin/sh\n[ -e ${broken} ] && { echo 'nft is broken' >&2; exit 1; }\nexec ${join(folder, tool)} "$@"\n`;
+        writeFileSync(path, script);
+        chmodSync(path, 0o755);
+      } else {
+        symlinkSync(join(folder, tool), path);
+      }
+    }
+  }
+  afterAll(() => rmSync(tools, { recursive: true }));
+  return {
+    path: tools,
+    break: () => writeFileSync(broken, ''),
+    mend: () => rmSync(broken, { force: true }),
+  };
+}
