@@ -3,6 +3,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { registerActiveResources } from '../common/active_resources.ts';
 import type { Direction, Verdict } from '../policy/index.ts';
 import type { FlowRecord } from './flow_record.ts';
+import type { Binding } from './guard/plan.ts';
+import type { GuardReason } from './guard/ruleset.ts';
 import { type InForce, PHASES, phase } from './in_force.ts';
 
 /** Ends that a change of the table brought about. */
@@ -20,7 +22,12 @@ export interface Gauges {
   tableAgeSeconds(): number | undefined;
   servicesPartlyAllowed(): number;
   inForce(): InForce;
+  /** Addresses of the pod's own node that are known in this way. */
+  ownNodeAddresses(kind: Binding['kind']): number;
 }
+
+/** Label values of `sluice_own_node_addresses`. */
+const BINDINGS: readonly Binding['kind'][] = ['link', 'address-alone', 'unresolved'];
 
 /** The registry, and the few writes of the data path. */
 export class SidecarMetrics {
@@ -34,6 +41,8 @@ export class SidecarMetrics {
   readonly #acceptErrors: Counter;
   readonly #gateDrops: Counter<'direction'>;
   readonly #outboundOverruns: Counter;
+  readonly #guardDrops: Counter<'reason'>;
+  readonly #gatewayDisputes: Counter;
 
   constructor(version: string, gauges: Gauges) {
     const registers = [this.registry];
@@ -95,6 +104,26 @@ export class SidecarMetrics {
       help: 'Packets that the gate dropped; exact, retransmissions count. Of a restarted sidecar it starts with what the kernel had counted before.',
       labelNames: ['direction'],
       registers,
+    });
+    this.#guardDrops = new Counter({
+      name: 'sluice_guard_drops_total',
+      help: "Packets that the guard dropped: forged-source (what left with an address that is not the pod's), forged-node (what came with the own node's address from elsewhere), source-route, foreign-router (redirects and router advertisements).",
+      labelNames: ['reason'],
+      registers,
+    });
+    this.#gatewayDisputes = new Counter({
+      name: 'sluice_gateway_disputes_total',
+      help: "Times that somebody else answered for the own node's next hop, which still answered itself.",
+      registers,
+    });
+    new Gauge({
+      name: 'sluice_own_node_addresses',
+      help: 'Addresses of the own node: known by their link-layer address, by the address-alone, or unresolved and shut out.',
+      labelNames: ['known_by'],
+      registers,
+      collect() {
+        for (const kind of BINDINGS) this.set({ known_by: kind }, gauges.ownNodeAddresses(kind));
+      },
     });
     this.#outboundOverruns = new Counter({
       name: 'sluice_outbound_overruns_total',
@@ -165,6 +194,14 @@ export class SidecarMetrics {
   /** Ends of outbound flows were lost: how many, the kernel does not say. */
   outboundOverrun(): void {
     this.#outboundOverruns.inc();
+  }
+
+  guardDropped(reason: GuardReason, packets: number): void {
+    this.#guardDrops.inc({ reason }, packets);
+  }
+
+  gatewayDisputed(): void {
+    this.#gatewayDisputes.inc();
   }
 
   acceptFailed(): void {

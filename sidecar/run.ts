@@ -14,6 +14,8 @@ import { Enforcement } from './enforcement.ts';
 import { FlowHistory } from './flow_history.ts';
 import { DenialReport } from './gate/denial_report.ts';
 import { Gate } from './gate/gate.ts';
+import { bindingText, Guard } from './guard/guard.ts';
+import type { GuardReason } from './guard/ruleset.ts';
 import { blockers, type InForceEvent, phase } from './in_force.ts';
 import { logTransition } from './in_force_log.ts';
 import { acceptInbound, type InboundContext } from './inbound.ts';
@@ -23,7 +25,7 @@ import { OutboundCutter } from './outbound.ts';
 import { OutboundEnds } from './outbound_ends.ts';
 import { Owners } from './owners.ts';
 import { Recorder } from './recorder.ts';
-import { exemptAddresses, verifyRedirect } from './redirect/redirect.ts';
+import { verifyRedirect } from './redirect/redirect.ts';
 import type { Relay } from './relay/relay.ts';
 import { startRelay } from './relay/start.ts';
 import { TableFile } from './table_file.ts';
@@ -44,6 +46,9 @@ const LAST_RECORDS_MS = 1_000;
 
 /** Errors of single connections come by the thousand when something is wrong: one line per interval tells enough. */
 const ERROR_LOG_MS = 1_000;
+
+/** What the guard drops may come in floods: one line per reason and interval. */
+const GUARD_LOG_MS = 10_000;
 
 const MS_PER_SECOND = 1000;
 
@@ -74,7 +79,30 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   });
   restoreTable(config, file, enforcement, log);
 
-  const exempt = await exemptAddresses(config);
+  const guard: Guard = await Guard.open(config.nodeIPs, {
+    dropped({ reason, packets, sources }) {
+      metrics.guardDropped(reason, packets);
+      const said = { reason, packets, sources };
+      guardDropped[reason](said);
+    },
+    rebound: ({ address, hop, binding }) =>
+      log.info({ address, hop, known_by: bindingText(binding) }, 'how the own node is known has changed'),
+    contested(hop, claimed) {
+      metrics.gatewayDisputed();
+      disputed({ hop, claimed });
+    },
+    failed: rarely(ERROR_LOG_MS, (problem: string) =>
+      log.error({ problem }, 'the guard was not looked after'),
+    ),
+  });
+  const guardDropped = mapReasons((message) =>
+    rarely(GUARD_LOG_MS, (said: object) => log.warn(said, message)),
+  );
+  const disputed = rarely(GUARD_LOG_MS, (said: object) =>
+    log.warn(said, "somebody else answers for the own node's next hop: it stays known as it was"),
+  );
+  logGuard(log, guard);
+  const exempt = guard.nodeIPs;
   const { injector } = config;
   const ends: OutboundEnds = new OutboundEnds(
     () => enforcement.judge,
@@ -135,6 +163,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     tableAgeSeconds: () => ageSeconds(enforcement.confirmedAtMs),
     servicesPartlyAllowed: () => gate.mixedServices.length,
     inForce: () => inForce.state,
+    ownNodeAddresses: (kind) => guard.count(kind),
   });
   const sayMixed = onChange('', () =>
     log.info(
@@ -162,6 +191,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     streamEvents(enforcement, file, owners, log, () => {
       ends.follow();
       void cut(); // at once; again when the gate is shut
+      guard.expect(enforcement.table?.subject.nodeIPs ?? []);
       inForce.happened(tableEvent(enforcement));
       sayMixed(gate.mixedServices.slice(0, SERVICES_SHOWN).join());
     }),
@@ -174,6 +204,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       in_force: phase(inForce.state),
       acknowledged: inForce.state.acknowledged,
       gate: inForce.state.gate,
+      guard: guard.status,
       outbound_cut: cutter.problem ?? 'at once',
       services_partly_allowed: gate.mixedServices.slice(0, SERVICES_SHOWN),
       warnings: enforcement.table === undefined ? [] : [forgottenDns(enforcement.table) ?? []].flat(),
@@ -186,9 +217,11 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   });
   ends.follow();
   if (enforcement.table !== undefined) {
+    guard.expect(enforcement.table.subject.nodeIPs);
     inForce.happened(tableEvent(enforcement));
     await gate.tried();
   }
+  guard.follow();
   const context: InboundContext = {
     ...config,
     enforcement,
@@ -240,6 +273,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   await owners.close(); // the last records are written
   stream.close();
   gate.close(); // its rules stay: the kernel goes on enforcing
+  await guard.close(); // and so do its
   await file.flush();
   log.info('stopped');
 }
@@ -307,6 +341,29 @@ function streamEvents(
     turnedAway: (message) =>
       log.error({ message }, 'the injector refused this sidecar: the last table stays in force'),
   };
+}
+
+/** What each reason of the guard says in the log. */
+const GUARD_MESSAGES: Readonly<Record<GuardReason, string>> = {
+  'forged-source': "packets with a source address that is not the pod's own were dropped on their way out",
+  'forged-node': "packets with the own node's address that did not come from it were dropped",
+  'source-route': 'packets with a route of their own were dropped',
+  'foreign-router': 'redirects, or advertisements of an unknown router, were dropped',
+};
+
+function mapReasons<T>(make: (message: string) => T): Readonly<Record<GuardReason, T>> {
+  return {
+    'forged-source': make(GUARD_MESSAGES['forged-source']),
+    'forged-node': make(GUARD_MESSAGES['forged-node']),
+    'source-route': make(GUARD_MESSAGES['source-route']),
+    'foreign-router': make(GUARD_MESSAGES['foreign-router']),
+  };
+}
+
+function logGuard(log: Logger, { status }: Guard): void {
+  if (status.packets !== status.frames || status.own_node.some(({ known_by }) => known_by.includes('alone')))
+    log.warn({ guard: status }, 'this network or kernel lacks something that tells forged addresses');
+  else log.info({ guard: status }, 'the guard is in force');
 }
 
 function ageSeconds(confirmedAtMs: number): number | undefined {

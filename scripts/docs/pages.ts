@@ -50,6 +50,7 @@ export async function regionTexts(): Promise<ReadonlyMap<string, string>> {
     tableAgeSeconds: () => 0,
     servicesPartlyAllowed: () => 0,
     inForce: () => NOTHING_IN_FORCE,
+    ownNodeAddresses: () => 0,
   });
   return new Map([
     ...(await helpTexts()),

@@ -35,7 +35,9 @@ export const ELEMENTS_MAX = 1_000;
 /** Chains to remove in one transaction: each is acknowledged twice. */
 export const CHAINS_MAX = 40;
 
-const NFPROTO_INET = 1;
+/** Families of tables. */
+const FAMILIES = { inet: 1, netdev: 5 } as const;
+const NFPROTO_INET = FAMILIES.inet;
 const SUBSYSTEM = 10;
 const BATCH_BEGIN = 0x10;
 const BATCH_END = 0x11;
@@ -101,12 +103,16 @@ export async function changeElements(
 
 /**
  * All elements of a set whose elements have a counter. While packets add elements, one may come twice or not at all.
- * @param table of the family `inet`
+ * @param table of the family `family`
  * @throws SluiceError `NETLINK_*` or `SOCKET_*`; `NETLINK_FAILED` when there is no such set
  */
-export async function countedElements(table: string, set: string): Promise<readonly CountedElement[]> {
+export async function countedElements(
+  table: string,
+  set: string,
+  family: keyof typeof FAMILIES = 'inet',
+): Promise<readonly CountedElement[]> {
   const found: CountedElement[] = [];
-  const body = [fixed(NFPROTO_INET, 0), attribute(TABLE, text(table)), attribute(SET_NAME, text(set))];
+  const body = [fixed(FAMILIES[family], 0), attribute(TABLE, text(table)), attribute(SET_NAME, text(set))];
   const all = { type: (SUBSYSTEM << 8) | GET_ELEMENTS, body };
   for await (const messages of dump(NETLINK_PROTOCOLS.NETFILTER, all)) {
     for (const one of messages) {

@@ -1,11 +1,20 @@
 /** Puts the redirect into this network namespace's kernel, checks it, takes it out again. Each may be run again. */
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Family } from '../../native/addon.ts';
 import { SluiceError } from '../../policy/errors.ts';
 import type { RedirectConfig } from '../config.ts';
 import { closeGate, isGateInForce, removeGate } from '../gate/gate.ts';
 import { GATE_TABLE } from '../gate/ruleset.ts';
+import {
+  bindGuard,
+  type GuardProblems,
+  installGuard,
+  planGuard,
+  removeGuard,
+  verifyGuard,
+} from '../guard/install.ts';
+import type { NodeAddress } from '../guard/plan.ts';
+import { kernelFamilies } from '../guard/surroundings.ts';
 import { tryTool } from '../tools.ts';
 import {
   type Chain,
@@ -31,6 +40,8 @@ export interface Redirect {
   readonly nodeIPs: readonly string[];
   /** `closed` until the sidecar opens it; `kept` where one was there already; else why there is none. */
   readonly gate: string;
+  /** How each address of the node is known, and what of the guard is missing. */
+  readonly guard?: { readonly nodes: readonly NodeAddress[]; readonly problems: GuardProblems };
 }
 
 /**
@@ -41,7 +52,9 @@ export interface Redirect {
 export async function applyRedirect(config: RedirectConfig): Promise<Redirect> {
   const { backend, because } = await chooseBackend(config.iptables);
   const families = kernelFamilies();
-  const nodeIPs = await exemptAddresses(config);
+  const plan = await planGuard(config.nodeIPs);
+  const nodeIPs = plan.nodes.map(({ address }) => address);
+  const problems = await installGuard(plan);
   const gate = await closed(config, nodeIPs); // first: from here on nothing unchecked gets in
   for (const family of families) {
     const list = chains(family, planFor(config, nodeIPs, GATE_THERE.includes(gate)));
@@ -49,7 +62,8 @@ export async function applyRedirect(config: RedirectConfig): Promise<Redirect> {
     await runTool(iptables(backend, family, '-restore'), ['-w', '--noflush'], restoreText(list));
     for (const chain of list) await jumpTo(backend, family, chain);
   }
-  return { backend, because, families, nodeIPs, gate };
+  const { nodes } = problems.packets === undefined ? await bindGuard(plan) : plan;
+  return { backend, because, families, nodeIPs, gate, guard: { nodes, problems } };
 }
 
 /**
@@ -72,6 +86,7 @@ export async function verifyRedirect(config: RedirectConfig): Promise<Redirect> 
     if (await isOn(family)) await verifyRoute(family);
   }
   if (gate === 'missing') throw incomplete(`nft: the table ${GATE_TABLE} has no hook`);
+  await verifyGuard();
   return { backend, because: 'its rules are in force', families, nodeIPs, gate };
 }
 
@@ -83,6 +98,7 @@ function planFor(config: RedirectConfig, nodeIPs: readonly string[], hasGate: bo
 /** Removes every rule of ours from both back ends. What is not there is no error. */
 export async function removeRedirect(config: RedirectConfig): Promise<void> {
   await removeGate().catch(() => {}); // without nft there is none
+  await removeGuard().catch(() => {});
   const none: RedirectPlan = { ...config, nodeIPs: [] };
   for (const family of kernelFamilies()) {
     for (const backend of ['nft', 'legacy'] as const) {
@@ -98,9 +114,9 @@ export async function removeRedirect(config: RedirectConfig): Promise<void> {
   }
 }
 
-/** The pod's own node: as configured, and the default gateways. */
+/** The pod's own node: as configured, and the default gateways that the redirect step found. */
 export async function exemptAddresses(config: RedirectConfig): Promise<readonly string[]> {
-  return [...new Set([...config.nodeIPs, ...(await gateways(kernelFamilies()))])];
+  return (await planGuard(config.nodeIPs)).nodes.map(({ address }) => address);
 }
 
 /** Without nft the proxy alone refuses, after accept; the sidecar says so for as long as it runs. */
@@ -113,28 +129,9 @@ async function closed(config: RedirectConfig, nodeIPs: readonly string[]): Promi
   }
 }
 
-/** A kernel without IPv6 has no settings for it. Where it is only switched off, it may be switched on later. */
-function kernelFamilies(): readonly Family[] {
-  return existsSync('/proc/sys/net/ipv6') ? [4, 6] : [4];
-}
-
 /** Whether a family is switched on here: lo then has an address of it. */
 async function isOn(family: Family): Promise<boolean> {
   return family === 4 || (await readFile('/proc/self/net/if_inet6', 'utf8').catch(() => '')).trim() !== '';
-}
-
-/** Probes of the kubelet come from the bridge's address, the default gateway, rather than the node's own. */
-async function gateways(families: readonly Family[]): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (const family of families) {
-    const routes = JSON.parse(
-      (await runTool('ip', [`-${family}`, '-j', 'route', 'show', 'default'])) || '[]',
-    ) as {
-      gateway?: string;
-    }[];
-    for (const { gateway } of routes) if (gateway !== undefined) found.push(gateway);
-  }
-  return found;
 }
 
 async function routeMarkedLocally(family: Family): Promise<void> {

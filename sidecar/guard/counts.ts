@@ -1,0 +1,88 @@
+/** What the guard has dropped: reads the kernel's counters. No packet is read. */
+import { addressText } from '../netlink/address_bytes.ts';
+import { type CountedElement, countedElements } from '../netlink/nft_elements.ts';
+import { FORGED_FRAMES, GUARD_TABLE_NAME, type GuardReason, REASONS } from './ruleset.ts';
+
+/** New drops since the last reading. */
+export interface GuardDrops {
+  readonly reason: GuardReason;
+  readonly packets: number;
+  /** Sources of late, as far as they are kept; with the link-layer address where that is what was wrong. */
+  readonly sources: readonly string[];
+}
+
+/** One reading. */
+export interface GuardReading {
+  readonly drops: readonly GuardDrops[];
+  /** Packets that came from an address of the node, and from the link-layer address that is bound to it. */
+  readonly proper: ReadonlyMap<string, number>;
+}
+
+/** Most sources that one reading names. */
+const SOURCES_MAX = 8;
+
+/** Bytes of a link-layer address. */
+const LINK_BYTES = 6;
+
+/** Reads again and again; says what is new. */
+export class GuardCounts {
+  #before = new Map<GuardReason, number>();
+
+  /** The table has been replaced: its counters begin at zero. */
+  reset(): void {
+    this.#before = new Map();
+  }
+
+  /**
+   * @param withFrames whether there is a table for frames
+   * @throws SluiceError `NETLINK_*` when the guard cannot be read
+   */
+  async read(withFrames: boolean): Promise<GuardReading> {
+    const drops: GuardDrops[] = [];
+    for (const [reason, set] of Object.entries(REASONS) as [GuardReason, string][]) {
+      let total = sum(await countedElements(GUARD_TABLE_NAME, set));
+      if (reason === 'forged-source' && withFrames)
+        total += sum(await countedElements(GUARD_TABLE_NAME, FORGED_FRAMES, 'netdev'));
+      const packets = total - (this.#before.get(reason) ?? 0);
+      this.#before.set(reason, total);
+      if (packets > 0) drops.push({ reason, packets, sources: await shown(set) });
+    }
+    const bound = [
+      ...(await countedElements(GUARD_TABLE_NAME, 'bound4')),
+      ...(await countedElements(GUARD_TABLE_NAME, 'bound6')),
+    ];
+    return { drops, proper: new Map(bound.map(({ key, packets }) => [addressOf(key), packets])) };
+  }
+}
+
+/** Not every reason has addresses of interest. */
+async function shown(set: string): Promise<readonly string[]> {
+  if (set !== REASONS['forged-source'] && set !== REASONS['forged-node']) return [];
+  const found = [
+    ...(await countedElements(GUARD_TABLE_NAME, `${set}_shown4`)),
+    ...(await countedElements(GUARD_TABLE_NAME, `${set}_shown6`)),
+  ];
+  found.sort((a, b) => b.packets - a.packets);
+  return found.slice(0, SOURCES_MAX).map(({ key }) => sourceText(key));
+}
+
+/** `10.0.0.1`, or `10.0.0.1 at 02:42:0a:00:00:01`. */
+function sourceText(key: Uint8Array): string {
+  const link = linkOf(key);
+  return link === undefined ? addressOf(key) : `${addressOf(key)} at ${link}`;
+}
+
+/** An address alone has 4 or 16 bytes; parts of a key begin at multiples of four. */
+function addressOf(key: Uint8Array): string {
+  return addressText(key.subarray(0, key.length < 16 ? 4 : 16));
+}
+
+function linkOf(key: Uint8Array): string | undefined {
+  const rest = key.subarray(key.length < 16 ? 4 : 16);
+  if (rest.length < LINK_BYTES) return undefined;
+  return [...rest.subarray(0, LINK_BYTES)].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+}
+
+function sum(elements: readonly CountedElement[]): number {
+  return elements.reduce((total, { packets }) => total + packets, 0);
+}

@@ -1,0 +1,102 @@
+/** Puts the guard into the kernel, at the redirect step and again where it was taken out; and takes it out. */
+import { SluiceError } from '../../policy/index.ts';
+import { runNft } from '../gate/nft.ts';
+import { bind, type Claim, RESOLVE_TIMEOUT_MS, withHops } from './bind.ts';
+import { isGuardInForce, keptPlan } from './kept_plan.ts';
+import type { GuardPlan, NodeAddress } from './plan.ts';
+import { changedBindings, framesRuleset, guardRuleset, REMOVED_FRAMES, REMOVED_GUARD } from './ruleset.ts';
+import { defaultGateways, interfaces, ownAddresses } from './surroundings.ts';
+
+/** What does not hold here, as text; absent where it does. */
+export interface GuardProblems {
+  /** There is no guard at all. */
+  readonly packets?: string;
+  /** Frames of raw packet sockets are not looked at. */
+  readonly frames?: string;
+}
+
+/** The guard as the redirect step leaves it. */
+export interface InstalledGuard {
+  readonly plan: GuardPlan;
+  readonly problems: GuardProblems;
+}
+
+/**
+ * What the guard is to hold. What the redirect step found first is kept: later routes may be anybody's.
+ * @param nodeIPs as set, and of the table
+ */
+export async function planGuard(nodeIPs: readonly string[]): Promise<GuardPlan> {
+  const kept = await keptPlan().catch(() => undefined);
+  if (kept !== undefined) return withNodes(kept, nodeIPs);
+  const [list, gateways] = await Promise.all([interfaces(), defaultGateways()]);
+  const claims = new Map<string, Claim>(nodeIPs.map((address) => [address, { address, from: 'settings' }]));
+  for (const { advertised, address, device } of gateways) {
+    if (advertised) continue;
+    claims.delete(address); // gateways stand last
+    claims.set(address, { address, from: 'gateway', hop: { address, device } });
+  }
+  return {
+    uplinks: list.map(({ name }) => name),
+    links: list.filter(({ hasLinks }) => hasLinks).map(({ name }) => name),
+    nodes: await withHops([...claims.values()]),
+    routers: [...new Set(gateways.map(({ address }) => address).filter((address) => address.includes(':')))],
+  };
+}
+
+/** The plan with these addresses of the node in place of those that were set before; gateways stay. */
+export async function withNodes(plan: GuardPlan, nodeIPs: readonly string[]): Promise<GuardPlan> {
+  const known = new Map(plan.nodes.map((one) => [one.address, one]));
+  const gateways = plan.nodes.filter(({ from }) => from === 'gateway');
+  const set = nodeIPs.filter((address) => known.get(address)?.from !== 'gateway');
+  const fresh = await withHops(
+    set.filter((address) => !known.has(address)).map((address) => ({ address, from: 'settings' })),
+  );
+  const settings = set.flatMap(
+    (address) => known.get(address) ?? fresh.find((one) => one.address === address) ?? [],
+  );
+  return { ...plan, nodes: [...settings, ...gateways] };
+}
+
+/**
+ * Puts the guard in force, whole, with what is known of hops so far: addresses that are not bound yet do not come in.
+ * @returns what does not hold; never throws for what the kernel or the image lacks
+ * @throws SluiceError `GATE_REFUSED`
+ */
+export async function installGuard(plan: GuardPlan): Promise<GuardProblems> {
+  try {
+    await runNft(guardRuleset(plan));
+  } catch (error) {
+    if (error instanceof SluiceError && error.code === 'GATE_UNAVAILABLE') return { packets: error.message };
+    throw error;
+  }
+  // Older kernels have no hook there: what they lack is said.
+  return runNft(framesRuleset(plan, ownAddresses())).then(
+    () => ({}),
+    (error: Error) => ({ frames: error.message }),
+  );
+}
+
+/** Binds what is not bound yet, in the kernel as well. @returns the plan in force */
+export async function bindGuard(plan: GuardPlan, timeoutMs = RESOLVE_TIMEOUT_MS): Promise<GuardPlan> {
+  const nodes = await bind(plan.nodes, await interfaces(), timeoutMs);
+  return putNodes(plan, nodes);
+}
+
+/** Has the kernel know the node by these bindings. @throws SluiceError `GATE_*` */
+export async function putNodes(plan: GuardPlan, nodes: readonly NodeAddress[]): Promise<GuardPlan> {
+  const text = changedBindings(plan.nodes, nodes);
+  if (text !== '') await runNft(text);
+  return { ...plan, nodes };
+}
+
+/** Takes the guard out. */
+export async function removeGuard(): Promise<void> {
+  await runNft(REMOVED_GUARD);
+  await runNft(REMOVED_FRAMES).catch(() => {}); // where frames cannot be looked at there is none
+}
+
+/** @throws SluiceError `REDIRECT_INCOMPLETE` where the guard is missing and could be there */
+export async function verifyGuard(): Promise<void> {
+  const present = await isGuardInForce().catch((error: SluiceError) => error.code === 'GATE_UNAVAILABLE');
+  if (!present) throw new SluiceError('REDIRECT_INCOMPLETE', 'nft: the table sluice_guard has no hooks');
+}

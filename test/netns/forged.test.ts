@@ -1,0 +1,195 @@
+/** Sources that are forged, routes that packets bring along, and neighbours that say they are the node. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { inNetns } from '../../cli/lab/processes.ts';
+import { run } from './command.ts';
+import { SILENCE, type TestLab, until, useLab } from './harness.ts';
+import { allowApps, namespace, node, pod } from './objects.ts';
+import { useForge } from './tools/forge.ts';
+
+const API = ['10.1.1.10', 'fd00:1::10'] as const;
+const FRONT = ['10.1.1.11', 'fd00:1::11'] as const;
+const EVIL = ['10.1.1.12', 'fd00:1::12'] as const;
+const NODE = ['10.0.0.1', 'fd00:10::1'] as const;
+const FAMILIES = [
+  ['IPv4', 0],
+  ['IPv6', 1],
+] as const;
+
+const objects = [
+  node(1),
+  namespace('shop'),
+  pod('shop/api', { labels: { app: 'api' }, ips: API, ports: [80, 'UDP/53'] }),
+  pod('shop/front', { labels: { app: 'front' }, ips: FRONT }),
+  pod('shop/evil', { labels: { app: 'evil' }, ips: EVIL }),
+  allowApps('shop/api', 'api', ['front']),
+];
+
+const forge = useForge();
+
+const inside = (net: TestLab, target: string, ...argv: string[]) => run(inNetns(net.lab.netns(target), argv));
+
+/** Counts what reaches the input of a namespace, or goes through it: the last word on whether something arrived. */
+async function witness(net: TestLab, target: string, match: string): Promise<() => Promise<number>> {
+  const rules = `table inet witness { chain in { type filter hook prerouting priority 300; ${match} counter; }; }`;
+  await inside(net, target, 'nft', `table inet witness { }; delete table inet witness; ${rules}`);
+  return async () =>
+    Number(/packets (\d+)/.exec(await inside(net, target, 'nft', 'list', 'table', 'inet', 'witness'))?.[1]);
+}
+
+async function linkOf(net: TestLab, target: string, device: string): Promise<string> {
+  const [found] = JSON.parse(await inside(net, target, 'ip', '-j', 'link', 'show', device)) as {
+    address: string;
+  }[];
+  return found?.address ?? '';
+}
+
+async function dropped(net: TestLab, target: string, reason: string): Promise<number> {
+  const { body } = await net.admin(target, '/metrics');
+  return Number(
+    new RegExp(`^sluice_guard_drops_total\\{reason="${reason}"\\} (\\d+)$`, 'm').exec(body)?.[1] ?? 0,
+  );
+}
+
+/** Takes the guard out of a pod for as long as its sidecar is stopped: it is then like a pod without a sidecar. */
+async function unguard(net: TestLab, target: string): Promise<void> {
+  await net.lab.stopProcess(target, 'sidecar', 'SIGKILL');
+  await inside(net, target, 'nft', 'flush ruleset');
+}
+
+describe('what leaves a pod', () => {
+  const net = useLab({ objects });
+
+  test.each(FAMILIES)('%s: a socket cannot send from another address', async (_family, index) => {
+    const arrived = await witness(net, 'shop/api', 'udp dport 53');
+    for (const source of [FRONT[index], NODE[index]])
+      await forge(net.lab.netns('shop/evil'), 'socket', source, API[index], 53);
+    await sleep(SILENCE.timeoutMs);
+    expect(await arrived()).toBe(0);
+    await net.datagram('shop/front', API[index], 53);
+    expect(await arrived()).toBe(1);
+    await until('it is counted', async () => (await dropped(net, 'shop/evil', 'forged-source')) >= 2);
+    const said = net.sidecarLog('shop/evil').find(({ reason }) => reason === 'forged-source');
+    expect(said).toMatchObject({ level: 'warn', sources: expect.arrayContaining([expect.any(String)]) });
+  });
+
+  test.each(FAMILIES)(
+    '%s: a raw frame cannot carry another address, or come from another link',
+    async (_family, index) => {
+      const arrived = await witness(net, 'shop/api', 'udp dport 53');
+      const [own, api, gateway] = [
+        await linkOf(net, 'shop/evil', 'eth0'),
+        await linkOf(net, 'shop/api', 'eth0'),
+        await linkOf(net, 'node/node-1', 'br0'),
+      ];
+      const before = await dropped(net, 'shop/evil', 'forged-source');
+      const netns = net.lab.netns('shop/evil');
+      await forge(netns, 'frame', 'eth0', own, api, FRONT[index], API[index], 53);
+      await forge(netns, 'frame', 'eth0', gateway, api, NODE[index], API[index], 53);
+      await forge(netns, 'frame', 'eth0', own, gateway, FRONT[index], API[index], 53);
+      await until(
+        'they are counted',
+        async () => (await dropped(net, 'shop/evil', 'forged-source')) >= before + 3,
+      );
+      expect(await arrived()).toBe(0);
+    },
+  );
+
+  test('neither ARP for others nor router advertisements leave', async () => {
+    const arps = async () =>
+      JSON.parse(await inside(net, 'shop/api', 'ip', '-j', 'neigh', 'show', NODE[0])) as { lladdr: string }[];
+    const before = await dropped(net, 'shop/evil', 'forged-source');
+    await net.connect('node/node-1', API[0], 80);
+    const known = (await arps())[0]?.lladdr;
+    await forge(
+      net.lab.netns('shop/evil'),
+      'arp',
+      'eth0',
+      await linkOf(net, 'shop/api', 'eth0'),
+      NODE[0],
+      API[0],
+    );
+    await forge(net.lab.netns('shop/evil'), 'advert', 'eth0');
+    await until(
+      'they are counted',
+      async () => (await dropped(net, 'shop/evil', 'forged-source')) >= before + 2,
+    );
+    expect((await arps())[0]?.lladdr).toBe(known);
+  });
+
+  test.each([
+    ['4', NODE[1], API[1], 'exthdr rt exists'],
+    ['lsrr', NODE[0], API[0], 'ip option lsrr exists'],
+  ])('no packet brings a route along: %s', async (type, first, final, match) => {
+    const arrived = await witness(net, 'node/node-1', match);
+    const before = await dropped(net, 'shop/evil', 'source-route');
+    await forge(net.lab.netns('shop/evil'), 'routed', type, first, final, 53);
+    await until('it is counted', async () => (await dropped(net, 'shop/evil', 'source-route')) > before);
+    expect(await arrived()).toBe(0);
+  });
+});
+
+describe('what comes to a pod', () => {
+  const net = useLab({ objects });
+  let evil = '';
+  beforeAll(async () => {
+    await unguard(net, 'shop/evil');
+    evil = net.lab.netns('shop/evil');
+  });
+
+  test.each([
+    ['4', API[1], API[1]],
+    ['lsrr', API[0], API[0]],
+  ])('no packet brings a route along: %s', async (type, first, final) => {
+    const before = await dropped(net, 'shop/api', 'source-route');
+    await forge(net.lab.netns('node/node-1'), 'routed', type, first, final, 53);
+    await until('it is counted', async () => (await dropped(net, 'shop/api', 'source-route')) > before);
+  });
+
+  test.each(FAMILIES)(
+    "%s: the node's address counts only from the node's own link",
+    async (_family, index) => {
+      const arrived = await witness(net, 'shop/api', 'udp dport 53');
+      const before = await dropped(net, 'shop/api', 'forged-node');
+      const [own, api] = [await linkOf(net, 'shop/evil', 'eth0'), await linkOf(net, 'shop/api', 'eth0')];
+      await forge(evil, 'frame', 'eth0', own, api, NODE[index], API[index], 53);
+      await until('it is counted', async () => (await dropped(net, 'shop/api', 'forged-node')) > before);
+      expect(await arrived()).toBe(0);
+      expect(await net.datagram('node/node-1', API[index], 53)).toMatchObject({ allowed: true });
+      const status = JSON.parse((await net.admin('shop/api', '/readyz')).body);
+      expect(JSON.stringify(status)).toContain(await linkOf(net, 'node/node-1', 'br0'));
+    },
+  );
+
+  test('who answers for the node does not become the node while that answers itself', async () => {
+    const arrived = await witness(net, 'shop/api', 'udp dport 53');
+    const [own, api] = [await linkOf(net, 'shop/evil', 'eth0'), await linkOf(net, 'shop/api', 'eth0')];
+    const disputes = async () => {
+      await forge(evil, 'arp', 'eth0', api, NODE[0], API[0]);
+      await forge(evil, 'frame', 'eth0', own, api, NODE[0], API[0], 53);
+      const { body } = await net.admin('shop/api', '/metrics');
+      return /^sluice_gateway_disputes_total [1-9]/m.test(body);
+    };
+    await until('it is noticed', disputes, 30_000);
+    expect(await arrived()).toBe(0);
+    await until('the node is heard', async () => (await net.datagram('node/node-1', API[0], 53)).allowed);
+    expect(await arrived()).toBeGreaterThan(0);
+  });
+
+  test('a router that nobody knew, and a redirect, are not listened to', async () => {
+    await inside(net, 'shop/api', 'sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/eth0/accept_ra');
+    await forge(evil, 'advert', 'eth0');
+    await until('it is counted', async () => (await dropped(net, 'shop/api', 'foreign-router')) > 0);
+    expect(await inside(net, 'shop/api', 'ip', '-6', 'route', 'show', 'default')).not.toContain('proto ra');
+  });
+
+  test("the node's link may change: its probes pass again within seconds", async () => {
+    await inside(net, 'node/node-1', 'ip', 'link', 'set', 'br0', 'address', '02:53:4c:55:49:99');
+    for (const address of API)
+      await until(
+        `the node reaches ${address}`,
+        async () => (await net.connect('node/node-1', address, 80, SILENCE)).allowed,
+        30_000,
+      );
+  });
+});
