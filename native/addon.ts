@@ -15,6 +15,8 @@ export interface Addon extends RelayAddon {
   setReuseAddress(fd: number): number;
   setV6Only(fd: number): number;
   setLingerZero(fd: number): number;
+  setKeepAlive(fd: number, idleSeconds: number, intervalSeconds: number, probes: number): number;
+  socketError(fd: number): number;
   bind(fd: number, family: Family, address: string, port: number): number;
   listen(fd: number, backlog: number): number;
   tcpState(fd: number): number;

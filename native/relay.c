@@ -30,8 +30,6 @@ enum {
   // Connections that wait for a decision; more wait in the kernel's backlog, where they cost no descriptor.
   UNDECIDED_MAX = 128,
   ACCEPT_PAUSE_MS = 100,  // after running out of descriptors
-  KEEPALIVE_INTERVAL_SECONDS = 1,  // as libuv has it, so that both relays find a dead peer alike
-  KEEPALIVE_PROBES = 10,
 };
 // What waits for a decision is told at once. The rest, ends and what was admitted from memory, is told together: waking the
 // other thread for each would cost more than all else that is done for a short flow.
@@ -94,9 +92,11 @@ static void keep_tracked(int fd) {
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
-// Finds a peer that has vanished.
+// Finds a client that has vanished while nothing is on the way to it. Where something is, the kernel gives up by itself,
+// tcp_retries2 of tcp(7). No TCP_USER_TIMEOUT: it would end flows whose live reader has stopped for that long.
 static void keep_alive(int fd, const struct relay_options *options) {
-  int on = 1, idle = (int)options->keepalive_seconds, interval = KEEPALIVE_INTERVAL_SECONDS, probes = KEEPALIVE_PROBES;
+  int on = 1, idle = (int)options->keepalive_seconds, interval = (int)options->keepalive_interval_seconds;
+  int probes = (int)options->keepalive_probes;
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
   setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);

@@ -20,7 +20,9 @@ struct relay_options {
   uint32_t first_port, last_port;  // of the app leg, inclusive
   uint32_t mark;                   // SO_MARK of the app leg
   uint32_t connect_timeout_ms;
-  uint32_t keepalive_seconds;
+  uint32_t keepalive_seconds;           // silence of a source before it is probed
+  uint32_t keepalive_interval_seconds;  // between probes
+  uint32_t keepalive_probes;            // without an answer: then the source is given up, ETIMEDOUT
   uint32_t max_flows;  // beyond it nothing is admitted from memory
   uint32_t max_pipes;  // two descriptors each; without one, bytes are copied
   uint32_t max_untaken;  // of flows whose events wait to be taken: beyond it nothing is admitted from memory

@@ -27,7 +27,10 @@ export interface NativeRelayOptions {
   /** SO_MARK of the app leg. */
   readonly mark: number;
   readonly connectTimeoutMs: number;
-  readonly keepAliveMs: number;
+  /** Silence of a source before it is probed, between probes, and probes before it is given up; tcp(7). */
+  readonly idleSeconds: number;
+  readonly intervalSeconds: number;
+  readonly probes: number;
   /** Beyond so many flows nothing is admitted from memory. */
   readonly maxFlows: number;
   /** Pipes for splice(2), two descriptors each. */
@@ -90,7 +93,6 @@ const FLAG = { ipv6: 1, remembered: 2 } as const;
 const COMMAND = { admit: 1, resetSource: 2, reset: 3, finish: 4 } as const;
 const COMMAND_WORDS = 4;
 const US_PER_MS = 1000;
-const MS_PER_SECOND = 1000;
 const TWO_32 = 2 ** 32;
 
 /** A running native relay. */
@@ -123,7 +125,9 @@ export class NativeRelay {
       options.lastPort,
       options.mark,
       options.connectTimeoutMs,
-      Math.max(1, Math.round(options.keepAliveMs / MS_PER_SECOND)),
+      options.idleSeconds,
+      options.intervalSeconds,
+      options.probes,
       options.maxFlows,
       options.maxPipes,
       UNTAKEN_MAX,

@@ -54,9 +54,11 @@ static napi_value start(napi_env env, napi_callback_info info) {
       .mark = given[5],
       .connect_timeout_ms = given[6],
       .keepalive_seconds = given[7],
-      .max_flows = given[8],
-      .max_pipes = given[9],
-      .max_untaken = given[10],
+      .keepalive_interval_seconds = given[8],
+      .keepalive_probes = given[9],
+      .max_flows = given[10],
+      .max_pipes = given[11],
+      .max_untaken = given[12],
   };
   struct handle *handle = calloc(1, sizeof *handle);
   if (handle == NULL) return number(env, -ENOMEM);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -76,6 +77,28 @@ static napi_value set_linger_zero(napi_env env, napi_callback_info info) {
   return addon_result(env, setsockopt(addon_int(env, a[0]), SOL_SOCKET, SO_LINGER, &linger, sizeof linger));
 }
 
+// setKeepAlive(fd, idle, interval, probes) — SO_KEEPALIVE, socket(7), at the times given in seconds, tcp(7).
+static napi_value set_keep_alive(napi_env env, napi_callback_info info) {
+  napi_value a[MAX_ARGS];
+  args(env, info, a);
+  int fd = addon_int(env, a[0]);
+  bool set = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1) == 0 &&
+             set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, addon_int(env, a[1])) == 0 &&
+             set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, addon_int(env, a[2])) == 0 &&
+             set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, addon_int(env, a[3])) == 0;
+  return addon_result(env, set ? 0 : -1);
+}
+
+// socketError(fd) — SO_ERROR, socket(7): the errno that waits there, which this takes away; 0: none.
+static napi_value socket_error(napi_env env, napi_callback_info info) {
+  napi_value a[MAX_ARGS];
+  args(env, info, a);
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(addon_int(env, a[0]), SOL_SOCKET, SO_ERROR, &error, &length) < 0) return addon_result(env, -1);
+  return addon_result(env, error);
+}
+
 // bind(fd, family, address, port) — bind(2); the address is text as inet_pton(3) reads it.
 static napi_value bind_socket(napi_env env, napi_callback_info info) {
   napi_value a[MAX_ARGS];
@@ -126,6 +149,8 @@ const struct addon_function sockets_functions[] = {
     {"setReuseAddress", set_reuse_address},
     {"setV6Only", set_v6_only},
     {"setLingerZero", set_linger_zero},
+    {"setKeepAlive", set_keep_alive},
+    {"socketError", socket_error},
     {"bind", bind_socket},
     {"listen", listen_socket},
     {"close", close_socket},

@@ -23,8 +23,19 @@ export interface Sockets {
   close(fd: number): void;
   /** Whether a connected socket has died: reset by its peer, or given up by keepalive. */
   isDead(fd: number): boolean;
+  /** Name of the errno that waits at a socket, such as ETIMEDOUT, which this takes away; absent: there is none. */
+  takeError(fd: number): string | undefined;
+  /** Keepalive probes at these times, tcp(7). Errors are ignored: only a socket that is going away has any. */
+  keepAlive(fd: number, times: KeepAliveTimes): void;
   /** Makes the next close of `fd` send RST and drop unsent bytes. Errors are ignored: the socket is going away. */
   resetOnClose(fd: number): void;
+}
+
+/** TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT of tcp(7). */
+export interface KeepAliveTimes {
+  readonly idleSeconds: number;
+  readonly intervalSeconds: number;
+  readonly probes: number;
 }
 
 /** TCP_CLOSE of include/net/tcp_states.h. */
@@ -55,6 +66,13 @@ export function openSockets(addon: Addon = loadAddon()): Sockets {
     },
     isDead(fd) {
       return addon.tcpState(fd) === TCP_CLOSE;
+    },
+    takeError(fd) {
+      const error = addon.socketError(fd);
+      return error > 0 ? getSystemErrorName(-error) : undefined;
+    },
+    keepAlive(fd, { idleSeconds, intervalSeconds, probes }) {
+      addon.setKeepAlive(fd, idleSeconds, intervalSeconds, probes);
     },
     resetOnClose(fd) {
       addon.setLingerZero(fd);

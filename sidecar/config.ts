@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { LOG_LEVELS } from '../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../common/options.ts';
 import { canonicalAddress, SluiceError } from '../policy/index.ts';
+import type { SilenceLimits } from './relay/probing.ts';
 import type { RelayKind } from './relay/start.ts';
 import type { TlsSource } from './tls_transport.ts';
 
@@ -123,7 +124,16 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     flag: 'keepalive-seconds',
     kind: { type: 'integer', min: 1, max: 32_767 }, // MAX_TCP_KEEPIDLE of the kernel
     default: '60',
-    description: 'Idle time before TCP keepalive probes of the client',
+    description:
+      "Silence before the client is probed, and time between probes. The app's own keepalive ends at the sidecar: this one stands in for it",
+  },
+  {
+    env: 'SLUICE_PEER_TIMEOUT_SECONDS',
+    flag: 'peer-timeout-seconds',
+    kind: { type: 'integer', min: 2, max: 604_800 },
+    default: '7200',
+    description:
+      "Silence before the client of an idle flow is given up; more than the keepalive. A client that has vanished holds its flow, and one of the app's connections, for so long; a shorter time ends flows in outages of that length",
   },
   {
     env: 'SLUICE_CONNECT_SECONDS',
@@ -209,6 +219,7 @@ export interface SidecarConfig extends RedirectConfig {
   readonly relay: RelayKind;
   readonly relayThreads: number;
   readonly keepAliveMs: number;
+  readonly peerTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly drainMs: number;
   readonly flowHistory: number;
@@ -254,12 +265,22 @@ export function sidecarConfig(values: OptionValues): SidecarConfig {
     maxConnections: values.integer('SLUICE_MAX_CONNECTIONS'),
     relay: values.text('SLUICE_RELAY') as RelayKind,
     relayThreads: values.integer('SLUICE_RELAY_THREADS'),
-    keepAliveMs: values.integer('SLUICE_KEEPALIVE_SECONDS') * MS_PER_SECOND,
+    ...silenceLimits(values),
     connectTimeoutMs: values.integer('SLUICE_CONNECT_SECONDS') * MS_PER_SECOND,
     drainMs: values.integer('SLUICE_DRAIN_SECONDS') * MS_PER_SECOND,
     flowHistory: values.integer('SLUICE_FLOW_HISTORY'),
     logLevel: values.text('SLUICE_LOG_LEVEL'),
   };
+}
+
+function silenceLimits(values: OptionValues): SilenceLimits {
+  const keepAliveMs = values.integer('SLUICE_KEEPALIVE_SECONDS') * MS_PER_SECOND;
+  const peerTimeoutMs = values.integer('SLUICE_PEER_TIMEOUT_SECONDS') * MS_PER_SECOND;
+  if (keepAliveMs < peerTimeoutMs) return { keepAliveMs, peerTimeoutMs };
+  throw new SluiceError(
+    'CONFIG_INVALID',
+    'SLUICE_PEER_TIMEOUT_SECONDS must be more than SLUICE_KEEPALIVE_SECONDS: a silent peer is probed before it is given up',
+  );
 }
 
 function excludedPort(text: string, own: readonly number[]): number {

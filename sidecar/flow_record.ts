@@ -7,7 +7,7 @@ import { describeFlow } from '../policy/index.ts';
 
 /**
  * Why a flow ended. `refused`: by verdict, before anything reached the app; `dropped`: by the gate, before any
- * handshake. `policy-changed`, `peer-replaced`: cut while live, or over before the relay had told of it. `reset`: of an
+ * handshake. `peer-timeout`: nothing came back from one side, until the kernel gave it up. `policy-changed`, `peer-replaced`: cut while live, or over before the relay had told of it. `reset`: of an
  * outbound flow, by whichever end; connection tracking does not say which.
  */
 export type FlowEnd =
@@ -15,6 +15,7 @@ export type FlowEnd =
   | 'reset'
   | 'reset-by-source'
   | 'reset-by-destination'
+  | 'peer-timeout'
   | 'refused'
   | 'dropped'
   | 'policy-changed'

@@ -167,6 +167,7 @@ export class InboundFlow implements LiveFlow {
       case 'closed':
       case 'reset-by-source':
       case 'reset-by-destination':
+      case 'peer-timeout':
         return { end };
       case 'unreachable':
         return { end: 'app-unreachable' };

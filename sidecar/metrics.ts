@@ -43,6 +43,7 @@ export class SidecarMetrics {
   readonly #outboundOverruns: Counter;
   readonly #guardDrops: Counter<'reason'>;
   readonly #gatewayDisputes: Counter;
+  readonly #peerTimeouts: Counter;
 
   constructor(version: string, gauges: Gauges) {
     const registers = [this.registry];
@@ -130,6 +131,11 @@ export class SidecarMetrics {
       help: 'Times that more outbound flows ended at once than could be taken note of: some have no record.',
       registers,
     });
+    this.#peerTimeouts = new Counter({
+      name: 'sluice_peer_timeouts_total',
+      help: 'Inbound flows that ended because nothing came back from one side any more.',
+      registers,
+    });
     new Gauge({
       name: 'sluice_build_info',
       help: 'Always 1; the labels tell the version.',
@@ -213,6 +219,7 @@ export class SidecarMetrics {
     const { direction } = record;
     this.#connections.inc({ direction, verdict: record.verdict, reason: record.reason });
     if (CUTS.includes(record.end)) this.#terminated.inc({ reason: record.end });
+    if (record.end === 'peer-timeout') this.#peerTimeouts.inc();
     if (record.bytes_recv > 0) this.#received.inc({ direction }, record.bytes_recv);
     if (record.bytes_sent > 0) this.#sent.inc({ direction }, record.bytes_sent);
     const policy = decidingPolicy(verdict);

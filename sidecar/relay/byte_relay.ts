@@ -4,15 +4,14 @@
  */
 import type net from 'node:net';
 import type { Sockets } from '../../native/sockets.ts';
+import { brokenEnd } from './broken_end.ts';
+import type { RelayEnd } from './relay.ts';
 
 /**
  * How often sockets that are not being read from are looked at. Node notices a reset or a failed keepalive only while
  * it reads: not after the end of a stream, nor while the other side is slow to take what was read.
  */
 const UNREAD_CHECK_MS = 250;
-
-/** How a relay ended: both sides finished, or one of them broke. */
-export type ByteRelayEnd = 'closed' | 'reset-by-source' | 'reset-by-destination';
 
 /**
  * Starts relaying; both sockets must allow half-open. `onEnd` is called once, when both sockets are closed or have
@@ -22,26 +21,26 @@ export function relayBytes(
   source: net.Socket,
   destination: net.Socket,
   { sockets, unread }: RelayContext,
-  onEnd: (end: ByteRelayEnd) => void,
+  onEnd: (end: RelayEnd, error?: string) => void,
 ): void {
   let open = 2;
   let ended = false;
-  const end = (how: ByteRelayEnd): void => {
+  const end = (how: RelayEnd, error?: string): void => {
     if (ended) return;
     ended = true;
-    onEnd(how);
+    onEnd(how, error);
   };
-  const broken = (how: ByteRelayEnd): void => {
+  const broken = (side: 'source' | 'destination', { code }: NodeJS.ErrnoException): void => {
     resetSocket(source, sockets);
     resetSocket(destination, sockets);
-    end(how);
+    end(brokenEnd(side, code), code);
   };
   const closed = (): void => {
     open -= 1;
     if (open === 0) end('closed');
   };
-  source.on('error', () => broken('reset-by-source'));
-  destination.on('error', () => broken('reset-by-destination'));
+  source.on('error', (error) => broken('source', error));
+  destination.on('error', (error) => broken('destination', error));
   source.on('close', closed);
   destination.on('close', closed);
   unread.follow(source);
@@ -84,7 +83,9 @@ export class UnreadSockets {
   #check(): void {
     for (const socket of this.#unread) {
       const fd = descriptorOf(socket);
-      if (fd !== undefined && this.#sockets.isDead(fd)) socket.destroy(new Error('the connection has died'));
+      if (fd === undefined || !this.#sockets.isDead(fd)) continue;
+      const code = this.#sockets.takeError(fd) ?? 'ECONNRESET';
+      socket.destroy(Object.assign(new Error(`the connection has died: ${code}`), { code }));
     }
   }
 }
@@ -100,8 +101,8 @@ export function resetSocket(socket: net.Socket, sockets: Sockets): void {
   socket.destroy();
 }
 
-/** Node keeps the descriptor on the handle; it has no public accessor. */
-function descriptorOf(socket: net.Socket): number | undefined {
+/** Node keeps the descriptor on the handle; it has no public accessor. Absent: the socket is closed. */
+export function descriptorOf(socket: net.Socket): number | undefined {
   const handle = (socket as { _handle?: { fd?: number } | null })._handle;
   return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined;
 }

@@ -3,8 +3,9 @@ import net from 'node:net';
 import type { Family } from '../../native/addon.ts';
 import { SluiceError, socketAddress } from '../../policy/index.ts';
 import { AppLegs, isPortClash } from './app_leg.ts';
-import { relayBytes, resetSocket, UnreadSockets } from './byte_relay.ts';
+import { descriptorOf, relayBytes, resetSocket, UnreadSockets } from './byte_relay.ts';
 import { BACKLOG, listenInbound } from './listeners.ts';
+import { probing } from './probing.ts';
 import type {
   Connection,
   Ending,
@@ -140,9 +141,15 @@ class NodeConnection implements Connection {
     if (this.#client.destroyed) return this.#end('reset-by-source');
     this.#state = 'relaying';
     for (const socket of [this.#client, app]) socket.setNoDelay(true);
-    this.#client.setKeepAlive(true, this.#shared.keepAliveMs);
+    this.#keepAlive();
     app.setKeepAlive(true); // so that connection tracking does not forget the leg's mark
-    relayBytes(this.#client, app, this.#shared, (end) => this.#end(end));
+    relayBytes(this.#client, app, this.#shared, (end, error) => this.#end(end, error));
+  }
+
+  /** Not by `setKeepAlive`: its ten probes, a second apart, end idle flows in a short outage. */
+  #keepAlive(): void {
+    const fd = descriptorOf(this.#client);
+    if (fd !== undefined) this.#shared.sockets.keepAlive(fd, probing(this.#shared));
   }
 
   resetSource(): void {

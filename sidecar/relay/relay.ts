@@ -41,13 +41,14 @@ export interface Progress {
 }
 
 /**
- * How a connection ended. `closed`: both sides finished, or by `finish`. `reset`: by `reset`. `unreachable`: the destination did
- * not accept in time. `shortage`: out of descriptors, memory or ports. `dial-failed`: no socket could be made, for another reason.
+ * How a connection ended. `closed`: both sides finished, or by `finish`. `peer-timeout`: nothing came back from one side, until
+ * the kernel gave it up. `reset`: by `reset`. `unreachable`: the destination did not accept in time. `shortage`: out of descriptors, memory or ports. `dial-failed`: no socket could be made, for another reason.
  */
 export type RelayEnd =
   | 'closed'
   | 'reset-by-source'
   | 'reset-by-destination'
+  | 'peer-timeout'
   | 'reset'
   | 'unreachable'
   | 'shortage'
@@ -92,7 +93,10 @@ export interface RelaySettings {
   readonly sockets: Sockets;
   readonly inboundPort: number;
   readonly connectTimeoutMs: number;
+  /** Silence of the client before it is probed. */
   readonly keepAliveMs: number;
+  /** Silence of the client before it is given up. */
+  readonly peerTimeoutMs: number;
   /** Most flows at once; the sidecar refuses what is beyond it. */
   readonly connectionLimit: number;
   /** Most pipes that may be open, two descriptors each. */

@@ -3,7 +3,9 @@ import { type Addon, type Family, loadAddon } from '../../native/addon.ts';
 import { type NativeEnd, type NativeEnded, NativeRelay } from '../../native/relay.ts';
 import { APP_LEG_MARK } from '../redirect/rules.ts';
 import { addressOfBytes } from './address_of_bytes.ts';
+import { brokenEnd } from './broken_end.ts';
 import { listenInbound } from './listeners.ts';
+import { probing } from './probing.ts';
 import {
   APP_LEG_PORTS,
   type Connection,
@@ -16,10 +18,9 @@ import {
   type RelaySettings,
 } from './relay.ts';
 
-const ENDS: Readonly<Record<NativeEnd, RelayEnd>> = {
+/** Ends that do not depend on the error. */
+const ENDS: Readonly<Record<Exclude<NativeEnd, 'source' | 'destination'>, RelayEnd>> = {
   closed: 'closed',
-  source: 'reset-by-source',
-  destination: 'reset-by-destination',
   unreachable: 'unreachable',
   shortage: 'shortage',
   'dial-failed': 'dial-failed',
@@ -80,7 +81,7 @@ function startThread(
       lastPort: APP_LEG_PORTS.last,
       mark: APP_LEG_MARK,
       connectTimeoutMs: settings.connectTimeoutMs,
-      keepAliveMs: settings.keepAliveMs,
+      ...probing(settings),
       maxFlows: settings.connectionLimit,
       maxPipes: settings.pipeLimit,
     },
@@ -159,7 +160,8 @@ class SpliceConnection implements Connection {
   }
 
   ended({ end, error, fromSource, toSource, durationMs }: NativeEnded): void {
-    const ending = { end: ENDS[end], fromSource, toSource, durationMs };
+    const how = end === 'source' || end === 'destination' ? brokenEnd(end, error) : ENDS[end];
+    const ending = { end: how, fromSource, toSource, durationMs };
     this.onEnd(error === undefined ? ending : { ...ending, error });
   }
 }

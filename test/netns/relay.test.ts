@@ -18,6 +18,12 @@ const APP_PORT = 80;
 const CLOSED_PORT = 81;
 const MIB = 1024 ** 2;
 
+/** Silence before a client is given up here. libuv's own keepalive would take 11 s. */
+const PEER_TIMEOUT_MS = 5_000;
+
+/** An outage that a flow has to survive: probes go unanswered meanwhile. */
+const OUTAGE_MS = 3_000;
+
 const sockets = openSockets();
 
 beforeAll(() => {
@@ -47,6 +53,7 @@ describe.each([
       inboundPort: INBOUND_PORT,
       connectTimeoutMs: 1_000,
       keepAliveMs: 1_000,
+      peerTimeoutMs: PEER_TIMEOUT_MS,
       connectionLimit: 10_000,
       pipeLimit: 64,
       threads,
@@ -240,12 +247,21 @@ describe.each([
     expect(new Set(digests)).toEqual(new Set([digest(sent)]));
   });
 
-  test('a source that has vanished without a word is found by keepalive', async () => {
-    const { client, server } = await relayed();
-    const seen = errorCode(server);
-    onTestFinished(vanish(client.localPort ?? 0));
+  test('an idle source that has vanished is given up after the peer timeout, one that comes back before is not', async () => {
+    const [gone, back] = await relayedTimes(2);
+    if (gone === undefined || back === undefined) throw new Error('two flows were asked for');
+    const seen = errorCode(gone.server);
+    onTestFinished(vanish(gone.client.localPort ?? 0));
+    const reappear = vanish(back.client.localPort ?? 0);
+    const startedAt = performance.now();
+    await sleep(OUTAGE_MS);
+    reappear();
     expect(await seen).toBe('ECONNRESET');
-    expect(await ended()).toMatchObject({ end: 'reset-by-source' });
+    expect(performance.now() - startedAt).toBeGreaterThan(PEER_TIMEOUT_MS - 1_000); // a probe's answer may be that old
+    expect(performance.now() - startedAt).toBeLessThan(2 * PEER_TIMEOUT_MS);
+    expect(await ended()).toMatchObject({ end: 'peer-timeout', error: 'ETIMEDOUT' });
+    back.client.end('still here');
+    expect((await readAll(back.server)).toString()).toBe('still here');
   });
 
   test('an idle flow is probed on both legs, so that connection tracking does not forget it', async () => {
@@ -375,7 +391,9 @@ describe('the native relay with few ports for the app leg', () => {
         lastPort: ports.last,
         mark: APP_LEG_MARK,
         connectTimeoutMs: 1_000,
-        keepAliveMs: 60_000,
+        idleSeconds: 60,
+        intervalSeconds: 60,
+        probes: 119,
         maxFlows: 1_000,
         maxPipes: 4,
       },

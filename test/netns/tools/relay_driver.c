@@ -340,6 +340,8 @@ int main(int argument_count, char **arguments) {
                                   .mark = 0x539,
                                   .connect_timeout_ms = 5000,
                                   .keepalive_seconds = 60,
+                                  .keepalive_interval_seconds = 60,
+                                  .keepalive_probes = 119,
                                   .max_flows = 1000,
                                   .max_pipes = 4,
                                   .max_untaken = 4096};

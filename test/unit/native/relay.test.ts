@@ -10,7 +10,9 @@ const OPTIONS = {
   lastPort: 32_767,
   mark: 0x539,
   connectTimeoutMs: 1_000,
-  keepAliveMs: 60_000,
+  idleSeconds: 60,
+  intervalSeconds: 60,
+  probes: 119,
   maxFlows: 1_000,
   maxPipes: 4,
 };

@@ -4,6 +4,8 @@ import { connectionLimit, descriptorLimit, pipeLimit } from '../../../sidecar/ca
 import { SIDECAR_OPTIONS, sidecarConfig } from '../../../sidecar/config.ts';
 import { FlowHistory } from '../../../sidecar/flow_history.ts';
 import type { FlowRecord } from '../../../sidecar/flow_record.ts';
+import { brokenEnd } from '../../../sidecar/relay/broken_end.ts';
+import { probing } from '../../../sidecar/relay/probing.ts';
 
 const NEEDED = { SLUICE_POD_NAMESPACE: 'a', SLUICE_POD_NAME: 'b', SLUICE_SOURCE: 'unix:/run/s' };
 const config = (env: Record<string, string>, argv: string[] = []) =>
@@ -43,11 +45,43 @@ test.each([
   [{ SLUICE_ADMIN_PORT: '80x' }, 'SLUICE_ADMIN_PORT'],
   [{ SLUICE_DRAIN_SECONDS: '-1' }, 'SLUICE_DRAIN_SECONDS'],
   [{ SLUICE_LOG_LEVEL: 'loud' }, 'SLUICE_LOG_LEVEL'],
+  [{ SLUICE_KEEPALIVE_SECONDS: '7200' }, 'SLUICE_PEER_TIMEOUT_SECONDS must be more'],
   [{ SLUICE_NODE_IPS: '10.0.0.1, nonsense' }, 'SLUICE_NODE_IPS'],
 ])('a wrong value names its variable: %j', (env, named) => {
   expect(() => config(env)).toThrow(
     expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(named) }),
   );
+});
+
+test.each([
+  // The defaults: as the kernel's own keepalive, which gives up after 7,875 s.
+  [config({}), { idleSeconds: 60, intervalSeconds: 60, probes: 119 }],
+  [
+    { keepAliveMs: 1_000, peerTimeoutMs: 4_000 },
+    { idleSeconds: 1, intervalSeconds: 1, probes: 3 },
+  ],
+  // The kernel counts to 127: then they are further apart.
+  [
+    { keepAliveMs: 1_000, peerTimeoutMs: 7_200_000 },
+    { idleSeconds: 1, intervalSeconds: 57, probes: 127 },
+  ],
+  [
+    { keepAliveMs: 3_600_000, peerTimeoutMs: 7_200_000 },
+    { idleSeconds: 3_600, intervalSeconds: 3_600, probes: 1 },
+  ],
+])('keepalive probes fill the time before a peer is given up: %j', (limits, times) => {
+  expect(probing(limits)).toEqual(times);
+});
+
+test.each([
+  ['source', 'ECONNRESET', 'reset-by-source'],
+  ['destination', 'EPIPE', 'reset-by-destination'],
+  ['source', undefined, 'reset-by-source'],
+  ['source', 'ETIMEDOUT', 'peer-timeout'],
+  ['source', 'EHOSTUNREACH', 'peer-timeout'],
+  ['destination', 'ETIMEDOUT', 'peer-timeout'],
+] as const)('the %s that broke with %s: %s', (side, error, end) => {
+  expect(brokenEnd(side, error)).toBe(end);
 });
 
 test('the connection limit never exceeds what the descriptors allow', () => {

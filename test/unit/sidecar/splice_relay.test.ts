@@ -12,6 +12,7 @@ test('no thread goes on admitting by the old table while another tells what it h
     inboundPort: 15_006,
     connectTimeoutMs: 1_000,
     keepAliveMs: 1_000,
+    peerTimeoutMs: 4_000,
     connectionLimit: 10,
     pipeLimit: 4,
     threads: THREADS,

@@ -1,0 +1,105 @@
+/**
+ * Case 11: given a peer that vanishes without FIN (link down), when keepalive or the kernel's limit of retransmissions runs out, then both
+ * sockets and the pipes of its flows are freed, and the records say `peer-timeout`.
+ */
+import { readdirSync, readlinkSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { inNetns } from '../../cli/lab/processes.ts';
+import { run } from '../netns/command.ts';
+import { until, useLab } from '../netns/harness.ts';
+import { namespace, node, pod } from '../netns/objects.ts';
+
+const APP = '10.1.1.10';
+const CLIENT = '10.1.1.11';
+
+const KEEPALIVE_SECONDS = 1;
+const PEER_TIMEOUT_SECONDS = 6;
+
+/** Shorter than the time-outs: whoever comes back by then has lost nothing. */
+const OUTAGE_MS = 3_000;
+
+/** tcp_retries2 of the pod, tcp(7): what is on the way is given up after 0.2 s * (2^5 - 1) = 6.2 s, instead of 924 s. */
+const RETRANSMISSIONS = 4;
+
+/** Most that all time-outs may take on a busy machine; libuv's keepalive of before took 11 s. */
+const FREED_MS = 30_000;
+
+const GIB = 1024 ** 3;
+
+describe.each(['splice', 'node'])('with the %s relay', (relay) => {
+  const net = useLab({
+    sidecarEnv: {
+      SLUICE_RELAY: relay,
+      SLUICE_KEEPALIVE_SECONDS: String(KEEPALIVE_SECONDS),
+      SLUICE_PEER_TIMEOUT_SECONDS: String(PEER_TIMEOUT_SECONDS),
+    },
+    objects: [
+      node(1),
+      namespace('x'),
+      pod('x/app', { ips: [APP] }),
+      pod('x/client', { ips: [CLIENT] }),
+      pod('x/other', { ips: ['10.1.1.12'] }),
+    ],
+  });
+
+  const inClient = (...argv: string[]) => run(inNetns(net.lab.netns('x/client'), argv));
+  const flows = async (): Promise<{ src: { addr: string } }[]> =>
+    JSON.parse((await net.admin('x/app', '/connections')).body);
+  const fromClient = async () => (await flows()).filter(({ src }) => src.addr === CLIENT).length;
+  const open = (from: string, group: string, work: Parameters<typeof net.open>[1]['work'], count = 1) =>
+    net.open(from, { group, count, address: APP, port: 80, work });
+
+  test('a peer that comes back before the time-out has lost nothing', async () => {
+    await open('x/client', 'patient', { kind: 'echo', chunkBytes: 10, intervalMs: 2 * OUTAGE_MS }, 5);
+    const outage = 'table inet outage { chain in { type filter hook input priority -300; policy drop; }; }';
+    await inClient('nft', outage);
+    await delay(OUTAGE_MS);
+    await inClient('nft', 'delete table inet outage');
+    for (const flow of await net.finish('x/client', 'patient')) {
+      expect(flow).toMatchObject({ state: 'ended', receivedBytes: flow.sentBytes });
+    }
+  });
+
+  test('flows of a vanished peer free both sockets and their pipes, others go on', async () => {
+    await run(inNetns(net.lab.netns('x/app'), ['sysctl', '-qw', `net.ipv4.tcp_retries2=${RETRANSMISSIONS}`]));
+    const { pid } = net.lab.process('x/app', 'sidecar');
+    await open('x/other', 'bystander', { kind: 'echo', chunkBytes: 100, intervalMs: 100 });
+    const before = { sockets: descriptors(pid, 'socket:'), pipes: descriptors(pid, 'pipe:') };
+
+    await open('x/client', 'idle', { kind: 'hold' }, 5);
+    await open('x/client', 'on the way', { kind: 'receive', bytes: GIB, sentBytesPerSecond: 100_000 }, 5);
+    await open('x/client', 'never read', { kind: 'receive', bytes: GIB, bytesPerSecond: 1 }, 5);
+    expect(await fromClient()).toBe(15);
+    await inClient('ip', 'link', 'set', 'eth0', 'down');
+    await until('all its flows are over', async () => (await fromClient()) === 0, FREED_MS);
+    await until('all its sockets are freed', () => descriptors(pid, 'socket:') === before.sockets);
+    expect(descriptors(pid, 'pipe:')).toBeLessThanOrEqual(before.pipes);
+    const left = await run(inNetns(net.lab.netns('x/app'), ['ss', '-tanH', 'dst', CLIENT]));
+    expect(left).toBe('');
+
+    const records = net
+      .sidecarLog('x/app')
+      .filter(({ msg, src }) => msg === 'flow ended' && addrOf(src) === CLIENT)
+      .slice(-15);
+    expect(records).toHaveLength(15);
+    expect(new Set(records.map(({ end }) => end))).toEqual(new Set(['peer-timeout']));
+    expect((await net.admin('x/app', '/metrics')).body).toMatch(/^sluice_peer_timeouts_total 15$/m);
+    expect(await net.finish('x/other', 'bystander')).toMatchObject([{ state: 'ended' }]);
+  });
+});
+
+function addrOf(side: unknown): unknown {
+  return (side as { addr?: unknown } | undefined)?.addr;
+}
+
+/** Open descriptors of a kind. */
+function descriptors(pid: number, kind: string): number {
+  return readdirSync(`/proc/${pid}/fd`).filter((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith(kind);
+    } catch {
+      return false; // closed meanwhile
+    }
+  }).length;
+}
