@@ -16,6 +16,7 @@ export interface Addon extends RelayAddon {
   setV6Only(fd: number): number;
   setLingerZero(fd: number): number;
   setKeepAlive(fd: number, idleSeconds: number, intervalSeconds: number, probes: number): number;
+  setOobInline(fd: number): number;
   socketError(fd: number): number;
   bind(fd: number, family: Family, address: string, port: number): number;
   listen(fd: number, backlog: number): number;

@@ -5,7 +5,9 @@
 // - The end of a stream is passed on only when all bytes before it have been sent.
 // - No SPLICE_F_MORE: it corks for 200 ms.
 // - splice never gets past urgent data: there it finds the socket empty or, if no more will come, ended, whatever follows.
-//   So only a copy, which drops the urgent byte, sees the end of a stream.
+//   So only a copy, which passes the urgent byte on, sees the end of a stream.
+// - A read stops where urgent data begins. Sockets read it in line (SO_OOBINLINE), so that no byte of a stream is ever lost, and
+//   it is sent on as urgent.
 // - EINVAL from splice, or no pipe to be had: copy.
 #define _GNU_SOURCE
 #include "flow.h"
@@ -36,6 +38,8 @@ static void give_pipe(struct way *way, struct flow_shared *shared) {
 
 enum step { STEP_DONE, STEP_BLOCKED, STEP_BROKEN };
 
+static int send_flags(bool urgent) { return urgent ? MSG_NOSIGNAL | MSG_OOB : MSG_NOSIGNAL; }
+
 // Sends what is left from earlier moves.
 static enum step flush(struct flow *flow, int side) {
   struct way *way = &flow->way[side];
@@ -43,7 +47,7 @@ static enum step flush(struct flow *flow, int side) {
   while (way->rest_bytes > 0 || way->piped > 0) {
     if (!flow->writable[!side]) return STEP_BLOCKED;
     ssize_t sent = way->piped > 0 ? splice(way->pipe.read, NULL, to, NULL, way->piped, SPLICE_F_MOVE | SPLICE_F_NONBLOCK)
-                                  : send(to, way->rest + way->rest_at, way->rest_bytes, MSG_NOSIGNAL);
+                                  : send(to, way->rest + way->rest_at, way->rest_bytes, send_flags(way->rest_urgent));
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN) return STEP_BROKEN;
@@ -88,7 +92,9 @@ static enum step splice_in(struct flow *flow, int side, struct flow_shared *shar
 // Reads into the thread's buffer and sends it; what cannot be sent is kept.
 static enum step copy(struct flow *flow, int side, struct flow_shared *shared, bool *source_broken) {
   struct way *way = &flow->way[side];
-  size_t room = way->bulk ? COPY_BYTES : SMALL_BYTES;
+  // Within a turn that reads on after a full buffer, what has come since has not been announced.
+  bool urgent = (flow->urgent[side] || way->bulk) && sockatmark(flow->fd[side]) == 1;
+  size_t room = urgent ? 1 : way->bulk ? COPY_BYTES : SMALL_BYTES;
   ssize_t got = recv(flow->fd[side], shared->buffer, room, 0);
   *source_broken = true;
   if (got < 0) {
@@ -101,14 +107,15 @@ static enum step copy(struct flow *flow, int side, struct flow_shared *shared, b
     way->ended = true;
     return STEP_DONE;
   }
-  way->bulk = (size_t)got == room;
+  if (urgent) flow->urgent[side] = false;
+  way->bulk = !urgent && (size_t)got == room;
   // A short read has emptied the socket: what comes later is a new event. Not so where the end of the stream is there
   // already, or urgent data, at which a read stops short.
   if (!way->bulk && !flow->wary[side]) flow->readable[side] = false;
   *source_broken = false;
   ssize_t sent;
   do {
-    sent = send(flow->fd[!side], shared->buffer, (size_t)got, MSG_NOSIGNAL);
+    sent = send(flow->fd[!side], shared->buffer, (size_t)got, send_flags(urgent));
   } while (sent < 0 && errno == EINTR);
   if (sent < 0) {
     if (errno != EAGAIN) return STEP_BROKEN;
@@ -122,6 +129,7 @@ static enum step copy(struct flow *flow, int side, struct flow_shared *shared, b
   if (way->rest == NULL) return STEP_BROKEN;  // bytes would be lost: end the flow instead
   memcpy(way->rest, shared->buffer + sent, left);
   way->rest_at = 0;
+  way->rest_urgent = urgent;
   way->rest_bytes = (uint32_t)left;
   return STEP_DONE;
 }

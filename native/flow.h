@@ -15,6 +15,7 @@ enum flow_state { FLOW_FREE, FLOW_WAITING, FLOW_DIALLING, FLOW_RELAYING, FLOW_EN
 struct way {
   char *rest;  // copied, not yet sent
   uint32_t rest_at, rest_bytes;
+  bool rest_urgent;  // it is one byte of urgent data
   struct pipe_ends pipe;
   uint32_t pipe_bytes;  // size; 0 while no pipe is lent
   uint32_t piped;       // in the pipe, not yet sent
@@ -33,6 +34,7 @@ struct flow {
   int fd[SIDES];
   bool readable[SIDES], writable[SIDES];
   bool wary[SIDES];  // a short read does not mean an empty socket: end of stream, or urgent data
+  bool urgent[SIDES];  // urgent data has been announced: a read may be about to reach it
   bool again;  // in the list of flows that have used up their turn
   uint16_t port[SIDES];
   uint8_t address[SIDES][RELAY_ADDRESS_BYTES];

@@ -89,6 +89,13 @@ static napi_value set_keep_alive(napi_env env, napi_callback_info info) {
   return addon_result(env, set ? 0 : -1);
 }
 
+// setOobInline(fd) — SO_OOBINLINE, socket(7): urgent data is read in the stream.
+static napi_value set_oob_inline(napi_env env, napi_callback_info info) {
+  napi_value a[MAX_ARGS];
+  args(env, info, a);
+  return addon_result(env, set_int(addon_int(env, a[0]), SOL_SOCKET, SO_OOBINLINE, 1));
+}
+
 // socketError(fd) — SO_ERROR, socket(7): the errno that waits there, which this takes away; 0: none.
 static napi_value socket_error(napi_env env, napi_callback_info info) {
   napi_value a[MAX_ARGS];
@@ -150,6 +157,7 @@ const struct addon_function sockets_functions[] = {
     {"setV6Only", set_v6_only},
     {"setLingerZero", set_linger_zero},
     {"setKeepAlive", set_keep_alive},
+    {"setOobInline", set_oob_inline},
     {"socketError", socket_error},
     {"bind", bind_socket},
     {"listen", listen_socket},

@@ -25,6 +25,8 @@ export interface Sockets {
   isDead(fd: number): boolean;
   /** Name of the errno that waits at a socket, such as ETIMEDOUT, which this takes away; absent: there is none. */
   takeError(fd: number): string | undefined;
+  /** Urgent data is read in the stream. Errors are ignored, as of `keepAlive`. */
+  readInLine(fd: number): void;
   /** Keepalive probes at these times, tcp(7). Errors are ignored: only a socket that is going away has any. */
   keepAlive(fd: number, times: KeepAliveTimes): void;
   /** Makes the next close of `fd` send RST and drop unsent bytes. Errors are ignored: the socket is going away. */
@@ -70,6 +72,9 @@ export function openSockets(addon: Addon = loadAddon()): Sockets {
     takeError(fd) {
       const error = addon.socketError(fd);
       return error > 0 ? getSystemErrorName(-error) : undefined;
+    },
+    readInLine(fd) {
+      addon.setOobInline(fd);
     },
     keepAlive(fd, { idleSeconds, intervalSeconds, probes }) {
       addon.setKeepAlive(fd, idleSeconds, intervalSeconds, probes);

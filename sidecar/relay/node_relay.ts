@@ -142,6 +142,7 @@ class NodeConnection implements Connection {
     this.#state = 'relaying';
     for (const socket of [this.#client, app]) socket.setNoDelay(true);
     this.#keepAlive();
+    this.#readInLine(app);
     app.setKeepAlive(true); // so that connection tracking does not forget the leg's mark
     relayBytes(this.#client, app, this.#shared, (end, error) => this.#end(end, error));
   }
@@ -150,6 +151,14 @@ class NodeConnection implements Connection {
   #keepAlive(): void {
     const fd = descriptorOf(this.#client);
     if (fd !== undefined) this.#shared.sockets.keepAlive(fd, probing(this.#shared));
+  }
+
+  /** So no byte of a stream is lost; that it was urgent is. */
+  #readInLine(app: net.Socket): void {
+    for (const socket of [this.#client, app]) {
+      const fd = descriptorOf(socket);
+      if (fd !== undefined) this.#shared.sockets.readInLine(fd);
+    }
   }
 
   resetSource(): void {

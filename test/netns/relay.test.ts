@@ -1,9 +1,11 @@
 /** What both relays promise: every byte, every end, resets as resets, bounded memory, no descriptor left. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { NativeRelay } from '../../native/relay.ts';
@@ -26,7 +28,14 @@ const OUTAGE_MS = 3_000;
 
 const sockets = openSockets();
 
+const tools = mkdtempSync(join(tmpdir(), 'sluice-relay-'));
+const urgentTool = () => join(tools, 'urgent');
+
+afterAll(() => rmSync(tools, { recursive: true, force: true }));
+
 beforeAll(() => {
+  const source = join(import.meta.dirname, 'tools/urgent.c');
+  execFileSync('cc', ['-std=c11', '-Wall', '-Wextra', '-Werror', '-o', urgentTool(), source]);
   enterOwnNamespace();
   redirectTo(INBOUND_PORT);
 });
@@ -262,6 +271,26 @@ describe.each([
     expect(await ended()).toMatchObject({ end: 'peer-timeout', error: 'ETIMEDOUT' });
     back.client.end('still here');
     expect((await readAll(back.server)).toString()).toBe('still here');
+  });
+
+  test.each(['in-line', 'apart'] as const)('urgent data that the app reads %s', async (how) => {
+    const port = 90;
+    const server = spawn(urgentTool(), ['serve', String(port), how], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let said = '';
+    server.stdout.on('data', (chunk) => {
+      said += chunk;
+    });
+    await once(server.stdout, 'data');
+    dialled += 1;
+    const exited = once(server, 'exit');
+    const { client: from, app: to } = ADDRESSES[4];
+    await once(spawn(urgentTool(), ['send', from, to, String(port)], { stdio: 'inherit' }), 'exit');
+    await exited;
+    // No byte of the stream is ever lost. That one was urgent, only the native relay can pass on.
+    if (how === 'in-line' || kind === 'node') expect(said).toBe('listening\nab!cd\n');
+    else expect(said).toBe('listening\nabcd\nurgent !\n');
   });
 
   test('an idle flow is probed on both legs, so that connection tracking does not forget it', async () => {

@@ -103,7 +103,12 @@ static void *serve(void *argument) {
       recv(fd, bytes, PIECE_BYTES, 0);
       send_all(fd, bytes, ANSWER_BYTES);  // what else has come stays unread: closing resets
     }
-    if (verb == 'C') {
+    if (verb == 'I') {
+      int on = 1;
+      setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+      send_all(fd, &verb, 1);
+    }
+    if (verb == 'C' || verb == 'I') {
       uint32_t count = 0;
       for (ssize_t got; (got = recv(fd, bytes, BULK_BYTES, 0)) > 0;) count += (uint32_t)got;
       send_all(fd, (char *)&count, sizeof count);
@@ -215,17 +220,21 @@ static void bulk(int fd, char *bytes, unsigned *seed) {
   free(answer);
 }
 
-// Sends urgent data amid small messages or amid bulk, then much, then its end: all but the urgent byte must have arrived.
-static void urgent(int fd, char *bytes, bool amid_bulk) {
+// Sends urgent data amid small messages or amid bulk, then much, then its end. An app that reads urgent data in line gets every
+// byte; one that does not gets
+// all but the urgent one, which was passed on as urgent; amid bulk it may come in line.
+static void urgent(int fd, char *bytes, bool amid_bulk, bool in_line) {
   memset(bytes, 'c', BULK_BYTES);
   size_t before = amid_bulk ? BULK_BYTES : 6, after = BULK_BYTES / 4;
-  bool sent = send_all(fd, "C", 1) && send_all(fd, bytes, before) && send(fd, "!", 1, MSG_OOB | MSG_NOSIGNAL) == 1 &&
-              send_all(fd, bytes, after);
+  char answer;
+  bool sent = in_line ? send_all(fd, "I", 1) && recv(fd, &answer, 1, 0) == 1 : send_all(fd, "C", 1);
+  sent = sent && send_all(fd, bytes, before) && send(fd, "!", 1, MSG_OOB | MSG_NOSIGNAL) == 1 &&
+         send_all(fd, bytes, after);
   shutdown(fd, SHUT_WR);
-  uint32_t count = 0;
+  uint32_t count = 0, most = (uint32_t)(before + after) + (in_line || amid_bulk);
   ssize_t got = recv(fd, &count, sizeof count, MSG_WAITALL);
   if (got < 0 && errno == EAGAIN) wrong++;  // it hangs
-  else if (sent && got == sizeof count && count == before + after) completed++;
+  else if (sent && got == sizeof count && (count == most || (!in_line && amid_bulk && count + 1 == most))) completed++;
   else incomplete(fd);
 }
 
@@ -295,7 +304,7 @@ static void *client(void *argument) {
         fd = -1;
         break;
       case 3:
-        urgent(fd, bytes, rand_r(&seed) % 2 == 0);
+        urgent(fd, bytes, rand_r(&seed) % 2 == 0, rand_r(&seed) % 2 == 0);
         break;
       default:
         echo(fd, bytes, &seed);
