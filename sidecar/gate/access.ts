@@ -55,7 +55,14 @@ export function isAllPorts({ from, to }: PortRange): boolean {
 
 /** Whether a port is in an access. */
 export function admits(access: Access | undefined, protocol: Protocol, port: number): boolean {
-  return (access?.get(protocol) ?? []).some(({ from, to }) => port >= from && port <= to);
+  const ranges = access?.get(protocol) ?? [];
+  let [low, high] = [0, ranges.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ranges[middle]?.to ?? port) < port) low = middle + 1;
+    else high = middle;
+  }
+  return (ranges[low]?.from ?? Number.POSITIVE_INFINITY) <= port;
 }
 
 function rangesOf(

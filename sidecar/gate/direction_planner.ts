@@ -1,21 +1,29 @@
 /** Plans one direction of one table after the other. A change of members or of pods costs what it touches. */
 import type { Direction, Table, TablePort, TableRule } from '../../policy/index.ts';
 import type { Access } from './access.ts';
-import { AccessIds, type NamedAccess } from './access_ids.ts';
-import { type Family, RuledRanges } from './address_ranges.ts';
+import { type Family, type RuleBlock, RuledRanges } from './address_ranges.ts';
 import { changedEntries, changedMembers } from './changes.ts';
 import { type DirectionPlan, familyOf, NO_SERVICES } from './plan.ts';
+import {
+  type NamedAccess,
+  RULE_SET_BOUNDS,
+  type RuleSet,
+  type RuleSetBounds,
+  RuleSets,
+} from './rule_sets.ts';
 import { ServicePlanner } from './service_planner.ts';
 
 const FAMILIES: readonly Family[] = [4, 6];
 
 /** What follows from the rules of a direction alone. */
 interface RulesView {
-  readonly accesses: AccessIds;
+  readonly sets: RuleSets;
   /** Rules without peers: they admit everybody. */
-  readonly everybody: readonly number[];
-  /** Rules by the group they ask for; one that asks twice stands there twice. */
-  readonly byGroup: ReadonlyMap<string, readonly number[]>;
+  readonly everybody: RuleSet;
+  /** By the group that rules ask for, in the order in which they do. */
+  readonly byGroup: ReadonlyMap<string, RuleSet>;
+  /** The same sets, by place. */
+  readonly groupRules: readonly RuleSet[];
   readonly ranges: Readonly<Record<Family, RuledRanges>>;
   /** Whether ports have names that stand for ports of the peer. */
   readonly namesPorts: boolean;
@@ -25,17 +33,19 @@ interface RulesView {
 export class DirectionPlanner {
   readonly #direction: Direction;
   readonly #services: ServicePlanner;
+  readonly #bounds: RuleSetBounds;
   #table: Table | undefined;
   #view: RulesView | undefined;
-  /** The rules that name an address by a group, by address; ascending. */
+  /** The groups of rules that an address is in, by address: their places, ascending. */
   #named = new Map<string, readonly number[]>();
   /** How many addresses and ranges have an access. */
   #users = new Map<string, { readonly access: Access; count: number }>();
   #plan: DirectionPlan | undefined;
 
   /** @param untranslated as `ServicePlanner` has it */
-  constructor(direction: Direction, untranslated?: string) {
+  constructor(direction: Direction, untranslated?: string, bounds: RuleSetBounds = RULE_SET_BOUNDS) {
     this.#direction = direction;
+    this.#bounds = bounds;
     this.#services = new ServicePlanner(untranslated);
   }
 
@@ -43,8 +53,11 @@ export class DirectionPlanner {
     const before = this.#table;
     const known = this.#plan;
     this.#table = table;
-    const isSame = before !== undefined && before[this.#direction] === table[this.#direction];
-    const view = isSame && this.#view !== undefined ? this.#view : viewOf(this.#direction, table);
+    // Sets of members that came and went fill the bounds too: then everything is worked out again.
+    const isFull = this.#view !== undefined && known?.isOverBounds === false && this.#view.sets.isOverBounds;
+    const isSame = before?.[this.#direction] === table[this.#direction] && !isFull;
+    const view =
+      isSame && this.#view !== undefined ? this.#view : viewOf(this.#direction, table, this.#bounds);
     this.#view = view;
     const made =
       before === undefined || known === undefined || !isSame
@@ -64,27 +77,29 @@ export class DirectionPlanner {
     }
     const blocks = { 4: new Map<string, string>(), 6: new Map<string, string>() };
     for (const family of FAMILIES) {
-      for (const { from, to, rules } of view.ranges[family].list) {
-        const access = view.accesses.of([...view.everybody, ...rules]);
-        blocks[family].set(from === to ? from : `${from}-${to}`, this.#use(access));
+      for (const { text, rules } of view.ranges[family].list()) {
+        blocks[family].set(text, this.#use(view.sets.access(rules)));
       }
     }
-    const rest = this.#use(view.accesses.of(view.everybody));
+    const rest = this.#use(view.sets.access(view.everybody));
     const isolated = table[this.#direction].isolating.length > 0;
     this.#services.forget();
     const services = this.#servicesOf(table, view, isolated, undefined);
-    return { isolated, rest, pods, blocks, services, accesses: this.#inUse() };
+    const isOverBounds = view.sets.isOverBounds;
+    return { isolated, rest, pods, blocks, services, accesses: this.#inUse(), isOverBounds };
   }
 
   /** The rules are the same: members have come or gone, or pods, or Services. */
   #changed(before: Table, table: Table, view: RulesView, known: DirectionPlan): DirectionPlan {
     const touched = new Set<string>();
-    for (const [group, rules] of view.byGroup) {
+    let place = 0;
+    for (const group of view.byGroup.keys()) {
       const { added, removed } = changedMembers(membersOf(before, group), membersOf(table, group));
-      for (const address of added)
-        this.#named.set(address, ascending([...this.#rulesFor(address), ...rules]));
-      for (const address of removed) this.#unname(address, rules);
-      for (const address of [...added, ...removed]) touched.add(address);
+      for (const address of added) this.#name(address, place, true);
+      for (const address of removed) this.#name(address, place, false);
+      for (const address of added) touched.add(address);
+      for (const address of removed) touched.add(address);
+      place += 1;
     }
     for (const address of changedEntries(before.pods, table.pods)) touched.add(address);
     const pods = { 4: known.pods[4], 6: known.pods[6] };
@@ -96,7 +111,8 @@ export class DirectionPlanner {
     if (!isSubjectSame) this.#services.forget();
     const services = this.#servicesOf(table, view, known.isolated, touched);
     const isSame = pods[4] === known.pods[4] && pods[6] === known.pods[6] && services === known.services;
-    return isSame ? known : { ...known, pods, services, accesses: this.#inUse() };
+    if (isSame) return known;
+    return { ...known, pods, services, accesses: this.#inUse() };
   }
 
   /** The map with new accesses for these addresses; itself when none has changed. */
@@ -143,27 +159,19 @@ export class DirectionPlanner {
 
   #accessOf(address: string, table: Table, view: RulesView): NamedAccess {
     const pod = Object.hasOwn(table.pods, address) ? table.pods[address] : undefined;
-    const rules = [
-      ...view.everybody,
-      ...(pod === undefined ? [] : this.#rulesFor(address)),
-      ...view.ranges[familyOf(address)].find(address),
-    ];
-    // A named port of an egress rule is that of the pod it leads to.
-    return view.accesses.of(rules, view.namesPorts ? (pod?.ports ?? []) : []);
-  }
-
-  #rulesFor(address: string): readonly number[] {
-    return this.#named.get(address) ?? [];
-  }
-
-  /** Takes one mention of each rule away. */
-  #unname(address: string, rules: readonly number[]): void {
-    const left = [...this.#rulesFor(address)];
-    for (const rule of rules) {
-      const at = left.indexOf(rule);
-      if (at >= 0) left.splice(at, 1);
+    let rules = view.ranges[familyOf(address)].find(address);
+    for (const group of pod === undefined ? [] : (this.#named.get(address) ?? [])) {
+      rules = view.sets.union(rules, view.groupRules[group] ?? view.sets.empty);
     }
-    if (left.length > 0) this.#named.set(address, left);
+    // A named port of an egress rule is that of the pod it leads to.
+    return view.sets.access(rules, view.namesPorts ? (pod?.ports ?? []) : []);
+  }
+
+  /** An address joins or leaves a group. */
+  #name(address: string, group: number, isIn: boolean): void {
+    const others = (this.#named.get(address) ?? []).filter((one) => one !== group);
+    const groups = isIn ? [...others, group].sort((a, b) => a - b) : others;
+    if (groups.length > 0) this.#named.set(address, groups);
     else this.#named.delete(address);
   }
 
@@ -186,47 +194,53 @@ export class DirectionPlanner {
   }
 }
 
-function viewOf(direction: Direction, table: Table): RulesView {
+function viewOf(direction: Direction, table: Table, bounds: RuleSetBounds): RulesView {
   const { rules } = table[direction];
-  const byGroup = new Map<string, number[]>();
+  const sets = new RuleSets(
+    rules.map((rule) => rule.ports),
+    bounds,
+  );
+  const byGroup = new Map<string, RuleSet>();
   for (const [ordinal, { peers }] of rules.entries()) {
     for (const peer of peers) {
       if (peer.kind !== 'group') continue;
-      const known = byGroup.get(peer.group);
-      if (known === undefined) byGroup.set(peer.group, [ordinal]);
-      else known.push(ordinal);
+      const known = byGroup.get(peer.group) ?? sets.empty;
+      byGroup.set(peer.group, sets.changed(known, sets.classOf(ordinal), true));
     }
   }
+  const everybody = rules.flatMap((rule, ordinal) => (rule.peers.length === 0 ? [ordinal] : []));
   return {
-    accesses: new AccessIds(rules.map((rule) => rule.ports)),
-    everybody: rules.flatMap((rule, ordinal) => (rule.peers.length === 0 ? [ordinal] : [])),
+    sets,
+    everybody: sets.of(everybody),
     byGroup,
-    ranges: { 4: rangesOf(4, rules), 6: rangesOf(6, rules) },
+    groupRules: [...byGroup.values()],
+    ranges: {
+      4: new RuledRanges(4, blocksOf(rules), sets, everybody),
+      6: new RuledRanges(6, blocksOf(rules), sets, everybody),
+    },
     namesPorts: direction === 'egress' && rules.some((rule) => rule.ports.some(isNamed)),
   };
 }
 
-function rangesOf(family: Family, rules: readonly TableRule[]): RuledRanges {
-  return new RuledRanges(
-    family,
-    rules.flatMap(({ peers }, rule) =>
-      peers.flatMap((peer) =>
-        peer.kind === 'ipBlock' ? [{ cidr: peer.cidr, except: peer.except, rule }] : [],
-      ),
+function blocksOf(rules: readonly TableRule[]): readonly RuleBlock[] {
+  return rules.flatMap(({ peers }, rule) =>
+    peers.flatMap((peer) =>
+      peer.kind === 'ipBlock' ? [{ cidr: peer.cidr, except: peer.except, rule }] : [],
     ),
   );
 }
 
 function namedBy(table: Table, { byGroup }: RulesView): Map<string, readonly number[]> {
   const named = new Map<string, number[]>();
-  for (const [group, rules] of byGroup) {
+  let place = 0;
+  for (const group of byGroup.keys()) {
     for (const address of membersOf(table, group)) {
       const known = named.get(address);
-      if (known === undefined) named.set(address, [...rules]);
-      else for (const rule of rules) known.push(rule);
+      if (known === undefined) named.set(address, [place]);
+      else known.push(place);
     }
+    place += 1;
   }
-  for (const rules of named.values()) rules.sort((a, b) => a - b);
   return named;
 }
 
@@ -236,8 +250,4 @@ function membersOf({ groups }: Table, id: string): readonly string[] {
 
 function isNamed({ from, name }: TablePort): boolean {
   return from === undefined && name !== undefined;
-}
-
-function ascending(rules: readonly number[]): readonly number[] {
-  return [...rules].sort((a, b) => a - b);
 }

@@ -19,6 +19,8 @@ export interface DirectionPlan {
   readonly rest: string;
   /** Egress only: where connections to Services go. */
   readonly services: ServicePlan;
+  /** Rules and blocks are more than the bounds allow: some addresses are admitted less than policy says, or nothing. */
+  readonly isOverBounds: boolean;
 }
 
 /** Where connections to virtual ports may go. */
@@ -83,6 +85,7 @@ export function closedPlan(nodeIPs: readonly string[]): GatePlan {
     blocks: { 4: new Map(), 6: new Map() },
     services: NO_SERVICES,
     accesses: new Map([[rest, nothing]]),
+    isOverBounds: false,
   };
   return { revision: CLOSED_REVISION, ingress: closed, egress: closed, nodeIPs, ownIPs: [] };
 }

@@ -1,8 +1,8 @@
 /** A Service is its backends: the kernel of the pod itself picks one of those that policy lets it reach. */
 import type { Backend, Protocol, Table, VirtualPort } from '../../policy/index.ts';
 import { admits } from './access.ts';
-import type { NamedAccess } from './access_ids.ts';
 import { type Backends, familyOf, NO_BACKEND, type ServicePlan } from './plan.ts';
+import type { NamedAccess } from './rule_sets.ts';
 import { shortHash } from './short_hash.ts';
 
 /** One virtual port, planned. */

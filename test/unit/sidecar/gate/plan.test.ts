@@ -8,9 +8,10 @@ import {
   virtualKey,
 } from '../../../../policy/index.ts';
 import { accessOf, accessText } from '../../../../sidecar/gate/access.ts';
-import { RuledRanges } from '../../../../sidecar/gate/address_ranges.ts';
+import { type RuleBlock, RuledRanges } from '../../../../sidecar/gate/address_ranges.ts';
 import { closedPlan } from '../../../../sidecar/gate/plan.ts';
 import { GatePlanner, gatePlan } from '../../../../sidecar/gate/planner.ts';
+import { RuleSets } from '../../../../sidecar/gate/rule_sets.ts';
 import { readCluster } from '../../policy/api_objects.ts';
 import { scenario } from '../../policy/random_cluster.ts';
 import { table as builtTable } from '../table_builder.ts';
@@ -98,24 +99,51 @@ test.each([
   expect(accessText(accessOf(rules))).toBe(text);
 });
 
+/** Ranges with the ports that tell rules apart: rule N has port N. */
+function rangesOf(family: 4 | 6, blocks: readonly RuleBlock[]) {
+  const sets = new RuleSets(
+    Array.from({ length: 8 }, (_, rule) => [{ protocol: 'TCP', from: 2 * rule, to: 2 * rule }]),
+  );
+  const ranges = new RuledRanges(family, blocks, sets, []);
+  const shown = (rules: number) =>
+    (sets.access(rules).access.get('TCP') ?? []).map(({ from }) => from / 2).join();
+  return {
+    list: Array.from(ranges.list(), ({ text, rules }) => [text, shown(rules)]),
+    find: (address: string) => shown(ranges.find(address)),
+  };
+}
+
 test('blocks that overlap are cut into ranges with all their rules; exceptions are holes, not denials', () => {
-  const ranges = new RuledRanges(4, [
+  const ranges = rangesOf(4, [
     { cidr: '10.0.0.0/24', except: ['10.0.0.128/25'], rule: 0 },
     { cidr: '10.0.0.192/26', except: [], rule: 1 },
     { cidr: '10.0.0.0/30', except: [], rule: 2 },
     { cidr: 'fd00::/8', except: [], rule: 3 },
   ]);
   expect(ranges.list).toEqual([
-    { from: '10.0.0.0', to: '10.0.0.3', rules: [0, 2] },
-    { from: '10.0.0.4', to: '10.0.0.127', rules: [0] },
-    { from: '10.0.0.192', to: '10.0.0.255', rules: [1] },
+    ['10.0.0.0-10.0.0.3', '0,2'],
+    ['10.0.0.4-10.0.0.127', '0'],
+    ['10.0.0.192-10.0.0.255', '1'],
   ]);
-  expect(ranges.find('10.0.0.3')).toEqual([0, 2]);
-  expect(ranges.find('10.0.0.128')).toEqual([]);
-  expect(ranges.find('9.255.255.255')).toEqual([]);
-  expect(new RuledRanges(6, [{ cidr: '::/0', except: ['fd00::/8'], rule: 7 }]).list).toEqual([
-    { from: '::', to: 'fcff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', rules: [7] },
-    { from: 'fe00::', to: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', rules: [7] },
+  expect(ranges.find('10.0.0.3')).toBe('0,2');
+  expect(ranges.find('10.0.0.128')).toBe('');
+  expect(ranges.find('9.255.255.255')).toBe('');
+  expect(rangesOf(6, [{ cidr: '::/0', except: ['fd00::/8'], rule: 7 }]).list).toEqual([
+    ['::-fcff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', '7'],
+    ['fe00::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', '7'],
+  ]);
+});
+
+test('exceptions may lie in each other and beyond their block; an exception of one rule is none of another', () => {
+  expect(
+    rangesOf(4, [
+      { cidr: '10.0.0.0/24', except: ['10.0.0.0/26', '10.0.0.8/32', '10.0.0.0/8', '9.0.0.0/8'], rule: 0 },
+      { cidr: '0.0.0.0/0', except: ['10.0.0.64/32', '10.0.0.64/31', '255.255.255.255/32'], rule: 1 },
+      { cidr: '10.0.0.65/32', except: [], rule: 1 },
+    ]).list,
+  ).toEqual([
+    ['0.0.0.0-10.0.0.63', '1'],
+    ['10.0.0.65-255.255.255.254', '1'],
   ]);
 });
 
