@@ -103,9 +103,12 @@ export function nested(type: number, attributes: readonly Uint8Array[]): Uint8Ar
 function attributeOf(type: number, parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, ATTRIBUTE_HEADER_BYTES);
   const bytes = new Uint8Array(aligned(length));
-  const view = viewOf(bytes);
-  view.setUint16(0, length, LITTLE_ENDIAN);
-  view.setUint16(2, type, LITTLE_ENDIAN);
+  // There are many of these, and a view costs more than all else.
+  const [low, high] = LITTLE_ENDIAN ? [0, 1] : [1, 0];
+  bytes[low] = length;
+  bytes[high] = length >>> 8;
+  bytes[2 + low] = type;
+  bytes[2 + high] = type >>> 8;
   place(bytes, ATTRIBUTE_HEADER_BYTES, parts);
   return bytes;
 }

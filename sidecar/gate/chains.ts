@@ -1,6 +1,6 @@
-/** The chains of the gate that come and go with the plan: one for each access, one for each choice of backends. */
+/** The chains of the gate that come and go with the plan: one for each access. */
 import { type Access, isAllPorts, rangeText } from './access.ts';
-import type { Backends, DirectionPlan } from './plan.ts';
+import type { DirectionPlan } from './plan.ts';
 
 /** One direction in the ruleset. Its objects are named `<name>_...`. */
 export interface Way {
@@ -21,26 +21,16 @@ export function chainName({ name }: Way, id: string): string {
   return `${name}_${id}`;
 }
 
-/** The chain that picks one of a Service's backends. */
-export function serviceChain(id: string): string {
-  return `service_${id}`;
-}
-
 /** The chains that come and go with the plan and that `before` does not have, by name. What is in them is in the name. */
 export function newChains(
   way: Way,
   before: DirectionPlan | undefined,
-  { accesses, services }: DirectionPlan,
+  { accesses }: DirectionPlan,
 ): readonly (readonly [string, readonly string[]])[] {
   const found: (readonly [string, readonly string[]])[] = [];
   if (before?.accesses !== accesses) {
     for (const [id, access] of accesses) {
       if (before?.accesses.has(id) !== true) found.push([chainName(way, id), accessRules(access, way.name)]);
-    }
-  }
-  if (before?.services !== services) {
-    for (const [id, backends] of services.backends) {
-      if (before?.services.backends.has(id) !== true) found.push([serviceChain(id), [backendRule(backends)]]);
     }
   }
   return found;
@@ -52,19 +42,7 @@ export function goneChains(way: Way, before: DirectionPlan, after: DirectionPlan
   if (before.accesses !== after.accesses) {
     for (const id of before.accesses.keys()) if (!after.accesses.has(id)) gone.push(chainName(way, id));
   }
-  if (before.services !== after.services) {
-    for (const id of before.services.backends.keys()) {
-      if (!after.services.backends.has(id)) gone.push(serviceChain(id));
-    }
-  }
   return gone;
-}
-
-/** One backend, in turn; the kernel keeps a connection with the one it took. */
-function backendRule({ family, protocol, list }: Backends): string {
-  const ip = family === 4 ? 'ip' : 'ip6';
-  const items = list.map(({ address, port }, index) => `${index} : ${address} . ${port}`);
-  return `meta l4proto ${protocol} dnat ${ip} to numgen inc mod ${list.length} map { ${items.join(', ')} }`;
 }
 
 function accessRules(access: Access, name: Way['name']): readonly string[] {

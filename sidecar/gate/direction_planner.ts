@@ -3,7 +3,7 @@ import type { Direction, Table, TablePort, TableRule } from '../../policy/index.
 import type { Access } from './access.ts';
 import { type Family, type RuleBlock, RuledRanges } from './address_ranges.ts';
 import { changedEntries, changedMembers } from './changes.ts';
-import { type DirectionPlan, familyOf, NO_SERVICES } from './plan.ts';
+import { type DirectionPlan, familyOf } from './plan.ts';
 import {
   type NamedAccess,
   RULE_SET_BOUNDS,
@@ -11,6 +11,7 @@ import {
   type RuleSetBounds,
   RuleSets,
 } from './rule_sets.ts';
+import { NO_SERVICES } from './service_plan.ts';
 import { ServicePlanner } from './service_planner.ts';
 
 const FAMILIES: readonly Family[] = [4, 6];

@@ -7,7 +7,7 @@ import type { Table } from '../../policy/index.ts';
 import { SluiceError, virtualKey } from '../../policy/index.ts';
 import { findChain } from '../netlink/nft_chains.ts';
 import { changeElements } from '../netlink/nft_elements.ts';
-import { type ElementsOnly, elementsOnly } from './element_changes.ts';
+import { elementsOnly } from './element_changes.ts';
 import { runNft } from './nft.ts';
 import { CLOSED_REVISION, closedPlan, type GatePlan } from './plan.ts';
 import { GatePlanner } from './planner.ts';
@@ -19,6 +19,9 @@ import {
   REMOVED_RULESET,
   wholeRuleset,
 } from './ruleset.ts';
+import { serviceSlices } from './service_elements.ts';
+import { NO_SERVICES } from './service_plan.ts';
+import { addedCounts, LOADING_CHAIN, missingCounts, preparedCounts } from './service_rules.ts';
 
 /** A refused transaction is tried again after this, doubling up to the last. */
 const FIRST_RETRY_MS = 200;
@@ -71,14 +74,6 @@ async function areRulesThere(): Promise<boolean> {
   }
 }
 
-/** @returns false when the kernel refuses */
-function changedByNetlink({ changes, goneChains }: ElementsOnly): Promise<boolean> {
-  return changeElements(GATE_TABLE_NAME, changes, goneChains).then(
-    () => true,
-    () => false,
-  );
-}
-
 /** What a failed transaction leaves in the kernel. */
 type Left = 'stay' | 'gone';
 
@@ -110,6 +105,8 @@ export class Gate {
   #wantedChange = 0;
   /** What the kernel has; `undefined`: not known, so the next transaction replaces everything. */
   #inForce: GatePlan | undefined;
+  /** Numbers of backends that the kernel has chains for. */
+  #counts: ReadonlySet<number> = new Set();
   #loop: Promise<void> | undefined;
   #retryMs = FIRST_RETRY_MS;
   /** Set while the next try has to wait. */
@@ -208,21 +205,41 @@ export class Gate {
   }
 
   /** @returns false when the kernel does not have what was thought: then everything is replaced */
-  async #change(before: GatePlan, plan: GatePlan): Promise<boolean> {
-    const only = elementsOnly(before, plan);
-    if (only !== undefined && (await changedByNetlink(only))) return true;
-    const text = changedRuleset(before, plan);
-    if (text === '') return true;
-    return runNft(text).then(
+  #change(before: GatePlan, plan: GatePlan): Promise<boolean> {
+    return this.#changed(before, plan).then(
       () => true,
       () => false,
     );
   }
 
+  /**
+   * In several transactions, each of which is right: between them a connection may be denied that the new plan admits, or
+   * go to a backend that only the old plan admits, and be denied there. None passes that both deny: what goes to a
+   * Service is judged after the translation.
+   */
+  async #changed(before: GatePlan, plan: GatePlan): Promise<void> {
+    const [from, to] = [before.egress.services, plan.egress.services];
+    const missing = missingCounts(this.#counts, to);
+    if (missing.length > 0) {
+      await runNft(`${addedCounts(missing).join('\n')}\n`);
+      this.#counts = new Set([...this.#counts, ...missing]);
+    }
+    const only = elementsOnly(before, plan);
+    if (only !== undefined) await changeElements(GATE_TABLE_NAME, only.changes, { gone: only.goneChains });
+    for (const slice of serviceSlices(from, to)) await changeElements(GATE_TABLE_NAME, slice);
+    if (only !== undefined) return;
+    const text = changedRuleset(before, plan);
+    if (text !== '') await runNft(text);
+  }
+
   async #replace(plan: GatePlan): Promise<void> {
+    const { services } = plan.egress;
     await this.#events.beforeReplace();
     await runNft(wholeRuleset(plan, this.#settings));
     this.#events.replaced();
+    this.#counts = preparedCounts(services);
+    for (const slice of serviceSlices(NO_SERVICES, services)) await changeElements(GATE_TABLE_NAME, slice);
+    if (services.ports.size > 0) await changeElements(GATE_TABLE_NAME, [], { emptied: [LOADING_CHAIN] });
   }
 
   async #failed(error: unknown): Promise<void> {

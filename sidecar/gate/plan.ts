@@ -4,6 +4,7 @@
  */
 import { type Access, accessId, accessOf } from './access.ts';
 import type { Family } from './address_ranges.ts';
+import { NO_SERVICES, type ServicePlan } from './service_plan.ts';
 
 /** One direction: who may reach the pod (ingress), or whom the pod may reach (egress). */
 export interface DirectionPlan {
@@ -22,43 +23,6 @@ export interface DirectionPlan {
   /** Rules and blocks are more than the bounds allow: some addresses are admitted less than policy says, or nothing. */
   readonly isOverBounds: boolean;
 }
-
-/** Where connections to virtual ports may go. */
-export interface ServicePlan {
-  /** Virtual ports, `10.96.0.10 . tcp . 80`, with the id of the backends that may be reached, or `NO_BACKEND`. */
-  readonly virtual: Readonly<Record<Family, ReadonlyMap<string, string>>>;
-  /** Backends by id. */
-  readonly backends: ReadonlyMap<string, Backends>;
-  /** Virtual ports that policy allows some ready backends of and not others, `shop/dns 10.96.0.10 UDP/53`. */
-  readonly mixed: readonly string[];
-}
-
-/** Where connections to a virtual port may go; one of them is taken for each. */
-export interface Backends {
-  readonly family: Family;
-  readonly protocol: 'tcp' | 'udp' | 'sctp';
-  readonly list: readonly { readonly address: string; readonly port: number }[];
-}
-
-/** The id of a virtual port none of whose ready backends may be reached. */
-export const NO_BACKEND = '';
-
-/** Virtual ports with the id of their backends, of those that have any that may be reached. */
-export function servedPorts({ virtual }: ServicePlan, family: Family): ReadonlyMap<string, string> {
-  return new Map([...virtual[family]].filter(([, id]) => id !== NO_BACKEND));
-}
-
-/** All virtual ports; what they lead to does not matter. */
-export function allPorts({ virtual }: ServicePlan, family: Family): ReadonlyMap<string, string> {
-  return new Map([...virtual[family].keys()].map((key) => [key, '']));
-}
-
-/** No Services at all. */
-export const NO_SERVICES: ServicePlan = {
-  virtual: { 4: new Map(), 6: new Map() },
-  backends: new Map(),
-  mixed: [],
-};
 
 /** Both directions of one table. */
 export interface GatePlan {

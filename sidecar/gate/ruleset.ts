@@ -1,15 +1,8 @@
 /** The gate as nft(8) text: the whole table, or the change from one plan to the next. Each text is one transaction. */
-import { chainName, goneChains, newChains, serviceChain, WAYS, type Way } from './chains.ts';
+import { chainName, goneChains, newChains, WAYS, type Way } from './chains.ts';
 import { changedPairs } from './changes.ts';
-import {
-  allPorts,
-  type DirectionPlan,
-  familyOf,
-  type GatePlan,
-  NO_SERVICES,
-  type ServicePlan,
-  servedPorts,
-} from './plan.ts';
+import { type DirectionPlan, familyOf, type GatePlan } from './plan.ts';
+import { changedHook, loadingRules, serviceChains, serviceObjects } from './service_rules.ts';
 
 /** The gate's table; nothing else is in it. */
 export const GATE_TABLE = 'inet sluice';
@@ -22,9 +15,8 @@ const SYN_PRIORITY = 'raw';
 /** What else comes in: after connection tracking, before TPROXY (mangle, -150). */
 const INGRESS_PRIORITY = 'mangle - 5';
 
-/** Egress: after the look-up of Services (dstnat, -100), so that policy sees the backend. */
+/** Egress: after the translation of Services (`service_rules.ts`), so that policy sees the backend. */
 const EGRESS_PRIORITY = 'filter';
-const SERVICE_PRIORITY = -100;
 
 /**
  * Denied peers and ports kept for the explanation: bounded in number and time. Reading a full set is what a flood costs the
@@ -74,7 +66,7 @@ const ALWAYS_SENT: readonly string[] = [
   'tcp flags rst accept', // ends what is denied
 ];
 
-/** Replaces whatever is there by this plan. */
+/** Replaces whatever is there by this plan, all but the elements of Services: `serviceSlices` has them. */
 export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
   const lines = [
     `table ${GATE_TABLE}`, // makes it, so that the next line cannot fail
@@ -83,9 +75,8 @@ export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
     ...FAMILIES.flatMap((family) => [
       `  set node${family} { type ${type(family)}; }`,
       `  set own${family} { type ${type(family)}; }`,
-      `  map virtual${family} { type ${type(family)} . inet_proto . inet_service : verdict; }`,
-      `  set services${family} { type ${type(family)} . inet_proto . inet_service; }`,
     ]),
+    ...serviceObjects(),
     ...WAYS.flatMap((way) => wayObjects(way, settings)),
     // Anybody may ask for health and metrics, but not so often that it costs the flows anything.
     ...FAMILIES.map(
@@ -97,11 +88,13 @@ export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
     `    update @admin6 { ip6 saddr limit rate over ${ADMIN_SYNS_PER_SECOND}/second burst ${ADMIN_SYNS_PER_SECOND} packets } goto in_deny`,
     '    accept',
     '  }',
+    ...serviceChains(plan.egress.services),
     ...WAYS.flatMap((way) => wayChains(way, plan[way.direction])),
     ...hooks(settings).map((line) => `  ${line}`),
     '}',
   ];
-  return `${lines.join('\n')}\n${changes(undefined, plan).join('\n')}\n`;
+  const filled = [...changes(undefined, plan), ...loadingRules(plan.egress.services)];
+  return `${lines.join('\n')}\n${filled.join('\n')}\n`;
 }
 
 /** Sets, maps and the chains that never change. */
@@ -213,8 +206,8 @@ function toInjector({ injector }: GateSettings): readonly string[] {
 }
 
 /**
- * The change from the plan in force to the next. Empty when nothing changes. Only elements that differ are touched.
- * Chains come before the elements that lead to them, and go after those.
+ * The change from the plan in force to the next, but for the elements of Services. Empty when nothing else changes. Only
+ * elements that differ are touched. Chains come before the elements that lead to them, and go after those.
  */
 export function changedRuleset(before: GatePlan, after: GatePlan): string {
   const added: string[] = [];
@@ -235,7 +228,7 @@ export function changedRuleset(before: GatePlan, after: GatePlan): string {
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
-/** All but the chains of accesses and backends. `before` is `undefined` for a table that is new and empty. */
+/** All but the chains of accesses. `before` is `undefined` for a table that is new and empty. */
 function changes(before: GatePlan | undefined, after: GatePlan): readonly string[] {
   const lines: string[] = [];
   if (before?.nodeIPs.join() !== after.nodeIPs.join()) lines.push(...addressElements('node', after.nodeIPs));
@@ -260,41 +253,9 @@ function wayChanges(way: Way, before: DirectionPlan | undefined, after: Directio
       ...changedElements(`${name}_pods${family}`, before?.pods[family], after.pods[family], lead),
       ...changedElements(`${name}_blocks${family}`, before?.blocks[family], after.blocks[family], lead),
     );
-    if (name === 'out') lines.push(...virtualElements(family, before?.services, after.services));
   }
-  if (name === 'out') lines.push(...serviceHook(before?.services, after.services));
+  if (name === 'out') lines.push(...changedHook(before?.services, after.services));
   return lines;
-}
-
-/** Virtual ports with backends lead to their choice; packets that are still for one of them afterwards are denied. */
-function virtualElements(
-  family: 4 | 6,
-  before: ServicePlan | undefined,
-  after: ServicePlan,
-): readonly string[] {
-  if (before === after) return [];
-  const old = before ?? NO_SERVICES;
-  const lead = (id: string): string => ` : goto ${serviceChain(id)}`;
-  return [
-    ...changedElements(`virtual${family}`, servedPorts(old, family), servedPorts(after, family), lead),
-    ...changedElements(`services${family}`, allPorts(old, family), allPorts(after, family), () => ''),
-  ];
-}
-
-/**
- * A connection to a Service goes to one of the backends that policy allows: the node never sees the virtual address. The
- * hook is there only while there are Services to translate: address translation is not everywhere, nor free.
- */
-function serviceHook(before: ServicePlan | undefined, after: ServicePlan): readonly string[] {
-  const has = (plan: ServicePlan | undefined): boolean => (plan?.backends.size ?? 0) > 0;
-  if (has(before) === has(after)) return [];
-  const hook = `${GATE_TABLE} translate`;
-  if (!has(after)) return [`flush chain ${hook}`, `delete chain ${hook}`];
-  return [
-    `add chain ${hook} { type nat hook output priority ${SERVICE_PRIORITY}; policy accept; }`,
-    `add rule ${hook} ip daddr . meta l4proto . th dport vmap @virtual4`,
-    `add rule ${hook} ip6 daddr . meta l4proto . th dport vmap @virtual6`,
-  ];
 }
 
 /** Takes the gate out; no error where there is none. */

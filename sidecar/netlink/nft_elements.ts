@@ -19,8 +19,12 @@ import { dump } from './exchange.ts';
 export interface ElementChange {
   readonly object: string;
   readonly removed: readonly Uint8Array[];
-  /** With the chain that an element of a map leads to. */
-  readonly added: readonly { readonly key: Uint8Array; readonly chain?: string }[];
+  /** With the chain that an element of a map leads to, or the value that it stands for. */
+  readonly added: readonly {
+    readonly key: Uint8Array;
+    readonly chain?: string;
+    readonly value?: Uint8Array;
+  }[];
 }
 
 /** An element of a set that counts packets. */
@@ -30,8 +34,10 @@ export interface CountedElement {
   readonly packets: number;
 }
 
-/** Elements in one transaction: they have to fit into one datagram, which is at most some 200 kB. */
+/** Elements in one transaction: with some more they have to fit into one datagram, which is at most some 200 kB. */
 export const ELEMENTS_MAX = 1_000;
+/** Bytes of elements in one message: the length of an attribute has 16 bits. */
+const MESSAGE_BYTES = 60_000;
 /** Chains to remove in one transaction: each is acknowledged twice. */
 export const CHAINS_MAX = 40;
 
@@ -72,29 +78,38 @@ const NFT_GOTO = -4;
 const FIXED_BYTES = 4;
 const NOTHING = new Uint8Array();
 
+/** Chains that a transaction changes after the elements. */
+export interface ChainChanges {
+  /** Nothing leads to them any more: they are removed. */
+  readonly gone?: readonly string[];
+  /** Their rules are removed. */
+  readonly emptied?: readonly string[];
+}
+
 /**
- * Removes elements, adds elements, and then removes chains that nothing leads to any more: all of it, or nothing.
+ * Removes elements, adds elements, and then changes chains: all of it, or nothing.
  * @param table of the family `inet`
  * @throws SluiceError `NETLINK_*` or `SOCKET_*`
  */
 export async function changeElements(
   table: string,
   changes: readonly ElementChange[],
-  goneChains: readonly string[],
+  { gone = [], emptied = [] }: ChainChanges = {},
 ): Promise<void> {
   const messages: [number, readonly Uint8Array[]][] = [];
   const named = attribute(TABLE, text(table));
   for (const { object, removed } of changes) {
-    const keys = removed.map((key) => nested(LIST_ITEM, [keyOf(key)]));
-    if (keys.length > 0) messages.push([DELETE_ELEMENTS, [named, ...elements(object, keys)]]);
+    for (const items of pieces(removed.map((key) => nested(LIST_ITEM, [keyOf(key)])))) {
+      messages.push([DELETE_ELEMENTS, [named, ...elements(object, items)]]);
+    }
   }
   for (const { object, added } of changes) {
-    const items = added.map(({ key, chain }) =>
-      nested(LIST_ITEM, [keyOf(key), ...(chain === undefined ? [] : [goTo(chain)])]),
-    );
-    if (items.length > 0) messages.push([NEW_ELEMENTS, [named, ...elements(object, items)]]);
+    for (const items of pieces(added.map((one) => nested(LIST_ITEM, [keyOf(one.key), ...dataOf(one)])))) {
+      messages.push([NEW_ELEMENTS, [named, ...elements(object, items)]]);
+    }
   }
-  for (const chain of goneChains) {
+  for (const chain of emptied) messages.push([DELETE_RULE, [named, attribute(RULE_CHAIN, text(chain))]]);
+  for (const chain of gone) {
     messages.push([DELETE_RULE, [named, attribute(RULE_CHAIN, text(chain))]]);
     messages.push([DELETE_CHAIN, [named, attribute(CHAIN_NAME, text(chain))]]);
   }
@@ -139,6 +154,26 @@ function elements(object: string, items: readonly Uint8Array[]): readonly Uint8A
 
 function keyOf(key: Uint8Array): Uint8Array {
   return nested(ELEMENT_KEY, [attribute(DATA_VALUE, key)]);
+}
+
+function dataOf({ chain, value }: ElementChange['added'][number]): readonly Uint8Array[] {
+  if (chain !== undefined) return [goTo(chain)];
+  return value === undefined ? [] : [nested(ELEMENT_DATA, [attribute(DATA_VALUE, value)])];
+}
+
+/** Lists of items that fit into one message each. */
+function pieces(items: readonly Uint8Array[]): readonly (readonly Uint8Array[])[] {
+  const found: Uint8Array[][] = [];
+  let left = 0;
+  for (const item of items) {
+    if (item.length > left) {
+      found.push([]);
+      left = MESSAGE_BYTES;
+    }
+    found.at(-1)?.push(item);
+    left -= item.length;
+  }
+  return found;
 }
 
 function goTo(chain: string): Uint8Array {

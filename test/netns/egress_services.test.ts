@@ -124,7 +124,8 @@ test('a record says which backend of a Service a connection went to', async () =
 
 test('where all backends are allowed, all are used', async () => {
   await net.apply(reach('a', 'b'));
-  const counts = await connectTimes(8, VIRTUAL);
+  // By chance: that one of two is never taken in 24 times happens once in eight million runs.
+  const counts = await connectTimes(24, VIRTUAL);
   expect(counts[0]).toBeGreaterThan(0);
   expect(counts[1]).toBeGreaterThan(0);
   await net.apply(reach('a'));
@@ -188,10 +189,15 @@ const echo = { kind: 'echo', chunkBytes: 200, intervalMs: 100 } as const;
 
 test('a change ends the live flows to backends that are no longer allowed, and no other', async () => {
   await net.apply(reach('a', 'b'));
+  const before = accepted();
   await net.open('shop/front', { group: 'spread', count: 20, address: VIRTUAL, port: 8000, work: echo });
+  // The kernel takes backends by chance.
+  const total = accepted();
+  const failed = (total[0] ?? 0) - (before[0] ?? 0);
+  expect(failed).toBeGreaterThan(0);
+  expect(failed).toBeLessThan(20);
   net.lab.writeObjects(reach('b'));
-  const failed = 10; // the kernel takes backends in turn
-  await until('half of them are over', async () => {
+  await until('those to the other backend are over', async () => {
     const list = await net.report('shop/front', 'spread');
     return list.filter((flow) => flow.state === 'failed').length >= failed;
   });

@@ -1,5 +1,5 @@
 /** Looks a packet up in a gate's plan as the kernel does: virtual ports, pods, blocks, then the rest. */
-import { type Direction, type Protocol, parseAddress } from '../../../../policy/index.ts';
+import { type Direction, type Protocol, parseAddress, virtualKey } from '../../../../policy/index.ts';
 import { admits } from '../../../../sidecar/gate/access.ts';
 import { familyOf, type GatePlan } from '../../../../sidecar/gate/plan.ts';
 
@@ -13,8 +13,8 @@ export function planAdmits(
   const plan = gate[direction];
   if (!plan.isolated || gate.nodeIPs.includes(peer)) return true;
   const family = familyOf(peer);
-  const virtual = plan.services.virtual[family].get(`${peer} . ${protocol.toLowerCase()} . ${port}`);
-  if (virtual !== undefined) return virtual !== '';
+  const virtual = plan.services.ports.get(virtualKey(peer, protocol, port));
+  if (virtual !== undefined) return virtual.backends.length > 0;
   const block = [...plan.blocks[family]].find(([range]) => inRange(range, peer))?.[1];
   return admits(plan.accesses.get(plan.pods[family].get(peer) ?? block ?? plan.rest), protocol, port);
 }
