@@ -4,8 +4,9 @@
  */
 import type { Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { listenTcp } from '../common/tcp_listen.ts';
 import { isLoopback, socketAddress } from '../policy/index.ts';
-import { serveOneShot } from './one_shot_http.ts';
+import { oneShotServer } from './one_shot_http.ts';
 
 /** What the pages show. Read when asked. */
 export interface AdminPages {
@@ -38,24 +39,38 @@ interface Page {
 }
 
 /**
- * Serves on `port`, all addresses.
+ * Servers of the pages, one for each listener; they share what they keep of clients.
  * @param exempt addresses that always get in, the pod's own node: its probes must not starve
- * @throws SluiceError `LISTEN_ADDRESS_UNUSABLE`
+ * @returns makes one, not listening yet
  */
-export function serveAdmin(port: number, exempt: readonly string[], pages: AdminPages): Promise<Server> {
+export function adminServers(exempt: readonly string[], pages: AdminPages): () => Server {
   const metrics = cached(METRICS_CACHE_MS, () => pages.metrics());
   const outsiders = new Outsiders(exempt);
-  return serveOneShot(
-    { port, setting: 'SLUICE_ADMIN_PORT' },
-    (address) => outsiders.admit(socketAddress(address)),
-    async ({ method, path, remoteAddress }) => {
-      if (path === '/metrics' && method === 'GET') {
-        return { status: 200, type: pages.metricsType, body: await metrics() };
-      }
-      const { status, body } = page(method, path, isInside(remoteAddress), pages);
-      return { status, type: 'application/json', body: `${JSON.stringify(body)}\n` };
-    },
-  );
+  return () =>
+    oneShotServer(
+      (address) => outsiders.admit(socketAddress(address)),
+      async ({ method, path, remoteAddress }) => {
+        if (path === '/metrics' && method === 'GET') {
+          return { status: 200, type: pages.metricsType, body: await metrics() };
+        }
+        const { status, body } = page(method, path, isInside(remoteAddress), pages);
+        return { status, type: 'application/json', body: `${JSON.stringify(body)}\n` };
+      },
+    );
+}
+
+/**
+ * Serves the pages on `port`, all addresses, by an ordinary socket; the sidecar has `admin_port.ts`.
+ * @throws SluiceError `LISTEN_ADDRESS_UNUSABLE`
+ */
+export async function serveAdmin(
+  port: number,
+  exempt: readonly string[],
+  pages: AdminPages,
+): Promise<Server> {
+  const server = adminServers(exempt, pages)();
+  await listenTcp(server, { port, setting: 'SLUICE_ADMIN_PORT' });
+  return server;
 }
 
 /** Keeps outsiders, denied peers among them, from taking all connections. */

@@ -10,7 +10,7 @@ export interface Doers {
   /** Resolves when the latest table is on disk, or could not be written. */
   keep(): Promise<void>;
   acknowledge(revision: number): void;
-  lookAtGate(): void;
+  lookForCause(): void;
   /** For log lines. */
   changed(before: InForce, after: InForce): void;
 }
@@ -47,8 +47,8 @@ export class BringIntoForce {
         return void this.#doers.keep().then(() => this.happened({ event: 'kept', change: effect.change }));
       case 'acknowledge':
         return this.#doers.acknowledge(effect.revision);
-      case 'look-at-gate':
-        return this.#doers.lookAtGate();
+      case 'look-for-cause':
+        return this.#doers.lookForCause();
       default:
         return effect satisfies never;
     }

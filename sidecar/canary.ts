@@ -10,6 +10,9 @@ import { listenerAddress } from './redirect/rules.ts';
 const DIAL_INTERVAL_MS = 1_000;
 const DIAL_TIMEOUT_MS = 1_000;
 
+/** Connections to the canary port that nobody waits for are remembered up to so many: an app may make some. */
+const EARLY_MAX = 1_024;
+
 /** Checking each rule starts some twenty processes: often enough to find a half-removed redirect, seldom enough to cost nothing. */
 const VERIFY_INTERVAL_MS = 60_000;
 
@@ -29,6 +32,10 @@ export class Canary {
   readonly #context: CanaryContext;
   #timer: NodeJS.Timeout | undefined;
   #verifyProblem: string | undefined;
+  /** By family and source port: dials whose connection the proxy has not accepted yet. */
+  readonly #awaited = new Map<string, () => void>();
+  /** The other way round: the proxy may be the first to know. */
+  readonly #early = new Set<string>();
   #verifiedAtMs = Number.NEGATIVE_INFINITY;
   #closed = false;
 
@@ -42,13 +49,22 @@ export class Canary {
     if (!this.#closed) this.#timer = setTimeout(() => void this.start(families), DIAL_INTERVAL_MS);
   }
 
+  /** The proxy has accepted a connection to the canary port: only the rules can have led it there. */
+  arrived(family: Family, sourcePort: number): void {
+    const key = `${family} ${sourcePort}`;
+    const came = this.#awaited.get(key);
+    if (came !== undefined) came();
+    else if (this.#early.size < EARLY_MAX) this.#early.add(key);
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
   }
 
   async #check(families: readonly Family[]): Promise<void> {
-    const dials = await Promise.all(families.map((family) => dial(family, this.#context.port)));
+    this.#early.clear();
+    const dials = await Promise.all(families.map((family) => this.#dial(family)));
     const failed = dials.find((problem) => problem !== undefined);
     // A dial that fails after it worked, or works again, is a change: look at the rules themselves at once.
     const due = performance.now() - this.#verifiedAtMs >= VERIFY_INTERVAL_MS;
@@ -63,20 +79,33 @@ export class Canary {
       (error: unknown) => (error instanceof Error ? error.message : String(error)),
     );
   }
-}
 
-/** @returns what is wrong, or `undefined` when the sidecar's listener answered through the redirect. */
-function dial(family: Family, port: number): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = net.connect({ host: listenerAddress(family), port });
-    const done = (problem?: string): void => {
-      socket.destroy();
-      resolve(problem);
-    };
-    socket.setTimeout(DIAL_TIMEOUT_MS, () => done(`IPv${family}: no answer through the redirect`));
-    socket.once('connect', () => done());
-    socket.once('error', (error: NodeJS.ErrnoException) =>
-      done(`IPv${family}: the redirect rules are gone (canary port ${port}: ${error.code})`),
-    );
-  });
+  /** @returns what is wrong, or `undefined` when the proxy has accepted this very connection. Somebody else may answer too. */
+  #dial(family: Family): Promise<string | undefined> {
+    const { port } = this.#context;
+    return new Promise((resolve) => {
+      const socket = net.connect({ host: listenerAddress(family), port });
+      let key: string | undefined;
+      const done = (problem?: string): void => {
+        if (key !== undefined) this.#awaited.delete(key);
+        socket.destroy();
+        resolve(problem);
+      };
+      socket.setTimeout(DIAL_TIMEOUT_MS, () =>
+        done(
+          key === undefined
+            ? `IPv${family}: no answer through the redirect`
+            : `IPv${family}: the redirect rules are gone, and somebody else answers on canary port ${port}`,
+        ),
+      );
+      socket.once('connect', () => {
+        key = `${family} ${socket.localPort}`;
+        if (this.#early.delete(key)) done();
+        else this.#awaited.set(key, done);
+      });
+      socket.once('error', (error: NodeJS.ErrnoException) =>
+        done(`IPv${family}: the redirect rules are gone (canary port ${port}: ${error.code})`),
+      );
+    });
+  }
 }

@@ -81,8 +81,8 @@ export type Effect =
   | { readonly effect: 'keep'; readonly change: number }
   /** Says to the injector which revision is enforced; 0 takes back what was said before. */
   | { readonly effect: 'acknowledge'; readonly revision: number }
-  /** The redirect is lost: the gate's rules may have gone with it. */
-  | { readonly effect: 'look-at-gate' };
+  /** The redirect is lost: the gate's rules may have gone with it, or its rules lead to a port that the proxy has left. */
+  | { readonly effect: 'look-for-cause' };
 
 /** The four states, in one word each. */
 export type Phase = 'nothing' | 'proxy-only' | 'all' | 'less';
@@ -127,7 +127,7 @@ export function effects(before: InForce, after: InForce): readonly Effect[] {
   if (after.acknowledged === 0 && before.acknowledged !== 0)
     found.push({ effect: 'acknowledge', revision: 0 });
   if (after.redirect.state === 'lost' && before.redirect.state !== 'lost')
-    found.push({ effect: 'look-at-gate' });
+    found.push({ effect: 'look-for-cause' });
   return found;
 }
 

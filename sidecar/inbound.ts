@@ -2,6 +2,7 @@
  * The life of one inbound connection, top to bottom: accepted by the relay, registered, judged, admitted, ended,
  * recorded. A change of the table between any two of these finds it in the live table and judges it again.
  */
+import type { Family } from '../native/addon.ts';
 import type { Judge, PodIdentity, Verdict } from '../policy/index.ts';
 import type { Enforcement } from './enforcement.ts';
 import type { FlowEnd, FlowFacts, RefusalReason } from './flow_record.ts';
@@ -17,6 +18,8 @@ export interface InboundContext {
   readonly inboundPort: number;
   readonly canaryPort: number;
   readonly adminPort: number;
+  /** The redirect works: a connection to the canary port came here. */
+  canaryArrived(family: Family, sourcePort: number): void;
   /** Called once per flow, when it ends or is refused. */
   record(facts: FlowFacts): void;
   /** No socket could be made for the app leg, for another reason than load. */
@@ -42,7 +45,8 @@ export interface FlowView {
 export function acceptInbound(connection: Connection, context: InboundContext): (ending: Ending) => void {
   const { source, destination } = connection;
   if (destination.port === context.canaryPort && source.address === destination.address) {
-    connection.finish(); // the redirect works: that is all the canary asks
+    context.canaryArrived(connection.family, source.port);
+    connection.finish();
     return () => {};
   }
   const flow = new InboundFlow(connection, context);

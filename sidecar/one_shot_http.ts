@@ -4,7 +4,6 @@
  * it parse without bound (docs/adr/0009-one-shot-http.md). RFC 9112.
  */
 import net from 'node:net';
-import { listenTcp, type TcpAddress } from '../common/tcp_listen.ts';
 
 /** A request line and headers; a Prometheus scrape has some 300 bytes. */
 const REQUEST_MAX_BYTES = 8_192;
@@ -39,15 +38,13 @@ const REASONS: Readonly<Record<number, string>> = {
 };
 
 /**
- * Listens.
+ * A server, not listening yet.
  * @param admit whether a connection from this address may stay; `left` is to be called when it is over
- * @throws SluiceError `LISTEN_ADDRESS_UNUSABLE`
  */
-export async function serveOneShot(
-  address: TcpAddress,
+export function oneShotServer(
   admit: (address: string) => { left(): void } | undefined,
   handle: (request: Request) => Promise<Answer>,
-): Promise<net.Server> {
+): net.Server {
   const server = net.createServer((socket) => {
     const admitted = admit(socket.remoteAddress ?? '');
     if (admitted === undefined) {
@@ -62,7 +59,6 @@ export async function serveOneShot(
     });
     readHead(socket, (head) => void answer(socket, head, handle));
   });
-  await listenTcp(server, address);
   server.on('error', () => {}); // accepting failed for want of descriptors: clients try again
   return server;
 }

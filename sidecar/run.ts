@@ -5,11 +5,12 @@ import { openLog } from '../common/log.ts';
 import { VERSION } from '../common/version.ts';
 import { openSockets } from '../native/sockets.ts';
 import { type Direction, forgottenDns } from '../policy/index.ts';
-import { serveAdmin } from './admin.ts';
+import { adminServers } from './admin.ts';
+import { AdminPort } from './admin_port.ts';
 import { BringIntoForce } from './bring_into_force.ts';
 import { Canary } from './canary.ts';
 import { connectionLimit, descriptorLimit, pipeLimit } from './capacity.ts';
-import type { SidecarConfig } from './config.ts';
+import type { RedirectConfig, SidecarConfig } from './config.ts';
 import { Enforcement } from './enforcement.ts';
 import { FlowHistory } from './flow_history.ts';
 import { DenialReport } from './gate/denial_report.ts';
@@ -25,7 +26,9 @@ import { OutboundCutter } from './outbound.ts';
 import { OutboundEnds } from './outbound_ends.ts';
 import { Owners } from './owners.ts';
 import { Recorder } from './recorder.ts';
+import { leadRedirect } from './redirect/lead.ts';
 import { verifyRedirect } from './redirect/redirect.ts';
+import { onFreePort } from './relay/free_port.ts';
 import type { Relay } from './relay/relay.ts';
 import { startRelay } from './relay/start.ts';
 import { TableFile } from './table_file.ts';
@@ -51,6 +54,9 @@ const ERROR_LOG_MS = 1_000;
 const GUARD_LOG_MS = 10_000;
 
 const MS_PER_SECOND = 1000;
+
+const ADMIN_PORT_TAKEN =
+  'there is no admin port, so probes fail: an app has it; it is tried again. Enforcement goes on without it';
 
 /** Most Services that a log line or /readyz names; a metric has their number. */
 const SERVICES_SHOWN = 20;
@@ -137,9 +143,19 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     },
     keep: () => file.flush(),
     acknowledge: (revision) => stream.acknowledge(revision),
-    lookAtGate: () => void gate.ensure(),
+    lookForCause() {
+      void gate.ensure();
+      void lead().catch(leadFailed);
+    },
     changed: (before, after) => logTransition(log, before, after),
   });
+  /** The proxy may have another port than before, or than the init step knew: the rules follow it. */
+  const lead = async (): Promise<void> => {
+    const { inboundPort } = redirect;
+    if (await leadRedirect(redirect))
+      log.warn({ port: inboundPort }, 'the redirect leads to another port now');
+  };
+  const leadFailed = (err: Error): void => log.error({ err }, 'the redirect could not be put in again');
   const gate: Gate = new Gate(config, exempt, {
     inForce: (change, revision) => inForce.happened({ event: 'gate-in-force', change, revision }),
     closed: () => inForce.happened({ event: 'gate-closed' }),
@@ -152,7 +168,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   });
   const canary: Canary = new Canary({
     port: config.canaryPort,
-    verify: () => verifyRedirect(config),
+    verify: () => verifyRedirect(redirect),
     isIntact: () => inForce.state.redirect.state === 'intact',
     checked: (problem) => inForce.happened({ event: 'redirect', problem }),
   });
@@ -196,7 +212,8 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       sayMixed(gate.mixedServices.slice(0, SERVICES_SHOWN).join());
     }),
   );
-  const admin = await serveAdmin(config.adminPort, exempt, {
+  const sockets = openSockets();
+  const adminServer = adminServers(exempt, {
     notReady: () => blockers(inForce.state).map(({ name, problem }) => `${name}: ${problem}`),
     status: () => ({
       revision: enforcement.revision,
@@ -215,6 +232,14 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     metrics: () => metrics.registry.metrics(),
     metricsType: metrics.registry.contentType,
   });
+  const admin = new AdminPort({
+    sockets,
+    port: config.adminPort,
+    server: adminServer,
+    taken: (err) => log.error({ err }, ADMIN_PORT_TAKEN),
+    had: () => log.info({ port: config.adminPort }, 'the admin port is served now'),
+  });
+  admin.open();
   ends.follow();
   if (enforcement.table !== undefined) {
     guard.expect(enforcement.table.subject.nodeIPs);
@@ -222,38 +247,53 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     await gate.tried();
   }
   guard.follow();
-  const context: InboundContext = {
-    ...config,
-    enforcement,
-    live,
-    connectionLimit: limit,
-    verdictTaken: (seconds) => metrics.verdictTaken(seconds),
-    record: (facts) => recorder.flow(facts),
-    dialFailed: rarely(ERROR_LOG_MS, (problem: string) =>
-      log.error({ problem }, 'the app could not be dialled'),
-    ),
-  };
+  const dialFailed = rarely(ERROR_LOG_MS, (problem: string) =>
+    log.error({ problem }, 'the app could not be dialled'),
+  );
   const acceptErrors = rarely(ERROR_LOG_MS, (problem: string) =>
     log.error({ problem }, 'a connection was not accepted'),
   );
-  relay = await startRelay(
-    config.relay,
-    {
+  const startOn = async (inboundPort: number): Promise<{ relay: Relay; inboundPort: number }> => {
+    const context: InboundContext = {
       ...config,
-      sockets: openSockets(),
+      inboundPort,
+      enforcement,
+      live,
+      connectionLimit: limit,
+      canaryArrived: (family, port) => canary.arrived(family, port),
+      verdictTaken: (seconds) => metrics.verdictTaken(seconds),
+      record: (facts) => recorder.flow(facts),
+      dialFailed,
+    };
+    const settings = {
+      ...config,
+      inboundPort,
+      sockets,
       connectionLimit: limit,
       pipeLimit: pipeLimit(descriptors),
       threads: config.relayThreads,
-    },
-    {
+    };
+    const started = await startRelay(config.relay, settings, {
       accepted: (connection) => acceptInbound(connection, context),
       acceptFailed(error) {
         metrics.acceptFailed();
         acceptErrors(error);
       },
-    },
+    });
+    return { relay: started, inboundPort };
+  };
+  const { adminPort, canaryPort, excludedPorts } = config;
+  const started = await onFreePort(config.inboundPort, [adminPort, canaryPort, ...excludedPorts], startOn);
+  relay = started.relay;
+  const redirect: RedirectConfig = { ...config, inboundPort: started.inboundPort };
+  log.info(
+    { families: relay.families, port: started.inboundPort, revision: enforcement.revision },
+    'listening',
   );
-  log.info({ families: relay.families, revision: enforcement.revision }, 'listening');
+  if (started.inboundPort !== config.inboundPort) {
+    log.error({ port: config.inboundPort }, 'an app has the port of the proxy: it listens on another one');
+    await lead().catch(leadFailed);
+  }
   stream.start();
   void canary.start(relay.families);
   for (const report of denials) void report.start();
@@ -267,7 +307,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   for (const flow of live) flow.drain();
   await drained(live, LAST_RECORDS_MS);
   relay.close();
-  admin.close(); // connections under way end by themselves within seconds
+  admin.close();
   for (const report of denials) await report.close();
   await ends.close();
   await owners.close(); // the last records are written

@@ -17,6 +17,7 @@ import {
   GATE_TABLE_NAME,
   type GateSettings,
   REMOVED_RULESET,
+  SOCKET_MATCH_PROBE,
   wholeRuleset,
 } from './ruleset.ts';
 import { serviceSlices } from './service_elements.ts';
@@ -39,8 +40,22 @@ export async function closeGate(
   nodeIPs: readonly string[],
 ): Promise<'closed' | 'kept'> {
   if (await isGateInForce()) return 'kept';
-  await runNft(wholeRuleset(closedPlan(nodeIPs), settings));
+  await putWhole(closedPlan(nodeIPs), settings);
   return 'closed';
+}
+
+/** Without CONFIG_NFT_SOCKET what is left is put in: the admin port is then open to everybody, whoever has it. */
+async function putWhole(plan: GatePlan, settings: GateSettings): Promise<void> {
+  try {
+    await runNft(wholeRuleset(plan, settings));
+  } catch (error) {
+    const matchesSockets = await runNft(SOCKET_MATCH_PROBE).then(
+      () => true,
+      () => false,
+    );
+    if (matchesSockets) throw error; // something else is wrong
+    await runNft(wholeRuleset(plan, settings, false));
+  }
 }
 
 /** Takes the gate out. */
@@ -235,7 +250,7 @@ export class Gate {
   async #replace(plan: GatePlan): Promise<void> {
     const { services } = plan.egress;
     await this.#events.beforeReplace();
-    await runNft(wholeRuleset(plan, this.#settings));
+    await putWhole(plan, this.#settings);
     this.#events.replaced();
     this.#counts = preparedCounts(services);
     for (const slice of serviceSlices(NO_SERVICES, services)) await changeElements(GATE_TABLE_NAME, slice);

@@ -31,7 +31,7 @@ export interface GateSettings {
   readonly deny: 'drop' | 'reset';
   /** What an isolated pod gets of protocols that NetworkPolicy does not speak of (ICMP echo and all others). */
   readonly otherProtocols: 'accept' | 'drop';
-  /** Health and metrics of the sidecar: open to everybody, at a bounded rate. */
+  /** Health and metrics of the sidecar: open to everybody, at a bounded rate; nobody gets to another socket on this port. */
   readonly adminPort: number;
   /** Where the injector's tables are: reached whatever policy says, else no policy could ever be taken back. */
   readonly injector?: { readonly address: string; readonly port: number } | undefined;
@@ -44,6 +44,9 @@ const RESETS_PER_SECOND = 1000;
 const ADMIN_SYNS_PER_SECOND = 20;
 /** Addresses whose rate is kept. */
 const ADMIN_SOURCES = 4096;
+
+/** SYNs to the admin port that are refused as by a closed port, a second, while the sidecar does not have it. */
+const ADMIN_RESETS_PER_SECOND = 1000;
 
 const FAMILIES = [4, 6] as const;
 
@@ -66,8 +69,12 @@ const ALWAYS_SENT: readonly string[] = [
   'tcp flags rst accept', // ends what is denied
 ];
 
-/** Replaces whatever is there by this plan, all but the elements of Services: `serviceSlices` has them. */
-export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
+/**
+ * Replaces what is there by this plan, all but the elements of Services: `serviceSlices` has them.
+ * @param matchesSockets whether the kernel can look at the socket that a packet meets (CONFIG_NFT_SOCKET). Without that the
+ * admin port is open to everybody, whoever has it.
+ */
+export function wholeRuleset(plan: GatePlan, settings: GateSettings, matchesSockets = true): string {
   const lines = [
     `table ${GATE_TABLE}`, // makes it, so that the next line cannot fail
     `delete table ${GATE_TABLE}`,
@@ -78,16 +85,7 @@ export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
     ]),
     ...serviceObjects(),
     ...WAYS.flatMap((way) => wayObjects(way, settings)),
-    // Anybody may ask for health and metrics, but not so often that it costs the flows anything.
-    ...FAMILIES.map(
-      (family) =>
-        `  set admin${family} { type ${type(family)}; flags dynamic,timeout; size ${ADMIN_SOURCES}; timeout 10s; }`,
-    ),
-    '  chain admin {',
-    `    update @admin4 { ip saddr limit rate over ${ADMIN_SYNS_PER_SECOND}/second burst ${ADMIN_SYNS_PER_SECOND} packets } goto in_deny`,
-    `    update @admin6 { ip6 saddr limit rate over ${ADMIN_SYNS_PER_SECOND}/second burst ${ADMIN_SYNS_PER_SECOND} packets } goto in_deny`,
-    '    accept',
-    '  }',
+    ...adminObjects(matchesSockets).map((line) => `  ${line}`),
     ...serviceChains(plan.egress.services),
     ...WAYS.flatMap((way) => wayChains(way, plan[way.direction])),
     ...hooks(settings).map((line) => `  ${line}`),
@@ -96,6 +94,44 @@ export function wholeRuleset(plan: GatePlan, settings: GateSettings): string {
   const filled = [...changes(undefined, plan), ...loadingRules(plan.egress.services)];
   return `${lines.join('\n')}\n${filled.join('\n')}\n`;
 }
+
+/**
+ * Anybody may ask for health and metrics, but not so often that it costs the flows anything. The sidecar's listener is the only
+ * transparent one on its port: an app cannot make one without NET_ADMIN or NET_RAW. So an app that takes the port while the
+ * sidecar is down is reached by nobody from outside, its own node included, whose probe would take it for the sidecar.
+ */
+function adminObjects(matchesSockets: boolean): readonly string[] {
+  const over = `limit rate over ${ADMIN_SYNS_PER_SECOND}/second burst ${ADMIN_SYNS_PER_SECOND} packets`;
+  return [
+    ...FAMILIES.map(
+      (family) =>
+        `set admin${family} { type ${type(family)}; flags dynamic,timeout; size ${ADMIN_SOURCES}; timeout 10s; }`,
+    ),
+    'chain admin_own {',
+    ...FROM_NODE.map((rule) => `  ${rule}`),
+    `  update @admin4 { ip saddr ${over} } goto in_deny`,
+    `  update @admin6 { ip6 saddr ${over} } goto in_deny`,
+    '  accept',
+    '}',
+    'chain admin {',
+    ...(matchesSockets
+      ? [
+          '  socket transparent 1 goto admin_own',
+          '  update @in_dropped { meta l4proto }',
+          `  limit rate ${ADMIN_RESETS_PER_SECOND}/second burst ${ADMIN_RESETS_PER_SECOND} packets reject with tcp reset`,
+          '  drop',
+        ]
+      : ['  goto admin_own']),
+    '}',
+  ];
+}
+
+/** A transaction that changes nothing, and that only a kernel takes which can look at the socket that a packet meets. */
+export const SOCKET_MATCH_PROBE = `table inet sluice_try {
+  chain try { socket transparent 1 accept; }
+}
+delete table inet sluice_try
+`;
 
 /** Sets, maps and the chains that never change. */
 function wayObjects({ name, peer }: Way, settings: GateSettings): readonly string[] {
@@ -161,11 +197,13 @@ function wayChains(way: Way, plan: DirectionPlan): readonly string[] {
   ];
 }
 
+/** The pod's own node. */
+const FROM_NODE: readonly string[] = ['ip saddr @node4 accept', 'ip6 saddr @node6 accept'];
+
 /** What may come in whatever rules say, and however it is tracked. */
 const ALWAYS_TAKEN: readonly string[] = [
   'iif lo accept', // localhost, the pod to itself, sidecar to app
-  'ip saddr @node4 accept', // the pod's own node
-  'ip6 saddr @node6 accept',
+  ...FROM_NODE,
 ];
 
 function hooks(settings: GateSettings): readonly string[] {
@@ -175,8 +213,8 @@ function hooks(settings: GateSettings): readonly string[] {
     `  type filter hook prerouting priority ${SYN_PRIORITY}; policy drop;`,
     '  meta l4proto != tcp accept',
     `  tcp ${FLAGS} != syn accept`,
+    `  iif != lo tcp dport ${settings.adminPort} goto admin`,
     ...indented(ALWAYS_TAKEN),
-    `  tcp dport ${settings.adminPort} goto admin`,
     '  jump in_subject',
     '}',
     'chain ingress {',

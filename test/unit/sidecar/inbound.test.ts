@@ -37,6 +37,7 @@ function recorded(address: string, admitted: boolean): { facts: FlowFacts | unde
     record(one) {
       facts = one;
     },
+    canaryArrived() {},
     dialFailed() {},
     verdictTaken() {},
   });

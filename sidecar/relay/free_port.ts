@@ -1,0 +1,32 @@
+/** A port for the proxy, when an app has taken the one that it usually has. */
+import { randomInt } from 'node:crypto';
+import { SluiceError } from '../../policy/errors.ts';
+
+/** Above what clients (Linux 32768-60999) and app legs use, and away from where services listen. */
+const OTHERS = { first: 61_000, last: 65_535 } as const;
+
+/** An app would have to hold nearly all of these ports for so many in a row to be taken. */
+const ATTEMPTS = 64;
+
+/**
+ * Starts something on `port`, or where that is taken on another one.
+ * @param reserved ports that are not to be taken instead
+ * @throws SluiceError `SOCKET_ADDRESS_IN_USE` when there is none, or what `start` throws otherwise
+ */
+export async function onFreePort<T>(
+  port: number,
+  reserved: readonly number[],
+  start: (port: number) => Promise<T>,
+): Promise<T> {
+  let wanted = port;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await start(wanted);
+    } catch (error) {
+      const isTaken = error instanceof SluiceError && error.code === 'SOCKET_ADDRESS_IN_USE';
+      if (!isTaken || attempt === ATTEMPTS) throw error;
+      do wanted = randomInt(OTHERS.first, OTHERS.last + 1);
+      while (reserved.includes(wanted));
+    }
+  }
+}

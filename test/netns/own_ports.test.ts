@@ -1,0 +1,139 @@
+/** An app takes the sidecar's ports while the sidecar is down. */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { afterEach, expect, test } from 'vitest';
+import { inNetns, isAlive } from '../../cli/lab/processes.ts';
+import { run } from './command.ts';
+import { ANSWER, SILENCE, until, useLab } from './harness.ts';
+import { allowApps, namespace, node, pod } from './objects.ts';
+
+const API = '10.1.1.10';
+const API_V6 = 'fd00:1::10';
+const [ADMIN, INBOUND, CANARY] = [15_021, 15_006, 15_020];
+
+/** A redirect that vanishes is noticed within this: what the product promises. */
+const UNREADY_MS = 5_000;
+
+const net = useLab({
+  objects: [
+    node(1),
+    namespace('shop'),
+    pod('shop/api', { labels: { app: 'api' }, ips: [API, API_V6] }),
+    pod('shop/front', { labels: { app: 'front' }, ips: ['10.1.1.11', 'fd00:1::11'] }),
+    pod('shop/batch', { labels: { app: 'batch' }, ips: ['10.1.1.12', 'fd00:1::12'] }),
+    allowApps('shop/allow', 'api', ['front']),
+  ],
+});
+
+const squatters: ChildProcess[] = [];
+
+/** An app of the pod that listens, without any capability, and answers as if it were fine. */
+async function squat(
+  ...places: readonly (readonly [address: string, port: number])[]
+): Promise<() => Promise<void>> {
+  const script = `
+    const places = ${JSON.stringify(places)};
+    let left = places.length;
+    for (const [host, port] of places) {
+      const server = require('node:net').createServer((socket) => {
+        socket.on('error', () => {});
+        socket.once('data', () => socket.end('HTTP/1.1 200 OK\\r\\n\\r\\nsecret of the app\\n'));
+      });
+      server.listen({ host, port }, () => { left -= 1; if (left === 0) console.log('listening'); });
+    }`;
+  const argv = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all'];
+  const child = net.lab.spawnIn('shop/api', [...argv, process.execPath, '--eval', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  squatters.push(child);
+  for await (const _line of child.stdout as Readable) break;
+  return async () => {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  };
+}
+
+afterEach(() => {
+  for (const child of squatters.splice(0)) child.kill('SIGKILL');
+});
+
+const readiness = async () => {
+  const { status, body } = await net.admin('shop/api', '/readyz');
+  return { status, problems: status === 200 ? [] : (JSON.parse(body) as { problems: string[] }).problems };
+};
+const ready = () =>
+  until('the sidecar is ready', async () => (await readiness().catch(() => undefined))?.status === 200);
+const said = (text: string) => net.sidecarLog('shop/api').some(({ msg }) => String(msg).includes(text));
+
+/** Whether somebody outside gets anything from the app on the admin port. */
+async function reachesApp(from: string, address = API): Promise<boolean> {
+  return (await net.connect(from, address, ADMIN, SILENCE)).allowed;
+}
+
+async function expectEnforced(): Promise<void> {
+  expect(await net.connect('shop/front', API, 80, ANSWER)).toMatchObject({ allowed: true });
+  expect(await net.connect('shop/front', API_V6, 80, ANSWER)).toMatchObject({ allowed: true });
+  expect(await net.connect('shop/batch', API, 80, SILENCE)).toMatchObject({
+    allowed: false,
+    connected: false,
+  });
+}
+
+test('all of its ports are taken while it is down: it goes on without, and nobody outside reaches the app there', async () => {
+  await net.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
+  const leave = await squat(['::', ADMIN], ['0.0.0.0', INBOUND], ['127.0.0.1', CANARY], ['::1', CANARY]);
+  for (const from of ['shop/batch', 'shop/front', 'node/node-1']) {
+    for (const address of [API, API_V6])
+      expect(await reachesApp(from, address), `${from} ${address}`).toBe(false);
+  }
+
+  const sidecar = await net.lab.startSidecar('shop/api', { redirect: false });
+  await net.lab.waitEnforced();
+  await expectEnforced();
+  for (const from of ['shop/batch', 'shop/front', 'node/node-1']) {
+    for (const address of [API, API_V6])
+      expect(await reachesApp(from, address), `${from} ${address}`).toBe(false);
+  }
+  expect(said('there is no admin port')).toBe(true);
+  expect(said('an app has the port of the proxy')).toBe(true);
+  // The app's own port now: who may connect to the pod reaches it, by the proxy.
+  expect(await net.connect('shop/front', API, INBOUND, ANSWER)).toMatchObject({ allowed: true });
+  expect(await net.connect('shop/batch', API, INBOUND, SILENCE)).toMatchObject({ allowed: false });
+
+  await leave();
+  await ready();
+  expect(said('the admin port is served now')).toBe(true);
+  expect(isAlive(sidecar)).toBe(true);
+  expect(
+    (await net.agent('shop/batch').ask({ do: 'http', address: API, port: ADMIN, path: '/readyz' })).status,
+  ).toBe(200);
+});
+
+test('started again with its port free, it takes that, and the redirect follows', async () => {
+  await net.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
+  await net.lab.startSidecar('shop/api', { redirect: false });
+  await ready();
+  await net.lab.waitEnforced();
+  await expectEnforced();
+  const rules = await run(
+    inNetns(net.lab.netns('shop/api'), ['iptables-nft', '-t', 'mangle', '-S', 'SLUICE_IN']),
+  );
+  expect(rules).toContain(`--on-port ${INBOUND} `);
+});
+
+test('an app on the canary port does not make a lost redirect look well', async () => {
+  await net.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
+  await squat(['127.0.0.1', CANARY], ['::1', CANARY]);
+  await net.lab.startSidecar('shop/api', { redirect: false });
+  await ready();
+  const flushedAt = performance.now();
+  for (const program of ['iptables-nft', 'ip6tables-nft'])
+    await run(inNetns(net.lab.netns('shop/api'), [program, '-t', 'mangle', '-F', 'SLUICE_IN']));
+  const { problems } = await until('the pod is unready', async () => {
+    const found = await readiness();
+    return found.status === 503 ? found : undefined;
+  });
+  expect(performance.now() - flushedAt).toBeLessThan(UNREADY_MS);
+  expect(problems.join()).toMatch(/redirect: IPv4: the redirect rules are gone, and somebody else answers/);
+});
