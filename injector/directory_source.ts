@@ -63,6 +63,8 @@ export async function openDirectorySource(dir: string, log: Logger): Promise<Clu
 }
 
 class DirectorySource implements ClusterSource {
+  /** The same files make the same cluster, however they came to be. */
+  readonly changeOrder = 'found';
   readonly #dir: string;
   readonly #log: Logger;
   readonly #watch: DirectoryWatch;

@@ -1,5 +1,6 @@
 /** Where the cluster's state comes from: a directory of manifests, the API server. */
 import type { ClusterChange } from '../policy/cluster_change.ts';
+import type { ChangeOrder } from '../policy/index.ts';
 import type { Cluster } from '../policy/model.ts';
 import type { ManifestProblem } from './manifest_problem.ts';
 
@@ -14,6 +15,8 @@ export interface ClusterSource {
    */
   readonly cluster: Cluster;
   readonly problems: readonly ManifestProblem[];
+  /** What the order of changes says: whether a pod that comes with another's address got it later. */
+  readonly changeOrder: ChangeOrder;
   /**
    * Has `listener` called after each change, object by object, so that a change costs what it touches. Several changes
    * may come in one call; one at a time will do too: who listens gathers them. Returns how to stop that.

@@ -213,7 +213,7 @@ export class TableServer implements SessionHost {
   #onSourceChange(changes: readonly ClusterChange[]): void {
     if (changes.length === 0) return;
     try {
-      for (const change of changes) this.#compiler.apply(change);
+      for (const change of changes) this.#compiler.apply(change, this.#source.changeOrder);
     } catch (err) {
       return this.#startOver(err);
     }

@@ -4,7 +4,7 @@
  */
 
 import { type ClusterChange, clusterChanges, EMPTY_CLUSTER } from './cluster_change.ts';
-import { Directory } from './directory.ts';
+import { type ChangeOrder, Directory } from './directory.ts';
 import { SluiceError } from './errors.ts';
 import { Groups } from './groups.ts';
 import { compareTexts, objectKey } from './key.ts';
@@ -64,7 +64,7 @@ export class Compiler {
   readonly #labelsBefore = new Map<string, Labels>();
 
   constructor(cluster: Cluster = EMPTY_CLUSTER) {
-    for (const change of clusterChanges(EMPTY_CLUSTER, cluster)) this.apply(change);
+    for (const change of clusterChanges(EMPTY_CLUSTER, cluster)) this.apply(change, 'found');
     this.take();
   }
 
@@ -73,8 +73,11 @@ export class Compiler {
     return this.#cluster;
   }
 
-  /** Makes one change; `take` tells what it led to. What says the same as before is no change. */
-  apply(change: ClusterChange): void {
+  /**
+   * Makes one change; `take` tells what it led to. What says the same as before is no change.
+   * @param order whether a pod that gets an address now got it later than all before; else its status has to say when
+   */
+  apply(change: ClusterChange, order: ChangeOrder = 'seen'): void {
     const { key } = change;
     switch (change.kind) {
       case 'Namespace':
@@ -83,7 +86,7 @@ export class Compiler {
         const before = this.#cluster.pods.get(key);
         if (sameData(before, change.object)) return;
         this.#cluster.apply(change);
-        return this.#replacePod(key, before, change.object);
+        return this.#replacePod(key, before, change.object, order);
       }
       case 'NetworkPolicy': {
         const before = this.#cluster.policies.get(key);
@@ -124,10 +127,10 @@ export class Compiler {
     this.#groups.namespaceChanged(change.key, before, after);
   }
 
-  #replacePod(key: string, before: Pod | undefined, after: Pod | undefined): void {
+  #replacePod(key: string, before: Pod | undefined, after: Pod | undefined, order: ChangeOrder): void {
     for (const pod of [before, after]) if (pod !== undefined) this.#filePod(key, pod, pod === after);
     this.#reshaped.add(key);
-    for (const change of this.#directory.replace(before, after)) {
+    for (const change of this.#directory.replace(before, after, order)) {
       const { address } = change;
       if (!this.#ownersBefore.has(address)) this.#ownersBefore.set(address, change.before);
       this.#groups.ownerChanged(change);
@@ -192,7 +195,7 @@ export class Compiler {
         namespace: pod.namespace,
         name: pod.name,
         uid: pod.uid,
-        // An address that a newer pod has taken over is no longer this pod's.
+        // An address that another pod has taken over is no longer this pod's.
         ips: this.#directory.addressesOf(pod),
         nodeIPs: nodeAddresses(this.#cluster, pod),
         ports: pod.ports,

@@ -2,7 +2,7 @@
 
 import { compareTexts, objectKey } from './key.ts';
 import type { Pod } from './model.ts';
-import { isSubject, podKey, takesOver } from './ownership.ts';
+import { type Claim, isSubject, LATE, podKey, takesOver, UNSEEN } from './ownership.ts';
 import { sameData } from './same_data.ts';
 import { SetIndex } from './set_index.ts';
 import type { PodIdentity } from './table.ts';
@@ -25,6 +25,9 @@ function identityOf(pod: Pod): PodIdentity {
   };
 }
 
+/** Whether a change is told of when it happens, so that what comes later is later, or found in no order, as in files. */
+export type ChangeOrder = 'seen' | 'found';
+
 /** The addresses a pod lays claim to: see `addressOwners` for which pods do. */
 function claimsOf(pod: Pod | undefined): ReadonlySet<string> {
   return new Set(pod !== undefined && isSubject(pod) ? pod.ips : []);
@@ -33,7 +36,9 @@ function claimsOf(pod: Pod | undefined): ReadonlySet<string> {
 /** Owners by address. A change costs what the pod's addresses and labels are, not what the cluster is. */
 export class Directory {
   /** All live pods that claim an address; more than one while an old pod's end has not been seen yet. */
-  readonly #claims = new Map<string, readonly Pod[]>();
+  readonly #claims = new Map<string, readonly Claim[]>();
+  /** Of the claim that was seen last. */
+  #lastSeen = UNSEEN;
   readonly #owners = new Map<string, PodIdentity>();
   /** By pod key; one object as long as it says the same. */
   readonly #identities = new Map<string, PodIdentity>();
@@ -50,7 +55,7 @@ export class Directory {
     return this.#owners;
   }
 
-  /** The addresses a pod owns, sorted: one that a newer pod has taken over is no longer among them. */
+  /** The addresses a pod owns, sorted: one that another pod has taken over is no longer among them. */
   addressesOf(pod: Pod): string[] {
     const identity = this.#identities.get(podKey(pod));
     const owned = pod.ips.filter((ip) => identity !== undefined && this.#owners.get(ip) === identity);
@@ -67,13 +72,21 @@ export class Directory {
     return this.#byLabel.get(objectKey(key, value));
   }
 
-  /** Replaces a pod by how it is now; one of the two may be absent, both have the same key. */
-  replace(before: Pod | undefined, after: Pod | undefined): OwnerChange[] {
+  /**
+   * Replaces a pod by how it is now; one of the two may be absent, both have the same key. A claim to an address keeps its
+   * place among others for as long as the pod has the address.
+   */
+  replace(before: Pod | undefined, after: Pod | undefined, order: ChangeOrder): OwnerChange[] {
     const [released, claimed] = [claimsOf(before), claimsOf(after)];
     this.#setIdentity(before, claimed.size === 0 ? undefined : after);
     for (const address of new Set([...released, ...claimed])) {
-      const others = (this.#claims.get(address) ?? []).filter((pod) => pod !== before);
-      const claims = after !== undefined && claimed.has(address) ? [...others, after] : others;
+      const known = this.#claims.get(address) ?? [];
+      const others = known.filter(({ pod }) => pod !== before);
+      const own = known.find(({ pod }) => pod === before && pod.uid === after?.uid);
+      const claims =
+        after !== undefined && claimed.has(address)
+          ? [...others, { pod: after, order: own?.order ?? this.#place(after, order) }]
+          : others;
       if (claims.length === 0) this.#claims.delete(address);
       else this.#claims.set(address, claims);
     }
@@ -83,6 +96,14 @@ export class Directory {
       if (change !== undefined) changes.push(change);
     }
     return changes;
+  }
+
+  /** The place of a new claim. */
+  #place({ terminating }: Pod, order: ChangeOrder): number {
+    if (order === 'found') return UNSEEN;
+    if (terminating) return LATE;
+    this.#lastSeen += 1;
+    return this.#lastSeen;
   }
 
   #setIdentity(before: Pod | undefined, after: Pod | undefined): void {
@@ -96,12 +117,12 @@ export class Directory {
 
   /** Works an address's owner out anew. */
   #settle(address: string): OwnerChange | undefined {
-    let holder: Pod | undefined;
-    for (const pod of this.#claims.get(address) ?? []) {
-      if (holder === undefined || takesOver(pod, holder)) holder = pod;
+    let holder: Claim | undefined;
+    for (const claim of this.#claims.get(address) ?? []) {
+      if (holder === undefined || takesOver(claim, holder)) holder = claim;
     }
     const before = this.#owners.get(address);
-    const after = holder === undefined ? undefined : this.#identities.get(podKey(holder));
+    const after = holder === undefined ? undefined : this.#identities.get(podKey(holder.pod));
     if (before === after) return undefined;
     if (before !== undefined) this.#unindex(address, before);
     if (after === undefined) this.#owners.delete(address);

@@ -19,6 +19,7 @@ export {
   type TableUpdate,
 } from './compile.ts';
 export { describeFlow, describeNearMiss, describeReason, type FlowParties } from './describe.ts';
+export type { ChangeOrder } from './directory.ts';
 export { forgottenDns } from './dns.ts';
 export { ERROR_CODES, type ErrorCode, SluiceError } from './errors.ts';
 export { createEvaluator, type Endpoint, type Evaluator, evaluateFlow, type Flow } from './evaluate.ts';
@@ -49,7 +50,7 @@ export type {
   ServiceEndpoint,
   ServicePort,
 } from './model.ts';
-export { addressOwners, isLive, isSubject } from './ownership.ts';
+export { addressOwners, compareClaimants, isLive, isSubject } from './ownership.ts';
 export { parseEndpointSlice, SERVICE_NAME_LABEL } from './parse_endpoint_slice.ts';
 export { parseNamespace } from './parse_namespace.ts';
 export { parseNetworkPolicy } from './parse_network_policy.ts';

@@ -80,7 +80,7 @@ export interface Pod {
   readonly name: string;
   readonly uid: string;
   readonly labels: Labels;
-  /** Canonical addresses, `status.podIPs` (or `status.podIP`). */
+  /** Canonical addresses, `status.podIPs` (or `status.podIP`); none once it has given them back. */
   readonly ips: readonly string[];
   /** Canonical addresses of its node, `status.hostIPs` (or `status.hostIP`). */
   readonly hostIPs: readonly string[];
@@ -92,8 +92,12 @@ export interface Pod {
   readonly ports: readonly ContainerPort[];
   /** The owner that people know it by, such as `deploy/web`; the pod itself (`pod/x`) where it has none. */
   readonly workload: string;
-  /** `metadata.creationTimestamp`, RFC 3339, where known. Decides who owns an address two live pods claim. */
+  /** `metadata.creationTimestamp`, RFC 3339, where known. As the next two, it helps to say who owns an address that two claim. */
   readonly createdAt?: string;
+  /** When it got its addresses as far as its status says, RFC 3339; see `readAddressedAt`. */
+  readonly addressedAt?: string;
+  /** `metadata.deletionTimestamp` is set: it is about to end. */
+  readonly terminating?: true;
 }
 
 /** A namespace. `kubernetes.io/metadata.name` is always among the labels. */

@@ -21,23 +21,49 @@ export function podKey(pod: Pod): string {
   return objectKey(pod.namespace, pod.name);
 }
 
-/** Milliseconds since the epoch; a pod of unknown age counts as the oldest. */
-function createdAtMs(pod: Pod): number {
-  const ms = pod.createdAt === undefined ? Number.NaN : Date.parse(pod.createdAt);
+/** A live pod that says it has an address. */
+export interface Claim {
+  readonly pod: Pod;
+  /**
+   * Grows with each claim that was seen when it came: the pod that got the address last has the greatest. All that stand in
+   * one list or in files have `UNSEEN`.
+   */
+  readonly order: number;
+}
+
+/** Order of claims that were there when one first looked: nobody saw which came last. */
+export const UNSEEN = 0;
+
+/** Order of a claim that came while its pod was being deleted already: old news of an address that it is losing. */
+export const LATE = -1;
+
+/** Milliseconds since the epoch when a pod got its addresses, or was made; a pod of unknown age counts as the oldest. */
+function addressedAtMs({ addressedAt, createdAt }: Pod): number {
+  const ms = Date.parse(addressedAt ?? createdAt ?? '');
   return Number.isNaN(ms) ? Number.NEGATIVE_INFINITY : ms;
 }
 
-/** Whether `challenger` takes an address from `holder`: the newer pod does; of equally old ones the greater key. */
-export function takesOver(challenger: Pod, holder: Pod): boolean {
-  const [challengerMs, holderMs] = [createdAtMs(challenger), createdAtMs(holder)];
-  if (challengerMs !== holderMs) return challengerMs > holderMs;
-  return compareTexts(podKey(challenger), podKey(holder)) > 0;
+/**
+ * Sorts pods by how good their claims are where nobody saw which came last, the best last: pods that are being deleted,
+ * then by when they got their addresses, then by key.
+ */
+export function compareClaimants(a: Pod, b: Pod): number {
+  if (a.terminating !== b.terminating) return a.terminating ? -1 : 1;
+  const [aMs, bMs] = [addressedAtMs(a), addressedAtMs(b)];
+  if (aMs !== bMs) return aMs < bMs ? -1 : 1;
+  return compareTexts(podKey(a), podKey(b));
+}
+
+/** Whether `challenger` takes an address from `holder`: who got it last has it. */
+export function takesOver(challenger: Claim, holder: Claim): boolean {
+  if (challenger.order !== holder.order) return challenger.order > holder.order;
+  return compareClaimants(challenger.pod, holder.pod) > 0;
 }
 
 /**
- * The owner of each address. Only live pods with a network of their own own addresses: a finished pod has given its
- * back, and a host-network pod's address is the node's. Where two live pods claim one (the old one's end has
- * not been seen yet), the one created last owns it; equally old, the one with the greater `namespace/name`.
+ * The owner of each address, by what the objects say. Only live pods with a network of their own own addresses: a
+ * finished pod has given its back, and a host-network pod's address is the node's. Where two live pods claim one (the old
+ * one's end has not been seen yet), see `compareClaimants`; who watches pods come and go knows better: `Directory`.
  */
 export function addressOwners(cluster: Cluster): Map<string, Pod> {
   const owners = new Map<string, Pod>();
@@ -45,7 +71,7 @@ export function addressOwners(cluster: Cluster): Map<string, Pod> {
     if (!isSubject(pod)) continue;
     for (const ip of pod.ips) {
       const holder = owners.get(ip);
-      if (holder === undefined || takesOver(pod, holder)) owners.set(ip, pod);
+      if (holder === undefined || compareClaimants(pod, holder) > 0) owners.set(ip, pod);
     }
   }
   return owners;

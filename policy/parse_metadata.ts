@@ -14,10 +14,12 @@ export interface Metadata {
   readonly uid?: string;
   readonly labels: Labels;
   readonly createdAt?: string;
+  /** `deletionTimestamp` is set. */
+  readonly terminating?: true;
 }
 
 /** RFC 3339, as `metav1.Time` is written. */
-const TIMESTAMP = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
+export const TIMESTAMP = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
 
 /** Checks the object's type where it says one. Absent is fine: the caller chose the reader. */
 export function checkType(object: Field, apiVersion: string, kind: string): void {
@@ -61,6 +63,7 @@ function readMetadata(object: Field, nameProblems: (text: string) => string[]): 
     labels: readLabels(metadata.child('labels')),
     ...(uid === undefined ? {} : { uid }),
     ...(createdAt === undefined ? {} : { createdAt }),
+    ...(metadata.child('deletionTimestamp').isAbsent ? {} : { terminating: true }),
   };
 }
 

@@ -4,7 +4,7 @@ import { canonicalAddress, parseAddress } from './address.ts';
 import type { Field } from './field.ts';
 import { objectKey } from './key.ts';
 import type { ContainerPort, Labels, Pod } from './model.ts';
-import { checkType, readNamespacedMetadata } from './parse_metadata.ts';
+import { checkType, readNamespacedMetadata, TIMESTAMP } from './parse_metadata.ts';
 import { PROTOCOLS } from './parse_rule.ts';
 import { type Parsed, parseObject } from './parsed.ts';
 import { portNameProblems, portNumberProblems } from './syntax.ts';
@@ -37,6 +37,28 @@ function readAddresses(status: Field, single: string, list: string): string[] {
     .map((item) => (item.object() ? readAddress(item.child('ip')) : undefined));
   const all = [readAddress(status.child(single)), ...listed];
   return [...new Set(all.filter((address) => address !== undefined))];
+}
+
+/** Whether the kubelet has set the pod's network up, and since when: the condition PodReadyToStartContainers. Source: KEP-3085. */
+function networkCondition(status: Field): { readonly state: unknown; readonly since: unknown } | undefined {
+  const conditions = status.child('conditions');
+  const network = (Array.isArray(conditions.value) ? conditions.items() : []).find(
+    (condition) => condition.child('type').value === 'PodReadyToStartContainers',
+  );
+  if (network === undefined) return undefined;
+  return { state: network.child('status').value, since: network.child('lastTransitionTime').value };
+}
+
+/**
+ * When a pod got its addresses: since its network has been set up, also after a new start of its node, else
+ * `status.startTime`, when the kubelet took it up. What is not a time counts as absent: no verdict is to fail for it.
+ */
+function readAddressedAt(status: Field): string | undefined {
+  const network = networkCondition(status);
+  const since = network?.state === 'True' ? network.since : undefined;
+  return [since, status.child('startTime').value].find(
+    (time): time is string => typeof time === 'string' && TIMESTAMP.test(time),
+  );
 }
 
 function readContainerPort(field: Field): ContainerPort | undefined {
@@ -93,13 +115,16 @@ function readWorkload(metadata: Field, name: string, labels: Labels): string {
 
 function readPod(object: Field): Pod {
   checkType(object, 'v1', 'Pod');
-  const { namespace, name, uid, labels, createdAt } = readNamespacedMetadata(object);
+  const { namespace, name, uid, labels, createdAt, terminating } = readNamespacedMetadata(object);
   const spec = object.child('spec');
   const status = object.child('status');
   spec.object();
   status.object();
-  const ips = readAddresses(status, 'podIP', 'podIPs');
+  // A pod that ends and has no network any more has given its addresses back, though its status still names them.
+  const isOver = terminating === true && networkCondition(status)?.state === 'False';
+  const ips = readAddresses(status, 'podIP', 'podIPs').filter(() => !isOver);
   const nodeName = spec.child('nodeName').filledText();
+  const addressedAt = readAddressedAt(status);
   const phaseField = status.child('phase');
   const phase = phaseField.value === '' ? undefined : phaseField.word(PHASES);
   return {
@@ -116,6 +141,8 @@ function readPod(object: Field): Pod {
     ports: readPorts(spec),
     workload: readWorkload(object.child('metadata'), name, labels),
     ...(createdAt === undefined ? {} : { createdAt }),
+    ...(addressedAt === undefined ? {} : { addressedAt }),
+    ...(terminating === undefined ? {} : { terminating }),
   };
 }
 

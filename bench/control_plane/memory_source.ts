@@ -6,6 +6,7 @@ import { type ClusterChange, LiveCluster } from '../../policy/index.ts';
 export class MemorySource implements ClusterSource {
   readonly cluster = new LiveCluster();
   readonly problems = [];
+  readonly changeOrder = 'seen';
   readonly #listeners = new Set<SourceListener>();
 
   onChange(listener: SourceListener): () => void {

@@ -6,8 +6,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import type { ClusterChange } from '../../policy/cluster_change.ts';
+import { compareClaimants } from '../../policy/index.ts';
 import { LiveCluster } from '../../policy/live_cluster.ts';
-import type { Cluster } from '../../policy/model.ts';
+import type { Cluster, Pod } from '../../policy/model.ts';
 import { STATUS_ANNOTATION } from '../admission/annotations.ts';
 import { describeProblem, type ManifestProblem } from '../manifest_problem.ts';
 import type { ClusterSource, SourceListener } from '../source.ts';
@@ -55,6 +56,7 @@ const NO_EVENTS: ReflectorEvents = {
 
 export class KubernetesSource implements ClusterSource {
   readonly cluster = new LiveCluster();
+  readonly changeOrder = 'seen';
   readonly #log: Logger;
   readonly #client: ApiClient;
   readonly #reflectors = new Map<WatchedKind, Reflector<TrimmedObject>>();
@@ -123,7 +125,7 @@ export class KubernetesSource implements ClusterSource {
       client: this.#client,
       path: resource.path,
       trim: (object) => resource.trim(object),
-      sink: (changes) => this.#takeIn(resource.kind, changes),
+      sink: (changes, from) => this.#takeIn(resource.kind, from === 'list' ? inClaimOrder(changes) : changes),
       log: this.#log,
       events: {
         ...events,
@@ -175,6 +177,27 @@ export class KubernetesSource implements ClusterSource {
     else this.#problems.set(id, problems);
     return fresh.length > 0 || before.size > 0;
   }
+}
+
+/**
+ * What a list brings after a gap has no order of its own. Removals come first; of pods those that got their addresses last
+ * come last, as they would have been seen.
+ */
+function inClaimOrder(
+  changes: readonly ObjectChange<TrimmedObject>[],
+): readonly ObjectChange<TrimmedObject>[] {
+  const others = changes.filter((change) => podOf(change) === undefined);
+  const pods = changes.flatMap((change) => {
+    const pod = podOf(change);
+    return pod === undefined ? [] : [{ change, pod }];
+  });
+  pods.sort((a, b) => compareClaimants(a.pod, b.pod));
+  return [...others, ...pods.map(({ change }) => change)];
+}
+
+function podOf(change: ObjectChange<TrimmedObject>): Pod | undefined {
+  if (change.type !== 'put' || change.object.change?.kind !== 'Pod') return undefined;
+  return change.object.change.object;
 }
 
 /** Most changes are of what policy does not look at: a node's conditions, a pod's readiness. */

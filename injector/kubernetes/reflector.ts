@@ -54,8 +54,8 @@ export interface ReflectorSpec<T> {
   readonly path: string;
   /** Makes of an object what is passed on. Must not throw. */
   readonly trim: (object: RawObject) => T;
-  /** Is passed changes in order, the first time all objects. Must not throw. */
-  readonly sink: (changes: readonly ObjectChange<T>[]) => void;
+  /** Is passed changes in order, the first time all objects; those of a list have no order. Must not throw. */
+  readonly sink: (changes: readonly ObjectChange<T>[], from: 'list' | 'watch') => void;
   readonly events: ReflectorEvents;
   readonly log: Logger;
   readonly times?: Partial<ReflectorTimes>;
@@ -158,7 +158,7 @@ export class Reflector<T> {
     this.#heard();
     if (!this.#synced) this.#log.info({ objects: this.size }, 'synced with the API server');
     this.#synced = true;
-    if (changes.length > 0) this.#spec.sink(changes);
+    if (changes.length > 0) this.#spec.sink(changes, 'list');
     this.#spec.events.listed();
     for (const waiter of waiters) waiter();
   }
@@ -218,7 +218,7 @@ export class Reflector<T> {
       this.#version = event.resourceVersion;
     }
     this.#backoff.reset();
-    if (changes.length > 0) this.#spec.sink(changes);
+    if (changes.length > 0) this.#spec.sink(changes, 'watch');
   }
 
   #heard(): void {

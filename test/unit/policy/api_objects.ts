@@ -76,6 +76,7 @@ export interface ApiPod {
     readonly name: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly creationTimestamp?: string;
+    readonly deletionTimestamp?: string;
   };
   readonly spec: {
     readonly nodeName?: string;
@@ -86,6 +87,8 @@ export interface ApiPod {
     readonly phase?: string;
     readonly podIPs?: readonly { readonly ip: string }[];
     readonly hostIP?: string;
+    readonly startTime?: string;
+    readonly conditions?: readonly Readonly<Record<string, string>>[];
   };
 }
 
@@ -156,6 +159,14 @@ export interface PodOptions {
   readonly nodeName?: string;
   readonly hostIP?: string;
   readonly createdAt?: string;
+  /** `metadata.deletionTimestamp`. */
+  readonly deletedAt?: string;
+  /** `status.startTime`. */
+  readonly startedAt?: string;
+  /** `status.conditions`: since when its network is set up. */
+  readonly networkSince?: string;
+  /** The same condition, false: its network is gone, or not there yet. */
+  readonly hasNoNetwork?: boolean;
 }
 
 function split(key: string): { namespace: string; name: string } {
@@ -166,11 +177,13 @@ function split(key: string): { namespace: string; name: string } {
 /** A pod by `namespace/name`. */
 export function apiPod(key: string, options: PodOptions = {}): ApiPod {
   const { labels, ips, ports, phase, hostNetwork, nodeName, hostIP, createdAt } = options;
+  const { deletedAt, startedAt, networkSince, hasNoNetwork } = options;
   return {
     metadata: {
       ...split(key),
       ...(labels && { labels }),
       ...(createdAt !== undefined && { creationTimestamp: createdAt }),
+      ...(deletedAt !== undefined && { deletionTimestamp: deletedAt }),
     },
     spec: {
       ...(nodeName !== undefined && { nodeName }),
@@ -181,6 +194,11 @@ export function apiPod(key: string, options: PodOptions = {}): ApiPod {
       ...(phase !== undefined && { phase }),
       ...(ips && { podIPs: ips.map((ip) => ({ ip })) }),
       ...(hostIP !== undefined && { hostIP }),
+      ...(startedAt !== undefined && { startTime: startedAt }),
+      ...(networkSince !== undefined && {
+        conditions: [{ type: 'PodReadyToStartContainers', status: 'True', lastTransitionTime: networkSince }],
+      }),
+      ...(hasNoNetwork && { conditions: [{ type: 'PodReadyToStartContainers', status: 'False' }] }),
     },
   };
 }

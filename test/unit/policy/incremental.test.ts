@@ -115,7 +115,7 @@ it(
           for (let round = 0; changes.length > 0; round += 1) {
             for (const change of changes.splice(0, batches[round % batches.length])) {
               live.apply(change);
-              compiler.apply(change);
+              compiler.apply(change, 'found');
             }
             revision += 1;
             const update = compiler.take();
@@ -142,7 +142,7 @@ it('names nobody as a former owner who still has the address, and everybody who 
     fc.property(apiCluster, apiCluster, (first, second) => {
       const [before, after] = [readCluster(first), readCluster(second)];
       const compiler = createCompiler(before);
-      for (const change of clusterChanges(before, after)) compiler.apply(change);
+      for (const change of clusterChanges(before, after)) compiler.apply(change, 'found');
       const { formerOwners } = compiler.take();
       const addresses = (first.pods ?? []).flatMap(({ status }) => status.podIPs ?? []).map(({ ip }) => ip);
       const key = (pod: ReturnType<typeof obviousOwner>) =>

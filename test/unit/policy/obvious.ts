@@ -24,12 +24,17 @@ function ownsAddresses(pod: ApiPod): boolean {
   return pod.status.phase !== 'Succeeded' && pod.status.phase !== 'Failed' && pod.spec.hostNetwork !== true;
 }
 
-/** The live pod that has the address; of several the newest, and of equally new ones the last by name. */
+/**
+ * The live pod that has the address; of several one that is not being deleted, then the one that got its network last, and
+ * of equally late ones the last by name.
+ */
 export function obviousOwner(cluster: ApiCluster, address: string): ApiPod | undefined {
-  const age = (pod: ApiPod) => pod.metadata.creationTimestamp ?? '0000';
+  const since = ({ metadata, status }: ApiPod) =>
+    status.conditions?.[0]?.lastTransitionTime ?? status.startTime ?? metadata.creationTimestamp ?? '0000';
+  const stays = ({ metadata }: ApiPod) => (metadata.deletionTimestamp === undefined ? 1 : 0);
   const claims = (cluster.pods ?? [])
     .filter((pod) => ownsAddresses(pod) && pod.status.podIPs?.some(({ ip }) => ip === address))
-    .map((pod) => ({ pod, rank: `${age(pod)} ${keyOf(pod)}` }));
+    .map((pod) => ({ pod, rank: `${stays(pod)} ${since(pod)} ${keyOf(pod)}` }));
   claims.sort((a, b) => (a.rank < b.rank ? 1 : -1));
   return claims[0]?.pod;
 }

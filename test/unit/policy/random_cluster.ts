@@ -173,6 +173,9 @@ const podOptions = fc.record(
     nodeName: fc.constantFrom('n1', 'n2'),
     hostIP: fc.constantFrom(...NODE_IPS),
     createdAt: fc.constantFrom(...TIMES),
+    startedAt: fc.constantFrom(...TIMES),
+    networkSince: fc.constantFrom(...TIMES),
+    deletedAt: fc.constantFrom(...TIMES),
   },
   { requiredKeys: ['ips', 'labels'] },
 );

@@ -16,7 +16,7 @@ export function deltaBetween(
 ): TableDelta | undefined {
   const compiler = createCompiler(before);
   compiler.follow(key);
-  for (const change of clusterChanges(before, after)) compiler.apply(change);
+  for (const change of clusterChanges(before, after)) compiler.apply(change, 'found');
   const update = compiler.take().tables.get(key);
   if (update === undefined) return undefined;
   if (update.kind !== 'changed') throw new Error(`the table of ${key} is ${update.kind}`);

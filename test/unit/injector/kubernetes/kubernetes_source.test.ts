@@ -95,8 +95,9 @@ test('a pod made again under its name is another pod', async () => {
   const before = source.cluster.pods.get('shop/api')?.uid;
   changes.length = 0;
   await server.recreate(pod('shop/api', { ips: ['10.1.1.10'] }));
-  await waitFor(() => changes.length === 2);
-  expect(changes.map(({ object }) => object === undefined)).toEqual([true, false]);
+  // The old one is marked as ending first.
+  await waitFor(() => changes.length === 3);
+  expect(changes.map(({ object }) => object === undefined)).toEqual([false, true, false]);
   expect(source.cluster.pods.get('shop/api')?.uid).not.toBe(before);
 });
 
