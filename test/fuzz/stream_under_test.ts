@@ -1,22 +1,9 @@
 /** A sidecar's stream and table over a connection in memory, line by line. */
-import { Duplex } from 'node:stream';
 import type { Table } from '../../policy/index.ts';
 import { Enforcement } from '../../sidecar/enforcement.ts';
 import { LiveTable } from '../../sidecar/live_table.ts';
 import { TableStream } from '../../sidecar/table_stream.ts';
-
-/** Takes what is written and gives what is pushed, within the call. */
-class MemorySocket extends Duplex {
-  override _read(): void {}
-
-  override _write(_chunk: unknown, _encoding: string, done: () => void): void {
-    done();
-  }
-
-  setTimeout(): this {
-    return this;
-  }
-}
+import { MemorySocket } from './memory_socket.ts';
 
 /** One connection that has been made. */
 export class StreamUnderTest {
@@ -27,8 +14,7 @@ export class StreamUnderTest {
 
   constructor(pod: { readonly namespace: string; readonly name: string }) {
     const hello = { type: 'hello', schema: 1, namespace: pod.namespace, pod: pod.name } as const;
-    // What the stream uses of a socket is there; the rest of its type is not.
-    const socket = this.#socket as unknown as import('node:net').Socket;
+    const socket = this.#socket.asSocket;
     this.#stream = new TableStream(
       { dial: () => ({ socket, ready: 'connect', hello }), explain: (error) => error.message },
       pod,
@@ -56,7 +42,7 @@ export class StreamUnderTest {
   /** Takes one line in. @returns whether it was refused */
   feed(line: string): boolean {
     const before = this.#refusals;
-    this.#socket.emit('data', Buffer.from(`${line}\n`));
+    this.#socket.arrive(Buffer.from(`${line}\n`));
     return this.#refusals > before;
   }
 
