@@ -37,10 +37,10 @@ function named(folder: string, files: readonly string[]): string[] {
 }
 
 /** Each file makes its own network namespaces. */
-const NETNS = { include: ['test/netns/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 };
+const NETNS = { include: ['test/netns/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 };
 
 /** What must hold when networks, peers and tenants misbehave; one file a case. */
-const FAULTS = { include: ['test/faults/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 60_000 };
+const FAULTS = { include: ['test/faults/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 };
 
 const sideBySide = (timed: readonly string[]) => ({
   exclude: [...configDefaults.exclude, ...timed],

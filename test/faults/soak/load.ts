@@ -121,6 +121,9 @@ export class Load {
       if (opened.state !== 'open') return await pause(HELD_MS, signal);
       held.deniedMs = undefined; // What came before is in the judgement of its beginning.
       await pause(HELD_MS + this.#random() * HELD_MORE_MS, signal);
+      // One that a change has denied is given the time to end by itself.
+      if (held.deniedMs !== undefined)
+        await delay(Math.max(0, held.deniedMs + NOTICE_MS + 1 - wallClockMs()));
       const finishedMs = wallClockMs();
       const end = await over(agent, { ...what, patienceMs: ANSWER_MS });
       this.#judgeEnd(held, end, finishedMs);

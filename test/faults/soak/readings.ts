@@ -88,14 +88,17 @@ interface NftObject {
 }
 
 interface NftSet {
-  readonly flags?: readonly string[];
+  /** Seconds that an element stays. */
+  readonly timeout?: number;
+  /** What each element has, such as a counter. */
+  readonly stmt?: readonly object[];
   readonly elem?: readonly unknown[];
 }
 
-/** Those that the sidecar puts in; what packets put in goes by itself. */
+/** Those that the sidecar puts in. What packets put in goes by itself, or is counted. */
 function elements({ set, map }: NftObject): number {
-  const { flags = [], elem = [] } = set ?? map ?? {};
-  return flags.includes('dynamic') ? 0 : elem.length;
+  const { timeout, stmt, elem = [] } = set ?? map ?? {};
+  return timeout === undefined && stmt === undefined ? elem.length : 0;
 }
 
 /**
