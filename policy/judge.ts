@@ -76,11 +76,13 @@ class TableJudge implements Judge {
   readonly #egress: DirectionRules;
   readonly #selfIPs: ReadonlySet<string>;
   readonly #nodeIPs: ReadonlySet<string>;
+  readonly #nodePorts: ReadonlySet<number> | undefined;
   /** Holds at most the addresses of the directory. */
   readonly #peers = new Map<string, KnownPeer>();
 
-  constructor(table: Table) {
+  constructor(table: Table, nodePorts: ReadonlySet<number> | undefined) {
     this.table = table;
+    this.#nodePorts = nodePorts;
     this.#ingress = new DirectionRules(table.ingress, table);
     this.#egress = new DirectionRules(table.egress, table);
     this.#selfIPs = new Set(table.subject.ips);
@@ -93,12 +95,19 @@ class TableJudge implements Judge {
     // A pod cannot be kept from itself, whether it uses its own address or localhost.
     if (this.#selfIPs.has(address) || isLoopback(address)) return index.exempt.self;
     // Traffic between a pod and the node it runs on is always allowed, whatever policies say.
-    if (this.#nodeIPs.has(address)) return index.exempt['own-node'];
+    if (this.#nodeIPs.has(address) && this.#takesFromNode(direction, protocol, port))
+      return index.exempt['own-node'];
     // A pod that no policy selects for this direction is not isolated: everything is allowed.
     if (table.isolating.length === 0) return index.exempt['not-isolated'];
     // An isolated pod gets what its rules admit. Of several rules the first is named, so that reasons are stable.
     const first = this.#firstRule(direction, index, address, protocol, port);
     return first === NO_RULE ? index.denied : (index.allowed[first] ?? index.denied);
+  }
+
+  /** A pod may ask for less: then the rest of what comes under its node's address is anybody's, as with ipBlocks. */
+  #takesFromNode(direction: Direction, protocol: Protocol, port: number): boolean {
+    const ports = this.#nodePorts;
+    return direction === 'egress' || ports === undefined || (protocol === 'TCP' && ports.has(port));
   }
 
   #firstRule(
@@ -171,7 +180,8 @@ class TableJudge implements Judge {
 /**
  * Makes the judge of a table. Indexes of rules that the table shares with an earlier one are used again, so that
  * making a judge after a small delta is cheap.
+ * @param nodePorts TCP ports that the own node always reaches; absent: everything, as the API says
  */
-export function createJudge(table: Table): Judge {
-  return new TableJudge(table);
+export function createJudge(table: Table, nodePorts?: ReadonlySet<number>): Judge {
+  return new TableJudge(table, nodePorts);
 }

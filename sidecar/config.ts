@@ -99,6 +99,21 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
       'TCP ports of the pod that bypass the proxy, comma-separated. The gate still judges their handshakes; what they carry is neither recorded nor ended by a change',
   },
   {
+    env: 'SLUICE_NODE_TRAFFIC',
+    flag: 'node-traffic',
+    kind: { type: 'choice', choices: ['all', 'probes'] },
+    default: 'all',
+    description:
+      'What the isolated pod takes from its own node: everything, as the API says, or only TCP to SLUICE_NODE_PORTS and the admin port; the rest is then judged as from any other address',
+  },
+  {
+    env: 'SLUICE_NODE_PORTS',
+    flag: 'node-ports',
+    kind: { type: 'list' },
+    description:
+      "TCP ports that the pod's probes and hooks need, comma-separated; for SLUICE_NODE_TRAFFIC=probes",
+  },
+  {
     env: 'SLUICE_MAX_CONNECTIONS',
     flag: 'max-connections',
     kind: { type: 'integer', min: 0, max: 1_000_000 },
@@ -196,6 +211,8 @@ export interface RedirectConfig {
   /** TCP ports that bypass the proxy. */
   readonly excludedPorts: readonly number[];
   readonly canaryPort: number;
+  /** TCP ports that the own node always reaches; absent: everything. */
+  readonly nodePorts: readonly number[] | undefined;
   readonly iptables: 'auto' | 'nft' | 'legacy';
   readonly deny: 'drop' | 'reset';
   readonly otherProtocols: 'accept' | 'drop';
@@ -247,6 +264,7 @@ export function redirectConfig(values: OptionValues): RedirectConfig {
     nodeIPs,
     ...ports,
     excludedPorts: values.list('SLUICE_EXCLUDED_PORTS').map((text) => excludedPort(text, own)),
+    nodePorts: nodePorts(values, ports.adminPort),
     iptables: values.text('SLUICE_IPTABLES') as RedirectConfig['iptables'],
     deny: values.text('SLUICE_DENY') as RedirectConfig['deny'],
     otherProtocols: values.text('SLUICE_OTHER_PROTOCOLS') as RedirectConfig['otherProtocols'],
@@ -290,6 +308,16 @@ function excludedPort(text: string, own: readonly number[]): number {
     'CONFIG_INVALID',
     `SLUICE_EXCLUDED_PORTS has '${text}': wants ports from 1 to 65535 that are not the sidecar's own`,
   );
+}
+
+/** The admin port is among them: the sidecar has probes too. */
+function nodePorts(values: OptionValues, adminPort: number): RedirectConfig['nodePorts'] {
+  const ports = values.list('SLUICE_NODE_PORTS').map((text) => {
+    const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+    if (port >= 1 && port <= 65_535) return port;
+    throw new SluiceError('CONFIG_INVALID', `SLUICE_NODE_PORTS has '${text}': wants ports from 1 to 65535`);
+  });
+  return values.text('SLUICE_NODE_TRAFFIC') === 'all' ? undefined : [...new Set([adminPort, ...ports])];
 }
 
 function tableSource(values: OptionValues): TableSource {

@@ -29,15 +29,20 @@ export interface Question {
 export class Enforcement {
   readonly #live: LiveTable;
   readonly #beforeChange: () => void;
+  readonly #nodePorts: ReadonlySet<number> | undefined;
   #judge: Judge | undefined;
   /** By direction, peer, protocol and port; of the table in force. */
   readonly #explanations = new Map<string, { readonly verdict: Verdict; readonly owner: Owner }>();
   /** When the source last said that the table is current, ms since the epoch; 0 before the first time. */
   #confirmedAtMs = 0;
 
-  /** @param beforeChange called when a new table is in force, before the flows that are live are judged by it */
-  constructor(live: LiveTable, beforeChange: () => void = () => {}) {
+  /**
+   * @param beforeChange called when a new table is in force, before the flows that are live are judged by it
+   * @param nodePorts TCP ports that the own node always reaches; absent: everything
+   */
+  constructor(live: LiveTable, beforeChange: () => void = () => {}, nodePorts?: readonly number[]) {
     this.#live = live;
+    this.#nodePorts = nodePorts && new Set(nodePorts);
     this.#beforeChange = beforeChange;
   }
 
@@ -96,7 +101,7 @@ export class Enforcement {
 
   #put(table: Table, touched?: ReadonlySet<string>): number {
     this.#explanations.clear();
-    this.#judge = createJudge(table);
+    this.#judge = createJudge(table, this.#nodePorts);
     this.#beforeChange();
     return this.#live.reevaluate(this.#judge, touched);
   }

@@ -73,7 +73,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
 
   const live = new LiveTable();
   let relay: Relay | undefined;
-  const enforcement = new Enforcement(live, () => relay?.forgetAdmissions());
+  const enforcement = new Enforcement(live, () => relay?.forgetAdmissions(), config.nodePorts);
   const file = new TableFile(config.stateDir, (err) =>
     log.error({ err }, 'the table could not be kept on disk'),
   );

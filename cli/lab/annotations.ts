@@ -6,11 +6,14 @@ import {
   excludedPorts,
   annotatedEnvironment as sidecarEnvironment,
 } from '../../injector/admission/annotations.ts';
+import { podProbePorts } from '../../injector/admission/inject.ts';
+import { nodeTraffic } from '../../injector/admission/node_traffic.ts';
+import { parseAdmittedPod } from '../../injector/admission/pod_object.ts';
 import { objectId } from '../../injector/manifest_file.ts';
-import type { DocumentObject } from '../../injector/manifest_object.ts';
+import type { DocumentObject, RawManifest } from '../../injector/manifest_object.ts';
 import { SluiceError } from '../../policy/errors.ts';
 import type { LabPaths } from './state.ts';
-import { type Annotations, annotationsOf, manifestsInvalid, objectFile } from './store.ts';
+import { annotationsOf, manifestsInvalid, objectFile } from './store.ts';
 import type { LabPod, Topology } from './topology.ts';
 
 /**
@@ -19,9 +22,9 @@ import type { LabPod, Topology } from './topology.ts';
  * @throws SluiceError `LAB_MANIFESTS_INVALID` naming each annotation with a wrong value
  */
 export function checkAnnotations({ pods }: Topology, objects: readonly DocumentObject[]): void {
-  const annotations = new Map(objects.map((object) => [objectId(object), annotationsOf(object.raw)]));
-  const of = (kind: DocumentObject['kind'], key: string): Annotations =>
-    annotations.get(objectId({ kind, key })) ?? {};
+  const manifests = new Map(objects.map((object) => [objectId(object), object.raw]));
+  const of = (kind: DocumentObject['kind'], key: string): RawManifest =>
+    manifests.get(objectId({ kind, key })) ?? {};
   const problemsOf = ({ key, namespace }: LabPod): readonly string[] =>
     settingsOf(of('Pod', key), of('Namespace', namespace)).problems.map(
       (problem) => `pod ${key}: ${problem}`,
@@ -38,8 +41,8 @@ export function checkAnnotations({ pods }: Topology, objects: readonly DocumentO
 export function annotatedEnvironment(paths: LabPaths, key: string): Readonly<Record<string, string>> {
   const [namespace = ''] = key.split('/');
   const { environment, problems } = settingsOf(
-    annotationsInFile(objectFile(paths, { kind: 'Pod', key })),
-    annotationsInFile(objectFile(paths, { kind: 'Namespace', key: namespace })),
+    manifestInFile(objectFile(paths, { kind: 'Pod', key })),
+    manifestInFile(objectFile(paths, { kind: 'Namespace', key: namespace })),
   );
   if (problems.length > 0)
     throw new SluiceError('LAB_MANIFESTS_INVALID', `pod ${key}: ${problems.join('; ')}`);
@@ -47,16 +50,19 @@ export function annotatedEnvironment(paths: LabPaths, key: string): Readonly<Rec
 }
 
 /** What a pod's annotations ask for, and what is wrong with them, given those of its namespace. */
-function settingsOf(pod: Annotations, namespace: Annotations): ReturnType<typeof sidecarEnvironment> {
-  const settings = sidecarEnvironment(pod);
-  const excluded = excludedPorts(pod, allows(namespace, 'allowExcludedPorts'));
+function settingsOf(pod: RawManifest, namespace: RawManifest): ReturnType<typeof sidecarEnvironment> {
+  const [own, namespaces] = [annotationsOf(pod), annotationsOf(namespace)];
+  const settings = sidecarEnvironment(own);
+  const excluded = excludedPorts(own, allows(namespaces, 'allowExcludedPorts'));
+  const parsed = parseAdmittedPod(pod);
+  const node = nodeTraffic(own, namespaces, parsed.ok ? podProbePorts(parsed.object) : []);
   return {
-    environment: { ...settings.environment, ...excluded.environment },
-    problems: [...settings.problems, ...excluded.problems],
+    environment: { ...settings.environment, ...excluded.environment, ...node.environment },
+    problems: [...settings.problems, ...excluded.problems, ...node.problems],
   };
 }
 
-/** Those of the object in a file; none where there is no such object. */
-function annotationsInFile(file: string): Annotations {
-  return existsSync(file) ? annotationsOf(JSON.parse(readFileSync(file, 'utf8'))) : {};
+/** The object in a file; empty where there is no such object. */
+function manifestInFile(file: string): RawManifest {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as RawManifest) : {};
 }

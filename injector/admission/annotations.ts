@@ -4,6 +4,7 @@
  */
 import { LOG_LEVELS } from '../../common/log.ts';
 import { SIDECAR_PORTS } from './names.ts';
+import { NODE_TRAFFIC_ANNOTATION } from './node_traffic.ts';
 import { quantityValue, type ResourceName, resourceProblem } from './quantity.ts';
 
 const OWN_PREFIX = 'sluice.dev/';
@@ -191,7 +192,12 @@ function requestsOverLimits(resources: Resources, set: readonly ResourceAnnotati
 
 /** Annotations of a pod that begin with our name and that nothing reads: likely misspelt. One sentence for each. */
 export function unknownAnnotations(annotations: Readonly<Record<string, unknown>>): readonly string[] {
-  const known = new Set([STATUS_ANNOTATION, OPT_OUT_ANNOTATION, EXCLUDED_PORTS_ANNOTATION]);
+  const known = new Set([
+    STATUS_ANNOTATION,
+    OPT_OUT_ANNOTATION,
+    EXCLUDED_PORTS_ANNOTATION,
+    NODE_TRAFFIC_ANNOTATION,
+  ]);
   for (const { annotation } of [...SIDECAR_ANNOTATIONS, ...RESOURCE_ANNOTATIONS]) known.add(annotation);
   return Object.keys(annotations)
     .filter((name) => name.startsWith(OWN_PREFIX) && !known.has(name))

@@ -17,6 +17,7 @@ import {
 import { redirectContainer, type SidecarPlan, sidecarContainer, volumes } from './containers.ts';
 import type { InjectionConfig } from './injection_config.ts';
 import { OWN_CONTAINERS, OWN_VOLUMES, REDIRECT_CONTAINER, SIDECAR_CONTAINER } from './names.ts';
+import { nodeTraffic } from './node_traffic.ts';
 import type { AdmittedPod, ApiObject } from './pod_object.ts';
 import { refusals } from './refusals.ts';
 
@@ -59,19 +60,26 @@ export function inject(
   const bare = withoutOwn(pod);
   const env = annotatedEnvironment(pod.annotations);
   const excluded = excludedPorts(pod.annotations, allows(namespaceAnnotations, 'allowExcludedPorts'));
+  const node = nodeTraffic(pod.annotations, namespaceAnnotations, podProbePorts(bare));
   const resources = annotatedResources(pod.annotations, config.resources);
   const reasons = [
     ...optOutProblems(optOut),
     ...env.problems,
     ...excluded.problems,
+    ...node.problems,
     ...resources.problems,
     ...refusals(bare, allows(namespaceAnnotations, 'allowPrivileged')),
   ];
   if (reasons.length > 0) return { kind: 'refused', reasons };
-  const environment = { ...env.environment, ...excluded.environment };
+  const environment = { ...env.environment, ...excluded.environment, ...node.environment };
   const plan = { config, environment, resources: resources.resources };
   const warnings = unknownAnnotations(pod.annotations);
   return { kind: 'injected', patch: difference(pod.raw, built(bare, plan)), warnings };
+}
+
+/** What the kubelet dials in the pod; the sidecar adds its own. */
+export function podProbePorts({ containers, initContainers }: AdmittedPod): readonly number[] {
+  return [...containers, ...initContainers].flatMap((container) => container.probePorts);
 }
 
 function optOutProblems(value: string | undefined): readonly string[] {

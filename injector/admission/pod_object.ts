@@ -4,6 +4,7 @@
  */
 import type { Field } from '../../policy/field.ts';
 import { type Parsed, parseObject } from '../../policy/parsed.ts';
+import { probePorts } from './node_traffic.ts';
 
 /** Any object of the API. */
 export type ApiObject = Readonly<Record<string, unknown>>;
@@ -19,6 +20,8 @@ export interface AdmittedContainer {
   readonly mounts: readonly string[];
   /** TCP `containerPort`s. */
   readonly tcpPorts: readonly number[];
+  /** TCP ports that the kubelet dials for its probes and hooks. */
+  readonly probePorts: readonly number[];
 }
 
 /** What injection decides on. Absent lists are empty. */
@@ -90,6 +93,7 @@ function readContainers(list: Field): AdmittedContainer[] {
     capabilities.object();
     return {
       ...named(field),
+      probePorts: probePorts(field.value as ApiObject),
       privileged: security.child('privileged').flag(),
       capabilities: capabilities
         .child('add')

@@ -11,6 +11,7 @@ import {
   RESOURCE_ANNOTATIONS,
   SIDECAR_ANNOTATIONS,
 } from '../../injector/admission/annotations.ts';
+import { NODE_TRAFFIC_ANNOTATION, NODE_TRAFFIC_VALUES } from '../../injector/admission/node_traffic.ts';
 import { markdownTable } from './regions.ts';
 
 const RBAC = join(import.meta.dirname, '../../manifests/base/rbac.yaml');
@@ -36,6 +37,11 @@ export function podAnnotations(): string {
         `ports that bypass the proxy, where the namespace has \`${NAMESPACE_ANNOTATIONS.allowExcludedPorts.annotation}\``,
       ],
       [
+        `\`${NODE_TRAFFIC_ANNOTATION}\``,
+        NODE_TRAFFIC_VALUES.map((value) => `\`${value}\``).join(', '),
+        "what the isolated pod takes from its own node: everything, as the API says, or only TCP to the ports of the pod's probes and hooks; no more than its namespace says",
+      ],
+      [
         `\`${OPT_OUT_ANNOTATION}\``,
         `\`${OPT_OUT_VALUE}\``,
         `leaves the pod out, where its namespace has \`${NAMESPACE_ANNOTATIONS.allowOptOut.annotation}\``,
@@ -48,10 +54,16 @@ export function podAnnotations(): string {
 export function namespaceAnnotations(): string {
   return markdownTable(
     ['annotation', 'allows'],
-    Object.values(NAMESPACE_ANNOTATIONS).map(({ annotation, description }) => [
-      `\`${annotation}\``,
-      description,
-    ]),
+    [
+      ...Object.values(NAMESPACE_ANNOTATIONS).map(({ annotation, description }) => [
+        `\`${annotation}\``,
+        description,
+      ]),
+      [
+        `\`${NODE_TRAFFIC_ANNOTATION}: probes\``,
+        'the other way round: its isolated pods take from their own node only TCP to the ports of their probes and hooks, and no pod may ask for more',
+      ],
+    ],
   );
 }
 

@@ -33,6 +33,8 @@ export interface GateSettings {
   readonly otherProtocols: 'accept' | 'drop';
   /** Health and metrics of the sidecar: open to everybody, at a bounded rate; nobody gets to another socket on this port. */
   readonly adminPort: number;
+  /** TCP ports that the own node always reaches; absent: everything. */
+  readonly nodePorts?: readonly number[] | undefined;
   /** Where the injector's tables are: reached whatever policy says, else no policy could ever be taken back. */
   readonly injector?: { readonly address: string; readonly port: number } | undefined;
 }
@@ -108,7 +110,7 @@ function adminObjects(matchesSockets: boolean): readonly string[] {
         `set admin${family} { type ${type(family)}; flags dynamic,timeout; size ${ADMIN_SOURCES}; timeout 10s; }`,
     ),
     'chain admin_own {',
-    ...FROM_NODE.map((rule) => `  ${rule}`),
+    ...FROM_NODE.map((from) => `  ${from} accept`),
     `  update @admin4 { ip saddr ${over} } goto in_deny`,
     `  update @admin6 { ip6 saddr ${over} } goto in_deny`,
     '  accept',
@@ -198,13 +200,16 @@ function wayChains(way: Way, plan: DirectionPlan): readonly string[] {
 }
 
 /** The pod's own node. */
-const FROM_NODE: readonly string[] = ['ip saddr @node4 accept', 'ip6 saddr @node6 accept'];
+const FROM_NODE: readonly string[] = ['ip saddr @node4', 'ip6 saddr @node6'];
 
 /** What may come in whatever rules say, and however it is tracked. */
-const ALWAYS_TAKEN: readonly string[] = [
-  'iif lo accept', // localhost, the pod to itself, sidecar to app
-  ...FROM_NODE,
-];
+function alwaysTaken({ nodePorts }: GateSettings): readonly string[] {
+  const ports = nodePorts === undefined ? '' : `tcp dport { ${nodePorts.join(', ')} } `;
+  return [
+    'iif lo accept', // localhost, the pod to itself, sidecar to app
+    ...FROM_NODE.map((from) => `${from} ${ports}accept`),
+  ];
+}
 
 function hooks(settings: GateSettings): readonly string[] {
   const indented = (rules: readonly string[]): readonly string[] => rules.map((rule) => `  ${rule}`);
@@ -214,13 +219,13 @@ function hooks(settings: GateSettings): readonly string[] {
     '  meta l4proto != tcp accept',
     `  tcp ${FLAGS} != syn accept`,
     `  iif != lo tcp dport ${settings.adminPort} goto admin`,
-    ...indented(ALWAYS_TAKEN),
+    ...indented(alwaysTaken(settings)),
     '  jump in_subject',
     '}',
     'chain ingress {',
     `  type filter hook prerouting priority ${INGRESS_PRIORITY}; policy drop;`,
     `  tcp ${FLAGS} == syn accept`, // judged above
-    ...indented(ALWAYS_TAKEN),
+    ...indented(alwaysTaken(settings)),
     '  ct direction reply accept', // answers to what the pod opened
     '  meta l4proto { icmp, ipv6-icmp } ct state related accept', // errors of its flows
     `  ${NEIGHBOURS}`,

@@ -25,6 +25,8 @@ export interface RedirectPlan {
   readonly excludedPorts: readonly number[];
   /** The pod's own node: its traffic bypasses the sidecar, so that the kubelet's probes see the app itself. */
   readonly nodeIPs: readonly string[];
+  /** Of that, only TCP to these ports; absent: all of it. */
+  readonly nodePorts: readonly number[] | undefined;
 }
 
 /** A chain of ours and the rules in it, in order. */
@@ -60,8 +62,15 @@ export function chains(family: Family, plan: RedirectPlan): readonly Chain[] {
         '-p tcp -m conntrack --ctstate INVALID -j DROP',
         // Answers to what the pod opened.
         '-m conntrack --ctdir REPLY -j RETURN',
-        // Traffic from the pod's own node is always allowed.
-        ...nodeIPs.map((address) => `-s ${address}/${family === 6 ? 128 : 32} -j RETURN`),
+        // Traffic from the pod's own node is always allowed, or what its probes need.
+        ...nodeIPs.flatMap((address) => {
+          const source = `-s ${address}/${family === 6 ? 128 : 32}`;
+          return (
+            plan.nodePorts?.map((port) => `${source} -p tcp -m tcp --dport ${port} -j RETURN`) ?? [
+              `${source} -j RETURN`,
+            ]
+          );
+        }),
         // Health and metrics of the sidecar itself.
         `-p tcp -m tcp --dport ${plan.adminPort} -j RETURN`,
         ...plan.excludedPorts.map((port) => `-p tcp -m tcp --dport ${port} -j RETURN`),
