@@ -21,6 +21,7 @@ export interface InjectorMetrics {
   readonly admissions: Counter<'outcome'>;
   readonly admissionSeconds: Histogram;
   readonly certificateExpiry: Gauge<'certificate'>;
+  readonly uninjected: Gauge;
 }
 
 /** Seconds; 0.2 is the bound on an edit, 0.1 the one on ending flows. */
@@ -128,6 +129,11 @@ export function createInjectorMetrics(collect?: (metrics: InjectorMetrics) => vo
       name: 'sluice_injector_certificate_expiry_timestamp_seconds',
       help: "When the injector's certificates expire, seconds since 1970: serving, ca. Both are renewed long before.",
       labelNames: ['certificate'],
+      registers,
+    }),
+    uninjected: new Gauge({
+      name: 'sluice_injector_uninjected_pods',
+      help: 'Pods of enabled namespaces that run without a sidecar: no policy is enforced on them. Looked for every 5 s.',
       registers,
     }),
   };

@@ -23,6 +23,8 @@ export interface StatusParts {
   readonly metrics: InjectorMetrics;
   /** What this replica's sidecars enforce, as JSON; absent where nobody asks. */
   readonly enforcing?: () => unknown;
+  /** Pods that should have a sidecar and have none; absent where nobody looks. */
+  readonly uninjected?: () => readonly string[] | undefined;
   /** Why the injector should be started anew; undefined: it is well. */
   readonly unhealthy: () => string | undefined;
   /** Why the injector cannot do its work yet; undefined: it can. */
@@ -92,7 +94,8 @@ async function answer(parts: StatusParts, request: IncomingMessage, trusted: boo
       const tables = parts.tables();
       if (tables === undefined) return verdict(parts.unready() ?? 'starting');
       if (url.searchParams.has('refresh')) await parts.source.refresh();
-      return { code: 200, type: 'application/json', body: `${JSON.stringify(tables.status())}\n` };
+      const status = { ...tables.status(), uninjected: parts.uninjected?.() };
+      return { code: 200, type: 'application/json', body: `${JSON.stringify(status)}\n` };
     }
   }
   return text(404, `not found: /healthz, /readyz, ${trusted ? '/status, ' : ''}/metrics`);

@@ -19,6 +19,7 @@ import { KubernetesSource } from './kubernetes_source.ts';
 import { countedEvents, setSourceGauges } from './source_metrics.ts';
 import { LeaderElection } from './status/leader_election.ts';
 import { StatusWriter } from './status/status_writer.ts';
+import { UninjectedSweep } from './uninjected_sweep.ts';
 
 /**
  * Nothing was confirmed for this long, though a list is tried every ten minutes, ms: the process may hang. Sidecars keep
@@ -61,6 +62,7 @@ async function startParts(
   const { namespace, webhook } = settings;
   let tables: TableServer | undefined;
   let writer: StatusWriter | undefined;
+  let sweep: UninjectedSweep | undefined;
   let serving = false;
   const metrics = createInjectorMetrics((gauges) => {
     setSourceGauges(gauges, source);
@@ -73,6 +75,7 @@ async function startParts(
     source,
     metrics,
     enforcing: () => writer?.counts,
+    uninjected: () => sweep?.pods,
     unhealthy: () => staleness(source),
     unready: () => (serving ? undefined : unsyncedness(source)),
   };
@@ -83,6 +86,8 @@ async function startParts(
   // What is not known yet would be missing in tables: a policy, most of all.
   await Promise.race([source.synced, aborted(signal)]);
   if (signal.aborted) return;
+  sweep = new UninjectedSweep({ source, namespace, metrics, log });
+  running.push(sweep);
   const certificates = await startCertificates({ config, namespace, source, metrics, log });
   running.push(certificates);
   tables = new TableServer(source, metrics, log);

@@ -15,6 +15,7 @@ import type { ClusterSource, SourceListener } from '../source.ts';
 import { ApiClient } from './api_client.ts';
 import type { ObjectChange } from './known_objects.ts';
 import { Reflector, type ReflectorEvents, type ReflectorTimes } from './reflector.ts';
+import type { UnenforcedPod } from './unenforced_pod.ts';
 import {
   removal,
   type TrimmedObject,
@@ -65,6 +66,8 @@ export class KubernetesSource implements ClusterSource {
   readonly #problems = new Map<string, readonly ManifestProblem[]>();
   /** By key. */
   readonly #policyFacts = new Map<string, PolicyFacts>();
+  /** By namespace and key. */
+  readonly #unenforced = new Map<string, Map<string, UnenforcedPod>>();
   #onSynced: () => void = () => undefined;
 
   /** Resolves once every kind has been listed; never while the server is away. */
@@ -92,6 +95,11 @@ export class KubernetesSource implements ClusterSource {
   /** Every policy there is, by key. */
   get policyFacts(): ReadonlyMap<string, PolicyFacts> {
     return this.#policyFacts;
+  }
+
+  /** Pods that no sidecar enforces, by namespace and key; whether they should be is for others to say. */
+  get unenforced(): ReadonlyMap<string, ReadonlyMap<string, UnenforcedPod>> {
+    return this.#unenforced;
   }
 
   /** How each kind's copy is. */
@@ -147,6 +155,7 @@ export class KubernetesSource implements ClusterSource {
       const change = trimmed === undefined ? removal(kind, key) : trimmed.change;
       noted = this.#note(`${kind} ${key}`, trimmed?.problems ?? []) || noted;
       if (kind === 'NetworkPolicy') this.#noteFacts(key, trimmed);
+      if (kind === 'Pod') this.#noteUnenforced(key, trimmed?.unenforced);
       if (change === undefined || isNothingNew(this.cluster, change)) continue;
       this.cluster.apply(change);
       changes.push(change);
@@ -161,6 +170,15 @@ export class KubernetesSource implements ClusterSource {
     }
     const { uid, generation = 0, annotations = {} } = policy.metadata;
     this.#policyFacts.set(key, { uid, generation, status: annotations[STATUS_ANNOTATION] });
+  }
+
+  #noteUnenforced(key: string, pod: UnenforcedPod | undefined): void {
+    const [namespace = ''] = key.split('/');
+    const known = this.#unenforced.get(namespace) ?? new Map<string, UnenforcedPod>();
+    if (pod === undefined) known.delete(key);
+    else known.set(key, pod);
+    if (known.size === 0) this.#unenforced.delete(namespace);
+    else this.#unenforced.set(namespace, known);
   }
 
   /** Keeps and logs an object's problems; false when they are what they were. */

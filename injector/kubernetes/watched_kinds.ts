@@ -12,6 +12,7 @@ import {
 } from '../../policy/index.ts';
 import type { ManifestProblem } from '../manifest_problem.ts';
 import { keyOf, type RawObject } from './raw_object.ts';
+import { type UnenforcedPod, unenforcedPod } from './unenforced_pod.ts';
 
 /** Kinds of objects that are watched. */
 export type WatchedKind = ClusterChange['kind'];
@@ -21,6 +22,8 @@ export interface TrimmedObject {
   readonly change: ClusterChange | undefined;
   readonly problems: readonly ManifestProblem[];
   readonly metadata: RawObject['metadata'];
+  /** Of a pod that no sidecar enforces. */
+  readonly unenforced?: UnenforcedPod | undefined;
 }
 
 /** One watched resource. */
@@ -73,9 +76,10 @@ function watched<T>(
       const key = keyOf(raw);
       const name = `${kind} ${key}`;
       const parsed = parse(raw);
+      const unenforced = kind === 'Pod' ? unenforcedPod(raw) : undefined;
       if (parsed.ok) {
         const problems = parsed.warnings.map((message) => problemOf(name, message, 'warning'));
-        return { change: change(key, parsed.object), problems, metadata: raw.metadata };
+        return { change: change(key, parsed.object), problems, metadata: raw.metadata, unenforced };
       }
       const problems = parsed.errors.map((error) => faultOf(name, error));
       // A policy with a mistake isolates what it selects and admits nothing; anything else stays as it last was.
@@ -83,6 +87,7 @@ function watched<T>(
         change: parsed.isolating === undefined ? undefined : change(key, parsed.isolating),
         problems,
         metadata: raw.metadata,
+        unenforced,
       };
     },
   };
