@@ -21,6 +21,7 @@ export interface Addon extends RelayAddon {
   bind(fd: number, family: Family, address: string, port: number): number;
   listen(fd: number, backlog: number): number;
   tcpState(fd: number): number;
+  originalDestination(fd: number, address: Uint8Array): number;
   close(fd: number): number;
   netlinkSocket(protocol: number): number;
   netlinkSend(fd: number, bytes: Uint8Array): number;

@@ -21,6 +21,7 @@
 #include "dial.h"
 #include "flow.h"
 #include "flows.h"
+#include "original.h"
 
 enum {
   BUFFER_BYTES = 64 * 1024,
@@ -47,6 +48,7 @@ struct relay {
   pthread_t thread;
   int epoll, wake;
   bool accepting, listening;
+  uint16_t listener_port[RELAY_LISTENERS];
   uint64_t tell_us;          // when the other thread is to be told of what is not urgent; 0: there is none
   uint64_t accept_again_us;  // 0: not paused for want of descriptors
   uint32_t undecided, live;
@@ -347,11 +349,22 @@ static void out_of_descriptors(struct relay *relay, int error) {
   tell(relay);
 }
 
+// Where a socket that was accepted was going. False when it has died already.
+static bool find_destination(struct relay *relay, uint32_t listener, int fd, struct sockaddr_storage *destination) {
+  socklen_t size = sizeof *destination;
+  if (getsockname(fd, (struct sockaddr *)destination, &size) < 0) return false;
+  // The port is at the same place in both families. TPROXY leaves it as it was; with the listener's own, translation brought it
+  // here, or it was really meant.
+  if (ntohs(((const struct sockaddr_in *)destination)->sin_port) == relay->listener_port[listener])
+    original_destination(fd, destination);
+  return true;
+}
+
 // False when the listener has no more, or accepting has been paused.
-static bool accept_one(struct relay *relay, int listener) {
+static bool accept_one(struct relay *relay, uint32_t listener) {
   struct sockaddr_storage source, destination;
-  socklen_t source_size = sizeof source, destination_size = sizeof destination;
-  int fd = accept4(listener, (struct sockaddr *)&source, &source_size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  socklen_t source_size = sizeof source;
+  int fd = accept4(relay->options.listeners[listener], (struct sockaddr *)&source, &source_size, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) {
     if (errno == EAGAIN) return false;
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -360,7 +373,7 @@ static bool accept_one(struct relay *relay, int listener) {
     }
     return true;  // that one connection has failed, accept(2)
   }
-  if (getsockname(fd, (struct sockaddr *)&destination, &destination_size) < 0) {
+  if (!find_destination(relay, listener, fd, &destination)) {
     close(fd);
     return true;
   }
@@ -383,7 +396,7 @@ static bool accept_one(struct relay *relay, int listener) {
 static void accept_some(struct relay *relay, int at_most) {
   for (uint32_t i = 0; i < relay->options.listener_count; i++) {
     for (int turn = 0; turn < at_most && relay->accepting; turn++) {
-      if (!accept_one(relay, relay->options.listeners[i])) break;
+      if (!accept_one(relay, i)) break;
     }
   }
 }
@@ -544,6 +557,10 @@ struct relay *relay_start(const struct relay_options *options, void (*notify)(vo
     send_at_once(fd);
     keep_alive(fd, options);
     read_in_line(fd);
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    getsockname(fd, (struct sockaddr *)&address, &size);
+    relay->listener_port[i] = ntohs(((const struct sockaddr_in *)&address)->sin_port);
   }
   if (ready && start_thread(relay)) return relay;
   int error = errno;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "addon.h"
+#include "original.h"
 
 #ifndef IPV6_TRANSPARENT
 #define IPV6_TRANSPARENT 75  // linux/in6.h; missing from some libcs
@@ -142,6 +143,26 @@ static napi_value tcp_state(napi_env env, napi_callback_info info) {
   return addon_result(env, state.tcpi_state);
 }
 
+// originalDestination(fd, address: Uint8Array): port — SO_ORIGINAL_DST; the address gets 4 or 16 bytes, by its length.
+static napi_value get_original_destination(napi_env env, napi_callback_info info) {
+  napi_value a[MAX_ARGS];
+  args(env, info, a);
+  int fd = addon_int(env, a[0]);
+  void *data = NULL;
+  size_t length = 0;
+  napi_get_typedarray_info(env, a[1], NULL, &length, &data, NULL, NULL);
+  struct sockaddr_storage destination = {0};
+  socklen_t size = sizeof destination;
+  if (getsockname(fd, (struct sockaddr *)&destination, &size) < 0) return addon_result(env, -1);
+  original_destination(fd, &destination);
+  const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)&destination;
+  const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)&destination;
+  bool is_ipv6 = destination.ss_family == AF_INET6;
+  if (length != (is_ipv6 ? sizeof ipv6->sin6_addr : sizeof ipv4->sin_addr)) return fail(env, EINVAL);
+  memcpy(data, is_ipv6 ? (const void *)&ipv6->sin6_addr : (const void *)&ipv4->sin_addr, length);
+  return addon_result(env, ntohs(ipv4->sin_port));
+}
+
 // close(fd) — close(2).
 static napi_value close_socket(napi_env env, napi_callback_info info) {
   napi_value a[MAX_ARGS];
@@ -162,6 +183,7 @@ const struct addon_function sockets_functions[] = {
     {"bind", bind_socket},
     {"listen", listen_socket},
     {"close", close_socket},
+    {"originalDestination", get_original_destination},
     {"tcpState", tcp_state},
     {NULL, NULL},
 };

@@ -29,6 +29,15 @@ export interface Sockets {
   readInLine(fd: number): void;
   /** Keepalive probes at these times, tcp(7). Errors are ignored: only a socket that is going away has any. */
   keepAlive(fd: number, times: KeepAliveTimes): void;
+  /**
+   * Where an accepted connection was going before address translation in this network namespace sent it elsewhere; its local
+   * address and port where nothing did. `undefined` when it has died.
+   * @returns the address as the kernel has it, 4 or 16 bytes
+   */
+  originalDestination(
+    fd: number,
+    family: Family,
+  ): { readonly address: Uint8Array; readonly port: number } | undefined;
   /** Makes the next close of `fd` send RST and drop unsent bytes. Errors are ignored: the socket is going away. */
   resetOnClose(fd: number): void;
 }
@@ -39,6 +48,8 @@ export interface KeepAliveTimes {
   readonly intervalSeconds: number;
   readonly probes: number;
 }
+const IPV4_BYTES = 4;
+const IPV6_BYTES = 16;
 
 /** TCP_CLOSE of include/net/tcp_states.h. */
 const TCP_CLOSE = 7;
@@ -78,6 +89,11 @@ export function openSockets(addon: Addon = loadAddon()): Sockets {
     },
     keepAlive(fd, { idleSeconds, intervalSeconds, probes }) {
       addon.setKeepAlive(fd, idleSeconds, intervalSeconds, probes);
+    },
+    originalDestination(fd, family) {
+      const address = new Uint8Array(family === 6 ? IPV6_BYTES : IPV4_BYTES);
+      const port = addon.originalDestination(fd, address);
+      return port < 0 ? undefined : { address, port };
     },
     resetOnClose(fd) {
       addon.setLingerZero(fd);

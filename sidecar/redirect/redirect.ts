@@ -15,18 +15,21 @@ import {
 } from '../guard/install.ts';
 import type { NodeAddress } from '../guard/plan.ts';
 import { kernelFamilies } from '../guard/surroundings.ts';
+import { APP_LEG_PORTS } from '../relay/relay.ts';
 import { tryTool } from '../tools.ts';
 import {
   type Chain,
   chains,
   LOCAL_ROUTE,
   POLICY_RULE,
+  REDIRECT_SCOPES,
   type RedirectPlan,
+  type RedirectScope,
   restoreText,
   SHOW_ROUTE,
   SHOW_RULE,
 } from './rules.ts';
-import { type Backend, chooseBackend, iptables, runTool } from './tools.ts';
+import { type Backend, chooseBackend, iptables, runTool, toolError } from './tools.ts';
 
 /** What `closeGate` says where there is a gate. */
 const GATE_THERE: readonly string[] = ['closed', 'kept'];
@@ -42,6 +45,8 @@ export interface Redirect {
   readonly gate: string;
   /** How each address of the node is known, and what of the guard is missing. */
   readonly guard?: { readonly nodes: readonly NodeAddress[]; readonly problems: GuardProblems };
+  /** What this kernel cannot do, and what follows from it; empty where it can do all. */
+  readonly limits: readonly string[];
 }
 
 /**
@@ -56,14 +61,67 @@ export async function applyRedirect(config: RedirectConfig): Promise<Redirect> {
   const nodeIPs = plan.nodes.map(({ address }) => address);
   const problems = await installGuard(plan);
   const gate = await closed(config, nodeIPs); // first: from here on nothing unchecked gets in
+  const limits: string[] = [];
   for (const family of families) {
-    const list = chains(family, planFor(config, nodeIPs, GATE_THERE.includes(gate)));
+    const redirect = planFor(config, nodeIPs, GATE_THERE.includes(gate));
     if (await isOn(family)) await routeMarkedLocally(family);
-    await runTool(iptables(backend, family, '-restore'), ['-w', '--noflush'], restoreText(list));
-    for (const chain of list) await jumpTo(backend, family, chain);
+    const scope = await restoreAsMuchAsPossible(backend, family, redirect);
+    for (const chain of chains(family, redirect, scope)) await jumpTo(backend, family, chain);
+    limits.push(...limitsOf(family, scope));
   }
   const { nodes } = problems.packets === undefined ? await bindGuard(plan) : plan;
-  return { backend, because, families, nodeIPs, gate, guard: { nodes, problems } };
+  return { backend, because, families, nodeIPs, gate, limits, guard: { nodes, problems } };
+}
+
+/**
+ * Fills the chains; those that the kernel cannot do are left out.
+ * @throws SluiceError `REDIRECT_*` where it cannot do even the least
+ */
+async function restoreAsMuchAsPossible(
+  backend: Backend,
+  family: Family,
+  plan: RedirectPlan,
+): Promise<RedirectScope> {
+  const command = iptables(backend, family, '-restore');
+  const args = ['-w', '--noflush'];
+  let failure = '';
+  for (const scope of REDIRECT_SCOPES) {
+    const result = await tryTool(command, args, restoreText(chains(family, plan, scope)));
+    if (result.status === 0) {
+      if (scope !== 'all') await removeUnused(backend, family, plan, scope);
+      return scope;
+    }
+    failure = result.stderr;
+  }
+  throw toolError(command, args, failure);
+}
+
+/** Chains of a wider scope, which a failed attempt may have left behind. */
+async function removeUnused(
+  backend: Backend,
+  family: Family,
+  plan: RedirectPlan,
+  scope: RedirectScope,
+): Promise<void> {
+  const used = new Set(chains(family, plan, scope).map(({ table, name }) => `${table} ${name}`));
+  const unused = chains(family, plan).filter(({ table, name }) => !used.has(`${table} ${name}`));
+  await removeChains(backend, family, unused);
+}
+
+/** Where the kernel cannot do all. */
+function limitsOf(family: Family, scope: RedirectScope): readonly string[] {
+  const ports = `IPv${family}: clients that use source ports from ${APP_LEG_PORTS.first} to ${APP_LEG_PORTS.last} can lose connections: the kernel needs xt_CT with NF_CONNTRACK_ZONES, xt_REDIRECT and nat`;
+  const open = `IPv${family}: a port on which nobody listens accepts connections and resets them: the kernel needs xt_socket`;
+  switch (scope) {
+    case 'all':
+      return [];
+    case 'listeners':
+      return [ports];
+    case 'plain':
+      return [ports, open];
+    default:
+      return scope satisfies never;
+  }
 }
 
 /**
@@ -79,15 +137,53 @@ export async function verifyRedirect(config: RedirectConfig): Promise<Redirect> 
     (present) => (present ? 'in force' : 'missing'),
     (error: Error) => error.message,
   );
+  const limits: string[] = [];
   for (const family of families) {
-    const strict = chains(family, planFor(config, nodeIPs, false));
-    const usual = chains(family, planFor(config, nodeIPs, true));
+    const scope = await scopeInForce(backend, family);
+    const strict = chains(family, planFor(config, nodeIPs, false), scope);
+    const usual = chains(family, planFor(config, nodeIPs, true), scope);
     for (const [index, chain] of usual.entries()) await verifyChain(backend, family, chain, strict[index]);
     if (await isOn(family)) await verifyRoute(family);
+    limits.push(...limitsOf(family, scope));
   }
   if (gate === 'missing') throw incomplete(`nft: the table ${GATE_TABLE} has no hook`);
   await verifyGuard();
-  return { backend, because: 'its rules are in force', families, nodeIPs, gate };
+  return { backend, because: 'its rules are in force', families, nodeIPs, gate, limits };
+}
+
+/** The scope that the chains were made for, unless this kernel can do more: then something is missing. */
+async function scopeInForce(backend: Backend, family: Family): Promise<RedirectScope> {
+  const listed = await tryTool(iptables(backend, family), ['-w', '-t', 'mangle', '-S']);
+  const has = (chain: string): boolean => listed.stdout.includes(`-N ${chain}\n`);
+  const scope = has('SLUICE_MOVED') ? 'all' : has('SLUICE_SYN') ? 'listeners' : 'plain';
+  return scope === 'all' ? scope : await widestScope(backend, family);
+}
+
+/** What this kernel can do, tried in chains that nothing leads to. */
+async function widestScope(backend: Backend, family: Family): Promise<RedirectScope> {
+  const probed = `SLUICE_TRY_${process.pid}_`;
+  const plan: RedirectPlan = {
+    inboundPort: 1,
+    adminPort: 1,
+    canaryPort: 1,
+    excludedPorts: [],
+    nodeIPs: [],
+    nodePorts: undefined,
+  };
+  for (const scope of REDIRECT_SCOPES) {
+    const list = chains(family, plan, scope).map(
+      (chain): Chain => ({
+        ...chain,
+        name: chain.name.replace('SLUICE_', probed),
+        rules: chain.rules.map((rule) => rule.replace('SLUICE_', probed)),
+      }),
+    );
+    const text = restoreText(list);
+    const result = await tryTool(iptables(backend, family, '-restore'), ['-w', '--noflush'], text);
+    await removeChains(backend, family, list);
+    if (result.status === 0) return scope;
+  }
+  return 'plain';
 }
 
 /** Without a gate nobody would judge what bypasses the proxy: then nothing does. */
@@ -103,15 +199,21 @@ export async function removeRedirect(config: RedirectConfig): Promise<void> {
   for (const family of kernelFamilies()) {
     for (const backend of ['nft', 'legacy'] as const) {
       if (!(await chainsPresent(backend, family))) continue;
-      for (const { name, from } of chains(family, none)) {
-        await tryTool(iptables(backend, family), ['-w', '-t', 'mangle', '-D', from, '-j', name]);
-        await tryTool(iptables(backend, family), ['-w', '-t', 'mangle', '-F', name]);
-        await tryTool(iptables(backend, family), ['-w', '-t', 'mangle', '-X', name]);
-      }
+      await removeChains(backend, family, chains(family, none));
     }
     await tryTool('ip', [`-${family}`, 'rule', 'del', ...POLICY_RULE]);
     await tryTool('ip', [`-${family}`, 'route', 'del', ...LOCAL_ROUTE]);
   }
+}
+
+/** Takes chains out, and what leads to them. What is not there is no error. */
+async function removeChains(backend: Backend, family: Family, list: readonly Chain[]): Promise<void> {
+  const program = iptables(backend, family);
+  for (const { table, name, from } of list) {
+    if (from !== undefined) await tryTool(program, ['-w', '-t', table, '-D', from, '-j', name]);
+    await tryTool(program, ['-w', '-t', table, '-F', name]);
+  }
+  for (const { table, name } of list.toReversed()) await tryTool(program, ['-w', '-t', table, '-X', name]);
 }
 
 /** The pod's own node: as configured, and the default gateways that the redirect step found. */
@@ -141,24 +243,25 @@ async function routeMarkedLocally(family: Family): Promise<void> {
 }
 
 async function jumpTo(backend: Backend, family: Family, chain: Chain): Promise<void> {
+  if (chain.from === undefined) return;
   const program = iptables(backend, family);
   const jump = [chain.from, '-j', chain.name];
-  const present = await tryTool(program, ['-w', '-t', 'mangle', '-C', ...jump]);
-  if (present.status !== 0) await runTool(program, ['-w', '-t', 'mangle', '-I', ...jump]);
+  const present = await tryTool(program, ['-w', '-t', chain.table, '-C', ...jump]);
+  if (present.status !== 0) await runTool(program, ['-w', '-t', chain.table, '-I', ...jump]);
 }
 
 /** @param or what may be in force instead; told by the number of rules */
 async function verifyChain(backend: Backend, family: Family, usual: Chain, or = usual): Promise<void> {
   const program = iptables(backend, family);
-  const listed = await tryTool(program, ['-w', '-t', 'mangle', '-S', usual.name]);
+  const listed = await tryTool(program, ['-w', '-t', usual.table, '-S', usual.name]);
   const count = listed.stdout.match(/^-A /gm)?.length ?? 0;
   const chain = count === or.rules.length ? or : usual;
   const expected = [
-    [chain.from, '-j', chain.name],
+    ...(chain.from === undefined ? [] : [[chain.from, '-j', chain.name]]),
     ...chain.rules.map((rule) => [chain.name, ...rule.split(' ')]),
   ];
   for (const rule of expected) {
-    const found = await tryTool(program, ['-w', '-t', 'mangle', '-C', ...rule]);
+    const found = await tryTool(program, ['-w', '-t', chain.table, '-C', ...rule]);
     if (found.status !== 0) throw incomplete(`${program}: no rule '${rule.join(' ')}'`);
   }
   if (count !== chain.rules.length)

@@ -11,6 +11,18 @@ import type { Family } from '../../native/addon.ts';
 export const APP_LEG_MARK = 0x539;
 const MARK_MASK = 0xfff;
 
+/**
+ * Marks a client's connection whose SYN met a socket that has its very addresses and ports: it takes another way in. Only ever
+ * on the connection, never on a packet: packets that come in with a mark break with `src_valid_mark`.
+ */
+const MET_MARK = 0x53a;
+
+/**
+ * Connection tracking knows app legs in a zone of their own, so that none is taken for the client's own connection from that
+ * port. Only in the direction of the app: its answers have no mark yet, and are found in the usual zone.
+ */
+const APP_LEG_ZONE = 0x539;
+
 /** Routing table that delivers marked packets locally; unused by the usual tables 253-255. */
 const ROUTE_TABLE = 133;
 /** Before the main table (32766). */
@@ -29,26 +41,47 @@ export interface RedirectPlan {
   readonly nodePorts: readonly number[] | undefined;
 }
 
+/**
+ * How much of the redirect a kernel can do; each includes the ones after it.
+ *
+ * - `all`: needs xt_socket, xt_CT with zones, xt_REDIRECT and nat.
+ * - `listeners`: needs xt_socket. App legs and clients share the ports of an address: a client whose ports are in the range of
+ *   the legs can lose connections.
+ * - `plain`: each port accepts, also one on which nobody listens.
+ */
+export type RedirectScope = 'all' | 'listeners' | 'plain';
+
+/** From the most to the least. */
+export const REDIRECT_SCOPES: readonly RedirectScope[] = ['all', 'listeners', 'plain'];
+
 /** A chain of ours and the rules in it, in order. */
 export interface Chain {
+  readonly table: 'raw' | 'mangle' | 'nat';
   readonly name: string;
-  /** Built-in chain of the mangle table that jumps to it. */
-  readonly from: 'PREROUTING' | 'OUTPUT';
+  /** Built-in chain of the table that jumps to it; absent where another chain of ours leads to it. */
+  readonly from?: 'PREROUTING' | 'OUTPUT';
   readonly rules: readonly string[];
 }
+
+/** In this order the tables are filled: the last one redirects. */
+const TABLES = ['raw', 'nat', 'mangle'] as const;
 
 /** The address the listener of a family is on. */
 export function listenerAddress(family: Family): string {
   return family === 6 ? '::1' : '127.0.0.1';
 }
 
-/** The chains of one family's mangle table. Source: iptables-extensions(8). */
-export function chains(family: Family, plan: RedirectPlan): readonly Chain[] {
-  const mark = `${hex(APP_LEG_MARK)}/${hex(MARK_MASK)}`;
+/** The chains of one family, in an order in which none leads to a later one. Source: iptables-extensions(8). */
+export function chains(family: Family, plan: RedirectPlan, scope: RedirectScope = 'all'): readonly Chain[] {
+  const [zones, listeners] = [scope === 'all', scope !== 'plain'];
+  const mark = masked(APP_LEG_MARK);
   const tproxy = `-j TPROXY --on-ip ${listenerAddress(family)} --on-port ${plan.inboundPort} --tproxy-mark 0x0/0x0`;
   const nodeIPs = plan.nodeIPs.filter((address) => address.includes(':') === (family === 6));
   return [
+    ...(zones ? zoneChains(plan.inboundPort, tproxy) : []),
+    ...(listeners ? [synChain(zones, tproxy)] : []),
     {
+      table: 'mangle',
       name: 'SLUICE_IN',
       from: 'PREROUTING',
       rules: [
@@ -74,10 +107,13 @@ export function chains(family: Family, plan: RedirectPlan): readonly Chain[] {
         // Health and metrics of the sidecar itself.
         `-p tcp -m tcp --dport ${plan.adminPort} -j RETURN`,
         ...plan.excludedPorts.map((port) => `-p tcp -m tcp --dport ${port} -j RETURN`),
+        ...(zones ? ['-p tcp -m conntrack --ctstate SNAT,DNAT -g SLUICE_MOVED'] : []),
+        ...(listeners ? [`-p tcp -m tcp ${SYN} -g SLUICE_SYN`] : []),
         `-p tcp ${tproxy}`,
       ],
     },
     {
+      table: 'mangle',
       name: 'SLUICE_OUT',
       from: 'OUTPUT',
       rules: [
@@ -88,21 +124,79 @@ export function chains(family: Family, plan: RedirectPlan): readonly Chain[] {
   ];
 }
 
+/** What opens a TCP connection: `--syn`, as the tools print it. */
+const SYN = '--tcp-flags FIN,SYN,RST,ACK SYN';
+
+/**
+ * The first packet of a connection goes to the sidecar only where somebody listens; the kernel refuses it else. A packet that
+ * reaches the end of a chain which it was sent to by `-g` goes straight on.
+ */
+function synChain(zones: boolean, tproxy: string): Chain {
+  return {
+    table: 'mangle',
+    name: 'SLUICE_SYN',
+    rules: [
+      // It meets a socket with its own addresses and ports, to which TPROXY would deliver it: the app's socket of a leg, or
+      // what an earlier connection has left behind. Also a listener on one address of the pod, which cannot be told apart.
+      ...(zones ? ['-m conntrack --ctstate NEW -m socket -g SLUICE_MET'] : []),
+      `-p tcp -m socket --nowildcard ${tproxy}`,
+    ],
+  };
+}
+
+/** Keeps app legs and clients that use the same port apart. */
+function zoneChains(inboundPort: number, tproxy: string): readonly Chain[] {
+  const met = masked(MET_MARK);
+  return [
+    {
+      table: 'raw',
+      name: 'SLUICE_LEG',
+      from: 'OUTPUT',
+      // A table of address translation gives a leg another port where a client has the port that the sidecar took.
+      rules: [`-o lo -m mark --mark ${masked(APP_LEG_MARK)} -j CT --zone-orig ${APP_LEG_ZONE}`],
+    },
+    {
+      table: 'nat',
+      name: 'SLUICE_MET',
+      from: 'PREROUTING',
+      rules: [`-p tcp -m connmark --mark ${met} -j REDIRECT --to-ports ${inboundPort}`],
+    },
+    { table: 'mangle', name: 'SLUICE_MET', rules: [`-j CONNMARK --set-xmark ${met}`] },
+    {
+      // Connections with an address or port that is translated in the pod. Most are those of SLUICE_MET, or have got another
+      // source port on their way in: theirs is that of a leg which has just ended.
+      table: 'mangle',
+      name: 'SLUICE_MOVED',
+      rules: [
+        `-m connmark --mark ${met} -j RETURN`,
+        // Repeated, it must not meet the app's listener behind the translation.
+        `-p tcp -m tcp ${SYN} ${tproxy}`,
+        // Rules of the pod's own.
+        `-p tcp -m conntrack --ctstate DNAT ${tproxy}`,
+      ],
+    },
+  ];
+}
+
 /** Input of iptables-restore --noflush: declaring a chain empties it, so the text may be applied again. */
 export function restoreText(chainList: readonly Chain[]): string {
-  return [
-    '*mangle',
-    ...chainList.map((chain) => `:${chain.name} - [0:0]`),
-    ...chainList.flatMap((chain) => chain.rules.map((rule) => `-A ${chain.name} ${rule}`)),
-    'COMMIT',
-    '',
-  ].join('\n');
+  return TABLES.flatMap((table) => {
+    const own = chainList.filter((chain) => chain.table === table);
+    if (own.length === 0) return [];
+    return [
+      `*${table}`,
+      ...own.map((chain) => `:${chain.name} - [0:0]`),
+      ...own.flatMap((chain) => chain.rules.map((rule) => `-A ${chain.name} ${rule}`)),
+      'COMMIT',
+      '',
+    ];
+  }).join('\n');
 }
 
 /** Arguments of `ip rule add` and of `ip route replace`: marked packets are delivered locally. */
 export const POLICY_RULE: readonly string[] = [
   'fwmark',
-  `${hex(APP_LEG_MARK)}/${hex(MARK_MASK)}`,
+  masked(APP_LEG_MARK),
   'pref',
   String(RULE_PRIORITY),
   'lookup',
@@ -113,6 +207,10 @@ export const LOCAL_ROUTE: readonly string[] = ['local', 'default', 'dev', 'lo', 
 /** `ip rule show` arguments that list the rule, and `ip route show` arguments that list the route. */
 export const SHOW_RULE: readonly string[] = ['pref', String(RULE_PRIORITY)];
 export const SHOW_ROUTE: readonly string[] = ['table', String(ROUTE_TABLE)];
+
+function masked(mark: number): string {
+  return `${hex(mark)}/${hex(MARK_MASK)}`;
+}
 
 function hex(value: number): string {
   return `0x${value.toString(16)}`;

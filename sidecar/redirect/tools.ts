@@ -62,7 +62,8 @@ const FAILURES: readonly { pattern: RegExp; code: ErrorCode; hint: string }[] = 
   },
 ];
 
-function toolError(command: string, args: readonly string[], stderr: string): SluiceError {
+/** What a tool's failure means. */
+export function toolError(command: string, args: readonly string[], stderr: string): SluiceError {
   const text = stderr.trim().replaceAll('\n', '; ') || 'no message';
   const failure = FAILURES.find(({ pattern }) => pattern.test(stderr));
   const hint = failure?.hint ?? 'unexpected; please report it';

@@ -1,8 +1,10 @@
-/** The transparent listeners that TPROXY delivers to: one on loopback for each family the pod has. */
+/**
+ * The transparent listeners that TPROXY delivers to: one for each family the pod has. They are on all addresses, as connections
+ * whose SYN met another socket come by the pod's own. One that is made to their port itself leads nowhere.
+ */
 import type { Family } from '../../native/addon.ts';
 import type { Sockets } from '../../native/sockets.ts';
 import { SluiceError } from '../../policy/errors.ts';
-import { listenerAddress } from '../redirect/rules.ts';
 
 /** Connections that may wait for accept; the kernel caps it at net.core.somaxconn. */
 export const BACKLOG = 4096;
@@ -33,7 +35,7 @@ export function listenInbound(sockets: Sockets, port: number): readonly Listener
 
 function listenOn(sockets: Sockets, family: Family, port: number): number | undefined {
   try {
-    return sockets.listenTransparent(family, listenerAddress(family), port, BACKLOG);
+    return sockets.listenTransparent(family, family === 6 ? '::' : '0.0.0.0', port, BACKLOG);
   } catch (error) {
     const absent = ['SOCKET_ADDRESS_UNAVAILABLE', 'SOCKET_KERNEL_UNSUPPORTED'];
     if (family === 6 && error instanceof SluiceError && absent.includes(error.code)) return undefined;

@@ -1,7 +1,9 @@
 /** The relay on node:net, for where the native one cannot run. Its life of a connection, top to bottom. */
 import net from 'node:net';
 import type { Family } from '../../native/addon.ts';
+import type { Sockets } from '../../native/sockets.ts';
 import { SluiceError, socketAddress } from '../../policy/index.ts';
+import { addressOfBytes } from './address_of_bytes.ts';
 import { AppLegs, isPortClash } from './app_leg.ts';
 import { descriptorOf, relayBytes, resetSocket, UnreadSockets } from './byte_relay.ts';
 import { BACKLOG, listenInbound } from './listeners.ts';
@@ -40,12 +42,15 @@ export async function startNodeRelay(settings: RelaySettings, events: RelayEvent
       client.destroy();
       return events.acceptFailed('ECONNABORTED');
     }
+    const family = localAddress.includes(':') ? 6 : 4;
     const connection = new NodeConnection(
       client,
       shared,
-      localAddress.includes(':') ? 6 : 4,
+      family,
       { address: socketAddress(remoteAddress), port: remotePort },
-      { address: socketAddress(localAddress), port: localPort },
+      localPort === settings.inboundPort
+        ? translatedFrom(client, family, sockets)
+        : { address: socketAddress(localAddress), port: localPort },
     );
     connections.add(connection);
     const ended = events.accepted(connection);
@@ -68,6 +73,15 @@ export async function startNodeRelay(settings: RelaySettings, events: RelayEvent
       unread.close();
     },
   };
+}
+
+/** Where a connection was going that came by the listener's own port: there, or elsewhere before it was translated. */
+function translatedFrom(client: net.Socket, family: Family, sockets: Sockets): Endpoint {
+  const fd = descriptorOf(client);
+  const found = fd === undefined ? undefined : sockets.originalDestination(fd, family);
+  // Port 0 is nobody's: what has died meanwhile is refused like a closed port.
+  if (found === undefined) return { address: socketAddress(client.localAddress ?? ''), port: 0 };
+  return { address: addressOfBytes(found.address), port: found.port };
 }
 
 function serve(fd: number, accepted: (client: net.Socket) => void, events: RelayEvents): Promise<net.Server> {
