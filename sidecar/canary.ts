@@ -13,7 +13,7 @@ const DIAL_TIMEOUT_MS = 1_000;
 /** Connections to the canary port that nobody waits for are remembered up to so many: an app may make some. */
 const EARLY_MAX = 1_024;
 
-/** Checking each rule starts some twenty processes: often enough to find a half-removed redirect, seldom enough to cost nothing. */
+/** Checking each rule starts some fifty processes: often enough to find a half-removed redirect, seldom enough to cost nothing. */
 const VERIFY_INTERVAL_MS = 60_000;
 
 /** What the canary needs. */

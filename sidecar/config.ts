@@ -82,7 +82,7 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     flag: 'inbound-port',
     kind: PORT,
     default: '15006',
-    description: 'Port that TPROXY delivers to, on loopback',
+    description: 'Port that the redirect delivers to; a connection made to it is refused',
   },
   {
     env: 'SLUICE_CANARY_PORT',

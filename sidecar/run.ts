@@ -166,9 +166,15 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       for (const report of denials) report.reset();
     },
   });
+  let redirectLimits: readonly string[] = [];
   const canary: Canary = new Canary({
     port: config.canaryPort,
-    verify: () => verifyRedirect(redirect),
+    verify: async () => {
+      const { limits } = await verifyRedirect(redirect);
+      if (limits.join() !== redirectLimits.join())
+        log.warn({ limits }, 'this kernel cannot do all of the redirect');
+      redirectLimits = limits;
+    },
     isIntact: () => inForce.state.redirect.state === 'intact',
     checked: (problem) => inForce.happened({ event: 'redirect', problem }),
   });
@@ -222,6 +228,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       acknowledged: inForce.state.acknowledged,
       gate: inForce.state.gate,
       guard: guard.status,
+      redirect_limits: redirectLimits,
       outbound_cut: cutter.problem ?? 'at once',
       services_partly_allowed: gate.mixedServices.slice(0, SERVICES_SHOWN),
       warnings: enforcement.table === undefined ? [] : [forgottenDns(enforcement.table) ?? []].flat(),

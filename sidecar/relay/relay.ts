@@ -105,7 +105,7 @@ export interface RelaySettings {
 }
 
 /**
- * Ports of the app leg: below the ephemeral ranges in use (Linux 32768-60999), so that the client does not pick the
- * same one for a later connection, whose SYN would then meet the app leg's connection and time out.
+ * Ports that app legs are dialled from: below the ephemeral range of most clients (Linux 32768-60999). Where a client uses one
+ * all the same, the kernel gives the leg another, or the client's SYN another way in (docs/adr/0020).
  */
 export const APP_LEG_PORTS = { first: 10_000, last: 32_767 } as const;

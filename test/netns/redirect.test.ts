@@ -1,14 +1,17 @@
 /** The redirect step as its init container runs it, in network namespaces of its own. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { inNetns } from '../../cli/lab/processes.ts';
 import { TOOL_TIMEOUT_MS } from '../../sidecar/tools.ts';
 import { run } from './command.ts';
-import { pathWithoutNft } from './tools/without_nft.ts';
+import { pathThatRefuses, pathWithoutNft } from './tools/without_nft.ts';
 
 const MAIN = join(import.meta.dirname, '../../sidecar/main.ts');
 const WITHOUT_NFT = pathWithoutNft();
+
+/** Of both families: the canary, SYNs that meet a listener, connections with a translated port (2), all else. */
+const TPROXY_RULES = 10;
 
 let netns = '';
 
@@ -56,7 +59,7 @@ test.each(['nft', 'legacy'])(
     const once = await rules();
     expect(once).toContain('-s 10.0.0.1/32 -j RETURN');
     expect(once).toContain('-s fd00::1/128 -j RETURN');
-    expect(once.match(/-j TPROXY/g)).toHaveLength(4);
+    expect(once.match(/-j TPROXY/g)).toHaveLength(TPROXY_RULES);
     await redirect('apply', '--iptables', backend, '--node-ips', '10.0.0.1,fd00::1');
     expect(await rules()).toBe(once);
     await redirect('verify', '--node-ips', '10.0.0.1,fd00::1');
@@ -94,6 +97,9 @@ test('the back end is nft where a no-op rule works; the probe leaves nothing', a
 test.each([
   ['a rule', ['iptables-nft', '-t', 'mangle', '-D', 'SLUICE_OUT', '1'], 'SLUICE_OUT'],
   ['the jump', ['iptables-nft', '-t', 'mangle', '-D', 'PREROUTING', '-j', 'SLUICE_IN'], 'PREROUTING'],
+  ['the zone', ['iptables-nft', '-t', 'raw', '-F', 'SLUICE_LEG'], 'SLUICE_LEG'],
+  ['the translation', ['ip6tables-nft', '-t', 'nat', '-D', 'PREROUTING', '-j', 'SLUICE_MET'], 'SLUICE_MET'],
+  ['listeners', ['ip6tables-nft', '-t', 'mangle', '-F', 'SLUICE_SYN'], 'SLUICE_SYN'],
   ['the IPv6 routing rule', ['ip', '-6', 'rule', 'del', 'pref', '32764'], 'ip -6 rule'],
   ['the route', ['ip', '-4', 'route', 'flush', 'table', '133'], 'ip -4 route'],
 ])('verify fails and names what is missing: %s', async (_what, argv, named) => {
@@ -123,6 +129,35 @@ test('without nft alone it applies all but the gate, says so, and keeps nobody w
   });
   expect(performance.now() - startedAt).toBeLessThan(TOOL_TIMEOUT_MS / 2);
   expect(await rules()).toContain('-j TPROXY');
+});
+
+describe.each(['nft', 'legacy'])('%s: a kernel that lacks something', (backend) => {
+  test.each([
+    ['address translation', '-j REDIRECT', /^(IPv[46]: clients that use source ports .*){2}$/s, 6],
+    ['zones', '-j CT', /^(IPv[46]: clients that use source ports .*){2}$/s, 6],
+    ['the match for sockets', '-m socket', /(IPv[46]: a port on which nobody listens accepts.*){2}/s, 4],
+  ])(
+    '%s: the rest is applied, verified and removed, and it says what does not hold',
+    async (_what, rule, said, count) => {
+      const env = ['env', `PATH=${pathThatRefuses(rule)}`, process.execPath, MAIN, 'redirect'];
+      const applied = JSON.parse(await inside(...env, 'apply', '--iptables', backend));
+      expect(applied.limits.join('\n')).toMatch(said);
+      const once = await rules();
+      expect(once.match(/-j TPROXY/g)).toHaveLength(count);
+      expect(once).not.toContain(rule);
+      expect(once).not.toContain('SLUICE_MET');
+      expect(JSON.parse(await inside(...env, 'verify')).limits).toEqual(applied.limits);
+      expect(await rules()).toBe(once);
+      // A kernel that can do more: then something has gone.
+      await expect(redirect('verify')).rejects.toMatchObject({
+        stderr: expect.stringMatching(/REDIRECT_INCOMPLETE/),
+      });
+      await redirect('apply', '--iptables', backend);
+      await redirect('verify');
+      await redirect('remove');
+      expect(await rules()).not.toMatch(/SLUICE|TPROXY/);
+    },
+  );
 });
 
 test('excluded ports that were put there with a gate are no fault where nft cannot be asked any more', async () => {
@@ -176,5 +211,5 @@ test('where IPv6 is switched off its rules are there all the same, should it be 
   expect(JSON.parse(await redirect('apply'))).toMatchObject({ families: [4, 6] });
   await redirect('verify');
   await inside('sh', '-c', 'echo 0 > /proc/sys/net/ipv6/conf/all/disable_ipv6');
-  expect((await rules()).match(/-j TPROXY/g)).toHaveLength(4);
+  expect((await rules()).match(/-j TPROXY/g)).toHaveLength(TPROXY_RULES);
 });
