@@ -4,6 +4,7 @@
  */
 import type { Family } from '../native/addon.ts';
 import type { Judge, PodIdentity, Verdict } from '../policy/index.ts';
+import type { Dialled } from './backlogs.ts';
 import type { Enforcement } from './enforcement.ts';
 import type { FlowEnd, FlowFacts, RefusalReason } from './flow_record.ts';
 import type { LiveFlow, LiveTable, Revocation } from './live_table.ts';
@@ -24,6 +25,8 @@ export interface InboundContext {
   record(facts: FlowFacts): void;
   /** No socket could be made for the app leg, for another reason than load. */
   dialFailed(problem: string): void;
+  /** A connection was admitted, and is dialled. */
+  dialled(connection: Dialled): void;
   /** Duration of a verdict, seconds. */
   verdictTaken(seconds: number): void;
 }
@@ -61,7 +64,7 @@ interface OwnEnd {
 }
 
 /** One flow. */
-export class InboundFlow implements LiveFlow {
+export class InboundFlow implements LiveFlow, Dialled {
   readonly #connection: Connection;
   readonly #context: InboundContext;
   readonly #startedAtMs = performance.now();
@@ -69,6 +72,7 @@ export class InboundFlow implements LiveFlow {
   #identity: PodIdentity | undefined;
   #verdict: Verdict = { verdict: 'deny', direction: 'ingress', reason: 'no-table' };
   #ownEnd: OwnEnd | undefined;
+  #hasEnded = false;
 
   constructor(connection: Connection, context: InboundContext) {
     this.#connection = connection;
@@ -80,6 +84,14 @@ export class InboundFlow implements LiveFlow {
     return this.#connection.source.address;
   }
 
+  get destination(): Endpoint {
+    return this.#connection.destination;
+  }
+
+  isSettled(): boolean {
+    return this.#hasEnded || this.#ownEnd !== undefined || this.#connection.progress().relaying;
+  }
+
   start(): void {
     const { live, connectionLimit } = this.#context;
     if (this.#isOwnPort()) return this.#refuse('reserved-port');
@@ -87,7 +99,10 @@ export class InboundFlow implements LiveFlow {
     if (live.size >= connectionLimit) return this.#refuse('capacity');
     live.register(this); // before the verdict: a change of the table from here on finds this flow
     this.#verdict = this.#judge();
-    if (this.#verdict.verdict === 'allow') return this.#connection.admit();
+    if (this.#verdict.verdict === 'allow') {
+      this.#connection.admit();
+      return this.#context.dialled(this);
+    }
     // What was admitted from memory may have reached the app: the table has changed since.
     if (this.#connection.admitted) this.#end({ end: 'policy-changed' });
     else this.#refuse();
@@ -146,6 +161,7 @@ export class InboundFlow implements LiveFlow {
 
   /** The relay has closed everything: one record is written. */
   ended(ending: Ending): void {
+    this.#hasEnded = true;
     this.#context.live.forget(this);
     const { end, refusal } = this.#ownEnd ?? this.#endOf(ending);
     const { enforcement } = this.#context;

@@ -7,6 +7,7 @@ import { openSockets } from '../native/sockets.ts';
 import { type Direction, forgottenDns } from '../policy/index.ts';
 import { adminServers } from './admin.ts';
 import { AdminPort } from './admin_port.ts';
+import { Backlogs } from './backlogs.ts';
 import { BringIntoForce } from './bring_into_force.ts';
 import { Canary } from './canary.ts';
 import { connectionLimit, descriptorLimit, pipeLimit } from './capacity.ts';
@@ -14,6 +15,7 @@ import type { RedirectConfig, SidecarConfig } from './config.ts';
 import { Enforcement } from './enforcement.ts';
 import { FlowHistory } from './flow_history.ts';
 import { DenialReport } from './gate/denial_report.ts';
+import { holdSyns, releaseSyns } from './gate/full_ports.ts';
 import { Gate } from './gate/gate.ts';
 import { bindingText, Guard } from './guard/guard.ts';
 import type { GuardReason } from './guard/ruleset.ts';
@@ -22,6 +24,7 @@ import { logTransition } from './in_force_log.ts';
 import { acceptInbound, type InboundContext } from './inbound.ts';
 import { LiveTable } from './live_table.ts';
 import { SidecarMetrics } from './metrics.ts';
+import { backlogRoom } from './netlink/backlog.ts';
 import { OutboundCutter } from './outbound.ts';
 import { OutboundEnds } from './outbound_ends.ts';
 import { Owners } from './owners.ts';
@@ -218,6 +221,12 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       sayMixed(gate.mixedServices.slice(0, SERVICES_SHOWN).join());
     }),
   );
+  const backlogs = new Backlogs(
+    { room: backlogRoom, hold: holdSyns, release: releaseSyns },
+    rarely(ERROR_LOG_MS, (err: Error) => {
+      if (inForce.state.gate.state !== 'unavailable') log.warn({ err }, "an app's full accept queue is not heeded");
+    }),
+  );
   const sockets = openSockets();
   const adminServer = adminServers(exempt, {
     notReady: () => blockers(inForce.state).map(({ name, problem }) => `${name}: ${problem}`),
@@ -229,6 +238,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       gate: inForce.state.gate,
       guard: guard.status,
       redirect_limits: redirectLimits,
+      full_ports: backlogs.full,
       outbound_cut: cutter.problem ?? 'at once',
       services_partly_allowed: gate.mixedServices.slice(0, SERVICES_SHOWN),
       warnings: enforcement.table === undefined ? [] : [forgottenDns(enforcement.table) ?? []].flat(),
@@ -270,6 +280,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       canaryArrived: (family, port) => canary.arrived(family, port),
       verdictTaken: (seconds) => metrics.verdictTaken(seconds),
       record: (facts) => recorder.flow(facts),
+      dialled: (connection) => backlogs.dialled(connection),
       dialFailed,
     };
     const settings = {
@@ -309,6 +320,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   log.info({ signal, connections: live.size }, 'draining');
   canary.close(); // its port goes with the listeners
   relay.stopAccepting(); // from here on the redirect has no listener: new connections are dropped
+  backlogs.close();
   await sleep(LAST_ACCEPTED_MS);
   await drained(live, config.drainMs);
   for (const flow of live) flow.drain();

@@ -1,4 +1,5 @@
 /** The gate as nft(8) text: the whole table, or the change from one plan to the next. Each text is one transaction. */
+import { FULL_SECONDS } from '../backlogs.ts';
 import { chainName, goneChains, newChains, WAYS, type Way } from './chains.ts';
 import { changedPairs } from './changes.ts';
 import { type DirectionPlan, familyOf, type GatePlan } from './plan.ts';
@@ -86,6 +87,11 @@ export function wholeRuleset(plan: GatePlan, settings: GateSettings, matchesSock
       `  set own${family} { type ${type(family)}; }`,
     ]),
     ...serviceObjects(),
+    // Ports whose apps have a full accept queue: the sidecar puts them in, and they go by themselves.
+    ...FAMILIES.map(
+      (family) =>
+        `  set full${family} { type ${type(family)} . inet_service; flags timeout; timeout ${FULL_SECONDS}s; }`,
+    ),
     ...WAYS.flatMap((way) => wayObjects(way, settings)),
     ...adminObjects(matchesSockets).map((line) => `  ${line}`),
     ...serviceChains(plan.egress.services),
@@ -220,6 +226,8 @@ function hooks(settings: GateSettings): readonly string[] {
     `  tcp ${FLAGS} != syn accept`,
     `  iif != lo tcp dport ${settings.adminPort} goto admin`,
     ...indented(alwaysTaken(settings)),
+    '  ip daddr . tcp dport @full4 drop',
+    '  ip6 daddr . tcp dport @full6 drop',
     '  jump in_subject',
     '}',
     'chain ingress {',

@@ -42,7 +42,7 @@ export function pathThatRefuses(text: string): string {
       'END',
       '',
     ];
-    writeFileSync(restore, lines.join('\n').replace('#!/bin/bash', '#!/bin/bash'), { mode: 0o755 });
+    writeFileSync(restore, lines.join('\n'), { mode: 0o755 });
   }
   return tools;
 }

@@ -38,6 +38,7 @@ function recorded(address: string, admitted: boolean): { facts: FlowFacts | unde
       facts = one;
     },
     canaryArrived() {},
+    dialled() {},
     dialFailed() {},
     verdictTaken() {},
   });
