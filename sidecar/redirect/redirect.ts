@@ -1,5 +1,5 @@
 /** Puts the redirect into this network namespace's kernel, checks it, takes it out again. Each may be run again. */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import type { Family } from '../../native/addon.ts';
 import { SluiceError } from '../../policy/errors.ts';
 import type { RedirectConfig } from '../config.ts';
@@ -31,6 +31,9 @@ import {
 } from './rules.ts';
 import { type Backend, chooseBackend, iptables, runTool, toolError } from './tools.ts';
 
+/** tcp_mtu_probing of tcp(7): 0 is never, 1 when packets are lost time and again. */
+const MTU_PROBING = '/proc/sys/net/ipv4/tcp_mtu_probing';
+
 /** What `closeGate` says where there is a gate. */
 const GATE_THERE: readonly string[] = ['closed', 'kept'];
 
@@ -47,6 +50,8 @@ export interface Redirect {
   readonly guard?: { readonly nodes: readonly NodeAddress[]; readonly problems: GuardProblems };
   /** What this kernel cannot do, and what follows from it; empty where it can do all. */
   readonly limits: readonly string[];
+  /** `on`, or why TCP does not find out by itself about paths that drop large packets; absent where nothing was applied. */
+  readonly mtuProbing?: string;
 }
 
 /**
@@ -69,8 +74,23 @@ export async function applyRedirect(config: RedirectConfig): Promise<Redirect> {
     for (const chain of chains(family, redirect, scope)) await jumpTo(backend, family, chain);
     limits.push(...limitsOf(family, scope));
   }
+  const mtuProbing = await probePathMtu();
   const { nodes } = problems.packets === undefined ? await bindGuard(plan) : plan;
-  return { backend, because, families, nodeIPs, gate, limits, guard: { nodes, problems } };
+  return { backend, because, families, nodeIPs, gate, limits, guard: { nodes, problems }, mtuProbing };
+}
+
+/**
+ * Has TCP of this network namespace find out by itself that a path drops large packets without a word (RFC 4821, when packets
+ * are lost time and again). Containers may seldom write the setting; without it such a path stalls, as without the sidecar.
+ * @returns `on`, or why not
+ */
+async function probePathMtu(): Promise<string> {
+  try {
+    if ((await readFile(MTU_PROBING, 'utf8')).trim() === '0') await writeFile(MTU_PROBING, '1');
+    return 'on';
+  } catch (error) {
+    return `off: ${(error as Error).message}`;
+  }
 }
 
 /**
