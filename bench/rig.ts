@@ -18,6 +18,7 @@ import {
 } from '../cli/lab/processes.ts';
 import { labPaths } from '../cli/lab/state.ts';
 import { connectionLimit, descriptorLimit } from '../sidecar/capacity.ts';
+import { memoryLimit } from '../sidecar/memory_limit.ts';
 import { runInNetns } from './commands.ts';
 import { IPERF_PORT, IPERF_SERVER } from './load/iperf3.ts';
 import { SOCKPERF_PORT, SOCKPERF_SERVER } from './load/sockperf.ts';
@@ -245,7 +246,7 @@ export class Rig {
 
 /** Most flows at once: 10,000, or what a sidecar takes with this machine's limit of open files. */
 function mostFlows(): number {
-  const room = connectionLimit(0, descriptorLimit()) - SPARE_FLOWS;
+  const room = connectionLimit(0, descriptorLimit(), memoryLimit()).flows - SPARE_FLOWS;
   return Math.min(MAX_FLOWS, Math.floor(room / ROUND_TO) * ROUND_TO);
 }
 

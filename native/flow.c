@@ -19,10 +19,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "buffers.h"
+
 enum {
   SMALL_BYTES = 16 * 1024,  // a read that fills this shows bulk
   COPY_BYTES = 64 * 1024,   // bulk without a pipe; the size of the thread's buffer
-  TURN_ROUNDS = 16,         // moves in one turn, at most 4 MiB: then other flows have theirs
+  TURN_ROUNDS = 16,         // moves in one turn, at most 2 MiB: then other flows have theirs
 };
 
 static void add_bytes(struct way *way, size_t count) {
@@ -159,6 +161,10 @@ enum pump_result flow_pump(struct flow *flow, int side, struct flow_shared *shar
       return PUMP_IDLE;
     }
     if (round == TURN_ROUNDS) return PUMP_AGAIN;
+    if (way->bulk && !flow->limited) {
+      flow->limited = true;
+      buffers_limit_client(flow->fd[SOURCE]);
+    }
     if (way->bulk && way->pipe_bytes == 0 && !pipes_take(&shared->pipes, &way->pipe, &way->pipe_bytes))
       way->pipe_bytes = 0;
     bool source_broken = true;
@@ -178,6 +184,21 @@ void flow_close(struct flow *flow, int side, bool reset) {
   }
   close(flow->fd[side]);
   flow->fd[side] = NO_DESCRIPTOR;
+}
+
+uint64_t flow_held(const struct flow *flow) {
+  uint64_t held = 0;
+  for (int side = 0; side < SIDES; side++) {
+    if (flow->fd[side] != NO_DESCRIPTOR) held += buffers_held(flow->fd[side]);
+    held += flow->way[side].rest_bytes + flow->way[side].piped;
+  }
+  return held;
+}
+
+uint64_t flow_moved(const struct flow *flow) {
+  uint64_t moved = 0;
+  for (int side = 0; side < SIDES; side++) moved += atomic_load_explicit(&flow->way[side].bytes, memory_order_relaxed);
+  return moved;
 }
 
 void flow_release(struct flow *flow, struct flow_shared *shared) {

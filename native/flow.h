@@ -35,9 +35,12 @@ struct flow {
   bool readable[SIDES], writable[SIDES];
   bool wary[SIDES];  // a short read does not mean an empty socket: end of stream, or urgent data
   bool urgent[SIDES];  // urgent data has been announced: a read may be about to reach it
+  bool limited;  // buffers_limit_client has been asked
+  uint64_t swept_bytes;  // both ways together, when memory was last looked at
   bool again;  // in the list of flows that have used up their turn
   uint16_t port[SIDES];
   uint8_t address[SIDES][RELAY_ADDRESS_BYTES];
+  uint64_t moved_us, moved_bytes;  // when bytes were last seen to pass, and how many had then; used where idle flows end
   uint64_t started_us, dialled_us, ended_us;
   struct way way[SIDES];  // way[s] leads from side s to the other
   struct flow *next_event;  // also the free list; behind flows.lock
@@ -59,5 +62,9 @@ enum pump_result flow_pump(struct flow *flow, int side, struct flow_shared *shar
 bool flow_finished(const struct flow *flow);
 // Closes one side's socket; `reset` sends RST and drops what is unsent.
 void flow_close(struct flow *flow, int side, bool reset);
+// Bytes of memory that the flow holds: in its sockets' queues, its pipes and what was copied.
+uint64_t flow_held(const struct flow *flow);
+// Bytes passed on so far, both ways together.
+uint64_t flow_moved(const struct flow *flow);
 // Gives back the buffers and pipes.
 void flow_release(struct flow *flow, struct flow_shared *shared);

@@ -18,10 +18,12 @@
 #include <unistd.h>
 
 #include "admissions.h"
+#include "buffers.h"
 #include "dial.h"
 #include "flow.h"
 #include "flows.h"
 #include "original.h"
+#include "sweep.h"
 
 enum {
   BUFFER_BYTES = 64 * 1024,
@@ -36,7 +38,9 @@ enum {
 // other thread for each would cost more than all else that is done for a short flow.
 enum urgency { URGENT, NOT_URGENT };
 static const uint64_t TELL_LATER_US = 2000;
-static const uint64_t US_PER_MS = 1000, US_PER_SECOND = 1000000, NS_PER_US = 1000;
+// How often the memory of flows is looked at: often enough that what comes between stays small once half of it is used.
+static const uint64_t SWEEP_US = 1000000, SWEEP_SOON_US = 100000;
+static const uint64_t BYTES_PER_KIB = 1024, US_PER_MS = 1000, US_PER_SECOND = 1000000, NS_PER_US = 1000;
 
 // What an epoll event belongs to: a flow's side (slot and generation), or one of these.
 enum { TAG_WAKE = 0xffffffff, TAG_LISTENER = 0xfffffffe };
@@ -51,6 +55,7 @@ struct relay {
   uint16_t listener_port[RELAY_LISTENERS];
   uint64_t tell_us;          // when the other thread is to be told of what is not urgent; 0: there is none
   uint64_t accept_again_us;  // 0: not paused for want of descriptors
+  uint64_t sweep_us;         // when the flows' memory is to be looked at; 0: there are no flows
   uint32_t undecided, live;
   struct flow_shared shared;
   struct dialler dialler;
@@ -333,6 +338,7 @@ static void accepted(struct relay *relay, struct flow *flow) {
       !busy && admissions_has(&relay->admissions, epoch, ipv6, flow->address[SOURCE], flow->port[DESTINATION]);
   if (remembered) flow->flags |= RELAY_REMEMBERED;
   relay->live += 1;
+  if (relay->sweep_us == 0) relay->sweep_us = now_us() + SWEEP_US;
   atomic_store(&flow->state, FLOW_WAITING);
   relay->undecided += 1;
   post(relay, flow, RELAY_ACCEPTED, remembered ? NOT_URGENT : URGENT);
@@ -447,6 +453,34 @@ static bool obey_all(struct relay *relay) {
   return !stop;
 }
 
+// ---- memory and idleness
+
+static void end_idle(struct relay *relay, uint64_t now) {
+  uint64_t limit = relay->options.idle_seconds * US_PER_SECOND;
+  for (uint32_t slot = 0; slot < relay->flows.made; slot++) {
+    struct flow *flow = &relay->flows.chunks[slot / FLOWS_CHUNK][slot % FLOWS_CHUNK];
+    if (atomic_load_explicit(&flow->state, memory_order_relaxed) != FLOW_RELAYING) continue;
+    uint64_t moved = flow_moved(flow);
+    if (flow->moved_us == 0 || moved != flow->moved_bytes) {
+      flow->moved_us = now;
+      flow->moved_bytes = moved;
+    } else if (now - flow->moved_us >= limit) {
+      end(relay, flow, RELAY_END_IDLE, 0);
+    }
+  }
+}
+
+static void look_at_flows(struct relay *relay, uint64_t now) {
+  if (relay->sweep_us == 0 || now < relay->sweep_us) return;
+  if (relay->options.idle_seconds != 0) end_idle(relay, now);
+  uint64_t most = (uint64_t)relay->options.max_held_kib * BYTES_PER_KIB;
+  struct sweep_victims victims;
+  uint64_t held = sweep(&relay->flows, most, &victims);
+  for (uint32_t i = 0; i < victims.count; i++) end(relay, victims.flows[i], RELAY_END_STALLED, 0);
+  free(victims.flows);
+  relay->sweep_us = relay->live == 0 ? 0 : now + (held > most / 2 ? SWEEP_SOON_US : SWEEP_US);
+}
+
 // ---- the loop
 
 // Milliseconds until something is due; -1: nothing is.
@@ -456,16 +490,18 @@ static int until_due(const struct relay *relay) {
   if (relay->dial_first != NULL) due = relay->dial_first->dialled_us + relay->options.connect_timeout_ms * US_PER_MS;
   if (relay->accept_again_us != 0 && relay->accept_again_us < due) due = relay->accept_again_us;
   if (relay->tell_us != 0 && relay->tell_us < due) due = relay->tell_us;
+  if (relay->sweep_us != 0 && relay->sweep_us < due) due = relay->sweep_us;
   if (due == UINT64_MAX) return -1;
   uint64_t now = now_us();
   return due <= now ? 0 : (int)((due - now) / US_PER_MS) + 1;
 }
 
 static void look_at_clock(struct relay *relay) {
-  if (relay->dial_first == NULL && relay->accept_again_us == 0 && relay->tell_us == 0) return;
+  if (relay->dial_first == NULL && relay->accept_again_us == 0 && relay->tell_us == 0 && relay->sweep_us == 0) return;
   uint64_t now = now_us();
   if (relay->tell_us != 0 && now >= relay->tell_us) tell(relay);
   end_late_dials(relay, now);
+  look_at_flows(relay, now);
   if (relay->accept_again_us == 0 || now < relay->accept_again_us) return;
   relay->accept_again_us = 0;
   resume_accepting(relay);

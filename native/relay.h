@@ -25,6 +25,8 @@ struct relay_options {
   uint32_t keepalive_probes;            // without an answer: then the source is given up, ETIMEDOUT
   uint32_t max_flows;  // beyond it nothing is admitted from memory
   uint32_t max_pipes;  // two descriptors each; without one, bytes are copied
+  uint32_t max_held_kib;  // of memory in flows' buffers: beyond it those that stall are ended
+  uint32_t idle_seconds;  // a flow over which nothing passes for so long is ended; 0: never
   uint32_t max_untaken;  // of flows whose events wait to be taken: beyond it nothing is admitted from memory
 };
 
@@ -37,6 +39,8 @@ enum relay_end {
   RELAY_END_SHORTAGE,         // no descriptor or port for the dial
   RELAY_END_DIAL_FAILED,      // no socket could be made, for another reason
   RELAY_END_RESET,            // by command
+  RELAY_END_STALLED,          // it stood still while flows' buffers were over max_held_kib
+  RELAY_END_IDLE,             // nothing passed for idle_seconds
 };
 enum { RELAY_IPV6 = 1, RELAY_REMEMBERED = 2 };
 

@@ -35,6 +35,10 @@ export interface NativeRelayOptions {
   readonly maxFlows: number;
   /** Pipes for splice(2), two descriptors each. */
   readonly maxPipes: number;
+  /** Most bytes in flows' buffers: beyond it those that stall are ended. */
+  readonly maxHeldBytes: number;
+  /** A flow over which nothing passes for so long is ended; 0: never. */
+  readonly endIdleSeconds: number;
 }
 
 /** Names a flow for as long as it lives, and nobody after it. */
@@ -44,7 +48,17 @@ export interface FlowId {
 }
 
 /** How a flow ended; relay_end of relay.h, in its order from 1. */
-const ENDS = ['closed', 'source', 'destination', 'unreachable', 'shortage', 'dial-failed', 'reset'] as const;
+const ENDS = [
+  'closed',
+  'source',
+  'destination',
+  'unreachable',
+  'shortage',
+  'dial-failed',
+  'reset',
+  'stalled',
+  'idle',
+] as const;
 
 /** See relay.h. */
 export type NativeEnd = (typeof ENDS)[number];
@@ -93,6 +107,7 @@ const FLAG = { ipv6: 1, remembered: 2 } as const;
 const COMMAND = { admit: 1, resetSource: 2, reset: 3, finish: 4 } as const;
 const COMMAND_WORDS = 4;
 const US_PER_MS = 1000;
+const BYTES_PER_KIB = 1024;
 const TWO_32 = 2 ** 32;
 
 /** A running native relay. */
@@ -131,6 +146,8 @@ export class NativeRelay {
       options.maxFlows,
       options.maxPipes,
       UNTAKEN_MAX,
+      Math.floor(options.maxHeldBytes / BYTES_PER_KIB),
+      options.endIdleSeconds,
     );
     const started = addon.relayStart(words, () => this.#drain());
     if (typeof started === 'number') throw startError(started);

@@ -59,6 +59,8 @@ static napi_value start(napi_env env, napi_callback_info info) {
       .max_flows = given[10],
       .max_pipes = given[11],
       .max_untaken = given[12],
+      .max_held_kib = given[13],
+      .idle_seconds = given[14],
   };
   struct handle *handle = calloc(1, sizeof *handle);
   if (handle == NULL) return number(env, -ENOMEM);

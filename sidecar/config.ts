@@ -118,7 +118,8 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     flag: 'max-connections',
     kind: { type: 'integer', min: 0, max: 1_000_000 },
     default: '0',
-    description: 'Most flows at once; 0: as many as the file-descriptor limit allows. Excess is refused',
+    description:
+      'Most flows at once; 0: as many as the limits of file descriptors and of memory allow. Excess is refused',
   },
   {
     env: 'SLUICE_RELAY',
@@ -149,6 +150,13 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     default: '7200',
     description:
       "Silence before the client of an idle flow is given up; more than the keepalive. A client that has vanished holds its flow, and one of the app's connections, for so long; a shorter time ends flows in outages of that length",
+  },
+  {
+    env: 'SLUICE_IDLE_SECONDS',
+    flag: 'idle-seconds',
+    kind: { type: 'integer', min: 0, max: 604_800 },
+    default: '0',
+    description: 'A flow over which nothing passes for so long is ended; 0: never, as without a proxy',
   },
   {
     env: 'SLUICE_CONNECT_SECONDS',
@@ -231,12 +239,13 @@ export interface SidecarConfig extends RedirectConfig {
   readonly podName: string;
   readonly source: TableSource;
   readonly stateDir: string;
-  /** 0: as many as the file-descriptor limit allows. */
+  /** 0: as many as the limits of file descriptors and of memory allow. */
   readonly maxConnections: number;
   readonly relay: RelayKind;
   readonly relayThreads: number;
   readonly keepAliveMs: number;
   readonly peerTimeoutMs: number;
+  readonly idleMs: number;
   readonly connectTimeoutMs: number;
   readonly drainMs: number;
   readonly flowHistory: number;
@@ -284,6 +293,7 @@ export function sidecarConfig(values: OptionValues): SidecarConfig {
     relay: values.text('SLUICE_RELAY') as RelayKind,
     relayThreads: values.integer('SLUICE_RELAY_THREADS'),
     ...silenceLimits(values),
+    idleMs: values.integer('SLUICE_IDLE_SECONDS') * MS_PER_SECOND,
     connectTimeoutMs: values.integer('SLUICE_CONNECT_SECONDS') * MS_PER_SECOND,
     drainMs: values.integer('SLUICE_DRAIN_SECONDS') * MS_PER_SECOND,
     flowHistory: values.integer('SLUICE_FLOW_HISTORY'),

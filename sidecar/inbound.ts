@@ -188,6 +188,8 @@ export class InboundFlow implements LiveFlow, Dialled {
       case 'reset-by-source':
       case 'reset-by-destination':
       case 'peer-timeout':
+      case 'stalled':
+      case 'idle-timeout':
         return { end };
       case 'unreachable':
         return { end: 'app-unreachable' };

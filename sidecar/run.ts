@@ -10,7 +10,7 @@ import { AdminPort } from './admin_port.ts';
 import { Backlogs } from './backlogs.ts';
 import { BringIntoForce } from './bring_into_force.ts';
 import { Canary } from './canary.ts';
-import { connectionLimit, descriptorLimit, pipeLimit } from './capacity.ts';
+import { bufferLimit, connectionLimit, descriptorLimit, pipeLimit } from './capacity.ts';
 import type { RedirectConfig, SidecarConfig } from './config.ts';
 import { Enforcement } from './enforcement.ts';
 import { FlowHistory } from './flow_history.ts';
@@ -23,6 +23,7 @@ import { blockers, type InForceEvent, phase } from './in_force.ts';
 import { logTransition } from './in_force_log.ts';
 import { acceptInbound, type InboundContext } from './inbound.ts';
 import { LiveTable } from './live_table.ts';
+import { memoryLimit } from './memory_limit.ts';
 import { SidecarMetrics } from './metrics.ts';
 import { backlogRoom } from './netlink/backlog.ts';
 import { OutboundCutter } from './outbound.ts';
@@ -71,8 +72,23 @@ const SERVICES_SHOWN = 20;
 export async function runSidecar(config: SidecarConfig): Promise<void> {
   const log = openLog(config.logLevel);
   const descriptors = descriptorLimit();
-  const limit = connectionLimit(config.maxConnections, descriptors, config.relayThreads);
-  log.info({ version: VERSION, config, connection_limit: limit }, 'starting');
+  const memory = memoryLimit();
+  const { flows: limit, by } = connectionLimit(
+    config.maxConnections,
+    descriptors,
+    memory,
+    config.relayThreads,
+  );
+  log.info(
+    {
+      version: VERSION,
+      config,
+      connection_limit: limit,
+      connection_limit_by: by,
+      memory_limit_bytes: memory,
+    },
+    'starting',
+  );
 
   const live = new LiveTable();
   let relay: Relay | undefined;
@@ -289,6 +305,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       sockets,
       connectionLimit: limit,
       pipeLimit: pipeLimit(descriptors),
+      bufferBytes: bufferLimit(memory),
       threads: config.relayThreads,
     };
     const started = await startRelay(config.relay, settings, {

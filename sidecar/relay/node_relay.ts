@@ -110,6 +110,7 @@ class NodeConnection implements Connection {
   readonly #startedAtMs = performance.now();
   #app: net.Socket | undefined;
   #connectTimer: NodeJS.Timeout | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
   #state: 'waiting' | 'dialling' | 'relaying' | 'ended' = 'waiting';
 
   constructor(client: net.Socket, shared: Shared, family: Family, source: Endpoint, destination: Endpoint) {
@@ -158,6 +159,7 @@ class NodeConnection implements Connection {
     this.#keepAlive();
     this.#readInLine(app);
     app.setKeepAlive(true); // so that connection tracking does not forget the leg's mark
+    if (this.#shared.idleMs > 0) this.#endWhenIdle();
     relayBytes(this.#client, app, this.#shared, (end, error) => this.#end(end, error));
   }
 
@@ -165,6 +167,17 @@ class NodeConnection implements Connection {
   #keepAlive(): void {
     const fd = descriptorOf(this.#client);
     if (fd !== undefined) this.#shared.sockets.keepAlive(fd, probing(this.#shared));
+  }
+
+  /** Ended at the second look that finds nothing new, so after one to two times as long. */
+  #endWhenIdle(): void {
+    let moved = -1;
+    const look = (): void => {
+      const { fromSource, toSource } = this.progress();
+      if (fromSource + toSource === moved) return this.#end('idle-timeout');
+      moved = fromSource + toSource;
+    };
+    this.#idleTimer = setInterval(look, this.#shared.idleMs).unref();
   }
 
   /** So no byte of a stream is lost; that it was urgent is. */
@@ -210,6 +223,7 @@ class NodeConnection implements Connection {
     const { fromSource, toSource } = this.progress();
     this.#state = 'ended';
     clearTimeout(this.#connectTimer);
+    clearInterval(this.#idleTimer);
     const { sockets } = this.#shared;
     resetSocket(this.#client, sockets); // has no effect on what is closed already
     if (this.#app !== undefined) resetSocket(this.#app, sockets);

@@ -42,13 +42,16 @@ export interface Progress {
 
 /**
  * How a connection ended. `closed`: both sides finished, or by `finish`. `peer-timeout`: nothing came back from one side, until
- * the kernel gave it up. `reset`: by `reset`. `unreachable`: the destination did not accept in time. `shortage`: out of descriptors, memory or ports. `dial-failed`: no socket could be made, for another reason.
+ * the kernel gave it up. `stalled`: it stood still while the buffers of all
+ * flows were full. `idle-timeout`: nothing passed for `idleMs`. `reset`: by `reset`. `unreachable`: the destination did not accept in time. `shortage`: out of descriptors, memory or ports. `dial-failed`: no socket could be made, for another reason.
  */
 export type RelayEnd =
   | 'closed'
   | 'reset-by-source'
   | 'reset-by-destination'
   | 'peer-timeout'
+  | 'stalled'
+  | 'idle-timeout'
   | 'reset'
   | 'unreachable'
   | 'shortage'
@@ -101,6 +104,10 @@ export interface RelaySettings {
   readonly connectionLimit: number;
   /** Most pipes that may be open, two descriptors each. */
   readonly pipeLimit: number;
+  /** Most bytes in the buffers of flows, the kernel's included; the native relay keeps to it by ending those that stall. */
+  readonly bufferBytes: number;
+  /** A flow over which nothing passes for so long is ended; 0: never. */
+  readonly idleMs: number;
   readonly threads: number;
 }
 

@@ -18,6 +18,8 @@ import {
   type RelaySettings,
 } from './relay.ts';
 
+const MS_PER_SECOND = 1000;
+
 /** Ends that do not depend on the error. */
 const ENDS: Readonly<Record<Exclude<NativeEnd, 'source' | 'destination'>, RelayEnd>> = {
   closed: 'closed',
@@ -25,6 +27,8 @@ const ENDS: Readonly<Record<Exclude<NativeEnd, 'source' | 'destination'>, RelayE
   shortage: 'shortage',
   'dial-failed': 'dial-failed',
   reset: 'reset',
+  stalled: 'stalled',
+  idle: 'idle-timeout',
 };
 
 /** Each thread has flows of its own; they share the listeners. @throws SluiceError `SOCKET_*`, `NATIVE_ADDON_MISSING` */
@@ -40,6 +44,7 @@ export function startSpliceRelay(
     ...settings,
     connectionLimit: Math.floor(settings.connectionLimit / threads),
     pipeLimit: Math.floor(settings.pipeLimit / threads),
+    bufferBytes: Math.floor(settings.bufferBytes / threads),
   };
   try {
     const fds = listeners.map(({ fd }) => fd);
@@ -84,6 +89,8 @@ function startThread(
       ...probing(settings),
       maxFlows: settings.connectionLimit,
       maxPipes: settings.pipeLimit,
+      maxHeldBytes: settings.bufferBytes,
+      endIdleSeconds: Math.ceil(settings.idleMs / MS_PER_SECOND),
     },
     {
       accepted({ slot, generation, family, source, sourcePort, destination, destinationPort, remembered }) {

@@ -8,7 +8,7 @@ import { enterOwnNamespace, redirectTo } from './tools/own_namespace.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const INBOUND_PORT = 15_006;
-const SOURCES = ['relay', 'flow', 'flows', 'dial', 'pipes', 'admissions'];
+const SOURCES = ['relay', 'flow', 'flows', 'dial', 'pipes', 'admissions', 'buffers', 'sweep'];
 const TIMEOUT_MS = 90_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-sanitizers-'));

@@ -353,6 +353,7 @@ int main(int argument_count, char **arguments) {
                                   .keepalive_probes = 119,
                                   .max_flows = 1000,
                                   .max_pipes = 4,
+                                  .max_held_kib = 1 << 20,
                                   .max_untaken = 4096};
   struct relay *relay = relay_start(&options, notify, &wake);
   if (relay == NULL) fail("relay_start");

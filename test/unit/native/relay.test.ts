@@ -13,6 +13,8 @@ const OPTIONS = {
   idleSeconds: 60,
   intervalSeconds: 60,
   probes: 119,
+  maxHeldBytes: 2 ** 30,
+  endIdleSeconds: 0,
   maxFlows: 1_000,
   maxPipes: 4,
 };

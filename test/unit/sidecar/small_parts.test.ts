@@ -1,11 +1,15 @@
 import { expect, test } from 'vitest';
 import { readOptions } from '../../../common/options.ts';
-import { connectionLimit, descriptorLimit, pipeLimit } from '../../../sidecar/capacity.ts';
+import { bufferLimit, connectionLimit, descriptorLimit, pipeLimit } from '../../../sidecar/capacity.ts';
 import { SIDECAR_OPTIONS, sidecarConfig } from '../../../sidecar/config.ts';
 import { FlowHistory } from '../../../sidecar/flow_history.ts';
 import type { FlowRecord } from '../../../sidecar/flow_record.ts';
+import { memoryLimit } from '../../../sidecar/memory_limit.ts';
 import { brokenEnd } from '../../../sidecar/relay/broken_end.ts';
 import { probing } from '../../../sidecar/relay/probing.ts';
+
+/** More memory than any number of descriptors needs. */
+const MUCH = 2 ** 40;
 
 const NEEDED = { SLUICE_POD_NAMESPACE: 'a', SLUICE_POD_NAME: 'b', SLUICE_SOURCE: 'unix:/run/s' };
 const config = (env: Record<string, string>, argv: string[] = []) =>
@@ -86,21 +90,73 @@ test.each([
 
 test('the connection limit never exceeds what the descriptors allow', () => {
   for (const descriptors of [300, 1_024, 65_536, 1_048_576]) {
-    const affordable = connectionLimit(0, descriptors);
+    const { flows: affordable } = connectionLimit(0, descriptors, MUCH);
     const used = 2 * affordable + 2 * pipeLimit(descriptors);
     expect(used).toBeGreaterThan(descriptors / 8);
     expect(used).toBeLessThan(descriptors - 100);
-    expect(connectionLimit(2_000_000, descriptors)).toBe(affordable);
+    expect(connectionLimit(2_000_000, descriptors, MUCH)).toEqual({ flows: affordable, by: 'descriptors' });
   }
-  expect(connectionLimit(100, 1_024)).toBe(100);
-  expect(connectionLimit(0, 10)).toBe(1);
+  expect(connectionLimit(100, 1_024, MUCH)).toEqual({ flows: 100, by: 'setting' });
+  expect(connectionLimit(0, 10, MUCH).flows).toBe(1);
   expect(descriptorLimit()).toBeGreaterThan(0);
+});
+
+test.each([
+  [128, 2_000],
+  [512, 10_000],
+  [1_024, 25_000],
+])('with %i MiB of memory it bounds the flows, and leaves room for their buffers', (mebibytes, atLeast) => {
+  const memory = mebibytes * 1024 ** 2;
+  const { flows, by } = connectionLimit(0, 1_048_576, memory);
+  expect(by).toBe('memory');
+  expect(flows).toBeGreaterThan(atLeast / 4);
+  if (mebibytes >= 512) expect(flows).toBeGreaterThan(atLeast);
+  expect(flows * 16 * 1024 + bufferLimit(memory)).toBeLessThan(memory);
+  expect(connectionLimit(flows + 1, 1_048_576, memory)).toEqual({ flows, by: 'memory' });
+});
+
+test.each([
+  [
+    'version 2, in a container',
+    { '/proc/self/cgroup': '0::/\n', '/sys/fs/cgroup/memory.max': '536870912\n' },
+    536_870_912,
+  ],
+  ['version 2, no limit', { '/proc/self/cgroup': '0::/\n', '/sys/fs/cgroup/memory.max': 'max\n' }, MUCH],
+  [
+    'version 2, the least of the groups above',
+    {
+      '/proc/self/cgroup': '0::/pod/sidecar\n',
+      '/sys/fs/cgroup/pod/sidecar/memory.max': '900000000\n',
+      '/sys/fs/cgroup/pod/memory.max': '800000000\n',
+    },
+    800_000_000,
+  ],
+  [
+    "version 1, whose path is the host's",
+    {
+      '/proc/self/cgroup': '5:cpu,cpuacct:/x\n4:memory:/kubepods/pod1/c1\n',
+      '/sys/fs/cgroup/memory/memory.limit_in_bytes': '268435456\n',
+    },
+    268_435_456,
+  ],
+  [
+    'version 1, no limit',
+    {
+      '/proc/self/cgroup': '4:memory:/\n',
+      '/sys/fs/cgroup/memory/memory.limit_in_bytes': '9223372036854771712\n',
+    },
+    MUCH,
+  ],
+  ['no control groups', {}, MUCH],
+] as const)('the memory limit, %s', (_, files: Readonly<Record<string, string>>, bytes) => {
+  expect(memoryLimit((path) => files[path], MUCH)).toBe(bytes);
 });
 
 test('each thread of the relay has room for connections that wait for their verdict', () => {
   const WAITING = 128;
   for (const threads of [1, 2, 64]) {
-    const used = 2 * connectionLimit(0, 65_536, threads) + 2 * pipeLimit(65_536) + threads * WAITING;
+    const used =
+      2 * connectionLimit(0, 65_536, MUCH, threads).flows + 2 * pipeLimit(65_536) + threads * WAITING;
     expect(used).toBeLessThan(65_536 - 50);
   }
 });

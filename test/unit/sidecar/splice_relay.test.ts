@@ -13,6 +13,8 @@ test('no thread goes on admitting by the old table while another tells what it h
     connectTimeoutMs: 1_000,
     keepAliveMs: 1_000,
     peerTimeoutMs: 4_000,
+    bufferBytes: 2 ** 30,
+    idleMs: 0,
     connectionLimit: 10,
     pipeLimit: 4,
     threads: THREADS,

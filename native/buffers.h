@@ -1,0 +1,12 @@
+// Bounds of what the kernel may hold of a flow, and how much that is. A stalled reader must not fill the memory: its own socket and
+// the sidecar's hold a little, and then the writer waits.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+// Of the app leg, before it connects: its peer is in the same kernel.
+void buffers_limit_leg(int fd);
+// Of a client's leg that carries bulk, if the client is near. For one that is far the kernel goes by what the way needs.
+void buffers_limit_client(int fd);
+// Bytes of memory that a socket's queues hold, with what the kernel has reserved for them; SO_MEMINFO.
+uint64_t buffers_held(int fd);
