@@ -479,6 +479,85 @@ describe('the native relay with few ports for the app leg', () => {
   });
 });
 
+describe('the native relay with little memory for buffers', () => {
+  let relay: Relay;
+  let app: net.Server;
+  const ends: string[] = [];
+  const clients: net.Socket[] = [];
+
+  beforeAll(async () => {
+    const settings = {
+      sockets,
+      inboundPort: INBOUND_PORT,
+      connectTimeoutMs: 10_000,
+      keepAliveMs: 60_000,
+      peerTimeoutMs: 7_200_000,
+      connectionLimit: 1_000,
+      pipeLimit: 64,
+      bufferBytes: 8 * MIB,
+      idleMs: 0,
+      threads: 1,
+    };
+    relay = await startRelay('splice', settings, {
+      accepted(connection) {
+        connection.admit();
+        return ({ end }) => ends.push(end);
+      },
+      acceptFailed(error) {
+        throw new Error(error);
+      },
+    });
+    // Echoes what is small; the first byte `!` asks for all that can be sent.
+    app = net.createServer((server) => {
+      server
+        .on('error', () => {})
+        .on('data', (chunk) => {
+          if (chunk.toString() !== '!') return server.write(chunk);
+          const more = () => {
+            while (server.write(Buffer.alloc(MIB)));
+          };
+          server.on('drain', more);
+          return more();
+        });
+    });
+    app.listen(APP_PORT, ADDRESSES[4].app);
+  });
+
+  afterAll(() => {
+    for (const client of clients) client.destroy();
+    relay.close();
+    app.close();
+  });
+
+  const dial = (): net.Socket => {
+    const client = net.connect({ host: ADDRESSES[4].app, port: APP_PORT, localAddress: ADDRESSES[4].client });
+    clients.push(client.on('error', () => {}));
+    return client;
+  };
+
+  test('ends flows that stall, until the rest fits, and none that moves or holds little', async () => {
+    const busy = dial();
+    let received = 0;
+    busy.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+    });
+    busy.write('!');
+    const quiet = dial();
+    quiet.write('hello');
+    await once(quiet, 'data');
+    const stalled = Array.from({ length: 20 }, () => dial().pause());
+    for (const client of stalled) client.write('!');
+    await expect.poll(() => ends.length).toBeGreaterThan(5);
+    await sleep(2_000); // the relay looks twice more: what is left fits
+    expect(ends.length).toBeLessThan(20);
+    expect(new Set(ends)).toEqual(new Set(['stalled']));
+    const before = received;
+    await expect.poll(() => received).toBeGreaterThan(before);
+    quiet.write('again');
+    expect((await once(quiet, 'data'))[0].toString()).toBe('again');
+  });
+});
+
 function isDead(socket: net.Socket): boolean {
   const { _handle } = socket as { _handle?: { fd: number } };
   return _handle !== undefined && sockets.isDead(_handle.fd);
