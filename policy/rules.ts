@@ -32,7 +32,7 @@ export function policiesByNamespace(cluster: Cluster): ReadonlyMap<string, reado
 /** The policies, out of those of its namespace, that isolate a pod in one direction. */
 export function isolatingPolicies(
   policies: readonly NetworkPolicy[],
-  pod: Pod,
+  pod: Pick<Pod, 'namespace' | 'labels'>,
   direction: Direction,
 ): NetworkPolicy[] {
   return policies.filter(

@@ -6,6 +6,7 @@ import { CHECK_HELP, type CheckCommand, readCheckCommand } from './check_options
 import { type NamespaceContent, namespacesOf } from './files.ts';
 import { error, type Finding, findingText, warning } from './finding.ts';
 import { checkLabel, checkNamespace, isMislabelled } from './namespace_check.ts';
+import { checkServices } from './service_check.ts';
 
 /** What the process ends with; errors of the command itself are 2. */
 const EXIT = { fine: 0, found: 1 } as const;
@@ -60,7 +61,7 @@ function checkNamespaces(
     const named = contents.find(({ namespace }) => namespace.name === only);
     return named === undefined
       ? [error(`namespace ${only}`, 'is not there')]
-      : checkNamespace(named.namespace, named.pods, injectorIPs);
+      : checkContent(named, injectorIPs);
   }
   const misspelt = contents
     .filter(({ namespace }) => isMislabelled(namespace))
@@ -71,8 +72,15 @@ function checkNamespaces(
       ...misspelt,
       warning('namespaces', 'none is labelled sluice.dev/inject=enabled: no pod is injected'),
     ];
+  return [...misspelt, ...enabled.flatMap((content) => checkContent(content, injectorIPs))];
+}
+
+function checkContent(
+  { namespace, pods, services, policies }: NamespaceContent,
+  injectorIPs: readonly string[],
+): readonly Finding[] {
   return [
-    ...misspelt,
-    ...enabled.flatMap(({ namespace, pods }) => checkNamespace(namespace, pods, injectorIPs)),
+    ...checkNamespace(namespace, pods, injectorIPs),
+    ...checkServices(namespace, pods, services, policies),
   ];
 }

@@ -7,9 +7,10 @@ export const CHECK_HELP = `usage: sluice check [-n NAMESPACE] [--kubeconfig FILE
        sluice check -f DIR|FILE... [-n NAMESPACE] [-o text|json]
 
 Says what keeps pods from being injected and enforced, before a ReplicaSet says it with FailedCreate: Pod Security, what
-containers ask for, labels and annotations that mean nothing; in a cluster also its version, the webhook and its CA, the
-injector, pods that are older than the label, and sidecars that look for the injector at an address that it had. Looks at
-the namespaces labelled sluice.dev/inject=enabled; with -n at that one, labelled or not.
+containers ask for, labels and annotations that mean nothing. Names the Services through which outsiders reach isolated
+pods under the node's address. In a cluster also its version, the webhook and its CA, the injector, pods that are older than
+the label, and sidecars that look for the injector at an address that it had. Looks at the namespaces labelled
+sluice.dev/inject=enabled; with -n at that one, labelled or not.
 
 Flags:
   -f, --file PATH          manifests instead of a cluster: files or directories, - for standard input; may be repeated

@@ -4,11 +4,12 @@ import {
   AppsV1Api,
   CoreV1Api,
   KubeConfig,
+  NetworkingV1Api,
   VersionApi,
 } from '@kubernetes/client-node';
 import { isEnabled } from '../../injector/admission/annotations.ts';
 import { ifThere, within } from '../../injector/api_call.ts';
-import { SluiceError } from '../../policy/errors.ts';
+import { parseNetworkPolicy, SluiceError } from '../../policy/index.ts';
 import type { NamespaceContent } from './files.ts';
 import type { Installation } from './installation_check.ts';
 import { isMislabelled } from './namespace_check.ts';
@@ -92,9 +93,29 @@ async function readNamespaces(
   const contents: NamespaceContent[] = [];
   for (const each of namespaces)
     if (namespace !== undefined || isEnabled(each))
-      contents.push({ namespace: each, pods: await readPods(core, each.name) });
-    else if (isMislabelled(each)) contents.push({ namespace: each, pods: [] });
+      contents.push({
+        namespace: each,
+        pods: await readPods(core, each.name),
+        services: (await core.listNamespacedService({ namespace: each.name }, within(CALL_TIMEOUT_MS))).items,
+        policies: await readPolicies(config, each.name),
+      });
+    else if (isMislabelled(each)) contents.push({ namespace: each, pods: [], services: [], policies: [] });
   return contents;
+}
+
+/** Those that cannot be read isolate what they select all the same. */
+async function readPolicies(config: KubeConfig, namespace: string): Promise<NamespaceContent['policies']> {
+  const network = config.makeApiClient(NetworkingV1Api);
+  const { items } = await network.listNamespacedNetworkPolicy({ namespace }, within(CALL_TIMEOUT_MS));
+  return items.flatMap((item) => {
+    // Items of a list have neither.
+    const parsed = parseNetworkPolicy({
+      ...(structuredClone(item) as object),
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+    });
+    return parsed.ok ? [parsed.object] : (parsed.isolating ?? []);
+  });
 }
 
 async function readPods(core: CoreV1Api, namespace: string): Promise<NamespaceContent['pods']> {
@@ -109,7 +130,13 @@ async function readPods(core: CoreV1Api, namespace: string): Promise<NamespaceCo
       if (!['Succeeded', 'Failed'].includes(pod.status?.phase ?? ''))
         pods.push({
           subject: `pod ${namespace}/${pod.metadata?.name}`,
-          object: { metadata: { annotations: pod.metadata?.annotations ?? {} }, spec: pod.spec },
+          object: {
+            metadata: {
+              labels: pod.metadata?.labels ?? {},
+              annotations: pod.metadata?.annotations ?? {},
+            },
+            spec: pod.spec,
+          },
           running: true,
         });
     next = metadata?._continue || undefined;

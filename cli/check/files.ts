@@ -1,11 +1,15 @@
 /** Namespaces, pods and workloads of manifests, for `sluice check -f`. */
 import type { Manifests, RawObject } from '../../injector/manifests.ts';
+import type { NetworkPolicy } from '../../policy/index.ts';
 import type { CheckedNamespace, CheckedPod } from './namespace_check.ts';
 
 /** A namespace and what is in it. */
 export interface NamespaceContent {
   readonly namespace: CheckedNamespace;
   readonly pods: readonly CheckedPod[];
+  /** Its Services, as the API has them. */
+  readonly services: readonly unknown[];
+  readonly policies: readonly NetworkPolicy[];
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -28,9 +32,17 @@ export function namespacesOf({ cluster, objects, others }: Manifests): readonly 
     if (template !== undefined) add(raw, template);
   }
   const names = new Set([...cluster.namespaces.keys(), ...pods.keys()]);
+  const isIn = (name: string) => (raw: Json) =>
+    String(record(raw.metadata).namespace ?? DEFAULT_NAMESPACE) === name;
+  const services = objects.flatMap(({ kind, raw }) => (kind === 'Service' ? [raw] : []));
   return [...names].sort().map((name) => {
     const { labels = {}, annotations = {} } = cluster.namespaces.get(name) ?? {};
-    return { namespace: { name, labels, annotations }, pods: pods.get(name) ?? [] };
+    return {
+      namespace: { name, labels, annotations },
+      pods: pods.get(name) ?? [],
+      services: services.filter(isIn(name)),
+      policies: [...cluster.policies.values()].filter(({ namespace }) => namespace === name),
+    };
   });
 }
 

@@ -1,0 +1,104 @@
+/**
+ * Services through which an outsider reaches isolated pods: a node that takes the connection sends it on under its own
+ * address, which a pod of that node always lets in. Source: core v1 `ServiceSpec.externalTrafficPolicy`.
+ */
+
+import { podProbePorts } from '../../injector/admission/inject.ts';
+import { NODE_TRAFFIC_ANNOTATION } from '../../injector/admission/node_traffic.ts';
+import { parseAdmittedPod } from '../../injector/admission/pod_object.ts';
+import { isolatingPolicies, type Labels, type NetworkPolicy } from '../../policy/index.ts';
+import { type Finding, warning } from './finding.ts';
+import type { CheckedNamespace, CheckedPod } from './namespace_check.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Pods that one finding names; more are only counted. */
+const PODS_NAMED = 3;
+
+/**
+ * @param services of the namespace, as the API has them
+ * @param policies of the namespace
+ */
+export function checkServices(
+  namespace: CheckedNamespace,
+  pods: readonly CheckedPod[],
+  services: readonly unknown[],
+  policies: readonly NetworkPolicy[],
+): readonly Finding[] {
+  return services.flatMap((service) => checkService(namespace, pods, record(service), policies));
+}
+
+function checkService(
+  namespace: CheckedNamespace,
+  pods: readonly CheckedPod[],
+  service: Json,
+  policies: readonly NetworkPolicy[],
+): readonly Finding[] {
+  const spec = record(service.spec);
+  const way = wayIn(spec);
+  const selector = Object.entries(record(spec.selector));
+  if (way === undefined || selector.length === 0) return [];
+  const reached = pods.flatMap((pod) => {
+    const { labels, annotations } = metadataOf(pod);
+    if (!selector.every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value)) return [];
+    if (isolatingPolicies(policies, { namespace: namespace.name, labels }, 'ingress').length === 0) return [];
+    const ports = openPorts(pod, spec, [annotations, namespace.annotations].some(isNarrowed));
+    return ports.length === 0 ? [] : [{ subject: pod.subject, ports }];
+  });
+  if (reached.length === 0) return [];
+  const ports = [...new Set(reached.flatMap((pod) => pod.ports))].join(', ');
+  const named = reached.slice(0, PODS_NAMED).map(({ subject }) => subject);
+  const more = reached.length > named.length ? ` and ${reached.length - named.length} more` : '';
+  const narrowed = namespace.annotations[NODE_TRAFFIC_ANNOTATION] === 'probes';
+  return [
+    warning(
+      `service ${namespace.name}/${String(record(service.metadata).name)}`,
+      `${way}: outsiders reach ${named.join(', ')}${more} on ${ports}, whatever policy says: the node sends their ` +
+        'connections on under its own address, which is always let in. Set externalTrafficPolicy: Local' +
+        `${narrowed ? ', or give the probes another port' : `, or annotate the namespace with ${NODE_TRAFFIC_ANNOTATION}=probes`}`,
+    ),
+  ];
+}
+
+/** How connections from outside come in under the node's address; undefined where they do not. */
+function wayIn(spec: Json): string | undefined {
+  if (spec.externalTrafficPolicy === 'Local') return undefined;
+  if (spec.type === 'NodePort' || spec.type === 'LoadBalancer')
+    return `${spec.type} with externalTrafficPolicy: Cluster`;
+  return Array.isArray(spec.externalIPs) && spec.externalIPs.length > 0 ? 'has externalIPs' : undefined;
+}
+
+/** The ports of a pod that a Service leads to and that its node reaches: all, or those that its probes use. */
+function openPorts({ object }: CheckedPod, spec: Json, narrowed: boolean): readonly string[] {
+  const parsed = parseAdmittedPod({ spec: {}, ...record(object), kind: 'Pod', apiVersion: 'v1' });
+  const probed = parsed.ok ? podProbePorts(parsed.object) : [];
+  const { containers } = record(record(object).spec);
+  const declared = (Array.isArray(containers) ? containers : []).flatMap((container) => {
+    const { ports } = record(container);
+    return Array.isArray(ports) ? ports.map(record) : [];
+  });
+  return (Array.isArray(spec.ports) ? spec.ports : [])
+    .map(record)
+    .flatMap(({ protocol = 'TCP', port, targetPort = port }) => {
+      const found =
+        typeof targetPort === 'string'
+          ? declared.find(({ name }) => name === targetPort)?.containerPort
+          : targetPort;
+      const number = found ?? targetPort;
+      const open = !narrowed || (protocol === 'TCP' && probed.includes(Number(number)));
+      return open ? [`${String(protocol)}/${String(number)}`] : [];
+    });
+}
+
+function isNarrowed(annotations: Labels): boolean {
+  return annotations[NODE_TRAFFIC_ANNOTATION] === 'probes';
+}
+
+function metadataOf({ object }: CheckedPod): { readonly labels: Labels; readonly annotations: Labels } {
+  const { labels, annotations } = record(record(object).metadata);
+  return { labels: record(labels) as Labels, annotations: record(annotations) as Labels };
+}
+
+function record(value: unknown): Json {
+  return typeof value === 'object' && value !== null ? (value as Json) : {};
+}
