@@ -212,6 +212,13 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       'policy allows some backends of Services and not others: connections go to the allowed ones',
     ),
   );
+  const sayOverBounds = onChange('', (warnings) => {
+    if (warnings !== '')
+      log.warn(
+        { warnings: gate.overBounds },
+        'a table is beyond the bounds of the gate: it admits less than policy says',
+      );
+  });
   const history = new FlowHistory(config.flowHistory);
   const owners = new Owners((address) => stream.identify(address));
   const recorder = new Recorder(history, metrics, enforcement, owners, log);
@@ -235,6 +242,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       guard.expect(enforcement.table?.subject.nodeIPs ?? []);
       inForce.happened(tableEvent(enforcement));
       sayMixed(gate.mixedServices.slice(0, SERVICES_SHOWN).join());
+      sayOverBounds(gate.overBounds.join());
     }),
   );
   const backlogs = new Backlogs(
@@ -257,7 +265,10 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       full_ports: backlogs.full,
       outbound_cut: cutter.problem ?? 'at once',
       services_partly_allowed: gate.mixedServices.slice(0, SERVICES_SHOWN),
-      warnings: enforcement.table === undefined ? [] : [forgottenDns(enforcement.table) ?? []].flat(),
+      warnings:
+        enforcement.table === undefined
+          ? []
+          : [...[forgottenDns(enforcement.table) ?? []].flat(), ...gate.overBounds],
     }),
     connections: () => [...live].map((flow) => flow.view()),
     table: () => enforcement.table,

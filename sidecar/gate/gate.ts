@@ -9,6 +9,7 @@ import { findChain } from '../netlink/nft_chains.ts';
 import { changeElements } from '../netlink/nft_elements.ts';
 import { elementsOnly } from './element_changes.ts';
 import { runNft } from './nft.ts';
+import { overBounds } from './over_bounds.ts';
 import { CLOSED_REVISION, closedPlan, type GatePlan } from './plan.ts';
 import { GatePlanner } from './planner.ts';
 import {
@@ -140,6 +141,11 @@ export class Gate {
   /** Virtual ports of the latest table that policy allows some ready backends of and not others. */
   get mixedServices(): readonly string[] {
     return this.#wanted.egress.services.mixed;
+  }
+
+  /** What of the latest table is beyond the gate's bounds, for people; it admits less than policy says. */
+  get overBounds(): readonly string[] {
+    return overBounds(this.#wanted);
   }
 
   /**
