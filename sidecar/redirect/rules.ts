@@ -104,8 +104,9 @@ export function chains(family: Family, plan: RedirectPlan, scope: RedirectScope 
             ]
           );
         }),
-        // Health and metrics of the sidecar itself.
-        `-p tcp -m tcp --dport ${plan.adminPort} -j RETURN`,
+        // Health and metrics of the sidecar itself: its listener is the only transparent one on that port. An app that has taken it
+        // gets nothing past the proxy, where there is no gate to say so.
+        `-p tcp -m tcp --dport ${plan.adminPort}${listeners ? ' -m socket --transparent --nowildcard' : ''} -j RETURN`,
         ...plan.excludedPorts.map((port) => `-p tcp -m tcp --dport ${port} -j RETURN`),
         ...(zones ? ['-p tcp -m conntrack --ctstate SNAT,DNAT -g SLUICE_MOVED'] : []),
         ...(listeners ? [`-p tcp -m tcp ${SYN} -g SLUICE_SYN`] : []),

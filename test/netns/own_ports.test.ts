@@ -2,11 +2,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { inNetns, isAlive } from '../../cli/lab/processes.ts';
 import { run } from './command.ts';
-import { ANSWER, SILENCE, until, useLab } from './harness.ts';
+import { ANSWER, SILENCE, type TestLab, until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod } from './objects.ts';
+import { pathWithoutNft } from './tools/without_nft.ts';
 
 const API = '10.1.1.10';
 const API_V6 = 'fd00:1::10';
@@ -15,23 +16,27 @@ const [ADMIN, INBOUND, CANARY] = [15_021, 15_006, 15_020];
 /** A redirect that vanishes is noticed within this: what the product promises. */
 const UNREADY_MS = 5_000;
 
-const net = useLab({
-  objects: [
-    node(1),
-    namespace('shop'),
-    pod('shop/api', { labels: { app: 'api' }, ips: [API, API_V6] }),
-    pod('shop/front', { labels: { app: 'front' }, ips: ['10.1.1.11', 'fd00:1::11'] }),
-    pod('shop/batch', { labels: { app: 'batch' }, ips: ['10.1.1.12', 'fd00:1::12'] }),
-    allowApps('shop/allow', 'api', ['front']),
-  ],
-});
+const OBJECTS = [
+  node(1),
+  namespace('shop'),
+  pod('shop/api', { labels: { app: 'api' }, ips: [API, API_V6] }),
+  pod('shop/front', { labels: { app: 'front' }, ips: ['10.1.1.11', 'fd00:1::11'] }),
+  pod('shop/batch', { labels: { app: 'batch' }, ips: ['10.1.1.12', 'fd00:1::12'] }),
+  allowApps('shop/allow', 'api', ['front']),
+];
+
+const net = useLab({ objects: OBJECTS });
+
+type Place = readonly [address: string, port: number];
 
 const squatters: ChildProcess[] = [];
 
 /** An app of the pod that listens, without any capability, and answers as if it were fine. */
-async function squat(
-  ...places: readonly (readonly [address: string, port: number])[]
-): Promise<() => Promise<void>> {
+function squat(...places: readonly Place[]): Promise<() => Promise<void>> {
+  return squatIn(net, places);
+}
+
+async function squatIn(lab: TestLab, places: readonly Place[]): Promise<() => Promise<void>> {
   const script = `
     const places = ${JSON.stringify(places)};
     let left = places.length;
@@ -43,7 +48,7 @@ async function squat(
       server.listen({ host, port }, () => { left -= 1; if (left === 0) console.log('listening'); });
     }`;
   const argv = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all'];
-  const child = net.lab.spawnIn('shop/api', [...argv, process.execPath, '--eval', script], {
+  const child = lab.lab.spawnIn('shop/api', [...argv, process.execPath, '--eval', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   squatters.push(child);
@@ -136,4 +141,20 @@ test('an app on the canary port does not make a lost redirect look well', async 
   });
   expect(performance.now() - flushedAt).toBeLessThan(UNREADY_MS);
   expect(problems.join()).toMatch(/redirect: IPv4: the redirect rules are gone, and somebody else answers/);
+});
+
+describe('without nft', () => {
+  const bare = useLab({ objects: OBJECTS, sidecarEnv: { PATH: pathWithoutNft() } });
+
+  test('a denied peer does not reach an app on the admin port either, while the sidecar is down or up', async () => {
+    await bare.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
+    await squatIn(bare, [['::', ADMIN]]);
+    const reaches = async (address: string) =>
+      (await bare.connect('shop/batch', address, ADMIN, SILENCE)).allowed;
+    for (const address of [API, API_V6]) expect(await reaches(address)).toBe(false);
+    await bare.lab.startSidecar('shop/api', { redirect: false });
+    await bare.lab.waitEnforced();
+    for (const address of [API, API_V6]) expect(await reaches(address)).toBe(false);
+    expect(await bare.connect('shop/front', API, 80, ANSWER)).toMatchObject({ allowed: true });
+  });
 });
