@@ -27,6 +27,8 @@ export interface SidecarPlan {
   readonly config: InjectionConfig;
   readonly environment: Readonly<Record<string, string>>;
   readonly resources: Resources;
+  /** From SIGTERM to SIGKILL. */
+  readonly graceSeconds: number;
 }
 
 /**
@@ -40,6 +42,14 @@ const STATE_SIZE_LIMIT = '64Mi';
 
 /** rw-r--r--, the API's default. */
 const VOLUME_MODE = 0o644;
+
+/**
+ * Of the pod's grace period, what the sidecar keeps for its own end: flows that are left by then are reset, recorded, and the
+ * table is on disk before SIGKILL.
+ */
+const LAST_SECONDS = 5;
+/** Most of SLUICE_DRAIN_SECONDS. */
+const DRAIN_MAX_SECONDS = 3_600;
 
 /** The redirect step is over in a second; a start that waits for more than this has failed. */
 const REDIRECT_RESOURCES: Resources = {
@@ -79,6 +89,7 @@ export function sidecarContainer(plan: SidecarPlan): ApiObject {
       text('SLUICE_TOKEN_FILE', `${IDENTITY_DIR}/${TOKEN_FILE}`),
       text('SLUICE_CA_FILE', `${IDENTITY_DIR}/${CA_FILE}`),
       text('SLUICE_STATE_DIR', STATE_DIR),
+      text('SLUICE_DRAIN_SECONDS', String(drainSeconds(plan))),
       ...environment(plan),
     ],
     resources: plan.resources,
@@ -93,6 +104,11 @@ export function sidecarContainer(plan: SidecarPlan): ApiObject {
       { name: IDENTITY_VOLUME, readOnly: true, mountPath: IDENTITY_DIR },
     ],
   };
+}
+
+/** How long flows may go on after the sidecar's SIGTERM. A native sidecar gets it when the app has gone. */
+function drainSeconds({ graceSeconds }: SidecarPlan): number {
+  return Math.min(Math.max(graceSeconds - LAST_SECONDS, 0), DRAIN_MAX_SECONDS);
 }
 
 /** What both containers mount. A pod whose namespace has no CA yet waits for it before any container starts. */

@@ -72,7 +72,8 @@ export function inject(
   ];
   if (reasons.length > 0) return { kind: 'refused', reasons };
   const environment = { ...env.environment, ...excluded.environment, ...node.environment };
-  const plan = { config, environment, resources: resources.resources };
+  const { graceSeconds } = pod;
+  const plan = { config, environment, resources: resources.resources, graceSeconds };
   const warnings = unknownAnnotations(pod.annotations);
   return { kind: 'injected', patch: difference(pod.raw, built(bare, plan)), warnings };
 }

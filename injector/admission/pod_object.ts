@@ -32,6 +32,8 @@ export interface AdmittedPod {
   /** Which of `shareProcessNamespace` and `hostPID` are true: with either, containers see each other's processes. */
   readonly sharedProcesses: readonly string[];
   readonly windows: boolean;
+  /** `terminationGracePeriodSeconds`, 30 where it is absent. */
+  readonly graceSeconds: number;
   readonly containers: readonly AdmittedContainer[];
   readonly initContainers: readonly AdmittedContainer[];
   readonly ephemeralContainers: readonly AdmittedContainer[];
@@ -45,6 +47,9 @@ export interface AdmittedVolume {
   /** `projected.sources[].serviceAccountToken.audience`: whom its tokens are for. */
   readonly tokenAudiences: readonly string[];
 }
+
+/** The API's default of `terminationGracePeriodSeconds`. */
+const GRACE_SECONDS = 30;
 
 /** Reads a pod; its errors name fields. The name may be absent: the API server makes it from `generateName` later. */
 export function parseAdmittedPod(value: unknown): Parsed<AdmittedPod> {
@@ -69,6 +74,7 @@ function readPod(object: Field): AdmittedPod {
     hostNetwork: spec.child('hostNetwork').flag(),
     sharedProcesses: ['shareProcessNamespace', 'hostPID'].filter((field) => spec.child(field).flag()),
     windows: isWindows(spec),
+    graceSeconds: spec.child('terminationGracePeriodSeconds').integer() ?? GRACE_SECONDS,
     containers: readContainers(spec.child('containers')),
     initContainers: readContainers(spec.child('initContainers')),
     ephemeralContainers: readContainers(spec.child('ephemeralContainers')),

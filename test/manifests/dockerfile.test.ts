@@ -56,7 +56,7 @@ test('.dockerignore lets in what is copied, and no more', () => {
 });
 
 test("the containers' command is in the image, and runs there with nothing but the image's files", async () => {
-  const plan = { config: config(), environment: {}, resources: config().resources };
+  const plan = { config: config(), environment: {}, resources: config().resources, graceSeconds: 30 };
   const [program = '', flag = '', script = ''] = redirectContainer(plan).command as readonly string[];
 
   const node = join(folder, 'image/usr/local/bin', program);

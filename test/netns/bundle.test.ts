@@ -59,7 +59,7 @@ function contained(container: Readonly<Record<string, unknown>>, ...args: string
 }
 
 test('the bundles run together with the capabilities of their containers', async () => {
-  const plan = { config: config(), environment: {}, resources: config().resources };
+  const plan = { config: config(), environment: {}, resources: config().resources, graceSeconds: 30 };
   const applied = JSON.parse(await run(contained(redirectContainer(plan), 'redirect', 'apply'), env));
   expect(applied).toMatchObject({ msg: 'redirect in force', gate: 'closed' });
 

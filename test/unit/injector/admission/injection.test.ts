@@ -141,6 +141,18 @@ describe('injection', () => {
     });
   });
 
+  it.each([
+    ['the usual grace period', undefined, '25'],
+    ['a long one', 600, '595'],
+    ['one that is too short to drain in', 3, '0'],
+    ['one beyond what the sidecar takes', 10_000, '3600'],
+  ])('lets flows go on until 5 s before SIGKILL: %s', (_what, terminationGracePeriodSeconds, value) => {
+    const spec = terminationGracePeriodSeconds === undefined ? {} : { terminationGracePeriodSeconds };
+    const sidecar = injected(pod(spec)).spec.initContainers?.[1];
+
+    expect(sidecar?.env).toContainEqual({ name: 'SLUICE_DRAIN_SECONDS', value });
+  });
+
   it('passes how a denied SYN is answered to the redirect too, which makes the closed gate', () => {
     const redirect = injected(pod({}, { 'sluice.dev/deny': 'reset' })).spec.initContainers?.[0];
 
