@@ -1,11 +1,10 @@
 /** What still holds when a part is gone: closed on the data path, static on the control path. */
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { applyRedirect } from '../../cli/lab/pod_processes.ts';
-import { inNetns, isAlive, signalProcess, waitGone } from '../../cli/lab/processes.ts';
-import { labPaths, readState, sidecarStateFolder } from '../../cli/lab/state.ts';
+import { inNetns, isAlive } from '../../cli/lab/processes.ts';
+import { labPaths, readState } from '../../cli/lab/state.ts';
 import { SluiceError } from '../../policy/errors.ts';
 import { run } from './command.ts';
 import { type Patience, SILENCE, until, useLab } from './harness.ts';
@@ -42,76 +41,6 @@ const gateRevision = async () => {
 };
 const ready = () =>
   until('the sidecar is ready', async () => (await readiness().catch(() => undefined))?.status === 200);
-
-async function stopInjector(): Promise<void> {
-  const injector = net.lab.injector();
-  signalProcess(injector, 'SIGKILL');
-  await waitGone([injector]);
-}
-
-test('the sidecar is killed under load: nothing new reaches the app until it is back with the last table', async () => {
-  const work = { kind: 'echo', chunkBytes: 2048, intervalMs: 20 } as const;
-  await net.open('shop/front', { group: 'load', count: 100, address: API, port: 80, work });
-  await stopInjector(); // the table can only come from disk
-  await net.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
-  const accepted = net.accepted('shop/api').length;
-  const attempts = await Promise.all([fromFront(SILENCE), fromBatch(), fromFront(SILENCE), fromBatch()]);
-  for (const attempt of attempts) expect(attempt).toMatchObject({ connected: false, allowed: false });
-  expect(net.accepted('shop/api').length).toBe(accepted);
-  const cut = await net.finish('shop/front', 'load', 5_000);
-  expect(cut.every((flow) => flow.state !== 'open')).toBe(true);
-
-  await net.lab.startSidecar('shop/api', { redirect: false });
-  await ready();
-  expect(await fromFront()).toMatchObject({ allowed: true });
-  expect(await fromBatch()).toMatchObject({ allowed: false, connected: false });
-  expect(net.sidecarLog('shop/api').some((line) => line.msg === 'the last table is in force again')).toBe(
-    true,
-  );
-});
-
-test('the injector is away: the last table stays in force, for flows under way too', async () => {
-  // The injector is still dead from the test before.
-  const work = { kind: 'echo', chunkBytes: 100, intervalMs: 50 } as const;
-  await net.open('shop/front', { group: 'static', count: 5, address: API, port: 80, work });
-  expect(await fromBatch()).toMatchObject({ allowed: false, connected: false });
-  // Nobody can be asked who that was.
-  const denial = await until('the denial is recorded', async () =>
-    net.sidecarLog('shop/api').findLast((line) => line.msg === 'flow denied'),
-  );
-  expect(denial.src).not.toHaveProperty('pod');
-  expect(denial.explanation).toContain('labels that are not known here');
-  expect((await readiness()).status).toBe(200);
-  const age = /^sluice_table_age_seconds (\S+)$/m.exec((await net.admin('shop/api', '/metrics')).body)?.[1];
-  expect(Number(age)).toBeGreaterThan(0);
-  const flows = await net.finish('shop/front', 'static');
-  expect(flows.every((flow) => flow.receivedSha256 === flow.sentSha256 && flow.state === 'ended')).toBe(true);
-});
-
-test('without any table everything but the own node is denied, and the pod is not ready', async () => {
-  await net.lab.stopProcess('shop/api', 'sidecar', 'SIGTERM');
-  rmSync(sidecarStateFolder(labPaths(net.lab.name), 'shop/api'), { recursive: true });
-  await net.lab.startSidecar('shop/api', { redirect: false });
-  await until(
-    'the sidecar answers',
-    async () => (await net.admin('shop/api', '/healthz').catch(() => undefined))?.status === 200,
-  );
-  expect(await fromFront(SILENCE)).toMatchObject({ allowed: false });
-  expect(await net.connect('node/node-1', API, 80)).toMatchObject({ allowed: true });
-  const { status, problems } = await readiness();
-  expect(status).toBe(503);
-  expect(problems.join()).toContain('no table yet');
-  await until('the denial is logged', () =>
-    net.sidecarLog('shop/api').some(({ msg, reason }) => msg === 'flow denied' && reason === 'no-table'),
-  );
-});
-
-test('when the injector comes back, so does the table', async () => {
-  await net.lab.apply([]);
-  await ready();
-  await net.lab.waitEnforced();
-  expect(await fromFront()).toMatchObject({ allowed: true });
-});
 
 test.each([
   ['the chain is flushed', ['iptables-nft', '-t', 'mangle', '-F', 'SLUICE_IN']],
@@ -202,37 +131,4 @@ test('out of file descriptors, connections are refused; afterwards all is well a
   });
   expect(again.every((flow) => flow.state === 'open')).toBe(true);
   await net.agent('shop/front').ask({ do: 'close', group: 'after' });
-});
-
-test('SIGTERM drains: a flow under way may finish, new ones are not accepted, and the exit is clean', async () => {
-  const bytes = 2_000_000;
-  const slow = { kind: 'receive', bytes, bytesPerSecond: 2_000_000 } as const;
-  await net.open('shop/front', { group: 'draining', count: 1, address: API, port: 80, work: slow });
-  const stopped = net.lab.stopProcess('shop/api', 'sidecar', 'SIGTERM');
-  const [flow] = await net.finish('shop/front', 'draining');
-  expect(flow).toMatchObject({ state: 'ended', receivedBytes: bytes });
-  await stopped;
-  expect(await fromFront(SILENCE)).toMatchObject({ connected: false });
-  expect(net.sidecarLog('shop/api').at(-1)).toMatchObject({ msg: 'stopped' });
-});
-
-test('SIGTERM right after a connection from an admitted peer: it may finish too, and has its record', async () => {
-  await net.lab.startSidecar('shop/api', { redirect: false });
-  await ready();
-  const records = () => net.sidecarLog('shop/api').filter(({ msg }) => msg === 'flow ended');
-  const before = records().length;
-  await fromFront(); // from now on admitted from memory
-  await until('its record is there', () => records().length > before);
-  const sidecar = net.lab.process('shop/api', 'sidecar');
-  const client = `
-    const socket = require('node:net').connect(80, '${API}', () => {
-      process.kill(${sidecar.pid}, 'SIGTERM');
-      socket.end('hello\\n');
-    });
-    socket.pipe(process.stdout);`;
-  const answer = await run(inNetns(net.lab.netns('shop/front'), [process.execPath, '--eval', client]));
-  await waitGone([sidecar]);
-  expect(answer.trim()).toBe('10.1.1.11');
-  expect(records()).toHaveLength(before + 2);
-  expect(records().at(-1)).toMatchObject({ verdict: 'allow', end: 'closed', bytes_recv: 6 });
 });

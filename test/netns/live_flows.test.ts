@@ -1,10 +1,9 @@
 /** Flows that are under way when the table changes. */
 import { expect, test } from 'vitest';
 import type { FlowReport } from '../../cli/lab/agent/protocol.ts';
-import type { FlowSide } from '../../sidecar/flow_record.ts';
 import { expectP99Within } from './delays.ts';
-import { patternSha256, until, useLab, wallClockMs } from './harness.ts';
-import { allowApps, type Manifest, namespace, node, pod, policy } from './objects.ts';
+import { until, useLab, wallClockMs } from './harness.ts';
+import { allowApps, namespace, node, pod, policy } from './objects.ts';
 
 const API = '10.1.1.10';
 const API_V6 = 'fd00:1::10';
@@ -82,29 +81,6 @@ async function expectCut(peer: string, bystander: string, change: () => void, ad
   expectUntouched(await net.finish(bystander, 'bystander'));
 }
 
-test.each([API, API_V6])('a change of a pod label ends its flows (%s)', async (address) => {
-  await net.apply(allowApps('shop/allow', 'api', ['front', 'batch']), front({ app: 'front' }));
-  await expectCut('shop/front', 'shop/batch', () => net.lab.writeObjects(front({ app: 'renamed' })), address);
-  await net.apply(front({ app: 'front' }));
-});
-
-test('a change of a namespace label ends the flows of its pods', async () => {
-  const byNamespace: Manifest = policy('shop/allow', {
-    podSelector: { matchLabels: { app: 'api' } },
-    ingress: [
-      {
-        from: [
-          { namespaceSelector: { matchLabels: { trusted: 'yes' } } },
-          { podSelector: { matchLabels: { app: 'front' } } },
-        ],
-      },
-    ],
-  });
-  await net.apply(byNamespace, team({ trusted: 'yes' }));
-  await expectCut('team/worker', 'shop/front', () => net.lab.writeObjects(team({ trusted: 'no' })));
-  await net.apply(team({ trusted: 'yes' }));
-});
-
 test('a new policy ends the flows of a pod that was not isolated before', async () => {
   await net.delete(allowApps('shop/allow', 'api', []));
   await expectCut('shop/batch', 'shop/front', () =>
@@ -125,42 +101,4 @@ test('rights do not pass to the new owner of an address, even one that policy al
   net.lab.removeObjects(pod('team/successor', { ips: ['10.1.1.13'] }));
   net.lab.writeObjects(worker);
   await net.lab.waitEnforced();
-});
-
-test('a flow that is being cut in mid-stream is reset at the app too, and its record says why', async () => {
-  await net.apply(allowApps('shop/allow', 'api', ['front', 'batch']));
-  const bytes = 64 * 1024 * 1024;
-  const [stream] = await Promise.all([
-    net.open('shop/batch', {
-      group: 'stream',
-      count: 1,
-      address: API,
-      port: 80,
-      work: { kind: 'receive', bytes, bytesPerSecond: 4_000_000 },
-    }),
-    net.open('shop/front', {
-      group: 'whole',
-      count: 1,
-      address: API,
-      port: 80,
-      work: { kind: 'receive', bytes },
-    }),
-  ]);
-  expect(stream[0]?.state).toBe('open');
-  net.lab.writeObjects(allowApps('shop/allow', 'api', ['front']));
-  const [cut] = await allOver('shop/batch', 'stream');
-  expect(cut).toMatchObject({ state: 'failed', error: 'ECONNRESET' });
-  const [whole] = await net.finish('shop/front', 'whole');
-  expect(whole).toMatchObject({ state: 'ended', receivedBytes: bytes, receivedSha256: patternSha256(bytes) });
-  const record = await until('the cut is logged', () =>
-    net
-      .sidecarLog('shop/api')
-      .find(({ end, src }) => end === 'policy-changed' && (src as FlowSide).port === stream[0]?.localPort),
-  );
-  expect(record).toMatchObject({
-    verdict: 'deny',
-    src: { pod: 'batch' },
-    near_miss: { policy: 'shop/allow', failed: 'pod' },
-  });
-  expect(record.bytes_sent).toBeGreaterThan(0);
 });
