@@ -85,23 +85,23 @@ export class Canary {
     const { port } = this.#context;
     return new Promise((resolve) => {
       const socket = net.connect({ host: listenerAddress(family), port });
-      let key: string | undefined;
       const done = (problem?: string): void => {
-        if (key !== undefined) this.#awaited.delete(key);
         socket.destroy();
         resolve(problem);
       };
-      socket.setTimeout(DIAL_TIMEOUT_MS, () =>
-        done(
-          key === undefined
-            ? `IPv${family}: no answer through the redirect`
-            : `IPv${family}: the redirect rules are gone, and somebody else answers on canary port ${port}`,
-        ),
-      );
+      socket.setTimeout(DIAL_TIMEOUT_MS, () => done(`IPv${family}: no answer through the redirect`));
       socket.once('connect', () => {
-        key = `${family} ${socket.localPort}`;
-        if (this.#early.delete(key)) done();
-        else this.#awaited.set(key, done);
+        const key = `${family} ${socket.localPort}`;
+        socket.destroy(); // it arrives all the same; a descriptor is not to be held meanwhile, when they are short
+        if (this.#early.delete(key)) return resolve(undefined);
+        const stray = `IPv${family}: the redirect rules are gone, and somebody else answers on canary port ${port}`;
+        const timer = setTimeout(() => came(stray), DIAL_TIMEOUT_MS);
+        const came = (problem?: string): void => {
+          clearTimeout(timer);
+          this.#awaited.delete(key);
+          resolve(problem);
+        };
+        this.#awaited.set(key, came);
       });
       socket.once('error', (error: NodeJS.ErrnoException) =>
         done(`IPv${family}: the redirect rules are gone (canary port ${port}: ${error.code})`),
