@@ -40,6 +40,7 @@ export class SidecarMetrics {
   readonly #verdictDuration: Histogram;
   readonly #acceptErrors: Counter;
   readonly #gateDrops: Counter<'direction'>;
+  readonly #framesRefused: Counter;
   readonly #outboundOverruns: Counter;
   readonly #guardDrops: Counter<'reason'>;
   readonly #gatewayDisputes: Counter;
@@ -126,6 +127,11 @@ export class SidecarMetrics {
         for (const kind of BINDINGS) this.set({ known_by: kind }, gauges.ownNodeAddresses(kind));
       },
     });
+    this.#framesRefused = new Counter({
+      name: 'sluice_frames_refused_total',
+      help: 'Frames of the injector that were refused whole: the last good table stays in force.',
+      registers,
+    });
     this.#outboundOverruns = new Counter({
       name: 'sluice_outbound_overruns_total',
       help: 'Times that more outbound flows ended at once than could be taken note of: some have no record.',
@@ -208,6 +214,10 @@ export class SidecarMetrics {
 
   gatewayDisputed(): void {
     this.#gatewayDisputes.inc();
+  }
+
+  frameRefused(): void {
+    this.#framesRefused.inc();
   }
 
   acceptFailed(): void {

@@ -236,7 +236,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     openTransport(config),
     { namespace: config.podNamespace, name: config.podName },
     enforcement,
-    streamEvents(enforcement, file, owners, log, () => {
+    streamEvents(enforcement, file, owners, metrics, log, () => {
       ends.follow();
       void cut(); // at once; again when the gate is shut
       guard.expect(enforcement.table?.subject.nodeIPs ?? []);
@@ -396,6 +396,7 @@ function streamEvents(
   enforcement: Enforcement,
   file: TableFile,
   owners: Owners,
+  metrics: SidecarMetrics,
   log: Logger,
   another: () => void,
 ): ConstructorParameters<typeof TableStream>[3] {
@@ -422,8 +423,10 @@ function streamEvents(
       warnOfDns(forgottenDns(table));
       another();
     },
-    refused: (err) =>
-      log.error({ err }, 'a frame from the injector was refused: the last table stays in force'),
+    refused(err) {
+      metrics.frameRefused();
+      log.error({ err }, 'a frame from the injector was refused: the last table stays in force');
+    },
     unknownPod: (message) => log.warn({ message }, 'the injector has no table for this pod yet'),
     turnedAway: (message) =>
       log.error({ message }, 'the injector refused this sidecar: the last table stays in force'),

@@ -96,7 +96,10 @@ export class TableStream {
       if (!socket.destroyed) this.#receive(line);
     });
     socket.on('data', (chunk: Buffer) => {
-      if (!lines.push(chunk)) socket.destroy(new Error(`a frame longer than ${MAX_FRAME_BYTES} bytes`));
+      if (socket.destroyed || lines.push(chunk)) return;
+      const error = new SluiceError('TABLE_MALFORMED', `a frame longer than ${MAX_FRAME_BYTES} bytes`);
+      this.#events.refused(error);
+      socket.destroy(error);
     });
     socket.on('error', (error) => {
       reason = this.#transport.explain(error);
