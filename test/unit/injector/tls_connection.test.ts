@@ -60,31 +60,6 @@ const podWithUid = (name: string, uid: string) => ({
 });
 
 describe('a login', () => {
-  test('with a token that is refused gets the reason and no table', async () => {
-    await injector.start();
-    const foreign = loginWith('of another audience');
-    await waitFor(() => foreign.closed);
-    expect(foreign.frames).toEqual([{ type: 'refused', message: 'the token is not valid' }]);
-    expect(injector.cuts('token')).toHaveLength(1);
-  });
-
-  test('by name is refused: whoever could reach the port could name any pod', async () => {
-    await injector.start();
-    const named = injector.connection();
-    named.send({ type: 'hello', schema: TABLE_SCHEMA, namespace: 'shop', pod: 'web' });
-    await waitFor(() => named.closed);
-    expect(named.types).toEqual(['refused']);
-  });
-
-  test('gives the table of the pod in the token, whatever is said later', async () => {
-    await injector.start();
-    const web = await injector.sidecar('shop/web');
-    expect(web.table?.subject.name).toBe('web');
-    web.send({ type: 'token-hello', schema: TABLE_SCHEMA, token: tokenOf('shop/api') });
-    await waitFor(() => web.closed);
-    expect(web.types).toEqual(['snapshot', 'refused']);
-  });
-
   test('waits while tokens cannot be checked, is told so, and is served when they can be', async () => {
     await injector.start();
     injector.authenticator.away = true;

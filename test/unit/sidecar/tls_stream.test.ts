@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { issueCa } from '../../../injector/certificates/issue.ts';
@@ -10,8 +10,6 @@ import { pod } from '../injector/manifest_builders.ts';
 import { RunningInjector } from '../injector/running_injector.ts';
 import { SERVER_NAME, tokenOf, validNow } from '../injector/test_credentials.ts';
 import { waitFor } from '../injector/wait_for.ts';
-
-const HOUR_MS = 3_600_000;
 
 let injector: RunningInjector;
 let stream: TableStream;
@@ -68,53 +66,6 @@ test('a sidecar gets its table over TLS by its token, and says what it enforces'
   expect(enforcement.table?.subject.name).toBe('web');
   await waitFor(async () => (await enforced()) === enforcement.revision);
   expect(told).toEqual(['connected', 'table']);
-});
-
-test.each<[string, RegExp, () => Promise<void> | void]>([
-  [
-    'that another CA has signed',
-    /no CA of .*ca\.crt has signed/,
-    async () => trust((await issueCa(validNow())).cert),
-  ],
-  [
-    'for another name',
-    /SLUICE_INJECTOR_NAME/,
-    () => injector.certificate.replace({ names: ['other.sluice-system.svc'] }),
-  ],
-  [
-    'that has expired',
-    /check the clocks/,
-    () =>
-      injector.certificate.replace({
-        validity: { notBeforeMs: Date.now() - 2 * HOUR_MS, notAfterMs: Date.now() - HOUR_MS },
-      }),
-  ],
-])('no token is shown to a server with a certificate %s', async (_what, reason, spoil) => {
-  await spoil();
-  open();
-  await waitFor(() => told.length >= 2);
-  expect(told.every((line) => reason.test(line))).toBe(true);
-  expect(injector.authenticator.asked).toEqual([]);
-});
-
-test.each<[string, RegExp, () => void]>([
-  ['no token file', /token cannot be read: is the token volume mounted/, () => rmSync(tokenFile())],
-  ['an empty token file', /token is empty/, () => writeFileSync(tokenFile(), '\n')],
-  ['no CA file', /ca\.crt cannot be read: is the CA volume mounted/, () => rmSync(caFile())],
-  ['an empty CA file: not even public CAs are trusted then', /holds no certificate/, () => trust('')],
-  [
-    'a CA file that is cut off',
-    /holds a certificate that cannot be read/,
-    () => trust(injector.certificate.ca.cert.replace(/\n.{64}/, '\n')),
-  ],
-])('with %s it says so, and goes on as soon as the file is there', async (_what, reason, spoil) => {
-  spoil();
-  open();
-  await waitFor(() => told.length >= 2);
-  expect(told.every((line) => reason.test(line))).toBe(true);
-  trust(injector.certificate.ca.cert);
-  writeFileSync(tokenFile(), tokenOf('shop/web'));
-  await waitFor(() => enforcement.table);
 });
 
 test('a token that is refused is named in the log, and the renewed one is read and taken', async () => {
