@@ -125,9 +125,7 @@ function checkPod(
   const parsed = parseAdmittedPod(object);
   if (!parsed.ok)
     return [error(subject, parsed.errors.map(({ path, message }) => `${path}: ${message}`).join('; '))];
-  const { hostNetwork, containers, initContainers } = parsed.object;
-  if (hostNetwork)
-    return [warning(subject, 'is on the host network: policy neither selects nor protects it')];
+  const { containers, initContainers } = parsed.object;
   const injection = inject(parsed.object, namespace.annotations, ANY_INSTALLATION);
   switch (injection.kind) {
     case 'refused':

@@ -34,7 +34,7 @@ export const NAMESPACE_ANNOTATIONS = {
   allowPrivileged: {
     annotation: 'sluice.dev/allow-privileged',
     description:
-      'containers may be privileged or have NET_ADMIN, NET_RAW or SYS_ADMIN, and pods may share processes (`shareProcessNamespace`, `hostPID`); they can take the enforcement out of their own pod',
+      'containers may be privileged or have NET_ADMIN, NET_RAW or SYS_ADMIN, and pods may share processes (`shareProcessNamespace`, `hostPID`): they can take the enforcement out of their own pod; and pods may be on the host network, where policy does not reach them',
   },
   allowExcludedPorts: {
     annotation: 'sluice.dev/allow-excluded-ports',

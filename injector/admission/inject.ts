@@ -47,12 +47,7 @@ export function inject(
   namespaceAnnotations: Readonly<Record<string, string>>,
   config: InjectionConfig,
 ): Injection {
-  if (pod.hostNetwork)
-    return {
-      kind: 'skipped',
-      reason: 'host-network pods are the node: policy never selects them',
-      optOut: false,
-    };
+  if (pod.hostNetwork) return onHostNetwork(allows(namespaceAnnotations, 'allowPrivileged'));
   const optOut = pod.annotations[OPT_OUT_ANNOTATION];
   if (optOut === OPT_OUT_VALUE && allows(namespaceAnnotations, 'allowOptOut'))
     return { kind: 'skipped', reason: `annotation ${OPT_OUT_ANNOTATION}=${OPT_OUT_VALUE}`, optOut: true };
@@ -81,6 +76,20 @@ export function inject(
 /** What the kubelet dials in the pod; the sidecar adds its own. */
 export function podProbePorts({ containers, initContainers }: AdmittedPod): readonly number[] {
   return [...containers, ...initContainers].flatMap((container) => container.probePorts);
+}
+
+/** Policy never selects such a pod, and every isolated pod of its node has to let the node's address in. */
+function onHostNetwork(isAllowed: boolean): Injection {
+  if (isAllowed)
+    return {
+      kind: 'skipped',
+      reason: 'host-network pods are the node: policy never selects them',
+      optOut: false,
+    };
+  const reason =
+    "hostNetwork gives it the node's address, which every pod of that node lets in and no policy can isolate: leave it out, " +
+    `or annotate the namespace with ${NAMESPACE_ANNOTATIONS.allowPrivileged.annotation}=true`;
+  return { kind: 'refused', reasons: [reason] };
 }
 
 function optOutProblems(value: string | undefined): readonly string[] {

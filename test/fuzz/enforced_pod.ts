@@ -32,7 +32,8 @@ export function unenforced(
 ): { readonly problem: string } | undefined {
   const allows = (what: string) => namespace[`sluice.dev/${what}`] === 'true';
   const { spec = {}, metadata } = object as { spec?: Json; metadata?: { annotations?: Json } | null };
-  if (spec.hostNetwork === true) return undefined; // policy never selects it; the API server does not even ask
+  if (spec.hostNetwork === true)
+    return allows('allow-privileged') ? undefined : { problem: 'on the host network without permission' };
   const leftOut = metadata?.annotations?.['sluice.dev/inject'] === 'disabled' && allows('allow-opt-out');
   if (leftOut) return outcome === 'opted-out' ? undefined : { problem: `left out, and called ${outcome}` };
   const operations = patch === undefined ? [] : JSON.parse(Buffer.from(patch, 'base64').toString());

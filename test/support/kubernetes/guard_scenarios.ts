@@ -123,8 +123,9 @@ export function guardScenarios(open: () => Promise<Access>): void {
       );
     });
 
-    test('may be on the host network, which policy never selects', async () => {
-      await create('shop', pod({ hostNetwork: true }));
+    test('may be on the host network, which policy never selects, only where its namespace allows it', async () => {
+      await create('lenient', pod({ hostNetwork: true }));
+      await expect(create('shop', pod({ hostNetwork: true }))).rejects.toThrow(/hostNetwork gives a pod/);
     });
 
     test('may leave itself out only where its namespace allows it', async () => {

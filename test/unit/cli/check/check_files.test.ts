@@ -96,7 +96,7 @@ describe('sluice check -f', () => {
     const cron = { apiVersion: 'batch/v1', kind: 'CronJob', metadata, spec: { jobTemplate: { spec } } };
 
     expect((await check([namespace(), cron])).stdout).toMatch(
-      /^warning +cronjob shop\/web: is on the host network/m,
+      /^error +cronjob shop\/web: will be refused: hostNetwork/m,
     );
   });
 

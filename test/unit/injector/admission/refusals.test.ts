@@ -102,13 +102,16 @@ describe('a pod that cannot be enforced', () => {
     expect(reasons(pod({ nodeSelector: { 'kubernetes.io/os': 'windows' } }))).toHaveLength(1);
   });
 
-  it('is left alone on the host network, whatever else it asks for', () => {
+  it('is refused on the host network, but left alone there where its namespace allows privileged pods', () => {
     const host = pod({
       hostNetwork: true,
       containers: [{ name: 'a', securityContext: { privileged: true } }],
     });
 
-    expect(decide(host)).toMatchObject({ kind: 'skipped', optOut: false });
+    expect(reasons(host)).toEqual([
+      expect.stringMatching(/^hostNetwork .*sluice.dev\/allow-privileged=true/),
+    ]);
+    expect(decide(host, PRIVILEGED_ALLOWED)).toMatchObject({ kind: 'skipped', optOut: false });
   });
 
   it('is refused when it wants a port of the sidecar', () => {
