@@ -21,15 +21,18 @@ export class SimulatedSidecar {
   readonly #way: Way;
   readonly #pod: SidecarPod;
   readonly #events: SidecarEvents;
+  readonly #reads: boolean;
   #socket: Socket | undefined;
   #retryMs = FIRST_RETRY_MS;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(way: Way, pod: SidecarPod, events: SidecarEvents) {
+  /** @param reads false: it asks for its table and never reads its socket, as a process that hangs */
+  constructor(way: Way, pod: SidecarPod, events: SidecarEvents, reads = true) {
     this.#way = way;
     this.#pod = pod;
     this.#events = events;
+    this.#reads = reads;
     this.#connect();
   }
 
@@ -44,7 +47,7 @@ export class SimulatedSidecar {
     this.#socket = socket;
     const lines = new LineReader(MAX_LINE_BYTES, (line) => this.#onLine(socket, line));
     socket.on(ready, () => send(socket, hello));
-    socket.on('data', (chunk: Buffer) => lines.push(chunk));
+    if (this.#reads) socket.on('data', (chunk: Buffer) => lines.push(chunk));
     socket.on('error', () => {});
     socket.on('close', () => {
       if (this.#closed) return;
