@@ -8,6 +8,8 @@ export interface TcpAddress {
   readonly host?: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Connections that may wait to be accepted; the kernel's bound is net.core.somaxconn. Default 511, as Node has it. */
+  readonly backlog?: number;
   /** The environment variable that moves it, for the message of the error. */
   readonly setting?: string;
 }
@@ -19,7 +21,11 @@ export interface TcpAddress {
 export async function listenTcp(server: Server, address: TcpAddress): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => reject(unusable(address, cause)));
-    server.listen(address.port, address.host, resolve);
+    const { port, host, backlog } = address;
+    server.listen(
+      { port, ...(host === undefined ? {} : { host }), ...(backlog === undefined ? {} : { backlog }) },
+      resolve,
+    );
   });
   return (server.address() as AddressInfo).port;
 }

@@ -9,6 +9,7 @@ import { Login } from './login.ts';
 import { followCertificate, type ServingCertificate, TLS_VERSION } from './serving_certificate.ts';
 import type { TableServer } from './table_server.ts';
 import type { TokenAuthenticator } from './tokens/authenticator.ts';
+import { HERD_BACKLOG } from './unix_listen.ts';
 
 /** Time for a handshake, and again for the token that follows it, ms. */
 const LOGIN_STEP_MS = 5_000;
@@ -83,7 +84,7 @@ export async function startTlsServer(parts: TlsServerParts, options: TlsServerOp
     connection.read(login);
   });
 
-  const port = await listenTcp(server, options);
+  const port = await listenTcp(server, { ...options, backlog: HERD_BACKLOG });
   server.on('error', (err) => log.error({ err }, 'cannot accept sidecar connections'));
   log.info({ port }, 'serving tables over TLS');
   return {

@@ -3,6 +3,12 @@ import { lstatSync, unlinkSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { SluiceError } from '../policy/errors.ts';
 
+/**
+ * Sidecars that may wait to be accepted: after a restart all come at once. One that finds no room tries again a second later,
+ * then three. As much as Linux takes by default (net.core.somaxconn).
+ */
+export const HERD_BACKLOG = 4_096;
+
 /** The socket's file gets mode 0600: whoever may connect is trusted to say which pod it is. */
 const OWNER_ONLY_UMASK = 0o177;
 
@@ -22,7 +28,7 @@ export async function listenUnix(server: Server, path: string): Promise<void> {
     // The file is made within this call, so it never exists with a wider mode.
     const umask = process.umask(OWNER_ONLY_UMASK);
     try {
-      server.listen(path, resolve);
+      server.listen({ path, backlog: HERD_BACKLOG }, resolve);
     } finally {
       process.umask(umask);
     }
