@@ -25,7 +25,7 @@ function identityOf(pod: Pod): PodIdentity {
   };
 }
 
-/** Whether a change is told of when it happens, so that what comes later is later, or found in no order, as in files. */
+/** Whether changes come as they happen, so that a later one is later, or in no order, as from files. */
 export type ChangeOrder = 'seen' | 'found';
 
 /** The addresses a pod lays claim to: see `addressOwners` for which pods do. */

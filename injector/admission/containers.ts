@@ -33,7 +33,7 @@ export interface SidecarPlan {
 
 /**
  * The command of the image that runs the sidecar's bundle. Without the flag SIGUSR1, which any process of user 0 that sees
- * this one may send, opens Node's inspector: whoever connects to it runs code as the sidecar. Source: node(1).
+ * this one may send, opens Node's inspector, and who connects to it runs code as the sidecar. Source: node(1).
  */
 const COMMAND = ['node', '--disable-sigusr1', '/sluice/sidecar.mjs'];
 

@@ -27,7 +27,7 @@ const NEVER_READS = 20;
 /** From the moment the injector listens again: how soon that is, is the cluster's affair. */
 const CONVERGED_MS = 5_000;
 
-/** The best of these counts: one machine of two processors is injector and 2,000 pods, beside whatever else it does. */
+/** The best of these counts: one machine of two processors is injector and 2,000 pods, and has other work too. */
 const ROUNDS = 3;
 
 /** Snapshots on the way are bounded by 32 MiB; what V8 has not collected yet comes on top, bytes. */

@@ -22,31 +22,31 @@ const HOUR_MS = 3_600_000;
 let injector: RunningInjector;
 let stream: TableStream | undefined;
 let enforcement: Enforcement;
-let told: string[];
+let events: string[];
 
 const tokenFile = () => join(injector.dir.root, 'token');
 const caFile = () => join(injector.dir.root, 'ca.crt');
 const trust = (...pems: string[]) => writeFileSync(caFile(), pems.join('\n'));
 
-/** The stream of the sidecar of shop/web. It says what it is told. */
+/** The stream of the sidecar of shop/web. It keeps what happens to it. */
 function open(port = injector.port): void {
   const files = { tokenFile: tokenFile(), caFile: caFile() };
   const transport = tlsTransport({ host: '127.0.0.1', port, serverName: SERVER_NAME, ...files });
   enforcement = new Enforcement(new LiveTable());
   stream = new TableStream(transport, { namespace: 'shop', name: 'web' }, enforcement, {
-    connected: () => told.push('connected'),
-    disconnected: (reason) => told.push(`disconnected: ${reason}`),
-    enforced: () => told.push('table'),
-    refused: (error) => told.push(`refused: ${error.message}`),
+    connected: () => events.push('connected'),
+    disconnected: (reason) => events.push(`disconnected: ${reason}`),
+    enforced: () => events.push('table'),
+    refused: (error) => events.push(`refused: ${error.message}`),
     identified: () => 0,
-    unknownPod: (message) => told.push(`no table: ${message}`),
-    turnedAway: (message) => told.push(`turned away: ${message}`),
+    unknownPod: (message) => events.push(`no table: ${message}`),
+    turnedAway: (message) => events.push(`turned away: ${message}`),
   });
   stream.start();
 }
 
 beforeEach(async () => {
-  told = [];
+  events = [];
   injector = new RunningInjector('TLS');
   injector.dir.write('pods.yaml', pod('web', '10.0.0.1'), pod('api', '10.0.0.2'));
   await injector.start();
@@ -91,7 +91,7 @@ test('a login gives the table of the pod in the token, whatever is said later', 
 test("the token of another pod gets that pod's table, which a sidecar refuses", async () => {
   writeFileSync(tokenFile(), tokenOf('shop/api'));
   open();
-  await waitFor(() => told.some((line) => /^refused: a table of shop\/api came to shop\/web/.test(line)));
+  await waitFor(() => events.some((line) => /^refused: a table of shop\/api came to shop\/web/.test(line)));
   expect(enforcement.table).toBeUndefined();
 });
 
@@ -124,8 +124,8 @@ test.each<[string, RegExp, () => Promise<void> | void]>([
 ])('no token is shown to a server with a certificate %s', async (_what, reason, spoil) => {
   await spoil();
   open();
-  await waitFor(() => told.length >= 2);
-  expect(told.every((line) => reason.test(line))).toBe(true);
+  await waitFor(() => events.length >= 2);
+  expect(events.every((line) => reason.test(line))).toBe(true);
   expect(injector.authenticator.asked).toEqual([]);
 });
 
@@ -142,8 +142,8 @@ test.each<[string, RegExp, () => void]>([
 ])('with %s it says so, and goes on as soon as the file is there', async (_what, reason, spoil) => {
   spoil();
   open();
-  await waitFor(() => told.length >= 2);
-  expect(told.every((line) => reason.test(line))).toBe(true);
+  await waitFor(() => events.length >= 2);
+  expect(events.every((line) => reason.test(line))).toBe(true);
   trust(injector.certificate.ca.cert);
   writeFileSync(tokenFile(), tokenOf('shop/web'));
   await waitFor(() => enforcement.table);
@@ -176,9 +176,9 @@ test('a server that answers in plain text hears no token, and what it says is no
     `${JSON.stringify({ type: 'unknown-pod', message: 'say it in plain text' })}\n`,
   );
   open(port);
-  await waitFor(() => told.filter((line) => line.startsWith('disconnected')).length > 1);
+  await waitFor(() => events.filter((line) => line.startsWith('disconnected')).length > 1);
   expect(heard()).not.toContain('token');
-  expect(told.some((line) => line.startsWith('connected') || line.startsWith('no table'))).toBe(false);
+  expect(events.some((line) => line.startsWith('connected') || line.startsWith('no table'))).toBe(false);
 });
 
 test('the injector answers nothing to a login in plain text', async () => {
@@ -203,7 +203,7 @@ test('no variable of the environment switches the check off', async () => {
   });
   trust((await issueCa(validNow())).cert);
   open();
-  await waitFor(() => told.length >= 2);
-  expect(told.every((line) => /no CA of .*ca\.crt has signed/.test(line))).toBe(true);
+  await waitFor(() => events.length >= 2);
+  expect(events.every((line) => /no CA of .*ca\.crt has signed/.test(line))).toBe(true);
   expect(injector.authenticator.asked).toEqual([]);
 });

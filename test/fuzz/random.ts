@@ -3,7 +3,7 @@
 /** Seeds are whole numbers below this. */
 export const SEEDS = 2 ** 32;
 
-/** A small generator of 32 bits of state (splitmix32): far from secret, but one seed's numbers tell nothing of the next's. */
+/** A small generator of 32 bits of state (splitmix32): not secret, and seeds side by side give numbers that have nothing in common. */
 export class Random {
   #state: number;
 

@@ -1,4 +1,4 @@
-/** No signal and no variable opens Node's inspector in a program of ours: whoever connected to it would be that program. */
+/** No signal and no variable opens Node's inspector in a program of ours: who connects to it runs code in that program. */
 import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
