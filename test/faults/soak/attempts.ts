@@ -92,9 +92,12 @@ export async function openFlow(
   const tooLate = delay(patienceMs, 'late' as const, { signal: patience.signal }).catch(
     () => 'called off' as const,
   );
-  if ((await Promise.race([opened, tooLate])) === 'late') await agent.ask({ do: 'close', group });
+  const late = (await Promise.race([opened, tooLate])) === 'late';
   patience.abort();
-  return only(await opened);
+  if (!late) return only(await opened);
+  await agent.ask({ do: 'close', group });
+  // It may have come to be open in the last moment, and is destroyed all the same.
+  return { ...only(await opened), state: 'failed' };
 }
 
 /** Waits until a flow is over. */

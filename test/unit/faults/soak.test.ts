@@ -1,5 +1,6 @@
 /** What the soak (test/faults/30_soak.test.ts) takes for right, and for a leak. */
 import { expect, test } from 'vitest';
+import { Acknowledged } from '../../faults/soak/acknowledged.ts';
 import { drift } from '../../faults/soak/drift.ts';
 import { rightVerdicts } from '../../faults/soak/oracle.ts';
 import { Timeline } from '../../faults/soak/timeline.ts';
@@ -64,4 +65,22 @@ test('what a program holds may differ by 5 %, up or down, and memory by an allow
   expect(drift(held(40, 60 * mib), held(37, 64 * mib), mib)).toEqual([
     'shop/api: fds 40 at the baseline, 37 at the end',
   ]);
+});
+
+test('a change is in force when each sidecar has acknowledged the revision that has it, or a later one', () => {
+  const acknowledged = new Acknowledged(['shop/api', 'shop/front']);
+  const report = (...pairs: readonly (readonly [revision: number, enforced: number | null])[]) =>
+    new Map(
+      pairs.map(([revision, enforced], index) => {
+        const pod = ['api', 'front'][index] ?? '';
+        return [`shop/${pod}`, { namespace: 'shop', pod, connected: true, revision, enforced, warnings: [] }];
+      }),
+    );
+  expect(acknowledged.take(report([5, 4], [3, 3]), 100)).toBeUndefined();
+  expect(acknowledged.take(report([6, 5], [3, 3]), 200)).toBe(100);
+  expect(acknowledged.oldestMs).toBe(200);
+  // Both of what was awaited, though by now there is more to come.
+  expect(acknowledged.take(report([9, 8], [9, 3]), 300)).toBe(200);
+  expect(acknowledged.take(report([9, 9], [9, null]), 400)).toBeUndefined();
+  expect(acknowledged.take(report([9, 9], [9, 9]), 500)).toBe(500);
 });
