@@ -248,7 +248,8 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   const backlogs = new Backlogs(
     { room: backlogRoom, hold: holdSyns, release: releaseSyns },
     rarely(ERROR_LOG_MS, (err: Error) => {
-      if (inForce.state.gate.state !== 'unavailable') log.warn({ err }, "an app's full accept queue is not heeded");
+      if (inForce.state.gate.state !== 'unavailable')
+        log.warn({ err }, "an app's full accept queue is not heeded");
     }),
   );
   const sockets = openSockets();
