@@ -1,13 +1,13 @@
 /** Rules by address block: one look-up per prefix length in use instead of one test per block. */
 
 import type { AddressWords } from './address.ts';
-import { type Cidr, cidrContains, maskWords, parseCidr } from './cidr.ts';
+import { type Cidr, maskWords, parseCidr } from './cidr.ts';
 import { PortIndex } from './port_index.ts';
 import type { TablePort } from './table.ts';
 
 /** A block with its exceptions and the ports of the rules that have it as a peer. */
 interface Block {
-  readonly except: readonly Cidr[];
+  readonly except: CidrSet;
   readonly ports: PortIndex;
 }
 
@@ -20,6 +20,30 @@ interface PrefixBlocks {
 
 function addressKey(words: AddressWords): number | string {
   return words.length === 1 ? (words[0] ?? 0) : words.join('.');
+}
+
+/** Many blocks of one family, asked whether any has an address: one look-up for each prefix length in use. */
+class CidrSet {
+  readonly #byPrefix = new Map<number, Set<number | string>>();
+  readonly #family: number;
+
+  constructor(blocks: readonly Cidr[], family: number) {
+    this.#family = family;
+    for (const { words, prefix } of blocks) {
+      if (words.length !== family) continue;
+      const known = this.#byPrefix.get(prefix);
+      if (known === undefined) this.#byPrefix.set(prefix, new Set([addressKey(words)]));
+      else known.add(addressKey(words));
+    }
+  }
+
+  contains(words: AddressWords): boolean {
+    if (words.length !== this.#family) return false;
+    for (const [prefix, blocks] of this.#byPrefix) {
+      if (blocks.has(addressKey(maskWords(words, prefix)))) return true;
+    }
+    return false;
+  }
 }
 
 function parseBlock(text: string): Cidr | undefined {
@@ -48,12 +72,15 @@ export class BlockIndex {
     const parsed = parseBlock(cidr);
     const exceptions = except.map(parseBlock);
     if (parsed === undefined || exceptions.includes(undefined)) return;
-    const block: Block = { except: exceptions.filter((one) => one !== undefined), ports: new PortIndex() };
+    const holes = exceptions.filter((one) => one !== undefined);
+    const block: Block = { except: new CidrSet(holes, parsed.words.length), ports: new PortIndex() };
     block.ports.add(ordinal, ports, names);
     this.#byText.set(text, block);
     const { blocks } = this.#prefixBlocks(parsed);
     const key = addressKey(parsed.words);
-    blocks.set(key, [...(blocks.get(key) ?? []), block]);
+    const bucket = blocks.get(key);
+    if (bucket === undefined) blocks.set(key, [block]);
+    else bucket.push(block);
   }
 
   #prefixBlocks({ words, prefix }: Cidr): PrefixBlocks {
@@ -77,7 +104,7 @@ export class BlockIndex {
       const bucket = blocks.get(addressKey(maskWords(words, prefix)));
       if (bucket === undefined) continue;
       for (const block of bucket) {
-        if (!block.except.some((exception) => cidrContains(exception, words))) found.push(block.ports);
+        if (!block.except.contains(words)) found.push(block.ports);
       }
     }
     return found;

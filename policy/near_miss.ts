@@ -2,7 +2,7 @@
 
 import { cidrContains, parseCidr } from './cidr.ts';
 import { ownEntry } from './key.ts';
-import type { Direction, Labels, Protocol } from './model.ts';
+import type { Direction, IPBlock, Labels, Protocol } from './model.ts';
 import {
   blockMatches,
   namespaceMatches,
@@ -41,8 +41,8 @@ interface Miss {
 /** The tests of a rule in the order they are made. One that fails late is nearer than one that fails early. */
 const ORDER: Readonly<Record<Failed, number>> = { namespace: 0, ipBlock: 1, pod: 2, protocol: 3, port: 4 };
 
-/** A rule's port tests are listed in full up to this many, so that a line stays readable. */
-const MAX_LISTED_PORTS = 4;
+/** A rule's port tests, and a block's exceptions, are listed in full up to this many, so that a line stays readable. */
+const MAX_LISTED = 4;
 
 /** How well labels meet requirements, 0 to 1: a key with another value is nearer than no key. */
 function labelCloseness(requirements: readonly Requirement[], labels: Labels): number {
@@ -126,11 +126,18 @@ function missPeer(test: ResolvedPeer, peer: Peer): Miss | undefined {
   const address = peer.address ?? 'no address yet';
   return {
     failed: 'ipBlock',
-    wanted: test.except.length === 0 ? test.cidr : `${test.cidr} except ${test.except.join(', ')}`,
+    wanted: formatBlock(test),
     got: inBlock && exception !== undefined ? `${address}, in the exception ${exception}` : address,
     failures: 1,
     closeness: inBlock ? 0.5 : 0,
   };
+}
+
+function formatBlock({ cidr, except }: IPBlock): string {
+  if (except.length === 0) return cidr;
+  const listed = except.slice(0, MAX_LISTED);
+  const more = except.length - listed.length;
+  return `${cidr} except ${[...listed, ...(more > 0 ? [`${more} more`] : [])].join(', ')}`;
 }
 
 function formatPort(test: TablePort, flow: DeniedFlow): string {
@@ -152,7 +159,7 @@ function missPorts(tests: readonly TablePort[], flow: DeniedFlow): Miss | undefi
   }
   const sameProtocol = tests.filter((test) => test.protocol === protocol);
   const nearest = sameProtocol.length === 0 ? tests : sameProtocol;
-  const listed = nearest.slice(0, MAX_LISTED_PORTS).map((test) => formatPort(test, flow));
+  const listed = nearest.slice(0, MAX_LISTED).map((test) => formatPort(test, flow));
   if (nearest.length > listed.length) listed.push(`${nearest.length - listed.length} more`);
   return {
     failed: sameProtocol.length === 0 ? 'protocol' : 'port',

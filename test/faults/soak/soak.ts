@@ -14,7 +14,7 @@ import { drift, shown } from './drift.ts';
 import { type Counts, Load } from './load.ts';
 import { type Reading, readAll, type Watched } from './readings.ts';
 import { Timeline } from './timeline.ts';
-import { CHANGING, FIXED, KEPT_PORT, OUTSIDE, PODS, STEADY, WARM_UP } from './world.ts';
+import { AT_REST_OPEN, CHANGING, FIXED, KEPT_PORT, OUTSIDE, PODS, STEADY } from './world.ts';
 
 /** The minute that later ones are compared with: the case's; a soak that is shorter has its first. */
 const BASELINE_MINUTE = 10;
@@ -25,9 +25,9 @@ const KEPT_FLOWS = 4;
 /** What they do. */
 const KEPT_WORK = { kind: 'echo', chunkBytes: 500, intervalMs: 250 } as const;
 
-/** Downloads at once before the baseline: a sidecar keeps the pipes that it has once needed, up to 32. */
-const WARM_UP_FLOWS = 48;
-const WARM_UP_BYTES = 4_000_000;
+/** Downloads at once before each reading; half as many again as a sidecar keeps pipes. */
+const DOWNLOADS = 48;
+const DOWNLOAD_BYTES = 4_000_000;
 
 /** Seconds of a minute that are load; the rest of it is for coming to rest and for the readings. */
 const LOAD_SECONDS = 52;
@@ -79,7 +79,6 @@ export async function soak({ minutes, progress, signal }: SoakOptions): Promise<
   try {
     const load = new Load(timeline, (target) => net.agent(target), Math.random, found);
     const churn = new Churn(net.lab, timeline, Math.random, (atMs) => load.changed(atMs));
-    await warmUp(net);
     await keepFlows(net);
     const baselineMinute = minutes > BASELINE_MINUTE ? BASELINE_MINUTE : 1;
     const readings: ReadonlyMap<string, Reading>[] = [];
@@ -91,6 +90,7 @@ export async function soak({ minutes, progress, signal }: SoakOptions): Promise<
       // A tenth less than the pace is a machine that has other work; less than that is not this case.
       if (churn.made - changesBefore < 0.9 * CHANGES_PER_SECOND * Math.min(LOAD_SECONDS, seconds) - 1)
         found(`only ${churn.made - changesBefore} changes in ${seconds.toFixed()} s`);
+      await fillPools(net);
       for (const text of await comeToRest(net)) found(text);
       timeline.forget(wallClockMs() - REMEMBERED_MS);
       readings.push(await readAll(programs(net)));
@@ -127,14 +127,17 @@ async function loadFor(
   }
 }
 
-/** Many downloads at once, so that what a sidecar keeps once it has needed it is there before the baseline. */
-async function warmUp(net: TestLab): Promise<void> {
-  const { client, ports } = WARM_UP;
+/**
+ * Many downloads at once: a sidecar keeps pipes that it has needed for the next flows, up to 32, and closes one when a flow
+ * is cut in the middle. So each reading is of full pools.
+ */
+async function fillPools(net: TestLab): Promise<void> {
+  const { client, ports } = AT_REST_OPEN;
   for (const { server, port } of ports) {
     const [address] = server.ips;
-    const group = `warm-up ${server.target}`;
-    const work = { kind: 'receive', bytes: WARM_UP_BYTES } as const;
-    await net.open(client.target, { group, count: WARM_UP_FLOWS, address, port, work });
+    const group = `pools ${server.target}`;
+    const work = { kind: 'receive', bytes: DOWNLOAD_BYTES } as const;
+    await net.open(client.target, { group, count: DOWNLOADS, address, port, work });
     await net.finish(client.target, group);
   }
 }

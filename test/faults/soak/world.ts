@@ -49,7 +49,7 @@ export const SERVER_PORTS: readonly ServerPort[] = [
 ];
 
 /** What is open to whom at rest. */
-export const WARM_UP: { readonly client: End; readonly ports: readonly ServerPort[] } = {
+export const AT_REST_OPEN: { readonly client: End; readonly ports: readonly ServerPort[] } = {
   client: FRONT,
   ports: SERVER_PORTS.filter(({ protocol, port }) => protocol === 'TCP' && port === 80),
 };
