@@ -66,10 +66,11 @@ function wrongValue(value: unknown, whose: string): readonly string[] {
 }
 
 /**
- * TCP ports of the pod that the kubelet dials for one container. Named ones are the container's own; a name that it does
+ * TCP ports of the pod that the kubelet dials for one container, which may be anything that a review holds. Named ones are the container's own; a name that it does
  * not have is left out, as the kubelet cannot dial it either. A handler with a `host` dials something else than the pod.
  */
-export function probePorts(container: ApiObject): readonly number[] {
+export function probePorts(raw: unknown): readonly number[] {
+  const container = record(raw);
   const named = new Map<unknown, unknown>();
   for (const port of Array.isArray(container.ports) ? container.ports.map(record) : [])
     if (['TCP', undefined, ''].includes(port.protocol as string)) named.set(port.name, port.containerPort);

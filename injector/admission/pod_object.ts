@@ -99,7 +99,7 @@ function readContainers(list: Field): AdmittedContainer[] {
     capabilities.object();
     return {
       ...named(field),
-      probePorts: probePorts(field.value as ApiObject),
+      probePorts: probePorts(field.value),
       privileged: security.child('privileged').flag(),
       capabilities: capabilities
         .child('add')

@@ -6,6 +6,7 @@ import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { inNetns } from '../../cli/lab/processes.ts';
 import { toolPath } from '../../cli/lab/tools.ts';
 import type { FlowRecord } from '../../sidecar/flow_record.ts';
+import { GATE_TABLE } from '../../sidecar/gate/ruleset.ts';
 import { run } from './command.ts';
 import { ANSWER, type Patience, SILENCE, until, useLab } from './harness.ts';
 import { namespace, node, pod, policy } from './objects.ts';
@@ -14,13 +15,18 @@ import { usePackets } from './tools/packets.ts';
 const API = ['10.1.1.10', 'fd00:1::10'] as const;
 const SIDECAR = join(import.meta.dirname, '../../sidecar/main.ts');
 
-/** An nft that fails as long as `broken` exists beside it, and waits for a running sidecar as long as `held` does. */
+/** An nft that fails as long as `broken` exists beside it, and waits with a running sidecar's gate as long as `held` does. */
 const tools = mkdtempSync(join(tmpdir(), 'sluice-nft-'));
 const broken = join(tools, 'broken');
 const held = join(tools, 'held');
 writeFileSync(
   join(tools, 'nft'),
-  `#!/bin/sh\n[ -e ${broken} ] && { echo 'Error: made to fail' >&2; exit 1; }\nwhile [ -e ${held} ] && tr '\\0' ' ' </proc/$PPID/cmdline | grep -q ' run'; do sleep 0.05; done\nPATH=${toolPath()} exec nft "$@"\n`,
+  `#!/bin/sh
+[ -e ${broken} ] && { echo 'Error: made to fail' >&2; exit 1; }
+text=$(cat)
+while [ -e ${held} ] && printf '%s' "$text" | grep -q '${GATE_TABLE}$' && tr '\\0' ' ' </proc/$PPID/cmdline | grep -q ' run'; do sleep 0.05; done
+printf '%s\n' "$text" | PATH=${toolPath()} nft "$@"
+`,
 );
 chmodSync(join(tools, 'nft'), 0o755);
 afterAll(() => rmSync(tools, { recursive: true }));
