@@ -19,14 +19,21 @@ test('are elements, loaded without text, and changed one by one', async () => {
   const script = `
     import { Gate } from ${module('sidecar/gate/gate.ts')};
     import { servicesTable, withBackend } from ${module('test/unit/sidecar/services_table.ts')};
-    const events = { inForce: async () => {}, changed() {}, beforeReplace: async () => {}, replaced: () => (replaced += 1) };
+    const states = [];
     let replaced = 0;
+    const events = {
+      inForce: () => states.push('in-force'),
+      closed() {},
+      failed: (rules, problem) => states.push(problem),
+      unavailable: (rules, problem) => states.push(problem),
+      beforeReplace: async () => {},
+      replaced: () => (replaced += 1),
+    };
     const gate = new Gate({ deny: 'drop', otherProtocols: 'drop', adminPort: 15021 }, [], events);
     const first = servicesTable(${PORTS}, ${BACKENDS});
-    const states = [];
-    for (const table of [first, withBackend(first, 7, '10.9.9.9')]) {
-      await gate.enforce(table);
-      states.push(gate.state.state);
+    for (const [index, table] of [first, withBackend(first, 7, '10.9.9.9')].entries()) {
+      await gate.enforce(table, index + 1);
+      await gate.tried();
     }
     gate.close();
     console.log(JSON.stringify({ states, replaced }));`;
