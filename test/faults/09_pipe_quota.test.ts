@@ -2,17 +2,15 @@
  * Case 9: given the user's pipe quota spent, when a new bulk flow starts, then it runs in copy mode, and every byte arrives. The relay
  * is driven from C, by a user whom the quota binds: root is exempt from it, and Node cannot give up a capability.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { enterOwnNamespace, redirectTo } from '../netns/tools/own_namespace.ts';
+import { buildRelayDriver } from '../netns/tools/relay_driver.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
-const TOOLS = join(ROOT, 'test/netns/tools');
 const INBOUND_PORT = 15_006;
-const SOURCES = ['relay', 'flow', 'flows', 'dial', 'pipes', 'admissions', 'buffers', 'sweep'];
 const TIMEOUT_MS = 90_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-pipes-'));
@@ -21,10 +19,7 @@ const driver = join(folder, 'driver');
 beforeAll(() => {
   enterOwnNamespace();
   redirectTo(INBOUND_PORT);
-  const sources = SOURCES.map((name) => join(ROOT, `native/${name}.c`));
-  const own = ['relay_driver', 'refusals'].map((name) => join(TOOLS, `${name}.c`));
-  const flags = ['-std=c11', '-O2', '-pthread', '-I', join(ROOT, 'native')];
-  execFileSync('cc', [...flags, '-Wl,--wrap=splice,--wrap=epoll_wait', '-o', driver, ...own, ...sources]);
+  buildRelayDriver(driver, ['-O2']);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -11,29 +11,33 @@ const STRANGER = '203.0.113.7';
 
 const TOOLS = pathWithoutNft();
 
-/** How a denial looks to a client, by the way the sidecar can and should deny. */
+/** How a denial looks to a client, by the way the sidecar can and should deny; `closed`: on a port on which nobody listens. */
 const WAYS = [
   {
     how: 'dropping',
     sidecarEnv: {},
     denied: { allowed: false, connected: false, timedOut: true },
+    closed: { allowed: false, connected: false, timedOut: true },
     wait: SILENCE,
   },
   {
     how: 'resetting',
     sidecarEnv: { SLUICE_DENY: 'reset' },
     denied: { allowed: false, connected: false, error: 'ECONNREFUSED' },
+    closed: { allowed: false, connected: false, error: 'ECONNREFUSED' },
     wait: ANSWER,
   },
   {
     how: 'without nft',
     sidecarEnv: { PATH: TOOLS },
     denied: { allowed: false, reset: true },
+    // Only the proxy denies, and it gets nothing that nobody listens for.
+    closed: { allowed: false, connected: false, error: 'ECONNREFUSED' },
     wait: ANSWER,
   },
 ] as const;
 
-describe.each(WAYS)('$how', ({ how, sidecarEnv, denied, wait }) => {
+describe.each(WAYS)('$how', ({ how, sidecarEnv, denied, closed, wait }) => {
   const net = useLab({
     sidecarEnv,
     external: [STRANGER],
@@ -63,7 +67,7 @@ describe.each(WAYS)('$how', ({ how, sidecarEnv, denied, wait }) => {
   test('every port of the pod is enforced, declared or not', async () => {
     expect(await net.connect('shop/front', API[0], 8080)).toMatchObject({ allowed: true });
     expect(await net.connect('other/batch', API[0], 8080, wait)).toMatchObject(denied);
-    expect(await net.connect('other/batch', API[0], 4242, wait)).toMatchObject(denied);
+    expect(await net.connect('other/batch', API[0], 4242, wait)).toMatchObject(closed);
     // Allowed, but nothing listens: the kernel refuses, as without the sidecar.
     expect(await net.connect('shop/front', API[0], 4242)).toMatchObject({
       connected: false,
@@ -181,7 +185,9 @@ describe.each(WAYS)('$how', ({ how, sidecarEnv, denied, wait }) => {
         allowed: false,
         timedOut: false,
       });
-      expect(await net.connect('other/batch', API[0], port, wait)).toMatchObject(denied);
+      expect(await net.connect('other/batch', API[0], port, wait)).toMatchObject(
+        port === 15_020 ? closed : denied,
+      );
     }
   });
 

@@ -1,14 +1,13 @@
 /** The native relay under sanitizers, driven from C: clients and apps that end in every way, more of them than Node can be. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enterOwnNamespace, redirectTo } from './tools/own_namespace.ts';
+import { buildRelayDriver } from './tools/relay_driver.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
 const INBOUND_PORT = 15_006;
-const SOURCES = ['relay', 'flow', 'flows', 'dial', 'pipes', 'admissions', 'buffers', 'sweep'];
 const TIMEOUT_MS = 90_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-sanitizers-'));
@@ -24,21 +23,16 @@ describe.each(['address,undefined', 'thread'])('under the sanitizers %s', (sanit
   const driver = join(folder, `driver-${sanitizers}`);
 
   beforeAll(() => {
-    const sources = SOURCES.map((name) => join(ROOT, `native/${name}.c`));
-    const flags = [
-      '-std=c11',
+    buildRelayDriver(driver, [
       '-g',
       '-O1',
       '-Wall',
       '-Wextra',
       '-Werror',
-      '-pthread',
       '-fno-omit-frame-pointer',
-    ];
-    const sanitize = [`-fsanitize=${sanitizers}`, '-fno-sanitize-recover=all'];
-    const own = ['relay_driver', 'refusals'].map((name) => join(import.meta.dirname, `tools/${name}.c`));
-    const link = ['-Wl,--wrap=splice,--wrap=epoll_wait', '-o', driver];
-    execFileSync('cc', [...flags, ...sanitize, '-I', join(ROOT, 'native'), ...link, ...own, ...sources]);
+      `-fsanitize=${sanitizers}`,
+      '-fno-sanitize-recover=all',
+    ]);
   });
 
   test.each([
