@@ -24,6 +24,7 @@
 enum {
   SMALL_BYTES = 16 * 1024,  // a read that fills this shows bulk
   COPY_BYTES = 64 * 1024,   // bulk without a pipe; the size of the thread's buffer
+  READING_BYTES = 16 * 1024 * 1024,  // more than any reader's kernel takes for a program that does not read
   TURN_ROUNDS = 16,         // moves in one turn, at most 2 MiB: then other flows have theirs
 };
 
@@ -138,6 +139,18 @@ static enum step copy(struct flow *flow, int side, struct flow_shared *shared, b
 
 static enum pump_result broken(int side) { return side == SOURCE ? PUMP_BROKEN_SOURCE : PUMP_BROKEN_DESTINATION; }
 
+// Bulk starts with small buffers, and gets larger ones when so much has gone to a reader that it must be reading.
+static void size_buffers(struct flow *flow, const struct way *way) {
+  if (flow->buffers == BUFFERS_FIRST) {
+    flow->near = buffers_limit_client(flow->fd[SOURCE]);
+    flow->buffers = BUFFERS_LIMITED;
+  }
+  if (atomic_load_explicit(&way->bytes, memory_order_relaxed) < READING_BYTES) return;
+  flow->buffers = BUFFERS_WIDE;
+  buffers_widen(flow->fd[DESTINATION]);
+  if (flow->near) buffers_widen(flow->fd[SOURCE]);
+}
+
 enum pump_result flow_pump(struct flow *flow, int side, struct flow_shared *shared) {
   struct way *way = &flow->way[side];
   for (int round = 0;; round++) {
@@ -161,10 +174,7 @@ enum pump_result flow_pump(struct flow *flow, int side, struct flow_shared *shar
       return PUMP_IDLE;
     }
     if (round == TURN_ROUNDS) return PUMP_AGAIN;
-    if (way->bulk && !flow->limited) {
-      flow->limited = true;
-      buffers_limit_client(flow->fd[SOURCE]);
-    }
+    if (way->bulk && flow->buffers != BUFFERS_WIDE) size_buffers(flow, way);
     if (way->bulk && way->pipe_bytes == 0 && !pipes_take(&shared->pipes, &way->pipe, &way->pipe_bytes))
       way->pipe_bytes = 0;
     bool source_broken = true;

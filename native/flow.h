@@ -9,6 +9,9 @@
 
 enum { SOURCE = 0, DESTINATION = 1, SIDES = 2, NO_DESCRIPTOR = -1 };
 
+// How large the buffers of a flow are; see buffers.h.
+enum flow_buffers { BUFFERS_FIRST, BUFFERS_LIMITED, BUFFERS_WIDE };
+
 enum flow_state { FLOW_FREE, FLOW_WAITING, FLOW_DIALLING, FLOW_RELAYING, FLOW_ENDED };
 
 // Bytes from one side to the other. At most one of `rest` and `piped` is in use.
@@ -35,7 +38,8 @@ struct flow {
   bool readable[SIDES], writable[SIDES];
   bool wary[SIDES];  // a short read does not mean an empty socket: end of stream, or urgent data
   bool urgent[SIDES];  // urgent data has been announced: a read may be about to reach it
-  bool limited;  // buffers_limit_client has been asked
+  uint8_t buffers;  // flow_buffers
+  bool near;        // the client's leg is limited as well
   uint64_t swept_bytes;  // both ways together, when memory was last looked at
   bool again;  // in the list of flows that have used up their turn
   uint16_t port[SIDES];

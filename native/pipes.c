@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 enum {
-  PIPE_BYTES = 128 * 1024,  // fewer, larger moves than with the default of 64 KiB; a stalled flow keeps it full
+  PIPE_BYTES = 256 * 1024,  // fewer, larger moves than with the default of 64 KiB; a stalled flow keeps it full
   PIPE_LEAST_BYTES = 64 * 1024,  // over the user's quota pipes come with 4-8 KiB: copying is faster than that
 };
 

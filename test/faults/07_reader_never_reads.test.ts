@@ -48,8 +48,8 @@ async function heldBytes(): Promise<number> {
   return sockets.reduce((sum, bytes) => sum + bytes, 0) + residentBytes(pid);
 }
 
-/** A pipe that a stalled flow holds is full at most: 128 KiB, which belong to no socket any more. */
-const PIPE_BYTES = 128 * 1024;
+/** A pipe that a stalled flow holds is full at most: 256 KiB, which belong to no socket any more. */
+const PIPE_BYTES = 256 * 1024;
 
 /** 99th percentile of round trips of 64 bytes, ms. */
 async function p99(): Promise<number> {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { inNetns } from '../../cli/lab/processes.ts';
 import { run } from '../netns/command.ts';
-import { useLab } from '../netns/harness.ts';
+import { until, useLab } from '../netns/harness.ts';
 import { allowApps, namespace, node, pod } from '../netns/objects.ts';
 import type { ManyConnections } from '../netns/tools/many_connections.ts';
 
@@ -85,8 +85,10 @@ describe.each(['splice', 'node'])('the %s relay', (relay) => {
       ).toEqual({ slow: false, again: true, port: leg });
       expect(await net.report('shop/web', `leg${family}`)).toMatchObject([{ state: 'open' }]);
       // Its record has the port it was for, and its own.
-      const { body } = await net.admin('shop/db', '/flows');
-      const record = JSON.parse(body).find((one: { src: { port: number } }) => one.src.port === leg);
+      const record = await until('the record', async () => {
+        const { body } = await net.admin('shop/db', '/flows');
+        return JSON.parse(body).find((one: { src: { port: number } }) => one.src.port === leg);
+      });
       expect(record).toMatchObject({ dst: { addr: DB[family], port: 80 }, end: 'closed' });
       const [kept] = await net.finish('shop/web', `leg${family}`);
       expect(kept).toMatchObject({ state: 'ended', receivedSha256: kept?.sentSha256 });

@@ -44,6 +44,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   for (const name of ['hole', 'loss']) await nft(ROUTER, `table inet ${name}; delete table inet ${name}`);
   await inside(ROUTER, 'ip', 'link', 'set', 'br0', 'mtu', '1500');
+  await inside(ROUTER, 'tc', 'qdisc', 'del', 'dev', 'br0', 'root').catch(() => {}); // where there is one
   for (const family of ['-4', '-6']) await inside('shop/db', 'ip', family, 'route', 'flush', 'cache');
 });
 
@@ -113,25 +114,19 @@ test.each(FAMILIES)(
   async (family) => {
     await inside(ROUTER, 'ip', 'link', 'set', 'br0', 'mtu', String(SMALL_MTU));
     // Either way the router forwards; a slow class of its own is what some packets wait in.
-    await inside(
-      ROUTER,
-      'tc',
-      'qdisc',
-      'replace',
-      'dev',
-      'br0',
-      'root',
-      'handle',
-      '1:',
-      'htb',
-      'default',
-      '1',
-    );
-    await inside(ROUTER, ...'tc class replace dev br0 parent 1: classid 1:1 htb rate 10gbit'.split(' '));
-    await inside(ROUTER, ...'tc class replace dev br0 parent 1: classid 1:2 htb rate 100mbit'.split(' '));
+    for (const text of [
+      'qdisc add dev br0 root handle 1: htb default 1',
+      'class add dev br0 parent 1: classid 1:1 htb rate 10gbit',
+      'class add dev br0 parent 1: classid 1:2 htb rate 100mbit',
+    ])
+      await inside(ROUTER, 'tc', ...text.split(' '));
     await nft(
       ROUTER,
-      'table inet loss { chain forward { type filter hook forward priority 0; numgen random mod 100 == 0 drop; numgen random mod 50 == 0 meta priority set 1:2; }; }',
+      `table inet loss { chain forward {
+         type filter hook forward priority 0
+         numgen random mod 100 == 0 drop
+         numgen random mod 50 == 0 meta priority set 1:2
+       }; }`,
     );
     const { sha256 } = await load(DB[family], LOSSY_BYTES);
     expect(sha256).toBe(patternSha256(LOSSY_BYTES));
