@@ -4,11 +4,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// Of the app leg, before it connects: its peer is in the same kernel.
+// Of the app leg: its peer is in the same kernel. Not before it is connected: the handshake fixes how large a window can ever be.
 void buffers_limit_leg(int fd);
 // Of a client's leg that carries bulk, if the client is near. For one that is far the kernel goes by what the way needs: false.
 bool buffers_limit_client(int fd);
-// Of a limited socket, once its flow has shown that its reader reads.
+// Of a limited socket, once its flow has shown that its reader reads: from here on the kernel sizes them again.
 void buffers_widen(int fd);
 // Bytes of memory that a socket's queues hold, with what the kernel has reserved for them; SO_MEMINFO.
 uint64_t buffers_held(int fd);

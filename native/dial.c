@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "buffers.h"
 
 #ifndef IPV6_TRANSPARENT
 #define IPV6_TRANSPARENT 75  // linux/in6.h; missing from some libcs
@@ -63,7 +62,6 @@ static int make_leg(struct dialler *dialler, const struct flow *flow) {
   bool ipv6 = flow->flags & RELAY_IPV6;
   int fd = socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
   if (fd < 0) return -1;
-  buffers_limit_leg(fd);
   int transparent = ipv6 ? set_int(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1) : set_int(fd, IPPROTO_IP, IP_TRANSPARENT, 1);
   if (transparent == 0 && set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) == 0 &&
       (dialler->mark == 0 || set_int(fd, SOL_SOCKET, SO_MARK, (int)dialler->mark) == 0) && bind_leg(dialler, flow, fd) == 0)

@@ -24,7 +24,7 @@
 enum {
   SMALL_BYTES = 16 * 1024,  // a read that fills this shows bulk
   COPY_BYTES = 64 * 1024,   // bulk without a pipe; the size of the thread's buffer
-  READING_BYTES = 16 * 1024 * 1024,  // more than any reader's kernel takes for a program that does not read
+  READING_BYTES = 4 * 1024 * 1024,  // more than any reader's kernel takes for a program that does not read
   TURN_ROUNDS = 16,         // moves in one turn, at most 2 MiB: then other flows have theirs
 };
 
@@ -142,6 +142,7 @@ static enum pump_result broken(int side) { return side == SOURCE ? PUMP_BROKEN_S
 // Bulk starts with small buffers, and gets larger ones when so much has gone to a reader that it must be reading.
 static void size_buffers(struct flow *flow, const struct way *way) {
   if (flow->buffers == BUFFERS_FIRST) {
+    buffers_limit_leg(flow->fd[DESTINATION]);
     flow->near = buffers_limit_client(flow->fd[SOURCE]);
     flow->buffers = BUFFERS_LIMITED;
   }
