@@ -28,6 +28,7 @@
 enum {
   BUFFER_BYTES = 64 * 1024,
   LOOP_EVENTS = 256,
+  REFUSALS_A_TURN = 256,  // connections reset at once for want of descriptors, a listener; the next ones after the pause
   ACCEPTS_A_TURN = 64,
   LAST_ACCEPTS = 4096,  // as many as wait in a listener's backlog
   // Connections that wait for a decision; more wait in the kernel's backlog, where they cost no descriptor.
@@ -51,6 +52,7 @@ struct relay {
   void *argument;
   pthread_t thread;
   int epoll, wake;
+  int spare;  // given up to accept a connection that is then reset, when there is no descriptor left; or NO_DESCRIPTOR
   bool accepting, listening;
   uint16_t listener_port[RELAY_LISTENERS];
   uint64_t tell_us;          // when the other thread is to be told of what is not urgent; 0: there is none
@@ -347,8 +349,30 @@ static void accepted(struct relay *relay, struct flow *flow) {
   begin_dial(relay, flow);
 }
 
+static void keep_spare(struct relay *relay) {
+  if (relay->spare == NO_DESCRIPTOR) relay->spare = fcntl(relay->wake, F_DUPFD_CLOEXEC, 0);
+}
+
+// A connection that nobody accepts would wait until its client gives up: what waits is accepted and reset, one at a time.
+static void refuse_waiting(struct relay *relay) {
+  struct linger linger = {.l_onoff = 1, .l_linger = 0};
+  if (relay->spare == NO_DESCRIPTOR) return;
+  close(relay->spare);
+  relay->spare = NO_DESCRIPTOR;
+  for (uint32_t i = 0; i < relay->options.listener_count; i++) {
+    for (int turn = 0; turn < REFUSALS_A_TURN; turn++) {
+      int fd = accept4(relay->options.listeners[i], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd < 0) break;
+      setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+      close(fd);
+    }
+  }
+  keep_spare(relay);
+}
+
 static void out_of_descriptors(struct relay *relay, int error) {
   pipes_drop_idle(&relay->shared.pipes);
+  if (error == EMFILE || error == ENFILE) refuse_waiting(relay);
   set_accepting(relay, false);
   relay->accept_again_us = now_us() + ACCEPT_PAUSE_MS * US_PER_MS;
   flows_post_accept_error(&relay->flows, error);
@@ -504,6 +528,7 @@ static void look_at_clock(struct relay *relay) {
   look_at_flows(relay, now);
   if (relay->accept_again_us == 0 || now < relay->accept_again_us) return;
   relay->accept_again_us = 0;
+  keep_spare(relay);
   resume_accepting(relay);
 }
 
@@ -546,6 +571,7 @@ static void dispose(struct relay *relay) {
     for (uint32_t i = 0; i < relay->options.listener_count; i++) close(relay->options.listeners[i]);
   if (relay->epoll >= 0) close(relay->epoll);
   if (relay->wake >= 0) close(relay->wake);
+  if (relay->spare != NO_DESCRIPTOR) close(relay->spare);
   free(relay->commands);
   free(relay->shared.buffer);
   flows_free(&relay->flows);
@@ -581,9 +607,11 @@ struct relay *relay_start(const struct relay_options *options, void (*notify)(vo
   dial_skip_ports(&relay->dialler);
   relay->epoll = epoll_create1(EPOLL_CLOEXEC);
   relay->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  relay->spare = NO_DESCRIPTOR;
+  keep_spare(relay);
   struct epoll_event event = {.events = EPOLLIN, .data.u64 = TAG_WAKE};
   bool ready = relay->shared.buffer != NULL && relay->epoll >= 0 && relay->wake >= 0 &&
-               epoll_ctl(relay->epoll, EPOLL_CTL_ADD, relay->wake, &event) == 0;
+               relay->spare >= 0 && epoll_ctl(relay->epoll, EPOLL_CTL_ADD, relay->wake, &event) == 0;
   for (uint32_t i = 0; i < options->listener_count; i++) {
     int fd = fcntl(options->listeners[i], F_DUPFD_CLOEXEC, 0);
     ready = ready && fd >= 0;
