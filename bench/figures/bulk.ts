@@ -52,6 +52,19 @@ function loads(scale: Scale): readonly Load[] {
 
 async function run(rig: Rig, path: Path, load: Load & { readonly seconds: number }): Promise<Sample> {
   const { streams, direction } = load;
+  const { bitsPerSecond, cpuPerBit } = await moveBulk(rig, path, load);
+  return {
+    [rateId(streams, direction)]: bitsPerSecond / BITS_PER_GBIT,
+    ...(cpuPerBit === undefined ? {} : { [cpuId(streams, direction)]: cpuPerBit * BITS_PER_GBIT }),
+  };
+}
+
+/** One run of iperf3. `cpuPerBit`: seconds of the proxy's processor time; absent where there is no proxy. */
+export async function moveBulk(
+  rig: Rig,
+  path: Path,
+  load: { readonly streams: number; readonly direction: BulkDirection; readonly seconds: number },
+): Promise<{ readonly bitsPerSecond: number; readonly cpuPerBit: number | undefined }> {
   const proxy = rig.proxy(path);
   const argv = iperfClient(rig.address(path), load);
   for (let attempt = 1; ; attempt += 1) {
@@ -64,10 +77,8 @@ async function run(rig: Rig, path: Path, load: Load & { readonly seconds: number
     }
     if (bulk === undefined || failure !== undefined) throw new Error(failure ?? output);
     return {
-      [rateId(streams, direction)]: bulk.bitsPerSecond / BITS_PER_GBIT,
-      ...(proxy === undefined
-        ? {}
-        : { [cpuId(streams, direction)]: (cpuSeconds(proxy.pid) - before) / (bulk.bits / BITS_PER_GBIT) }),
+      bitsPerSecond: bulk.bitsPerSecond,
+      cpuPerBit: proxy === undefined ? undefined : (cpuSeconds(proxy.pid) - before) / bulk.bits,
     };
   }
 }

@@ -3,11 +3,15 @@
  * There is no netem in every kernel: losses are a rule of the router between the nodes, and what overtakes is made by a slow class
  * beside a fast one. Lossy transfers are smaller than 1 GB, as each loss costs a round of the sender's patience.
  */
+import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
+import type { Results } from '../../bench/report/results.ts';
 import { inNetns } from '../../cli/lab/processes.ts';
 import { run } from '../netns/command.ts';
 import { patternSha256, useLab } from '../netns/harness.ts';
 import { allowApps, namespace, node, pod } from '../netns/objects.ts';
+
+const BENCH = join(import.meta.dirname, '../../bench/main.ts');
 
 const DB = { 4: '10.1.1.10', 6: 'fd00:1::10' } as const;
 const FAMILIES = [4, 6] as const;
@@ -134,3 +138,16 @@ test.each(FAMILIES)(
   },
   400_000,
 );
+
+/** Runs of each path; their medians are compared. */
+const ROUNDS = '9';
+
+test('over a small MTU that loses packets, at least 0.9 of what HAProxy moves', async () => {
+  const paths = ['sluice-splice', 'haproxy-splice'] as const;
+  const argv = ['--quick', '--rounds', ROUNDS, '--only', 'lossy', '--paths', paths.join()];
+  const { figures } = JSON.parse(await run([process.execPath, BENCH, ...argv], {}, 300_000)) as Results;
+  const [sluice = 0, haproxy = 0] = paths.map((path) => figures[0]?.metrics[0]?.paths[path]?.median ?? 0);
+  console.info(`${sluice} Gbit/s, ${haproxy} by HAProxy`);
+  expect(haproxy).toBeGreaterThan(0);
+  expect(sluice / haproxy).toBeGreaterThanOrEqual(0.9);
+}, 320_000);
