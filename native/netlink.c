@@ -118,12 +118,15 @@ static napi_value netlink_option(napi_env env, napi_callback_info info) {
   return addon_result(env, setsockopt(addon_int(env, a[0]), SOL_NETLINK, addon_int(env, a[1]), &value, sizeof value));
 }
 
-// netlinkBuffer(fd, bytes) — room for what nobody has received yet; beyond the system's limit with NET_ADMIN.
+// netlinkBuffer(fd, bytes) — room for what nobody has received yet; beyond the system's limit with NET_ADMIN only.
 static napi_value netlink_buffer(napi_env env, napi_callback_info info) {
   napi_value a[MAX_ARGS];
   addon_args(env, info, MAX_ARGS, a);
   int bytes = addon_int(env, a[1]);
-  return addon_result(env, setsockopt(addon_int(env, a[0]), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes));
+  int fd = addon_int(env, a[0]);
+  int result = setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes);
+  if (result < 0 && errno == EPERM) result = setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+  return addon_result(env, result);
 }
 
 // netlinkFilter(fd, bytes) — what the socket receives at all: a program of `struct sock_filter`, which the kernel checks.

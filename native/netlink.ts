@@ -55,6 +55,14 @@ export class Netlink {
   }
 
   /**
+   * Gives room for answers that are not received yet. The kernel takes twice as much, as it counts its own overhead.
+   * @throws SluiceError `NETLINK_FAILED` or `SOCKET_*`
+   */
+  makeRoom(bytes: number): void {
+    checked('give room to', this.#addon.netlinkBuffer(this.#fd, bytes));
+  }
+
+  /**
    * The same on another thread, for what the kernel takes its time for: a change of nftables waits for a grace period of
    * RCU, some 10 ms. Until this resolves the socket and the datagram must not be used otherwise.
    * @throws SluiceError `NETLINK_FAILED`
@@ -68,7 +76,7 @@ export class Netlink {
    * @throws SluiceError `NETLINK_FAILED` or `SOCKET_*`
    */
   subscribe({ groups, filter, bufferBytes }: Subscription): void {
-    checked('give room to', this.#addon.netlinkBuffer(this.#fd, bufferBytes));
+    this.makeRoom(bufferBytes);
     checked('filter', this.#addon.netlinkFilter(this.#fd, filter));
     for (const group of groups) {
       checked('subscribe', this.#addon.netlinkOption(this.#fd, NETLINK_ADD_MEMBERSHIP, group));

@@ -70,22 +70,31 @@ export function message(
 
 /** Attributes by type, after a fixed part of `skip` bytes. Of several with one type the last counts. */
 export function readAttributes(bytes: Uint8Array, skip = 0): ReadonlyMap<number, Uint8Array> {
-  return new Map(attributes(bytes, skip));
+  const found = new Map<number, Uint8Array>();
+  eachAttribute(bytes, skip, (type, value) => found.set(type, value));
+  return found;
 }
 
 /** The attributes of a list: all have one type. */
 export function readList(bytes: Uint8Array): readonly Uint8Array[] {
-  return Array.from(attributes(bytes, 0), ([, value]) => value);
+  const found: Uint8Array[] = [];
+  eachAttribute(bytes, 0, (_type, value) => found.push(value));
+  return found;
 }
 
-function* attributes(bytes: Uint8Array, skip: number): Generator<[type: number, value: Uint8Array]> {
-  const view = viewOf(bytes);
+/** No view and no generator: messages have dozens of attributes, and lists thousands of messages. */
+function eachAttribute(
+  bytes: Uint8Array,
+  skip: number,
+  use: (type: number, value: Uint8Array) => void,
+): void {
+  const [low, high] = LITTLE_ENDIAN ? [0, 1] : [1, 0];
+  const numberAt = (at: number): number => (bytes[at + low] ?? 0) | ((bytes[at + high] ?? 0) << 8);
   let at = skip;
   while (at + ATTRIBUTE_HEADER_BYTES <= bytes.length) {
-    const length = view.getUint16(at, LITTLE_ENDIAN);
+    const length = numberAt(at);
     if (length < ATTRIBUTE_HEADER_BYTES || at + length > bytes.length) break;
-    const type = view.getUint16(at + 2, LITTLE_ENDIAN) & TYPE_MASK;
-    yield [type, bytes.subarray(at + ATTRIBUTE_HEADER_BYTES, at + length)];
+    use(numberAt(at + 2) & TYPE_MASK, bytes.subarray(at + ATTRIBUTE_HEADER_BYTES, at + length));
     at += aligned(length);
   }
 }

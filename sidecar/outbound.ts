@@ -33,7 +33,8 @@ export interface EndedOutbound {
 
 /** What a kernel knows of outbound flows, and does to them. */
 export interface OutboundKernel {
-  sockets(): AsyncIterable<readonly TcpSocket[]>;
+  /** Those that are `wanted`. */
+  sockets(wanted: (local: Side, remote: Side) => boolean): AsyncIterable<readonly TcpSocket[]>;
   /** The flow that each socket belongs to, as connection tracking knows it. */
   flowsOf(sockets: readonly TcpSocket[]): Promise<readonly (TrackedFlow | undefined)[]>;
   flows(): AsyncIterable<readonly TrackedFlow[]>;
@@ -131,14 +132,9 @@ export class OutboundCutter {
   async #end(judge: Judge): Promise<void> {
     const own = new Set(judge.table.subject.ips);
     const sockets: TcpSocket[] = [];
-    for await (const some of this.#kernel.sockets()) {
-      sockets.push(
-        ...some.filter(
-          ({ local, remote }) =>
-            own.has(local.address) && !own.has(remote.address) && !isPlainlyAllowed(remote, judge),
-        ),
-      );
-    }
+    const mayEnd = (local: Side, remote: Side): boolean =>
+      own.has(local.address) && !own.has(remote.address) && !isPlainlyAllowed(remote, judge);
+    for await (const some of this.#kernel.sockets(mayEnd)) sockets.push(...some);
     const flows = await this.#kernel.flowsOf(sockets);
     const doomed: { socket: TcpSocket; ended: EndedOutbound }[] = [];
     for (const [index, socket] of sockets.entries()) {

@@ -1,20 +1,38 @@
 /** Addresses as the kernel has them: 4 or 16 bytes in network order. */
 import { formatAddress, parseAddress, socketAddress } from '../../policy/index.ts';
 
-/** The canonical text; a v4-mapped address is the IPv4 address. */
+const IPV4_BYTES = 4;
+
+/** The canonical text; a v4-mapped address is the IPv4 address. Read byte by byte: lists of sockets have thousands. */
 export function addressText(bytes: Uint8Array): string {
+  if (bytes.length === IPV4_BYTES) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
   const words: number[] = [];
-  for (let at = 0; at + 3 < bytes.length; at += 4) {
-    const [a = 0, b = 0, c = 0, d = 0] = bytes.subarray(at, at + 4);
-    words.push(((a << 24) | (b << 16) | (c << 8) | d) >>> 0);
-  }
+  for (let at = 0; at + 3 < bytes.length; at += 4) words.push(wordAt(bytes, at));
   return socketAddress(formatAddress(words));
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  return (
+    (((bytes[at] ?? 0) << 24) |
+      ((bytes[at + 1] ?? 0) << 16) |
+      ((bytes[at + 2] ?? 0) << 8) |
+      (bytes[at + 3] ?? 0)) >>>
+    0
+  );
 }
 
 /** The bytes of a canonical address; none for what is no address. */
 export function addressBytes(address: string): Uint8Array {
   const words = parseAddress(address) ?? [];
-  return Uint8Array.from(words.flatMap((word) => [word >>> 24, word >>> 16, word >>> 8, word]));
+  const bytes = new Uint8Array(words.length * 4);
+  for (let i = 0; i < words.length; i += 1) {
+    const word = words[i] ?? 0;
+    bytes[i * 4] = word >>> 24;
+    bytes[i * 4 + 1] = word >>> 16;
+    bytes[i * 4 + 2] = word >>> 8;
+    bytes[i * 4 + 3] = word;
+  }
+  return bytes;
 }
 
 /** The port in two bytes at `at`. */

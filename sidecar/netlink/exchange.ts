@@ -5,8 +5,11 @@ import { Netlink } from '../../native/netlink.ts';
 import { message, type NetlinkMessage, NLM_F_ACK, NLM_F_DUMP } from '../../native/netlink_message.ts';
 import { SluiceError } from '../../policy/errors.ts';
 
-/** Messages in one datagram: the answers to all of them, some 4 KiB each, have to fit into the socket's buffer. */
-const MESSAGES_AT_ONCE = 32;
+/** Messages in one datagram: some milliseconds of the kernel's time, and as much for reading the answers. */
+const MESSAGES_AT_ONCE = 128;
+
+/** Room for the answers to all of them: the kernel counts some 4 KiB for each. It takes twice what it is given. */
+const ANSWERS_BYTES = 512 * 1024;
 
 /** An order or a question. */
 export interface Order {
@@ -70,6 +73,7 @@ async function answers<T>(
   const results: T[] = [];
   const socket = new Netlink(protocol);
   try {
+    socket.makeRoom(ANSWERS_BYTES);
     for (let from = 0; from < orders.length; from += MESSAGES_AT_ONCE) {
       if (from > 0) await turn();
       const piece = orders.slice(from, from + MESSAGES_AT_ONCE);

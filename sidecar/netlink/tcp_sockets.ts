@@ -23,10 +23,10 @@ export interface TcpSocket {
   readonly handle: { readonly family: number; readonly id: Uint8Array };
 }
 
-const SOCK_DIAG_BY_FAMILY = 20;
+/** The older question, whose answer has the sockets of both families: each dump walks the whole table of the machine's sockets. */
+const TCPDIAG_GETSOCK = 18;
 const SOCK_DESTROY = 21;
 const AF_INET = 2;
-const AF_INET6 = 10;
 const IPPROTO_TCP = 6;
 
 /** States in which a connection can carry data in at least one direction: ESTABLISHED, FIN_WAIT1 and 2, CLOSE_WAIT. */
@@ -41,6 +41,7 @@ const ID_AT = 4;
 const ID_BYTES = 48;
 const INODE_AT = 68;
 const MESSAGE_BYTES = 72;
+const LOCAL_PORT_AT = 0;
 const REMOTE_PORT_AT = 2;
 const LOCAL_AT = 4;
 const REMOTE_AT = 20;
@@ -49,13 +50,16 @@ const BYTES_SENT_AT = 200;
 const BYTES_RETRANSMITTED_AT = 208;
 const INFO_BYTES_MIN = 216;
 
-/** Every connected socket; those that only the kernel still has are left out. */
-export async function* tcpSockets(): AsyncGenerator<readonly TcpSocket[], void, void> {
-  for (const family of [AF_INET, AF_INET6]) {
-    const body = [request(family, WITH_INFO, LIVE_STATES, new Uint8Array(ID_BYTES))];
-    for await (const messages of dump(NETLINK_PROTOCOLS.SOCK_DIAG, { type: SOCK_DIAG_BY_FAMILY, body })) {
-      yield messages.flatMap((one) => readSocket(one) ?? []);
-    }
+/**
+ * Every connected socket that is `wanted`; those that only the kernel still has are left out.
+ * @param wanted asked before the rest of a socket is read: most are not
+ */
+export async function* tcpSockets(
+  wanted: (local: Side, remote: Side) => boolean,
+): AsyncGenerator<readonly TcpSocket[], void, void> {
+  const body = [listRequest(WITH_INFO, LIVE_STATES)];
+  for await (const messages of dump(NETLINK_PROTOCOLS.SOCK_DIAG, { type: TCPDIAG_GETSOCK, body })) {
+    yield messages.flatMap((one) => readSocket(one, wanted) ?? []);
   }
 }
 
@@ -72,27 +76,42 @@ export function destroySockets(sockets: readonly TcpSocket[]): Promise<readonly 
   );
 }
 
+/** `struct inet_diag_req`; its family and its socket count for nothing in a list. */
+function listRequest(extensions: number, states: number): Uint8Array {
+  return Buffer.concat([
+    Uint8Array.of(AF_INET, 0, 0, extensions),
+    new Uint8Array(ID_BYTES),
+    hostUint32(states),
+    new Uint8Array(4),
+  ]);
+}
+
 /** `struct inet_diag_req_v2`. */
 function request(family: number, extensions: number, states: number, id: Uint8Array): Uint8Array {
   return Buffer.concat([Uint8Array.of(family, IPPROTO_TCP, extensions, 0), hostUint32(states), id]);
 }
 
-function readSocket({ body }: NetlinkMessage): TcpSocket | undefined {
+function readSocket(
+  { body }: NetlinkMessage,
+  wanted: (local: Side, remote: Side) => boolean,
+): TcpSocket | undefined {
   if (body.length < MESSAGE_BYTES || readHostUint32(body, INODE_AT) === 0) return undefined;
   const family = body[0] ?? 0;
-  // Buffers of a dump are used again: what is kept has to be copied.
-  const id = body.slice(ID_AT, ID_AT + ID_BYTES);
   const length = family === AF_INET ? 4 : 16;
+  const side = (addressAt: number, ofPort: number): Side => ({
+    address: addressText(body.subarray(ID_AT + addressAt, ID_AT + addressAt + length)),
+    port: portAt(body, ID_AT + ofPort),
+  });
+  const [local, remote] = [side(LOCAL_AT, LOCAL_PORT_AT), side(REMOTE_AT, REMOTE_PORT_AT)];
+  if (!wanted(local, remote)) return undefined;
   const info = readAttributes(body, MESSAGE_BYTES).get(INFO);
   const known = info !== undefined && info.length >= INFO_BYTES_MIN;
   return {
-    local: { address: addressText(id.subarray(LOCAL_AT, LOCAL_AT + length)), port: portAt(id, 0) },
-    remote: {
-      address: addressText(id.subarray(REMOTE_AT, REMOTE_AT + length)),
-      port: portAt(id, REMOTE_PORT_AT),
-    },
+    local,
+    remote,
     bytesSent: known ? readHostUint64(info, BYTES_SENT_AT) - readHostUint64(info, BYTES_RETRANSMITTED_AT) : 0,
     bytesReceived: known ? readHostUint64(info, BYTES_RECEIVED_AT) : 0,
-    handle: { family, id },
+    // Buffers of a dump are used again: what is kept has to be copied.
+    handle: { family, id: body.slice(ID_AT, ID_AT + ID_BYTES) },
   };
 }

@@ -3,8 +3,7 @@
  * within 250 ms.
  */
 import { expect, test } from 'vitest';
-import type { FlowReport } from '../../cli/lab/agent/protocol.ts';
-import { until, useLab, wallClockMs } from '../netns/harness.ts';
+import { useLab, wallClockMs } from '../netns/harness.ts';
 import { type Manifest, namespace, node, pod, policy } from '../netns/objects.ts';
 
 const API = '10.1.1.10';
@@ -69,13 +68,6 @@ const CHANGES = [
 /** Seldom, so that the cut is timed and not the client, which has a thousand of them. */
 const echo = { kind: 'echo', chunkBytes: 512, intervalMs: 1_000 } as const;
 
-async function allOver(group: string): Promise<readonly FlowReport[]> {
-  return until(`${group} is over`, async () => {
-    const flows = await net.report('team/worker', group);
-    return flows.every((flow) => flow.overAt !== undefined) ? flows : undefined;
-  });
-}
-
 test.each(CHANGES)('a label of $what changes', async ({ what, address, policy, change, back }) => {
   await net.apply(policy);
   const slowest: number[] = [];
@@ -85,7 +77,7 @@ test.each(CHANGES)('a label of $what changes', async ({ what, address, policy, c
     await net.open('team/worker', { group: cut, count: DENIED, address, port: 80, work: echo });
     const changedAt = wallClockMs();
     net.lab.writeObjects(change());
-    const closed = await allOver(cut);
+    const closed = await net.allOver('team/worker', cut);
     expect(closed.map(({ error }) => error)).toEqual(closed.map(() => 'ECONNRESET'));
     slowest.push(Math.max(...closed.map(({ overAt = Number.POSITIVE_INFINITY }) => overAt - changedAt)));
 

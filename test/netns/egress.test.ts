@@ -45,7 +45,8 @@ const net = useLab({
   ],
 });
 
-const echo = { kind: 'echo', chunkBytes: 512, intervalMs: 200 } as const;
+/** Live, and no load: clients, apps and three sidecars share the processors with what is measured. */
+const echo = { kind: 'echo', chunkBytes: 512, intervalMs: 1_000 } as const;
 const fromFront = (address: string, port = 80, options: Partial<Patience> = {}) =>
   net.connect('shop/front', address, port, options);
 
@@ -221,13 +222,6 @@ test('both halves have their say, each at its own end', async () => {
 const hold = (group: string, count: number, address: string) =>
   net.open('shop/front', { group, count, address, port: 80, work: echo });
 
-async function allOver(group: string): Promise<readonly FlowReport[]> {
-  return until(`${group} is over`, async () => {
-    const flows = await net.report('shop/front', group);
-    return flows.every((flow) => flow.overAt !== undefined) && flows;
-  });
-}
-
 function expectUntouched(flows: readonly FlowReport[]): void {
   for (const flow of flows) {
     expect(flow).toMatchObject({ state: 'ended' });
@@ -244,7 +238,7 @@ function expectCutInTime(address: string, change: () => void, back: () => Promis
     await Promise.all([hold('cut', 300, address), hold('kept', 300, API)]);
     const changedAt = wallClockMs();
     change();
-    const cut = await allOver('cut');
+    const cut = await net.allOver('shop/front', 'cut');
     expect(cut.every((flow) => flow.state === 'failed')).toBe(true);
     expectUntouched(await net.finish('shop/front', 'kept'));
     await back();
@@ -276,7 +270,7 @@ test('isolation that begins later spares the flows it allows and ends the others
   await net.delete(reach([]));
   await Promise.all([hold('denied', 5, DB), hold('allowed', 5, API)]);
   await net.apply(reach(['api']));
-  expect((await allOver('denied')).every((flow) => flow.state === 'failed')).toBe(true);
+  expect((await net.allOver('shop/front', 'denied')).every((flow) => flow.state === 'failed')).toBe(true);
   expectUntouched(await net.finish('shop/front', 'allowed'));
 
   await hold('freed', 5, API);

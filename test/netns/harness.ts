@@ -39,8 +39,9 @@ export const SLUICE = join(ROOT, 'cli/bin/sluice');
 /** Default of SLUICE_ADMIN_PORT. */
 const ADMIN_PORT = 15_021;
 
-/** How often `until` looks, in milliseconds. */
+/** How often `until` looks, in milliseconds; and how often where looking disturbs what is looked at. */
 const POLL_MS = 10;
+const SELDOM_MS = 250;
 
 /** How long to wait for an answer. */
 export interface Patience {
@@ -138,6 +139,22 @@ export class TestLab {
 
   report(from: string, group: string): Promise<readonly FlowReport[]> {
     return this.agent(from).ask({ do: 'report', group });
+  }
+
+  /**
+   * Waits until all flows of a group are over. Asks seldom: the flows note themselves when they were over, and a report of
+   * hundreds of them costs the client time that it would miss for that.
+   */
+  allOver(from: string, group: string): Promise<readonly FlowReport[]> {
+    return until(
+      `${group} is over`,
+      async () => {
+        const flows = await this.report(from, group);
+        return flows.every((flow) => flow.overAt !== undefined) && flows;
+      },
+      ANSWER.timeoutMs * 2,
+      SELDOM_MS,
+    );
   }
 
   finish(from: string, group: string, timeoutMs = 30_000): Promise<readonly FlowReport[]> {
@@ -248,13 +265,14 @@ export async function until<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,
   timeoutMs = 10_000,
+  pollMs = POLL_MS,
 ): Promise<T> {
   const giveUpAt = Date.now() + timeoutMs;
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
     if (Date.now() > giveUpAt) throw new Error(`${what}: not within ${timeoutMs} ms`);
-    await delay(POLL_MS);
+    await delay(pollMs);
   }
 }
 

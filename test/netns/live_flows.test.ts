@@ -41,13 +41,6 @@ function expectUntouched(flows: readonly FlowReport[]): void {
   }
 }
 
-async function allOver(from: string, group: string): Promise<readonly FlowReport[]> {
-  return until(`${group} is over`, async () => {
-    const flows = await net.report(from, group);
-    return flows.every((flow) => flow.overAt !== undefined) ? flows : undefined;
-  });
-}
-
 test('of 1,000 flows from two peers, the denied ones are reset within 100 ms, the others untouched', async () => {
   await net.apply(allowApps('shop/allow', 'api', ['front', 'batch']));
   const times = await expectP99Within(CUT_P99_MS, async () => {
@@ -59,7 +52,7 @@ test('of 1,000 flows from two peers, the denied ones are reset within 100 ms, th
 
     const changedAt = wallClockMs();
     net.lab.writeObjects(allowApps('shop/allow', 'api', ['front']));
-    const cut = await allOver('shop/batch', 'cut');
+    const cut = await net.allOver('shop/batch', 'cut');
     expect(cut.map((flow) => flow.error)).toEqual(cut.map(() => 'ECONNRESET'));
 
     const kept = await net.finish('shop/front', 'kept');
@@ -76,7 +69,7 @@ test('of 1,000 flows from two peers, the denied ones are reset within 100 ms, th
 async function expectCut(peer: string, bystander: string, change: () => void, address = API): Promise<void> {
   await Promise.all([open(peer, 'peer', 5, address), open(bystander, 'bystander', 5, address)]);
   change();
-  const flows = await allOver(peer, 'peer');
+  const flows = await net.allOver(peer, 'peer');
   expect(flows.map((flow) => flow.error)).toEqual(flows.map(() => 'ECONNRESET'));
   expectUntouched(await net.finish(bystander, 'bystander'));
 }

@@ -33,15 +33,13 @@ async function connection(address: string) {
 
 /** What the kernel lists for it. */
 async function found({ localAddress, localPort, remotePort }: net.Socket): Promise<TcpSocket> {
-  for await (const some of tcpSockets()) {
-    const one = some.find(
-      ({ local, remote }) =>
-        local.address === localAddress?.replace('::ffff:', '') &&
-        local.port === localPort &&
-        remote.port === remotePort,
-    );
-    if (one !== undefined) return one;
-  }
+  const sockets = tcpSockets(
+    (local, remote) =>
+      local.address === localAddress?.replace('::ffff:', '') &&
+      local.port === localPort &&
+      remote.port === remotePort,
+  );
+  for await (const [one] of sockets) if (one !== undefined) return one;
   throw new Error('the kernel does not list the socket');
 }
 

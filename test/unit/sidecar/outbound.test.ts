@@ -34,12 +34,16 @@ const flow = (source: Side, destination: Side): TrackedFlow => ({
   entry: { family: 2, tuple: new Uint8Array(), id: new Uint8Array(4) },
 });
 
+/** Lists those of these sockets that are wanted. */
+const listed = (...sockets: readonly TcpSocket[]): OutboundKernel['sockets'] =>
+  async function* (wanted) {
+    yield sockets.filter(({ local, remote }) => wanted(local, remote));
+  };
+
 /** A kernel with two connections of the pod's own, which does to sockets what `destroy` says. */
 function kernel(destroy: OutboundKernel['destroy']): OutboundKernel {
   return {
-    async *sockets() {
-      yield [socket(1001), socket(1002)];
-    },
+    sockets: listed(socket(1001), socket(1002)),
     flowsOf: async (sockets) => sockets.map(({ local, remote }) => flow(local, remote)),
     async *flows() {},
     destroy,
@@ -93,14 +97,12 @@ test('only what the pod itself opened, to others, is destroyed', async () => {
   const odd: OutboundKernel = {
     ...kernel(async (sockets) => sockets.map(({ local }) => destroyed.push(local.port) && 0)),
     // The first was accepted; connection tracking does not know the second.
-    async *sockets() {
-      yield [
-        socket(1001),
-        socket(1002),
-        { ...socket(1003), remote: { address: POD, port: 80 } },
-        socket(1004),
-      ];
-    },
+    sockets: listed(
+      socket(1001),
+      socket(1002),
+      { ...socket(1003), remote: { address: POD, port: 80 } },
+      socket(1004),
+    ),
     flowsOf: async (sockets) =>
       sockets.map(({ local, remote }) => {
         if (local.port === 1002) return undefined;
@@ -125,9 +127,7 @@ test('connection tracking is asked only about what may have to end', async () =>
   const elsewhere = { ...socket(1003), remote: { address: '10.0.0.8', port: 80 } };
   const busy: OutboundKernel = {
     ...kernel(async (sockets) => sockets.map(() => 0)),
-    async *sockets() {
-      yield [socket(1001), socket(1002), elsewhere];
-    },
+    sockets: listed(socket(1001), socket(1002), elsewhere),
     flowsOf: async (sockets) =>
       sockets.map(({ local, remote }) => {
         asked.push(local.port);
@@ -146,12 +146,10 @@ test("the sidecar's own connection to the injector stays, whatever policy says",
     injector: { address: '10.96.0.20', port: 15010 },
     kernel: {
       ...kernel(async (sockets) => sockets.map(({ local }) => destroyed.push(local.port) && 0)),
-      async *sockets() {
-        yield [
-          { ...socket(1001), remote: { address: '10.96.0.20', port: 15010 } },
-          { ...socket(1002), remote: { address: '10.96.0.20', port: 443 } },
-        ];
-      },
+      sockets: listed(
+        { ...socket(1001), remote: { address: '10.96.0.20', port: 15010 } },
+        { ...socket(1002), remote: { address: '10.96.0.20', port: 443 } },
+      ),
     },
   });
   await cutter.cut(createJudge(isolated));
