@@ -1,7 +1,6 @@
 /** Policies and labels that change in a cluster's API, and the connections of real pods that follow. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { FlowReport } from '../../cli/lab/agent/protocol.ts';
 import { expectP99Within } from './delays.ts';
 import { ANSWER, SILENCE, until, wallClockMs } from './harness.ts';
 import { KubernetesLab } from './kubernetes_lab.ts';
@@ -47,13 +46,6 @@ async function followed(change: Promise<unknown>, from: string, allowed: boolean
 
 const open = (from: string, group: string, count: number) =>
   lab.net.open(from, { group, count, address: API, port: 80, work: echo });
-
-async function allOver(from: string, group: string): Promise<readonly FlowReport[]> {
-  return until(`${group} is over`, async () => {
-    const flows = await lab.net.report(from, group);
-    return flows.every((flow) => flow.overAt !== undefined) ? flows : undefined;
-  });
-}
 
 const sidecarsEnforce = () => lab.net.lab.waitEnforced();
 
@@ -105,7 +97,7 @@ test('200 live connections are reset within 250 ms p99 of the acknowledgement, o
     await Promise.all([open('shop/front', 'kept', 50), open('shop/batch', 'cut', 200)]);
     await lab.api.apply(allowApps('shop/allow', 'api', ['front']));
     const acknowledgedAt = wallClockMs();
-    const cut = await allOver('shop/batch', 'cut');
+    const cut = await lab.net.allOver('shop/batch', 'cut');
     expect(cut.map(({ error }) => error)).toEqual(cut.map(() => 'ECONNRESET'));
     const kept = await lab.net.finish('shop/front', 'kept');
     expect(
@@ -170,7 +162,7 @@ async function flowCutAfter(change: Manifest, _letIn: string, from: string): Pro
   await open(from, group, 1);
   await lab.api.apply(change);
   const acknowledgedAt = wallClockMs();
-  const [flow] = await allOver(from, group);
+  const [flow] = await lab.net.allOver(from, group);
   return (flow?.overAt ?? Number.POSITIVE_INFINITY) - acknowledgedAt;
 }
 
