@@ -1,11 +1,16 @@
 /** Delays that a change may take. */
 import { expect } from 'vitest';
 
-/** Of so many the one in the middle counts: a busy moment of the machine does not. */
-const ROUNDS = 5;
+/**
+ * Rounds, of which the third best counts: busy moments of the machine do not, nor do the first rounds, in which Node still
+ * compiles what it runs.
+ */
+const ROUNDS = 7;
+const COUNTED = 2;
 
 /**
- * Does something several times; the 99th percentile of its delays is within `limitMs` in most rounds. Prints all it saw.
+ * Does something several times; the 99th percentile of its delays is within `limitMs` in at least three rounds. Prints all
+ * it saw.
  * @param round the delays of one round, ms
  * @returns how many rounds there were
  */
@@ -20,6 +25,6 @@ export async function expectP99Within(
     p99s.push(delays[Math.ceil(delays.length * 0.99) - 1] ?? Number.NaN);
   }
   console.info(`p99 from the change on, ms: ${p99s.map((delay) => delay.toFixed()).join(', ')}`);
-  expect(p99s.toSorted((a, b) => a - b)[ROUNDS >> 1]).toBeLessThanOrEqual(limitMs);
+  expect(p99s.toSorted((a, b) => a - b)[COUNTED]).toBeLessThanOrEqual(limitMs);
   return ROUNDS;
 }

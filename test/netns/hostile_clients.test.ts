@@ -47,7 +47,8 @@ test('a neighbour that comes from its link-local address is refused, and harms n
        socket.on('error', (error) => console.log(error.code));
        socket.setTimeout(2000, () => process.exit());`,
     );
-  expect(await connect(80)).toContain('ECONNRESET');
+  // The guard of the client's pod learns of the new address within seconds.
+  await until('it is refused', async () => (await connect(80)).includes('ECONNRESET'));
   expect(await connect(15_021)).toContain('403');
   const record = JSON.parse((await net.admin('shop/open', '/flows')).body).at(-1);
   expect(record).toMatchObject({ verdict: 'deny', reason: 'link-local', end: 'refused' });

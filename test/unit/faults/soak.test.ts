@@ -54,7 +54,7 @@ test('changes of several objects may arrive in any order', () => {
   expect(at(timeline, 150)).toEqual(ALLOW);
 });
 
-test('what a program holds may differ by 5 %, up or down, and memory by an allowance too', () => {
+test('what a program holds may differ by 5 %, up or down, few things by one, and memory by an allowance too', () => {
   const held = (fds: number, rss: number) => new Map([['shop/api', new Map(Object.entries({ fds, rss }))]]);
   const mib = 1024 * 1024;
   expect(drift(held(40, 60 * mib), held(42, 63 * mib), 0)).toEqual([]);
@@ -65,6 +65,8 @@ test('what a program holds may differ by 5 %, up or down, and memory by an allow
   expect(drift(held(40, 60 * mib), held(37, 64 * mib), mib)).toEqual([
     'shop/api: fds 40 at the baseline, 37 at the end',
   ]);
+  expect(drift(held(5, mib), held(4, mib), 0)).toEqual([]);
+  expect(drift(held(5, mib), held(7, mib), 0)).toHaveLength(1);
 });
 
 test('a change is in force when each sidecar has acknowledged the revision that has it, or a later one', () => {
