@@ -8,7 +8,7 @@
 void buffers_limit_leg(int fd);
 // Of a client's leg that carries bulk, if the client is near. For one that is far the kernel goes by what the way needs: false.
 bool buffers_limit_client(int fd);
-// Of a limited socket, once its flow has shown that its reader reads: from here on the kernel sizes them again.
+// Of a limited socket, once its flow has shown that its reader reads: room for more, and what is to be sent the kernel sizes again.
 void buffers_widen(int fd);
 // Bytes of memory that a socket's queues hold, with what the kernel has reserved for them; SO_MEMINFO.
 uint64_t buffers_held(int fd);
