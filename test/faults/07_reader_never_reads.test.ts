@@ -15,16 +15,16 @@ const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 
 /** Flows whose reader never reads: the app sends on loopback, as fast as the kernel takes it. */
-const STALLED = 20;
+const STALLED = 60;
 
 /** What the text says. */
 const STALLED_MS = 60_000;
 const GROWTH_BYTES = MIB;
 const P99_RATIO = 1.2;
 
-/** Round trips of a round, and rounds: the best counts, as the machine has other work. */
+/** Round trips of a round, and rounds: the best counts, as the machine has other work. Alone, half are before and half after. */
 const ROUND_TRIPS = 2_000;
-const ROUNDS = 5;
+const ROUNDS = 20;
 
 const net = useLab({
   objects: [
@@ -73,14 +73,14 @@ async function p99(): Promise<number> {
   return Number(await run(inNetns(net.lab.netns('x/client'), [process.execPath, '--eval', client])));
 }
 
-async function best(): Promise<number> {
+async function bestOf(count: number): Promise<number> {
   const rounds: number[] = [];
-  while (rounds.length < ROUNDS) rounds.push(await p99());
+  while (rounds.length < count) rounds.push(await p99());
   return Math.min(...rounds);
 }
 
 test('flows that nobody reads hold at most 1 MiB each, and harm nobody', async () => {
-  const alone = await best();
+  const earlier = await bestOf(ROUNDS / 2);
   const before = await heldBytes();
   const work = { kind: 'receive', bytes: 10 * GIB, bytesPerSecond: 1 } as const;
   await net.open('x/stalled', { group: 'stalled', count: STALLED, address: APP, port: 80, work });
@@ -92,15 +92,17 @@ test('flows that nobody reads hold at most 1 MiB each, and harm nobody', async (
     if (beside.length < ROUNDS) beside.push(await p99());
     else await delay(1_000);
   }
+  const stalled = await net.report('x/stalled', 'stalled');
+  expect(stalled).toHaveLength(STALLED);
+  for (const flow of stalled) expect(flow.state).toBe('open');
+  await net.agent('x/stalled').ask({ do: 'close', group: 'stalled' });
+  const alone = Math.min(earlier, await bestOf(ROUNDS / 2));
   const perFlow = (most - before) / STALLED + PIPE_BYTES;
   console.info(
     `held by each: ${(perFlow / MIB).toFixed(2)} MiB; p99 ${alone.toFixed(3)} ms alone, ${Math.min(...beside).toFixed(3)} ms beside`,
   );
   expect(perFlow).toBeLessThanOrEqual(GROWTH_BYTES);
   expect(Math.min(...beside)).toBeLessThanOrEqual(P99_RATIO * alone);
-  expect(await net.report('x/stalled', 'stalled')).toHaveLength(STALLED);
-  for (const flow of await net.report('x/stalled', 'stalled')) expect(flow.state).toBe('open');
-  await net.agent('x/stalled').ask({ do: 'close', group: 'stalled' });
 }, 180_000);
 
 /** Resident memory, proc(5). */
