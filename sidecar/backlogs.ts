@@ -11,7 +11,7 @@ import type { Side } from './netlink/conntrack.ts';
 export interface BacklogKernel {
   /** Connections that the listener has room for; `undefined` where nobody listens. */
   room(place: Side): Promise<number | undefined>;
-  /** Has SYNs to these dropped, for `FULL_SECONDS` at most. Those that are `renewed` are dropped already. */
+  /** Has SYNs to these dropped, for two seconds at most. Those that are `renewed` are dropped already. */
   hold(places: { readonly added: readonly Side[]; readonly renewed: readonly Side[] }): Promise<void>;
   /** Lets SYNs to these in again. */
   release(places: readonly Side[]): Promise<void>;
@@ -33,8 +33,7 @@ const LATE_MS = 50;
 /** How often a full queue is looked at, ms: apps that are merely slow lose that much. */
 const POLL_MS = 10;
 
-/** Elements of the gate's sets go by themselves, should this process die, and are renewed well before. */
-export const FULL_SECONDS = 2;
+/** Elements of the gate's sets go by themselves within two seconds, should this process die, and are renewed well before. */
 const RENEW_MS = 500;
 
 /** Ports that are watched at once; the least recently used are forgotten. An app has few. */
@@ -70,7 +69,7 @@ export class Backlogs {
     place.dialled(connection);
   }
 
-  /** Stops watching. What is dropped is let in within `FULL_SECONDS`. */
+  /** Stops watching. What is dropped is let in within two seconds. */
   close(): void {
     for (const place of this.#places.values()) place.close();
     this.#places.clear();

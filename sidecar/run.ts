@@ -263,6 +263,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       gate: inForce.state.gate,
       guard: guard.status,
       redirect_limits: redirectLimits,
+      gate_limits: gate.limits,
       full_ports: backlogs.full,
       outbound_cut: cutter.problem ?? 'at once',
       services_partly_allowed: gate.mixedServices.slice(0, SERVICES_SHOWN),

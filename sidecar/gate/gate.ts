@@ -45,10 +45,18 @@ export async function closeGate(
   return 'closed';
 }
 
-/** Without CONFIG_NFT_SOCKET what is left is put in: the admin port is then open to everybody, whoever has it. */
-async function putWhole(plan: GatePlan, settings: GateSettings): Promise<void> {
+/** What follows where the kernel cannot look at the socket that a packet meets. */
+const NO_SOCKET_MATCH =
+  'this kernel has no nft socket match (CONFIG_NFT_SOCKET): while the sidecar is down, an app that takes the admin port is reached by everybody';
+
+/**
+ * Without CONFIG_NFT_SOCKET what is left is put in.
+ * @returns what the kernel lacks, for people
+ */
+async function putWhole(plan: GatePlan, settings: GateSettings): Promise<readonly string[]> {
   try {
     await runNft(wholeRuleset(plan, settings));
+    return [];
   } catch (error) {
     const matchesSockets = await runNft(SOCKET_MATCH_PROBE).then(
       () => true,
@@ -56,6 +64,7 @@ async function putWhole(plan: GatePlan, settings: GateSettings): Promise<void> {
     );
     if (matchesSockets) throw error; // something else is wrong
     await runNft(wholeRuleset(plan, settings, false));
+    return [NO_SOCKET_MATCH];
   }
 }
 
@@ -123,6 +132,7 @@ export class Gate {
   #inForce: GatePlan | undefined;
   /** Numbers of backends that the kernel has chains for. */
   #counts: ReadonlySet<number> = new Set();
+  #limits: readonly string[] = [];
   #loop: Promise<void> | undefined;
   #retryMs = FIRST_RETRY_MS;
   /** Set while the next try has to wait. */
@@ -141,6 +151,11 @@ export class Gate {
   /** Virtual ports of the latest table that policy allows some ready backends of and not others. */
   get mixedServices(): readonly string[] {
     return this.#wanted.egress.services.mixed;
+  }
+
+  /** What the kernel lacks for the gate and what follows from it, for people; empty where it has all. */
+  get limits(): readonly string[] {
+    return this.#limits;
   }
 
   /** What of the latest table is beyond the gate's bounds, for people; it admits less than policy says. */
@@ -256,7 +271,7 @@ export class Gate {
   async #replace(plan: GatePlan): Promise<void> {
     const { services } = plan.egress;
     await this.#events.beforeReplace();
-    await putWhole(plan, this.#settings);
+    this.#limits = await putWhole(plan, this.#settings);
     this.#events.replaced();
     this.#counts = preparedCounts(services);
     for (const slice of serviceSlices(NO_SERVICES, services)) await changeElements(GATE_TABLE_NAME, slice);

@@ -1,5 +1,4 @@
 /** The gate as nft(8) text: the whole table, or the change from one plan to the next. Each text is one transaction. */
-import { FULL_SECONDS } from '../backlogs.ts';
 import { chainName, goneChains, newChains, WAYS, type Way } from './chains.ts';
 import { changedPairs } from './changes.ts';
 import { type DirectionPlan, familyOf, type GatePlan } from './plan.ts';
@@ -56,6 +55,9 @@ const FAMILIES = [4, 6] as const;
 const ISOLATED_PROTOCOLS = '{ tcp, udp, sctp }';
 const NEIGHBOURS =
   'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert, nd-redirect, mld-listener-query, mld-listener-report, mld2-listener-report } accept';
+/** How long an element of the sets of full ports stays, should the sidecar not renew it. */
+const FULL_SECONDS = 2;
+
 /** Compared with `syn`: a packet that opens a TCP connection. */
 const FLAGS = 'flags & (fin | syn | rst | ack)';
 

@@ -59,7 +59,7 @@ export interface Chain {
   readonly table: 'raw' | 'mangle' | 'nat';
   readonly name: string;
   /** Built-in chain of the table that jumps to it; absent where another chain of ours leads to it. */
-  readonly from?: 'PREROUTING' | 'OUTPUT';
+  readonly from?: 'PREROUTING' | 'INPUT' | 'OUTPUT';
   readonly rules: readonly string[];
 }
 
@@ -163,6 +163,17 @@ function zoneChains(inboundPort: number, tproxy: string): readonly Chain[] {
       rules: [`-p tcp -m connmark --mark ${met} -j REDIRECT --to-ports ${inboundPort}`],
     },
     { table: 'mangle', name: 'SLUICE_MET', rules: [`-j CONNMARK --set-xmark ${met}`] },
+    {
+      // Where they come out, as the translation, unlike TPROXY, asks nothing of the listener: while the sidecar is down an app
+      // can have its port.
+      table: 'mangle',
+      name: 'SLUICE_MET_IN',
+      from: 'INPUT',
+      rules: [
+        `-p tcp -m tcp ${SYN} -m connmark --mark ${met} -m socket --transparent --nowildcard -j RETURN`,
+        `-p tcp -m tcp ${SYN} -m connmark --mark ${met} -j DROP`,
+      ],
+    },
     {
       // Connections with an address or port that is translated in the pod. Most are those of SLUICE_MET, or have got another
       // source port on their way in: theirs is that of a leg which has just ended.

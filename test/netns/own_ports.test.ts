@@ -13,6 +13,9 @@ const API = '10.1.1.10';
 const API_V6 = 'fd00:1::10';
 const [ADMIN, INBOUND, CANARY] = [15_021, 15_006, 15_020];
 
+/** A port of the app that nothing knows of. */
+const OTHER = 8081;
+
 /** A redirect that vanishes is noticed within this: what the product promises. */
 const UNREADY_MS = 5_000;
 
@@ -155,6 +158,20 @@ describe('without nft', () => {
     await bare.lab.startSidecar('shop/api', { redirect: false });
     await bare.lab.waitEnforced();
     for (const address of [API, API_V6]) expect(await reaches(address)).toBe(false);
+    expect(await bare.connect('shop/front', API, 80, ANSWER)).toMatchObject({ allowed: true });
+  });
+
+  test('nor one that has the port of the proxy, by a listener on one address of the pod', async () => {
+    await bare.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
+    const leave = await squatIn(bare, [
+      ['::', INBOUND],
+      ...[API, API_V6].map((address) => [address, OTHER] as const),
+    ]);
+    for (const address of [API, API_V6])
+      expect((await bare.connect('shop/batch', address, OTHER, SILENCE)).allowed, address).toBe(false);
+    await leave();
+    await bare.lab.startSidecar('shop/api', { redirect: false });
+    await bare.lab.waitEnforced();
     expect(await bare.connect('shop/front', API, 80, ANSWER)).toMatchObject({ allowed: true });
   });
 });

@@ -1,7 +1,7 @@
 /** How costs grow, measured so that a busy machine does not decide. */
 
 /** Rounds; the best counts, as what else the machine does only adds. */
-const ROUNDS = 3;
+const ROUNDS = 5;
 
 /** Below this a clock says little. Milliseconds. */
 const LEAST_MS = 1;
