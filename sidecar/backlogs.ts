@@ -24,7 +24,7 @@ export interface Dialled {
   isSettled(): boolean;
 }
 
-/** A queue that has room gets so far within: the app's leg is dialled a moment after the connection is told of; ms. */
+/** The app's leg is dialled after the connection is told of; by then it has come to a queue that has room; ms. */
 const ASK_AFTER_MS = 2;
 
 /** An app in the same kernel answers within microseconds, on a busy machine within milliseconds. */
@@ -43,7 +43,9 @@ const PLACES_MAX = 256;
 export class Backlogs {
   readonly #kernel: BacklogKernel;
   readonly #failed: (error: Error) => void;
+  /** By address and port; the most recently used last. */
   readonly #places = new Map<string, Place>();
+  #closed = false;
 
   /** @param failed called when the kernel could not be asked, or the gate not changed */
   constructor(kernel: BacklogKernel, failed: (error: Error) => void) {
@@ -58,19 +60,19 @@ export class Backlogs {
 
   /** To be called for each connection that is dialled. */
   dialled(connection: Dialled): void {
+    if (this.#closed) return;
     const { address, port } = connection.destination;
     const key = `${address} ${port}`;
-    let place = this.#places.get(key);
-    if (place === undefined) {
-      place = new Place({ address, port }, this.#kernel, this.#failed);
-      this.#places.set(key, place);
-      if (this.#places.size > PLACES_MAX) this.#forgetOldest();
-    }
+    const place = this.#places.get(key) ?? new Place({ address, port }, this.#kernel, this.#failed);
+    this.#places.delete(key);
+    this.#places.set(key, place);
+    if (this.#places.size > PLACES_MAX) this.#forgetOldest();
     place.dialled(connection);
   }
 
   /** Stops watching. What is dropped is let in within two seconds. */
   close(): void {
+    this.#closed = true;
     for (const place of this.#places.values()) place.close();
     this.#places.clear();
   }

@@ -51,24 +51,24 @@ export class DirectionPlanner {
   }
 
   plan(table: Table): DirectionPlan {
-    const before = this.#table;
-    const known = this.#plan;
+    this.#plan = this.#following(table) ?? this.#anew(table);
     this.#table = table;
-    // Sets of members that came and went fill the bounds too: then everything is worked out again.
-    const isFull = this.#view !== undefined && known?.isOverBounds === false && this.#view.sets.isOverBounds;
-    const isSame = before?.[this.#direction] === table[this.#direction] && !isFull;
-    const view =
-      isSame && this.#view !== undefined ? this.#view : viewOf(this.#direction, table, this.#bounds);
-    this.#view = view;
-    const made =
-      before === undefined || known === undefined || !isSame
-        ? this.#anew(table, view)
-        : this.#changed(before, table, view, known);
-    this.#plan = made;
-    return made;
+    return this.#plan;
   }
 
-  #anew(table: Table, view: RulesView): DirectionPlan {
+  /** From the plan before; `undefined` where it takes a new one. */
+  #following(table: Table): DirectionPlan | undefined {
+    const [before, view, known] = [this.#table, this.#view, this.#plan];
+    if (before?.[this.#direction] !== table[this.#direction]) return undefined;
+    if (before === undefined || view === undefined || known === undefined) return undefined;
+    const plan = this.#changed(before, table, view, known);
+    // Sets of members that came and went fill the bounds too: what is there now may fit.
+    return view.sets.isOverBounds && !known.isOverBounds ? undefined : plan;
+  }
+
+  #anew(table: Table): DirectionPlan {
+    const view = viewOf(this.#direction, table, this.#bounds);
+    this.#view = view;
     this.#users = new Map();
     this.#named = namedBy(table, view);
     const pods = { 4: new Map<string, string>(), 6: new Map<string, string>() };

@@ -137,6 +137,8 @@ export class Gate {
   #retryMs = FIRST_RETRY_MS;
   /** Set while the next try has to wait. */
   #retryTimer: NodeJS.Timeout | undefined;
+  /** The last that was said of the rules is that they are gone. */
+  #isSaidGone = false;
   #closed = false;
 
   constructor(settings: GateSettings, nodeIPs: readonly string[], events: GateEvents) {
@@ -179,7 +181,9 @@ export class Gate {
   /** Puts the rules in again, whole, if they are not in the kernel; closed ones before the first table. */
   async ensure(): Promise<void> {
     if (this.#loop !== undefined || (await areRulesThere()) || this.#loop !== undefined) return;
+    if (this.#isSaidGone) return; // and is tried again
     this.#inForce = undefined;
+    this.#isSaidGone = true;
     this.#events.failed('gone', 'somebody took its rules out');
     await this.tried();
   }
@@ -213,6 +217,7 @@ export class Gate {
         return;
       }
       this.#retryMs = FIRST_RETRY_MS;
+      this.#isSaidGone = false;
       if (plan.revision === CLOSED_REVISION) this.#events.closed();
       else this.#events.inForce(change, plan.revision);
     }
@@ -281,6 +286,7 @@ export class Gate {
   async #failed(error: unknown): Promise<void> {
     const problem = error instanceof Error ? error.message : String(error);
     const rules = (await areRulesThere()) ? 'stay' : 'gone';
+    this.#isSaidGone = rules === 'gone';
     if (error instanceof SluiceError && error.code === 'GATE_UNAVAILABLE')
       this.#events.unavailable(rules, problem);
     else this.#events.failed(rules, problem);

@@ -2,11 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import { Backlogs } from '../../../sidecar/backlogs.ts';
+import type { Side } from '../../../sidecar/netlink/conntrack.ts';
 
 const PLACE = { address: '10.0.0.1', port: 80 };
 
 const kernel = {
-  room: vi.fn(async (): Promise<number | undefined> => 1),
+  room: vi.fn(async (_place: Side): Promise<number | undefined> => 1),
   hold: vi.fn(async () => {}),
   release: vi.fn(async () => {}),
 };
@@ -74,4 +75,27 @@ test('where nobody listens, and where the kernel cannot be asked, nothing is hel
   await expect.poll(() => failed.mock.calls.length).toBe(1);
   expect(kernel.hold).not.toHaveBeenCalled();
   expect(backlogs.full).toEqual([]);
+});
+
+test('the port that is used goes on being known, however many others are', async () => {
+  kernel.room.mockResolvedValue(1_000_000);
+  const asked = () => kernel.room.mock.calls.filter(([place]) => place.port === PLACE.port).length;
+  dial();
+  await expect.poll(asked).toBe(1);
+  for (let port = 1_000; port < 2_000; port += 1) {
+    backlogs.dialled({ destination: { ...PLACE, port }, isSettled: () => true });
+    if (port % 100 === 0) dial();
+  }
+  await sleep(20);
+  dial();
+  await sleep(20);
+  expect(asked()).toBe(1);
+});
+
+test('closed, it asks and holds nothing any more, whoever is still dialled', async () => {
+  kernel.room.mockResolvedValue(0);
+  backlogs.close();
+  dial();
+  await sleep(50);
+  expect(kernel.room).not.toHaveBeenCalled();
 });

@@ -62,6 +62,68 @@ describe('rules that give each address another set of ports', () => {
   });
 });
 
+describe('members that come and go', () => {
+  const GROUPS = 12;
+  const withMembers = (members: (group: number) => readonly string[]): Table => {
+    const rules = Array.from({ length: GROUPS }, (_, i) => ({
+      policy: POLICY,
+      index: i,
+      ports: [{ protocol: 'TCP', from: 1 + 2 * i, to: 1 + 2 * i }] as const,
+      peers: [{ kind: 'group', group: `g${i}` }] as const,
+    }));
+    const addresses = [...new Set(rules.flatMap(({ index }) => members(index)))].sort();
+    const pod = { namespace: 'shop', workload: 'web', labels: {}, ports: [] };
+    return {
+      ...builtTable({ revision: 1 }),
+      ingress: membersIngress(rules),
+      groups: Object.fromEntries(
+        rules.map(({ index }) => [`g${index}`, { members: [...members(index)].sort() }]),
+      ),
+      pods: Object.fromEntries(addresses.map((ip) => [ip, { ...pod, name: ip, uid: ip }])),
+    };
+  };
+  /** The same object for each table: the rules do not change. */
+  const kept = new Map<number, Table['ingress']>();
+  function membersIngress(rules: readonly TableRule[]): Table['ingress'] {
+    const made = kept.get(rules.length) ?? { direction: 'ingress' as const, isolating: [POLICY], rules };
+    kept.set(rules.length, made);
+    return made;
+  }
+  /** Member n is in the groups that n has a bit for. */
+  const member = (n: number) => withMembers((group) => ((n >> group) & 1 ? [`10.7.0.${n % 250}`] : []));
+  const bounds = { parts: 200, ranges: 10_000 };
+
+  test('never cost a pod what policy allows, however many there have been', () => {
+    const planner = new DirectionPlanner('ingress', undefined, bounds);
+    for (let n = 1; n < 1 << GROUPS; n += 37) {
+      const table = member(n);
+      const plan = planner.plan(table);
+      expect(plan.isOverBounds).toBe(false);
+      const judge = createJudge(table);
+      for (let port = 1; port <= 2 * GROUPS; port += 1) {
+        const address = `10.7.0.${n % 250}`;
+        const wanted = judge.judge('ingress', address, 'TCP', port).verdict === 'allow';
+        expect(
+          planAdmits({ ...closedPlan([]), ingress: plan }, 'ingress', address, 'TCP', port),
+          `${n} ${port}`,
+        ).toBe(wanted);
+      }
+    }
+  });
+
+  test('that together are too many are said to be so with the very table that has them', () => {
+    const planner = new DirectionPlanner('ingress', undefined, bounds);
+    const crowd = (count: number) =>
+      withMembers((group) =>
+        Array.from({ length: count }, (_, n) => n * 37 + 1).flatMap((n) =>
+          (n >> group) & 1 ? [`10.7.${n >> 8}.${n & 255}`] : [],
+        ),
+      );
+    expect(planner.plan(crowd(2)).isOverBounds).toBe(false);
+    expect(planner.plan(crowd(100)).isOverBounds).toBe(true);
+  });
+});
+
 /** Services with so many backends each, for a pod that policy lets go everywhere. */
 function planServices(sizes: readonly number[], backends: number, backendsOfPort = 100) {
   const services = Object.fromEntries(
