@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-
 #ifndef IPV6_TRANSPARENT
 #define IPV6_TRANSPARENT 75  // linux/in6.h; missing from some libcs
 #endif

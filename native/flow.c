@@ -189,10 +189,8 @@ bool flow_finished(const struct flow *flow) { return flow->way[SOURCE].shut && f
 
 void flow_close(struct flow *flow, int side, bool reset) {
   if (flow->fd[side] == NO_DESCRIPTOR) return;
-  if (reset) {
-    struct linger linger = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(flow->fd[side], SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-  }
+  struct linger linger = {.l_onoff = reset};
+  setsockopt(flow->fd[side], SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
   close(flow->fd[side]);
   flow->fd[side] = NO_DESCRIPTOR;
 }

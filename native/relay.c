@@ -94,6 +94,13 @@ static void send_at_once(int fd) {
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+// Should this process be killed, the kernel closes its sockets: with a reset, so that nobody takes half a stream for a whole
+// one. SO_LINGER of socket(7); `flow_close` decides otherwise.
+static void reset_when_killed(int fd) {
+  struct linger linger = {.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
 // Urgent data stays in the stream, tcp(7): an app that reads it there misses no byte.
 static void read_in_line(int fd) {
   int on = 1;
@@ -254,6 +261,7 @@ static void connected(struct relay *relay, struct flow *flow) {
   send_at_once(flow->fd[DESTINATION]);
   keep_tracked(flow->fd[DESTINATION]);
   read_in_line(flow->fd[DESTINATION]);
+  reset_when_killed(flow->fd[DESTINATION]);
   forget_dial(relay, flow);
   atomic_store(&flow->state, FLOW_RELAYING);
   flow->writable[SOURCE] = flow->writable[DESTINATION] = true;
@@ -355,7 +363,6 @@ static void keep_spare(struct relay *relay) {
 
 // A connection that nobody accepts would wait until its client gives up: what waits is accepted and reset, one at a time.
 static void refuse_waiting(struct relay *relay) {
-  struct linger linger = {.l_onoff = 1, .l_linger = 0};
   if (relay->spare == NO_DESCRIPTOR) return;
   close(relay->spare);
   relay->spare = NO_DESCRIPTOR;
@@ -363,8 +370,7 @@ static void refuse_waiting(struct relay *relay) {
     for (int turn = 0; turn < REFUSALS_A_TURN; turn++) {
       int fd = accept4(relay->options.listeners[i], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) break;
-      setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-      close(fd);
+      close(fd);  // a reset, as the listener has it
     }
   }
   keep_spare(relay);
@@ -621,6 +627,7 @@ struct relay *relay_start(const struct relay_options *options, void (*notify)(vo
     send_at_once(fd);
     keep_alive(fd, options);
     read_in_line(fd);
+    reset_when_killed(fd);
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
     getsockname(fd, (struct sockaddr *)&address, &size);

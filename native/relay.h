@@ -25,9 +25,9 @@ struct relay_options {
   uint32_t keepalive_probes;            // without an answer: then the source is given up, ETIMEDOUT
   uint32_t max_flows;  // beyond it nothing is admitted from memory
   uint32_t max_pipes;  // two descriptors each; without one, bytes are copied
+  uint32_t max_untaken;  // of flows whose events wait to be taken: beyond it nothing is admitted from memory
   uint32_t max_held_kib;  // of memory in flows' buffers: beyond it those that stall are ended
   uint32_t idle_seconds;  // a flow over which nothing passes for so long is ended; 0: never
-  uint32_t max_untaken;  // of flows whose events wait to be taken: beyond it nothing is admitted from memory
 };
 
 enum relay_event_kind { RELAY_ACCEPTED = 1, RELAY_ENDED = 2, RELAY_ACCEPT_FAILED = 3 };

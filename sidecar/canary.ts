@@ -34,7 +34,7 @@ export class Canary {
   #verifyProblem: string | undefined;
   /** By family and source port: dials whose connection the proxy has not accepted yet. */
   readonly #awaited = new Map<string, () => void>();
-  /** The other way round: the proxy may be the first to know. */
+  /** Connections that the proxy accepted before the dial knew its port. */
   readonly #early = new Set<string>();
   #verifiedAtMs = Number.NEGATIVE_INFINITY;
   #closed = false;

@@ -6,10 +6,15 @@ import type { Direction, NearMiss, PodIdentity, PolicyRef, Protocol, Verdict } f
 import { describeFlow } from '../policy/index.ts';
 
 /**
- * Why a flow ended. `refused`: by verdict, before anything reached the app; `dropped`: by the gate, before any
- * handshake. `peer-timeout`: nothing came back from one side, until the kernel gave it up. `stalled`: it stood
- * still while the buffers of all flows were full. `idle-timeout`: nothing passed for `SLUICE_IDLE_SECONDS`. `policy-changed`, `peer-replaced`: cut while live, or over before the relay had told of it. `reset`: of an
- * outbound flow, by whichever end; connection tracking does not say which.
+ * Why a flow ended.
+ *
+ * - `refused`: by verdict, before anything reached the app.
+ * - `dropped`: by the gate, before any handshake.
+ * - `peer-timeout`: nothing came back from one side, until the kernel gave it up.
+ * - `stalled`: it stood still while the buffers of all flows were full.
+ * - `idle-timeout`: nothing passed for `SLUICE_IDLE_SECONDS`.
+ * - `policy-changed`, `peer-replaced`: cut while live, or over before the relay had told of it.
+ * - `reset`: of an outbound flow, by whichever end; connection tracking does not say which.
  */
 export type FlowEnd =
   | 'closed'

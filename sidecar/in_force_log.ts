@@ -36,7 +36,7 @@ function logGate(log: Logger, gate: GateState): void {
     case 'gone':
       return log.error(
         { problem: gate.problem },
-        "the gate's rules are gone: the proxy alone judges inbound TCP until they are back; it is tried again",
+        "the gate's rules are gone or not all there: until they are back inbound TCP has the proxy at most, and nothing else is enforced; it is tried again",
       );
     case 'unavailable':
       return log.error(

@@ -29,7 +29,7 @@ import { addedCounts, LOADING_CHAIN, missingCounts, preparedCounts } from './ser
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 10_000;
 
-/** The base chains, and the chain that each leads to at last. */
+/** The base chains, and the chain that the last rule of each jumps to. */
 const HOOKS = { syns: 'in_subject', ingress: 'in_subject', egress: 'out_subject' } as const;
 
 /**

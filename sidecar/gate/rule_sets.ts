@@ -23,8 +23,8 @@ export interface RuleSetBounds {
 }
 
 /**
- * Far beyond what people write: 2,000 rules of 100 ports each stay below both. Beyond it stand rules of which nearly every
- * address has another set, with many ports each: the rules of the kernel would grow with the square of the policy.
+ * Far beyond what people write: 2,000 rules of 100 ports each stay below both. Only rules that give
+ * nearly every address a set of its own, with many ports each, go beyond: in the kernel they would take the square of the policy.
  */
 export const RULE_SET_BOUNDS: RuleSetBounds = { parts: 1 << 18, ranges: 1 << 20 };
 

@@ -41,9 +41,16 @@ export interface Progress {
 }
 
 /**
- * How a connection ended. `closed`: both sides finished, or by `finish`. `peer-timeout`: nothing came back from one side, until
- * the kernel gave it up. `stalled`: it stood still while the buffers of all
- * flows were full. `idle-timeout`: nothing passed for `idleMs`. `reset`: by `reset`. `unreachable`: the destination did not accept in time. `shortage`: out of descriptors, memory or ports. `dial-failed`: no socket could be made, for another reason.
+ * How a connection ended.
+ *
+ * - `closed`: both sides finished, or by `finish`.
+ * - `peer-timeout`: nothing came back from one side, until the kernel gave it up.
+ * - `stalled`: it stood still while the buffers of all flows were full.
+ * - `idle-timeout`: nothing passed for `idleMs`.
+ * - `reset`: by `reset`.
+ * - `unreachable`: the destination did not accept in time.
+ * - `shortage`: out of descriptors, memory or ports.
+ * - `dial-failed`: no socket could be made, for another reason.
  */
 export type RelayEnd =
   | 'closed'
@@ -85,7 +92,10 @@ export interface Relay {
    * of 3 ms, or, where the main thread was busy for long, of 4,096 a thread at most.
    */
   forgetAdmissions(): void;
-  /** Closes the listeners; accepted connections go on, and the native relay first accepts what waits already, as far as connections may wait for a decision. */
+  /**
+   * Closes the listeners; accepted connections go on. The native relay first accepts what waits already, as far as connections
+   * may wait for a decision.
+   */
   stopAccepting(): void;
   /** Resets what is left; nothing is told any more. */
   close(): void;

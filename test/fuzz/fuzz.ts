@@ -6,7 +6,7 @@ import { type FuzzOptions, runTarget } from './run_target.ts';
 import type { FuzzTarget } from './target.ts';
 import { FUZZ_TARGETS } from './targets.ts';
 
-/** For each fuzzer: an hour for six of them. CI gives each 30 s. */
+/** For each fuzzer. CI gives each 30 s. */
 const DEFAULT_SECONDS = 600;
 
 const HELP = `usage: npm run fuzz -- [NAME...] [flags]
