@@ -54,7 +54,11 @@ function loadConfig({ kubeconfig, context }: ClusterChoice): KubeConfig {
   } catch (cause) {
     throw unreadable(`the kubeconfig: ${(cause as Error).message}`, cause);
   }
-  if (config.getCurrentCluster() === null) throw unreadable('the kubeconfig has no such context');
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) throw unreadable('the kubeconfig has no such context');
+  // What the library makes up where it finds nothing.
+  if (kubeconfig === undefined && cluster.server === 'http://localhost:8080')
+    throw unreadable('there is no kubeconfig: set KUBECONFIG or --kubeconfig, or have files checked with -f');
   return config;
 }
 

@@ -42,14 +42,15 @@ function checkService(
     const { labels, annotations } = metadataOf(pod);
     if (!selector.every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value)) return [];
     if (isolatingPolicies(policies, { namespace: namespace.name, labels }, 'ingress').length === 0) return [];
-    const ports = openPorts(pod, spec, [annotations, namespace.annotations].some(isNarrowed));
-    return ports.length === 0 ? [] : [{ subject: pod.subject, ports }];
+    const narrowed = [annotations, namespace.annotations].some(isNarrowed);
+    const ports = openPorts(pod, spec, narrowed);
+    return ports.length === 0 ? [] : [{ subject: pod.subject, ports, narrowed }];
   });
   if (reached.length === 0) return [];
   const ports = [...new Set(reached.flatMap((pod) => pod.ports))].join(', ');
   const named = reached.slice(0, PODS_NAMED).map(({ subject }) => subject);
   const more = reached.length > named.length ? ` and ${reached.length - named.length} more` : '';
-  const narrowed = namespace.annotations[NODE_TRAFFIC_ANNOTATION] === 'probes';
+  const narrowed = reached.every((pod) => pod.narrowed);
   return [
     warning(
       `service ${namespace.name}/${String(record(service.metadata).name)}`,

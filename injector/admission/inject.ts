@@ -19,6 +19,7 @@ import type { InjectionConfig } from './injection_config.ts';
 import { OWN_CONTAINERS, OWN_VOLUMES, REDIRECT_CONTAINER, SIDECAR_CONTAINER } from './names.ts';
 import { nodeTraffic } from './node_traffic.ts';
 import type { AdmittedPod, ApiObject } from './pod_object.ts';
+import { withoutRawSockets } from './raw_sockets.ts';
 import { refusals } from './refusals.ts';
 
 /** One operation of a JSON patch. Source: RFC 6902. */
@@ -52,6 +53,7 @@ export function inject(
   if (optOut === OPT_OUT_VALUE && allows(namespaceAnnotations, 'allowOptOut'))
     return { kind: 'skipped', reason: `annotation ${OPT_OUT_ANNOTATION}=${OPT_OUT_VALUE}`, optOut: true };
 
+  const isPrivilegeAllowed = allows(namespaceAnnotations, 'allowPrivileged');
   const bare = withoutOwn(pod);
   const env = annotatedEnvironment(pod.annotations);
   const excluded = excludedPorts(pod.annotations, allows(namespaceAnnotations, 'allowExcludedPorts'));
@@ -63,14 +65,15 @@ export function inject(
     ...excluded.problems,
     ...node.problems,
     ...resources.problems,
-    ...refusals(bare, allows(namespaceAnnotations, 'allowPrivileged')),
+    ...refusals(bare, isPrivilegeAllowed),
   ];
   if (reasons.length > 0) return { kind: 'refused', reasons };
   const environment = { ...env.environment, ...excluded.environment, ...node.environment };
   const { graceSeconds } = pod;
   const plan = { config, environment, resources: resources.resources, graceSeconds };
+  const held = isPrivilegeAllowed ? bare : withoutRights(bare);
   const warnings = unknownAnnotations(pod.annotations);
-  return { kind: 'injected', patch: difference(pod.raw, built(bare, plan)), warnings };
+  return { kind: 'injected', patch: difference(pod.raw, built(held, plan)), warnings };
 }
 
 /** What the kubelet dials in the pod; the sidecar adds its own. */
@@ -116,6 +119,13 @@ function withoutOwn(pod: AdmittedPod): AdmittedPod {
     initContainers: pod.initContainers.filter(foreign),
     volumes: pod.volumes.filter(({ name }) => !OWN_VOLUMES.includes(name)),
   };
+}
+
+/** Its containers keep no capability with which they would get past the sidecar. */
+function withoutRights(pod: AdmittedPod): AdmittedPod {
+  const held = (list: AdmittedPod['containers']): AdmittedPod['containers'] =>
+    list.map((container) => ({ ...container, raw: withoutRawSockets(container.raw) }));
+  return { ...pod, containers: held(pod.containers), initContainers: held(pod.initContainers) };
 }
 
 /** The fields that injection sets, by path from the pod. */

@@ -170,6 +170,16 @@ describe('sluice check in a cluster', () => {
     const gone = await check();
     expect([gone.code, gone.stderr]).toEqual([2, expect.stringContaining('the cluster cannot be read')]);
 
+    const home = temporaryDirectory();
+    const nothing = await runSluice(['check'], '', {
+      HOME: home,
+      KUBECONFIG: '',
+      KUBERNETES_SERVICE_HOST: '',
+    });
+    expect([nothing.code, nothing.stderr]).toEqual([
+      2,
+      expect.stringContaining('there is no kubeconfig: set KUBECONFIG'),
+    ]);
     const none = await runSluice(['check', '--kubeconfig', '/nonexistent']);
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('kubeconfig')]);
   });

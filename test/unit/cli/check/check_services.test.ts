@@ -91,10 +91,18 @@ describe('sluice check, of Services', () => {
     expect(await warnings(...objects)).toEqual([]);
   });
 
-  test('names one that leads to the port of the probes', async () => {
-    const probed = deployment('web', { app: 'web' }, {}, { readinessProbe: { httpGet: { port: 'http' } } });
-    expect(await warnings(namespace(PROBES), probed, isolated, service('s', {}))).toEqual([
-      expect.stringMatching(/on TCP\/8000.*Local, or give the probes another port$/),
-    ]);
-  });
+  test.each([
+    ['namespace', PROBES, {}],
+    ['pod', {}, PROBES],
+  ])(
+    'names one that leads to the port of the probes, where the %s takes only these',
+    async (_, ofNamespace, ofPod) => {
+      const probed = deployment('web', { app: 'web' }, ofPod, {
+        readinessProbe: { httpGet: { port: 'http' } },
+      });
+      expect(await warnings(namespace(ofNamespace), probed, isolated, service('s', {}))).toEqual([
+        expect.stringMatching(/on TCP\/8000.*Local, or give the probes another port$/),
+      ]);
+    },
+  );
 });

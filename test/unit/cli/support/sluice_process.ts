@@ -14,13 +14,20 @@ export interface ProcessResult {
 }
 
 /** Starts `sluice ARGS`; the caller writes to its stdin and waits for its end. */
-export function startSluice(args: readonly string[]) {
-  return spawn(process.execPath, [MAIN, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+export function startSluice(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  return spawn(process.execPath, [MAIN, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
 }
 
 /** Runs `sluice ARGS` to its end, with `input` on stdin. */
-export async function runSluice(args: readonly string[], input = ''): Promise<ProcessResult> {
-  const child = startSluice(args);
+export async function runSluice(
+  args: readonly string[],
+  input = '',
+  env: Readonly<Record<string, string>> = {},
+): Promise<ProcessResult> {
+  const child = startSluice(args, env);
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

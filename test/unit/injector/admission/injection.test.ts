@@ -42,6 +42,30 @@ describe('injection', () => {
     });
   });
 
+  it('takes from all other containers the raw sockets that runtimes give them, and nothing else', () => {
+    const own = { runAsUser: 0, capabilities: { add: ['CHOWN'], drop: ['MKNOD'] } };
+    const given = {
+      initContainers: [{ name: 'migrate' }],
+      containers: [
+        { name: 'app', securityContext: own },
+        { name: 'none', securityContext: { capabilities: { drop: ['all'] } } },
+        { name: 'raw', securityContext: { capabilities: { drop: ['CAP_NET_RAW'] } } },
+      ],
+    };
+    const { spec } = injected(pod(given));
+    const rights = (list: typeof spec.containers | undefined) =>
+      Object.fromEntries((list ?? []).map(({ name, securityContext }) => [name, securityContext]));
+
+    expect(rights(spec.containers)).toEqual({
+      app: { runAsUser: 0, capabilities: { add: ['CHOWN'], drop: ['MKNOD', 'NET_RAW'] } },
+      none: { capabilities: { drop: ['all'] } },
+      raw: { capabilities: { drop: ['CAP_NET_RAW'] } },
+    });
+    expect(rights(spec.initContainers).migrate).toEqual({ capabilities: { drop: ['NET_RAW'] } });
+    const allowed = injected(pod(given), { namespace: { 'sluice.dev/allow-privileged': 'true' } });
+    expect(allowed.spec.containers).toEqual(given.containers);
+  });
+
   it('gives iptables-legacy its raw socket and a lock that can be written', () => {
     const redirect = injected(pod(), { config: config({ iptables: 'legacy' }) }).spec.initContainers?.[0];
 

@@ -1,0 +1,25 @@
+/**
+ * What runtimes give every container unless it drops it. With NET_RAW a process of user 0 sends packets that no rule of its
+ * pod sees (AF_XDP), sets the sidecar's mark, and listens where only the sidecar may (IP_TRANSPARENT). Source:
+ * capabilities(7), packet(7), socket(7).
+ */
+import type { ApiObject } from './pod_object.ts';
+
+const CAPABILITY = 'NET_RAW';
+const DROPPING_IT = ['ALL', CAPABILITY, `CAP_${CAPABILITY}`];
+
+/** The container, from which NET_RAW is dropped. It adds none: that is refused. */
+export function withoutRawSockets(container: ApiObject): ApiObject {
+  const security = objectOf(container.securityContext);
+  const capabilities = objectOf(security.capabilities);
+  const drop = Array.isArray(capabilities.drop) ? capabilities.drop : [];
+  if (drop.some((name) => DROPPING_IT.includes(String(name).toUpperCase()))) return container;
+  return {
+    ...container,
+    securityContext: { ...security, capabilities: { ...capabilities, drop: [...drop, CAPABILITY] } },
+  };
+}
+
+function objectOf(value: unknown): ApiObject {
+  return typeof value === 'object' && value !== null ? (value as ApiObject) : {};
+}
