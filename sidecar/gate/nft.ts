@@ -8,8 +8,17 @@ import { tryTool } from '../tools.ts';
  * @returns standard output
  * @throws SluiceError `GATE_UNAVAILABLE` when nft or its kernel side is missing, `GATE_REFUSED` for anything else
  */
-export async function runNft(text: string): Promise<string> {
-  const result = await tryTool('nft', ['-f', '-'], text).catch((cause: unknown) => {
+export function runNft(text: string): Promise<string> {
+  return transact(['-f', '-'], text);
+}
+
+/** Has the kernel check a transaction; nothing of it is put in force. Throws what `runNft` would. */
+export async function tryNft(text: string): Promise<void> {
+  await transact(['-c', '-f', '-'], text);
+}
+
+async function transact(args: readonly string[], text: string): Promise<string> {
+  const result = await tryTool('nft', args, text).catch((cause: unknown) => {
     const missing = cause instanceof SluiceError && cause.code === 'TOOL_MISSING';
     const said = cause instanceof Error ? cause.message : String(cause);
     throw new SluiceError(missing ? 'GATE_UNAVAILABLE' : 'GATE_REFUSED', said, { cause });

@@ -1,6 +1,7 @@
 /** What the guard has dropped: reads the kernel's counters. No packet is read. */
 import { addressText } from '../netlink/address_bytes.ts';
 import { type CountedElement, countedElements } from '../netlink/nft_elements.ts';
+import type { GuardPart } from './plan.ts';
 import { FORGED_FRAMES, GUARD_TABLE_NAME, type GuardReason, REASONS } from './ruleset.ts';
 
 /** New drops since the last reading. */
@@ -26,11 +27,11 @@ const LINK_BYTES = 6;
 
 /** Reads again and again; says what is new. */
 export class GuardCounts {
-  #before = new Map<GuardReason, number>();
+  readonly #before = new Map<string, number>();
 
-  /** The table has been replaced: its counters begin at zero. */
-  reset(): void {
-    this.#before = new Map();
+  /** A table has been replaced: its counters begin at zero. */
+  reset(part: GuardPart): void {
+    for (const key of this.#before.keys()) if (key.startsWith(`${part} `)) this.#before.delete(key);
   }
 
   /**
@@ -40,11 +41,11 @@ export class GuardCounts {
   async read(withFrames: boolean): Promise<GuardReading> {
     const drops: GuardDrops[] = [];
     for (const [reason, set] of Object.entries(REASONS) as [GuardReason, string][]) {
-      let total = sum(await countedElements(GUARD_TABLE_NAME, set));
-      if (reason === 'forged-source' && withFrames)
-        total += sum(await countedElements(GUARD_TABLE_NAME, FORGED_FRAMES, 'netdev'));
-      const packets = total - (this.#before.get(reason) ?? 0);
-      this.#before.set(reason, total);
+      let packets = this.#since(`packets ${set}`, await countedElements(GUARD_TABLE_NAME, set));
+      if (reason === 'forged-source' && withFrames) {
+        const frames = await countedElements(GUARD_TABLE_NAME, FORGED_FRAMES, 'netdev');
+        packets += this.#since(`frames ${FORGED_FRAMES}`, frames);
+      }
       if (packets > 0) drops.push({ reason, packets, sources: await shown(set) });
     }
     const bound = [
@@ -52,6 +53,13 @@ export class GuardCounts {
       ...(await countedElements(GUARD_TABLE_NAME, 'bound6')),
     ];
     return { drops, proper: new Map(bound.map(({ key, packets }) => [addressOf(key), packets])) };
+  }
+
+  #since(key: string, elements: readonly CountedElement[]): number {
+    const total = elements.reduce((sum, { packets }) => sum + packets, 0);
+    const before = this.#before.get(key) ?? 0;
+    this.#before.set(key, total);
+    return total - before;
   }
 }
 
@@ -81,8 +89,4 @@ function linkOf(key: Uint8Array): string | undefined {
   const rest = key.subarray(key.length < 16 ? 4 : 16);
   if (rest.length < LINK_BYTES) return undefined;
   return [...rest.subarray(0, LINK_BYTES)].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
-}
-
-function sum(elements: readonly CountedElement[]): number {
-  return elements.reduce((total, { packets }) => total + packets, 0);
 }

@@ -8,8 +8,16 @@ import { bind } from './bind.ts';
 import { GuardCounts, type GuardDrops } from './counts.ts';
 import { disputeOf } from './dispute.ts';
 import { type GuardProblems, installGuard, planGuard, putNodes, withNodes } from './install.ts';
-import { isGuardInForce } from './kept_plan.ts';
-import type { Binding, GuardPlan, Hop, NodeAddress, OwnAddresses } from './plan.ts';
+import { missingParts } from './kept_plan.ts';
+import {
+  type Binding,
+  GUARD_PARTS,
+  type GuardPart,
+  type GuardPlan,
+  type Hop,
+  type NodeAddress,
+  type OwnAddresses,
+} from './plan.ts';
 import { changedOwn } from './ruleset.ts';
 import { interfaces, ownAddresses } from './surroundings.ts';
 
@@ -72,7 +80,7 @@ export class Guard {
    */
   static async open(nodeIPs: readonly string[], events: GuardEvents): Promise<Guard> {
     const guard = new Guard(nodeIPs, await planGuard(nodeIPs), events);
-    await guard.#install();
+    await guard.#install(GUARD_PARTS);
     return guard;
   }
 
@@ -125,18 +133,25 @@ export class Guard {
     });
   }
 
-  async #install(): Promise<void> {
-    this.#own = ownAddresses();
-    this.#problems = await installGuard(this.#plan);
-    this.#counts.reset();
+  async #install(parts: readonly GuardPart[]): Promise<void> {
+    if (parts.includes('frames')) this.#own = ownAddresses();
+    const problems = await installGuard(this.#plan, parts);
+    this.#problems = { ...without(this.#problems, parts), ...problems };
+    for (const part of parts) this.#counts.reset(part);
+  }
+
+  /** Puts in again what was taken out, or could not be put in before. @returns whether anything was missing */
+  async #putBack(): Promise<boolean> {
+    const missing = await missingParts(this.#plan);
+    if (missing.length > 0) await this.#install(missing);
+    return missing.length > 0;
   }
 
   async #look(): Promise<void> {
-    const reading = await this.#counts.read(this.#hasFrames).catch(() => undefined);
-    if (reading === undefined) {
-      if (!(await isGuardInForce())) await this.#install();
-      return;
-    }
+    const reading = await this.#counts.read(this.#hasFrames).catch(async (error: unknown) => {
+      if (!(await this.#putBack())) throw error;
+    });
+    if (reading === undefined) return;
     for (const drops of reading.drops) this.#events.dropped(drops);
     await this.#followOwn();
     const misfits = reading.drops.some(({ reason }) => reason === 'forged-node');
@@ -158,7 +173,7 @@ export class Guard {
 
   async #lookAtNeighbours(doubted: boolean): Promise<void> {
     this.#neighboursAtMs = performance.now();
-    if (!(await isGuardInForce())) return this.#install();
+    await this.#putBack();
     let nodes = await bind(this.#plan.nodes, await interfaces(), 0);
     for (const { hop, link } of boundHops(nodes)) {
       const dispute = await disputeOf(hop, link, doubted);
@@ -202,6 +217,11 @@ export class Guard {
     for (const node of nodes)
       if (before.get(node.address) !== bindingText(node.binding)) this.#events.rebound(node);
   }
+}
+
+function without(problems: GuardProblems, parts: readonly GuardPart[]): GuardProblems {
+  const left = Object.entries(problems).filter(([part]) => !parts.some((one) => one === part));
+  return Object.fromEntries(left);
 }
 
 /** Next hops and the link-layer addresses bound to them, each once. */

@@ -1,10 +1,18 @@
 /** Puts the guard into the kernel, at the redirect step and again where it was taken out; and takes it out. */
 import { SluiceError } from '../../policy/index.ts';
-import { runNft } from '../gate/nft.ts';
+import { runNft, tryNft } from '../gate/nft.ts';
 import { bind, type Claim, RESOLVE_TIMEOUT_MS, withHops } from './bind.ts';
-import { isGuardInForce, keptPlan } from './kept_plan.ts';
-import type { GuardPlan, NodeAddress } from './plan.ts';
-import { changedBindings, framesRuleset, guardRuleset, REMOVED_FRAMES, REMOVED_GUARD } from './ruleset.ts';
+import { keptPlan, missingParts } from './kept_plan.ts';
+import { GUARD_PARTS, type GuardPart, type GuardPlan, type NodeAddress } from './plan.ts';
+import {
+  changedBindings,
+  FRAMES_TABLE,
+  framesRuleset,
+  GUARD_TABLE,
+  guardRuleset,
+  REMOVED_FRAMES,
+  REMOVED_GUARD,
+} from './ruleset.ts';
 import { defaultGateways, interfaces, ownAddresses } from './surroundings.ts';
 
 /** What does not hold here, as text; absent where it does. */
@@ -58,17 +66,25 @@ export async function withNodes(plan: GuardPlan, nodeIPs: readonly string[]): Pr
 }
 
 /**
- * Puts the guard in force, whole, with what is known of hops so far: addresses that are not bound yet do not come in.
- * @returns what does not hold; never throws for what the kernel or the image lacks
+ * Puts the guard in force, with what is known of hops so far: addresses that are not bound yet do not come in.
+ * @param parts those to put in; each whole, in place of what is there
+ * @returns what does not hold of these; never throws for what the kernel or the image lacks
  * @throws SluiceError `GATE_REFUSED`
  */
-export async function installGuard(plan: GuardPlan): Promise<GuardProblems> {
-  try {
-    await runNft(guardRuleset(plan));
-  } catch (error) {
-    if (error instanceof SluiceError && error.code === 'GATE_UNAVAILABLE') return { packets: error.message };
-    throw error;
+export async function installGuard(
+  plan: GuardPlan,
+  parts: readonly GuardPart[] = GUARD_PARTS,
+): Promise<GuardProblems> {
+  if (parts.includes('packets')) {
+    try {
+      await runNft(guardRuleset(plan));
+    } catch (error) {
+      if (error instanceof SluiceError && error.code === 'GATE_UNAVAILABLE')
+        return { packets: error.message };
+      throw error;
+    }
   }
+  if (!parts.includes('frames')) return {};
   // Older kernels have no hook there: what they lack is said.
   return runNft(framesRuleset(plan, ownAddresses())).then(
     () => ({}),
@@ -95,8 +111,24 @@ export async function removeGuard(): Promise<void> {
   await runNft(REMOVED_FRAMES).catch(() => {}); // where frames cannot be looked at there is none
 }
 
-/** @throws SluiceError `REDIRECT_INCOMPLETE` where the guard is missing and could be there */
+/** @throws SluiceError `REDIRECT_INCOMPLETE` where a part of the guard is missing and could be there */
 export async function verifyGuard(): Promise<void> {
-  const present = await isGuardInForce().catch((error: SluiceError) => error.code === 'GATE_UNAVAILABLE');
-  if (!present) throw new SluiceError('REDIRECT_INCOMPLETE', 'nft: the table sluice_guard has no hooks');
+  const plan = await keptPlan().catch(() => undefined);
+  const missing = await missingParts(plan ?? { links: [] }).catch(
+    (error: SluiceError): readonly GuardPart[] => {
+      if (error.code === 'GATE_UNAVAILABLE') return [];
+      throw error;
+    },
+  );
+  if (missing.includes('packets')) throw incomplete(GUARD_TABLE);
+  if (plan === undefined || !missing.includes('frames')) return;
+  const possible = await tryNft(framesRuleset(plan, ownAddresses())).then(
+    () => true,
+    () => false,
+  );
+  if (possible) throw incomplete(FRAMES_TABLE);
+}
+
+function incomplete(table: string): SluiceError {
+  return new SluiceError('REDIRECT_INCOMPLETE', `nft: the table ${table} is missing, or not whole`);
 }

@@ -2,8 +2,11 @@
 import { canonicalAddress, SluiceError } from '../../policy/index.ts';
 import { runNft } from '../gate/nft.ts';
 import { tryTool } from '../tools.ts';
-import type { Binding, GuardPlan, NodeAddress } from './plan.ts';
-import { GUARD_TABLE, WITH_LINKS } from './ruleset.ts';
+import { type Binding, GUARD_PARTS, type GuardPart, type GuardPlan, type NodeAddress } from './plan.ts';
+import { FRAMES_TABLE, GUARD_TABLE, WITH_LINKS } from './ruleset.ts';
+
+/** How nft says that there is no such table or chain. */
+const NO_SUCH_THING = /no such file or directory/i;
 
 /** One element as `nft -j` writes it: bare, or with a comment or a counter around it. */
 type Element = string | { readonly elem: { readonly val: Value; readonly comment?: string } } | Value;
@@ -45,16 +48,33 @@ export async function keptPlan(): Promise<GuardPlan | undefined> {
   };
 }
 
-/** Whether both of the guard's hooks are in the kernel. @throws SluiceError `GATE_*` */
-export async function isGuardInForce(): Promise<boolean> {
-  for (const hook of ['in', 'out']) {
-    const listed = await runNft(`list chain ${GUARD_TABLE} ${hook}\n`).catch((error: unknown) => {
-      if (error instanceof SluiceError && error.code === 'GATE_REFUSED') return '';
-      throw error;
-    });
-    if (!listed.includes(' hook ') || !listed.includes('goto drop_')) return false;
+/** The chains with hooks, and what tells that they have their rules. */
+const HOOKED: Readonly<Record<GuardPart, readonly string[]>> = {
+  packets: [`${GUARD_TABLE} in`, `${GUARD_TABLE} out`],
+  frames: [`${FRAMES_TABLE} out`],
+};
+
+/**
+ * The parts of the guard that the kernel does not have, or not whole. Where no interface has link-layer addresses there are no
+ * frames to look at.
+ * @throws SluiceError `GATE_*` when it cannot be told
+ */
+export async function missingParts({ links }: Pick<GuardPlan, 'links'>): Promise<readonly GuardPart[]> {
+  const missing: GuardPart[] = [];
+  for (const part of GUARD_PARTS) {
+    if (part === 'frames' && links.length === 0) continue;
+    const whole = await Promise.all(HOOKED[part].map(isHooked));
+    if (whole.includes(false)) missing.push(part);
   }
-  return true;
+  return missing;
+}
+
+async function isHooked(chain: string): Promise<boolean> {
+  const listed = await runNft(`list chain ${chain}\n`).catch((error: unknown) => {
+    if (error instanceof SluiceError && NO_SUCH_THING.test(error.message)) return '';
+    throw error;
+  });
+  return listed.includes(' hook ') && listed.includes('goto drop_');
 }
 
 function valueAndComment(element: Element): {

@@ -36,6 +36,10 @@ export interface GuardPlan {
   readonly routers: readonly string[];
 }
 
+/** The guard has two tables: one for packets, and one for the frames of `links`. */
+export const GUARD_PARTS = ['packets', 'frames'] as const;
+export type GuardPart = (typeof GUARD_PARTS)[number];
+
 /** What frames that leave may carry as source. */
 export interface OwnAddresses {
   readonly addresses: readonly string[];

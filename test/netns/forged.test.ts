@@ -1,4 +1,5 @@
 /** Sources that are forged, routes that packets bring along, and neighbours that say they are the node. */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { inNetns } from '../../cli/lab/processes.ts';
@@ -7,6 +8,7 @@ import { SILENCE, type TestLab, until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod } from './objects.ts';
 import { useForge } from './tools/forge.ts';
 
+const SIDECAR = join(import.meta.dirname, '../../sidecar/main.ts');
 const API = ['10.1.1.10', 'fd00:1::10'] as const;
 const FRONT = ['10.1.1.11', 'fd00:1::11'] as const;
 const EVIL = ['10.1.1.12', 'fd00:1::12'] as const;
@@ -191,5 +193,51 @@ describe('what comes to a pod', () => {
         async () => (await net.connect('node/node-1', address, 80, SILENCE)).allowed,
         30_000,
       );
+  });
+});
+
+describe('the tables of the guard', () => {
+  /** What its routes do not say: the node has a second address, and later a third. */
+  const nodeWith = (...more: readonly string[]) => ({
+    ...node(1),
+    status: { addresses: [...NODE, ...more].map((address) => ({ type: 'InternalIP', address })) },
+  });
+  const net = useLab({
+    objects: [...objects.slice(1), nodeWith('10.0.0.201')],
+    sidecarEnv: { SLUICE_NODE_IPS: NODE[0] },
+  });
+  const guardOf = (target: string, family: string) =>
+    inside(net, target, 'nft', 'list', 'table', family, 'sluice_guard').catch(() => '');
+  const knows = async (address: string) => (await guardOf('shop/api', 'inet')).includes(`${address} `);
+  const verify = () =>
+    inside(net, 'shop/api', process.execPath, SIDECAR, 'redirect', 'verify', '--node-ips', NODE[0]);
+  /** Looks at neighbours, as the guard does now and then, are up to 10 s apart. */
+  const BACK_MS = 15_000;
+
+  test.each(['netdev', 'inet'])('come back where somebody has taken them out: %s', async (family) => {
+    await until('the sidecar verifies', () => verify().then(() => true), BACK_MS);
+    await net.lab.stopProcess('shop/api', 'sidecar', 'SIGSTOP'); // it is quick
+    await inside(net, 'shop/api', 'nft', 'delete', 'table', family, 'sluice_guard');
+    await expect(verify()).rejects.toMatchObject({
+      stderr: expect.stringContaining('REDIRECT_INCOMPLETE: nft: the table'),
+    });
+    await net.lab.stopProcess('shop/api', 'sidecar', 'SIGCONT');
+    await until('it is back', async () => (await guardOf('shop/api', family)).includes(' hook '), BACK_MS);
+    await verify();
+    const before = await dropped(net, 'shop/api', 'forged-source');
+    const arrived = await witness(net, 'shop/front', 'udp dport 53');
+    const [own, front] = [await linkOf(net, 'shop/api', 'eth0'), await linkOf(net, 'shop/front', 'eth0')];
+    await forge(net.lab.netns('shop/api'), 'frame', 'eth0', own, front, EVIL[0], FRONT[0], 53);
+    await forge(net.lab.netns('shop/api'), 'socket', EVIL[0], FRONT[0], 53);
+    const counted = async () => (await dropped(net, 'shop/api', 'forged-source')) >= before + 2;
+    await until('both are counted', counted);
+    expect(await arrived()).toBe(0);
+    expect(await knows('10.0.0.201')).toBe(true);
+  });
+
+  test('come back too where only the chains are empty', async () => {
+    await inside(net, 'shop/api', 'nft', 'flush', 'chain', 'netdev', 'sluice_guard', 'out');
+    const filled = async () => (await guardOf('shop/api', 'netdev')).includes('goto drop_forged');
+    await until('it is filled', filled, BACK_MS);
   });
 });
