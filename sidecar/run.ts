@@ -54,6 +54,9 @@ const LAST_RECORDS_MS = 1_000;
 /** Errors of single connections come by the thousand when something is wrong: one line per interval tells enough. */
 const ERROR_LOG_MS = 1_000;
 
+/** What cannot be led to the proxy is tried again about each second. */
+const LEAD_LOG_MS = 10_000;
+
 /** What the guard drops may come in floods: one line per reason and interval. */
 const GUARD_LOG_MS = 10_000;
 
@@ -164,17 +167,22 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     acknowledge: (revision) => stream.acknowledge(revision),
     lookForCause() {
       void gate.ensure();
-      void lead().catch(leadFailed);
+      void lead();
     },
     changed: (before, after) => logTransition(log, before, after),
   });
-  /** The proxy may have another port than before, or than the init step knew: the rules follow it. */
-  const lead = async (): Promise<void> => {
-    const { inboundPort } = redirect;
-    if (await leadRedirect(redirect))
-      log.warn({ port: inboundPort }, 'the redirect leads to another port now');
-  };
-  const leadFailed = (err: Error): void => log.error({ err }, 'the redirect could not be put in again');
+  /** The proxy may have another port than before, or than the init step knew: the rules follow it. Never rejects. */
+  const lead = oneAtATime(async (): Promise<void> => {
+    const { inboundPort: port } = redirect;
+    try {
+      if (await leadRedirect(port)) log.warn({ port }, 'the redirect leads to another port now');
+    } catch (err) {
+      leadFailed(err as Error);
+    }
+  });
+  const leadFailed = rarely(LEAD_LOG_MS, (err: Error) =>
+    log.error({ err }, 'the redirect does not lead to the port of the proxy; it is tried again'),
+  );
   const gate: Gate = new Gate(config, exempt, {
     inForce: (change, revision) => inForce.happened({ event: 'gate-in-force', change, revision }),
     closed: () => inForce.happened({ event: 'gate-closed' }),
@@ -340,7 +348,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   );
   if (started.inboundPort !== config.inboundPort) {
     log.error({ port: config.inboundPort }, 'an app has the port of the proxy: it listens on another one');
-    await lead().catch(leadFailed);
+    await lead();
   }
   stream.start();
   void canary.start(relay.families);
@@ -470,6 +478,17 @@ function rarely<T>(intervalMs: number, action: (value: T) => void): (value: T) =
     if (now < nextMs) return;
     nextMs = now + intervalMs;
     action(value);
+  };
+}
+
+/** Calls `action` unless it is at work already. */
+function oneAtATime(action: () => Promise<void>): () => Promise<void> {
+  let working: Promise<void> | undefined;
+  return () => {
+    working ??= action().finally(() => {
+      working = undefined;
+    });
+    return working;
   };
 }
 

@@ -1,28 +1,56 @@
 /** Where the redirect leads to: the port that the proxy has, which may have changed since the init step. */
-import type { RedirectConfig } from '../config.ts';
+import type { Family } from '../../native/addon.ts';
+import { kernelFamilies } from '../guard/surroundings.ts';
 import { tryTool } from '../tools.ts';
-import { applyRedirect } from './redirect.ts';
-import { iptables } from './tools.ts';
+import { type Backend, iptables, runTool } from './tools.ts';
+
+/** The tables with rules that name the port. */
+const TABLES = ['nat', 'mangle'] as const;
+
+/** What names it: TPROXY, and the translation of `SLUICE_MET`; as iptables-save writes them. */
+const PORT = /(?<=^-A SLUICE_.* --(?:on-port|to-ports) )\d+/m;
 
 /**
- * Has the rules lead to `config.inboundPort`, if they are there and lead to another port. Rules that are gone are left alone.
+ * Has the rules of each family lead to this port, if they are there and lead to another one. Nothing else of them changes, and
+ * rules that are gone are left alone.
  * @returns whether they had to be changed
  * @throws SluiceError `REDIRECT_*`
  */
-export async function leadRedirect(config: RedirectConfig): Promise<boolean> {
-  const port = await portInForce();
-  if (port === undefined || port === config.inboundPort) return false;
-  await applyRedirect(config);
+export async function leadRedirect(port: number): Promise<boolean> {
+  const places = (['nft', 'legacy'] as const).flatMap((backend) =>
+    kernelFamilies().map((family) => [backend, family] as const),
+  );
+  let changed = false;
+  const failures: unknown[] = [];
+  for (const [backend, family] of places) {
+    try {
+      changed = (await lead(backend, family, port)) || changed;
+    } catch (error) {
+      failures.push(error); // the other family is not to wait for it
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+  return changed;
+}
+
+async function lead(backend: Backend, family: Family, port: number): Promise<boolean> {
+  const own = await ownRules(backend, family);
+  const led = own.replaceAll(new RegExp(PORT, 'gm'), String(port));
+  if (led === own) return false;
+  await runTool(iptables(backend, family, '-restore'), ['-w', '--noflush'], led);
   return true;
 }
 
-/** The port that IPv4 is led to; `undefined` where no rule leads anywhere. */
-async function portInForce(): Promise<number | undefined> {
-  for (const backend of ['nft', 'legacy'] as const) {
-    const args = backend === 'nft' ? ['-t', 'mangle'] : []; // as `chainsPresent` has it
-    const saved = await tryTool(iptables(backend, 4, '-save'), args).catch(() => undefined);
-    const [, port] = /^-A SLUICE_IN .*--on-port (\d+)/m.exec(saved?.stdout ?? '') ?? [];
-    if (port !== undefined) return Number(port);
-  }
-  return undefined;
+/** Our chains and their rules, as iptables-restore --noflush takes them; no table without one of them. */
+async function ownRules(backend: Backend, family: Family): Promise<string> {
+  const program = iptables(backend, family, '-save');
+  // The legacy back end would create a table that it is asked for by name.
+  const asked = backend === 'nft' ? TABLES.map((table) => ['-t', table]) : [[]];
+  let text = '';
+  for (const args of asked) text += (await tryTool(program, args).catch(() => undefined))?.stdout ?? '';
+  return TABLES.map((table) => {
+    const [, body = ''] = new RegExp(`^\\*${table}\\n([^]*?)^COMMIT$`, 'm').exec(text) ?? [];
+    const lines = body.split('\n').filter((line) => /^(?::|-A )SLUICE_/.test(line));
+    return lines.length === 0 ? '' : [`*${table}`, ...lines, 'COMMIT', ''].join('\n');
+  }).join('');
 }

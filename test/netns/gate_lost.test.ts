@@ -5,7 +5,7 @@ import { SluiceError } from '../../policy/errors.ts';
 import { run } from './command.ts';
 import { SILENCE, until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod, policy } from './objects.ts';
-import { breakableNft } from './tools/breakable_nft.ts';
+import { breakableTool } from './tools/breakable_tool.ts';
 
 const API = '10.1.1.10';
 
@@ -15,7 +15,7 @@ const NOTICED_MS = 5_000;
 /** An acknowledgement follows within milliseconds. */
 const ENFORCED_MS = 300;
 
-const nft = breakableNft();
+const nft = breakableTool('nft');
 
 const net = useLab({
   sidecarEnv: { PATH: nft.path },

@@ -7,6 +7,7 @@ import { inNetns, isAlive } from '../../cli/lab/processes.ts';
 import { run } from './command.ts';
 import { ANSWER, SILENCE, type TestLab, until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod } from './objects.ts';
+import { breakableTool } from './tools/breakable_tool.ts';
 import { pathWithoutNft } from './tools/without_nft.ts';
 
 const API = '10.1.1.10';
@@ -70,8 +71,14 @@ const readiness = async () => {
   const { status, body } = await net.admin('shop/api', '/readyz');
   return { status, problems: status === 200 ? [] : (JSON.parse(body) as { problems: string[] }).problems };
 };
+/** Until each rule is checked some fifty processes are started: on a busy machine that takes its time. */
+const READY_MS = 30_000;
 const ready = () =>
-  until('the sidecar is ready', async () => (await readiness().catch(() => undefined))?.status === 200);
+  until(
+    'the sidecar is ready',
+    async () => (await readiness().catch(() => undefined))?.status === 200,
+    READY_MS,
+  );
 const said = (text: string) => net.sidecarLog('shop/api').some(({ msg }) => String(msg).includes(text));
 
 /** Whether somebody outside gets anything from the app on the admin port. */
@@ -173,5 +180,47 @@ describe('without nft', () => {
     await bare.lab.startSidecar('shop/api', { redirect: false });
     await bare.lab.waitEnforced();
     expect(await bare.connect('shop/front', API, 80, ANSWER)).toMatchObject({ allowed: true });
+  });
+});
+
+describe('where the rules have to lead to another port', () => {
+  const restore = breakableTool('ip6tables-nft-restore');
+  /** An address that only the table has: where the pod's environment names one family only, half of them are. */
+  const ONLY_IN_TABLE = '10.0.0.201';
+  const nodeWithMore = {
+    ...node(1),
+    status: {
+      addresses: ['10.0.0.1', 'fd00:10::1', ONLY_IN_TABLE].map((address) => ({
+        type: 'InternalIP',
+        address,
+      })),
+    },
+  };
+  const moved = useLab({
+    objects: [nodeWithMore, ...OBJECTS.slice(1)],
+    sidecarEnv: { SLUICE_NODE_IPS: '10.0.0.1', PATH: restore.path },
+  });
+  const inside = (...argv: string[]) => run(inNetns(moved.lab.netns('shop/api'), argv));
+  const rules = async () =>
+    (await Promise.all(['iptables-nft-save', 'ip6tables-nft-save'].map((program) => inside(program))))
+      .join('')
+      .replaceAll(/--(on-port|to-ports) \d+/g, '')
+      .split('\n')
+      .filter((line) => line.startsWith('-A'));
+  const movedSaid = (text: string) =>
+    moved.sidecarLog('shop/api').filter(({ msg }) => String(msg).includes(text)).length;
+
+  test('guard, gate and all else of the rules stay as they are', async () => {
+    const before = await rules();
+    await moved.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
+    const leave = await squatIn(moved, [['0.0.0.0', INBOUND]]);
+    await moved.lab.startSidecar('shop/api', { redirect: false });
+    await moved.lab.waitEnforced();
+    expect(movedSaid('the redirect leads to another port now')).toBe(1);
+    expect(await rules()).toEqual(before);
+    for (const family of ['iptables-nft-save', 'ip6tables-nft-save'])
+      expect(await inside(family)).not.toMatch(new RegExp(`--(on-port|to-ports) ${INBOUND}`));
+    expect(await inside('nft', 'list', 'set', 'inet', 'sluice_guard', 'node4')).toContain(ONLY_IN_TABLE);
+    await leave();
   });
 });
