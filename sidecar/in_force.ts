@@ -126,7 +126,8 @@ export function effects(before: InForce, after: InForce): readonly Effect[] {
     found.push({ effect: 'acknowledge', revision: after.acknowledged });
   if (after.acknowledged === 0 && before.acknowledged !== 0)
     found.push({ effect: 'acknowledge', revision: 0 });
-  if (after.redirect.state === 'lost' && before.redirect.state !== 'lost')
+  // Each time that a canary fails: what was tried before may have failed as well.
+  if (after.redirect.state === 'lost' && after.redirect !== before.redirect)
     found.push({ effect: 'look-for-cause' });
   return found;
 }

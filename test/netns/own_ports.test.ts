@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { inNetns, isAlive } from '../../cli/lab/processes.ts';
 import { run } from './command.ts';
@@ -222,5 +223,20 @@ describe('where the rules have to lead to another port', () => {
       expect(await inside(family)).not.toMatch(new RegExp(`--(on-port|to-ports) ${INBOUND}`));
     expect(await inside('nft', 'list', 'set', 'inet', 'sluice_guard', 'node4')).toContain(ONLY_IN_TABLE);
     await leave();
+  });
+
+  test('a family that could not be led there is led as soon as that works', async () => {
+    await moved.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
+    restore.break();
+    await moved.lab.startSidecar('shop/api', { redirect: false });
+    const saved = async (program: string) => (await inside(program)).includes(`--on-port ${INBOUND}`);
+    await until('IPv4 leads there', () => saved('iptables-nft-save'));
+    await sleep(2_000); // it has been tried for IPv6, too
+    expect([await saved('iptables-nft-save'), await saved('ip6tables-nft-save')]).toEqual([true, false]);
+    restore.mend();
+    await until('both lead there', () => saved('ip6tables-nft-save'));
+    await moved.lab.waitEnforced();
+    expect((await moved.connect('shop/front', API_V6, 80, ANSWER)).allowed).toBe(true);
+    expect((await moved.connect('shop/batch', API_V6, 80, SILENCE)).allowed).toBe(false);
   });
 });
