@@ -26,8 +26,14 @@ export type Dispute =
 /**
  * @param bound the link-layer address that is bound
  * @param doubted packets came from another one, so that it is asked even where the kernel knows no other
+ * @param signal ends the waiting for answers, with an `AbortError`
  */
-export async function disputeOf(hop: Hop, bound: string, doubted: boolean): Promise<Dispute> {
+export async function disputeOf(
+  hop: Hop,
+  bound: string,
+  doubted: boolean,
+  signal: AbortSignal,
+): Promise<Dispute> {
   const now = await neighbour(hop);
   if (now.link === bound && !doubted) return { kind: 'none' };
   // Put there by somebody with NET_ADMIN, as some networks do; nobody on the link can.
@@ -37,7 +43,7 @@ export async function disputeOf(hop: Hop, bound: string, doubted: boolean): Prom
       : { kind: 'moved', link: now.link };
   for (let asked = 0; asked < ASKED; asked += 1) {
     await askLink(hop, bound);
-    if (await answersAs(hop, bound)) {
+    if (await answersAs(hop, bound, signal)) {
       return now.link === undefined || now.link === bound
         ? { kind: 'none' }
         : { kind: 'contested', claimed: now.link };
@@ -50,17 +56,17 @@ export async function disputeOf(hop: Hop, bound: string, doubted: boolean): Prom
     const { link } = await neighbour(hop);
     if (link === bound) return { kind: 'none' };
     if (link !== undefined) return { kind: 'moved', link };
-    await sleep(POLL_MS);
+    await sleep(POLL_MS, undefined, { signal });
   }
   return { kind: 'silent' };
 }
 
-async function answersAs(hop: Hop, bound: string): Promise<boolean> {
+async function answersAs(hop: Hop, bound: string, signal: AbortSignal): Promise<boolean> {
   const giveUpAtMs = performance.now() + ANSWER_MS;
   for (;;) {
     const { link, state } = await neighbour(hop);
     if (link === bound && state === 'reachable') return true;
     if (link !== bound || performance.now() >= giveUpAtMs) return false;
-    await sleep(POLL_MS);
+    await sleep(POLL_MS, undefined, { signal });
   }
 }

@@ -3,6 +3,7 @@
  * It judges addresses and no policy: a pod that nothing isolates has it as well.
  */
 import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { runNft } from '../gate/nft.ts';
 import { bind } from './bind.ts';
 import { GuardCounts, type GuardDrops } from './counts.ts';
@@ -21,7 +22,7 @@ import {
 import { changedOwn } from './ruleset.ts';
 import { interfaces, ownAddresses } from './surroundings.ts';
 
-/** How often counters and the pod's own addresses are read, ms. No process is started for it. */
+/** How long after a look counters and the pod's own addresses are read again, ms. No process is started for it. */
 const POLL_MS = 2_000;
 
 /** How often neighbours are looked at where nothing is wrong, ms. */
@@ -52,7 +53,10 @@ export interface GuardStatus {
   readonly own_node: readonly { readonly address: string; readonly known_by: string }[];
 }
 
-/** Holds the guard in force, and follows it until `close`. */
+/**
+ * Holds the guard in force, and follows it until `close`. What changes the plan or the kernel's tables is done one thing at a
+ * time, and is short. Whether a next hop has moved takes seconds where it does not answer: that is found out beside all else.
+ */
 export class Guard {
   readonly #events: GuardEvents;
   readonly #counts = new GuardCounts();
@@ -64,9 +68,12 @@ export class Guard {
   #neighboursAtMs = Number.NEGATIVE_INFINITY;
   /** Readings without a packet from the bound address, by next hop. */
   readonly #unconfirmed = new Map<string, number>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #closing = new AbortController();
+  #following: Promise<void> = Promise.resolve();
+  /** Ends with the last thing that waits for its turn. */
   #work: Promise<void> = Promise.resolve();
-  #closed = false;
+  /** The disputes that are being settled; one round at a time. */
+  #disputes: Promise<void> | undefined;
 
   private constructor(settings: readonly string[], plan: GuardPlan, events: GuardEvents) {
     this.#settings = settings;
@@ -106,30 +113,39 @@ export class Guard {
   expect(tableNodes: readonly string[]): void {
     if (this.#tableNodes?.join() === tableNodes.join()) return;
     this.#tableNodes = tableNodes;
-    this.#enqueue(async () => {
-      const next = await withNodes(this.#plan, [...new Set([...this.#settings, ...tableNodes])]);
-      await this.#put(await bind(next.nodes, await interfaces(), 0));
-    });
+    void this.#enqueue(() => this.#takeNodes());
   }
 
+  /** Its tables stay in the kernel. */
   async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    await this.#work;
+    this.#closing.abort();
+    await Promise.all([this.#following, this.#work, this.#disputes]);
   }
 
   /** Looks now, and again and again. */
   follow(): void {
-    if (this.#closed) return;
-    this.#enqueue(() => this.#look());
-    this.#timer = setTimeout(() => this.follow(), POLL_MS);
+    this.#following = this.#follow();
+  }
+
+  async #follow(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      await this.#enqueue(() => this.#look());
+      await sleep(POLL_MS, undefined, { signal }).catch(() => {});
+    }
   }
 
   /** One thing at a time. Never rejects. */
-  #enqueue(work: () => Promise<void>): void {
-    this.#work = this.#work.then(async () => {
-      if (this.#closed || this.#problems.packets !== undefined) return;
-      await work().catch((error: Error) => this.#events.failed(error.message));
+  #enqueue(work: () => Promise<void>): Promise<void> {
+    this.#work = this.#work.then(() => this.#attempt(work));
+    return this.#work;
+  }
+
+  async #attempt(work: () => Promise<void>): Promise<void> {
+    const { signal } = this.#closing;
+    if (signal.aborted || this.#problems.packets !== undefined) return;
+    await work().catch((error: Error) => {
+      if (!signal.aborted) this.#events.failed(error.message);
     });
   }
 
@@ -154,10 +170,28 @@ export class Guard {
     if (reading === undefined) return;
     for (const drops of reading.drops) this.#events.dropped(drops);
     await this.#followOwn();
-    const misfits = reading.drops.some(({ reason }) => reason === 'forged-node');
-    if (misfits) await this.#giveUpUnconfirmed(reading.proper);
+    await this.#takeNodes(); // where that has failed
+    const doubted = reading.drops.some(({ reason }) => reason === 'forged-node');
     const due = performance.now() - this.#neighboursAtMs >= NEIGHBOURS_MS;
-    if (due || misfits || this.count('unresolved') > 0) await this.#lookAtNeighbours(misfits);
+    if (due) {
+      this.#neighboursAtMs = performance.now();
+      await this.#putBack();
+    }
+    // A reading tells nothing of a hop while it is being asked.
+    if (doubted && this.#disputes === undefined) await this.#giveUpUnconfirmed(reading.proper);
+    if (!due && !doubted && this.count('unresolved') === 0) return;
+    await this.#put(await bind(this.#plan.nodes, await interfaces(), 0));
+    this.#disputes ??= this.#attempt(() => this.#settleDisputes(doubted)).finally(() => {
+      this.#disputes = undefined;
+    });
+  }
+
+  /** As the latest table has them. */
+  async #takeNodes(): Promise<void> {
+    if (this.#tableNodes === undefined) return;
+    const { nodes } = await withNodes(this.#plan, [...new Set([...this.#settings, ...this.#tableNodes])]);
+    if (textOfAddresses(nodes) === textOfAddresses(this.#plan.nodes)) return;
+    await this.#put(await bind(nodes, await interfaces(), 0));
   }
 
   get #hasFrames(): boolean {
@@ -171,18 +205,17 @@ export class Guard {
     this.#own = own;
   }
 
-  async #lookAtNeighbours(doubted: boolean): Promise<void> {
-    this.#neighboursAtMs = performance.now();
-    await this.#putBack();
-    let nodes = await bind(this.#plan.nodes, await interfaces(), 0);
-    for (const { hop, link } of boundHops(nodes)) {
-      const dispute = await disputeOf(hop, link, doubted);
+  /** Takes seconds for each hop that does not answer. */
+  async #settleDisputes(doubted: boolean): Promise<void> {
+    for (const { hop, link } of boundHops(this.#plan.nodes)) {
+      const dispute = await disputeOf(hop, link, doubted, this.#closing.signal);
       if (dispute.kind === 'contested') this.#events.contested(hop, dispute.claimed);
       if (dispute.kind !== 'moved') continue;
       const binding = { kind: 'link', link: dispute.link } as const;
-      nodes = nodes.map((node) => (isThrough(node, hop, link) ? { ...node, binding } : node));
+      await this.#enqueue(() =>
+        this.#put(this.#plan.nodes.map((node) => (isThrough(node, hop, link) ? { ...node, binding } : node))),
+      );
     }
-    await this.#put(nodes);
   }
 
   /**
@@ -217,6 +250,10 @@ export class Guard {
     for (const node of nodes)
       if (before.get(node.address) !== bindingText(node.binding)) this.#events.rebound(node);
   }
+}
+
+function textOfAddresses(nodes: readonly NodeAddress[]): string {
+  return nodes.map(({ address }) => address).join();
 }
 
 function without(problems: GuardProblems, parts: readonly GuardPart[]): GuardProblems {

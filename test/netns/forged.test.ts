@@ -240,4 +240,30 @@ describe('the tables of the guard', () => {
     const filled = async () => (await guardOf('shop/api', 'netdev')).includes('goto drop_forged');
     await until('it is filled', filled, BACK_MS);
   });
+
+  test('learn an address of the node at once, whatever its neighbours do meanwhile', async () => {
+    await unguard(net, 'shop/evil');
+    const [own, api] = [await linkOf(net, 'shop/evil', 'eth0'), await linkOf(net, 'shop/api', 'eth0')];
+    expect((await net.connect('node/node-1', API[0], 80)).allowed).toBe(true); // its link is known to be right
+    // The gateway falls silent, as one does that is started anew.
+    await inside(
+      net,
+      'node/node-1',
+      'nft',
+      'table arp silent { chain out { type filter hook output priority 0; policy drop; }; }',
+    );
+    for (let times = 0; times < 25; times += 1) {
+      await forge(net.lab.netns('shop/evil'), 'frame', 'eth0', own, api, NODE[0], API[0], 53);
+      await sleep(1_000);
+    }
+    const asked = performance.now();
+    const applied = net.apply(nodeWith('10.0.0.201', '10.0.0.202')).catch(() => {}); // one sidecar is not there
+    await until('it knows the address', () => knows('10.0.0.202'), 60_000);
+    expect(performance.now() - asked).toBeLessThan(6_000);
+    // Nor does the end of the sidecar wait for them.
+    const ended = performance.now();
+    await net.lab.stopProcess('shop/api', 'sidecar', 'SIGTERM');
+    expect(performance.now() - ended).toBeLessThan(2_500);
+    await applied;
+  });
 });
