@@ -370,8 +370,8 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   await owners.close(); // the last records are written
   stream.close();
   gate.close(); // its rules stay: the kernel goes on enforcing
-  await guard.close(); // and so do its
-  await file.flush();
+  await file.flush(); // before what may wait for a tool
+  await guard.close(); // its rules stay as well
   log.info('stopped');
 }
 
