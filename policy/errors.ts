@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   CONFIG_INVALID: 'An environment variable or flag has a wrong value; the message names it.',
   TOOL_MISSING: 'A system tool (iptables, ip, nft) is missing or does not run.',
   TOOL_FAILED: 'A system tool could not be started, for want of file descriptors, processes or memory.',
+  TOOL_ANSWER_UNKNOWN: 'A system tool (nft, ip) answered in a form that is not known; the message shows it.',
   OUTBOUND_UNSUPPORTED:
     'The kernel cannot destroy sockets: outbound connections that are denied end with their next packet.',
   GATE_UNAVAILABLE: 'The gate cannot work here: no nft in the kernel or the image, or no capability.',

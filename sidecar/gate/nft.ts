@@ -17,6 +17,27 @@ export async function tryNft(text: string): Promise<void> {
   await transact(['-c', '-f', '-'], text);
 }
 
+/** How nft says that there is no such table, chain or set. */
+const NO_SUCH_OBJECT = /no such file or directory/i;
+
+/**
+ * Lists a table, a chain or a set.
+ * @param object such as `table inet sluice_guard`
+ * @param options of nft(8), such as `-j`
+ * @returns what nft prints; `undefined` where there is no such object
+ * @throws SluiceError `GATE_UNAVAILABLE` as `runNft`, `GATE_REFUSED` when it cannot be told now
+ */
+export async function listNft(object: string, ...options: readonly string[]): Promise<string | undefined> {
+  try {
+    return await transact([...options, 'list', ...object.split(' ')], '');
+  } catch (error) {
+    const absent =
+      error instanceof SluiceError && error.code === 'GATE_REFUSED' && NO_SUCH_OBJECT.test(error.message);
+    if (absent) return undefined;
+    throw error;
+  }
+}
+
 async function transact(args: readonly string[], text: string): Promise<string> {
   const result = await tryTool('nft', args, text).catch((cause: unknown) => {
     const missing = cause instanceof SluiceError && cause.code === 'TOOL_MISSING';

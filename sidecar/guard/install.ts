@@ -32,9 +32,13 @@ export interface InstalledGuard {
 /**
  * What the guard is to hold. What the redirect step found first is kept: later routes may be anybody's.
  * @param nodeIPs as set, and of the table
+ * @throws SluiceError `GATE_REFUSED` or `TOOL_*` when it cannot be told what was found
  */
 export async function planGuard(nodeIPs: readonly string[]): Promise<GuardPlan> {
-  const kept = await keptPlan().catch(() => undefined);
+  const kept = await keptPlan().catch((error: unknown) => {
+    if (error instanceof SluiceError && error.code === 'GATE_UNAVAILABLE') return undefined;
+    throw error; // there may be one: the routes of today are not to stand in for it
+  });
   if (kept !== undefined) return withNodes(kept, nodeIPs);
   const [list, gateways] = await Promise.all([interfaces(), defaultGateways()]);
   const claims = new Map<string, Claim>(nodeIPs.map((address) => [address, { address, from: 'settings' }]));
@@ -113,15 +117,14 @@ export async function removeGuard(): Promise<void> {
 
 /** @throws SluiceError `REDIRECT_INCOMPLETE` where a part of the guard is missing and could be there */
 export async function verifyGuard(): Promise<void> {
-  const plan = await keptPlan().catch(() => undefined);
-  const missing = await missingParts(plan ?? { links: [] }).catch(
-    (error: SluiceError): readonly GuardPart[] => {
-      if (error.code === 'GATE_UNAVAILABLE') return [];
-      throw error;
-    },
-  );
-  if (missing.includes('packets')) throw incomplete(GUARD_TABLE);
-  if (plan === undefined || !missing.includes('frames')) return;
+  const plan = await keptPlan().catch((error: SluiceError) => {
+    if (error.code === 'GATE_UNAVAILABLE') return 'without nft' as const;
+    throw error;
+  });
+  if (plan === 'without nft') return;
+  const missing = plan === undefined ? GUARD_PARTS : await missingParts(plan);
+  if (plan === undefined || missing.includes('packets')) throw incomplete(GUARD_TABLE);
+  if (!missing.includes('frames')) return;
   const possible = await tryNft(framesRuleset(plan, ownAddresses())).then(
     () => true,
     () => false,

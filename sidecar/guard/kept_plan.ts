@@ -1,50 +1,51 @@
 /** The guard's plan as the kernel keeps it: what the redirect step found, read back from the table. */
-import { canonicalAddress, SluiceError } from '../../policy/index.ts';
-import { runNft } from '../gate/nft.ts';
-import { tryTool } from '../tools.ts';
+import { canonicalAddress } from '../../policy/index.ts';
+import { listNft } from '../gate/nft.ts';
 import { type Binding, GUARD_PARTS, type GuardPart, type GuardPlan, type NodeAddress } from './plan.ts';
 import { FRAMES_TABLE, GUARD_TABLE, WITH_LINKS } from './ruleset.ts';
+import { LINK, listOf, parsed, recordOf, textOf } from './tool_answer.ts';
 
-/** How nft says that there is no such table or chain. */
-const NO_SUCH_THING = /no such file or directory/i;
-
-/** One element as `nft -j` writes it: bare, or with a comment or a counter around it. */
-type Element = string | { readonly elem: { readonly val: Value; readonly comment?: string } } | Value;
-type Value = string | { readonly concat: readonly string[] };
+/** One element of a set: `nft -j` writes it bare, or with a comment or a counter around it. */
+interface Element {
+  readonly value: readonly string[];
+  readonly comment: string | undefined;
+}
 
 /**
  * The plan of the guard that is in the kernel; `undefined` where there is none.
- * @throws SluiceError `GATE_UNAVAILABLE` without nft
+ * @throws SluiceError `GATE_UNAVAILABLE` without nft, `GATE_REFUSED` when it cannot be told now, `TOOL_ANSWER_UNKNOWN`
  */
 export async function keptPlan(): Promise<GuardPlan | undefined> {
-  const { status, stdout } = await tryTool('nft', ['-j', 'list', 'table', ...GUARD_TABLE.split(' ')]).catch(
-    (cause: unknown) => {
-      throw new SluiceError('GATE_UNAVAILABLE', (cause as Error).message, { cause });
-    },
-  );
-  if (status !== 0) return undefined;
-  const { nftables } = JSON.parse(stdout) as {
-    nftables: { set?: { name: string; elem?: Element[] } }[];
-  };
-  const sets = new Map(
-    nftables.flatMap(({ set }) => (set === undefined ? [] : [[set.name, set.elem ?? []]])),
-  );
-  const of = (name: string) => (sets.get(name) ?? []).map(valueAndComment);
-  const uplinks = of('uplinks').map(({ value }) => value[0]);
-  const links = of('uplinks')
-    .filter(({ comment }) => comment === WITH_LINKS)
-    .map(({ value }) => value[0]);
+  const listed = await listNft(`table ${GUARD_TABLE}`, '-j');
+  if (listed === undefined) return undefined;
+  const sets = new Map<string, readonly Element[]>();
+  for (const object of listOf(recordOf(parsed(listed, 'nft'), 'nft').nftables, 'nft')) {
+    const { set } = recordOf(object, 'nft: an object');
+    if (set === undefined) continue;
+    const { name, elem = [] } = recordOf(set, 'nft: a set');
+    const what = `nft: the set ${textOf(name, 'nft: the name of a set')}`;
+    sets.set(
+      String(name),
+      listOf(elem, what).map((one) => elementOf(one, what)),
+    );
+  }
+  const of = (name: string): readonly (Element & { readonly first: string })[] =>
+    (sets.get(name) ?? []).map((one) => ({ ...one, first: one.value[0] ?? '' }));
   return {
-    uplinks,
-    links,
+    uplinks: of('uplinks').map(({ first }) => first),
+    links: of('uplinks')
+      .filter(({ comment }) => comment === WITH_LINKS)
+      .map(({ first }) => first),
     nodes: ([4, 6] as const).flatMap((family) => {
-      const bound = new Map(of(`bound${family}`).map(({ value: [address, link = ''] }) => [address, link]));
-      const alone = new Map(of(`alone${family}`).map(({ value, comment }) => [value[0], comment]));
-      return of(`node${family}`).map(({ value: [address], comment }) =>
-        nodeAddress(address, comment, bound.get(address), alone.get(address)),
+      const bound = new Map(
+        of(`bound${family}`).map(({ first, value }) => [first, textOf(value[1], 'nft: a binding', LINK)]),
+      );
+      const alone = new Map(of(`alone${family}`).map(({ first, comment }) => [first, comment ?? '']));
+      return of(`node${family}`).map(({ first, comment }) =>
+        nodeAddress(first, comment, bound.get(first), alone.get(first)),
       );
     }),
-    routers: of('routers6').map(({ value }) => value[0]),
+    routers: of('routers6').map(({ first }) => first),
   };
 }
 
@@ -70,29 +71,34 @@ export async function missingParts({ links }: Pick<GuardPlan, 'links'>): Promise
 }
 
 async function isHooked(chain: string): Promise<boolean> {
-  const listed = await runNft(`list chain ${chain}\n`).catch((error: unknown) => {
-    if (error instanceof SluiceError && NO_SUCH_THING.test(error.message)) return '';
-    throw error;
-  });
+  const listed = (await listNft(`chain ${chain}`)) ?? '';
   return listed.includes(' hook ') && listed.includes('goto drop_');
 }
 
-function valueAndComment(element: Element): {
-  readonly value: readonly [string, ...string[]];
-  readonly comment: string;
-} {
-  const inner = typeof element === 'object' && 'elem' in element ? element.elem : { val: element };
-  const [first = '', ...rest] = typeof inner.val === 'string' ? [inner.val] : inner.val.concat;
-  return { value: [first, ...rest], comment: ('comment' in inner ? inner.comment : undefined) ?? '' };
+function elementOf(element: unknown, what: string): Element {
+  if (typeof element === 'string') return { value: [element], comment: undefined };
+  const outer = recordOf(element, what);
+  const { val, comment } = outer.elem === undefined ? { val: element } : recordOf(outer.elem, what);
+  return {
+    value:
+      typeof val === 'string'
+        ? [val]
+        : listOf(recordOf(val, what).concat, what).map((part) => textOf(part, what)),
+    comment: comment === undefined ? undefined : textOf(comment, what),
+  };
 }
+
+/** `settings`, or `gateway via 10.0.0.1 dev eth0`. */
+const NODE_COMMENT = /^(settings|gateway)(?: via (\S+) dev (\S+))?$/;
 
 function nodeAddress(
   address: string,
-  comment: string,
+  comment: string | undefined,
   link: string | undefined,
   why: string | undefined,
 ): NodeAddress {
-  const [, from, hop, device] = /^(settings|gateway)(?: via (\S+) dev (\S+))?$/.exec(comment) ?? [];
+  const text = textOf(comment, `nft: the comment of ${address}`, NODE_COMMENT);
+  const [, from, hop, device] = NODE_COMMENT.exec(text) ?? [];
   const binding: Binding =
     link !== undefined
       ? { kind: 'link', link }

@@ -1,9 +1,10 @@
 /** What the network around the pod looks like, read with ip(8): interfaces, gateways, next hops and neighbours. */
 import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import { canonicalAddress } from '../../policy/index.ts';
+import { canonicalAddress, SluiceError } from '../../policy/index.ts';
 import { tryTool } from '../tools.ts';
 import { familyOfAddress, type Hop, type OwnAddresses } from './plan.ts';
+import { LINK, listOf, parsed, recordOf, textOf } from './tool_answer.ts';
 
 /** An interface, but for `lo`. */
 export interface Interface {
@@ -35,18 +36,19 @@ export function kernelFamilies(): readonly (4 | 6)[] {
   return existsSync('/proc/sys/net/ipv6') ? [4, 6] : [4];
 }
 
-/** All interfaces but `lo`, up or not. */
+/** All interfaces but `lo`, up or not. @throws SluiceError `TOOL_*` */
 export async function interfaces(): Promise<readonly Interface[]> {
-  const found = (await ipJson(['addr', 'show'])) as {
-    ifname?: string;
-    link_type?: string;
-    flags?: string[];
-  }[];
-  return found.flatMap(({ ifname, link_type, flags = [] }) =>
-    ifname === undefined || flags.includes('LOOPBACK')
-      ? []
-      : [{ name: ifname, hasLinks: link_type === 'ether' && !flags.includes('NOARP') }],
-  );
+  const args = ['addr', 'show'];
+  const found = await ipJson(args);
+  // There is always `lo`. Without interfaces nothing that leaves would be looked at.
+  if (found.length === 0) throw new SluiceError('TOOL_FAILED', `ip ${args.join(' ')} names no interface`);
+  return found.flatMap((one) => {
+    const name = textOf(one.ifname, 'ip: the name of an interface');
+    const flags = listOf(one.flags, `ip: the flags of ${name}`);
+    if (flags.includes('LOOPBACK')) return [];
+    const type = textOf(one.link_type, `ip: the type of ${name}`);
+    return [{ name, hasLinks: type === 'ether' && !flags.includes('NOARP') }];
+  });
 }
 
 /** The addresses of interfaces that are up, but for `lo`. No process is started. */
@@ -61,52 +63,46 @@ export function ownAddresses(): OwnAddresses {
   };
 }
 
-interface RawHop {
-  readonly gateway?: string;
-  readonly via?: { readonly host?: string };
-  readonly dev?: string;
-}
-
-/** The gateways of the default routes, each family's. */
+/** The gateways of the default routes, each family's. @throws SluiceError `TOOL_*` */
 export async function defaultGateways(): Promise<readonly Gateway[]> {
   const found: Gateway[] = [];
   for (const family of kernelFamilies()) {
-    const routes = (await ipJson([`-${family}`, 'route', 'show', 'default'])) as (RawHop & {
-      protocol?: string;
-      nexthops?: RawHop[];
-    })[];
-    for (const route of routes)
-      for (const hop of [route, ...(route.nexthops ?? [])]) {
-        const address = hop.gateway ?? hop.via?.host;
+    for (const route of await ipJson([`-${family}`, 'route', 'show', 'default'])) {
+      const more = listOf(route.nexthops ?? [], 'ip: the next hops of a route');
+      for (const hop of [route, ...more.map((one) => recordOf(one, 'ip: a next hop'))]) {
+        const address = gatewayOf(hop);
         const device = hop.dev ?? route.dev;
         if (address === undefined || device === undefined) continue;
         const advertised = ADVERTISED.includes(route.protocol);
-        found.push({ address: canonicalAddress(address), device, advertised });
+        found.push({ address, device: textOf(device, 'ip: the device of a route'), advertised });
       }
+    }
   }
   return found;
 }
 
-/** Through whom an address is reached; `undefined` where no route leads there. */
+/** Through whom an address is reached; `undefined` where no route leads there. @throws SluiceError `TOOL_*` */
 export async function hopTo(address: string): Promise<Hop | undefined> {
-  const family = familyOfAddress(address);
-  const { status, stdout } = await tryTool('ip', [`-${family}`, '-j', 'route', 'get', address]);
-  if (status !== 0) return undefined;
-  const [route] = JSON.parse(stdout || '[]') as (RawHop & { type?: string })[];
+  const [route] = await ipJson([`-${familyOfAddress(address)}`, 'route', 'get', address]);
   if (route?.dev === undefined || route.type === 'local' || route.dev === 'lo') return undefined;
-  return { address: canonicalAddress(route.gateway ?? route.via?.host ?? address), device: route.dev };
+  const device = textOf(route.dev, 'ip: the device of a route');
+  return { address: gatewayOf(route) ?? canonicalAddress(address), device };
 }
 
-/** What the kernel knows of a neighbour. */
+/** In canonical form: `gateway`, or `via` where it is of the other family. */
+function gatewayOf(hop: Readonly<Record<string, unknown>>): string | undefined {
+  const said = hop.gateway ?? (hop.via === undefined ? undefined : recordOf(hop.via, 'ip: via').host);
+  return said === undefined ? undefined : canonicalAddress(textOf(said, 'ip: a gateway'));
+}
+
+/** What the kernel knows of a neighbour. @throws SluiceError `TOOL_*` */
 export async function neighbour({ address, device }: Hop): Promise<Neighbour> {
-  const [found] = (await ipJson(['neigh', 'show', 'to', address, 'dev', device])) as {
-    lladdr?: string;
-    state?: string[];
-  }[];
-  const states = found?.state ?? [];
-  const usable = !states.includes('FAILED') && !states.includes('INCOMPLETE');
+  const [found = {}] = await ipJson(['neigh', 'show', 'to', address, 'dev', device]);
+  const states = listOf(found.state ?? [], 'ip: the state of a neighbour');
+  const link = found.lladdr;
+  const usable = link !== undefined && !states.includes('FAILED') && !states.includes('INCOMPLETE');
   return {
-    link: usable ? found?.lladdr?.toLowerCase() : undefined,
+    link: usable ? textOf(String(link).toLowerCase(), 'ip: a link-layer address', LINK) : undefined,
     state: states.includes('PERMANENT') ? 'permanent' : states.includes('REACHABLE') ? 'reachable' : 'other',
   };
 }
@@ -127,7 +123,9 @@ export async function forget({ address, device }: Hop): Promise<void> {
 }
 
 /** @returns an empty list where the tool fails: there is no such family, or no such thing */
-async function ipJson(args: readonly string[]): Promise<readonly unknown[]> {
+async function ipJson(args: readonly string[]): Promise<readonly Readonly<Record<string, unknown>>[]> {
   const { status, stdout } = await tryTool('ip', ['-j', ...args]);
-  return status === 0 ? (JSON.parse(stdout || '[]') as unknown[]) : [];
+  if (status !== 0) return [];
+  const what = `ip ${args.join(' ')}`;
+  return listOf(parsed(stdout || '[]', what), what).map((one) => recordOf(one, what));
 }
