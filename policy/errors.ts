@@ -28,8 +28,8 @@ export const ERROR_CODES = {
   TOOL_ANSWER_UNKNOWN: 'A system tool (nft, ip) answered in a form that is not known; the message shows it.',
   OUTBOUND_UNSUPPORTED:
     'The kernel cannot destroy sockets: outbound connections that are denied end with their next packet.',
-  GATE_UNAVAILABLE: 'The gate cannot work here: no nft in the kernel or the image, or no capability.',
-  GATE_REFUSED: 'The kernel refused rules of the gate; the last good ones stay.',
+  GATE_UNAVAILABLE: 'Gate and guard cannot work here: no nft in the kernel or the image, or no capability.',
+  GATE_REFUSED: 'The kernel refused rules of the gate or the guard, or nft failed; the last good ones stay.',
   REDIRECT_CAPABILITY_MISSING: 'Changing the redirect rules needs the capability NET_ADMIN.',
   REDIRECT_KERNEL_UNSUPPORTED: 'The kernel lacks a feature that the redirect rules need.',
   REDIRECT_INCOMPLETE: 'The redirect rules in force are not the ones that should be.',

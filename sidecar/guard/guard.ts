@@ -4,7 +4,7 @@
  */
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runNft } from '../gate/nft.ts';
+import { runNft } from '../nft.ts';
 import { bind } from './bind.ts';
 import { GuardCounts, type GuardDrops } from './counts.ts';
 import { disputeOf } from './dispute.ts';

@@ -1,7 +1,7 @@
 /** What the network around the pod looks like, read with ip(8): interfaces, gateways, next hops and neighbours. */
-import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { canonicalAddress, SluiceError } from '../../policy/index.ts';
+import { kernelFamilies } from '../kernel_families.ts';
 import { tryTool } from '../tools.ts';
 import { familyOfAddress, type Hop, type OwnAddresses } from './plan.ts';
 import { LINK, listOf, parsed, recordOf, textOf } from './tool_answer.ts';
@@ -29,12 +29,6 @@ export interface Neighbour {
 
 /** Routes of these protocols come from the link and not from whoever set up the pod. Source: ip-route(8). */
 const ADVERTISED: readonly unknown[] = ['ra', 'redirect'];
-
-/** The families that the kernel has. */
-export function kernelFamilies(): readonly (4 | 6)[] {
-  // A kernel without IPv6 has no settings for it. Where it is only switched off, it may be switched on later.
-  return existsSync('/proc/sys/net/ipv6') ? [4, 6] : [4];
-}
 
 /** All interfaces but `lo`, up or not. @throws SluiceError `TOOL_*` */
 export async function interfaces(): Promise<readonly Interface[]> {

@@ -1,6 +1,6 @@
 /** Where the redirect leads to: the port that the proxy has, which may have changed since the init step. */
 import type { Family } from '../../native/addon.ts';
-import { kernelFamilies } from '../guard/surroundings.ts';
+import { kernelFamilies } from '../kernel_families.ts';
 import { tryTool } from '../tools.ts';
 import { type Backend, iptables, runTool } from './tools.ts';
 

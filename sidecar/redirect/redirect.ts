@@ -14,7 +14,7 @@ import {
   verifyGuard,
 } from '../guard/install.ts';
 import type { NodeAddress } from '../guard/plan.ts';
-import { kernelFamilies } from '../guard/surroundings.ts';
+import { kernelFamilies } from '../kernel_families.ts';
 import { APP_LEG_PORTS } from '../relay/relay.ts';
 import { tryTool } from '../tools.ts';
 import {

@@ -1,6 +1,6 @@
 /** Runs nft(8) in the pod's network namespace. */
-import { SluiceError } from '../../policy/errors.ts';
-import { tryTool } from '../tools.ts';
+import { SluiceError } from '../policy/errors.ts';
+import { tryTool } from './tools.ts';
 
 /**
  * Runs one transaction: all of it is in force, or nothing.
@@ -59,5 +59,5 @@ async function transact(args: readonly string[], text: string): Promise<string> 
       `nft: ${message}: the kernel needs nf_tables with inet, ct, reject and interval sets`,
     );
   }
-  throw new SluiceError('GATE_REFUSED', `nft refused the gate's rules: ${message}`);
+  throw new SluiceError('GATE_REFUSED', `nft refused: ${message}`);
 }
