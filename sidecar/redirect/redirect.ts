@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { Family } from '../../native/addon.ts';
 import { SluiceError } from '../../policy/errors.ts';
+import { APP_LEG_PORTS } from '../app_leg_marking.ts';
 import type { RedirectConfig } from '../config.ts';
 import { closeGate, isGateInForce, removeGate } from '../gate/gate.ts';
 import { GATE_TABLE } from '../gate/ruleset.ts';
@@ -15,7 +16,6 @@ import {
 } from '../guard/install.ts';
 import type { NodeAddress } from '../guard/plan.ts';
 import { kernelFamilies } from '../kernel_families.ts';
-import { APP_LEG_PORTS } from '../relay/relay.ts';
 import { tryTool } from '../tools.ts';
 import {
   type Chain,

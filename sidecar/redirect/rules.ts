@@ -3,12 +3,9 @@
  * their way back. Pure; `redirect.ts` puts it into the kernel.
  */
 import type { Family } from '../../native/addon.ts';
+import { APP_LEG_MARK } from '../app_leg_marking.ts';
 
-/**
- * Marks the app leg: set on the sidecar's socket, saved to the connection, restored on the app's answers.
- * Any value other meshes and kube-proxy (0x4000, 0x8000) leave alone; the mask keeps their bits.
- */
-export const APP_LEG_MARK = 0x539;
+/** Leaves the other bits of a mark as they are. */
 const MARK_MASK = 0xfff;
 
 /**

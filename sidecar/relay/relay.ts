@@ -120,9 +120,3 @@ export interface RelaySettings {
   readonly idleMs: number;
   readonly threads: number;
 }
-
-/**
- * Ports that app legs are dialled from: below the ephemeral range of most clients (Linux 32768-60999). Where a client uses one
- * all the same, the kernel gives the leg another, or the client's SYN another way in (docs/adr/0020).
- */
-export const APP_LEG_PORTS = { first: 10_000, last: 32_767 } as const;
