@@ -56,7 +56,7 @@ async function transact(args: readonly string[], text: string): Promise<string> 
   ) {
     throw new SluiceError(
       'GATE_UNAVAILABLE',
-      `nft: ${message}: the kernel needs nf_tables with inet, ct, reject and interval sets`,
+      `nft: ${message}: the kernel needs nf_tables with inet, ct, reject, interval sets, fib, exthdr and ip option (5.3)`,
     );
   }
   throw new SluiceError('GATE_REFUSED', `nft refused: ${message}`);

@@ -24,7 +24,7 @@ export async function withHops(claims: readonly Claim[]): Promise<readonly NodeA
 
 /**
  * The same addresses, bound as far as hops answer within `timeoutMs`. Those that are bound already stay as they are.
- * @param links interfaces with link-layer addresses
+ * @param interfaceList all of the pod; only some have link-layer addresses
  */
 export async function bind(
   nodes: readonly NodeAddress[],

@@ -82,7 +82,7 @@ export class Guard {
   }
 
   /**
-   * Takes over what the redirect step left, or puts it in where there is none.
+   * Puts the guard in force by what the redirect step found, in place of its table: counters begin at zero.
    * @param nodeIPs as set
    */
   static async open(nodeIPs: readonly string[], events: GuardEvents): Promise<Guard> {

@@ -259,7 +259,7 @@ function nodeElements(family: 4 | 6, nodes: readonly NodeAddress[]): readonly st
   ];
 }
 
-/** `gateway via 10.0.0.1 dev eth0`; `guard.ts` reads it back. */
+/** `gateway via 10.0.0.1 dev eth0`; `kept_plan.ts` reads it back. */
 function nodeComment(from: NodeAddress['from'], hop: Hop | undefined): string {
   return hop === undefined ? from : `${from} via ${hop.address} dev ${hop.device}`;
 }
