@@ -230,11 +230,11 @@ describe('where the rules have to lead to another port', () => {
     restore.break();
     await moved.lab.startSidecar('shop/api', { redirect: false });
     const saved = async (program: string) => (await inside(program)).includes(`--on-port ${INBOUND}`);
-    await until('IPv4 leads there', () => saved('iptables-nft-save'));
+    await until('IPv4 leads there', () => saved('iptables-nft-save'), READY_MS);
     await sleep(2_000); // it has been tried for IPv6, too
     expect([await saved('iptables-nft-save'), await saved('ip6tables-nft-save')]).toEqual([true, false]);
     restore.mend();
-    await until('both lead there', () => saved('ip6tables-nft-save'));
+    await until('both lead there', () => saved('ip6tables-nft-save'), READY_MS);
     await moved.lab.waitEnforced();
     expect((await moved.connect('shop/front', API_V6, 80, ANSWER)).allowed).toBe(true);
     expect((await moved.connect('shop/batch', API_V6, 80, SILENCE)).allowed).toBe(false);
