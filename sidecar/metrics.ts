@@ -109,7 +109,7 @@ export class SidecarMetrics {
     });
     this.#guardDrops = new Counter({
       name: 'sluice_guard_drops_total',
-      help: "Packets that the guard dropped: forged-source (what left with an address that is not the pod's), forged-node (what came with the own node's address from elsewhere), source-route, foreign-router (redirects and router advertisements).",
+      help: "Packets that the guard dropped: forged-source (what left with an address that is not the pod's), forged-node (what came with the own node's address from elsewhere), source-route, foreign-router (router advertisements).",
       labelNames: ['reason'],
       registers,
     });

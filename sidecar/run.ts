@@ -448,7 +448,7 @@ const GUARD_MESSAGES: Readonly<Record<GuardReason, string>> = {
   'forged-source': "packets with a source address that is not the pod's own were dropped on their way out",
   'forged-node': "packets with the own node's address that did not come from it were dropped",
   'source-route': 'packets with a route of their own were dropped',
-  'foreign-router': 'redirects, or advertisements of an unknown router, were dropped',
+  'foreign-router': 'advertisements of an unknown router were dropped',
 };
 
 function mapReasons<T>(make: (message: string) => T): Readonly<Record<GuardReason, T>> {

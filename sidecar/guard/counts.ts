@@ -15,7 +15,7 @@ export interface GuardDrops {
 /** One reading. */
 export interface GuardReading {
   readonly drops: readonly GuardDrops[];
-  /** Packets that came from an address of the node, and from the link-layer address that is bound to it. */
+  /** As `properPackets` has it. */
   readonly proper: ReadonlyMap<string, number>;
 }
 
@@ -48,11 +48,7 @@ export class GuardCounts {
       }
       if (packets > 0) drops.push({ reason, packets, sources: await shown(set) });
     }
-    const bound = [
-      ...(await countedElements(GUARD_TABLE_NAME, 'bound4')),
-      ...(await countedElements(GUARD_TABLE_NAME, 'bound6')),
-    ];
-    return { drops, proper: new Map(bound.map(({ key, packets }) => [addressOf(key), packets])) };
+    return { drops, proper: await properPackets() };
   }
 
   #since(key: string, elements: readonly CountedElement[]): number {
@@ -61,6 +57,18 @@ export class GuardCounts {
     this.#before.set(key, total);
     return total - before;
   }
+}
+
+/**
+ * Packets so far by address of the node, from the link-layer address that is bound to it.
+ * @throws SluiceError `NETLINK_*` when the guard cannot be read
+ */
+export async function properPackets(): Promise<ReadonlyMap<string, number>> {
+  const bound = [
+    ...(await countedElements(GUARD_TABLE_NAME, 'bound4')),
+    ...(await countedElements(GUARD_TABLE_NAME, 'bound6')),
+  ];
+  return new Map(bound.map(({ key, packets }) => [addressOf(key), packets]));
 }
 
 /** Not every reason has addresses of interest. */

@@ -5,12 +5,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RESOLVE_TIMEOUT_MS } from './bind.ts';
 import type { Hop } from './plan.ts';
-import { askLink, forget, neighbour, resolve } from './surroundings.ts';
+import { askLink, forget, neighbour, pinLink, resolve } from './surroundings.ts';
 
 /** Times that the address which is bound is asked, and how long each answer may take, ms. */
 const ASKED = 3;
 const ANSWER_MS = 500;
 const POLL_MS = 20;
+
+/** How long the node may take to answer what it is asked at the address that is bound, ms. */
+const HEARD_MS = 1_000;
+
+/** The node behind a hop. */
+export interface AskedNode {
+  /** Has it send a packet, if it lives. */
+  ask(): void;
+  /** Packets of its addresses so far that came from the link-layer address that is bound. */
+  heard(): Promise<number>;
+}
 
 /** What was found out about a hop. */
 export type Dispute =
@@ -25,12 +36,14 @@ export type Dispute =
 
 /**
  * @param bound the link-layer address that is bound
+ * @param node behind the hop
  * @param doubted packets came from another one, so that it is asked even where the kernel knows no other
  * @param signal ends the waiting for answers, with an `AbortError`
  */
 export async function disputeOf(
   hop: Hop,
   bound: string,
+  node: AskedNode,
   doubted: boolean,
   signal: AbortSignal,
 ): Promise<Dispute> {
@@ -41,13 +54,14 @@ export async function disputeOf(
     return now.link === undefined || now.link === bound
       ? { kind: 'none' }
       : { kind: 'moved', link: now.link };
+  const stays: Dispute =
+    now.link === undefined || now.link === bound
+      ? { kind: 'none' }
+      : { kind: 'contested', claimed: now.link };
+  if (await isHeardAt(hop, bound, node, signal)) return stays;
   for (let asked = 0; asked < ASKED; asked += 1) {
     await askLink(hop, bound);
-    if (await answersAs(hop, bound, signal)) {
-      return now.link === undefined || now.link === bound
-        ? { kind: 'none' }
-        : { kind: 'contested', claimed: now.link };
-    }
+    if (await answersAs(hop, bound, signal)) return stays;
   }
   await forget(hop);
   await resolve(hop);
@@ -59,6 +73,23 @@ export async function disputeOf(
     await sleep(POLL_MS, undefined, { signal });
   }
   return { kind: 'silent' };
+}
+
+/** Asks with packets that go to the bound address alone: whoever floods the link with claims does not change where to. */
+async function isHeardAt(hop: Hop, bound: string, node: AskedNode, signal: AbortSignal): Promise<boolean> {
+  const before = await node.heard();
+  await pinLink(hop, bound);
+  try {
+    node.ask();
+    const giveUpAtMs = performance.now() + HEARD_MS;
+    while (performance.now() < giveUpAtMs) {
+      if ((await node.heard()) > before) return true;
+      await sleep(POLL_MS, undefined, { signal });
+    }
+    return false;
+  } finally {
+    await askLink(hop, bound);
+  }
 }
 
 async function answersAs(hop: Hop, bound: string, signal: AbortSignal): Promise<boolean> {

@@ -6,8 +6,8 @@ import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runNft } from '../nft.ts';
 import { bind } from './bind.ts';
-import { GuardCounts, type GuardDrops } from './counts.ts';
-import { disputeOf } from './dispute.ts';
+import { GuardCounts, type GuardDrops, properPackets } from './counts.ts';
+import { type AskedNode, disputeOf } from './dispute.ts';
 import { type GuardProblems, installGuard, planGuard, putNodes, withNodes } from './install.ts';
 import { missingParts } from './kept_plan.ts';
 import {
@@ -208,7 +208,7 @@ export class Guard {
   /** Takes seconds for each hop that does not answer. */
   async #settleDisputes(doubted: boolean): Promise<void> {
     for (const { hop, link } of boundHops(this.#plan.nodes)) {
-      const dispute = await disputeOf(hop, link, doubted, this.#closing.signal);
+      const dispute = await disputeOf(hop, link, this.#nodeThrough(hop, link), doubted, this.#closing.signal);
       if (dispute.kind === 'contested') this.#events.contested(hop, dispute.claimed);
       if (dispute.kind !== 'moved') continue;
       const binding = { kind: 'link', link: dispute.link } as const;
@@ -216,6 +216,21 @@ export class Guard {
         this.#put(this.#plan.nodes.map((node) => (isThrough(node, hop, link) ? { ...node, binding } : node))),
       );
     }
+  }
+
+  #nodeThrough(hop: Hop, link: string): AskedNode {
+    const addresses = this.#plan.nodes
+      .filter((node) => isThrough(node, hop, link))
+      .map(({ address }) => address);
+    return {
+      ask() {
+        for (const address of addresses) askNode(address, hop.device);
+      },
+      heard: async () => {
+        const proper = await properPackets();
+        return addresses.reduce((sum, address) => sum + (proper.get(address) ?? 0), 0);
+      },
+    };
   }
 
   /**
@@ -233,7 +248,7 @@ export class Guard {
       }
       const times = (this.#unconfirmed.get(key) ?? 0) + 1;
       this.#unconfirmed.set(key, times);
-      for (const { address } of through) askNode(address);
+      for (const { address } of through) askNode(address, hop.device);
       if (times <= UNCONFIRMED_MAX) continue;
       const binding = {
         kind: 'address-alone',
@@ -295,8 +310,8 @@ export function bindingText(binding: Binding): string {
 }
 
 /** Has the node send a packet: whether it accepts or refuses does not matter. */
-function askNode(address: string): void {
-  if (address.startsWith('fe80:')) return; // not without its interface; others stand for it
-  const socket = net.connect({ host: address, port: NODE_PORT, timeout: NODE_TIMEOUT_MS });
+function askNode(address: string, device: string): void {
+  const host = address.startsWith('fe80:') ? `${address}%${device}` : address;
+  const socket = net.connect({ host, port: NODE_PORT, timeout: NODE_TIMEOUT_MS });
   for (const event of ['connect', 'error', 'timeout'] as const) socket.once(event, () => socket.destroy());
 }

@@ -146,7 +146,8 @@ function chains(): readonly string[] {
     '  iif lo accept',
     '  meta nfproto ipv6 goto in6',
     '  ip hdrlength > 5 jump routed4',
-    '  icmp type redirect goto drop_steered', // a pod has no use for another way than its gateway's
+    // A pod has no use for another way than its gateway's. Not counted: routers send them in good faith.
+    '  icmp type redirect drop',
     '  ip saddr @node4 goto own_node4',
     '}',
     'chain in6 {',
@@ -155,7 +156,7 @@ function chains(): readonly string[] {
     '  ip6 saddr @node6 goto own_node6',
     '}',
     'chain in_icmp6 {',
-    '  icmpv6 type nd-redirect goto drop_steered',
+    '  icmpv6 type nd-redirect drop',
     '  icmpv6 type nd-router-advert ip6 saddr != @routers6 goto drop_steered',
     // How the link-layer address of the node itself is found out.
     '  icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept',

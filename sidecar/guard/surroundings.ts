@@ -111,6 +111,12 @@ export async function askLink({ address, device }: Hop, link: string): Promise<v
   await tryTool('ip', ['neigh', 'replace', address, 'lladdr', link, 'dev', device, 'nud', 'probe']);
 }
 
+/** Has the kernel use a link-layer address for a neighbour, whatever others say, until `askLink` or `forget`. */
+export async function pinLink({ address, device }: Hop, link: string): Promise<void> {
+  // Not `permanent`: that is how somebody else's entries are told.
+  await tryTool('ip', ['neigh', 'replace', address, 'lladdr', link, 'dev', device, 'nud', 'noarp']);
+}
+
 /** Forgets a neighbour, so that the kernel asks everybody. */
 export async function forget({ address, device }: Hop): Promise<void> {
   await tryTool('ip', ['neigh', 'del', address, 'dev', device]);

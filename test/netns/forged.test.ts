@@ -18,6 +18,9 @@ const FAMILIES = [
   ['IPv6', 1],
 ] as const;
 
+/** Long enough for several looks at the neighbours. */
+const FLOOD_SECONDS = 12;
+
 const objects = [
   node(1),
   namespace('shop'),
@@ -176,6 +179,25 @@ describe('what comes to a pod', () => {
     expect(await arrived()).toBe(0);
     await until('the node is heard', async () => (await net.datagram('node/node-1', API[0], 53)).allowed);
     expect(await arrived()).toBeGreaterThan(0);
+  });
+
+  test.each(FAMILIES)('%s: nor who says so a thousand times a second', async (_family, index) => {
+    const arrived = await witness(net, 'shop/api', 'udp dport 53 @th,64,48 0x666f72676564'); // what `forge` sends
+    const [own, api] = [await linkOf(net, 'shop/evil', 'eth0'), await linkOf(net, 'shop/api', 'eth0')];
+    const flood = forge(evil, 'flood', 'eth0', api, NODE[index], API[index], FLOOD_SECONDS);
+    let isOver = false;
+    void flood.finally(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      await forge(evil, 'frame', 'eth0', own, api, NODE[index], API[index], 53);
+      await sleep(500);
+    }
+    expect(await flood).toBe(true);
+    expect(await arrived()).toBe(0);
+    const { guard } = JSON.parse((await net.admin('shop/api', '/readyz')).body);
+    expect(guard.own_node).not.toContainEqual(expect.objectContaining({ known_by: own }));
+    await until('the node is heard', async () => (await net.datagram('node/node-1', API[index], 53)).allowed);
   });
 
   test('a router that nobody knew, and a redirect, are not listened to', async () => {

@@ -6,9 +6,11 @@
 //   forge frame IFACE SRC_LINK DST_LINK SRC DST PORT
 //                                             UDP in a frame of its own, past the kernel's routing
 //   forge arp IFACE DST_LINK SRC DST          says to DST that SRC is at the interface's own link-layer address
+//   forge flood IFACE DST_LINK SRC DST SECONDS
+//                                             says so without being asked, a thousand times a second: ARP, or advertisements
 //   forge advert IFACE                        a router advertisement of IFACE's own link-local address, to all nodes
 //
-// Exit 0: sent; 1: the system refused to send; 2: bad arguments. frame, arp and advert need CAP_NET_RAW.
+// Exit 0: sent; 1: the system refused to send; 2: bad arguments. frame, arp, flood and advert need CAP_NET_RAW.
 // Formats: RFC 791, 768, 826, 4861, 8754, 8200; packet(7), ip(7), ipv6(7).
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -23,13 +25,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef IPV6_FREEBIND
 #define IPV6_FREEBIND 78  // linux/in6.h
 #endif
 
-enum { FAILED = 1, BAD = 2, LINK = 6, FRAME_MAX = 512, TTL = 64, ND_HOPS = 255, UDP_HEADER = 8 };
+enum { FAILED = 1, BAD = 2, LINK = 6, FRAME_MAX = 512, TTL = 64, ND_HOPS = 255, UDP_HEADER = 8, ARP = 28, ADVERTISEMENT = 32 };
 
 static const char TEXT[] = "forged\n";
 
@@ -156,15 +159,24 @@ static int link_of(const char *text, uint8_t *into) {
   return sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", into, into + 1, into + 2, into + 3, into + 4, into + 5) == LINK;
 }
 
-static int send_frame(const char *interface, const uint8_t *frame, size_t length) {
+// Sends a frame a thousand times a second, once where `seconds` is 0.
+static int send_frames(const char *interface, const uint8_t *frame, size_t length, int seconds) {
   const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
   if (fd < 0) return failed("packet socket");
   struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(interface)};
   memcpy(&to.sll_protocol, frame + 2 * LINK, 2);
   to.sll_halen = LINK;
   memcpy(to.sll_addr, frame, LINK);
-  if (sendto(fd, frame, length, 0, (struct sockaddr *)&to, sizeof to) < 0) return failed("send");
+  const time_t until = time(NULL) + seconds;
+  do {
+    if (sendto(fd, frame, length, 0, (struct sockaddr *)&to, sizeof to) < 0) return failed("send");
+    if (seconds > 0) usleep(1000);
+  } while (time(NULL) < until);
   return 0;
+}
+
+static int send_frame(const char *interface, const uint8_t *frame, size_t length) {
+  return send_frames(interface, frame, length, 0);
 }
 
 static int own_link(const char *interface, uint8_t *into) {
@@ -191,8 +203,8 @@ static int frame(char **argv) {
   return send_frame(argv[0], frame, ETH_HLEN + size);
 }
 
-static int arp(char **argv) {
-  uint8_t frame[FRAME_MAX] = {0};
+// A reply to `to`; argv as in `arp`.
+static int arp_frame(char **argv, const char *to, uint8_t *frame) {
   if (!link_of(argv[1], frame)) return bad("no link-layer address");
   if (own_link(argv[0], frame + LINK)) return FAILED;
   put16(frame + 2 * LINK, ETHERTYPE_ARP);
@@ -202,8 +214,38 @@ static int arp(char **argv) {
   memcpy(at + 8, frame + LINK, LINK);
   inet_pton(AF_INET, argv[2], at + 14);
   memcpy(at + 18, frame, LINK);
-  inet_pton(AF_INET, argv[3], at + 24);
-  return send_frame(argv[0], frame, ETH_HLEN + 28);
+  inet_pton(AF_INET, to, at + 24);
+  return 0;
+}
+
+static int arp(char **argv) {
+  uint8_t frame[FRAME_MAX] = {0};
+  const int made = arp_frame(argv, argv[3], frame);
+  return made ? made : send_frame(argv[0], frame, ETH_HLEN + ARP);
+}
+
+// An advertisement that overrides what is known.
+static int neighbour_frame(char **argv, uint8_t *frame) {
+  if (!link_of(argv[1], frame)) return bad("no link-layer address");
+  if (own_link(argv[0], frame + LINK)) return FAILED;
+  put16(frame + 2 * LINK, ETHERTYPE_IPV6);
+  uint8_t *icmp = frame + ETH_HLEN + 40;
+  icmp[0] = 136;
+  icmp[4] = 0xe0;
+  inet_pton(AF_INET6, argv[2], icmp + 8);
+  icmp[24] = 2;  // its link-layer address
+  icmp[25] = 1;
+  memcpy(icmp + 26, frame + LINK, LINK);
+  packet(frame + ETH_HLEN, argv[2], argv[3], IPPROTO_ICMPV6, ND_HOPS, ADVERTISEMENT, 2);
+  return 0;
+}
+
+static int flood(char **argv) {
+  uint8_t frame[FRAME_MAX] = {0};
+  const int six = is6(argv[2]);
+  const int made = six ? neighbour_frame(argv, frame) : arp_frame(argv, argv[2], frame);
+  if (made) return made;
+  return send_frames(argv[0], frame, ETH_HLEN + (six ? 40 + ADVERTISEMENT : ARP), atoi(argv[4]));
 }
 
 static int advert(char **argv) {
@@ -235,7 +277,7 @@ int main(int argc, char **argv) {
     const char *name;
     int arguments;
     int (*run)(char **);
-  } commands[] = {{"socket", 3, from_socket}, {"routed", 4, routed}, {"frame", 6, frame}, {"arp", 4, arp}, {"advert", 1, advert}};
+  } commands[] = {{"socket", 3, from_socket}, {"routed", 4, routed}, {"frame", 6, frame}, {"arp", 4, arp}, {"flood", 5, flood}, {"advert", 1, advert}};
   for (size_t index = 0; index < sizeof commands / sizeof *commands; index += 1)
     if (argc == 2 + commands[index].arguments && strcmp(argv[1], commands[index].name) == 0)
       return commands[index].run(argv + 2);
