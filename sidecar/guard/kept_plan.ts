@@ -72,7 +72,7 @@ export async function missingParts({ links }: Pick<GuardPlan, 'links'>): Promise
 
 async function isHooked(chain: string): Promise<boolean> {
   const listed = (await listNft(`chain ${chain}`)) ?? '';
-  return listed.includes(' hook ') && listed.includes('goto drop_');
+  return listed.includes(' hook ') && listed.includes('goto ');
 }
 
 function elementOf(element: unknown, what: string): Element {
