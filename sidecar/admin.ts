@@ -21,9 +21,12 @@ export interface AdminPages {
   metricsType: string;
 }
 
-/** Connections at once, from everybody and from one address; more are closed. The pod itself and its node always get in. */
+/** Connections at once, from everybody and from one address; more are closed. The pod's own node always gets in. */
 const MAX_OUTSIDERS = 32;
 const MAX_PER_OUTSIDER = 8;
+
+/** The same for the pod itself: an app must not fill the sidecar's memory with them. */
+const MAX_INSIDERS = 64;
 
 /** Metrics are made at most this often, whoever asks. */
 const METRICS_CACHE_MS = 200;
@@ -45,10 +48,10 @@ interface Page {
  */
 export function adminServers(exempt: readonly string[], pages: AdminPages): () => Server {
   const metrics = cached(METRICS_CACHE_MS, () => pages.metrics());
-  const outsiders = new Outsiders(exempt);
+  const clients = new Clients(exempt);
   return () =>
     oneShotServer(
-      (address) => outsiders.admit(socketAddress(address)),
+      (address) => clients.admit(socketAddress(address)),
       async ({ method, path, remoteAddress }) => {
         if (path === '/metrics' && method === 'GET') {
           return { status: 200, type: pages.metricsType, body: await metrics() };
@@ -73,11 +76,12 @@ export async function serveAdmin(
   return server;
 }
 
-/** Keeps outsiders, denied peers among them, from taking all connections. */
-class Outsiders {
+/** Keeps peers, denied ones among them, and apps of the pod from taking all connections. */
+class Clients {
   readonly #exempt: ReadonlySet<string>;
   readonly #held = new Map<string, number>();
-  #total = 0;
+  #outsiders = 0;
+  #insiders = 0;
 
   constructor(exempt: readonly string[]) {
     this.#exempt = new Set(exempt);
@@ -85,15 +89,24 @@ class Outsiders {
 
   /** @param address canonical */
   admit(address: string): { left(): void } | undefined {
-    if (this.#exempt.has(address) || isInside(address)) return { left: () => undefined };
+    if (this.#exempt.has(address)) return { left: () => undefined };
+    if (isInside(address)) {
+      if (this.#insiders >= MAX_INSIDERS) return undefined;
+      this.#insiders += 1;
+      return {
+        left: () => {
+          this.#insiders -= 1;
+        },
+      };
+    }
     const held = this.#held.get(address) ?? 0;
-    if (this.#total >= MAX_OUTSIDERS || held >= MAX_PER_OUTSIDER) return undefined;
+    if (this.#outsiders >= MAX_OUTSIDERS || held >= MAX_PER_OUTSIDER) return undefined;
     this.#count(address, 1);
     return { left: () => this.#count(address, -1) };
   }
 
   #count(address: string, change: 1 | -1): void {
-    this.#total += change;
+    this.#outsiders += change;
     const held = (this.#held.get(address) ?? 0) + change;
     if (held > 0) this.#held.set(address, held);
     else this.#held.delete(address);

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { serveAdmin } from '../../../sidecar/admin.ts';
 import { EMPTY_ADMIN_PAGES } from '../../support/empty_admin_pages.ts';
@@ -20,4 +20,26 @@ test('an admin port that is taken is an error that says which setting moves it',
       ),
     ),
   });
+});
+
+test('an app of the pod holds a bounded number of connections, and gets in again when it lets go', async () => {
+  const server = await serveAdmin(0, [], EMPTY_ADMIN_PAGES);
+  onTestFinished(() => {
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const dial = () => connect({ port, host: '127.0.0.1' }).on('error', () => {});
+  const held = Array.from({ length: 100 }, () => dial().resume());
+  onTestFinished(() => {
+    for (const socket of held) socket.destroy();
+  });
+  const closed = () => held.filter((socket) => socket.closed).length;
+  await expect.poll(closed).toBe(36);
+  for (const socket of held) socket.destroy();
+  const health = async () => {
+    const socket = dial();
+    socket.write('GET /healthz HTTP/1.1\r\n\r\n');
+    return (await once(socket, 'data').catch(() => ['']))[0].toString();
+  };
+  await expect.poll(health).toContain('200');
 });
