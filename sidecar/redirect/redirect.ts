@@ -15,7 +15,7 @@ import {
   verifyGuard,
 } from '../guard/install.ts';
 import type { NodeAddress } from '../guard/plan.ts';
-import { kernelFamilies } from '../kernel_families.ts';
+import { isSwitchedOn, kernelFamilies } from '../kernel_families.ts';
 import { tryTool } from '../tools.ts';
 import {
   type Chain,
@@ -69,7 +69,7 @@ export async function applyRedirect(config: RedirectConfig): Promise<Redirect> {
   const limits: string[] = [];
   for (const family of families) {
     const redirect = planFor(config, nodeIPs, GATE_THERE.includes(gate));
-    if (await isOn(family)) await routeMarkedLocally(family);
+    if (isSwitchedOn(family)) await routeMarkedLocally(family);
     const scope = await restoreAsMuchAsPossible(backend, family, redirect);
     for (const chain of chains(family, redirect, scope)) await jumpTo(backend, family, chain);
     limits.push(...limitsOf(family, scope));
@@ -163,7 +163,7 @@ export async function verifyRedirect(config: RedirectConfig): Promise<Redirect> 
     const strict = chains(family, planFor(config, nodeIPs, false), scope);
     const usual = chains(family, planFor(config, nodeIPs, true), scope);
     for (const [index, chain] of usual.entries()) await verifyChain(backend, family, chain, strict[index]);
-    if (await isOn(family)) await verifyRoute(family);
+    if (isSwitchedOn(family)) await verifyRoute(family);
     limits.push(...limitsOf(family, scope));
   }
   if (gate === 'missing') throw incomplete(`nft: the table ${GATE_TABLE} has no hook`);
@@ -249,11 +249,6 @@ async function closed(config: RedirectConfig, nodeIPs: readonly string[]): Promi
     if (error instanceof SluiceError && error.code === 'GATE_UNAVAILABLE') return error.message;
     throw error;
   }
-}
-
-/** Whether a family is switched on here: lo then has an address of it. */
-async function isOn(family: Family): Promise<boolean> {
-  return family === 4 || (await readFile('/proc/self/net/if_inet6', 'utf8').catch(() => '')).trim() !== '';
 }
 
 async function routeMarkedLocally(family: Family): Promise<void> {

@@ -4,7 +4,7 @@
  */
 import type { Family } from '../../native/addon.ts';
 import type { Sockets } from '../../native/sockets.ts';
-import { SluiceError } from '../../policy/errors.ts';
+import { isSwitchedOn } from '../kernel_families.ts';
 
 /** Connections that may wait for accept; the kernel caps it at net.core.somaxconn. */
 export const BACKLOG = 4096;
@@ -16,29 +16,19 @@ export interface Listener {
 }
 
 /**
- * Listens for both families; a namespace without IPv6 gets IPv4 alone.
+ * Listens for both families; where IPv6 is switched off, for IPv4 alone.
  * @throws SluiceError `SOCKET_*`; nothing is left open then
  */
 export function listenInbound(sockets: Sockets, port: number): readonly Listener[] {
   const listeners: Listener[] = [];
   try {
-    for (const family of [4, 6] as const) {
-      const fd = listenOn(sockets, family, port);
-      if (fd !== undefined) listeners.push({ family, fd });
+    for (const family of ([4, 6] as const).filter(isSwitchedOn)) {
+      const fd = sockets.listenTransparent(family, family === 6 ? '::' : '0.0.0.0', port, BACKLOG);
+      listeners.push({ family, fd });
     }
     return listeners;
   } catch (error) {
     for (const { fd } of listeners) sockets.close(fd);
-    throw error;
-  }
-}
-
-function listenOn(sockets: Sockets, family: Family, port: number): number | undefined {
-  try {
-    return sockets.listenTransparent(family, family === 6 ? '::' : '0.0.0.0', port, BACKLOG);
-  } catch (error) {
-    const absent = ['SOCKET_ADDRESS_UNAVAILABLE', 'SOCKET_KERNEL_UNSUPPORTED'];
-    if (family === 6 && error instanceof SluiceError && absent.includes(error.code)) return undefined;
     throw error;
   }
 }

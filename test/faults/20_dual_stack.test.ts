@@ -10,8 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inNetns } from '../../cli/lab/processes.ts';
 import { run } from '../netns/command.ts';
-import { patience, SILENCE, useLab } from '../netns/harness.ts';
-import { namespace, node, pod, policy } from '../netns/objects.ts';
+import { ANSWER, patience, SILENCE, until, useLab } from '../netns/harness.ts';
+import { allowApps, namespace, node, pod, policy } from '../netns/objects.ts';
 import { useForge } from '../netns/tools/forge.ts';
 
 const SIDECAR = join(import.meta.dirname, '../../sidecar/main.ts');
@@ -20,6 +20,8 @@ const FRONT = ['10.1.1.11', 'fd00:1::11'] as const;
 /** Allowed, and nobody's. */
 const ABSENT = '10.1.1.13';
 const BATCH = ['10.1.1.12', 'fd00:1::12'] as const;
+/** Some hundred tools are started until each rule is checked: on a busy machine that takes its time. */
+const READY_MS = 30_000;
 const mapped = (address: string) => `::ffff:${address}`;
 
 const forge = useForge();
@@ -167,5 +169,29 @@ describe('where IPv6 cannot be intercepted', () => {
       );
       await server;
     }
+  });
+});
+
+describe('where IPv6 is switched off in the pod', () => {
+  const net = useLab({
+    objects: [
+      node(1),
+      namespace('shop'),
+      pod('shop/api', { labels: { app: 'api' }, ips: [API[0]] }),
+      pod('shop/front', { labels: { app: 'front' }, ips: [FRONT[0]] }),
+      pod('shop/batch', { labels: { app: 'batch' }, ips: [BATCH[0]] }),
+      allowApps('shop/allow', 'api', ['front']),
+    ],
+  });
+
+  test('its sidecar is ready, and enforces IPv4', async () => {
+    await net.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
+    const off = 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6';
+    await run(inNetns(net.lab.netns('shop/api'), ['sh', '-c', off]));
+    await net.lab.startSidecar('shop/api', { redirect: false });
+    const ready = async () => (await net.admin('shop/api', '/readyz').catch(() => undefined))?.status === 200;
+    await until('the sidecar is ready', ready, READY_MS);
+    expect(await net.connect('shop/front', API[0], 80, ANSWER)).toMatchObject({ allowed: true });
+    expect(await net.connect('shop/batch', API[0], 80, SILENCE)).toMatchObject({ allowed: false });
   });
 });
