@@ -44,7 +44,8 @@ static const uint64_t SWEEP_US = 1000000, SWEEP_SOON_US = 100000;
 static const uint64_t BYTES_PER_KIB = 1024, US_PER_MS = 1000, US_PER_SECOND = 1000000, NS_PER_US = 1000;
 
 // What an epoll event belongs to: a flow's side (slot and generation), or one of these.
-enum { TAG_WAKE = 0xffffffff, TAG_LISTENER = 0xfffffffe };
+enum { TAG_WAKE = 0xffffffff, TAG_LISTENER = 0xfffffffe };  // the upper half says which listener
+static const uint32_t ALL_LISTENERS = UINT32_MAX;
 
 struct relay {
   struct relay_options options;
@@ -130,9 +131,10 @@ static void keep_alive(int fd, const struct relay_options *options) {
 static void set_accepting(struct relay *relay, bool accepting) {
   if (relay->accepting == accepting || !relay->listening) return;
   relay->accepting = accepting;
-  struct epoll_event event = {.events = accepting ? EPOLLIN | EPOLLEXCLUSIVE : 0, .data.u64 = TAG_LISTENER};
+  struct epoll_event event = {.events = accepting ? EPOLLIN | EPOLLEXCLUSIVE : 0};
   for (uint32_t i = 0; i < relay->options.listener_count; i++) {
     int fd = relay->options.listeners[i];
+    event.data.u64 = (uint64_t)i << 32 | TAG_LISTENER;
     if (!accepting) {
       epoll_ctl(relay->epoll, EPOLL_CTL_DEL, fd, &event);
     } else if (epoll_ctl(relay->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
@@ -429,8 +431,10 @@ static bool accept_one(struct relay *relay, uint32_t listener) {
   return false;
 }
 
-static void accept_some(struct relay *relay, int at_most) {
+// Each listener has a bit in `listeners`; `at_most` is of one.
+static void accept_some(struct relay *relay, uint32_t listeners, int at_most) {
   for (uint32_t i = 0; i < relay->options.listener_count; i++) {
+    if ((listeners >> i & 1) == 0) continue;
     for (int turn = 0; turn < at_most && relay->accepting; turn++) {
       if (!accept_one(relay, i)) break;
     }
@@ -478,7 +482,7 @@ static bool obey_all(struct relay *relay) {
   for (size_t i = 0; i < command_count; i++) obey(relay, &commands[i]);
   free(commands);
   // Closing a listener resets what waits there, though to its client it is a connection already.
-  if (stop_accepting && !stop) accept_some(relay, LAST_ACCEPTS);
+  if (stop_accepting && !stop) accept_some(relay, ALL_LISTENERS, LAST_ACCEPTS);
   if (stop_accepting || stop) close_listeners(relay);
   return !stop;
 }
@@ -553,15 +557,16 @@ static void *run(void *argument) {
   set_accepting(relay, true);
   for (bool going_on = true; going_on;) {
     int count = epoll_wait(relay->epoll, events, LOOP_EVENTS, until_due(relay));
-    bool accept = false, woken = false;
+    bool woken = false;
+    uint32_t listeners = 0;
     for (int i = 0; i < count; i++) {
       uint64_t tag = events[i].data.u64;
       if (tag == TAG_WAKE) woken = true;
-      else if (tag == TAG_LISTENER) accept = true;
+      else if ((uint32_t)tag == TAG_LISTENER) listeners |= 1u << (tag >> 32);
       else flow_event(relay, tag, events[i].events);
     }
     if (woken) going_on = obey_all(relay);
-    if (accept) accept_some(relay, ACCEPTS_A_TURN);
+    if (listeners != 0) accept_some(relay, listeners, ACCEPTS_A_TURN);
     move_again(relay);
     look_at_clock(relay);
   }

@@ -12,11 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RELAY_LISTENERS = 2, RELAY_ADDRESS_BYTES = 16 };
+enum { RELAY_LISTENERS = 32, RELAY_ADDRESS_BYTES = 16 };  // at most so many; a bit for each
 
 struct relay_options {
-  int listeners[RELAY_LISTENERS];  // listening, non-blocking, transparent; duplicated: they stay the caller's
-  uint32_t listener_count;
   uint32_t first_port, last_port;  // of the app leg, inclusive
   uint32_t mark;                   // SO_MARK of the app leg
   uint32_t connect_timeout_ms;
@@ -28,6 +26,8 @@ struct relay_options {
   uint32_t max_untaken;  // of flows whose events wait to be taken: beyond it nothing is admitted from memory
   uint32_t max_held_kib;  // of memory in flows' buffers: beyond it those that stall are ended
   uint32_t idle_seconds;  // a flow over which nothing passes for so long is ended; 0: never
+  uint32_t listener_count;
+  int listeners[RELAY_LISTENERS];  // listening, non-blocking, transparent; duplicated: they stay the caller's
 };
 
 enum relay_event_kind { RELAY_ACCEPTED = 1, RELAY_ENDED = 2, RELAY_ACCEPT_FAILED = 3 };

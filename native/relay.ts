@@ -19,7 +19,7 @@ export interface RelayAddon {
 
 /** What a native relay needs. */
 export interface NativeRelayOptions {
-  /** Listening transparent sockets; duplicated, so they stay the caller's. One or two. */
+  /** Listening transparent sockets; duplicated, so they stay the caller's. At most 32: RELAY_LISTENERS of relay.h. */
   readonly listeners: readonly number[];
   /** Source ports of the app leg, inclusive. */
   readonly firstPort: number;
@@ -131,11 +131,7 @@ export class NativeRelay {
   constructor(options: NativeRelayOptions, handler: NativeRelayEvents, addon: Addon = loadAddon()) {
     this.#addon = addon;
     this.#handler = handler;
-    const [first = 0, second = 0] = options.listeners;
     const words = Uint32Array.of(
-      first,
-      second,
-      options.listeners.length,
       options.firstPort,
       options.lastPort,
       options.mark,
@@ -148,6 +144,8 @@ export class NativeRelay {
       UNTAKEN_MAX,
       Math.floor(options.maxHeldBytes / BYTES_PER_KIB),
       options.endIdleSeconds,
+      options.listeners.length,
+      ...options.listeners,
     );
     const started = addon.relayStart(words, () => this.#drain());
     if (typeof started === 'number') throw startError(started);

@@ -47,21 +47,22 @@ static napi_value start(napi_env env, napi_callback_info info) {
   addon_args(env, info, 2, a);
   const uint32_t *given = bytes_of(env, a[0]);
   struct relay_options options = {
-      .listeners = {(int)given[0], (int)given[1]},
-      .listener_count = given[2],
-      .first_port = given[3],
-      .last_port = given[4],
-      .mark = given[5],
-      .connect_timeout_ms = given[6],
-      .keepalive_seconds = given[7],
-      .keepalive_interval_seconds = given[8],
-      .keepalive_probes = given[9],
-      .max_flows = given[10],
-      .max_pipes = given[11],
-      .max_untaken = given[12],
-      .max_held_kib = given[13],
-      .idle_seconds = given[14],
+      .first_port = given[0],
+      .last_port = given[1],
+      .mark = given[2],
+      .connect_timeout_ms = given[3],
+      .keepalive_seconds = given[4],
+      .keepalive_interval_seconds = given[5],
+      .keepalive_probes = given[6],
+      .max_flows = given[7],
+      .max_pipes = given[8],
+      .max_untaken = given[9],
+      .max_held_kib = given[10],
+      .idle_seconds = given[11],
+      .listener_count = given[12],
   };
+  if (options.listener_count > RELAY_LISTENERS) return number(env, -EINVAL);
+  for (uint32_t i = 0; i < options.listener_count; i++) options.listeners[i] = (int)given[13 + i];
   struct handle *handle = calloc(1, sizeof *handle);
   if (handle == NULL) return number(env, -ENOMEM);
   napi_create_string_utf8(env, "sluice-relay", NAPI_AUTO_LENGTH, &name);

@@ -11,10 +11,10 @@ const DESCRIPTORS_PER_FLOW = 2;
 const RESERVED_DESCRIPTORS = 60;
 
 /**
- * Kept back for each thread of the relay: an epoll, an eventfd, a spare, two listeners, and a burst of connections that are
+ * Kept back for each thread of the relay: an epoll, an eventfd, a spare, 18 listeners, and a burst of connections that are
  * accepted only to be refused (128 wait for a verdict at most, UNDECIDED_MAX of native/relay.c).
  */
-const DESCRIPTORS_PER_THREAD = 133;
+const DESCRIPTORS_PER_THREAD = 149;
 
 /** A flow in bulk holds a pipe only while its reader is behind, so few are needed; without one, bytes are copied. */
 const PIPES_MAX = 512;

@@ -1,5 +1,6 @@
 /** The sidecar's settings: read once at start, from the environment and flags. */
 import { isIP } from 'node:net';
+import { inboundPorts, LAST_INBOUND_PORT } from '../common/inbound_ports.ts';
 import { LOG_LEVELS } from '../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../common/options.ts';
 import { canonicalAddress, SluiceError } from '../policy/index.ts';
@@ -82,7 +83,8 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     flag: 'inbound-port',
     kind: PORT,
     default: '15006',
-    description: 'Port that the redirect delivers to; a connection made to it is refused',
+    description:
+      'Port that the redirect delivers to. The proxy also takes the 8 ports from this one + 16 on, for connections that the redirect translates (with the default 15022 to 15029). A connection made to any of them is refused',
   },
   {
     env: 'SLUICE_CANARY_PORT',
@@ -262,11 +264,14 @@ export function redirectConfig(values: OptionValues): RedirectConfig {
     adminPort: values.integer('SLUICE_ADMIN_PORT'),
     canaryPort: values.integer('SLUICE_CANARY_PORT'),
   };
-  const own = Object.values(ports);
-  if (new Set(own).size !== 3) {
+  if (ports.inboundPort > LAST_INBOUND_PORT) {
+    throw new SluiceError('CONFIG_INVALID', `SLUICE_INBOUND_PORT must be at most ${LAST_INBOUND_PORT}`);
+  }
+  const own = [...inboundPorts(ports.inboundPort), ports.adminPort, ports.canaryPort];
+  if (new Set(own).size !== own.length) {
     throw new SluiceError(
       'CONFIG_INVALID',
-      'SLUICE_INBOUND_PORT, SLUICE_ADMIN_PORT and SLUICE_CANARY_PORT must differ',
+      'SLUICE_INBOUND_PORT (and the ports that go with it), SLUICE_ADMIN_PORT and SLUICE_CANARY_PORT must differ',
     );
   }
   return {

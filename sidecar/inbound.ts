@@ -2,6 +2,7 @@
  * The life of one inbound connection, top to bottom: accepted by the relay, registered, judged, admitted, ended,
  * recorded. A change of the table between any two of these finds it in the live table and judges it again.
  */
+import { isTranslatedPort } from '../common/inbound_ports.ts';
 import type { Family } from '../native/addon.ts';
 import type { Judge, PodIdentity, Verdict } from '../policy/index.ts';
 import type { Dialled } from './backlogs.ts';
@@ -112,7 +113,8 @@ export class InboundFlow implements LiveFlow, Dialled {
   #isOwnPort(): boolean {
     const { port } = this.#connection.destination;
     const { inboundPort, canaryPort, adminPort } = this.#context;
-    return port === inboundPort || port === canaryPort || port === adminPort;
+    const isInbound = port === inboundPort || isTranslatedPort(inboundPort, port);
+    return isInbound || port === canaryPort || port === adminPort;
   }
 
   #judge(): Verdict {

@@ -1,11 +1,16 @@
 /** Ports of a pod that its sidecar takes for itself, so that no app can have them. */
 
+import { inboundPorts } from '../../common/inbound_ports.ts';
 import { SluiceError } from '../../policy/errors.ts';
 import { SIDECAR_OPTIONS } from '../../sidecar/config.ts';
 import type { Topology } from './topology.ts';
 
-/** The sidecar's settings that are ports of the pod's own network. */
-const PORT_SETTINGS = ['SLUICE_INBOUND_PORT', 'SLUICE_CANARY_PORT', 'SLUICE_ADMIN_PORT'];
+/** The sidecar's settings that are ports of the pod's own network, and the ports that a value takes. */
+const PORT_SETTINGS: Readonly<Record<string, (port: number) => readonly number[]>> = {
+  SLUICE_INBOUND_PORT: inboundPorts,
+  SLUICE_CANARY_PORT: (port) => [port],
+  SLUICE_ADMIN_PORT: (port) => [port],
+};
 
 /**
  * Checks that no app behind a sidecar wants a TCP port of the sidecar's own.
@@ -15,7 +20,7 @@ const PORT_SETTINGS = ['SLUICE_INBOUND_PORT', 'SLUICE_CANARY_PORT', 'SLUICE_ADMI
 export function checkPorts({ pods }: Topology, sidecarEnv: Readonly<Record<string, string>>): void {
   const settings = new Map<number, string>();
   for (const { env, default: usual } of SIDECAR_OPTIONS) {
-    if (PORT_SETTINGS.includes(env)) settings.set(Number(sidecarEnv[env] ?? usual), env);
+    for (const port of PORT_SETTINGS[env]?.(Number(sidecarEnv[env] ?? usual)) ?? []) settings.set(port, env);
   }
   for (const pod of pods) {
     if (pod.hostNetwork) continue;

@@ -3,7 +3,7 @@
  * docs/kubernetes.md lists them; a test keeps it equal to these tables.
  */
 import { LOG_LEVELS } from '../../common/log.ts';
-import { SIDECAR_PORTS } from './names.ts';
+import { OWN_PORTS } from './names.ts';
 import { NODE_TRAFFIC_ANNOTATION } from './node_traffic.ts';
 import { quantityValue, type ResourceName, resourceProblem } from './quantity.ts';
 
@@ -142,11 +142,10 @@ export function excludedPorts(
 }
 
 function excludedPortsProblem(ports: readonly string[]): string | undefined {
-  const taken: readonly number[] = Object.values(SIDECAR_PORTS);
   const isPort = (text: string) => /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65_535;
   if (ports.length > EXCLUDED_PORTS_MAX || !ports.every(isPort))
     return `wants at most ${EXCLUDED_PORTS_MAX} ports from 1 to 65535, separated by commas`;
-  const own = ports.find((port) => taken.includes(Number(port)));
+  const own = ports.find((port) => OWN_PORTS.includes(Number(port)));
   return own === undefined ? undefined : `${own} is the sidecar's own`;
 }
 

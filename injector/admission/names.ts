@@ -1,4 +1,5 @@
 /** Names and numbers of what injection puts into a pod. */
+import { inboundPorts } from '../../common/inbound_ports.ts';
 
 /** Init container that puts the redirect rules and the closed gate in force. */
 export const REDIRECT_CONTAINER = 'sluice-redirect';
@@ -28,7 +29,13 @@ export const TOKEN_SECONDS = 3_600;
 /** ConfigMap of each enabled namespace, and its key, that hold the CA. */
 export const CA_CONFIG_MAP = 'sluice-ca';
 
-/** TCP ports of the pod that the sidecar takes: the defaults of its own settings. */
+/** The sidecar's settings that are TCP ports of the pod: their defaults. */
 export const SIDECAR_PORTS = { inbound: 15006, canary: 15020, admin: 15021 } as const;
+/** All TCP ports of the pod that the sidecar takes. */
+export const OWN_PORTS: readonly number[] = [
+  ...inboundPorts(SIDECAR_PORTS.inbound),
+  SIDECAR_PORTS.canary,
+  SIDECAR_PORTS.admin,
+];
 /** Name of the admin port, for scrapers; at most 15 characters. */
 export const ADMIN_PORT_NAME = 'sluice-admin';

@@ -1,6 +1,6 @@
 /** What cannot be enforced: why a pod of an enabled namespace is refused, in sentences for whoever applied it. */
 import { NAMESPACE_ANNOTATIONS } from './annotations.ts';
-import { OWN_VOLUMES, SIDECAR_PORTS, TOKEN_AUDIENCE } from './names.ts';
+import { OWN_PORTS, OWN_VOLUMES, TOKEN_AUDIENCE } from './names.ts';
 import type { AdmittedContainer, AdmittedPod, AdmittedVolume } from './pod_object.ts';
 
 /**
@@ -50,9 +50,8 @@ function bypass({ name, privileged, capabilities }: AdmittedContainer): readonly
 }
 
 function takenPorts({ name, tcpPorts }: AdmittedContainer): readonly string[] {
-  const own: readonly number[] = Object.values(SIDECAR_PORTS);
   return tcpPorts
-    .filter((port) => own.includes(port))
+    .filter((port) => OWN_PORTS.includes(port))
     .map((port) => `container ${name} has port ${port}, which the sidecar needs: give it another one`);
 }
 

@@ -2,13 +2,14 @@
 import type { Family } from '../../native/addon.ts';
 import { kernelFamilies } from '../kernel_families.ts';
 import { tryTool } from '../tools.ts';
+import { translatedRange } from './rules.ts';
 import { type Backend, iptables, runTool } from './tools.ts';
 
 /** The tables with rules that name the port. */
 const TABLES = ['nat', 'mangle'] as const;
 
-/** What names it: TPROXY, and the translation of `SLUICE_MET`; as iptables-save writes them. */
-const PORT = /(?<=^-A SLUICE_.* --(?:on-port|to-ports) )\d+/m;
+/** What names it: TPROXY, and the range of the translation of `SLUICE_MET`; as iptables-save writes them. */
+const PORTS = /(?<=^-A SLUICE_.* --)(on-port|to-ports) [\d-]+/gm;
 
 /**
  * Has the rules of each family lead to this port, if they are there and lead to another one. Nothing else of them changes, and
@@ -35,7 +36,10 @@ export async function leadRedirect(port: number): Promise<boolean> {
 
 async function lead(backend: Backend, family: Family, port: number): Promise<boolean> {
   const own = await ownRules(backend, family);
-  const led = own.replaceAll(new RegExp(PORT, 'gm'), String(port));
+  const led = own.replaceAll(
+    PORTS,
+    (_, option) => `${option} ${option === 'on-port' ? port : translatedRange(port)}`,
+  );
   if (led === own) return false;
   await runTool(iptables(backend, family, '-restore'), ['-w', '--noflush'], led);
   return true;

@@ -2,6 +2,7 @@
  * The redirect as text: which packets TPROXY delivers to the sidecar, and how the app's answers on the app leg find
  * their way back. Pure; `redirect.ts` puts it into the kernel.
  */
+import { translatedPorts } from '../../common/inbound_ports.ts';
 import type { Family } from '../../native/addon.ts';
 import { APP_LEG_MARK } from '../app_leg_marking.ts';
 
@@ -63,7 +64,7 @@ export interface Chain {
 /** In this order the tables are filled: the last one redirects. */
 const TABLES = ['raw', 'nat', 'mangle'] as const;
 
-/** The address the listener of a family is on. */
+/** The address that the listener of a family is on which TPROXY delivers to. */
 export function listenerAddress(family: Family): string {
   return family === 6 ? '::1' : '127.0.0.1';
 }
@@ -142,6 +143,12 @@ function synChain(zones: boolean, tproxy: string): Chain {
   };
 }
 
+/** `translatedPorts` as `--to-ports` has them. */
+export function translatedRange(inboundPort: number): string {
+  const ports = translatedPorts(inboundPort);
+  return `${ports.at(0)}-${ports.at(-1)}`;
+}
+
 /** Keeps app legs and clients that use the same port apart. */
 function zoneChains(inboundPort: number, tproxy: string): readonly Chain[] {
   const met = masked(MET_MARK);
@@ -157,12 +164,14 @@ function zoneChains(inboundPort: number, tproxy: string): readonly Chain[] {
       table: 'nat',
       name: 'SLUICE_MET',
       from: 'PREROUTING',
-      rules: [`-p tcp -m connmark --mark ${met} -j REDIRECT --to-ports ${inboundPort}`],
+      // The first of these ports that has no connection from the client's port yet. With one port alone, the client's would be
+      // translated as well where it has, but only after early demux: its SYN would go to the socket of the other connection.
+      rules: [`-p tcp -m connmark --mark ${met} -j REDIRECT --to-ports ${translatedRange(inboundPort)}`],
     },
     { table: 'mangle', name: 'SLUICE_MET', rules: [`-j CONNMARK --set-xmark ${met}`] },
     {
       // Where they come out, as the translation, unlike TPROXY, asks nothing of the listener: while the sidecar is down an app
-      // can have its port.
+      // can have its ports.
       table: 'mangle',
       name: 'SLUICE_MET_IN',
       from: 'INPUT',

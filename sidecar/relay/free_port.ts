@@ -1,15 +1,16 @@
-/** A port for the proxy, when an app has taken the one that it usually has. */
+/** Ports for the proxy, when an app has taken one of those that it usually has. */
 import { randomInt } from 'node:crypto';
+import { inboundPorts, LAST_INBOUND_PORT } from '../../common/inbound_ports.ts';
 import { SluiceError } from '../../policy/errors.ts';
 
 /** Above what clients (Linux 32768-60999) and app legs use, and away from where services listen. */
-const OTHERS = { first: 61_000, last: 65_535 } as const;
+const OTHERS = { first: 61_000, last: LAST_INBOUND_PORT } as const;
 
-/** An app would have to hold nearly all of these ports for so many in a row to be taken. */
+/** An app would have to hold some ninth of these ports for so many in a row to be taken, as each is one of nine. */
 const ATTEMPTS = 64;
 
 /**
- * Starts something on `port`, or where that is taken on another one.
+ * Starts something on the inbound port `port`, or where one of `inboundPorts` is taken on another one.
  * @param reserved ports that are not to be taken instead
  * @throws SluiceError `SOCKET_ADDRESS_IN_USE` when there is none, or what `start` throws otherwise
  */
@@ -26,7 +27,7 @@ export async function onFreePort<T>(
       const isTaken = error instanceof SluiceError && error.code === 'SOCKET_ADDRESS_IN_USE';
       if (!isTaken || attempt === ATTEMPTS) throw error;
       do wanted = randomInt(OTHERS.first, OTHERS.last + 1);
-      while (reserved.includes(wanted));
+      while (inboundPorts(wanted).some((one) => reserved.includes(one)));
     }
   }
 }

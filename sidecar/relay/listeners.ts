@@ -1,34 +1,44 @@
 /**
- * The transparent listeners that TPROXY delivers to: one for each family the pod has. They are on all addresses, as connections
- * whose SYN met another socket come by the pod's own. One that is made to their port itself leads nowhere.
+ * The transparent listeners of the proxy. The one that TPROXY delivers to is on loopback. Those that a translation leads to are on
+ * all addresses, as translated connections come by the pod's own; one that is made to such a port itself leads nowhere.
  */
+import { translatedPorts } from '../../common/inbound_ports.ts';
 import type { Family } from '../../native/addon.ts';
 import type { Sockets } from '../../native/sockets.ts';
 import { isSwitchedOn } from '../kernel_families.ts';
+import { listenerAddress } from '../redirect/rules.ts';
 
 /** Connections that may wait for accept; the kernel caps it at net.core.somaxconn. */
 export const BACKLOG = 4096;
 
-/** A listening socket; whoever has it closes it. */
-export interface Listener {
+/** The listening sockets of a family; whoever has them closes them. */
+export interface Listeners {
   readonly family: Family;
-  readonly fd: number;
+  readonly fds: readonly number[];
 }
 
 /**
- * Listens for both families; where IPv6 is switched off, for IPv4 alone.
+ * Listens for both families on each of `inboundPorts`; where IPv6 is switched off, for IPv4 alone.
  * @throws SluiceError `SOCKET_*`; nothing is left open then
  */
-export function listenInbound(sockets: Sockets, port: number): readonly Listener[] {
-  const listeners: Listener[] = [];
+export function listenInbound(sockets: Sockets, inboundPort: number): readonly Listeners[] {
+  const opened: number[] = [];
+  const listen = (family: Family, address: string, port: number): number => {
+    const fd = sockets.listenTransparent(family, address, port, BACKLOG);
+    opened.push(fd);
+    return fd;
+  };
+  const ofFamily = (family: Family): Listeners => ({
+    family,
+    fds: [
+      listen(family, listenerAddress(family), inboundPort),
+      ...translatedPorts(inboundPort).map((port) => listen(family, family === 6 ? '::' : '0.0.0.0', port)),
+    ],
+  });
   try {
-    for (const family of ([4, 6] as const).filter(isSwitchedOn)) {
-      const fd = sockets.listenTransparent(family, family === 6 ? '::' : '0.0.0.0', port, BACKLOG);
-      listeners.push({ family, fd });
-    }
-    return listeners;
+    return ([4, 6] as const).filter(isSwitchedOn).map(ofFamily);
   } catch (error) {
-    for (const { fd } of listeners) sockets.close(fd);
+    for (const fd of opened) sockets.close(fd);
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 /** The relay on node:net, for where the native one cannot run. Its life of a connection, top to bottom. */
 import net from 'node:net';
+import { isTranslatedPort } from '../../common/inbound_ports.ts';
 import type { Family } from '../../native/addon.ts';
 import type { Sockets } from '../../native/sockets.ts';
 import { SluiceError, socketAddress } from '../../policy/index.ts';
@@ -32,7 +33,8 @@ export async function startNodeRelay(settings: RelaySettings, events: RelayEvent
   const connections = new Set<NodeConnection>();
   const shared: Shared = { ...settings, unread, appLegs: new AppLegs(sockets) };
   const listeners = listenInbound(sockets, settings.inboundPort);
-  const servers = await Promise.all(listeners.map(({ fd }) => serve(fd, accepted, events)));
+  const fds = listeners.flatMap((ofFamily) => ofFamily.fds);
+  const servers = await Promise.all(fds.map((fd) => serve(fd, accepted, events)));
 
   function accepted(client: net.Socket): void {
     client.on('error', () => client.destroy()); // until the relay has its own handler
@@ -48,7 +50,7 @@ export async function startNodeRelay(settings: RelaySettings, events: RelayEvent
       shared,
       family,
       { address: socketAddress(remoteAddress), port: remotePort },
-      localPort === settings.inboundPort
+      isTranslatedPort(settings.inboundPort, localPort)
         ? translatedFrom(client, family, sockets)
         : { address: socketAddress(localAddress), port: localPort },
     );
@@ -75,7 +77,7 @@ export async function startNodeRelay(settings: RelaySettings, events: RelayEvent
   };
 }
 
-/** Where a connection was going that came by the listener's own port: there, or elsewhere before it was translated. */
+/** Where a connection was going that came by a port of translations: there, or elsewhere before it was translated. */
 function translatedFrom(client: net.Socket, family: Family, sockets: Sockets): Endpoint {
   const fd = descriptorOf(client);
   const found = fd === undefined ? undefined : sockets.originalDestination(fd, family);

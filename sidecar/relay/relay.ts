@@ -104,6 +104,7 @@ export interface Relay {
 /** What a relay needs. */
 export interface RelaySettings {
   readonly sockets: Sockets;
+  /** It listens on all of `inboundPorts`. */
   readonly inboundPort: number;
   readonly connectTimeoutMs: number;
   /** Silence of the client before it is probed. */

@@ -46,13 +46,13 @@ export function startSpliceRelay(
     bufferBytes: Math.floor(settings.bufferBytes / threads),
   };
   try {
-    const fds = listeners.map(({ fd }) => fd);
+    const fds = listeners.flatMap((ofFamily) => ofFamily.fds);
     for (let i = 0; i < threads; i += 1) relays.push(startThread(fds, share, events, addon));
   } catch (error) {
     for (const relay of relays) relay.close();
     throw error;
   } finally {
-    for (const { fd } of listeners) sockets.close(fd); // each thread has a duplicate
+    for (const fd of listeners.flatMap(({ fds }) => fds)) sockets.close(fd); // each thread has a duplicate
   }
   return {
     families: listeners.map(({ family }) => family),

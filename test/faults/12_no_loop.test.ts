@@ -7,8 +7,8 @@ const DB = ['10.1.1.10', 'fd00:1::10'] as const;
 const SERVICE = ['10.96.0.10', 'fd00:96::10'] as const;
 const LOOPBACK = ['127.0.0.1', '::1'] as const;
 
-/** Where the redirect delivers, and the canary. */
-const OWN_PORTS = [15_006, 15_020] as const;
+/** Where the redirect delivers, and the canary; the first and the last of those that translations lead to. */
+const OWN_PORTS = [15_006, 15_020, 15_022, 15_029] as const;
 
 const net = useLab({
   objects: [
@@ -49,13 +49,16 @@ test.each([...LOOPBACK, ...DB].flatMap((address) => OWN_PORTS.map((port) => [add
   },
 );
 
-test.each(DB)('nor does a call of an allowed peer to %s port 15006', async (address) => {
-  const before = net.accepted('shop/db').length;
-  const result = await net.connect('shop/web', address, 15_006);
-  expect(result).toMatchObject({ allowed: false, timedOut: false, reply: '' });
-  await until('no flow is left', async () => (await page()).open === 0);
-  expect(net.accepted('shop/db')).toHaveLength(before);
-});
+test.each(DB.flatMap((address) => OWN_PORTS.map((port) => [address, port] as const)))(
+  'nor does a call of an allowed peer to %s port %i',
+  async (address, port) => {
+    const before = net.accepted('shop/db').length;
+    const result = await net.connect('shop/web', address, port);
+    expect(result).toMatchObject({ allowed: false, timedOut: false, reply: '' });
+    await until('no flow is left', async () => (await page()).open === 0);
+    expect(net.accepted('shop/db')).toHaveLength(before);
+  },
+);
 
 test.each([...LOOPBACK, ...DB])('the app reaches itself on %s, past the sidecar', async (address) => {
   const flows = (await net.admin('shop/db', '/flows')).body;

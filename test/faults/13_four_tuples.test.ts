@@ -1,10 +1,12 @@
 /**
  * Case 13: the same client address and port used towards two servers, or again at once after a close: both connections are
  * tracked rightly, without EADDRINUSE and without a SYN sent twice. And whatever ports a client uses, none of its connections is
- * taken for the app leg of another.
+ * taken for the app leg of another, nor one to an app that listens on one address of the pod for one to another such app.
  */
+import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import type { Readable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inNetns } from '../../cli/lab/processes.ts';
 import { run } from '../netns/command.ts';
 import { until, useLab } from '../netns/harness.ts';
@@ -16,6 +18,9 @@ const MANY = join(import.meta.dirname, '../netns/tools/many_connections.ts');
 const DB = { 4: '10.1.1.10', 6: 'fd00:1::10' } as const;
 const OTHER = { 4: '10.1.1.12', 6: 'fd00:1::12' } as const;
 const FAMILIES = [4, 6] as const;
+
+/** Ports of apps that listen on one address of the pod only: as many as one client port reaches at once. */
+const BOUND = [9001, 9002, 9003, 9004, 9005, 9006, 9007, 9008] as const;
 
 const SHORT = 20_000;
 const KEPT = 300;
@@ -60,6 +65,18 @@ describe.each(['splice', 'node'])('the %s relay', (relay) => {
     const said = await run(inNetns(net.lab.netns('shop/web'), argv));
     return JSON.parse(said.trim().split('\n').at(-1) ?? '');
   }
+
+  const started: ChildProcess[] = [];
+  beforeAll(async () => {
+    const places = Object.values(DB).flatMap((host) => BOUND.map((port) => ({ host, port })));
+    const argv = [process.execPath, '--eval', `${BOUND_APPS}\nserve(${JSON.stringify(places)});`];
+    const app = net.lab.spawnIn('shop/db', argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+    started.push(app);
+    for await (const _line of app.stdout as Readable) break;
+  });
+  afterAll(() => {
+    for (const app of started) app.kill('SIGKILL');
+  });
 
   /** The ports of the app legs that the app has seen of the client, newest last. */
   const legs = (): readonly number[] => net.accepted('shop/db').map(({ peerPort }) => peerPort);
@@ -123,6 +140,29 @@ describe.each(['splice', 'node'])('the %s relay', (relay) => {
   });
 
   test.each(FAMILIES)(
+    'IPv%i: one client port towards several apps that listen on one address, all at once and again',
+    async (family) => {
+      expect(
+        await client(`
+        const rounds = [];
+        for (const last of ['BYE\\n', 'RESET', 'BYE\\n', '?\\n']) {
+          const tried = await Promise.allSettled(
+            ${JSON.stringify(BOUND)}.map((port) => open('${DB[family]}', port, 4445)),
+          );
+          const failed = tried.flatMap(({ reason }) => reason?.message ?? []);
+          const all = tried.flatMap(({ value }) => value ?? []);
+          const said = await Promise.all(all.map(saidBy));
+          rounds.push({ said, failed, slow: all.filter(({ ms }) => ms > ${NO_RETRY_MS}).length });
+          if (failed.length > 0) break;
+          await Promise.all(all.map((one) => ended(one, last)));
+        }
+        console.log(JSON.stringify(rounds));
+      `),
+      ).toEqual(Array(4).fill({ said: BOUND.map(String), failed: [], slow: 0 }));
+    },
+  );
+
+  test.each(FAMILIES)(
     'IPv%i: a port that is used again at once, closed in order by the server',
     async (family) => {
       expect(
@@ -157,6 +197,23 @@ describe.each(['splice', 'node'])('the %s relay', (relay) => {
   });
 });
 
+/** `serve` listens on each place; its answers name its port. `BYE` is answered, then it closes first. */
+const BOUND_APPS = `
+  function serve(places) {
+    let left = places.length;
+    for (const { host, port } of places) {
+      const server = require('node:net').createServer((socket) => {
+        socket.on('error', () => {});
+        socket.on('data', (asked) => (String(asked) === 'BYE\\n' ? socket.end() : socket.write(String(port))));
+      });
+      server.listen({ host, port }, () => {
+        left -= 1;
+        if (left === 0) console.log('listening');
+      });
+    }
+  }
+`;
+
 /** `open` connects, sends `line` and waits for the answer, `ms` later; `ask` asks again and says whether an answer came. */
 const CLIENT = `
   import { connect } from 'node:net';
@@ -179,6 +236,24 @@ const CLIENT = `
       socket.once('error', () => resolve(false));
       socket.once('data', () => resolve(true));
       socket.write('?\\n');
+    });
+  }
+  function saidBy(socket) {
+    return new Promise((resolve) => {
+      setTimeout(resolve, 10_000, 'nothing').unref();
+      socket.once('error', ({ code }) => resolve(code));
+      socket.once('data', (data) => resolve(String(data)));
+      socket.write('?\\n');
+    });
+  }
+  function ended(socket, last) {
+    return new Promise((resolve) => {
+      socket.once('close', resolve);
+      socket.once('end', () => socket.end());
+      if (last === 'RESET') socket.resetAndDestroy();
+      else if (last === 'BYE\\n') socket.write(last);
+      else socket.end();
+      socket.resume();
     });
   }
 `;

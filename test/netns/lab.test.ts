@@ -297,6 +297,7 @@ describe('a lab that is up', () => {
 
   test.each([
     [15006, 'SLUICE_INBOUND_PORT'],
+    [15029, 'SLUICE_INBOUND_PORT'],
     [15020, 'SLUICE_CANARY_PORT'],
     [15021, 'SLUICE_ADMIN_PORT'],
   ])('takes in no pod whose port %i is its sidecar’s own', async (port, setting) => {

@@ -14,6 +14,8 @@ import { pathWithoutNft } from './tools/without_nft.ts';
 const API = '10.1.1.10';
 const API_V6 = 'fd00:1::10';
 const [ADMIN, INBOUND, CANARY] = [15_021, 15_006, 15_020];
+/** Where translations lead to, from the first of these to the last. */
+const [TRANSLATED, TRANSLATED_LAST] = [15_022, 15_029];
 
 /** A port of the app that nothing knows of. */
 const OTHER = 8081;
@@ -138,6 +140,24 @@ test('started again with its port free, it takes that, and the redirect follows'
   expect(rules).toContain(`--on-port ${INBOUND} `);
 });
 
+test('one of the ports that translations lead to is taken: the proxy takes others, and serves what needs them', async () => {
+  await net.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
+  const bound = [API, API_V6].map((address) => [address, OTHER] as const);
+  const leave = await squat(['::', TRANSLATED_LAST], ...bound);
+  await net.lab.startSidecar('shop/api', { redirect: false });
+  await net.lab.waitEnforced();
+  await expectEnforced();
+  for (const address of [API, API_V6]) {
+    expect(await net.connect('shop/front', address, OTHER, ANSWER)).toMatchObject({ allowed: true });
+    expect(await net.connect('shop/batch', address, OTHER, SILENCE)).toMatchObject({ allowed: false });
+    // The app's own port now.
+    expect(await net.connect('shop/front', address, TRANSLATED_LAST, ANSWER)).toMatchObject({
+      allowed: true,
+    });
+  }
+  await leave();
+});
+
 test('an app on the canary port does not make a lost redirect look well', async () => {
   await net.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
   await squat(['127.0.0.1', CANARY], ['::1', CANARY]);
@@ -169,10 +189,10 @@ describe('without nft', () => {
     expect(await bare.connect('shop/front', API, 80, ANSWER)).toMatchObject({ allowed: true });
   });
 
-  test('nor one that has the port of the proxy, by a listener on one address of the pod', async () => {
+  test('nor one that has the ports of translations, by a listener on one address of the pod', async () => {
     await bare.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
     const leave = await squatIn(bare, [
-      ['::', INBOUND],
+      ['::', TRANSLATED],
       ...[API, API_V6].map((address) => [address, OTHER] as const),
     ]);
     for (const address of [API, API_V6])
@@ -205,7 +225,7 @@ describe('where the rules have to lead to another port', () => {
   const rules = async () =>
     (await Promise.all(['iptables-nft-save', 'ip6tables-nft-save'].map((program) => inside(program))))
       .join('')
-      .replaceAll(/--(on-port|to-ports) \d+/g, '')
+      .replaceAll(/--(on-port|to-ports) [\d-]+/g, '')
       .split('\n')
       .filter((line) => line.startsWith('-A'));
   const movedSaid = (text: string) =>
@@ -220,7 +240,7 @@ describe('where the rules have to lead to another port', () => {
     expect(movedSaid('the redirect leads to another port now')).toBe(1);
     expect(await rules()).toEqual(before);
     for (const family of ['iptables-nft-save', 'ip6tables-nft-save'])
-      expect(await inside(family)).not.toMatch(new RegExp(`--(on-port|to-ports) ${INBOUND}`));
+      expect(await inside(family)).not.toMatch(new RegExp(`--(on-port|to-ports) (${INBOUND}|${TRANSLATED})`));
     expect(await inside('nft', 'list', 'set', 'inet', 'sluice_guard', 'node4')).toContain(ONLY_IN_TABLE);
     await leave();
   });

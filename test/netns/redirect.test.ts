@@ -196,6 +196,9 @@ test.each([
   [['--node-ips', '10.0.0.300'], /SLUICE_NODE_IPS: .*10\.0\.0\.300/],
   [['--admin-port', '0'], /--admin-port is '0'/],
   [['--canary-port', '15006'], /must differ/],
+  [['--admin-port', '15029'], /must differ/],
+  [['--inbound-port', '65513'], /SLUICE_INBOUND_PORT must be at most 65512/],
+  [['--excluded-ports', '15022'], /SLUICE_EXCLUDED_PORTS has '15022'/],
   [['--iptables', 'ipfw'], /--iptables is 'ipfw': wants one of auto, nft, legacy/],
   [['--no-such-flag'], /no-such-flag/],
 ])('bad input is one clear line and exit 2: %j', async (options, message) => {

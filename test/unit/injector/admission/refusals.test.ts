@@ -115,10 +115,15 @@ describe('a pod that cannot be enforced', () => {
   });
 
   it('is refused when it wants a port of the sidecar', () => {
-    const ports = [{ containerPort: 15021 }, { containerPort: 15006, protocol: 'UDP' }];
+    const ports = [
+      { containerPort: 15021 },
+      { containerPort: 15029 },
+      { containerPort: 15006, protocol: 'UDP' },
+    ];
 
     expect(reasons(pod({ containers: [{ name: 'app', ports }] }))).toEqual([
       expect.stringContaining('container app has port 15021'),
+      expect.stringContaining('container app has port 15029'),
     ]);
   });
 
@@ -146,7 +151,7 @@ describe('a pod that wants ports to bypass the proxy', () => {
   });
 
   const tooMany = Array.from({ length: 16 }, (_, i) => i + 1).join(',');
-  for (const ports of ['', '0', '65536', '80,', '80-90', 'http', tooMany, '15021']) {
+  for (const ports of ['', '0', '65536', '80,', '80-90', 'http', tooMany, '15021', '15022']) {
     it(`is refused by the annotation's name when it wants '${ports}'`, () => {
       expect(reasons(wants(ports), EXCLUSION_ALLOWED)).toEqual([
         expect.stringMatching(/^annotation sluice.dev\/excluded-ports is '/),
