@@ -38,8 +38,13 @@ test('an app of the pod holds a bounded number of connections, and gets in again
   for (const socket of held) socket.destroy();
   const health = async () => {
     const socket = dial();
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => {
+      answer += chunk.toString();
+    });
     socket.write('GET /healthz HTTP/1.1\r\n\r\n');
-    return (await once(socket, 'data').catch(() => ['']))[0].toString();
+    await once(socket, 'close');
+    return answer;
   };
   await expect.poll(health).toContain('200');
 });
