@@ -8,8 +8,9 @@ import type { ApiObject } from './pod_object.ts';
 const CAPABILITY = 'NET_RAW';
 const DROPPING_IT = ['ALL', CAPABILITY, `CAP_${CAPABILITY}`];
 
-/** The container, from which NET_RAW is dropped. It adds none: that is refused. */
+/** The container, from which NET_RAW is dropped. It adds none: that is refused. What is no object is the API server's to refuse. */
 export function withoutRawSockets(container: ApiObject): ApiObject {
+  if (typeof container !== 'object' || container === null) return container;
   const security = objectOf(container.securityContext);
   const capabilities = objectOf(security.capabilities);
   const drop = Array.isArray(capabilities.drop) ? capabilities.drop : [];

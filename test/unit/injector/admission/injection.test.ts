@@ -62,6 +62,7 @@ describe('injection', () => {
       raw: { capabilities: { drop: ['CAP_NET_RAW'] } },
     });
     expect(rights(spec.initContainers).migrate).toEqual({ capabilities: { drop: ['NET_RAW'] } });
+    expect(decide(pod({ containers: [null] as never }))).toMatchObject({ kind: 'injected' }); // the API server refuses it
     const allowed = injected(pod(given), { namespace: { 'sluice.dev/allow-privileged': 'true' } });
     expect(allowed.spec.containers).toEqual(given.containers);
   });
