@@ -22,6 +22,9 @@ const STALLED_MS = 60_000;
 const GROWTH_BYTES = MIB;
 const P99_RATIO = 1.2;
 
+/** By so much the best of two series differ here when nothing has changed, ms. */
+const NOISE_MS = 0.2;
+
 /** Round trips of a round, and rounds: the best counts, as the machine has other work. Alone, half are before and half after. */
 const ROUND_TRIPS = 2_000;
 const ROUNDS = 20;
@@ -102,7 +105,7 @@ test('flows that nobody reads hold at most 1 MiB each, and harm nobody', async (
     `held by each: ${(perFlow / MIB).toFixed(2)} MiB; p99 ${alone.toFixed(3)} ms alone, ${Math.min(...beside).toFixed(3)} ms beside`,
   );
   expect(perFlow).toBeLessThanOrEqual(GROWTH_BYTES);
-  expect(Math.min(...beside)).toBeLessThanOrEqual(P99_RATIO * alone);
+  expect(Math.min(...beside)).toBeLessThanOrEqual(P99_RATIO * alone + NOISE_MS);
 }, 180_000);
 
 /** Resident memory, proc(5). */
