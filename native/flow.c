@@ -143,9 +143,10 @@ static enum pump_result broken(int side) { return side == SOURCE ? PUMP_BROKEN_S
 static void size_buffers(struct flow *flow, const struct way *way) {
   if (flow->buffers == BUFFERS_FIRST) {
     buffers_limit_leg(flow->fd[DESTINATION]);
-    flow->near = buffers_limit_client(flow->fd[SOURCE]);
     flow->buffers = BUFFERS_LIMITED;
   }
+  // Asked again: on a busy machine the answer of a near client to the handshake may have been late.
+  if (!flow->near) flow->near = buffers_limit_client(flow->fd[SOURCE]);
   if (atomic_load_explicit(&way->bytes, memory_order_relaxed) < READING_BYTES) return;
   flow->buffers = BUFFERS_WIDE;
   buffers_widen(flow->fd[DESTINATION]);
