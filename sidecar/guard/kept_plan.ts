@@ -18,19 +18,21 @@ interface Element {
 export async function keptPlan(): Promise<GuardPlan | undefined> {
   const listed = await listNft(`table ${GUARD_TABLE}`, '-j');
   if (listed === undefined) return undefined;
-  const sets = new Map<string, readonly Element[]>();
+  const sets = new Map<string, unknown>();
   for (const object of listOf(recordOf(parsed(listed, 'nft'), 'nft').nftables, 'nft')) {
     const { set } = recordOf(object, 'nft: an object');
     if (set === undefined) continue;
     const { name, elem = [] } = recordOf(set, 'nft: a set');
-    const what = `nft: the set ${textOf(name, 'nft: the name of a set')}`;
-    sets.set(
-      String(name),
-      listOf(elem, what).map((one) => elementOf(one, what)),
-    );
+    sets.set(textOf(name, 'nft: the name of a set'), elem);
   }
-  const of = (name: string): readonly (Element & { readonly first: string })[] =>
-    (sets.get(name) ?? []).map((one) => ({ ...one, first: one.value[0] ?? '' }));
+  // Only these sets are read: what packets put into the others has forms of its own.
+  const of = (name: string): readonly (Element & { readonly first: string })[] => {
+    const what = `nft: the set ${name}`;
+    return listOf(sets.get(name) ?? [], what).map((one) => {
+      const element = elementOf(one, what);
+      return { ...element, first: element.value[0] ?? '' };
+    });
+  };
   return {
     uplinks: of('uplinks').map(({ first }) => first),
     links: of('uplinks')

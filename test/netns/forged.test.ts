@@ -257,6 +257,17 @@ describe('the tables of the guard', () => {
     expect(await knows('10.0.0.201')).toBe(true);
   });
 
+  test('are read whatever packets have put into their counters', async () => {
+    // A protocol that /etc/protocols does not name is a number in what nft lists.
+    for (const set of ['routed', 'misfit', 'forged', 'steered'])
+      await inside(net, 'shop/api', 'nft', 'add', 'element', 'inet', 'sluice_guard', set, '{ 253 }');
+    await verify();
+    await net.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
+    await net.lab.startSidecar('shop/api', { redirect: false });
+    await net.lab.waitEnforced();
+    await verify();
+  });
+
   test('come back too where only the chains are empty', async () => {
     await inside(net, 'shop/api', 'nft', 'flush', 'chain', 'netdev', 'sluice_guard', 'out');
     const filled = async () => (await guardOf('shop/api', 'netdev')).includes('goto drop_forged');
