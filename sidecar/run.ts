@@ -54,7 +54,8 @@ const LAST_RECORDS_MS = 1_000;
 /** Errors of single connections come by the thousand when something is wrong: one line per interval tells enough. */
 const ERROR_LOG_MS = 1_000;
 
-/** What cannot be led to the proxy is tried again about each second. */
+/** How often, at most, what does not lead to the proxy is led there again, and its failure logged, ms. It takes some processes. */
+const LEAD_AGAIN_MS = 3_000;
 const LEAD_LOG_MS = 10_000;
 
 /** What the guard drops may come in floods: one line per reason and interval. */
@@ -167,7 +168,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     acknowledge: (revision) => stream.acknowledge(revision),
     lookForCause() {
       void gate.ensure();
-      void lead();
+      leadAgain();
     },
     changed: (before, after) => logTransition(log, before, after),
   });
@@ -180,6 +181,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       leadFailed(err as Error);
     }
   });
+  const leadAgain = rarely<void>(LEAD_AGAIN_MS, () => void lead());
   const leadFailed = rarely(LEAD_LOG_MS, (err: Error) =>
     log.error({ err }, 'the redirect does not lead to the port of the proxy; it is tried again'),
   );

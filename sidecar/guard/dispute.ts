@@ -48,6 +48,7 @@ export async function disputeOf(
   signal: AbortSignal,
 ): Promise<Dispute> {
   const now = await neighbour(hop);
+  if (now.state === 'pinned') await askLink(hop, bound); // by a sidecar that was killed meanwhile
   if (now.link === bound && !doubted) return { kind: 'none' };
   // Put there by somebody with NET_ADMIN, as some networks do; nobody on the link can.
   if (now.state === 'permanent')

@@ -169,14 +169,14 @@ export class Guard {
     });
     if (reading === undefined) return;
     for (const drops of reading.drops) this.#events.dropped(drops);
-    await this.#followOwn();
-    await this.#takeNodes(); // where that has failed
     const doubted = reading.drops.some(({ reason }) => reason === 'forged-node');
     const due = performance.now() - this.#neighboursAtMs >= NEIGHBOURS_MS;
     if (due) {
       this.#neighboursAtMs = performance.now();
-      await this.#putBack();
+      await this.#putBack(); // first of all: what follows may fail each time
     }
+    await this.#followOwn();
+    await this.#takeNodes(); // where that has failed
     // A reading tells nothing of a hop while it is being asked.
     if (doubted && this.#disputes === undefined) await this.#giveUpUnconfirmed(reading.proper);
     if (!due && !doubted && this.count('unresolved') === 0) return;
@@ -205,17 +205,22 @@ export class Guard {
     this.#own = own;
   }
 
-  /** Takes seconds for each hop that does not answer. */
+  /** Takes seconds where a hop does not answer. */
   async #settleDisputes(doubted: boolean): Promise<void> {
-    for (const { hop, link } of boundHops(this.#plan.nodes)) {
-      const dispute = await disputeOf(hop, link, this.#nodeThrough(hop, link), doubted, this.#closing.signal);
-      if (dispute.kind === 'contested') this.#events.contested(hop, dispute.claimed);
-      if (dispute.kind !== 'moved') continue;
-      const binding = { kind: 'link', link: dispute.link } as const;
-      await this.#enqueue(() =>
-        this.#put(this.#plan.nodes.map((node) => (isThrough(node, hop, link) ? { ...node, binding } : node))),
-      );
-    }
+    await Promise.all(boundHops(this.#plan.nodes).map((bound) => this.#settleDispute(bound, doubted)));
+  }
+
+  async #settleDispute(
+    { hop, link }: { readonly hop: Hop; readonly link: string },
+    doubted: boolean,
+  ): Promise<void> {
+    const dispute = await disputeOf(hop, link, this.#nodeThrough(hop, link), doubted, this.#closing.signal);
+    if (dispute.kind === 'contested') this.#events.contested(hop, dispute.claimed);
+    if (dispute.kind !== 'moved') return;
+    const binding = { kind: 'link', link: dispute.link } as const;
+    await this.#enqueue(() =>
+      this.#put(this.#plan.nodes.map((node) => (isThrough(node, hop, link) ? { ...node, binding } : node))),
+    );
   }
 
   #nodeThrough(hop: Hop, link: string): AskedNode {

@@ -127,7 +127,10 @@ export async function verifyGuard(): Promise<void> {
   if (!missing.includes('frames')) return;
   const possible = await tryNft(framesRuleset(plan, ownAddresses())).then(
     () => true,
-    () => false,
+    (error: SluiceError) => {
+      if (error.cause !== undefined) throw error; // nft did not get to say so
+      return false;
+    },
   );
   if (possible) throw incomplete(FRAMES_TABLE);
 }

@@ -23,8 +23,8 @@ export interface Gateway extends Hop {
 export interface Neighbour {
   /** Link-layer address; absent while it is not resolved. */
   readonly link: string | undefined;
-  /** The kernel has an answer of the last seconds, or somebody with NET_ADMIN has put it there for good. */
-  readonly state: 'reachable' | 'permanent' | 'other';
+  /** The kernel has an answer of the last seconds; or somebody with NET_ADMIN has put it there for good; or `pinLink` has. */
+  readonly state: 'reachable' | 'permanent' | 'pinned' | 'other';
 }
 
 /** Routes of these protocols come from the link and not from whoever set up the pod. Source: ip-route(8). */
@@ -89,6 +89,13 @@ function gatewayOf(hop: Readonly<Record<string, unknown>>): string | undefined {
   return said === undefined ? undefined : canonicalAddress(textOf(said, 'ip: a gateway'));
 }
 
+/** As ip(8) has them, and what they mean here. */
+const STATES = [
+  ['PERMANENT', 'permanent'],
+  ['NOARP', 'pinned'],
+  ['REACHABLE', 'reachable'],
+] as const;
+
 /** What the kernel knows of a neighbour. @throws SluiceError `TOOL_*` */
 export async function neighbour({ address, device }: Hop): Promise<Neighbour> {
   const [found = {}] = await ipJson(['neigh', 'show', 'to', address, 'dev', device]);
@@ -97,7 +104,7 @@ export async function neighbour({ address, device }: Hop): Promise<Neighbour> {
   const usable = link !== undefined && !states.includes('FAILED') && !states.includes('INCOMPLETE');
   return {
     link: usable ? textOf(String(link).toLowerCase(), 'ip: a link-layer address', LINK) : undefined,
-    state: states.includes('PERMANENT') ? 'permanent' : states.includes('REACHABLE') ? 'reachable' : 'other',
+    state: STATES.find(([name]) => states.includes(name))?.[1] ?? 'other',
   };
 }
 
