@@ -7,7 +7,7 @@ import type { Table } from '../../policy/index.ts';
 import { SluiceError, virtualKey } from '../../policy/index.ts';
 import { findChain } from '../netlink/nft_chains.ts';
 import { changeElements } from '../netlink/nft_elements.ts';
-import { runNft } from '../nft.ts';
+import { listNft, runNft } from '../nft.ts';
 import { elementsOnly } from './element_changes.ts';
 import { overBounds } from './over_bounds.ts';
 import { CLOSED_REVISION, closedPlan, type GatePlan } from './plan.ts';
@@ -76,10 +76,7 @@ export async function removeGate(): Promise<void> {
 /** Whether the gate's hooks are in the kernel, with the rule at the end of each that asks the table. */
 export async function isGateInForce(): Promise<boolean> {
   for (const [hook, subject] of Object.entries(HOOKS)) {
-    const listed = await runNft(`list chain ${GATE_TABLE} ${hook}\n`).catch((error: unknown) => {
-      if (error instanceof SluiceError && error.code === 'GATE_REFUSED') return ''; // no such table or chain
-      throw error;
-    });
+    const listed = (await listNft(`chain ${GATE_TABLE} ${hook}`)) ?? '';
     if (!listed.includes(' hook ') || !listed.includes(`jump ${subject}`)) return false;
   }
   return true;
