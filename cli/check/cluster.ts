@@ -57,7 +57,11 @@ function loadConfig({ kubeconfig, context }: ClusterChoice): KubeConfig {
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw unreadable('the kubeconfig has no such context');
   // What the library makes up where it finds nothing.
-  if (kubeconfig === undefined && cluster.server === 'http://localhost:8080')
+  if (
+    kubeconfig === undefined &&
+    config.getCurrentContext() === 'loaded-context' &&
+    cluster.name === 'cluster'
+  )
     throw unreadable('there is no kubeconfig: set KUBECONFIG or --kubeconfig, or have files checked with -f');
   return config;
 }
