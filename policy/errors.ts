@@ -27,7 +27,7 @@ export const ERROR_CODES = {
   TOOL_FAILED: 'A system tool could not be started, for want of file descriptors, processes or memory.',
   TOOL_ANSWER_UNKNOWN: 'A system tool (nft, ip) answered in a form that is not known; the message shows it.',
   OUTBOUND_UNSUPPORTED:
-    'The kernel cannot destroy sockets: outbound connections that are denied end with their next packet.',
+    'The kernel cannot destroy sockets: outbound connections that are denied end some seconds after their next packet.',
   GATE_UNAVAILABLE: 'Gate and guard cannot work here: no nft in the kernel or the image, or no capability.',
   GATE_REFUSED: 'The kernel refused rules of the gate or the guard, or nft failed; the last good ones stay.',
   REDIRECT_CAPABILITY_MISSING: 'Changing the redirect rules needs the capability NET_ADMIN.',

@@ -97,14 +97,14 @@ export class OutboundCutter {
     this.#injector = options.injector;
   }
 
-  /** Why the last run did not end flows at once; the gate then ends them with their next packet. */
+  /** Why the last run did not end flows at once; the gate then ends them some seconds after their next packet. */
   get problem(): string | undefined {
     return this.#problem;
   }
 
   /**
    * Ends what `judge` does not allow; resolves when that is done.
-   * @throws SluiceError `OUTBOUND_UNSUPPORTED`, `NETLINK_*` or `SOCKET_*`; the gate then ends flows with their next packet
+   * @throws SluiceError `OUTBOUND_UNSUPPORTED`, `NETLINK_*` or `SOCKET_*`; the gate then ends flows some seconds after that
    */
   async cut(judge: Judge): Promise<void> {
     this.#wanted = judge;
@@ -262,10 +262,10 @@ function check(task: string, results: readonly number[]): void {
   if (name !== 'ENOTSUP') {
     throw new SluiceError(
       'NETLINK_FAILED',
-      `the kernel does not ${task}: ${name}; flows end with their next packet`,
+      `the kernel does not ${task}: ${name}; flows end some seconds after their next packet`,
     );
   }
-  const hint = 'it needs CONFIG_INET_DIAG_DESTROY; denied flows end with their next packet';
+  const hint = 'it needs CONFIG_INET_DIAG_DESTROY; denied flows end some seconds after their next packet';
   throw new SluiceError('OUTBOUND_UNSUPPORTED', `the kernel cannot ${task}: ${hint}`);
 }
 

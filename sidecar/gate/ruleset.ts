@@ -25,6 +25,12 @@ const EGRESS_PRIORITY = 'filter';
 export const DENIED_SIZE = 2_048;
 export const DENIED_TIMEOUT_SECONDS = 60;
 
+/** How long the sidecar is given to end a connection that policy allows no longer. */
+const ENDING_SECONDS = 5;
+/** Such connections that are remembered, of each family, and how long. */
+const REVOKED_SIZE = 4_096;
+const REVOKED_SECONDS = 60;
+
 /** Settings of the gate that do not come from the table. */
 export interface GateSettings {
   /** What a denied SYN gets: silence, or a reset before any handshake. */
@@ -94,6 +100,7 @@ export function wholeRuleset(plan: GatePlan, settings: GateSettings, matchesSock
       (family) =>
         `  set full${family} { type ${type(family)} . inet_service; flags timeout; timeout ${FULL_SECONDS}s; }`,
     ),
+    ...revokedObjects().map((line) => `  ${line}`),
     ...WAYS.flatMap((way) => wayObjects(way, settings)),
     ...adminObjects(matchesSockets).map((line) => `  ${line}`),
     ...serviceChains(plan.egress.services),
@@ -143,6 +150,35 @@ export const SOCKET_MATCH_PROBE = `table inet sluice_try {
 delete table inet sluice_try
 `;
 
+/**
+ * A connection that is older than the policy. The sidecar destroys its socket, so that both ends hear of it: until then its
+ * packets are dropped, as a reset from here reaches the app only. Where the sidecar does not, its next packet ends it here.
+ */
+function revokedObjects(): readonly string[] {
+  const sets = FAMILIES.flatMap((family) => {
+    const ofType = `type ${type(family)} . inet_service . inet_service; flags dynamic,timeout; size ${REVOKED_SIZE}`;
+    return [
+      `set ending${family} { ${ofType}; timeout ${ENDING_SECONDS}s; }`,
+      `set revoked${family} { ${ofType}; timeout ${REVOKED_SECONDS}s; }`,
+    ];
+  });
+  const flows = [
+    ['ip daddr . tcp sport . tcp dport', 4],
+    ['ip6 daddr . tcp sport . tcp dport', 6],
+  ] as const;
+  return [
+    ...sets,
+    'chain out_revoked {',
+    ...flows.map(([flow, family]) => `  ${flow} @ending${family} drop`),
+    ...flows.map(([flow, family]) => `  ${flow} @revoked${family} reject with tcp reset`),
+    ...flows.map(
+      ([flow, family]) => `  add @ending${family} { ${flow} } add @revoked${family} { ${flow} } drop`,
+    ),
+    '  reject with tcp reset', // more than are kept
+    '}',
+  ];
+}
+
 /** Sets, maps and the chains that never change. */
 function wayObjects({ name, peer }: Way, settings: GateSettings): readonly string[] {
   return [
@@ -157,8 +193,7 @@ function wayObjects({ name, peer }: Way, settings: GateSettings): readonly strin
     `    update @${name}_dropped { meta l4proto }`,
     `    meta nfproto ipv4 update @${name}_denied4 { ip ${peer} . meta l4proto . th dport }`,
     `    meta nfproto ipv6 update @${name}_denied6 { ip6 ${peer} . meta l4proto . th dport }`,
-    // A connection that is older than the policy ends with its next packet.
-    ...(name === 'out' ? [`    tcp ${FLAGS} != syn reject with tcp reset`] : []),
+    ...(name === 'out' ? [`    tcp ${FLAGS} != syn goto out_revoked`] : []),
     ...(settings.deny === 'reset'
       ? [
           `    meta l4proto tcp limit rate ${RESETS_PER_SECOND}/second burst ${RESETS_PER_SECOND} packets reject with tcp reset`,

@@ -266,6 +266,22 @@ test("a change of a peer's label ends the flows to it, within 100 ms", async () 
   await net.apply(reach(['api']));
 });
 
+test('the far end hears of it too, also of flows whose packets the gate meets first', async () => {
+  for (let round = 0; round < 5; round += 1) {
+    await net.apply(reach(['api', 'db']));
+    const work = { kind: 'echo', chunkBytes: 64, intervalMs: 5 } as const;
+    await net.open('shop/front', { group: 'busy', count: 50, address: DB, port: 80, work });
+    net.lab.writeObjects(reach(['api']));
+    const cut = await net.allOver('shop/front', 'busy');
+    expect(cut.every((flow) => flow.state === 'failed')).toBe(true);
+    await until('shop/db has none of them', async () => {
+      const left = JSON.parse((await net.admin('shop/db', '/connections')).body) as readonly unknown[];
+      return left.length === 0;
+    });
+  }
+  await net.apply(reach(['api']));
+});
+
 test('isolation that begins later spares the flows it allows and ends the others; when it ends, flows go on', async () => {
   await net.delete(reach([]));
   await Promise.all([hold('denied', 5, DB), hold('allowed', 5, API)]);
@@ -285,6 +301,11 @@ test('the sidecar is killed: the kernel goes on admitting and denying by the las
   expect(await fromFront(API)).toMatchObject({ allowed: true });
   await expectBlocked(DB);
   expect(await net.datagram('shop/front', DB, 53, SILENCE)).toMatchObject({ allowed: false });
+  // A flow that is denied meanwhile ends all the same.
+  await hold('denied', 1, API);
+  const deny = ['nft', 'flush', 'map', 'inet', 'sluice', 'out_pods4'];
+  await run(inNetns(net.lab.netns('shop/front'), deny));
+  expect(await net.allOver('shop/front', 'denied')).toMatchObject([{ state: 'failed', error: 'ECONNRESET' }]);
   await net.lab.startSidecar('shop/front', { redirect: false });
   await net.lab.waitEnforced();
   await expectBlocked(DB);
