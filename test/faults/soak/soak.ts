@@ -35,6 +35,9 @@ const LOAD_SECONDS = 52;
 /** How long flows may take to be gone from a sidecar once their clients have ended, in milliseconds. */
 const REST_MS = 10_000;
 
+/** Flows that are shown of those that are not gone. */
+const SHOWN = 3;
+
 /** What has been written and seen longer ago than this is no longer asked about, in milliseconds. */
 const REMEMBERED_MS = 60_000;
 
@@ -169,15 +172,20 @@ async function comeToRest(net: TestLab): Promise<readonly string[]> {
   const findings: string[] = [];
   for (const { target } of PODS) {
     const kept = target === KEPT_PORT.server.target ? 2 * KEPT_FLOWS : 0;
-    let left: readonly unknown[] = [];
+    let left: readonly { readonly since: string }[] = [];
     await until(
       'flows are gone',
       async () => {
-        left = JSON.parse((await net.admin(target, '/connections')).body) as readonly unknown[];
+        left = JSON.parse((await net.admin(target, '/connections')).body) as typeof left;
         return left.length === kept;
       },
       REST_MS,
-    ).catch(() => findings.push(`${target} has ${left.length} flows at rest instead of ${kept}`));
+    ).catch(() => {
+      const youngest = JSON.stringify(left.toSorted((a, b) => (a.since < b.since ? 1 : -1)).slice(0, SHOWN));
+      findings.push(
+        `${target} has ${left.length} flows at rest instead of ${kept}; the youngest: ${youngest}`,
+      );
+    });
   }
   return findings;
 }
