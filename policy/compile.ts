@@ -3,27 +3,35 @@
  * cluster costs what it touches: the groups an address is in, and the tables of followed pods that these are in.
  */
 
+import { type AskedOfPeers, askedOfPeers, NOTHING_ASKED } from './asked_of_peers.ts';
 import { type ClusterChange, clusterChanges, EMPTY_CLUSTER } from './cluster_change.ts';
 import { type ChangeOrder, Directory } from './directory.ts';
+import { type DnsServers, dnsServers, forgottenDns } from './dns.ts';
 import { SluiceError } from './errors.ts';
 import { Groups } from './groups.ts';
-import { compareTexts, objectKey } from './key.ts';
+import { objectKey } from './key.ts';
 import { LiveCluster } from './live_cluster.ts';
 import type { Cluster, Labels, NetworkPolicy, Pod } from './model.ts';
+import { NamespacePolicies } from './namespace_policies.ts';
 import { isSubject, NAMESPACE_NAME_LABEL, nodeAddresses, podKey } from './ownership.ts';
-import { sameData } from './same_data.ts';
+import { mayExceed } from './policy_bounds.ts';
+import { DEFAULT_POLICY_LIMITS, type PolicyLimits } from './policy_limits.ts';
+import { Recent } from './recent.ts';
+import { Comparisons, sameData } from './same_data.ts';
 import { matchesSelector } from './selector.ts';
+import { serviceSockets } from './service_sockets.ts';
 import { VirtualPorts } from './services.ts';
 import { SetIndex } from './set_index.ts';
-import { type PeerIdentity, type PodIdentity, TABLE_SCHEMA, type Table } from './table.ts';
-import { type Before, type TableChanges, tableChanges } from './table_changes.ts';
-import { groupsOf, RuleCompiler } from './table_rules.ts';
+import { type Backend, type PeerIdentity, type PodIdentity, TABLE_SCHEMA, type Table } from './table.ts';
+import { ChangeMaker, type GroupList, type TableChanges } from './table_changes.ts';
+import { Followers } from './table_followers.ts';
+import { RuleCompiler } from './table_rules.ts';
 import type { TableShape } from './table_shape.ts';
 
 /** In the tables of pods that egress policy does not isolate. */
 const NO_SERVICES: Table['services'] = {};
 
-/** What has become of the table of a followed pod. */
+/** What has become of the table of a followed pod, when it is looked at anew. */
 export type TableUpdate =
   /** These parts of it are others now. */
   | { readonly kind: 'changed'; readonly changes: TableChanges }
@@ -34,11 +42,27 @@ export type TableUpdate =
 
 /** What changes since the last time led to. */
 export interface ClusterUpdate {
-  /** By pod key, of followed pods; those whose table is the same are left out. */
-  readonly tables: ReadonlyMap<string, TableUpdate>;
+  /** By pod key: what changes in tables of followed pods by what is in groups. First this is applied, then `reshape`. */
+  readonly tables: ReadonlyMap<string, TableChanges>;
+  /** Followed pods whose table may be another one beside that, by rules or by the pod itself: to be asked of `reshape`. */
+  readonly reshaped: ReadonlySet<string>;
   /** Who owned addresses that have another owner now, or none. */
   readonly formerOwners: ReadonlyMap<string, PeerIdentity>;
 }
+
+/** What tables are made with, beside the cluster. */
+export interface CompilerOptions {
+  /** `namespace/name` of the Service that sidecars find the injector at. Absent: not over the network. */
+  readonly injectorService?: string;
+  /** Bounds on policies; default `DEFAULT_POLICY_LIMITS`. */
+  readonly policyLimits?: PolicyLimits;
+}
+
+/** What of a table comes from its groups. */
+type Contents = Pick<Table, 'groups' | 'pods' | 'namespaces'>;
+
+/** Each may be as large as a table. */
+const MAX_CONTENTS = 8;
 
 /** Compiles the tables of one cluster, which changes by `apply` only. */
 export class Compiler {
@@ -47,23 +71,31 @@ export class Compiler {
   readonly #virtualPorts = new VirtualPorts();
   readonly #groups = new Groups(this.#directory, (name) => this.#namespaceLabels(name));
   readonly #ruleCompiler = new RuleCompiler();
-  /** Of one namespace, by name. */
-  readonly #policies = new Map<string, readonly NetworkPolicy[]>();
+  readonly #comparisons = new Comparisons();
+  readonly #policies: NamespacePolicies;
   readonly #podsByNamespace = new SetIndex<string>();
   readonly #podsByNode = new SetIndex<string>();
-  /** Followed pods, with the shape that their tables had at the last `take`; `undefined`: no table. */
-  readonly #followed = new Map<string, TableShape | undefined>();
-  /** Followed pods by group. */
-  readonly #groupUsers = new SetIndex<string>();
-  /** Followed pods that egress policy isolates. */
-  readonly #serviceUsers = new Set<string>();
+  readonly #followers = new Followers();
   /** Pods whose shape may be another one. */
   readonly #reshaped = new Set<string>();
   /** What was so at the last `take`, of what has changed since. */
   readonly #ownersBefore = new Map<string, PodIdentity | undefined>();
   readonly #labelsBefore = new Map<string, Labels>();
+  /** The name servers among these virtual ports. */
+  #dns: { readonly of: VirtualPorts['record']; readonly servers: DnsServers } | undefined;
 
-  constructor(cluster: Cluster = EMPTY_CLUSTER) {
+  #injectors: readonly Backend[] = [];
+  readonly #asked = new WeakMap<TableShape, AskedOfPeers>();
+  readonly #injectorService: string | undefined;
+  /** Of the state that the last `take` led to. */
+  #changes: ChangeMaker;
+  /** Of the same state. */
+  readonly #contents = new Recent<GroupList, Contents>(MAX_CONTENTS);
+
+  constructor(cluster: Cluster = EMPTY_CLUSTER, options: CompilerOptions = {}) {
+    this.#injectorService = options.injectorService;
+    this.#policies = new NamespacePolicies(this.#groups, options.policyLimits ?? DEFAULT_POLICY_LIMITS);
+    this.#changes = this.#changeMaker();
     for (const change of clusterChanges(EMPTY_CLUSTER, cluster)) this.apply(change, 'found');
     this.take();
   }
@@ -92,7 +124,7 @@ export class Compiler {
         const before = this.#cluster.policies.get(key);
         if (sameData(before, change.object)) return;
         this.#cluster.apply(change);
-        return this.#replacePolicy(before, change.object);
+        return this.#policies.replace(before, change.object);
       }
       case 'Node': {
         if (sameData(this.#cluster.nodes.get(key), change.object)) return;
@@ -102,16 +134,29 @@ export class Compiler {
       }
       case 'Service': {
         this.#cluster.apply(change);
+        if (key === this.#injectorService) this.#injectorsChanged();
         return this.#virtualPorts.setService(key, change.object);
       }
       case 'EndpointSlice': {
         const before = this.#cluster.endpointSlices.get(key);
         this.#cluster.apply(change);
+        for (const slice of [before, change.object])
+          if (
+            slice?.service !== undefined &&
+            this.#injectorService === objectKey(slice.namespace, slice.service)
+          )
+            this.#injectorsChanged();
         return this.#virtualPorts.setSlice(key, before, change.object);
       }
       default:
         return change satisfies never;
     }
+  }
+
+  /** They stand in each table: rarely, as when the injector is upgraded, all change at once. */
+  #injectorsChanged(): void {
+    this.#injectors = serviceSockets(this.#cluster, this.#injectorService ?? '');
+    for (const key of this.#followers.keys()) this.#reshaped.add(key);
   }
 
   #namespaceLabels(name: string): Labels {
@@ -125,6 +170,7 @@ export class Compiler {
     if (sameData(before, after)) return;
     if (!this.#labelsBefore.has(change.key)) this.#labelsBefore.set(change.key, before);
     this.#groups.namespaceChanged(change.key, before, after);
+    this.#policies.measureAll();
   }
 
   #replacePod(key: string, before: Pod | undefined, after: Pod | undefined, order: ChangeOrder): void {
@@ -134,6 +180,7 @@ export class Compiler {
       const { address } = change;
       if (!this.#ownersBefore.has(address)) this.#ownersBefore.set(address, change.before);
       this.#groups.ownerChanged(change);
+      this.#policies.addressMoved();
       // An address that changes hands is in the tables of both as their own.
       for (const pod of [change.before, change.after]) {
         if (pod !== undefined) this.#reshaped.add(objectKey(pod.namespace, pod.name));
@@ -147,49 +194,31 @@ export class Compiler {
     if (nodeName !== undefined) this.#podsByNode[file](nodeName, key);
   }
 
-  #replacePolicy(before: NetworkPolicy | undefined, after: NetworkPolicy | undefined): void {
-    const namespace = (after ?? before)?.namespace ?? '';
-    const others = (this.#policies.get(namespace) ?? []).filter((policy) => policy !== before);
-    const policies = after === undefined ? others : [...others, after];
-    policies.sort((a, b) => compareTexts(a.name, b.name));
-    if (policies.length === 0) this.#policies.delete(namespace);
-    else this.#policies.set(namespace, policies);
-    for (const test of after === undefined ? [] : groupsOf(after)) this.#groups.retain(test);
-    for (const test of before === undefined ? [] : groupsOf(before)) this.#groups.release(test);
-    for (const key of this.#podsByNamespace.get(namespace)) {
-      const labels = this.#cluster.pods.get(key)?.labels ?? {};
-      const selects = (policy: NetworkPolicy | undefined) =>
-        policy !== undefined && matchesSelector(policy.podSelector, labels);
-      if (selects(before) || selects(after)) this.#reshaped.add(key);
-    }
-  }
-
   /**
    * Has `take` tell what becomes of a pod's table, from how it is now: all changes before must have been taken. The pod
    * need not be there yet.
    */
   follow(key: string): void {
-    if (!this.#followed.has(key)) this.#setShape(key, this.#shape(key));
+    if (!this.#followers.has(key)) this.#adopt(key);
   }
 
   /** Undoes `follow`. */
   unfollow(key: string): void {
-    this.#setShape(key, undefined);
-    this.#followed.delete(key);
+    this.#followers.delete(key);
   }
 
-  #setShape(key: string, shape: TableShape | undefined): void {
-    for (const id of this.#followed.get(key)?.groups ?? []) this.#groupUsers.delete(id, key);
-    this.#followed.set(key, shape);
-    for (const id of shape?.groups ?? []) this.#groupUsers.add(id, key);
-    if (shape?.hasServices) this.#serviceUsers.add(key);
-    else this.#serviceUsers.delete(key);
+  /** The shape of a followed pod's table is what it is now. */
+  #adopt(key: string): TableShape | undefined {
+    const shape = this.#shape(key);
+    this.#followers.set(key, shape);
+    this.#reshaped.delete(key);
+    return shape;
   }
 
   #shape(key: string): TableShape | undefined {
     const pod = this.#cluster.pods.get(key);
     if (pod === undefined || !isSubject(pod)) return undefined;
-    const rules = this.#ruleCompiler.rules(this.#policies.get(pod.namespace) ?? [], pod);
+    const rules = this.#ruleCompiler.rules(this.#policies.inForce(pod.namespace), pod);
     return {
       subject: {
         namespace: pod.namespace,
@@ -199,95 +228,190 @@ export class Compiler {
         ips: this.#directory.addressesOf(pod),
         nodeIPs: nodeAddresses(this.#cluster, pod),
         ports: pod.ports,
+        ...(this.#injectors.length === 0 ? {} : { injectors: this.#injectors }),
       },
       ...rules,
       hasServices: rules.egress.isolating.length > 0,
     };
   }
 
-  /** The own part of a followed pod's table, as it was at the last `take`. */
-  outline(key: string): Pick<Table, 'subject' | 'ingress' | 'egress'> | undefined {
-    return this.#followed.get(key);
+  /**
+   * Says where a pod's egress is isolated and its rules admit no name server of the cluster; `undefined` where they do, and
+   * where there is no such pod. By the policies that the last `take` put in force. Costs what the pod's rules are, and what
+   * the namespace's policies are unless it is followed.
+   */
+  forgottenDns(key: string): string | undefined {
+    const shape = this.#reshaped.has(key)
+      ? this.#shape(key)
+      : (this.#followers.shape(key) ?? this.#shape(key));
+    if (shape === undefined) return undefined;
+    return forgottenDns(
+      {
+        ...shape,
+        isMember: (group, address) => this.#groups.get(group)?.members.has(address) === true,
+        portsOf: (address) => this.#directory.owner(address)?.ports ?? [],
+      },
+      this.#dnsServers(),
+    );
   }
 
-  /** What all changes since the last call led to. */
-  take(): ClusterUpdate {
-    const before: Before = {
-      directory: this.#directory,
-      groups: this.#groups,
-      virtualPorts: this.#virtualPorts,
-      namespaceLabels: (name) => this.#namespaceLabels(name),
-      owners: this.#ownersBefore,
-      labels: this.#labelsBefore,
-    };
-    const tables = new Map<string, TableUpdate>();
+  #dnsServers(): DnsServers {
+    const { record } = this.#virtualPorts;
+    if (this.#dns?.of !== record) this.#dns = { of: record, servers: dnsServers(record) };
+    return this.#dns.servers;
+  }
+
+  /** Whether something is known that a pod's table may have to say, and that `take` or `reshape` has not been asked for. */
+  isBehind(key: string): boolean {
+    return this.#reshaped.has(key) || this.#policies.isWaiting(this.#cluster.pods.get(key)?.namespace ?? '');
+  }
+
+  /** Whether policies wait for the next `take`, because the last one was told not to go on. */
+  get hasWaiting(): boolean {
+    return this.#policies.hasWaiting;
+  }
+
+  /** Policies beyond a bound, by key, and which: they isolate and admit nothing. As of the last `take`. */
+  get excess(): ReadonlyMap<string, string> {
+    return this.#policies.excess;
+  }
+
+  /**
+   * What all changes since the last call led to.
+   * @param goOn asked after the policies of each namespace that has others now: whether there is time for the next one.
+   *   Those that are left wait their turn; what they were stays in force meanwhile.
+   */
+  take(goOn: () => boolean = () => true): ClusterUpdate {
+    for (const { namespace, changed } of this.#policies.settle(goOn)) this.#markSelected(namespace, changed);
+    const changes = this.#changeMaker();
+    const tables = new Map<string, TableChanges>();
     for (const key of this.#touchedTables()) {
-      const update = this.#update(key, before);
-      if (update !== undefined) tables.set(key, update);
+      const shape = this.#followers.shape(key);
+      const changed = shape === undefined ? undefined : changes.within(shape);
+      if (changed !== undefined) tables.set(key, changed);
     }
     const formerOwners = new Map<string, PeerIdentity>();
     for (const [address, owner] of this.#ownersBefore) {
       const now = this.#directory.owner(address);
       if (owner !== undefined && now?.uid !== owner.uid) formerOwners.set(address, this.#peer(owner));
     }
-    this.#reshaped.clear();
+    for (const key of this.#reshaped) if (!this.#followers.has(key)) this.#reshaped.delete(key);
     this.#ownersBefore.clear();
     this.#labelsBefore.clear();
-    this.#groups.settle();
+    this.#groups.settle((id) => this.#followers.haveGroup(id));
     this.#virtualPorts.settle();
-    return { tables, formerOwners };
+    this.#changes = this.#changeMaker();
+    this.#contents.clear();
+    return { tables, reshaped: new Set(this.#reshaped), formerOwners };
   }
 
-  /** Followed pods whose table may be another one. */
+  #changeMaker(): ChangeMaker {
+    return new ChangeMaker({
+      directory: this.#directory,
+      groups: this.#groups,
+      virtualPorts: this.#virtualPorts,
+      namespaceLabels: (name) => this.#namespaceLabels(name),
+      owners: this.#ownersBefore,
+      labels: this.#labelsBefore,
+    });
+  }
+
+  /** Policies of a namespace are others now: pods that they select, or did. */
+  #markSelected(namespace: string, changed: readonly NetworkPolicy[]): void {
+    for (const key of this.#podsByNamespace.get(namespace)) {
+      const labels = this.#cluster.pods.get(key)?.labels ?? {};
+      if (changed.some(({ podSelector }) => matchesSelector(podSelector, labels))) this.#reshaped.add(key);
+    }
+  }
+
+  /** Followed pods whose table may be another one though its shape is the same. */
   #touchedTables(): Iterable<string> {
-    if (this.#labelsBefore.size > 0) return [...this.#followed.keys()];
-    const touched = new Set([...this.#reshaped].filter((key) => this.#followed.has(key)));
-    if (this.#virtualPorts.isTouched) for (const key of this.#serviceUsers) touched.add(key);
-    for (const { id } of this.#groups.touched) for (const key of this.#groupUsers.get(id)) touched.add(key);
+    if (this.#labelsBefore.size > 0) return this.#followers.keys();
+    const touched = new Set<string>();
+    if (this.#virtualPorts.isTouched) for (const key of this.#followers.withServices) touched.add(key);
+    for (const { id } of this.#groups.touched) this.#followers.addWithGroup(id, touched);
+    // Those whose own addresses have changed hands are among them.
+    for (const key of this.#reshaped) if (this.#followers.has(key)) touched.add(key);
     return touched;
   }
 
-  #update(key: string, before: Before): TableUpdate | undefined {
-    const old = this.#followed.get(key);
-    const shape = this.#reshaped.has(key) ? reuseShape(this.#shape(key), old) : old;
-    if (shape !== old) this.#setShape(key, shape);
+  /**
+   * What of a followed pod's table has changed by its rules or by the pod itself, since it was last looked at: all changes
+   * before must have been taken. Undefined: nothing.
+   */
+  reshape(key: string): TableUpdate | undefined {
+    const old = this.#followers.shape(key);
+    const shape = reuseShape(this.#shape(key), old, this.#comparisons);
+    this.#reshaped.delete(key);
+    if (shape !== old) this.#followers.set(key, shape);
     if (old === undefined) return shape === undefined ? undefined : { kind: 'new' };
     if (shape === undefined) return { kind: 'gone' };
-    const changes = tableChanges(old, shape, before);
+    const changes = shape === old ? undefined : this.#changes.between(old, shape);
     return changes === undefined ? undefined : { kind: 'changed', changes };
   }
 
-  /** The table of the pod with this `namespace/name`. Throws POD_NOT_SUBJECT when policy cannot select the pod. */
+  /**
+   * The table of the pod with this `namespace/name`, as of the last `take`. Of a followed pod there is nothing to `reshape`
+   * then. Throws POD_NOT_SUBJECT when policy cannot select the pod.
+   */
   compile(key: string, revision: number): Table {
-    const shape = this.#shape(key);
+    const shape = this.#followers.has(key) ? this.#adopt(key) : this.#shape(key);
     if (shape === undefined) throw notSubject(key, this.#cluster.pods.get(key));
     const { subject, ingress, egress, hasServices } = shape;
-    const groups = shape.groups.flatMap((id) => this.#groups.get(id) ?? []);
-    const addresses = new Set(subject.ips);
-    const namespaces = new Set([subject.namespace]);
-    for (const group of groups) {
-      for (const address of group.members) addresses.add(address);
-      for (const name of group.namespaces) namespaces.add(name);
-    }
+    const { groups, pods, namespaces } = this.#contents.get(shape.groups) ?? this.#contentsOf(shape.groups);
+    const own = subject.ips.flatMap((ip): [string, PodIdentity][] => {
+      const owner = Object.hasOwn(pods, ip) ? undefined : this.#directory.owner(ip);
+      return owner === undefined ? [] : [[ip, owner]];
+    });
+    const { namespace } = subject;
     return {
       schema: TABLE_SCHEMA,
       revision,
       subject,
       ingress,
       egress,
-      groups: Object.fromEntries(groups.map(({ id, group }) => [id, group])),
-      pods: Object.fromEntries(
-        [...addresses].flatMap((address): [string, PodIdentity][] => {
-          const owner = this.#directory.owner(address);
-          return owner === undefined ? [] : [[address, owner]];
-        }),
-      ),
-      namespaces: Object.fromEntries([...namespaces].map((name) => [name, this.#namespaceLabels(name)])),
+      groups,
+      pods: own.length === 0 ? pods : { ...pods, ...Object.fromEntries(own) },
+      namespaces: Object.hasOwn(namespaces, namespace)
+        ? namespaces
+        : { ...namespaces, ...Object.fromEntries([[namespace, this.#namespaceLabels(namespace)]]) },
       services: hasServices ? this.#virtualPorts.record : NO_SERVICES,
     };
   }
 
-  /** What a sidecar may learn of the pod that owns a canonical address, whether its table has it or not. */
+  /** What the rules of a followed pod ask of others. */
+  askedOfPeers(key: string): AskedOfPeers {
+    const shape = this.#followers.shape(key);
+    if (shape === undefined) return NOTHING_ASKED;
+    const known = this.#asked.get(shape);
+    if (known !== undefined) return known;
+    const selectors = shape.groups.flatMap((id) => this.#groups.get(id)?.test ?? []);
+    const asked = askedOfPeers(selectors, shape.egress);
+    this.#asked.set(shape, asked);
+    return asked;
+  }
+
+  /** What tables with the same groups have in common. */
+  #contentsOf(ids: GroupList): Contents {
+    const groups = ids.flatMap((id) => this.#groups.get(id) ?? []);
+    const addresses = new Set<string>();
+    const namespaces = new Set<string>();
+    for (const group of groups) {
+      for (const address of group.members) addresses.add(address);
+      for (const name of group.namespaces.keys()) namespaces.add(name);
+    }
+    const pods = [...addresses].flatMap((address): [string, PodIdentity][] => {
+      const owner = this.#directory.owner(address);
+      return owner === undefined ? [] : [[address, owner]];
+    });
+    return this.#contents.keep(ids, {
+      groups: Object.fromEntries(groups.map(({ id, group }) => [id, group])),
+      pods: Object.fromEntries(pods),
+      namespaces: Object.fromEntries([...namespaces].map((name) => [name, this.#namespaceLabels(name)])),
+    });
+  }
+
+  /** The pod that owns a canonical address, as far as any policy can ask of it. */
   identify(address: string): PeerIdentity | undefined {
     const owner = this.#directory.owner(address);
     return owner === undefined ? undefined : this.#peer(owner);
@@ -299,13 +423,18 @@ export class Compiler {
 }
 
 /** `shape`, with parts that say the same as in `previous` taken from there; `previous` itself when all do. */
-function reuseShape(shape: TableShape | undefined, previous: TableShape | undefined): TableShape | undefined {
+function reuseShape(
+  shape: TableShape | undefined,
+  previous: TableShape | undefined,
+  comparisons: Comparisons,
+): TableShape | undefined {
   if (shape === undefined || previous === undefined) return shape;
+  const reuse = <T extends object>(now: T, before: T): T => (comparisons.same(now, before) ? before : now);
   const reused: TableShape = {
     subject: sameData(shape.subject, previous.subject) ? previous.subject : shape.subject,
-    ingress: sameData(shape.ingress, previous.ingress) ? previous.ingress : shape.ingress,
-    egress: sameData(shape.egress, previous.egress) ? previous.egress : shape.egress,
-    groups: sameData(shape.groups, previous.groups) ? previous.groups : shape.groups,
+    ingress: reuse(shape.ingress, previous.ingress),
+    egress: reuse(shape.egress, previous.egress),
+    groups: reuse(shape.groups, previous.groups),
     hasServices: shape.hasServices,
   };
   const same =
@@ -328,11 +457,20 @@ function notSubject(key: string, pod: Pod | undefined): SluiceError {
 }
 
 /** Makes a compiler of a cluster. Later changes of the cluster reach it by `apply` only. */
-export function createCompiler(cluster: Cluster): Compiler {
-  return new Compiler(cluster);
+export function createCompiler(cluster: Cluster, options: CompilerOptions = {}): Compiler {
+  return new Compiler(cluster, options);
 }
 
 /** One pod's table. For the tables of many pods use `createCompiler`. Throws POD_NOT_SUBJECT. */
 export function compile(cluster: Cluster, podKey: string, revision: number): Table {
   return createCompiler(cluster).compile(podKey, revision);
+}
+
+/** Policies of a cluster that are beyond a bound, by key, and which: they isolate and admit nothing. */
+export function policyExcess(
+  cluster: Cluster,
+  limits: PolicyLimits = DEFAULT_POLICY_LIMITS,
+): ReadonlyMap<string, string> {
+  // Most clusters are far from every bound, and then it need not be made.
+  return mayExceed(cluster, limits) ? createCompiler(cluster, { policyLimits: limits }).excess : new Map();
 }

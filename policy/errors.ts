@@ -54,7 +54,7 @@ export const ERROR_CODES = {
   LAB_NOT_FOUND: 'There is no lab of this name.',
   LAB_BUSY: 'Another command is changing this lab.',
   LAB_TARGET_UNKNOWN: 'A pod, node or process is not part of the lab.',
-  LAB_POD_WITHOUT_ADDRESS: 'A pod of the lab has no status.podIP.',
+  LAB_POD_WITHOUT_ADDRESS: 'No pod of the lab has a status.podIP.',
   LAB_ADDRESS_CONFLICT: 'Two pods, nodes, Services or external hosts of one lab claim the same address.',
   LAB_PORT_RESERVED: "A pod's containerPort is one that its sidecar needs for itself.",
   LAB_TOO_LARGE: 'A lab has more nodes than it can number.',

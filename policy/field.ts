@@ -8,6 +8,8 @@ export interface FieldError {
   readonly path: string;
   /** In the API server's form: `Invalid value: 0: must be between 1 and 65535, inclusive`. */
   readonly message: string;
+  /** The value was read and has a meaning; only its syntax is refused. */
+  readonly legible?: true;
 }
 
 /** What reading an object found. */
@@ -41,8 +43,8 @@ export class Field {
     return this.value === undefined || this.value === null;
   }
 
-  #report(message: string): void {
-    this.findings.errors.push({ path: this.path, message });
+  #report(message: string, legible = false): void {
+    this.findings.errors.push({ path: this.path, message, ...(legible ? { legible } : {}) });
   }
 
   invalid(detail: string): void {
@@ -52,6 +54,11 @@ export class Field {
   /** Reports each problem as an invalid value. */
   invalidAll(details: readonly string[]): void {
     for (const detail of details) this.invalid(detail);
+  }
+
+  /** Reports each problem as an invalid value that was read all the same: no other value can be meant by it. */
+  malformedAll(details: readonly string[]): void {
+    for (const detail of details) this.#report(`Invalid value: ${show(this.value)}: ${detail}`, true);
   }
 
   required(detail = ''): void {

@@ -2,8 +2,9 @@
 
 import type { Directory, OwnerChange } from './directory.ts';
 import { groupDemand, groupOffers } from './group_demand.ts';
-import { compareTexts } from './key.ts';
+import { compareTexts, objectKey } from './key.ts';
 import type { Labels } from './model.ts';
+import { NAMESPACE_NAME_LABEL } from './ownership.ts';
 import type { PodsPeer } from './peer.ts';
 import { formatSelector, matchesSelector } from './selector.ts';
 import { SetIndex } from './set_index.ts';
@@ -38,9 +39,9 @@ export class LiveGroup {
     return this.#members;
   }
 
-  /** Namespaces that members are in. */
-  get namespaces(): Iterable<string> {
-    return this.#namespaces.keys();
+  /** Namespaces that members are in, and how many in each. */
+  get namespaces(): ReadonlyMap<string, number> {
+    return this.#namespaces;
   }
 
   /** Addresses that came, went or changed since before. */
@@ -65,6 +66,12 @@ export class LiveGroup {
     return this.#namespacesBefore.get(name) ?? this.#namespaces.has(name);
   }
 
+  /** Has a member that it had from the beginning. */
+  begin(address: string, namespace: string): void {
+    this.#members.add(address);
+    this.#namespaces.set(namespace, (this.#namespaces.get(namespace) ?? 0) + 1);
+  }
+
   /** Makes an address a member or none. `before` and `after` are its owner's namespaces, where it is a member. */
   move(address: string, before: string | undefined, after: string | undefined): void {
     if (!this.#before.has(address)) this.#before.set(address, before !== undefined);
@@ -87,7 +94,7 @@ export class LiveGroup {
   /** The group as tables carry it; the same object until a member comes or goes. */
   get group(): AddressGroup {
     const { kind: _, ...selectors } = this.test;
-    this.#frozen ??= { ...selectors, members: [...this.#members].sort(compareTexts) };
+    this.#frozen ??= { ...selectors, members: [...this.#members].sort() }; // as compareTexts, and quicker
     return this.#frozen;
   }
 
@@ -125,11 +132,23 @@ export class Groups {
   readonly #users = new Map<LiveGroup, number>();
   readonly #byDemand = new SetIndex<LiveGroup>();
   readonly #touched = new Set<LiveGroup>();
+  /** But for the label that is their name. */
+  readonly #namespacesByLabel = new SetIndex<string>();
+  /** Groups that no policy needs any more, while tables still have them. */
+  readonly #orphans = new Set<LiveGroup>();
 
   /** `namespaceLabels`: of any namespace, as they are now. */
   constructor(directory: Directory, namespaceLabels: (namespace: string) => Labels) {
     this.#directory = directory;
     this.#namespaceLabels = namespaceLabels;
+  }
+
+  /**
+   * What keeping the group of a selector current costs: how many addresses of pods it has to be tried on, which is never
+   * fewer than its members. One of few or none counts as 100, for each pod that comes is tried on it too.
+   */
+  reach(test: PodsPeer): number {
+    return Math.max(sizeOf(this.#candidates(test)), LEAST_REACH);
   }
 
   get(id: string): LiveGroup | undefined {
@@ -160,23 +179,32 @@ export class Groups {
     const group = new LiveGroup(test);
     this.#groups.set(group.id, group);
     this.#byDemand.add(demandOf(group), group);
-    for (const address of this.#candidates(test)) {
-      const owner = this.#directory.owner(address);
-      if (owner !== undefined && this.#matches(group, owner)) group.move(address, undefined, owner.namespace);
+    for (const addresses of this.#candidates(test)) {
+      for (const address of addresses.keys()) {
+        const owner = this.#directory.owner(address);
+        if (owner !== undefined && this.#matches(group, owner)) group.begin(address, owner.namespace);
+      }
     }
-    group.settle(); // nobody had it before
     return group;
   }
 
-  /** Addresses among which every member is: the smallest set at hand. */
-  #candidates(test: PodsPeer): Iterable<string> {
-    const sets = Object.entries(test.podSelector?.matchLabels ?? {}).map(([key, value]) =>
+  /** Sets of addresses, each address in one of them, among which every member is: the smallest at hand. */
+  #candidates({ namespace, namespaceSelector, podSelector }: PodsPeer): Addresses[] {
+    const choices = Object.entries(podSelector?.matchLabels ?? {}).map(([key, value]): Addresses[] => [
       this.#directory.withLabel(key, value),
-    );
-    if (test.namespace !== undefined) sets.push(this.#directory.inNamespace(test.namespace));
-    const [first, ...others] = sets;
-    if (first === undefined) return this.#directory.owners.keys();
-    return others.reduce((best, set) => (set.size < best.size ? set : best), first);
+    ]);
+    if (namespace !== undefined) choices.push([this.#directory.inNamespace(namespace)]);
+    for (const [key, value] of Object.entries(namespaceSelector?.matchLabels ?? {})) {
+      const names = key === NAMESPACE_NAME_LABEL ? new Set([value]) : this.#namespacesWith(key, value);
+      if (names.size <= MOST_NAMESPACES)
+        choices.push([...names].map((name) => this.#directory.inNamespace(name)));
+    }
+    const [first = [this.#directory.owners], ...others] = choices;
+    return others.reduce((best, sets) => (sizeOf(sets) < sizeOf(best) ? sets : best), first);
+  }
+
+  #namespacesWith(key: string, value: string): ReadonlySet<string> {
+    return this.#namespacesByLabel.get(objectKey(key, value));
   }
 
   #matches({ test }: LiveGroup, { namespace, labels }: PodIdentity): boolean {
@@ -206,6 +234,10 @@ export class Groups {
 
   /** A namespace has other labels; `namespaceLabels` gives them already. */
   namespaceChanged(name: string, before: Labels, after: Labels): void {
+    for (const [key, value] of Object.entries(before))
+      this.#namespacesByLabel.delete(objectKey(key, value), name);
+    for (const [key, value] of Object.entries(after))
+      this.#namespacesByLabel.add(objectKey(key, value), name);
     for (const group of this.#groups.values()) {
       const { namespaceSelector } = group.test;
       if (namespaceSelector === undefined) continue;
@@ -222,17 +254,39 @@ export class Groups {
     }
   }
 
-  /** What is now is "before" from here on, and groups that nobody needs are gone. */
-  settle(): void {
+  /**
+   * What is now is "before" from here on, and groups that nobody needs are gone.
+   * @param inTables whether tables still have a group that no policy needs
+   */
+  settle(inTables: (id: string) => boolean = () => false): void {
     for (const group of this.#touched) {
       group.settle();
-      if ((this.#users.get(group) ?? 0) > 0) continue;
+      if ((this.#users.get(group) ?? 0) === 0) this.#orphans.add(group);
+    }
+    this.#touched.clear();
+    for (const group of this.#orphans) {
+      const isNeeded = (this.#users.get(group) ?? 0) > 0;
+      if (!isNeeded && inTables(group.id)) continue;
+      this.#orphans.delete(group);
+      if (isNeeded) continue;
       this.#users.delete(group);
       this.#groups.delete(group.id);
       this.#byDemand.delete(demandOf(group), group);
     }
-    this.#touched.clear();
   }
+}
+
+/** A selector counts as this many pods at least: 1,000 of them then are asked in 1 ms about a pod that comes. */
+export const LEAST_REACH = 100;
+
+/** More namespaces with a label are not looked through to find the pods in them. */
+const MOST_NAMESPACES = 100;
+
+/** By address, or addresses alone. */
+type Addresses = Pick<ReadonlyMap<string, unknown>, 'size' | 'keys'>;
+
+function sizeOf(sets: readonly Addresses[]): number {
+  return sets.reduce((sum, { size }) => sum + size, 0);
 }
 
 /** Where groups are filed that demand nothing in particular. */

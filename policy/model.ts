@@ -53,6 +53,8 @@ export interface NetworkPolicyPort {
 
 /** One ingress or egress rule. An empty list means "no restriction", as absent does in the API. */
 export interface NetworkPolicyRule {
+  /** Index in `spec.ingress` or `spec.egress`; absent where it is that in this list, of which faulty rules are left out. */
+  readonly index?: number;
   readonly peers: readonly NetworkPolicyPeer[];
   readonly ports: readonly NetworkPolicyPort[];
 }
@@ -121,6 +123,8 @@ export interface ServicePort {
   readonly port: number;
   /** What endpoints are made of, for those who make them: a number, or the name of a container port. */
   readonly targetPort: number | string;
+  /** The port that each node has for it, of type NodePort or LoadBalancer. */
+  readonly nodePort?: number;
 }
 
 /** A Service, as far as connections to its virtual addresses depend on it. */
@@ -129,6 +133,12 @@ export interface Service {
   readonly name: string;
   /** Canonical virtual addresses, at most one of each family. None: headless, an external name, or not assigned yet. */
   readonly clusterIPs: readonly string[];
+  /** Canonical addresses outside the cluster that lead to it too: `externalIPs`, and those of its load balancer. */
+  readonly externalIPs?: readonly string[];
+  /** `externalTrafficPolicy: Local`: a node sends what comes from outside to its own pods only, and keeps its source. */
+  readonly localTraffic?: true;
+  /** `clusterIP: None`: its name stands for the addresses of its backends. */
+  readonly headless?: true;
   readonly ports: readonly ServicePort[];
   /** Labels of the pods behind it; absent: its EndpointSlices come from elsewhere. */
   readonly selector?: Labels;

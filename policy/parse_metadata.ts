@@ -31,8 +31,8 @@ export function checkType(object: Field, apiVersion: string, kind: string): void
 export function readLabels(field: Field): Labels {
   const labels: [string, string][] = [];
   for (const [entry, key, value] of field.textMap()) {
-    for (const problem of labelKeyProblems(key)) field.invalid(`${JSON.stringify(key)}: ${problem}`);
-    entry.invalidAll(labelValueProblems(value));
+    field.malformedAll(labelKeyProblems(key).map((problem) => `${JSON.stringify(key)}: ${problem}`));
+    entry.malformedAll(labelValueProblems(value));
     labels.push([key, value]);
   }
   return Object.fromEntries(labels);

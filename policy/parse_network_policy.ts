@@ -6,6 +6,8 @@ import { checkType, readNamespacedMetadata } from './parse_metadata.ts';
 import { readRule } from './parse_rule.ts';
 import { readSelector } from './parse_selector.ts';
 import { type Parsed, parseWith } from './parsed.ts';
+import { writtenEntries } from './policy_entries.ts';
+import { tooMuch } from './policy_limits.ts';
 
 const API_VERSION = 'networking.k8s.io/v1';
 const DIRECTIONS = { Ingress: 'ingress', Egress: 'egress' } as const;
@@ -18,14 +20,31 @@ interface Draft {
   readonly policy: NetworkPolicy;
   /** Whom the policy isolates is known: its names and its podSelector passed. */
   readonly subjectKnown: boolean;
+  /** How many of the errors are each of one rule or of the podSelector: no other rule means anything else for them. */
+  readonly confinedErrors: number;
 }
 
-function readRules(field: Field, direction: Direction): NetworkPolicyRule[] {
-  const rules = field.items().map((item) => {
+/** Rules without a fault, and how many errors those with one have. */
+interface Rules {
+  readonly good: readonly NetworkPolicyRule[];
+  readonly errors: number;
+}
+
+/** A faulty rule is left out whole: of its peers and ports what could be read may admit more than was meant. */
+function readRules(field: Field, direction: Direction): Rules {
+  const { errors } = field.findings;
+  const good: NetworkPolicyRule[] = [];
+  let count = 0;
+  for (const [index, item] of field.items().entries()) {
+    const before = errors.length;
     if (item.isAbsent) item.invalid('must be a rule; write {} for one that allows everything');
-    return item.isAbsent ? undefined : readRule(item, direction);
-  });
-  return rules.filter((rule) => rule !== undefined);
+    const rule = item.isAbsent ? undefined : readRule(item, direction);
+    const found = errors.length - before;
+    count += found;
+    if (rule === undefined || found > 0) continue;
+    good.push(index === good.length ? rule : { ...rule, index });
+  }
+  return { good, errors: count };
 }
 
 /** Whether a list field holds anything; what is no list is taken to. */
@@ -59,27 +78,61 @@ function readPolicy(object: Field): Draft {
   // podSelector: absent, it selects every pod of the namespace, as the empty one does.
   const errorsBefore = errors.length;
   const podSelector = readSelector(spec.child('podSelector'));
-  const selectorKnown = specIsObject && errors.length === errorsBefore;
+  // Older API servers took values that no label can have: such a selector means what it says.
+  const ofSelector = errors.slice(errorsBefore);
+  const selectorKnown = specIsObject && ofSelector.every(({ legible }) => legible);
   checkType(object, API_VERSION, 'NetworkPolicy');
+  const ingress = readRules(spec.child('ingress'), 'ingress');
+  const egress = readRules(spec.child('egress'), 'egress');
   const policy: NetworkPolicy = {
     namespace,
     name,
     podSelector,
     policyTypes: readPolicyTypes(spec.child('policyTypes'), spec.child('egress')),
-    ingress: readRules(spec.child('ingress'), 'ingress'),
-    egress: readRules(spec.child('egress'), 'egress'),
+    ingress: ingress.good,
+    egress: egress.good,
   };
-  return { policy, subjectKnown: selectorKnown && name !== '' };
+  return {
+    policy,
+    subjectKnown: selectorKnown && name !== '',
+    confinedErrors: ofSelector.length + ingress.errors + egress.errors,
+  };
 }
 
 /**
  * Reads a NetworkPolicy, refusing what the API server refuses. Warnings: unknown fields, CIDRs that newer API servers
- * refuse. When refused, `isolating` is the same policy without rules, if its names and podSelector could be read.
+ * refuse. When refused, `isolating` is the same policy without its faulty rules, if its names and podSelector could be
+ * read; without any rule where something else is wrong than rules, such as its version.
+ * @param maxEntries one with more entries (see `policyEntries`) is refused, its rules unread
  */
-export function parseNetworkPolicy(value: unknown): Parsed<NetworkPolicy> {
-  const { findings, object } = parseWith(value, readPolicy);
+export function parseNetworkPolicy(
+  value: unknown,
+  maxEntries = Number.POSITIVE_INFINITY,
+): Parsed<NetworkPolicy> {
+  const excess = Number.isFinite(maxEntries) ? tooLarge(value, maxEntries) : undefined;
+  const { findings, object } = parseWith(excess?.rest ?? value, readPolicy);
+  if (excess !== undefined) findings.errors.push({ path: 'spec', message: excess.message });
   const { errors, warnings } = findings;
   if (object !== undefined && errors.length === 0) return { ok: true, object: object.policy, warnings };
   if (!object?.subjectKnown) return { ok: false, errors };
-  return { ok: false, errors, isolating: { ...object.policy, ingress: [], egress: [] } };
+  const { policy, confinedErrors } = object;
+  const isolating = errors.length === confinedErrors ? policy : { ...policy, ingress: [], egress: [] };
+  return { ok: false, errors, isolating };
+}
+
+/** Says that an object has too many entries, with what is left of it without rules: whom it isolates, and in which direction. */
+function tooLarge(value: unknown, maxEntries: number): { message: string; rest: unknown } | undefined {
+  const { spec } = (value ?? {}) as { readonly spec?: Readonly<Record<string, unknown>> | null };
+  const message = tooMuch('entries', writtenEntries(spec), maxEntries);
+  if (message === undefined) return undefined;
+  const { podSelector, policyTypes, egress } = spec ?? {};
+  const isLarge = (part: unknown) => writtenEntries(part) > maxEntries;
+  const isEmpty = egress === undefined || egress === null || (Array.isArray(egress) && egress.length === 0);
+  const rest = {
+    // A selector that is too large itself is not read either: it may be any pod's.
+    podSelector: isLarge(podSelector) ? {} : podSelector,
+    policyTypes: isLarge(policyTypes) ? undefined : policyTypes,
+    egress: isEmpty ? [] : [{}],
+  };
+  return { message, rest: { ...(value as object), spec: rest } };
 }

@@ -13,7 +13,7 @@ function readRequirement(field: Field): LabelSelectorRequirement | undefined {
   const key = keyField.text() ?? '';
   // key: a label's key; it is required.
   if (keyField.isAbsent) keyField.required();
-  else keyField.invalidAll(labelKeyProblems(key));
+  else keyField.malformedAll(labelKeyProblems(key));
 
   const operatorField = field.child('operator');
   const operator = OPERATORS.find((word) => word === operatorField.value);
@@ -23,7 +23,7 @@ function readRequirement(field: Field): LabelSelectorRequirement | undefined {
   const valuesField = field.child('values');
   const values = valuesField.items().map((item) => {
     const value = item.isAbsent ? '' : (item.text() ?? '');
-    item.invalidAll(labelValueProblems(value));
+    item.malformedAll(labelValueProblems(value));
     return value;
   });
   const takesValues = operator === 'In' || operator === 'NotIn';

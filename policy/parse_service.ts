@@ -1,5 +1,6 @@
 /** Reads Service objects. Source: core v1 `ServiceSpec` and the API server's validation. */
 
+import { canonicalAddress, parseAddress } from './address.ts';
 import type { Field } from './field.ts';
 import type { Labels, Service, ServicePort } from './model.ts';
 import { checkType, readLabels, readNamespacedMetadata } from './parse_metadata.ts';
@@ -18,6 +19,9 @@ const HEADLESS = 'None';
 const DEFAULT_AFFINITY_SECONDS = 10_800;
 /** The API's bounds of it, in seconds. */
 const AFFINITY_SECONDS = { min: 1, max: 86_400 } as const;
+
+/** Types of which each node has a port. */
+const NODE_PORT_TYPES: readonly unknown[] = ['NodePort', 'LoadBalancer'];
 
 /** One address of each family. */
 const MAX_CLUSTER_IPS = 2;
@@ -45,6 +49,16 @@ function readVirtualAddresses(spec: Field): string[] {
   return addresses;
 }
 
+/** No table depends on these: what is no address counts as absent. */
+function readExternalAddresses(object: Field): string[] {
+  const spec = object.child('spec').child('externalIPs').value;
+  const balancer = object.child('status').child('loadBalancer').child('ingress').value;
+  const ingress = (Array.isArray(balancer) ? balancer : []) as readonly { ip?: unknown }[];
+  return [...(Array.isArray(spec) ? spec : []), ...ingress.map((point) => point?.ip)]
+    .filter((text) => typeof text === 'string' && parseAddress(text) !== undefined)
+    .map(canonicalAddress);
+}
+
 function readTargetPort(field: Field, port: number): number | string {
   const { value } = field;
   // targetPort: the same as port where it is left out; an integer-or-string written as 0 or '' means the same.
@@ -61,7 +75,17 @@ function readTargetPort(field: Field, port: number): number | string {
   return value;
 }
 
-function readServicePort(field: Field, nameRequired: boolean): ServicePort | undefined {
+/** No table depends on it: what is no port counts as absent. */
+function readNodePort(field: Field): number | undefined {
+  const { value } = field;
+  return typeof value === 'number' && portNumberProblems(value).length === 0 ? value : undefined;
+}
+
+function readServicePort(
+  field: Field,
+  nameRequired: boolean,
+  hasNodePorts: boolean,
+): ServicePort | undefined {
   if (!field.object()) return undefined;
   const nameField = field.child('name');
   const name = nameField.filledText();
@@ -76,17 +100,24 @@ function readServicePort(field: Field, nameRequired: boolean): ServicePort | und
   // protocol: TCP where it is left out.
   const protocol = protocolField.value === '' ? 'TCP' : (protocolField.word(PROTOCOLS) ?? 'TCP');
   const targetPort = readTargetPort(field.child('targetPort'), port ?? 0);
+  const nodePort = hasNodePorts ? readNodePort(field.child('nodePort')) : undefined;
   if (port === undefined) return undefined;
-  return { ...(name === undefined ? {} : { name }), protocol, port, targetPort };
+  return {
+    ...(name === undefined ? {} : { name }),
+    protocol,
+    port,
+    targetPort,
+    ...(nodePort === undefined ? {} : { nodePort }),
+  };
 }
 
-function readPorts(field: Field): ServicePort[] {
+function readPorts(field: Field, hasNodePorts: boolean): ServicePort[] {
   const items = field.items();
   const names = new Set<string>();
   const numbers = new Set<string>();
   const ports: ServicePort[] = [];
   for (const item of items) {
-    const port = readServicePort(item, items.length > 1);
+    const port = readServicePort(item, items.length > 1, hasNodePorts);
     if (port === undefined) continue;
     const number = `${port.protocol}/${port.port}`;
     // ports: a set by name, and a set by protocol and port.
@@ -127,22 +158,26 @@ function readService(object: Field): Service {
   // type: an ExternalName Service is a name in DNS and nothing else.
   const clusterIPs = type === 'ExternalName' ? [] : written;
   const portsField = spec.child('ports');
-  const ports = readPorts(portsField);
+  const ports = readPorts(portsField, NODE_PORT_TYPES.includes(type));
   // ports: required, but not where nothing is served at an address.
   if (clusterIPs.length > 0 && ports.length === 0 && portsField.items().length === 0) portsField.required();
   const selector = readSelector(spec.child('selector'));
   const affinitySeconds = readAffinitySeconds(spec);
+  const externalIPs = readExternalAddresses(object);
   return {
     namespace,
     name,
     clusterIPs,
+    ...(externalIPs.length === 0 ? {} : { externalIPs: [...new Set(externalIPs)] }),
+    ...(spec.child('externalTrafficPolicy').value === 'Local' ? { localTraffic: true } : {}),
+    ...(spec.child('clusterIP').value === HEADLESS ? { headless: true } : {}),
     ports,
     ...(selector === undefined ? {} : { selector }),
     ...(affinitySeconds === undefined ? {} : { affinitySeconds }),
   };
 }
 
-/** Reads a Service. Only its virtual addresses, ports, selector and affinity are read and checked. */
+/** Reads a Service. Only what its virtual addresses stand for is checked. */
 export function parseService(value: unknown): Parsed<Service> {
   return parseObject(value, readService);
 }

@@ -57,9 +57,9 @@ export function resolveRules(
   subjectPorts: readonly ContainerPort[],
 ): ResolvedRule[] {
   const ref = policyRef(policy);
-  return policy[direction].map((rule, index) => ({
+  return policy[direction].map((rule, place) => ({
     policy: ref,
-    index,
+    index: rule.index ?? place,
     ports: rule.ports.flatMap((item) => resolvePort(item, direction, subjectPorts)),
     peers: rule.peers.map((peer) => resolvePeer(peer, policy.namespace)),
   }));

@@ -40,15 +40,99 @@ export function requirementsOf(selector: LabelSelector): Requirement[] {
   return [...equals, ...selector.matchExpressions];
 }
 
-/** Whether labels match a selector. `matchLabels` and `matchExpressions` are and-ed; an empty selector matches all. */
+/** A selector with more requirements, or an expression with more values, is looked up in rather than gone through. */
+const FEW = 8;
+
+/** Large selectors by key: made once for each. */
+const indexes = new WeakMap<LabelSelector, SelectorIndex>();
+
+/**
+ * Whether labels match a selector. `matchLabels` and `matchExpressions` are and-ed; an empty selector matches all. Costs what
+ * the labels are, or what the selector is where that is less.
+ */
 export function matchesSelector(selector: LabelSelector, labels: Labels): boolean {
-  for (const key of Object.keys(selector.matchLabels)) {
+  const { matchExpressions } = selector;
+  const keys = Object.keys(selector.matchLabels);
+  if (
+    keys.length + matchExpressions.length > FEW ||
+    matchExpressions.some(({ values }) => values.length > FEW)
+  ) {
+    const index = indexes.get(selector) ?? new SelectorIndex(selector);
+    indexes.set(selector, index);
+    return index.matches(labels);
+  }
+  for (const key of keys) {
     if (ownEntry(labels, key) !== selector.matchLabels[key]) return false;
   }
-  for (const requirement of selector.matchExpressions) {
+  for (const requirement of matchExpressions) {
     if (!meetsRequirement(requirement, labels)) return false;
   }
   return true;
+}
+
+/** What the requirements of a selector come to together, key by key. */
+class SelectorIndex {
+  /** Keys that must be there; undefined: with any value. */
+  readonly #wanted = new Map<string, ReadonlySet<string> | undefined>();
+  /** Keys that must not have one of these values; undefined: any. */
+  readonly #unwanted = new Map<string, Set<string> | undefined>();
+
+  constructor(selector: LabelSelector) {
+    for (const requirement of requirementsOf(selector)) this.#add(requirement);
+  }
+
+  #add(requirement: Requirement): void {
+    const { key } = requirement;
+    switch (requirement.operator) {
+      case 'Equals':
+        return this.#want(key, new Set([requirement.value]));
+      case 'In':
+        return this.#want(key, new Set(requirement.values));
+      case 'Exists':
+        return this.#want(key, undefined);
+      case 'NotIn': {
+        const known = this.#unwanted.get(key);
+        if (known === undefined && this.#unwanted.has(key)) return;
+        const values = known ?? new Set<string>();
+        for (const value of requirement.values) values.add(value);
+        this.#unwanted.set(key, values);
+        return;
+      }
+      case 'DoesNotExist':
+        this.#unwanted.set(key, undefined);
+        return;
+      default:
+        return requirement satisfies never;
+    }
+  }
+
+  #want(key: string, values: ReadonlySet<string> | undefined): void {
+    const known = this.#wanted.get(key);
+    this.#wanted.set(
+      key,
+      known === undefined || values === undefined ? (known ?? values) : meet(known, values),
+    );
+  }
+
+  matches(labels: Labels): boolean {
+    for (const [key, values] of this.#wanted) {
+      const value = ownEntry(labels, key);
+      if (value === undefined || values?.has(value) === false) return false;
+    }
+    if (this.#unwanted.size === 0) return true;
+    for (const [key, value] of Object.entries(labels)) {
+      if (!this.#unwanted.has(key)) continue;
+      const values = this.#unwanted.get(key);
+      if (values === undefined || values.has(value)) return false;
+    }
+    return true;
+  }
+}
+
+/** What is in both; goes through the smaller one. */
+function meet(a: ReadonlySet<string>, b: ReadonlySet<string>): ReadonlySet<string> {
+  const [small, large] = a.size < b.size ? [a, b] : [b, a];
+  return new Set([...small].filter((value) => large.has(value)));
 }
 
 /** Whether a selector has no requirement at all, so that it matches everything. */

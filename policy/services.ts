@@ -79,12 +79,6 @@ export class VirtualPorts {
     return sortedRecord(changed.map(([key]) => [key, this.#byKey.get(key) ?? null]));
   }
 
-  /** Virtual keys as they were when `settle` was last called. */
-  keysBefore(): string[] {
-    const kept = [...this.#byKey.keys()].filter((key) => !this.#before.has(key));
-    return [...kept, ...[...this.#before].flatMap(([key, before]) => (before === undefined ? [] : [key]))];
-  }
-
   settle(): void {
     this.#before.clear();
   }

@@ -19,6 +19,8 @@ export interface Subject {
   /** Canonical addresses of its own node: traffic from and to them is always allowed. */
   readonly nodeIPs: readonly string[];
   readonly ports: readonly ContainerPort[];
+  /** Where the injector takes connections, its Service's address among them: none of them is for apps. Absent: not known. */
+  readonly injectors?: readonly Backend[];
 }
 
 /**
@@ -78,7 +80,7 @@ export interface PodIdentity {
   readonly ports: readonly ContainerPort[];
 }
 
-/** What a sidecar may learn of a pod that its rules do not name: its name, and what policies can ask of it. */
+/** What a sidecar may learn of a pod that its table does not name: its name, and what the rules of the table ask of pods. */
 export interface PeerIdentity {
   readonly namespace: string;
   readonly name: string;

@@ -55,14 +55,17 @@ const schema = oneOf(TABLE_SCHEMA);
 const policyRef = shape({ namespace: anyText, name: anyText });
 const containerPort = shape({ port, protocol }, { name: anyText });
 
-const subject = shape({
-  namespace: anyText,
-  name: anyText,
-  uid: anyText,
-  ips: list(address),
-  nodeIPs: list(address),
-  ports: list(containerPort),
-});
+const subject = shape(
+  {
+    namespace: anyText,
+    name: anyText,
+    uid: anyText,
+    ips: list(address),
+    nodeIPs: list(address),
+    ports: list(containerPort),
+  },
+  { injectors: list(shape({ address, port })) },
+);
 
 /** A range with one end only would be read as every port. */
 const tablePort = all(shape({ protocol }, { from: port, to: port, name: anyText }), (value) => {

@@ -4,7 +4,9 @@ import { groupId } from './groups.ts';
 import { compareTexts } from './key.ts';
 import type { ContainerPort, Direction, NetworkPolicy, Pod } from './model.ts';
 import type { PodsPeer, ResolvedPeer } from './peer.ts';
-import { isolatingPolicies, policyRef, resolveRules } from './rules.ts';
+import { Recent } from './recent.ts';
+import { policyRef, resolveRules } from './rules.ts';
+import { matchesSelector } from './selector.ts';
 import type { DirectionTable, TablePeer, TableRule } from './table.ts';
 
 const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
@@ -19,6 +21,14 @@ const EVERY_POD: PodsPeer = {
 interface PolicyRules {
   readonly rules: readonly TableRule[];
   readonly groups: readonly string[];
+}
+
+/** What of a policy's rules is the same for all pods. */
+interface Common {
+  /** Names of ports that ingress rules ask for: they resolve at the subject. */
+  readonly portNames: ReadonlySet<string>;
+  /** By direction and rule. */
+  readonly peers: Readonly<Record<Direction, readonly (readonly TablePeer[])[]>>;
 }
 
 function tablePeer(peer: ResolvedPeer): TablePeer {
@@ -55,39 +65,101 @@ export interface TableRules {
   readonly groups: readonly string[];
 }
 
-/** Makes the rules of tables. Those of one policy are made once for all pods whose named ports are the same. */
+/**
+ * Policies that a direction names as isolating; whoever has more reads no list of them. Their rules are all there.
+ * 1,000 names are some 50 kB of each table.
+ */
+const MAX_NAMED = 1_000;
+
+/** Of one list of policies: as many kinds of pods have their rules kept. Their ports are what tenants choose. */
+const MAX_KINDS = 256;
+
+/** Of one policy: for as many choices of named ports, and directions, are its rules kept. */
+const MAX_VARIANTS = 16;
+
+/**
+ * Makes the rules of tables. Those of one policy are made once for all pods whose named ports are the same, those of all
+ * policies once for all pods that the same ones select.
+ */
 export class RuleCompiler {
-  readonly #made = new WeakMap<NetworkPolicy, Map<string, PolicyRules>>();
+  readonly #common = new WeakMap<NetworkPolicy, Common>();
+  readonly #made = new WeakMap<NetworkPolicy, Recent<string, PolicyRules>>();
+  /** By a namespace's list of policies, and then by which of them select a pod, and its named ports. */
+  readonly #rules = new WeakMap<readonly NetworkPolicy[], Recent<string, TableRules>>();
 
   /** @param policies of the pod's namespace, by name */
   rules(policies: readonly NetworkPolicy[], pod: Pod): TableRules {
+    const selecting = policies.flatMap((policy, index) => (selects(policy, pod) ? [index] : []));
+    // Only those that are asked for: pods that differ in others have the same rules.
+    const ports = pod.ports.filter(({ name }) =>
+      selecting.some((index) => this.#asksFor(policies[index], name)),
+    );
+    const kept = this.#rules.get(policies) ?? new Recent<string, TableRules>(MAX_KINDS);
+    this.#rules.set(policies, kept);
+    const key = `${selecting.join()} ${JSON.stringify(ports)}`;
+    const known = kept.get(key);
+    if (known !== undefined) return known;
+    const all = selecting.flatMap((index) => policies[index] ?? []);
+    return kept.keep(key, this.#all(all, ports));
+  }
+
+  /** @param policies all that select a pod */
+  #all(policies: readonly NetworkPolicy[], ports: readonly ContainerPort[]): TableRules {
     const groups = new Set<string>();
     const [ingress, egress] = DIRECTIONS.map((direction): DirectionTable => {
-      const isolating = isolatingPolicies(policies, pod, direction);
-      const made = isolating.map((policy) => this.#of(policy, direction, pod.ports));
-      for (const id of made.flatMap((one) => one.groups)) groups.add(id);
-      return { direction, isolating: isolating.map(policyRef), rules: made.flatMap(({ rules }) => rules) };
+      // policyTypes: a policy speaks for the listed directions only; rules of another direction do nothing.
+      const isolating = policies.filter(({ policyTypes }) => policyTypes.includes(direction));
+      const made = isolating.map((policy) => this.#of(policy, direction, ports));
+      for (const one of made) for (const id of one.groups) groups.add(id);
+      const named = isolating.slice(0, MAX_NAMED).map(policyRef);
+      return { direction, isolating: named, rules: made.flatMap(({ rules }) => rules) };
     }) as [DirectionTable, DirectionTable];
     return { ingress, egress, groups: [...groups].sort(compareTexts) };
   }
 
   #of(policy: NetworkPolicy, direction: Direction, ports: readonly ContainerPort[]): PolicyRules {
     // Named ports of ingress rules resolve at the subject.
-    const named = direction === 'ingress' ? ports.filter(({ name }) => name !== undefined) : [];
+    const named = direction === 'ingress' ? ports.filter(({ name }) => this.#asksFor(policy, name)) : [];
     const key = `${direction} ${JSON.stringify(named)}`;
-    const byPorts = this.#made.get(policy) ?? new Map<string, PolicyRules>();
+    const byPorts = this.#made.get(policy) ?? new Recent<string, PolicyRules>(MAX_VARIANTS);
     this.#made.set(policy, byPorts);
     const known = byPorts.get(key);
     if (known !== undefined) return known;
-    const rules = resolveRules(policy, direction, named).map(
-      (rule): TableRule => ({ ...rule, peers: rule.peers.map(tablePeer) }),
-    );
+    const peers = this.#commonOf(policy).peers[direction];
+    const rules = resolveRules(policy, direction, named).map((rule, place): TableRule => {
+      const own = peers[place];
+      // Without peers it would admit everybody.
+      if (own === undefined) throw new Error(`rule ${place} of ${policy.name} has no list of peers`);
+      return { ...rule, peers: own };
+    });
     const asked = rules.flatMap(({ peers }) =>
       peers.flatMap((peer) => (peer.kind === 'group' ? [peer.group] : [])),
     );
     const groups = direction === 'egress' && asksEveryPod(policy) ? [...asked, groupId(EVERY_POD)] : asked;
-    const made = { rules, groups };
-    byPorts.set(key, made);
-    return made;
+    return byPorts.keep(key, { rules, groups });
   }
+
+  #asksFor(policy: NetworkPolicy | undefined, name: string | undefined): boolean {
+    return policy !== undefined && name !== undefined && this.#commonOf(policy).portNames.has(name);
+  }
+
+  #commonOf(policy: NetworkPolicy): Common {
+    const known = this.#common.get(policy);
+    if (known !== undefined) return known;
+    const names = policy.ingress.flatMap(({ ports }) =>
+      ports.flatMap(({ port }) => (typeof port === 'string' ? [port] : [])),
+    );
+    const peersOf = (direction: Direction) =>
+      resolveRules(policy, direction, []).map(({ peers }) => peers.map(tablePeer));
+    const common = {
+      portNames: new Set(names),
+      peers: { ingress: peersOf('ingress'), egress: peersOf('egress') },
+    };
+    this.#common.set(policy, common);
+    return common;
+  }
+}
+
+function selects(policy: NetworkPolicy, pod: Pod): boolean {
+  return policy.namespace === pod.namespace && matchesSelector(policy.podSelector, pod.labels);
 }

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import {
   applyDelta,
+  asFarAsAsked,
   type Cluster,
   type Compiler,
   createCompiler,
@@ -13,6 +14,7 @@ import {
   type Flow,
   isSubject,
   type Judge,
+  type PeerIdentity,
   type Protocol,
   readInjectorFrame,
   readTable,
@@ -28,7 +30,7 @@ import {
   obviousVerdict,
 } from './obvious.ts';
 import { apiCluster, scenario } from './random_cluster.ts';
-import { deltaBetween } from './table_updates.ts';
+import { deltasBetween } from './table_updates.ts';
 
 /** Far above what the runs take, for a machine with other work to do. */
 const PROPERTY_TIMEOUT_MS = 60_000;
@@ -60,16 +62,17 @@ function addressFlow({ source, destination, protocol, port }: ObviousFlow): Flow
 function judgeSide(
   judges: ReadonlyMap<string, Judge>,
   objects: ApiCluster,
-  whoIs: Compiler['identify'],
+  whoIs: (address: string, asking: string) => PeerIdentity | undefined,
   direction: Direction,
   { source, destination, protocol, port }: ObviousFlow,
 ): { judged: Verdict; explained: Verdict } | undefined {
   const [subject, peer] = direction === 'ingress' ? [destination, source] : [source, destination];
-  const judge = judges.get(ownerKey(objects, subject) ?? '');
+  const key = ownerKey(objects, subject) ?? '';
+  const judge = judges.get(key);
   if (judge === undefined) return undefined;
   return {
     judged: judge.judge(direction, peer, protocol as Protocol, port),
-    explained: judge.explain(direction, peer, protocol as Protocol, port, whoIs(peer) ?? null),
+    explained: judge.explain(direction, peer, protocol as Protocol, port, whoIs(peer, key) ?? null),
   };
 }
 
@@ -97,6 +100,7 @@ it(
         const cluster = readCluster(objects);
         const evaluator = createEvaluator(cluster);
         const compiler = createCompiler(cluster);
+        for (const key of cluster.pods.keys()) compiler.follow(key);
         const judges = new Map(
           [...allTables(compiler, cluster)].map(([key, table]) => [key, createJudge(table)]),
         );
@@ -110,7 +114,11 @@ it(
             const byTable = judgeSide(
               judges,
               objects,
-              (address) => compiler.identify(address),
+              // As much of a pod as the rules ask for explains as well as all of it.
+              (address, asking) => {
+                const peer = compiler.identify(address);
+                return peer && asFarAsAsked(peer, compiler.askedOfPeers(asking));
+              },
               direction,
               one,
             );
@@ -177,15 +185,17 @@ it(
           if (!isSubject(pod) || old === undefined || !isSubject(old)) continue;
           const from = compiler.compile(key, 3);
           const to = next.compile(key, 9);
-          const delta = deltaBetween(before, after, key, { from: 3, revision: 9 });
-          if (delta === undefined) {
+          const deltas = deltasBetween(before, after, key, { from: 3, revision: 9 });
+          if (deltas.length === 0) {
             expect({ ...from, revision: 9 }).toEqual(to);
             continue;
           }
-          const frame = readInjectorFrame(overTheWire({ type: 'delta', delta }));
-          if (frame.type !== 'delta') throw new Error('a delta came back as something else');
           const held = readTable(overTheWire(from));
-          const applied = applyDelta(held, frame.delta);
+          const applied = deltas.reduce((table, delta) => {
+            const frame = readInjectorFrame(overTheWire({ type: 'delta', delta }));
+            if (frame.type !== 'delta') throw new Error('a delta came back as something else');
+            return applyDelta(table, frame.delta);
+          }, held);
           expect(applied).toEqual(to);
           expect(held).toEqual(from);
           const [judge, fresh] = [createJudge(applied), createJudge(to)];

@@ -7,18 +7,45 @@ import {
   type TableDelta,
 } from '../../../policy/index.ts';
 
-/** What leads from a pod's table in one cluster to its table in another; undefined when it is the same. */
+/** The revisions that deltas lead from and to; the last has the second one. */
+interface Revisions {
+  readonly from: number;
+  readonly revision: number;
+}
+
+/**
+ * What leads from a pod's table in one cluster to its table in another: what changes in groups, then what changes in the
+ * pod's own rules. Empty when it is the same; `revision` is at least two above `from`.
+ */
+export function deltasBetween(
+  before: Cluster,
+  after: Cluster,
+  key: string,
+  { from, revision }: Revisions,
+): readonly TableDelta[] {
+  const compiler = createCompiler(before);
+  compiler.follow(key);
+  for (const change of clusterChanges(before, after)) compiler.apply(change, 'found');
+  const shared = compiler.take().tables.get(key);
+  const own = compiler.reshape(key);
+  if (own !== undefined && own.kind !== 'changed') throw new Error(`the table of ${key} is ${own.kind}`);
+  const schema = TABLE_SCHEMA;
+  if (shared === undefined || own === undefined)
+    return [shared ?? own?.changes ?? []].flat().map((changes) => ({ schema, from, revision, ...changes }));
+  return [
+    { schema, from, revision: from + 1, ...shared },
+    { schema, from: from + 1, revision, ...own.changes },
+  ];
+}
+
+/** The same where one delta says it all; undefined when the table is the same. */
 export function deltaBetween(
   before: Cluster,
   after: Cluster,
   key: string,
-  revisions: { from: number; revision: number },
+  revisions: Revisions,
 ): TableDelta | undefined {
-  const compiler = createCompiler(before);
-  compiler.follow(key);
-  for (const change of clusterChanges(before, after)) compiler.apply(change, 'found');
-  const update = compiler.take().tables.get(key);
-  if (update === undefined) return undefined;
-  if (update.kind !== 'changed') throw new Error(`the table of ${key} is ${update.kind}`);
-  return { schema: TABLE_SCHEMA, ...revisions, ...update.changes };
+  const [delta, ...others] = deltasBetween(before, after, key, revisions);
+  if (others.length > 0) throw new Error('it takes two deltas');
+  return delta;
 }

@@ -6,13 +6,22 @@ import {
   compile,
   createCompiler,
   createJudge,
+  parseService,
   readInjectorFrame,
   readSidecarFrame,
   readTable,
   type Table,
   type TableDelta,
 } from '../../../policy/index.ts';
-import { type ApiCluster, apiNamespace, apiPod, apiPolicy, readCluster } from './api_objects.ts';
+import {
+  type ApiCluster,
+  accepted,
+  apiNamespace,
+  apiPod,
+  apiPolicy,
+  apiService,
+  readCluster,
+} from './api_objects.ts';
 import { deltaBetween } from './table_updates.ts';
 
 const FROM_WEB = { from: [{ podSelector: { matchLabels: { app: 'web' } } }] };
@@ -83,6 +92,22 @@ describe('a table', () => {
     const everybody = apiPolicy('shop/all', { ingress: [{ from: [{ namespaceSelector: {} }] }] });
     const pods = Object.keys(tableOf(objects({ policies: [everybody] })).pods);
     expect(pods.sort()).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3', 'fd00::2']);
+  });
+
+  it('shares its rules with pods that differ in ports which no rule asks for', () => {
+    const ports = (own: number) => [
+      { name: 'http', containerPort: 8080 },
+      { name: `own${own}`, containerPort: own },
+    ];
+    const compiler = createCompiler(
+      readCluster({
+        pods: [1, 2].map((i) => apiPod(`shop/p${i}`, { ips: [`10.0.0.${i}`], ports: ports(i) })),
+        policies: [apiPolicy('shop/p', { podSelector: {}, ingress: [{ ports: [{ port: 'http' }] }] })],
+      }),
+    );
+    const [one, two] = [compiler.compile('shop/p1', 1), compiler.compile('shop/p2', 1)];
+    expect(one.ingress.rules[0]?.ports).toEqual([{ protocol: 'TCP', from: 8080, to: 8080, name: 'http' }]);
+    expect(two.ingress).toBe(one.ingress);
   });
 
   it('holds the named ports of peers, which egress rules resolve', () => {
@@ -202,6 +227,20 @@ describe('a delta', () => {
 
   it('is none when objects are written anew and say the same', () => {
     expect(() => deltaTo(objects())).toThrow('nothing changed');
+  });
+
+  it('is none when a Service has come and gone again', () => {
+    const compiler = createCompiler(readCluster(objects()));
+    compiler.follow('shop/api');
+    compiler.compile('shop/api', 1);
+    compiler.take();
+    const key = 'shop/front';
+    const object = accepted(parseService(apiService(key, ['10.96.0.9'], [{ port: 80 }])));
+    compiler.apply({ kind: 'Service', key, object });
+    compiler.apply({ kind: 'Service', key, object: undefined });
+    expect(compiler.take().tables.size).toBe(0);
+    compiler.apply({ kind: 'Service', key, object });
+    expect([...compiler.take().tables.keys()]).toEqual(['shop/api']);
   });
 
   it('holds what changed only', () => {

@@ -266,7 +266,9 @@ describe('a policy is refused for', () => {
     ],
   ])('%s', (_, value, path, message) => {
     const parsed = parseNetworkPolicy(value);
-    expect(parsed.ok ? [] : parsed.errors).toEqual([{ path, message: expect.stringContaining(message) }]);
+    expect(parsed.ok ? [] : parsed.errors).toMatchObject([
+      { path, message: expect.stringContaining(message) },
+    ]);
   });
 
   it('several mistakes at once, all of them', () => {
@@ -323,11 +325,49 @@ describe('a policy is taken', () => {
 });
 
 describe('a policy that is refused', () => {
-  it('still isolates what it selects, without rules', () => {
+  const BAD_BLOCK = { from: [{ podSelector: {} }, { ipBlock: { cidr: '010.0.0.0/8' } }] };
+  const goodRules = (value: unknown): unknown => {
+    const parsed = parseNetworkPolicy(value);
+    return parsed.ok ? 'taken' : parsed.isolating?.ingress.map((rule, place) => rule.index ?? place);
+  };
+
+  it('keeps its good rules, each with its index, and leaves a faulty one out whole', () => {
+    const ingress = [BAD_BLOCK, { ports: [{ port: 80 }] }, null, {}, { ports: [{ port: 0 }, { port: 443 }] }];
+    const parsed = parseNetworkPolicy(withSpec({ podSelector: {}, ingress, egress: [{ to: [{}] }] }));
+    expect(parsed).toMatchObject({
+      ok: false,
+      isolating: {
+        policyTypes: ['ingress', 'egress'],
+        ingress: [
+          { index: 1, ports: [{ port: 80 }] },
+          { index: 3, peers: [], ports: [] },
+        ],
+        egress: [],
+      },
+    });
+    expect(goodRules(withSpec({ ingress: [{}, BAD_BLOCK, {}] }))).toEqual([0, 2]);
+  });
+
+  it('has no rules left where something else is wrong too', () => {
+    const good = { podSelector: {}, ingress: [{}, BAD_BLOCK] };
+    expect(goodRules({ ...(withSpec(good) as object), apiVersion: 'extensions/v1beta1' })).toEqual([]);
+    expect(goodRules(withSpec({ ...good, policyTypes: ['Igress'] }))).toEqual([]);
+    expect(goodRules(withSpec({ ...good, ingress: 'x' }))).toEqual([]);
+  });
+
+  it('selects by values that no label can have, as older API servers took them', () => {
+    const odd = { matchExpressions: [{ key: 'app', operator: 'NotIn', values: ['not a value!'] }] };
+    expect(goodRules(withSpec({ podSelector: odd, ingress: [{}] }))).toEqual([0]);
+    expect(goodRules(withSpec({ podSelector: {}, ingress: [{}, { from: [{ podSelector: odd }] }] }))).toEqual(
+      [0],
+    );
+  });
+
+  it('still isolates what it selects, without its faulty rules', () => {
     const spec = {
       podSelector: { matchLabels: { a: 'b' } },
       ingress: [{ ports: [{ port: 0 }] }],
-      egress: [{}],
+      egress: [{ to: [{}] }],
     };
     expect(parseNetworkPolicy(withSpec(spec))).toMatchObject({
       ok: false,
