@@ -19,6 +19,8 @@ export interface Sockets {
    * @param mark SO_MARK, 32 bit
    */
   bindTransparent(family: Family, address: string, port: number, mark: number): number;
+  /** A marked socket, neither bound nor connected. */
+  openMarked(family: Family, mark: number): number;
   /** Closes a descriptor that nobody else owns. */
   close(fd: number): void;
   /** Whether a connected socket has died: reset by its peer, or given up by keepalive. */
@@ -73,6 +75,11 @@ export function openSockets(addon: Addon = loadAddon()): Sockets {
         step('SO_MARK', (fd) => addon.setMark(fd, mark));
         step('bind', (fd) => addon.bind(fd, family, address, checkPort(port)));
       });
+    },
+    openMarked(family, mark) {
+      return configured(addon, family, 'open a marked socket', (step) =>
+        step('SO_MARK', (fd) => addon.setMark(fd, mark)),
+      );
     },
     close(fd) {
       addon.close(fd);

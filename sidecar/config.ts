@@ -226,7 +226,7 @@ export interface RedirectConfig {
   readonly iptables: 'auto' | 'nft' | 'legacy';
   readonly deny: 'drop' | 'reset';
   readonly otherProtocols: 'accept' | 'drop';
-  /** Where the injector is, in a cluster: the gate always lets the pod get there. */
+  /** Where the injector is, in a cluster: the gate always lets the sidecar get there, and nothing else of the pod. */
   readonly injector: { readonly address: string; readonly port: number } | undefined;
 }
 

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { openLog } from '../common/log.ts';
 import { VERSION } from '../common/version.ts';
-import { openSockets } from '../native/sockets.ts';
-import { type Direction, forgottenDns } from '../policy/index.ts';
+import { openSockets, type Sockets } from '../native/sockets.ts';
+import { type Direction, dnsForgottenBy } from '../policy/index.ts';
 import { adminServers } from './admin.ts';
 import { AdminPort } from './admin_port.ts';
 import { Backlogs } from './backlogs.ts';
@@ -242,8 +242,9 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
         unreadable: () => void gate.ensure(),
       }),
   );
+  const sockets = openSockets();
   const stream = new TableStream(
-    openTransport(config),
+    openTransport(config, sockets),
     { namespace: config.podNamespace, name: config.podName },
     enforcement,
     streamEvents(enforcement, file, owners, metrics, log, () => {
@@ -262,7 +263,6 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
         log.warn({ err }, "an app's full accept queue is not heeded");
     }),
   );
-  const sockets = openSockets();
   const adminServer = adminServers(exempt, {
     notReady: () => blockers(inForce.state).map(({ name, problem }) => `${name}: ${problem}`),
     status: () => ({
@@ -280,7 +280,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
       warnings:
         enforcement.table === undefined
           ? []
-          : [...[forgottenDns(enforcement.table) ?? []].flat(), ...gate.overBounds],
+          : [...[dnsForgottenBy(enforcement.table) ?? []].flat(), ...gate.overBounds],
     }),
     connections: () => [...live].map((flow) => flow.view()),
     table: () => enforcement.table,
@@ -377,9 +377,9 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   log.info('stopped');
 }
 
-function openTransport({ source, podNamespace, podName }: SidecarConfig): Transport {
+function openTransport({ source, podNamespace, podName }: SidecarConfig, sockets: Sockets): Transport {
   return source.kind === 'tls'
-    ? tlsTransport(source)
+    ? tlsTransport(source, sockets)
     : localTransport(source.path, { namespace: podNamespace, name: podName });
 }
 
@@ -432,7 +432,7 @@ function streamEvents(
       if (table === undefined) return;
       file.save(table);
       log.info({ revision: table.revision, flows_ended: ended }, 'table in force');
-      warnOfDns(forgottenDns(table));
+      warnOfDns(dnsForgottenBy(table));
       another();
     },
     refused(err) {

@@ -52,6 +52,8 @@ export class TableStream {
   readonly #enforcement: Enforcement;
   readonly #events: StreamEvents;
   #socket: Socket | undefined;
+  /** The hello is on its way: before it nothing may be said. */
+  #greeted = false;
   #timer: NodeJS.Timeout | undefined;
   #retryMs = FIRST_RETRY_MS;
   #closed = false;
@@ -82,14 +84,16 @@ export class TableStream {
     }
     const { socket, ready, hello } = dialled;
     this.#socket = socket;
+    this.#greeted = false;
     this.#newest = 0;
     let reason = 'the injector closed the connection';
     socket.setTimeout(IDLE_TIMEOUT_MS, () =>
       socket.destroy(new Error(`no heartbeat for ${IDLE_TIMEOUT_MS} ms`)),
     );
     socket.once(ready, () => {
-      this.#events.connected();
+      this.#greeted = true;
       this.#send(hello);
+      this.#events.connected();
     });
     // A connection that breaks in mid-frame leaves a piece of a line: that is no frame.
     const lines = new LineReader(MAX_FRAME_BYTES, (line) => {
@@ -197,7 +201,7 @@ export class TableStream {
   }
 
   #send(frame: SidecarFrame): boolean {
-    if (!this.#socket?.writable) return false;
+    if (!this.#greeted || !this.#socket?.writable) return false;
     this.#socket.write(`${JSON.stringify(frame)}\n`);
     return true;
   }

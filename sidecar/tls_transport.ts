@@ -4,8 +4,12 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import net from 'node:net';
 import tls from 'node:tls';
+import { TLS_GROUPS } from '../common/tls_groups.ts';
+import type { Sockets } from '../native/sockets.ts';
 import { SluiceError, TABLE_SCHEMA } from '../policy/index.ts';
+import { INJECTOR_MARK } from './injector_mark.ts';
 import type { Transport } from './transport.ts';
 
 /** The injector, and where the files are. */
@@ -22,18 +26,22 @@ export interface TlsSource {
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
-/** Connects over TLS 1.3 only. Fails closed: no token is shown to a server whose certificate does not verify. */
-export function tlsTransport(source: TlsSource): Transport {
+/**
+ * Connects over TLS 1.3 only. Fails closed: no token is shown to a server whose certificate does not verify.
+ * @param sockets makes the connection one that the gate lets by; absent: there is no gate
+ */
+export function tlsTransport(source: TlsSource, sockets?: Pick<Sockets, 'openMarked'>): Transport {
   return {
     dial() {
       const token = read(source.tokenFile, 'is the token volume mounted?').trim();
       if (token === '') throw unusable(source.tokenFile, 'is empty: is the token volume mounted?');
+      const ca = trusted(source.caFile);
       const socket = tls.connect({
-        host: source.host,
-        port: source.port,
+        socket: connectTcp(source, sockets),
         servername: source.serverName,
-        ca: trusted(source.caFile),
+        ca,
         minVersion: 'TLSv1.3',
+        ecdhCurve: TLS_GROUPS,
         rejectUnauthorized: true, // whatever NODE_TLS_REJECT_UNAUTHORIZED says
       });
       socket.setNoDelay();
@@ -44,6 +52,13 @@ export function tlsTransport(source: TlsSource): Transport {
       return advice === undefined ? error.message : `${error.message} (${error.code}): ${advice}`;
     },
   };
+}
+
+function connectTcp({ host, port }: TlsSource, sockets: Pick<Sockets, 'openMarked'> | undefined): net.Socket {
+  if (sockets === undefined) return net.connect({ host, port });
+  const fd = sockets.openMarked(net.isIPv6(host) ? 6 : 4, INJECTOR_MARK);
+  const options: net.SocketConstructorOpts & { manualStart: boolean } = { fd, manualStart: true };
+  return new net.Socket(options).connect({ host, port });
 }
 
 const FOREIGN = ({ caFile }: TlsSource): string =>

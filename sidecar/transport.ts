@@ -13,7 +13,7 @@ export interface Dialled {
 
 /** Makes one connection. */
 export interface Transport {
-  /** @throws SluiceError `CREDENTIALS_UNUSABLE`: a later try may succeed */
+  /** @throws SluiceError `CREDENTIALS_UNUSABLE`, `SOCKET_*`: a later try may succeed */
   dial(): Dialled;
   /** An error of the socket as a sentence for people. */
   explain(error: NodeJS.ErrnoException): string;

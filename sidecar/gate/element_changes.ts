@@ -18,7 +18,9 @@ const FAMILIES = [4, 6] as const;
 /** The change from the plan in force to the next; `undefined` where rules change too, or very much does. */
 export function elementsOnly(before: GatePlan, after: GatePlan): ElementsOnly | undefined {
   const isSameFrame =
-    before.nodeIPs.join() === after.nodeIPs.join() && before.ownIPs.join() === after.ownIPs.join();
+    before.nodeIPs.join() === after.nodeIPs.join() &&
+    before.ownIPs.join() === after.ownIPs.join() &&
+    before.injectors.join() === after.injectors.join();
   if (!isSameFrame || !WAYS.every((way) => keepsRules(way, before[way.direction], after[way.direction])))
     return undefined;
   const changes = WAYS.flatMap((way) => wayChanges(way, before[way.direction], after[way.direction]));

@@ -10,7 +10,7 @@ import { changeElements } from '../netlink/nft_elements.ts';
 import { listNft, runNft } from '../nft.ts';
 import { elementsOnly } from './element_changes.ts';
 import { overBounds } from './over_bounds.ts';
-import { CLOSED_REVISION, closedPlan, type GatePlan } from './plan.ts';
+import { CLOSED_REVISION, closedPlan, type GatePlan, socketElement } from './plan.ts';
 import { GatePlanner } from './planner.ts';
 import {
   changedRuleset,
@@ -41,8 +41,13 @@ export async function closeGate(
   nodeIPs: readonly string[],
 ): Promise<'closed' | 'kept'> {
   if (await isGateInForce()) return 'kept';
-  await putWhole(closedPlan(nodeIPs), settings);
+  await putWhole(closedPlan(nodeIPs, injectorElements(settings)), settings);
   return 'closed';
+}
+
+/** The Service's address, and what the table knows; nothing where tables do not come over the network. */
+function injectorElements({ injector }: GateSettings, more: readonly string[] = []): readonly string[] {
+  return injector === undefined ? [] : [...new Set([socketElement(injector), ...more])];
 }
 
 /** What follows where the kernel cannot look at the socket that a packet meets. */
@@ -144,7 +149,7 @@ export class Gate {
     this.#planner = new GatePlanner(injector && virtualKey(injector.address, 'TCP', injector.port));
     this.#nodeIPs = nodeIPs;
     this.#events = events;
-    this.#wanted = closedPlan(nodeIPs);
+    this.#wanted = closedPlan(nodeIPs, injectorElements(settings));
   }
 
   /** Virtual ports of the latest table that policy allows some ready backends of and not others. */
@@ -169,7 +174,11 @@ export class Gate {
    */
   async enforce(table: Table, change: number): Promise<void> {
     const plan = this.#planner.plan(table);
-    this.#wanted = { ...plan, nodeIPs: [...new Set([...this.#nodeIPs, ...plan.nodeIPs])] };
+    this.#wanted = {
+      ...plan,
+      nodeIPs: [...new Set([...this.#nodeIPs, ...plan.nodeIPs])],
+      injectors: injectorElements(this.#settings, plan.injectors),
+    };
     this.#wantedChange = change;
     this.#wake();
     await this.tried();

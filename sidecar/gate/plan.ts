@@ -31,6 +31,11 @@ export interface GatePlan {
   readonly egress: DirectionPlan;
   /** The pod's own node: always allowed, both ways. */
   readonly nodeIPs: readonly string[];
+  /**
+   * Where the injector can be reached, `address . port`, its Service and the pods behind it: the sidecar alone opens connections
+   * there.
+   */
+  readonly injectors: readonly string[];
   /** The pod's own addresses: what it sends to them through a Service is not on `lo` yet when it is judged. */
   readonly ownIPs: readonly string[];
 }
@@ -39,7 +44,7 @@ export interface GatePlan {
 export const CLOSED_REVISION = 0;
 
 /** Before the first table: nothing passes but what always does. */
-export function closedPlan(nodeIPs: readonly string[]): GatePlan {
+export function closedPlan(nodeIPs: readonly string[], injectors: readonly string[] = []): GatePlan {
   const nothing = accessOf([]);
   const rest = accessId(nothing);
   const closed: DirectionPlan = {
@@ -51,7 +56,18 @@ export function closedPlan(nodeIPs: readonly string[]): GatePlan {
     accesses: new Map([[rest, nothing]]),
     isOverBounds: false,
   };
-  return { revision: CLOSED_REVISION, ingress: closed, egress: closed, nodeIPs, ownIPs: [] };
+  return { revision: CLOSED_REVISION, ingress: closed, egress: closed, nodeIPs, injectors, ownIPs: [] };
+}
+
+/** An address and port as an element of the gate's sets. */
+export function socketElement({
+  address,
+  port,
+}: {
+  readonly address: string;
+  readonly port: number;
+}): string {
+  return `${address} . ${port}`;
 }
 
 /** IP version of a canonical address. */

@@ -1,7 +1,7 @@
 /** Plans one table after the other; what a table shares with the one before is not worked out again. */
 import type { Table } from '../../policy/index.ts';
 import { DirectionPlanner } from './direction_planner.ts';
-import type { GatePlan } from './plan.ts';
+import { type GatePlan, socketElement } from './plan.ts';
 
 /** Plans the tables of one pod. */
 export class GatePlanner {
@@ -19,6 +19,7 @@ export class GatePlanner {
       revision: table.revision,
       ingress: this.#ingress.plan(table),
       egress: this.#egress.plan(table),
+      injectors: (table.subject.injectors ?? []).map(socketElement),
       nodeIPs: table.subject.nodeIPs,
       ownIPs: table.subject.ips,
     };

@@ -1,4 +1,5 @@
 /** The gate as nft(8) text: the whole table, or the change from one plan to the next. Each text is one transaction. */
+import { INJECTOR_MARK, INJECTOR_MARK_MASK } from '../injector_mark.ts';
 import { chainName, goneChains, newChains, WAYS, type Way } from './chains.ts';
 import { changedPairs } from './changes.ts';
 import { type DirectionPlan, familyOf, type GatePlan } from './plan.ts';
@@ -41,7 +42,7 @@ export interface GateSettings {
   readonly adminPort: number;
   /** TCP ports that the own node always reaches; absent: everything. */
   readonly nodePorts?: readonly number[] | undefined;
-  /** Where the injector's tables are: reached whatever policy says, else no policy could ever be taken back. */
+  /** Where the injector's tables are: the sidecar reaches it whatever policy says, else no policy could ever be taken back. */
   readonly injector?: { readonly address: string; readonly port: number } | undefined;
 }
 
@@ -57,6 +58,10 @@ const ADMIN_SOURCES = 4096;
 const ADMIN_RESETS_PER_SECOND = 1000;
 
 const FAMILIES = [4, 6] as const;
+const IP_WORDS = [
+  ['ip', 4],
+  ['ip6', 6],
+] as const;
 
 const ISOLATED_PROTOCOLS = '{ tcp, udp, sctp }';
 const NEIGHBOURS =
@@ -103,6 +108,7 @@ export function wholeRuleset(plan: GatePlan, settings: GateSettings, matchesSock
     ...revokedObjects().map((line) => `  ${line}`),
     ...WAYS.flatMap((way) => wayObjects(way, settings)),
     ...adminObjects(matchesSockets).map((line) => `  ${line}`),
+    ...injectorObjects(settings).map((line) => `  ${line}`),
     ...serviceChains(plan.egress.services),
     ...WAYS.flatMap((way) => wayChains(way, plan[way.direction])),
     ...hooks(settings).map((line) => `  ${line}`),
@@ -215,21 +221,17 @@ function wayObjects({ name, peer }: Way, settings: GateSettings): readonly strin
  */
 function wayChains(way: Way, plan: DirectionPlan): readonly string[] {
   const { name, peer } = way;
-  const families = [
-    ['ip', 4],
-    ['ip6', 6],
-  ] as const;
   return [
     `  chain ${name}_rest { }`,
     `  chain ${name}_isolated {`,
     // A virtual address that was not translated has no backend that may be reached; it is in no block, whatever blocks say.
     ...(name === 'out'
-      ? families.map(
+      ? IP_WORDS.map(
           ([ip, family]) => `    ${ip} daddr . meta l4proto . th dport @services${family} goto out_deny`,
         )
       : []),
-    ...families.map(([ip, family]) => `    ${ip} ${peer} vmap @${name}_pods${family}`),
-    ...families.map(([ip, family]) => `    ${ip} ${peer} vmap @${name}_blocks${family}`),
+    ...IP_WORDS.map(([ip, family]) => `    ${ip} ${peer} vmap @${name}_pods${family}`),
+    ...IP_WORDS.map(([ip, family]) => `    ${ip} ${peer} vmap @${name}_blocks${family}`),
     `    goto ${name}_rest`,
     '  }',
     // Decides for what the hook has left: `accept`, or on to the look-ups.
@@ -286,11 +288,27 @@ function hooks(settings: GateSettings): readonly string[] {
   ];
 }
 
-/** The Service's address: the node picks the injector, as for pods that nothing isolates. */
+/** The Service's address is not translated here: the node picks the injector, as for pods that nothing isolates. */
 function toInjector({ injector }: GateSettings): readonly string[] {
   if (injector === undefined) return [];
-  const ip = familyOf(injector.address) === 4 ? 'ip' : 'ip6';
-  return [`  ${ip} daddr ${injector.address} tcp dport ${injector.port} accept`];
+  return IP_WORDS.map(([ip, family]) => `  ${ip} daddr . tcp dport @injector${family} goto to_injector`);
+}
+
+/**
+ * Whatever policy says the sidecar reaches the injector, and whatever policy says nobody else of the pod does: an app could
+ * use up what one address may have there, and its own sidecar would be locked out.
+ */
+function injectorObjects({ injector }: GateSettings): readonly string[] {
+  if (injector === undefined) return [];
+  return [
+    ...FAMILIES.map((family) => `set injector${family} { type ${type(family)} . inet_service; }`),
+    'chain to_injector {',
+    `  tcp ${FLAGS} != syn accept`,
+    `  meta mark & ${INJECTOR_MARK_MASK} == ${INJECTOR_MARK} accept`,
+    '  update @out_dropped { meta l4proto }',
+    '  reject with tcp reset',
+    '}',
+  ];
 }
 
 /**
@@ -320,6 +338,8 @@ export function changedRuleset(before: GatePlan, after: GatePlan): string {
 function changes(before: GatePlan | undefined, after: GatePlan): readonly string[] {
   const lines: string[] = [];
   if (before?.nodeIPs.join() !== after.nodeIPs.join()) lines.push(...addressElements('node', after.nodeIPs));
+  if ((before?.injectors ?? []).join() !== after.injectors.join())
+    lines.push(...addressElements('injector', after.injectors));
   if (before?.ownIPs.join() !== after.ownIPs.join()) lines.push(...addressElements('own', after.ownIPs));
   for (const way of WAYS) lines.push(...wayChanges(way, before?.[way.direction], after[way.direction]));
   return lines;
@@ -363,7 +383,7 @@ function subjectRules({ name }: Way, isolated: boolean): readonly string[] {
   ];
 }
 
-function addressElements(name: 'node' | 'own', list: readonly string[]): readonly string[] {
+function addressElements(name: 'node' | 'own' | 'injector', list: readonly string[]): readonly string[] {
   return FAMILIES.flatMap((family) => {
     const addresses = list.filter((address) => familyOf(address) === family);
     const set = `${GATE_TABLE} ${name}${family}`;

@@ -52,7 +52,7 @@ const FAILURES: readonly { pattern: RegExp; code: ErrorCode; hint: string }[] = 
   {
     pattern: /permission denied|operation not permitted|you must be root/i,
     code: 'REDIRECT_CAPABILITY_MISSING',
-    hint: 'the capability NET_ADMIN is needed (legacy also needs NET_RAW)',
+    hint: 'the capability NET_ADMIN is needed; legacy also needs NET_RAW, which SLUICE_SIDECAR_IPTABLES=legacy of the injector gives',
   },
   {
     pattern:
