@@ -18,6 +18,23 @@ export function isEnabled({ labels }: { readonly labels: Readonly<Record<string,
   return labels[INJECT_LABEL] === INJECT_ENABLED;
 }
 
+/** A namespace that is never injected, beside the injector's own: the webhook's selector says so. */
+const NEVER_INJECTED = 'kube-system';
+
+/** Whether a namespace is one whose pods are never injected, whatever its labels. @param own the injector's namespace */
+export function isNeverInjected(name: string, own: string): boolean {
+  return name === own || name === NEVER_INJECTED;
+}
+
+/** Whether the pods of a namespace are injected. @param own the injector's namespace */
+export function isInjected(
+  namespace: { readonly name: string; readonly labels?: Readonly<Record<string, string>> },
+  own: string,
+): boolean {
+  const { name, labels = {} } = namespace;
+  return !isNeverInjected(name, own) && isEnabled({ labels });
+}
+
 /** Annotation that injection writes: the version, and what was added. */
 export const STATUS_ANNOTATION = 'sluice.dev/status';
 
@@ -34,7 +51,7 @@ export const NAMESPACE_ANNOTATIONS = {
   allowPrivileged: {
     annotation: 'sluice.dev/allow-privileged',
     description:
-      'containers may be privileged or have NET_ADMIN, NET_RAW or SYS_ADMIN, and pods may share processes (`shareProcessNamespace`, `hostPID`): they can take the enforcement out of their own pod; and pods may be on the host network, where policy does not reach them',
+      'pods may be more than Pod Security allows: privileged, with NET_ADMIN, NET_RAW, SYS_ADMIN or any other capability, host paths, host ports, the host network, where policy does not reach them; they may share processes (`shareProcessNamespace`, `hostPID`); and `kubectl exec`, `attach` and `resize` may be of the sidecar. They can take the enforcement out of their own pod. The audit log names what was allowed',
   },
   allowExcludedPorts: {
     annotation: 'sluice.dev/allow-excluded-ports',

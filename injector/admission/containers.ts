@@ -20,7 +20,7 @@ import {
   TOKEN_FILE,
   TOKEN_SECONDS,
 } from './names.ts';
-import type { ApiObject } from './pod_object.ts';
+import type { ApiObject, PodConfinement } from './pod_object.ts';
 
 /** What one pod's sidecar is made from, its annotations applied. */
 export interface SidecarPlan {
@@ -29,6 +29,8 @@ export interface SidecarPlan {
   readonly resources: Resources;
   /** From SIGTERM to SIGKILL. */
   readonly graceSeconds: number;
+  /** What the pod sets for all its containers; absent: nothing. */
+  readonly confinement?: PodConfinement;
 }
 
 /**
@@ -51,6 +53,9 @@ const LAST_SECONDS = 5;
 /** Most of SLUICE_DRAIN_SECONDS. */
 const DRAIN_MAX_SECONDS = 3_600;
 
+/** What runtimes give to containers that ask for no other. Source: container-selinux, `container_selinux(8)`. */
+const SELINUX_TYPE = 'container_t';
+
 /** The redirect step is over in a second; a start that waits for more than this has failed. */
 const REDIRECT_RESOURCES: Resources = {
   requests: { cpu: '10m', memory: '64Mi' },
@@ -67,8 +72,7 @@ export function redirectContainer(plan: SidecarPlan): ApiObject {
       text('XTABLES_LOCKFILE', `${STATE_DIR}/xtables.lock`),
     ],
     resources: REDIRECT_RESOURCES,
-    // iptables-legacy opens a raw socket.
-    securityContext: security(plan.config.iptables === 'legacy' ? ['NET_ADMIN', 'NET_RAW'] : ['NET_ADMIN']),
+    securityContext: security(plan),
     volumeMounts: [{ name: STATE_VOLUME, mountPath: STATE_DIR }],
   };
 }
@@ -93,8 +97,7 @@ export function sidecarContainer(plan: SidecarPlan): ApiObject {
       ...environment(plan),
     ],
     resources: plan.resources,
-    // IP_TRANSPARENT and SO_MARK need either; nft needs NET_ADMIN.
-    securityContext: security(['NET_ADMIN', 'NET_RAW']),
+    securityContext: security(plan),
     startupProbe: probe('/readyz', { periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 300 }),
     readinessProbe: probe('/readyz', { periodSeconds: 5, timeoutSeconds: 2, failureThreshold: 2 }),
     // A restart ends live flows: only for a process that has not answered for a minute.
@@ -176,16 +179,26 @@ function fromField(name: string, fieldPath: string): ApiObject {
   return { name, valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath } } };
 }
 
-/** User 0 because others get no effective capability. All of it is said: the pod's own settings are not inherited. */
-function security(capabilities: readonly string[]): ApiObject {
+/**
+ * User 0 because others get no effective capability. NET_ADMIN does for nft, IP_TRANSPARENT and SO_MARK; only
+ * iptables-legacy opens a raw socket, and only where it is set: `auto` finds nft or fails. All of it is said: the pod's own
+ * settings are not inherited.
+ */
+function security({ config, confinement = {} }: SidecarPlan): ApiObject {
+  const { hasAppArmorProfile = false, seLinuxOptions } = confinement;
   return {
     allowPrivilegeEscalation: false,
-    capabilities: { add: capabilities, drop: ['ALL'] },
+    ...(hasAppArmorProfile ? { appArmorProfile: { type: 'RuntimeDefault' } } : {}),
+    capabilities: {
+      add: config.iptables === 'legacy' ? ['NET_ADMIN', 'NET_RAW'] : ['NET_ADMIN'],
+      drop: ['ALL'],
+    },
     privileged: false,
     readOnlyRootFilesystem: true,
     runAsGroup: 0,
     runAsNonRoot: false,
     runAsUser: 0,
+    ...(seLinuxOptions === undefined ? {} : { seLinuxOptions: { ...seLinuxOptions, type: SELINUX_TYPE } }),
     seccompProfile: { type: 'RuntimeDefault' },
   };
 }

@@ -19,8 +19,9 @@ import type { InjectionConfig } from './injection_config.ts';
 import { OWN_CONTAINERS, OWN_VOLUMES, REDIRECT_CONTAINER, SIDECAR_CONTAINER } from './names.ts';
 import { nodeTraffic } from './node_traffic.ts';
 import type { AdmittedPod, ApiObject } from './pod_object.ts';
+import type { PodSecurityLevel } from './pod_security.ts';
 import { withoutRawSockets } from './raw_sockets.ts';
-import { refusals } from './refusals.ts';
+import { privileges, refusals } from './refusals.ts';
 
 /** One operation of a JSON patch. Source: RFC 6902. */
 export interface PatchOperation {
@@ -29,7 +30,7 @@ export interface PatchOperation {
   readonly value: unknown;
 }
 
-/** What is done with a pod. */
+/** What is done with a pod. `privileges`: what it has by its namespace's `allow-privileged`. */
 export type Injection =
   /** `patch` is empty when the pod is already as it should be. */
   | {
@@ -37,24 +38,45 @@ export type Injection =
       readonly patch: readonly PatchOperation[];
       /** What its author should know. */
       readonly warnings: readonly string[];
+      readonly privileges: readonly string[];
     }
   /** Left alone: `optOut` by its own annotation, else because policy cannot select it. */
-  | { readonly kind: 'skipped'; readonly reason: string; readonly optOut: boolean }
+  | {
+      readonly kind: 'skipped';
+      readonly reason: string;
+      readonly optOut: boolean;
+      readonly privileges: readonly string[];
+    }
   | { readonly kind: 'refused'; readonly reasons: readonly string[] };
 
-/** @param namespaceAnnotations of the pod's namespace: who may opt out, who may have capabilities */
+/**
+ * @param namespaceAnnotations of the pod's namespace: who may opt out, who may have privileges
+ * @param level of Pod Security, to which the namespace's pods are held
+ */
 export function inject(
   pod: AdmittedPod,
   namespaceAnnotations: Readonly<Record<string, string>>,
   config: InjectionConfig,
+  level: PodSecurityLevel = 'baseline',
 ): Injection {
-  if (pod.hostNetwork) return onHostNetwork(allows(namespaceAnnotations, 'allowPrivileged'));
   const optOut = pod.annotations[OPT_OUT_ANNOTATION];
-  if (optOut === OPT_OUT_VALUE && allows(namespaceAnnotations, 'allowOptOut'))
-    return { kind: 'skipped', reason: `annotation ${OPT_OUT_ANNOTATION}=${OPT_OUT_VALUE}`, optOut: true };
-
+  const isLeftOut = optOut === OPT_OUT_VALUE && allows(namespaceAnnotations, 'allowOptOut');
+  const isLeftAlone = pod.hostNetwork || isLeftOut;
+  // What only has a name of ours is replaced where a pod is injected. Elsewhere it stays, and is held to the level; and there
+  // is no sidecar that other containers could see.
+  const bare = isLeftAlone ? { ...pod, sharedProcesses: [] } : withoutOwn(pod);
+  const needed = privileges(bare, level);
   const isPrivilegeAllowed = allows(namespaceAnnotations, 'allowPrivileged');
-  const bare = withoutOwn(pod);
+  const missing = isPrivilegeAllowed ? [] : needed.map(({ refusal }) => refusal);
+  const had = needed.map(({ what }) => what);
+  if (isLeftAlone) {
+    if (missing.length > 0) return { kind: 'refused', reasons: missing };
+    const reason = pod.hostNetwork
+      ? 'host-network pods are the node: policy never selects them'
+      : `annotation ${OPT_OUT_ANNOTATION}=${OPT_OUT_VALUE}`;
+    return { kind: 'skipped', reason, optOut: !pod.hostNetwork, privileges: had };
+  }
+
   const env = annotatedEnvironment(pod.annotations);
   const excluded = excludedPorts(pod.annotations, allows(namespaceAnnotations, 'allowExcludedPorts'));
   const node = nodeTraffic(pod.annotations, namespaceAnnotations, podProbePorts(bare));
@@ -65,34 +87,21 @@ export function inject(
     ...excluded.problems,
     ...node.problems,
     ...resources.problems,
-    ...refusals(bare, isPrivilegeAllowed),
+    ...missing,
+    ...refusals(bare),
   ];
   if (reasons.length > 0) return { kind: 'refused', reasons };
   const environment = { ...env.environment, ...excluded.environment, ...node.environment };
-  const { graceSeconds } = pod;
-  const plan = { config, environment, resources: resources.resources, graceSeconds };
+  const { graceSeconds, confinement } = pod;
+  const plan = { config, environment, resources: resources.resources, graceSeconds, confinement };
   const held = isPrivilegeAllowed ? bare : withoutRights(bare);
   const warnings = unknownAnnotations(pod.annotations);
-  return { kind: 'injected', patch: difference(pod.raw, built(held, plan)), warnings };
+  return { kind: 'injected', patch: difference(pod.raw, built(held, plan)), warnings, privileges: had };
 }
 
 /** What the kubelet dials in the pod; the sidecar adds its own. */
 export function podProbePorts({ containers, initContainers }: AdmittedPod): readonly number[] {
   return [...containers, ...initContainers].flatMap((container) => container.probePorts);
-}
-
-/** Policy never selects such a pod, and every isolated pod of its node has to let the node's address in. */
-function onHostNetwork(isAllowed: boolean): Injection {
-  if (isAllowed)
-    return {
-      kind: 'skipped',
-      reason: 'host-network pods are the node: policy never selects them',
-      optOut: false,
-    };
-  const reason =
-    "hostNetwork gives it the node's address, which every pod of that node lets in and no policy can isolate: leave it out, " +
-    `or annotate the namespace with ${NAMESPACE_ANNOTATIONS.allowPrivileged.annotation}=true`;
-  return { kind: 'refused', reasons: [reason] };
 }
 
 function optOutProblems(value: string | undefined): readonly string[] {
@@ -110,11 +119,18 @@ function optOutProblems(value: string | undefined): readonly string[] {
   }
 }
 
+/** An annotation of a pod that sets the AppArmor profile of one container, as before 1.30. */
+const APPARMOR_ANNOTATION = 'container.apparmor.security.beta.kubernetes.io/';
+
 /** By name: what has a name of ours is ours to replace, whoever put it there. */
 function withoutOwn(pod: AdmittedPod): AdmittedPod {
   const foreign = ({ name }: { name: string }) => !OWN_CONTAINERS.includes(name);
+  const confining = OWN_CONTAINERS.map((name) => `${APPARMOR_ANNOTATION}${name}`);
   return {
     ...pod,
+    annotations: Object.fromEntries(
+      Object.entries(pod.annotations).filter(([key]) => !confining.includes(key)),
+    ),
     containers: pod.containers.filter(foreign),
     initContainers: pod.initContainers.filter(foreign),
     volumes: pod.volumes.filter(({ name }) => !OWN_VOLUMES.includes(name)),

@@ -4,8 +4,9 @@ import { type OptionSpec, type OptionValues, PORT } from '../../common/options.t
 import { VERSION } from '../../common/version.ts';
 import { SluiceError } from '../../policy/errors.ts';
 import type { Cluster } from '../../policy/model.ts';
+import type { Resources } from './annotations.ts';
 import type { InjectionConfig } from './injection_config.ts';
-import { type ResourceName, resourceProblem } from './quantity.ts';
+import { quantityValue, type ResourceName, resourceProblem } from './quantity.ts';
 
 /** Idle is 45 MB resident; tens of thousands of connections fit below the limit. */
 const RESOURCE_DEFAULTS = {
@@ -13,6 +14,12 @@ const RESOURCE_DEFAULTS = {
   CPU_LIMIT: '2',
   MEMORY_REQUEST: '64Mi',
   MEMORY_LIMIT: '512Mi',
+};
+
+/** Of a sidecar where neither the installation nor the pod says anything else. */
+export const DEFAULT_RESOURCES: Resources = {
+  requests: { cpu: RESOURCE_DEFAULTS.CPU_REQUEST, memory: RESOURCE_DEFAULTS.MEMORY_REQUEST },
+  limits: { cpu: RESOURCE_DEFAULTS.CPU_LIMIT, memory: RESOURCE_DEFAULTS.MEMORY_LIMIT },
 };
 
 /** Every option of the webhook and of what it injects. */
@@ -56,7 +63,8 @@ export const INJECTION_OPTIONS: readonly OptionSpec[] = [
     flag: 'sidecar-iptables',
     kind: { type: 'choice', choices: ['auto', 'nft', 'legacy'] },
     default: 'auto',
-    description: 'iptables back end in pods; legacy gives the redirect container NET_RAW',
+    description:
+      'iptables back end in pods. auto, nft: the nft one, with NET_ADMIN alone; legacy: gives both containers NET_RAW too',
   },
   {
     env: 'SLUICE_SIDECAR_LOG_LEVEL',
@@ -105,7 +113,7 @@ export function webhookSettings(values: OptionValues): WebhookSettings | undefin
       iptables: values.text('SLUICE_SIDECAR_IPTABLES') as InjectionConfig['iptables'],
       sidecarLogLevel: values.text('SLUICE_SIDECAR_LOG_LEVEL'),
       resources: {
-        requests: { cpu: quantity(values, 'cpu', 'REQUEST'), memory: quantity(values, 'memory', 'REQUEST') },
+        requests: { cpu: request(values, 'cpu'), memory: request(values, 'memory') },
         limits: { cpu: quantity(values, 'cpu', 'LIMIT'), memory: quantity(values, 'memory', 'LIMIT') },
       },
     },
@@ -134,10 +142,25 @@ function serviceOf(text: string): WebhookSettings['service'] {
   );
 }
 
+/** API servers refuse a container whose request is over its limit: that would be every pod. */
+function request(values: OptionValues, resource: ResourceName): string {
+  const requested = quantity(values, resource, 'REQUEST');
+  const limit = quantity(values, resource, 'LIMIT');
+  if (quantityValue(requested) <= quantityValue(limit)) return requested;
+  throw new SluiceError(
+    'CONFIG_INVALID',
+    `${resourceVariable(resource, 'REQUEST')} is '${requested}': wants at most '${limit}', which is ${resourceVariable(resource, 'LIMIT')}`,
+  );
+}
+
 function quantity(values: OptionValues, resource: ResourceName, kind: 'REQUEST' | 'LIMIT'): string {
-  const env = `SLUICE_SIDECAR_${resource.toUpperCase()}_${kind}`;
+  const env = resourceVariable(resource, kind);
   const text = values.text(env);
   const problem = resourceProblem(resource, text);
   if (problem === undefined) return text;
   throw new SluiceError('CONFIG_INVALID', `${env} is '${text}': ${problem}`);
+}
+
+function resourceVariable(resource: ResourceName, kind: 'REQUEST' | 'LIMIT'): string {
+  return `SLUICE_SIDECAR_${resource.toUpperCase()}_${kind}`;
 }

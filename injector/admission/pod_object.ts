@@ -24,6 +24,16 @@ export interface AdmittedContainer {
   readonly probePorts: readonly number[];
 }
 
+/**
+ * What `spec.securityContext` says of the node's mandatory access control, for every container that says nothing else. Nothing
+ * is said for ours where the pod says nothing: nodes without AppArmor refuse pods that ask for a profile of it.
+ */
+export interface PodConfinement {
+  readonly hasAppArmorProfile?: boolean;
+  /** There where the pod has `seLinuxOptions`; the level is what its volumes are labelled with. */
+  readonly seLinuxOptions?: { readonly level?: string };
+}
+
 /** What injection decides on. Absent lists are empty. */
 export interface AdmittedPod {
   readonly raw: ApiObject;
@@ -34,6 +44,7 @@ export interface AdmittedPod {
   readonly windows: boolean;
   /** `terminationGracePeriodSeconds`, 30 where it is absent. */
   readonly graceSeconds: number;
+  readonly confinement: PodConfinement;
   readonly containers: readonly AdmittedContainer[];
   readonly initContainers: readonly AdmittedContainer[];
   readonly ephemeralContainers: readonly AdmittedContainer[];
@@ -75,10 +86,21 @@ function readPod(object: Field): AdmittedPod {
     sharedProcesses: ['shareProcessNamespace', 'hostPID'].filter((field) => spec.child(field).flag()),
     windows: isWindows(spec),
     graceSeconds: spec.child('terminationGracePeriodSeconds').integer() ?? GRACE_SECONDS,
+    confinement: readConfinement(spec.child('securityContext')),
     containers: readContainers(spec.child('containers')),
     initContainers: readContainers(spec.child('initContainers')),
     ephemeralContainers: readContainers(spec.child('ephemeralContainers')),
     volumes: readVolumes(spec.child('volumes')),
+  };
+}
+
+function readConfinement(security: Field): PodConfinement {
+  const [appArmor, seLinux] = [security.child('appArmorProfile'), security.child('seLinuxOptions')];
+  for (const field of [security, appArmor, seLinux]) field.object();
+  const level = seLinux.child('level').filledText();
+  return {
+    hasAppArmorProfile: !appArmor.isAbsent,
+    ...(seLinux.isAbsent ? {} : { seLinuxOptions: level === undefined ? {} : { level } }),
   };
 }
 
@@ -131,6 +153,7 @@ function eachObject<T>(list: Field, read: (item: Field) => T | readonly T[]): T[
   return list.items().flatMap((item) => (item.object() ? read(item) : []));
 }
 
+/** `null` is read as an API server reads it: as nothing but defaults, which it refuses for want of a name. */
 function named(field: Field): { readonly raw: ApiObject; readonly name: string } {
-  return { raw: field.value as ApiObject, name: field.child('name').filledText() ?? '' };
+  return { raw: (field.value ?? {}) as ApiObject, name: field.child('name').filledText() ?? '' };
 }

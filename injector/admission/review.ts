@@ -4,6 +4,7 @@ import { type Parsed, parseObject } from '../../policy/parsed.ts';
 import { type Injection, inject } from './inject.ts';
 import type { InjectionConfig } from './injection_config.ts';
 import { type ApiObject, parseAdmittedPod } from './pod_object.ts';
+import type { PodSecurityLevel } from './pod_security.ts';
 
 const API_VERSION = 'admission.k8s.io/v1';
 
@@ -70,12 +71,14 @@ function required(field: Field): string {
 /**
  * The answer to a request.
  * @param namespaceAnnotations of the request's namespace
+ * @param level of Pod Security, to which its pods are held
  * @param config undefined: the injector has no address for sidecars yet, so nothing can be injected
  */
 export function answerReview(
   request: AdmissionRequest,
   namespaceAnnotations: Readonly<Record<string, string>>,
   config: InjectionConfig | undefined,
+  level: PodSecurityLevel = 'baseline',
 ): AdmissionAnswer {
   if (config === undefined)
     return unable(request, "the injector's Service has no address yet: try again in a moment");
@@ -87,7 +90,7 @@ export function answerReview(
       'refused',
       pod.errors.map(({ path, message }) => `${path}: ${message}`).join('; '),
     );
-  return answerTo(request, inject(pod.object, namespaceAnnotations, config));
+  return answerTo(request, inject(pod.object, namespaceAnnotations, config, level));
 }
 
 /** The answer where injection could not be prepared: no pod, rather than one that waits for what may never come. */
@@ -100,31 +103,40 @@ function answerTo(request: AdmissionRequest, injection: Injection): AdmissionAns
     case 'refused':
       return refusal(request, 403, 'refused', injection.reasons.join('; '));
     case 'skipped': {
-      const { optOut, reason } = injection;
-      return allowed(request, optOut ? 'opted-out' : 'skipped', reason, {
+      const { optOut, reason, privileges } = injection;
+      return allowed(request, optOut ? 'opted-out' : 'skipped', reason, privileges, {
         ...(optOut ? { warnings: [`sluice does not enforce this pod: ${reason}`] } : {}),
       });
     }
     case 'injected': {
-      const { warnings } = injection;
+      const { warnings, privileges } = injection;
       const said = warnings.length === 0 ? {} : { warnings };
-      if (injection.patch.length === 0) return allowed(request, 'unchanged', '', said);
+      if (injection.patch.length === 0) return allowed(request, 'unchanged', '', privileges, said);
       const patch = Buffer.from(JSON.stringify(injection.patch)).toString('base64');
-      return allowed(request, 'injected', '', { patchType: 'JSONPatch', patch, ...said });
+      return allowed(request, 'injected', '', privileges, { patchType: 'JSONPatch', patch, ...said });
     }
     default:
       return injection satisfies never;
   }
 }
 
-/** The outcome goes into the audit log too, under the webhook's name: who was left out, and who was not. */
+/** Privileges that an audit annotation names; more are only counted. */
+const PRIVILEGES_NAMED = 10;
+
+/** The outcome goes into the audit log too, under the webhook's name: who was left out, and who got more than others. */
 function allowed(
   { uid }: AdmissionRequest,
   outcome: AdmissionOutcome,
   message: string,
+  privileges: readonly string[],
   more: ApiObject,
 ): AdmissionAnswer {
-  const auditAnnotations = { outcome, ...(message === '' ? {} : { reason: message }) };
+  const named = privileges.slice(0, PRIVILEGES_NAMED);
+  const auditAnnotations = {
+    outcome,
+    ...(message === '' ? {} : { reason: message }),
+    ...(named.length === 0 ? {} : { 'allowed-privileges': `${privileges.length}: ${named.join('; ')}` }),
+  };
   return { review: review({ uid, allowed: true, ...more, auditAnnotations }), outcome, message };
 }
 

@@ -9,6 +9,7 @@ import { whatFailed } from '../api_call.ts';
 import type { CertificateAndKey, ServingCertificate } from '../serving_certificate.ts';
 import { bundleOf, type CertificateSet, readCertificates, writeCertificates } from './certificate_set.ts';
 import type { CertificateStore, StoredCertificates } from './certificate_store.ts';
+import { CERTIFICATES_SECRET } from './names.ts';
 import { renew } from './renewal.ts';
 
 /** Replicas may go at it at the same time: one wins, the others read what it wrote. */
@@ -108,7 +109,7 @@ function readStored({ texts }: StoredCertificates, log: Logger): CertificateSet 
 function failed(cause: Error): never {
   throw new SluiceError(
     'CERTIFICATES_UNUSABLE',
-    `the certificates cannot be read or written: the API server is asked, and ${whatFailed(cause)}; is it there, and is the injector's Role bound?`,
+    `the certificates cannot be read or written: the API server is asked, and ${whatFailed(cause)}; is it there, is the injector's Role bound, and is there a Secret ${CERTIFICATES_SECRET}? The manifests make it`,
     { cause },
   );
 }

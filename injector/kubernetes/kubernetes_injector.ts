@@ -4,9 +4,11 @@
  */
 import { AuthenticationV1Api, type KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
+import { objectKey } from '../../policy/index.ts';
 import { injectionConfig } from '../admission/injection_options.ts';
 import { startWebhookServer } from '../admission/webhook_server.ts';
 import { startCertificates } from '../certificates/certificates.ts';
+import { INJECTOR_SERVICE } from '../certificates/names.ts';
 import type { KubernetesConfig } from '../config.ts';
 import { type Injector, setGauges } from '../injector.ts';
 import { createInjectorMetrics } from '../metrics.ts';
@@ -68,13 +70,18 @@ async function startParts(
     setSourceGauges(gauges, source);
     if (tables !== undefined) setGauges(gauges, tables);
   });
-  const source = new KubernetesSource(config, log, { events: (kind) => countedEvents(metrics, kind) });
+  const { policyLimits } = settings;
+  const source = new KubernetesSource(config, log, {
+    events: (kind) => countedEvents(metrics, kind),
+    policyLimits,
+  });
   running.push(source);
   const status = {
     tables: () => tables,
     source,
     metrics,
     enforcing: () => writer?.counts,
+    replicas: () => writer?.replicas ?? [],
     uninjected: () => sweep?.pods,
     unhealthy: () => staleness(source),
     unready: () => (serving ? undefined : unsyncedness(source)),
@@ -90,7 +97,8 @@ async function startParts(
   running.push(sweep);
   const certificates = await startCertificates({ config, namespace, source, metrics, log });
   running.push(certificates);
-  tables = new TableServer(source, metrics, log);
+  const injectorService = objectKey(namespace, INJECTOR_SERVICE);
+  tables = new TableServer(source, metrics, log, { injectorService, policyLimits });
   running.push(tables);
   const authenticator = new TokenReviewer(config.makeApiClient(AuthenticationV1Api));
   const certificate = certificates.serving;

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import type { ClusterChange } from '../../policy/cluster_change.ts';
-import { compareClaimants } from '../../policy/index.ts';
+import { compareClaimants, DEFAULT_POLICY_LIMITS, type PolicyLimits } from '../../policy/index.ts';
 import { LiveCluster } from '../../policy/live_cluster.ts';
 import type { Cluster, Pod } from '../../policy/model.ts';
 import { STATUS_ANNOTATION } from '../admission/annotations.ts';
@@ -19,9 +19,9 @@ import type { UnenforcedPod } from './unenforced_pod.ts';
 import {
   removal,
   type TrimmedObject,
-  WATCHED_RESOURCES,
   type WatchedKind,
   type WatchedResource,
+  watchedResources,
 } from './watched_kinds.ts';
 
 /** One kind's copy. */
@@ -47,6 +47,8 @@ export interface KubernetesSourceOptions {
   /** For metrics: what happens to the copy of each kind. */
   readonly events?: (kind: WatchedKind) => ReflectorEvents;
   readonly times?: Partial<ReflectorTimes>;
+  /** Policies that are larger are not read. */
+  readonly policyLimits?: Pick<PolicyLimits, 'maxPolicyEntries'>;
 }
 
 const NO_EVENTS: ReflectorEvents = {
@@ -79,7 +81,7 @@ export class KubernetesSource implements ClusterSource {
   constructor(config: KubeConfig, log: Logger, options: KubernetesSourceOptions = {}) {
     this.#log = log;
     this.#client = new ApiClient(config);
-    for (const resource of WATCHED_RESOURCES)
+    for (const resource of watchedResources(options.policyLimits ?? DEFAULT_POLICY_LIMITS))
       this.#reflectors.set(resource.kind, this.#reflect(resource, options));
   }
 

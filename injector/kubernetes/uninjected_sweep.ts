@@ -3,7 +3,7 @@
  * label, or before the label. The webhook and the admission policies keep such pods out; this says when they did not.
  */
 import type { Logger } from 'pino';
-import { allows, isEnabled } from '../admission/annotations.ts';
+import { allows, isInjected } from '../admission/annotations.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { KubernetesSource } from './kubernetes_source.ts';
 
@@ -12,9 +12,6 @@ const SWEEP_MS = 5_000;
 
 /** Most pods that are named one by one, in the log and in the status; the metric has their number. */
 const NAMED_MAX = 100;
-
-/** Namespaces that are never injected: the webhook's selector says so. */
-const NEVER = ['kube-system'];
 
 /** What it looks at, and where it says what it found. */
 export interface SweepParts {
@@ -67,10 +64,10 @@ export class UninjectedSweep {
   /** Only namespaces that ask for injection are gone through. */
   *#look(): Generator<string, void, void> {
     const { source, namespace } = this.#parts;
-    for (const [name, { labels = {}, annotations = {} }] of source.cluster.namespaces) {
-      if (name === namespace || NEVER.includes(name) || !isEnabled({ labels })) continue;
-      const mayOptOut = allows(annotations, 'allowOptOut');
-      for (const [key, { optsOut }] of source.unenforced.get(name) ?? [])
+    for (const each of source.cluster.namespaces.values()) {
+      if (!isInjected(each, namespace)) continue;
+      const mayOptOut = allows(each.annotations ?? {}, 'allowOptOut');
+      for (const [key, { optsOut }] of source.unenforced.get(each.name) ?? [])
         if (!(optsOut && mayOptOut)) yield key;
     }
   }

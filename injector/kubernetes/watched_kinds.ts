@@ -3,6 +3,7 @@ import type { ClusterChange } from '../../policy/cluster_change.ts';
 import {
   type FieldError,
   type Parsed,
+  type PolicyLimits,
   parseEndpointSlice,
   parseNamespace,
   parseNetworkPolicy,
@@ -36,27 +37,36 @@ export interface WatchedResource {
 }
 
 /** In the order in which their first changes had best be known: a pod counts once its namespace is there. */
-export const WATCHED_RESOURCES: readonly WatchedResource[] = [
-  watched('Namespace', '/api/v1/namespaces', parseNamespace, (key, object) => ({
-    kind: 'Namespace',
-    key,
-    object,
-  })),
-  watched('Node', '/api/v1/nodes', parseNode, (key, object) => ({ kind: 'Node', key, object })),
-  watched(
-    'NetworkPolicy',
-    '/apis/networking.k8s.io/v1/networkpolicies',
-    parseNetworkPolicy,
-    (key, object) => ({ kind: 'NetworkPolicy', key, object }),
-  ),
-  watched('Pod', '/api/v1/pods', parsePod, (key, object) => ({ kind: 'Pod', key, object })),
-  watched('Service', '/api/v1/services', parseService, (key, object) => ({ kind: 'Service', key, object })),
-  watched('EndpointSlice', '/apis/discovery.k8s.io/v1/endpointslices', parseEndpointSlice, (key, object) => ({
-    kind: 'EndpointSlice',
-    key,
-    object,
-  })),
-];
+export function watchedResources({
+  maxPolicyEntries,
+}: Pick<PolicyLimits, 'maxPolicyEntries'>): readonly WatchedResource[] {
+  return [
+    watched('Namespace', '/api/v1/namespaces', parseNamespace, (key, object) => ({
+      kind: 'Namespace',
+      key,
+      object,
+    })),
+    watched('Node', '/api/v1/nodes', parseNode, (key, object) => ({ kind: 'Node', key, object })),
+    watched(
+      'NetworkPolicy',
+      '/apis/networking.k8s.io/v1/networkpolicies',
+      (value) => parseNetworkPolicy(value, maxPolicyEntries),
+      (key, object) => ({ kind: 'NetworkPolicy', key, object }),
+    ),
+    watched('Pod', '/api/v1/pods', parsePod, (key, object) => ({ kind: 'Pod', key, object })),
+    watched('Service', '/api/v1/services', parseService, (key, object) => ({ kind: 'Service', key, object })),
+    watched(
+      'EndpointSlice',
+      '/apis/discovery.k8s.io/v1/endpointslices',
+      parseEndpointSlice,
+      (key, object) => ({
+        kind: 'EndpointSlice',
+        key,
+        object,
+      }),
+    ),
+  ];
+}
 
 /** The change that the end of an object is. */
 export function removal(kind: WatchedKind, key: string): ClusterChange {
@@ -82,7 +92,7 @@ function watched<T>(
         return { change: change(key, parsed.object), problems, metadata: raw.metadata, unenforced };
       }
       const problems = parsed.errors.map((error) => faultOf(name, error));
-      // A policy with a mistake isolates what it selects and admits nothing; anything else stays as it last was.
+      // A policy with a mistake isolates what it selects, and its faulty rules admit nothing; anything else stays as it last was.
       return {
         change: parsed.isolating === undefined ? undefined : change(key, parsed.isolating),
         problems,

@@ -98,15 +98,36 @@ describe.each(OVERLAYS)('overlay %s', (name) => {
     const ports = podOf(one(objects, 'Deployment')).containers.flatMap((container) => container.ports);
     const named = new Set(ports.map((port) => port.name));
     const service = one(objects, 'Service').spec as { ports: { targetPort: string; port: number }[] };
-    const [rule] = (one(objects, 'NetworkPolicy').spec as { ingress: { ports: { port: string }[] }[] })
-      .ingress;
+    const { ingress } = one(objects, 'NetworkPolicy').spec as {
+      ingress: { from?: object[]; ports: { port: string }[] }[];
+    };
 
     for (const { targetPort } of service.ports) expect(named).toContain(targetPort);
-    expect(new Set(rule?.ports.map(({ port }) => port))).toEqual(named);
+    expect(new Set(ingress.flatMap(({ ports }) => ports.map(({ port }) => port)))).toEqual(named);
+    const open = ingress.filter(({ from }) => from === undefined).flatMap(({ ports }) => ports);
+    expect(open.map(({ port }) => port)).toEqual(service.ports.map(({ targetPort }) => targetPort));
     const [webhook] = one(objects, 'MutatingWebhookConfiguration').webhooks as readonly Webhook[];
     expect(service.ports.map(({ port }) => port)).toContain(webhook?.clientConfig.service.port);
   });
 });
+
+test.each(OVERLAYS.filter((name) => name !== 'classic'))(
+  'the admission policies of %s fail closed and deny, where the webhook injects',
+  async (name) => {
+    const objects = await overlay(name);
+    const [webhook] = one(objects, 'MutatingWebhookConfiguration').webhooks as readonly Webhook[];
+    const policies = objects.filter(({ kind }) => kind === 'ValidatingAdmissionPolicy');
+    expect(policies).toHaveLength(5);
+    for (const policy of policies) {
+      expect(policy.spec).toMatchObject({ failurePolicy: 'Fail' });
+      const { spec } = one(objects, 'ValidatingAdmissionPolicyBinding', policy.metadata.name);
+      expect(spec).toEqual({ policyName: policy.metadata.name, validationActions: ['Deny', 'Audit'] });
+      const { matchConstraints } = policy.spec as { matchConstraints: Pick<Webhook, 'namespaceSelector'> };
+      const everywhere = policy.metadata.name === 'sluice-injector-account';
+      expect(matchConstraints.namespaceSelector).toEqual(everywhere ? undefined : webhook?.namespaceSelector);
+    }
+  },
+);
 
 test('a misspelt field, a wrong type and a missing field are found', async () => {
   const deployment = one(await overlay('default'), 'Deployment');
@@ -121,7 +142,15 @@ test('high-availability has two injectors apart, of which one at a time may go',
   const deployment = one(objects, 'Deployment');
 
   expect(deployment.spec).toMatchObject({ replicas: 2 });
-  expect(podOf(deployment).topologySpreadConstraints).toHaveLength(2);
+  // A pod that a drain evicts does not join the other for good: one waits until there is a node without an injector.
+  expect(podOf(deployment).topologySpreadConstraints).toMatchObject([
+    {
+      topologyKey: 'kubernetes.io/hostname',
+      whenUnsatisfiable: 'DoNotSchedule',
+      matchLabelKeys: ['pod-template-hash'],
+    },
+    { topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'ScheduleAnyway' },
+  ]);
   expect(one(objects, 'PodDisruptionBudget').spec).toMatchObject({ maxUnavailable: 1 });
 });
 

@@ -6,46 +6,12 @@ import { expect, onTestFinished, test } from 'vitest';
 import { allowApps, namespace, pod, service } from '../netns/objects.ts';
 import type { Json } from '../support/api_server/api_object.ts';
 import { ApiServer } from '../support/api_server/api_server.ts';
-import type { Place } from '../support/api_server/request_path.ts';
 import { InjectorProcess } from '../unit/injector/kubernetes/injector_process.ts';
 import { waitFor } from '../unit/injector/wait_for.ts';
-import { kustomize, one, type Rendered } from './render.ts';
+import { Authorizer, INJECTOR } from './authorizer.ts';
+import { kustomize, one } from './render.ts';
 
-const INJECTOR = 'system:serviceaccount:sluice-system:sluice-injector';
 const START_MS = 30_000;
-
-interface Rule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly resourceNames?: readonly string[];
-  readonly verbs: readonly string[];
-}
-
-/** Decides as the API server does with these roles; what is refused is remembered. */
-class Authorizer {
-  readonly refused: string[] = [];
-  readonly #roles: readonly Rendered[];
-
-  constructor(objects: readonly Rendered[]) {
-    this.#roles = objects.filter(({ kind }) => kind.endsWith('Role'));
-  }
-
-  allows(verb: string, { resource, namespace: inside, name, subresource }: Place): boolean {
-    const what = subresource === undefined ? resource.plural : `${resource.plural}/${subresource}`;
-    const allowed = this.#roles
-      .filter(({ kind, metadata }) => kind === 'ClusterRole' || metadata.namespace === inside)
-      .flatMap(({ rules }) => rules as readonly Rule[])
-      .some(
-        (rule) =>
-          rule.verbs.includes(verb) &&
-          rule.apiGroups.includes(resource.group) &&
-          rule.resources.includes(what) &&
-          (rule.resourceNames === undefined || rule.resourceNames.includes(name ?? '')),
-      );
-    if (!allowed) this.refused.push(`${verb} ${what} ${inside ?? ''}/${name ?? ''}`);
-    return allowed;
-  }
-}
 
 test('the injector starts, publishes its CA, injects and follows policies under the rights it is granted', {
   timeout: 3 * START_MS, // two starts
@@ -70,6 +36,9 @@ test('the injector starts, publishes its CA, injects and follows policies under 
   await server.apply(namespace('shop', { 'sluice.dev/inject': 'enabled' }));
   await server.apply(service('sluice-system/sluice-injector', { ips: ['10.96.0.9'], ports: [15010] }));
   await server.create({ ...one(objects, 'MutatingWebhookConfiguration') });
+  for (const object of objects)
+    if (['Secret', 'Lease'].includes(object.kind) || object.kind.startsWith('ValidatingAdmission'))
+      await server.create({ ...object });
   await server.apply(allowApps('shop/allow', 'api', ['front']));
 
   const start = async () => {
@@ -87,7 +56,11 @@ test('the injector starts, publishes its CA, injects and follows policies under 
   expect(JSON.stringify(created.spec)).toContain('sluice-sidecar');
 
   const lease = { namespace: 'sluice-system', name: 'sluice-injector' };
-  expect(server.find({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: lease })).toBeDefined();
+  await waitFor(() =>
+    JSON.stringify(
+      server.find({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: lease }),
+    ).includes('holderIdentity'),
+  );
 
   // What somebody has undone is put right by the next start: these are changes of what is there.
   await injector?.stop();

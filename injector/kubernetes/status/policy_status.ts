@@ -9,9 +9,10 @@ import type { SidecarStatus } from '../../table_server.ts';
 export interface PolicyStatus {
   /**
    * `enforced`: by every pod that the policy selects; none is enough. `pending`: not by all of them yet. `partial`: by all,
-   * but a part of it is not supported.
+   * but a part of it is not supported. `unenforced`: not by all of them, and that stays so: pods of its namespace are not
+   * injected.
    */
-  readonly state: 'enforced' | 'pending' | 'partial';
+  readonly state: 'enforced' | 'pending' | 'partial' | 'unenforced';
   /** `metadata.generation` of the policy that this is about. */
   readonly generation: number;
   /** Running pods that the policy selects and policy can select at all. */
@@ -20,6 +21,8 @@ export interface PolicyStatus {
   readonly enforcing: number;
   /** What of the policy admits nothing because it cannot be enforced; absent where there is nothing. */
   readonly unsupported?: readonly string[];
+  /** What its pods seem to lack, such as DNS; absent where there is nothing. */
+  readonly warnings?: readonly string[];
 }
 
 /** Annotations are bounded: what is more is left out. */
@@ -63,26 +66,36 @@ export function enforcingCounts(
   return Object.fromEntries(counts);
 }
 
-/** The status of one policy. */
+/**
+ * The status of one policy.
+ * @param isInjected whether pods of its namespace are injected
+ */
 export function policyStatus(
   generation: number,
   selected: number,
   enforcing: number,
   problems: readonly ManifestProblem[],
+  isInjected: boolean,
+  warnings: readonly string[] = [],
 ): PolicyStatus {
   const unsupported = problems
     .filter(({ severity }) => severity === 'error')
     .map(({ path, message }) => (path === undefined ? message : `${path}: ${message}`));
   // A pod that moves from one replica to another may be counted by both for a moment.
   const counted = Math.min(enforcing, selected);
-  const state = counted < selected ? 'pending' : unsupported.length > 0 ? 'partial' : 'enforced';
   return {
-    state,
+    state: stateOf(counted < selected, unsupported.length > 0, isInjected),
     generation,
     selected,
     enforcing: counted,
     ...(unsupported.length === 0 ? {} : { unsupported: unsupported.slice(0, MAX_MESSAGES) }),
+    ...(warnings.length === 0 ? {} : { warnings: warnings.slice(0, MAX_MESSAGES) }),
   };
+}
+
+function stateOf(missing: boolean, isPartial: boolean, isInjected: boolean): PolicyStatus['state'] {
+  if (missing) return isInjected ? 'pending' : 'unenforced';
+  return isPartial ? 'partial' : 'enforced';
 }
 
 function selects(policy: NetworkPolicy, pod: Pod): boolean {

@@ -5,11 +5,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type KubeConfig, NetworkingV1Api, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
-import { STATUS_ANNOTATION } from '../../admission/annotations.ts';
+import { isInjected, STATUS_ANNOTATION } from '../../admission/annotations.ts';
 import { hasCode, whatFailed, within } from '../../api_call.ts';
 import { INJECTOR_SERVICE } from '../../certificates/names.ts';
 import type { TableServer } from '../../table_server.ts';
 import type { KubernetesSource, PolicyFacts } from '../kubernetes_source.ts';
+import { DnsWarnings } from './dns_warnings.ts';
 import type { LeaderElection } from './leader_election.ts';
 import { askPeers } from './peer_counts.ts';
 import { enforcingCounts, policyStatus, selectedPods } from './policy_status.ts';
@@ -48,20 +49,45 @@ export interface StatusWriterParts {
 export class StatusWriter {
   readonly #parts: StatusWriterParts;
   readonly #api: NetworkingV1Api;
+  readonly #dns: DnsWarnings;
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
   /** When each policy was last written; by UID. */
   readonly #writtenMs = new Map<string, number>();
+  readonly #unsubscribe: () => void;
+  /** The pods that each policy selects; absent after a change. */
+  #selected: ReadonlyMap<string, readonly string[]> | undefined;
 
   constructor(parts: StatusWriterParts) {
     this.#parts = parts;
     this.#api = parts.config.makeApiClient(NetworkingV1Api);
+    this.#dns = new DnsWarnings(parts.tables);
+    this.#unsubscribe = parts.source.onChange(() => {
+      this.#selected = undefined;
+    });
     this.#running = this.#run();
   }
 
   /** What this replica's sidecars enforce. */
   get counts(): ReplicaCounts {
-    return { replica: this.#parts.replica, enforcing: this.#count(selectedPods(this.#parts.source.cluster)) };
+    return { replica: this.#parts.replica, enforcing: this.#count(this.#selectedPods()) };
+  }
+
+  /** Canonical addresses of the injector's replicas, this one among them. */
+  get replicas(): readonly string[] {
+    const { source, namespace } = this.#parts;
+    const addresses = new Set<string>();
+    for (const slice of source.cluster.endpointSlices.values())
+      if (slice.namespace === namespace && slice.service === INJECTOR_SERVICE)
+        for (const endpoint of slice.endpoints)
+          for (const address of endpoint.addresses) addresses.add(address);
+    return [...addresses];
+  }
+
+  /** Worked out once for each state of the cluster. */
+  #selectedPods(): ReadonlyMap<string, readonly string[]> {
+    this.#selected ??= selectedPods(this.#parts.source.cluster);
+    return this.#selected;
   }
 
   #count(selected: ReadonlyMap<string, readonly string[]>): ReplicaCounts['enforcing'] {
@@ -76,6 +102,7 @@ export class StatusWriter {
   }
 
   async close(): Promise<void> {
+    this.#unsubscribe();
     this.#closing.abort();
     await this.#running;
   }
@@ -95,23 +122,29 @@ export class StatusWriter {
   }
 
   async #look(): Promise<void> {
-    const { source, replica } = this.#parts;
-    const selected = selectedPods(source.cluster);
+    const { source, tables, replica } = this.#parts;
+    const selected = this.#selectedPods();
     const own = this.#count(selected);
     const counted = new Set([...source.policyFacts.values()].map(versionOf));
     const others = (await askPeers(this.#peers(), this.#parts.statusPort)).filter(
       (peer) => peer.replica !== replica,
     );
     let writes = 0;
-    for (const [key, facts] of source.policyFacts) {
+    for (const key of source.policyFacts.keys()) {
       if (writes >= MAX_WRITES || this.#closing.signal.aborted) return;
+      const pods = selected.get(key) ?? [];
+      const warnings = await this.#dns.of(source.cluster.policies.get(key), pods, source.cluster);
+      const facts = source.policyFacts.get(key);
+      if (facts === undefined) continue;
       const version = versionOf(facts);
       if (!counted.has(version)) continue; // new, or edited while others were asked: what was counted says nothing of it
       const enforcing = others.reduce((sum, peer) => sum + (peer.enforcing[version] ?? 0), own[version] ?? 0);
-      const pods = selected.get(key)?.length ?? 0;
-      const status = policyStatus(facts.generation, pods, enforcing, source.problemsOf('NetworkPolicy', key));
+      const problems = [...source.problemsOf('NetworkPolicy', key), ...tables.policyProblems(key)];
+      const injected = this.#isInjected(key);
+      const status = policyStatus(facts.generation, pods.length, enforcing, problems, injected, warnings);
       const text = JSON.stringify(status);
-      if (text === facts.status || !this.#isTime(facts, status.state !== 'pending')) continue;
+      const settled = status.state === 'enforced' || status.state === 'partial';
+      if (text === facts.status || !this.#isTime(facts, settled)) continue;
       writes += 1;
       await this.#write(key, facts, text);
     }
@@ -119,15 +152,17 @@ export class StatusWriter {
       if (![...source.policyFacts.values()].some((facts) => facts.uid === uid)) this.#writtenMs.delete(uid);
   }
 
-  /** Addresses of the injector's replicas, this one among them: only with others is there anything to ask. */
+  /** Only with others is there anything to ask. */
   #peers(): readonly string[] {
-    const { source, namespace } = this.#parts;
-    const addresses = new Set<string>();
-    for (const slice of source.cluster.endpointSlices.values())
-      if (slice.namespace === namespace && slice.service === INJECTOR_SERVICE)
-        for (const endpoint of slice.endpoints)
-          for (const address of endpoint.addresses) addresses.add(address);
-    return addresses.size > 1 ? [...addresses] : [];
+    const { replicas } = this;
+    return replicas.length > 1 ? replicas : [];
+  }
+
+  /** Whether the pods that the policy with this key selects are injected. */
+  #isInjected(key: string): boolean {
+    const { source, namespace: own } = this.#parts;
+    const namespace = source.cluster.namespaces.get(key.split('/')[0] ?? '');
+    return namespace !== undefined && isInjected(namespace, own);
   }
 
   #isTime(facts: PolicyFacts, settled: boolean): boolean {

@@ -154,13 +154,16 @@ test('a table is for who shows a token of its pod, made for Sluice', async () =>
   };
   const { metadata } = await core.readNamespacedPod({ name: 'client', namespace });
   const boundObjectRef = { apiVersion: 'v1', kind: 'Pod', name: 'client', uid: metadata?.uid ?? '' };
-  const sluice = ['sluice.dev'];
-  expect(await pods.askForTable('client', await token({ audiences: sluice, boundObjectRef }))).toBe(
-    'snapshot',
-  );
+  const good = await token({ audiences: ['sluice.dev'], boundObjectRef });
+  // Of an injected pod only the sidecar reaches the injector.
+  expect(await pods.askForTable('client', good)).toMatch(/ECONNREFUSED/);
+  const strangers = new Pods(cluster, await cluster.namespace());
+  await strangers.client('stranger');
+  expect(await strangers.askForTable('stranger', good)).toBe('snapshot');
   // Of no pod; of the pod, but made for the API server.
-  expect(await pods.askForTable('client', await token({ audiences: sluice }))).toBe('refused');
-  expect(await pods.askForTable('client', await token({ audiences: [], boundObjectRef }))).toBe('refused');
+  const ofNoPod = await token({ audiences: ['sluice.dev'] });
+  const foreign = await token({ audiences: [], boundObjectRef });
+  for (const bad of [ofNoPod, foreign]) expect(await strangers.askForTable('stranger', bad)).toBe('refused');
 });
 
 test('a Job ends, though its pod has a sidecar', () => pods.job('job'));

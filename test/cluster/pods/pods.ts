@@ -73,19 +73,20 @@ export class Pods {
 
   /** A pod that connects when it is told to. */
   client(name: string): Promise<V1Pod> {
-    return this.#run(name, 'setInterval(() => {}, 1000)', {});
+    const resources = { limits: { memory: '500Mi' }, requests: { memory: '50Mi' } };
+    return this.#run(name, 'setInterval(() => {}, 1000)', { resources });
   }
 
   /** Has a client connect to a Service. */
   async connect(client: string, service: string): Promise<Connection> {
     const address = `${await this.#virtualIP(this.#namespace, service)}:80`;
-    return this.#exec(client, ['node', '-e', CONNECT, address]);
+    return this.exec(client, ['node', '-e', CONNECT, address]);
   }
 
   /** What the injector answers to a pod that shows this token: the type of its first frame. */
   async askForTable(client: string, token: string): Promise<string | undefined> {
     const address = `${await this.#virtualIP('sluice-system', 'sluice-injector')}:${TABLES_PORT}`;
-    const { lines, over } = await this.#exec(client, ['node', '-e', ASK, address, token]);
+    const { lines, over } = await this.exec(client, ['node', '-e', ASK, address, token]);
     await over;
     return lines[0];
   }
@@ -118,6 +119,19 @@ export class Pods {
       .map((line) => JSON.parse(line));
   }
 
+  /** Runs a command in a container. Rejects where the API server does not let it. */
+  async exec(pod: string, command: string[], container = 'app'): Promise<Connection> {
+    const lines: string[] = [];
+    const output = new PassThrough();
+    createInterface({ input: output }).on('line', (line) => lines.push(line));
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    const exec = new Exec(this.#cluster.config);
+    const socket = await exec.exec(this.#namespace, pod, container, command, output, null, null, false);
+    output.on('end', resolve); // all lines are out
+    socket.addEventListener('close', () => output.end());
+    return { lines, over };
+  }
+
   async #run(name: string, script: string, more: object): Promise<V1Pod> {
     const container = { name: 'app', image: testImage(), command: ['node', '-e', script], ...more };
     await this.#cluster.create({
@@ -132,18 +146,6 @@ export class Pods {
       if (ready !== 'True') throw new Error(`pod ${name} is not ready`);
       return pod;
     });
-  }
-
-  async #exec(pod: string, command: string[]): Promise<Connection> {
-    const lines: string[] = [];
-    const output = new PassThrough();
-    createInterface({ input: output }).on('line', (line) => lines.push(line));
-    const { promise: over, resolve } = Promise.withResolvers<void>();
-    const exec = new Exec(this.#cluster.config);
-    const socket = await exec.exec(this.#namespace, pod, 'app', command, output, null, null, false);
-    output.on('end', resolve); // all lines are out
-    socket.addEventListener('close', () => output.end());
-    return { lines, over };
   }
 
   async #virtualIP(namespace: string, name: string): Promise<string> {

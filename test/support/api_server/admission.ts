@@ -24,6 +24,8 @@ const API_VERSION = 'admissionregistration.k8s.io/v1';
 export class Admission {
   readonly #store: Store;
   readonly #resolve: ServiceResolver;
+  /** What policies wrote into the audit log, a request each that they wrote about. */
+  readonly audited: Readonly<Record<string, string>>[] = [];
 
   constructor(store: Store, resolve: ServiceResolver) {
     this.#store = store;
@@ -39,7 +41,8 @@ export class Admission {
     const asked = { ...request, object: mutated };
     for (const webhook of this.#webhooks('ValidatingWebhookConfiguration', asked))
       await this.#ask(webhook, asked);
-    checkPolicies(this.#store, asked, describeRequest(asked), this.#namespaceOf(asked));
+    const said = checkPolicies(this.#store, asked, describeRequest(asked), this.#namespaceOf(asked));
+    if (Object.keys(said).length > 0) this.audited.push(said);
     return mutated;
   }
 

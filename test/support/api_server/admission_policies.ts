@@ -11,6 +11,7 @@ const API_VERSION = 'admissionregistration.k8s.io/v1';
 /**
  * Evaluates the policies on a request.
  * @param asked `AdmissionReview.request`
+ * @returns what goes into the audit log, by `POLICY/KEY`
  * @throws ApiError 422 with the message of the first validation that fails
  */
 export function checkPolicies(
@@ -18,7 +19,8 @@ export function checkPolicies(
   request: AdmissionRequest,
   asked: Json,
   namespace: ApiObject | undefined,
-): void {
+): Readonly<Record<string, string>> {
+  const audited: Record<string, string> = {};
   const policies = listOf(store, 'ValidatingAdmissionPolicy');
   for (const binding of listOf(store, 'ValidatingAdmissionPolicyBinding')) {
     const bound = record(binding.spec);
@@ -34,14 +36,23 @@ export function checkPolicies(
     const variables: Record<string, unknown> = { ...objectsOf(request), request: asked };
     // An API server does not tell match conditions about the namespace.
     if (conditionsHold(spec.matchConditions, { ...variables, namespaceObject: {} }))
-      validate(policy.metadata.name, binding.metadata.name, spec, {
-        ...variables,
-        namespaceObject: namespace ?? null,
-      });
+      Object.assign(
+        audited,
+        validate(policy.metadata.name, binding.metadata.name, spec, {
+          ...variables,
+          namespaceObject: namespace ?? null,
+        }),
+      );
   }
+  return audited;
 }
 
-function validate(policy: string, binding: string, spec: Json, given: Record<string, unknown>): void {
+function validate(
+  policy: string,
+  binding: string,
+  spec: Json,
+  given: Record<string, unknown>,
+): Record<string, string> {
   const composed: Record<string, unknown> = {};
   const variables = { ...given, variables: composed };
   for (const { name, expression } of (spec.variables ?? []) as readonly Json[])
@@ -53,6 +64,11 @@ function validate(policy: string, binding: string, spec: Json, given: Record<str
     const text = `ValidatingAdmissionPolicy '${policy}' with binding '${binding}' denied request: ${why}`;
     throw new ApiError(422, 'Invalid', text);
   }
+  const values = ((spec.auditAnnotations ?? []) as readonly Json[]).map(({ key, valueExpression }) => [
+    `${policy}/${key}`,
+    evaluate(String(valueExpression), variables),
+  ]);
+  return Object.fromEntries(values.filter(([, value]) => value !== '' && value !== null));
 }
 
 function listOf(store: Store, kind: string): readonly ApiObject[] {

@@ -9,7 +9,7 @@ import type { UserInfo } from './tokens.ts';
 export interface AdmissionRequest {
   readonly resource: Resource;
   readonly subresource?: string;
-  readonly operation: 'CREATE' | 'UPDATE' | 'DELETE';
+  readonly operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
   readonly namespace: string | undefined;
   readonly name: string;
   readonly object: ApiObject | null;
@@ -43,7 +43,7 @@ export function selectorsMatch(
   namespace: ApiObject | undefined,
 ): boolean {
   const labels = namespace?.metadata.labels ?? {};
-  const own = (request.object ?? request.oldObject)?.metadata.labels ?? {};
+  const own = (request.object ?? request.oldObject)?.metadata?.labels ?? {}; // options of CONNECT have none
   return matchesLabels(owner.namespaceSelector, labels) && matchesLabels(owner.objectSelector, own);
 }
 
@@ -51,6 +51,8 @@ export function selectorsMatch(
 export function objectsOf({ object, oldObject }: AdmissionRequest): Json {
   return { object, oldObject };
 }
+
+const OPTIONS = { CREATE: 'CreateOptions', UPDATE: 'UpdateOptions', DELETE: 'DeleteOptions' };
 
 /** `AdmissionReview.request`. */
 export function describeRequest(request: AdmissionRequest): Json {
@@ -72,9 +74,8 @@ export function describeRequest(request: AdmissionRequest): Json {
     object,
     oldObject,
     dryRun,
-    options: {
-      kind: `${operation === 'CREATE' ? 'Create' : operation === 'UPDATE' ? 'Update' : 'Delete'}Options`,
-      apiVersion: 'meta.k8s.io/v1',
-    },
+    ...(operation === 'CONNECT'
+      ? {}
+      : { options: { kind: OPTIONS[operation], apiVersion: 'meta.k8s.io/v1' } }),
   };
 }

@@ -26,6 +26,18 @@ export interface WriteOptions {
   readonly dryRun?: boolean;
 }
 
+/** A container of one list with what another has for its resources. */
+const resized = (current: unknown, next: unknown): readonly Json[] | undefined => {
+  const wanted = (next ?? []) as readonly Json[];
+  return (current as readonly Json[] | undefined)?.map((container) => ({
+    ...container,
+    resources: wanted.find(({ name }) => name === container.name)?.resources,
+  }));
+};
+
+/** Subresources that are connected to, and the kind of their options. */
+const CONNECTED: Readonly<Record<string, string>> = { exec: 'PodExecOptions', attach: 'PodAttachOptions' };
+
 /** Subresources of which only a part of the object is taken. */
 const PARTS: Readonly<Record<string, (current: ApiObject, next: ApiObject) => ApiObject>> = {
   status: (current, next) => ({ ...current, metadata: next.metadata, status: next.status }),
@@ -37,13 +49,29 @@ const PARTS: Readonly<Record<string, (current: ApiObject, next: ApiObject) => Ap
       ephemeralContainers: (next.spec as Json).ephemeralContainers,
     },
   }),
+  resize: (current, next) => {
+    const [now, then] = [current.spec as Json, next.spec as Json];
+    const containers = resized(now.containers, then.containers);
+    const initContainers = resized(now.initContainers, then.initContainers);
+    return { ...current, spec: { ...now, containers, ...(initContainers && { initContainers }) } };
+  },
 };
+
+/** Whether a place is connected to. */
+export function isConnected({ subresource = '' }: Place): boolean {
+  return Object.hasOwn(CONNECTED, subresource);
+}
 
 export class Api {
   readonly store = new Store();
   readonly tokens = new Tokens(this.store);
   readonly lists = new Lists(this.store);
   readonly #admission: Admission;
+
+  /** What admission policies wrote into the audit log, oldest first. */
+  get audited(): Admission['audited'] {
+    return this.#admission.audited;
+  }
 
   constructor(resolve: ServiceResolver) {
     this.#admission = new Admission(this.store, resolve);
@@ -80,7 +108,7 @@ export class Api {
   async replace(place: Place, body: unknown, options: WriteOptions = {}): Promise<ApiObject> {
     const { resource, subresource, namespace, name = '' } = place;
     const current = this.store.get(resource, namespace, name);
-    const next = withName(located(readObject(resource, body), place));
+    const next = asMade(withName(located(readObject(resource, body), place)), current);
     const object = partOf(resource, subresource, current, next);
     const admitted = await this.#admit(
       {
@@ -118,6 +146,18 @@ export class Api {
         for (const object of this.store.list(inside, name))
           this.store.delete(inside, name, object.metadata.name);
     return this.store.delete(resource, namespace, name, wanted);
+  }
+
+  /** Asks admission about a connection to a pod, and refuses it all the same: no pod of the double runs. @throws ApiError */
+  async connect(place: Place, options: Json, write: WriteOptions = {}): Promise<never> {
+    const { resource, subresource = '', namespace, name = '' } = place;
+    this.store.get(resource, namespace, name);
+    const object = { apiVersion: 'v1', kind: CONNECTED[subresource], ...options } as unknown as ApiObject;
+    await this.#admit(
+      { resource, subresource, operation: 'CONNECT', namespace, name, object, oldObject: null },
+      write,
+    );
+    throw badRequest(`pod ${name} does not have a host assigned`);
   }
 
   /** The answer to a POST on `serviceaccounts/NAME/token`. */
@@ -191,6 +231,14 @@ function located(object: ApiObject, { resource, namespace, name }: Place): ApiOb
   const called = given ? { name: given } : {};
   const place = resource.namespaced ? { namespace: namespace ?? 'default' } : {};
   return { ...object, metadata: { ...unnamed, ...called, ...place } } as ApiObject;
+}
+
+/** The object with the time at which it was made: clients write it with milliseconds, which the API does not know. */
+function asMade(next: ApiObject, { metadata }: ApiObject): ApiObject {
+  const { creationTimestamp } = metadata;
+  return creationTimestamp === undefined
+    ? next
+    : { ...next, metadata: { ...next.metadata, creationTimestamp } };
 }
 
 /** The object with a name that is generated where it has none. */

@@ -12,7 +12,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ADMIN, Api, type WriteOptions } from './api.ts';
+import { ADMIN, Api, isConnected, type WriteOptions } from './api.ts';
 import { ApiError, badRequest, expired, unauthorized } from './api_error.ts';
 import { type ApiObject, isRecord, type Json } from './api_object.ts';
 import { type Authority, createAuthority } from './certificates.ts';
@@ -226,6 +226,7 @@ export class ApiServer {
   ): Promise<Json> {
     const { api } = this;
     const options = { user, dryRun: query.get('dryRun') === 'All' };
+    if (isConnected(place)) return api.connect(place, Object.fromEntries(query), options);
     switch (method) {
       case 'GET':
         return place.name === undefined

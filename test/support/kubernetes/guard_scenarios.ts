@@ -8,12 +8,18 @@ import {
 } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { config, injected, pod, type TestPod } from '../../unit/injector/admission/pod_builder.ts';
+import { BEYOND_BASELINE, BEYOND_RESTRICTED, type PodSecurityCase, TIDY_PODS } from './pod_security_cases.ts';
 import { type Access, idlePod, settled, TestCluster } from './test_cluster.ts';
 
 /** What a pod without sidecar is refused with. */
 const UNGUARDED = /only take pods that Sluice enforces/;
 
-type Place = 'shop' | 'lenient' | 'former' | 'plain' | 'kube-system';
+/** What a connection fails with that admission lets by: nobody runs the pod. */
+const NOT_RUN = /does not have a host assigned/;
+
+const PRIVILEGED = { namespace: { 'sluice.dev/allow-privileged': 'true' } };
+
+type Place = 'shop' | 'strict' | 'lenient' | 'former' | 'plain' | 'kube-system';
 
 /** Registers the scenarios. `open` leaves the policies in force, or about to be. */
 export function guardScenarios(open: () => Promise<Access>): void {
@@ -28,24 +34,59 @@ export function guardScenarios(open: () => Promise<Access>): void {
     const enabled = { 'sluice.dev/inject': 'enabled' };
     const allowing = { 'sluice.dev/allow-opt-out': 'true', 'sluice.dev/allow-privileged': 'true' };
     namespaces.set('shop', await cluster.namespace(enabled));
+    namespaces.set(
+      'strict',
+      await cluster.namespace({ ...enabled, 'sluice.dev/pod-security': 'restricted' }),
+    );
     namespaces.set('lenient', await cluster.namespace(enabled, allowing));
     namespaces.set('plain', await cluster.namespace());
-    // Both policies: that the first is in force says nothing of the second.
+    // Every policy: that one is in force says nothing of the others.
     await settled(() => expect(create('shop', pod())).rejects.toThrow(UNGUARDED));
+    await settled(() => expect(create('shop', withHostIPC())).rejects.toThrow(/hostIPC/));
     const guarded = await create('shop', injected(pod()));
-    await settled(() => expect(debug(guarded, { privileged: true })).rejects.toThrow(/ephemeral container/));
+    await settled(() =>
+      expect(debug(guarded, { targetContainerName: 'sluice-sidecar' })).rejects.toThrow(/take it over/),
+    );
+    await settled(() => expect(enter('exec', guarded, 'sluice-sidecar')).rejects.toThrow(/who gets into/));
   });
 
   afterAll(() => cluster.close());
 
   /** Rehearses the creation of a pod under a name of its own, in kube-system; else creates it. */
-  function create(place: Place, { metadata, spec }: TestPod): Promise<V1Pod> {
+  function create(
+    place: Place,
+    { metadata, spec }: TestPod,
+    options: { dryRun?: string } = {},
+  ): Promise<V1Pod> {
     count += 1;
     const namespace = namespaces.get(place) ?? '';
     const idle = idlePod(namespace, `p${count}-${cluster.id}`);
     const body = { ...idle, metadata: { ...metadata, ...idle.metadata }, spec: { ...idle.spec, ...spec } };
     const dryRun = place === 'kube-system' ? { dryRun: 'All' } : {};
-    return core.createNamespacedPod({ namespace, body: body as unknown as V1Pod, ...dryRun });
+    return core.createNamespacedPod({ namespace, body: body as unknown as V1Pod, ...dryRun, ...options });
+  }
+
+  const withHostIPC = () => injected(pod({ hostIPC: true }), PRIVILEGED);
+
+  /** Rehearses the creation of a pod that is injected, whatever the webhook would say of it. */
+  function rehearse(place: Place, { spec, annotations }: Pick<PodSecurityCase, 'spec' | 'annotations'>) {
+    const body = injected(pod(spec, annotations), PRIVILEGED);
+    return create(place, body, { dryRun: 'All' });
+  }
+
+  /** Opens a shell or a terminal; rejects in any case, as nobody runs the pod. */
+  function enter(how: 'exec' | 'attach', running: V1Pod, container?: string): Promise<string> {
+    const request = { ...whereOf(running), stdout: true, ...(container && { container }) };
+    return how === 'exec'
+      ? core.connectPostNamespacedPodExec({ ...request, command: 'id' })
+      : core.connectPostNamespacedPodAttach(request);
+  }
+
+  /** Gives a container, by its place, another memory limit. */
+  function resize(running: V1Pod, place: 'containers/0' | 'initContainers/1'): Promise<V1Pod> {
+    const path = `/spec/${place}/resources/limits/memory`;
+    const body = [{ op: 'replace', path, value: '300Mi' }];
+    return core.patchNamespacedPodResize({ ...whereOf(running), body }, asJsonPatch);
   }
 
   const whereOf = ({ metadata }: V1Pod) => ({
@@ -54,13 +95,10 @@ export function guardScenarios(open: () => Promise<Access>): void {
   });
   const asJsonPatch = setHeaderOptions('Content-Type', PatchStrategy.JsonPatch);
 
-  function debug(running: V1Pod, securityContext?: object, more: object = {}): Promise<V1Pod> {
-    const container = {
-      name: 'debug',
-      image: 'busybox',
-      ...(securityContext && { securityContext }),
-      ...more,
-    };
+  /** Gives it an ephemeral container, by default one that can do no harm. */
+  function debug(running: V1Pod, more: object = {}): Promise<V1Pod> {
+    const securityContext = { capabilities: { drop: ['NET_RAW'] } };
+    const container = { name: 'debug', image: 'busybox', securityContext, ...more };
     const body = [{ op: 'add', path: '/spec/ephemeralContainers', value: [container] }];
     return core.patchNamespacedPodEphemeralcontainers({ ...whereOf(running), body }, asJsonPatch);
   }
@@ -100,7 +138,7 @@ export function guardScenarios(open: () => Promise<Access>): void {
       async (field) => {
         const sharing = injected(pod(), { namespace: { 'sluice.dev/allow-privileged': 'true' } });
         const object = { ...sharing, spec: { ...sharing.spec, [field]: true } };
-        await expect(create('shop', object)).rejects.toThrow(/show the sidecar's process/);
+        await expect(create('shop', object)).rejects.toThrow(/show the sidecar's process|has hostPID/);
         await create('lenient', object);
       },
     );
@@ -125,7 +163,9 @@ export function guardScenarios(open: () => Promise<Access>): void {
 
     test('may be on the host network, which policy never selects, only where its namespace allows it', async () => {
       await create('lenient', pod({ hostNetwork: true }));
-      await expect(create('shop', pod({ hostNetwork: true }))).rejects.toThrow(/hostNetwork gives a pod/);
+      await expect(create('shop', pod({ hostNetwork: true }))).rejects.toThrow(
+        /hostNetwork gives a pod|has hostNetwork/,
+      );
     });
 
     test('may leave itself out only where its namespace allows it', async () => {
@@ -136,6 +176,58 @@ export function guardScenarios(open: () => Promise<Access>): void {
     });
   });
 
+  describe('Pod Security', () => {
+    test.each(BEYOND_BASELINE)(
+      'of enabled namespaces refuses $what, unless they allow it',
+      async (wanted) => {
+        for (const place of ['shop', 'strict'] as const)
+          await expect(rehearse(place, wanted)).rejects.toThrow(wanted.said);
+        await rehearse('lenient', wanted);
+      },
+    );
+
+    test.each(BEYOND_RESTRICTED)('refuses $what only where the label says restricted', async (wanted) => {
+      await rehearse('shop', wanted);
+      await expect(rehearse('strict', wanted)).rejects.toThrow(wanted.said);
+    });
+
+    test.each(TIDY_PODS)('at its strictest takes $what', async (wanted) => {
+      await rehearse('strict', wanted);
+    });
+
+    test('holds a pod that leaves itself out to the same', async () => {
+      const enabled = { 'sluice.dev/inject': 'enabled' };
+      namespaces.set('former', await cluster.namespace(enabled, { 'sluice.dev/allow-opt-out': 'true' }));
+      const leftOut = (spec: object) => pod({ ...spec }, { 'sluice.dev/inject': 'disabled' });
+      await create('former', leftOut({}));
+      await expect(create('former', leftOut({ hostIPC: true }))).rejects.toThrow(/hostIPC/);
+    });
+
+    test('gives a pod that leaves itself out nothing by the names of our containers', async () => {
+      const enabled = { 'sluice.dev/inject': 'enabled' };
+      namespaces.set('former', await cluster.namespace(enabled, { 'sluice.dev/allow-opt-out': 'true' }));
+      const rights = (securityContext: object) =>
+        pod(
+          { containers: [{ name: 'sluice-sidecar', image: 'mine', securityContext }] },
+          { 'sluice.dev/inject': 'disabled' },
+        );
+      await create('former', rights({}));
+      await expect(create('former', rights({ capabilities: { add: ['NET_ADMIN'] } }))).rejects.toThrow(
+        /sluice-sidecar:? adds NET_ADMIN/,
+      );
+    });
+
+    test('names everything, and says what to do', async () => {
+      const containers = [
+        { name: 'a', image: 'a', securityContext: { capabilities: { add: ['BPF', 'SYS_TIME'] } } },
+        { name: 'b', image: 'b', ports: [{ containerPort: 80, hostPort: 80 }] },
+      ];
+      await expect(rehearse('shop', { spec: { hostIPC: true, containers } })).rejects.toThrow(
+        /pod has hostIPC; container a adds BPF, adds SYS_TIME; container b has a hostPort: more than Pod Security baseline allows .*sluice.dev\/allow-privileged=true/,
+      );
+    });
+  });
+
   test('pods of other namespaces, and of kube-system, are no matter', async () => {
     await create('plain', pod());
     await create('kube-system', pod());
@@ -143,32 +235,41 @@ export function guardScenarios(open: () => Promise<Access>): void {
 
   describe('a running pod', () => {
     test.each([
-      ['privileged', { privileged: true }],
-      ['NET_ADMIN', { capabilities: { add: ['NET_ADMIN'] } }],
-      ['CAP_NET_RAW in small letters', { capabilities: { add: ['SYS_PTRACE', 'cap_net_raw'] } }],
-    ])('takes no ephemeral container with %s', async (_, securityContext) => {
+      ['is privileged', { privileged: true }],
+      ['adds NET_ADMIN', { capabilities: { add: ['NET_ADMIN'], drop: ['ALL'] } }],
+      ['adds cap_net_raw', { capabilities: { add: ['cap_net_raw'], drop: ['ALL'] } }],
+      ['adds SYS_MODULE', { capabilities: { add: ['SYS_MODULE'], drop: ['ALL'] } }],
+    ])('takes no ephemeral container that %s', async (_, securityContext) => {
       const running = await create('shop', injected(pod()));
-      await expect(debug(running, securityContext)).rejects.toThrow(
-        /ephemeral container that is privileged or adds NET_ADMIN/,
+      await expect(debug(running, { securityContext })).rejects.toThrow(
+        /container debug (is|adds) .*Pod Security baseline|keeps NET_RAW/,
       );
     });
 
-    test('takes an ephemeral container that can do no harm', async () => {
+    test.each([
+      ['says nothing of capabilities', {}],
+      ['drops others', { capabilities: { drop: ['CHOWN'] } }],
+      ['drops it by a name that no runtime knows', { capabilities: { drop: ['CAP_NET_RAW'] } }],
+    ])('takes no ephemeral container that keeps NET_RAW: one that %s', async (_, securityContext) => {
       const running = await create('shop', injected(pod()));
-      await debug(running, { capabilities: { add: ['SYS_PTRACE'] } });
+      await expect(debug(running, { securityContext })).rejects.toThrow(/keeps NET_RAW/);
+    });
+
+    test('takes an ephemeral container that can do no harm', async () => {
+      await debug(await create('shop', injected(pod())));
+      const securityContext = { capabilities: { add: ['CHOWN'], drop: ['ALL'] } };
+      await debug(await create('shop', injected(pod())), { securityContext });
     });
 
     test('takes any ephemeral container where its namespace allows it', async () => {
       const running = await create('lenient', injected(pod()));
-      await debug(running, { privileged: true });
+      await debug(running, { securityContext: { privileged: true } });
     });
 
     test('takes no ephemeral container that could take the process of the sidecar over', async () => {
       const running = await create('shop', injected(pod()));
-      await expect(debug(running, {}, { targetContainerName: 'sluice-sidecar' })).rejects.toThrow(
-        /take it over/,
-      );
-      await debug(running, {}, { targetContainerName: 'app' });
+      await expect(debug(running, { targetContainerName: 'sluice-sidecar' })).rejects.toThrow(/take it over/);
+      await debug(running, { targetContainerName: 'app' });
     });
 
     test('takes no SYS_PTRACE where it sees the sidecar, by a permission that its namespace had once', async () => {
@@ -186,15 +287,36 @@ export function guardScenarios(open: () => Promise<Access>): void {
         },
         setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
       );
-      const add = ['SYS_PTRACE'];
-      await settled(() => expect(debug(running, { capabilities: { add } })).rejects.toThrow(/take it over/));
-      await debug(running, {}, { targetContainerName: 'app' });
+      const securityContext = { capabilities: { add: ['SYS_PTRACE'], drop: ['ALL'] } };
+      await settled(() => expect(debug(running, { securityContext })).rejects.toThrow(/adds SYS_PTRACE/));
+      await debug(running, { targetContainerName: 'app' });
     });
 
     test("takes no ephemeral container that mounts the sidecar's volumes", async () => {
       const running = await create('lenient', injected(pod()));
       const volumeMounts = [{ name: 'sluice-state', mountPath: '/mnt' }];
-      await expect(debug(running, {}, { volumeMounts })).rejects.toThrow(/sidecar's own/);
+      await expect(debug(running, { volumeMounts })).rejects.toThrow(/sidecar's own/);
+    });
+
+    test.each(['exec', 'attach'] as const)(
+      'lets nobody into the sidecar by %s, unless its namespace allows it',
+      async (how) => {
+        const running = await create('shop', injected(pod()));
+        for (const container of ['sluice-sidecar', 'sluice-redirect'])
+          await expect(enter(how, running, container)).rejects.toThrow(/who gets into sluice-sidecar/);
+        await expect(enter(how, running, 'app')).rejects.toThrow(NOT_RUN);
+        const allowed = await create('lenient', injected(pod()));
+        await expect(enter(how, allowed, 'sluice-sidecar')).rejects.toThrow(NOT_RUN);
+      },
+    );
+
+    test('keeps the resources of the sidecar, unless its namespace allows others, and may change those of its app', async () => {
+      const resources = { limits: { memory: '200Mi' }, requests: { memory: '100Mi' } };
+      const sized = injected(pod({ containers: [{ name: 'app', image: 'app', resources }] }));
+      const running = await create('shop', sized);
+      await expect(resize(running, 'initContainers/1')).rejects.toThrow(/resources .* stay/);
+      await resize(running, 'containers/0');
+      await resize(await create('lenient', sized), 'initContainers/1');
     });
 
     test('keeps the images of the sidecar, and may change others and its labels', async () => {

@@ -38,7 +38,7 @@ describe('injection', () => {
     });
     expect(sidecar?.securityContext).toMatchObject({
       ...common,
-      capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW'] },
+      capabilities: { drop: ['ALL'], add: ['NET_ADMIN'] },
     });
   });
 
@@ -48,7 +48,7 @@ describe('injection', () => {
       initContainers: [{ name: 'migrate' }],
       containers: [
         { name: 'app', securityContext: own },
-        { name: 'none', securityContext: { capabilities: { drop: ['all'] } } },
+        { name: 'none', securityContext: { capabilities: { drop: ['ALL'] } } },
         { name: 'raw', securityContext: { capabilities: { drop: ['CAP_NET_RAW'] } } },
       ],
     };
@@ -58,19 +58,60 @@ describe('injection', () => {
 
     expect(rights(spec.containers)).toEqual({
       app: { runAsUser: 0, capabilities: { add: ['CHOWN'], drop: ['MKNOD', 'NET_RAW'] } },
-      none: { capabilities: { drop: ['all'] } },
+      none: { capabilities: { drop: ['ALL'] } },
       raw: { capabilities: { drop: ['CAP_NET_RAW', 'NET_RAW'] } }, // runtimes know no such name
     });
     expect(rights(spec.initContainers).migrate).toEqual({ capabilities: { drop: ['NET_RAW'] } });
-    expect(decide(pod({ containers: [null] as never }))).toMatchObject({ kind: 'injected' }); // the API server refuses it
+    expect(decide(pod({ containers: [null, { name: 'app' }] as never }))).toMatchObject({ kind: 'injected' }); // the API server refuses it
     const allowed = injected(pod(given), { namespace: { 'sluice.dev/allow-privileged': 'true' } });
     expect(allowed.spec.containers).toEqual(given.containers);
   });
 
-  it('gives iptables-legacy its raw socket and a lock that can be written', () => {
-    const redirect = injected(pod(), { config: config({ iptables: 'legacy' }) }).spec.initContainers?.[0];
+  it.each([
+    [{ type: 'Unconfined' }, { type: 'spc_t', level: 's0:c1,c2' }],
+    [
+      { type: 'Localhost', localhostProfile: 'deny-net' },
+      { type: 'spc_t', level: 's0:c1,c2', user: 'u' },
+    ],
+  ])(
+    'confines its containers as the runtime does by default, whatever the pod says: %j',
+    (appArmorProfile, seLinuxOptions) => {
+      const confined = pod({ securityContext: { appArmorProfile, seLinuxOptions } });
+      const namespace = { 'sluice.dev/allow-privileged': 'true' };
 
-    expect(redirect?.securityContext).toMatchObject({ capabilities: { add: ['NET_ADMIN', 'NET_RAW'] } });
+      for (const { securityContext } of injected(confined, { namespace }).spec.initContainers ?? [])
+        expect(securityContext).toMatchObject({
+          appArmorProfile: { type: 'RuntimeDefault' },
+          seLinuxOptions: { type: 'container_t', level: 's0:c1,c2' },
+        });
+    },
+  );
+
+  it('asks for no AppArmor and no SELinux where the pod does not: nodes may have neither', () => {
+    for (const { securityContext } of injected(pod({ securityContext: {} })).spec.initContainers ?? []) {
+      expect(securityContext).not.toHaveProperty('appArmorProfile');
+      expect(securityContext).not.toHaveProperty('seLinuxOptions');
+    }
+  });
+
+  it('takes no AppArmor profile for its containers from annotations, and leaves those of others', () => {
+    const key = (container: string) => `container.apparmor.security.beta.kubernetes.io/${container}`;
+    const confined = pod(
+      {},
+      { [key('sluice-sidecar')]: 'localhost/deny-net', [key('app')]: 'runtime/default' },
+    );
+
+    const { annotations } = injected(confined).metadata;
+    expect(annotations).not.toHaveProperty([key('sluice-sidecar')]);
+    expect(annotations).toHaveProperty([key('app')], 'runtime/default');
+  });
+
+  it('gives iptables-legacy its raw sockets and a lock that can be written', () => {
+    const { initContainers = [] } = injected(pod(), { config: config({ iptables: 'legacy' }) }).spec;
+    const [redirect] = initContainers;
+
+    for (const { securityContext } of initContainers)
+      expect(securityContext).toMatchObject({ capabilities: { add: ['NET_ADMIN', 'NET_RAW'] } });
     expect(redirect?.env).toContainEqual({ name: 'XTABLES_LOCKFILE', value: '/var/lib/sluice/xtables.lock' });
     expect(redirect?.volumeMounts).toContainEqual({ name: 'sluice-state', mountPath: '/var/lib/sluice' });
   });
@@ -187,7 +228,7 @@ describe('injection', () => {
 
 describe('injection of a pod that is injected', () => {
   it('changes nothing the second time', () => {
-    expect(decide(injected(pod()))).toEqual({ kind: 'injected', patch: [], warnings: [] });
+    expect(decide(injected(pod()))).toEqual({ kind: 'injected', patch: [], warnings: [], privileges: [] });
   });
 
   it('says which annotations mean nothing, and takes the pod all the same', () => {
@@ -215,12 +256,18 @@ describe('injection of a pod that is injected', () => {
         fc.constantFrom('native', 'classic'),
         (containers, initContainers, volumes, mode) => {
           const options = { config: config({ mode }) };
-          const once = injected(pod({ containers, initContainers, volumes }), options);
-          expect(decide(once, options)).toEqual({ kind: 'injected', patch: [], warnings: [] });
+          const own = { name: 'its-own' }; // without one it is refused
+          const once = injected(pod({ containers: [...containers, own], initContainers, volumes }), options);
+          expect(decide(once, options)).toEqual({
+            kind: 'injected',
+            patch: [],
+            warnings: [],
+            privileges: [],
+          });
           const all = [...(once.spec.initContainers ?? []), ...once.spec.containers];
           expect(names(all).filter((item) => item === 'sluice-sidecar')).toHaveLength(1);
-          for (const own of ['sluice-redirect', 'sluice-state', 'sluice-identity'])
-            expect(names([...all, ...((once.spec.volumes ?? []) as { name: string }[])])).toContain(own);
+          for (const ours of ['sluice-redirect', 'sluice-state', 'sluice-identity'])
+            expect(names([...all, ...((once.spec.volumes ?? []) as { name: string }[])])).toContain(ours);
         },
       ),
     );

@@ -34,6 +34,9 @@ describe('the settings of injection', () => {
     ['SLUICE_SERVICE', 'a/b:70000'],
     ['SLUICE_SIDECAR_MEMORY_LIMIT', '64'],
     ['SLUICE_SIDECAR_CPU_REQUEST', '1Gi'],
+    ['SLUICE_SIDECAR_CPU_REQUEST', '2001m'],
+    ['SLUICE_SIDECAR_MEMORY_REQUEST', '513Mi'],
+    ['SLUICE_SIDECAR_MEMORY_LIMIT', '63Mi'],
   ])('are refused by name: %s=%s', (name, value) => {
     expect(() => settings({ ...MINIMUM, [name]: value })).toThrow(new RegExp(name));
   });

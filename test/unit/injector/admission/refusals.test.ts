@@ -43,11 +43,6 @@ describe('a pod that could take its own enforcement out', () => {
     },
   );
 
-  it('may have SYS_PTRACE, with which it sees its own processes', () => {
-    const containers = [{ name: 'debug', securityContext: { capabilities: { add: ['SYS_PTRACE'] } } }];
-    expect(decide(pod({ containers })).kind).toBe('injected');
-  });
-
   it('is injected where its namespace allows it', () => {
     const mighty = pod({ containers: [{ name: 'mighty', securityContext: { privileged: true } }] });
 
@@ -110,8 +105,13 @@ describe('a pod that cannot be enforced', () => {
 
     expect(reasons(host)).toEqual([
       expect.stringMatching(/^hostNetwork .*sluice.dev\/allow-privileged=true/),
+      expect.stringMatching(/^container a is privileged/),
     ]);
-    expect(decide(host, PRIVILEGED_ALLOWED)).toMatchObject({ kind: 'skipped', optOut: false });
+    expect(decide(host, PRIVILEGED_ALLOWED)).toMatchObject({
+      kind: 'skipped',
+      optOut: false,
+      privileges: ['pod has hostNetwork', 'container a is privileged'],
+    });
   });
 
   it('is refused when it wants a port of the sidecar', () => {
@@ -124,6 +124,12 @@ describe('a pod that cannot be enforced', () => {
     expect(reasons(pod({ containers: [{ name: 'app', ports }] }))).toEqual([
       expect.stringContaining('container app has port 15021'),
       expect.stringContaining('container app has port 15029'),
+    ]);
+  });
+
+  it('is refused when its containers all have names of the sidecar: nothing of it would be left', () => {
+    expect(reasons(pod({ containers: [{ name: 'sluice-sidecar', image: 'mine' }] }))).toEqual([
+      'it has no container of its own: give it one that is named neither sluice-redirect nor sluice-sidecar',
     ]);
   });
 
@@ -165,6 +171,25 @@ describe('a pod that wants to be left out', () => {
 
   it('is left alone where its namespace allows it', () => {
     expect(decide(leftOut, OPT_OUT_ALLOWED)).toMatchObject({ kind: 'skipped', optOut: true });
+  });
+
+  it('gets nothing by the names of our containers and volumes, which nobody replaces there', () => {
+    const { metadata } = leftOut;
+    const spec = {
+      containers: [{ name: 'sluice-sidecar', securityContext: { privileged: true } }],
+      volumes: [{ name: 'sluice-state', hostPath: { path: '/' } }],
+    };
+
+    expect(reasons({ metadata, spec }, OPT_OUT_ALLOWED)).toEqual([
+      expect.stringContaining('hostPath volume sluice-state'),
+      expect.stringContaining('container sluice-sidecar is privileged'),
+    ]);
+  });
+
+  it('may share processes: no sidecar is among them', () => {
+    const sharing = pod({ shareProcessNamespace: true }, { 'sluice.dev/inject': 'disabled' });
+
+    expect(decide(sharing, OPT_OUT_ALLOWED)).toMatchObject({ kind: 'skipped', privileges: [] });
   });
 
   it('is refused where its namespace does not', () => {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
+import { connect, type TLSSocket } from 'node:tls';
 import { parse } from 'yaml';
 import type { InjectionConfig } from '../../../../injector/admission/injection_config.ts';
 import {
@@ -37,6 +38,8 @@ export class RunningWebhook {
   config: InjectionConfig | undefined = config();
   /** Namespaces that were given the CA. */
   readonly prepared: string[] = [];
+  /** Namespaces are given the CA when this is fulfilled. */
+  preparing: Promise<void> | undefined;
   /** Why namespaces cannot be given the CA. */
   unprepared: Error | undefined;
   #parts:
@@ -62,6 +65,7 @@ export class RunningWebhook {
 
   async #prepare(namespace: string): Promise<void> {
     if (this.unprepared !== undefined) throw this.unprepared;
+    await this.preparing;
     this.prepared.push(namespace);
   }
 
@@ -130,6 +134,7 @@ export class RunningWebhook {
     readonly body?: string;
     readonly length?: number;
     readonly maxVersion?: 'TLSv1.2';
+    readonly localAddress?: string;
   }): Promise<HttpAnswer> {
     const { method = 'POST', path = '/inject', type = 'application/json', body = '', length } = options;
     return new Promise((resolve, reject) => {
@@ -142,6 +147,7 @@ export class RunningWebhook {
         method,
         path,
         headers: { 'content-type': type, 'content-length': length ?? Buffer.byteLength(body) },
+        ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
         ...(options.maxVersion === undefined ? {} : { maxVersion: options.maxVersion }),
       });
       asked.on('error', reject);
@@ -155,6 +161,14 @@ export class RunningWebhook {
       if (length === undefined) asked.end(body);
       else asked.write(body);
     });
+  }
+
+  /** A connection for whatever is not a request. */
+  connect(localAddress = '127.0.0.1'): TLSSocket {
+    const to = { host: '127.0.0.1', port: this.port, servername: SERVER_NAME, localAddress };
+    const socket = connect({ ...to, ca: this.certificate.ca.cert });
+    socket.on('error', () => {}).resume();
+    return socket;
   }
 
   /** Asks until the answer has this code. */

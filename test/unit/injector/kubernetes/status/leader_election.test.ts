@@ -36,12 +36,13 @@ function join(name: string): LeaderElection {
   return replica;
 }
 
-const lease = () =>
-  server.find({
-    apiVersion: 'coordination.k8s.io/v1',
-    kind: 'Lease',
-    metadata: { namespace: NAMESPACE, name: 'sluice-injector' },
-  });
+const LEASE = {
+  apiVersion: 'coordination.k8s.io/v1',
+  kind: 'Lease',
+  metadata: { namespace: NAMESPACE, name: 'sluice-injector' },
+};
+
+const lease = () => server.find(LEASE);
 
 const leaders = () => replicas.filter(({ leads }) => leads);
 
@@ -52,6 +53,21 @@ test('of three that begin together one leads, and goes on to', async () => {
   const renewed = lease()?.metadata.resourceVersion;
   await waitFor(() => Number(lease()?.metadata.resourceVersion) > Number(renewed) + 3);
   expect(leaders()).toEqual([leader]);
+});
+
+test('the holder reads its Lease only after a renewal has failed', async () => {
+  const only = join('a');
+  await waitFor(() => only.leads);
+  const seen = server.requests.length;
+  const since = (method: string) =>
+    server.requests.slice(seen).filter((request) => request.method === method).length;
+  await waitFor(() => since('PUT') >= 4);
+  expect(since('GET')).toBe(0);
+  await server.patch(LEASE, { metadata: { labels: { touched: 'yes' } } });
+  await waitFor(() => since('GET') === 1);
+  const failed = since('PUT');
+  await waitFor(() => since('PUT') >= failed + 2);
+  expect(only.leads).toBe(true);
 });
 
 test('one that ends in good order gives way at once', async () => {
@@ -65,12 +81,7 @@ test('one that ends in good order gives way at once', async () => {
 
 test('one that vanished is succeeded after the duration, not before', async () => {
   const gone = { holderIdentity: 'gone', leaseDurationSeconds: 1, renewTime: '2020-01-01T00:00:00.000000Z' };
-  await server.create({
-    apiVersion: 'coordination.k8s.io/v1',
-    kind: 'Lease',
-    metadata: { namespace: NAMESPACE, name: 'sluice-injector' },
-    spec: gone,
-  });
+  await server.create({ ...LEASE, spec: gone });
   const beganMs = performance.now();
   const next = join('a');
   await waitFor(() => next.leads);

@@ -5,7 +5,8 @@ import {
   policyStatus,
   selectedPods,
 } from '../../../../../injector/kubernetes/status/policy_status.ts';
-import { WATCHED_RESOURCES } from '../../../../../injector/kubernetes/watched_kinds.ts';
+import { watchedResources } from '../../../../../injector/kubernetes/watched_kinds.ts';
+import { DEFAULT_POLICY_LIMITS } from '../../../../../policy/index.ts';
 import { LiveCluster } from '../../../../../policy/live_cluster.ts';
 import { allowApps, type Manifest, pod, policy } from '../../../../netns/objects.ts';
 
@@ -20,7 +21,7 @@ function clusterOf(...objects: readonly Manifest[]): LiveCluster {
 }
 
 function trimmed(object: Manifest) {
-  const resource = WATCHED_RESOURCES.find(({ kind }) => kind === object.kind);
+  const resource = watchedResources(DEFAULT_POLICY_LIMITS).find(({ kind }) => kind === object.kind);
   const metadata = { uid: 'u', resourceVersion: '1', ...(object.metadata as { name: string }) };
   if (resource === undefined) throw new Error(`${object.kind} is not watched`);
   return resource.trim({ ...object, metadata });
@@ -59,12 +60,15 @@ test('a pod counts once its connected sidecar enforces the table it was last sen
 });
 
 test.each([
-  [2, 2, 'enforced'],
-  [0, 0, 'enforced'],
-  [2, 1, 'pending'],
-  [2, 3, 'enforced'],
-])('of %d pods %d enforce it: %s', (selected, enforcing, state) => {
-  expect(policyStatus(4, selected, enforcing, [])).toEqual({
+  [2, 2, true, 'enforced'],
+  [0, 0, true, 'enforced'],
+  [2, 1, true, 'pending'],
+  [2, 3, true, 'enforced'],
+  [2, 1, false, 'unenforced'],
+  [2, 2, false, 'enforced'],
+  [0, 0, false, 'enforced'],
+])('of %d pods %d enforce it, injected: %s: %s', (selected, enforcing, isInjected, state) => {
+  expect(policyStatus(4, selected, enforcing, [], isInjected)).toEqual({
     state,
     generation: 4,
     selected,
@@ -76,7 +80,7 @@ test('what cannot be enforced is said, warnings are not', () => {
   const ipBlock = { cidr: '10.0.0.0/99' };
   const { problems } = trimmed(policy('shop/web', { ingress: [{ from: [{ ipBlock }] }] }));
   const warning = { file: 'cluster', document: 0, message: 'unknown field' };
-  const status = policyStatus(1, 1, 1, [{ ...warning, severity: 'warning' }, ...problems]);
+  const status = policyStatus(1, 1, 1, [{ ...warning, severity: 'warning' }, ...problems], true);
   expect(status).toMatchObject({
     state: 'partial',
     unsupported: [expect.stringContaining('spec.ingress[0].from[0]')],

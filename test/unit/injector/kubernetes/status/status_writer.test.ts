@@ -8,8 +8,9 @@ import { createInjectorMetrics } from '../../../../../injector/metrics.ts';
 import { TableServer } from '../../../../../injector/table_server.ts';
 import type { SessionLink, TableSession } from '../../../../../injector/table_session.ts';
 import type { InjectorFrame } from '../../../../../policy/frames.ts';
+import { DEFAULT_POLICY_LIMITS } from '../../../../../policy/index.ts';
 import { TABLE_SCHEMA } from '../../../../../policy/table.ts';
-import { allowApps, endpointSlice, namespace, pod } from '../../../../netns/objects.ts';
+import { allowApps, endpointSlice, namespace, pod, policy, service } from '../../../../netns/objects.ts';
 import { ApiServer } from '../../../../support/api_server/api_server.ts';
 import { freePorts } from '../../../../support/free_ports.ts';
 import { captureLog } from '../../captured_log.ts';
@@ -26,7 +27,7 @@ let asked: number;
 beforeEach(async () => {
   asked = 0;
   server = await ApiServer.start();
-  await server.apply(namespace('shop'));
+  await server.apply(namespace('shop', { 'sluice.dev/inject': 'enabled' }));
   await server.apply(pod('shop/api', { labels: { app: 'api' }, ips: ['10.1.1.10'] }));
   await server.apply(allowApps('shop/allow', 'api', ['front']));
   const { log } = captureLog();
@@ -116,6 +117,23 @@ test('pending until the pod enforces it, then enforced; written when it changes,
   expect(server.find(allowApps('shop/allow', 'api', []))?.metadata.generation).toBe(1);
 });
 
+test('a policy of a namespace whose pods are not injected waits for nobody, until the namespace is labelled', async () => {
+  await server.apply(namespace('sluice-system', { 'sluice.dev/inject': 'enabled' })); // its own: the label means nothing
+  await server.apply(pod('sluice-system/injector', { labels: { app: 'api' }, ips: ['10.1.2.10'] }));
+  const own = allowApps('sluice-system/injector', 'api', []);
+  await server.apply(own);
+  await server.apply(namespace('shop'));
+  await waitFor(() => source.cluster.namespaces.get('shop')?.labels['sluice.dev/inject'] === undefined);
+  write({ leads: true });
+  await waitFor(() => status().state === 'unenforced');
+  await waitFor(() =>
+    server.find(own)?.metadata.annotations?.['sluice.dev/status']?.includes('"state":"unenforced"'),
+  );
+  await server.apply(namespace('shop', { 'sluice.dev/inject': 'enabled' }));
+  connect(true);
+  await waitFor(() => status().state === 'enforced');
+});
+
 test('after an edit it is about the new generation', async () => {
   write({ leads: true });
   connect(true);
@@ -129,10 +147,35 @@ test('after an edit it is about the new generation', async () => {
 test('what cannot be enforced stands there', async () => {
   write({ leads: true });
   connect(true);
-  const spec = { ingress: [{ from: [{ ipBlock: { cidr: '10.0.0.0/99' } }] }] };
+  const spec = { ingress: [{ from: [{ ipBlock: { cidr: '010.0.0.0/8' } }] }, { ports: [{ port: 8080 }] }] };
   await server.patch(allowApps('shop/allow', 'api', []), { spec });
   await waitFor(() => status().state === 'partial');
   expect(status().unsupported).toEqual([expect.stringContaining('spec.ingress[0].from[0].ipBlock.cidr')]);
+  // Its good rule stays in force.
+  expect(source.cluster.policies.get('shop/allow')?.ingress).toMatchObject([
+    { index: 1, ports: [{ port: 8080 }] },
+  ]);
+});
+
+test('that a policy leaves its pods without DNS stands there', async () => {
+  await server.apply(namespace('kube-system'));
+  await server.apply(service('kube-system/kube-dns', { ips: ['10.96.0.10'], ports: ['UDP/53'] }));
+  await server.apply(endpointSlice('kube-system/kube-dns-1', 'kube-dns', ['10.1.2.10'], ['UDP/53']));
+  await server.apply(pod('kube-system/dns', { labels: { app: 'dns' }, ips: ['10.1.2.10'] }));
+  await server.apply(
+    policy('shop/out', { podSelector: {}, policyTypes: ['Egress'], egress: [{ to: [{ podSelector: {} }] }] }),
+  );
+  write({ leads: true });
+  const out = () => {
+    const text = server.find(policy('shop/out', {}))?.metadata.annotations?.['sluice.dev/status'];
+    return text === undefined ? undefined : (JSON.parse(text) as { warnings?: string[] });
+  };
+  await waitFor(() => out() !== undefined);
+  expect(out()?.warnings).toEqual([
+    'pod shop/api: egress is isolated by shop/out, and no rule admits DNS, which is kube-system/kube-dns (10.1.2.10 UDP/53): names do not resolve',
+  ]);
+  await waitFor(() => status().state === 'pending');
+  expect(status().warnings).toBeUndefined(); // it speaks of ingress alone
 });
 
 test('an annotation that somebody else changed is put right', async () => {
@@ -165,4 +208,58 @@ test('what another replica enforces counts for the wording that it knows, not fo
   const before = asked;
   await waitFor(() => asked > before + 3);
   expect(status()).toEqual({ state: 'enforced', generation: 1, selected: 1, enforcing: 1 });
+});
+
+test('a policy that is too large says so', async () => {
+  write({ leads: true });
+  connect(true);
+  const from = Array.from({ length: 10_001 }, () => ({ ipBlock: { cidr: '192.0.2.1/32' } }));
+  await server.apply(policy('shop/allow', { podSelector: {}, ingress: [{ from }] }));
+  await waitFor(() => status().state === 'partial');
+  expect(status().unsupported).toEqual([
+    expect.stringMatching(
+      /^spec: has 10002 entries .* 10000 are allowed \(SLUICE_MAX_POLICY_ENTRIES\): it isolates/,
+    ),
+  ]);
+});
+
+test('a policy whose selectors have to be tried on too many pods says so, here and in the log, until it is smaller', async () => {
+  tables.close();
+  const { log, lines } = captureLog();
+  const policyLimits = { ...DEFAULT_POLICY_LIMITS, maxPolicyReach: 150 };
+  tables = new TableServer(source, createInjectorMetrics(), log, { policyLimits });
+  write({ leads: true });
+  connect(true);
+  await waitFor(() => status().state === 'enforced');
+  const why = 'has 200 pods to try its selectors on, 150 are allowed (SLUICE_MAX_POLICY_REACH)';
+  const consequence = 'it isolates the pods that it selects and admits nothing';
+  const annotations = () => server.find(allowApps('shop/allow', '', []))?.metadata.annotations;
+  const edit = (from: readonly string[]) => {
+    const edited = allowApps('shop/allow', 'api', from);
+    return server.apply({
+      ...edited,
+      metadata: { namespace: 'shop', name: 'allow', annotations: annotations() },
+    });
+  };
+  await edit(['front', 'back']);
+  await waitFor(() => status().state === 'partial');
+  expect(status()).toMatchObject({ generation: 2, enforcing: 1, unsupported: [`${why}: ${consequence}`] });
+  const logged = () =>
+    lines.filter(({ msg }) => msg.includes('NetworkPolicy shop/allow')).map(({ level, msg }) => [level, msg]);
+  const excess = ['error', `object: cluster, NetworkPolicy shop/allow: ${why}: ${consequence}`];
+  expect(logged()).toEqual([excess]);
+  await edit(['front']);
+  await waitFor(() => status().state === 'enforced');
+  expect(status()).toEqual({ state: 'enforced', generation: 3, selected: 1, enforcing: 1 });
+  expect(logged()).toEqual([excess, ['info', 'NetworkPolicy shop/allow is within bounds again']]);
+});
+
+test('policies that have no room in their namespace say so', async () => {
+  write({ leads: true });
+  connect(true);
+  const from = Array.from({ length: 9_900 }, () => ({ ipBlock: { cidr: '192.0.2.1/32' } }));
+  for (const name of ['shop/a', 'shop/aa', 'shop/allow'])
+    await server.apply(policy(name, { podSelector: {}, ingress: [{ from }] }));
+  await waitFor(() => status().state === 'partial');
+  expect(status().unsupported).toEqual([expect.stringMatching(/more than its namespace has room for/)]);
 });
