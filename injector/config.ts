@@ -3,7 +3,9 @@ import { hostname } from 'node:os';
 import { LOG_LEVELS } from '../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT, readOptions } from '../common/options.ts';
 import { SluiceError } from '../policy/errors.ts';
+import type { PolicyLimits } from '../policy/index.ts';
 import { INJECTION_OPTIONS, type WebhookSettings, webhookSettings } from './admission/injection_options.ts';
+import { POLICY_LIMIT_OPTIONS, policyLimits } from './policy_limit_options.ts';
 
 /** Every option of `injector/main.ts`; docs/reference/configuration.md is made from this. */
 export const INJECTOR_OPTIONS: readonly OptionSpec[] = [
@@ -60,6 +62,7 @@ export const INJECTOR_OPTIONS: readonly OptionSpec[] = [
     description: "Name of this injector among its replicas, such as its pod's. Not set: the host name",
   },
   ...INJECTION_OPTIONS,
+  ...POLICY_LIMIT_OPTIONS,
   {
     env: 'SLUICE_LOG_LEVEL',
     flag: 'log-level',
@@ -75,6 +78,7 @@ export interface DirectoryConfig {
   readonly dir: string;
   readonly socket: string;
   readonly statusSocket?: string;
+  readonly policyLimits: PolicyLimits;
   readonly logLevel: string;
 }
 
@@ -90,6 +94,7 @@ export interface KubernetesConfig {
   readonly statusSocket?: string;
   /** Absent: no webhook. */
   readonly webhook?: WebhookSettings;
+  readonly policyLimits: PolicyLimits;
   readonly logLevel: string;
 }
 
@@ -125,6 +130,7 @@ function directoryConfig(values: OptionValues): DirectoryConfig {
     dir: values.text('SLUICE_DIR'),
     socket: values.text('SLUICE_SOCKET'),
     ...optional('statusSocket', values.optionalText('SLUICE_STATUS_SOCKET')),
+    policyLimits: policyLimits(values),
     logLevel: values.text('SLUICE_LOG_LEVEL'),
   } as const;
   if (config.statusSocket === config.socket)
@@ -153,6 +159,7 @@ function kubernetesConfig(values: OptionValues): KubernetesConfig {
     statusPort: values.integer('SLUICE_STATUS_PORT'),
     ...optional('statusSocket', values.optionalText('SLUICE_STATUS_SOCKET')),
     ...optional('webhook', webhookSettings(values)),
+    policyLimits: policyLimits(values),
     logLevel: values.text('SLUICE_LOG_LEVEL'),
   };
 }

@@ -2,36 +2,123 @@
 
 /** Bounds on connections. */
 export interface PlaceLimits {
-  /** From one address, so that one alone cannot take all places. Who is refused tries again. */
+  /** From one address, so that one alone cannot take all places. */
   readonly maxPerAddress: number;
   /** From all addresses. A handshake is about a millisecond of work, and some 50 kB. */
   readonly maxTotal: number;
+  /**
+   * Decides what a new connection gets where its own address would have to make room. `true`: the place of one that has shown
+   * nothing of itself yet, else none. Default: that of any one that has not settled. Where another address makes room, it is
+   * always any one that has not settled.
+   */
+  readonly sparesOwn?: boolean;
 }
 
-/** Counts the places taken. */
+/** The place of one connection. */
+export interface Place {
+  /** Its connection has shown more of itself: those that have shown less make room first. */
+  rise(): void;
+  /** From now on it makes room for nobody. `settle(false)`: it is the youngest of those that have shown nothing. */
+  settle(settled?: boolean): void;
+  /** Gives the place back; any number of times. */
+  leave(): void;
+}
+
+interface Held {
+  readonly makeRoom: () => void;
+  rank: number;
+  settled: boolean;
+  /** When it was taken, or last became unsettled; a count. */
+  since: number;
+}
+
+/**
+ * Gives out places. Who is silent cannot keep others out: where there is no place left, the address that has the most makes
+ * room, with the connection that has shown the least of itself; of several with the oldest.
+ */
 export class ConnectionPlaces {
   readonly #limits: PlaceLimits;
-  readonly #byAddress = new Map<string, number>();
+  readonly #byAddress = new Map<string, Set<Held>>();
   #total = 0;
+  #count = 0;
 
   constructor(limits: PlaceLimits) {
     this.#limits = limits;
   }
 
-  /** Takes a place. @returns how to give it back, any number of times; undefined when there is none */
-  take(address: string): (() => void) | undefined {
-    const taken = this.#byAddress.get(address) ?? 0;
-    if (taken >= this.#limits.maxPerAddress || this.#total >= this.#limits.maxTotal) return undefined;
-    this.#byAddress.set(address, taken + 1);
+  /**
+   * Takes a place.
+   * @param makeRoom ends the connection: another one has its place now
+   * @returns undefined when there is none, as none of those that are taken can make room
+   */
+  take(address: string, makeRoom: () => void): Place | undefined {
+    if (!this.#hasRoom(address)) return undefined;
+    this.#count += 1;
+    const held: Held = { makeRoom, rank: 0, settled: false, since: this.#count };
+    const own = this.#byAddress.get(address);
+    if (own === undefined) this.#byAddress.set(address, new Set([held]));
+    else own.add(held);
     this.#total += 1;
-    let held = true;
-    return () => {
-      if (!held) return;
-      held = false;
-      this.#total -= 1;
-      const left = (this.#byAddress.get(address) ?? 1) - 1;
-      if (left === 0) this.#byAddress.delete(address);
-      else this.#byAddress.set(address, left);
+    return {
+      rise: () => {
+        held.rank += 1;
+      },
+      settle: (settled = true) => {
+        this.#count += 1;
+        held.settled = settled;
+        if (!settled) held.rank = 0;
+        held.since = this.#count;
+      },
+      leave: () => this.#leave(address, held),
     };
   }
+
+  /** Makes room where there is none. */
+  #hasRoom(address: string): boolean {
+    const { maxPerAddress, maxTotal, sparesOwn = false } = this.#limits;
+    const own = this.#byAddress.get(address)?.size ?? 0;
+    if (own < maxPerAddress && this.#total < maxTotal) return true;
+    const largest = own < maxPerAddress ? this.#largest() : address;
+    const isOwn = own >= (this.#byAddress.get(largest ?? address)?.size ?? 0);
+    return isOwn && sparesOwn ? this.#evict(address, 0) : this.#evict(largest, Number.POSITIVE_INFINITY);
+  }
+
+  /** The address that has the most places of those that can make room. */
+  #largest(): string | undefined {
+    let [largest, most]: [string | undefined, number] = [undefined, 0];
+    let first: Held | undefined;
+    for (const [address, held] of this.#byAddress) {
+      if (held.size < most) continue;
+      const next = nextToGo(held);
+      if (next === undefined || (held.size === most && first !== undefined && !goesBefore(next, first)))
+        continue;
+      [largest, most, first] = [address, held.size, next];
+    }
+    return largest;
+  }
+
+  #evict(address: string | undefined, maxRank: number): boolean {
+    const next = address === undefined ? undefined : nextToGo(this.#byAddress.get(address) ?? []);
+    if (address === undefined || next === undefined || next.rank > maxRank) return false;
+    this.#leave(address, next);
+    next.makeRoom();
+    return true;
+  }
+
+  #leave(address: string, held: Held): void {
+    const own = this.#byAddress.get(address);
+    if (own?.delete(held) !== true) return;
+    this.#total -= 1;
+    if (own.size === 0) this.#byAddress.delete(address);
+  }
+}
+
+function nextToGo(held: Iterable<Held>): Held | undefined {
+  let next: Held | undefined;
+  for (const one of held) if (!one.settled && (next === undefined || goesBefore(one, next))) next = one;
+  return next;
+}
+
+function goesBefore(one: Held, other: Held): boolean {
+  return one.rank === other.rank ? one.since < other.since : one.rank < other.rank;
 }

@@ -195,7 +195,7 @@ class DirectorySource implements ClusterSource {
     const current = unsettled ? unsettled.next : file;
     let next = current;
     if (stat === undefined) next = undefined;
-    else if (known.stamp !== state.stamp || state.racy) next = readManifestFile(path, current);
+    else if (known.stamp !== state.stamp || state.racy) next = readManifestFile(path, { previous: current });
 
     if (next?.text !== current?.text) {
       const suspect = next === undefined || next.broken || losesObjects(file, next);

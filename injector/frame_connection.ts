@@ -4,14 +4,43 @@ import type { Logger } from 'pino';
 import { LineReader } from '../common/line_reader.ts';
 import type { InjectorFrame, SidecarFrame } from '../policy/frames.ts';
 import { readSidecarFrame } from '../policy/index.ts';
-import { frameLine } from './frame_line.ts';
+import { frameBytes } from './frame_line.ts';
 import type { SessionLink } from './table_session.ts';
 
 /** A sidecar's frames are short: the longest parts are a message and a token. */
 const MAX_LINE_BYTES = 64 * 1024;
 
+const TOO_LONG = `a frame longer than ${MAX_LINE_BYTES} bytes`;
+
+/** Frames a second that are taken in, and at once; a sidecar sends up to 200 when much changes. Who sends more is read later. */
+const FRAMES_PER_SECOND = 250;
+const FRAMES_AT_ONCE = 500;
+
+/** Taken in before all other connections have their turn, bytes: some 50 frames, half a millisecond. */
+const TURN_BYTES = 2 * 1024;
+
+const MS_PER_SECOND = 1_000;
+
+/**
+ * What is written at a time, bytes: one record of TLS, so that a thousand connections that all want more take 50 ms of a turn.
+ * Node's TLS keeps a buffer as large as the largest write for as long as the connection lasts: with whole tables that would
+ * be a second copy of each.
+ */
+const PIECE_BYTES = 16 * 1024;
+
 /** How long a last message may take to leave before the connection is dropped, ms. */
 const FLUSH_MS = 1_000;
+
+/** What comes meanwhile is read and dropped up to this, bytes: a peer that goes on and on is dropped with it. */
+const MAX_DROPPED_BYTES = 64 * 1024;
+
+/**
+ * What a chunk counts as at least, bytes, where strangers send it: they decide how short it is, and a record of TLS with one
+ * byte is as much work as this.
+ */
+const LEAST_CHUNK_BYTES = 1024;
+
+const NEWLINE = 0x0a;
 
 /** Who listens to a connection. */
 export interface FrameReader {
@@ -22,10 +51,18 @@ export interface FrameReader {
   closed(): void;
 }
 
-/** One connection. Bytes are taken in from the first `read` on. */
+/** One connection. Bytes are taken in from the first `read` or `readFirst` on. */
 export class FrameConnection implements SessionLink {
   readonly #socket: Socket;
+  /** Frames that may come before it is read later; below zero: it is not read now. */
+  #allowance = FRAMES_AT_ONCE;
+  #allowanceAtMs = performance.now();
   #reader: FrameReader | undefined;
+  /** What waits until the piece before has been written, and how much of the first is in that. */
+  readonly #unwritten: Buffer[] = [];
+  #writtenOfFirst = 0;
+  #unwrittenBytes = 0;
+  #isWriting = false;
 
   constructor(socket: Socket, log: Logger) {
     this.#socket = socket;
@@ -35,27 +72,103 @@ export class FrameConnection implements SessionLink {
 
   /** Bytes that the peer has not taken yet. */
   get queuedBytes(): number {
-    return this.#socket.writableLength;
+    return this.#socket.writableLength + this.#unwrittenBytes;
+  }
+
+  /** `reader` gets the first frame. What comes after it waits in the kernel for `read`: it costs nothing but its buffer. */
+  readFirst(reader: FrameReader): void {
+    this.#reader = reader;
+    const socket = this.#socket;
+    const parts: Buffer[] = [];
+    let bytes = 0;
+    const onData = (chunk: Buffer): void => {
+      const end = chunk.indexOf(NEWLINE);
+      parts.push(end === -1 ? chunk : chunk.subarray(0, end));
+      bytes += Math.max(end === -1 ? chunk.length : end, LEAST_CHUNK_BYTES);
+      if (bytes > MAX_LINE_BYTES) return reader.fail(TOO_LONG);
+      if (end === -1) return;
+      socket.off('data', onData);
+      socket.pause();
+      if (end + 1 < chunk.length) socket.unshift(chunk.subarray(end + 1));
+      this.#deliver(Buffer.concat(parts).toString());
+    };
+    socket.on('data', onData);
   }
 
   /** From here on `reader` gets what comes; the one before gets nothing more. */
   read(reader: FrameReader): void {
-    const first = this.#reader === undefined;
     this.#reader = reader;
-    if (!first) return;
     const lines = new LineReader(MAX_LINE_BYTES, (line) => {
-      const frame = parseFrame(line);
-      if (typeof frame === 'string') this.#reader?.fail(frame);
-      else this.#reader?.receive(frame);
+      this.#allowance -= 1;
+      this.#deliver(line);
     });
     this.#socket.on('data', (chunk: Buffer) => {
-      if (!lines.push(chunk)) this.#reader?.fail(`a frame longer than ${MAX_LINE_BYTES} bytes`);
+      if (!lines.push(chunk.subarray(0, TURN_BYTES))) this.#reader?.fail(TOO_LONG);
+      this.#rest(chunk.subarray(TURN_BYTES));
     });
+    this.#socket.resume();
+  }
+
+  #deliver(line: string): void {
+    const frame = parseFrame(line);
+    if (typeof frame === 'string') this.#reader?.fail(frame);
+    else this.#reader?.receive(frame);
+  }
+
+  /** Reads on when others have had their turn, and not before as much may come as has; `rest` is what is left of a chunk. */
+  #rest(rest: Buffer): void {
+    const nowMs = performance.now();
+    const earned = ((nowMs - this.#allowanceAtMs) * FRAMES_PER_SECOND) / MS_PER_SECOND;
+    this.#allowance = Math.min(FRAMES_AT_ONCE, this.#allowance + earned);
+    this.#allowanceAtMs = nowMs;
+    // One that is being closed is read on: what comes is dropped.
+    if (!this.#socket.writable) return;
+    const resume = (): void => void this.#socket.resume();
+    if (this.#allowance < 0) {
+      this.#socket.pause();
+      setTimeout(resume, (-this.#allowance * MS_PER_SECOND) / FRAMES_PER_SECOND).unref();
+    } else if (rest.length > 0) {
+      this.#socket.pause();
+      setImmediate(resume);
+    }
+    if (rest.length > 0) this.#socket.unshift(rest);
   }
 
   send(frame: InjectorFrame): void {
-    // A Buffer, so that writableLength counts bytes.
-    if (this.#socket.writable) this.#socket.write(Buffer.from(frameLine(frame)));
+    if (!this.#socket.writable) return;
+    for (const part of frameBytes(frame)) {
+      this.#unwritten.push(part);
+      this.#unwrittenBytes += part.length;
+    }
+    if (!this.#isWriting) this.#write();
+  }
+
+  /** Writes one piece, and when that is done the next. */
+  #write(): void {
+    this.#isWriting = false;
+    if (this.#unwrittenBytes === 0 || !this.#socket.writable) return;
+    this.#isWriting = true;
+    this.#socket.write(this.#piece(PIECE_BYTES), () => this.#write());
+  }
+
+  /** Takes so many bytes at most from what is unwritten. */
+  #piece(mostBytes: number): Buffer {
+    const parts: Buffer[] = [];
+    let bytes = 0;
+    let taken = 0;
+    for (const part of this.#unwritten) {
+      if (bytes === mostBytes) break;
+      const piece = part.subarray(this.#writtenOfFirst, this.#writtenOfFirst + mostBytes - bytes);
+      parts.push(piece);
+      bytes += piece.length;
+      this.#writtenOfFirst += piece.length;
+      if (this.#writtenOfFirst < part.length) break;
+      this.#writtenOfFirst = 0;
+      taken += 1;
+    }
+    this.#unwritten.splice(0, taken);
+    this.#unwrittenBytes -= bytes;
+    return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
   }
 
   close(how: 'flush' | 'drop'): void {
@@ -66,7 +179,13 @@ export class FrameConnection implements SessionLink {
     }
     // What still comes is read and dropped: unread bytes would turn the close into a reset that overtakes the message.
     socket.removeAllListeners('data');
+    let dropped = 0;
+    socket.on('data', (chunk: Buffer) => {
+      dropped += Math.max(chunk.length, LEAST_CHUNK_BYTES);
+      if (dropped > MAX_DROPPED_BYTES) socket.destroy();
+    });
     socket.resume();
+    if (socket.writable && this.#unwrittenBytes > 0) socket.write(this.#piece(this.#unwrittenBytes));
     socket.end();
     setTimeout(() => socket.destroy(), FLUSH_MS).unref();
   }

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { SidecarFrame } from '../policy/frames.ts';
+import type { Place } from './connection_places.ts';
 import type { FrameConnection, FrameReader } from './frame_connection.ts';
 import { HEARTBEAT_MS, type TableServer } from './table_server.ts';
 import type { CutReason } from './table_session.ts';
@@ -17,25 +18,23 @@ export interface LoginParts {
   readonly log: Logger;
   /** Time in which the token must come, ms. */
   readonly helloTimeoutMs: number;
+  /** Of the connection: held until it is logged in, refused or gone. */
+  readonly place: Pick<Place, 'settle' | 'leave'>;
 }
 
 /**
  * One connection until its token is checked; then it is a session of the table server. While the token cannot be
- * checked the sidecar is told why and kept waiting: it need not connect again and again.
+ * checked the sidecar is told why and kept waiting: it need not connect again and again. One frame is read before that.
  */
 export class Login implements FrameReader {
   readonly #connection: FrameConnection;
   readonly #parts: LoginParts;
-  readonly #ended: () => void;
   readonly #timeout: NodeJS.Timeout;
   readonly #over = new AbortController();
-  #asked = false;
 
-  /** @param ended called once: the connection is logged in, refused or gone */
-  constructor(connection: FrameConnection, parts: LoginParts, ended: () => void) {
+  constructor(connection: FrameConnection, parts: LoginParts) {
     this.#connection = connection;
     this.#parts = parts;
-    this.#ended = ended;
     this.#timeout = setTimeout(
       () => this.#refuse('no-hello', `no token came within ${parts.helloTimeoutMs} ms`),
       parts.helloTimeoutMs,
@@ -45,9 +44,8 @@ export class Login implements FrameReader {
   receive(frame: SidecarFrame): void {
     switch (frame.type) {
       case 'token-hello':
-        if (this.#asked) return this.fail('a second hello on one connection');
-        this.#asked = true;
         clearTimeout(this.#timeout);
+        this.#parts.place.settle(); // it need not come again and again while the API server is away
         void this.#logIn(frame);
         return;
       case 'hello':
@@ -55,7 +53,7 @@ export class Login implements FrameReader {
       case 'ack':
       case 'nack':
       case 'identify':
-        return; // of a table kept on disk: nobody's yet
+        return this.fail(`the first frame is a hello, not ${frame.type}`);
     }
   }
 
@@ -120,7 +118,7 @@ export class Login implements FrameReader {
     if (this.#over.signal.aborted) return;
     this.#over.abort();
     clearTimeout(this.#timeout);
-    this.#ended();
+    this.#parts.place.leave();
   }
 }
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import {
   type DocumentContent,
+  type DocumentContext,
   type DocumentObject,
   type OtherObject,
   readDocument,
@@ -29,7 +30,7 @@ export interface ManifestFile {
   readonly objects: readonly LoadedObject[];
   readonly others: readonly RawObject[];
   readonly problems: readonly ManifestProblem[];
-  /** At least one document could not be taken in. */
+  /** At least one document could not be taken in, or was passed over. */
   readonly broken: boolean;
   /** Documents by their text, so that an edit costs no more than the documents it touches. */
   readonly documents: ReadonlyMap<string, DocumentContent>;
@@ -41,19 +42,30 @@ const MAX_FILE_BYTES = 64 * 1024 * 1024;
 /** What messages call the manifests that come through standard input. */
 const STANDARD_INPUT = 'standard input';
 
+/** What reading a file starts from. */
+export interface FileContext {
+  /** The file as it was: documents with the same text are taken from there. */
+  readonly previous?: ManifestFile | undefined;
+  /** Where namespaced objects without a namespace are; default `default`. */
+  readonly namespace?: string | undefined;
+}
+
 /** Reads a file. Never throws: a file that cannot be read is a broken one. */
-export function readManifestFile(file: string, previous?: ManifestFile): ManifestFile {
+export function readManifestFile(file: string, context: FileContext = {}): ManifestFile {
   let bytes: Buffer;
   try {
     bytes = readFileSync(file);
   } catch (cause) {
     return unreadable(file, `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
-  return readManifestBytes(file, bytes, previous);
+  return readManifestBytes(file, bytes, context);
 }
 
 /** Reads standard input to its end, as a file is read. Never throws. */
-export async function readManifestInput(input: AsyncIterable<Buffer | string>): Promise<ManifestFile> {
+export async function readManifestInput(
+  input: AsyncIterable<Buffer | string>,
+  context: FileContext = {},
+): Promise<ManifestFile> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
@@ -67,10 +79,10 @@ export async function readManifestInput(input: AsyncIterable<Buffer | string>): 
     const reason = cause instanceof Error ? cause.message : String(cause);
     return unreadable(STANDARD_INPUT, `cannot be read: ${reason}`);
   }
-  return readManifestBytes(STANDARD_INPUT, Buffer.concat(chunks));
+  return readManifestBytes(STANDARD_INPUT, Buffer.concat(chunks), context);
 }
 
-function readManifestBytes(file: string, bytes: Buffer, previous?: ManifestFile): ManifestFile {
+function readManifestBytes(file: string, bytes: Buffer, context: FileContext): ManifestFile {
   if (bytes.length > MAX_FILE_BYTES) return unreadable(file, `is larger than ${MAX_FILE_BYTES} bytes`);
   let text: string;
   try {
@@ -78,11 +90,11 @@ function readManifestBytes(file: string, bytes: Buffer, previous?: ManifestFile)
   } catch {
     return unreadable(file, 'is not UTF-8 text');
   }
-  return parseManifest(file, text, previous);
+  return parseManifest(file, text, context);
 }
 
-/** Parses a file's text; documents that `previous` has with the same text are taken from there. */
-function parseManifest(file: string, text: string, previous?: ManifestFile): ManifestFile {
+function parseManifest(file: string, text: string, { previous, namespace }: FileContext): ManifestFile {
+  const context: DocumentContext = { file, ...(namespace === undefined ? {} : { namespace }) };
   const documents = new Map<string, DocumentContent>();
   const objects: LoadedObject[] = [];
   const others: RawObject[] = [];
@@ -90,13 +102,13 @@ function parseManifest(file: string, text: string, previous?: ManifestFile): Man
   for (const { number: document, line, text: part } of splitDocuments(text)) {
     // The line is part of a syntax error's message, so a broken document is read anew.
     const known = previous?.documents.get(part);
-    const content = known && known.problems.length === 0 ? known : readDocument(part, line);
+    const content = known && known.problems.length === 0 ? known : readDocument(part, line, context);
     documents.set(part, content);
     for (const object of content.objects) objects.push({ ...object, file, document });
     for (const other of content.others) others.push({ ...other, file, document });
     for (const problem of content.problems) problems.push({ file, document, ...problem });
   }
-  return { file, text, objects, others, problems, broken: hasErrors(problems), documents };
+  return { file, text, objects, others, problems, broken: isBroken(problems), documents };
 }
 
 /**
@@ -128,13 +140,14 @@ export function objectId(object: Pick<DocumentObject, 'kind' | 'key'>): string {
   return `${object.kind} ${object.key}`;
 }
 
-/** Whether an object is a broken policy that only isolates. */
+/** Whether an object is a broken policy. */
 export function isIsolating(object: DocumentObject): boolean {
   return object.kind === 'NetworkPolicy' && object.isolating;
 }
 
-function hasErrors(problems: readonly ManifestProblem[]): boolean {
-  return problems.some((problem) => problem.severity === 'error');
+/** A document that is no object may be one that is being written. */
+function isBroken(problems: readonly ManifestProblem[]): boolean {
+  return problems.some((problem) => problem.severity === 'error' || problem.passedOver);
 }
 
 function emptied(previous: ManifestFile, next: ManifestFile): ManifestFile {

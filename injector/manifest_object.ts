@@ -1,5 +1,6 @@
 /** Objects of one manifest document: Kubernetes kinds are told apart, lists are opened, each object is checked. */
 import {
+  DEFAULT_NAMESPACE,
   type EndpointSlice,
   type FieldError,
   type Namespace,
@@ -16,7 +17,17 @@ import {
   parseService,
   type Service,
 } from '../policy/index.ts';
+import { completeMetadata } from './manifest_defaults.ts';
+import {
+  hintOfList,
+  hintOfTemplate,
+  hintWithoutKind,
+  isPolicyOfSomeApi,
+  kustomizeHint,
+  TEMPLATE_HINT,
+} from './manifest_kinds.ts';
 import { type ParsedText, parseText } from './manifest_text.ts';
+import { isWorkloadKind, podTemplate } from './workload_kinds.ts';
 
 /** Kinds that tables are made of. */
 export type PolicyKind = 'NetworkPolicy' | 'Pod' | 'Namespace' | 'Node' | 'Service' | 'EndpointSlice';
@@ -27,7 +38,7 @@ export type DocumentObject = { readonly raw: RawManifest } & (
       readonly kind: 'NetworkPolicy';
       readonly key: string;
       readonly object: NetworkPolicy;
-      /** The policy does not pass validation: it isolates what it selects and admits nothing. */
+      /** The policy does not pass validation: it isolates what it selects, and its faulty rules admit nothing. */
       readonly isolating: boolean;
     }
   | { readonly kind: 'Pod'; readonly key: string; readonly object: Pod }
@@ -48,6 +59,18 @@ export interface DocumentProblem {
   readonly path?: string;
   readonly message: string;
   readonly severity: 'error' | 'warning';
+  /** It is about a policy of another API, of which no verdict here takes account. */
+  readonly notConsidered?: true;
+  /** The document is no object of a cluster, and was passed over. */
+  readonly passedOver?: true;
+}
+
+/** Where a document stands, and what it leaves to that. */
+export interface DocumentContext {
+  /** Where namespaced objects without a namespace are; default `default`, as in kubectl. */
+  readonly namespace?: string;
+  /** The file's name; some names are those of other tools' files. */
+  readonly file?: string;
 }
 
 /** An object of a kind that no table depends on. */
@@ -80,8 +103,8 @@ const OTHER_NETWORKING_KINDS = new Set(['Ingress', 'IngressClass', 'IPAddress', 
  * Reads one document. Never throws: what is wrong comes back as problems.
  * @param line Line of the file the document starts at, for messages.
  */
-export function readDocument(text: string, line: number): DocumentContent {
-  const content = new ContentBuilder();
+export function readDocument(text: string, line: number, context: DocumentContext = {}): DocumentContent {
+  const content = new ContentBuilder(context);
   try {
     content.addText(text, line);
   } catch (cause) {
@@ -95,10 +118,17 @@ class ContentBuilder implements DocumentContent {
   readonly objects: DocumentObject[] = [];
   readonly others: OtherObject[] = [];
   readonly problems: DocumentProblem[] = [];
+  readonly #namespace: string;
+  readonly #file: string;
+
+  constructor({ namespace = DEFAULT_NAMESPACE, file = '' }: DocumentContext) {
+    this.#namespace = namespace;
+    this.#file = file;
+  }
 
   addText(text: string, line: number): void {
     const parsed = parseText(text);
-    if (!parsed.ok) this.#addBroken(parsed, line);
+    if (!parsed.ok) this.#addBroken(parsed, line, text);
     else if (parsed.value !== undefined && parsed.value !== null) this.#add(parsed.value, '');
   }
 
@@ -108,29 +138,54 @@ class ContentBuilder implements DocumentContent {
 
   #add(value: unknown, prefix: string): void {
     if (!isRecord(value)) {
-      this.#error(prefix, `wants an object with apiVersion and kind, not ${describeType(value)}`);
+      const hint = prefix === '' && Array.isArray(value) ? hintOfList(value) : undefined;
+      if (hint !== undefined) this.#passOver(hint);
+      else this.#error(prefix, `wants an object with apiVersion and kind, not ${describeType(value)}`);
       return;
     }
     const { kind, apiVersion } = value;
     if (typeof kind !== 'string' || kind === '') {
-      this.#error(`${prefix}kind`, 'is required');
-    } else if (kind.endsWith('List') && Array.isArray(value.items)) {
-      this.#addList(value, value.items, kind.slice(0, -'List'.length), prefix);
+      this.#addKindless(value, prefix);
+    } else if (kind.endsWith('List') && isListOfItems(value)) {
+      this.#addList(value, kind.slice(0, -'List'.length), prefix);
     } else if (typeof apiVersion !== 'string' || apiVersion === '') {
       this.#error(`${prefix}apiVersion`, 'is required', nameOf(kind, value));
       // Most likely ours: a policy must not vanish for want of a line.
-      if (isPolicyKind(kind)) this.#addObject(kind, value, prefix);
+      if (isPolicyKind(kind)) this.#addObject(kind, this.#complete(kind, value), prefix);
     } else if (isPolicyKind(kind) && (apiVersion === API_VERSIONS[kind] || isKubernetes(apiVersion))) {
       // Of a wrong version it is a broken object, and a policy isolates as any broken one does.
-      this.#addObject(kind, value, prefix);
+      this.#addObject(kind, this.#complete(kind, value), prefix);
     } else {
-      this.#addOther(kind, apiVersion, value, prefix);
+      this.#addOther(kind, apiVersion, this.#complete(kind, value), prefix);
     }
   }
 
-  #addBroken(parsed: Extract<ParsedText, { ok: false }>, line: number): void {
-    const { policy } = parsed;
-    const message = `line ${line + parsed.line - 1}, column ${parsed.column}: ${parsed.message}`;
+  #addKindless(value: RawManifest, prefix: string): void {
+    const hint = prefix === '' ? hintWithoutKind(this.#file, value) : undefined;
+    if (hint === undefined) this.#error(`${prefix}kind`, 'is required');
+    else this.#passOver(hint);
+  }
+
+  #passOver(hint: string): void {
+    this.problems.push({ message: `passed over: ${hint}`, severity: 'warning', passedOver: true });
+  }
+
+  /** The object with what it leaves to where it stands. */
+  #complete(kind: string, raw: RawManifest): RawManifest {
+    // Of other kinds it is not known, but what makes pods is where they are.
+    const isNamespaced = isPolicyKind(kind)
+      ? !CLUSTER_KINDS.includes(kind)
+      : isWorkloadKind(kind) || podTemplate(raw) !== undefined;
+    const { object, madeName } = completeMetadata(raw, isNamespaced ? this.#namespace : undefined);
+    if (madeName !== undefined)
+      this.#warn(nameOf(kind, object), `has generateName: it is called ${madeName} here`);
+    return object;
+  }
+
+  #addBroken(parsed: Extract<ParsedText, { ok: false }>, line: number, text: string): void {
+    const policy = parsed.policy && this.#complete('NetworkPolicy', parsed.policy);
+    const place = `line ${line + parsed.line - 1}, column ${parsed.column}`;
+    const message = `${place}: ${parsed.message}${hintOfTemplate(text)}`;
     this.problems.push({
       ...(policy ? { object: nameOf('NetworkPolicy', policy) } : {}),
       message,
@@ -139,11 +194,12 @@ class ContentBuilder implements DocumentContent {
     if (policy === undefined) return;
     const rest = parseNetworkPolicy(policy);
     const object = rest.ok ? rest.object : rest.isolating;
-    if (object !== undefined) this.#push('NetworkPolicy', object, policy, true);
+    if (object !== undefined) this.#push('NetworkPolicy', withoutRules(object), policy, true);
   }
 
-  #addList(list: RawManifest, items: readonly unknown[], itemKind: string, prefix: string): void {
-    for (const [index, item] of items.entries()) {
+  #addList(list: RawManifest, itemKind: string, prefix: string): void {
+    // A Go client prints a list of nothing as null.
+    for (const [index, item] of ((list.items ?? []) as readonly unknown[]).entries()) {
       // Items of a PodList and the like may leave out what the list's own type says.
       const typed =
         itemKind !== '' && isRecord(item) ? { apiVersion: list.apiVersion, kind: itemKind, ...item } : item;
@@ -156,7 +212,10 @@ class ContentBuilder implements DocumentContent {
       case 'NetworkPolicy': {
         const parsed = parseNetworkPolicy(raw);
         this.#report(kind, raw, prefix, parsed);
-        if (parsed.ok) this.#push(kind, parsed.object, raw, typeof raw.apiVersion !== 'string');
+        // Without a version it is not known what its rules mean.
+        if (parsed.ok && typeof raw.apiVersion !== 'string')
+          this.#push(kind, withoutRules(parsed.object), raw, true);
+        else if (parsed.ok) this.#push(kind, parsed.object, raw, false);
         else if (parsed.isolating) this.#push(kind, parsed.isolating, raw, true);
         return;
       }
@@ -202,9 +261,8 @@ class ContentBuilder implements DocumentContent {
     }
   }
 
-  #push(kind: 'NetworkPolicy', policy: NetworkPolicy, raw: RawManifest, isolating: boolean): void {
-    const object = isolating ? { ...policy, ingress: [], egress: [] } : policy;
-    this.objects.push({ kind, key: objectKey(policy.namespace, policy.name), object, raw, isolating });
+  #push(kind: 'NetworkPolicy', object: NetworkPolicy, raw: RawManifest, isolating: boolean): void {
+    this.objects.push({ kind, key: objectKey(object.namespace, object.name), object, raw, isolating });
   }
 
   #addOther(kind: string, apiVersion: string, raw: RawManifest, prefix: string): void {
@@ -218,11 +276,36 @@ class ContentBuilder implements DocumentContent {
       );
     } else if (meant !== undefined && apiVersion === API_VERSIONS[meant]) {
       this.#error(`${prefix}kind`, `'${kind}' is no kind of ${apiVersion}; ${meant} may be meant`, object);
-    } else if (meant === 'NetworkPolicy') {
-      const message = `'${apiVersion}' is not ${API_VERSIONS.NetworkPolicy}: this policy is not enforced`;
-      this.problems.push({ object, path: `${prefix}apiVersion`, message, severity: 'warning' });
+    } else if (isPolicyOfSomeApi(kind)) {
+      this.#notConsidered(
+        object,
+        `${prefix}apiVersion`,
+        `'${apiVersion}' is not ${API_VERSIONS.NetworkPolicy}`,
+      );
+    } else if (kind === 'Template' && Array.isArray(raw.objects)) {
+      this.#addTemplate(object, raw.objects, prefix);
     }
+    const hint = kustomizeHint(apiVersion);
+    if (hint !== undefined) this.#warn(object, `passed over: it ${hint}`);
     this.others.push({ apiVersion, kind, raw });
+  }
+
+  /** Nothing in a Template is an object yet: its parameters are open. */
+  #addTemplate(template: string, objects: readonly unknown[], prefix: string): void {
+    this.#warn(template, `passed over with its objects (${objects.length}): it ${TEMPLATE_HINT}`);
+    for (const [index, object] of objects.entries()) {
+      if (!isRecord(object) || typeof object.kind !== 'string' || !isPolicyOfSomeApi(object.kind)) continue;
+      this.#notConsidered(nameOf(object.kind, object), `${prefix}objects[${index}]`, `is in ${template}`);
+    }
+  }
+
+  #warn(object: string, message: string): void {
+    this.problems.push({ object, message, severity: 'warning' });
+  }
+
+  #notConsidered(object: string, path: string, why: string): void {
+    const message = `${why}: this policy is not considered`;
+    this.problems.push({ object, path, message, severity: 'warning', notConsidered: true });
   }
 
   #report(kind: string, raw: RawManifest, prefix: string, parsed: Parsed<unknown>): void {
@@ -249,6 +332,17 @@ const POLICY_KINDS = Object.keys(API_VERSIONS) as readonly PolicyKind[];
 
 function isPolicyKind(kind: string): kind is PolicyKind {
   return Object.hasOwn(API_VERSIONS, kind);
+}
+
+/** Kinds that are in no namespace. */
+const CLUSTER_KINDS: readonly PolicyKind[] = ['Namespace', 'Node'];
+
+function withoutRules(policy: NetworkPolicy): NetworkPolicy {
+  return { ...policy, ingress: [], egress: [] };
+}
+
+function isListOfItems(value: RawManifest): boolean {
+  return Array.isArray(value.items) || (Object.hasOwn(value, 'items') && value.items === null);
 }
 
 function joinPath(prefix: string, error: FieldError): string {

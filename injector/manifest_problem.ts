@@ -1,4 +1,5 @@
 /** What is wrong with a manifest, where, and what that means for what is enforced. */
+import { printable } from '../common/printable.ts';
 
 /** A fault in a manifest file. An error keeps an object out of the cluster; a warning does not. */
 export interface ManifestProblem {
@@ -11,9 +12,13 @@ export interface ManifestProblem {
   readonly path?: string;
   readonly message: string;
   readonly severity: 'error' | 'warning';
+  /** It is about a policy of another API, of which no verdict here takes account. */
+  readonly notConsidered?: true;
+  /** The document is no object of a cluster, and was passed over. */
+  readonly passedOver?: true;
 }
 
-/** One line for people: `web.yaml, document 2, NetworkPolicy shop/api, spec.podSelector: is required`. */
+/** One line for people, whatever the object is called: `web.yaml, document 2, NetworkPolicy shop/api, spec.podSelector: is required`. */
 export function describeProblem(problem: ManifestProblem): string {
   const place = [
     problem.file,
@@ -21,5 +26,5 @@ export function describeProblem(problem: ManifestProblem): string {
     problem.object ?? '',
     problem.path ?? '',
   ];
-  return `${place.filter((part) => part !== '').join(', ')}: ${problem.message}`;
+  return printable(`${place.filter((part) => part !== '').join(', ')}: ${problem.message}`);
 }

@@ -1,5 +1,21 @@
 /** The text of a manifest file: cut into documents, each parsed on its own, so that one broken document spares the rest. */
-import { type Document, isMap, isNode, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
+import {
+  Composer,
+  type CST,
+  type Document,
+  isMap,
+  isNode,
+  Lexer,
+  LineCounter,
+  type ParseOptions,
+  Parser,
+  type SchemaOptions,
+  type YAMLMap,
+  YAMLParseError,
+} from 'yaml';
+import { splitJsonObjects } from './json_stream.ts';
+import { plainValue, YamlValueError } from './yaml_value.ts';
+import { KUBECTL_TAGS } from './yaml_words.ts';
 
 /** One document of a file. */
 export interface TextDocument {
@@ -32,7 +48,15 @@ const SEPARATOR = /^---(?=[ \t\r\n]|$)/m;
 /** Blank lines, comments and directives (`%YAML 1.2`). */
 const NOTHING = /^(?:[ \t]*(?:#.*)?|%.*)$/;
 
-/** Cuts a file's text into documents. */
+/**
+ * Bounds of a YAML document, known before a tree is made of it: a tree takes half a kilobyte for each token, and its
+ * making a call for each level. A thousand pods in one list are beyond the first, and JSON, which has neither bound, is
+ * what large lists are written in.
+ */
+const MAX_TOKENS = 1_000_000;
+const MAX_DEPTH = 200;
+
+/** Cuts a file's text into documents: at `---`, and JSON objects that stand one after another. */
 export function splitDocuments(text: string): TextDocument[] {
   const documents: TextDocument[] = [];
   let line = 1;
@@ -40,40 +64,88 @@ export function splitDocuments(text: string): TextDocument[] {
     .replace(/^\uFEFF/, '')
     .split(SEPARATOR)
     .entries()) {
-    if (index > 0 || !isNothing(part)) documents.push({ number: documents.length + 1, line, text: part });
-    line += part.split('\n').length - 1;
+    for (const piece of looksLikeJson(part) ? splitJsonObjects(part) : [part]) {
+      if (index > 0 || !isNothing(piece)) documents.push({ number: documents.length + 1, line, text: piece });
+      line += countLines(piece);
+    }
   }
   return documents;
 }
 
-/** Parses one document: JSON, or YAML 1.2 with merge keys. Never throws. */
+function countLines(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) count += 1;
+  return count;
+}
+
+/** Parses one document: JSON, or YAML with the words that kubectl knows. Never throws for what the text holds. */
 export function parseText(text: string): ParsedText {
   if (isNothing(text)) return { ok: true, value: undefined };
   const json = parseJson(text);
   if (json !== undefined) return { ok: true, value: json };
   const lines = new LineCounter();
-  const document = parseDocument(text, { merge: true, prettyErrors: false, lineCounter: lines });
+  const failed = (message: string, offset: number, document?: Document): ParsedText => {
+    const { line, col } = lines.linePos(offset);
+    const policy = document === undefined ? undefined : salvagePolicy(document, text, offset);
+    return { ok: false, message, line, column: col, ...(policy ? { policy } : {}) };
+  };
+  const tokens = readTokens(text, lines);
+  if (typeof tokens === 'string') return failed(tokens, 0);
+  const document = compose(tokens, text.length);
   const [error] = document.errors.toSorted((a, b) => a.pos[0] - b.pos[0]);
-  if (error !== undefined) {
-    const { line, col } = lines.linePos(error.pos[0]);
-    const policy = salvagePolicy(document, text, error.pos[0]);
-    return { ok: false, message: error.message, line, column: col, ...(policy ? { policy } : {}) };
-  }
+  if (error !== undefined) return failed(error.message, error.pos[0], document);
   try {
-    return { ok: true, value: document.toJS() };
+    return { ok: true, value: plainValue(document.contents) };
   } catch (cause) {
-    // Aliases that expand without end.
-    return { ok: false, message: cause instanceof Error ? cause.message : String(cause), line: 1, column: 1 };
+    if (!(cause instanceof YamlValueError)) throw cause;
+    return failed(cause.message, cause.offset, document);
   }
+}
+
+/** The tokens of a text; what is wrong with it where it is beyond the bounds. */
+function readTokens(text: string, lines: LineCounter): readonly CST.Token[] | string {
+  const parser = new Parser(lines.addNewLine);
+  lines.addNewLine(0);
+  const tokens: CST.Token[] = [];
+  let count = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    count += 1;
+    if (count > MAX_TOKENS)
+      return `has more than ${MAX_TOKENS} YAML tokens: cut it into documents, or write it as JSON`;
+    for (const token of parser.next(lexeme)) tokens.push(token);
+    if (parser.stack.length > MAX_DEPTH) return `nests more than ${MAX_DEPTH} levels deep`;
+  }
+  return [...tokens, ...parser.end()];
+}
+
+/** Keys that are there twice are found by `plainValue`: the library compares each with each. */
+function compose(tokens: readonly CST.Token[], end: number): Document {
+  const options: ParseOptions & SchemaOptions = {
+    schema: 'failsafe',
+    customTags: [...KUBECTL_TAGS],
+    uniqueKeys: false,
+  };
+  // With `true` there is a document, however little the tokens say.
+  const [first, second] = [...new Composer(options).compose(tokens, true, end)] as [Document, Document?];
+  if (second !== undefined) {
+    const message = 'another document begins without --- before it';
+    const [start = 0] = second.range ?? [];
+    first.errors.push(new YAMLParseError([start, start], 'MULTIPLE_DOCS', message));
+  }
+  return first;
 }
 
 function isNothing(text: string): boolean {
   return text.split(/\r?\n/).every((line) => NOTHING.test(line));
 }
 
+function looksLikeJson(text: string): boolean {
+  return /^\s*\{/.test(text);
+}
+
 /** `undefined` for what is not JSON: YAML covers it, and gives the better message. JSON.parse is much faster. */
 function parseJson(text: string): unknown {
-  if (!/^\s*\{/.test(text)) return undefined;
+  if (!looksLikeJson(text)) return undefined;
   try {
     return JSON.parse(text);
   } catch {
@@ -119,7 +191,12 @@ function completeValue(document: Document, top: YAMLMap, path: readonly string[]
     complete ||= next !== undefined && start(next.key) < end;
     node = pair.value;
   }
-  return complete && isNode(node) ? (node as Node).toJS(document) : undefined;
+  if (!complete) return undefined;
+  try {
+    return plainValue(node, { document: document.contents, end });
+  } catch {
+    return undefined;
+  }
 }
 
 function keyText(key: unknown): unknown {

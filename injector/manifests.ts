@@ -2,17 +2,20 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SluiceError } from '../policy/errors.ts';
+import { policyExcess } from '../policy/index.ts';
 import type { Cluster } from '../policy/model.ts';
-import { mergeManifests } from './cluster_merge.ts';
+import { clusterOf, mergeManifests } from './cluster_merge.ts';
 import {
   type LoadedObject,
   type ManifestFile,
+  objectId,
   type RawObject,
   readManifestFile,
   readManifestInput,
 } from './manifest_file.ts';
 import { listManifests } from './manifest_paths.ts';
 import type { ManifestProblem } from './manifest_problem.ts';
+import { policyLimitEnvironment, policyLimitsOf } from './policy_limit_options.ts';
 
 export type { LoadedObject, RawObject } from './manifest_file.ts';
 export { describeProblem, type ManifestProblem } from './manifest_problem.ts';
@@ -24,22 +27,33 @@ export interface Manifests {
   readonly objects: readonly LoadedObject[];
   /** Objects of kinds that no table depends on, such as Deployments. */
   readonly others: readonly RawObject[];
-  /** Faults of single documents; a broken policy isolates what it selects. */
+  /** Faults of single documents; a broken policy isolates what it selects, and its good rules count. */
   readonly problems: readonly ManifestProblem[];
 }
 
 /** The path that means standard input, as in kubectl. */
 export const INPUT_PATH = '-';
 
+/** How manifests are read. */
+export interface ReadOptions {
+  /** Where namespaced objects without a namespace are, from `-n`; default `default`, as in kubectl. */
+  readonly namespace?: string | undefined;
+  /** What `-` stands for; default standard input. */
+  readonly input?: AsyncIterable<Buffer | string>;
+}
+
 /**
  * Reads files (of any name) and directories (`.yaml`, `.yml`, `.json`, with subdirectories). Files may hold several
- * documents, and lists. `-` is `input`; a file of that name is `./-`.
- * @throws SluiceError `MANIFEST_UNREADABLE` when a path does not exist or cannot be listed.
+ * documents, and lists. They are read as kubectl reads them. `-` is `input`; a file of that name is `./-`. How large
+ * policies may be the environment says, as with an injector.
+ * @throws SluiceError `MANIFEST_UNREADABLE` when a path does not exist or cannot be listed; `CONFIG_INVALID` when a variable has
+ *   a wrong value
  */
 export async function readManifests(
   paths: readonly string[],
-  input: AsyncIterable<Buffer | string> = process.stdin,
+  { namespace, input = process.stdin }: ReadOptions = {},
 ): Promise<Manifests> {
+  const limits = policyLimitsOf(process.env);
   const files = new Map<string, string>();
   const loaded: ManifestFile[] = [];
   // Before standard input, which may be slow to come.
@@ -48,14 +62,40 @@ export async function readManifests(
     // The first spelling of a file stays, and a file given twice is read once.
     for (const file of expand(path)) if (!files.has(resolve(file))) files.set(resolve(file), file);
   }
-  for (const file of files.values()) loaded.push(readManifestFile(file));
-  if (paths.includes(INPUT_PATH)) loaded.push(await readManifestInput(input));
+  for (const file of files.values()) loaded.push(readManifestFile(file, { namespace }));
+  if (paths.includes(INPUT_PATH)) loaded.push(await readManifestInput(input, { namespace }));
   const merged = mergeManifests(loaded);
+  const excess = policyExcess(merged.cluster, limits);
+  const objects = merged.objects.map((object) =>
+    object.kind === 'NetworkPolicy' && excess.has(object.key) ? isolating(object) : object,
+  );
   return {
-    cluster: merged.cluster,
-    objects: merged.objects,
+    cluster: excess.size === 0 ? merged.cluster : clusterOf(objects),
+    objects,
     others: loaded.flatMap((file) => file.others),
-    problems: [...loaded.flatMap((file) => file.problems), ...merged.problems],
+    problems: [
+      ...loaded.flatMap((file) => file.problems),
+      ...merged.problems,
+      ...objects.flatMap((object) => excessProblem(object, excess.get(object.key)) ?? []),
+    ],
+  };
+}
+
+/** A policy beyond a bound isolates and admits nothing, as with an injector of the same settings. */
+function isolating(loaded: LoadedObject & { readonly kind: 'NetworkPolicy' }): LoadedObject {
+  return { ...loaded, object: { ...loaded.object, ingress: [], egress: [] }, isolating: true };
+}
+
+function excessProblem(object: LoadedObject, message: string | undefined): ManifestProblem | undefined {
+  if (message === undefined || object.kind !== 'NetworkPolicy') return undefined;
+  const { file, document } = object;
+  const isDefault = Object.keys(policyLimitEnvironment(process.env)).length === 0;
+  return {
+    file,
+    document,
+    object: objectId(object),
+    message: `${message}, ${isDefault ? 'by default limits' : 'by the limits of this environment'}`,
+    severity: 'error',
   };
 }
 

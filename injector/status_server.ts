@@ -1,7 +1,11 @@
 /** Health, status and metrics of the injector: HTTP, on a unix socket of mode 0600, or on a port of a pod. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { listenTcp, type TcpAddress } from '../common/tcp_listen.ts';
+import { socketAddress } from '../policy/index.ts';
+import { AddressRates, type RateLimits } from './address_rates.ts';
+import { ConnectionPlaces, type PlaceLimits } from './connection_places.ts';
 import type { InjectorMetrics } from './metrics.ts';
 import type { ClusterSource } from './source.ts';
 import type { TableServer } from './table_server.ts';
@@ -9,6 +13,16 @@ import { listenUnix } from './unix_listen.ts';
 
 /** A request that is not complete after this long is dropped, ms. */
 const REQUEST_TIMEOUT_MS = 5_000;
+
+/** An answer that has not been read after this long is dropped, ms; counted from the connection's begin. */
+const CONNECTION_MS = 10_000;
+
+/** A page at a port is worked out once in this time at most, ms, whoever asks: it goes through all pods. */
+const PAGE_MS = 1_000;
+
+/** Connections at a port. Each has one request: kubelets and scrapers ask every few seconds. */
+const PLACES: PlaceLimits = { maxPerAddress: 8, maxTotal: 64 };
+const CONNECTIONS: RateLimits = { burst: 100, perSecond: 25 };
 
 /** A listening server. */
 export interface StatusServer {
@@ -23,6 +37,8 @@ export interface StatusParts {
   readonly metrics: InjectorMetrics;
   /** What this replica's sidecars enforce, as JSON; absent where nobody asks. */
   readonly enforcing?: () => unknown;
+  /** Canonical addresses of the injector's replicas: at a port nobody else gets `enforcing`. */
+  readonly replicas?: () => readonly string[];
   /** Pods that should have a sidecar and have none; absent where nobody looks. */
   readonly uninjected?: () => readonly string[] | undefined;
   /** Why the injector should be started anew; undefined: it is well. */
@@ -31,18 +47,27 @@ export interface StatusParts {
   readonly unready: () => string | undefined;
 }
 
-/** Where to listen. Whoever reaches the pod may ask at a port: it shows health, metrics, and counts by policy. */
+/** Where to listen. Whoever reaches the pod may ask at a port: it shows health and metrics. */
 export type StatusAddress = { readonly path: string } | TcpAddress;
 
 interface Reply {
   readonly code: number;
   readonly type: string;
-  readonly body: string;
+  readonly body: Buffer;
+}
+
+/** What is the same for all requests. */
+interface Answering extends StatusParts {
+  /** Who asks may open the socket, which its mode says. */
+  readonly trusted: boolean;
+  readonly metricsPage: () => Promise<Reply>;
+  readonly enforcingPage: () => Promise<Reply | undefined>;
 }
 
 /**
  * Serves `GET /healthz`, `/readyz`, `/metrics`, in a cluster `/enforcing`, and on a unix socket `/status`.
- * `/status?refresh=1` first takes in all that was written to the source before the request.
+ * `/status?refresh=1` first takes in all that was written to the source before the request. At a port pages are up to a second
+ * old, and connections bounded in number, rate and time.
  * @throws SluiceError as `listenUnix` does; `LISTEN_ADDRESS_UNUSABLE`
  */
 export async function startStatusServer(
@@ -51,8 +76,21 @@ export async function startStatusServer(
   log: Logger,
 ): Promise<StatusServer> {
   const trusted = 'path' in address;
+  const [metricsPage, enforcingPage] = [() => metricsOf(parts), async () => enforcingOf(parts)];
+  const answering: Answering = {
+    ...parts,
+    trusted,
+    metricsPage: trusted ? metricsPage : cached(metricsPage),
+    enforcingPage: trusted ? enforcingPage : cached(enforcingPage),
+  };
+  const asked = new WeakSet<Socket>();
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
-    answer(parts, request, trusted)
+    if (!trusted) {
+      if (asked.has(request.socket)) return void request.socket.destroy(); // it did not wait for the answer
+      asked.add(request.socket);
+      response.setHeader('connection', 'close');
+    }
+    answer(answering, request)
       .catch((err: unknown): Reply => {
         log.error({ err }, 'status request failed');
         return text(500, 'internal error');
@@ -60,7 +98,10 @@ export async function startStatusServer(
       .then((reply) => send(response, request.method === 'HEAD', reply));
   });
   if (trusted) await listenUnix(server, address.path);
-  else await listenTcp(server, address);
+  else {
+    boundConnections(server);
+    await listenTcp(server, address);
+  }
   server.on('error', (err) => log.error({ err }, 'cannot accept status connections'));
   log.info({ ...address }, 'serving status');
   return {
@@ -72,33 +113,78 @@ export async function startStatusServer(
   };
 }
 
-async function answer(parts: StatusParts, request: IncomingMessage, trusted: boolean): Promise<Reply> {
+/** Anybody can connect: who asks for much, or does not read, is cut. */
+function boundConnections(server: Server): void {
+  const places = new ConnectionPlaces(PLACES);
+  const rates = new AddressRates(CONNECTIONS);
+  server.prependListener('connection', (socket: Socket) => {
+    const address = socket.remoteAddress ?? '';
+    const place = rates.take(address, performance.now())
+      ? places.take(address, () => socket.destroy())
+      : undefined;
+    if (place === undefined) return void socket.destroy();
+    const late = setTimeout(() => socket.destroy(), CONNECTION_MS);
+    socket.once('close', () => {
+      clearTimeout(late);
+      place.leave();
+    });
+  });
+}
+
+/** Makes a page when it is asked for, and again when it is asked for later than `PAGE_MS` after. */
+function cached<T>(make: () => Promise<T>): () => Promise<T> {
+  let page: Promise<T> | undefined;
+  let madeMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (page === undefined || performance.now() - madeMs >= PAGE_MS) {
+      madeMs = performance.now();
+      page = make();
+    }
+    return page;
+  };
+}
+
+async function metricsOf({ metrics: { registry } }: StatusParts): Promise<Reply> {
+  return { code: 200, type: registry.contentType, body: Buffer.from(await registry.metrics()) };
+}
+
+function enforcingOf({ enforcing }: StatusParts): Reply | undefined {
+  const counts = enforcing?.();
+  return counts === undefined ? undefined : json(counts);
+}
+
+async function answer(parts: Answering, request: IncomingMessage): Promise<Reply> {
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET');
-  const url = new URL(request.url ?? '/', 'http://injector');
+  const url = URL.parse(request.url ?? '/', 'http://injector');
+  if (url === null) return text(400, 'not a URL');
   switch (url.pathname) {
     case '/healthz':
       return verdict(parts.unhealthy());
     case '/readyz':
       return verdict(parts.unready());
-    case '/metrics': {
-      const { registry } = parts.metrics;
-      return { code: 200, type: registry.contentType, body: await registry.metrics() };
-    }
+    case '/metrics':
+      return parts.metricsPage();
     case '/enforcing': {
-      const counts = parts.enforcing?.();
-      if (counts === undefined) break;
-      return { code: 200, type: 'application/json', body: `${JSON.stringify(counts)}\n` };
+      if (!parts.trusted && !isReplica(parts, request))
+        return text(403, 'only for other replicas of the injector, at the addresses of its Service');
+      const page = await parts.enforcingPage();
+      if (page === undefined) break;
+      return page;
     }
     case '/status': {
-      if (!trusted) break;
+      if (!parts.trusted) break;
       const tables = parts.tables();
       if (tables === undefined) return verdict(parts.unready() ?? 'starting');
       if (url.searchParams.has('refresh')) await parts.source.refresh();
-      const status = { ...tables.status(), uninjected: parts.uninjected?.() };
-      return { code: 200, type: 'application/json', body: `${JSON.stringify(status)}\n` };
+      return json({ ...tables.status(), uninjected: parts.uninjected?.() });
     }
   }
-  return text(404, `not found: /healthz, /readyz, ${trusted ? '/status, ' : ''}/metrics`);
+  return text(404, `not found: /healthz, /readyz, ${parts.trusted ? '/status, ' : ''}/metrics`);
+}
+
+/** A source address is a claim; one that gets the answers of a TCP connection can be taken at its word here. */
+function isReplica({ replicas }: StatusParts, { socket }: IncomingMessage): boolean {
+  return replicas?.().includes(socketAddress(socket.remoteAddress ?? '')) ?? false;
 }
 
 function verdict(problem: string | undefined): Reply {
@@ -106,13 +192,18 @@ function verdict(problem: string | undefined): Reply {
 }
 
 function text(code: number, message: string): Reply {
-  return { code, type: 'text/plain; charset=utf-8', body: `${message}\n` };
+  return { code, type: 'text/plain; charset=utf-8', body: Buffer.from(`${message}\n`) };
+}
+
+function json(value: unknown): Reply {
+  return { code: 200, type: 'application/json', body: Buffer.from(`${JSON.stringify(value)}\n`) };
 }
 
 function send(response: ServerResponse, head: boolean, reply: Reply): void {
+  if (response.destroyed) return;
   response.writeHead(reply.code, {
     'content-type': reply.type,
-    'content-length': Buffer.byteLength(reply.body),
+    'content-length': reply.body.length,
   });
   response.end(head ? undefined : reply.body);
 }

@@ -10,18 +10,19 @@
 import type { Logger } from 'pino';
 import { SluiceError } from '../policy/errors.ts';
 import {
+  asFarAsAsked,
   type ClusterChange,
   type ClusterUpdate,
   type Compiler,
+  type CompilerOptions,
   createCompiler,
-  forgottenDns,
-  type TableUpdate,
 } from '../policy/index.ts';
 import type { PeerIdentity } from '../policy/table.ts';
-import type { ManifestProblem } from './manifest_problem.ts';
+import { AddressRates, type RateLimits } from './address_rates.ts';
+import { describeProblem, type ManifestProblem } from './manifest_problem.ts';
 import type { InjectorMetrics } from './metrics.ts';
 import { PastOwners } from './past_owners.ts';
-import { SnapshotQueue } from './snapshot_queue.ts';
+import { type Due, revisionOf, SendQueue } from './send_queue.ts';
 import type { ClusterSource } from './source.ts';
 import { findSubject, whyNoSubject } from './subject.ts';
 import { type SessionHost, type SessionLimits, type SessionLink, TableSession } from './table_session.ts';
@@ -35,6 +36,9 @@ export const HEARTBEAT_MS = 2_000;
  */
 const GATHER_MS = 20;
 
+/** Policies are put in force for this long at a stretch, ms; those of other namespaces have their turn next. */
+const SETTLE_MS = 10;
+
 /** Time in which a connection must say whose table it wants, ms. */
 const HELLO_TIMEOUT_MS = 5_000;
 
@@ -45,8 +49,16 @@ const DEFAULT_LIMITS: SessionLimits = {
   maxQuestions: 200, // 100 a second
 };
 
+/**
+ * Addresses that a pod's sidecar may ask about for the first time: as many as a busy pod meets at once, and then as many as come
+ * and go. Through all addresses of a large cluster that takes hours.
+ */
+const ACQUAINTANCES: RateLimits = { burst: 256, perSecond: 2 };
+
 /** Settings; tests shorten them. */
-export interface TableServerOptions extends Partial<SessionLimits> {
+export interface TableServerOptions extends Partial<SessionLimits>, CompilerOptions {
+  /** By pod; default 256, then 2 a second. */
+  readonly acquaintances?: RateLimits;
   /** Default `HEARTBEAT_MS`. */
   readonly heartbeatMs?: number;
   /** Default 5 s. */
@@ -93,12 +105,16 @@ export class TableServer implements SessionHost {
   readonly #heartbeat: NodeJS.Timeout;
   readonly #unsubscribe: () => void;
   #revision = Date.now();
+  readonly #compilerOptions: CompilerOptions;
   #compiler: Compiler;
   readonly #pastOwners = new PastOwners();
-  readonly #snapshots = new SnapshotQueue({
-    prepare: () => this.#flush(), // they are to be followed by what comes later, and by nothing that is in them
-    send: (session, revision) => this.#sendSnapshot(session, revision),
+  readonly #acquaintances: AddressRates;
+  readonly #queue = new SendQueue({
+    settle: () => this.#flush(), // what is made is to be followed by what comes later, and by nothing that is in it
+    send: (session, due) => this.#send(session, due),
   });
+  /** Policies beyond a bound, as they were last logged. */
+  #excess: ReadonlyMap<string, string> = new Map();
   /** Set while changes wait to be sent. */
   #gathering: NodeJS.Timeout | undefined;
   /** When changes were last sent; on the clock of `performance.now`. */
@@ -116,7 +132,10 @@ export class TableServer implements SessionHost {
     this.#log = log;
     this.#helloTimeoutMs = options.helloTimeoutMs ?? HELLO_TIMEOUT_MS;
     this.#fatal = options.fatal ?? endProcess;
-    this.#compiler = createCompiler(source.cluster);
+    this.#acquaintances = new AddressRates(options.acquaintances ?? ACQUAINTANCES);
+    this.#compilerOptions = options;
+    this.#compiler = createCompiler(source.cluster, options);
+    this.#noteExcess();
     this.#unsubscribe = source.onChange((changes) => this.#onSourceChange(changes));
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS);
   }
@@ -155,18 +174,26 @@ export class TableServer implements SessionHost {
 
   /** For `TableSession`. */
   resend(session: TableSession): void {
-    this.#snapshots.add(session, session.revision ?? this.#revision);
+    this.#queue.addTable(session, this.#queue.revision(session) ?? session.revision ?? this.#revision);
   }
 
   /** For `TableSession`. Nodes and host-network pods are no pod, as for policies. */
-  identify(address: string): PeerIdentity | null {
-    return this.#compiler.identify(address) ?? this.#pastOwners.find(address, performance.now()) ?? null;
+  identify(session: TableSession, address: string): PeerIdentity | null {
+    const { podKey } = session;
+    const peer = this.#compiler.identify(address) ?? this.#pastOwners.find(address, performance.now());
+    if (peer === undefined || podKey === undefined) return null;
+    return asFarAsAsked(peer, this.#compiler.askedOfPeers(podKey));
+  }
+
+  /** For `TableSession`. By pod, and not by session: a connection is soon made anew. */
+  mayMeet(podKey: string): boolean {
+    return this.#acquaintances.take(podKey, performance.now());
   }
 
   /** For `TableSession`. */
   leave(session: TableSession): void {
     this.#sessions.delete(session);
-    this.#snapshots.delete(session);
+    this.#queue.delete(session);
     const { podKey } = session;
     if (podKey === undefined || this.#byPod.get(podKey) !== session) return;
     this.#byPod.delete(podKey);
@@ -184,21 +211,40 @@ export class TableServer implements SessionHost {
         namespace: pod.namespace,
         pod: pod.name,
         connected: session !== undefined,
-        revision: session === undefined ? 0 : (this.#snapshots.revision(session) ?? session.revision ?? 0),
+        revision: session === undefined ? 0 : this.#wantedRevision(session, key),
         enforced: session?.enforced ?? null,
         ...(session?.error === undefined ? {} : { error: session.error }),
-        warnings: this.#warnings(key),
+        warnings: [this.forgottenDns(key) ?? []].flat(),
       });
     }
     const waiting = [...this.#byPod].flatMap(([pod, session]) =>
       session.revision === undefined ? [{ pod, message: session.error ?? 'no table yet' }] : [],
     );
-    return { revision: this.#revision, problems: this.#source.problems, sidecars, waiting };
+    const problems = [...this.#source.problems, ...this.policyProblems()];
+    return { revision: this.#revision, problems, sidecars, waiting };
   }
 
-  #warnings(podKey: string): readonly string[] {
-    const outline = this.#compiler.outline(podKey);
-    return outline === undefined ? [] : [forgottenDns(outline) ?? []].flat();
+  /** Of the table that a session's pod has now, sent or not. */
+  #wantedRevision(session: TableSession, podKey: string): number {
+    // Policies that wait their turn will be another revision, which nobody has.
+    if (this.#compiler.isBehind(podKey) && this.#queue.revision(session) === undefined)
+      return this.#revision + 1;
+    return this.#queue.revision(session) ?? session.revision ?? 0;
+  }
+
+  /** Policies that are beyond a bound: all, or the one of a key. */
+  policyProblems(key?: string): readonly ManifestProblem[] {
+    const { excess } = this.#compiler;
+    const keys = key === undefined ? [...excess.keys()] : [key];
+    return keys.flatMap((each) => {
+      const message = excess.get(each);
+      return message === undefined ? [] : [excessProblem(each, message)];
+    });
+  }
+
+  /** Says where the egress of the pod with this `namespace/name` leaves out DNS. */
+  forgottenDns(podKey: string): string | undefined {
+    return this.#compiler.forgottenDns(podKey);
   }
 
   /** Cuts all sessions and stops. */
@@ -206,7 +252,7 @@ export class TableServer implements SessionHost {
     this.#unsubscribe();
     clearInterval(this.#heartbeat);
     clearTimeout(this.#gathering);
-    this.#snapshots.close();
+    this.#queue.close();
     for (const session of [...this.#sessions]) session.cut('stopping');
   }
 
@@ -221,26 +267,40 @@ export class TableServer implements SessionHost {
     this.#gathering ??= setTimeout(() => this.#flush(), Math.max(0, waitMs));
   }
 
-  /** Sends what the changes so far led to. */
+  /** Has what the changes so far led to sent. */
   #flush(): void {
     if (this.#gathering === undefined) return;
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
     const stop = this.metrics.updateSeconds.startTimer();
+    const endMs = performance.now() + SETTLE_MS;
     let update: ClusterUpdate;
     try {
-      update = this.#compiler.take();
+      update = this.#compiler.take(() => performance.now() < endMs);
     } catch (err) {
       return this.#startOver(err);
     }
-    const { tables, formerOwners } = update;
+    const { tables, reshaped, formerOwners } = update;
     this.#pastOwners.remember(formerOwners, performance.now());
-    this.#revision += 1;
-    for (const [podKey, update] of tables) this.#update(podKey, update);
+    // Two: what changes in groups, and then what changes in rules.
+    this.#revision += 2;
+    for (const [podKey, changes] of tables) {
+      const session = this.#sessionOf(podKey);
+      const revision = reshaped.has(podKey) ? this.#revision - 1 : this.#revision;
+      if (session?.takesChanges) this.#queue.addChanges(session, changes, revision);
+      else if (session !== undefined) this.#queue.addTable(session, this.#revision);
+    }
+    for (const podKey of reshaped) this.#reshape(podKey);
+    this.#noteExcess();
+    if (this.#compiler.hasWaiting) this.#gathering = setTimeout(() => this.#flush(), 0);
     const seconds = stop();
     this.#sentAtMs = performance.now();
     this.#log.info(
-      { revision: this.#revision, tables: tables.size, duration_ms: Math.round(seconds * 1000) },
+      {
+        revision: this.#revision,
+        tables: tables.size + reshaped.size,
+        duration_ms: Math.round(seconds * 1000),
+      },
       'cluster changed',
     );
   }
@@ -254,12 +314,13 @@ export class TableServer implements SessionHost {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
     try {
-      this.#compiler = createCompiler(this.#source.cluster);
+      this.#compiler = createCompiler(this.#source.cluster, this.#compilerOptions);
     } catch (fault) {
       this.close();
       return this.#fatal(fault);
     }
     this.#revision += 1;
+    this.#noteExcess();
     for (const [podKey, session] of this.#byPod) this.#follow(session, podKey);
   }
 
@@ -273,37 +334,60 @@ export class TableServer implements SessionHost {
     }
   }
 
-  #update(podKey: string, update: TableUpdate): void {
+  /** The session of a pod that has a table. */
+  #sessionOf(podKey: string): TableSession | undefined {
+    const session = this.#byPod.get(podKey);
+    if (session?.revision === undefined) return undefined;
+    return findSubject(this.#compiler.cluster, podKey, session.podUid).found ? session : undefined;
+  }
+
+  /** A pod's rules, or the pod itself, may be others now. */
+  #reshape(podKey: string): void {
     const session = this.#byPod.get(podKey);
     if (session === undefined) return;
-    const goesOn = session.takesChanges && !this.#snapshots.has(session);
-    if (
-      update.kind === 'changed' &&
-      goesOn &&
-      findSubject(this.#compiler.cluster, podKey, session.podUid).found
-    )
-      session.change(update.changes, this.#revision);
+    if (session.takesChanges && this.#sessionOf(podKey) !== undefined)
+      this.#queue.addReshaped(session, this.#revision);
     else this.#serve(session, podKey);
   }
 
   /** Has a session sent its whole table, or told why there is none. */
   #serve(session: TableSession, podKey: string): void {
     const subject = findSubject(this.#compiler.cluster, podKey, session.podUid);
-    if (subject.found) return this.#snapshots.add(session, this.#revision);
-    this.#snapshots.delete(session);
+    if (subject.found) return this.#queue.addTable(session, this.#revision);
+    this.#queue.delete(session);
     const ended = subject.gone && session.podUid !== undefined && session.revision !== undefined;
     return ended ? session.fail(subject.message, 'pod-gone') : session.withhold(subject.message);
   }
 
   /** Never throws: one pod's fault is not another's. */
-  #sendSnapshot(session: TableSession, revision: number): void {
+  #send(session: TableSession, due: Due): void {
     const { podKey } = session;
     if (podKey === undefined) return;
     try {
-      session.replace(this.#compiler.compile(podKey, revision));
+      if (due.kind === 'table') return session.replace(this.#compiler.compile(podKey, due.revision));
+      // Refused while changes to it waited: what leads on from it is of no use.
+      if (!session.takesChanges) return this.#queue.addTable(session, revisionOf(due));
+      for (const { changes, revision } of due.changes) session.change(changes, revision);
+      if (due.reshapedTo === undefined) return;
+      const update = this.#compiler.reshape(podKey);
+      if (update?.kind === 'changed') session.change(update.changes, due.reshapedTo);
+      else if (update !== undefined) this.#serve(session, podKey);
     } catch (err) {
       this.#blame(session, podKey, err);
     }
+  }
+
+  /** Logs policies that have come to be beyond a bound, and those that no longer are. */
+  #noteExcess(): void {
+    const before = this.#excess;
+    this.#excess = new Map(this.#compiler.excess);
+    for (const [key, message] of this.#excess)
+      if (!before.has(key)) {
+        const problem = excessProblem(key, message);
+        this.#log.error({ problem }, `object: ${describeProblem(problem)}`);
+      }
+    for (const key of before.keys())
+      if (!this.#excess.has(key)) this.#log.info(`NetworkPolicy ${key} is within bounds again`);
   }
 
   /** Ends the session: nothing may call what the sidecar has current, and it comes back for another try. */
@@ -323,4 +407,8 @@ function endProcess(fault: unknown): void {
   setImmediate(() => {
     throw fault;
   });
+}
+
+function excessProblem(key: string, message: string): ManifestProblem {
+  return { file: 'cluster', document: 0, object: `NetworkPolicy ${key}`, message, severity: 'error' };
 }

@@ -58,7 +58,9 @@ export interface SessionHost {
   /** The sidecar needs its whole table, as it is now. */
   resend(session: TableSession): void;
   /** Who has a canonical address, or had it a short while ago; `null`: no pod. */
-  identify(address: string): PeerIdentity | null;
+  identify(session: TableSession, address: string): PeerIdentity | null;
+  /** Whether the pod may ask about one more address. */
+  mayMeet(podKey: string): boolean;
   /** The session is over. */
   leave(session: TableSession): void;
 }
@@ -68,6 +70,9 @@ const MAX_LOGGED_NACKS = 5;
 
 /** What a sidecar says of a refusal is kept and logged up to this length, characters: ours are shorter. */
 const MAX_MESSAGE_LENGTH = 1_000;
+
+/** Addresses remembered for one session. Some 100 bytes each. */
+const MAX_MET = 1_024;
 
 /** What a session was last sent. */
 type Sent =
@@ -99,6 +104,8 @@ export class TableSession {
   #stalledBeats = 0;
   /** Asked since the last heartbeat. */
   #questions = 0;
+  /** Addresses asked about, by when last: to ask again is free. */
+  readonly #met = new Set<string>();
   /** Refused since the last heartbeat. */
   #nacks = 0;
 
@@ -111,6 +118,11 @@ export class TableSession {
   /** `namespace/name`; absent before the hello. */
   get podKey(): string | undefined {
     return this.#podKey;
+  }
+
+  /** Namespace of its pod; empty before the hello. */
+  get namespace(): string {
+    return this.#podKey?.split('/')[0] ?? '';
   }
 
   /** The only pod of that name that may be served; absent where whoever connects is trusted. */
@@ -207,7 +219,7 @@ export class TableSession {
 
   /** Sends what leads from what was sent last to `revision`. Only while `takesChanges`. */
   change(changes: TableChanges, revision: number): void {
-    if (this.#sent.kind === 'no-table') return;
+    if (this.#sent.kind === 'no-table' || this.#refused) return;
     const delta: TableDelta = { schema: TABLE_SCHEMA, from: this.#sent.revision, revision, ...changes };
     this.#sendTable({ type: 'delta', delta }, revision);
   }
@@ -277,7 +289,14 @@ export class TableSession {
   #onQuestion(address: string): void {
     this.#questions += 1;
     if (this.#podKey === undefined || this.#questions > this.#host.limits.maxQuestions) return;
-    this.#send({ type: 'identity', address, pod: this.#host.identify(address) });
+    if (!this.#met.has(address) && !this.#host.mayMeet(this.#podKey)) return;
+    this.#met.delete(address);
+    this.#met.add(address);
+    for (const longest of this.#met) {
+      if (this.#met.size <= MAX_MET) break;
+      this.#met.delete(longest);
+    }
+    this.#send({ type: 'identity', address, pod: this.#host.identify(this, address) });
   }
 
   #sendTable(frame: Extract<InjectorFrame, { type: 'snapshot' | 'delta' }>, revision: number): void {

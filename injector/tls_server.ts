@@ -1,13 +1,12 @@
 /** The table server over TLS, for sidecars in a cluster: who connects shows a token and is served that pod's table. */
-import type { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { listenTcp, type TcpAddress } from '../common/tcp_listen.ts';
-import { ConnectionPlaces, type PlaceLimits } from './connection_places.ts';
 import { FrameConnection } from './frame_connection.ts';
 import { Login } from './login.ts';
-import { followCertificate, type ServingCertificate, TLS_VERSION } from './serving_certificate.ts';
+import { followCertificate, type ServingCertificate, TLS_FORM } from './serving_certificate.ts';
 import type { TableServer } from './table_server.ts';
+import { type DoorLimits, putDoor } from './tls_door.ts';
 import type { TokenAuthenticator } from './tokens/authenticator.ts';
 import { HERD_BACKLOG } from './unix_listen.ts';
 
@@ -20,8 +19,15 @@ const KEEPALIVE_MS = 30_000;
 /** Small changes must not wait for the acknowledgement of the one before: that takes 40 ms where nothing goes back. */
 const TCP = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS } as const;
 
-/** Of connections that have not logged in. A pod has one sidecar, so one address needs few; behind a NAT they take turns. */
-const LOGIN_LIMITS: PlaceLimits = { maxPerAddress: 16, maxTotal: 512 };
+/**
+ * Of connections that have not logged in. A pod has one sidecar, so one address needs few; where many sidecars come from the
+ * address of a translator they take turns.
+ */
+const LOGIN_LIMITS: Omit<DoorLimits, 'stepMs'> = {
+  maxPerAddress: 16,
+  maxTotal: 512,
+  handshakes: { burst: 20, perSecond: 20 },
+};
 
 /** What a TLS server serves, and to whom. */
 export interface TlsServerParts {
@@ -32,7 +38,7 @@ export interface TlsServerParts {
 }
 
 /** Where it listens. Tests shorten the times and lower the limits. */
-export interface TlsServerOptions extends Partial<PlaceLimits>, TcpAddress {
+export interface TlsServerOptions extends Partial<Omit<DoorLimits, 'stepMs'>>, TcpAddress {
   /** Default 5 s. */
   readonly loginStepMs?: number;
 }
@@ -51,37 +57,21 @@ export interface TlsServer {
 export async function startTlsServer(parts: TlsServerParts, options: TlsServerOptions): Promise<TlsServer> {
   const { tables, authenticator, certificate, log } = parts;
   const stepMs = options.loginStepMs ?? LOGIN_STEP_MS;
-  const places = new ConnectionPlaces({ ...LOGIN_LIMITS, ...options });
-  const sockets = new Set<Socket>();
-  const leaving = new Map<string, () => void>();
-  const server = createServer({ ...certificate.current, ...TLS_VERSION, ...TCP, handshakeTimeout: stepMs });
+  const server = createServer({ ...certificate.current, ...TLS_FORM, ...TCP, handshakeTimeout: stepMs });
   followCertificate(server, certificate);
-
-  server.on('connection', (socket: Socket) => {
-    const leave = places.take(socket.remoteAddress ?? '');
-    if (leave === undefined) {
-      tables.metrics.sessionsCut.inc({ reason: 'too-many' });
-      socket.destroy();
-      return;
-    }
-    sockets.add(socket);
-    const peer = peerOf(socket);
-    leaving.set(peer, leave);
-    socket.once('close', () => {
-      sockets.delete(socket);
-      leaving.delete(peer);
-      leave();
-    });
-  });
+  const turnedAway = (): void => tables.metrics.sessionsCut.inc({ reason: 'too-many' });
+  const door = putDoor(server, { ...LOGIN_LIMITS, ...options, stepMs }, turnedAway);
   server.on('tlsClientError', (err, socket) => {
     log.debug({ err, peer: socket.remoteAddress }, 'TLS handshake with a sidecar failed');
     socket.destroy();
   });
   server.on('secureConnection', (socket: TLSSocket) => {
+    const place = door.placeOf(socket);
+    if (place === undefined) return void socket.destroy(); // it has just made room
     const connection = new FrameConnection(socket, log);
-    const leave = leaving.get(peerOf(socket)) ?? (() => {});
-    const login = new Login(connection, { tables, authenticator, log, helloTimeoutMs: stepMs }, leave);
-    connection.read(login);
+    connection.readFirst(
+      new Login(connection, { tables, authenticator, log, helloTimeoutMs: stepMs, place }),
+    );
   });
 
   const port = await listenTcp(server, { ...options, backlog: HERD_BACKLOG });
@@ -92,12 +82,7 @@ export async function startTlsServer(parts: TlsServerParts, options: TlsServerOp
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
+        door.closeAll();
       }),
   };
-}
-
-/** Names one connection, on the TCP socket as on the TLS socket over it. */
-function peerOf(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`;
 }

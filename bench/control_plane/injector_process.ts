@@ -1,20 +1,24 @@
 /**
- * The injector of the benchmark: table server and transport as they are in production, over a cluster in memory. Its
- * parent tells it what to do and asks how it is.
+ * The injector of the benchmark: table server, transport and webhook as they are in production, over a cluster in memory.
+ * Its parent tells it what to do and asks how it is.
  */
+import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
 import { createInjectorMetrics } from '../../injector/metrics.ts';
 import { TableServer } from '../../injector/table_server.ts';
-import { objectKey } from '../../policy/index.ts';
+import { DEFAULT_POLICY_LIMITS, objectKey, parseNetworkPolicy } from '../../policy/index.ts';
 import { type ClusterSize, clusterObjects, namespaceName, podAt } from './cluster.ts';
 import { MemorySource } from './memory_source.ts';
 import { listenTo, type Way } from './way.ts';
+import { serveWebhook } from './webhook.ts';
 
 /** What the parent asks for. */
 export type InjectorOrder =
-  /** Pods come and go, `perSecond` changes, until told otherwise. */
-  | { readonly type: 'churn'; readonly perSecond: number }
+  /** Pods come and go, `perSecond` changes, until told otherwise; in the first namespaces only, where `namespaces` is set. */
+  | { readonly type: 'churn'; readonly perSecond: number; readonly namespaces?: number }
   | { readonly type: 'rest' }
+  /** A NetworkPolicy as the API has it: it is new, or has been edited. */
+  | { readonly type: 'policy'; readonly json: string }
   | { readonly type: 'usage' };
 
 /** What the parent hears. */
@@ -22,16 +26,35 @@ export type InjectorReport =
   | { readonly type: 'ready'; readonly loadMs: number }
   /** A pod came, ms since the epoch; its label `change` has the number. */
   | { readonly type: 'changed'; readonly change: number; readonly atMs: number }
-  | { readonly type: 'usage'; readonly residentBytes: number; readonly cpuMs: number };
+  | {
+      readonly type: 'usage';
+      readonly residentBytes: number;
+      readonly cpuMs: number;
+      /** How long it was ready to run and others had the processor, ms. */
+      readonly waitedMs: number;
+      /** Of the longest turn of the event loop since the last report: processor time, ms. What others take does not count. */
+      readonly longestTurnMs: number;
+      /** Policies beyond a bound. */
+      readonly refused: number;
+    };
+
+const US_PER_MS = 1000;
+const NS_PER_MS = 1e6;
 
 const [wayText = '', sizeText = ''] = process.argv.slice(2);
 const size = JSON.parse(sizeText) as ClusterSize;
-const log = pino({ level: 'error' });
+const way = JSON.parse(wayText) as Way;
+const log = pino({ level: 'fatal' });
 const startMs = performance.now();
 const source = new MemorySource();
 for (const change of clusterObjects(size)) source.cluster.apply(change);
-const tables = new TableServer(source, createInjectorMetrics(), log);
-await listenTo(JSON.parse(wayText) as Way, tables, log);
+const metrics = createInjectorMetrics();
+const tables = new TableServer(source, metrics, log);
+await listenTo(way, tables, log);
+if (way.kind === 'tls' && way.webhookPort !== undefined)
+  await serveWebhook(source, metrics, way.certificate, way.webhookPort, log);
+let longestTurnMs = 0;
+watchTurns();
 report({ type: 'ready', loadMs: performance.now() - startMs });
 
 let timer: NodeJS.Timeout | undefined;
@@ -40,18 +63,71 @@ let change = 0;
 const generations = new Map<number, number>();
 
 process.on('message', (order: InjectorOrder) => {
-  if (order.type === 'usage') {
-    const { user, system } = process.cpuUsage();
-    return report({ type: 'usage', residentBytes: process.memoryUsage.rss(), cpuMs: (user + system) / 1000 });
+  switch (order.type) {
+    case 'usage':
+      return reportUsage();
+    case 'policy':
+      return putPolicy(JSON.parse(order.json));
+    case 'rest':
+      return clearInterval(timer);
+    case 'churn':
+      clearInterval(timer);
+      return churn(order.perSecond, order.namespaces ?? size.namespaces);
   }
-  clearInterval(timer);
-  if (order.type === 'churn') churn(order.perSecond);
 });
 process.on('disconnect', () => process.exit());
+process.on('error', () => process.exit()); // the parent has gone
+
+function reportUsage(): void {
+  const { user, system } = process.cpuUsage();
+  report({
+    type: 'usage',
+    residentBytes: process.memoryUsage.rss(),
+    cpuMs: (user + system) / 1000,
+    waitedMs: waitedMs(),
+    longestTurnMs,
+    refused: tables.policyProblems().length + unread.size,
+  });
+  longestTurnMs = 0;
+}
+
+/** Of the main thread. Source: the kernel's sched-stats.rst, `/proc/<pid>/schedstat`, in ns. */
+function waitedMs(): number {
+  const [, waitedNs] = readFileSync('/proc/self/schedstat', 'utf8').split(' ');
+  return Number(waitedNs) / NS_PER_MS;
+}
+
+/** Timers are looked at once in each turn. */
+function watchTurns(): void {
+  const usedMs = () => {
+    const { user, system } = process.threadCpuUsage();
+    return (user + system) / US_PER_MS;
+  };
+  let beforeMs = usedMs();
+  setInterval(() => {
+    const nowMs = usedMs();
+    longestTurnMs = Math.max(longestTurnMs, nowMs - beforeMs);
+    beforeMs = nowMs;
+  }, 1);
+}
+
+/** Policies whose rules were too many to be read. */
+const unread = new Set<string>();
+
+/** As a watch of the API server takes it in. */
+function putPolicy(value: unknown): void {
+  const parsed = parseNetworkPolicy(value, DEFAULT_POLICY_LIMITS.maxPolicyEntries);
+  const object = parsed.ok ? parsed.object : parsed.isolating;
+  if (object === undefined) throw new Error('no policy');
+  const key = objectKey(object.namespace, object.name);
+  if (parsed.ok) unread.delete(key);
+  else unread.add(key);
+  source.change({ kind: 'NetworkPolicy', key, object });
+}
 
 /** One pod goes, and another one comes in its place: two changes. Spread over all namespaces. */
-function churn(perSecond: number): void {
-  const { namespaces, podsPerNamespace, sidecarsPerNamespace } = size;
+function churn(perSecond: number, namespaces: number): void {
+  const { podsPerNamespace, sidecarsPerNamespace } = size;
   const places = podsPerNamespace - sidecarsPerNamespace;
   const beganMs = performance.now();
   let made = 0;

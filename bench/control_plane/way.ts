@@ -9,8 +9,10 @@ import type { TableServer } from '../../injector/table_server.ts';
 import { startTlsServer } from '../../injector/tls_server.ts';
 import { type SidecarFrame, TABLE_SCHEMA } from '../../policy/index.ts';
 
-const SERVER_NAME = 'sluice-injector.sluice-system.svc';
-const HOST = '127.0.0.1';
+/** The name in the injector's certificate. */
+export const SERVER_NAME = 'sluice-injector.sluice-system.svc';
+/** Where the injector listens. */
+export const HOST = '127.0.0.1';
 const HOUR_MS = 3_600_000;
 
 /** A unix socket, or TLS with tokens that are taken at their word. Plain data: parent and child share it. */
@@ -21,6 +23,8 @@ export type Way =
       readonly port: number;
       readonly ca: string;
       readonly certificate: CertificateAndKey;
+      /** Where the admission webhook is served; absent: nowhere. */
+      readonly webhookPort?: number;
     };
 
 /** A pod with a sidecar; `number` counts them. */
@@ -32,11 +36,15 @@ export interface SidecarPod {
 }
 
 /** TLS on loopback, with a certificate that injectors one after the other show. */
-export async function tlsWay(port: number): Promise<Way> {
+export async function tlsWay(
+  port: number,
+  webhookPort?: number,
+): Promise<Extract<Way, { readonly kind: 'tls' }>> {
   const validity = { notBeforeMs: Date.now() - HOUR_MS, notAfterMs: Date.now() + HOUR_MS };
   const ca = await issueCa(validity);
   const certificate = await issueServing(ca, [SERVER_NAME], validity);
-  return { kind: 'tls', port, ca: ca.cert, certificate };
+  const webhook = webhookPort === undefined ? {} : { webhookPort };
+  return { kind: 'tls', port, ca: ca.cert, certificate, ...webhook };
 }
 
 /** The injector's end. */

@@ -22,8 +22,10 @@ export class MemorySocket extends Duplex {
     return this as unknown as Socket;
   }
 
-  /** Bytes come from the other side, if it is still listened to. */
+  /** Bytes come from the other side, if it is still listened to; they wait while it is paused. */
   arrive(bytes: Buffer): void {
-    if (!this.destroyed) this.emit('data', bytes);
+    if (this.destroyed) return;
+    if (this.isPaused() || this.readableLength > 0) this.push(bytes);
+    else this.emit('data', bytes);
   }
 }

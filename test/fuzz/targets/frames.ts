@@ -20,7 +20,7 @@ import { GatePlanner, gatePlan } from '../../../sidecar/gate/planner.ts';
 import { wholeRuleset } from '../../../sidecar/gate/ruleset.ts';
 import { readCluster } from '../../unit/policy/api_objects.ts';
 import { apiCluster } from '../../unit/policy/random_cluster.ts';
-import { deltaBetween } from '../../unit/policy/table_updates.ts';
+import { deltasBetween } from '../../unit/policy/table_updates.ts';
 import { planAdmits } from '../../unit/sidecar/gate/lookup.ts';
 import { mutated, mutatedText } from '../mutation.ts';
 import { obviousTable } from '../obvious_table.ts';
@@ -113,7 +113,7 @@ function startOf(random: Random): Start | undefined {
   return {
     pod: { namespace, name },
     table: createCompiler(before).compile(key, FROM),
-    delta: deltaBetween(before, after, key, { from: FROM, revision: TO }),
+    delta: deltasBetween(before, after, key, { from: FROM, revision: TO })[0],
   };
 }
 

@@ -65,8 +65,9 @@ class InjectorUnderTest implements OpenTarget {
   async tryCase(random: Random, counts: Counts): Promise<void> {
     const socket = new MemorySocket();
     const connection = new FrameConnection(socket.asSocket, this.#log);
-    const parts = { tables: this.#tables, authenticator, log: this.#log, helloTimeoutMs: NEVER_MS };
-    connection.read(new Login(connection, parts, () => {}));
+    const place = { settle: () => {}, leave: () => {} };
+    const parts = { tables: this.#tables, authenticator, log: this.#log, helloTimeoutMs: NEVER_MS, place };
+    connection.readFirst(new Login(connection, parts));
     const lines = Array.from({ length: LINES }, () => lineOf(random));
     if (random.chance(50)) lines.unshift(JSON.stringify(helloOf(random.below(PODS))));
     counts.inputs += lines.length;

@@ -102,7 +102,8 @@ describe.each<Entrance>(['unix socket', 'TLS'])('a connection over %s', (entranc
       'rest.yaml',
       policy('rest', '', [], { podSelector: {}, ...from({ matchLabels: { app: 'beacon' } }) }),
     );
-    await injector.start({ maxQueuedBytes: 20_000, maxStalledBeats: 1_000, maxPerAddress: 200 });
+    const oneAddress = { maxPerAddress: 200, handshakes: { burst: 200, perSecond: 200 } };
+    await injector.start({ maxQueuedBytes: 20_000, maxStalledBeats: 1_000, ...oneAddress });
     const [stuck, ...readers] = await Promise.all(names.map((name) => injector.sidecar(`shop/${name}`)));
     stuck?.pause();
     for (let round = 0; injector.cuts('slow').length === 0; round += 1) {

@@ -166,7 +166,7 @@ describe('reading manifests', () => {
       for (const byte of Buffer.from(text)) yield Buffer.of(byte);
     }
     dir.write('a.yaml', namespace('shop'));
-    const { cluster, problems } = await readManifests(['-', dir.path, '-'], input());
+    const { cluster, problems } = await readManifests(['-', dir.path, '-'], { input: input() });
     expect([...cluster.namespaces.keys()]).toEqual(['shop']);
     expect(errorsOf(problems)[0]).toMatch(
       /^standard input, document 1, NetworkPolicy shop\/a, spec\.podSelector/,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readManifests } from '../../../injector/manifests.ts';
 import { compile } from '../../../policy/index.ts';
@@ -268,8 +269,8 @@ describe('table delivery', () => {
       namespace: 'shop',
       name: 'db',
       workload: 'pod/db',
-      labels: { app: 'db' },
-      namespaceLabels: { 'kubernetes.io/metadata.name': 'shop', team: 'a' },
+      labels: {}, // no rule of shop/api asks for one
+      namespaceLabels: {},
       ports: [],
     };
     expect(await ask('10.0.0.3')).toEqual(db);
@@ -281,6 +282,58 @@ describe('table delivery', () => {
     injector.dir.write('late.yaml', pod('late', '10.0.0.3'));
     await injector.status('?refresh=1');
     expect(await ask('10.0.0.3')).toMatchObject({ name: 'late' });
+  });
+
+  test('says of a pod what the rules ask of pods, and no more', async () => {
+    const secret = { tier: 'back', owner: 'mergers', app: 'db' };
+    injector.dir.write('pods.yaml', pod('api', '10.0.0.2'), pod('db', '10.0.0.3', secret));
+    injector.dir.write('ns.yaml', namespace('shop', { team: 'a', cost: 'b7' }));
+    const from = [
+      { podSelector: { matchLabels: { tier: 'front' } } },
+      {
+        namespaceSelector: { matchExpressions: [{ key: 'team', operator: 'Exists' }] },
+        podSelector: { matchLabels: { x: 'z' } },
+      },
+    ];
+    injector.dir.write('p.yaml', policy('p', 'api', [], { ingress: [{ from }] }));
+    await injector.start();
+    const api = await injector.sidecar('shop/api');
+    api.send({ type: 'identify', address: '10.0.0.3' });
+    const frame = await waitFor(() => api.frames.find(({ type }) => type === 'identity'));
+    expect(frame).toMatchObject({
+      pod: { name: 'db', labels: { tier: 'back' }, namespaceLabels: { team: 'a' } },
+    });
+    expect(JSON.stringify(frame)).not.toMatch(/owner|mergers|cost|b7|app/);
+  });
+
+  test('answers about few addresses that are new to the pod, on whatever connection', async () => {
+    await injector.start({ acquaintances: { burst: 3, perSecond: 1e-6 } });
+    const askAll = async (): Promise<string[]> => {
+      const api = await injector.sidecar('shop/api');
+      for (const last of [1, 2, 3, 4, 5, 1, 2]) api.send({ type: 'identify', address: `10.0.0.${last}` });
+      const revision = api.table?.revision ?? 0;
+      api.send({ type: 'nack', revision, code: 'TABLE_GAP', message: `after ${api.types.length}` });
+      await waitFor(async () => (await injector.status()).sidecars.some(({ error }) => error !== undefined));
+      return api.frames.flatMap((frame) => (frame.type === 'identity' ? frame.address : []));
+    };
+    expect(await askAll()).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.1', '10.0.0.2']);
+    expect(await askAll()).toEqual([]);
+  });
+
+  test('reads a sidecar that sends frames without end at its rate, and others meanwhile', async () => {
+    await injector.start({ maxQuestions: 10_000, heartbeatMs: 600_000 });
+    const [api, web] = [await injector.sidecar('shop/api'), await injector.sidecar('shop/web')];
+    const answers = () => api.types.filter((type) => type === 'identity').length;
+    const beganMs = performance.now();
+    for (let count = 0; count < 5_000; count += 1) api.send({ type: 'identify', address: '10.0.0.3' });
+    await waitFor(() => answers() >= 500);
+    web.send({ type: 'identify', address: '10.0.0.3' });
+    await waitFor(() => web.types.includes('identity'));
+    await sleep(500);
+    // 500 at once, 250 a second, and those that come together with the last one.
+    const most = 500 + ((performance.now() - beganMs) * 250) / 1_000 + 50;
+    expect(answers()).toBeLessThanOrEqual(most);
+    expect(api.closed).toBe(false);
   });
 
   test('answers no more questions than a sidecar may have', async () => {

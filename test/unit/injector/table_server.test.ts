@@ -259,6 +259,22 @@ test('a sidecar may take back that it enforces its table, and say it again: that
   expect(values.find(({ metricName }) => metricName?.endsWith('_count'))?.value).toBe(1);
 });
 
+test('a table that is refused while changes to it wait comes whole, with them', async () => {
+  start(1);
+  const link = new RecordingLink();
+  const session = tables.attach(link);
+  session.open({ namespace: 'team-0-0', name: 'pod-0-0' }, TABLE_SCHEMA);
+  await waitFor(() => link.table);
+  const revision = link.table?.revision ?? 0;
+  put(0, 1);
+  tables.status(); // the changes are made, and wait to be sent
+  session.receive({ type: 'nack', revision, code: 'TABLE_GAP', message: 'a gap' });
+  await waitFor(() => link.frames.length === 2);
+  expect(link.deltas).toBe(0);
+  expect(link.table?.revision).toBeGreaterThan(revision);
+  expect(link.table).toEqual(compile(source.cluster, 'team-0-0/pod-0-0', link.table?.revision ?? 0));
+});
+
 test('a sidecar that waits for its table anew does not count as enforcing it', async () => {
   const { session, revision } = await served();
   session.receive({ type: 'ack', revision });
@@ -267,4 +283,72 @@ test('a sidecar that waits for its table anew does not count as enforcing it', a
   const [waiting] = tables.status().sidecars;
   expect(waiting?.enforced).toBe(revision);
   expect(waiting?.revision).toBeGreaterThan(revision);
+});
+
+test('a policy beyond a bound is a problem of the cluster, and is logged once', async () => {
+  start(2);
+  const link = connect(0);
+  await waitFor(() => link.table);
+  const { namespace } = podAt(0, 0, 0, 0);
+  const put = (name: string, rules: number) => {
+    const peers = [{ kind: 'ipBlock' as const, ipBlock: { cidr: '192.0.2.1/32', except: [] } }];
+    const ingress = Array.from({ length: rules }, () => ({ peers, ports: [] }));
+    const podSelector = { matchLabels: {}, matchExpressions: [] };
+    const object = {
+      namespace,
+      name,
+      podSelector,
+      policyTypes: ['ingress' as const],
+      ingress,
+      egress: [],
+    };
+    source.change({ kind: 'NetworkPolicy', key: objectKey(namespace, name), object });
+  };
+  put('large', 6_000);
+  await waitFor(() => link.table?.ingress.isolating.length === 2);
+  expect(link.table?.ingress.rules).toHaveLength(1);
+  for (let edit = 0; edit < 3; edit += 1) {
+    put('large', 6_001 + edit);
+    put('other', edit + 1);
+    await waitFor(() => link.table?.ingress.rules.length === 2 + edit);
+  }
+  expect(tables.status().problems).toEqual([
+    {
+      file: 'cluster',
+      document: 0,
+      object: `NetworkPolicy ${namespace}/large`,
+      message: expect.stringMatching(/^has 12006 entries .* 10000 are allowed/),
+      severity: 'error',
+    },
+  ]);
+  expect(lines.filter(({ level }) => level === 'error')).toHaveLength(1);
+  put('large', 1);
+  await waitFor(() => lines.some(({ msg }) => msg.endsWith('/large is within bounds again')));
+  expect(tables.status().problems).toEqual([]);
+});
+
+test('edits while a sidecar is behind come as the last of them', async () => {
+  start(300);
+  const links = Array.from({ length: 300 }, (_, place) => connect(place));
+  await waitFor(() => links.every(({ table }) => table !== undefined));
+  const { namespace } = podAt(0, 0, 0, 0);
+  const edits = 40;
+  for (let edit = 1; edit <= edits; edit += 1) {
+    const ports = Array.from({ length: 500 }, (_, i) => ({ protocol: 'TCP' as const, port: i + edit }));
+    const podSelector = { matchLabels: {}, matchExpressions: [] };
+    const object = {
+      namespace,
+      name: 'edited',
+      podSelector,
+      policyTypes: ['ingress' as const],
+      ingress: [{ peers: [], ports }],
+      egress: [],
+    };
+    source.change({ kind: 'NetworkPolicy', key: objectKey(namespace, 'edited'), object });
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const last = (link: RecordingLink) => link.table?.ingress.rules.at(0)?.ports.at(0)?.from === edits;
+  await waitFor(() => links.every(last));
+  for (const [place, { table }] of links.entries())
+    expect(table).toEqual(compile(source.cluster, `team-0-0/pod-${place}-0`, table?.revision ?? 0));
 });

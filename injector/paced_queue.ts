@@ -1,0 +1,95 @@
+/**
+ * Work that strangers ask for, on the thread that serves all sidecars: it takes half of the time at most, a few milliseconds
+ * at a stretch, and whoever has cost least is next. So who asks for much waits for himself.
+ */
+import { AddressRates, type RateLimits } from './address_rates.ts';
+
+/** Work done at a stretch, ms, as announced. One piece may be longer. */
+const STRETCH_MS = 6;
+
+interface Piece {
+  readonly costMs: number;
+  readonly start: () => void;
+}
+
+/** What one address has waiting. */
+interface Account {
+  /** What it has cost since the queue was last empty; at least what everybody who waited had cost when it came. */
+  costMs: number;
+  readonly pieces: Set<Piece>;
+}
+
+/** Pieces of work that wait. Whoever adds them bounds their number. */
+export class PacedQueue {
+  readonly #rates: AddressRates | undefined;
+  readonly #accounts = new Map<string, Account>();
+  /** What the address that was served last had cost before. */
+  #levelMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param perAddress also bounds how often each address is served */
+  constructor(perAddress?: RateLimits) {
+    this.#rates = perAddress && new AddressRates(perAddress);
+  }
+
+  /**
+   * Has `start` called when it is its turn.
+   * @param costMs how long the work takes, about
+   * @returns how to take it out again, any number of times
+   */
+  add(address: string, costMs: number, start: () => void): () => void {
+    const piece = { costMs, start };
+    const known = this.#accounts.get(address);
+    const account = known ?? { costMs: this.#levelMs, pieces: new Set() };
+    if (known === undefined) this.#accounts.set(address, account);
+    account.pieces.add(piece);
+    this.#timer ??= setTimeout(() => this.#stretch(), 0);
+    return () => void account.pieces.delete(piece);
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#accounts.clear();
+  }
+
+  #stretch(): void {
+    this.#timer = undefined;
+    const nowMs = performance.now();
+    const pieces: Piece[] = [];
+    let costMs = 0;
+    while (costMs < STRETCH_MS) {
+      const piece = this.#next(nowMs);
+      if (piece === undefined) break;
+      pieces.push(piece);
+      costMs += piece.costMs;
+    }
+    // Where nobody may be served now there is no need to look every millisecond.
+    const pauseMs = pieces.length === 0 ? STRETCH_MS : Math.max(1, 2 * costMs);
+    if (this.#accounts.size > 0) this.#timer = setTimeout(() => this.#stretch(), pauseMs);
+    else this.#levelMs = 0;
+    for (const { start } of pieces) start();
+  }
+
+  #next(nowMs: number): Piece | undefined {
+    const waiting = [...this.#accounts].filter(([address, { costMs, pieces }]) => {
+      if (pieces.size > 0) return true;
+      if (costMs <= this.#levelMs) this.#accounts.delete(address);
+      return false;
+    });
+    if (waiting.length === 0) {
+      this.#accounts.clear();
+      return undefined;
+    }
+    waiting.sort(([, a], [, b]) => a.costMs - b.costMs);
+    for (const [address, account] of waiting) {
+      if (this.#rates?.take(address, nowMs) === false) continue;
+      const [piece] = account.pieces;
+      if (piece === undefined) continue;
+      account.pieces.delete(piece);
+      this.#levelMs = Math.max(this.#levelMs, account.costMs);
+      account.costMs = Math.max(account.costMs, this.#levelMs) + piece.costMs;
+      return piece;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * What sidecars wait for: whole tables, and what changes in them. It is made and sent a little at a time, so that heartbeats
+ * and logins go on in between, and no more is on the way than memory should hold. Namespaces take turns by the time that
+ * their frames cost: one with large tables, or many changes, waits for itself.
+ */
+
+import type { TableChanges } from '../policy/index.ts';
+import type { TableSession } from './table_session.ts';
+
+/** Frames are made for this long at a stretch, ms; then whatever else is waiting has its turn. */
+const SLICE_MS = 10;
+
+/** What a namespace may use up before the next one has its turn, ms. What one frame takes beyond it is owed. */
+const TURN_MS = 1;
+
+/** With more than this on the way, namespaces wait until theirs have been read. One table may be larger. */
+const MAX_UNREAD_BYTES = 32 * 1024 * 1024;
+
+/** A namespace with less than this on the way waits only when twice as much is: who reads slowly keeps others waiting last. */
+const SMALL_UNREAD_BYTES = 256 * 1024;
+
+/** How long something counts as on the way, ms: who does not read must not keep the others waiting. */
+const UNREAD_MS = 1_000;
+
+/** With more than this unread, however long ago it was sent, a namespace waits: its slow readers are cut after a while. */
+const MAX_UNREAD_OF_NAMESPACE_BYTES = 128 * 1024 * 1024;
+
+/** With more than this unread in all, whoever has the most loses its oldest session: a tenant may have many namespaces. */
+const MAX_UNREAD_IN_ALL_BYTES = 384 * 1024 * 1024;
+
+/** How often it is looked whether some have been read, ms. */
+const POLL_MS = 10;
+
+/** A session that waits for more changes than this is sent its whole table instead. */
+const MAX_CHANGES = 100;
+
+/** What a session waits for. `revision` is what its table has then. */
+export type Due =
+  | { readonly kind: 'table'; readonly revision: number }
+  | {
+      readonly kind: 'changes';
+      /** To be sent in this order. */
+      readonly changes: readonly { readonly changes: TableChanges; readonly revision: number }[];
+      /** Set where the rules or the pod may be others as well: that comes last, and has this revision. */
+      readonly reshapedTo?: number;
+    };
+
+/** Makes what is waited for. */
+export interface FrameMaker {
+  /** Something is about to be made from the cluster as it is, nothing else happens in between. May change who waits. */
+  settle(): void;
+  /** Makes and sends one session's frames. Never throws. */
+  send(session: TableSession, due: Due): void;
+}
+
+/** Who waits in one namespace. */
+interface Turn {
+  readonly waiting: Map<TableSession, Due>;
+  /** What it may still use up, ms; below zero: what it has used too much. It is owed while nobody waits as well. */
+  leftMs: number;
+}
+
+/** Sessions in the order in which they came, namespaces in turn. */
+export class SendQueue {
+  readonly #maker: FrameMaker;
+  readonly #turns = new Map<string, Turn>();
+  /** Since when each session has had something to read, the longest first. */
+  readonly #unread = new Map<TableSession, number>();
+  #next: NodeJS.Immediate | undefined;
+  #later: NodeJS.Timeout | undefined;
+
+  constructor(maker: FrameMaker) {
+    this.#maker = maker;
+  }
+
+  /** The revision that a session waits for; undefined: it waits for none. */
+  revision(session: TableSession): number | undefined {
+    const due = this.#due(session);
+    return due === undefined ? undefined : revisionOf(due);
+  }
+
+  /** Has a session sent its whole table soon; one that waits already keeps its place. */
+  addTable(session: TableSession, revision: number): void {
+    this.#set(session, { kind: 'table', revision });
+  }
+
+  /** Has a session sent what changes. */
+  addChanges(session: TableSession, changes: TableChanges, revision: number): void {
+    const due = this.#due(session);
+    if (due?.kind === 'table') return this.addTable(session, revision);
+    const before = due?.changes ?? [];
+    if (before.length >= MAX_CHANGES) return this.addTable(session, revision);
+    this.#set(session, { ...due, kind: 'changes', changes: [...before, { changes, revision }] });
+  }
+
+  /** Has a session sent what the rules and the pod itself change, as they are when its turn comes. */
+  addReshaped(session: TableSession, revision: number): void {
+    const due = this.#due(session);
+    if (due?.kind === 'table') return this.addTable(session, revision);
+    this.#set(session, { kind: 'changes', changes: due?.changes ?? [], reshapedTo: revision });
+  }
+
+  delete(session: TableSession): void {
+    this.#turns.get(session.namespace)?.waiting.delete(session);
+    this.#unread.delete(session);
+  }
+
+  close(): void {
+    this.#turns.clear();
+    if (this.#next !== undefined) clearImmediate(this.#next);
+    clearTimeout(this.#later);
+  }
+
+  #due(session: TableSession): Due | undefined {
+    return this.#turns.get(session.namespace)?.waiting.get(session);
+  }
+
+  #set(session: TableSession, due: Due): void {
+    const turn = this.#turns.get(session.namespace) ?? {
+      waiting: new Map<TableSession, Due>(),
+      leftMs: TURN_MS,
+    };
+    this.#turns.set(session.namespace, turn);
+    turn.waiting.set(session, due);
+    if (this.#later === undefined) this.#next ??= setImmediate(() => this.#slice());
+  }
+
+  #slice(): void {
+    this.#next = undefined;
+    this.#later = undefined;
+    const unread = this.#countUnread();
+    this.#cutBeyond(unread.byNamespace);
+    const beganMs = performance.now();
+    let [nowMs, isSettled] = [beganMs, false];
+    let blocked = 0;
+    while (this.#turns.size > blocked) {
+      if (unread.recentBytes > 2 * MAX_UNREAD_BYTES) break;
+      if (nowMs - beganMs > SLICE_MS) {
+        this.#next = setImmediate(() => this.#slice());
+        return;
+      }
+      const [[namespace, turn] = ['', undefined]] = this.#turns;
+      const [first] = turn?.waiting ?? [];
+      if (turn === undefined || first === undefined) {
+        this.#turns.delete(namespace);
+        if (turn === undefined || turn.leftMs >= 0) continue;
+        turn.leftMs += TURN_MS;
+        this.#turns.set(namespace, turn);
+        continue;
+      }
+      const own = unread.byNamespace.get(namespace) ?? 0;
+      const isBlocked =
+        own > MAX_UNREAD_OF_NAMESPACE_BYTES ||
+        (own > SMALL_UNREAD_BYTES && unread.recentBytes > MAX_UNREAD_BYTES);
+      blocked = isBlocked ? blocked + 1 : 0;
+      if (isBlocked || turn.leftMs <= 0) {
+        this.#turns.delete(namespace);
+        this.#turns.set(namespace, turn);
+        if (!isBlocked) turn.leftMs += TURN_MS;
+        continue;
+      }
+      if (!isSettled && asksCluster(first[1])) {
+        this.#maker.settle();
+        isSettled = true;
+        continue; // who waits may have changed
+      }
+      const [session, due] = first;
+      turn.waiting.delete(session);
+      this.#maker.send(session, due);
+      const bytes = session.queuedBytes;
+      if (bytes > 0 && !this.#unread.has(session)) this.#unread.set(session, nowMs);
+      unread.recentBytes += bytes;
+      unread.byNamespace.set(namespace, (unread.byNamespace.get(namespace) ?? 0) + bytes);
+      const sentMs = performance.now();
+      turn.leftMs -= sentMs - nowMs;
+      nowMs = sentMs;
+    }
+    if (this.#turns.size > 0) this.#later = setTimeout(() => this.#slice(), POLL_MS);
+  }
+
+  /** @param byNamespace what each has unread, bytes */
+  #cutBeyond(byNamespace: Map<string, number>): void {
+    let sum = 0;
+    for (const bytes of byNamespace.values()) sum += bytes;
+    while (sum > MAX_UNREAD_IN_ALL_BYTES) {
+      const [most] = [...byNamespace].reduce((one, other) => (other[1] > one[1] ? other : one));
+      const oldest = [...this.#unread.keys()].find(({ namespace }) => namespace === most);
+      if (oldest === undefined) return;
+      const bytes = oldest.queuedBytes;
+      this.delete(oldest);
+      oldest.cut('slow');
+      byNamespace.set(most, (byNamespace.get(most) ?? 0) - bytes);
+      sum -= bytes;
+    }
+  }
+
+  /** What was sent and not read yet: of late, and by namespace whenever it was. */
+  #countUnread(): { recentBytes: number; readonly byNamespace: Map<string, number> } {
+    const oldestMs = performance.now() - UNREAD_MS;
+    const byNamespace = new Map<string, number>();
+    let recentBytes = 0;
+    for (const [session, sentMs] of this.#unread) {
+      const bytes = session.queuedBytes;
+      if (bytes === 0) this.#unread.delete(session);
+      else byNamespace.set(session.namespace, (byNamespace.get(session.namespace) ?? 0) + bytes);
+      if (sentMs >= oldestMs) recentBytes += bytes;
+    }
+    return { recentBytes, byNamespace };
+  }
+}
+
+/** What a session's table has once what is due was sent. */
+export function revisionOf(due: Due): number {
+  if (due.kind === 'table') return due.revision;
+  return due.reshapedTo ?? due.changes.at(-1)?.revision ?? 0;
+}
+
+/** Whether what is due is made from the cluster as it is when it is sent. */
+function asksCluster(due: Due): boolean {
+  return due.kind === 'table' || due.reshapedTo !== undefined;
+}

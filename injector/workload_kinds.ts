@@ -1,0 +1,38 @@
+/** Kinds that make pods of a template, and where that template stands. */
+
+/** An object as a file has it. */
+type Json = Readonly<Record<string, unknown>>;
+
+/** kubectl's short names of these kinds, by kind. */
+export const WORKLOAD_KINDS = {
+  Deployment: 'deploy',
+  StatefulSet: 'sts',
+  DaemonSet: 'ds',
+  ReplicaSet: 'rs',
+  ReplicationController: 'rc',
+  Job: 'job',
+  CronJob: 'cj',
+} as const;
+
+/** A kind that makes pods. */
+export type WorkloadKindName = keyof typeof WORKLOAD_KINDS;
+
+/** Whether a kind makes pods of a template. */
+export function isWorkloadKind(kind: string): kind is WorkloadKindName {
+  return Object.hasOwn(WORKLOAD_KINDS, kind);
+}
+
+/** `spec.template`, or a CronJob's `spec.jobTemplate.spec.template`; undefined where it is no object. */
+export function podTemplate(workload: Json): Json | undefined {
+  const spec = record(workload.spec);
+  const template = record(record(spec.jobTemplate).spec).template ?? spec.template;
+  return isRecord(template) ? template : undefined;
+}
+
+function record(value: unknown): Json {
+  return isRecord(value) ? value : {};
+}
+
+function isRecord(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
