@@ -7,6 +7,7 @@ import { playDemo } from './demo/story.ts';
 import { takeLabDown } from './lab/down.ts';
 import { guardLab } from './lab/guard.ts';
 import { checkPrerequisites } from './lab/tools.ts';
+import { complain } from './output.ts';
 import { watchOutput } from './output_watch.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -52,7 +53,7 @@ function fail(error: unknown): number {
   const known = error instanceof SluiceError || error instanceof BrokenPromise;
   const message = known ? error.message : error instanceof Error ? error.stack : String(error);
   const promise = error instanceof BrokenPromise ? 'not as promised: ' : '';
-  process.stderr.write(`sluice demo: ${promise}${message}\n`);
+  complain(`sluice demo: ${promise}${message}`);
   return error instanceof BrokenPromise ? EXIT_BROKEN_PROMISE : EXIT_ERROR;
 }
 

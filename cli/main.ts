@@ -2,6 +2,7 @@
 
 import { VERSION } from '../common/version.ts';
 import { SluiceError } from '../policy/errors.ts';
+import { complain } from './output.ts';
 import { watchOutput } from './output_watch.ts';
 
 const USAGE = `usage: sluice <command> [options]
@@ -54,7 +55,7 @@ function describeError(error: unknown): string {
 
 /** Says what went wrong; every error is exit code 2. */
 function fail(error: unknown): number {
-  process.stderr.write(`sluice: ${describeError(error)}\n`);
+  complain(`sluice: ${describeError(error)}`);
   return EXIT_ERROR;
 }
 

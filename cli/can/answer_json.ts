@@ -1,7 +1,7 @@
 /** The JSON form of an answer, the same for `-o json` and `--batch`. docs/reference/cli.md describes each field. */
 import type { PolicyRef, Verdict } from '../../policy/index.ts';
 import { objectKey } from '../../policy/index.ts';
-import type { Answer } from './answer.ts';
+import type { Answer, AskedService } from './answer.ts';
 import type { Party } from './endpoint_resolver.ts';
 
 /** What was found for one end of the flow. */
@@ -38,21 +38,70 @@ export interface DirectionJson {
 
 /** The answer's part of the output; the question's own fields stand before it. */
 export interface AnswerJson {
-  readonly verdict: 'allow' | 'deny';
+  readonly verdict: 'allow' | 'deny' | 'partly';
   readonly egress: DirectionJson;
   readonly ingress: DirectionJson;
   readonly source: PartyJson;
+  readonly destination: PartyJson;
+  /** Where the question is about a Service. The fields above are then those of a backend that decides. */
+  readonly service?: ServiceJson;
+  /** What the verdict rests on without being known; absent where there is nothing. */
+  readonly notes?: readonly string[];
+}
+
+/** A Service and its ready backends. */
+export interface ServiceJson {
+  /** `namespace/name`. */
+  readonly name: string;
+  /** The address that was asked about. */
+  readonly address?: string;
+  /** The Service's own. */
+  readonly port: number;
+  /** Where the address is a node's: the port that was asked about. */
+  readonly node_port?: number;
+  readonly backends: readonly BackendJson[];
+}
+
+/** One backend. */
+export interface BackendJson {
+  readonly verdict: 'allow' | 'deny';
+  /** What policy sees. */
+  readonly port: number;
+  /** Absent: the source's sidecar sends no connection there. */
+  readonly used?: true;
+  readonly egress: DirectionJson;
+  readonly ingress: DirectionJson;
   readonly destination: PartyJson;
 }
 
 /** Plain data for `JSON.stringify`. */
 export function answerJson(answer: Answer): AnswerJson {
   return {
-    verdict: answer.flow.verdict,
+    verdict: answer.verdict,
     egress: directionJson(answer.flow.egress, answer.isolating.egress),
     ingress: directionJson(answer.flow.ingress, answer.isolating.ingress),
     source: partyJson(answer.source),
     destination: partyJson(answer.destination),
+    ...(answer.service === undefined ? {} : { service: serviceJson(answer.service) }),
+    ...(answer.notes.length === 0 ? {} : { notes: answer.notes }),
+  };
+}
+
+function serviceJson({ service, port, front, backends, candidates }: AskedService): ServiceJson {
+  const used = new Set(candidates);
+  return {
+    name: policyName(service),
+    ...(front === undefined ? {} : { address: front.address }),
+    port,
+    ...(front?.kind === 'node' ? { node_port: front.nodePort } : {}),
+    backends: backends.map((backend) => ({
+      verdict: backend.flow.verdict,
+      port: backend.port,
+      ...(used.has(backend) ? { used: true } : {}),
+      egress: directionJson(backend.flow.egress, backend.isolating.egress),
+      ingress: directionJson(backend.flow.ingress, backend.isolating.ingress),
+      destination: partyJson(backend.destination),
+    })),
   };
 }
 

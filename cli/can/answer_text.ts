@@ -1,4 +1,5 @@
 /** The text form of an answer, for people. Its wording may change; scripts use the exit code or the JSON form. */
+import { printable } from '../../common/printable.ts';
 import {
   type Direction,
   describeReason,
@@ -6,30 +7,58 @@ import {
   type PolicyRef,
   type Verdict,
 } from '../../policy/index.ts';
-import type { Answer } from './answer.ts';
+import type { Answer, Judged } from './answer.ts';
 import { describeParty, type Party, partyName } from './endpoint_resolver.ts';
+import type { Front } from './service_fronts.ts';
 
-/** Marks the verdict word, for instance with colour. */
-export type Emphasis = (word: string, verdict: 'allow' | 'deny') => string;
+/** Backends that are explained one by one; more are only counted. */
+const MAX_EXPLAINED = 5;
 
-/** One line: the verdict, the flow and, where it is denied, the direction that denies it. Ends with a newline. */
-export function answerLine(answer: Answer, emphasis: Emphasis): string {
+/** One line but for its first word, the verdict: the flow and, where it is denied, by which direction. Ends with a newline. */
+export function answerLine(answer: Answer): string {
   const { flow } = answer;
-  const word = emphasis(flow.verdict === 'allow' ? 'allowed' : 'denied', flow.verdict);
-  const line = `${word}: ${partyName(answer.source)} -> ${partyName(answer.destination)} ${answer.protocol}/${answer.port}`;
+  const line = `: ${partyName(answer.source)} -> ${describeDestination(answer)}`;
   const deniers = [flow.egress, flow.ingress].filter((verdict) => verdict.verdict === 'deny');
   const why = deniers.map((verdict) => `${verdict.direction}: ${describeReason(verdict)}`).join('; ');
   return why === '' ? `${line}\n` : `${line} (${why})\n`;
 }
 
-/** Both directions with their isolating policies and the rule that matched or came nearest. */
-export function answerExplanation(answer: Answer): string {
-  return [
-    ...explainDirection(answer.flow.egress, answer.source, answer.isolating.egress),
-    ...explainDirection(answer.flow.ingress, answer.destination, answer.isolating.ingress),
-  ]
-    .map((line) => `${line}\n`)
-    .join('');
+/** `shop/api TCP/8080`; of a Service `shop/svc/api:80 (10.96.0.7) -> 1 of 2 backends TCP/8080`. */
+function describeDestination({ destination, protocol, port, service }: Answer): string {
+  if (service === undefined) return `${partyName(destination)} ${protocol}/${port}`;
+  const { namespace, name } = service.service;
+  const address = service.front === undefined ? '' : ` (${describeFront(service.front)})`;
+  const front = `${namespace}/svc/${name}:${service.port}${address}`;
+  const [only, ...others] = service.candidates;
+  if (only !== undefined && others.length === 0)
+    return `${front} -> ${partyName(only.destination)} ${protocol}/${only.port}`;
+  const allowed = service.candidates.filter(({ flow }) => flow.verdict === 'allow').length;
+  const ports = [...new Set(service.candidates.map((one) => `${protocol}/${one.port}`))].join(', ');
+  return `${front} -> ${allowed} of ${service.candidates.length} backends ${ports}`;
+}
+
+function describeFront(front: Front): string {
+  if (front.kind !== 'node') return front.address;
+  const host = front.address.includes(':') ? `[${front.address}]` : front.address;
+  return `node ${host}:${front.nodePort}`;
+}
+
+/**
+ * Both directions with their isolating policies and the rule that matched or came nearest; of a Service, for its backends.
+ * @param forgotten what the policies of the source seem to forget
+ */
+export function answerExplanation(answer: Answer, forgotten?: string): string {
+  const judged: readonly Judged[] = answer.service?.candidates ?? [answer];
+  const explained = judged
+    .slice(0, MAX_EXPLAINED)
+    .flatMap((one, index) => [
+      ...explainDirection(one.flow.egress, answer.source, one.isolating.egress),
+      ...(forgotten === undefined || index > 0 ? [] : [`    warning: ${forgotten}`]),
+      ...explainDirection(one.flow.ingress, one.destination, one.isolating.ingress),
+    ]);
+  const more = judged.length > MAX_EXPLAINED ? [`  and ${judged.length - MAX_EXPLAINED} more backends`] : [];
+  // Names of owners are anybody's text: a line each, whatever they hold.
+  return [...explained, ...more].map((line) => `${printable(line)}\n`).join('');
 }
 
 function explainDirection(verdict: Verdict, at: Party, isolating: readonly PolicyRef[]): string[] {

@@ -2,6 +2,7 @@
 import { SluiceError } from '../../policy/errors.ts';
 import type { Answerer, Question } from './answer.ts';
 import { answerJson } from './answer_json.ts';
+import { hasServicePort } from './endpoint_ref.ts';
 import { MAX_LINE_CHARACTERS } from './text_lines.ts';
 
 /** What a line became. */
@@ -23,7 +24,7 @@ export function answerLineOfBatch(line: string | undefined, number: number, answ
     fields = parseFields(line);
     const answer = answerer.answer(readQuestion(fields));
     const { from, to, port, protocol, ...rest } = fields;
-    const echo = { from, to, port, protocol: protocol ?? answer.protocol, ...rest };
+    const echo = { from, to, port: port ?? answer.askedPort, protocol: protocol ?? answer.protocol, ...rest };
     return { text: `${JSON.stringify({ ...echo, ...answerJson(answer) })}\n`, ok: true };
   } catch (error) {
     if (!(error instanceof SluiceError)) throw error;
@@ -49,10 +50,11 @@ function readQuestion(fields: Readonly<Record<string, unknown>>): Question {
   const protocol = fields.protocol ?? undefined;
   if (protocol !== undefined && typeof protocol !== 'string')
     throw invalid('protocol wants a text: TCP, UDP or SCTP');
+  const to = readText(fields, 'to');
   return {
     from: readText(fields, 'from'),
-    to: readText(fields, 'to'),
-    port: readPort(fields.port),
+    to,
+    ...(fields.port === undefined && hasServicePort(to) ? {} : { port: readPort(fields.port) }),
     ...(protocol === undefined ? {} : { protocol }),
   };
 }

@@ -1,15 +1,17 @@
 /** `sluice can`: whether NetworkPolicy lets one end open a flow to the other, answered from manifests alone. */
 import { createReadStream } from 'node:fs';
 import { styleText } from 'node:util';
-import { describeProblem, type Manifests, readManifests } from '../../injector/manifests.ts';
+import { type Manifests, readManifests } from '../../injector/manifests.ts';
 import { SluiceError } from '../../policy/errors.ts';
+import { problemLines } from '../manifest_report.ts';
+import { complain, createOutput, type Output } from '../output.ts';
 import { describeAddressConflicts } from './address_conflicts.ts';
-import { type Answerer, createAnswerer } from './answer.ts';
+import { type Answer, type Answerer, createAnswerer } from './answer.ts';
 import { answerJson } from './answer_json.ts';
-import { answerExplanation, answerLine, type Emphasis } from './answer_text.ts';
+import { answerExplanation, answerLine } from './answer_text.ts';
 import { answerLineOfBatch } from './batch_line.ts';
 import { CAN_HELP, type CanCommand, readCanCommand } from './can_options.ts';
-import { createOutput, type Output } from './output.ts';
+import { forgottenDns } from './forgotten_dns.ts';
 import { linesByChunk } from './text_lines.ts';
 
 /** What the process ends with. */
@@ -30,7 +32,7 @@ async function run(command: CanCommand, stdout: Output): Promise<number> {
     await stdout.write(CAN_HELP);
     return EXIT.allowed;
   }
-  const manifests = await readManifests(command.paths);
+  const manifests = await readManifests(command.paths, { namespace: command.namespace });
   const usable = reportProblems(manifests, command.ignoreErrors);
   if (!usable) return EXIT.error;
   const answerer = createAnswerer(manifests, {
@@ -38,38 +40,40 @@ async function run(command: CanCommand, stdout: Output): Promise<number> {
     suggest: command.kind === 'single',
   });
   return command.kind === 'single'
-    ? await runSingle(command, answerer, stdout)
+    ? await runSingle(command, manifests, answerer, stdout)
     : await runBatch(command.input, answerer, stdout);
 }
 
 /** Prints every problem. @returns whether an answer may be given. */
 function reportProblems(manifests: Manifests, ignoreErrors: boolean): boolean {
   let usable = true;
-  for (const problem of manifests.problems) {
-    const fatal = problem.severity === 'error' && !ignoreErrors;
+  for (const { severity, text } of problemLines(manifests.problems)) {
+    const fatal = severity === 'error' && !ignoreErrors;
     if (fatal) usable = false;
-    process.stderr.write(`sluice: ${fatal ? '' : 'warning: '}${describeProblem(problem)}\n`);
+    complain(`sluice: ${fatal ? '' : 'warning: '}${text}`);
   }
-  for (const conflict of describeAddressConflicts(manifests))
-    process.stderr.write(`sluice: warning: ${conflict}\n`);
+  for (const conflict of describeAddressConflicts(manifests)) complain(`sluice: warning: ${conflict}`);
   return usable;
 }
 
 async function runSingle(
   command: Extract<CanCommand, { kind: 'single' }>,
+  manifests: Manifests,
   answerer: Answerer,
   stdout: Output,
 ): Promise<number> {
-  const { from, to, port } = command.question;
-  const answer = answerer.answer({ from, to, port });
+  const { from, to } = command.question;
+  const answer = answerer.answer(command.question);
+  for (const note of answer.notes) complain(`sluice: note: ${note}`);
   if (command.output === 'json') {
-    const question = { from, to, port: answer.port, protocol: answer.protocol };
+    const question = { from, to, port: answer.askedPort, protocol: answer.protocol };
     await stdout.write(`${JSON.stringify({ ...question, ...answerJson(answer) }, null, 2)}\n`);
   } else {
-    await stdout.write(answerLine(answer, colour));
-    if (command.explain) await stdout.write(answerExplanation(answer));
+    await stdout.write(answerLine(answer), verdictWord(answer.verdict));
+    if (command.explain)
+      await stdout.write(answerExplanation(answer, forgottenDns(manifests, answer.source.pod)));
   }
-  return answer.flow.verdict === 'allow' ? EXIT.allowed : EXIT.denied;
+  return answer.verdict === 'allow' ? EXIT.allowed : EXIT.denied;
 }
 
 /** Answers line by line: memory does not grow with the input. Empty lines are passed over. */
@@ -103,6 +107,14 @@ function isReadError(error: unknown): error is Error {
   );
 }
 
-/** Colour only on a terminal, and not with NO_COLOR. */
-const colour: Emphasis = (word, verdict) =>
-  styleText(verdict === 'allow' ? 'green' : 'red', word, { stream: process.stdout });
+/** Coloured only on a terminal, and not with NO_COLOR. */
+function verdictWord(verdict: Answer['verdict']): string {
+  const [colour, word] = VERDICT_WORDS[verdict];
+  return styleText(colour, word, { stream: process.stdout });
+}
+
+const VERDICT_WORDS = {
+  allow: ['green', 'allowed'],
+  deny: ['red', 'denied'],
+  partly: ['yellow', 'partly'],
+} as const;

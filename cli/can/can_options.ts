@@ -2,34 +2,44 @@
 import { parseArgs } from 'node:util';
 import { INPUT_PATH } from '../../injector/manifests.ts';
 import { SluiceError } from '../../policy/errors.ts';
+import { checkNamespaceFlag } from '../namespace_flag.ts';
+import { hasServicePort } from './endpoint_ref.ts';
 
 /** What `sluice can --help` prints. docs/reference/cli.md carries the same text. */
 export const CAN_HELP = `usage: sluice can SRC DST PORT[/PROTO] -f DIR|FILE... [flags]
+       sluice can SRC svc/NAME:PORT -f DIR|FILE... [flags]
        sluice can --batch FILE|- -f DIR|FILE... [flags]
 
 Says whether NetworkPolicy lets SRC open a flow to DST, and why. It reads manifests only: no cluster, no root.
 
 SRC and DST:
   NAMESPACE/POD            a pod
-  pod/NAME, deploy/NAME    with -n NAMESPACE (without -n: namespace default); also sts/, ds/, rs/, job/.
-                           A workload is one of its pods, or a pod made from its template when it has none.
+  pod/NAME, deploy/NAME    with -n NAMESPACE (without -n: namespace default); also sts/, ds/, rs/, rc/,
+                           job/, cj/. A workload is one of its pods, or a pod made from its template when it has none.
   NAMESPACE/deploy/NAME    the same in a namespace of its own; a bare NAME is a pod of -n NAMESPACE
-  ADDRESS                  an IPv4 or IPv6 address, also [IPv6]; one that a pod of the manifests owns is that pod
+  ADDRESS                  an IPv4 or IPv6 address, also [IPv6]; one that a pod of the manifests owns is that pod,
+                           and one of a Service (cluster IP, external IP, a node's with a nodePort) is that Service
+  svc/NAME[:PORT]          as DST, a Service: its backends are judged, at the port that they have. Without :PORT,
+                           PORT is a number or a name that the Service has
 PORT is a number or the name of a port that DST declares. PROTO is TCP (the default), UDP or SCTP.
 
 Flags:
   -f, --file PATH          manifests, YAML or JSON: files or directories, - for standard input; may be
                            repeated, may be a shell glob
-  -n, --namespace NS       the namespace of names without one
+  -n, --namespace NS       the namespace of names without one, and of objects in the manifests without one
   -o, --output FORMAT      text (the default) or json
       --explain            with text: both directions, the isolating policies, the rule that matched or came nearest
       --batch FILE|-       one question a line, {"from","to","port","protocol"}; one JSON answer a line, same order
-      --ignore-errors      answer in spite of broken manifests: a broken policy admits nothing and, where its
-                           podSelector can be read, still isolates; other broken objects count as absent
+      --ignore-errors      answer in spite of broken manifests: faulty rules of a policy admit nothing, and it isolates
+                           where its podSelector can be read; other broken objects count as absent
   -h, --help               this text
 
-Exit code: 0 allowed, 1 denied, 2 error. With --batch: 0 when every line was answered, else 2. A reader of the output
-that goes away early (| head) ends the command quietly with 141.
+A policy that is too large isolates and admits nothing. Set the variables by which the injector has other bounds than the
+default ones here as well: SLUICE_MAX_POLICY_ENTRIES, SLUICE_MAX_NAMESPACE_ENTRIES, SLUICE_MAX_POLICY_REACH,
+SLUICE_MAX_NAMESPACE_REACH. The own node always gets in, as the API says; a note tells of a pod with sluice.dev/node-traffic: probes.
+
+Exit code: 0 allowed, 1 denied, by all backends of a Service or by some (partly), 2 error. With --batch: 0 when every line
+was answered, else 2. A reader of the output that goes away early (| head) ends the command quietly with 141.
 `;
 
 /** A checked command line. */
@@ -50,7 +60,8 @@ export type OutputFormat = 'text' | 'json';
 export interface SingleQuestion {
   readonly from: string;
   readonly to: string;
-  readonly port: string;
+  /** Absent where `to` has it, as `svc/web:http`. */
+  readonly port?: string;
 }
 
 interface CommonOptions {
@@ -79,7 +90,8 @@ export function readCanCommand(argv: readonly string[]): CanCommand {
   const { values } = parsed;
   if (values.help) return { kind: 'help' };
 
-  const wanted = values.batch === undefined ? QUESTION_ARGUMENTS : 0;
+  const named = parsed.positionals.some(hasServicePort);
+  const wanted = values.batch !== undefined ? 0 : named ? QUESTION_ARGUMENTS - 1 : QUESTION_ARGUMENTS;
   const { positionals, paths } = separatePaths(parsed.tokens, wanted);
   if (paths.length === 0) throw usage('-f is missing: give the manifests, a directory or files');
   const output = values.output ?? 'text';
@@ -89,7 +101,7 @@ export function readCanCommand(argv: readonly string[]): CanCommand {
     paths,
     explain: values.explain ?? false,
     ignoreErrors: values['ignore-errors'] ?? false,
-    ...(values.namespace === undefined ? {} : { namespace: values.namespace }),
+    ...(values.namespace === undefined ? {} : { namespace: checkNamespaceFlag(values.namespace) }),
   };
   if (values.batch !== undefined) {
     if (positionals.length > 0) throw usage(`--batch takes no SRC DST PORT, and '${positionals[0]}' is one`);
@@ -102,12 +114,17 @@ export function readCanCommand(argv: readonly string[]): CanCommand {
   if (
     from === undefined ||
     to === undefined ||
-    port === undefined ||
+    (port === undefined && !named) ||
     positionals.length > QUESTION_ARGUMENTS
   ) {
     throw usage(`wants SRC DST PORT[/PROTO], got ${describeArguments(positionals)}`);
   }
-  return { kind: 'single', question: { from, to, port }, output, ...common };
+  return {
+    kind: 'single',
+    question: { from, to, ...(port === undefined ? {} : { port }) },
+    output,
+    ...common,
+  };
 }
 
 function parse(argv: readonly string[]) {

@@ -1,10 +1,12 @@
 /** How people write the two ends of a flow: `namespace/pod`, `deploy/web`, `10.1.2.3`. */
 import { isIP, isIPv6 } from 'node:net';
+import { printable } from '../../common/printable.ts';
+import type { WORKLOAD_KINDS, WorkloadKindName } from '../../injector/workload_kinds.ts';
 import { SluiceError } from '../../policy/errors.ts';
-import { canonicalAddress } from '../../policy/index.ts';
+import { canonicalAddress, DEFAULT_NAMESPACE } from '../../policy/index.ts';
 
 /** The short name of a kind whose objects make pods from a template. */
-export type WorkloadKind = 'deploy' | 'sts' | 'ds' | 'rs' | 'job';
+export type WorkloadKind = (typeof WORKLOAD_KINDS)[WorkloadKindName];
 
 /** One end of a flow, as it was written. Whether it exists is for `createEndpointResolver` to say. */
 export type EndpointRef =
@@ -15,6 +17,13 @@ export type EndpointRef =
       readonly workload: WorkloadKind;
       readonly namespace: string;
       readonly name: string;
+    }
+  | {
+      readonly kind: 'service';
+      readonly namespace: string;
+      readonly name: string;
+      /** Number or name, as it was written behind the name. */
+      readonly port?: string;
     };
 
 /** What names without a namespace mean. */
@@ -25,21 +34,27 @@ export interface NamingContext {
   hasNamespace(name: string): boolean;
 }
 
-/** What kubectl uses where no namespace is given. */
-const DEFAULT_NAMESPACE = 'default';
-
 /** Accepted in front of an address, as the conformance cases write it. */
 const ADDRESS_PREFIX = 'ip:';
 
 /** kubectl's names of the kinds. */
-const KINDS: ReadonlyMap<string, WorkloadKind | 'pod'> = new Map([
+const KINDS: ReadonlyMap<string, WorkloadKind | 'pod' | 'svc'> = new Map([
+  ...['svc', 'service', 'services'].map((word) => [word, 'svc'] as const),
   ...['po', 'pod', 'pods'].map((word) => [word, 'pod'] as const),
   ...['deploy', 'deployment', 'deployments'].map((word) => [word, 'deploy'] as const),
   ...['sts', 'statefulset', 'statefulsets'].map((word) => [word, 'sts'] as const),
   ...['ds', 'daemonset', 'daemonsets'].map((word) => [word, 'ds'] as const),
   ...['rs', 'replicaset', 'replicasets'].map((word) => [word, 'rs'] as const),
+  ...['rc', 'replicationcontroller', 'replicationcontrollers'].map((word) => [word, 'rc'] as const),
   ...['job', 'jobs'].map((word) => [word, 'job'] as const),
+  ...['cj', 'cronjob', 'cronjobs'].map((word) => [word, 'cj'] as const),
 ]);
+
+/** Whether a text names a Service with its port, so that no other port is needed. */
+export function hasServicePort(text: string): boolean {
+  const parts = text.split('/');
+  return KINDS.get(parts.at(-2) ?? '') === 'svc' && (parts.at(-1) ?? '').includes(':');
+}
 
 /** @throws SluiceError `ENDPOINT_INVALID` when the text has none of the accepted forms. */
 export function parseEndpointRef(text: string, context: NamingContext): EndpointRef {
@@ -75,14 +90,19 @@ function withoutBrackets(text: string): string {
   return inside !== undefined && isIPv6(inside) ? inside : text;
 }
 
-function ofKind(kind: WorkloadKind | 'pod', namespace: string, name: string): EndpointRef {
+function ofKind(kind: WorkloadKind | 'pod' | 'svc', namespace: string, name: string): EndpointRef {
+  if (kind === 'svc') {
+    const colon = name.indexOf(':');
+    if (colon === -1) return { kind: 'service', namespace, name };
+    return { kind: 'service', namespace, name: name.slice(0, colon), port: name.slice(colon + 1) };
+  }
   return kind === 'pod' ? { kind, namespace, name } : { kind: 'workload', workload: kind, namespace, name };
 }
 
 function invalid(text: string): SluiceError {
   return new SluiceError(
     'ENDPOINT_INVALID',
-    `'${text}' is not an IP address, NAMESPACE/POD, KIND/NAME (pod, deploy, sts, ds, rs, job) ` +
+    `'${printable(text)}' is not an IP address, NAMESPACE/POD, KIND/NAME (pod, svc, deploy, sts, ds, rs, rc, job, cj) ` +
       'or, with -n NAMESPACE, the name of a pod',
   );
 }

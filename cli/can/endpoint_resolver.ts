@@ -1,10 +1,11 @@
 /** Finds what the two ends of a question name among the manifests. */
 import type { Manifests } from '../../injector/manifests.ts';
 import { SluiceError } from '../../policy/errors.ts';
-import { addressOwners, type Endpoint, objectKey, type Pod } from '../../policy/index.ts';
+import { addressOwners, type Endpoint, objectKey, type Pod, type Service } from '../../policy/index.ts';
 import { parseEndpointRef } from './endpoint_ref.ts';
 import { didYouMean } from './near_names.ts';
-import { createWorkloads } from './workloads.ts';
+import type { Front, ServiceFronts } from './service_fronts.ts';
+import type { Workloads } from './workloads.ts';
 
 /** One end of a flow, found. */
 export interface Party {
@@ -17,13 +18,29 @@ export interface Party {
   readonly fromTemplate: boolean;
 }
 
+/** A Service, in the place of a destination. */
+export interface ServiceParty {
+  readonly text: string;
+  readonly service: Service;
+  /** Where it was met; absent where it was named. */
+  readonly front?: Front;
+  /** As it was written behind the name. */
+  readonly port?: string;
+}
+
 /** Resolves texts such as `shop/web` against one set of manifests. */
 export interface EndpointResolver {
   /**
-   * @param avoid The other end: a workload is then another of its pods, where it has one.
+   * What opens the flow: no Service does.
    * @throws SluiceError `ENDPOINT_INVALID` or `ENDPOINT_UNKNOWN`.
    */
-  resolve(text: string, avoid?: Party): Party;
+  source(text: string): Party;
+  /**
+   * What the flow goes to. An address of a Service is an address here: which Service it is depends on the port.
+   * @param source A workload is another of its pods, where it has one.
+   * @throws SluiceError `ENDPOINT_INVALID` or `ENDPOINT_UNKNOWN`.
+   */
+  destination(text: string, source: Party): Party | ServiceParty;
 }
 
 /** Settings of a resolver. */
@@ -32,12 +49,14 @@ export interface ResolverOptions {
   readonly namespace?: string;
   /** Whether errors offer near names. It costs a look at every name. */
   readonly suggest: boolean;
+  readonly workloads: Workloads;
+  readonly fronts: ServiceFronts;
 }
 
 /** Indexes the manifests once; each look-up is then cheap. */
 export function createEndpointResolver(manifests: Manifests, options: ResolverOptions): EndpointResolver {
   const { cluster } = manifests;
-  const workloads = createWorkloads(cluster, manifests.others);
+  const { workloads, fronts } = options;
   const owners = addressOwners(cluster);
   const podNamespaces = new Set([...cluster.pods.values()].map((pod) => pod.namespace));
   const naming = {
@@ -50,32 +69,57 @@ export function createEndpointResolver(manifests: Manifests, options: ResolverOp
     return new SluiceError('ENDPOINT_UNKNOWN', `the manifests have no ${what} ${wanted}${hint}`);
   };
 
-  return {
-    resolve(text, avoid) {
-      const ref = parseEndpointRef(text, naming);
-      switch (ref.kind) {
-        case 'address': {
-          const pod = owners.get(ref.address);
-          const endpoint: Endpoint = { kind: 'address', address: ref.address };
-          return { text, endpoint, fromTemplate: false, ...(pod === undefined ? {} : { pod }) };
-        }
-        case 'pod': {
-          const key = objectKey(ref.namespace, ref.name);
-          const pod = cluster.pods.get(key);
-          if (pod === undefined) throw unknown('pod', key, () => cluster.pods.keys());
-          return { text, endpoint: { kind: 'pod', pod }, pod, fromTemplate: false };
-        }
-        case 'workload': {
-          const found = workloads.findPod(ref.workload, ref.namespace, ref.name, avoid?.pod);
-          if (found === undefined) {
-            const wanted = `${ref.namespace}/${ref.workload}/${ref.name}`;
-            throw unknown('workload', wanted, () => workloads.names());
-          }
-          return { text, endpoint: { kind: 'pod', pod: found.pod }, ...found };
-        }
+  const resolve = (text: string, avoid?: Party): Party | ServiceParty => {
+    const ref = parseEndpointRef(text, naming);
+    switch (ref.kind) {
+      case 'address': {
+        const pod = owners.get(ref.address);
+        const endpoint: Endpoint = { kind: 'address', address: ref.address };
+        return { text, endpoint, fromTemplate: false, ...(pod === undefined ? {} : { pod }) };
       }
-    },
+      case 'pod': {
+        const key = objectKey(ref.namespace, ref.name);
+        const pod = cluster.pods.get(key);
+        if (pod === undefined) throw unknown('pod', key, () => cluster.pods.keys());
+        return { text, endpoint: { kind: 'pod', pod }, pod, fromTemplate: false };
+      }
+      case 'workload': {
+        const found = workloads.findPod(ref.workload, ref.namespace, ref.name, avoid?.pod);
+        if (found === undefined) {
+          const wanted = `${ref.namespace}/${ref.workload}/${ref.name}`;
+          throw unknown('workload', wanted, () => workloads.names());
+        }
+        return { text, endpoint: { kind: 'pod', pod: found.pod }, ...found };
+      }
+      case 'service': {
+        const key = objectKey(ref.namespace, ref.name);
+        const service = cluster.services.get(key);
+        if (service === undefined) throw unknown('Service', key, () => cluster.services.keys());
+        return { text, service, ...(ref.port === undefined ? {} : { port: ref.port }) };
+      }
+    }
   };
+
+  return {
+    source(text) {
+      const found = resolve(text);
+      if ('service' in found) throw opensNothing(text, found.service);
+      const { endpoint, pod } = found;
+      const service =
+        endpoint.kind === 'address' && pod === undefined ? fronts.ownerOf(endpoint.address) : undefined;
+      if (service !== undefined) throw opensNothing(text, service);
+      return found;
+    },
+    destination: resolve,
+  };
+}
+
+function opensNothing(text: string, { namespace, name }: Service): SluiceError {
+  return new SluiceError(
+    'ENDPOINT_INVALID',
+    `'${text}' is Service ${objectKey(namespace, name)}, and a Service opens no connections: ` +
+      'name a pod or a workload',
+  );
 }
 
 /** What people know a party by: `shop/web (10.1.2.3, deploy/web)`, `203.0.113.7`. */

@@ -1,4 +1,5 @@
 /** Finds what somebody may have meant by a name that does not exist. */
+import { printable } from '../../common/printable.ts';
 
 /** How many names are offered. */
 const MAX_OFFERED = 3;
@@ -23,7 +24,7 @@ export function nearNames(wanted: string, known: Iterable<string>): readonly str
 /** The hint for an error message; empty when nothing is near. */
 export function didYouMean(wanted: string, known: Iterable<string>): string {
   const names = nearNames(wanted, known);
-  return names.length === 0 ? '' : `; did you mean ${names.join(' or ')}?`;
+  return names.length === 0 ? '' : `; did you mean ${names.map(printable).join(' or ')}?`;
 }
 
 function lastPart(name: string): string {

@@ -1,11 +1,13 @@
 /** How people write the port of a flow: `8080`, `53/UDP`, `http`. */
 import { SluiceError } from '../../policy/errors.ts';
-import type { Endpoint, Protocol } from '../../policy/index.ts';
+import type { Endpoint, Protocol, Service, ServicePort } from '../../policy/index.ts';
 
 /** A port as it was written; a string is the name of a port that the destination declares. */
 export interface PortRef {
   readonly port: number | string;
+  /** TCP where none was written. */
   readonly protocol: Protocol;
+  readonly protocolWritten: boolean;
 }
 
 const PROTOCOLS: readonly Protocol[] = ['TCP', 'UDP', 'SCTP'];
@@ -19,14 +21,15 @@ const PORT_NAME = /^(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*$/;
  * @throws SluiceError `PORT_INVALID`.
  */
 export function parsePortRef(text: string, protocol?: string): PortRef {
-  const [portText = '', written, ...rest] = text.split('/');
+  const [portText = '', protocolText, ...rest] = text.split('/');
   if (rest.length > 0) throw invalid(`'${text}' is not PORT or PORT/PROTO`);
-  const inText = written === undefined ? undefined : parseProtocol(written);
+  const inText = protocolText === undefined ? undefined : parseProtocol(protocolText);
   const apart = protocol === undefined ? undefined : parseProtocol(protocol);
   if (inText !== undefined && apart !== undefined && inText !== apart) {
     throw invalid(`port '${text}' contradicts protocol '${protocol}'`);
   }
-  return { port: parsePort(portText), protocol: inText ?? apart ?? 'TCP' };
+  const written = inText ?? apart;
+  return { port: parsePort(portText), protocol: written ?? 'TCP', protocolWritten: written !== undefined };
 }
 
 /**
@@ -49,6 +52,33 @@ export function resolvePort(ref: PortRef, destination: Endpoint): number {
   throw new SluiceError(
     'PORT_UNKNOWN',
     `${pod.namespace}/${pod.name} has no ${ref.protocol} port named '${ref.port}'; its named ports: ${known}`,
+  );
+}
+
+/** The port of a Service that is meant: a number or a name of its own, not of its pods. A name tells the protocol too. */
+export function servicePort(ref: PortRef, service: Service): ServicePort | undefined {
+  return service.ports.find(
+    (port) =>
+      (typeof ref.port === 'number' ? port.port === ref.port : port.name === ref.port) &&
+      (port.protocol === ref.protocol || (typeof ref.port === 'string' && !ref.protocolWritten)),
+  );
+}
+
+/**
+ * The same of a Service that has it.
+ * @throws SluiceError `PORT_UNKNOWN` naming those that it has
+ */
+export function findServicePort(ref: PortRef, service: Service): ServicePort {
+  const found = servicePort(ref, service);
+  if (found !== undefined) return found;
+  const known = service.ports.map(
+    ({ name, port, protocol, targetPort }) =>
+      `${port}/${protocol}${name === undefined ? '' : ` ${name}`} (to ${targetPort})`,
+  );
+  throw new SluiceError(
+    'PORT_UNKNOWN',
+    `Service ${service.namespace}/${service.name} has no port ${ref.port}/${ref.protocol}; ` +
+      `its ports: ${known.join(', ') || 'none'}`,
   );
 }
 

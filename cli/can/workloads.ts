@@ -1,8 +1,9 @@
 /** Which pods belong to which workload, and what pod a workload without pods would make. */
 import type { RawObject } from '../../injector/manifests.ts';
-import { SluiceError } from '../../policy/errors.ts';
-import { type Cluster, isLive, objectKey, type Pod, parsePod } from '../../policy/index.ts';
+import { isWorkloadKind, WORKLOAD_KINDS, type WorkloadKindName } from '../../injector/workload_kinds.ts';
+import { type Cluster, isLive, type Pod } from '../../policy/index.ts';
 import type { WorkloadKind } from './endpoint_ref.ts';
+import { makeTemplatePod, type RawLabels, templateLabels, type WorkloadName } from './template_pod.ts';
 
 /** Looks up pods by the workload that owns them. */
 export interface Workloads {
@@ -14,6 +15,13 @@ export interface Workloads {
    * @throws SluiceError `OBJECT_INVALID` when the template is broken.
    */
   findPod(kind: WorkloadKind, namespace: string, name: string, avoid?: Pod): WorkloadPod | undefined;
+  /**
+   * A pod from the template of each workload of a namespace that has no pod and whose pods have such labels.
+   * @throws as `findPod`
+   */
+  templatePods(namespace: string, wants: (labels: RawLabels) => boolean): readonly Pod[];
+  /** The workloads that have no pod. */
+  withoutPods(): readonly Template[];
   /** `namespace/kind/name` of all workloads, for suggestions. */
   names(): Iterable<string>;
 }
@@ -25,40 +33,50 @@ export interface WorkloadPod {
   readonly fromTemplate: boolean;
 }
 
-/** Kinds as the API spells them. */
-const WORKLOAD_KINDS: Readonly<Record<string, WorkloadKind>> = {
-  Deployment: 'deploy',
-  StatefulSet: 'sts',
-  DaemonSet: 'ds',
-  ReplicaSet: 'rs',
-  Job: 'job',
-};
-
 /**
  * A Deployment names its ReplicaSets after itself and a hash of the template, in this alphabet
  * (k8s.io/apimachinery `rand.SafeEncodeString`). Pods that lost their `pod-template-hash` label are told by it.
  */
 const REPLICA_SET_OF_DEPLOYMENT = /^rs\/(.+)-[bcdfghjklmnpqrstvwxz2456789]{5,10}$/;
 
-/** Where a namespaced object lives when its manifest does not say. */
-const DEFAULT_NAMESPACE = 'default';
+/** A CronJob names its Jobs after itself and the minutes since the epoch. */
+const JOB_OF_CRON_JOB = /^job\/(.+)-\d{8,}$/;
+
+/** A workload with its template. */
+export interface Template {
+  readonly kind: WorkloadKindName;
+  readonly workload: RawObject;
+  readonly owner: WorkloadName;
+}
 
 /** Indexes the manifests once; each look-up is then cheap. */
 export function createWorkloads(cluster: Cluster, others: readonly RawObject[]): Workloads {
   const pods = podsByWorkload(cluster);
   const templates = templatesByWorkload(others);
+  const withoutPods = [...templates].flatMap(([key, template]) => (pods.has(key) ? [] : [template]));
+  const withoutPodsIn = Map.groupBy(withoutPods, ({ owner }) => owner.namespace);
   return {
     findPod(kind, namespace, name, avoid) {
       const key = workloadKey(namespace, kind, name);
       const owned = pods.get(key)?.find((pod) => pod !== avoid);
       if (owned !== undefined) return { pod: owned, fromTemplate: false };
       const template = templates.get(key);
-      if (template !== undefined)
-        return { pod: makePod(template, kind, namespace, name, avoid), fromTemplate: true };
+      if (template !== undefined) {
+        const { owner } = template;
+        const first = makeTemplatePod(template.workload, template.kind, owner, 0);
+        const isTaken = avoid?.namespace === namespace && avoid.name === first.name;
+        const pod = isTaken ? makeTemplatePod(template.workload, template.kind, owner, 1) : first;
+        return { pod, fromTemplate: true };
+      }
       // One pod and no template: a flow of the workload to itself can only be that pod's.
       const only = pods.get(key)?.[0];
       return only === undefined ? undefined : { pod: only, fromTemplate: false };
     },
+    templatePods: (namespace, wants) =>
+      (withoutPodsIn.get(namespace) ?? [])
+        .filter(({ kind, workload, owner }) => wants(templateLabels(workload, kind, owner)))
+        .map(({ kind, workload, owner }) => makeTemplatePod(workload, kind, owner, 0)),
+    withoutPods: () => withoutPods,
     *names() {
       yield* pods.keys();
       for (const key of templates.keys()) if (!pods.has(key)) yield key;
@@ -82,6 +100,8 @@ function podsByWorkload(cluster: Cluster): Map<string, Pod[]> {
     add(`${pod.namespace}/${pod.workload}`, pod);
     const deployment = REPLICA_SET_OF_DEPLOYMENT.exec(pod.workload)?.[1];
     if (deployment !== undefined) add(workloadKey(pod.namespace, 'deploy', deployment), pod);
+    const cronJob = JOB_OF_CRON_JOB.exec(pod.workload)?.[1];
+    if (cronJob !== undefined) add(workloadKey(pod.namespace, 'cj', cronJob), pod);
   }
   for (const list of byWorkload.values()) {
     list.sort(
@@ -91,37 +111,17 @@ function podsByWorkload(cluster: Cluster): Map<string, Pod[]> {
   return byWorkload;
 }
 
-function templatesByWorkload(others: readonly RawObject[]): Map<string, RawObject> {
-  const templates = new Map<string, RawObject>();
-  for (const other of others) {
-    const kind = WORKLOAD_KINDS[other.kind];
-    const metadata = record(other.raw.metadata);
-    const name = metadata.name;
-    if (kind === undefined || typeof name !== 'string') continue;
-    const namespace = typeof metadata.namespace === 'string' ? metadata.namespace : DEFAULT_NAMESPACE;
-    templates.set(workloadKey(namespace, kind, name), other);
+function templatesByWorkload(others: readonly RawObject[]): Map<string, Template> {
+  const templates = new Map<string, Template>();
+  for (const workload of others) {
+    const { kind } = workload;
+    const { name, namespace } = record(workload.raw.metadata);
+    if (!isWorkloadKind(kind) || typeof name !== 'string' || typeof namespace !== 'string') continue;
+    const word = WORKLOAD_KINDS[kind];
+    const owner = { namespace, name, text: `${word}/${name}` };
+    templates.set(workloadKey(namespace, word, name), { kind, workload, owner });
   }
   return templates;
-}
-
-function makePod(template: RawObject, kind: WorkloadKind, namespace: string, name: string, avoid?: Pod): Pod {
-  const source = record(record(template.raw.spec).template);
-  let podName = `${name}-template`;
-  if (avoid !== undefined && objectKey(avoid.namespace, avoid.name) === objectKey(namespace, podName))
-    podName += '-2';
-  const parsed = parsePod({
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { ...record(source.metadata), namespace, name: podName },
-    spec: source.spec,
-  });
-  if (parsed.ok) return { ...parsed.object, workload: `${kind}/${name}` };
-  const [first] = parsed.errors;
-  throw new SluiceError(
-    'OBJECT_INVALID',
-    `${template.file}, document ${template.document}, ${template.kind} ${objectKey(namespace, name)}, ` +
-      `spec.template.${first?.path ?? ''}: ${first?.message ?? 'is not a pod template'}`,
-  );
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {

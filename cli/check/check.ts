@@ -1,12 +1,24 @@
 /** `sluice check`: what keeps pods from being injected and enforced. */
 import { isEnabled } from '../../injector/admission/annotations.ts';
-import { describeProblem, readManifests } from '../../injector/manifests.ts';
-import { createOutput } from '../can/output.ts';
+import type { InjectionConfig } from '../../injector/admission/injection_config.ts';
+import { readManifests } from '../../injector/manifests.ts';
+import type { Cluster } from '../../policy/index.ts';
+import { withEndpoints } from '../lab/derived_endpoints.ts';
+import { problemLines } from '../manifest_report.ts';
+import { createOutput } from '../output.ts';
 import { CHECK_HELP, type CheckCommand, readCheckCommand } from './check_options.ts';
+import { checkDns } from './dns_check.ts';
 import { type NamespaceContent, namespacesOf } from './files.ts';
 import { error, type Finding, findingText, warning } from './finding.ts';
-import { checkLabel, checkNamespace, isMislabelled } from './namespace_check.ts';
+import {
+  checkLabel,
+  checkNamespace,
+  type InjectorFacts,
+  isMislabelled,
+  UNKNOWN_INJECTOR,
+} from './namespace_check.ts';
 import { checkServices } from './service_check.ts';
+import { defaultSettings, installedSettings } from './settings.ts';
 
 /** What the process ends with; errors of the command itself are 2. */
 const EXIT = { fine: 0, found: 1 } as const;
@@ -32,39 +44,68 @@ export async function runCheck(argv: readonly string[]): Promise<number> {
 }
 
 async function checkFiles({ paths, namespace }: Extract<CheckCommand, { kind: 'files' }>) {
-  const manifests = await readManifests(paths);
-  const problems = manifests.problems
-    .filter(({ severity }) => severity === 'error')
-    .map((problem) => error('manifests', describeProblem(problem)));
-  return [...problems, ...checkNamespaces(namespacesOf(manifests), namespace)];
+  const manifests = await readManifests(paths, { namespace });
+  const settings = defaultSettings('no cluster was asked');
+  const contents = namespacesOf(manifests);
+  const judged = contents.some(({ pods }) => pods.length > 0);
+  const problems = problemLines(manifests.problems).map(({ severity, text }) =>
+    severity === 'error' ? error('manifests', text) : warning('manifests', text),
+  );
+  return [
+    ...problems,
+    ...checkNamespaces(contents, namespace, {
+      settings: settings.injection,
+      cluster: withEndpoints(manifests),
+      injector: UNKNOWN_INJECTOR,
+    }),
+    ...(judged ? settings.findings : []),
+  ];
 }
 
 async function checkCluster({ kind: _, output: __, ...choice }: Extract<CheckCommand, { kind: 'cluster' }>) {
   // The Kubernetes client takes half a second to load: only where it is used.
-  const [{ readClusterState }, { checkInstallation, clusterIPs }] = await Promise.all([
+  const [{ injectorNamespace, readClusterState }, { checkInstallation, clusterIPs }] = await Promise.all([
     import('./cluster.ts'),
     import('./installation_check.ts'),
   ]);
-  const { installation, namespaces } = await readClusterState(choice);
+  const { installation, namespaces, cluster } = await readClusterState(choice);
+  const settings = installedSettings(installation.deployment);
   return [
     ...checkInstallation(installation, Date.now()),
-    ...checkNamespaces(namespaces, choice.namespace, clusterIPs(installation)),
+    ...settings.findings,
+    ...checkNamespaces(namespaces, choice.namespace, {
+      settings: settings.injection,
+      cluster,
+      injector: {
+        ips: clusterIPs(installation),
+        hasWebhook: installation.webhook !== undefined,
+        namespace: injectorNamespace(installation),
+      },
+    }),
   ];
+}
+
+/** What namespaces are judged with. */
+interface Surroundings {
+  readonly settings: InjectionConfig;
+  /** For the name servers, and whom policies may mean by them. */
+  readonly cluster: Cluster;
+  readonly injector: InjectorFacts;
 }
 
 function checkNamespaces(
   contents: readonly NamespaceContent[],
   only: string | undefined,
-  injectorIPs: readonly string[] = [],
+  surroundings: Surroundings,
 ): readonly Finding[] {
   if (only !== undefined) {
     const named = contents.find(({ namespace }) => namespace.name === only);
     return named === undefined
       ? [error(`namespace ${only}`, 'is not there')]
-      : checkContent(named, injectorIPs);
+      : checkContent(named, surroundings);
   }
   const misspelt = contents
-    .filter(({ namespace }) => isMislabelled(namespace))
+    .filter(({ namespace }) => isMislabelled(namespace, surroundings.injector.namespace))
     .flatMap(({ namespace }) => checkLabel(namespace));
   const enabled = contents.filter(({ namespace }) => isEnabled(namespace));
   if (enabled.length === 0)
@@ -72,15 +113,17 @@ function checkNamespaces(
       ...misspelt,
       warning('namespaces', 'none is labelled sluice.dev/inject=enabled: no pod is injected'),
     ];
-  return [...misspelt, ...enabled.flatMap((content) => checkContent(content, injectorIPs))];
+  return [...misspelt, ...enabled.flatMap((content) => checkContent(content, surroundings))];
 }
 
 function checkContent(
-  { namespace, pods, services, policies }: NamespaceContent,
-  injectorIPs: readonly string[],
+  { namespace, pods, services, policies, unenforced }: NamespaceContent,
+  { settings, cluster, injector }: Surroundings,
 ): readonly Finding[] {
   return [
-    ...checkNamespace(namespace, pods, injectorIPs),
+    ...checkNamespace(namespace, pods, settings, injector),
     ...checkServices(namespace, pods, services, policies),
+    ...checkDns(namespace, pods, policies, cluster),
+    ...unenforced.map(({ policy, message }) => error(`networkpolicy ${namespace.name}/${policy}`, message)),
   ];
 }

@@ -1,24 +1,29 @@
 /** The command line of `sluice check`. */
 import { parseArgs } from 'node:util';
 import { SluiceError } from '../../policy/errors.ts';
+import { checkNamespaceFlag } from '../namespace_flag.ts';
 
 /** What `sluice check --help` prints. docs/reference/cli.md carries the same text. */
 export const CHECK_HELP = `usage: sluice check [-n NAMESPACE] [--kubeconfig FILE] [--context NAME] [-o text|json]
        sluice check -f DIR|FILE... [-n NAMESPACE] [-o text|json]
 
 Says what keeps pods from being injected and enforced, before a ReplicaSet says it with FailedCreate: Pod Security, what
-containers ask for, labels and annotations that mean nothing. Names the Services through which outsiders reach isolated
-pods under the node's address. In a cluster also its version, the webhook and its CA, the injector, pods that are older than
-the label, and sidecars that look for the injector at an address that it had. Looks at the namespaces labelled
+containers ask for, labels and annotations that mean nothing; and policies that admit nothing because they cannot be
+enforced, such as one that is too large. Names the Services through which outsiders reach isolated pods under the node's
+address, and pods whose egress leaves out DNS. Pods are judged with the settings of the installation in the cluster, with
+default limits where there is none. In a cluster also its version, the webhook and its CA, the injector, pods that have no
+sidecar, and sidecars that look for the injector at an address that it had. Looks at the namespaces labelled
 sluice.dev/inject=enabled; with -n at that one, labelled or not.
 
 Flags:
   -f, --file PATH          manifests instead of a cluster: files or directories, - for standard input; may be repeated
-  -n, --namespace NS       this namespace only, as if it were labelled
+  -n, --namespace NS       this namespace only, as if it were labelled; objects of manifests without a namespace are in it
       --kubeconfig FILE    default: as kubectl finds it
       --context NAME       context of the kubeconfig
   -o, --output FORMAT      text (the default) or json
   -h, --help               this text
+
+SLUICE_MAX_POLICY_ENTRIES and the other bounds on policies hold for manifests as in sluice can.
 
 Exit code: 0 nothing found but warnings, 1 pods will be refused or are not enforced, 2 error.
 `;
@@ -51,7 +56,10 @@ export function readCheckCommand(argv: readonly string[]): CheckCommand {
   // -f *.yaml: the shell makes one flag and many words of it.
   if (positionals.length > 0 && paths === undefined) throw usage(`'${positionals[0]}' is not expected`);
   if (output !== 'text' && output !== 'json') throw usage(`-o is '${output}': wants text or json`);
-  const common = { output, ...(namespace === undefined ? {} : { namespace }) } as const;
+  const common = {
+    output,
+    ...(namespace === undefined ? {} : { namespace: checkNamespaceFlag(namespace) }),
+  } as const;
   if (paths === undefined)
     return {
       kind: 'cluster',

@@ -5,14 +5,16 @@ import {
   CoreV1Api,
   KubeConfig,
   NetworkingV1Api,
+  type V1Pod,
   VersionApi,
 } from '@kubernetes/client-node';
-import { isEnabled } from '../../injector/admission/annotations.ts';
+import { isEnabled, STATUS_ANNOTATION } from '../../injector/admission/annotations.ts';
 import { ifThere, within } from '../../injector/api_call.ts';
-import { parseNetworkPolicy, SluiceError } from '../../policy/index.ts';
+import { type Cluster, parseNetworkPolicy, SluiceError } from '../../policy/index.ts';
 import type { NamespaceContent } from './files.ts';
 import type { Installation } from './installation_check.ts';
-import { isMislabelled } from './namespace_check.ts';
+import { readNameServers } from './name_servers.ts';
+import { isMislabelled, USUAL_NAMESPACE } from './namespace_check.ts';
 
 /** Which cluster, and what of it. */
 export interface ClusterChoice {
@@ -26,19 +28,22 @@ export interface ClusterChoice {
 const CALL_TIMEOUT_MS = 10_000;
 
 const NAME = 'sluice-injector';
-/** Where the manifests put it. */
-const NAMESPACE = 'sluice-system';
 
 /** Pods asked for at a time. */
 const PAGE = 500;
 
 /** @throws SluiceError `CLUSTER_UNREADABLE` saying what could not be read */
-export async function readClusterState(
-  choice: ClusterChoice,
-): Promise<{ readonly installation: Installation; readonly namespaces: readonly NamespaceContent[] }> {
+export async function readClusterState(choice: ClusterChoice): Promise<{
+  readonly installation: Installation;
+  readonly namespaces: readonly NamespaceContent[];
+  /** The cluster's name servers, with their pods, and the labels of the namespaces that are looked at. */
+  readonly cluster: Cluster;
+}> {
   const config = loadConfig(choice);
   try {
-    return { installation: await readInstallation(config), namespaces: await readNamespaces(config, choice) };
+    const installation = await readInstallation(config);
+    const namespaces = await readNamespaces(config, choice, injectorNamespace(installation));
+    return { installation, namespaces, cluster: await readNameServers(config, namespaces) };
   } catch (cause) {
     const server = config.getCurrentCluster()?.server;
     throw unreadable(`${server}: ${(cause as Error).message.split('\n')[0]}`, cause);
@@ -72,20 +77,28 @@ async function readInstallation(config: KubeConfig): Promise<Installation> {
   const { major, minor } = await config.makeApiClient(VersionApi).getCode(options);
   const webhook = await ifThere(admission.readMutatingWebhookConfiguration({ name: NAME }, options));
   // A chart may be installed elsewhere.
-  const namespace = webhook?.webhooks?.[0]?.clientConfig.service?.namespace ?? NAMESPACE;
+  const namespace = webhook?.webhooks?.[0]?.clientConfig.service?.namespace ?? USUAL_NAMESPACE;
   const place = { namespace, name: NAME };
+  const core = config.makeApiClient(CoreV1Api);
   return {
     version: `${major}.${Number.parseInt(minor, 10)}`, // some providers write `30+`
+    namespace: await ifThere(core.readNamespace({ name: namespace }, options)),
     webhook,
     bindings: (await ifThere(admission.listValidatingAdmissionPolicyBinding({}, options)))?.items ?? [],
     deployment: await ifThere(config.makeApiClient(AppsV1Api).readNamespacedDeployment(place, options)),
-    service: await ifThere(config.makeApiClient(CoreV1Api).readNamespacedService(place, options)),
+    service: await ifThere(core.readNamespacedService(place, options)),
   };
+}
+
+/** Where the injector is, or would be. */
+export function injectorNamespace({ namespace }: Installation): string {
+  return namespace?.metadata?.name ?? USUAL_NAMESPACE;
 }
 
 async function readNamespaces(
   config: KubeConfig,
   { namespace }: ClusterChoice,
+  own: string,
 ): Promise<readonly NamespaceContent[]> {
   const core = config.makeApiClient(CoreV1Api);
   const options = within(CALL_TIMEOUT_MS);
@@ -105,25 +118,49 @@ async function readNamespaces(
         namespace: each,
         pods: await readPods(core, each.name),
         services: (await core.listNamespacedService({ namespace: each.name }, within(CALL_TIMEOUT_MS))).items,
-        policies: await readPolicies(config, each.name),
+        ...(await readPolicies(config, each.name)),
       });
-    else if (isMislabelled(each)) contents.push({ namespace: each, pods: [], services: [], policies: [] });
+    else if (isMislabelled(each, own))
+      contents.push({ namespace: each, pods: [], services: [], policies: [], unenforced: [] });
   return contents;
 }
 
-/** Those that cannot be read isolate what they select all the same. */
-async function readPolicies(config: KubeConfig, namespace: string): Promise<NamespaceContent['policies']> {
+/**
+ * Those that cannot be read isolate what they select all the same. What of them is not enforced, the injector has written.
+ * Ingress peers are not looked at: the client calls them by another name than the API.
+ */
+async function readPolicies(
+  config: KubeConfig,
+  namespace: string,
+): Promise<Pick<NamespaceContent, 'policies' | 'unenforced'>> {
   const network = config.makeApiClient(NetworkingV1Api);
   const { items } = await network.listNamespacedNetworkPolicy({ namespace }, within(CALL_TIMEOUT_MS));
-  return items.flatMap((item) => {
-    // Items of a list have neither.
+  const policies = items.flatMap((item) => {
+    // As JSON, in which times are texts. Items of a list have no type.
     const parsed = parseNetworkPolicy({
-      ...(structuredClone(item) as object),
+      ...(JSON.parse(JSON.stringify(item)) as object),
       apiVersion: 'networking.k8s.io/v1',
       kind: 'NetworkPolicy',
     });
     return parsed.ok ? [parsed.object] : (parsed.isolating ?? []);
   });
+  const unenforced = items.flatMap(({ metadata }) => {
+    const status = statusOf(metadata?.annotations?.[STATUS_ANNOTATION]);
+    const messages = status.generation === metadata?.generation ? (status.unsupported ?? []) : [];
+    return messages.map((message) => ({ policy: metadata?.name ?? '', message }));
+  });
+  return { policies, unenforced };
+}
+
+/** Anybody who may write the policy may write its annotation. */
+function statusOf(text: string | undefined): { generation?: number; unsupported?: readonly string[] } {
+  try {
+    const { generation, unsupported } = JSON.parse(text ?? '{}');
+    const isList = Array.isArray(unsupported) && unsupported.every((item) => typeof item === 'string');
+    return { generation, ...(isList ? { unsupported } : {}) };
+  } catch {
+    return {};
+  }
 }
 
 async function readPods(core: CoreV1Api, namespace: string): Promise<NamespaceContent['pods']> {
@@ -135,7 +172,7 @@ async function readPods(core: CoreV1Api, namespace: string): Promise<NamespaceCo
       within(CALL_TIMEOUT_MS),
     );
     for (const pod of items)
-      if (!['Succeeded', 'Failed'].includes(pod.status?.phase ?? ''))
+      if (isToStay(pod))
         pods.push({
           subject: `pod ${namespace}/${pod.metadata?.name}`,
           object: {
@@ -150,6 +187,11 @@ async function readPods(core: CoreV1Api, namespace: string): Promise<NamespaceCo
     next = metadata?._continue || undefined;
   } while (next !== undefined);
   return pods;
+}
+
+/** Neither finished nor about to go: restarting the workload of one that ends changes nothing. */
+function isToStay({ metadata, status }: V1Pod): boolean {
+  return metadata?.deletionTimestamp === undefined && !['Succeeded', 'Failed'].includes(status?.phase ?? '');
 }
 
 function unreadable(what: string, cause?: unknown): SluiceError {

@@ -1,6 +1,7 @@
 /** Namespaces, pods and workloads of manifests, for `sluice check -f`. */
-import type { Manifests, RawObject } from '../../injector/manifests.ts';
-import type { NetworkPolicy } from '../../policy/index.ts';
+import type { Manifests } from '../../injector/manifests.ts';
+import { podTemplate } from '../../injector/workload_kinds.ts';
+import { DEFAULT_NAMESPACE, type NetworkPolicy } from '../../policy/index.ts';
 import type { CheckedNamespace, CheckedPod } from './namespace_check.ts';
 
 /** A namespace and what is in it. */
@@ -10,47 +11,59 @@ export interface NamespaceContent {
   /** Its Services, as the API has them. */
   readonly services: readonly unknown[];
   readonly policies: readonly NetworkPolicy[];
+  /** Of its policies: what admits nothing, because it cannot be enforced. */
+  readonly unenforced: readonly UnenforcedPart[];
+}
+
+/** A part of a policy, or a whole one. */
+export interface UnenforcedPart {
+  /** Name of the policy. */
+  readonly policy: string;
+  readonly message: string;
 }
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Where a namespaced object lives when its manifest does not say. */
-const DEFAULT_NAMESPACE = 'default';
-
 /** Every namespace that the manifests have, or have something in. */
 export function namespacesOf({ cluster, objects, others }: Manifests): readonly NamespaceContent[] {
-  const pods = new Map<string, CheckedPod[]>();
-  const add = (raw: Json, object: unknown): void => {
-    const metadata = record(raw.metadata);
-    const namespace = String(metadata.namespace ?? DEFAULT_NAMESPACE);
-    const subject = `${String(raw.kind).toLowerCase()} ${namespace}/${metadata.name}`;
-    pods.set(namespace, [...(pods.get(namespace) ?? []), { subject, object, running: false }]);
-  };
-  for (const { kind, raw } of objects) if (kind === 'Pod') add(raw, raw);
-  for (const { raw } of others) {
-    const template = templateOf(raw);
-    if (template !== undefined) add(raw, template);
-  }
-  const names = new Set([...cluster.namespaces.keys(), ...pods.keys()]);
-  const isIn = (name: string) => (raw: Json) =>
-    String(record(raw.metadata).namespace ?? DEFAULT_NAMESPACE) === name;
-  const services = objects.flatMap(({ kind, raw }) => (kind === 'Service' ? [raw] : []));
-  return [...names].sort().map((name) => {
+  const pods = Map.groupBy(
+    [
+      ...objects.flatMap(({ kind, raw }) => (kind === 'Pod' ? [madeOf(raw, raw)] : [])),
+      ...others.flatMap(({ raw }) => {
+        const template = podTemplate(raw);
+        return template?.spec === undefined ? [] : [madeOf(raw, template)];
+      }),
+    ],
+    ({ namespace }) => namespace,
+  );
+  const services = Map.groupBy(
+    objects.flatMap(({ kind, raw }) => (kind === 'Service' ? [raw] : [])),
+    namespaceOf,
+  );
+  const policies = Map.groupBy(cluster.policies.values(), ({ namespace }) => namespace);
+  const names = [cluster.namespaces, pods, services, policies].flatMap((known) => [...known.keys()]);
+  return [...new Set(names)].sort().map((name) => {
     const { labels = {}, annotations = {} } = cluster.namespaces.get(name) ?? {};
     return {
       namespace: { name, labels, annotations },
-      pods: pods.get(name) ?? [],
-      services: services.filter(isIn(name)),
-      policies: [...cluster.policies.values()].filter(({ namespace }) => namespace === name),
+      pods: (pods.get(name) ?? []).map(({ pod }) => pod),
+      services: services.get(name) ?? [],
+      policies: policies.get(name) ?? [],
+      unenforced: [], // it is among the problems of the manifests
     };
   });
 }
 
-/** `spec.template`, or a CronJob's `spec.jobTemplate.spec.template`, where it is a pod's. */
-function templateOf(raw: RawObject['raw']): unknown {
-  const spec = record(raw.spec);
-  const template = record(record(record(spec.jobTemplate).spec).template ?? spec.template);
-  return template.spec === undefined ? undefined : template;
+/** @param raw the pod, or the workload that makes pods like `object` */
+function madeOf(raw: Json, object: unknown): { readonly namespace: string; readonly pod: CheckedPod } {
+  const namespace = namespaceOf(raw);
+  const subject = `${String(raw.kind).toLowerCase()} ${namespace}/${record(raw.metadata).name}`;
+  return { namespace, pod: { subject, object, running: false } };
+}
+
+/** What makes pods has been given a namespace when it was read, if its metadata can be read. */
+function namespaceOf(raw: Json): string {
+  return String(record(raw.metadata).namespace ?? DEFAULT_NAMESPACE);
 }
 
 function record(value: unknown): Json {

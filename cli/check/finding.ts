@@ -1,4 +1,5 @@
 /** What `sluice check` found. */
+import { printable } from '../../common/printable.ts';
 
 /** One thing that was looked at. `error`: pods will be refused, or not enforced. */
 export interface Finding {
@@ -19,5 +20,5 @@ export const error = (subject: string, message: string): Finding => ({ level: 'e
 
 /** A line each, as people read them. */
 export function findingText({ level, subject, message }: Finding): string {
-  return `${level.padEnd(7)}  ${subject}: ${message}\n`;
+  return `${level.padEnd(7)}  ${printable(`${subject}: ${message}`)}\n`;
 }

@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import type {
   V1Deployment,
   V1MutatingWebhookConfiguration,
+  V1Namespace,
   V1Service,
   V1ValidatingAdmissionPolicyBinding,
 } from '@kubernetes/client-node';
@@ -12,6 +13,8 @@ import { error, type Finding, ok, warning } from './finding.ts';
 export interface Installation {
   /** `major.minor` of the API server. */
   readonly version: string;
+  /** The injector's own. */
+  readonly namespace: V1Namespace | undefined;
   readonly webhook: V1MutatingWebhookConfiguration | undefined;
   readonly bindings: readonly V1ValidatingAdmissionPolicyBinding[];
   readonly deployment: V1Deployment | undefined;
@@ -23,7 +26,14 @@ const FULL_MINOR = 30;
 /** What the classic overlay needs: everything it has is older, and nothing older was looked at. */
 const CLASSIC_MINOR = 27;
 
-const POLICIES = ['sluice-pods', 'sluice-running-pods'];
+/** Admission policies of the manifests, and what holds without each. */
+const POLICIES = {
+  'sluice-pods': 'only the webhook keeps pods without a sidecar out',
+  'sluice-running-pods': 'ephemeral containers may take the enforcement out of their pods',
+  'sluice-connect': 'kubectl exec and attach get into sidecars',
+  'sluice-pod-security': 'only the webhook holds enabled namespaces to Pod Security',
+  'sluice-injector-account': 'whoever has the token of the injector can write any NetworkPolicy',
+};
 
 /** @param nowMs ms since the epoch, for certificates */
 export function checkInstallation(installation: Installation, nowMs: number): readonly Finding[] {
@@ -32,6 +42,7 @@ export function checkInstallation(installation: Installation, nowMs: number): re
     ...checkWebhook(installation.webhook, nowMs),
     ...checkPolicies(installation.bindings),
     ...checkInjector(installation),
+    ...checkOwnNamespace(installation.namespace),
   ];
   return found.length > 0
     ? found
@@ -83,12 +94,23 @@ function caFindings(subject: string, caBundle: string | undefined, nowMs: number
 
 function checkPolicies(bindings: readonly V1ValidatingAdmissionPolicyBinding[]): readonly Finding[] {
   const bound = bindings.filter(({ spec }) => spec?.validationActions?.includes('Deny'));
-  return POLICIES.filter((name) => !bound.some(({ spec }) => spec?.policyName === name)).map((name) =>
+  return Object.entries(POLICIES)
+    .filter(([name]) => !bound.some(({ spec }) => spec?.policyName === name))
+    .map(([name, without]) => warning('cluster', `the admission policy ${name} is not bound: ${without}`));
+}
+
+const POD_SECURITY = 'pod-security.kubernetes.io/enforce';
+
+/** `helm install --create-namespace` makes one without labels. */
+function checkOwnNamespace(namespace: V1Namespace | undefined): readonly Finding[] {
+  const { name, labels = {} } = namespace?.metadata ?? {};
+  if (name === undefined || labels[POD_SECURITY] !== undefined) return [];
+  return [
     warning(
-      'cluster',
-      `the admission policy ${name} is not bound: only the webhook keeps pods without a sidecar out`,
+      `namespace ${name}`,
+      `has no Pod Security level, though the injector needs no right on its node: label it ${POD_SECURITY}=restricted`,
     ),
-  );
+  ];
 }
 
 /** What a Service has for an address that is to have none. */

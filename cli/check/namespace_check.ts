@@ -1,9 +1,20 @@
 /** Whether the pods of a namespace can be injected and are: by its labels, and by injection's own judgement of each pod. */
-import { INJECT_ENABLED, INJECT_LABEL, isEnabled } from '../../injector/admission/annotations.ts';
+import {
+  INJECT_ENABLED,
+  INJECT_LABEL,
+  isEnabled,
+  isNeverInjected,
+} from '../../injector/admission/annotations.ts';
 import { inject } from '../../injector/admission/inject.ts';
 import type { InjectionConfig } from '../../injector/admission/injection_config.ts';
 import { SIDECAR_CONTAINER } from '../../injector/admission/names.ts';
 import { type AdmittedContainer, parseAdmittedPod } from '../../injector/admission/pod_object.ts';
+import {
+  POD_SECURITY_LABEL,
+  POD_SECURITY_LEVELS,
+  podSecurityLevel,
+} from '../../injector/admission/pod_security.ts';
+import type { Labels } from '../../policy/index.ts';
 import { error, type Finding, ok, warning } from './finding.ts';
 
 /** A namespace with all its labels, and those of its annotations that are Sluice's. */
@@ -23,47 +34,56 @@ export interface CheckedPod {
   readonly running: boolean;
 }
 
-/** Namespaces that are never injected: the webhook's selector says so. */
-const NEVER = ['kube-system', 'sluice-system'];
+/** A pod's labels and annotations. */
+export function metadataOf({ object }: CheckedPod): {
+  readonly labels: Labels;
+  readonly annotations: Labels;
+} {
+  const { metadata } = (object ?? {}) as { metadata?: { labels?: Labels; annotations?: Labels } | null };
+  return { labels: metadata?.labels ?? {}, annotations: metadata?.annotations ?? {} };
+}
+
+/** What of the installation matters to pods that run. */
+export interface InjectorFacts {
+  /** Cluster IPs of the injector; empty where they are not known. */
+  readonly ips: readonly string[];
+  readonly hasWebhook: boolean;
+  /** Where it is. */
+  readonly namespace: string;
+}
+
+/** Where the manifests put the injector. */
+export const USUAL_NAMESPACE = 'sluice-system';
+
+/** Of manifests, none of which runs. */
+export const UNKNOWN_INJECTOR: InjectorFacts = { ips: [], hasWebhook: true, namespace: USUAL_NAMESPACE };
 
 /** A label that says no: its pods are not injected, as without it. */
 const DELIBERATE = 'disabled';
 
 const POD_SECURITY = 'pod-security.kubernetes.io';
 
-/** Levels that allow NET_ADMIN and NET_RAW. */
+/** Levels that allow NET_ADMIN. */
 const ALLOWING = ['privileged'];
 
-/** Injection decides the same under any installation's settings. */
-const ANY_INSTALLATION: InjectionConfig = {
-  version: '',
-  image: '',
-  imagePullPolicy: 'IfNotPresent',
-  mode: 'native',
-  injectorAddress: '',
-  injectorName: '',
-  iptables: 'auto',
-  sidecarLogLevel: 'info',
-  resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { cpu: '2', memory: '512Mi' } },
-};
-
-/** Whether a namespace seems to ask for injection, in words that mean nothing. */
-export function isMislabelled(namespace: CheckedNamespace): boolean {
+/** Whether a namespace seems to ask for injection, in words that mean nothing. @param own the injector's namespace */
+export function isMislabelled(namespace: CheckedNamespace, own: string): boolean {
   const value = namespace.labels[INJECT_LABEL];
-  return ![undefined, INJECT_ENABLED, DELIBERATE].includes(value) && !NEVER.includes(namespace.name);
+  return ![undefined, INJECT_ENABLED, DELIBERATE].includes(value) && !isNeverInjected(namespace.name, own);
 }
 
 /**
  * Looks at a namespace that is enabled, or is to be.
- * @param injectorIPs where the injector is; empty where that is not known
+ * @param settings what pods would be injected with
  */
 export function checkNamespace(
   namespace: CheckedNamespace,
   pods: readonly CheckedPod[],
-  injectorIPs: readonly string[] = [],
+  settings: InjectionConfig,
+  injector: InjectorFacts,
 ): readonly Finding[] {
   const subject = `namespace ${namespace.name}`;
-  if (NEVER.includes(namespace.name))
+  if (isNeverInjected(namespace.name, injector.namespace))
     return [
       error(
         subject,
@@ -73,7 +93,7 @@ export function checkNamespace(
   const found = [
     ...label(namespace, subject),
     ...podSecurity(namespace, subject),
-    ...pods.flatMap((pod) => checkPod(pod, namespace, injectorIPs)),
+    ...pods.flatMap((pod) => checkPod(pod, namespace, settings, injector)),
   ];
   const count = `${pods.length} ${pods.length === 1 ? 'pod or workload' : 'pods and workloads'}`;
   return found.length > 0 ? found : [ok(subject, `can be enforced: ${count} looked at`)];
@@ -102,8 +122,16 @@ function podSecurity({ labels }: CheckedNamespace, subject: string): readonly Fi
     return [
       error(
         subject,
-        `Pod Security '${enforced}' refuses every injected pod: the sidecar has NET_ADMIN and NET_RAW. ` +
+        `Pod Security '${enforced}' refuses every injected pod: the sidecar has NET_ADMIN. ` +
           `Label it ${POD_SECURITY}/enforce=privileged`,
+      ),
+    ];
+  const own = labels[POD_SECURITY_LABEL];
+  if (own !== undefined && !POD_SECURITY_LEVELS.includes(own))
+    return [
+      warning(
+        subject,
+        `has '${own}' in the label ${POD_SECURITY_LABEL}, which is taken for restricted: wants ${POD_SECURITY_LEVELS.join(' or ')}`,
       ),
     ];
   const spoken = strict('warn') ?? strict('audit');
@@ -112,7 +140,7 @@ function podSecurity({ labels }: CheckedNamespace, subject: string): readonly Fi
     : [
         warning(
           subject,
-          `Pod Security '${spoken}' warns of every injected pod: NET_ADMIN and NET_RAW are more`,
+          `Pod Security '${spoken}' warns of every injected pod: the sidecar's NET_ADMIN is more`,
         ),
       ];
 }
@@ -120,13 +148,15 @@ function podSecurity({ labels }: CheckedNamespace, subject: string): readonly Fi
 function checkPod(
   { subject, object, running }: CheckedPod,
   namespace: CheckedNamespace,
-  injectorIPs: readonly string[],
+  settings: InjectionConfig,
+  injector: InjectorFacts,
 ): readonly Finding[] {
   const parsed = parseAdmittedPod(object);
   if (!parsed.ok)
     return [error(subject, parsed.errors.map(({ path, message }) => `${path}: ${message}`).join('; '))];
   const { containers, initContainers } = parsed.object;
-  const injection = inject(parsed.object, namespace.annotations, ANY_INSTALLATION);
+  const level = podSecurityLevel(namespace.labels);
+  const injection = inject(parsed.object, namespace.annotations, settings, level);
   switch (injection.kind) {
     case 'refused':
       return injection.reasons.map((reason) => error(subject, `will be refused: ${reason}`));
@@ -136,7 +166,7 @@ function checkPod(
       return [
         ...injection.warnings.map((message) => warning(subject, message)),
         ...(running && isEnabled(namespace)
-          ? checkSidecar(subject, [...initContainers, ...containers], injectorIPs)
+          ? checkSidecar(subject, [...initContainers, ...containers], injector)
           : []),
       ];
     default:
@@ -148,17 +178,24 @@ function checkPod(
 function checkSidecar(
   subject: string,
   containers: readonly AdmittedContainer[],
-  injectorIPs: readonly string[],
+  { ips, hasWebhook }: InjectorFacts,
 ): readonly Finding[] {
   const sidecar = containers.find(({ name }) => name === SIDECAR_CONTAINER);
   if (sidecar === undefined)
-    return [error(subject, 'has no sidecar, it is older than the label: restart its workload')];
+    return [
+      error(
+        subject,
+        hasWebhook
+          ? 'has no sidecar: it was created before the label, or while there was no webhook: restart its workload'
+          : 'has no sidecar, as there is no webhook to add one: install Sluice, then restart its workload',
+      ),
+    ];
   const told = injectorHost(sidecar);
-  if (told === undefined || injectorIPs.length === 0 || injectorIPs.includes(told)) return [];
+  if (told === undefined || ips.length === 0 || ips.includes(told)) return [];
   return [
     error(
       subject,
-      `its sidecar looks for the injector at ${told}, which is at ${injectorIPs.join(' and ')} now: ` +
+      `its sidecar looks for the injector at ${told}, which is at ${ips.join(' and ')} now: ` +
         'it gets no tables once its connection ends; restart its workload',
     ),
   ];

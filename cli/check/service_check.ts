@@ -8,7 +8,7 @@ import { NODE_TRAFFIC_ANNOTATION } from '../../injector/admission/node_traffic.t
 import { parseAdmittedPod } from '../../injector/admission/pod_object.ts';
 import { isolatingPolicies, type Labels, type NetworkPolicy } from '../../policy/index.ts';
 import { type Finding, warning } from './finding.ts';
-import type { CheckedNamespace, CheckedPod } from './namespace_check.ts';
+import { type CheckedNamespace, type CheckedPod, metadataOf } from './namespace_check.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -93,11 +93,6 @@ function openPorts({ object }: CheckedPod, spec: Json, narrowed: boolean): reado
 
 function isNarrowed(annotations: Labels): boolean {
   return annotations[NODE_TRAFFIC_ANNOTATION] === 'probes';
-}
-
-function metadataOf({ object }: CheckedPod): { readonly labels: Labels; readonly annotations: Labels } {
-  const { labels, annotations } = record(record(object).metadata);
-  return { labels: record(labels) as Labels, annotations: record(annotations) as Labels };
 }
 
 function record(value: unknown): Json {

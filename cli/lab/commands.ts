@@ -2,14 +2,17 @@
 
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { printable } from '../../common/printable.ts';
 import { SluiceError } from '../../policy/errors.ts';
+import { checkNamespaceFlag } from '../namespace_flag.ts';
+import { complain, print } from '../output.ts';
 import { type ApplyResult, changeLab } from './apply.ts';
 import { takeLabDown } from './down.ts';
 import { Lab } from './lab.ts';
 import { checkLabName, DEFAULT_LAB_NAME } from './names.ts';
 import { checkOwnLab } from './ownership.ts';
 import { injectorLog, labNames, labPaths, tryReadState } from './state.ts';
-import { columns, describeStatus, labStatus } from './status.ts';
+import { columns, describeStatus, labStatus, podWarnings } from './status.ts';
 import { checkRoot } from './tools.ts';
 import { type Flags, LAB_USAGE, readFlags } from './usage.ts';
 
@@ -38,13 +41,13 @@ export async function runLab(argv: readonly string[]): Promise<number> {
   }
   switch (command) {
     case 'up':
-      return await up(readFlags(rest, ['file', 'name', 'external'], 0));
+      return await up(readFlags(rest, ['file', 'namespace', 'name', 'external'], 0));
     case 'exec':
       return await exec(readFlags(own, ['name'], 1), end === -1 ? [] : rest.slice(end + 1));
     case 'apply':
-      return await apply(readFlags(rest, ['file', 'name'], 0));
+      return await apply(readFlags(rest, ['file', 'namespace', 'name'], 0));
     case 'delete':
-      return await remove(readFlags(rest, ['file', 'name'], 0));
+      return await remove(readFlags(rest, ['file', 'namespace', 'name'], 0));
     case 'status':
       return await status(readFlags(rest, ['name', 'output'], 0));
     case 'logs':
@@ -72,12 +75,14 @@ async function up(flags: Flags): Promise<number> {
   await Lab.up({
     name,
     paths: files,
+    namespace: namespaceOf(flags),
     external: external.length === 0 ? undefined : external,
     signal: interrupt.signal,
     progress: say,
     warn,
   });
   say(`lab ${name} is up after ${seconds(performance.now() - startedAt)}: every sidecar enforces its table`);
+  await warnOfPods(name);
   say(`try: sluice lab exec${suffix(name)} NAMESPACE/POD -- CMD…   end: sluice lab down${suffix(name)}`);
   return 0;
 }
@@ -111,14 +116,18 @@ async function apply(flags: Flags): Promise<number> {
   const result =
     files.length === 0
       ? await changeLab(name, { put: [], remove: [] })
-      : await Lab.open(name).apply(files, warn);
+      : await Lab.open(name).apply(files, warn, namespaceOf(flags));
   sayResult(result);
+  await warnOfPods(name);
   return 0;
 }
 
 async function remove(flags: Flags): Promise<number> {
   checkRoot();
-  sayResult(await Lab.open(labName(flags)).delete(wanted(flags.list('file'), '-f FILE'), warn));
+  const name = labName(flags);
+  const files = wanted(flags.list('file'), '-f FILE');
+  sayResult(await Lab.open(name).delete(files, warn, namespaceOf(flags)));
+  await warnOfPods(name);
   return 0;
 }
 
@@ -129,9 +138,7 @@ async function status(flags: Flags): Promise<number> {
   }
   checkRoot();
   const found = await labStatus(labName(flags));
-  process.stdout.write(
-    format === 'json' ? `${JSON.stringify(found, undefined, 2)}\n` : describeStatus(found),
-  );
+  print(format === 'json' ? `${JSON.stringify(found, undefined, 2)}\n` : describeStatus(found));
   return found.healthy ? 0 : EXIT_NOT_HEALTHY;
 }
 
@@ -144,7 +151,7 @@ function logs(flags: Flags): number {
   const lab = Lab.open(labName(flags));
   const file = target === 'injector' ? injectorLog(labPaths(lab.name)) : lab.logFile(target, role);
   try {
-    process.stdout.write(readFileSync(file));
+    print(readFileSync(file, 'utf8'));
   } catch (cause) {
     throw new SluiceError('LAB_TARGET_UNKNOWN', `${target} of lab ${lab.name} has no log of its ${role}`, {
       cause,
@@ -160,7 +167,7 @@ function list(_flags: Flags): number {
     const pods = state === undefined ? '' : `${state.topology.pods.length} pods`;
     return [name, state?.phase === 'up' ? 'up' : 'half built', pods, state?.createdAt ?? ''];
   });
-  if (rows.length > 0) process.stdout.write(`${columns(rows)}\n`);
+  if (rows.length > 0) print(`${columns(rows)}\n`);
   return 0;
 }
 
@@ -178,8 +185,23 @@ function sayResult(result: ApplyResult): void {
   say(`${tables}; in force at every sidecar after ${Math.round(result.enforcedAfterMs)} ms`);
 }
 
+/** Warnings about pods that `up` and `apply` print; the rest is counted. */
+const WARNINGS_SHOWN = 10;
+
+/** Says what the policies of the lab's pods seem to forget. */
+async function warnOfPods(name: string): Promise<void> {
+  const warnings = podWarnings((await labStatus(name)).pods);
+  for (const warning of warnings.slice(0, WARNINGS_SHOWN)) warn(warning);
+  const more = warnings.length - WARNINGS_SHOWN;
+  if (more > 0) warn(`${more} more like these: see sluice lab status${suffix(name)}`);
+}
+
 function labName(flags: Flags): string {
   return checkLabName(flags.text('name') ?? DEFAULT_LAB_NAME);
+}
+
+function namespaceOf(flags: Flags): string | undefined {
+  return checkNamespaceFlag(flags.text('namespace'));
 }
 
 function suffix(name: string): string {
@@ -196,9 +218,9 @@ function seconds(ms: number): string {
 }
 
 function say(line: string): void {
-  process.stdout.write(`${line}\n`);
+  print(`${printable(line)}\n`);
 }
 
 function warn(line: string): void {
-  process.stderr.write(`sluice: warning: ${line}\n`);
+  complain(`sluice: warning: ${printable(line)}`);
 }

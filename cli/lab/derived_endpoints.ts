@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { clusterOf } from '../../injector/cluster_merge.ts';
 import { type DocumentObject, type RawManifest, readDocument } from '../../injector/manifest_object.ts';
+import type { Manifests } from '../../injector/manifests.ts';
 import { isLive, SERVICE_NAME_LABEL } from '../../policy/index.ts';
 import type { Cluster, EndpointPort, Pod, Service, ServicePort } from '../../policy/model.ts';
 
@@ -41,6 +42,11 @@ export function deriveEndpoints(objects: readonly DocumentObject[]): DocumentObj
     .filter(([key, { selector, clusterIPs }]) => selector && clusterIPs.length > 0 && !served.has(key))
     .flatMap(([, service]) => draftSlices(service, cluster).map((draft) => sliceManifest(service, draft)))
     .flatMap((manifest) => readDocument(JSON.stringify(manifest), 1).objects);
+}
+
+/** The cluster of manifests, with the endpoints that a cluster's controller would make. */
+export function withEndpoints({ objects }: Pick<Manifests, 'objects'>): Cluster {
+  return clusterOf([...objects, ...deriveEndpoints(objects)]);
 }
 
 function draftSlices(service: Service, cluster: Cluster): SliceDraft[] {

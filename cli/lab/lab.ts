@@ -3,16 +3,18 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import type { RawManifest } from '../../injector/manifest_object.ts';
 import { readDocument } from '../../injector/manifest_object.ts';
+import { readManifests } from '../../injector/manifests.ts';
 import { SluiceError } from '../../policy/errors.ts';
 import { type ApplyResult, changeLab } from './apply.ts';
 import { START_TIMEOUT_MS } from './bring_up.ts';
 import { takeLabDown } from './down.ts';
 import { waitEnforced } from './injector_client.ts';
+import { completeForLab, madePodsOf } from './made_pods.ts';
 import { applyRedirect, type SidecarOptions, startAppProcess, startSidecarProcess } from './pod_processes.ts';
 import { inNetns, isAlive, labMarks, type ProcessId, signalProcess, waitGone } from './processes.ts';
 import { labPaths, processLog, type Role, readState, recordProcess, writeState } from './state.ts';
 import { type LabStatus, labStatus } from './status.ts';
-import { putObjects, readForLab, removeObjects } from './store.ts';
+import { putObjects, readForLab, removeObjects, warnOfPods } from './store.ts';
 import { toolPath } from './tools.ts';
 import type { LabPod, Topology } from './topology.ts';
 import { bringLabUp, type UpOptions } from './up.ts';
@@ -87,18 +89,26 @@ export class Lab {
   async apply(
     paths: readonly string[],
     warn: (line: string) => void = () => undefined,
+    namespace?: string,
   ): Promise<ApplyResult> {
-    const manifests = await readForLab(paths, warn);
-    return await changeLab(this.name, { put: manifests.objects, remove: [] });
+    const manifests = await readForLab(paths, warn, namespace);
+    const { objects } = await readManifests([this.manifestsFolder]);
+    const reserved = this.topology.outside.addresses;
+    const change = completeForLab(manifests, objects, reserved, warn);
+    warnOfPods(change.put, warn);
+    return await changeLab(this.name, change);
   }
 
   /** Takes out the objects that files and folders name; see `changeLab`. */
   async delete(
     paths: readonly string[],
     warn: (line: string) => void = () => undefined,
+    namespace?: string,
   ): Promise<ApplyResult> {
-    const manifests = await readForLab(paths, warn);
-    return await changeLab(this.name, { put: [], remove: manifests.objects });
+    const manifests = await readForLab(paths, warn, namespace);
+    const { objects } = await readManifests([this.manifestsFolder]);
+    const remove = [...manifests.objects, ...madePodsOf(manifests, objects)];
+    return await changeLab(this.name, { put: [], remove });
   }
 
   /**

@@ -1,6 +1,7 @@
 /** Starts the processes of a lab: the injector, and for each pod the redirect, the sidecar and the app. */
 
 import { join } from 'node:path';
+import { policyLimitEnvironment } from '../../injector/policy_limit_options.ts';
 import { SluiceError } from '../../policy/errors.ts';
 import { annotatedEnvironment } from './annotations.ts';
 import { makeFolder } from './make_folder.ts';
@@ -39,7 +40,7 @@ export async function startInjector(paths: LabPaths, state: LabState): Promise<P
   const { id } = await startProcess({
     lab: state.name,
     argv: program(main, '--dir', paths.manifests, ...sockets),
-    env: {},
+    env: policyLimitEnvironment(process.env), // the manifests were checked with them
     logFile: injectorLog(paths),
   });
   return id;

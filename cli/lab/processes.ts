@@ -47,7 +47,10 @@ export interface ProcessSpec {
   readonly argv: readonly string[];
   /** Absent: the namespace of this process. */
   readonly netns?: string;
-  /** Added to a small, fixed environment: what the user has set never changes a lab. */
+  /**
+   * Added to a small, fixed environment: what the user has set changes no lab, but for the
+   * limits of policies.
+   */
   readonly env: Readonly<Record<string, string>>;
   /** stdout and stderr are appended here. */
   readonly logFile: string;

@@ -31,6 +31,8 @@ export interface PodStatus {
   readonly inForce: boolean;
   readonly revision: number | null;
   readonly enforcedRevision: number | null;
+  /** What its policies seem to forget, a sentence each. */
+  readonly warnings: readonly string[];
 }
 
 /** A lab as it is now. */
@@ -89,8 +91,11 @@ export function describeStatus(status: LabStatus): string {
   return `${[head, ...describeFaults(status), table].join('\n')}\n`;
 }
 
-function describeFaults({ name, injector, injectorAnswers, problems }: LabStatus): string[] {
-  const faults = problems.map((problem) => `${problem.severity}: ${describeProblem(problem)}`);
+function describeFaults({ name, injector, injectorAnswers, pods, problems }: LabStatus): string[] {
+  const faults = [
+    ...problems.map((problem) => `${problem.severity}: ${describeProblem(problem)}`),
+    ...podWarnings(pods).map((text) => `warning: ${text}`),
+  ];
   if (injectorAnswers) return faults;
   const why =
     injector.state === 'running'
@@ -100,6 +105,11 @@ function describeFaults({ name, injector, injectorAnswers, problems }: LabStatus
     `error: ${why}: what each sidecar last had in force is not known here, and stays in force`,
     ...faults,
   ];
+}
+
+/** What the pods' policies seem to forget, a sentence each. */
+export function podWarnings(pods: readonly PodStatus[]): readonly string[] {
+  return pods.flatMap(({ pod, warnings }) => warnings.map((text) => `pod ${pod}: ${text}`));
 }
 
 /** Rows as aligned columns, two spaces apart. */
@@ -144,6 +154,7 @@ function podStatus(state: LabState, pod: LabPod, report: SidecarStatus | undefin
     inForce: hostNetwork || (report?.connected === true && enforced === report.revision),
     revision: report?.revision ?? null,
     enforcedRevision: enforced,
+    warnings: report?.warnings ?? [],
   };
 }
 

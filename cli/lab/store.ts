@@ -5,10 +5,13 @@
 
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { printable } from '../../common/printable.ts';
 import { unknownAnnotations } from '../../injector/admission/annotations.ts';
 import type { DocumentObject, RawManifest } from '../../injector/manifest_object.ts';
-import { describeProblem, type Manifests, readManifests } from '../../injector/manifests.ts';
+import { type Manifests, readManifests } from '../../injector/manifests.ts';
 import { SluiceError } from '../../policy/errors.ts';
+import { isSubject } from '../../policy/index.ts';
+import { problemLines } from '../manifest_report.ts';
 import { fileSlug } from './names.ts';
 import type { LabPaths } from './state.ts';
 
@@ -22,18 +25,19 @@ export type Annotations = Readonly<Record<string, unknown>>;
 const LISTED_PROBLEMS = 20;
 
 /**
- * Reads manifests for the lab. Warnings go to `warn`.
+ * Reads manifests for the lab. Warnings go to `warn`. `namespace` is that of objects that do not say theirs.
  * @throws SluiceError `LAB_MANIFESTS_INVALID` with every error, its file, document and field
  */
 export async function readForLab(
   paths: readonly string[],
   warn: (message: string) => void,
+  namespace?: string,
 ): Promise<Manifests> {
-  const manifests = await readManifests(paths);
+  const manifests = await readManifests(paths, { namespace });
   const errors: string[] = [];
-  for (const problem of manifests.problems) {
-    if (problem.severity === 'error') errors.push(describeProblem(problem));
-    else warn(describeProblem(problem));
+  for (const { severity, text } of problemLines(manifests.problems)) {
+    if (severity === 'error') errors.push(text);
+    else warn(text);
   }
   for (const object of manifests.objects) {
     if (object.kind === 'Service' && wantsAddress(object)) {
@@ -48,12 +52,19 @@ export async function readForLab(
   return manifests;
 }
 
+/** Says which pods are left out of a lab for want of an address. */
+export function warnOfPods(objects: readonly DocumentObject[], warn: (message: string) => void): void {
+  for (const object of objects)
+    if (object.kind === 'Pod' && isSubject(object.object) && object.object.ips.length === 0)
+      warn(`pod ${object.key} has no status.podIP: it is left out of the lab`);
+}
+
 /** What is wrong with manifests of which nothing has been taken in. */
 export function manifestsInvalid(errors: readonly string[]): SluiceError {
   const more = errors.length > LISTED_PROBLEMS ? `\n  and ${errors.length - LISTED_PROBLEMS} more` : '';
   return new SluiceError(
     'LAB_MANIFESTS_INVALID',
-    `the manifests have errors; nothing was changed:\n  ${errors.slice(0, LISTED_PROBLEMS).join('\n  ')}${more}`,
+    `the manifests have errors; nothing was changed:\n  ${errors.slice(0, LISTED_PROBLEMS).map(printable).join('\n  ')}${more}`,
   );
 }
 

@@ -53,7 +53,8 @@ const NAMELESS_NODE = 'node';
 const MAX_NODES = 253;
 
 /**
- * Lays out a cluster's pods and nodes. Finished pods (`Succeeded`, `Failed`) own no address and are left out.
+ * Lays out a cluster's pods and nodes. Finished pods (`Succeeded`, `Failed`) own no address and are left out, as are those
+ * that have none yet.
  * @param external canonical addresses of `outside`; the default ones are dropped where a pod, node or Service has them
  * @param before the lab as it is: nodes keep their index
  * @throws SluiceError `LAB_POD_WITHOUT_ADDRESS`, `LAB_ADDRESS_CONFLICT`, `LAB_TOO_LARGE`
@@ -64,7 +65,7 @@ export function layOut(
   external: readonly string[] | undefined,
   before?: Topology,
 ): Topology {
-  const live = [...cluster.pods.values()].filter(isLive);
+  const live = livePods(cluster);
   const owners = new Map<string, string>();
   const nodes = layOutNodes(lab, cluster, live, before, owners);
   const pods = live.map((pod) => layOutPod(lab, pod, nodes.get(nodeNameOf(pod, cluster)), owners));
@@ -81,6 +82,19 @@ export function layOut(
 /** The first address of a family, undefined where there is none. */
 export function firstOf(family: 4 | 6, addresses: readonly string[]): string | undefined {
   return addresses.find((address) => isIPv6(address) === (family === 6));
+}
+
+/** @throws SluiceError `LAB_POD_WITHOUT_ADDRESS` when there are pods and none of them can be laid out */
+function livePods(cluster: Cluster): readonly Pod[] {
+  const live = [...cluster.pods.values()].filter(isLive);
+  const placed = live.filter(({ hostNetwork, ips }) => hostNetwork || ips.length > 0);
+  const [first] = live;
+  if (placed.length > 0 || first === undefined) return placed;
+  throw new SluiceError(
+    'LAB_POD_WITHOUT_ADDRESS',
+    `pod ${objectKey(first.namespace, first.name)} has no status.podIP, and no other pod has: ` +
+      'give them addresses (status: {podIP: 10.1.0.5})',
+  );
 }
 
 function layOutNodes(
@@ -115,12 +129,6 @@ function layOutPod(lab: string, pod: Pod, node: LabNode | undefined, owners: Map
   if (node === undefined) throw new Error(`no node was laid out for pod ${key}`);
   const place = { key, namespace: pod.namespace, name: pod.name, node: node.name, ports: pod.ports };
   if (pod.hostNetwork) return { ...place, ips: node.addresses, netns: node.netns, hostNetwork: true };
-  if (pod.ips.length === 0) {
-    throw new SluiceError(
-      'LAB_POD_WITHOUT_ADDRESS',
-      `pod ${key} has no status.podIP: give it one (status: {podIP: 10.1.0.5}), or take it out of the manifests`,
-    );
-  }
   for (const ip of pod.ips) claim(owners, ip, `pod ${key}`);
   return { ...place, ips: pod.ips, netns: podNetns(lab, key), hostNetwork: false };
 }

@@ -9,6 +9,7 @@ import { bringUpInjector, bringUpPods } from './bring_up.ts';
 import { deriveEndpoints } from './derived_endpoints.ts';
 import { tearDown } from './down.ts';
 import { lockLab } from './lock.ts';
+import { completeForLab } from './made_pods.ts';
 import { checkLabName } from './names.ts';
 import { applyPlan, existingNamespaces } from './network.ts';
 import { planNetwork, routersOf } from './network_plan.ts';
@@ -16,15 +17,17 @@ import { checkOwnLab } from './ownership.ts';
 import { checkPorts } from './reserved_ports.ts';
 import { serveServices } from './services.ts';
 import { createFolders, hasFolder, type LabPaths, labPaths, tryReadState, writeState } from './state.ts';
-import { putObjects, readForLab } from './store.ts';
+import { putObjects, readForLab, warnOfPods } from './store.ts';
 import { checkPrerequisites } from './tools.ts';
-import { layOut, type Topology } from './topology.ts';
+import { DEFAULT_EXTERNAL_ADDRESSES, layOut, type Topology } from './topology.ts';
 
 /** What to bring up. */
 export interface UpOptions {
   readonly name: string;
   /** Files and directories of manifests. */
   readonly paths: readonly string[];
+  /** The namespace of objects that do not say theirs; default `default`. */
+  readonly namespace?: string | undefined;
   /** Addresses of `outside`; absent: `DEFAULT_EXTERNAL_ADDRESSES`. */
   readonly external?: readonly string[] | undefined;
   /** Environment that every sidecar has in addition. */
@@ -53,9 +56,12 @@ export interface UpOptions {
 export async function bringLabUp(options: UpOptions): Promise<void> {
   const name = checkLabName(options.name);
   checkPrerequisites();
-  const manifests = await readForLab(options.paths, options.warn ?? (() => undefined));
+  const warn = options.warn ?? (() => undefined);
+  const manifests = await readForLab(options.paths, warn, options.namespace);
   const external = options.external?.map(canonicalAddress);
-  const objects = [...manifests.objects, ...deriveEndpoints(manifests.objects)];
+  const { put } = completeForLab(manifests, [], external ?? DEFAULT_EXTERNAL_ADDRESSES, warn);
+  warnOfPods(put, warn);
+  const objects = [...put, ...deriveEndpoints(put)];
   const cluster = clusterOf(objects);
   const topology = layOut(name, cluster, external);
   checkPorts(topology, options.sidecarEnv ?? {});

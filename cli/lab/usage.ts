@@ -6,13 +6,13 @@ import { SluiceError } from '../../policy/errors.ts';
 /** `sluice lab --help`. */
 export const LAB_USAGE = `usage: sluice lab <command> [options]
 
-  up -f DIR|FILE… [--name NAME] [--external ADDRESS…]
+  up -f DIR|FILE… [-n NAMESPACE] [--name NAME] [--external ADDRESS…]
                         make a lab of manifests: each pod a network namespace behind its own sidecar
   exec [--name NAME] TARGET -- CMD…
                         run CMD in a pod (namespace/pod), on a node (node/NAME) or outside; its exit code is returned
-  apply [--name NAME] [-f DIR|FILE…]
+  apply [--name NAME] [-f DIR|FILE… [-n NAMESPACE]]
                         add or change objects, start what has died; returns when every sidecar enforces it
-  delete [--name NAME] -f DIR|FILE…
+  delete [--name NAME] -f DIR|FILE… [-n NAMESPACE]
                         remove objects
   status [--name NAME] [-o text|json]
                         exit 0 when every process runs, every table is in force and no manifest is broken; 1 when not
@@ -22,14 +22,17 @@ export const LAB_USAGE = `usage: sluice lab <command> [options]
   down [--name NAME]    remove the lab: namespaces, processes, files
 
   -f, --file PATH       manifests: YAML or JSON, several documents; - for standard input; may be repeated
+  -n, --namespace NS    the namespace of objects that do not say theirs, default "default"
   --name NAME           which lab, default "lab"; labs of different names do not meet, addresses may repeat
   --external ADDRESS    an address outside the cluster, for TARGET "outside"; may be repeated
   -o, --output FORMAT   text or json
 
-Needs root. Every pod needs a status.podIP (or podIPs). The app of a pod serves its containerPorts: it answers each
-line with the address of the peer it sees. Every node serves the Services that have a spec.clusterIP; where a Service
-has a selector and no EndpointSlice, its endpoints are derived from the pods. SLUICE_LAB_DIR says where labs are kept,
-default /run/sluice/lab.
+Needs root. Workloads that come without pods get some, at most 5 of each; they, and pods without a status, get addresses of
+their node's spec.podCIDR (default 10.244.N.0/24). A pod whose status has a phase and no podIP is left out. The app
+of a pod serves its containerPorts: it answers each line with the address of the peer it sees. Every node serves the
+Services that have a spec.clusterIP; where a Service has a selector and no EndpointSlice, its endpoints are derived from
+the pods. SLUICE_LAB_DIR says where labs are kept, default /run/sluice/lab; SLUICE_MAX_POLICY_ENTRIES
+and the other bounds on policies hold as in sluice can, for an injector from its start.
 Exit code: 2 for errors, else as above.
 `;
 
@@ -42,6 +45,7 @@ export interface Flags {
 
 const OPTIONS = {
   file: { type: 'string', short: 'f', multiple: true },
+  namespace: { type: 'string', short: 'n' },
   name: { type: 'string' },
   external: { type: 'string', multiple: true },
   output: { type: 'string', short: 'o' },

@@ -16,6 +16,9 @@ import { waitFor } from '../unit/injector/wait_for.ts';
 import { run } from './command.ts';
 
 const netns = `sluice-t-${process.pid}-${randomBytes(3).toString('hex')}`;
+/** Where a client is, at the other end of the pod's cable. */
+const outside = `${netns}-c`;
+const [POD, CLIENT] = ['10.9.9.9', '10.9.9.8'];
 const folder = mkdtempSync(join(tmpdir(), 'sluice-bundle-'));
 const socket = join(folder, 'injector.sock');
 const children: ChildProcess[] = [];
@@ -23,24 +26,39 @@ const children: ChildProcess[] = [];
 beforeAll(async () => {
   await bundle(join(folder, 'sluice'));
   await run(['ip', 'netns', 'add', netns]);
+  await run(['ip', 'netns', 'add', outside]);
   await run(['ip', '-n', netns, 'link', 'set', 'lo', 'up']);
+  await run(['ip', '-n', netns, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'eth0', 'netns', outside]);
+  for (const [place, address] of [
+    [netns, POD],
+    [outside, CLIENT],
+  ] as const) {
+    await run(['ip', '-n', place, 'addr', 'add', `${address}/24`, 'dev', 'eth0']);
+    await run(['ip', '-n', place, 'link', 'set', 'eth0', 'up']);
+  }
   writeFileSync(
     join(folder, 'pod.json'),
     JSON.stringify({
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: { namespace: 'shop', name: 'api' },
-      status: { podIP: '10.9.9.9', phase: 'Running' },
+      status: { podIP: POD, phase: 'Running' },
     }),
   );
 });
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
-  await run(['ip', 'netns', 'del', netns]);
+  for (const name of [netns, outside]) await run(['ip', 'netns', 'del', name]);
   rmSync(folder, { recursive: true, force: true });
 });
 
 const READYZ = "fetch('http://127.0.0.1:15021/readyz').then((r) => r.text()).then(console.log)";
+
+const FLOWS = "fetch('http://127.0.0.1:15021/flows').then((r) => r.text()).then(console.log)";
+
+/** Greets with the address that it sees. */
+const SERVE = "net.createServer((socket) => socket.end(socket.remoteAddress)).listen(8080, '10.9.9.9')";
+const CONNECT = "net.connect(8080, '10.9.9.9').pipe(process.stdout)";
 
 const env = {
   SLUICE_POD_NAMESPACE: 'shop',
@@ -74,4 +92,11 @@ test('the bundles run together with the capabilities of their containers', async
     return state.ready ? state : false;
   }, 50_000); // one core may be busy with others
   expect(ready).toMatchObject({ ready: true, problems: [], gate: { state: 'in-force' } });
+
+  const [app = '', ...serve] = inNetns(netns, [process.execPath, '-e', SERVE]);
+  children.push(spawn(app, serve, { stdio: 'ignore' }));
+  const connect = async () =>
+    (await run(inNetns(outside, [process.execPath, '-e', CONNECT])).catch(() => '')) || false;
+  expect(await waitFor(connect, 20_000)).toContain(CLIENT); // the app leg is marked, and from the client's address
+  expect(await run(inNetns(netns, [process.execPath, '-e', FLOWS]))).toContain(CLIENT); // the proxy has carried it
 });

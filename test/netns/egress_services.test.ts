@@ -1,5 +1,6 @@
 /** An egress-isolated pod and Services: policy is about the backends. */
 import { expect, onTestFinished, test } from 'vitest';
+import { describeStatus, labStatus } from '../../cli/lab/status.ts';
 import type { FlowRecord } from '../../sidecar/flow_record.ts';
 import { patience, SILENCE, until, useLab } from './harness.ts';
 import { type Manifest, namespace, node, pod, policy } from './objects.ts';
@@ -56,6 +57,14 @@ const reach = (...tiers: string[]) =>
 const backend = (name: string, tier: string, ips: readonly string[], nodeNumber: number) =>
   pod(`shop/${name}`, { labels: { app: 'shop', tier }, ips, node: nodeNumber, ports: [80, 'UDP/53'] });
 
+/** The cluster's name server, somewhere that no pod of this lab is. */
+const NAME_SERVER = [service('kube-dns', ['10.96.0.53']), slice('kube-dns', ['10.9.0.2'])].map(
+  (manifest): Manifest => ({
+    ...manifest,
+    metadata: { ...(manifest.metadata as object), namespace: 'kube-system' },
+  }),
+);
+
 const net = useLab({
   objects: [
     node(1),
@@ -78,6 +87,7 @@ const net = useLab({
     service('sticky', ['10.96.0.11'], { sessionAffinity: 'ClientIP' }),
     slice('sticky', [ONE, TWO]),
     service('empty', ['10.96.0.12']),
+    ...NAME_SERVER,
     reach('a'),
   ],
 });
@@ -345,19 +355,24 @@ test('DNS through its Service, allowed by selector, works over UDP and TCP', asy
   await net.apply(reach('a'));
 });
 
-test('isolation that forgets DNS is said in the log, in /readyz and in the status of the injector', async () => {
+test('isolation that forgets DNS is said in the log, in /readyz and in the status of the lab', async () => {
+  const warning =
+    'egress is isolated by shop/front-out, and no rule admits DNS, which is kube-system/kube-dns (10.9.0.2 UDP/53): names do not resolve';
   const forgetful = policy('shop/front-out', {
     podSelector: { matchLabels: { app: 'front' } },
     policyTypes: ['Egress'],
-    egress: [{ ports: [{ port: 443 }] }],
+    egress: [{ to: [{ podSelector: {} }] }],
   });
   await net.apply(forgetful);
-  const warning =
-    'egress of shop/front is isolated by shop/front-out, and no rule admits DNS (UDP/53): names do not resolve';
   const logged = await until('it is logged', () =>
-    net.sidecarLog('shop/front').find(({ msg }) => msg === 'egress without DNS'),
+    net
+      .sidecarLog('shop/front')
+      .find((line) => line.msg === 'egress without DNS' && line.warning === warning),
   );
   expect(logged).toMatchObject({ warning });
   expect(JSON.parse((await net.admin('shop/front', '/readyz')).body).warnings).toEqual([warning]);
+  const { pods } = await labStatus(net.lab.name);
+  expect(pods.find(({ pod }) => pod === 'shop/front')?.warnings).toEqual([warning]);
+  expect(describeStatus(await labStatus(net.lab.name))).toContain(`\nwarning: pod shop/front: ${warning}\n`);
   await net.apply(reach('a'));
 });

@@ -8,8 +8,10 @@ import { largeTable, withPeer } from '../../bench/large_table.ts';
 import { inNetns } from '../../cli/lab/processes.ts';
 import type { Table } from '../../policy/index.ts';
 import { elementsOnly } from '../../sidecar/gate/element_changes.ts';
+import { closedPlan } from '../../sidecar/gate/plan.ts';
 import { GatePlanner, gatePlan } from '../../sidecar/gate/planner.ts';
 import { changedRuleset, type GateSettings, wholeRuleset } from '../../sidecar/gate/ruleset.ts';
+import { INJECTOR_MARK } from '../../sidecar/injector_mark.ts';
 import type { ElementChange } from '../../sidecar/netlink/nft_elements.ts';
 import { editedTables } from '../unit/sidecar/gate/edited_tables.ts';
 import { table } from '../unit/sidecar/table_builder.ts';
@@ -117,6 +119,61 @@ test('a transaction that the kernel refuses leaves the last good rules', async (
   ).rejects.toThrow();
   expect(await listed()).toEqual(good);
 });
+
+/** Listens, and connects from a plain socket and from one with the sidecar's mark. Prints what each got. */
+const KNOCKS = `
+  import { createServer, Socket } from 'node:net';
+  import { openSockets } from ${JSON.stringify(new URL('../../native/sockets.ts', import.meta.url).href)};
+  const [address, port, mark] = process.argv.slice(1);
+  const server = createServer((socket) => socket.destroy()).listen(Number(port), address);
+  await new Promise((resolve) => server.once('listening', resolve));
+  const knock = (socket) => new Promise((resolve) => {
+    socket.once('connect', () => resolve('connected')).once('error', ({ code }) => resolve(code));
+    socket.connect(Number(port), address);
+  });
+  const marked = () => {
+    try {
+      const fd = openSockets().openMarked(address.includes(':') ? 6 : 4, Number(mark));
+      return knock(new Socket({ fd, manualStart: true }));
+    } catch ({ code }) {
+      return code;
+    }
+  };
+  console.log(JSON.stringify([await knock(new Socket()), await marked()]));
+  process.exit();`;
+
+/** What connects without NET_ADMIN and NET_RAW, as an app does. */
+const AS_AN_APP = ['setpriv', '--bounding-set=-net_admin,-net_raw', '--inh-caps=-all', '--'];
+
+test.each([
+  ['10.8.0.1', true],
+  ['fd00:8::1', true],
+  ['10.8.0.1', false],
+  ['fd00:8::1', false],
+])(
+  'of a pod only what has the mark connects to the injector at %s; the kernel matches sockets: %s',
+  async (address, matchesSockets) => {
+    const port = 7_000;
+    await run(['ip', '-n', netns, 'link', 'set', 'lo', 'up']);
+    await run(['ip', '-n', netns, 'addr', 'add', address, 'dev', 'lo']);
+    const settings = { ...SETTINGS, injector: { address, port } };
+    await apply(wholeRuleset(closedPlan([], [`${address} . ${port}`]), settings, matchesSockets));
+    const knocks = [
+      process.execPath,
+      '--input-type=module',
+      '-e',
+      KNOCKS,
+      address,
+      `${port}`,
+      `${INJECTOR_MARK}`,
+    ];
+    expect(JSON.parse(await apply('', knocks))).toEqual(['ECONNREFUSED', 'connected']);
+    expect(JSON.parse(await apply('', [...AS_AN_APP, ...knocks]))).toEqual([
+      'ECONNREFUSED',
+      'SOCKET_CAPABILITY_MISSING',
+    ]);
+  },
+);
 
 test('10,000 peers and 1,000 rules are one look-up each, and a new peer is one element', async () => {
   const planner = new GatePlanner();

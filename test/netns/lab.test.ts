@@ -509,9 +509,9 @@ describe('lab up', () => {
       message: /objects\.json, document 1, .*app\/p, .*ingress\[0\]\.from\[0\]\.ipBlock\.cidr/,
     },
     {
-      what: 'a pod without an address',
-      objects: [...PAIR, pod('app/c', { ips: [] })],
-      message: /^sluice: pod app\/c has no status\.podIP/,
+      what: 'pods that all have no address',
+      objects: [pod('app/c', { ips: [] })],
+      message: /^sluice: pod app\/c has no status\.podIP, and no other pod has/m,
     },
     {
       what: 'two pods with one address',

@@ -32,6 +32,12 @@ const reach = (name: string, ...apps: readonly string[]) =>
     egress: apps.map((app) => ({ to: [{ podSelector: { matchLabels: { app } } }] })),
   });
 
+const everywhere = policy('shop/front-everywhere', {
+  podSelector: { matchLabels: { app: 'front' } },
+  policyTypes: ['Egress'],
+  egress: [{}],
+});
+
 const net = useLab({
   external: [INJECTOR],
   objects: [
@@ -105,6 +111,20 @@ test('the first table comes through a gate that is closed, and stays reachable w
   } finally {
     listener.kill('SIGKILL');
   }
+});
+
+test('the pod reaches the injector by its sidecar only, at the Service as at the pod behind it', async () => {
+  await ready();
+  for (const address of [VIRTUAL, INJECTOR])
+    expect(await fromFront(address, PORT)).toMatchObject({ connected: false, error: 'ECONNREFUSED' });
+  // What keeps it out is not a policy of its own, which could be changed.
+  writeFileSync(moreFile(), stringify(everywhere));
+  await until('it may connect', async () => (await fromFront(API, 80)).allowed);
+  for (const address of [VIRTUAL, INJECTOR])
+    expect(await fromFront(address, PORT)).toMatchObject({ connected: false, error: 'ECONNREFUSED' });
+  denyApi();
+  // Nor does that cost the sidecar its connection.
+  await until('the change is in force', async () => !(await fromFront(API, 80)).allowed);
 });
 
 test('changes come on the same connection: egress policy cuts flows, and not that one', async () => {

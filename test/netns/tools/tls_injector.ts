@@ -10,7 +10,10 @@ import { TestAuthenticator, TestCertificate } from '../../unit/injector/test_cre
 const [dir = '', host = '', port = '', caFile = ''] = process.argv.slice(2);
 const log = openLog('warn');
 const certificate = await TestCertificate.make();
-const tables = new TableServer(await openDirectorySource(dir, log), createInjectorMetrics(), log);
+const source = await openDirectorySource(dir, log);
+// Its Service in the lab.
+const injectorService = 'sluice/injector';
+const tables = new TableServer(source, createInjectorMetrics(), log, { injectorService });
 await startTlsServer(
   { tables, authenticator: new TestAuthenticator(), certificate, log },
   { host, port: Number(port) },

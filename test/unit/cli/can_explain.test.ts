@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { pod, policy, shop } from './support/manifest_builders.ts';
+import { describe, expect, test } from 'vitest';
+import { namespace, pod, policy, shop } from './support/manifest_builders.ts';
 import { runSluice } from './support/sluice_process.ts';
 
 test('--explain shows the nearest rule with what it wanted and what it got', async () => {
@@ -65,4 +65,64 @@ test.each([
 test('output to a pipe has no colour codes', async () => {
   const { stdout } = await runSluice(['can', 'shop/web', 'shop/api', '8080', '-f', shop()]);
   expect(stdout.startsWith('allowed:')).toBe(true);
+});
+
+describe('egress that forgets DNS', () => {
+  const QUESTION = ['can', 'shop/web', 'shop/api', '8080', '--explain'];
+  const isolated = (egress: readonly object[]) =>
+    policy('shop/out', { podSelector: {}, policyTypes: ['Egress'], egress });
+  const nameServer = [
+    namespace('kube-system'),
+    pod('kube-system/coredns', { labels: { 'k8s-app': 'kube-dns' }, ip: '10.1.9.9' }),
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { namespace: 'kube-system', name: 'kube-dns' },
+      spec: {
+        clusterIP: '10.96.0.10',
+        selector: { 'k8s-app': 'kube-dns' },
+        ports: [{ port: 53, protocol: 'UDP' }],
+      },
+    },
+  ];
+
+  test('is said of the source, judged by the name server of the manifests', async () => {
+    const dir = shop(isolated([{ to: [{ podSelector: {} }] }]), ...nameServer);
+    expect((await runSluice([...QUESTION, '-f', dir])).stdout).toContain(
+      '    warning: egress is isolated by shop/out, and no rule admits DNS, which is kube-system/kube-dns (10.1.9.9 UDP/53): names do not resolve\n',
+    );
+  });
+
+  test('is not said where a rule reaches it', async () => {
+    const dir = shop(isolated([{ to: [{ namespaceSelector: {} }] }]), ...nameServer);
+    expect((await runSluice([...QUESTION, '-f', dir])).stdout).not.toContain('warning');
+  });
+
+  test('is said without one where no rule admits UDP/53 to anybody', async () => {
+    const dir = shop(isolated([{ ports: [{ port: 8080 }] }]));
+    expect((await runSluice([...QUESTION, '-f', dir])).stdout).toContain(
+      '    warning: egress is isolated by shop/out, and no rule admits DNS (UDP/53): names do not resolve\n',
+    );
+  });
+});
+
+test.each([
+  ['8080', 'TCP', undefined],
+  ['9090', 'TCP', 'only TCP to 8080, and what its policies admit'],
+  ['8080', 'UDP', 'only TCP to 8080, and what its policies admit'],
+])('the own node at %s/%s of a pod that takes its probes only', async (port, protocol, note) => {
+  const probe = { httpGet: { port: 8080 } };
+  const spec = { containers: [{ name: 'app', image: 'app', livenessProbe: probe }] };
+  const annotations = { 'sluice.dev/node-traffic': 'probes' };
+  const plain = pod('shop/narrow', { ip: '10.1.0.40' });
+  const narrow = { ...plain, metadata: { namespace: 'shop', name: 'narrow', annotations }, spec };
+  const other = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'all', annotations } };
+  const inherits = { ...pod('all/x', { ip: '10.1.0.41' }), spec };
+  const dir = shop(narrow, other, inherits);
+  for (const to of ['shop/narrow', 'all/x']) {
+    const { code, stderr } = await runSluice(['can', '192.0.2.1', to, `${port}/${protocol}`, '-f', dir]);
+    expect(code).toBe(0);
+    if (note === undefined) expect(stderr).not.toContain('node-traffic');
+    else expect(stderr).toContain(`${note}\n`);
+  }
 });

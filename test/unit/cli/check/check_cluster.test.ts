@@ -27,6 +27,9 @@ afterEach(() => api.close());
 
 const check = (...args: string[]) => runSluice(['check', '--kubeconfig', kubeconfig, ...args]);
 
+/** A value, or from where the kubelet has it. */
+type EnvValue = string | { readonly valueFrom: Json };
+
 /** The webhook's configuration once the injector has put its CA there. */
 function webhookTrusting(caBundle: string): Json {
   const webhooks = base('webhook.yaml').flatMap((configuration) => configuration.webhooks as Json[]);
@@ -37,11 +40,36 @@ function webhookTrusting(caBundle: string): Json {
   return { ...base('webhook.yaml')[0], webhooks: trusting };
 }
 
+/** @param container fields that take the place of the manifest's */
+function withEnv(deployment: Json, changes: Readonly<Record<string, EnvValue>>, container: Json): Json {
+  const copy = structuredClone(deployment) as { spec: { template: { spec: { containers: Json[] } } } };
+  const { spec } = copy.spec.template;
+  spec.containers = spec.containers.map((each) => ({
+    ...each,
+    env: (each.env as { name: string }[]).map((variable) => {
+      const change = changes[variable.name];
+      if (change === undefined) return variable;
+      return { name: variable.name, ...(typeof change === 'string' ? { value: change } : change) };
+    }),
+    ...container,
+  }));
+  return copy;
+}
+
 async function install(
-  changes: { readonly caBundle?: string; readonly replicas?: number; readonly clusterIP?: string } = {},
+  changes: {
+    readonly caBundle?: string;
+    readonly replicas?: number;
+    readonly clusterIP?: string;
+    /** Variables of the injector. */
+    readonly env?: Readonly<Record<string, EnvValue>>;
+    /** Other fields of its container. */
+    readonly container?: Json;
+  } = {},
 ): Promise<void> {
   const caBundle = changes.caBundle ?? Buffer.from((await issueCa(validNow())).cert).toString('base64');
-  const [deployment, service] = [...base('deployment.yaml'), ...base('service.yaml')];
+  const [made, service] = [...base('deployment.yaml'), ...base('service.yaml')];
+  const deployment = withEnv(made ?? {}, changes.env ?? {}, changes.container ?? {});
   for (const namespace of base('namespace.yaml')) await api.create(namespace);
   await api.apply({ ...deployment });
   await api.apply({ ...deployment, status: { availableReplicas: changes.replicas ?? 1 } });
@@ -50,7 +78,8 @@ async function install(
     spec: { ...(service?.spec as Json), clusterIP: changes.clusterIP ?? '10.96.0.20' },
   });
   await api.create(webhookTrusting(caBundle));
-  for (const object of base('admission_policies.yaml')) await api.create(object);
+  for (const name of ['admission_policies', 'pod_security', 'injector_account'])
+    for (const object of base(`${name}.yaml`)) await api.create(object);
 }
 
 async function enable(name: string, labels: Json = {}): Promise<void> {
@@ -67,6 +96,34 @@ const podIn = (namespace: string, name: string, object = pod()) => ({
 });
 
 describe('sluice check in a cluster', () => {
+  test('finds what the injector says of policies that it cannot enforce, as long as it is about their present wording', async () => {
+    await enable('shop');
+    await install();
+    const status = {
+      state: 'partial',
+      generation: 1,
+      selected: 1,
+      enforcing: 1,
+      unsupported: ['has 10002 entries'],
+    };
+    const annotations = { 'sluice.dev/status': JSON.stringify(status) };
+    const metadata = { namespace: 'shop', name: 'large', annotations };
+    const policy = {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata,
+      spec: { podSelector: {} },
+    };
+    await api.create(policy);
+
+    const { code, stdout } = await check();
+    expect(stdout).toMatch(/^error +networkpolicy shop\/large: has 10002 entries$/m);
+    expect(code).toBe(1);
+
+    await api.apply({ ...policy, spec: { podSelector: {}, ingress: [{}] } });
+    expect((await check()).stdout).not.toContain('10002');
+  });
+
   test('finds nothing where all is well', async () => {
     await enable('shop');
     await api.create(podIn('shop', 'api', injected(pod())));
@@ -82,6 +139,25 @@ describe('sluice check in a cluster', () => {
       ].join('\n'),
     ]);
     expect(code).toBe(0);
+  });
+
+  test('finds a namespace of the injector without a Pod Security level, as Helm makes one', async () => {
+    await install();
+    const [own] = base('namespace.yaml');
+    await api.patch(own ?? {}, { metadata: { labels: { 'pod-security.kubernetes.io/enforce': null } } });
+
+    const { stdout } = await check();
+    expect(stdout).toMatch(/^warning +namespace sluice-system: has no Pod Security level.*=restricted$/m);
+  });
+
+  test('knows the namespace that the injector is in', async () => {
+    const webhook = JSON.stringify(webhookTrusting('')).replaceAll('sluice-system', 'elsewhere');
+    await api.create(JSON.parse(webhook) as Json);
+    for (const name of ['elsewhere', 'sluice-system']) await enable(name);
+
+    const { stdout } = await check();
+    expect(stdout).toMatch(/^error +namespace elsewhere: is never injected/m);
+    expect(stdout).not.toContain('namespace sluice-system: is never injected');
   });
 
   test('finds that nothing is installed', async () => {
@@ -149,6 +225,19 @@ describe('sluice check in a cluster', () => {
     expect((await check()).stdout).toContain('only expired CAs');
   });
 
+  test('blames the missing webhook, not the label, for pods without a sidecar, and passes over those that end', async () => {
+    await enable('shop');
+    await api.create(podIn('shop', 'new'));
+    const ending = podIn('shop', 'ending');
+    const deletionTimestamp = new Date().toISOString();
+    await api.create({ ...ending, metadata: { ...ending.metadata, deletionTimestamp } });
+
+    const { stdout } = await check();
+    expect(stdout).toMatch(/^error +pod shop\/new: has no sidecar, as there is no webhook to add one/m);
+    expect(stdout).not.toContain('label');
+    expect(stdout).not.toContain('ending');
+  });
+
   test('finds pods that are older than the label, and what will refuse them', async () => {
     await enable('shop', { 'pod-security.kubernetes.io/enforce': 'restricted' });
     const mighty = pod({ containers: [{ name: 'a', image: 'a', securityContext: { privileged: true } }] });
@@ -160,9 +249,127 @@ describe('sluice check in a cluster', () => {
     const { code, stdout } = await check();
     expect(code).toBe(1);
     expect(stdout).toMatch(/^error +namespace shop: Pod Security 'restricted'/m);
-    expect(stdout).toMatch(/^error +pod shop\/old: has no sidecar, it is older than the label/m);
+    expect(stdout).toMatch(/^error +pod shop\/old: has no sidecar: it was created before the label, or/m);
     expect(stdout).toMatch(/^error +pod shop\/pretender: has no sidecar/m);
     expect(stdout).toMatch(/^error +pod shop\/mighty: will be refused: container a is privileged/m);
+  });
+
+  test("judges by the installation's own limits", async () => {
+    await enable('shop');
+    await api.create(podIn('shop', 'api', pod({}, { 'sluice.dev/memory-request': '300Mi' })));
+    await install({ env: { SLUICE_SIDECAR_MEMORY_LIMIT: '256Mi' } });
+
+    const { stdout } = await check();
+    expect(stdout).toMatch(/^error +pod shop\/api: will be refused: .*300Mi is over its limit 256Mi/m);
+    expect(stdout).not.toContain('default limits');
+  });
+
+  test('lets through what is over the default limits and not over those of the installation', async () => {
+    await enable('shop');
+    await api.create(podIn('shop', 'api', pod({}, { 'sluice.dev/memory-request': '600Mi' })));
+    await install({ container: { args: ['--sidecar-memory-limit=1Gi'] } });
+
+    const { stdout } = await check();
+    expect(stdout).toMatch(/^error +pod shop\/api: has no sidecar/m);
+    expect(stdout).not.toContain('over its limit');
+  });
+
+  test.each([
+    [
+      {
+        env: {
+          SLUICE_SIDECAR_MEMORY_LIMIT: { valueFrom: { configMapKeyRef: { name: 'own', key: 'limit' } } },
+        },
+      },
+      'the injector has SLUICE_SIDECAR_MEMORY_LIMIT from elsewhere',
+    ],
+    [{ container: { envFrom: [{ configMapRef: { name: 'own' } }] } }, 'the injector has envFrom'],
+    [{ container: { command: ['/start'] } }, 'the injector is started by another command'],
+  ])(
+    'says that it judges by default limits where the Deployment does not have the settings: %j',
+    async (changes, why) => {
+      await install(changes);
+
+      const { code, stdout } = await check();
+      expect(stdout).toMatch(new RegExp(`^warning +settings: judged with default limits, .*: ${why}`, 'm'));
+      expect(code).toBe(0);
+    },
+  );
+
+  test('says that it judges by default limits where there is no installation, or none that can start', async () => {
+    await enable('shop');
+    await api.create(podIn('shop', 'api'));
+    expect((await check()).stdout).toMatch(
+      /^ok +settings: judged with default limits, .*: no injector is installed$/m,
+    );
+
+    await install({ env: { SLUICE_SIDECAR_MEMORY_LIMIT: 'plenty' } });
+    const { code, stdout } = await check();
+    expect(code).toBe(1);
+    expect(stdout).toMatch(
+      /^error +settings: the injector cannot start with its own, .*: SLUICE_SIDECAR_MEMORY_LIMIT is 'plenty'/m,
+    );
+    expect(stdout).toContain('default limits');
+  });
+
+  test('judges DNS by the name servers that the cluster has', async () => {
+    await enable('shop');
+    await api.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system' } });
+    await api.create({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { namespace: 'kube-system', name: 'kube-dns' },
+      spec: {
+        clusterIP: '10.96.0.10',
+        selector: { 'k8s-app': 'kube-dns' },
+        ports: [{ name: 'dns', port: 53, protocol: 'UDP' }],
+      },
+    });
+    const dns = pod({ containers: [{ name: 'dns', image: 'dns' }] });
+    const coredns = {
+      ...podIn('kube-system', 'coredns', dns),
+      metadata: { namespace: 'kube-system', name: 'coredns', labels: { 'k8s-app': 'kube-dns' } },
+    };
+    await api.create(coredns);
+    await api.apply({
+      ...coredns,
+      status: { phase: 'Running', podIP: '10.1.9.9', podIPs: [{ ip: '10.1.9.9' }] },
+    });
+    await api.create({
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: {
+        namespace: 'kube-system',
+        name: 'kube-dns-1',
+        labels: { 'kubernetes.io/service-name': 'kube-dns' },
+      },
+      addressType: 'IPv4',
+      ports: [{ name: 'dns', protocol: 'UDP', port: 53 }],
+      endpoints: [{ addresses: ['10.1.9.9'], conditions: { ready: true } }],
+    });
+    await enable('library');
+    const servers = {
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
+      podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+    };
+    for (const [namespace, to] of [
+      ['shop', { podSelector: {} }],
+      ['library', servers],
+    ] as const) {
+      await api.create(podIn(namespace, 'api', injected(pod())));
+      await api.create({
+        apiVersion: 'networking.k8s.io/v1',
+        kind: 'NetworkPolicy',
+        metadata: { namespace, name: 'out' },
+        spec: { podSelector: {}, policyTypes: ['Egress'], egress: [{ to: [to] }] },
+      });
+    }
+    await install();
+
+    const { stdout } = await check();
+    expect(stdout.match(/^.*names do not resolve$/gm)).toEqual([
+      'warning  pod shop/api: egress is isolated by shop/out, and no rule admits DNS, which is kube-system/kube-dns (10.1.9.9 UDP/53): names do not resolve',
+    ]);
   });
 
   test('says so when the cluster cannot be read', async () => {

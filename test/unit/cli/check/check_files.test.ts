@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { manifestDirectory, pod } from '../support/manifest_builders.ts';
+import { manifestDirectory, pod, policy } from '../support/manifest_builders.ts';
 import { runSluice } from '../support/sluice_process.ts';
 
 const namespace = (labels: object = {}, annotations: object = {}) => ({
@@ -24,7 +24,22 @@ describe('sluice check -f', () => {
     const { code, stdout } = await check([namespace(), pod('shop/api'), deployment({})]);
 
     expect(code).toBe(0);
-    expect(stdout).toBe('ok       namespace shop: can be enforced: 2 pods and workloads looked at\n');
+    expect(stdout).toBe(
+      [
+        'ok       namespace shop: can be enforced: 2 pods and workloads looked at',
+        'ok       settings: judged with default limits, memory 64Mi to 512Mi, CPU 10m to 2: no cluster was asked',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('knows a namespace by anything that is in it', async () => {
+    const deny = policy('shop/deny', { podSelector: {} });
+    const { code, stdout } = await check([deny], '-n', 'shop');
+
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^warning +namespace shop: has no label sluice\.dev\/inject/m);
+    expect((await check([deny], '-n', 'shops')).stdout).toMatch(/^error +namespace shops: is not there$/m);
   });
 
   test('finds the Pod Security level that would refuse every pod', async () => {
@@ -32,6 +47,46 @@ describe('sluice check -f', () => {
 
     expect(code).toBe(1);
     expect(stdout).toMatch(/^error +namespace shop: Pod Security 'baseline' refuses .*enforce=privileged$/m);
+  });
+
+  test('says which pods are more than Pod Security lets them be once Sluice is enabled', async () => {
+    const hostPath = { volumes: [{ name: 'logs', hostPath: { path: '/var/log' } }] };
+    const mighty = deployment(hostPath);
+    const { code, stdout } = await check([namespace(), pod('shop/api'), mighty]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(
+      /^error +deployment shop\/web: will be refused: pod has the hostPath volume logs, .*'baseline'.*allow-privileged=true$/m,
+    );
+    expect(stdout).not.toContain('shop/api');
+    expect((await check([namespace({}, { 'sluice.dev/allow-privileged': 'true' }), mighty])).code).toBe(0);
+
+    const strict = await check([namespace({ 'sluice.dev/pod-security': 'restricted' }), pod('shop/api')]);
+    expect(strict.stdout).toMatch(/^error +pod shop\/api: will be refused: .*runAsNonRoot.*'restricted'/m);
+    const unknown = await check([namespace({ 'sluice.dev/pod-security': 'privileged' })]);
+    expect(unknown.stdout).toMatch(
+      /^warning .*has 'privileged' in the label sluice.dev\/pod-security, which is taken/m,
+    );
+  });
+
+  test('finds a policy that is too large to be enforced', async () => {
+    const from = Array.from({ length: 10_001 }, () => ({ ipBlock: { cidr: '192.0.2.1/32' } }));
+    const large = policy('shop/large', { podSelector: {}, ingress: [{ from }] });
+    const { code, stdout } = await check([namespace(), pod('shop/api'), large]);
+
+    expect(code).toBe(1);
+    expect(stdout).toMatch(
+      /^error .*NetworkPolicy shop\/large: has 10002 entries .* it isolates .*, by default limits$/m,
+    );
+    const raised = { SLUICE_MAX_POLICY_ENTRIES: '10002' };
+    const dir = manifestDirectory(namespace(), pod('shop/api'), large);
+    expect((await runSluice(['check', '-f', dir], '', raised)).code).toBe(0);
+    const lowered = { SLUICE_MAX_POLICY_ENTRIES: '10001' };
+    expect((await runSluice(['check', '-f', dir], '', lowered)).stdout).toMatch(
+      /10001 are allowed .*, by the limits of this environment$/m,
+    );
+    const wrong = await runSluice(['check', '-f', dir], '', { SLUICE_MAX_POLICY_ENTRIES: 'many' });
+    expect(wrong.stderr).toContain("SLUICE_MAX_POLICY_ENTRIES is 'many'");
+    expect(wrong.code).toBe(2);
   });
 
   test('only warns of a level that only warns', async () => {
@@ -116,6 +171,31 @@ describe('sluice check -f', () => {
         },
       ],
     });
+  });
+
+  test('judges what a pod asks for by the default limits', async () => {
+    const asking = (memory: string) =>
+      check([namespace(), deployment({}, { 'sluice.dev/memory-request': memory })]);
+
+    expect((await asking('512Mi')).code).toBe(0);
+    const { code, stdout } = await asking('513Mi');
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^error +deployment shop\/web: will be refused: .*513Mi is over its limit 512Mi/m);
+    expect(stdout).toMatch(/^ok +settings: judged with default limits/m);
+  });
+
+  test('names pods whose egress leaves out DNS, once for all of which the same is to be said', async () => {
+    const out = policy('shop/out', {
+      podSelector: {},
+      policyTypes: ['Egress'],
+      egress: [{ to: [{ podSelector: {} }], ports: [{ port: 443 }] }],
+    });
+
+    const { code, stdout } = await check([namespace(), pod('shop/api'), pod('shop/db'), deployment({}), out]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(
+      'warning  pod shop/api and 2 more: egress is isolated by shop/out, and no rule admits DNS (UDP/53): names do not resolve\n',
+    );
   });
 
   test('says that kube-system is never injected', async () => {
