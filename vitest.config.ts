@@ -28,7 +28,7 @@ const TIMED_NETNS = named('netns', [
 ]);
 
 /** The cases whose text has a bound of time or of load; see `TIMED_NETNS`. */
-const TIMED_FAULTS = ['01', '02', '03', '05', '06', '07', '08', '10', '13', '14', '18', '28', '29'].map(
+const TIMED_FAULTS = ['01', '02', '03', '05', '06', '07', '08', '10', '13', '14', '18', '28', '29', '31'].map(
   (number) => `test/faults/${number}_*.test.ts`,
 );
 
@@ -41,6 +41,9 @@ const NETNS = { include: ['test/netns/**/*.test.ts'], testTimeout: 120_000, hook
 
 /** What must hold when networks, peers and tenants misbehave; one file a case. */
 const FAULTS = { include: ['test/faults/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 };
+
+/** Installs tools, and packages for the image; its bases and the image are made before its tests. */
+const IMAGE = { testTimeout: 120_000, hookTimeout: 900_000 };
 
 const sideBySide = (timed: readonly string[]) => ({
   exclude: [...configDefaults.exclude, ...timed],
@@ -85,6 +88,7 @@ export default defineConfig({
       { extends: true, test: { name: 'faults', ...FAULTS, ...sideBySide(TIMED_FAULTS) } },
       { extends: true, test: { name: 'netns-timed', ...NETNS, ...alone(TIMED_NETNS) } },
       { extends: true, test: { name: 'faults-timed', ...FAULTS, ...alone(TIMED_FAULTS) } },
+      { extends: true, test: { name: 'image', ...IMAGE, ...alone(['test/image/**/*.test.ts']) } },
     ],
   },
 });

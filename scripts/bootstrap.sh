@@ -47,11 +47,12 @@ packages_current() {
   cmp -s package-lock.json "$installed_lockfile"
 }
 
+# No package's install script runs: none is needed, and what it would fetch is in no lockfile.
 install_packages() {
   say 'installing packages (npm ci)'
   rm -f "$installed_lockfile"
   log=$(mktemp)
-  if (PATH=$path_without_bin npm ci --no-progress --loglevel=error 9<&-) >"$log" 2>&1; then
+  if (PATH=$path_without_bin npm ci --ignore-scripts --no-progress --loglevel=error 9<&-) >"$log" 2>&1; then
     rm -f "$log"
   else
     cat "$log" >&2
@@ -65,9 +66,9 @@ check_pinned_node() {
   version=$(node_modules/.bin/node --version 2>/dev/null || echo none)
   case "$version" in
     "v$PINNED_NODE_MAJOR."*) ;;
-    *) stop "node_modules/.bin/node is '$version', not Node $PINNED_NODE_MAJOR: npm did not run the install script \
-of the package \`node\`. Allow it (npm config: ignore-scripts must not be set; allow-scripts has to admit \`node\`), \
-then remove node_modules and run this again." ;;
+    *) stop "node_modules/.bin/node is '$version', not Node $PINNED_NODE_MAJOR: npm left out the optional package that \
+has it. That needs Linux on x86-64 or arm64, and an npm that is not told to leave out optional packages (npm config: \
+omit). Then remove node_modules and run this again." ;;
   esac
 }
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Checks the system tools Sluice calls; as `system_tools.sh bench TOOL...`, these of its benchmarks. On Debian or Ubuntu
-# as root it installs what is missing; elsewhere it lists what is missing, with package names, and exits 2. Says nothing
-# when all are there.
+# Checks the system tools Sluice calls; as `system_tools.sh bench TOOL...`, these of its benchmarks, and with `image` those
+# that build its image. On Debian or Ubuntu as root it installs what is missing; elsewhere it lists what is missing, with
+# package names, and exits 2. Says nothing when all are there.
 set -eu
 
 # tool | what for | Debian, Ubuntu | Fedora | Alpine
@@ -19,10 +19,19 @@ ab|load: connections|apache2-utils|httpd-tools|apache2-utils
 wrk|load: requests|wrk|wrk|wrk
 nginx|the app that is asked|nginx-light|nginx-core|nginx'
 
-if [ "${1:-}" = bench ]; then
+image_tools='buildah|building the image|buildah|buildah|buildah
+mmdebstrap|making its base from packages|mmdebstrap debian-archive-keyring||
+skopeo|asking for the digests of its bases|skopeo|skopeo|skopeo'
+
+of_these() {
+  of=$1
   shift
-  tools=$(for tool; do printf '%s\n' "$bench_tools" | grep "^$tool|"; done)
-fi
+  for tool; do printf '%s\n' "$of" | grep "^$tool|"; done
+}
+case "${1:-}" in
+  bench) shift && tools=$(of_these "$bench_tools" "$@") ;;
+  image) shift && tools=$(of_these "$image_tools" "$@") ;;
+esac
 
 # Users other than root often lack these in PATH, and iptables lives there.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin

@@ -6,6 +6,7 @@ import { copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { licences } from './licences.ts';
+import { type BundleOutput, createProvenance, type PackageShare, packageShares } from './provenance.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -29,6 +30,9 @@ const UNUSED_METRICS: Plugin = {
   },
 };
 
+/** What the addon is compiled against; see native/build.sh. */
+const ADDON_HEADERS = 'node_modules/node-api-headers';
+
 /** A file that was made. */
 export interface BundledFile {
   readonly file: string;
@@ -42,22 +46,36 @@ export interface BundledFile {
 export async function bundle(folder: string): Promise<readonly BundledFile[]> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  const sources: string[] = [];
-  for (const program of PROGRAMS)
-    sources.push(...(await bundleProgram(program, join(folder, `${program}.mjs`))));
-  await writeFile(join(folder, 'LICENSES-third-party.txt'), await licences(ROOT, sources));
+  const shares = new Map<string, readonly PackageShare[]>();
+  for (const program of PROGRAMS) {
+    const { output } = await bundleProgram(program, join(folder, `${program}.mjs`));
+    shares.set(`${program}.mjs`, packageShares(output));
+  }
   await copyFile(join(ROOT, 'native/build/sluice.node'), join(folder, 'sluice.node'));
+  shares.set('sluice.node', [{ path: ADDON_HEADERS }]);
+  const provenance = await createProvenance(ROOT, folder, shares);
+  await writeFile(join(folder, 'provenance.json'), `${JSON.stringify(provenance, null, 2)}\n`);
+  await writeFile(
+    join(folder, 'LICENSES-third-party.txt'),
+    await licences(ROOT, [...shares.values()].flat()),
+  );
+  await copyFile(join(ROOT, 'LICENSE'), join(folder, 'LICENSE'));
   const files = (await readdir(folder)).sort();
   return await Promise.all(
     files.map(async (file) => ({ file, bytes: (await stat(join(folder, file))).size })),
   );
 }
 
-/** @returns the source files that went in, from the project's folder, such as `sidecar/main.ts` */
-export async function bundleProgram(
-  program: (typeof PROGRAMS)[number],
-  outfile: string,
-): Promise<readonly string[]> {
+/** A program's bundle. */
+export interface Bundled {
+  /** Files that were read for it, from the project's folder, such as `sidecar/main.ts`. */
+  readonly sources: readonly string[];
+  /** The bundler's own account of what it wrote. */
+  readonly output: BundleOutput;
+}
+
+/** @param outfile where it goes */
+export async function bundleProgram(program: (typeof PROGRAMS)[number], outfile: string): Promise<Bundled> {
   const { metafile } = await build({
     entryPoints: [join(ROOT, program, 'main.ts')],
     absWorkingDir: ROOT,
@@ -66,6 +84,8 @@ export async function bundleProgram(
     platform: 'node',
     format: 'esm',
     target: 'node24',
+    // The same wherever it is made: the build of the image has no tsconfig.json. Imports stay, as with Node's type stripping.
+    tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
     // Names stay: stacks and error classes are read by people. White space and dead branches go.
     minifySyntax: true,
     minifyWhitespace: true,
@@ -75,5 +95,7 @@ export async function bundleProgram(
     metafile: true,
     logLevel: 'warning',
   });
-  return Object.keys(metafile.inputs).map((path) => relative(ROOT, join(ROOT, path)));
+  const [output] = Object.values(metafile.outputs);
+  if (output === undefined) throw new Error(`esbuild wrote nothing for ${program}`);
+  return { sources: Object.keys(metafile.inputs).map((path) => relative(ROOT, join(ROOT, path))), output };
 }

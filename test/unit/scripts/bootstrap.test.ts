@@ -127,10 +127,10 @@ test('a failing npm ci shows what npm said', async () => {
   expect(code).toBe(1);
 });
 
-test('a pinned Node that was not installed is an error that says what to allow', async () => {
+test('a pinned Node that was not installed is an error that says what it needs', async () => {
   const project = fakeProject();
   project.program('npm', '#!/bin/sh\nmkdir -p node_modules/.bin\n');
   const { code, output } = await project.bootstrap();
-  expect(output).toMatch(/is 'none', not Node 24: npm did not run the install script/);
+  expect(output).toMatch(/is 'none', not Node 24: npm left out the optional package/);
   expect(code).toBe(1);
 });
