@@ -8,7 +8,7 @@ export interface RateLimits {
   readonly perSecond: number;
 }
 
-/** Addresses remembered; some 100 bytes each. With more the one that was quiet longest starts anew. */
+/** Addresses remembered; some 100 bytes each. With more, the one that was quiet longest is forgotten. */
 const MAX_ADDRESSES = 10_000;
 
 const MS_PER_SECOND = 1_000;

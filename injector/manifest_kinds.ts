@@ -11,7 +11,7 @@ const OTHER_POLICY_KINDS = new Set([
   'ServiceIntentions', // consul.hashicorp.com
 ]);
 
-/** Whether objects of a kind say who may talk to whom, in whatever API: ours has the one kind NetworkPolicy. */
+/** Whether objects of a kind say who may talk to whom, in any API: ours has the one kind NetworkPolicy. */
 export function isPolicyOfSomeApi(kind: string): boolean {
   return /NetworkPolicy$/i.test(kind) || OTHER_POLICY_KINDS.has(kind);
 }

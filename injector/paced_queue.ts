@@ -1,6 +1,6 @@
 /**
  * Work that strangers ask for, on the thread that serves all sidecars: it takes half of the time at most, a few milliseconds
- * at a stretch, and whoever has cost least is next. So who asks for much waits for himself.
+ * at a stretch, and the address that has cost least is next. So who asks for much waits for himself.
  */
 import { AddressRates, type RateLimits } from './address_rates.ts';
 
@@ -19,7 +19,7 @@ interface Account {
   readonly pieces: Set<Piece>;
 }
 
-/** Pieces of work that wait. Whoever adds them bounds their number. */
+/** Pieces of work that wait. Their number is bounded where they are added. */
 export class PacedQueue {
   readonly #rates: AddressRates | undefined;
   readonly #accounts = new Map<string, Account>();

@@ -7,7 +7,7 @@
 import type { TableChanges } from '../policy/index.ts';
 import type { TableSession } from './table_session.ts';
 
-/** Frames are made for this long at a stretch, ms; then whatever else is waiting has its turn. */
+/** Frames are made for this long at a stretch, ms; then what else is waiting has its turn. */
 const SLICE_MS = 10;
 
 /** What a namespace may use up before the next one has its turn, ms. What one frame takes beyond it is owed. */
@@ -25,7 +25,7 @@ const UNREAD_MS = 1_000;
 /** With more than this unread, however long ago it was sent, a namespace waits: its slow readers are cut after a while. */
 const MAX_UNREAD_OF_NAMESPACE_BYTES = 128 * 1024 * 1024;
 
-/** With more than this unread in all, whoever has the most loses its oldest session: a tenant may have many namespaces. */
+/** With more than this unread in all, the namespace with the most loses its oldest session: a tenant may have many namespaces. */
 const MAX_UNREAD_IN_ALL_BYTES = 384 * 1024 * 1024;
 
 /** How often it is looked whether some have been read, ms. */

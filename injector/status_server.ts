@@ -47,7 +47,7 @@ export interface StatusParts {
   readonly unready: () => string | undefined;
 }
 
-/** Where to listen. Whoever reaches the pod may ask at a port: it shows health and metrics. */
+/** Where to listen. Anyone who reaches the pod may ask at a port: it shows health and metrics. */
 export type StatusAddress = { readonly path: string } | TcpAddress;
 
 interface Reply {

@@ -185,7 +185,7 @@ export class TableServer implements SessionHost {
     return asFarAsAsked(peer, this.#compiler.askedOfPeers(podKey));
   }
 
-  /** For `TableSession`. By pod, and not by session: a connection is soon made anew. */
+  /** For `TableSession`. By pod, and not by session: a connection is soon made again. */
   mayMeet(podKey: string): boolean {
     return this.#acquaintances.take(podKey, performance.now());
   }

@@ -31,7 +31,7 @@ import type { TableShape } from './table_shape.ts';
 /** In the tables of pods that egress policy does not isolate. */
 const NO_SERVICES: Table['services'] = {};
 
-/** What has become of the table of a followed pod, when it is looked at anew. */
+/** What has become of the table of a followed pod, when it is looked at again. */
 export type TableUpdate =
   /** These parts of it are others now. */
   | { readonly kind: 'changed'; readonly changes: TableChanges }

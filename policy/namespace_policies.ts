@@ -18,7 +18,7 @@ export interface PolicyChange {
 interface InForce {
   readonly policies: readonly NetworkPolicy[];
   readonly selectors: ReadonlyMap<string, PodsPeer>;
-  /** When so many addresses have moved since the beginning, they have to be measured anew. */
+  /** When so many addresses have moved since the beginning, they have to be measured again. */
   readonly measureAt: number;
 }
 

@@ -66,7 +66,7 @@ export interface TableRules {
 }
 
 /**
- * Policies that a direction names as isolating; whoever has more reads no list of them. Their rules are all there.
+ * Policies that a direction names as isolating; nobody reads a longer list. Their rules are all there.
  * 1,000 names are some 50 kB of each table.
  */
 const MAX_NAMED = 1_000;

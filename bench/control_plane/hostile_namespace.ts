@@ -63,7 +63,7 @@ export interface HostileResult {
   /** Edits that were made. */
   readonly edits: number;
   readonly isAlive: boolean;
-  /** Quiet sidecars that had to connect anew. */
+  /** Quiet sidecars that had to connect again. */
   readonly reconnects: number;
 }
 

@@ -7,7 +7,7 @@ import { type Labels, objectKey, type Pod, parsePod } from '../../policy/index.t
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Stands for what is made anew for each pod or revision, such as a hash: no selector can name it beforehand. */
+/** Stands for what differs from pod to pod, or from revision to revision, such as a hash: no selector can name it beforehand. */
 const UNKNOWN = 'template';
 
 /** The labels that controllers add to the pods they make. */

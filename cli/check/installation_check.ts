@@ -32,7 +32,7 @@ const POLICIES = {
   'sluice-running-pods': 'ephemeral containers may take the enforcement out of their pods',
   'sluice-connect': 'kubectl exec and attach get into sidecars',
   'sluice-pod-security': 'only the webhook holds enabled namespaces to Pod Security',
-  'sluice-injector-account': 'whoever has the token of the injector can write any NetworkPolicy',
+  'sluice-injector-account': "anyone who has the injector's token can write any NetworkPolicy",
 };
 
 /** @param nowMs ms since the epoch, for certificates */

@@ -34,7 +34,7 @@ export function refusals(pod: AdmittedPod): readonly string[] {
 export interface Privilege {
   /** Such as `container app adds SYS_MODULE`. */
   readonly what: string;
-  /** For whoever applied the pod to a namespace that does not allow it. */
+  /** For the user who applied the pod to a namespace that does not allow it. */
   readonly refusal: string;
 }
 

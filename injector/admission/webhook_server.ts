@@ -55,7 +55,7 @@ const REVIEW_MS = 0.5;
 const MIB_MS = 8;
 const MIB = 1024 * 1024;
 
-/** Texts of a request go into the log up to this length, characters: whoever asks decides how long they are. */
+/** Texts of a request go into the log up to this length, characters: who asks decides how long they are. */
 const MAX_LOGGED_LENGTH = 1_000;
 
 /** Longest answer, characters. Who does not read it leaves it here; a patch for a thousand containers is a third of this. */

@@ -50,7 +50,7 @@ export class CertificateStore {
     const name = CERTIFICATES_SECRET;
     try {
       if (secret === undefined) {
-        // The manifests make it, and give no right to; whoever runs the injector otherwise may have it.
+        // The manifests make it, and give no right to; an injector that runs elsewhere may have it.
         const body: V1Secret = { metadata: { namespace, name }, type: 'Opaque', data };
         await this.#api.createNamespacedSecret({ namespace, body }, within(CALL_TIMEOUT_MS));
       } else {

@@ -295,7 +295,7 @@ function toInjector({ injector }: GateSettings): readonly string[] {
 }
 
 /**
- * Whatever policy says the sidecar reaches the injector, and whatever policy says nobody else of the pod does: an app could
+ * The sidecar always reaches the injector, nobody else of the pod ever does, and policy has no say in either: an app could
  * use up what one address may have there, and its own sidecar would be locked out.
  */
 function injectorObjects({ injector }: GateSettings): readonly string[] {

@@ -9,7 +9,7 @@ const HOLD_MS = 10_000;
 /** Workloads of a policy that are looked at, one pod each: its pods have the same labels. */
 const MAX_WORKLOADS = 20;
 
-/** Pods are looked at for this long at a stretch, ms; then whatever else is waiting has its turn. */
+/** Pods are looked at for this long at a stretch, ms; then what else is waiting has its turn. */
 const STRETCH_MS = 10;
 
 interface Answer {

@@ -101,7 +101,7 @@ export class LeaderElection {
     this.#own = undefined; // after a failure it is read
     const body = this.#lease(current);
     if (current === undefined) {
-      // The manifests make it, and give no right to; whoever runs the injector otherwise may have it.
+      // The manifests make it, and give no right to; an injector that runs elsewhere may have it.
       this.#own = await this.#api.createNamespacedLease({ namespace, body }, this.#bounded());
     } else {
       if (current.spec?.holderIdentity !== replica && !this.#isFree(current)) return;

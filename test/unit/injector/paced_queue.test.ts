@@ -16,7 +16,7 @@ test('who has asked for little does not wait for those who ask for much', async 
   queue.close();
 });
 
-test('addresses that want the same are served alike, whoever came first', async () => {
+test('addresses that want the same are served alike, in any order of coming', async () => {
   const queue = new PacedQueue();
   const done: string[] = [];
   for (const address of ['a', 'b'])

@@ -1,4 +1,4 @@
-/** The status port, which whoever reaches the pod can ask. */
+/** The status port, which anyone who reaches the pod can ask. */
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -81,7 +81,7 @@ test('a page is worked out once for all who ask at about the same time', async (
   expect(made.enforcing).toBeLessThanOrEqual(pages);
   await delay(1_000);
   await get('/enforcing', REPLICA);
-  expect(made.enforcing).toBeGreaterThan(1); // and anew when it is old
+  expect(made.enforcing).toBeGreaterThan(1); // and again when it is old
 });
 
 test('what sidecars enforce is told to other replicas only', async () => {

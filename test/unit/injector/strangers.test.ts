@@ -1,4 +1,4 @@
-/** Connections that have not logged in: whoever reaches the port can open them, and nobody else may have to wait for them. */
+/** Connections that have not logged in: anyone who reaches the port can open them, and nobody else may have to wait for them. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { duplexPair } from 'node:stream';

@@ -306,7 +306,7 @@ describe('table delivery', () => {
     expect(JSON.stringify(frame)).not.toMatch(/owner|mergers|cost|b7|app/);
   });
 
-  test('answers about few addresses that are new to the pod, on whatever connection', async () => {
+  test('answers about few addresses that are new to the pod, on any connection', async () => {
     await injector.start({ acquaintances: { burst: 3, perSecond: 1e-6 } });
     const askAll = async (): Promise<string[]> => {
       const api = await injector.sidecar('shop/api');

@@ -233,7 +233,7 @@ describe('a policy beyond a bound', () => {
     expect(excess.get('p199')).toContain('SLUICE_MAX_NAMESPACE_ENTRIES');
   });
 
-  it('whatever comes and goes, and in whichever steps, it is the same as in a cluster found so', () => {
+  it('after any changes, in any steps, it is the same as in a cluster found so', () => {
     const limits = {
       maxPolicyEntries: 8,
       maxNamespaceEntries: 12,

@@ -21,7 +21,7 @@ test('pods with the same ports have the same rules; of many others only the last
     expect(compiler.rules(POLICIES, podWith(port)).ingress.rules).toMatchObject([
       { ports: [{ from: port, to: port }] },
     ]);
-  const anew = compiler.rules(POLICIES, podWith(1));
-  expect(anew).toEqual(first);
-  expect(anew).not.toBe(first);
+  const again = compiler.rules(POLICIES, podWith(1));
+  expect(again).toEqual(first);
+  expect(again).not.toBe(first);
 });

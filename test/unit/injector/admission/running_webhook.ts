@@ -163,7 +163,7 @@ export class RunningWebhook {
     });
   }
 
-  /** A connection for whatever is not a request. */
+  /** A connection for what is not a request. */
   connect(localAddress = '127.0.0.1'): TLSSocket {
     const to = { host: '127.0.0.1', port: this.port, servername: SERVER_NAME, localAddress };
     const socket = connect({ ...to, ca: this.certificate.ca.cert });
