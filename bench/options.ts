@@ -1,6 +1,6 @@
 /** The command line of the benchmarks. */
 import { parseArgs } from 'node:util';
-import { SluiceError } from '../policy/errors.ts';
+import { SluiceError } from '../common/errors.ts';
 
 /** Flags, in the order of the help text. */
 const FLAGS = {

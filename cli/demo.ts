@@ -1,7 +1,7 @@
 /** `npm run demo`: NetworkPolicy on real connections, in a lab of its own that is gone afterwards. */
 
 import { randomBytes } from 'node:crypto';
-import { SluiceError } from '../policy/errors.ts';
+import { SluiceError } from '../common/errors.ts';
 import { BrokenPromise, emphasise, say } from './demo/page.ts';
 import { playDemo } from './demo/story.ts';
 import { takeLabDown } from './lab/down.ts';

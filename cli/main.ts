@@ -1,7 +1,7 @@
 /** The `sluice` command: finds the sub-command and turns errors into exit codes. */
 
+import { SluiceError } from '../common/errors.ts';
 import { VERSION } from '../common/version.ts';
-import { SluiceError } from '../policy/errors.ts';
 import { complain } from './output.ts';
 import { watchOutput } from './output_watch.ts';
 

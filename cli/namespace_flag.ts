@@ -1,5 +1,5 @@
 /** The value of `-n`, which means the same in every command that reads files. */
-import { SluiceError } from '../policy/errors.ts';
+import { SluiceError } from '../common/errors.ts';
 import { dnsLabelProblems } from '../policy/index.ts';
 
 /**

@@ -3,7 +3,7 @@
  * The flag wins over the variable, the variable over the default. The tables also make the help text and the docs.
  */
 import { parseArgs } from 'node:util';
-import { SluiceError } from '../policy/errors.ts';
+import { SluiceError } from './errors.ts';
 
 /** One option. `default` absent: required where the program needs it; the empty text counts as absent. */
 export interface OptionSpec {

@@ -1,6 +1,6 @@
 /** Listening on a port. */
 import type { AddressInfo, Server } from 'node:net';
-import { SluiceError } from '../policy/errors.ts';
+import { SluiceError } from './errors.ts';
 
 /** Where to listen. */
 export interface TcpAddress {

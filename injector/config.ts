@@ -1,8 +1,8 @@
 /** The injector's settings: read once at start, from the environment and flags. */
 import { hostname } from 'node:os';
+import { SluiceError } from '../common/errors.ts';
 import { LOG_LEVELS } from '../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT, readOptions } from '../common/options.ts';
-import { SluiceError } from '../policy/errors.ts';
 import type { PolicyLimits } from '../policy/index.ts';
 import { INJECTION_OPTIONS, type WebhookSettings, webhookSettings } from './admission/injection_options.ts';
 import { POLICY_LIMIT_OPTIONS, policyLimits } from './policy_limit_options.ts';

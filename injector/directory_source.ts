@@ -8,7 +8,7 @@
 import { type BigIntStats, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { SluiceError } from '../policy/errors.ts';
+import { SluiceError } from '../common/errors.ts';
 import { clusterChanges } from '../policy/index.ts';
 import type { Cluster } from '../policy/model.ts';
 import { type MergedCluster, mergeManifests } from './cluster_merge.ts';

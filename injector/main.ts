@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /** Entry of the injector. Prints one JSON log line per event, nothing else; SIGTERM and SIGINT stop it. */
 import type { Logger } from 'pino';
+import { type ErrorCode, SluiceError } from '../common/errors.ts';
 import { openLog } from '../common/log.ts';
 import { describeOptions } from '../common/options.ts';
-import { type ErrorCode, SluiceError } from '../policy/errors.ts';
 import { INJECTOR_OPTIONS, type InjectorConfig, readInjectorConfig } from './config.ts';
 import { type Injector, startInjector } from './injector.ts';
 

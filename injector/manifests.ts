@@ -1,7 +1,7 @@
 /** Reads Kubernetes manifests from files and directories, once: for the CLI and the lab. */
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { SluiceError } from '../policy/errors.ts';
+import { SluiceError } from '../common/errors.ts';
 import { policyExcess } from '../policy/index.ts';
 import type { Cluster } from '../policy/model.ts';
 import { clusterOf, mergeManifests } from './cluster_merge.ts';

@@ -8,7 +8,7 @@
  * (an earlier run would have needed a thousand changes a second to be ahead).
  */
 import type { Logger } from 'pino';
-import { SluiceError } from '../policy/errors.ts';
+import { SluiceError } from '../common/errors.ts';
 import {
   asFarAsAsked,
   type ClusterChange,

@@ -1,7 +1,7 @@
 /** Loads the addon. `sockets.ts`, `netlink.ts` and `relay.ts` are the only readers of its calls. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { SluiceError } from '../policy/errors.ts';
+import { SluiceError } from '../common/errors.ts';
 import type { RelayAddon } from './relay.ts';
 
 /** IP version of a socket. */

@@ -4,7 +4,7 @@
  * in groups, waits in a buffer until it is received. Source: netlink(7).
  */
 import { getSystemErrorName } from 'node:util';
-import { type ErrorCode, SluiceError } from '../policy/errors.ts';
+import { type ErrorCode, SluiceError } from '../common/errors.ts';
 import { type Addon, loadAddon } from './addon.ts';
 import { type NetlinkMessage, readMessages } from './netlink_message.ts';
 

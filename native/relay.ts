@@ -3,7 +3,7 @@
  * user. Events and commands cross in batches.
  */
 import { getSystemErrorName } from 'node:util';
-import { type ErrorCode, SluiceError } from '../policy/errors.ts';
+import { type ErrorCode, SluiceError } from '../common/errors.ts';
 import { type Addon, loadAddon } from './addon.ts';
 
 /** The addon's functions of relay_addon.c. */

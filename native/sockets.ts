@@ -4,7 +4,7 @@
  * `net.Socket` or `net.Server` passes ownership on). Source: ip(7), ipv6(7), socket(7).
  */
 import { getSystemErrorName } from 'node:util';
-import { type ErrorCode, SluiceError } from '../policy/errors.ts';
+import { type ErrorCode, SluiceError } from '../common/errors.ts';
 import { type Addon, type Family, loadAddon } from './addon.ts';
 
 /** What `openSockets` gives: the calls, over one loaded addon. */

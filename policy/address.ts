@@ -1,6 +1,6 @@
 /** IP addresses as text and as numbers. One canonical text per address, so that texts can be compared and looked up. */
 
-import { SluiceError } from './errors.ts';
+import { SluiceError } from '../common/errors.ts';
 
 /** An address as unsigned 32-bit words, most significant first: one word for IPv4, four for IPv6. */
 export type AddressWords = readonly number[];

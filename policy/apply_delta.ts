@@ -1,6 +1,6 @@
 /** Applying a delta to a table. */
 
-import { SluiceError } from './errors.ts';
+import { SluiceError } from '../common/errors.ts';
 import { compareTexts, ownEntry } from './key.ts';
 import { strayMemberAfter } from './membership.ts';
 import {

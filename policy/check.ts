@@ -1,6 +1,6 @@
 /** Checks of data that comes from outside. A check gives the first problem it finds, or nothing. */
 
-import { SluiceError } from './errors.ts';
+import { SluiceError } from '../common/errors.ts';
 
 /** What is wrong, and where: `path` is relative to the checked value, such as `.ingress.rules[0].index`. */
 export interface Problem {

@@ -3,11 +3,11 @@
  * cluster costs what it touches: the groups an address is in, and the tables of followed pods that these are in.
  */
 
+import { SluiceError } from '../common/errors.ts';
 import { type AskedOfPeers, askedOfPeers, NOTHING_ASKED } from './asked_of_peers.ts';
 import { type ClusterChange, clusterChanges, EMPTY_CLUSTER } from './cluster_change.ts';
 import { type ChangeOrder, Directory } from './directory.ts';
 import { type DnsServers, dnsServers, forgottenDns } from './dns.ts';
-import { SluiceError } from './errors.ts';
 import { Groups } from './groups.ts';
 import { objectKey } from './key.ts';
 import { LiveCluster } from './live_cluster.ts';

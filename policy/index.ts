@@ -24,7 +24,6 @@ export {
 export { describeFlow, describeNearMiss, describeReason, type FlowParties } from './describe.ts';
 export type { ChangeOrder } from './directory.ts';
 export { DNS_SERVICES, dnsForgottenBy } from './dns.ts';
-export { ERROR_CODES, type ErrorCode, SluiceError } from './errors.ts';
 export { createEvaluator, type Endpoint, type Evaluator, evaluateFlow, type Flow } from './evaluate.ts';
 export type { FieldError } from './field.ts';
 export { type InjectorFrame, readInjectorFrame, readSidecarFrame, type SidecarFrame } from './frames.ts';

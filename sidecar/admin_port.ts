@@ -3,9 +3,9 @@
  * else has the port the sidecar works on without it, and tries again.
  */
 import type { Server } from 'node:net';
+import { type ErrorCode, SluiceError } from '../common/errors.ts';
 import type { Family } from '../native/addon.ts';
 import type { Sockets } from '../native/sockets.ts';
-import { type ErrorCode, SluiceError } from '../policy/errors.ts';
 
 /** Connections that may wait for accept; health checks are few. */
 const BACKLOG = 128;

@@ -1,9 +1,10 @@
 /** The sidecar's settings: read once at start, from the environment and flags. */
 import { isIP } from 'node:net';
+import { SluiceError } from '../common/errors.ts';
 import { inboundPorts, LAST_INBOUND_PORT } from '../common/inbound_ports.ts';
 import { LOG_LEVELS } from '../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../common/options.ts';
-import { canonicalAddress, SluiceError } from '../policy/index.ts';
+import { canonicalAddress } from '../policy/index.ts';
 import type { SilenceLimits } from './relay/probing.ts';
 import type { RelayKind } from './relay/start.ts';
 import type { TlsSource } from './tls_transport.ts';

@@ -1,11 +1,11 @@
 /** The table in force. Fails closed before the first one, static afterwards: only a good new table replaces it. */
+import { SluiceError } from '../common/errors.ts';
 import {
   applyDelta,
   createJudge,
   type Direction,
   type Judge,
   type Protocol,
-  SluiceError,
   type Table,
   type TableDelta,
   touchedPeers,

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
+import { SluiceError } from '../common/errors.ts';
 /** Entry of the sidecar: `run`, and `redirect apply|verify|remove` as the init step of its own. */
 import { describeOptions, readOptions } from '../common/options.ts';
-import { SluiceError } from '../policy/errors.ts';
 import { redirectConfig, SIDECAR_OPTIONS, sidecarConfig } from './config.ts';
 
 const USAGE = `usage: main.ts run | redirect apply|verify|remove [options]

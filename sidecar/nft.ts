@@ -1,5 +1,5 @@
 /** Runs nft(8) in the pod's network namespace. */
-import { SluiceError } from '../policy/errors.ts';
+import { SluiceError } from '../common/errors.ts';
 import { tryTool } from './tools.ts';
 
 /**

@@ -5,14 +5,8 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { getSystemErrorName } from 'node:util';
-import {
-  type Judge,
-  type PodIdentity,
-  type Protocol,
-  SluiceError,
-  type Verdict,
-  virtualKey,
-} from '../policy/index.ts';
+import { SluiceError } from '../common/errors.ts';
+import { type Judge, type PodIdentity, type Protocol, type Verdict, virtualKey } from '../policy/index.ts';
 import type { FlowEnd } from './flow_record.ts';
 import type { Revocation } from './live_table.ts';
 import { forgetFlows, type Side, type TrackedFlow, tcpFlows, trackedFlows } from './netlink/conntrack.ts';

@@ -4,7 +4,8 @@
  * flows go on as they do, unrecorded.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { type Judge, SluiceError } from '../policy/index.ts';
+import { SluiceError } from '../common/errors.ts';
+import type { Judge } from '../policy/index.ts';
 import type { FlowEnd } from './flow_record.ts';
 import { type Side, TCP_STATES, type TrackedFlow } from './netlink/conntrack.ts';
 import { ConntrackEvents, type FlowEvent } from './netlink/conntrack_events.ts';

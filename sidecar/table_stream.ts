@@ -3,13 +3,13 @@
  * is enforced. Whatever happens here, the last good table stays in force; the stream just tries again.
  */
 import type { Socket } from 'node:net';
+import { SluiceError } from '../common/errors.ts';
 import { LineReader } from '../common/line_reader.ts';
 import {
   type InjectorFrame,
   type PeerIdentity,
   readInjectorFrame,
   type SidecarFrame,
-  SluiceError,
   type Table,
 } from '../policy/index.ts';
 import type { Enforcement } from './enforcement.ts';

@@ -6,9 +6,10 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
+import { SluiceError } from '../common/errors.ts';
 import { TLS_GROUPS } from '../common/tls_groups.ts';
 import type { Sockets } from '../native/sockets.ts';
-import { SluiceError, TABLE_SCHEMA } from '../policy/index.ts';
+import { TABLE_SCHEMA } from '../policy/index.ts';
 import { INJECTOR_MARK } from './injector_mark.ts';
 import type { Transport } from './transport.ts';
 

@@ -1,6 +1,6 @@
 /** Runs the system's network tools. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { SluiceError } from '../policy/errors.ts';
+import { SluiceError } from '../common/errors.ts';
 
 /** Packages by how a command begins; Debian, Ubuntu and Alpine call them alike. */
 const PACKAGES = [

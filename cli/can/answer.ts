@@ -1,6 +1,7 @@
 /** Answers one question: who the two ends are, what the verdict is, and why. */
+
+import { SluiceError } from '../../common/errors.ts';
 import type { Manifests } from '../../injector/manifests.ts';
-import { SluiceError } from '../../policy/errors.ts';
 import {
   createEvaluator,
   type Direction,

@@ -1,5 +1,5 @@
 /** One line of `--batch`: a question in JSON becomes an answer, or an error in its place. */
-import { SluiceError } from '../../policy/errors.ts';
+import { SluiceError } from '../../common/errors.ts';
 import type { Answerer, Question } from './answer.ts';
 import { answerJson } from './answer_json.ts';
 import { hasServicePort } from './endpoint_ref.ts';

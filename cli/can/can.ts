@@ -1,8 +1,8 @@
 /** `sluice can`: whether NetworkPolicy lets one end open a flow to the other, answered from manifests alone. */
 import { createReadStream } from 'node:fs';
 import { styleText } from 'node:util';
+import { SluiceError } from '../../common/errors.ts';
 import { type Manifests, readManifests } from '../../injector/manifests.ts';
-import { SluiceError } from '../../policy/errors.ts';
 import { problemLines } from '../manifest_report.ts';
 import { complain, createOutput, type Output } from '../output.ts';
 import { describeAddressConflicts } from './address_conflicts.ts';

@@ -1,8 +1,8 @@
 /** How people write the two ends of a flow: `namespace/pod`, `deploy/web`, `10.1.2.3`. */
 import { isIP, isIPv6 } from 'node:net';
+import { SluiceError } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
 import type { WORKLOAD_KINDS, WorkloadKindName } from '../../injector/workload_kinds.ts';
-import { SluiceError } from '../../policy/errors.ts';
 import { canonicalAddress, DEFAULT_NAMESPACE } from '../../policy/index.ts';
 
 /** The short name of a kind whose objects make pods from a template. */

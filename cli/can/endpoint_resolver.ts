@@ -1,6 +1,7 @@
 /** Finds what the two ends of a question name among the manifests. */
+
+import { SluiceError } from '../../common/errors.ts';
 import type { Manifests } from '../../injector/manifests.ts';
-import { SluiceError } from '../../policy/errors.ts';
 import { addressOwners, type Endpoint, objectKey, type Pod, type Service } from '../../policy/index.ts';
 import { parseEndpointRef } from './endpoint_ref.ts';
 import { didYouMean } from './near_names.ts';

@@ -1,5 +1,5 @@
 /** How people write the port of a flow: `8080`, `53/UDP`, `http`. */
-import { SluiceError } from '../../policy/errors.ts';
+import { SluiceError } from '../../common/errors.ts';
 import type { Endpoint, Protocol, Service, ServicePort } from '../../policy/index.ts';
 
 /** A port as it was written; a string is the name of a port that the destination declares. */

@@ -1,5 +1,5 @@
 /** Where a Service sends connections: the endpoints that the manifests say, else the pods that it selects. */
-import { SluiceError } from '../../policy/errors.ts';
+import { SluiceError } from '../../common/errors.ts';
 import {
   addressOwners,
   type Cluster,

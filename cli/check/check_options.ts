@@ -1,6 +1,6 @@
 /** The command line of `sluice check`. */
 import { parseArgs } from 'node:util';
-import { SluiceError } from '../../policy/errors.ts';
+import { SluiceError } from '../../common/errors.ts';
 import { checkNamespaceFlag } from '../namespace_flag.ts';
 
 /** What `sluice check --help` prints. docs/reference/cli.md carries the same text. */

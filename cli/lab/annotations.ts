@@ -1,6 +1,7 @@
 /** Settings of a pod's sidecar that its manifest asks for by annotation. Read when the sidecar starts. */
 
 import { existsSync, readFileSync } from 'node:fs';
+import { SluiceError } from '../../common/errors.ts';
 import {
   allows,
   excludedPorts,
@@ -11,7 +12,6 @@ import { nodeTraffic } from '../../injector/admission/node_traffic.ts';
 import { parseAdmittedPod } from '../../injector/admission/pod_object.ts';
 import { objectId } from '../../injector/manifest_file.ts';
 import type { DocumentObject, RawManifest } from '../../injector/manifest_object.ts';
-import { SluiceError } from '../../policy/errors.ts';
 import type { LabPaths } from './state.ts';
 import { annotationsOf, manifestsInvalid, objectFile } from './store.ts';
 import type { LabPod, Topology } from './topology.ts';

@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { SluiceError } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
-import { SluiceError } from '../../policy/errors.ts';
 import { checkNamespaceFlag } from '../namespace_flag.ts';
 import { complain, print } from '../output.ts';
 import { type ApplyResult, changeLab } from './apply.ts';

@@ -2,8 +2,8 @@
 
 import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { SluiceError } from '../../common/errors.ts';
 import type { ServerStatus, SidecarStatus } from '../../injector/table_server.ts';
-import { SluiceError } from '../../policy/errors.ts';
 import { objectKey } from '../../policy/index.ts';
 
 /** How often to ask while waiting, in milliseconds. */

@@ -1,8 +1,8 @@
 /** Starts the processes of a lab: the injector, and for each pod the redirect, the sidecar and the app. */
 
 import { join } from 'node:path';
+import { SluiceError } from '../../common/errors.ts';
 import { policyLimitEnvironment } from '../../injector/policy_limit_options.ts';
-import { SluiceError } from '../../policy/errors.ts';
 import { annotatedEnvironment } from './annotations.ts';
 import { makeFolder } from './make_folder.ts';
 import { fileSlug } from './names.ts';

@@ -1,7 +1,7 @@
 /** Ports of a pod that its sidecar takes for itself, so that no app can have them. */
 
+import { SluiceError } from '../../common/errors.ts';
 import { inboundPorts } from '../../common/inbound_ports.ts';
-import { SluiceError } from '../../policy/errors.ts';
 import { SIDECAR_OPTIONS } from '../../sidecar/config.ts';
 import type { Topology } from './topology.ts';
 

@@ -5,11 +5,11 @@
 
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SluiceError } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
 import { unknownAnnotations } from '../../injector/admission/annotations.ts';
 import type { DocumentObject, RawManifest } from '../../injector/manifest_object.ts';
 import { type Manifests, readManifests } from '../../injector/manifests.ts';
-import { SluiceError } from '../../policy/errors.ts';
 import { isSubject } from '../../policy/index.ts';
 import { problemLines } from '../manifest_report.ts';
 import { fileSlug } from './names.ts';

@@ -4,7 +4,7 @@
  */
 
 import { isIPv6 } from 'node:net';
-import { SluiceError } from '../../policy/errors.ts';
+import { SluiceError } from '../../common/errors.ts';
 import { isLive, objectKey } from '../../policy/index.ts';
 import type { Cluster, ContainerPort, Pod } from '../../policy/model.ts';
 import { nodeNetns, outsideNetns, podNetns } from './names.ts';

@@ -1,7 +1,7 @@
 /** `lab up`: from manifests to a running lab, or to nothing at all. */
 
+import { SluiceError } from '../../common/errors.ts';
 import { clusterOf } from '../../injector/cluster_merge.ts';
-import { SluiceError } from '../../policy/errors.ts';
 import { canonicalAddress } from '../../policy/index.ts';
 import type { Cluster } from '../../policy/model.ts';
 import { checkAnnotations } from './annotations.ts';

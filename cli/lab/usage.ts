@@ -1,7 +1,7 @@
 /** Help texts of the `lab` commands, and how their command lines are read. */
 
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { SluiceError } from '../../policy/errors.ts';
+import { SluiceError } from '../../common/errors.ts';
 
 /** `sluice lab --help`. */
 export const LAB_USAGE = `usage: sluice lab <command> [options]

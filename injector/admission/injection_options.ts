@@ -1,8 +1,9 @@
 /** The injector's settings of injection: a part of `INJECTOR_OPTIONS`. */
+
+import { SluiceError } from '../../common/errors.ts';
 import { LOG_LEVELS } from '../../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../../common/options.ts';
 import { VERSION } from '../../common/version.ts';
-import { SluiceError } from '../../policy/errors.ts';
 import type { Cluster } from '../../policy/model.ts';
 import type { Resources } from './annotations.ts';
 import type { InjectionConfig } from './injection_config.ts';

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
-import { SluiceError } from '../../policy/errors.ts';
+import { SluiceError } from '../../common/errors.ts';
 import { whatFailed } from '../api_call.ts';
 import type { CertificateAndKey, ServingCertificate } from '../serving_certificate.ts';
 import { bundleOf, type CertificateSet, readCertificates, writeCertificates } from './certificate_set.ts';

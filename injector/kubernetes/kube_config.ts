@@ -1,6 +1,6 @@
 /** Which API server, with which credentials: from the pod that the injector runs in, or from a kubeconfig file. */
 import { KubeConfig } from '@kubernetes/client-node';
-import { SluiceError } from '../../policy/errors.ts';
+import { SluiceError } from '../../common/errors.ts';
 
 /** Says that the injector runs in the cluster whose policies it is to enforce. */
 export const IN_CLUSTER = 'in-cluster';

@@ -1,7 +1,7 @@
 /** Checks tokens by the API server's TokenReview. Answers are remembered for a short while, questions are bounded. */
 import { createHash } from 'node:crypto';
 import type { AuthenticationV1Api } from '@kubernetes/client-node';
-import { SluiceError } from '../../policy/errors.ts';
+import { SluiceError } from '../../common/errors.ts';
 import { TOKEN_AUDIENCE } from '../admission/names.ts';
 import { FORBIDDEN, hasCode, whatFailed, within } from '../api_call.ts';
 import type { TokenAuthenticator, TokenVerdict } from './authenticator.ts';

@@ -1,7 +1,7 @@
 /** Tables of the reference pages, made from what the programs themselves use. */
 import type { Metric, Registry } from 'prom-client';
+import { ERROR_CODES } from '../../common/errors.ts';
 import type { OptionSpec } from '../../common/options.ts';
-import { ERROR_CODES } from '../../policy/errors.ts';
 import { markdownTable } from './regions.ts';
 
 /** Codes by part, in the order of `ERROR_CODES`. */

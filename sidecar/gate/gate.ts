@@ -3,8 +3,10 @@
  * denied SYNs before any handshake, and denied UDP and SCTP, which no proxy sees. Each table is one transaction; what
  * fails leaves the last good rules, is tried again and shown. After a crash the kernel keeps enforcing.
  */
+
+import { SluiceError } from '../../common/errors.ts';
 import type { Table } from '../../policy/index.ts';
-import { SluiceError, virtualKey } from '../../policy/index.ts';
+import { virtualKey } from '../../policy/index.ts';
 import { findChain } from '../netlink/nft_chains.ts';
 import { changeElements } from '../netlink/nft_elements.ts';
 import { listNft, runNft } from '../nft.ts';

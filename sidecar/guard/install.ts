@@ -1,5 +1,5 @@
 /** Puts the guard into the kernel, at the redirect step and again where it was taken out; and takes it out. */
-import { SluiceError } from '../../policy/index.ts';
+import { SluiceError } from '../../common/errors.ts';
 import { runNft, tryNft } from '../nft.ts';
 import { bind, type Claim, RESOLVE_TIMEOUT_MS, withHops } from './bind.ts';
 import { keptPlan, missingParts } from './kept_plan.ts';

@@ -1,6 +1,7 @@
 /** What the network around the pod looks like, read with ip(8): interfaces, gateways, next hops and neighbours. */
 import { networkInterfaces } from 'node:os';
-import { canonicalAddress, SluiceError } from '../../policy/index.ts';
+import { SluiceError } from '../../common/errors.ts';
+import { canonicalAddress } from '../../policy/index.ts';
 import { kernelFamilies } from '../kernel_families.ts';
 import { tryTool } from '../tools.ts';
 import { familyOfAddress, type Hop, type OwnAddresses } from './plan.ts';

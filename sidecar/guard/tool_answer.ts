@@ -1,5 +1,5 @@
 /** Reads what nft(8) and ip(8) write as JSON. Rules are made of it, so another form than expected is an error. */
-import { SluiceError } from '../../policy/index.ts';
+import { SluiceError } from '../../common/errors.ts';
 
 /** A link-layer address of Ethernet, in lower case. */
 export const LINK = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;

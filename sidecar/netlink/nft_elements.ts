@@ -1,5 +1,6 @@
 /** Elements in nftables, changed and read without a process. Source: linux/netfilter/nf_tables.h and nfnetlink.h. */
 import { getSystemErrorName } from 'node:util';
+import { SluiceError } from '../../common/errors.ts';
 import { NETLINK_PROTOCOLS, Netlink } from '../../native/netlink.ts';
 import {
   attribute,
@@ -12,7 +13,6 @@ import {
   text,
   uint32,
 } from '../../native/netlink_message.ts';
-import { SluiceError } from '../../policy/errors.ts';
 import { dump } from './exchange.ts';
 
 /** What changes in one set or map of the table. */

@@ -1,7 +1,7 @@
 /** Puts the redirect into this network namespace's kernel, checks it, takes it out again. Each may be run again. */
 import { readFile, writeFile } from 'node:fs/promises';
+import { SluiceError } from '../../common/errors.ts';
 import type { Family } from '../../native/addon.ts';
-import { SluiceError } from '../../policy/errors.ts';
 import { APP_LEG_PORTS } from '../app_leg_marking.ts';
 import type { RedirectConfig } from '../config.ts';
 import { closeGate, isGateInForce, removeGate } from '../gate/gate.ts';

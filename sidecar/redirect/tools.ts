@@ -1,6 +1,7 @@
 /** Runs iptables and ip, and picks the iptables back end that the kernel of this pod really has. */
+
+import { type ErrorCode, SluiceError } from '../../common/errors.ts';
 import type { Family } from '../../native/addon.ts';
-import { type ErrorCode, SluiceError } from '../../policy/errors.ts';
 import { tryTool } from '../tools.ts';
 
 /** An iptables back end. */

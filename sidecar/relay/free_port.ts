@@ -1,7 +1,7 @@
 /** Ports for the proxy, when an app has taken one of those that it usually has. */
 import { randomInt } from 'node:crypto';
+import { SluiceError } from '../../common/errors.ts';
 import { inboundPorts, LAST_INBOUND_PORT } from '../../common/inbound_ports.ts';
-import { SluiceError } from '../../policy/errors.ts';
 
 /** Above what clients (Linux 32768-60999) and app legs use, and away from where services listen. */
 const OTHERS = { first: 61_000, last: LAST_INBOUND_PORT } as const;

@@ -1,9 +1,10 @@
 /** The relay on node:net, for where the native one cannot run. Its life of a connection, top to bottom. */
 import net from 'node:net';
+import { SluiceError } from '../../common/errors.ts';
 import { isTranslatedPort } from '../../common/inbound_ports.ts';
 import type { Family } from '../../native/addon.ts';
 import type { Sockets } from '../../native/sockets.ts';
-import { SluiceError, socketAddress } from '../../policy/index.ts';
+import { socketAddress } from '../../policy/index.ts';
 import { addressOfBytes } from './address_of_bytes.ts';
 import { AppLegs, isPortClash } from './app_leg.ts';
 import { descriptorOf, relayBytes, resetSocket, UnreadSockets } from './byte_relay.ts';

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { applyRedirect } from '../../cli/lab/pod_processes.ts';
 import { inNetns, isAlive } from '../../cli/lab/processes.ts';
 import { labPaths, readState } from '../../cli/lab/state.ts';
-import { SluiceError } from '../../policy/errors.ts';
+import { SluiceError } from '../../common/errors.ts';
 import { run } from './command.ts';
 import { type Patience, SILENCE, until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod } from './objects.ts';

@@ -1,8 +1,9 @@
 /** Certificates and tokens for tests: real certificates, and tokens that name their pod. */
+
+import { SluiceError } from '../../../common/errors.ts';
 import { issueCa, issueServing, type Validity } from '../../../injector/certificates/issue.ts';
 import type { CertificateAndKey, ServingCertificate } from '../../../injector/serving_certificate.ts';
 import type { TokenAuthenticator, TokenVerdict } from '../../../injector/tokens/authenticator.ts';
-import { SluiceError } from '../../../policy/errors.ts';
 
 /** What the certificates are for. */
 export const SERVER_NAME = 'sluice-injector.sluice-system.svc';

@@ -1,6 +1,7 @@
 /** Which ends of outbound flows are told of; on a real kernel: test/netns/egress.test.ts. */
 import { expect, onTestFinished, test } from 'vitest';
-import { createJudge, SluiceError, type Table } from '../../../policy/index.ts';
+import { SluiceError } from '../../../common/errors.ts';
+import { createJudge, type Table } from '../../../policy/index.ts';
 import { TCP_STATES, type TrackedFlow } from '../../../sidecar/netlink/conntrack.ts';
 import type { FlowEvent } from '../../../sidecar/netlink/conntrack_events.ts';
 import type { EndedOutbound } from '../../../sidecar/outbound.ts';
