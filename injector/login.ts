@@ -1,7 +1,7 @@
 /** What comes before a session over TLS: a token within a bounded time, checked. Until then nobody is served. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { SidecarFrame } from '../policy/frames.ts';
+import type { SidecarFrame } from '../policy/table/frames.ts';
 import type { Place } from './connection_places.ts';
 import type { FrameConnection, FrameReader } from './frame_connection.ts';
 import { HEARTBEAT_MS, type TableServer } from './table_server.ts';

@@ -1,5 +1,5 @@
 /** Where the cluster's state comes from: a directory of manifests, the API server. */
-import type { ClusterChange } from '../policy/cluster_change.ts';
+import type { ClusterChange } from '../policy/compile/cluster_change.ts';
 import type { ChangeOrder } from '../policy/index.ts';
 import type { Cluster } from '../policy/model.ts';
 import type { ManifestProblem } from './manifest_problem.ts';

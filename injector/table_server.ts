@@ -17,7 +17,7 @@ import {
   type CompilerOptions,
   createCompiler,
 } from '../policy/index.ts';
-import type { PeerIdentity } from '../policy/table.ts';
+import type { PeerIdentity } from '../policy/table/table.ts';
 import { AddressRates, type RateLimits } from './address_rates.ts';
 import { describeProblem, type ManifestProblem } from './manifest_problem.ts';
 import type { InjectorMetrics } from './metrics.ts';

@@ -7,11 +7,9 @@ export {
   isLoopback,
   parseAddress,
   socketAddress,
-} from './address.ts';
-export { applyDelta } from './apply_delta.ts';
-export { type AskedOfPeers, asFarAsAsked } from './asked_of_peers.ts';
-export { type Cidr, parseCidr, type WrittenCidr } from './cidr.ts';
-export { type ClusterChange, clusterChanges, EMPTY_CLUSTER } from './cluster_change.ts';
+} from './addresses/address.ts';
+export { type Cidr, parseCidr, type WrittenCidr } from './addresses/cidr.ts';
+export { type ClusterChange, clusterChanges, EMPTY_CLUSTER } from './compile/cluster_change.ts';
 export {
   type ClusterUpdate,
   type Compiler,
@@ -20,16 +18,14 @@ export {
   createCompiler,
   policyExcess,
   type TableUpdate,
-} from './compile.ts';
+} from './compile/compile.ts';
+export type { ChangeOrder } from './compile/directory.ts';
+export { LiveCluster } from './compile/live_cluster.ts';
+export { virtualKey, virtualPorts } from './compile/services.ts';
+export type { TableChanges } from './compile/table_changes.ts';
 export { describeFlow, describeNearMiss, describeReason, type FlowParties } from './describe.ts';
-export type { ChangeOrder } from './directory.ts';
-export { DNS_SERVICES, dnsForgottenBy } from './dns.ts';
-export { createEvaluator, type Endpoint, type Evaluator, evaluateFlow, type Flow } from './evaluate.ts';
-export type { FieldError } from './field.ts';
-export { type InjectorFrame, readInjectorFrame, readSidecarFrame, type SidecarFrame } from './frames.ts';
-export { createJudge, type Judge } from './judge.ts';
+export { createJudge, type Judge } from './judge/judge.ts';
 export { objectKey } from './key.ts';
-export { LiveCluster } from './live_cluster.ts';
 export type {
   Cluster,
   ContainerPort,
@@ -52,6 +48,18 @@ export type {
   ServiceEndpoint,
   ServicePort,
 } from './model.ts';
+export type { FieldError } from './objects/field.ts';
+export { parseEndpointSlice, SERVICE_NAME_LABEL } from './objects/parse_endpoint_slice.ts';
+export { DEFAULT_NAMESPACE } from './objects/parse_metadata.ts';
+export { parseNamespace } from './objects/parse_namespace.ts';
+export { parseNetworkPolicy } from './objects/parse_network_policy.ts';
+export { parseNode } from './objects/parse_node.ts';
+export { parsePod } from './objects/parse_pod.ts';
+export { parseService } from './objects/parse_service.ts';
+export type { Parsed } from './objects/parsed.ts';
+export { DEFAULT_POLICY_LIMITS, type PolicyLimits } from './objects/policy_limits.ts';
+export { dnsLabelProblems } from './objects/syntax.ts';
+export { createEvaluator, type Endpoint, type Evaluator, evaluateFlow, type Flow } from './rules/evaluate.ts';
 export {
   addressOwners,
   compareClaimants,
@@ -59,24 +67,23 @@ export {
   isSubject,
   NAMESPACE_NAME_LABEL,
   nodeAddresses,
-} from './ownership.ts';
-export { parseEndpointSlice, SERVICE_NAME_LABEL } from './parse_endpoint_slice.ts';
-export { DEFAULT_NAMESPACE } from './parse_metadata.ts';
-export { parseNamespace } from './parse_namespace.ts';
-export { parseNetworkPolicy } from './parse_network_policy.ts';
-export { parseNode } from './parse_node.ts';
-export { parsePod } from './parse_pod.ts';
-export { parseService } from './parse_service.ts';
-export type { Parsed } from './parsed.ts';
-export { DEFAULT_POLICY_LIMITS, type PolicyLimits } from './policy_limits.ts';
+} from './rules/ownership.ts';
 export {
   isolatingPolicies,
   policiesByNamespace,
   policyRef,
-} from './rules.ts';
-export { requirementsOf } from './selector.ts';
-export { virtualKey, virtualPorts } from './services.ts';
-export { dnsLabelProblems } from './syntax.ts';
+} from './rules/rules.ts';
+export { requirementsOf } from './rules/selector.ts';
+export { applyDelta } from './table/apply_delta.ts';
+export { type AskedOfPeers, asFarAsAsked } from './table/asked_of_peers.ts';
+export { DNS_SERVICES, dnsForgottenBy } from './table/dns.ts';
+export { readTable } from './table/form.ts';
+export {
+  type InjectorFrame,
+  readInjectorFrame,
+  readSidecarFrame,
+  type SidecarFrame,
+} from './table/frames.ts';
 export type {
   AddressGroup,
   Backend,
@@ -91,9 +98,7 @@ export type {
   TablePort,
   TableRule,
   VirtualPort,
-} from './table.ts';
-export { TABLE_SCHEMA } from './table.ts';
-export type { TableChanges } from './table_changes.ts';
-export { readTable } from './table_form.ts';
-export { touchedPeers } from './touched_peers.ts';
+} from './table/table.ts';
+export { TABLE_SCHEMA } from './table/table.ts';
+export { touchedPeers } from './table/touched_peers.ts';
 export type { ExemptReason, FlowPort, FlowVerdict, NearMiss, PolicyRef, Verdict } from './verdict.ts';

@@ -7,8 +7,8 @@ import { objectId } from '../../injector/manifest_file.ts';
 import { type DocumentObject, type RawManifest, readDocument } from '../../injector/manifest_object.ts';
 import type { Manifests } from '../../injector/manifests.ts';
 import { isWorkloadKind, WORKLOAD_KINDS } from '../../injector/workload_kinds.ts';
-import { formatAddress } from '../../policy/address.ts';
-import { parseCidr } from '../../policy/cidr.ts';
+import { formatAddress } from '../../policy/addresses/address.ts';
+import { parseCidr } from '../../policy/addresses/cidr.ts';
 import { makeTemplatePod, templatePodManifest } from '../can/template_pod.ts';
 import { createWorkloads, type Template } from '../can/workloads.ts';
 

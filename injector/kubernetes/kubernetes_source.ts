@@ -5,9 +5,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
-import type { ClusterChange } from '../../policy/cluster_change.ts';
+import type { ClusterChange } from '../../policy/compile/cluster_change.ts';
+import { LiveCluster } from '../../policy/compile/live_cluster.ts';
 import { compareClaimants, DEFAULT_POLICY_LIMITS, type PolicyLimits } from '../../policy/index.ts';
-import { LiveCluster } from '../../policy/live_cluster.ts';
 import type { Cluster, Pod } from '../../policy/model.ts';
 import { STATUS_ANNOTATION } from '../admission/annotations.ts';
 import { describeProblem, type ManifestProblem } from '../manifest_problem.ts';

@@ -1,5 +1,5 @@
 /** The resources that tables are made of, and how an object of each is trimmed to what policy needs. */
-import type { ClusterChange } from '../../policy/cluster_change.ts';
+import type { ClusterChange } from '../../policy/compile/cluster_change.ts';
 import {
   type FieldError,
   type Parsed,

@@ -3,7 +3,7 @@
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { BatchV1Api, CoreV1Api, Exec, type V1Pod } from '@kubernetes/client-node';
-import { TABLE_SCHEMA } from '../../../policy/table.ts';
+import { TABLE_SCHEMA } from '../../../policy/table/table.ts';
 import { settled, type TestCluster } from '../../support/kubernetes/test_cluster.ts';
 import { testImage } from './installation.ts';
 

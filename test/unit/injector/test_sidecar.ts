@@ -1,8 +1,8 @@
 /** A sidecar's side of a connection, as small as it can be: it applies what comes and acks it. */
 import type { Socket } from 'node:net';
-import type { InjectorFrame, SidecarFrame } from '../../../policy/frames.ts';
 import { applyDelta, readInjectorFrame } from '../../../policy/index.ts';
-import type { Table } from '../../../policy/table.ts';
+import type { InjectorFrame, SidecarFrame } from '../../../policy/table/frames.ts';
+import type { Table } from '../../../policy/table/table.ts';
 import type { TestDoor } from './test_door.ts';
 import { waitFor } from './wait_for.ts';
 

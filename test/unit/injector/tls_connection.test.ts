@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { issueCa } from '../../../injector/certificates/issue.ts';
-import { TABLE_SCHEMA } from '../../../policy/table.ts';
+import { TABLE_SCHEMA } from '../../../policy/table/table.ts';
 import { namespace, pod, policy } from './manifest_builders.ts';
 import { RunningInjector } from './running_injector.ts';
 import { SERVER_NAME, tokenOf, validNow } from './test_credentials.ts';

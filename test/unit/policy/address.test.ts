@@ -1,8 +1,8 @@
 import { BlockList, isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseAddress, socketAddress } from '../../../policy/address.ts';
-import { cidrContains, formatCidr, isStrictSubset, parseCidr } from '../../../policy/cidr.ts';
+import { parseAddress, socketAddress } from '../../../policy/addresses/address.ts';
+import { cidrContains, formatCidr, isStrictSubset, parseCidr } from '../../../policy/addresses/cidr.ts';
 import { canonicalAddress } from '../../../policy/index.ts';
 
 describe('canonical addresses', () => {

@@ -1,8 +1,8 @@
 /** Address groups are kept for as long as a policy needs them. */
 import { expect, it } from 'vitest';
-import { Directory } from '../../../policy/directory.ts';
-import { Groups, groupId } from '../../../policy/groups.ts';
-import type { PodsPeer } from '../../../policy/peer.ts';
+import { Directory } from '../../../policy/compile/directory.ts';
+import { Groups, groupId } from '../../../policy/compile/groups.ts';
+import type { PodsPeer } from '../../../policy/rules/peer.ts';
 
 const SHOP: PodsPeer = { kind: 'pods', namespace: 'shop' };
 

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hostilePolicy } from '../../../bench/control_plane/hostile_policies.ts';
+import { PolicyBounds } from '../../../policy/compile/policy_bounds.ts';
 import {
   createCompiler,
   createJudge,
@@ -14,8 +15,7 @@ import {
   parsePod,
   policyExcess,
 } from '../../../policy/index.ts';
-import { PolicyBounds } from '../../../policy/policy_bounds.ts';
-import { policyEntries, writtenEntries } from '../../../policy/policy_entries.ts';
+import { policyEntries, writtenEntries } from '../../../policy/objects/policy_entries.ts';
 import { accepted, apiPod, apiPolicy, apiService, readCluster } from './api_objects.ts';
 import { apiCluster } from './random_cluster.ts';
 

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { LabelSelector, LabelSelectorRequirement } from '../../../policy/index.ts';
-import { matchesSelector, meetsRequirement, requirementsOf } from '../../../policy/selector.ts';
+import { matchesSelector, meetsRequirement, requirementsOf } from '../../../policy/rules/selector.ts';
 
 const KEYS = ['a', 'b', 'constructor'];
 const VALUES = ['', 'x', 'y', ...Array.from({ length: 12 }, (_, i) => `v${i}`)];

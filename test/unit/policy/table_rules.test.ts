@@ -1,7 +1,7 @@
 /** What is kept of rules that were made: as much as is of use, whatever ports pods have. */
 import { expect, test } from 'vitest';
+import { RuleCompiler } from '../../../policy/compile/table_rules.ts';
 import { parseNetworkPolicy, parsePod } from '../../../policy/index.ts';
-import { RuleCompiler } from '../../../policy/table_rules.ts';
 import { accepted, apiPod, apiPolicy } from './api_objects.ts';
 
 const POLICIES = [

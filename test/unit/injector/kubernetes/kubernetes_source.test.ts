@@ -1,7 +1,7 @@
 /** The cluster that the injector sees is the one that the API server has, trimmed to what policy needs. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { KubernetesSource } from '../../../../injector/kubernetes/kubernetes_source.ts';
-import type { ClusterChange } from '../../../../policy/cluster_change.ts';
+import type { ClusterChange } from '../../../../policy/compile/cluster_change.ts';
 import { allowApps, endpointSlice, namespace, node, pod, service } from '../../../netns/objects.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
 import { captureLog, type LogLine } from '../captured_log.ts';

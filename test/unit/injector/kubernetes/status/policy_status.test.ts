@@ -6,8 +6,8 @@ import {
   selectedPods,
 } from '../../../../../injector/kubernetes/status/policy_status.ts';
 import { watchedResources } from '../../../../../injector/kubernetes/watched_kinds.ts';
+import { LiveCluster } from '../../../../../policy/compile/live_cluster.ts';
 import { DEFAULT_POLICY_LIMITS } from '../../../../../policy/index.ts';
-import { LiveCluster } from '../../../../../policy/live_cluster.ts';
 import { allowApps, type Manifest, pod, policy } from '../../../../netns/objects.ts';
 
 /** The cluster of objects as a source would have it. */

@@ -7,9 +7,9 @@ import { StatusWriter } from '../../../../../injector/kubernetes/status/status_w
 import { createInjectorMetrics } from '../../../../../injector/metrics.ts';
 import { TableServer } from '../../../../../injector/table_server.ts';
 import type { SessionLink, TableSession } from '../../../../../injector/table_session.ts';
-import type { InjectorFrame } from '../../../../../policy/frames.ts';
 import { DEFAULT_POLICY_LIMITS } from '../../../../../policy/index.ts';
-import { TABLE_SCHEMA } from '../../../../../policy/table.ts';
+import type { InjectorFrame } from '../../../../../policy/table/frames.ts';
+import { TABLE_SCHEMA } from '../../../../../policy/table/table.ts';
 import { allowApps, endpointSlice, namespace, pod, policy, service } from '../../../../netns/objects.ts';
 import { ApiServer } from '../../../../support/api_server/api_server.ts';
 import { freePorts } from '../../../../support/free_ports.ts';

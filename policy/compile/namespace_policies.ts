@@ -1,0 +1,144 @@
+/** The policies that are in force, namespace by namespace: those that were written, as far as they are within bounds. */
+
+import { compareTexts, objectKey } from '../key.ts';
+import type { NetworkPolicy } from '../model.ts';
+import type { PolicyLimits } from '../objects/policy_limits.ts';
+import type { PodsPeer } from '../rules/peer.ts';
+import type { Groups } from './groups.ts';
+import { PolicyBounds } from './policy_bounds.ts';
+
+/** The policies of one namespace are others now. */
+export interface PolicyChange {
+  readonly namespace: string;
+  /** Those that came into force, and those that were and are no longer: an edit is one of each. */
+  readonly changed: readonly NetworkPolicy[];
+}
+
+/** What is in force in one namespace. */
+interface InForce {
+  readonly policies: readonly NetworkPolicy[];
+  readonly selectors: ReadonlyMap<string, PodsPeer>;
+  /** When so many addresses have moved since the beginning, they have to be measured again. */
+  readonly measureAt: number;
+}
+
+const NONE: InForce = { policies: [], selectors: new Map(), measureAt: Number.POSITIVE_INFINITY };
+
+/** Keeps the groups of policies in force. What is written waits until `settle`, namespace by namespace. */
+export class NamespacePolicies {
+  readonly #groups: Groups;
+  readonly #bounds: PolicyBounds;
+  /** By namespace and name. */
+  readonly #written = new Map<string, Map<string, NetworkPolicy>>();
+  readonly #inForce = new Map<string, InForce>();
+  /** Namespaces to settle, those that have waited longest first. */
+  readonly #waiting = new Set<string>();
+  readonly #excess = new Map<string, string>();
+  /** Addresses that have come, gone or changed since the beginning. */
+  #moved = 0;
+  /** The least `measureAt` of all namespaces. */
+  #measureAt = Number.POSITIVE_INFINITY;
+
+  constructor(groups: Groups, limits: PolicyLimits) {
+    this.#groups = groups;
+    this.#bounds = new PolicyBounds(limits);
+  }
+
+  /** Of a namespace, by name; the same list until one of them is another. */
+  inForce(namespace: string): readonly NetworkPolicy[] {
+    return (this.#inForce.get(namespace) ?? NONE).policies;
+  }
+
+  /** By policy key: which bound it is beyond. */
+  get excess(): ReadonlyMap<string, string> {
+    return this.#excess;
+  }
+
+  /** Whether a namespace has policies that are not in force yet. */
+  isWaiting(namespace: string): boolean {
+    return this.#waiting.has(namespace);
+  }
+
+  get hasWaiting(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  /** A policy is another one; one of the two may be absent. */
+  replace(before: NetworkPolicy | undefined, after: NetworkPolicy | undefined): void {
+    const { namespace, name } = after ?? before ?? { namespace: '', name: '' };
+    const policies = this.#written.get(namespace) ?? new Map<string, NetworkPolicy>();
+    if (after === undefined) policies.delete(name);
+    else {
+      policies.set(name, after);
+      this.#bounds.prepare(after);
+    }
+    if (policies.size === 0) this.#written.delete(namespace);
+    else this.#written.set(namespace, policies);
+    this.#waiting.add(namespace);
+  }
+
+  /** An address has another owner, or its owner other labels. */
+  addressMoved(): void {
+    this.#moved += 1;
+  }
+
+  /** More has changed than can be counted. */
+  measureAll(): void {
+    for (const namespace of this.#written.keys()) this.#waiting.add(namespace);
+  }
+
+  /** Puts in force what was written, until `goOn` says no; at least one namespace has its turn. */
+  settle(goOn: () => boolean): PolicyChange[] {
+    this.#measureDue();
+    const changes: PolicyChange[] = [];
+    for (const namespace of this.#waiting) {
+      this.#waiting.delete(namespace);
+      const changed = this.#settle(namespace);
+      if (changed.length > 0) changes.push({ namespace, changed });
+      if (!goOn()) break;
+    }
+    return changes;
+  }
+
+  #measureDue(): void {
+    if (this.#moved < this.#measureAt) return;
+    this.#measureAt = Number.POSITIVE_INFINITY;
+    for (const [namespace, { measureAt }] of this.#inForce) {
+      if (this.#moved >= measureAt) this.#waiting.add(namespace);
+      else this.#measureAt = Math.min(this.#measureAt, measureAt);
+    }
+  }
+
+  #settle(namespace: string): NetworkPolicy[] {
+    const written = [...(this.#written.get(namespace)?.values() ?? [])];
+    written.sort((a, b) => compareTexts(a.name, b.name));
+    const before = this.#inForce.get(namespace) ?? NONE;
+    const { inForce, excess, selectors, slack } = this.#bounds.decide(written, this.#groups);
+    for (const [id, test] of selectors) if (!before.selectors.has(id)) this.#groups.retain(test);
+    for (const [id, test] of before.selectors) if (!selectors.has(id)) this.#groups.release(test);
+    this.#noteExcess(namespace, [...before.policies, ...written], excess);
+    const measureAt = this.#moved + slack;
+    this.#measureAt = Math.min(this.#measureAt, measureAt);
+    const [was, is] = [new Set(before.policies), new Set(inForce)];
+    const changed = [
+      ...before.policies.filter((policy) => !is.has(policy)),
+      ...inForce.filter((policy) => !was.has(policy)),
+    ];
+    const policies = changed.length === 0 ? before.policies : inForce;
+    if (policies.length === 0) this.#inForce.delete(namespace);
+    else this.#inForce.set(namespace, { policies, selectors, measureAt });
+    return changed;
+  }
+
+  #noteExcess(
+    namespace: string,
+    policies: readonly NetworkPolicy[],
+    excess: ReadonlyMap<string, string>,
+  ): void {
+    for (const { name } of policies) {
+      const why = excess.get(name);
+      if (why === undefined) this.#excess.delete(objectKey(namespace, name));
+      else this.#excess.set(objectKey(namespace, name), why);
+    }
+  }
+}

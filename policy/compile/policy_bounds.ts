@@ -1,0 +1,159 @@
+/** Which policies of a namespace are within bounds. The others isolate what they select, and admit nothing. */
+
+import type { Cluster, NetworkPolicy } from '../model.ts';
+import { policyEntries } from '../objects/policy_entries.ts';
+import { noRoom, type PolicyLimits, tooMuch } from '../objects/policy_limits.ts';
+import type { PodsPeer } from '../rules/peer.ts';
+import { type Groups, groupId, LEAST_REACH } from './groups.ts';
+import { groupsOf } from './table_rules.ts';
+
+/** What a namespace's policies come to. */
+export interface BoundedPolicies {
+  /** In the order given, those beyond a bound without their rules. */
+  readonly inForce: readonly NetworkPolicy[];
+  /** By name: which bound a policy is beyond. */
+  readonly excess: ReadonlyMap<string, string>;
+  /** The selectors that they need, by group id, each once. */
+  readonly selectors: ReadonlyMap<string, PodsPeer>;
+  /** So many addresses have to change hands or labels before any of this can be different. */
+  readonly slack: number;
+}
+
+/** What a policy is without the cluster. */
+interface Measured {
+  readonly entries: number;
+  /** By group id; none where the policy is beyond a bound whatever the cluster is. */
+  readonly selectors: ReadonlyMap<string, PodsPeer>;
+  /** Which bound that is. */
+  readonly excess: string | undefined;
+  readonly isolating: NetworkPolicy;
+}
+
+/** A sum with a bound, and how near it is to it. */
+class Budget {
+  readonly #most: number;
+  used = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Whether there is room for so much more. */
+  fits(more: number): boolean {
+    return this.used + more <= this.#most;
+  }
+
+  /** How much more or less would make another answer of `fits`. */
+  distance(more: number): number {
+    const room = this.#most - this.used - more;
+    return room < 0 ? -room : room + 1;
+  }
+}
+
+export class PolicyBounds {
+  readonly #limits: PolicyLimits;
+  readonly #measured = new WeakMap<NetworkPolicy, Measured>();
+
+  constructor(limits: PolicyLimits) {
+    this.#limits = limits;
+  }
+
+  /** Does now, where nothing else is done, what `decide` needs of a policy that is new: one at a time. */
+  prepare(policy: NetworkPolicy): void {
+    this.#measure(policy);
+  }
+
+  /** @param policies of one namespace, by name: what comes first has the room */
+  decide(policies: readonly NetworkPolicy[], groups: Pick<Groups, 'reach'>): BoundedPolicies {
+    const { maxNamespaceEntries, maxPolicyReach, maxNamespaceReach } = this.#limits;
+    const entries = new Budget(maxNamespaceEntries);
+    const reach = new Budget(maxNamespaceReach);
+    const reaches = new Map<string, number>();
+    const selectors = new Map<string, PodsPeer>();
+    const excess = new Map<string, string>();
+    let asked = 0;
+    let slack = Number.POSITIVE_INFINITY;
+    const inForce = policies.map((policy) => {
+      const measured = this.#measure(policy);
+      // What the cluster does not decide comes first, and has the room whatever becomes of the selectors: those that are
+      // looked up are no more than a namespace may have entries.
+      const beyond =
+        measured.excess ??
+        (entries.fits(measured.entries)
+          ? undefined
+          : noRoom('entries', measured.entries, maxNamespaceEntries));
+      if (beyond !== undefined) {
+        excess.set(policy.name, beyond);
+        return measured.isolating;
+      }
+      entries.used += measured.entries;
+      const own = new Budget(maxPolicyReach);
+      let ownReach = 0;
+      let newReach = 0;
+      for (const [id, test] of measured.selectors) {
+        const pods = reaches.get(id) ?? groups.reach(test);
+        reaches.set(id, pods);
+        ownReach += pods;
+        if (!selectors.has(id)) newReach += pods;
+      }
+      asked += measured.selectors.size;
+      const distance = Math.min(own.distance(ownReach), reach.distance(newReach));
+      if (asked > 0) slack = Math.min(slack, Math.ceil(distance / asked));
+      const why =
+        tooMuch('reach', ownReach, maxPolicyReach) ??
+        (reach.fits(newReach) ? undefined : noRoom('reach', newReach, maxNamespaceReach));
+      if (why !== undefined) {
+        excess.set(policy.name, why);
+        return measured.isolating;
+      }
+      reach.used += newReach;
+      for (const [id, test] of measured.selectors) selectors.set(id, test);
+      return policy;
+    });
+    return { inForce, excess, selectors, slack };
+  }
+
+  #measure(policy: NetworkPolicy): Measured {
+    const known = this.#measured.get(policy);
+    if (known !== undefined) return known;
+    const { maxPolicyEntries, maxPolicyReach } = this.#limits;
+    const entries = policyEntries(policy);
+    const selectors = entries > maxPolicyEntries ? NO_SELECTORS : selectorsOf(policy);
+    const excess =
+      tooMuch('entries', entries, maxPolicyEntries) ??
+      tooMuch('reach', selectors.size * LEAST_REACH, maxPolicyReach);
+    const measured = {
+      entries,
+      selectors: excess === undefined ? selectors : NO_SELECTORS,
+      excess,
+      isolating: { ...policy, ingress: [], egress: [] },
+    };
+    this.#measured.set(policy, measured);
+    return measured;
+  }
+}
+
+const NO_SELECTORS: ReadonlyMap<string, PodsPeer> = new Map();
+
+function selectorsOf(policy: NetworkPolicy): ReadonlyMap<string, PodsPeer> {
+  return new Map(groupsOf(policy).map((test) => [groupId(test), test]));
+}
+
+/** Whether any policy may be beyond a bound, were every selector to be tried on every pod. Cheap, and wide rather than wrong. */
+export function mayExceed({ pods, policies }: Cluster, limits: PolicyLimits): boolean {
+  let addresses = 0;
+  for (const { ips } of pods.values()) addresses += ips.length;
+  const most = Math.min(
+    limits.maxPolicyEntries,
+    limits.maxNamespaceEntries,
+    // Each selector is at least one entry.
+    Math.min(limits.maxPolicyReach, limits.maxNamespaceReach) / Math.max(addresses, LEAST_REACH),
+  );
+  const entries = new Map<string, number>();
+  for (const policy of policies.values()) {
+    const sum = (entries.get(policy.namespace) ?? 0) + policyEntries(policy);
+    if (sum > most) return true;
+    entries.set(policy.namespace, sum);
+  }
+  return false;
+}

@@ -1,0 +1,146 @@
+/** Virtual ports: what the addresses of a cluster's Services stand for, in the form tables carry. */
+
+import { compareTexts, objectKey, sortedRecord } from '../key.ts';
+import type { Cluster, EndpointSlice, Protocol, Service, ServicePort } from '../model.ts';
+import { sameData } from '../table/same_data.ts';
+import type { Backend, VirtualPort } from '../table/table.ts';
+import { SetIndex } from './set_index.ts';
+
+/** The key of a virtual port in a table: `10.96.0.10 TCP/80`. The address is canonical. */
+export function virtualKey(address: string, protocol: Protocol, port: number): string {
+  return `${address} ${protocol}/${port}`;
+}
+
+function compareBackends(a: Backend, b: Backend): number {
+  return compareTexts(a.address, b.address) || a.port - b.port;
+}
+
+/** The ready backends of one port in one family, each once. Ports go together by name and protocol, as in kube-proxy. */
+function readyBackends(port: ServicePort, isIPv6: boolean, slices: readonly EndpointSlice[]): Backend[] {
+  const backends = new Map<string, Backend>();
+  for (const slice of slices) {
+    const targets = slice.ports.filter(
+      ({ name, protocol }) => name === port.name && protocol === port.protocol,
+    );
+    if (targets.length === 0) continue;
+    for (const { addresses, ready } of slice.endpoints) {
+      // addresses: all of one endpoint lead to the same place, so the first one does.
+      const [address] = addresses;
+      if (!ready || address === undefined || address.includes(':') !== isIPv6) continue;
+      for (const target of targets) {
+        backends.set(`${address} ${target.port}`, { address, port: target.port });
+      }
+    }
+  }
+  return [...backends.values()].sort(compareBackends);
+}
+
+function virtualPortsOf(service: Service, slices: readonly EndpointSlice[]): [string, VirtualPort][] {
+  const { namespace, name, clusterIPs, ports, affinitySeconds } = service;
+  const affinity = affinitySeconds === undefined ? {} : { affinitySeconds };
+  return clusterIPs.flatMap((address) =>
+    ports.map((port): [string, VirtualPort] => {
+      const backends = readyBackends(port, address.includes(':'), slices);
+      return [
+        virtualKey(address, port.protocol, port.port),
+        { namespace, name, ...(port.name === undefined ? {} : { port: port.name }), backends, ...affinity },
+      ];
+    }),
+  );
+}
+
+/** The virtual ports of a cluster's Services, kept current object by object. */
+export class VirtualPorts {
+  readonly #services = new Map<string, Service>();
+  /** EndpointSlices by key, within the key of their Service. */
+  readonly #slices = new Map<string, Map<string, EndpointSlice>>();
+  readonly #byService = new Map<string, ReadonlyMap<string, VirtualPort>>();
+  /** Services that claim a virtual port; more than one is what a cluster does not let happen. */
+  readonly #claims = new SetIndex<string>();
+  readonly #byKey = new Map<string, VirtualPort>();
+  /** What stood at keys that have changed since `settle`. */
+  readonly #before = new Map<string, VirtualPort | undefined>();
+  #record: Readonly<Record<string, VirtualPort>> | undefined;
+
+  /** By virtual key, in order; the same object until something changes. */
+  get record(): Readonly<Record<string, VirtualPort>> {
+    this.#record ??= sortedRecord(this.#byKey);
+    return this.#record;
+  }
+
+  /** Whether anything changed since `settle`. */
+  get isTouched(): boolean {
+    return this.#before.size > 0;
+  }
+
+  /** What changed since `settle`, by virtual key; `null`: it is gone. */
+  delta(): Readonly<Record<string, VirtualPort | null>> {
+    const changed = [...this.#before].filter(([key, before]) => this.#byKey.get(key) !== before);
+    return sortedRecord(changed.map(([key]) => [key, this.#byKey.get(key) ?? null]));
+  }
+
+  settle(): void {
+    this.#before.clear();
+  }
+
+  /** Replaces the Service of this key `namespace/name`; `undefined`: it is gone. */
+  setService(key: string, service: Service | undefined): void {
+    if (service === undefined) this.#services.delete(key);
+    else this.#services.set(key, service);
+    this.#remake(key);
+  }
+
+  /** Replaces the EndpointSlice of this key; it may go from one Service to another. */
+  setSlice(key: string, before: EndpointSlice | undefined, after: EndpointSlice | undefined): void {
+    const [left, joined] = [serviceOf(before), serviceOf(after)];
+    if (left !== undefined && left !== joined) {
+      this.#slices.get(left)?.delete(key);
+      if (this.#slices.get(left)?.size === 0) this.#slices.delete(left);
+      this.#remake(left);
+    }
+    if (joined === undefined || after === undefined) return;
+    const slices = this.#slices.get(joined) ?? new Map<string, EndpointSlice>();
+    this.#slices.set(joined, slices.set(key, after));
+    this.#remake(joined);
+  }
+
+  #remake(serviceKey: string): void {
+    const service = this.#services.get(serviceKey);
+    const slices = [...(this.#slices.get(serviceKey)?.values() ?? [])];
+    const before = this.#byService.get(serviceKey);
+    const after = new Map(service === undefined ? [] : virtualPortsOf(service, slices));
+    for (const [key, port] of after) {
+      const known = before?.get(key);
+      if (known !== undefined && sameData(known, port)) after.set(key, known);
+    }
+    if (after.size === 0) this.#byService.delete(serviceKey);
+    else this.#byService.set(serviceKey, after);
+    for (const key of before?.keys() ?? []) if (!after.has(key)) this.#claims.delete(key, serviceKey);
+    for (const key of after.keys()) this.#claims.add(key, serviceKey);
+    for (const key of new Set([...(before?.keys() ?? []), ...after.keys()])) this.#decide(key);
+  }
+
+  /** Of several Services the first by `namespace/name` has a virtual port. */
+  #decide(key: string): void {
+    const [first] = [...this.#claims.get(key)].sort(compareTexts);
+    const port = first === undefined ? undefined : this.#byService.get(first)?.get(key);
+    const before = this.#byKey.get(key);
+    if (before === port) return;
+    if (!this.#before.has(key)) this.#before.set(key, before);
+    if (port === undefined) this.#byKey.delete(key);
+    else this.#byKey.set(key, port);
+    this.#record = undefined;
+  }
+}
+
+function serviceOf(slice: EndpointSlice | undefined): string | undefined {
+  return slice?.service === undefined ? undefined : objectKey(slice.namespace, slice.service);
+}
+
+/** The virtual ports of a cluster as it is. */
+export function virtualPorts(cluster: Cluster): Readonly<Record<string, VirtualPort>> {
+  const ports = new VirtualPorts();
+  for (const [key, slice] of cluster.endpointSlices) ports.setSlice(key, undefined, slice);
+  for (const [key, service] of cluster.services) ports.setService(key, service);
+  return ports.record;
+}
