@@ -17,8 +17,8 @@ import {
   startProcess,
 } from '../cli/lab/processes.ts';
 import { labPaths } from '../cli/lab/state.ts';
-import { connectionLimit, descriptorLimit } from '../sidecar/capacity.ts';
-import { memoryLimit } from '../sidecar/memory_limit.ts';
+import { connectionLimit, descriptorLimit } from '../sidecar/inbound/capacity.ts';
+import { memoryLimit } from '../sidecar/inbound/memory_limit.ts';
 import { runInNetns } from './commands.ts';
 import { IPERF_PORT, IPERF_SERVER } from './load/iperf3.ts';
 import { SOCKPERF_PORT, SOCKPERF_SERVER } from './load/sockperf.ts';

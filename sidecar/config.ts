@@ -7,7 +7,7 @@ import { type OptionSpec, type OptionValues, PORT } from '../common/options.ts';
 import { canonicalAddress } from '../policy/index.ts';
 import type { SilenceLimits } from './relay/probing.ts';
 import type { RelayKind } from './relay/start.ts';
-import type { TlsSource } from './tls_transport.ts';
+import type { TlsSource } from './table/tls_transport.ts';
 
 /** Every option of `sidecar/main.ts`; docs/reference/configuration.md is made from this. */
 export const SIDECAR_OPTIONS: readonly OptionSpec[] = [

@@ -1,7 +1,7 @@
 /** Where the redirect leads to: the port that the proxy has, which may have changed since the init step. */
 import type { Family } from '../../native/addon.ts';
-import { kernelFamilies } from '../kernel_families.ts';
-import { tryTool } from '../tools.ts';
+import { kernelFamilies } from '../kernel/kernel_families.ts';
+import { tryTool } from '../kernel/tools.ts';
 import { translatedRange } from './rules.ts';
 import { type Backend, iptables, runTool } from './tools.ts';
 

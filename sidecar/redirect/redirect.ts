@@ -2,10 +2,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { SluiceError } from '../../common/errors.ts';
 import type { Family } from '../../native/addon.ts';
-import { APP_LEG_PORTS } from '../app_leg_marking.ts';
 import type { RedirectConfig } from '../config.ts';
-import { closeGate, isGateInForce, removeGate } from '../gate/gate.ts';
-import { GATE_TABLE } from '../gate/ruleset.ts';
+import { closeGate, isGateInForce, removeGate } from '../gate/kernel/gate.ts';
+import { GATE_TABLE } from '../gate/kernel/ruleset.ts';
 import {
   bindGuard,
   type GuardProblems,
@@ -15,8 +14,9 @@ import {
   verifyGuard,
 } from '../guard/install.ts';
 import type { NodeAddress } from '../guard/plan.ts';
-import { isSwitchedOn, kernelFamilies } from '../kernel_families.ts';
-import { tryTool } from '../tools.ts';
+import { APP_LEG_PORTS } from '../kernel/app_leg_marking.ts';
+import { isSwitchedOn, kernelFamilies } from '../kernel/kernel_families.ts';
+import { tryTool } from '../kernel/tools.ts';
 import {
   type Chain,
   chains,

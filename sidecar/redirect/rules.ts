@@ -4,7 +4,7 @@
  */
 import { translatedPorts } from '../../common/inbound_ports.ts';
 import type { Family } from '../../native/addon.ts';
-import { APP_LEG_MARK } from '../app_leg_marking.ts';
+import { APP_LEG_MARK } from '../kernel/app_leg_marking.ts';
 
 /** Leaves the other bits of a mark as they are. */
 const MARK_MASK = 0xfff;

@@ -2,7 +2,7 @@
 
 import { type ErrorCode, SluiceError } from '../../common/errors.ts';
 import type { Family } from '../../native/addon.ts';
-import { tryTool } from '../tools.ts';
+import { tryTool } from '../kernel/tools.ts';
 
 /** An iptables back end. */
 export type Backend = 'nft' | 'legacy';

@@ -5,7 +5,7 @@
 import { translatedPorts } from '../../common/inbound_ports.ts';
 import type { Family } from '../../native/addon.ts';
 import type { Sockets } from '../../native/sockets.ts';
-import { isSwitchedOn } from '../kernel_families.ts';
+import { isSwitchedOn } from '../kernel/kernel_families.ts';
 import { listenerAddress } from '../redirect/rules.ts';
 
 /** Connections that may wait for accept; the kernel caps it at net.core.somaxconn. */

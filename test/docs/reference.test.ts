@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { generatePages, regionTexts } from '../../scripts/docs/pages.ts';
 import { regionNames } from '../../scripts/docs/regions.ts';
-import { serveAdmin } from '../../sidecar/admin.ts';
-import { FLOW_LOG_FIELDS } from '../../sidecar/flow_record.ts';
+import { serveAdmin } from '../../sidecar/admin/admin.ts';
+import { FLOW_LOG_FIELDS } from '../../sidecar/records/flow_record.ts';
 import { EMPTY_ADMIN_PAGES } from '../support/empty_admin_pages.ts';
 import { codeBlocks, firstColumn, PROJECT, readPage } from './markdown.ts';
 

@@ -5,7 +5,7 @@
 import { expect, test } from 'vitest';
 import type { FlowReport } from '../../cli/lab/agent/protocol.ts';
 import { inNetns } from '../../cli/lab/processes.ts';
-import type { FlowSide } from '../../sidecar/flow_record.ts';
+import type { FlowSide } from '../../sidecar/records/flow_record.ts';
 import { run } from '../netns/command.ts';
 import { expectP99Within } from '../netns/delays.ts';
 import { patternSha256, until, useLab, wallClockMs } from '../netns/harness.ts';

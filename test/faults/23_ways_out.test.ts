@@ -96,7 +96,7 @@ test("what was decided is in the API server's audit log, and a pod that is left 
 test('the UID of the proxy opens nothing: an app that runs as root is injected, and no rule looks at a UID', async () => {
   const { spec } = await webhook.create('strict', pod(rights({ runAsUser: 0, runAsGroup: 0 })));
   expect(spec.initContainers?.map(({ name }) => name)).toEqual([REDIRECT_CONTAINER, SIDECAR_CONTAINER]);
-  for (const file of ['sidecar/redirect/rules.ts', 'sidecar/gate/ruleset.ts'])
+  for (const file of ['sidecar/redirect/rules.ts', 'sidecar/gate/kernel/ruleset.ts'])
     expect(readFileSync(join(import.meta.dirname, '../..', file), 'utf8')).not.toMatch(
       /skuid|uid-owner|gid-owner/,
     );

@@ -3,7 +3,7 @@
  * becomes of the first packet of a connection. It knows the forms that the gate uses and refuses all others. As strict as
  * the kernel where that matters: no element leads to a chain that is not there, and nothing goes that is not there.
  */
-import type { ElementChange } from '../../sidecar/netlink/nft_elements.ts';
+import type { ElementChange } from '../../sidecar/kernel/nft_elements.ts';
 
 /** The first packet of a connection. */
 export interface Packet {

@@ -1,8 +1,8 @@
 /** A sidecar's stream and table over a connection in memory, line by line. */
 import type { Table } from '../../policy/index.ts';
-import { Enforcement } from '../../sidecar/enforcement.ts';
-import { LiveTable } from '../../sidecar/live_table.ts';
-import { TableStream } from '../../sidecar/table_stream.ts';
+import { Enforcement } from '../../sidecar/table/enforcement.ts';
+import { LiveTable } from '../../sidecar/table/live_table.ts';
+import { TableStream } from '../../sidecar/table/stream.ts';
 import { MemorySocket } from './memory_socket.ts';
 
 /** One connection that has been made. */

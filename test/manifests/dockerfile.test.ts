@@ -39,7 +39,7 @@ test('.dockerignore lets in what is copied, and no more', () => {
 });
 
 test('the image has the packages whose tools the sidecar runs', () => {
-  const called = readFileSync(join(ROOT, 'sidecar/tools.ts'), 'utf8');
+  const called = readFileSync(join(ROOT, 'sidecar/kernel/tools.ts'), 'utf8');
   const packages = [...called.matchAll(/^ {2}\['\w+', '(\w+)'\]/gm)].map(([, name]) => name);
 
   expect(packages.length).toBeGreaterThan(0);

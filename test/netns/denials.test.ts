@@ -2,12 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { inNetns } from '../../cli/lab/processes.ts';
-import { closedPlan } from '../../sidecar/gate/plan.ts';
-import { DENIED_TIMEOUT_SECONDS, wholeRuleset } from '../../sidecar/gate/ruleset.ts';
+import { DENIED_TIMEOUT_SECONDS, wholeRuleset } from '../../sidecar/gate/kernel/ruleset.ts';
+import { closedPlan } from '../../sidecar/gate/plan/plan.ts';
 import { run } from './command.ts';
 
 const RULES = wholeRuleset(closedPlan([]), { deny: 'drop', otherProtocols: 'drop', adminPort: 15_021 });
-const REPORT = new URL('../../sidecar/gate/denial_report.ts', import.meta.url).href;
+const REPORT = new URL('../../sidecar/gate/kernel/denial_report.ts', import.meta.url).href;
 
 let netns = '';
 

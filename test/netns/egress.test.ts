@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { FlowReport } from '../../cli/lab/agent/protocol.ts';
 import { inNetns } from '../../cli/lab/processes.ts';
-import type { FlowRecord } from '../../sidecar/flow_record.ts';
+import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { run } from './command.ts';
 import { expectP99Within } from './delays.ts';
 import { type Patience, SILENCE, until, useLab, wallClockMs } from './harness.ts';

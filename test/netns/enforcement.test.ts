@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { FlowRecord } from '../../sidecar/flow_record.ts';
+import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { ANSWER, SILENCE, until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod, policy } from './objects.ts';
 import { pathWithoutNft } from './tools/without_nft.ts';

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { toolPath } from '../../cli/lab/tools.ts';
-import type { FlowRecord } from '../../sidecar/flow_record.ts';
+import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { SILENCE, type TestLab, until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod, policy } from './objects.ts';
 import { pathWithoutNft } from './tools/without_nft.ts';

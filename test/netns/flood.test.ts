@@ -12,7 +12,7 @@ import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { IPERF_SERVER, iperfClient, readBulk } from '../../bench/load/iperf3.ts';
 import { installTools } from '../../bench/tools.ts';
 import { inNetns, type ProcessId, signalProcess, waitGone } from '../../cli/lab/processes.ts';
-import { DENIED_SIZE } from '../../sidecar/gate/ruleset.ts';
+import { DENIED_SIZE } from '../../sidecar/gate/kernel/ruleset.ts';
 import { run } from './command.ts';
 import { until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod } from './objects.ts';

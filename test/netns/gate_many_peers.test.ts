@@ -7,8 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { largeTable } from '../../bench/large_table.ts';
 import { inNetns } from '../../cli/lab/processes.ts';
 import type { Table } from '../../policy/index.ts';
-import { gatePlan } from '../../sidecar/gate/planner.ts';
-import { wholeRuleset } from '../../sidecar/gate/ruleset.ts';
+import { wholeRuleset } from '../../sidecar/gate/kernel/ruleset.ts';
+import { gatePlan } from '../../sidecar/gate/plan/planner.ts';
 import { run } from './command.ts';
 import { patience } from './harness.ts';
 

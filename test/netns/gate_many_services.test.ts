@@ -17,7 +17,7 @@ const module = (path: string) => JSON.stringify(new URL(`../../${path}`, import.
 
 test('are elements, loaded without text, and changed one by one', async () => {
   const script = `
-    import { Gate } from ${module('sidecar/gate/gate.ts')};
+    import { Gate } from ${module('sidecar/gate/kernel/gate.ts')};
     import { servicesTable, withBackend } from ${module('test/unit/sidecar/services_table.ts')};
     const states = [];
     let replaced = 0;

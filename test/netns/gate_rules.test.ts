@@ -7,12 +7,12 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { largeTable, withPeer } from '../../bench/large_table.ts';
 import { inNetns } from '../../cli/lab/processes.ts';
 import type { Table } from '../../policy/index.ts';
-import { elementsOnly } from '../../sidecar/gate/element_changes.ts';
-import { closedPlan } from '../../sidecar/gate/plan.ts';
-import { GatePlanner, gatePlan } from '../../sidecar/gate/planner.ts';
-import { changedRuleset, type GateSettings, wholeRuleset } from '../../sidecar/gate/ruleset.ts';
-import { INJECTOR_MARK } from '../../sidecar/injector_mark.ts';
-import type { ElementChange } from '../../sidecar/netlink/nft_elements.ts';
+import { elementsOnly } from '../../sidecar/gate/kernel/element_changes.ts';
+import { changedRuleset, type GateSettings, wholeRuleset } from '../../sidecar/gate/kernel/ruleset.ts';
+import { closedPlan } from '../../sidecar/gate/plan/plan.ts';
+import { GatePlanner, gatePlan } from '../../sidecar/gate/plan/planner.ts';
+import { INJECTOR_MARK } from '../../sidecar/kernel/injector_mark.ts';
+import type { ElementChange } from '../../sidecar/kernel/nft_elements.ts';
 import { editedTables } from '../unit/sidecar/gate/edited_tables.ts';
 import { table } from '../unit/sidecar/table_builder.ts';
 import { run } from './command.ts';
@@ -65,7 +65,7 @@ function sorted(key: string, value: unknown): unknown {
   return key === 'elem' && Array.isArray(value) ? value.map((one) => JSON.stringify(one)).sort() : value;
 }
 
-const GATE = new URL('../../sidecar/gate/gate.ts', import.meta.url).href;
+const GATE = new URL('../../sidecar/gate/kernel/gate.ts', import.meta.url).href;
 
 /** Has a gate enforce tables one after the other, and then the last one anew. */
 async function enforced(tables: readonly Table[]): Promise<{ replaced: number; states: string[] }> {

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { NativeRelay } from '../../native/relay.ts';
 import { openSockets } from '../../native/sockets.ts';
-import { APP_LEG_MARK } from '../../sidecar/app_leg_marking.ts';
+import { APP_LEG_MARK } from '../../sidecar/kernel/app_leg_marking.ts';
 import type { Connection, Ending, Relay } from '../../sidecar/relay/relay.ts';
 import { startRelay } from '../../sidecar/relay/start.ts';
 import { ADDRESSES, enterOwnNamespace, redirectTo, vanish } from './tools/own_namespace.ts';

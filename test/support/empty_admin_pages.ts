@@ -1,5 +1,5 @@
 /** What an admin port serves that nobody reads. */
-import type { AdminPages } from '../../sidecar/admin.ts';
+import type { AdminPages } from '../../sidecar/admin/admin.ts';
 
 export const EMPTY_ADMIN_PAGES: AdminPages = {
   notReady: () => [],

@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Server } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { serveAdmin } from '../../../sidecar/admin.ts';
+import { serveAdmin } from '../../../sidecar/admin/admin.ts';
 import { EMPTY_ADMIN_PAGES } from '../../support/empty_admin_pages.ts';
 import type { Random } from '../random.ts';
 import { type Counts, Finding, type FuzzTarget, type OpenTarget } from '../target.ts';

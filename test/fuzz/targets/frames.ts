@@ -15,9 +15,9 @@ import {
   type Table,
   type TableDelta,
 } from '../../../policy/index.ts';
-import type { GatePlan } from '../../../sidecar/gate/plan.ts';
-import { GatePlanner, gatePlan } from '../../../sidecar/gate/planner.ts';
-import { wholeRuleset } from '../../../sidecar/gate/ruleset.ts';
+import { wholeRuleset } from '../../../sidecar/gate/kernel/ruleset.ts';
+import type { GatePlan } from '../../../sidecar/gate/plan/plan.ts';
+import { GatePlanner, gatePlan } from '../../../sidecar/gate/plan/planner.ts';
 import { readCluster } from '../../unit/policy/api_objects.ts';
 import { apiCluster } from '../../unit/policy/random_cluster.ts';
 import { deltasBetween } from '../../unit/policy/table_updates.ts';

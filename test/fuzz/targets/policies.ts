@@ -15,18 +15,18 @@ import {
   readTable,
   virtualKey,
 } from '../../../policy/index.ts';
-import { elementsOnly } from '../../../sidecar/gate/element_changes.ts';
-import type { GatePlan } from '../../../sidecar/gate/plan.ts';
-import { GatePlanner, gatePlan } from '../../../sidecar/gate/planner.ts';
-import { changedRuleset, type GateSettings, wholeRuleset } from '../../../sidecar/gate/ruleset.ts';
-import { serviceSlices } from '../../../sidecar/gate/service_elements.ts';
-import { NO_SERVICES } from '../../../sidecar/gate/service_plan.ts';
+import { elementsOnly } from '../../../sidecar/gate/kernel/element_changes.ts';
+import { changedRuleset, type GateSettings, wholeRuleset } from '../../../sidecar/gate/kernel/ruleset.ts';
+import { serviceSlices } from '../../../sidecar/gate/kernel/service_elements.ts';
 import {
   addedCounts,
   LOADING_CHAIN,
   missingCounts,
   preparedCounts,
-} from '../../../sidecar/gate/service_rules.ts';
+} from '../../../sidecar/gate/kernel/service_rules.ts';
+import type { GatePlan } from '../../../sidecar/gate/plan/plan.ts';
+import { GatePlanner, gatePlan } from '../../../sidecar/gate/plan/planner.ts';
+import { NO_SERVICES } from '../../../sidecar/gate/plan/service_plan.ts';
 import { type ApiCluster, type ApiRule, apiPolicy, readCluster } from '../../unit/policy/api_objects.ts';
 import type { ObviousFlow } from '../../unit/policy/obvious.ts';
 import { probePool, randomProbe } from '../../unit/policy/probes.ts';

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { APP_LEG_MARK } from '../../../sidecar/app_leg_marking.ts';
+import { APP_LEG_MARK } from '../../../sidecar/kernel/app_leg_marking.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 

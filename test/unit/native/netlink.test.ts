@@ -14,8 +14,8 @@ import {
   readMessages,
   text,
 } from '../../../native/netlink_message.ts';
-import { order } from '../../../sidecar/netlink/exchange.ts';
-import { destroySockets, type TcpSocket, tcpSockets } from '../../../sidecar/netlink/tcp_sockets.ts';
+import { order } from '../../../sidecar/kernel/exchange.ts';
+import { destroySockets, type TcpSocket, tcpSockets } from '../../../sidecar/kernel/tcp_sockets.ts';
 
 /** A connection over loopback, and how both ends fare. */
 async function connection(address: string) {
@@ -94,7 +94,7 @@ test('without the capability the kernel refuses', async () => {
   const { client } = await connection('127.0.0.1');
   const { family, id } = (await found(client)).handle;
   const script = `
-    import { destroySockets } from ${JSON.stringify(new URL('../../../sidecar/netlink/tcp_sockets.ts', import.meta.url).href)};
+    import { destroySockets } from ${JSON.stringify(new URL('../../../sidecar/kernel/tcp_sockets.ts', import.meta.url).href)};
     const handle = { family: ${family}, id: Uint8Array.from(${JSON.stringify([...id])}) };
     console.log(...(await destroySockets([{ handle }])));`;
   const argv = [

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { serveAdmin } from '../../../sidecar/admin.ts';
+import { serveAdmin } from '../../../sidecar/admin/admin.ts';
 import { EMPTY_ADMIN_PAGES } from '../../support/empty_admin_pages.ts';
 
 test('an admin port that is taken is an error that says which setting moves it', async () => {

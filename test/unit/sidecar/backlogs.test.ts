@@ -1,8 +1,8 @@
 /** When the kernel is asked for an app's accept queue, and what follows, with a kernel that is made up. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
-import { Backlogs } from '../../../sidecar/backlogs.ts';
-import type { Side } from '../../../sidecar/netlink/conntrack.ts';
+import { Backlogs } from '../../../sidecar/inbound/backlogs.ts';
+import type { Side } from '../../../sidecar/kernel/conntrack.ts';
 
 const PLACE = { address: '10.0.0.1', port: 80 };
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { Enforcement } from '../../../sidecar/enforcement.ts';
-import { type LiveFlow, LiveTable } from '../../../sidecar/live_table.ts';
+import { Enforcement } from '../../../sidecar/table/enforcement.ts';
+import { type LiveFlow, LiveTable } from '../../../sidecar/table/live_table.ts';
 import { table } from './table_builder.ts';
 
 test('before the first table everything is denied', () => {

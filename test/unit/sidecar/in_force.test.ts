@@ -9,7 +9,7 @@ import {
   next,
   type Phase,
   phase,
-} from '../../../sidecar/in_force.ts';
+} from '../../../sidecar/in_force/in_force.ts';
 
 /** Events by short names. Tables 7, 8, … are the changes 1, 2, … */
 const table = (revision: number, isolatesEgress = false): InForceEvent => ({

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { Enforcement } from '../../../sidecar/enforcement.ts';
-import type { FlowFacts } from '../../../sidecar/flow_record.ts';
-import { acceptInbound } from '../../../sidecar/inbound.ts';
-import { LiveTable } from '../../../sidecar/live_table.ts';
+import { acceptInbound } from '../../../sidecar/inbound/inbound.ts';
+import type { FlowFacts } from '../../../sidecar/records/flow_record.ts';
 import type { Connection } from '../../../sidecar/relay/relay.ts';
+import { Enforcement } from '../../../sidecar/table/enforcement.ts';
+import { LiveTable } from '../../../sidecar/table/live_table.ts';
 import { table } from './table_builder.ts';
 
 const ALLOWED = '10.0.0.1';

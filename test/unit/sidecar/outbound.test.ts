@@ -2,9 +2,9 @@
 import { constants } from 'node:os';
 import { expect, test } from 'vitest';
 import { createJudge, type Table } from '../../../policy/index.ts';
-import type { Side, TrackedFlow } from '../../../sidecar/netlink/conntrack.ts';
-import type { TcpSocket } from '../../../sidecar/netlink/tcp_sockets.ts';
-import { type EndedOutbound, OutboundCutter, type OutboundKernel } from '../../../sidecar/outbound.ts';
+import type { Side, TrackedFlow } from '../../../sidecar/kernel/conntrack.ts';
+import type { TcpSocket } from '../../../sidecar/kernel/tcp_sockets.ts';
+import { type EndedOutbound, OutboundCutter, type OutboundKernel } from '../../../sidecar/outbound/cutter.ts';
 import { table } from './table_builder.ts';
 
 const { EOPNOTSUPP, ENOENT } = constants.errno;

@@ -2,10 +2,10 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { SluiceError } from '../../../common/errors.ts';
 import { createJudge, type Table } from '../../../policy/index.ts';
-import { TCP_STATES, type TrackedFlow } from '../../../sidecar/netlink/conntrack.ts';
-import type { FlowEvent } from '../../../sidecar/netlink/conntrack_events.ts';
-import type { EndedOutbound } from '../../../sidecar/outbound.ts';
-import { type FlowEvents, OutboundEnds } from '../../../sidecar/outbound_ends.ts';
+import { TCP_STATES, type TrackedFlow } from '../../../sidecar/kernel/conntrack.ts';
+import type { FlowEvent } from '../../../sidecar/kernel/conntrack_events.ts';
+import type { EndedOutbound } from '../../../sidecar/outbound/cutter.ts';
+import { type FlowEvents, OutboundEnds } from '../../../sidecar/outbound/ends.ts';
 import { table } from './table_builder.ts';
 
 const POD = '10.0.0.100';

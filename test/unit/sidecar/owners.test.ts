@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { PeerIdentity } from '../../../policy/index.ts';
-import { Owners } from '../../../sidecar/owners.ts';
+import { Owners } from '../../../sidecar/table/owners.ts';
 
 const WEB: PeerIdentity = {
   namespace: 'shop',

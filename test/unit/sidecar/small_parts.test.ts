@@ -1,10 +1,15 @@
 import { expect, test } from 'vitest';
 import { readOptions } from '../../../common/options.ts';
-import { bufferLimit, connectionLimit, descriptorLimit, pipeLimit } from '../../../sidecar/capacity.ts';
 import { SIDECAR_OPTIONS, sidecarConfig } from '../../../sidecar/config.ts';
-import { FlowHistory } from '../../../sidecar/flow_history.ts';
-import type { FlowRecord } from '../../../sidecar/flow_record.ts';
-import { memoryLimit } from '../../../sidecar/memory_limit.ts';
+import {
+  bufferLimit,
+  connectionLimit,
+  descriptorLimit,
+  pipeLimit,
+} from '../../../sidecar/inbound/capacity.ts';
+import { memoryLimit } from '../../../sidecar/inbound/memory_limit.ts';
+import type { FlowRecord } from '../../../sidecar/records/flow_record.ts';
+import { FlowHistory } from '../../../sidecar/records/history.ts';
 import { brokenEnd } from '../../../sidecar/relay/broken_end.ts';
 import { probing } from '../../../sidecar/relay/probing.ts';
 

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { TableFile } from '../../../sidecar/table_file.ts';
+import { TableFile } from '../../../sidecar/table/file.ts';
 import { table } from './table_builder.ts';
 
 let dir = '';

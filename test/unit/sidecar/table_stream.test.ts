@@ -8,11 +8,11 @@ import { createInterface } from 'node:readline';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { InjectorFrame, SidecarFrame } from '../../../policy/index.ts';
-import { Enforcement } from '../../../sidecar/enforcement.ts';
-import { LiveTable } from '../../../sidecar/live_table.ts';
-import { TableStream } from '../../../sidecar/table_stream.ts';
-import { tlsTransport } from '../../../sidecar/tls_transport.ts';
-import { localTransport, type Transport } from '../../../sidecar/transport.ts';
+import { Enforcement } from '../../../sidecar/table/enforcement.ts';
+import { LiveTable } from '../../../sidecar/table/live_table.ts';
+import { TableStream } from '../../../sidecar/table/stream.ts';
+import { tlsTransport } from '../../../sidecar/table/tls_transport.ts';
+import { localTransport, type Transport } from '../../../sidecar/table/transport.ts';
 import { SERVER_NAME, TestCertificate } from '../injector/test_credentials.ts';
 import { table } from './table_builder.ts';
 

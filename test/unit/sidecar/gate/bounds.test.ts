@@ -1,12 +1,12 @@
 /** Beyond its bounds the gate admits less than policy says, never more, and says so. */
 import { describe, expect, test } from 'vitest';
 import { createJudge, type Table, type TableRule } from '../../../../policy/index.ts';
-import { accessOf } from '../../../../sidecar/gate/access.ts';
-import { DirectionPlanner } from '../../../../sidecar/gate/direction_planner.ts';
-import { overBounds } from '../../../../sidecar/gate/over_bounds.ts';
-import { closedPlan, type DirectionPlan } from '../../../../sidecar/gate/plan.ts';
-import { gatePlan } from '../../../../sidecar/gate/planner.ts';
-import { ServicePlanner } from '../../../../sidecar/gate/service_planner.ts';
+import { accessOf } from '../../../../sidecar/gate/plan/access.ts';
+import { DirectionPlanner } from '../../../../sidecar/gate/plan/direction_planner.ts';
+import { overBounds } from '../../../../sidecar/gate/plan/over_bounds.ts';
+import { closedPlan, type DirectionPlan } from '../../../../sidecar/gate/plan/plan.ts';
+import { gatePlan } from '../../../../sidecar/gate/plan/planner.ts';
+import { ServicePlanner } from '../../../../sidecar/gate/plan/service_planner.ts';
 import { table as builtTable } from '../table_builder.ts';
 import { planAdmits } from './lookup.ts';
 

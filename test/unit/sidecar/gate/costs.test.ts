@@ -1,7 +1,7 @@
 /** What planning costs when a policy becomes eight times as large: about eight times as much, not sixty-four. */
 import { describe, expect, test } from 'vitest';
 import { createJudge, type Table, type TableRule } from '../../../../policy/index.ts';
-import { gatePlan } from '../../../../sidecar/gate/planner.ts';
+import { gatePlan } from '../../../../sidecar/gate/plan/planner.ts';
 import { table as builtTable } from '../table_builder.ts';
 import { growth, N_LOG_N_GROWTH } from './growth.ts';
 

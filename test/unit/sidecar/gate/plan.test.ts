@@ -7,11 +7,11 @@ import {
   type Protocol,
   virtualKey,
 } from '../../../../policy/index.ts';
-import { accessOf, accessText } from '../../../../sidecar/gate/access.ts';
-import { type RuleBlock, RuledRanges } from '../../../../sidecar/gate/address_ranges.ts';
-import { closedPlan } from '../../../../sidecar/gate/plan.ts';
-import { GatePlanner, gatePlan } from '../../../../sidecar/gate/planner.ts';
-import { RuleSets } from '../../../../sidecar/gate/rule_sets.ts';
+import { accessOf, accessText } from '../../../../sidecar/gate/plan/access.ts';
+import { type RuleBlock, RuledRanges } from '../../../../sidecar/gate/plan/address_ranges.ts';
+import { closedPlan } from '../../../../sidecar/gate/plan/plan.ts';
+import { GatePlanner, gatePlan } from '../../../../sidecar/gate/plan/planner.ts';
+import { RuleSets } from '../../../../sidecar/gate/plan/rule_sets.ts';
 import { readCluster } from '../../policy/api_objects.ts';
 import { scenario } from '../../policy/random_cluster.ts';
 import { table as builtTable } from '../table_builder.ts';

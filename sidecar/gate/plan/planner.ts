@@ -1,0 +1,32 @@
+/** Plans one table after the other; what a table shares with the one before is not worked out again. */
+import type { Table } from '../../../policy/index.ts';
+import { DirectionPlanner } from './direction_planner.ts';
+import { type GatePlan, socketElement } from './plan.ts';
+
+/** Plans the tables of one pod. */
+export class GatePlanner {
+  readonly #ingress = new DirectionPlanner('ingress');
+  readonly #egress: DirectionPlanner;
+
+  /** @param untranslated as `ServicePlanner` has it */
+  constructor(untranslated?: string) {
+    this.#egress = new DirectionPlanner('egress', untranslated);
+  }
+
+  /** The plan of a table. Source: `spec.ingress` and `spec.egress` of the policies in it. */
+  plan(table: Table): GatePlan {
+    return {
+      revision: table.revision,
+      ingress: this.#ingress.plan(table),
+      egress: this.#egress.plan(table),
+      injectors: (table.subject.injectors ?? []).map(socketElement),
+      nodeIPs: table.subject.nodeIPs,
+      ownIPs: table.subject.ips,
+    };
+  }
+}
+
+/** The plan of a single table. */
+export function gatePlan(table: Table): GatePlan {
+  return new GatePlanner().plan(table);
+}

@@ -1,0 +1,237 @@
+/**
+ * The life of one inbound connection, top to bottom: accepted by the relay, registered, judged, admitted, ended,
+ * recorded. A change of the table between any two of these finds it in the live table and judges it again.
+ */
+import { isTranslatedPort } from '../../common/inbound_ports.ts';
+import type { Family } from '../../native/addon.ts';
+import type { Judge, PodIdentity, Verdict } from '../../policy/index.ts';
+import type { FlowEnd, FlowFacts, RefusalReason } from '../records/flow_record.ts';
+import type { Connection, Ending, Endpoint } from '../relay/relay.ts';
+import type { Enforcement } from '../table/enforcement.ts';
+import type { LiveFlow, LiveTable, Revocation } from '../table/live_table.ts';
+import type { Dialled } from './backlogs.ts';
+
+/** What all inbound connections of a sidecar share. */
+export interface InboundContext {
+  readonly enforcement: Enforcement;
+  readonly live: LiveTable;
+  /** Most flows at once. */
+  readonly connectionLimit: number;
+  readonly inboundPort: number;
+  readonly canaryPort: number;
+  readonly adminPort: number;
+  /** The redirect works: a connection to the canary port came here. */
+  canaryArrived(family: Family, sourcePort: number): void;
+  /** Called once per flow, when it ends or is refused. */
+  record(facts: FlowFacts): void;
+  /** No socket could be made for the app leg, for another reason than load. */
+  dialFailed(problem: string): void;
+  /** A connection was admitted, and is dialled. */
+  dialled(connection: Dialled): void;
+  /** Duration of a verdict, seconds. */
+  verdictTaken(seconds: number): void;
+}
+
+const MS_PER_SECOND = 1000;
+
+/** What /connections shows of a live flow. */
+export interface FlowView {
+  readonly state: 'dialling' | 'relaying' | 'ending';
+  readonly since: string;
+  readonly src: { readonly addr: string; readonly port: number; readonly pod?: string };
+  readonly dst: { readonly addr: string; readonly port: number };
+  readonly verdict: Verdict;
+  readonly bytes_sent: number;
+  readonly bytes_recv: number;
+}
+
+/** Takes over an accepted connection. @returns what is to be called when it has ended */
+export function acceptInbound(connection: Connection, context: InboundContext): (ending: Ending) => void {
+  const { source, destination } = connection;
+  if (destination.port === context.canaryPort && source.address === destination.address) {
+    context.canaryArrived(connection.family, source.port);
+    connection.finish();
+    return () => {};
+  }
+  const flow = new InboundFlow(connection, context);
+  flow.start();
+  return (ending) => flow.ended(ending);
+}
+
+/** Why this side ended a flow. */
+interface OwnEnd {
+  readonly end: FlowEnd;
+  readonly refusal?: RefusalReason;
+}
+
+/** One flow. */
+export class InboundFlow implements LiveFlow, Dialled {
+  readonly #connection: Connection;
+  readonly #context: InboundContext;
+  readonly #startedAtMs = performance.now();
+  /** Who the source was when the flow began, if the table names it; filled in when it learns of the pod only later. */
+  #identity: PodIdentity | undefined;
+  #verdict: Verdict = { verdict: 'deny', direction: 'ingress', reason: 'no-table' };
+  #ownEnd: OwnEnd | undefined;
+  #hasEnded = false;
+
+  constructor(connection: Connection, context: InboundContext) {
+    this.#connection = connection;
+    this.#context = context;
+    this.#identity = context.enforcement.judge?.identify(connection.source.address);
+  }
+
+  get sourceAddress(): string {
+    return this.#connection.source.address;
+  }
+
+  get destination(): Endpoint {
+    return this.#connection.destination;
+  }
+
+  isSettled(): boolean {
+    return this.#hasEnded || this.#ownEnd !== undefined || this.#connection.progress().relaying;
+  }
+
+  start(): void {
+    const { live, connectionLimit } = this.#context;
+    if (this.#isOwnPort()) return this.#refuse('reserved-port');
+    if (isLinkLocal(this.#connection.source.address)) return this.#refuse('link-local');
+    if (live.size >= connectionLimit) return this.#refuse('capacity');
+    live.register(this); // before the verdict: a change of the table from here on finds this flow
+    this.#verdict = this.#judge();
+    if (this.#verdict.verdict === 'allow') {
+      this.#connection.admit();
+      return this.#context.dialled(this);
+    }
+    // What was admitted from memory may have reached the app: the table has changed since.
+    if (this.#connection.admitted) this.#end({ end: 'policy-changed' });
+    else this.#refuse();
+  }
+
+  /** A connection to the sidecar itself, rather than through the redirect, has nowhere to go. */
+  #isOwnPort(): boolean {
+    const { port } = this.#connection.destination;
+    const { inboundPort, canaryPort, adminPort } = this.#context;
+    const isInbound = port === inboundPort || isTranslatedPort(inboundPort, port);
+    return isInbound || port === canaryPort || port === adminPort;
+  }
+
+  #judge(): Verdict {
+    const { source, destination } = this.#connection;
+    const before = performance.now();
+    const verdict = this.#context.enforcement.verdict('ingress', source.address, 'TCP', destination.port);
+    this.#context.verdictTaken((performance.now() - before) / MS_PER_SECOND);
+    return verdict;
+  }
+
+  #refuse(refusal?: RefusalReason): void {
+    this.#end(refusal === undefined ? { end: 'refused' } : { end: 'refused', refusal });
+  }
+
+  #end(ownEnd: OwnEnd): void {
+    this.#ownEnd ??= ownEnd;
+    this.#connection.reset();
+  }
+
+  revoked(judge: Judge): Revocation | undefined {
+    if (this.#ownEnd !== undefined) return undefined; // it is ending already
+    const { source, destination } = this.#connection;
+    const owner = judge.identify(source.address);
+    const verdict = judge.judge('ingress', source.address, 'TCP', destination.port);
+    if (verdict.verdict === 'deny') return { cause: 'policy-changed', verdict };
+    // Rights never pass to a new owner of an address: what the old one opened ends.
+    if (this.#identity !== undefined && owner !== undefined && owner.uid !== this.#identity.uid) {
+      return { cause: 'peer-replaced', verdict };
+    }
+    this.#identity ??= owner;
+    return undefined;
+  }
+
+  resetSource(): void {
+    this.#connection.resetSource();
+  }
+
+  cut({ cause, verdict }: Revocation): void {
+    this.#verdict = verdict;
+    this.#end({ end: cause });
+  }
+
+  drain(): void {
+    this.#end({ end: 'drained' });
+  }
+
+  /** The relay has closed everything: one record is written. */
+  ended(ending: Ending): void {
+    this.#hasEnded = true;
+    this.#context.live.forget(this);
+    const { end, refusal } = this.#ownEnd ?? this.#endOf(ending);
+    const { enforcement } = this.#context;
+    const { source, destination } = this.#connection;
+    const { judge } = enforcement;
+    this.#context.record({
+      verdict: this.#verdict,
+      ...(refusal === undefined ? {} : { refusal }),
+      end,
+      protocol: 'TCP',
+      source: { ...source, identity: this.#identity ?? judge?.identify(source.address) },
+      destination: { ...destination, identity: judge?.identify(destination.address) },
+      bytesSent: ending.toSource,
+      bytesReceived: ending.fromSource,
+      durationMs: ending.durationMs,
+      revision: enforcement.revision,
+    });
+  }
+
+  /** How a flow ended that this side has not ended. */
+  #endOf({ end, error }: Ending): OwnEnd {
+    switch (end) {
+      case 'closed':
+      case 'reset-by-source':
+      case 'reset-by-destination':
+      case 'peer-timeout':
+      case 'stalled':
+      case 'idle-timeout':
+        return { end };
+      case 'unreachable':
+        return { end: 'app-unreachable' };
+      case 'shortage':
+        return { end: 'refused', refusal: 'capacity' };
+      case 'dial-failed':
+        this.#context.dialFailed(error ?? 'unknown');
+        return { end: 'app-unreachable' };
+      case 'reset':
+        return { end: 'drained' }; // the relay has been closed
+      default:
+        return end satisfies never;
+    }
+  }
+
+  /** A plain view for /connections. */
+  view(): FlowView {
+    const { source, destination } = this.#connection;
+    const { relaying, fromSource, toSource } = this.#connection.progress();
+    return {
+      state: this.#ownEnd !== undefined ? 'ending' : relaying ? 'relaying' : 'dialling',
+      since: new Date(performance.timeOrigin + this.#startedAtMs).toISOString(),
+      src: { ...at(source), ...(this.#identity === undefined ? {} : { pod: nameOf(this.#identity) }) },
+      dst: at(destination),
+      verdict: this.#verdict,
+      bytes_sent: toSource,
+      bytes_recv: fromSource,
+    };
+  }
+}
+
+function at({ address, port }: Endpoint): { addr: string; port: number } {
+  return { addr: address, port };
+}
+
+function nameOf({ namespace, name }: PodIdentity): string {
+  return `${namespace}/${name}`;
+}
+
+/** fe80::/10, RFC 4291: such an address means nothing without its link, so the app leg cannot come from it. */
+function isLinkLocal(address: string): boolean {
+  return /^fe[89ab]/.test(address);
+}

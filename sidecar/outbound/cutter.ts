@@ -1,0 +1,269 @@
+/**
+ * Flows that the pod has open to others. They do not pass the proxy: the gate looks at each packet. When a table no longer
+ * allows a TCP connection, its socket is destroyed in the kernel, which resets both ends at once. A UDP or SCTP flow that
+ * the kernel keeps with a Service's old backend is forgotten there, so that its next packet gets another one.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import { getSystemErrorName } from 'node:util';
+import { SluiceError } from '../../common/errors.ts';
+import { type Judge, type PodIdentity, type Protocol, type Verdict, virtualKey } from '../../policy/index.ts';
+import { forgetFlows, type Side, type TrackedFlow, tcpFlows, trackedFlows } from '../kernel/conntrack.ts';
+import { destroySockets, type TcpSocket, tcpSockets } from '../kernel/tcp_sockets.ts';
+import type { FlowEnd } from '../records/flow_record.ts';
+import type { Revocation } from '../table/live_table.ts';
+
+/** An outbound flow that ended, or was ended. */
+export interface EndedOutbound {
+  readonly protocol: Protocol;
+  readonly local: Side;
+  readonly remote: Side;
+  readonly backend: Side;
+  readonly identity: PodIdentity | undefined;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly verdict: Verdict;
+  readonly end: FlowEnd;
+}
+
+/** What a kernel knows of outbound flows, and does to them. */
+export interface OutboundKernel {
+  /** Those that are `wanted`. */
+  sockets(wanted: (local: Side, remote: Side) => boolean): AsyncIterable<readonly TcpSocket[]>;
+  /** The flow that each socket belongs to, as connection tracking knows it. */
+  flowsOf(sockets: readonly TcpSocket[]): Promise<readonly (TrackedFlow | undefined)[]>;
+  flows(): AsyncIterable<readonly TrackedFlow[]>;
+  /** @returns for each 0 or a negative error number */
+  destroy(sockets: readonly TcpSocket[]): Promise<readonly number[]>;
+  /** @returns for each 0 or a negative error number */
+  forget(flows: readonly TrackedFlow[]): Promise<readonly number[]>;
+}
+
+/** Who else records ends of outbound flows: each flow has one record. */
+export interface OutboundClaims {
+  /** Whether the flow has no record yet. From then on it is the caller's to record. */
+  claim(flow: EndedOutbound): boolean;
+  /** The flow goes on after all. */
+  release(flow: EndedOutbound): void;
+}
+
+const NOBODY_ELSE: OutboundClaims = { claim: () => true, release() {} };
+
+/** The kernel of this network namespace, by netlink. */
+const KERNEL: OutboundKernel = {
+  sockets: tcpSockets,
+  flowsOf: (sockets) =>
+    tcpFlows(sockets.map(({ local, remote }) => ({ source: local, destination: remote }))),
+  flows: trackedFlows,
+  destroy: destroySockets,
+  forget: forgetFlows,
+};
+
+/** Records written at a time; each takes some 50 us. */
+const RECORDS_AT_ONCE = 50;
+
+/** Ends outbound flows that tables disallow: one run at a time, of several requests in a row only the last. */
+export class OutboundCutter {
+  readonly #ended: (ended: EndedOutbound) => void;
+  readonly #kernel: OutboundKernel;
+  readonly #claims: OutboundClaims;
+  readonly #injector: Side | undefined;
+  #wanted: Judge | undefined;
+  #running: Promise<void> | undefined;
+  #problem: string | undefined;
+  /** Parts of the last table whose Services' flows were looked through. */
+  #settled: readonly unknown[] = [];
+
+  /**
+   * @param ended called for each connection that was destroyed, or was reset by the gate a moment before
+   * @param options `injector`: connections to it are the sidecar's own, whatever policy says
+   */
+  constructor(
+    ended: (ended: EndedOutbound) => void,
+    options: {
+      readonly kernel?: OutboundKernel;
+      readonly injector?: Side | undefined;
+      readonly claims?: OutboundClaims;
+    } = {},
+  ) {
+    this.#ended = ended;
+    this.#kernel = options.kernel ?? KERNEL;
+    this.#claims = options.claims ?? NOBODY_ELSE;
+    this.#injector = options.injector;
+  }
+
+  /** Why the last run did not end flows at once; the gate then ends them some seconds after their next packet. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /**
+   * Ends what `judge` does not allow; resolves when that is done.
+   * @throws SluiceError `OUTBOUND_UNSUPPORTED`, `NETLINK_*` or `SOCKET_*`; the gate then ends flows some seconds after that
+   */
+  async cut(judge: Judge): Promise<void> {
+    this.#wanted = judge;
+    while (this.#wanted !== undefined) {
+      this.#running ??= this.#run().finally(() => {
+        this.#running = undefined;
+      });
+      await this.#running;
+    }
+  }
+
+  async #run(): Promise<void> {
+    const judge = this.#wanted;
+    this.#wanted = undefined;
+    if (judge === undefined || judge.table.egress.isolating.length === 0) return;
+    try {
+      await this.#end(judge);
+      this.#problem = undefined;
+    } catch (error) {
+      this.#problem = error instanceof Error ? error.message : String(error);
+      throw error;
+    }
+  }
+
+  async #end(judge: Judge): Promise<void> {
+    const own = new Set(judge.table.subject.ips);
+    const sockets: TcpSocket[] = [];
+    const mayEnd = (local: Side, remote: Side): boolean =>
+      own.has(local.address) && !own.has(remote.address) && !isPlainlyAllowed(remote, judge);
+    for await (const some of this.#kernel.sockets(mayEnd)) sockets.push(...some);
+    const flows = await this.#kernel.flowsOf(sockets);
+    const doomed: { socket: TcpSocket; ended: EndedOutbound }[] = [];
+    for (const [index, socket] of sockets.entries()) {
+      const flow = flows[index];
+      // What was accepted is the proxy's, or the node's.
+      if (flow === undefined || !isSame(flow.source, socket.local)) continue;
+      if (!isToOthers(flow, own, this.#injector)) continue;
+      const revocation = revoked(flow, judge);
+      if (revocation === undefined) continue;
+      const { cause: end, verdict } = revocation;
+      doomed.push({ socket, ended: endedOutbound(flow, judge, { bytes: socket, verdict, end }) });
+    }
+    const claimed = doomed.map(({ ended }) => this.#claims.claim(ended));
+    const results = await this.#kernel.destroy(doomed.map(({ socket }) => socket));
+    for (const [index, { ended }] of doomed.entries()) {
+      if (claimed[index] === false) continue;
+      if (hasFailed(results[index])) this.#claims.release(ended);
+      else this.#ended(ended);
+      if (index % RECORDS_AT_ONCE === RECORDS_AT_ONCE - 1) await turn();
+    }
+    check('destroy sockets', results);
+  }
+
+  /**
+   * Has UDP and SCTP flows to Services leave backends that `judge` does not allow, or that are not ready any more. To be
+   * called when the gate knows the new ones: the next packet takes one of those.
+   * @throws SluiceError `NETLINK_*` or `SOCKET_*`; the gate then drops what is denied
+   */
+  async forgetBackends(judge: Judge): Promise<void> {
+    const { egress, groups, pods, services, subject } = judge.table;
+    const parts = [egress, groups, pods, services, subject];
+    const isSettled = parts.every((part, index) => part === this.#settled[index]);
+    if (isSettled || !Object.keys(services).some((key) => !key.includes(' TCP/'))) return;
+    const own = new Set(subject.ips);
+    const stale: TrackedFlow[] = [];
+    for await (const some of this.#kernel.flows()) {
+      stale.push(...some.filter((flow) => own.has(flow.source.address) && isStale(flow, judge)));
+    }
+    check('forget flows', await this.#kernel.forget(stale));
+    this.#settled = parts;
+  }
+}
+
+/**
+ * Whether the pod opened a flow to others: the proxy dials apps from the addresses of their clients. Flows to `injector`
+ * are the sidecar's own.
+ */
+export function isToOthers(
+  { source, destination, answering }: TrackedFlow,
+  own: ReadonlySet<string>,
+  injector: Side | undefined,
+): boolean {
+  if (injector !== undefined && isSame(destination, injector)) return false;
+  return own.has(source.address) && !own.has(answering.address);
+}
+
+/** The end of a flow. `bytes`: what counted them, the flow itself or its socket. */
+export function endedOutbound(
+  { protocol, source, destination, answering }: TrackedFlow,
+  judge: Judge,
+  {
+    bytes,
+    verdict,
+    end,
+  }: {
+    readonly bytes: Pick<EndedOutbound, 'bytesSent' | 'bytesReceived'>;
+    readonly verdict: Verdict;
+    readonly end: FlowEnd;
+  },
+): EndedOutbound {
+  return {
+    protocol,
+    local: source,
+    remote: destination,
+    backend: answering,
+    identity: judge.identify(answering.address),
+    bytesSent: bytes.bytesSent,
+    bytesReceived: bytes.bytesReceived,
+    verdict,
+    end,
+  };
+}
+
+/** To a pod, so that nothing translates it, and allowed. For all others connection tracking is asked. */
+function isPlainlyAllowed({ address, port }: Side, judge: Judge): boolean {
+  return (
+    judge.identify(address) !== undefined && judge.judge('egress', address, 'TCP', port).verdict === 'allow'
+  );
+}
+
+/** Why a flow may not go on; undefined while it may. */
+export function revoked(flow: TrackedFlow, judge: Judge): Revocation | undefined {
+  const { answering, protocol } = flow;
+  const verdict = judge.judge('egress', answering.address, protocol, answering.port);
+  if (verdict.verdict === 'deny') return { cause: 'policy-changed', verdict };
+  return isUnresolved(flow, judge) ? { cause: 'service-unresolved', verdict } : undefined;
+}
+
+/** To a Service, and opened before this pod picked backends itself: which one the node took is not known here. */
+function isUnresolved({ protocol, destination, answering }: TrackedFlow, judge: Judge): boolean {
+  return (
+    isSame(destination, answering) &&
+    Object.hasOwn(judge.table.services, virtualKey(destination.address, protocol, destination.port))
+  );
+}
+
+/** A UDP or SCTP flow stays with its backend as long as packets come, whether that may be reached or not. */
+function isStale({ protocol, destination, answering }: TrackedFlow, judge: Judge): boolean {
+  if (protocol === 'TCP') return false; // an allowed connection goes on, as it does with kube-proxy
+  const service = judge.table.services[virtualKey(destination.address, protocol, destination.port)];
+  if (service === undefined) return false;
+  const isListed = service.backends.some((one) => isSame(one, answering));
+  return !isListed || judge.judge('egress', answering.address, protocol, answering.port).verdict === 'deny';
+}
+
+/** What has gone meanwhile is no failure. */
+function hasFailed(result = 0): boolean {
+  return result !== 0 && getSystemErrorName(result) !== 'ENOENT';
+}
+
+function check(task: string, results: readonly number[]): void {
+  const failed = results.find(hasFailed);
+  if (failed === undefined) return;
+  const name = getSystemErrorName(failed);
+  if (name !== 'ENOTSUP') {
+    throw new SluiceError(
+      'NETLINK_FAILED',
+      `the kernel does not ${task}: ${name}; flows end some seconds after their next packet`,
+    );
+  }
+  const hint = 'it needs CONFIG_INET_DIAG_DESTROY; denied flows end some seconds after their next packet';
+  throw new SluiceError('OUTBOUND_UNSUPPORTED', `the kernel cannot ${task}: ${hint}`);
+}
+
+/** The same address and port. */
+function isSame(a: Side, b: Side): boolean {
+  return a.address === b.address && a.port === b.port;
+}

@@ -1,0 +1,255 @@
+/** The sidecar's Prometheus metrics. docs/reference/metrics.md is made from this registry. */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { registerActiveResources } from '../../common/active_resources.ts';
+import type { Direction, Verdict } from '../../policy/index.ts';
+import type { Binding } from '../guard/plan.ts';
+import type { GuardReason } from '../guard/ruleset.ts';
+import { type InForce, PHASES, phase } from '../in_force/in_force.ts';
+import type { FlowRecord } from './flow_record.ts';
+
+/** Ends that a change of the table brought about. */
+const CUTS: readonly FlowRecord['end'][] = ['policy-changed', 'peer-replaced', 'service-unresolved'];
+
+/** Seconds. A verdict takes microseconds; the last buckets show a blocked process. */
+const VERDICT_BUCKETS_SECONDS = [1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 1e-3, 1e-2];
+
+/** Figures that are read when /metrics is asked for. */
+export interface Gauges {
+  connectionsOpen(): number;
+  connectionsLimit(): number;
+  tableRevision(): number;
+  /** Seconds since the source confirmed the table; absent before it ever did. */
+  tableAgeSeconds(): number | undefined;
+  servicesPartlyAllowed(): number;
+  inForce(): InForce;
+  /** Addresses of the pod's own node that are known in this way. */
+  ownNodeAddresses(kind: Binding['kind']): number;
+}
+
+/** Label values of `sluice_own_node_addresses`. */
+const BINDINGS: readonly Binding['kind'][] = ['link', 'address-alone', 'unresolved'];
+
+/** The registry, and the few writes of the data path. */
+export class SidecarMetrics {
+  readonly registry = new Registry();
+  readonly #connections: Counter<'direction' | 'verdict' | 'reason'>;
+  readonly #terminated: Counter<'reason'>;
+  readonly #verdicts: Counter<'direction' | 'verdict' | 'policy_namespace' | 'policy'>;
+  readonly #received: Counter<'direction'>;
+  readonly #sent: Counter<'direction'>;
+  readonly #verdictDuration: Histogram;
+  readonly #acceptErrors: Counter;
+  readonly #gateDrops: Counter<'direction'>;
+  readonly #framesRefused: Counter;
+  readonly #outboundOverruns: Counter;
+  readonly #guardDrops: Counter<'reason'>;
+  readonly #gatewayDisputes: Counter;
+  readonly #peerTimeouts: Counter;
+
+  constructor(version: string, gauges: Gauges) {
+    const registers = [this.registry];
+    const gauge = (name: string, help: string, read: () => number | undefined): void => {
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          const value = read();
+          if (value === undefined) this.remove();
+          else this.set(value);
+        },
+      });
+    };
+    this.#connections = new Counter({
+      name: 'sluice_connections_total',
+      help: 'Flows that ended or were refused, by the verdict they ended with. What the gate drops counts by record, not by packet or peer.',
+      labelNames: ['direction', 'verdict', 'reason'],
+      registers,
+    });
+    this.#terminated = new Counter({
+      name: 'sluice_connections_terminated_total',
+      help: 'Live flows that were cut: policy-changed, peer-replaced, service-unresolved.',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.#verdicts = new Counter({
+      name: 'sluice_policy_verdicts_total',
+      help: 'Verdicts by the policy they come from: the one that allowed, or the first that isolates. What the gate drops counts by record, not by packet or peer.',
+      labelNames: ['direction', 'verdict', 'policy_namespace', 'policy'],
+      registers,
+    });
+    this.#received = new Counter({
+      name: 'sluice_received_bytes_total',
+      help: 'Bytes received from the sources of ended flows.',
+      labelNames: ['direction'],
+      registers,
+    });
+    this.#sent = new Counter({
+      name: 'sluice_sent_bytes_total',
+      help: 'Bytes sent to the sources of ended flows.',
+      labelNames: ['direction'],
+      registers,
+    });
+    this.#verdictDuration = new Histogram({
+      name: 'sluice_verdict_duration_seconds',
+      help: 'Time one verdict takes.',
+      buckets: VERDICT_BUCKETS_SECONDS,
+      registers,
+    });
+    this.#acceptErrors = new Counter({
+      name: 'sluice_accept_errors_total',
+      help: 'Connections that could not be accepted, for want of file descriptors or because the client had gone.',
+      registers,
+    });
+    this.#gateDrops = new Counter({
+      name: 'sluice_gate_drops_total',
+      help: 'Packets that the gate dropped; exact, retransmissions count. Of a restarted sidecar it starts with what the kernel had counted before.',
+      labelNames: ['direction'],
+      registers,
+    });
+    this.#guardDrops = new Counter({
+      name: 'sluice_guard_drops_total',
+      help: "Packets that the guard dropped: forged-source (what left with an address that is not the pod's), forged-node (what came with the own node's address from elsewhere), source-route, foreign-router (router advertisements).",
+      labelNames: ['reason'],
+      registers,
+    });
+    this.#gatewayDisputes = new Counter({
+      name: 'sluice_gateway_disputes_total',
+      help: "Times that somebody else answered for the own node's next hop, which still answered itself.",
+      registers,
+    });
+    new Gauge({
+      name: 'sluice_own_node_addresses',
+      help: 'Addresses of the own node: known by their link-layer address, by the address-alone, or unresolved and shut out.',
+      labelNames: ['known_by'],
+      registers,
+      collect() {
+        for (const kind of BINDINGS) this.set({ known_by: kind }, gauges.ownNodeAddresses(kind));
+      },
+    });
+    this.#framesRefused = new Counter({
+      name: 'sluice_frames_refused_total',
+      help: 'Frames of the injector that were refused whole: the last good table stays in force.',
+      registers,
+    });
+    this.#outboundOverruns = new Counter({
+      name: 'sluice_outbound_overruns_total',
+      help: 'Times that more outbound flows ended at once than could be taken note of: some have no record.',
+      registers,
+    });
+    this.#peerTimeouts = new Counter({
+      name: 'sluice_peer_timeouts_total',
+      help: 'Inbound flows that ended because nothing came back from one side any more.',
+      registers,
+    });
+    new Gauge({
+      name: 'sluice_build_info',
+      help: 'Always 1; the labels tell the version.',
+      labelNames: ['version', 'node'],
+      registers,
+    }).set({ version, node: process.version }, 1);
+    new Gauge({
+      name: 'sluice_connections_open',
+      help: 'Flows being judged, dialled or relayed.',
+      labelNames: ['direction'],
+      registers,
+      collect() {
+        this.set({ direction: 'ingress' }, gauges.connectionsOpen());
+      },
+    });
+    gauge('sluice_connections_limit', 'Most flows at once; excess is refused.', gauges.connectionsLimit);
+    gauge(
+      'sluice_gate_in_force',
+      '1 while the kernel enforces the table, else 0: an older one is then in force there, or none.',
+      () => (gauges.inForce().gate.state === 'in-force' ? 1 : 0),
+    );
+    new Gauge({
+      name: 'sluice_in_force',
+      help: 'How much of the table is in force; 1 for the state of now, 0 for the others: nothing (everything is denied), proxy-only (on its way to the kernel and the disk), all, less (the gate or the redirect is lost). Only all is acknowledged to the injector.',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        const now = phase(gauges.inForce());
+        for (const state of PHASES) this.set({ state }, state === now ? 1 : 0);
+      },
+    });
+    gauge(
+      'sluice_services_partly_allowed',
+      "Services' virtual ports of which egress policy allows some ready backends and not others.",
+      gauges.servicesPartlyAllowed,
+    );
+    gauge(
+      'sluice_table_revision',
+      'Revision of the table in force; 0 before the first.',
+      gauges.tableRevision,
+    );
+    gauge(
+      'sluice_table_age_seconds',
+      'Time since the source last confirmed the table.',
+      gauges.tableAgeSeconds,
+    );
+    gauge('sluice_redirect_intact', '1 while the redirect rules are in force, else 0.', () =>
+      gauges.inForce().redirect.state === 'intact' ? 1 : 0,
+    );
+    registerActiveResources('sluice_active_resources', this.registry);
+  }
+
+  /** @param seconds how long the verdict took */
+  verdictTaken(seconds: number): void {
+    this.#verdictDuration.observe(seconds);
+  }
+
+  gateDropped(direction: Direction, packets: number): void {
+    this.#gateDrops.inc({ direction }, packets);
+  }
+
+  /** Ends of outbound flows were lost: how many, the kernel does not say. */
+  outboundOverrun(): void {
+    this.#outboundOverruns.inc();
+  }
+
+  guardDropped(reason: GuardReason, packets: number): void {
+    this.#guardDrops.inc({ reason }, packets);
+  }
+
+  gatewayDisputed(): void {
+    this.#gatewayDisputes.inc();
+  }
+
+  frameRefused(): void {
+    this.#framesRefused.inc();
+  }
+
+  acceptFailed(): void {
+    this.#acceptErrors.inc();
+  }
+
+  /** Counts an ended or refused flow. */
+  flowEnded(record: FlowRecord, verdict: Verdict): void {
+    const { direction } = record;
+    this.#connections.inc({ direction, verdict: record.verdict, reason: record.reason });
+    if (CUTS.includes(record.end)) this.#terminated.inc({ reason: record.end });
+    if (record.end === 'peer-timeout') this.#peerTimeouts.inc();
+    if (record.bytes_recv > 0) this.#received.inc({ direction }, record.bytes_recv);
+    if (record.bytes_sent > 0) this.#sent.inc({ direction }, record.bytes_sent);
+    const policy = decidingPolicy(verdict);
+    if (policy === undefined || record.policy === undefined) return;
+    this.#verdicts.inc({
+      direction,
+      verdict: verdict.verdict,
+      policy_namespace: policy.namespace,
+      policy: policy.name,
+    });
+  }
+}
+
+function decidingPolicy(verdict: Verdict) {
+  switch (verdict.reason) {
+    case 'rule':
+      return verdict.policy;
+    case 'no-rule':
+      return verdict.isolating[0];
+    default:
+      return undefined;
+  }
+}

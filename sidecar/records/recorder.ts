@@ -1,0 +1,155 @@
+/** The one place that records flows: history, metrics and log line of each come from the same record. */
+import type { Logger } from 'pino';
+import { logRecord } from '../../common/log.ts';
+import { type Direction, type Judge, type Protocol, type Verdict, virtualKey } from '../../policy/index.ts';
+import type { DeniedPeer } from '../gate/kernel/denied.ts';
+import { familyOf } from '../gate/plan/plan.ts';
+import type { Side } from '../kernel/conntrack.ts';
+import type { EndedOutbound } from '../outbound/cutter.ts';
+import type { Enforcement } from '../table/enforcement.ts';
+import type { Owner, Owners } from '../table/owners.ts';
+import { type FactsSide, type FlowFacts, flowRecord, type RefusalReason } from './flow_record.ts';
+import type { FlowHistory } from './history.ts';
+import type { SidecarMetrics } from './metrics.ts';
+
+/** Whom a dropped packet was for. */
+type Target = Side & { readonly service?: NonNullable<FlowFacts['service']> };
+
+/** Records what ended, was refused or was dropped. */
+export class Recorder {
+  readonly #history: FlowHistory;
+  readonly #metrics: SidecarMetrics;
+  readonly #enforcement: Enforcement;
+  readonly #owners: Owners;
+  readonly #log: Logger;
+
+  constructor(
+    history: FlowHistory,
+    metrics: SidecarMetrics,
+    enforcement: Enforcement,
+    owners: Owners,
+    log: Logger,
+  ) {
+    this.#history = history;
+    this.#owners = owners;
+    this.#metrics = metrics;
+    this.#enforcement = enforcement;
+    this.#log = log;
+  }
+
+  /** A flow that ended, was refused or was dropped. Its record is written once it is known who the other side is. */
+  flow(facts: FlowFacts): void {
+    const now = new Date();
+    const { judge } = this.#enforcement;
+    const write = (owner: Owner) => this.#write(facts, judge, owner, now);
+    if (!asksForOwner(facts, judge)) return write(null);
+    const { address } = peerOf(facts);
+    const known = this.#owners.known(address);
+    if (known !== undefined) write(known);
+    else void this.#owners.find(address).then(write);
+  }
+
+  #write(facts: FlowFacts, judge: Judge | undefined, owner: Owner, now: Date): void {
+    const verdict = this.#explained(facts, judge, owner);
+    const record = flowRecord(facts, verdict, owner ?? undefined, now);
+    this.#history.add(record);
+    this.#metrics.flowEnded(record, verdict);
+    if (record.verdict === 'deny') logRecord(this.#log, 'warn', record, 'flow denied');
+    else logRecord(this.#log, 'info', record, 'flow ended');
+  }
+
+  /** The near miss is looked for only now: it is slow, and only a denial by policy needs it. */
+  #explained(facts: FlowFacts, judge: Judge | undefined, owner: Owner): Verdict {
+    const { verdict, refusal, protocol, destination } = facts;
+    if (refusal !== undefined || verdict.reason !== 'no-rule') return verdict;
+    const peer = peerOf(facts).address;
+    const question = { direction: verdict.direction, peer, protocol, port: destination.port };
+    const explained = this.#enforcement.explain(judge, question, owner);
+    // The table that denied has been replaced by one that allows: there is no near miss any more.
+    return explained.verdict === 'deny' ? explained : verdict;
+  }
+
+  /** A peer whose packets the gate dropped: the same record as a refusal by the proxy. */
+  dropped(direction: Direction, { address, protocol, port, packets }: DeniedPeer): void {
+    const { judge } = this.#enforcement;
+    const target: Target = direction === 'egress' ? this.#target(address, protocol, port) : { address, port };
+    const verdict = this.#enforcement.verdict(direction, target.address, protocol, target.port);
+    const own = judge?.table.subject.ips.find((ip) => familyOf(ip) === familyOf(address)) ?? '';
+    const peer = { address: target.address, port: target.port, identity: judge?.identify(target.address) };
+    const pod = { address: own, identity: judge?.identify(own) };
+    const refusal = refusalOf(target, verdict);
+    this.flow({
+      verdict,
+      ...(refusal === undefined ? {} : { refusal }),
+      end: 'dropped',
+      protocol,
+      source: direction === 'ingress' ? { address: peer.address, identity: peer.identity } : pod,
+      destination: direction === 'ingress' ? { ...pod, port } : peer,
+      ...(target.service === undefined ? {} : { service: target.service }),
+      packets,
+      bytesSent: 0,
+      bytesReceived: 0,
+      durationMs: 0,
+      revision: this.#enforcement.revision,
+    });
+  }
+
+  /** A flow of the pod's own that ended, or that was ended because the table no longer allows it. */
+  outbound(ended: EndedOutbound): void {
+    const { protocol, local, remote, backend, identity, bytesSent, bytesReceived, verdict, end } = ended;
+    const { service } = this.#target(remote.address, protocol, remote.port);
+    this.flow({
+      verdict,
+      end,
+      protocol,
+      source: { ...local, identity: this.#enforcement.judge?.identify(local.address) },
+      destination: { ...backend, identity },
+      ...(service === undefined ? {} : { service }),
+      bytesSent: bytesReceived, // to the source, which is the pod
+      bytesReceived: bytesSent,
+      durationMs: 0,
+      revision: this.#enforcement.revision,
+    });
+  }
+
+  /** What policy was asked about: for a Service's virtual address the first of its backends. */
+  #target(address: string, protocol: Protocol, port: number): Target {
+    const virtual = this.#enforcement.table?.services[virtualKey(address, protocol, port)];
+    if (virtual === undefined) return { address, port };
+    const { namespace, name, backends } = virtual;
+    return {
+      ...(backends[0] ?? { address, port }),
+      service: { namespace, name, virtual: { address, port } },
+    };
+  }
+
+  /** Dropped packets that got no record of their own: too many peers at once, or other protocols. */
+  droppedMore(direction: Direction, summary: { readonly peers: number; readonly packets: number }): void {
+    this.#log.warn({ direction, ...summary }, 'more packets dropped');
+  }
+}
+
+/** The other side, as policy sees the flow. */
+function peerOf({ verdict, source, destination }: FlowFacts): FactsSide {
+  return verdict.direction === 'ingress' ? source : destination;
+}
+
+/**
+ * A denial by policy is explained by the labels that the other side has now, which the table knows of those in its groups
+ * only; any other record just names it. About the pod itself and its node there is nothing to ask.
+ */
+function asksForOwner(facts: FlowFacts, judge: Judge | undefined): boolean {
+  const { reason } = facts.verdict;
+  if (reason === 'self' || reason === 'own-node') return false;
+  const { address, identity } = peerOf(facts);
+  return reason === 'no-rule' ? judge?.identify(address) === undefined : identity === undefined;
+}
+
+/**
+ * Why packets were dropped, where it was not policy: their Service has no backend, so that policy had no address to judge,
+ * or the table that allows them came a moment too late.
+ */
+function refusalOf({ service, address }: Target, verdict: Verdict): RefusalReason | undefined {
+  if (service !== undefined && address === service.virtual.address) return 'no-backend';
+  return verdict.verdict === 'allow' ? 'not-yet-allowed' : undefined;
+}

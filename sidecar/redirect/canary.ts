@@ -1,0 +1,111 @@
+/**
+ * Watches the redirect. Without its rules traffic would go straight to the app, silently: so the sidecar keeps
+ * dialling a port that only the rules answer, and every so often checks each rule by name.
+ */
+import net from 'node:net';
+import type { Family } from '../../native/addon.ts';
+import { listenerAddress } from './rules.ts';
+
+/** Two missed dials are noticed well within 5 s. */
+const DIAL_INTERVAL_MS = 1_000;
+const DIAL_TIMEOUT_MS = 1_000;
+
+/** Connections to the canary port that nobody waits for are remembered up to so many: an app may make some. */
+const EARLY_MAX = 1_024;
+
+/** Checking each rule starts some fifty processes: often enough to find a half-removed redirect, seldom enough to cost nothing. */
+const VERIFY_INTERVAL_MS = 60_000;
+
+/** What the canary needs. */
+export interface CanaryContext {
+  readonly port: number;
+  /** Checks every rule; rejects with what is missing. */
+  verify(): Promise<unknown>;
+  /** Whether the redirect was in force when last checked. */
+  isIntact(): boolean;
+  /** Called after each check. `problem` is absent when all is well. */
+  checked(problem: string | undefined): void;
+}
+
+/** Checks the redirect again and again. */
+export class Canary {
+  readonly #context: CanaryContext;
+  #timer: NodeJS.Timeout | undefined;
+  #verifyProblem: string | undefined;
+  /** By family and source port: dials whose connection the proxy has not accepted yet. */
+  readonly #awaited = new Map<string, () => void>();
+  /** Connections that the proxy accepted before the dial knew its port. */
+  readonly #early = new Set<string>();
+  #verifiedAtMs = Number.NEGATIVE_INFINITY;
+  #closed = false;
+
+  constructor(context: CanaryContext) {
+    this.#context = context;
+  }
+
+  /** Checks the redirect of these families, and again until `close`. */
+  async start(families: readonly Family[]): Promise<void> {
+    await this.#check(families);
+    if (!this.#closed) this.#timer = setTimeout(() => void this.start(families), DIAL_INTERVAL_MS);
+  }
+
+  /** The proxy has accepted a connection to the canary port: only the rules can have led it there. */
+  arrived(family: Family, sourcePort: number): void {
+    const key = `${family} ${sourcePort}`;
+    const came = this.#awaited.get(key);
+    if (came !== undefined) came();
+    else if (this.#early.size < EARLY_MAX) this.#early.add(key);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #check(families: readonly Family[]): Promise<void> {
+    this.#early.clear();
+    const dials = await Promise.all(families.map((family) => this.#dial(family)));
+    const failed = dials.find((problem) => problem !== undefined);
+    // A dial that fails after it worked, or works again, is a change: look at the rules themselves at once.
+    const due = performance.now() - this.#verifiedAtMs >= VERIFY_INTERVAL_MS;
+    if (failed === undefined && (due || !this.#context.isIntact())) await this.#verify();
+    if (!this.#closed) this.#context.checked(failed ?? this.#verifyProblem);
+  }
+
+  async #verify(): Promise<void> {
+    this.#verifiedAtMs = performance.now();
+    this.#verifyProblem = await this.#context.verify().then(
+      () => undefined,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+  }
+
+  /** @returns what is wrong, or `undefined` when the proxy has accepted this very connection. Somebody else may answer too. */
+  #dial(family: Family): Promise<string | undefined> {
+    const { port } = this.#context;
+    return new Promise((resolve) => {
+      const socket = net.connect({ host: listenerAddress(family), port });
+      const done = (problem?: string): void => {
+        socket.destroy();
+        resolve(problem);
+      };
+      socket.setTimeout(DIAL_TIMEOUT_MS, () => done(`IPv${family}: no answer through the redirect`));
+      socket.once('connect', () => {
+        const key = `${family} ${socket.localPort}`;
+        socket.destroy(); // it arrives all the same; a descriptor is not to be held meanwhile, when they are short
+        if (this.#early.delete(key)) return resolve(undefined);
+        const stray = `IPv${family}: the redirect rules are gone, and somebody else answers on canary port ${port}`;
+        const timer = setTimeout(() => came(stray), DIAL_TIMEOUT_MS);
+        const came = (problem?: string): void => {
+          clearTimeout(timer);
+          this.#awaited.delete(key);
+          resolve(problem);
+        };
+        this.#awaited.set(key, came);
+      });
+      socket.once('error', (error: NodeJS.ErrnoException) =>
+        done(`IPv${family}: the redirect rules are gone (canary port ${port}: ${error.code})`),
+      );
+    });
+  }
+}

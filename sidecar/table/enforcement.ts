@@ -1,0 +1,123 @@
+/** The table in force. Fails closed before the first one, static afterwards: only a good new table replaces it. */
+import { SluiceError } from '../../common/errors.ts';
+import {
+  applyDelta,
+  createJudge,
+  type Direction,
+  type Judge,
+  type Protocol,
+  type Table,
+  type TableDelta,
+  touchedPeers,
+  type Verdict,
+} from '../../policy/index.ts';
+import type { LiveTable } from './live_table.ts';
+import type { Owner } from './owners.ts';
+
+/** Explanations kept at once; beyond it all are dropped. Some 300 bytes each. */
+const EXPLANATIONS_MAX = 4096;
+
+/** What policy was asked. `peer` is the other side's address. */
+export interface Question {
+  readonly direction: Direction;
+  readonly peer: string;
+  readonly protocol: Protocol;
+  readonly port: number;
+}
+
+/** Holds the table, answers for it, and has live flows re-evaluated when it changes. */
+export class Enforcement {
+  readonly #live: LiveTable;
+  readonly #beforeChange: () => void;
+  readonly #nodePorts: ReadonlySet<number> | undefined;
+  #judge: Judge | undefined;
+  /** By direction, peer, protocol and port; of the table in force. */
+  readonly #explanations = new Map<string, { readonly verdict: Verdict; readonly owner: Owner }>();
+  /** When the source last said that the table is current, ms since the epoch; 0 before the first time. */
+  #confirmedAtMs = 0;
+
+  /**
+   * @param beforeChange called when a new table is in force, before the flows that are live are judged by it
+   * @param nodePorts TCP ports that the own node always reaches; absent: everything
+   */
+  constructor(live: LiveTable, beforeChange: () => void = () => {}, nodePorts?: readonly number[]) {
+    this.#live = live;
+    this.#nodePorts = nodePorts && new Set(nodePorts);
+    this.#beforeChange = beforeChange;
+  }
+
+  /** Absent before the first table. */
+  get judge(): Judge | undefined {
+    return this.#judge;
+  }
+
+  get table(): Table | undefined {
+    return this.#judge?.table;
+  }
+
+  /** 0 before the first table. */
+  get revision(): number {
+    return this.table?.revision ?? 0;
+  }
+
+  get confirmedAtMs(): number {
+    return this.#confirmedAtMs;
+  }
+
+  /** Fails closed: without a table nothing is admitted. */
+  verdict(direction: Direction, peer: string, protocol: Protocol, port: number): Verdict {
+    return (
+      this.#judge?.judge(direction, peer, protocol, port) ?? {
+        verdict: 'deny',
+        direction,
+        reason: 'no-table',
+      }
+    );
+  }
+
+  /**
+   * The verdict with its near miss. Finding that takes milliseconds with a thousand rules, so it is remembered until
+   * the table changes: a peer that keeps knocking costs one search.
+   * @param judge of the table that denied: it may have been replaced since
+   * @param owner who has the address, where the table does not say
+   */
+  explain(judge: Judge | undefined, question: Question, owner: Owner): Verdict {
+    const { direction, peer, protocol, port } = question;
+    if (judge === undefined) return { verdict: 'deny', direction, reason: 'no-table' };
+    if (judge !== this.#judge) return judge.explain(direction, peer, protocol, port, owner);
+    const key = `${direction} ${peer} ${protocol} ${port}`;
+    const known = this.#explanations.get(key);
+    if (known !== undefined && known.owner === owner) return known.verdict;
+    const verdict = judge.explain(direction, peer, protocol, port, owner);
+    if (this.#explanations.size >= EXPLANATIONS_MAX) this.#explanations.clear();
+    this.#explanations.set(key, { verdict, owner });
+    return verdict;
+  }
+
+  /** Puts a whole table in force. When it returns, flows that it disallows are ended. @returns how many */
+  replace(table: Table): number {
+    return this.#put(table);
+  }
+
+  #put(table: Table, touched?: ReadonlySet<string>): number {
+    this.#explanations.clear();
+    this.#judge = createJudge(table, this.#nodePorts);
+    this.#beforeChange();
+    return this.#live.reevaluate(this.#judge, touched);
+  }
+
+  /**
+   * Puts a change in force, as `replace` does; only the flows that it can concern are judged again.
+   * @throws SluiceError `TABLE_GAP` or `TABLE_MALFORMED`; the table in force stays as it was.
+   */
+  apply(delta: TableDelta): number {
+    if (this.table === undefined)
+      throw new SluiceError('TABLE_GAP', `a delta from ${delta.from} came before any snapshot`);
+    return this.#put(applyDelta(this.table, delta), touchedPeers(delta));
+  }
+
+  /** The source says that the table is current. */
+  confirm(nowMs: number): void {
+    this.#confirmedAtMs = nowMs;
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Every flow that is being judged, dialled or relayed. A flow enters before its verdict is taken, so a change of the
+ * policy table never slips between; a change ends all flows that it no longer allows, and no other.
+ */
+import type { Judge, Verdict } from '../../policy/index.ts';
+
+/** What the live table needs to know of a flow, and may do to it. */
+export interface LiveFlow {
+  /** Canonical address of the source; never changes. */
+  readonly sourceAddress: string;
+  /** Takes the verdict under `judge`; `undefined` while it still holds, else why it does not. */
+  revoked(judge: Judge): Revocation | undefined;
+  /** Resets the source's end; `cut` follows. */
+  resetSource(): void;
+  /** Ends the flow with a reset at both ends. Its record is written when that is done. */
+  cut(revocation: Revocation): void;
+  /** Ends the flow because the sidecar stops. */
+  drain(): void;
+  /** A plain view for /connections. */
+  view(): unknown;
+}
+
+/**
+ * Why a live flow may not go on: policy no longer allows it, its peer's address has a new owner, or it goes to a Service by
+ * a backend that the node picked before the pod was isolated.
+ */
+export interface Revocation {
+  readonly cause: 'policy-changed' | 'peer-replaced' | 'service-unresolved';
+  readonly verdict: Verdict;
+}
+
+/** The live table of one sidecar. */
+export class LiveTable {
+  /** By address of the source, so that a change that touches few addresses costs the flows of others nothing. */
+  readonly #bySource = new Map<string, Set<LiveFlow>>();
+  #size = 0;
+
+  /** Flows that are being judged, dialled or relayed. */
+  get size(): number {
+    return this.#size;
+  }
+
+  register(flow: LiveFlow): void {
+    const flows = this.#bySource.get(flow.sourceAddress);
+    if (flows === undefined) this.#bySource.set(flow.sourceAddress, new Set([flow]));
+    else flows.add(flow);
+    this.#size += 1;
+  }
+
+  forget(flow: LiveFlow): void {
+    const flows = this.#bySource.get(flow.sourceAddress);
+    if (flows === undefined || !flows.delete(flow)) return;
+    this.#size -= 1;
+    if (flows.size === 0) this.#bySource.delete(flow.sourceAddress);
+  }
+
+  *[Symbol.iterator](): Generator<LiveFlow> {
+    for (const flows of this.#bySource.values()) yield* flows;
+  }
+
+  /**
+   * Ends what `judge` no longer allows; sources are reset first, as they are who is no longer allowed. A flow leaves
+   * the live table when its descriptors are closed.
+   * @param sources only flows of these addresses can be concerned; absent: all flows
+   * @returns how many flows were ended
+   */
+  reevaluate(judge: Judge, sources?: ReadonlySet<string>): number {
+    const ended: { flow: LiveFlow; revocation: Revocation }[] = [];
+    for (const flow of sources === undefined ? this : this.#of(sources)) {
+      const revocation = flow.revoked(judge);
+      if (revocation !== undefined) ended.push({ flow, revocation });
+    }
+    for (const { flow } of ended) flow.resetSource();
+    for (const { flow, revocation } of ended) flow.cut(revocation);
+    return ended.length;
+  }
+
+  *#of(sources: ReadonlySet<string>): Generator<LiveFlow> {
+    for (const source of sources) yield* this.#bySource.get(source) ?? [];
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * The connection to the injector: asks for this pod's table, puts snapshots and deltas in force, says which revision
+ * is enforced. Whatever happens here, the last good table stays in force; the stream just tries again.
+ */
+import type { Socket } from 'node:net';
+import { SluiceError } from '../../common/errors.ts';
+import { LineReader } from '../../common/line_reader.ts';
+import {
+  type InjectorFrame,
+  type PeerIdentity,
+  readInjectorFrame,
+  type SidecarFrame,
+  type Table,
+} from '../../policy/index.ts';
+import type { Enforcement } from './enforcement.ts';
+import type { Dialled, Transport } from './transport.ts';
+
+/** Reconnect delays double from the first to the last, each with up to the same again as jitter. */
+const FIRST_RETRY_MS = 50;
+const LAST_RETRY_MS = 5_000;
+
+/** The injector says something every 2 s; five missed heartbeats mean that it is gone. Bounds connecting too. */
+const IDLE_TIMEOUT_MS = 10_000;
+
+/** Longest frame, bytes: the snapshot of a cluster of 10,000 pods has some 4 MB. */
+const MAX_FRAME_BYTES = 64 * 1024 * 1024;
+
+/** What the stream tells. */
+export interface StreamEvents {
+  connected(): void;
+  /** @param reason why the connection ended or could not be made */
+  disconnected(reason: string): void;
+  /**
+   * A table is in force at the proxy; `ended` live flows were cut for it. Of several that came at once only the last is told
+   * of, with what all of them ended. `acknowledge` is to follow.
+   */
+  enforced(ended: number): void;
+  /** A frame was refused; the table in force stays. */
+  refused(error: Error): void;
+  /** The injector does not know this pod yet. */
+  unknownPod(message: string): void;
+  /** Answers `identify`. */
+  identified(address: string, pod: PeerIdentity | null): void;
+  /** The injector does not serve this sidecar; it is asked again. */
+  turnedAway(message: string): void;
+}
+
+/** Follows the injector until `close`. */
+export class TableStream {
+  readonly #transport: Transport;
+  readonly #pod: { readonly namespace: string; readonly name: string };
+  readonly #enforcement: Enforcement;
+  readonly #events: StreamEvents;
+  #socket: Socket | undefined;
+  /** The hello is on its way: before it nothing may be said. */
+  #greeted = false;
+  #timer: NodeJS.Timeout | undefined;
+  #retryMs = FIRST_RETRY_MS;
+  #closed = false;
+  /** Of the snapshots of this connection. Another injector may count from another number: it starts a connection anew. */
+  #newest = 0;
+  /** Flows that were ended by tables which have not been told of. */
+  #untold: number | undefined;
+
+  constructor(
+    transport: Transport,
+    pod: { namespace: string; name: string },
+    enforcement: Enforcement,
+    events: StreamEvents,
+  ) {
+    this.#transport = transport;
+    this.#pod = pod;
+    this.#enforcement = enforcement;
+    this.#events = events;
+  }
+
+  /** Connects, and reconnects whenever the connection ends. */
+  start(): void {
+    let dialled: Dialled;
+    try {
+      dialled = this.#transport.dial();
+    } catch (error) {
+      return this.#again(error instanceof Error ? error.message : String(error));
+    }
+    const { socket, ready, hello } = dialled;
+    this.#socket = socket;
+    this.#greeted = false;
+    this.#newest = 0;
+    let reason = 'the injector closed the connection';
+    socket.setTimeout(IDLE_TIMEOUT_MS, () =>
+      socket.destroy(new Error(`no heartbeat for ${IDLE_TIMEOUT_MS} ms`)),
+    );
+    socket.once(ready, () => {
+      this.#greeted = true;
+      this.#send(hello);
+      this.#events.connected();
+    });
+    // A connection that breaks in mid-frame leaves a piece of a line: that is no frame.
+    const lines = new LineReader(MAX_FRAME_BYTES, (line) => {
+      if (!socket.destroyed) this.#receive(line);
+    });
+    socket.on('data', (chunk: Buffer) => {
+      if (socket.destroyed || lines.push(chunk)) return;
+      const error = new SluiceError('TABLE_MALFORMED', `a frame longer than ${MAX_FRAME_BYTES} bytes`);
+      this.#events.refused(error);
+      socket.destroy(error);
+    });
+    socket.on('error', (error) => {
+      reason = this.#transport.explain(error);
+    });
+    socket.on('close', () => {
+      if (!this.#closed) this.#again(reason);
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#socket?.destroy();
+  }
+
+  #again(reason: string): void {
+    this.#events.disconnected(reason);
+    this.#timer = setTimeout(() => this.start(), this.#retryMs * (1 + Math.random()));
+    this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
+  }
+
+  #receive(line: string): void {
+    if (this.#closed) return;
+    try {
+      const frame = readInjectorFrame(JSON.parse(line));
+      this.#obey(frame);
+      // An injector that turns this sidecar away must not be asked twenty times a second.
+      if (frame.type === 'snapshot' || frame.type === 'delta') this.#retryMs = FIRST_RETRY_MS;
+    } catch (error) {
+      const code = error instanceof SluiceError ? error.code : 'TABLE_MALFORMED';
+      const refused = error instanceof Error ? error : new Error(String(error));
+      this.#events.refused(refused);
+      this.#send({ type: 'nack', revision: this.#enforcement.revision, code, message: refused.message });
+    }
+  }
+
+  #obey(frame: InjectorFrame): void {
+    switch (frame.type) {
+      case 'snapshot':
+        this.#checkSubject(frame.table);
+        this.#checkOrder(frame.table.revision);
+        return this.#enforced(this.#enforcement.replace(frame.table));
+      case 'delta':
+        return this.#enforced(this.#enforcement.apply(frame.delta));
+      case 'heartbeat':
+        // A heartbeat for another revision means that a frame was lost: the table may not be current.
+        if (frame.revision === this.#enforcement.revision) this.#enforcement.confirm(Date.now());
+        return;
+      case 'unknown-pod':
+        return this.#events.unknownPod(frame.message);
+      case 'identity':
+        return this.#events.identified(frame.address, frame.pod);
+      case 'refused':
+        return this.#events.turnedAway(frame.message);
+    }
+  }
+
+  /** Another pod's table would admit and deny the wrong peers. */
+  #checkSubject({ subject }: Table): void {
+    if (subject.namespace === this.#pod.namespace && subject.name === this.#pod.name) return;
+    throw new SluiceError(
+      'TABLE_MALFORMED',
+      `a table of ${subject.namespace}/${subject.name} came to ${this.#pod.namespace}/${this.#pod.name}`,
+    );
+  }
+
+  /** What one injector says later is never older: an old frame would bring back what has been taken away. */
+  #checkOrder(revision: number): void {
+    if (revision < this.#newest)
+      throw new SluiceError('TABLE_GAP', `revision ${revision} came after revision ${this.#newest}`);
+  }
+
+  #enforced(ended: number): void {
+    this.#newest = this.#enforcement.revision;
+    this.#enforcement.confirm(Date.now());
+    // What was asked of the relay is on its way at the end of this step: resets do not wait for what follows.
+    if (this.#untold === undefined) queueMicrotask(() => this.#tell());
+    this.#untold = (this.#untold ?? 0) + ended;
+  }
+
+  #tell(): void {
+    const ended = this.#untold ?? 0;
+    this.#untold = undefined;
+    this.#events.enforced(ended);
+  }
+
+  /** Tells the injector that all of the sidecar enforces this revision. */
+  acknowledge(revision: number): void {
+    this.#send({ type: 'ack', revision });
+  }
+
+  /** Asks who has a canonical address. @returns false when there is no connection: nobody will answer */
+  identify(address: string): boolean {
+    return this.#send({ type: 'identify', address });
+  }
+
+  #send(frame: SidecarFrame): boolean {
+    if (!this.#greeted || !this.#socket?.writable) return false;
+    this.#socket.write(`${JSON.stringify(frame)}\n`);
+    return true;
+  }
+}

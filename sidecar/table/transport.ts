@@ -1,0 +1,32 @@
+/** How the sidecar reaches the injector: what the table stream needs to know of a connection that is being made. */
+import net from 'node:net';
+import { type SidecarFrame, TABLE_SCHEMA } from '../../policy/index.ts';
+
+/** A connection that is being made. */
+export interface Dialled {
+  readonly socket: net.Socket;
+  /** The socket's event from which on it may be written to. */
+  readonly ready: 'connect' | 'secureConnect';
+  /** What is said first. */
+  readonly hello: SidecarFrame;
+}
+
+/** Makes one connection. */
+export interface Transport {
+  /** @throws SluiceError `CREDENTIALS_UNUSABLE`, `SOCKET_*`: a later try may succeed */
+  dial(): Dialled;
+  /** An error of the socket as a sentence for people. */
+  explain(error: NodeJS.ErrnoException): string;
+}
+
+/** A unix socket: who may open it is trusted to say which pod it is in. */
+export function localTransport(path: string, pod: { namespace: string; name: string }): Transport {
+  return {
+    dial: () => ({
+      socket: net.connect(path),
+      ready: 'connect',
+      hello: { type: 'hello', schema: TABLE_SCHEMA, namespace: pod.namespace, pod: pod.name },
+    }),
+    explain: (error) => error.message,
+  };
+}
