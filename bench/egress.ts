@@ -12,7 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { guardLab } from '../cli/lab/guard.ts';
 import { Lab } from '../cli/lab/lab.ts';
 import { labPaths } from '../cli/lab/state.ts';
-import type { RawManifest } from '../injector/manifest_object.ts';
+import type { RawManifest } from '../sources/object.ts';
 import { abClient, readConnections } from './load/ab.ts';
 import { IPERF_SERVER, iperfClient, readBulk } from './load/iperf3.ts';
 import { readRoundTrip, SOCKPERF_SERVER, sockperfClient } from './load/sockperf.ts';

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Agent } from '../cli/lab/agent/agent.ts';
 import { guardLab } from '../cli/lab/guard.ts';
 import { Lab } from '../cli/lab/lab.ts';
-import type { RawManifest } from '../injector/manifest_object.ts';
+import type { RawManifest } from '../sources/object.ts';
 import { writeManifests } from './manifest_folder.ts';
 import { summarize } from './statistics.ts';
 

@@ -11,11 +11,11 @@ import type { Logger } from 'pino';
 import { SluiceError } from '../common/errors.ts';
 import { clusterChanges } from '../policy/index.ts';
 import type { Cluster } from '../policy/model.ts';
-import { type MergedCluster, mergeManifests } from './cluster_merge.ts';
+import { type MergedCluster, mergeManifests } from '../sources/cluster_merge.ts';
+import { keepLastGood, losesObjects, type ManifestFile, readManifestFile } from '../sources/file.ts';
+import { listManifests } from '../sources/paths.ts';
+import { describeProblem, type ManifestProblem } from '../sources/problem.ts';
 import { DirectoryWatch } from './directory_watch.ts';
-import { keepLastGood, losesObjects, type ManifestFile, readManifestFile } from './manifest_file.ts';
-import { listManifests } from './manifest_paths.ts';
-import { describeProblem, type ManifestProblem } from './manifest_problem.ts';
 import type { ClusterSource, SourceListener } from './source.ts';
 
 /** Quiet time before a look: one save makes several events. */

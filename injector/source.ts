@@ -2,7 +2,7 @@
 import type { ClusterChange } from '../policy/compile/cluster_change.ts';
 import type { ChangeOrder } from '../policy/index.ts';
 import type { Cluster } from '../policy/model.ts';
-import type { ManifestProblem } from './manifest_problem.ts';
+import type { ManifestProblem } from '../sources/problem.ts';
 
 /** Called after `cluster` or `problems` changed. `changes` is all that did in `cluster`; empty: only problems did. */
 export type SourceListener = (changes: readonly ClusterChange[]) => void;

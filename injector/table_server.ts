@@ -18,8 +18,8 @@ import {
   createCompiler,
 } from '../policy/index.ts';
 import type { PeerIdentity } from '../policy/table/table.ts';
+import { describeProblem, type ManifestProblem } from '../sources/problem.ts';
 import { AddressRates, type RateLimits } from './address_rates.ts';
-import { describeProblem, type ManifestProblem } from './manifest_problem.ts';
 import type { InjectorMetrics } from './metrics.ts';
 import { PastOwners } from './past_owners.ts';
 import { type Due, revisionOf, SendQueue } from './send_queue.ts';

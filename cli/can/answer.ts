@@ -1,7 +1,6 @@
 /** Answers one question: who the two ends are, what the verdict is, and why. */
 
 import { SluiceError } from '../../common/errors.ts';
-import type { Manifests } from '../../injector/manifests.ts';
 import {
   createEvaluator,
   type Direction,
@@ -17,13 +16,14 @@ import {
   type Service,
   type ServicePort,
 } from '../../policy/index.ts';
+import type { Manifests } from '../../sources/manifests.ts';
+import { createWorkloads } from '../../sources/workloads.ts';
 import { createEndpointResolver, type Party, type ServiceParty } from './endpoint_resolver.ts';
 import { createNodePorts } from './node_ports.ts';
 import { createNotes } from './notes.ts';
 import { findServicePort, type PortRef, parsePortRef, resolvePort } from './port_ref.ts';
 import { type Backend, createBackends } from './service_backends.ts';
 import { createServiceFronts, type Front, hidesSource } from './service_fronts.ts';
-import { createWorkloads } from './workloads.ts';
 
 /** A question, as it was asked. */
 export interface Question {

@@ -2,8 +2,8 @@
 import { isIP, isIPv6 } from 'node:net';
 import { SluiceError } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
-import type { WORKLOAD_KINDS, WorkloadKindName } from '../../injector/workload_kinds.ts';
 import { canonicalAddress, DEFAULT_NAMESPACE } from '../../policy/index.ts';
+import type { WORKLOAD_KINDS, WorkloadKindName } from '../../sources/workload_kinds.ts';
 
 /** The short name of a kind whose objects make pods from a template. */
 export type WorkloadKind = (typeof WORKLOAD_KINDS)[WorkloadKindName];

@@ -1,12 +1,12 @@
 /** Finds what the two ends of a question name among the manifests. */
 
 import { SluiceError } from '../../common/errors.ts';
-import type { Manifests } from '../../injector/manifests.ts';
 import { addressOwners, type Endpoint, objectKey, type Pod, type Service } from '../../policy/index.ts';
+import type { Manifests } from '../../sources/manifests.ts';
+import type { Workloads } from '../../sources/workloads.ts';
 import { parseEndpointRef } from './endpoint_ref.ts';
 import { didYouMean } from './near_names.ts';
 import type { Front, ServiceFronts } from './service_fronts.ts';
-import type { Workloads } from './workloads.ts';
 
 /** One end of a flow, found. */
 export interface Party {

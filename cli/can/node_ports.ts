@@ -2,8 +2,8 @@
 import { podProbePorts } from '../../injector/admission/inject.ts';
 import { nodeTraffic } from '../../injector/admission/node_traffic.ts';
 import { parseAdmittedPod } from '../../injector/admission/pod_object.ts';
-import type { Manifests } from '../../injector/manifests.ts';
 import { objectKey, type Pod } from '../../policy/index.ts';
+import type { Manifests } from '../../sources/manifests.ts';
 
 /** TCP ports that a pod takes from its own node; undefined: everything. */
 export type NodePorts = (pod: Pod) => readonly number[] | undefined;

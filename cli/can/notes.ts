@@ -15,11 +15,11 @@ import {
   type Service,
   type Verdict,
 } from '../../policy/index.ts';
+import { assumedLabels } from '../../sources/template_pod.ts';
 import type { Answer, AskedService, Judged } from './answer.ts';
 import { type Party, partyName } from './endpoint_resolver.ts';
 import type { NodePorts } from './node_ports.ts';
 import { type Front, hidesSource } from './service_fronts.ts';
-import { assumedLabels } from './template_pod.ts';
 
 /** Writes the notes of answers about one cluster. */
 export interface Notes {

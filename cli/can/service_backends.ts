@@ -11,10 +11,10 @@ import {
   type Service,
   type ServicePort,
 } from '../../policy/index.ts';
+import type { RawLabels } from '../../sources/template_pod.ts';
+import type { Workloads } from '../../sources/workloads.ts';
 import type { Party } from './endpoint_resolver.ts';
 import type { Front } from './service_fronts.ts';
-import type { RawLabels } from './template_pod.ts';
-import type { Workloads } from './workloads.ts';
 
 /** One backend: who it is, and the port that policy sees. */
 export interface Backend {

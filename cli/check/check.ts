@@ -1,10 +1,10 @@
 /** `sluice check`: what keeps pods from being injected and enforced. */
 import { isEnabled } from '../../injector/admission/annotations.ts';
 import type { InjectionConfig } from '../../injector/admission/injection_config.ts';
-import { readManifests } from '../../injector/manifests.ts';
 import type { Cluster } from '../../policy/index.ts';
-import { withEndpoints } from '../lab/derived_endpoints.ts';
-import { problemLines } from '../manifest_report.ts';
+import { withEndpoints } from '../../sources/derived_endpoints.ts';
+import { readManifests } from '../../sources/manifests.ts';
+import { problemLines } from '../../sources/report.ts';
 import { createOutput } from '../output.ts';
 import { CHECK_HELP, type CheckCommand, readCheckCommand } from './check_options.ts';
 import { checkDns } from './dns_check.ts';

@@ -10,8 +10,8 @@ import {
 import { podProbePorts } from '../../injector/admission/inject.ts';
 import { nodeTraffic } from '../../injector/admission/node_traffic.ts';
 import { parseAdmittedPod } from '../../injector/admission/pod_object.ts';
-import { objectId } from '../../injector/manifest_file.ts';
-import type { DocumentObject, RawManifest } from '../../injector/manifest_object.ts';
+import { objectId } from '../../sources/file.ts';
+import type { DocumentObject, RawManifest } from '../../sources/object.ts';
 import type { LabPaths } from './state.ts';
 import { annotationsOf, manifestsInvalid, objectFile } from './store.ts';
 import type { LabPod, Topology } from './topology.ts';

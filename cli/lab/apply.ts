@@ -1,13 +1,13 @@
 /** `lab apply` and `lab delete`: objects come, change and go; pods with them; dead processes come back. */
 
 import { isDeepStrictEqual } from 'node:util';
-import { clusterOf } from '../../injector/cluster_merge.ts';
-import { isIsolating, objectId } from '../../injector/manifest_file.ts';
-import type { DocumentObject } from '../../injector/manifest_object.ts';
-import { readManifests } from '../../injector/manifests.ts';
+import { clusterOf } from '../../sources/cluster_merge.ts';
+import { deriveEndpoints, isDerived } from '../../sources/derived_endpoints.ts';
+import { isIsolating, objectId } from '../../sources/file.ts';
+import { readManifests } from '../../sources/manifests.ts';
+import type { DocumentObject } from '../../sources/object.ts';
 import { checkAnnotations } from './annotations.ts';
 import { bringUpInjector, bringUpPods, START_TIMEOUT_MS } from './bring_up.ts';
-import { deriveEndpoints, isDerived } from './derived_endpoints.ts';
 import { LOCK_WAIT_MS } from './down.ts';
 import { askInjector, revisionsOf, waitEnforced } from './injector_client.ts';
 import { lockLab } from './lock.ts';

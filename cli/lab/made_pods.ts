@@ -2,15 +2,16 @@
  * Pods that a lab makes itself: those of workloads that come without pods, as controllers would make them, and addresses for
  * pods that nobody has given any. They stand in the store like the user's, so that the injector has them too.
  */
-import { clusterOf } from '../../injector/cluster_merge.ts';
-import { objectId } from '../../injector/manifest_file.ts';
-import { type DocumentObject, type RawManifest, readDocument } from '../../injector/manifest_object.ts';
-import type { Manifests } from '../../injector/manifests.ts';
-import { isWorkloadKind, WORKLOAD_KINDS } from '../../injector/workload_kinds.ts';
+
 import { formatAddress } from '../../policy/addresses/address.ts';
 import { parseCidr } from '../../policy/addresses/cidr.ts';
-import { makeTemplatePod, templatePodManifest } from '../can/template_pod.ts';
-import { createWorkloads, type Template } from '../can/workloads.ts';
+import { clusterOf } from '../../sources/cluster_merge.ts';
+import { objectId } from '../../sources/file.ts';
+import type { Manifests } from '../../sources/manifests.ts';
+import { type DocumentObject, type RawManifest, readDocument } from '../../sources/object.ts';
+import { makeTemplatePod, templatePodManifest } from '../../sources/template_pod.ts';
+import { isWorkloadKind, WORKLOAD_KINDS } from '../../sources/workload_kinds.ts';
+import { createWorkloads, type Template } from '../../sources/workloads.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

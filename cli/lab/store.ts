@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { SluiceError } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
 import { unknownAnnotations } from '../../injector/admission/annotations.ts';
-import type { DocumentObject, RawManifest } from '../../injector/manifest_object.ts';
-import { type Manifests, readManifests } from '../../injector/manifests.ts';
 import { isSubject } from '../../policy/index.ts';
-import { problemLines } from '../manifest_report.ts';
+import { type Manifests, readManifests } from '../../sources/manifests.ts';
+import type { DocumentObject, RawManifest } from '../../sources/object.ts';
+import { problemLines } from '../../sources/report.ts';
 import { fileSlug } from './names.ts';
 import type { LabPaths } from './state.ts';
 

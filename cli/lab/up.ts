@@ -1,12 +1,12 @@
 /** `lab up`: from manifests to a running lab, or to nothing at all. */
 
 import { SluiceError } from '../../common/errors.ts';
-import { clusterOf } from '../../injector/cluster_merge.ts';
 import { canonicalAddress } from '../../policy/index.ts';
 import type { Cluster } from '../../policy/model.ts';
+import { clusterOf } from '../../sources/cluster_merge.ts';
+import { deriveEndpoints } from '../../sources/derived_endpoints.ts';
 import { checkAnnotations } from './annotations.ts';
 import { bringUpInjector, bringUpPods } from './bring_up.ts';
-import { deriveEndpoints } from './derived_endpoints.ts';
 import { tearDown } from './down.ts';
 import { lockLab } from './lock.ts';
 import { completeForLab } from './made_pods.ts';

@@ -11,7 +11,7 @@ import {
   parsePod,
   parseService,
 } from '../../policy/index.ts';
-import type { ManifestProblem } from '../manifest_problem.ts';
+import type { ManifestProblem } from '../../sources/problem.ts';
 import { keyOf, type RawObject } from './raw_object.ts';
 import { type UnenforcedPod, unenforcedPod } from './unenforced_pod.ts';
 

@@ -1,7 +1,7 @@
 /** What `sluice can` says of Services is what packets get: from the objects as they stand in the lab. */
 import { expect, test } from 'vitest';
 import { createAnswerer } from '../../cli/can/answer.ts';
-import { readManifests } from '../../injector/manifests.ts';
+import { readManifests } from '../../sources/manifests.ts';
 import { patience, useLab } from './harness.ts';
 import { namespace, node, pod, policy, service } from './objects.ts';
 

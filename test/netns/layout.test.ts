@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { planNetwork } from '../../cli/lab/network_plan.ts';
 import { DEFAULT_EXTERNAL_ADDRESSES, layOut } from '../../cli/lab/topology.ts';
-import { readDocument } from '../../injector/manifest_object.ts';
 import type { Cluster, Node, Pod } from '../../policy/model.ts';
+import { readDocument } from '../../sources/object.ts';
 import { type Manifest, node, pod } from './objects.ts';
 
 function cluster(...objects: readonly Manifest[]): Cluster {

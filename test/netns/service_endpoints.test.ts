@@ -2,11 +2,11 @@
 
 import { rmSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
-import { deriveEndpoints } from '../../cli/lab/derived_endpoints.ts';
 import { readForLab } from '../../cli/lab/store.ts';
 import { layOut } from '../../cli/lab/topology.ts';
-import { clusterOf } from '../../injector/cluster_merge.ts';
-import { type DocumentObject, readDocument } from '../../injector/manifest_object.ts';
+import { clusterOf } from '../../sources/cluster_merge.ts';
+import { deriveEndpoints } from '../../sources/derived_endpoints.ts';
+import { type DocumentObject, readDocument } from '../../sources/object.ts';
 import { writeManifests } from './harness.ts';
 import { endpointSlice, type Manifest, pod, service } from './objects.ts';
 

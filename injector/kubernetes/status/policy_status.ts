@@ -1,7 +1,7 @@
 /** How far each policy is in force: pure, from the cluster, what sidecars enforce, and what cannot be enforced. */
 import { isolatingPolicies, objectKey } from '../../../policy/index.ts';
 import type { Cluster, NetworkPolicy, Pod } from '../../../policy/model.ts';
-import type { ManifestProblem } from '../../manifest_problem.ts';
+import type { ManifestProblem } from '../../../sources/problem.ts';
 import { whyNoSubject } from '../../subject.ts';
 import type { SidecarStatus } from '../../table_server.ts';
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createAnswerer, type Question } from '../../../cli/can/answer.ts';
 import { answerJson } from '../../../cli/can/answer_json.ts';
 import { answerLine } from '../../../cli/can/answer_text.ts';
-import { readManifests } from '../../../injector/manifests.ts';
+import { readManifests } from '../../../sources/manifests.ts';
 import { deployment, manifestDirectory, namespace, pod, policy } from './support/manifest_builders.ts';
 import { runSluice } from './support/sluice_process.ts';
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { checkAnnotations } from '../../../cli/lab/annotations.ts';
 import { readForLab } from '../../../cli/lab/store.ts';
 import { layOut } from '../../../cli/lab/topology.ts';
-import { clusterOf } from '../../../injector/cluster_merge.ts';
+import { clusterOf } from '../../../sources/cluster_merge.ts';
 import { manifestDirectory, namespace, pod } from './support/manifest_builders.ts';
 
 type Manifest = Readonly<Record<string, unknown>>;

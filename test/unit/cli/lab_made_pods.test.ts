@@ -1,8 +1,8 @@
 /** Pods that a lab makes for workloads that come without pods, and addresses for pods that nobody has given any. */
 import { expect, test } from 'vitest';
 import { completeForLab, madePodsOf } from '../../../cli/lab/made_pods.ts';
-import type { DocumentObject } from '../../../injector/manifest_object.ts';
-import { readManifests } from '../../../injector/manifests.ts';
+import { readManifests } from '../../../sources/manifests.ts';
+import type { DocumentObject } from '../../../sources/object.ts';
 import { deployment, manifestDirectory, pod } from './support/manifest_builders.ts';
 
 type Manifest = Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readManifests } from '../../../injector/manifests.ts';
 import { compile } from '../../../policy/index.ts';
+import { readManifests } from '../../../sources/manifests.ts';
 import { endpointSlice, namespace, pod, policy, service } from './manifest_builders.ts';
 import { RunningInjector } from './running_injector.ts';
 import type { TestSidecar } from './test_sidecar.ts';

@@ -1,10 +1,10 @@
 /** The pod that a workload makes of its template, with the labels that its controller adds. */
 
-import { SluiceError } from '../../common/errors.ts';
-import { printable } from '../../common/printable.ts';
-import type { RawObject } from '../../injector/manifests.ts';
-import { podTemplate, type WorkloadKindName } from '../../injector/workload_kinds.ts';
-import { type Labels, objectKey, type Pod, parsePod } from '../../policy/index.ts';
+import { SluiceError } from '../common/errors.ts';
+import { printable } from '../common/printable.ts';
+import { type Labels, objectKey, type Pod, parsePod } from '../policy/index.ts';
+import type { RawObject } from './manifests.ts';
+import { podTemplate, type WorkloadKindName } from './workload_kinds.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -12,13 +12,13 @@ import {
   type RawObject,
   readManifestFile,
   readManifestInput,
-} from './manifest_file.ts';
-import { listManifests } from './manifest_paths.ts';
-import type { ManifestProblem } from './manifest_problem.ts';
+} from './file.ts';
+import { listManifests } from './paths.ts';
 import { policyLimitEnvironment, policyLimitsOf } from './policy_limit_options.ts';
+import type { ManifestProblem } from './problem.ts';
 
-export type { LoadedObject, RawObject } from './manifest_file.ts';
-export { describeProblem, type ManifestProblem } from './manifest_problem.ts';
+export type { LoadedObject, RawObject } from './file.ts';
+export { describeProblem, type ManifestProblem } from './problem.ts';
 
 /** What a set of manifests holds. */
 export interface Manifests {

@@ -5,11 +5,11 @@
  */
 
 import { createHash } from 'node:crypto';
-import { clusterOf } from '../../injector/cluster_merge.ts';
-import { type DocumentObject, type RawManifest, readDocument } from '../../injector/manifest_object.ts';
-import type { Manifests } from '../../injector/manifests.ts';
-import { isLive, SERVICE_NAME_LABEL } from '../../policy/index.ts';
-import type { Cluster, EndpointPort, Pod, Service, ServicePort } from '../../policy/model.ts';
+import { isLive, SERVICE_NAME_LABEL } from '../policy/index.ts';
+import type { Cluster, EndpointPort, Pod, Service, ServicePort } from '../policy/model.ts';
+import { clusterOf } from './cluster_merge.ts';
+import type { Manifests } from './manifests.ts';
+import { type DocumentObject, type RawManifest, readDocument } from './object.ts';
 
 /** The label that says who keeps a slice (discovery.k8s.io/v1, `LabelManagedBy`), and the lab's value of it. */
 const MANAGED_BY_LABEL = 'endpointslice.kubernetes.io/managed-by';

@@ -6,9 +6,9 @@ import {
   type DocumentObject,
   type OtherObject,
   readDocument,
-} from './manifest_object.ts';
-import type { ManifestProblem } from './manifest_problem.ts';
-import { splitDocuments } from './manifest_text.ts';
+} from './object.ts';
+import type { ManifestProblem } from './problem.ts';
+import { splitDocuments } from './text.ts';
 
 /** Where an object stands: file, and document counted from 1. */
 export interface ManifestPlace {

@@ -17,7 +17,7 @@ import {
   parseService,
   type Service,
 } from '../policy/index.ts';
-import { completeMetadata } from './manifest_defaults.ts';
+import { completeMetadata } from './defaults.ts';
 import {
   hintOfList,
   hintOfTemplate,
@@ -25,8 +25,8 @@ import {
   isPolicyOfSomeApi,
   kustomizeHint,
   TEMPLATE_HINT,
-} from './manifest_kinds.ts';
-import { type ParsedText, parseText } from './manifest_text.ts';
+} from './kinds.ts';
+import { type ParsedText, parseText } from './text.ts';
 import { isWorkloadKind, podTemplate } from './workload_kinds.ts';
 
 /** Kinds that tables are made of. */

@@ -9,9 +9,9 @@ import type {
   Pod,
   Service,
 } from '../policy/model.ts';
-import { isIsolating, type LoadedObject, type ManifestFile, objectId } from './manifest_file.ts';
-import type { DocumentObject } from './manifest_object.ts';
-import type { ManifestProblem } from './manifest_problem.ts';
+import { isIsolating, type LoadedObject, type ManifestFile, objectId } from './file.ts';
+import type { DocumentObject } from './object.ts';
+import type { ManifestProblem } from './problem.ts';
 
 /** A cluster and what it was made from. */
 export interface MergedCluster {
