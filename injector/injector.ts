@@ -1,10 +1,10 @@
 /** The embedded control plane, put together: a directory of manifests, the table server, a local socket, a status socket. */
 import type { Logger } from 'pino';
-import { openDirectorySource } from './directory_source.ts';
-import { startLocalServer } from './local_server.ts';
+import { openDirectorySource } from './directory/directory_source.ts';
 import { createInjectorMetrics, type InjectorMetrics } from './metrics.ts';
 import { startStatusServer } from './status_server.ts';
-import { TableServer, type TableServerOptions } from './table_server.ts';
+import { startLocalServer } from './tables/local_server.ts';
+import { TableServer, type TableServerOptions } from './tables/server.ts';
 
 /** Where the injector reads and listens. */
 export interface InjectorPaths {

@@ -4,12 +4,12 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { listenTcp, type TcpAddress } from '../common/tcp_listen.ts';
 import { socketAddress } from '../policy/index.ts';
-import { AddressRates, type RateLimits } from './address_rates.ts';
-import { ConnectionPlaces, type PlaceLimits } from './connection_places.ts';
+import { AddressRates, type RateLimits } from './doors/address_rates.ts';
+import { ConnectionPlaces, type PlaceLimits } from './doors/connection_places.ts';
+import { listenUnix } from './doors/unix_listen.ts';
 import type { InjectorMetrics } from './metrics.ts';
 import type { ClusterSource } from './source.ts';
-import type { TableServer } from './table_server.ts';
-import { listenUnix } from './unix_listen.ts';
+import type { TableServer } from './tables/server.ts';
 
 /** A request that is not complete after this long is dropped, ms. */
 const REQUEST_TIMEOUT_MS = 5_000;

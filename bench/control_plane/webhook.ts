@@ -3,8 +3,8 @@ import { Agent, request } from 'node:https';
 import type { Logger } from 'pino';
 import type { InjectionConfig } from '../../injector/admission/injection_config.ts';
 import { startWebhookServer, WEBHOOK_PATH } from '../../injector/admission/webhook_server.ts';
+import type { CertificateAndKey } from '../../injector/doors/serving_certificate.ts';
 import type { InjectorMetrics } from '../../injector/metrics.ts';
-import type { CertificateAndKey } from '../../injector/serving_certificate.ts';
 import type { ClusterSource } from '../../injector/source.ts';
 import { HOST, SERVER_NAME } from './way.ts';
 

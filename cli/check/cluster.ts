@@ -10,7 +10,7 @@ import {
 } from '@kubernetes/client-node';
 import { SluiceError } from '../../common/errors.ts';
 import { isEnabled, STATUS_ANNOTATION } from '../../injector/admission/annotations.ts';
-import { ifThere, within } from '../../injector/api_call.ts';
+import { ifThere, within } from '../../injector/api/api_call.ts';
 import { type Cluster, parseNetworkPolicy } from '../../policy/index.ts';
 import type { NamespaceContent } from './files.ts';
 import type { Installation } from './installation_check.ts';

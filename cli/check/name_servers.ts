@@ -1,6 +1,6 @@
 /** Reads a cluster's name servers: the Services, their endpoints, the pods behind them and the labels of their namespaces. */
 import { CoreV1Api, DiscoveryV1Api, type KubeConfig, type V1Service } from '@kubernetes/client-node';
-import { FORBIDDEN, hasCode, ifThere, within } from '../../injector/api_call.ts';
+import { FORBIDDEN, hasCode, ifThere, within } from '../../injector/api/api_call.ts';
 import { type Cluster, DNS_SERVICES, SERVICE_NAME_LABEL } from '../../policy/index.ts';
 import { clusterOf } from '../../sources/cluster_merge.ts';
 import { readDocument } from '../../sources/object.ts';

@@ -7,7 +7,7 @@ import {
   type V1ConfigMap,
 } from '@kubernetes/client-node';
 import { CA_CONFIG_MAP, CA_FILE } from '../admission/names.ts';
-import { CONFLICT, hasCause, hasCode, ifThere, within } from '../api_call.ts';
+import { CONFLICT, hasCause, hasCode, ifThere, within } from '../api/api_call.ts';
 import { WEBHOOK_CONFIGURATION } from './names.ts';
 
 const CALL_TIMEOUT_MS = 3_000; // an admission waits for it, 5 s in all

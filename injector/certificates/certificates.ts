@@ -2,8 +2,8 @@
 import { AdmissionregistrationV1Api, CoreV1Api, type KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { isEnabled } from '../admission/annotations.ts';
+import type { ServingCertificate } from '../doors/serving_certificate.ts';
 import type { InjectorMetrics } from '../metrics.ts';
-import type { ServingCertificate } from '../serving_certificate.ts';
 import type { ClusterSource } from '../source.ts';
 import { CaPublisher } from './ca_publisher.ts';
 import { CertificateKeeper } from './certificate_keeper.ts';

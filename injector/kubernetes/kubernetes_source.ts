@@ -11,10 +11,10 @@ import { compareClaimants, DEFAULT_POLICY_LIMITS, type PolicyLimits } from '../.
 import type { Cluster, Pod } from '../../policy/model.ts';
 import { describeProblem, type ManifestProblem } from '../../sources/problem.ts';
 import { STATUS_ANNOTATION } from '../admission/annotations.ts';
+import { ApiClient } from '../api/api_client.ts';
+import type { ObjectChange } from '../api/known_objects.ts';
+import { Reflector, type ReflectorEvents, type ReflectorTimes } from '../api/reflector.ts';
 import type { ClusterSource, SourceListener } from '../source.ts';
-import { ApiClient } from './api_client.ts';
-import type { ObjectChange } from './known_objects.ts';
-import { Reflector, type ReflectorEvents, type ReflectorTimes } from './reflector.ts';
 import type { UnenforcedPod } from './unenforced_pod.ts';
 import {
   removal,

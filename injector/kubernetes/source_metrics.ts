@@ -1,7 +1,8 @@
 /** What the source's copies are measured by. */
+
+import type { ReflectorEvents } from '../api/reflector.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { KubernetesSource } from './kubernetes_source.ts';
-import type { ReflectorEvents } from './reflector.ts';
 import type { WatchedKind } from './watched_kinds.ts';
 
 const MS_PER_SECOND = 1000;

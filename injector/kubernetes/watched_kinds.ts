@@ -12,7 +12,7 @@ import {
   parseService,
 } from '../../policy/index.ts';
 import type { ManifestProblem } from '../../sources/problem.ts';
-import { keyOf, type RawObject } from './raw_object.ts';
+import { keyOf, type RawObject } from '../api/raw_object.ts';
 import { type UnenforcedPod, unenforcedPod } from './unenforced_pod.ts';
 
 /** Kinds of objects that are watched. */

@@ -2,8 +2,8 @@
 import { isolatingPolicies, objectKey } from '../../../policy/index.ts';
 import type { Cluster, NetworkPolicy, Pod } from '../../../policy/model.ts';
 import type { ManifestProblem } from '../../../sources/problem.ts';
-import { whyNoSubject } from '../../subject.ts';
-import type { SidecarStatus } from '../../table_server.ts';
+import type { SidecarStatus } from '../../tables/server.ts';
+import { whyNoSubject } from '../../tables/subject.ts';
 
 /** What the annotation says. */
 export interface PolicyStatus {

@@ -1,10 +1,10 @@
 /** An injector over TLS as a process, for tests: `tls_injector.ts DIR ADDRESS PORT CA_FILE`. It takes tokens at their word. */
 import { writeFileSync } from 'node:fs';
 import { openLog } from '../../../common/log.ts';
-import { openDirectorySource } from '../../../injector/directory_source.ts';
+import { openDirectorySource } from '../../../injector/directory/directory_source.ts';
 import { createInjectorMetrics } from '../../../injector/metrics.ts';
-import { TableServer } from '../../../injector/table_server.ts';
-import { startTlsServer } from '../../../injector/tls_server.ts';
+import { TableServer } from '../../../injector/tables/server.ts';
+import { startTlsServer } from '../../../injector/tables/tls_server.ts';
 import { TestAuthenticator, TestCertificate } from '../../unit/injector/test_credentials.ts';
 
 const [dir = '', host = '', port = '', caFile = ''] = process.argv.slice(2);

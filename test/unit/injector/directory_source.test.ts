@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openDirectorySource } from '../../../injector/directory_source.ts';
+import { openDirectorySource } from '../../../injector/directory/directory_source.ts';
 import type { ClusterSource } from '../../../injector/source.ts';
 import { captureLog, type LogLine } from './captured_log.ts';
 import { namespace, pod, policy } from './manifest_builders.ts';

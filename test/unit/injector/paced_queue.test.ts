@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PacedQueue } from '../../../injector/paced_queue.ts';
+import { PacedQueue } from '../../../injector/doors/paced_queue.ts';
 import { waitFor } from './wait_for.ts';
 
 test('who has asked for little does not wait for those who ask for much', async () => {

@@ -1,12 +1,16 @@
 /** An injector in this process over a directory of its own, for one test. */
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { openDirectorySource } from '../../../injector/directory_source.ts';
+import { openDirectorySource } from '../../../injector/directory/directory_source.ts';
 import { startInjector } from '../../../injector/injector.ts';
 import { createInjectorMetrics } from '../../../injector/metrics.ts';
 import { startStatusServer } from '../../../injector/status_server.ts';
-import { type ServerStatus, TableServer, type TableServerOptions } from '../../../injector/table_server.ts';
-import { startTlsServer, type TlsServer, type TlsServerOptions } from '../../../injector/tls_server.ts';
+import { type ServerStatus, TableServer, type TableServerOptions } from '../../../injector/tables/server.ts';
+import {
+  startTlsServer,
+  type TlsServer,
+  type TlsServerOptions,
+} from '../../../injector/tables/tls_server.ts';
 import { captureLog, type LogLine } from './captured_log.ts';
 import { ManifestDir } from './manifest_dir.ts';
 import { TestAuthenticator, TestCertificate } from './test_credentials.ts';

@@ -2,7 +2,7 @@
 
 import { SluiceError } from '../../../common/errors.ts';
 import { issueCa, issueServing, type Validity } from '../../../injector/certificates/issue.ts';
-import type { CertificateAndKey, ServingCertificate } from '../../../injector/serving_certificate.ts';
+import type { CertificateAndKey, ServingCertificate } from '../../../injector/doors/serving_certificate.ts';
 import type { TokenAuthenticator, TokenVerdict } from '../../../injector/tokens/authenticator.ts';
 
 /** What the certificates are for. */

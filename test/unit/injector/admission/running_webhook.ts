@@ -10,7 +10,7 @@ import {
   type WebhookOptions,
   type WebhookServer,
 } from '../../../../injector/admission/webhook_server.ts';
-import { openDirectorySource } from '../../../../injector/directory_source.ts';
+import { openDirectorySource } from '../../../../injector/directory/directory_source.ts';
 import { createInjectorMetrics } from '../../../../injector/metrics.ts';
 import type { ClusterSource } from '../../../../injector/source.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';

@@ -1,9 +1,9 @@
 /** A reflector of a double's pods, and all that it passed on. */
 import { KubeConfig } from '@kubernetes/client-node';
-import { ApiClient } from '../../../../injector/kubernetes/api_client.ts';
-import type { ObjectChange } from '../../../../injector/kubernetes/known_objects.ts';
-import type { RawObject } from '../../../../injector/kubernetes/raw_object.ts';
-import { Reflector, type ReflectorTimes } from '../../../../injector/kubernetes/reflector.ts';
+import { ApiClient } from '../../../../injector/api/api_client.ts';
+import type { ObjectChange } from '../../../../injector/api/known_objects.ts';
+import type { RawObject } from '../../../../injector/api/raw_object.ts';
+import { Reflector, type ReflectorTimes } from '../../../../injector/api/reflector.ts';
 import type { ApiServer } from '../../../support/api_server/api_server.ts';
 import { resourceOfKind } from '../../../support/api_server/resources.ts';
 import { captureLog, type LogLine } from '../captured_log.ts';

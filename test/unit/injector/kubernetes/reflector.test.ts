@@ -1,6 +1,6 @@
 /** A reflector's copy is what the API server has, whatever happens on the way. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { ReflectorTimes } from '../../../../injector/kubernetes/reflector.ts';
+import type { ReflectorTimes } from '../../../../injector/api/reflector.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
 import { namespace, pod } from '../../support/api_server/objects.ts';
 import { waitFor } from '../wait_for.ts';

@@ -1,9 +1,9 @@
 /** The table server on a unix socket. Trust is the socket file's mode, 0600: a sidecar says itself which pod it is in. */
 import { createServer, type Socket } from 'node:net';
 import type { Logger } from 'pino';
+import { listenUnix } from '../doors/unix_listen.ts';
 import { FrameConnection } from './frame_connection.ts';
-import type { TableServer } from './table_server.ts';
-import { listenUnix } from './unix_listen.ts';
+import type { TableServer } from './server.ts';
 
 /** A listening server. */
 export interface LocalServer {

@@ -1,6 +1,6 @@
 /** The certificate that the injector's TLS servers show; it may be replaced while they serve. */
 import type { Server } from 'node:tls';
-import { TLS_GROUPS } from '../common/tls_groups.ts';
+import { TLS_GROUPS } from '../../common/tls_groups.ts';
 
 /** A certificate chain and its key, PEM. */
 export interface CertificateAndKey {

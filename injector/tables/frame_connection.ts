@@ -1,11 +1,11 @@
 /** Frames over a stream socket, one line of JSON each, both ways: what all transports of the table server share. */
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import { LineReader } from '../common/line_reader.ts';
-import { readSidecarFrame } from '../policy/index.ts';
-import type { InjectorFrame, SidecarFrame } from '../policy/table/frames.ts';
+import { LineReader } from '../../common/line_reader.ts';
+import { readSidecarFrame } from '../../policy/index.ts';
+import type { InjectorFrame, SidecarFrame } from '../../policy/table/frames.ts';
 import { frameBytes } from './frame_line.ts';
-import type { SessionLink } from './table_session.ts';
+import type { SessionLink } from './session.ts';
 
 /** A sidecar's frames are short: the longest parts are a message and a token. */
 const MAX_LINE_BYTES = 64 * 1024;

@@ -1,14 +1,14 @@
 /** The table server over TLS, for sidecars in a cluster: who connects shows a token and is served that pod's table. */
 import { createServer, type TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
-import { listenTcp, type TcpAddress } from '../common/tcp_listen.ts';
+import { listenTcp, type TcpAddress } from '../../common/tcp_listen.ts';
+import { followCertificate, type ServingCertificate, TLS_FORM } from '../doors/serving_certificate.ts';
+import { type DoorLimits, putDoor } from '../doors/tls_door.ts';
+import { HERD_BACKLOG } from '../doors/unix_listen.ts';
+import type { TokenAuthenticator } from '../tokens/authenticator.ts';
 import { FrameConnection } from './frame_connection.ts';
 import { Login } from './login.ts';
-import { followCertificate, type ServingCertificate, TLS_FORM } from './serving_certificate.ts';
-import type { TableServer } from './table_server.ts';
-import { type DoorLimits, putDoor } from './tls_door.ts';
-import type { TokenAuthenticator } from './tokens/authenticator.ts';
-import { HERD_BACKLOG } from './unix_listen.ts';
+import type { TableServer } from './server.ts';
 
 /** Time for a handshake, and again for the token that follows it, ms. */
 const LOGIN_STEP_MS = 5_000;

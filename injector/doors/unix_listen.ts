@@ -1,7 +1,7 @@
 /** Listening on a unix socket that only its owner may use, also where an earlier run left its socket file. */
 import { lstatSync, unlinkSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
-import { SluiceError } from '../common/errors.ts';
+import { SluiceError } from '../../common/errors.ts';
 
 /**
  * Sidecars that may wait to be accepted: after a restart all come at once. One that finds no room tries again a second later,

@@ -1,12 +1,12 @@
 /** What comes before a session over TLS: a token within a bounded time, checked. Until then nobody is served. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { SidecarFrame } from '../policy/table/frames.ts';
-import type { Place } from './connection_places.ts';
+import type { SidecarFrame } from '../../policy/table/frames.ts';
+import type { Place } from '../doors/connection_places.ts';
+import type { TokenAuthenticator, TokenVerdict } from '../tokens/authenticator.ts';
 import type { FrameConnection, FrameReader } from './frame_connection.ts';
-import { HEARTBEAT_MS, type TableServer } from './table_server.ts';
-import type { CutReason } from './table_session.ts';
-import type { TokenAuthenticator, TokenVerdict } from './tokens/authenticator.ts';
+import { HEARTBEAT_MS, type TableServer } from './server.ts';
+import type { CutReason } from './session.ts';
 
 /** Time between tries to check one token while that fails, ms; up to the same again is added as jitter. */
 const RECHECK_MS = 1_000;

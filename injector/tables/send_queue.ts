@@ -4,8 +4,8 @@
  * their frames cost: one with large tables, or many changes, waits for itself.
  */
 
-import type { TableChanges } from '../policy/index.ts';
-import type { TableSession } from './table_session.ts';
+import type { TableChanges } from '../../policy/index.ts';
+import type { TableSession } from './session.ts';
 
 /** Frames are made for this long at a stretch, ms; then what else is waiting has its turn. */
 const SLICE_MS = 10;

@@ -8,7 +8,7 @@
  * (an earlier run would have needed a thousand changes a second to be ahead).
  */
 import type { Logger } from 'pino';
-import { SluiceError } from '../common/errors.ts';
+import { SluiceError } from '../../common/errors.ts';
 import {
   asFarAsAsked,
   type ClusterChange,
@@ -16,16 +16,16 @@ import {
   type Compiler,
   type CompilerOptions,
   createCompiler,
-} from '../policy/index.ts';
-import type { PeerIdentity } from '../policy/table/table.ts';
-import { describeProblem, type ManifestProblem } from '../sources/problem.ts';
-import { AddressRates, type RateLimits } from './address_rates.ts';
-import type { InjectorMetrics } from './metrics.ts';
+} from '../../policy/index.ts';
+import type { PeerIdentity } from '../../policy/table/table.ts';
+import { describeProblem, type ManifestProblem } from '../../sources/problem.ts';
+import { AddressRates, type RateLimits } from '../doors/address_rates.ts';
+import type { InjectorMetrics } from '../metrics.ts';
+import type { ClusterSource } from '../source.ts';
 import { PastOwners } from './past_owners.ts';
 import { type Due, revisionOf, SendQueue } from './send_queue.ts';
-import type { ClusterSource } from './source.ts';
+import { type SessionHost, type SessionLimits, type SessionLink, TableSession } from './session.ts';
 import { findSubject, whyNoSubject } from './subject.ts';
-import { type SessionHost, type SessionLimits, type SessionLink, TableSession } from './table_session.ts';
 
 /** Time between heartbeats, ms. A sidecar can take a few missed ones as the injector's absence. */
 export const HEARTBEAT_MS = 2_000;

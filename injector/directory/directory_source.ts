@@ -8,15 +8,15 @@
 import { type BigIntStats, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { SluiceError } from '../common/errors.ts';
-import { clusterChanges } from '../policy/index.ts';
-import type { Cluster } from '../policy/model.ts';
-import { type MergedCluster, mergeManifests } from '../sources/cluster_merge.ts';
-import { keepLastGood, losesObjects, type ManifestFile, readManifestFile } from '../sources/file.ts';
-import { listManifests } from '../sources/paths.ts';
-import { describeProblem, type ManifestProblem } from '../sources/problem.ts';
+import { SluiceError } from '../../common/errors.ts';
+import { clusterChanges } from '../../policy/index.ts';
+import type { Cluster } from '../../policy/model.ts';
+import { type MergedCluster, mergeManifests } from '../../sources/cluster_merge.ts';
+import { keepLastGood, losesObjects, type ManifestFile, readManifestFile } from '../../sources/file.ts';
+import { listManifests } from '../../sources/paths.ts';
+import { describeProblem, type ManifestProblem } from '../../sources/problem.ts';
+import type { ClusterSource, SourceListener } from '../source.ts';
 import { DirectoryWatch } from './directory_watch.ts';
-import type { ClusterSource, SourceListener } from './source.ts';
 
 /** Quiet time before a look: one save makes several events. */
 const DEBOUNCE_MS = 5;
