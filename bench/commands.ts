@@ -1,6 +1,6 @@
 /** Runs system tools in the pods of the rig. */
-import { inNetns } from '../cli/lab/processes.ts';
-import { runTool } from '../cli/lab/tools.ts';
+import { inNetns } from '../lab/processes.ts';
+import { runTool } from '../lab/tools.ts';
 import type { Rig } from './rig.ts';
 
 /**

@@ -1,6 +1,7 @@
 /** Entry of the benchmarks: `npm run bench`. */
-import { checkPrerequisites } from '../cli/lab/tools.ts';
+
 import { SluiceError } from '../common/errors.ts';
+import { checkPrerequisites } from '../lab/tools.ts';
 import { FIGURES } from './figures/catalogue.ts';
 import type { Scale } from './figures/figure.ts';
 import { type BenchOptions, benchHelp, type Choices, readBenchOptions } from './options.ts';

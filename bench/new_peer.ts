@@ -5,9 +5,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Agent } from '../cli/lab/agent/agent.ts';
-import { guardLab } from '../cli/lab/guard.ts';
-import { Lab } from '../cli/lab/lab.ts';
+import { Agent } from '../lab/agent/agent.ts';
+import { guardLab } from '../lab/guard.ts';
+import { Lab } from '../lab/lab.ts';
 import type { RawManifest } from '../sources/object.ts';
 import { writeManifests } from './manifest_folder.ts';
 import { summarize } from './statistics.ts';

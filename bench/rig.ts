@@ -5,9 +5,9 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Agent } from '../cli/lab/agent/agent.ts';
-import { guardLab } from '../cli/lab/guard.ts';
-import { Lab } from '../cli/lab/lab.ts';
+import { Agent } from '../lab/agent/agent.ts';
+import { guardLab } from '../lab/guard.ts';
+import { Lab } from '../lab/lab.ts';
 import {
   isAlive,
   killProcesses,
@@ -15,8 +15,8 @@ import {
   type ProcessId,
   signalProcess,
   startProcess,
-} from '../cli/lab/processes.ts';
-import { labPaths } from '../cli/lab/state.ts';
+} from '../lab/processes.ts';
+import { labPaths } from '../lab/state.ts';
 import { connectionLimit, descriptorLimit } from '../sidecar/inbound/capacity.ts';
 import { memoryLimit } from '../sidecar/inbound/memory_limit.ts';
 import { runInNetns } from './commands.ts';
@@ -193,7 +193,7 @@ export class Rig {
     await runInNetns(this, pod, ['sh', '-c', `echo ${PROXY_PORTS} >/proc/sys/net/ipv4/ip_local_port_range`]);
     await this.#spawnServer(path, 'app', [
       process.execPath,
-      join(import.meta.dirname, '../cli/lab/app_server.ts'),
+      join(import.meta.dirname, '../lab/app_server.ts'),
       `TCP/${APP_PORT}`,
     ]);
     await path.prepare(this);

@@ -4,16 +4,16 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { SluiceError } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
+import { type ApplyResult, changeLab } from '../../lab/apply.ts';
+import { takeLabDown } from '../../lab/down.ts';
+import { Lab } from '../../lab/lab.ts';
+import { checkLabName, DEFAULT_LAB_NAME } from '../../lab/names.ts';
+import { checkOwnLab } from '../../lab/ownership.ts';
+import { injectorLog, labNames, labPaths, tryReadState } from '../../lab/state.ts';
+import { columns, describeStatus, labStatus, podWarnings } from '../../lab/status.ts';
+import { checkRoot } from '../../lab/tools.ts';
 import { checkNamespaceFlag } from '../namespace_flag.ts';
 import { complain, print } from '../output.ts';
-import { type ApplyResult, changeLab } from './apply.ts';
-import { takeLabDown } from './down.ts';
-import { Lab } from './lab.ts';
-import { checkLabName, DEFAULT_LAB_NAME } from './names.ts';
-import { checkOwnLab } from './ownership.ts';
-import { injectorLog, labNames, labPaths, tryReadState } from './state.ts';
-import { columns, describeStatus, labStatus, podWarnings } from './status.ts';
-import { checkRoot } from './tools.ts';
 import { type Flags, LAB_USAGE, readFlags } from './usage.ts';
 
 /** A shell's way to say that a signal ended a command. */

@@ -3,8 +3,8 @@
  * arrives; a twin that is still allowed loses none.
  */
 import { expect, test } from 'vitest';
-import type { FlowReport } from '../../cli/lab/agent/protocol.ts';
-import { inNetns } from '../../cli/lab/processes.ts';
+import type { FlowReport } from '../../lab/agent/protocol.ts';
+import { inNetns } from '../../lab/processes.ts';
 import type { FlowSide } from '../../sidecar/records/flow_record.ts';
 import { run } from '../netns/command.ts';
 import { expectP99Within } from '../netns/delays.ts';

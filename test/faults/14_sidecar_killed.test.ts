@@ -3,8 +3,8 @@
  * restart the last policy is in force before the first accept.
  */
 import { expect, test } from 'vitest';
-import type { ConnectResult } from '../../cli/lab/agent/protocol.ts';
-import { signalProcess, waitGone } from '../../cli/lab/processes.ts';
+import type { ConnectResult } from '../../lab/agent/protocol.ts';
+import { signalProcess, waitGone } from '../../lab/processes.ts';
 import { SILENCE, until, useLab } from '../netns/harness.ts';
 import { allowApps, namespace, node, pod } from '../netns/objects.ts';
 

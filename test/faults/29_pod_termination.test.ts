@@ -3,7 +3,7 @@
  * grace period less 5 s, and enforcement holds to the last packet.
  */
 import { expect, test } from 'vitest';
-import { inNetns, signalProcess, waitGone } from '../../cli/lab/processes.ts';
+import { inNetns, signalProcess, waitGone } from '../../lab/processes.ts';
 import { run } from '../netns/command.ts';
 import { patternSha256, SILENCE, until, useLab, wallClockMs } from '../netns/harness.ts';
 import { allowApps, namespace, node, pod } from '../netns/objects.ts';

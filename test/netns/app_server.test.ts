@@ -22,7 +22,7 @@ const net = useLab({
 /** A connection to a server of its own, on loopback, whose pieces a test decides. */
 async function talkToServer() {
   const port = await freePort();
-  const script = join(import.meta.dirname, '../../cli/lab/app_server.ts');
+  const script = join(import.meta.dirname, '../../lab/app_server.ts');
   const server = spawn(process.execPath, [script, `TCP/${port}`], {
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
     env: { ...process.env, SLUICE_READY_FD: '3' },

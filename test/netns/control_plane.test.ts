@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inNetns } from '../../cli/lab/processes.ts';
+import { inNetns } from '../../lab/processes.ts';
 import { run } from './command.ts';
 
 const MAIN = join(import.meta.dirname, '../../sidecar/main.ts');

@@ -1,8 +1,8 @@
 /** What a pod may reach, on real packets. */
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { FlowReport } from '../../cli/lab/agent/protocol.ts';
-import { inNetns } from '../../cli/lab/processes.ts';
+import type { FlowReport } from '../../lab/agent/protocol.ts';
+import { inNetns } from '../../lab/processes.ts';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { run } from './command.ts';
 import { expectP99Within } from './delays.ts';

@@ -1,6 +1,6 @@
 /** An egress-isolated pod and Services: policy is about the backends. */
 import { expect, onTestFinished, test } from 'vitest';
-import { describeStatus, labStatus } from '../../cli/lab/status.ts';
+import { describeStatus, labStatus } from '../../lab/status.ts';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { patience, SILENCE, until, useLab } from './harness.ts';
 import { type Manifest, namespace, node, pod, policy } from './objects.ts';

@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { applyRedirect } from '../../cli/lab/pod_processes.ts';
-import { inNetns, isAlive } from '../../cli/lab/processes.ts';
-import { labPaths, readState } from '../../cli/lab/state.ts';
 import { SluiceError } from '../../common/errors.ts';
+import { applyRedirect } from '../../lab/pod_processes.ts';
+import { inNetns, isAlive } from '../../lab/processes.ts';
+import { labPaths, readState } from '../../lab/state.ts';
 import { run } from './command.ts';
 import { type Patience, SILENCE, until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod } from './objects.ts';

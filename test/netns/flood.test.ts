@@ -11,7 +11,7 @@ import type { Readable } from 'node:stream';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { IPERF_SERVER, iperfClient, readBulk } from '../../bench/load/iperf3.ts';
 import { installTools } from '../../bench/tools.ts';
-import { inNetns, type ProcessId, signalProcess, waitGone } from '../../cli/lab/processes.ts';
+import { inNetns, type ProcessId, signalProcess, waitGone } from '../../lab/processes.ts';
 import { DENIED_SIZE } from '../../sidecar/gate/kernel/ruleset.ts';
 import { run } from './command.ts';
 import { until, useLab } from './harness.ts';

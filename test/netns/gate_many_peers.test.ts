@@ -5,14 +5,14 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { largeTable } from '../../bench/large_table.ts';
-import { inNetns } from '../../cli/lab/processes.ts';
+import { inNetns } from '../../lab/processes.ts';
 import type { Table } from '../../policy/index.ts';
 import { wholeRuleset } from '../../sidecar/gate/kernel/ruleset.ts';
 import { gatePlan } from '../../sidecar/gate/plan/planner.ts';
 import { run } from './command.ts';
 import { patience } from './harness.ts';
 
-const APP_SERVER = join(import.meta.dirname, '../../cli/lab/app_server.ts');
+const APP_SERVER = join(import.meta.dirname, '../../lab/app_server.ts');
 
 /** Members of the groups 0 and 1, and somebody in no group. Group N may reach the ports 1000 + N, + 100 and so on. */
 const PEERS = {

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { largeTable, withPeer } from '../../bench/large_table.ts';
-import { inNetns } from '../../cli/lab/processes.ts';
+import { inNetns } from '../../lab/processes.ts';
 import type { Table } from '../../policy/index.ts';
 import { elementsOnly } from '../../sidecar/gate/kernel/element_changes.ts';
 import { changedRuleset, type GateSettings, wholeRuleset } from '../../sidecar/gate/kernel/ruleset.ts';

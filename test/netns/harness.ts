@@ -15,23 +15,23 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll } from 'vitest';
-import { Agent } from '../../cli/lab/agent/agent.ts';
+import { Agent } from '../../lab/agent/agent.ts';
 import type {
   ConnectResult,
   DatagramResult,
   FlowReport,
   HttpResult,
   OpenRequest,
-} from '../../cli/lab/agent/protocol.ts';
-import { takeLabDown } from '../../cli/lab/down.ts';
-import { guardLab } from '../../cli/lab/guard.ts';
-import { Lab } from '../../cli/lab/lab.ts';
-import type { UpOptions } from '../../cli/lab/up.ts';
+} from '../../lab/agent/protocol.ts';
+import { takeLabDown } from '../../lab/down.ts';
+import { guardLab } from '../../lab/guard.ts';
+import { Lab } from '../../lab/lab.ts';
+import type { UpOptions } from '../../lab/up.ts';
 import type { Manifest } from './objects.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-export { patternSha256 } from '../../cli/lab/pattern.ts';
+export { patternSha256 } from '../../lab/pattern.ts';
 
 /** The launcher of the command, as a user has it. */
 export const SLUICE = join(ROOT, 'cli/bin/sluice');
@@ -132,7 +132,7 @@ export class TestLab {
     return this.agent(pod).ask({ do: 'http', port: ADMIN_PORT, path });
   }
 
-  /** Opens flows and holds them; see `cli/lab/agent/protocol.ts`. */
+  /** Opens flows and holds them; see `lab/agent/protocol.ts`. */
   open(from: string, request: Omit<OpenRequest, 'do'>): Promise<readonly FlowReport[]> {
     return this.agent(from).ask({ do: 'open', ...request });
   }
@@ -168,7 +168,7 @@ export class TestLab {
 
   /** Starts the lab's app server somewhere it is not by itself, such as `outside`; it listens when this returns. */
   async serve(target: string, ports: readonly string[]): Promise<ChildProcess> {
-    const argv = [process.execPath, join(ROOT, 'cli/lab/app_server.ts'), ...ports];
+    const argv = [process.execPath, join(ROOT, 'lab/app_server.ts'), ...ports];
     const child = this.lab.spawnIn(target, argv, {
       stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
       env: { SLUICE_READY_FD: '3' },

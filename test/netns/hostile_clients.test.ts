@@ -1,7 +1,7 @@
 /** Clients that are rude, odd or many. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { inNetns, isAlive } from '../../cli/lab/processes.ts';
+import { inNetns, isAlive } from '../../lab/processes.ts';
 import { run } from './command.ts';
 import { until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod } from './objects.ts';

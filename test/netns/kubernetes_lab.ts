@@ -5,8 +5,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { askInjector } from '../../cli/lab/injector_client.ts';
-import { fileSlug } from '../../cli/lab/names.ts';
+import { askInjector } from '../../lab/injector_client.ts';
+import { fileSlug } from '../../lab/names.ts';
 import {
   inNetns,
   labMarks,
@@ -14,9 +14,9 @@ import {
   signalProcess,
   startProcess,
   waitGone,
-} from '../../cli/lab/processes.ts';
-import { labPaths } from '../../cli/lab/state.ts';
-import type { Topology } from '../../cli/lab/topology.ts';
+} from '../../lab/processes.ts';
+import { labPaths } from '../../lab/state.ts';
+import type { Topology } from '../../lab/topology.ts';
 import type { ApiObject } from '../support/api_server/api_object.ts';
 import { ApiProcess } from '../support/api_server/api_process.ts';
 import { TestLab, until } from './harness.ts';

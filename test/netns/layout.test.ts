@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { planNetwork } from '../../cli/lab/network_plan.ts';
-import { DEFAULT_EXTERNAL_ADDRESSES, layOut } from '../../cli/lab/topology.ts';
+import { planNetwork } from '../../lab/network_plan.ts';
+import { DEFAULT_EXTERNAL_ADDRESSES, layOut } from '../../lab/topology.ts';
 import type { Cluster, Node, Pod } from '../../policy/model.ts';
 import { readDocument } from '../../sources/object.ts';
 import { type Manifest, node, pod } from './objects.ts';

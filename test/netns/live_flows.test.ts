@@ -1,6 +1,6 @@
 /** Flows that are under way when the table changes. */
 import { expect, test } from 'vitest';
-import type { FlowReport } from '../../cli/lab/agent/protocol.ts';
+import type { FlowReport } from '../../lab/agent/protocol.ts';
 import { expectP99Within } from './delays.ts';
 import { until, useLab, wallClockMs } from './harness.ts';
 import { allowApps, namespace, node, pod, policy } from './objects.ts';

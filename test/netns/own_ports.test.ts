@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { inNetns, isAlive } from '../../cli/lab/processes.ts';
+import { inNetns, isAlive } from '../../lab/processes.ts';
 import { run } from './command.ts';
 import { ANSWER, SILENCE, type TestLab, until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod } from './objects.ts';

@@ -1,8 +1,8 @@
 /** One attempt of a client to reach a server, in each of the ways that clients have. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Agent } from '../../../cli/lab/agent/agent.ts';
-import type { FlowReport, FlowWork } from '../../../cli/lab/agent/protocol.ts';
-import { patternSha256 } from '../../../cli/lab/pattern.ts';
+import type { Agent } from '../../../lab/agent/agent.ts';
+import type { FlowReport, FlowWork } from '../../../lab/agent/protocol.ts';
+import { patternSha256 } from '../../../lab/pattern.ts';
 
 /** Ways to use a connection; a datagram and its answer is the way of UDP. */
 export const WAYS = ['line', 'line', 'line', 'line', 'half-close', 'download', 'reset'] as const;

@@ -1,6 +1,6 @@
 /** The soak's load: attempts at a steady pace, each compared with the oracle, and flows that are held for a while. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Agent } from '../../../cli/lab/agent/agent.ts';
+import type { Agent } from '../../../lab/agent/agent.ts';
 import { wallClockMs } from '../../netns/harness.ts';
 import type { ObviousFlow } from '../../unit/policy/obvious.ts';
 import { type Attempt, attempt, openFlow, over, told, WAYS } from './attempts.ts';

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
-import type { Lab } from '../../../cli/lab/lab.ts';
+import type { Lab } from '../../../lab/lab.ts';
 import { run } from '../command.ts';
 
 /** A warning is an error: the program handles packets from the network. */

@@ -2,9 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { manifestsInvalid } from '../../../cli/lab/store.ts';
 import { print } from '../../../cli/output.ts';
 import { printable, printableLines } from '../../../common/printable.ts';
+import { manifestsInvalid } from '../../../lab/store.ts';
 import { deployment, manifestDirectory, pod, temporaryDirectory } from './support/manifest_builders.ts';
 import { runSluice } from './support/sluice_process.ts';
 

@@ -1,8 +1,8 @@
 /** Annotations of pods in a lab: what `up` and `apply` refuse before anything is stored, and what they warn of. */
 import { describe, expect, test } from 'vitest';
-import { checkAnnotations } from '../../../cli/lab/annotations.ts';
-import { readForLab } from '../../../cli/lab/store.ts';
-import { layOut } from '../../../cli/lab/topology.ts';
+import { checkAnnotations } from '../../../lab/annotations.ts';
+import { readForLab } from '../../../lab/store.ts';
+import { layOut } from '../../../lab/topology.ts';
 import { clusterOf } from '../../../sources/cluster_merge.ts';
 import { manifestDirectory, namespace, pod } from './support/manifest_builders.ts';
 

@@ -2,7 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SluiceError } from '../../common/errors.ts';
+import { SluiceError } from '../common/errors.ts';
 import { askInjector, waitEnforced } from './injector_client.ts';
 import { applyRedirect, startAppProcess, startInjector, startSidecarProcess } from './pod_processes.ts';
 import { isAlive, lastLines, type ProcessId } from './processes.ts';

@@ -1,6 +1,6 @@
 /** `lab down`: leaves nothing, whatever state the lab was in. It trusts what it finds more than what was recorded. */
 
-import { SluiceError } from '../../common/errors.ts';
+import { SluiceError } from '../common/errors.ts';
 import { lockLab } from './lock.ts';
 import { checkLabName } from './names.ts';
 import { existingNamespaces, removeNamespaces } from './network.ts';

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SluiceError } from '../../common/errors.ts';
+import { SluiceError } from '../common/errors.ts';
 import { labPaths } from './state.ts';
 import { toolPath } from './tools.ts';
 

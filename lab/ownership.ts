@@ -4,7 +4,7 @@
  */
 
 import { dirname } from 'node:path';
-import { SluiceError } from '../../common/errors.ts';
+import { SluiceError } from '../common/errors.ts';
 import { labFoldersOf } from './processes.ts';
 import { labPaths } from './state.ts';
 

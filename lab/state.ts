@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { SluiceError } from '../../common/errors.ts';
+import { SluiceError } from '../common/errors.ts';
 import { makeFolder } from './make_folder.ts';
 import { fileSlug } from './names.ts';
 import type { ProcessId } from './processes.ts';

@@ -1,17 +1,17 @@
 /** Settings of a pod's sidecar that its manifest asks for by annotation. Read when the sidecar starts. */
 
 import { existsSync, readFileSync } from 'node:fs';
-import { SluiceError } from '../../common/errors.ts';
+import { SluiceError } from '../common/errors.ts';
 import {
   allows,
   excludedPorts,
   annotatedEnvironment as sidecarEnvironment,
-} from '../../injector/admission/annotations.ts';
-import { podProbePorts } from '../../injector/admission/inject.ts';
-import { nodeTraffic } from '../../injector/admission/node_traffic.ts';
-import { parseAdmittedPod } from '../../injector/admission/pod_object.ts';
-import { objectId } from '../../sources/file.ts';
-import type { DocumentObject, RawManifest } from '../../sources/object.ts';
+} from '../injector/admission/annotations.ts';
+import { podProbePorts } from '../injector/admission/inject.ts';
+import { nodeTraffic } from '../injector/admission/node_traffic.ts';
+import { parseAdmittedPod } from '../injector/admission/pod_object.ts';
+import { objectId } from '../sources/file.ts';
+import type { DocumentObject, RawManifest } from '../sources/object.ts';
 import type { LabPaths } from './state.ts';
 import { annotationsOf, manifestsInvalid, objectFile } from './store.ts';
 import type { LabPod, Topology } from './topology.ts';

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
 /** The `sluice` command. */
-const LAUNCHER = join(import.meta.dirname, '../bin/sluice');
+const LAUNCHER = join(import.meta.dirname, '../cli/bin/sluice');
 
 /**
  * Takes a lab down when this process is gone, even by SIGKILL: a shell waits for the end of its input, which only

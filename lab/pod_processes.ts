@@ -1,8 +1,8 @@
 /** Starts the processes of a lab: the injector, and for each pod the redirect, the sidecar and the app. */
 
 import { join } from 'node:path';
-import { SluiceError } from '../../common/errors.ts';
-import { policyLimitEnvironment } from '../../sources/policy_limit_options.ts';
+import { SluiceError } from '../common/errors.ts';
+import { policyLimitEnvironment } from '../sources/policy_limit_options.ts';
 import { annotatedEnvironment } from './annotations.ts';
 import { makeFolder } from './make_folder.ts';
 import { fileSlug } from './names.ts';
@@ -10,7 +10,7 @@ import { lastLines, type ProcessId, startProcess } from './processes.ts';
 import { injectorLog, type LabPaths, type LabState, processLog, sidecarStateFolder } from './state.ts';
 import type { LabPod } from './topology.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
+const ROOT = join(import.meta.dirname, '..');
 
 /** Variations of a sidecar's start; tests use them. */
 export interface SidecarOptions {

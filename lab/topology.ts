@@ -4,9 +4,9 @@
  */
 
 import { isIPv6 } from 'node:net';
-import { SluiceError } from '../../common/errors.ts';
-import { isLive, objectKey } from '../../policy/index.ts';
-import type { Cluster, ContainerPort, Pod } from '../../policy/model.ts';
+import { SluiceError } from '../common/errors.ts';
+import { isLive, objectKey } from '../policy/index.ts';
+import type { Cluster, ContainerPort, Pod } from '../policy/model.ts';
 import { nodeNetns, outsideNetns, podNetns } from './names.ts';
 
 /** A node: a router with a bridge that its pods hang on. */
