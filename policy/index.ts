@@ -21,7 +21,7 @@ export {
 } from './compile/compile.ts';
 export type { ChangeOrder } from './compile/directory.ts';
 export { LiveCluster } from './compile/live_cluster.ts';
-export { virtualKey, virtualPorts } from './compile/services.ts';
+export { virtualPorts } from './compile/services.ts';
 export type { TableChanges } from './compile/table_changes.ts';
 export { describeFlow, describeNearMiss, describeReason, type FlowParties } from './describe.ts';
 export { createJudge, type Judge } from './judge/judge.ts';
@@ -68,6 +68,7 @@ export {
   NAMESPACE_NAME_LABEL,
   nodeAddresses,
 } from './rules/ownership.ts';
+export type { TablePort } from './rules/ports.ts';
 export {
   isolatingPolicies,
   policiesByNamespace,
@@ -95,10 +96,10 @@ export type {
   Table,
   TableDelta,
   TablePeer,
-  TablePort,
   TableRule,
   VirtualPort,
 } from './table/table.ts';
 export { TABLE_SCHEMA } from './table/table.ts';
 export { touchedPeers } from './table/touched_peers.ts';
+export { virtualKey } from './table/virtual_key.ts';
 export type { ExemptReason, FlowPort, FlowVerdict, NearMiss, PolicyRef, Verdict } from './verdict.ts';

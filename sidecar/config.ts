@@ -5,6 +5,7 @@ import { inboundPorts, LAST_INBOUND_PORT } from '../common/inbound_ports.ts';
 import { LOG_LEVELS } from '../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../common/options.ts';
 import { canonicalAddress } from '../policy/index.ts';
+import type { RedirectConfig } from './redirect/redirect_config.ts';
 import type { SilenceLimits } from './relay/probing.ts';
 import type { RelayKind } from './relay/start.ts';
 import type { TlsSource } from './table/tls_transport.ts';
@@ -213,23 +214,6 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     description: 'Lowest level logged; flows are logged at info, denials at warn',
   },
 ];
-
-/** What `redirect` needs. */
-export interface RedirectConfig {
-  readonly nodeIPs: readonly string[];
-  readonly inboundPort: number;
-  readonly adminPort: number;
-  /** TCP ports that bypass the proxy. */
-  readonly excludedPorts: readonly number[];
-  readonly canaryPort: number;
-  /** TCP ports that the own node always reaches; absent: everything. */
-  readonly nodePorts: readonly number[] | undefined;
-  readonly iptables: 'auto' | 'nft' | 'legacy';
-  readonly deny: 'drop' | 'reset';
-  readonly otherProtocols: 'accept' | 'drop';
-  /** Where the injector is, in a cluster: the gate always lets the sidecar get there, and nothing else of the pod. */
-  readonly injector: { readonly address: string; readonly port: number } | undefined;
-}
 
 /** Where the table comes from. */
 export type TableSource =

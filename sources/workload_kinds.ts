@@ -36,3 +36,6 @@ function record(value: unknown): Json {
 function isRecord(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** The short name of a kind whose objects make pods from a template. */
+export type WorkloadKind = (typeof WORKLOAD_KINDS)[WorkloadKindName];

@@ -3,10 +3,7 @@ import { isIP, isIPv6 } from 'node:net';
 import { SluiceError } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
 import { canonicalAddress, DEFAULT_NAMESPACE } from '../../policy/index.ts';
-import type { WORKLOAD_KINDS, WorkloadKindName } from '../../sources/workload_kinds.ts';
-
-/** The short name of a kind whose objects make pods from a template. */
-export type WorkloadKind = (typeof WORKLOAD_KINDS)[WorkloadKindName];
+import type { WorkloadKind } from '../../sources/workload_kinds.ts';
 
 /** One end of a flow, as it was written. Whether it exists is for `createEndpointResolver` to say. */
 export type EndpointRef =

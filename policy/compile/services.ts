@@ -1,15 +1,11 @@
 /** Virtual ports: what the addresses of a cluster's Services stand for, in the form tables carry. */
 
 import { compareTexts, objectKey, sortedRecord } from '../key.ts';
-import type { Cluster, EndpointSlice, Protocol, Service, ServicePort } from '../model.ts';
+import type { Cluster, EndpointSlice, Service, ServicePort } from '../model.ts';
 import { sameData } from '../table/same_data.ts';
 import type { Backend, VirtualPort } from '../table/table.ts';
+import { virtualKey } from '../table/virtual_key.ts';
 import { SetIndex } from './set_index.ts';
-
-/** The key of a virtual port in a table: `10.96.0.10 TCP/80`. The address is canonical. */
-export function virtualKey(address: string, protocol: Protocol, port: number): string {
-  return `${address} ${protocol}/${port}`;
-}
 
 function compareBackends(a: Backend, b: Backend): number {
   return compareTexts(a.address, b.address) || a.port - b.port;

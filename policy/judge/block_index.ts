@@ -2,7 +2,7 @@
 
 import type { AddressWords } from '../addresses/address.ts';
 import { type Cidr, maskWords, parseCidr } from '../addresses/cidr.ts';
-import type { TablePort } from '../table/table.ts';
+import type { TablePort } from '../rules/ports.ts';
 import { PortIndex } from './port_index.ts';
 
 /** A block with its exceptions and the ports of the rules that have it as a peer. */

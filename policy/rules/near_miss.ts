@@ -3,7 +3,6 @@
 import { cidrContains, parseCidr } from '../addresses/cidr.ts';
 import { ownEntry } from '../key.ts';
 import type { Direction, IPBlock, Labels, Protocol } from '../model.ts';
-import type { TablePort } from '../table/table.ts';
 import type { NearMiss } from '../verdict.ts';
 import {
   blockMatches,
@@ -13,6 +12,7 @@ import {
   podMatches,
   type ResolvedPeer,
 } from './peer.ts';
+import type { TablePort } from './ports.ts';
 import { portMatches, resolveNamedPort } from './ports.ts';
 import type { ResolvedRule } from './rules.ts';
 import { formatRequirement, meetsRequirement, type Requirement, requirementsOf } from './selector.ts';

@@ -1,7 +1,21 @@
 /** Port tests of a rule: resolving named ports, and matching. Source: `NetworkPolicyPort`. */
 
 import type { ContainerPort, Direction, NetworkPolicyPort, Protocol } from '../model.ts';
-import type { TablePort } from '../table/table.ts';
+
+/**
+ * A port test, in one of four forms: `protocol` alone is every port of it; `from` and `to` are a range; with `name`
+ * as well, the range is what the name stands for on the subject (ingress); `name` without a range resolves on
+ * the peer (egress), and admits nothing at ingress, where it means that the subject has no such port.
+ */
+export interface TablePort {
+  readonly protocol: Protocol;
+  /** First port, inclusive. */
+  readonly from?: number;
+  /** Last port, inclusive. Present exactly when `from` is. */
+  readonly to?: number;
+  /** The named port this came from; kept for explanations, and for resolving on the peer (egress). */
+  readonly name?: string;
+}
 
 /** The numbers a name stands for on a pod, with the protocol asked for. Several containers may use one name. */
 export function resolveNamedPort(

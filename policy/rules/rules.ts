@@ -2,9 +2,9 @@
 
 import { compareTexts } from '../key.ts';
 import type { Cluster, ContainerPort, Direction, NetworkPolicy, Pod } from '../model.ts';
-import type { TablePort } from '../table/table.ts';
 import type { PolicyRef } from '../verdict.ts';
 import { type ResolvedPeer, resolvePeer } from './peer.ts';
+import type { TablePort } from './ports.ts';
 import { resolvePort } from './ports.ts';
 import { matchesSelector } from './selector.ts';
 

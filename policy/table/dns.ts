@@ -3,8 +3,9 @@
 import { parseAddress } from '../addresses/address.ts';
 import type { ContainerPort } from '../model.ts';
 import { blockMatches } from '../rules/peer.ts';
+import type { TablePort } from '../rules/ports.ts';
 import { portMatches } from '../rules/ports.ts';
-import type { Backend, Table, TablePeer, TablePort, TableRule, VirtualPort } from './table.ts';
+import type { Backend, Table, TablePeer, TableRule, VirtualPort } from './table.ts';
 
 const DNS_PORT = 53;
 const KEY_END = ` UDP/${DNS_PORT}`;

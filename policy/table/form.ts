@@ -2,7 +2,6 @@
 
 import { formatAddress, parseAddress } from '../addresses/address.ts';
 import { formatCidr, parseCidr } from '../addresses/cidr.ts';
-import { virtualKey } from '../compile/services.ts';
 import {
   all,
   type Check,
@@ -20,6 +19,7 @@ import {
 } from './check.ts';
 import { strayMember } from './membership.ts';
 import { TABLE_SCHEMA, type Table, type TableDelta } from './table.ts';
+import { virtualKey } from './virtual_key.ts';
 
 /** The highest port number. */
 const MAX_PORT = 65_535;

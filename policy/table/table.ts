@@ -3,7 +3,8 @@
  * It is plain data: what `JSON.stringify` makes of it is the snapshot on the wire and the copy on disk.
  */
 
-import type { ContainerPort, Direction, LabelSelector, Labels, Protocol } from '../model.ts';
+import type { ContainerPort, Direction, LabelSelector, Labels } from '../model.ts';
+import type { TablePort } from '../rules/ports.ts';
 import type { PolicyRef } from '../verdict.ts';
 
 /** Version of the table's form. A reader refuses a form it does not know. */
@@ -21,21 +22,6 @@ export interface Subject {
   readonly ports: readonly ContainerPort[];
   /** Where the injector takes connections, its Service's address among them: none of them is for apps. Absent: not known. */
   readonly injectors?: readonly Backend[];
-}
-
-/**
- * A port test, in one of four forms: `protocol` alone is every port of it; `from` and `to` are a range; with `name`
- * as well, the range is what the name stands for on the subject (ingress); `name` without a range resolves on
- * the peer (egress), and admits nothing at ingress, where it means that the subject has no such port.
- */
-export interface TablePort {
-  readonly protocol: Protocol;
-  /** First port, inclusive. */
-  readonly from?: number;
-  /** Last port, inclusive. Present exactly when `from` is. */
-  readonly to?: number;
-  /** The named port this came from; kept for explanations, and for resolving on the peer (egress). */
-  readonly name?: string;
 }
 
 /** A peer test: members of an address group, or an address block. */

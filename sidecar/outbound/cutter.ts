@@ -6,24 +6,12 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { getSystemErrorName } from 'node:util';
 import { SluiceError } from '../../common/errors.ts';
-import { type Judge, type PodIdentity, type Protocol, type Verdict, virtualKey } from '../../policy/index.ts';
+import { type Judge, type Verdict, virtualKey } from '../../policy/index.ts';
 import { forgetFlows, type Side, type TrackedFlow, tcpFlows, trackedFlows } from '../kernel/conntrack.ts';
 import { destroySockets, type TcpSocket, tcpSockets } from '../kernel/tcp_sockets.ts';
+import type { EndedOutbound } from '../records/ended_outbound.ts';
 import type { FlowEnd } from '../records/flow_record.ts';
 import type { Revocation } from '../table/live_table.ts';
-
-/** An outbound flow that ended, or was ended. */
-export interface EndedOutbound {
-  readonly protocol: Protocol;
-  readonly local: Side;
-  readonly remote: Side;
-  readonly backend: Side;
-  readonly identity: PodIdentity | undefined;
-  readonly bytesSent: number;
-  readonly bytesReceived: number;
-  readonly verdict: Verdict;
-  readonly end: FlowEnd;
-}
 
 /** What a kernel knows of outbound flows, and does to them. */
 export interface OutboundKernel {

@@ -5,9 +5,9 @@ import { type Direction, type Judge, type Protocol, type Verdict, virtualKey } f
 import type { DeniedPeer } from '../gate/kernel/denied.ts';
 import { familyOf } from '../gate/plan/plan.ts';
 import type { Side } from '../kernel/conntrack.ts';
-import type { EndedOutbound } from '../outbound/cutter.ts';
 import type { Enforcement } from '../table/enforcement.ts';
 import type { Owner, Owners } from '../table/owners.ts';
+import type { EndedOutbound } from './ended_outbound.ts';
 import { type FactsSide, type FlowFacts, flowRecord, type RefusalReason } from './flow_record.ts';
 import type { FlowHistory } from './history.ts';
 import type { SidecarMetrics } from './metrics.ts';

@@ -2,7 +2,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { SluiceError } from '../../common/errors.ts';
 import type { Family } from '../../native/addon.ts';
-import type { RedirectConfig } from '../config.ts';
 import { closeGate, isGateInForce, removeGate } from '../gate/kernel/gate.ts';
 import { GATE_TABLE } from '../gate/kernel/ruleset.ts';
 import {
@@ -17,6 +16,7 @@ import type { NodeAddress } from '../guard/plan.ts';
 import { APP_LEG_PORTS } from '../kernel/app_leg_marking.ts';
 import { isSwitchedOn, kernelFamilies } from '../kernel/kernel_families.ts';
 import { tryTool } from '../kernel/tools.ts';
+import type { RedirectConfig } from './redirect_config.ts';
 import {
   type Chain,
   chains,

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { createJudge, type Table } from '../../../policy/index.ts';
 import type { Side, TrackedFlow } from '../../../sidecar/kernel/conntrack.ts';
 import type { TcpSocket } from '../../../sidecar/kernel/tcp_sockets.ts';
-import { type EndedOutbound, OutboundCutter, type OutboundKernel } from '../../../sidecar/outbound/cutter.ts';
+import { OutboundCutter, type OutboundKernel } from '../../../sidecar/outbound/cutter.ts';
+import type { EndedOutbound } from '../../../sidecar/records/ended_outbound.ts';
 import { table } from './table_builder.ts';
 
 const { EOPNOTSUPP, ENOENT } = constants.errno;

@@ -4,8 +4,8 @@ import { SluiceError } from '../../../common/errors.ts';
 import { createJudge, type Table } from '../../../policy/index.ts';
 import { TCP_STATES, type TrackedFlow } from '../../../sidecar/kernel/conntrack.ts';
 import type { FlowEvent } from '../../../sidecar/kernel/conntrack_events.ts';
-import type { EndedOutbound } from '../../../sidecar/outbound/cutter.ts';
 import { type FlowEvents, OutboundEnds } from '../../../sidecar/outbound/ends.ts';
+import type { EndedOutbound } from '../../../sidecar/records/ended_outbound.ts';
 import { table } from './table_builder.ts';
 
 const POD = '10.0.0.100';

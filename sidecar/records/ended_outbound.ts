@@ -1,0 +1,17 @@
+/** What is recorded of an outbound flow. */
+import type { PodIdentity, Protocol, Verdict } from '../../policy/index.ts';
+import type { Side } from '../kernel/conntrack.ts';
+import type { FlowEnd } from './flow_record.ts';
+
+/** An outbound flow that ended, or was ended. */
+export interface EndedOutbound {
+  readonly protocol: Protocol;
+  readonly local: Side;
+  readonly remote: Side;
+  readonly backend: Side;
+  readonly identity: PodIdentity | undefined;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly verdict: Verdict;
+  readonly end: FlowEnd;
+}

@@ -1,0 +1,18 @@
+/** What the redirect depends on. */
+
+/** What `redirect` needs. */
+export interface RedirectConfig {
+  readonly nodeIPs: readonly string[];
+  readonly inboundPort: number;
+  readonly adminPort: number;
+  /** TCP ports that bypass the proxy. */
+  readonly excludedPorts: readonly number[];
+  readonly canaryPort: number;
+  /** TCP ports that the own node always reaches; absent: everything. */
+  readonly nodePorts: readonly number[] | undefined;
+  readonly iptables: 'auto' | 'nft' | 'legacy';
+  readonly deny: 'drop' | 'reset';
+  readonly otherProtocols: 'accept' | 'drop';
+  /** Where the injector is, in a cluster: the gate always lets the sidecar get there, and nothing else of the pod. */
+  readonly injector: { readonly address: string; readonly port: number } | undefined;
+}
