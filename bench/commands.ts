@@ -1,6 +1,5 @@
 /** Runs system tools in the pods of the rig. */
-import { inNetns } from '../lab/processes.ts';
-import { runTool } from '../lab/tools.ts';
+import { inNetns, runTool } from '../lab/index.ts';
 import type { Rig } from './rig.ts';
 
 /**

@@ -6,8 +6,8 @@
 import { spawnSync } from 'node:child_process';
 import { loadavg } from 'node:os';
 import type { Table } from '../policy/index.ts';
-import { Gate } from '../sidecar/gate/kernel/gate.ts';
-import type { GateSettings } from '../sidecar/gate/kernel/ruleset.ts';
+import type { GateSettings } from '../sidecar/gate/kernel/index.ts';
+import { Gate } from '../sidecar/gate/kernel/index.ts';
 import { largeTable, withPeer } from './large_table.ts';
 import { summarize } from './statistics.ts';
 

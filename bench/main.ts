@@ -1,7 +1,7 @@
 /** Entry of the benchmarks: `npm run bench`. */
 
 import { SluiceError } from '../common/errors.ts';
-import { checkPrerequisites } from '../lab/tools.ts';
+import { checkPrerequisites } from '../lab/index.ts';
 import { FIGURES } from './figures/catalogue.ts';
 import type { Scale } from './figures/figure.ts';
 import { type BenchOptions, benchHelp, type Choices, readBenchOptions } from './options.ts';

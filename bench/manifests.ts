@@ -1,5 +1,5 @@
 /** The cluster of the benchmarks: one node, one client, one pod for each path. */
-import type { RawManifest } from '../sources/object.ts';
+import type { RawManifest } from '../sources/index.ts';
 import { type Path, podOf } from './paths/path.ts';
 
 const NODE = 'node-1';

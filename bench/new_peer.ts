@@ -5,10 +5,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Agent } from '../lab/agent/agent.ts';
-import { guardLab } from '../lab/guard.ts';
-import { Lab } from '../lab/lab.ts';
-import type { RawManifest } from '../sources/object.ts';
+import { Agent, guardLab, Lab } from '../lab/index.ts';
+import type { RawManifest } from '../sources/index.ts';
 import { writeManifests } from './manifest_folder.ts';
 import { summarize } from './statistics.ts';
 

@@ -5,20 +5,19 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Agent } from '../lab/agent/agent.ts';
-import { guardLab } from '../lab/guard.ts';
-import { Lab } from '../lab/lab.ts';
 import {
+  Agent,
+  guardLab,
   isAlive,
   killProcesses,
+  Lab,
+  labPaths,
   lastLines,
   type ProcessId,
   signalProcess,
   startProcess,
-} from '../lab/processes.ts';
-import { labPaths } from '../lab/state.ts';
-import { connectionLimit, descriptorLimit } from '../sidecar/inbound/capacity.ts';
-import { memoryLimit } from '../sidecar/inbound/memory_limit.ts';
+} from '../lab/index.ts';
+import { connectionLimit, descriptorLimit, memoryLimit } from '../sidecar/inbound/index.ts';
 import { runInNetns } from './commands.ts';
 import { IPERF_PORT, IPERF_SERVER } from './load/iperf3.ts';
 import { SOCKPERF_PORT, SOCKPERF_SERVER } from './load/sockperf.ts';

@@ -2,11 +2,8 @@
 
 import { randomBytes } from 'node:crypto';
 import { SluiceError } from '../common/errors.ts';
-import { takeLabDown } from '../lab/down.ts';
-import { guardLab } from '../lab/guard.ts';
-import { checkPrerequisites } from '../lab/tools.ts';
-import { BrokenPromise, emphasise, say } from './demo/page.ts';
-import { playDemo } from './demo/story.ts';
+import { checkPrerequisites, guardLab, takeLabDown } from '../lab/index.ts';
+import { BrokenPromise, emphasise, playDemo, say } from './demo/index.ts';
 import { complain } from './output.ts';
 import { watchOutput } from './output_watch.ts';
 

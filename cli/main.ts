@@ -25,11 +25,11 @@ async function run(argv: readonly string[]): Promise<number> {
   const [command, ...rest] = argv;
   switch (command) {
     case 'can':
-      return await (await import('./can/can.ts')).runCan(rest);
+      return await (await import('./can/index.ts')).runCan(rest);
     case 'check':
-      return await (await import('./check/check.ts')).runCheck(rest);
+      return await (await import('./check/index.ts')).runCheck(rest);
     case 'lab':
-      return await (await import('./lab/commands.ts')).runLab(rest);
+      return await (await import('./lab/index.ts')).runLab(rest);
     case 'help':
     case '--help':
     case '-h':

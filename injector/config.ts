@@ -4,8 +4,8 @@ import { SluiceError } from '../common/errors.ts';
 import { LOG_LEVELS } from '../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT, readOptions } from '../common/options.ts';
 import type { PolicyLimits } from '../policy/index.ts';
-import { POLICY_LIMIT_OPTIONS, policyLimits } from '../sources/policy_limit_options.ts';
-import { INJECTION_OPTIONS, type WebhookSettings, webhookSettings } from './admission/injection_options.ts';
+import { POLICY_LIMIT_OPTIONS, policyLimits } from '../sources/index.ts';
+import { INJECTION_OPTIONS, type WebhookSettings, webhookSettings } from './admission/index.ts';
 
 /** Every option of `injector/main.ts`; docs/reference/configuration.md is made from this. */
 export const INJECTOR_OPTIONS: readonly OptionSpec[] = [

@@ -1,10 +1,9 @@
 /** The embedded control plane, put together: a directory of manifests, the table server, a local socket, a status socket. */
 import type { Logger } from 'pino';
-import { openDirectorySource } from './directory/directory_source.ts';
+import { openDirectorySource } from './directory/index.ts';
 import { createInjectorMetrics, type InjectorMetrics } from './metrics.ts';
 import { startStatusServer } from './status_server.ts';
-import { startLocalServer } from './tables/local_server.ts';
-import { TableServer, type TableServerOptions } from './tables/server.ts';
+import { startLocalServer, TableServer, type TableServerOptions } from './tables/index.ts';
 
 /** Where the injector reads and listens. */
 export interface InjectorPaths {

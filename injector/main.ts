@@ -52,7 +52,7 @@ async function main(argv: readonly string[]): Promise<void> {
 async function start(config: InjectorConfig, log: Logger, signal: AbortSignal): Promise<Injector> {
   if (config.source === 'directory') return startInjector(config, log, { policyLimits: config.policyLimits });
   // The Kubernetes client takes 80 MB and half a second to load: only where there is a cluster.
-  const { startKubernetesInjector } = await import('./kubernetes/kubernetes_injector.ts');
+  const { startKubernetesInjector } = await import('./kubernetes/index.ts');
   return startKubernetesInjector(config, log, signal);
 }
 

@@ -1,8 +1,6 @@
 /** Where the cluster's state comes from: a directory of manifests, the API server. */
-import type { ClusterChange } from '../policy/compile/cluster_change.ts';
-import type { ChangeOrder } from '../policy/index.ts';
-import type { Cluster } from '../policy/model.ts';
-import type { ManifestProblem } from '../sources/problem.ts';
+import type { ChangeOrder, Cluster, ClusterChange } from '../policy/index.ts';
+import type { ManifestProblem } from '../sources/index.ts';
 
 /** Called after `cluster` or `problems` changed. `changes` is all that did in `cluster`; empty: only problems did. */
 export type SourceListener = (changes: readonly ClusterChange[]) => void;

@@ -4,12 +4,16 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { listenTcp, type TcpAddress } from '../common/tcp_listen.ts';
 import { socketAddress } from '../policy/index.ts';
-import { AddressRates, type RateLimits } from './doors/address_rates.ts';
-import { ConnectionPlaces, type PlaceLimits } from './doors/connection_places.ts';
-import { listenUnix } from './doors/unix_listen.ts';
+import {
+  AddressRates,
+  ConnectionPlaces,
+  listenUnix,
+  type PlaceLimits,
+  type RateLimits,
+} from './doors/index.ts';
 import type { InjectorMetrics } from './metrics.ts';
 import type { ClusterSource } from './source.ts';
-import type { TableServer } from './tables/server.ts';
+import type { TableServer } from './tables/index.ts';
 
 /** A request that is not complete after this long is dropped, ms. */
 const REQUEST_TIMEOUT_MS = 5_000;

@@ -5,13 +5,13 @@ import { SluiceError } from '../common/errors.ts';
 import {
   allows,
   excludedPorts,
+  nodeTraffic,
+  parseAdmittedPod,
+  podProbePorts,
   annotatedEnvironment as sidecarEnvironment,
-} from '../injector/admission/annotations.ts';
-import { podProbePorts } from '../injector/admission/inject.ts';
-import { nodeTraffic } from '../injector/admission/node_traffic.ts';
-import { parseAdmittedPod } from '../injector/admission/pod_object.ts';
-import { objectId } from '../sources/file.ts';
-import type { DocumentObject, RawManifest } from '../sources/object.ts';
+} from '../injector/admission/index.ts';
+import type { DocumentObject, RawManifest } from '../sources/index.ts';
+import { objectId } from '../sources/index.ts';
 import type { LabPaths } from './state.ts';
 import { annotationsOf, manifestsInvalid, objectFile } from './store.ts';
 import type { LabPod, Topology } from './topology.ts';

@@ -1,11 +1,15 @@
 /** `lab apply` and `lab delete`: objects come, change and go; pods with them; dead processes come back. */
 
 import { isDeepStrictEqual } from 'node:util';
-import { clusterOf } from '../sources/cluster_merge.ts';
-import { deriveEndpoints, isDerived } from '../sources/derived_endpoints.ts';
-import { isIsolating, objectId } from '../sources/file.ts';
-import { readManifests } from '../sources/manifests.ts';
-import type { DocumentObject } from '../sources/object.ts';
+import type { DocumentObject } from '../sources/index.ts';
+import {
+  clusterOf,
+  deriveEndpoints,
+  isDerived,
+  isIsolating,
+  objectId,
+  readManifests,
+} from '../sources/index.ts';
 import { checkAnnotations } from './annotations.ts';
 import { bringUpInjector, bringUpPods, START_TIMEOUT_MS } from './bring_up.ts';
 import { LOCK_WAIT_MS } from './down.ts';

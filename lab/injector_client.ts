@@ -3,7 +3,7 @@
 import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SluiceError } from '../common/errors.ts';
-import type { ServerStatus, SidecarStatus } from '../injector/tables/server.ts';
+import type { ServerStatus, SidecarStatus } from '../injector/tables/index.ts';
 import { objectKey } from '../policy/index.ts';
 
 /** How often to ask while waiting, in milliseconds. */

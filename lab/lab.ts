@@ -2,9 +2,8 @@
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { SluiceError } from '../common/errors.ts';
-import { readManifests } from '../sources/manifests.ts';
-import type { RawManifest } from '../sources/object.ts';
-import { readDocument } from '../sources/object.ts';
+import type { RawManifest } from '../sources/index.ts';
+import { readDocument, readManifests } from '../sources/index.ts';
 import { type ApplyResult, changeLab } from './apply.ts';
 import { START_TIMEOUT_MS } from './bring_up.ts';
 import { takeLabDown } from './down.ts';

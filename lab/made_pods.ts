@@ -3,15 +3,21 @@
  * pods that nobody has given any. They stand in the store like the user's, so that the injector has them too.
  */
 
-import { formatAddress } from '../policy/addresses/address.ts';
-import { parseCidr } from '../policy/addresses/cidr.ts';
-import { clusterOf } from '../sources/cluster_merge.ts';
-import { objectId } from '../sources/file.ts';
-import type { Manifests } from '../sources/manifests.ts';
-import { type DocumentObject, type RawManifest, readDocument } from '../sources/object.ts';
-import { makeTemplatePod, templatePodManifest } from '../sources/template_pod.ts';
-import { isWorkloadKind, WORKLOAD_KINDS } from '../sources/workload_kinds.ts';
-import { createWorkloads, type Template } from '../sources/workloads.ts';
+import { formatAddress, parseCidr } from '../policy/index.ts';
+import type { Manifests } from '../sources/index.ts';
+import {
+  clusterOf,
+  createWorkloads,
+  type DocumentObject,
+  isWorkloadKind,
+  makeTemplatePod,
+  objectId,
+  type RawManifest,
+  readDocument,
+  type Template,
+  templatePodManifest,
+  WORKLOAD_KINDS,
+} from '../sources/index.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

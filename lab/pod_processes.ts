@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { SluiceError } from '../common/errors.ts';
-import { policyLimitEnvironment } from '../sources/policy_limit_options.ts';
+import { policyLimitEnvironment } from '../sources/index.ts';
 import { annotatedEnvironment } from './annotations.ts';
 import { makeFolder } from './make_folder.ts';
 import { fileSlug } from './names.ts';

@@ -1,6 +1,6 @@
 /** Keeps the rules by which a lab's nodes serve Services in step with its objects. */
 
-import type { Cluster } from '../policy/model.ts';
+import type { Cluster } from '../policy/index.ts';
 import { inNetns } from './processes.ts';
 import { serviceRules } from './service_rules.ts';
 import { type LabPaths, readServedRules, writeServedRules } from './state.ts';

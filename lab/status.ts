@@ -1,7 +1,7 @@
 /** `lab status`: what runs, and how far each sidecar is. */
 
-import type { SidecarStatus } from '../injector/tables/server.ts';
-import { describeProblem, type ManifestProblem } from '../sources/manifests.ts';
+import type { SidecarStatus } from '../injector/tables/index.ts';
+import { describeProblem, type ManifestProblem } from '../sources/index.ts';
 import { askInjector, sidecarsByPod } from './injector_client.ts';
 import { servedPorts, unservedPorts } from './pod_processes.ts';
 import { isAlive, type ProcessId } from './processes.ts';

@@ -7,11 +7,10 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SluiceError } from '../common/errors.ts';
 import { printable } from '../common/printable.ts';
-import { unknownAnnotations } from '../injector/admission/annotations.ts';
+import { unknownAnnotations } from '../injector/admission/index.ts';
 import { isSubject } from '../policy/index.ts';
-import { type Manifests, readManifests } from '../sources/manifests.ts';
-import type { DocumentObject, RawManifest } from '../sources/object.ts';
-import { problemLines } from '../sources/report.ts';
+import type { DocumentObject, RawManifest } from '../sources/index.ts';
+import { type Manifests, problemLines, readManifests } from '../sources/index.ts';
 import { fileSlug } from './names.ts';
 import type { LabPaths } from './state.ts';
 

@@ -5,8 +5,8 @@
 
 import { isIPv6 } from 'node:net';
 import { SluiceError } from '../common/errors.ts';
+import type { Cluster, ContainerPort, Pod } from '../policy/index.ts';
 import { isLive, objectKey } from '../policy/index.ts';
-import type { Cluster, ContainerPort, Pod } from '../policy/model.ts';
 import { nodeNetns, outsideNetns, podNetns } from './names.ts';
 
 /** A node: a router with a bridge that its pods hang on. */

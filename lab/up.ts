@@ -1,10 +1,9 @@
 /** `lab up`: from manifests to a running lab, or to nothing at all. */
 
 import { SluiceError } from '../common/errors.ts';
+import type { Cluster } from '../policy/index.ts';
 import { canonicalAddress } from '../policy/index.ts';
-import type { Cluster } from '../policy/model.ts';
-import { clusterOf } from '../sources/cluster_merge.ts';
-import { deriveEndpoints } from '../sources/derived_endpoints.ts';
+import { clusterOf, deriveEndpoints } from '../sources/index.ts';
 import { checkAnnotations } from './annotations.ts';
 import { bringUpInjector, bringUpPods } from './bring_up.ts';
 import { tearDown } from './down.ts';

@@ -2,29 +2,33 @@
 
 export {
   type AddressWords,
+  type Cidr,
   canonicalAddress,
   formatAddress,
   isLoopback,
   parseAddress,
+  parseCidr,
   socketAddress,
-} from './addresses/address.ts';
-export { type Cidr, parseCidr, type WrittenCidr } from './addresses/cidr.ts';
-export { type ClusterChange, clusterChanges, EMPTY_CLUSTER } from './compile/cluster_change.ts';
+  type WrittenCidr,
+} from './addresses/index.ts';
 export {
+  type ChangeOrder,
+  type ClusterChange,
   type ClusterUpdate,
   type Compiler,
   type CompilerOptions,
+  clusterChanges,
   compile,
   createCompiler,
+  EMPTY_CLUSTER,
+  LiveCluster,
   policyExcess,
+  type TableChanges,
   type TableUpdate,
-} from './compile/compile.ts';
-export type { ChangeOrder } from './compile/directory.ts';
-export { LiveCluster } from './compile/live_cluster.ts';
-export { virtualPorts } from './compile/services.ts';
-export type { TableChanges } from './compile/table_changes.ts';
+  virtualPorts,
+} from './compile/index.ts';
 export { describeFlow, describeNearMiss, describeReason, type FlowParties } from './describe.ts';
-export { createJudge, type Judge } from './judge/judge.ts';
+export { createJudge, type Judge } from './judge/index.ts';
 export { objectKey } from './key.ts';
 export type {
   Cluster,
@@ -48,58 +52,66 @@ export type {
   ServiceEndpoint,
   ServicePort,
 } from './model.ts';
-export type { FieldError } from './objects/field.ts';
-export { parseEndpointSlice, SERVICE_NAME_LABEL } from './objects/parse_endpoint_slice.ts';
-export { DEFAULT_NAMESPACE } from './objects/parse_metadata.ts';
-export { parseNamespace } from './objects/parse_namespace.ts';
-export { parseNetworkPolicy } from './objects/parse_network_policy.ts';
-export { parseNode } from './objects/parse_node.ts';
-export { parsePod } from './objects/parse_pod.ts';
-export { parseService } from './objects/parse_service.ts';
-export type { Parsed } from './objects/parsed.ts';
-export { DEFAULT_POLICY_LIMITS, type PolicyLimits } from './objects/policy_limits.ts';
-export { dnsLabelProblems } from './objects/syntax.ts';
-export { createEvaluator, type Endpoint, type Evaluator, evaluateFlow, type Flow } from './rules/evaluate.ts';
+export {
+  DEFAULT_NAMESPACE,
+  DEFAULT_POLICY_LIMITS,
+  dnsLabelProblems,
+  Field,
+  type FieldError,
+  type Parsed,
+  type PolicyLimits,
+  parseEndpointSlice,
+  parseNamespace,
+  parseNetworkPolicy,
+  parseNode,
+  parseObject,
+  parsePod,
+  parseService,
+  SERVICE_NAME_LABEL,
+} from './objects/index.ts';
 export {
   addressOwners,
   compareClaimants,
+  createEvaluator,
+  type Endpoint,
+  type Evaluator,
+  evaluateFlow,
+  type Flow,
   isLive,
+  isolatingPolicies,
   isSubject,
   NAMESPACE_NAME_LABEL,
   nodeAddresses,
-} from './rules/ownership.ts';
-export type { TablePort } from './rules/ports.ts';
-export {
-  isolatingPolicies,
   policiesByNamespace,
   policyRef,
-} from './rules/rules.ts';
-export { requirementsOf } from './rules/selector.ts';
-export { applyDelta } from './table/apply_delta.ts';
-export { type AskedOfPeers, asFarAsAsked } from './table/asked_of_peers.ts';
-export { DNS_SERVICES, dnsForgottenBy } from './table/dns.ts';
-export { readTable } from './table/form.ts';
+  requirementsOf,
+  type TablePort,
+} from './rules/index.ts';
 export {
+  type AddressGroup,
+  type AskedOfPeers,
+  applyDelta,
+  asFarAsAsked,
+  type Backend,
+  type DirectionTable,
+  DNS_SERVICES,
+  dnsForgottenBy,
+  type GroupDelta,
   type InjectorFrame,
+  type PeerIdentity,
+  type PodIdentity,
   readInjectorFrame,
   readSidecarFrame,
+  readTable,
   type SidecarFrame,
-} from './table/frames.ts';
-export type {
-  AddressGroup,
-  Backend,
-  DirectionTable,
-  GroupDelta,
-  PeerIdentity,
-  PodIdentity,
-  Subject,
-  Table,
-  TableDelta,
-  TablePeer,
-  TableRule,
-  VirtualPort,
-} from './table/table.ts';
-export { TABLE_SCHEMA } from './table/table.ts';
-export { touchedPeers } from './table/touched_peers.ts';
-export { virtualKey } from './table/virtual_key.ts';
+  type Subject,
+  TABLE_SCHEMA,
+  type Table,
+  type TableDelta,
+  type TablePeer,
+  type TableRule,
+  touchedPeers,
+  type VirtualPort,
+  virtualKey,
+} from './table/index.ts';
 export type { ExemptReason, FlowPort, FlowVerdict, NearMiss, PolicyRef, Verdict } from './verdict.ts';

@@ -5,10 +5,9 @@ import { inboundPorts, LAST_INBOUND_PORT } from '../common/inbound_ports.ts';
 import { LOG_LEVELS } from '../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../common/options.ts';
 import { canonicalAddress } from '../policy/index.ts';
-import type { RedirectConfig } from './redirect/redirect_config.ts';
-import type { SilenceLimits } from './relay/probing.ts';
-import type { RelayKind } from './relay/start.ts';
-import type { TlsSource } from './table/tls_transport.ts';
+import type { RedirectConfig } from './redirect/index.ts';
+import type { RelayKind, SilenceLimits } from './relay/index.ts';
+import type { TlsSource } from './table/index.ts';
 
 /** Every option of `sidecar/main.ts`; docs/reference/configuration.md is made from this. */
 export const SIDECAR_OPTIONS: readonly OptionSpec[] = [

@@ -32,17 +32,17 @@ async function main(argv: readonly string[]): Promise<void> {
       return process.exit(0);
     }
     case 'redirect apply': {
-      const { applyRedirect } = await import('./redirect/redirect.ts');
+      const { applyRedirect } = await import('./redirect/index.ts');
       say('redirect in force', await applyRedirect(redirectConfig(values)));
       return;
     }
     case 'redirect verify': {
-      const { verifyRedirect } = await import('./redirect/redirect.ts');
+      const { verifyRedirect } = await import('./redirect/index.ts');
       say('redirect verified', await verifyRedirect(redirectConfig(values)));
       return;
     }
     case 'redirect remove': {
-      const { removeRedirect } = await import('./redirect/redirect.ts');
+      const { removeRedirect } = await import('./redirect/index.ts');
       await removeRedirect(redirectConfig(values));
       say('redirect removed', {});
       return;

@@ -3,43 +3,41 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { openLog } from '../common/log.ts';
 import { VERSION } from '../common/version.ts';
-import { openSockets, type Sockets } from '../native/sockets.ts';
+import { openSockets, type Sockets } from '../native/index.ts';
 import { type Direction, dnsForgottenBy } from '../policy/index.ts';
-import { adminServers } from './admin/admin.ts';
-import { AdminPort } from './admin/admin_port.ts';
+import { AdminPort, adminServers } from './admin/index.ts';
 import type { SidecarConfig } from './config.ts';
-import { DenialReport } from './gate/kernel/denial_report.ts';
-import { holdSyns, releaseSyns } from './gate/kernel/full_ports.ts';
-import { Gate } from './gate/kernel/gate.ts';
-import { bindingText, Guard } from './guard/guard.ts';
-import type { GuardReason } from './guard/ruleset.ts';
-import { BringIntoForce } from './in_force/bring_into_force.ts';
-import { blockers, type InForceEvent, phase } from './in_force/in_force.ts';
-import { logTransition } from './in_force/log.ts';
-import { Backlogs } from './inbound/backlogs.ts';
-import { bufferLimit, connectionLimit, descriptorLimit, pipeLimit } from './inbound/capacity.ts';
-import { acceptInbound, type InboundContext } from './inbound/inbound.ts';
-import { memoryLimit } from './inbound/memory_limit.ts';
-import { backlogRoom } from './kernel/backlog.ts';
-import { OutboundCutter } from './outbound/cutter.ts';
-import { OutboundEnds } from './outbound/ends.ts';
-import { FlowHistory } from './records/history.ts';
-import { SidecarMetrics } from './records/metrics.ts';
-import { Recorder } from './records/recorder.ts';
-import { Canary } from './redirect/canary.ts';
-import { leadRedirect } from './redirect/lead.ts';
-import { verifyRedirect } from './redirect/redirect.ts';
-import type { RedirectConfig } from './redirect/redirect_config.ts';
-import { onFreePort } from './relay/free_port.ts';
-import type { Relay } from './relay/relay.ts';
-import { startRelay } from './relay/start.ts';
-import { Enforcement } from './table/enforcement.ts';
-import { TableFile } from './table/file.ts';
-import { LiveTable } from './table/live_table.ts';
-import { Owners } from './table/owners.ts';
-import { TableStream } from './table/stream.ts';
-import { tlsTransport } from './table/tls_transport.ts';
-import { localTransport, type Transport } from './table/transport.ts';
+import { DenialReport, Gate, holdSyns, releaseSyns } from './gate/kernel/index.ts';
+import type { GuardReason } from './guard/index.ts';
+import { bindingText, Guard } from './guard/index.ts';
+import { BringIntoForce, blockers, type InForceEvent, logTransition, phase } from './in_force/index.ts';
+import {
+  acceptInbound,
+  Backlogs,
+  bufferLimit,
+  connectionLimit,
+  descriptorLimit,
+  type InboundContext,
+  memoryLimit,
+  pipeLimit,
+} from './inbound/index.ts';
+import { backlogRoom } from './kernel/index.ts';
+import { OutboundCutter, OutboundEnds } from './outbound/index.ts';
+import { FlowHistory, Recorder, SidecarMetrics } from './records/index.ts';
+import type { RedirectConfig } from './redirect/index.ts';
+import { Canary, leadRedirect, verifyRedirect } from './redirect/index.ts';
+import type { Relay } from './relay/index.ts';
+import { onFreePort, startRelay } from './relay/index.ts';
+import {
+  Enforcement,
+  LiveTable,
+  localTransport,
+  Owners,
+  TableFile,
+  TableStream,
+  type Transport,
+  tlsTransport,
+} from './table/index.ts';
 
 const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
 

@@ -8,7 +8,7 @@ import type {
   Node,
   Pod,
   Service,
-} from '../policy/model.ts';
+} from '../policy/index.ts';
 import { isIsolating, type LoadedObject, type ManifestFile, objectId } from './file.ts';
 import type { DocumentObject } from './object.ts';
 import type { ManifestProblem } from './problem.ts';

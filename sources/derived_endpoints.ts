@@ -5,8 +5,8 @@
  */
 
 import { createHash } from 'node:crypto';
+import type { Cluster, EndpointPort, Pod, Service, ServicePort } from '../policy/index.ts';
 import { isLive, SERVICE_NAME_LABEL } from '../policy/index.ts';
-import type { Cluster, EndpointPort, Pod, Service, ServicePort } from '../policy/model.ts';
 import { clusterOf } from './cluster_merge.ts';
 import type { Manifests } from './manifests.ts';
 import { type DocumentObject, type RawManifest, readDocument } from './object.ts';

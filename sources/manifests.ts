@@ -2,8 +2,8 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SluiceError } from '../common/errors.ts';
+import type { Cluster } from '../policy/index.ts';
 import { policyExcess } from '../policy/index.ts';
-import type { Cluster } from '../policy/model.ts';
 import { clusterOf, mergeManifests } from './cluster_merge.ts';
 import {
   type LoadedObject,
@@ -16,9 +16,6 @@ import {
 import { listManifests } from './paths.ts';
 import { policyLimitEnvironment, policyLimitsOf } from './policy_limit_options.ts';
 import type { ManifestProblem } from './problem.ts';
-
-export type { LoadedObject, RawObject } from './file.ts';
-export { describeProblem, type ManifestProblem } from './problem.ts';
 
 /** What a set of manifests holds. */
 export interface Manifests {

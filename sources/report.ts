@@ -1,5 +1,5 @@
 /** What is wrong with manifests, as every command that reads files says it. */
-import { describeProblem, type ManifestProblem } from './manifests.ts';
+import { describeProblem, type ManifestProblem } from './problem.ts';
 
 /** One line of the report. */
 export interface ProblemLine {

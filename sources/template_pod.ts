@@ -3,7 +3,7 @@
 import { SluiceError } from '../common/errors.ts';
 import { printable } from '../common/printable.ts';
 import { type Labels, objectKey, type Pod, parsePod } from '../policy/index.ts';
-import type { RawObject } from './manifests.ts';
+import type { RawObject } from './file.ts';
 import { podTemplate, type WorkloadKindName } from './workload_kinds.ts';
 
 type Json = Readonly<Record<string, unknown>>;

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
 import { createInjectorMetrics } from '../../injector/metrics.ts';
-import { TableServer } from '../../injector/tables/server.ts';
+import { TableServer } from '../../injector/tables/index.ts';
 import { DEFAULT_POLICY_LIMITS, objectKey, parseNetworkPolicy } from '../../policy/index.ts';
 import { type ClusterSize, clusterObjects, namespaceName, podAt } from './cluster.ts';
 import { MemorySource } from './memory_source.ts';

@@ -2,11 +2,10 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Logger } from 'pino';
-import { issueCa, issueServing } from '../../injector/certificates/issue.ts';
-import type { CertificateAndKey } from '../../injector/doors/serving_certificate.ts';
-import { startLocalServer } from '../../injector/tables/local_server.ts';
-import type { TableServer } from '../../injector/tables/server.ts';
-import { startTlsServer } from '../../injector/tables/tls_server.ts';
+import { issueCa, issueServing } from '../../injector/certificates/index.ts';
+import type { CertificateAndKey } from '../../injector/doors/index.ts';
+import type { TableServer } from '../../injector/tables/index.ts';
+import { startLocalServer, startTlsServer } from '../../injector/tables/index.ts';
 import { type SidecarFrame, TABLE_SCHEMA } from '../../policy/index.ts';
 
 /** The name in the injector's certificate. */

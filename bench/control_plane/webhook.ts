@@ -1,9 +1,9 @@
 /** The admission webhook of the benchmark's injector, and an API server that asks it. */
 import { Agent, request } from 'node:https';
 import type { Logger } from 'pino';
-import type { InjectionConfig } from '../../injector/admission/injection_config.ts';
-import { startWebhookServer, WEBHOOK_PATH } from '../../injector/admission/webhook_server.ts';
-import type { CertificateAndKey } from '../../injector/doors/serving_certificate.ts';
+import type { InjectionConfig } from '../../injector/admission/index.ts';
+import { startWebhookServer, WEBHOOK_PATH } from '../../injector/admission/index.ts';
+import type { CertificateAndKey } from '../../injector/doors/index.ts';
 import type { InjectorMetrics } from '../../injector/metrics.ts';
 import type { ClusterSource } from '../../injector/source.ts';
 import { HOST, SERVER_NAME } from './way.ts';

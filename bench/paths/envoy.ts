@@ -1,7 +1,7 @@
 /** Envoy as a transparent TCP proxy: original_dst, original_src, one worker. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { APP_LEG_MARK } from '../../sidecar/kernel/app_leg_marking.ts';
+import { APP_LEG_MARK } from '../../sidecar/kernel/index.ts';
 import type { Path } from './path.ts';
 import { INBOUND_PORT, redirect, startProxy } from './redirected.ts';
 

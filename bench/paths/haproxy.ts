@@ -1,7 +1,7 @@
 /** HAProxy as a transparent TCP proxy: the same redirect, the client's address on the app's side, one thread. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { APP_LEG_MARK } from '../../sidecar/kernel/app_leg_marking.ts';
+import { APP_LEG_MARK } from '../../sidecar/kernel/index.ts';
 import { runInNetns } from '../commands.ts';
 import { CLIENT_ADDRESS } from '../manifests.ts';
 import { type Path, podOf } from './path.ts';

@@ -1,5 +1,5 @@
 /** A way from the client to the app. Each has a pod of its own, with the same app in it. */
-import type { ProcessId } from '../../lab/processes.ts';
+import type { ProcessId } from '../../lab/index.ts';
 import type { Rig } from '../rig.ts';
 
 /** One way. */

@@ -1,9 +1,7 @@
 /** The TPROXY rules that Sluice's own redirect makes, for proxies that are not Sluice. */
 
-import { applyRedirect } from '../../lab/pod_processes.ts';
-import type { ProcessId } from '../../lab/processes.ts';
-import { startProcess } from '../../lab/processes.ts';
-import { labPaths, readState } from '../../lab/state.ts';
+import type { ProcessId } from '../../lab/index.ts';
+import { applyRedirect, labPaths, readState, startProcess } from '../../lab/index.ts';
 import { runInNetns } from '../commands.ts';
 import type { Rig } from '../rig.ts';
 import { type Path, podOf } from './path.ts';

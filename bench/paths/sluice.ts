@@ -1,7 +1,6 @@
 /** Sluice as it ships: its redirect, its gate, its sidecar, with a table from a real injector. */
 
-import { applyRedirect } from '../../lab/pod_processes.ts';
-import { labPaths, readState, removeSidecarState } from '../../lab/state.ts';
+import { applyRedirect, labPaths, readState, removeSidecarState } from '../../lab/index.ts';
 import { SIDECAR_OPTIONS } from '../../sidecar/config.ts';
 import { type Path, podOf } from './path.ts';
 

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
-import { toolPath } from '../../lab/tools.ts';
+import { toolPath } from '../../lab/index.ts';
 
 /** A machine, and the versions of what ran on it. */
 export interface Machine {

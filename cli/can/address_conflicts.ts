@@ -1,7 +1,7 @@
 /** Pods that claim one address: an answer about it may not be about the pod that was meant. */
 
 import { addressOwners, isSubject } from '../../policy/index.ts';
-import { describeProblem, type LoadedObject, type Manifests } from '../../sources/manifests.ts';
+import { describeProblem, type LoadedObject, type Manifests } from '../../sources/index.ts';
 
 /** A line for each live pod whose address counts as another's. See `addressOwners` for whose it is. */
 export function describeAddressConflicts({ cluster, objects }: Manifests): readonly string[] {

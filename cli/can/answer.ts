@@ -16,8 +16,8 @@ import {
   type Service,
   type ServicePort,
 } from '../../policy/index.ts';
-import type { Manifests } from '../../sources/manifests.ts';
-import { createWorkloads } from '../../sources/workloads.ts';
+import type { Manifests } from '../../sources/index.ts';
+import { createWorkloads } from '../../sources/index.ts';
 import { createEndpointResolver, type Party, type ServiceParty } from './endpoint_resolver.ts';
 import { createNodePorts } from './node_ports.ts';
 import { createNotes } from './notes.ts';

@@ -2,8 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { styleText } from 'node:util';
 import { SluiceError } from '../../common/errors.ts';
-import { type Manifests, readManifests } from '../../sources/manifests.ts';
-import { problemLines } from '../../sources/report.ts';
+import { type Manifests, problemLines, readManifests } from '../../sources/index.ts';
 import { complain, createOutput, type Output } from '../output.ts';
 import { describeAddressConflicts } from './address_conflicts.ts';
 import { type Answer, type Answerer, createAnswerer } from './answer.ts';

@@ -1,7 +1,7 @@
 /** The command line of `sluice can`: its flags, its help text and the reading of both. */
 import { parseArgs } from 'node:util';
 import { SluiceError } from '../../common/errors.ts';
-import { INPUT_PATH } from '../../sources/manifests.ts';
+import { INPUT_PATH } from '../../sources/index.ts';
 import { checkNamespaceFlag } from '../namespace_flag.ts';
 import { hasServicePort } from './endpoint_ref.ts';
 

@@ -3,7 +3,7 @@ import { isIP, isIPv6 } from 'node:net';
 import { SluiceError } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
 import { canonicalAddress, DEFAULT_NAMESPACE } from '../../policy/index.ts';
-import type { WorkloadKind } from '../../sources/workload_kinds.ts';
+import type { WorkloadKind } from '../../sources/index.ts';
 
 /** One end of a flow, as it was written. Whether it exists is for `createEndpointResolver` to say. */
 export type EndpointRef =

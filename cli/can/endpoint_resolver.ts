@@ -2,8 +2,7 @@
 
 import { SluiceError } from '../../common/errors.ts';
 import { addressOwners, type Endpoint, objectKey, type Pod, type Service } from '../../policy/index.ts';
-import type { Manifests } from '../../sources/manifests.ts';
-import type { Workloads } from '../../sources/workloads.ts';
+import type { Manifests, Workloads } from '../../sources/index.ts';
 import { parseEndpointRef } from './endpoint_ref.ts';
 import { didYouMean } from './near_names.ts';
 import type { Front, ServiceFronts } from './service_fronts.ts';

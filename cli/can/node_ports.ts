@@ -1,9 +1,7 @@
 /** What pods of manifests take from their own node, by `sluice.dev/node-traffic`. */
-import { podProbePorts } from '../../injector/admission/inject.ts';
-import { nodeTraffic } from '../../injector/admission/node_traffic.ts';
-import { parseAdmittedPod } from '../../injector/admission/pod_object.ts';
+import { nodeTraffic, parseAdmittedPod, podProbePorts } from '../../injector/admission/index.ts';
 import { objectKey, type Pod } from '../../policy/index.ts';
-import type { Manifests } from '../../sources/manifests.ts';
+import type { Manifests } from '../../sources/index.ts';
 
 /** TCP ports that a pod takes from its own node; undefined: everything. */
 export type NodePorts = (pod: Pod) => readonly number[] | undefined;

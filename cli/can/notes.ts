@@ -1,5 +1,5 @@
 /** What a verdict rests on without being known, or may be mistaken for: a sentence each. */
-import { NODE_TRAFFIC_ANNOTATION } from '../../injector/admission/node_traffic.ts';
+import { NODE_TRAFFIC_ANNOTATION } from '../../injector/admission/index.ts';
 import {
   type Cluster,
   type Direction,
@@ -15,7 +15,7 @@ import {
   type Service,
   type Verdict,
 } from '../../policy/index.ts';
-import { assumedLabels } from '../../sources/template_pod.ts';
+import { assumedLabels } from '../../sources/index.ts';
 import type { Answer, AskedService, Judged } from './answer.ts';
 import { type Party, partyName } from './endpoint_resolver.ts';
 import type { NodePorts } from './node_ports.ts';

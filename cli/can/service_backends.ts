@@ -11,8 +11,7 @@ import {
   type Service,
   type ServicePort,
 } from '../../policy/index.ts';
-import type { RawLabels } from '../../sources/template_pod.ts';
-import type { Workloads } from '../../sources/workloads.ts';
+import type { RawLabels, Workloads } from '../../sources/index.ts';
 import type { Party } from './endpoint_resolver.ts';
 import type { Front } from './service_fronts.ts';
 

@@ -1,10 +1,9 @@
 /** `sluice check`: what keeps pods from being injected and enforced. */
-import { isEnabled } from '../../injector/admission/annotations.ts';
-import type { InjectionConfig } from '../../injector/admission/injection_config.ts';
+
+import type { InjectionConfig } from '../../injector/admission/index.ts';
+import { isEnabled } from '../../injector/admission/index.ts';
 import type { Cluster } from '../../policy/index.ts';
-import { withEndpoints } from '../../sources/derived_endpoints.ts';
-import { readManifests } from '../../sources/manifests.ts';
-import { problemLines } from '../../sources/report.ts';
+import { problemLines, readManifests, withEndpoints } from '../../sources/index.ts';
 import { createOutput } from '../output.ts';
 import { CHECK_HELP, type CheckCommand, readCheckCommand } from './check_options.ts';
 import { checkDns } from './dns_check.ts';

@@ -9,8 +9,8 @@ import {
   VersionApi,
 } from '@kubernetes/client-node';
 import { SluiceError } from '../../common/errors.ts';
-import { isEnabled, STATUS_ANNOTATION } from '../../injector/admission/annotations.ts';
-import { ifThere, within } from '../../injector/api/api_call.ts';
+import { isEnabled, STATUS_ANNOTATION } from '../../injector/admission/index.ts';
+import { ifThere, within } from '../../injector/api/index.ts';
 import { type Cluster, parseNetworkPolicy } from '../../policy/index.ts';
 import type { NamespaceContent } from './files.ts';
 import type { Installation } from './installation_check.ts';

@@ -1,8 +1,8 @@
 /** Namespaces, pods and workloads of manifests, for `sluice check -f`. */
 
 import { DEFAULT_NAMESPACE, type NetworkPolicy } from '../../policy/index.ts';
-import type { Manifests } from '../../sources/manifests.ts';
-import { podTemplate } from '../../sources/workload_kinds.ts';
+import type { Manifests } from '../../sources/index.ts';
+import { podTemplate } from '../../sources/index.ts';
 import type { CheckedNamespace, CheckedPod } from './namespace_check.ts';
 
 /** A namespace and what is in it. */

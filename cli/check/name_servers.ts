@@ -1,9 +1,8 @@
 /** Reads a cluster's name servers: the Services, their endpoints, the pods behind them and the labels of their namespaces. */
 import { CoreV1Api, DiscoveryV1Api, type KubeConfig, type V1Service } from '@kubernetes/client-node';
-import { FORBIDDEN, hasCode, ifThere, within } from '../../injector/api/api_call.ts';
+import { FORBIDDEN, hasCode, ifThere, within } from '../../injector/api/index.ts';
 import { type Cluster, DNS_SERVICES, SERVICE_NAME_LABEL } from '../../policy/index.ts';
-import { clusterOf } from '../../sources/cluster_merge.ts';
-import { readDocument } from '../../sources/object.ts';
+import { clusterOf, readDocument } from '../../sources/index.ts';
 import type { NamespaceContent } from './files.ts';
 
 const CALL_TIMEOUT_MS = 10_000;

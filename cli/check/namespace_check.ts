@@ -1,19 +1,19 @@
 /** Whether the pods of a namespace can be injected and are: by its labels, and by injection's own judgement of each pod. */
+
+import type { InjectionConfig } from '../../injector/admission/index.ts';
 import {
+  type AdmittedContainer,
   INJECT_ENABLED,
   INJECT_LABEL,
+  inject,
   isEnabled,
   isNeverInjected,
-} from '../../injector/admission/annotations.ts';
-import { inject } from '../../injector/admission/inject.ts';
-import type { InjectionConfig } from '../../injector/admission/injection_config.ts';
-import { SIDECAR_CONTAINER } from '../../injector/admission/names.ts';
-import { type AdmittedContainer, parseAdmittedPod } from '../../injector/admission/pod_object.ts';
-import {
   POD_SECURITY_LABEL,
   POD_SECURITY_LEVELS,
+  parseAdmittedPod,
   podSecurityLevel,
-} from '../../injector/admission/pod_security.ts';
+  SIDECAR_CONTAINER,
+} from '../../injector/admission/index.ts';
 import type { Labels } from '../../policy/index.ts';
 import { error, type Finding, ok, warning } from './finding.ts';
 

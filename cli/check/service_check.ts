@@ -3,9 +3,7 @@
  * address, which a pod of that node always lets in. Source: core v1 `ServiceSpec.externalTrafficPolicy`.
  */
 
-import { podProbePorts } from '../../injector/admission/inject.ts';
-import { NODE_TRAFFIC_ANNOTATION } from '../../injector/admission/node_traffic.ts';
-import { parseAdmittedPod } from '../../injector/admission/pod_object.ts';
+import { NODE_TRAFFIC_ANNOTATION, parseAdmittedPod, podProbePorts } from '../../injector/admission/index.ts';
 import { isolatingPolicies, type Labels, type NetworkPolicy } from '../../policy/index.ts';
 import { type Finding, warning } from './finding.ts';
 import { type CheckedNamespace, type CheckedPod, metadataOf } from './namespace_check.ts';

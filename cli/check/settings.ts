@@ -1,8 +1,8 @@
 /** The settings of injection that pods are judged with: those of the installation, where there is one. */
 import type { V1Container, V1Deployment } from '@kubernetes/client-node';
 import { SluiceError } from '../../common/errors.ts';
-import type { InjectionConfig } from '../../injector/admission/injection_config.ts';
-import { DEFAULT_RESOURCES } from '../../injector/admission/injection_options.ts';
+import type { InjectionConfig } from '../../injector/admission/index.ts';
+import { DEFAULT_RESOURCES } from '../../injector/admission/index.ts';
 import { readInjectorConfig } from '../../injector/config.ts';
 import { error, type Finding, ok, warning } from './finding.ts';
 

@@ -2,11 +2,8 @@
 
 import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Agent } from '../../lab/agent/agent.ts';
-import type { FlowReport } from '../../lab/agent/protocol.ts';
-import { Lab } from '../../lab/lab.ts';
-import { patternSha256 } from '../../lab/pattern.ts';
-import { columns } from '../../lab/status.ts';
+import type { FlowReport } from '../../lab/index.ts';
+import { Agent, columns, Lab, patternSha256 } from '../../lab/index.ts';
 import { BrokenPromise, detail, emphasise, megabytes, say, step } from './page.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../examples');

@@ -4,14 +4,24 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { SluiceError } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
-import { type ApplyResult, changeLab } from '../../lab/apply.ts';
-import { takeLabDown } from '../../lab/down.ts';
-import { Lab } from '../../lab/lab.ts';
-import { checkLabName, DEFAULT_LAB_NAME } from '../../lab/names.ts';
-import { checkOwnLab } from '../../lab/ownership.ts';
-import { injectorLog, labNames, labPaths, tryReadState } from '../../lab/state.ts';
-import { columns, describeStatus, labStatus, podWarnings } from '../../lab/status.ts';
-import { checkRoot } from '../../lab/tools.ts';
+import {
+  type ApplyResult,
+  changeLab,
+  checkLabName,
+  checkOwnLab,
+  checkRoot,
+  columns,
+  DEFAULT_LAB_NAME,
+  describeStatus,
+  injectorLog,
+  Lab,
+  labNames,
+  labPaths,
+  labStatus,
+  podWarnings,
+  takeLabDown,
+  tryReadState,
+} from '../../lab/index.ts';
 import { checkNamespaceFlag } from '../namespace_flag.ts';
 import { complain, print } from '../output.ts';
 import { type Flags, LAB_USAGE, readFlags } from './usage.ts';

@@ -4,7 +4,7 @@ import { SluiceError } from '../../common/errors.ts';
 import { LOG_LEVELS } from '../../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../../common/options.ts';
 import { VERSION } from '../../common/version.ts';
-import type { Cluster } from '../../policy/model.ts';
+import type { Cluster } from '../../policy/index.ts';
 import type { Resources } from './annotations.ts';
 import type { InjectionConfig } from './injection_config.ts';
 import { quantityValue, type ResourceName, resourceProblem } from './quantity.ts';

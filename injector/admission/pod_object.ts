@@ -2,8 +2,8 @@
  * A pod as admission sees it: what injection decides on, read field by field, and the object as it came.
  * Source: core v1 `Pod`.
  */
-import type { Field } from '../../policy/objects/field.ts';
-import { type Parsed, parseObject } from '../../policy/objects/parsed.ts';
+import type { Field } from '../../policy/index.ts';
+import { type Parsed, parseObject } from '../../policy/index.ts';
 import { probePorts } from './node_traffic.ts';
 
 /** Any object of the API. */

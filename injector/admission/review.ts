@@ -1,6 +1,6 @@
 /** AdmissionReview v1: what an API server asks about a pod, and the answer. Source: `admission.k8s.io/v1`. */
-import type { Field } from '../../policy/objects/field.ts';
-import { type Parsed, parseObject } from '../../policy/objects/parsed.ts';
+import type { Field } from '../../policy/index.ts';
+import { type Parsed, parseObject } from '../../policy/index.ts';
 import { type Injection, inject } from './inject.ts';
 import type { InjectionConfig } from './injection_config.ts';
 import { type ApiObject, parseAdmittedPod } from './pod_object.ts';

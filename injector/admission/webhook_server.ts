@@ -7,10 +7,16 @@ import { createServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { listenTcp, type TcpAddress } from '../../common/tcp_listen.ts';
-import { ConnectionPlaces, type Place } from '../doors/connection_places.ts';
-import { PacedQueue } from '../doors/paced_queue.ts';
-import { followCertificate, type ServingCertificate, TLS_FORM } from '../doors/serving_certificate.ts';
-import { type DoorLimits, putDoor } from '../doors/tls_door.ts';
+import {
+  ConnectionPlaces,
+  type DoorLimits,
+  followCertificate,
+  PacedQueue,
+  type Place,
+  putDoor,
+  type ServingCertificate,
+  TLS_FORM,
+} from '../doors/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { ClusterSource } from '../source.ts';
 import { isEnabled } from './annotations.ts';

@@ -6,8 +6,8 @@ import {
   setHeaderOptions,
   type V1ConfigMap,
 } from '@kubernetes/client-node';
-import { CA_CONFIG_MAP, CA_FILE } from '../admission/names.ts';
-import { CONFLICT, hasCause, hasCode, ifThere, within } from '../api/api_call.ts';
+import { CA_CONFIG_MAP, CA_FILE } from '../admission/index.ts';
+import { CONFLICT, hasCause, hasCode, ifThere, within } from '../api/index.ts';
 import { WEBHOOK_CONFIGURATION } from './names.ts';
 
 const CALL_TIMEOUT_MS = 3_000; // an admission waits for it, 5 s in all

@@ -5,8 +5,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { SluiceError } from '../../common/errors.ts';
-import { whatFailed } from '../api/api_call.ts';
-import type { CertificateAndKey, ServingCertificate } from '../doors/serving_certificate.ts';
+import { whatFailed } from '../api/index.ts';
+import type { CertificateAndKey, ServingCertificate } from '../doors/index.ts';
 import { bundleOf, type CertificateSet, readCertificates, writeCertificates } from './certificate_set.ts';
 import type { CertificateStore, StoredCertificates } from './certificate_store.ts';
 import { CERTIFICATES_SECRET } from './names.ts';

@@ -1,7 +1,7 @@
 /** All certificates of an installation, and their form in a Secret. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { SluiceError } from '../../common/errors.ts';
-import type { CertificateAndKey } from '../doors/serving_certificate.ts';
+import type { CertificateAndKey } from '../doors/index.ts';
 import { type Validity, validityOf } from './issue.ts';
 import { CERTIFICATES_SECRET, SECRET_KEYS } from './names.ts';
 

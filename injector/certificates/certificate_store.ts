@@ -1,6 +1,6 @@
 /** The Secret that all replicas keep certificates in. Its resourceVersion decides who writes. */
 import type { CoreV1Api, V1Secret } from '@kubernetes/client-node';
-import { CONFLICT, hasCode, ifThere, NOT_FOUND, within } from '../api/api_call.ts';
+import { CONFLICT, hasCode, ifThere, NOT_FOUND, within } from '../api/index.ts';
 import type { SecretTexts } from './certificate_set.ts';
 import { CERTIFICATES_SECRET } from './names.ts';
 

@@ -1,8 +1,8 @@
 /** The injector's certificates, put together: made or read at the start, renewed, and published to whoever verifies. */
 import { AdmissionregistrationV1Api, CoreV1Api, type KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
-import { isEnabled } from '../admission/annotations.ts';
-import type { ServingCertificate } from '../doors/serving_certificate.ts';
+import { isEnabled } from '../admission/index.ts';
+import type { ServingCertificate } from '../doors/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { ClusterSource } from '../source.ts';
 import { CaPublisher } from './ca_publisher.ts';

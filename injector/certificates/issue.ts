@@ -2,7 +2,7 @@
 import 'reflect-metadata'; // what the X.509 library needs to be there first
 import { KeyObject, randomBytes, webcrypto, type X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import type { CertificateAndKey } from '../doors/serving_certificate.ts';
+import type { CertificateAndKey } from '../doors/index.ts';
 
 /** P-256: every TLS 1.3 stack has it, and a signature costs a tenth of RSA's. */
 const KEY: EcKeyImportParams = { name: 'ECDSA', namedCurve: 'P-256' };

@@ -9,12 +9,19 @@ import { type BigIntStats, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { SluiceError } from '../../common/errors.ts';
+import type { Cluster } from '../../policy/index.ts';
 import { clusterChanges } from '../../policy/index.ts';
-import type { Cluster } from '../../policy/model.ts';
-import { type MergedCluster, mergeManifests } from '../../sources/cluster_merge.ts';
-import { keepLastGood, losesObjects, type ManifestFile, readManifestFile } from '../../sources/file.ts';
-import { listManifests } from '../../sources/paths.ts';
-import { describeProblem, type ManifestProblem } from '../../sources/problem.ts';
+import {
+  describeProblem,
+  keepLastGood,
+  listManifests,
+  losesObjects,
+  type ManifestFile,
+  type ManifestProblem,
+  type MergedCluster,
+  mergeManifests,
+  readManifestFile,
+} from '../../sources/index.ts';
 import type { ClusterSource, SourceListener } from '../source.ts';
 import { DirectoryWatch } from './directory_watch.ts';
 

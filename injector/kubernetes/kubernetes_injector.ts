@@ -5,22 +5,18 @@
 import { AuthenticationV1Api, type KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { objectKey } from '../../policy/index.ts';
-import { injectionConfig } from '../admission/injection_options.ts';
-import { startWebhookServer } from '../admission/webhook_server.ts';
-import { loadKubeConfig } from '../api/kube_config.ts';
-import { startCertificates } from '../certificates/certificates.ts';
-import { INJECTOR_SERVICE } from '../certificates/names.ts';
+import { injectionConfig, startWebhookServer } from '../admission/index.ts';
+import { loadKubeConfig } from '../api/index.ts';
+import { INJECTOR_SERVICE, startCertificates } from '../certificates/index.ts';
 import type { KubernetesConfig } from '../config.ts';
 import { type Injector, setGauges } from '../injector.ts';
 import { createInjectorMetrics } from '../metrics.ts';
 import { startStatusServer } from '../status_server.ts';
-import { TableServer } from '../tables/server.ts';
-import { startTlsServer } from '../tables/tls_server.ts';
-import { TokenReviewer } from '../tokens/token_reviewer.ts';
+import { startTlsServer, TableServer } from '../tables/index.ts';
+import { TokenReviewer } from '../tokens/index.ts';
 import { KubernetesSource } from './kubernetes_source.ts';
 import { countedEvents, setSourceGauges } from './source_metrics.ts';
-import { LeaderElection } from './status/leader_election.ts';
-import { StatusWriter } from './status/status_writer.ts';
+import { LeaderElection, StatusWriter } from './status/index.ts';
 import { UninjectedSweep } from './uninjected_sweep.ts';
 
 /**

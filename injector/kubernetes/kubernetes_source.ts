@@ -5,15 +5,17 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
-import type { ClusterChange } from '../../policy/compile/cluster_change.ts';
-import { LiveCluster } from '../../policy/compile/live_cluster.ts';
-import { compareClaimants, DEFAULT_POLICY_LIMITS, type PolicyLimits } from '../../policy/index.ts';
-import type { Cluster, Pod } from '../../policy/model.ts';
-import { describeProblem, type ManifestProblem } from '../../sources/problem.ts';
-import { STATUS_ANNOTATION } from '../admission/annotations.ts';
-import { ApiClient } from '../api/api_client.ts';
-import type { ObjectChange } from '../api/known_objects.ts';
-import { Reflector, type ReflectorEvents, type ReflectorTimes } from '../api/reflector.ts';
+import type { Cluster, ClusterChange, Pod } from '../../policy/index.ts';
+import {
+  compareClaimants,
+  DEFAULT_POLICY_LIMITS,
+  LiveCluster,
+  type PolicyLimits,
+} from '../../policy/index.ts';
+import { describeProblem, type ManifestProblem } from '../../sources/index.ts';
+import { STATUS_ANNOTATION } from '../admission/index.ts';
+import type { ObjectChange } from '../api/index.ts';
+import { ApiClient, Reflector, type ReflectorEvents, type ReflectorTimes } from '../api/index.ts';
 import type { ClusterSource, SourceListener } from '../source.ts';
 import type { UnenforcedPod } from './unenforced_pod.ts';
 import {

@@ -1,6 +1,6 @@
 /** What the source's copies are measured by. */
 
-import type { ReflectorEvents } from '../api/reflector.ts';
+import type { ReflectorEvents } from '../api/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { KubernetesSource } from './kubernetes_source.ts';
 import type { WatchedKind } from './watched_kinds.ts';

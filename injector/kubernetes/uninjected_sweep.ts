@@ -3,7 +3,7 @@
  * label, or before the label. The webhook and the admission policies keep such pods out; this says when they did not.
  */
 import type { Logger } from 'pino';
-import { allows, isInjected } from '../admission/annotations.ts';
+import { allows, isInjected } from '../admission/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { KubernetesSource } from './kubernetes_source.ts';
 

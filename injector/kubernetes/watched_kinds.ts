@@ -1,5 +1,5 @@
 /** The resources that tables are made of, and how an object of each is trimmed to what policy needs. */
-import type { ClusterChange } from '../../policy/compile/cluster_change.ts';
+import type { ClusterChange } from '../../policy/index.ts';
 import {
   type FieldError,
   type Parsed,
@@ -11,8 +11,8 @@ import {
   parsePod,
   parseService,
 } from '../../policy/index.ts';
-import type { ManifestProblem } from '../../sources/problem.ts';
-import { keyOf, type RawObject } from '../api/raw_object.ts';
+import type { ManifestProblem } from '../../sources/index.ts';
+import { keyOf, type RawObject } from '../api/index.ts';
 import { type UnenforcedPod, unenforcedPod } from './unenforced_pod.ts';
 
 /** Kinds of objects that are watched. */

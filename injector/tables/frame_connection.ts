@@ -2,8 +2,8 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { LineReader } from '../../common/line_reader.ts';
+import type { InjectorFrame, SidecarFrame } from '../../policy/index.ts';
 import { readSidecarFrame } from '../../policy/index.ts';
-import type { InjectorFrame, SidecarFrame } from '../../policy/table/frames.ts';
 import { frameBytes } from './frame_line.ts';
 import type { SessionLink } from './session.ts';
 

@@ -1,5 +1,5 @@
 /** A frame as one line of JSON. What many tables have in common is put into bytes once for all of them. */
-import type { InjectorFrame } from '../../policy/table/frames.ts';
+import type { InjectorFrame } from '../../policy/index.ts';
 
 /** Texts of immutable objects that are in records of many tables: groups, their changes, identities. */
 const texts = new WeakMap<object, string>();

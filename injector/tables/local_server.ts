@@ -1,7 +1,7 @@
 /** The table server on a unix socket. Trust is the socket file's mode, 0600: a sidecar says itself which pod it is in. */
 import { createServer, type Socket } from 'node:net';
 import type { Logger } from 'pino';
-import { listenUnix } from '../doors/unix_listen.ts';
+import { listenUnix } from '../doors/index.ts';
 import { FrameConnection } from './frame_connection.ts';
 import type { TableServer } from './server.ts';
 

@@ -1,9 +1,9 @@
 /** What comes before a session over TLS: a token within a bounded time, checked. Until then nobody is served. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { SidecarFrame } from '../../policy/table/frames.ts';
-import type { Place } from '../doors/connection_places.ts';
-import type { TokenAuthenticator, TokenVerdict } from '../tokens/authenticator.ts';
+import type { SidecarFrame } from '../../policy/index.ts';
+import type { Place } from '../doors/index.ts';
+import type { TokenAuthenticator, TokenVerdict } from '../tokens/index.ts';
 import type { FrameConnection, FrameReader } from './frame_connection.ts';
 import { HEARTBEAT_MS, type TableServer } from './server.ts';
 import type { CutReason } from './session.ts';

@@ -1,5 +1,5 @@
 /** Who had an address a short while ago: records of the last flows of a pod that is gone still name it. */
-import type { PeerIdentity } from '../../policy/table/table.ts';
+import type { PeerIdentity } from '../../policy/index.ts';
 
 /** A record that waits this long after its flow is not written: denials are reported within half a minute. */
 const KEPT_MS = 5 * 60_000;

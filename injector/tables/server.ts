@@ -9,6 +9,7 @@
  */
 import type { Logger } from 'pino';
 import { SluiceError } from '../../common/errors.ts';
+import type { PeerIdentity } from '../../policy/index.ts';
 import {
   asFarAsAsked,
   type ClusterChange,
@@ -17,9 +18,8 @@ import {
   type CompilerOptions,
   createCompiler,
 } from '../../policy/index.ts';
-import type { PeerIdentity } from '../../policy/table/table.ts';
-import { describeProblem, type ManifestProblem } from '../../sources/problem.ts';
-import { AddressRates, type RateLimits } from '../doors/address_rates.ts';
+import { describeProblem, type ManifestProblem } from '../../sources/index.ts';
+import { AddressRates, type RateLimits } from '../doors/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { ClusterSource } from '../source.ts';
 import { PastOwners } from './past_owners.ts';

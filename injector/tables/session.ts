@@ -1,8 +1,14 @@
 /** One sidecar's connection, whatever carries it: what it was sent, what it enforces, and how far behind it reads. */
 import type { Logger } from 'pino';
-import { objectKey, type TableChanges } from '../../policy/index.ts';
-import type { InjectorFrame, SidecarFrame } from '../../policy/table/frames.ts';
-import { type PeerIdentity, TABLE_SCHEMA, type Table, type TableDelta } from '../../policy/table/table.ts';
+import type { InjectorFrame, SidecarFrame } from '../../policy/index.ts';
+import {
+  objectKey,
+  type PeerIdentity,
+  TABLE_SCHEMA,
+  type Table,
+  type TableChanges,
+  type TableDelta,
+} from '../../policy/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 
 /** The transport's side of a session. */

@@ -1,6 +1,7 @@
 /** Which pods get a table: those that network policy can select and that a sidecar can protect. */
+
+import type { Cluster, Pod } from '../../policy/index.ts';
 import { isLive } from '../../policy/index.ts';
-import type { Cluster, Pod } from '../../policy/model.ts';
 
 /** A pod that gets a table, or why it gets none (a sentence for people). `gone`: no such pod, or another of its name. */
 export type SubjectLookup =

@@ -2,10 +2,15 @@
 import { createServer, type TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { listenTcp, type TcpAddress } from '../../common/tcp_listen.ts';
-import { followCertificate, type ServingCertificate, TLS_FORM } from '../doors/serving_certificate.ts';
-import { type DoorLimits, putDoor } from '../doors/tls_door.ts';
-import { HERD_BACKLOG } from '../doors/unix_listen.ts';
-import type { TokenAuthenticator } from '../tokens/authenticator.ts';
+import {
+  type DoorLimits,
+  followCertificate,
+  HERD_BACKLOG,
+  putDoor,
+  type ServingCertificate,
+  TLS_FORM,
+} from '../doors/index.ts';
+import type { TokenAuthenticator } from '../tokens/index.ts';
 import { FrameConnection } from './frame_connection.ts';
 import { Login } from './login.ts';
 import type { TableServer } from './server.ts';

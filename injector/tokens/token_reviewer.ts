@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { AuthenticationV1Api } from '@kubernetes/client-node';
 import { SluiceError } from '../../common/errors.ts';
-import { TOKEN_AUDIENCE } from '../admission/names.ts';
-import { FORBIDDEN, hasCode, whatFailed, within } from '../api/api_call.ts';
+import { TOKEN_AUDIENCE } from '../admission/index.ts';
+import { FORBIDDEN, hasCode, whatFailed, within } from '../api/index.ts';
 import type { TokenAuthenticator, TokenVerdict } from './authenticator.ts';
 import { ExpiringMap } from './expiring_map.ts';
 import { readReview } from './review.ts';

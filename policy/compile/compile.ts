@@ -6,19 +6,23 @@
 import { SluiceError } from '../../common/errors.ts';
 import { objectKey } from '../key.ts';
 import type { Cluster, Labels, NetworkPolicy, Pod } from '../model.ts';
-import { DEFAULT_POLICY_LIMITS, type PolicyLimits } from '../objects/policy_limits.ts';
-import { isSubject, NAMESPACE_NAME_LABEL, nodeAddresses, podKey } from '../rules/ownership.ts';
-import { matchesSelector } from '../rules/selector.ts';
-import { type AskedOfPeers, askedOfPeers, NOTHING_ASKED } from '../table/asked_of_peers.ts';
-import { type DnsServers, dnsServers, forgottenDns } from '../table/dns.ts';
-import { Comparisons, sameData } from '../table/same_data.ts';
+import { DEFAULT_POLICY_LIMITS, type PolicyLimits } from '../objects/index.ts';
+import { isSubject, matchesSelector, NAMESPACE_NAME_LABEL, nodeAddresses, podKey } from '../rules/index.ts';
 import {
+  type AskedOfPeers,
+  askedOfPeers,
   type Backend,
+  Comparisons,
+  type DnsServers,
+  dnsServers,
+  forgottenDns,
+  NOTHING_ASKED,
   type PeerIdentity,
   type PodIdentity,
+  sameData,
   TABLE_SCHEMA,
   type Table,
-} from '../table/table.ts';
+} from '../table/index.ts';
 import { type ClusterChange, clusterChanges, EMPTY_CLUSTER } from './cluster_change.ts';
 import { type ChangeOrder, Directory } from './directory.ts';
 import { Groups } from './groups.ts';

@@ -2,9 +2,9 @@
 
 import { compareTexts, objectKey } from '../key.ts';
 import type { Pod } from '../model.ts';
-import { type Claim, isSubject, LATE, podKey, takesOver, UNSEEN } from '../rules/ownership.ts';
-import { sameData } from '../table/same_data.ts';
-import type { PodIdentity } from '../table/table.ts';
+import { type Claim, isSubject, LATE, podKey, takesOver, UNSEEN } from '../rules/index.ts';
+import type { PodIdentity } from '../table/index.ts';
+import { sameData } from '../table/index.ts';
 import { SetIndex } from './set_index.ts';
 
 /** An address whose owner is another one, or has changed. Never the same object before and after. */

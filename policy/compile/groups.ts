@@ -2,11 +2,10 @@
 
 import { compareTexts, objectKey } from '../key.ts';
 import type { Labels } from '../model.ts';
-import { NAMESPACE_NAME_LABEL } from '../rules/ownership.ts';
-import type { PodsPeer } from '../rules/peer.ts';
-import { formatSelector, matchesSelector } from '../rules/selector.ts';
-import { groupDemand, groupOffers } from '../table/group_demand.ts';
-import type { AddressGroup, GroupDelta, PodIdentity } from '../table/table.ts';
+import type { PodsPeer } from '../rules/index.ts';
+import { formatSelector, matchesSelector, NAMESPACE_NAME_LABEL } from '../rules/index.ts';
+import type { AddressGroup, GroupDelta, PodIdentity } from '../table/index.ts';
+import { groupDemand, groupOffers } from '../table/index.ts';
 import type { Directory, OwnerChange } from './directory.ts';
 import { SetIndex } from './set_index.ts';
 

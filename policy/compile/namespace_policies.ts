@@ -2,8 +2,8 @@
 
 import { compareTexts, objectKey } from '../key.ts';
 import type { NetworkPolicy } from '../model.ts';
-import type { PolicyLimits } from '../objects/policy_limits.ts';
-import type { PodsPeer } from '../rules/peer.ts';
+import type { PolicyLimits } from '../objects/index.ts';
+import type { PodsPeer } from '../rules/index.ts';
 import type { Groups } from './groups.ts';
 import { PolicyBounds } from './policy_bounds.ts';
 

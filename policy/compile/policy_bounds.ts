@@ -1,9 +1,8 @@
 /** Which policies of a namespace are within bounds. The others isolate what they select, and admit nothing. */
 
 import type { Cluster, NetworkPolicy } from '../model.ts';
-import { policyEntries } from '../objects/policy_entries.ts';
-import { noRoom, type PolicyLimits, tooMuch } from '../objects/policy_limits.ts';
-import type { PodsPeer } from '../rules/peer.ts';
+import { noRoom, type PolicyLimits, policyEntries, tooMuch } from '../objects/index.ts';
+import type { PodsPeer } from '../rules/index.ts';
 import { type Groups, groupId, LEAST_REACH } from './groups.ts';
 import { groupsOf } from './table_rules.ts';
 

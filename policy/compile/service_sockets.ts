@@ -1,7 +1,7 @@
 /** Where a Service is reached: at its own addresses, and at those of the pods behind it. */
 import { compareTexts, objectKey } from '../key.ts';
 import type { Cluster } from '../model.ts';
-import type { Backend } from '../table/table.ts';
+import type { Backend } from '../table/index.ts';
 
 /** Addresses with TCP ports, each once, in order. Those of endpoints that are not ready are among them. */
 export function serviceSockets(cluster: Cluster, serviceKey: string): readonly Backend[] {

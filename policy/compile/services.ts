@@ -2,9 +2,8 @@
 
 import { compareTexts, objectKey, sortedRecord } from '../key.ts';
 import type { Cluster, EndpointSlice, Service, ServicePort } from '../model.ts';
-import { sameData } from '../table/same_data.ts';
-import type { Backend, VirtualPort } from '../table/table.ts';
-import { virtualKey } from '../table/virtual_key.ts';
+import type { Backend, VirtualPort } from '../table/index.ts';
+import { sameData, virtualKey } from '../table/index.ts';
 import { SetIndex } from './set_index.ts';
 
 function compareBackends(a: Backend, b: Backend): number {

@@ -5,7 +5,7 @@
 
 import { ownEntry, sortedRecord } from '../key.ts';
 import type { Labels } from '../model.ts';
-import type { GroupDelta, PodIdentity, TableDelta } from '../table/table.ts';
+import type { GroupDelta, PodIdentity, TableDelta } from '../table/index.ts';
 import type { Directory } from './directory.ts';
 import type { Groups, LiveGroup } from './groups.ts';
 import { Recent } from './recent.ts';

@@ -2,10 +2,9 @@
 
 import { compareTexts } from '../key.ts';
 import type { ContainerPort, Direction, NetworkPolicy, Pod } from '../model.ts';
-import type { PodsPeer, ResolvedPeer } from '../rules/peer.ts';
-import { policyRef, resolveRules } from '../rules/rules.ts';
-import { matchesSelector } from '../rules/selector.ts';
-import type { DirectionTable, TablePeer, TableRule } from '../table/table.ts';
+import type { PodsPeer, ResolvedPeer } from '../rules/index.ts';
+import { matchesSelector, policyRef, resolveRules } from '../rules/index.ts';
+import type { DirectionTable, TablePeer, TableRule } from '../table/index.ts';
 import { groupId } from './groups.ts';
 import { Recent } from './recent.ts';
 

@@ -1,6 +1,6 @@
 /** A table without what it shares with others: its own pod, its rules, and which groups they need. */
 
-import type { Subject } from '../table/table.ts';
+import type { Subject } from '../table/index.ts';
 import type { TableRules } from './table_rules.ts';
 
 /** With the groups' members and the cluster's Services it is the table. */

@@ -1,8 +1,8 @@
 /** Rules by address block: one look-up per prefix length in use instead of one test per block. */
 
-import type { AddressWords } from '../addresses/address.ts';
-import { type Cidr, maskWords, parseCidr } from '../addresses/cidr.ts';
-import type { TablePort } from '../rules/ports.ts';
+import type { AddressWords } from '../addresses/index.ts';
+import { type Cidr, maskWords, parseCidr } from '../addresses/index.ts';
+import type { TablePort } from '../rules/index.ts';
 import { PortIndex } from './port_index.ts';
 
 /** A block with its exceptions and the ports of the rules that have it as a peer. */

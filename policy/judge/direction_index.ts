@@ -1,6 +1,6 @@
 /** One direction of a table, indexed so that a verdict does not cost more with more rules. */
 
-import type { DirectionTable } from '../table/table.ts';
+import type { DirectionTable } from '../table/index.ts';
 import type { ExemptReason, Verdict } from '../verdict.ts';
 import { BlockIndex } from './block_index.ts';
 import { PortIndex } from './port_index.ts';

@@ -1,9 +1,8 @@
 /** Rules by address group: which of many groups is an address in? */
 
 import { ownEntry } from '../key.ts';
-import { groupDemand, groupOffers } from '../table/group_demand.ts';
-import { hasSorted } from '../table/membership.ts';
-import type { AddressGroup, PodIdentity, Table } from '../table/table.ts';
+import type { AddressGroup, PodIdentity, Table } from '../table/index.ts';
+import { groupDemand, groupOffers, hasSorted } from '../table/index.ts';
 import type { PortIndex } from './port_index.ts';
 
 /** A group that rules ask for, with the ports of these rules. */

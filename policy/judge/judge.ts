@@ -1,12 +1,11 @@
 /** Judges one pod's flows by its table. The hot path of the sidecar. */
 
-import { isLoopback, parseAddress, socketAddress } from '../addresses/address.ts';
+import { isLoopback, parseAddress, socketAddress } from '../addresses/index.ts';
 import { ownEntry } from '../key.ts';
 import type { ContainerPort, Direction, Protocol } from '../model.ts';
-import { nearestMiss } from '../rules/near_miss.ts';
-import type { Peer, ResolvedPeer } from '../rules/peer.ts';
-import type { ResolvedRule } from '../rules/rules.ts';
-import type { DirectionTable, PeerIdentity, PodIdentity, Table } from '../table/table.ts';
+import type { Peer, ResolvedPeer, ResolvedRule } from '../rules/index.ts';
+import { nearestMiss } from '../rules/index.ts';
+import type { DirectionTable, PeerIdentity, PodIdentity, Table } from '../table/index.ts';
 import type { Verdict } from '../verdict.ts';
 import { type DirectionIndex, directionIndex } from './direction_index.ts';
 import { GroupIndex } from './group_index.ts';

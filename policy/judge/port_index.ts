@@ -1,7 +1,7 @@
 /** Rules by destination port. Rules go by their ordinal, their place in the direction's list; the first one wins. */
 
 import type { ContainerPort, Protocol } from '../model.ts';
-import type { TablePort } from '../rules/ports.ts';
+import type { TablePort } from '../rules/index.ts';
 
 /** The ordinal of "no rule". */
 export const NO_RULE = Number.POSITIVE_INFINITY;

@@ -1,6 +1,6 @@
 /** `ipBlock` of a policy peer. Source: `IPBlock` in networking.k8s.io/v1. */
 
-import { type Cidr, formatCidr, isStrictSubset, parseCidr } from '../addresses/cidr.ts';
+import { type Cidr, formatCidr, isStrictSubset, parseCidr } from '../addresses/index.ts';
 import type { IPBlock } from '../model.ts';
 import type { Field } from './field.ts';
 

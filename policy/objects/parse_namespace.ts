@@ -1,7 +1,7 @@
 /** Reads Namespace objects. Source: core v1 `Namespace`. */
 
 import type { Namespace } from '../model.ts';
-import { NAMESPACE_NAME_LABEL } from '../rules/ownership.ts';
+import { NAMESPACE_NAME_LABEL } from '../rules/index.ts';
 import type { Field } from './field.ts';
 import { checkType, readClusterMetadata } from './parse_metadata.ts';
 import { type Parsed, parseObject } from './parsed.ts';

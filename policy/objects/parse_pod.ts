@@ -1,6 +1,6 @@
 /** Reads Pod objects, as much of them as a verdict needs. Source: core v1 `Pod`. */
 
-import { canonicalAddress, parseAddress } from '../addresses/address.ts';
+import { canonicalAddress, parseAddress } from '../addresses/index.ts';
 import { objectKey } from '../key.ts';
 import type { ContainerPort, Labels, Pod } from '../model.ts';
 import type { Field } from './field.ts';

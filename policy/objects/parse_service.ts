@@ -1,6 +1,6 @@
 /** Reads Service objects. Source: core v1 `ServiceSpec` and the API server's validation. */
 
-import { canonicalAddress, parseAddress } from '../addresses/address.ts';
+import { canonicalAddress, parseAddress } from '../addresses/index.ts';
 import type { Labels, Service, ServicePort } from '../model.ts';
 import type { Field } from './field.ts';
 import { checkType, readLabels, readNamespacedMetadata } from './parse_metadata.ts';

@@ -1,6 +1,6 @@
 /** Evaluates whole flows straight from the objects of a cluster: egress at the source, ingress at the destination. */
 
-import { canonicalAddress, isLoopback, parseAddress } from '../addresses/address.ts';
+import { canonicalAddress, isLoopback, parseAddress } from '../addresses/index.ts';
 import type { Cluster, Direction, NetworkPolicy, Pod, Protocol } from '../model.ts';
 import type { FlowVerdict, Verdict } from '../verdict.ts';
 import { nearestMiss } from './near_miss.ts';

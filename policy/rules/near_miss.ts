@@ -1,6 +1,6 @@
 /** The rule that came closest to admitting a denied flow. Runs only when somebody asks why. */
 
-import { cidrContains, parseCidr } from '../addresses/cidr.ts';
+import { cidrContains, parseCidr } from '../addresses/index.ts';
 import { ownEntry } from '../key.ts';
 import type { Direction, IPBlock, Labels, Protocol } from '../model.ts';
 import type { NearMiss } from '../verdict.ts';

@@ -1,7 +1,7 @@
 /** The other side of a flow, and the peer tests of a rule. Source: `NetworkPolicyPeer`. */
 
-import type { AddressWords } from '../addresses/address.ts';
-import { cidrContains, parseCidr } from '../addresses/cidr.ts';
+import type { AddressWords } from '../addresses/index.ts';
+import { cidrContains, parseCidr } from '../addresses/index.ts';
 import type { ContainerPort, IPBlock, LabelSelector, Labels, NetworkPolicyPeer } from '../model.ts';
 import { canonicalSelector, isEmptySelector, matchesSelector } from './selector.ts';
 

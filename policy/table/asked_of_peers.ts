@@ -1,5 +1,5 @@
 /** What a pod's rules ask of other pods: so much of another pod, and no more, is needed to explain a verdict about it. */
-import type { PodsPeer } from '../rules/peer.ts';
+import type { PodsPeer } from '../rules/index.ts';
 import type { DirectionTable, PeerIdentity } from './table.ts';
 
 /** Keys of labels, and names of ports. */

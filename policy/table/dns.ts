@@ -1,10 +1,9 @@
 /** What people forget most often: an isolated pod that may not ask for names. */
 
-import { parseAddress } from '../addresses/address.ts';
+import { parseAddress } from '../addresses/index.ts';
 import type { ContainerPort } from '../model.ts';
-import { blockMatches } from '../rules/peer.ts';
-import type { TablePort } from '../rules/ports.ts';
-import { portMatches } from '../rules/ports.ts';
+import type { TablePort } from '../rules/index.ts';
+import { blockMatches, portMatches } from '../rules/index.ts';
 import type { Backend, Table, TablePeer, TableRule, VirtualPort } from './table.ts';
 
 const DNS_PORT = 53;

@@ -1,7 +1,6 @@
 /** The form of tables and deltas: what `table.ts` says as types, checked on data that comes from outside. */
 
-import { formatAddress, parseAddress } from '../addresses/address.ts';
-import { formatCidr, parseCidr } from '../addresses/cidr.ts';
+import { formatAddress, formatCidr, parseAddress, parseCidr } from '../addresses/index.ts';
 import {
   all,
   type Check,

@@ -1,7 +1,7 @@
 /** What a selector demands and what a pod offers: spares asking most of many groups about an address. */
 
 import type { Labels } from '../model.ts';
-import type { PodsPeer } from '../rules/peer.ts';
+import type { PodsPeer } from '../rules/index.ts';
 import type { PodIdentity } from './table.ts';
 
 /**

@@ -4,7 +4,7 @@
  */
 
 import { ownEntry } from '../key.ts';
-import { namespaceMatches, podMatches } from '../rules/peer.ts';
+import { namespaceMatches, podMatches } from '../rules/index.ts';
 import { sameData } from './same_data.ts';
 import type { AddressGroup, PodIdentity, Table, TableDelta } from './table.ts';
 

@@ -4,7 +4,7 @@
  */
 
 import type { ContainerPort, Direction, LabelSelector, Labels } from '../model.ts';
-import type { TablePort } from '../rules/ports.ts';
+import type { TablePort } from '../rules/index.ts';
 import type { PolicyRef } from '../verdict.ts';
 
 /** Version of the table's form. A reader refuses a form it does not know. */

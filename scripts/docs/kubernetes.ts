@@ -6,12 +6,13 @@ import {
   EXCLUDED_PORTS_ANNOTATION,
   EXCLUDED_PORTS_MAX,
   NAMESPACE_ANNOTATIONS,
+  NODE_TRAFFIC_ANNOTATION,
+  NODE_TRAFFIC_VALUES,
   OPT_OUT_ANNOTATION,
   OPT_OUT_VALUE,
   RESOURCE_ANNOTATIONS,
   SIDECAR_ANNOTATIONS,
-} from '../../injector/admission/annotations.ts';
-import { NODE_TRAFFIC_ANNOTATION, NODE_TRAFFIC_VALUES } from '../../injector/admission/node_traffic.ts';
+} from '../../injector/admission/index.ts';
 import { markdownTable } from './regions.ts';
 
 const RBAC = join(import.meta.dirname, '../../manifests/base/rbac.yaml');

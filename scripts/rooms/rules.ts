@@ -26,7 +26,10 @@ const PURE: readonly string[] = ['common/errors.ts'];
 const FACES_EACH: readonly string[] = ['common'];
 
 /** Folders without a face: their rooms have faces. */
-const PROGRAMS: readonly string[] = ['sidecar', 'injector', 'cli', 'bench', 'scripts'];
+const PROGRAMS: readonly string[] = ['sidecar', 'injector', 'cli', 'sidecar/gate'];
+
+/** Folders that nothing else imports, without faces at all. */
+const WORKSHOPS: readonly string[] = ['bench', 'scripts'];
 
 /** What is wrong with an import; nothing where it is fine. */
 export function problemOf(arrow: Arrow): string | undefined {
@@ -51,7 +54,11 @@ function faceProblem({ from, to }: Arrow): string | undefined {
 /** The outermost room that holds `to` and not `from`; none where `to` is in the same folder or in one around it. */
 function roomEntered(from: string, to: string): string | undefined {
   const own = foldersOf(from);
-  return foldersOf(to).find((folder) => !own.includes(folder) && !PROGRAMS.includes(folder));
+  return foldersOf(to).find((folder) => !own.includes(folder) && !isFaceless(folder));
+}
+
+function isFaceless(folder: string): boolean {
+  return PROGRAMS.includes(folder) || WORKSHOPS.includes(topOf(`${folder}/file`));
 }
 
 /** The folders around a file, outermost first. */

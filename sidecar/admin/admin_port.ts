@@ -4,8 +4,7 @@
  */
 import type { Server } from 'node:net';
 import { type ErrorCode, SluiceError } from '../../common/errors.ts';
-import type { Family } from '../../native/addon.ts';
-import type { Sockets } from '../../native/sockets.ts';
+import type { Family, Sockets } from '../../native/index.ts';
 
 /** Connections that may wait for accept; health checks are few. */
 const BACKLOG = 128;

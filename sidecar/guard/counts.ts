@@ -1,6 +1,5 @@
 /** What the guard has dropped: reads the kernel's counters. No packet is read. */
-import { addressText } from '../kernel/address_bytes.ts';
-import { type CountedElement, countedElements } from '../kernel/nft_elements.ts';
+import { addressText, type CountedElement, countedElements } from '../kernel/index.ts';
 import type { GuardPart } from './plan.ts';
 import { FORGED_FRAMES, GUARD_TABLE_NAME, type GuardReason, REASONS } from './ruleset.ts';
 

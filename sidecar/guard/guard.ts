@@ -4,7 +4,7 @@
  */
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runNft } from '../kernel/nft.ts';
+import { runNft } from '../kernel/index.ts';
 import { bind } from './bind.ts';
 import { GuardCounts, type GuardDrops, properPackets } from './counts.ts';
 import { type AskedNode, disputeOf } from './dispute.ts';

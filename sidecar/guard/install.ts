@@ -1,6 +1,6 @@
 /** Puts the guard into the kernel, at the redirect step and again where it was taken out; and takes it out. */
 import { SluiceError } from '../../common/errors.ts';
-import { runNft, tryNft } from '../kernel/nft.ts';
+import { runNft, tryNft } from '../kernel/index.ts';
 import { bind, type Claim, RESOLVE_TIMEOUT_MS, withHops } from './bind.ts';
 import { keptPlan, missingParts } from './kept_plan.ts';
 import { GUARD_PARTS, type GuardPart, type GuardPlan, type NodeAddress } from './plan.ts';

@@ -1,6 +1,6 @@
 /** The guard's plan as the kernel keeps it: what the redirect step found, read back from the table. */
 import { canonicalAddress } from '../../policy/index.ts';
-import { listNft } from '../kernel/nft.ts';
+import { listNft } from '../kernel/index.ts';
 import { type Binding, GUARD_PARTS, type GuardPart, type GuardPlan, type NodeAddress } from './plan.ts';
 import { FRAMES_TABLE, GUARD_TABLE, WITH_LINKS } from './ruleset.ts';
 import { LINK, listOf, parsed, recordOf, textOf } from './tool_answer.ts';

@@ -2,8 +2,7 @@
 import { networkInterfaces } from 'node:os';
 import { SluiceError } from '../../common/errors.ts';
 import { canonicalAddress } from '../../policy/index.ts';
-import { kernelFamilies } from '../kernel/kernel_families.ts';
-import { tryTool } from '../kernel/tools.ts';
+import { kernelFamilies, tryTool } from '../kernel/index.ts';
 import { familyOfAddress, type Hop, type OwnAddresses } from './plan.ts';
 import { LINK, listOf, parsed, recordOf, textOf } from './tool_answer.ts';
 

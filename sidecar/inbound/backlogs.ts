@@ -5,7 +5,7 @@
  * It asks the kernel seldom: an answer says how many connections there is room for, and the next is due after so many. And when a
  * dial is not answered soon, as others may have filled the queue. Fails static: without an answer nothing is dropped.
  */
-import type { Side } from '../kernel/conntrack.ts';
+import type { Side } from '../kernel/index.ts';
 
 /** What this needs of the kernel. */
 export interface BacklogKernel {

@@ -3,12 +3,11 @@
  * recorded. A change of the table between any two of these finds it in the live table and judges it again.
  */
 import { isTranslatedPort } from '../../common/inbound_ports.ts';
-import type { Family } from '../../native/addon.ts';
+import type { Family } from '../../native/index.ts';
 import type { Judge, PodIdentity, Verdict } from '../../policy/index.ts';
-import type { FlowEnd, FlowFacts, RefusalReason } from '../records/flow_record.ts';
-import type { Connection, Ending, Endpoint } from '../relay/relay.ts';
-import type { Enforcement } from '../table/enforcement.ts';
-import type { LiveFlow, LiveTable, Revocation } from '../table/live_table.ts';
+import type { FlowEnd, FlowFacts, RefusalReason } from '../records/index.ts';
+import type { Connection, Ending, Endpoint } from '../relay/index.ts';
+import type { Enforcement, LiveFlow, LiveTable, Revocation } from '../table/index.ts';
 import type { Dialled } from './backlogs.ts';
 
 /** What all inbound connections of a sidecar share. */

@@ -1,6 +1,5 @@
 /** How full the accept queue of a listener is. Source: sock_diag(7), `inet_diag_msg`. */
-import { NETLINK_PROTOCOLS } from '../../native/netlink.ts';
-import { hostUint32, type NetlinkMessage, readHostUint32 } from '../../native/netlink_message.ts';
+import { hostUint32, NETLINK_PROTOCOLS, type NetlinkMessage, readHostUint32 } from '../../native/index.ts';
 import { addressBytes } from './address_bytes.ts';
 import type { Side } from './conntrack.ts';
 import { ask, type Order } from './exchange.ts';

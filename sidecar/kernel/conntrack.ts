@@ -1,15 +1,15 @@
 /** Connection tracking: who opened a flow, and who really answers it. Source: linux/netfilter/nfnetlink_conntrack.h. */
 
-import { NETLINK_PROTOCOLS } from '../../native/netlink.ts';
 import {
   attribute,
+  NETLINK_PROTOCOLS,
   type NetlinkMessage,
   nested,
   readAttributes,
   readUint32,
   readUint64,
   uint16,
-} from '../../native/netlink_message.ts';
+} from '../../native/index.ts';
 import type { Protocol } from '../../policy/index.ts';
 import { addressBytes, addressText, portAt } from './address_bytes.ts';
 import { ask, dump, type Order, order } from './exchange.ts';

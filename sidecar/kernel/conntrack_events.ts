@@ -1,8 +1,7 @@
 /** Flows that end, as connection tracking tells of them by itself. Source: linux/netfilter/nfnetlink_conntrack.h. */
 import { readFileSync } from 'node:fs';
 import { endianness } from 'node:os';
-import { NETLINK_PROTOCOLS, Netlink } from '../../native/netlink.ts';
-import { hostUint16, hostUint32 } from '../../native/netlink_message.ts';
+import { hostUint16, hostUint32, NETLINK_PROTOCOLS, Netlink } from '../../native/index.ts';
 import { readFlow, TCP_STATE_PATH, TCP_STATES, type TrackedFlow, tcpFlows } from './conntrack.ts';
 
 /** NFNLGRP_CONNTRACK_UPDATE and NFNLGRP_CONNTRACK_DESTROY. */

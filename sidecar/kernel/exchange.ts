@@ -2,8 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { getSystemErrorName } from 'node:util';
 import { SluiceError } from '../../common/errors.ts';
-import { Netlink } from '../../native/netlink.ts';
-import { message, type NetlinkMessage, NLM_F_ACK, NLM_F_DUMP } from '../../native/netlink_message.ts';
+import { message, Netlink, type NetlinkMessage, NLM_F_ACK, NLM_F_DUMP } from '../../native/index.ts';
 
 /** Messages in one datagram: some milliseconds of the kernel's time, and as much for reading the answers. */
 const MESSAGES_AT_ONCE = 128;

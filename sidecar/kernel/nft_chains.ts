@@ -1,6 +1,5 @@
 /** Chains in nftables, as the kernel has them: no process is started. Source: linux/netfilter/nf_tables.h. */
-import { NETLINK_PROTOCOLS } from '../../native/netlink.ts';
-import { attribute, readAttributes, text } from '../../native/netlink_message.ts';
+import { attribute, NETLINK_PROTOCOLS, readAttributes, text } from '../../native/index.ts';
 import { ask, dump } from './exchange.ts';
 
 const NFPROTO_INET = 1;

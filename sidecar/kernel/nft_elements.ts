@@ -1,10 +1,11 @@
 /** Elements in nftables, changed and read without a process. Source: linux/netfilter/nf_tables.h and nfnetlink.h. */
 import { getSystemErrorName } from 'node:util';
 import { SluiceError } from '../../common/errors.ts';
-import { NETLINK_PROTOCOLS, Netlink } from '../../native/netlink.ts';
 import {
   attribute,
   message,
+  NETLINK_PROTOCOLS,
+  Netlink,
   NLM_F_ACK,
   nested,
   readAttributes,
@@ -12,7 +13,7 @@ import {
   readUint64,
   text,
   uint32,
-} from '../../native/netlink_message.ts';
+} from '../../native/index.ts';
 import { dump } from './exchange.ts';
 
 /** What changes in one set or map of the table. */

@@ -1,13 +1,13 @@
 /** The TCP sockets of this network namespace, whoever has them: listing and destroying. Source: sock_diag(7). */
 
-import { NETLINK_PROTOCOLS } from '../../native/netlink.ts';
 import {
   hostUint32,
+  NETLINK_PROTOCOLS,
   type NetlinkMessage,
   readAttributes,
   readHostUint32,
   readHostUint64,
-} from '../../native/netlink_message.ts';
+} from '../../native/index.ts';
 import { addressText, portAt } from './address_bytes.ts';
 import type { Side } from './conntrack.ts';
 import { dump, type Order, order } from './exchange.ts';

@@ -7,11 +7,18 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { getSystemErrorName } from 'node:util';
 import { SluiceError } from '../../common/errors.ts';
 import { type Judge, type Verdict, virtualKey } from '../../policy/index.ts';
-import { forgetFlows, type Side, type TrackedFlow, tcpFlows, trackedFlows } from '../kernel/conntrack.ts';
-import { destroySockets, type TcpSocket, tcpSockets } from '../kernel/tcp_sockets.ts';
-import type { EndedOutbound } from '../records/ended_outbound.ts';
-import type { FlowEnd } from '../records/flow_record.ts';
-import type { Revocation } from '../table/live_table.ts';
+import {
+  destroySockets,
+  forgetFlows,
+  type Side,
+  type TcpSocket,
+  type TrackedFlow,
+  tcpFlows,
+  tcpSockets,
+  trackedFlows,
+} from '../kernel/index.ts';
+import type { EndedOutbound, FlowEnd } from '../records/index.ts';
+import type { Revocation } from '../table/index.ts';
 
 /** What a kernel knows of outbound flows, and does to them. */
 export interface OutboundKernel {

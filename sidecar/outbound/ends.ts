@@ -6,10 +6,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { SluiceError } from '../../common/errors.ts';
 import type { Judge } from '../../policy/index.ts';
-import { type Side, TCP_STATES, type TrackedFlow } from '../kernel/conntrack.ts';
-import { ConntrackEvents, type FlowEvent } from '../kernel/conntrack_events.ts';
-import type { EndedOutbound } from '../records/ended_outbound.ts';
-import type { FlowEnd } from '../records/flow_record.ts';
+import { ConntrackEvents, type FlowEvent, type Side, TCP_STATES, type TrackedFlow } from '../kernel/index.ts';
+import type { EndedOutbound, FlowEnd } from '../records/index.ts';
 import { endedOutbound, isToOthers, type OutboundClaims, revoked } from './cutter.ts';
 
 /** How often events are looked for. They wait in the kernel meanwhile, some 6,000 of them. */

@@ -1,6 +1,6 @@
 /** What is recorded of an outbound flow. */
 import type { PodIdentity, Protocol, Verdict } from '../../policy/index.ts';
-import type { Side } from '../kernel/conntrack.ts';
+import type { Side } from '../kernel/index.ts';
 import type { FlowEnd } from './flow_record.ts';
 
 /** An outbound flow that ended, or was ended. */

@@ -2,9 +2,8 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { registerActiveResources } from '../../common/active_resources.ts';
 import type { Direction, Verdict } from '../../policy/index.ts';
-import type { Binding } from '../guard/plan.ts';
-import type { GuardReason } from '../guard/ruleset.ts';
-import { type InForce, PHASES, phase } from '../in_force/in_force.ts';
+import type { Binding, GuardReason } from '../guard/index.ts';
+import { type InForce, PHASES, phase } from '../in_force/index.ts';
 import type { FlowRecord } from './flow_record.ts';
 
 /** Ends that a change of the table brought about. */

@@ -2,11 +2,10 @@
 import type { Logger } from 'pino';
 import { logRecord } from '../../common/log.ts';
 import { type Direction, type Judge, type Protocol, type Verdict, virtualKey } from '../../policy/index.ts';
-import type { DeniedPeer } from '../gate/kernel/denied.ts';
-import { familyOf } from '../gate/plan/plan.ts';
-import type { Side } from '../kernel/conntrack.ts';
-import type { Enforcement } from '../table/enforcement.ts';
-import type { Owner, Owners } from '../table/owners.ts';
+import type { DeniedPeer } from '../gate/kernel/index.ts';
+import { familyOf } from '../gate/plan/index.ts';
+import type { Side } from '../kernel/index.ts';
+import type { Enforcement, Owner, Owners } from '../table/index.ts';
 import type { EndedOutbound } from './ended_outbound.ts';
 import { type FactsSide, type FlowFacts, flowRecord, type RefusalReason } from './flow_record.ts';
 import type { FlowHistory } from './history.ts';

@@ -3,7 +3,7 @@
  * dialling a port that only the rules answer, and every so often checks each rule by name.
  */
 import net from 'node:net';
-import type { Family } from '../../native/addon.ts';
+import type { Family } from '../../native/index.ts';
 import { listenerAddress } from './rules.ts';
 
 /** Two missed dials are noticed well within 5 s. */

@@ -1,7 +1,6 @@
 /** Where the redirect leads to: the port that the proxy has, which may have changed since the init step. */
-import type { Family } from '../../native/addon.ts';
-import { kernelFamilies } from '../kernel/kernel_families.ts';
-import { tryTool } from '../kernel/tools.ts';
+import type { Family } from '../../native/index.ts';
+import { kernelFamilies, tryTool } from '../kernel/index.ts';
 import { translatedRange } from './rules.ts';
 import { type Backend, iptables, runTool } from './tools.ts';
 

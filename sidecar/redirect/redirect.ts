@@ -1,9 +1,9 @@
 /** Puts the redirect into this network namespace's kernel, checks it, takes it out again. Each may be run again. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { SluiceError } from '../../common/errors.ts';
-import type { Family } from '../../native/addon.ts';
-import { closeGate, isGateInForce, removeGate } from '../gate/kernel/gate.ts';
-import { GATE_TABLE } from '../gate/kernel/ruleset.ts';
+import type { Family } from '../../native/index.ts';
+import { closeGate, GATE_TABLE, isGateInForce, removeGate } from '../gate/kernel/index.ts';
+import type { NodeAddress } from '../guard/index.ts';
 import {
   bindGuard,
   type GuardProblems,
@@ -11,11 +11,8 @@ import {
   planGuard,
   removeGuard,
   verifyGuard,
-} from '../guard/install.ts';
-import type { NodeAddress } from '../guard/plan.ts';
-import { APP_LEG_PORTS } from '../kernel/app_leg_marking.ts';
-import { isSwitchedOn, kernelFamilies } from '../kernel/kernel_families.ts';
-import { tryTool } from '../kernel/tools.ts';
+} from '../guard/index.ts';
+import { APP_LEG_PORTS, isSwitchedOn, kernelFamilies, tryTool } from '../kernel/index.ts';
 import type { RedirectConfig } from './redirect_config.ts';
 import {
   type Chain,

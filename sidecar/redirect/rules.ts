@@ -3,8 +3,8 @@
  * their way back. Pure; `redirect.ts` puts it into the kernel.
  */
 import { translatedPorts } from '../../common/inbound_ports.ts';
-import type { Family } from '../../native/addon.ts';
-import { APP_LEG_MARK } from '../kernel/app_leg_marking.ts';
+import type { Family } from '../../native/index.ts';
+import { APP_LEG_MARK } from '../kernel/index.ts';
 
 /** Leaves the other bits of a mark as they are. */
 const MARK_MASK = 0xfff;

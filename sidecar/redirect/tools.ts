@@ -1,8 +1,8 @@
 /** Runs iptables and ip, and picks the iptables back end that the kernel of this pod really has. */
 
 import { type ErrorCode, SluiceError } from '../../common/errors.ts';
-import type { Family } from '../../native/addon.ts';
-import { tryTool } from '../kernel/tools.ts';
+import type { Family } from '../../native/index.ts';
+import { tryTool } from '../kernel/index.ts';
 
 /** An iptables back end. */
 export type Backend = 'nft' | 'legacy';

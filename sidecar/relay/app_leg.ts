@@ -4,9 +4,8 @@
  */
 import net from 'node:net';
 import { SluiceError } from '../../common/errors.ts';
-import type { Family } from '../../native/addon.ts';
-import type { Sockets } from '../../native/sockets.ts';
-import { APP_LEG_MARK, APP_LEG_PORTS } from '../kernel/app_leg_marking.ts';
+import type { Family, Sockets } from '../../native/index.ts';
+import { APP_LEG_MARK, APP_LEG_PORTS } from '../kernel/index.ts';
 
 /** Ports tried before giving up. They are taken in turn, so a few taken ones in a row are already rare. */
 const ATTEMPTS = 32;

@@ -3,7 +3,7 @@
  * Memory per flow is bounded by the streams' high-water marks: one 64 KiB chunk read and one waiting, each way.
  */
 import type net from 'node:net';
-import type { Sockets } from '../../native/sockets.ts';
+import type { Sockets } from '../../native/index.ts';
 import { brokenEnd } from './broken_end.ts';
 import type { RelayEnd } from './relay.ts';
 

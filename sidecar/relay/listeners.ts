@@ -3,10 +3,9 @@
  * all addresses, as translated connections come by the pod's own; one that is made to such a port itself leads nowhere.
  */
 import { translatedPorts } from '../../common/inbound_ports.ts';
-import type { Family } from '../../native/addon.ts';
-import type { Sockets } from '../../native/sockets.ts';
-import { isSwitchedOn } from '../kernel/kernel_families.ts';
-import { listenerAddress } from '../redirect/rules.ts';
+import type { Family, Sockets } from '../../native/index.ts';
+import { isSwitchedOn } from '../kernel/index.ts';
+import { listenerAddress } from '../redirect/index.ts';
 
 /** Connections that may wait for accept; the kernel caps it at net.core.somaxconn. */
 export const BACKLOG = 4096;

@@ -2,8 +2,7 @@
 import net from 'node:net';
 import { SluiceError } from '../../common/errors.ts';
 import { isTranslatedPort } from '../../common/inbound_ports.ts';
-import type { Family } from '../../native/addon.ts';
-import type { Sockets } from '../../native/sockets.ts';
+import type { Family, Sockets } from '../../native/index.ts';
 import { socketAddress } from '../../policy/index.ts';
 import { addressOfBytes } from './address_of_bytes.ts';
 import { AppLegs, isPortClash } from './app_leg.ts';

@@ -3,8 +3,7 @@
  * It decides nothing. There are two, under the same tests: `splice_relay.ts` on a native thread, `node_relay.ts` on
  * node:net.
  */
-import type { Family } from '../../native/addon.ts';
-import type { Sockets } from '../../native/sockets.ts';
+import type { Family, Sockets } from '../../native/index.ts';
 
 /** An address in canonical text, and a port. */
 export interface Endpoint {

@@ -1,7 +1,13 @@
 /** The relay on a native thread: no JavaScript object or call for a chunk, one event at a flow's start and one at its end. */
-import { type Addon, type Family, loadAddon } from '../../native/addon.ts';
-import { type NativeEnd, type NativeEnded, NativeRelay } from '../../native/relay.ts';
-import { APP_LEG_MARK, APP_LEG_PORTS } from '../kernel/app_leg_marking.ts';
+import {
+  type Addon,
+  type Family,
+  loadAddon,
+  type NativeEnd,
+  type NativeEnded,
+  NativeRelay,
+} from '../../native/index.ts';
+import { APP_LEG_MARK, APP_LEG_PORTS } from '../kernel/index.ts';
 import { addressOfBytes } from './address_of_bytes.ts';
 import { brokenEnd } from './broken_end.ts';
 import { listenInbound } from './listeners.ts';

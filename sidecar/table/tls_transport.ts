@@ -8,9 +8,9 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { SluiceError } from '../../common/errors.ts';
 import { TLS_GROUPS } from '../../common/tls_groups.ts';
-import type { Sockets } from '../../native/sockets.ts';
+import type { Sockets } from '../../native/index.ts';
 import { TABLE_SCHEMA } from '../../policy/index.ts';
-import { INJECTOR_MARK } from '../kernel/injector_mark.ts';
+import { INJECTOR_MARK } from '../kernel/index.ts';
 import type { Transport } from './transport.ts';
 
 /** The injector, and where the files are. */

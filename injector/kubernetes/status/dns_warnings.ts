@@ -1,7 +1,7 @@
 /** Which policies leave pods without DNS: for their status. Looked at now and then, as it costs more than counting. */
 import { setImmediate as othersTurn } from 'node:timers/promises';
-import type { Cluster, NetworkPolicy, Pod } from '../../../policy/model.ts';
-import type { TableServer } from '../../tables/server.ts';
+import type { Cluster, NetworkPolicy, Pod } from '../../../policy/index.ts';
+import type { TableServer } from '../../tables/index.ts';
 
 /** How long an answer about a pod holds, ms: policies, and other pods, come and go. */
 const HOLD_MS = 10_000;

@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CoordinationV1Api, type KubeConfig, type V1Lease, V1MicroTime } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
-import { CONFLICT, hasCode, ifThere, whatFailed, within } from '../../api/api_call.ts';
+import { CONFLICT, hasCode, ifThere, whatFailed, within } from '../../api/index.ts';
 
 /** The Lease in the injector's namespace. manifests/ allows this name. */
 export const LEASE_NAME = 'sluice-injector';

@@ -1,9 +1,10 @@
 /** How far each policy is in force: pure, from the cluster, what sidecars enforce, and what cannot be enforced. */
+
+import type { Cluster, NetworkPolicy, Pod } from '../../../policy/index.ts';
 import { isolatingPolicies, objectKey } from '../../../policy/index.ts';
-import type { Cluster, NetworkPolicy, Pod } from '../../../policy/model.ts';
-import type { ManifestProblem } from '../../../sources/problem.ts';
-import type { SidecarStatus } from '../../tables/server.ts';
-import { whyNoSubject } from '../../tables/subject.ts';
+import type { ManifestProblem } from '../../../sources/index.ts';
+import type { SidecarStatus } from '../../tables/index.ts';
+import { whyNoSubject } from '../../tables/index.ts';
 
 /** What the annotation says. */
 export interface PolicyStatus {

@@ -5,10 +5,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type KubeConfig, NetworkingV1Api, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
-import { isInjected, STATUS_ANNOTATION } from '../../admission/annotations.ts';
-import { hasCode, whatFailed, within } from '../../api/api_call.ts';
-import { INJECTOR_SERVICE } from '../../certificates/names.ts';
-import type { TableServer } from '../../tables/server.ts';
+import { isInjected, STATUS_ANNOTATION } from '../../admission/index.ts';
+import { hasCode, whatFailed, within } from '../../api/index.ts';
+import { INJECTOR_SERVICE } from '../../certificates/index.ts';
+import type { TableServer } from '../../tables/index.ts';
 import type { KubernetesSource, PolicyFacts } from '../kubernetes_source.ts';
 import { DnsWarnings } from './dns_warnings.ts';
 import type { LeaderElection } from './leader_election.ts';

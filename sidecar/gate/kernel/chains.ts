@@ -1,6 +1,7 @@
 /** The chains of the gate that come and go with the plan: one for each access. */
-import { type Access, isAllPorts, rangeText } from '../plan/access.ts';
-import type { DirectionPlan } from '../plan/plan.ts';
+
+import type { DirectionPlan } from '../plan/index.ts';
+import { type Access, isAllPorts, rangeText } from '../plan/index.ts';
 
 /** One direction in the ruleset. Its objects are named `<name>_...`. */
 export interface Way {

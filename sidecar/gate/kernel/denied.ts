@@ -3,9 +3,7 @@
  * the last time. No packet is read.
  */
 import type { Direction, Protocol } from '../../../policy/index.ts';
-import { addressText, portAt } from '../../kernel/address_bytes.ts';
-import { countedElements } from '../../kernel/nft_elements.ts';
-import { PROTOCOL_BY_NUMBER } from '../../kernel/protocols.ts';
+import { addressText, countedElements, PROTOCOL_BY_NUMBER, portAt } from '../../kernel/index.ts';
 import { DENIED_TIMEOUT_SECONDS, GATE_TABLE_NAME } from './ruleset.ts';
 
 /** New drops of one peer at one port: the pod's own port, or for egress the peer's. */

@@ -1,8 +1,7 @@
 /** Changes of the plan that only touch elements of peers. Most changes of a cluster do, beside those of Services. */
-import { addressBytes } from '../../kernel/address_bytes.ts';
-import { CHAINS_MAX, ELEMENTS_MAX, type ElementChange } from '../../kernel/nft_elements.ts';
-import { changedPairs } from '../plan/changes.ts';
-import type { DirectionPlan, GatePlan } from '../plan/plan.ts';
+import { addressBytes, CHAINS_MAX, ELEMENTS_MAX, type ElementChange } from '../../kernel/index.ts';
+import type { DirectionPlan, GatePlan } from '../plan/index.ts';
+import { changedPairs } from '../plan/index.ts';
 import { chainName, goneChains, newChains, WAYS, type Way } from './chains.ts';
 import { translates } from './service_rules.ts';
 

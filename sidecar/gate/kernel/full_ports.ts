@@ -1,7 +1,7 @@
 /** Ports to which the gate drops SYNs, as their apps' accept queues are full: elements of sets of its own. */
-import { addressBytes } from '../../kernel/address_bytes.ts';
-import type { Side } from '../../kernel/conntrack.ts';
-import { changeElements } from '../../kernel/nft_elements.ts';
+
+import type { Side } from '../../kernel/index.ts';
+import { addressBytes, changeElements } from '../../kernel/index.ts';
 import { GATE_TABLE_NAME } from './ruleset.ts';
 
 const FAMILIES = [4, 6] as const;

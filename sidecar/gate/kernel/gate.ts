@@ -7,13 +7,16 @@
 import { SluiceError } from '../../../common/errors.ts';
 import type { Table } from '../../../policy/index.ts';
 import { virtualKey } from '../../../policy/index.ts';
-import { listNft, runNft } from '../../kernel/nft.ts';
-import { findChain } from '../../kernel/nft_chains.ts';
-import { changeElements } from '../../kernel/nft_elements.ts';
-import { overBounds } from '../plan/over_bounds.ts';
-import { CLOSED_REVISION, closedPlan, type GatePlan, socketElement } from '../plan/plan.ts';
-import { GatePlanner } from '../plan/planner.ts';
-import { NO_SERVICES } from '../plan/service_plan.ts';
+import { changeElements, findChain, listNft, runNft } from '../../kernel/index.ts';
+import {
+  CLOSED_REVISION,
+  closedPlan,
+  type GatePlan,
+  GatePlanner,
+  NO_SERVICES,
+  overBounds,
+  socketElement,
+} from '../plan/index.ts';
 import { elementsOnly } from './element_changes.ts';
 import {
   changedRuleset,

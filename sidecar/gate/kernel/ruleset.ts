@@ -1,7 +1,6 @@
 /** The gate as nft(8) text: the whole table, or the change from one plan to the next. Each text is one transaction. */
-import { INJECTOR_MARK, INJECTOR_MARK_MASK } from '../../kernel/injector_mark.ts';
-import { changedPairs } from '../plan/changes.ts';
-import { type DirectionPlan, familyOf, type GatePlan } from '../plan/plan.ts';
+import { INJECTOR_MARK, INJECTOR_MARK_MASK } from '../../kernel/index.ts';
+import { changedPairs, type DirectionPlan, familyOf, type GatePlan } from '../plan/index.ts';
 import { chainName, goneChains, newChains, WAYS, type Way } from './chains.ts';
 import { changedHook, loadingRules, serviceChains, serviceObjects } from './service_rules.ts';
 

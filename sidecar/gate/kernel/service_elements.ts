@@ -1,9 +1,8 @@
 /** Services as elements of the gate's maps, in slices that one transaction can hold and that are right one by one. */
-import { hostUint32 } from '../../../native/netlink_message.ts';
+import { hostUint32 } from '../../../native/index.ts';
 import type { Backend, Protocol } from '../../../policy/index.ts';
-import { addressBytes } from '../../kernel/address_bytes.ts';
-import { ELEMENTS_MAX, type ElementChange } from '../../kernel/nft_elements.ts';
-import type { PlannedPort, ServicePlan } from '../plan/service_plan.ts';
+import { addressBytes, ELEMENTS_MAX, type ElementChange } from '../../kernel/index.ts';
+import type { PlannedPort, ServicePlan } from '../plan/index.ts';
 import { pickChain } from './service_rules.ts';
 
 const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { TCP: 6, UDP: 17, SCTP: 132 };

@@ -4,8 +4,9 @@
  * second look-up by port and number finds the backend. So the chains are as many as there are numbers of backends, and
  * all else is elements. See docs/adr/0026-services-as-maps.md.
  */
-import { coarseRanges } from '../plan/coarse_ranges.ts';
-import type { ServicePlan } from '../plan/service_plan.ts';
+
+import type { ServicePlan } from '../plan/index.ts';
+import { coarseRanges } from '../plan/index.ts';
 
 /** Of `inet sluice`. */
 const TABLE = 'inet sluice';

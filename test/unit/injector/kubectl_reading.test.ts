@@ -1,6 +1,7 @@
 /** Files are read as kubectl reads them: where objects are, what words mean, which inputs are taken and which passed over. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { describeProblem, type ReadOptions, readManifests } from '../../../sources/manifests.ts';
+import { type ReadOptions, readManifests } from '../../../sources/manifests.ts';
+import { describeProblem } from '../../../sources/problem.ts';
 import { type Manifest, namespace, pod, policy } from './manifest_builders.ts';
 import { ManifestDir } from './manifest_dir.ts';
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { describeProblem, type ManifestProblem, readManifests } from '../../../sources/manifests.ts';
+import { readManifests } from '../../../sources/manifests.ts';
+import { describeProblem, type ManifestProblem } from '../../../sources/problem.ts';
 import { namespace, pod, policy } from './manifest_builders.ts';
 import { ManifestDir } from './manifest_dir.ts';
 

@@ -1,0 +1,2 @@
+/** The face of `cli/can/`. */
+export { runCan } from './can.ts';

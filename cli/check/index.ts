@@ -1,0 +1,2 @@
+/** The face of `cli/check/`. */
+export { runCheck } from './check.ts';

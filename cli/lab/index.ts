@@ -1,0 +1,2 @@
+/** The face of `cli/lab/`. */
+export { runLab } from './commands.ts';

@@ -1,0 +1,17 @@
+/** The face of `injector/api/`: what other parts may use. */
+
+export {
+  CONFLICT,
+  FORBIDDEN,
+  hasCause,
+  hasCode,
+  ifThere,
+  NOT_FOUND,
+  whatFailed,
+  within,
+} from './api_call.ts';
+export { ApiClient } from './api_client.ts';
+export type { ObjectChange } from './known_objects.ts';
+export { loadKubeConfig } from './kube_config.ts';
+export { field, keyOf, type RawObject } from './raw_object.ts';
+export { Reflector, type ReflectorEvents, type ReflectorTimes } from './reflector.ts';

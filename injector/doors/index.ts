@@ -1,0 +1,13 @@
+/** The face of `injector/doors/`: what other parts may use. */
+
+export { AddressRates, type RateLimits } from './address_rates.ts';
+export { ConnectionPlaces, type Place, type PlaceLimits } from './connection_places.ts';
+export { PacedQueue } from './paced_queue.ts';
+export {
+  type CertificateAndKey,
+  followCertificate,
+  type ServingCertificate,
+  TLS_FORM,
+} from './serving_certificate.ts';
+export { type DoorLimits, putDoor } from './tls_door.ts';
+export { HERD_BACKLOG, listenUnix } from './unix_listen.ts';

@@ -1,0 +1,2 @@
+/** The face of `injector/kubernetes/`. */
+export { startKubernetesInjector } from './kubernetes_injector.ts';

@@ -1,0 +1,25 @@
+/** The face of `native/`: what other parts may use. */
+
+export { type Addon, type Family, loadAddon } from './addon.ts';
+export { NETLINK_PROTOCOLS, Netlink } from './netlink.ts';
+export {
+  attribute,
+  hostUint16,
+  hostUint32,
+  message,
+  type NetlinkMessage,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  nested,
+  readAttributes,
+  readHostUint32,
+  readHostUint64,
+  readList,
+  readUint32,
+  readUint64,
+  text,
+  uint16,
+  uint32,
+} from './netlink_message.ts';
+export { type NativeEnd, type NativeEnded, NativeRelay } from './relay.ts';
+export { openSockets, type Sockets } from './sockets.ts';

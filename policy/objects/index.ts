@@ -1,0 +1,14 @@
+/** The face of `policy/objects/`: what other parts may use. */
+
+export { Field, type FieldError } from './field.ts';
+export { parseEndpointSlice, SERVICE_NAME_LABEL } from './parse_endpoint_slice.ts';
+export { DEFAULT_NAMESPACE } from './parse_metadata.ts';
+export { parseNamespace } from './parse_namespace.ts';
+export { parseNetworkPolicy } from './parse_network_policy.ts';
+export { parseNode } from './parse_node.ts';
+export { parsePod } from './parse_pod.ts';
+export { parseService } from './parse_service.ts';
+export { type Parsed, parseObject } from './parsed.ts';
+export { policyEntries } from './policy_entries.ts';
+export { DEFAULT_POLICY_LIMITS, noRoom, type PolicyLimits, tooMuch } from './policy_limits.ts';
+export { dnsLabelProblems } from './syntax.ts';

@@ -1,0 +1,34 @@
+/** The face of `policy/rules/`: what other parts may use. */
+
+export { createEvaluator, type Endpoint, type Evaluator, evaluateFlow, type Flow } from './evaluate.ts';
+export { nearestMiss } from './near_miss.ts';
+export {
+  addressOwners,
+  type Claim,
+  compareClaimants,
+  isLive,
+  isSubject,
+  LATE,
+  NAMESPACE_NAME_LABEL,
+  nodeAddresses,
+  podKey,
+  takesOver,
+  UNSEEN,
+} from './ownership.ts';
+export {
+  blockMatches,
+  namespaceMatches,
+  type Peer,
+  type PodsPeer,
+  podMatches,
+  type ResolvedPeer,
+} from './peer.ts';
+export { portMatches, type TablePort } from './ports.ts';
+export {
+  isolatingPolicies,
+  policiesByNamespace,
+  policyRef,
+  type ResolvedRule,
+  resolveRules,
+} from './rules.ts';
+export { formatSelector, matchesSelector, requirementsOf } from './selector.ts';

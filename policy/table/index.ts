@@ -1,0 +1,27 @@
+/** The face of `policy/table/`: what other parts may use. */
+
+export { applyDelta } from './apply_delta.ts';
+export { type AskedOfPeers, asFarAsAsked, askedOfPeers, NOTHING_ASKED } from './asked_of_peers.ts';
+export { DNS_SERVICES, type DnsServers, dnsForgottenBy, dnsServers, forgottenDns } from './dns.ts';
+export { readTable } from './form.ts';
+export { type InjectorFrame, readInjectorFrame, readSidecarFrame, type SidecarFrame } from './frames.ts';
+export { groupDemand, groupOffers } from './group_demand.ts';
+export { hasSorted } from './membership.ts';
+export { Comparisons, sameData } from './same_data.ts';
+export {
+  type AddressGroup,
+  type Backend,
+  type DirectionTable,
+  type GroupDelta,
+  type PeerIdentity,
+  type PodIdentity,
+  type Subject,
+  TABLE_SCHEMA,
+  type Table,
+  type TableDelta,
+  type TablePeer,
+  type TableRule,
+  type VirtualPort,
+} from './table.ts';
+export { touchedPeers } from './touched_peers.ts';
+export { virtualKey } from './virtual_key.ts';

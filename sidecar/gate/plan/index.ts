@@ -1,0 +1,16 @@
+/** The face of `sidecar/gate/plan/`: what other parts may use. */
+
+export { type Access, isAllPorts, rangeText } from './access.ts';
+export { changedPairs } from './changes.ts';
+export { coarseRanges } from './coarse_ranges.ts';
+export { overBounds } from './over_bounds.ts';
+export {
+  CLOSED_REVISION,
+  closedPlan,
+  type DirectionPlan,
+  familyOf,
+  type GatePlan,
+  socketElement,
+} from './plan.ts';
+export { GatePlanner } from './planner.ts';
+export { NO_SERVICES, type PlannedPort, type ServicePlan } from './service_plan.ts';

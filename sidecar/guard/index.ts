@@ -1,0 +1,13 @@
+/** The face of `sidecar/guard/`: what other parts may use. */
+
+export { bindingText, Guard } from './guard.ts';
+export {
+  bindGuard,
+  type GuardProblems,
+  installGuard,
+  planGuard,
+  removeGuard,
+  verifyGuard,
+} from './install.ts';
+export type { Binding, NodeAddress } from './plan.ts';
+export type { GuardReason } from './ruleset.ts';

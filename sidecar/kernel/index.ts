@@ -1,0 +1,22 @@
+/** The face of `sidecar/kernel/`: what other parts may use. */
+
+export { addressBytes, addressText, portAt } from './address_bytes.ts';
+export { APP_LEG_MARK, APP_LEG_PORTS } from './app_leg_marking.ts';
+export { backlogRoom } from './backlog.ts';
+export { forgetFlows, type Side, TCP_STATES, type TrackedFlow, tcpFlows, trackedFlows } from './conntrack.ts';
+export { ConntrackEvents, type FlowEvent } from './conntrack_events.ts';
+export { INJECTOR_MARK, INJECTOR_MARK_MASK } from './injector_mark.ts';
+export { isSwitchedOn, kernelFamilies } from './kernel_families.ts';
+export { listNft, runNft, tryNft } from './nft.ts';
+export { findChain } from './nft_chains.ts';
+export {
+  CHAINS_MAX,
+  type CountedElement,
+  changeElements,
+  countedElements,
+  ELEMENTS_MAX,
+  type ElementChange,
+} from './nft_elements.ts';
+export { PROTOCOL_BY_NUMBER } from './protocols.ts';
+export { destroySockets, type TcpSocket, tcpSockets } from './tcp_sockets.ts';
+export { tryTool } from './tools.ts';

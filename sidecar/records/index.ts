@@ -1,0 +1,7 @@
+/** The face of `sidecar/records/`: what other parts may use. */
+
+export type { EndedOutbound } from './ended_outbound.ts';
+export type { FlowEnd, FlowFacts, RefusalReason } from './flow_record.ts';
+export { FlowHistory } from './history.ts';
+export { SidecarMetrics } from './metrics.ts';
+export { Recorder } from './recorder.ts';

@@ -1,0 +1,7 @@
+/** The face of `sidecar/redirect/`: what other parts may use. */
+
+export { Canary } from './canary.ts';
+export { leadRedirect } from './lead.ts';
+export { applyRedirect, removeRedirect, verifyRedirect } from './redirect.ts';
+export type { RedirectConfig } from './redirect_config.ts';
+export { listenerAddress } from './rules.ts';

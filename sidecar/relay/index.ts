@@ -1,0 +1,6 @@
+/** The face of `sidecar/relay/`: what other parts may use. */
+
+export { onFreePort } from './free_port.ts';
+export type { SilenceLimits } from './probing.ts';
+export type { Connection, Ending, Endpoint, Relay } from './relay.ts';
+export { type RelayKind, startRelay } from './start.ts';
