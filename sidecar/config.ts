@@ -173,7 +173,8 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     flag: 'drain-seconds',
     kind: { type: 'integer', min: 0, max: 3_600 },
     default: '5',
-    description: 'How long live flows may go on after SIGTERM',
+    description:
+      "How long live flows may go on after SIGTERM. Where the container's preStop hook has noted in SLUICE_STATE_DIR when the pod's termination began, it counts from then",
   },
   {
     env: 'SLUICE_FLOW_HISTORY',

@@ -5,6 +5,7 @@ import { openLog } from '../common/log.ts';
 import { VERSION } from '../common/version.ts';
 import { openSockets, type Sockets } from '../native/index.ts';
 import { type Direction, dnsForgottenBy } from '../policy/index.ts';
+
 import { AdminPort, adminServers } from './admin/index.ts';
 import type { SidecarConfig } from './config.ts';
 import { DenialReport, Gate, holdSyns, releaseSyns } from './gate/kernel/index.ts';
@@ -38,6 +39,7 @@ import {
   type Transport,
   tlsTransport,
 } from './table/index.ts';
+import { drainLeftMs, terminationBeganAtMs } from './termination.ts';
 
 const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
 
@@ -356,12 +358,14 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   for (const report of denials) void report.start();
 
   const signal = await terminated();
-  log.info({ signal, connections: live.size }, 'draining');
+  const times = { startedAtMs: performance.timeOrigin, nowMs: Date.now() };
+  const drainMs = drainLeftMs(config.drainMs, terminationBeganAtMs(config.stateDir), times);
+  log.info({ signal, connections: live.size, drain_seconds: drainMs / MS_PER_SECOND }, 'draining');
   canary.close(); // its port goes with the listeners
   relay.stopAccepting(); // from here on the redirect has no listener: new connections are dropped
   backlogs.close();
   await sleep(LAST_ACCEPTED_MS);
-  await drained(live, config.drainMs);
+  await drained(live, drainMs);
   for (const flow of live) flow.drain();
   await drained(live, LAST_RECORDS_MS);
   relay.close();

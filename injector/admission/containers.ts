@@ -3,6 +3,7 @@
  * pod which comes back from it compares equal. Source: core v1 `Container`, `Volume`; the capabilities were tried on
  * containerd 2.1 (a container of another user than root gets none of them).
  */
+import { TERMINATION_FILE } from '../../common/termination_file.ts';
 import type { Resources } from './annotations.ts';
 import type { InjectionConfig } from './injection_config.ts';
 import {
@@ -27,7 +28,7 @@ export interface SidecarPlan {
   readonly config: InjectionConfig;
   readonly environment: Readonly<Record<string, string>>;
   readonly resources: Resources;
-  /** From SIGTERM to SIGKILL. */
+  /** From the beginning of the pod's termination to SIGKILL. */
   readonly graceSeconds: number;
   /** What the pod sets for all its containers; absent: nothing. */
   readonly confinement?: PodConfinement;
@@ -39,6 +40,14 @@ export interface SidecarPlan {
  */
 const COMMAND = ['node', '--disable-sigusr1', '/sluice/sidecar.mjs'];
 
+/**
+ * Notes when the pod's termination begins. The kubelet runs it then, and sends SIGTERM when it has ended and the app too.
+ * It is no program of ours: Node would take 60 MB of the memory limit, of which the sidecar leaves less than that free. It
+ * succeeds in any case: where no time is noted, the drain counts from SIGTERM. Source: KEP-753; `killContainer` of
+ * kuberuntime_container.go, Kubernetes 1.29 and later.
+ */
+const PRE_STOP = ['sh', '-c', `touch "$SLUICE_STATE_DIR/${TERMINATION_FILE}" || :`];
+
 /** The last table: a few MB at most. */
 const STATE_SIZE_LIMIT = '64Mi';
 
@@ -47,7 +56,8 @@ const VOLUME_MODE = 0o644;
 
 /**
  * Of the pod's grace period, what the sidecar keeps for its own end: flows that are left by then are reset, recorded, and the
- * table is on disk before SIGKILL.
+ * table is on disk before SIGKILL. Where the app itself takes so long that less is left, flows are reset at SIGTERM; the
+ * kubelet always gives 2 s then, and the sidecar needs little more than one.
  */
 const LAST_SECONDS = 5;
 /** Most of SLUICE_DRAIN_SECONDS. */
@@ -84,7 +94,9 @@ export function redirectContainer(plan: SidecarPlan): ApiObject {
 export function sidecarContainer(plan: SidecarPlan): ApiObject {
   return {
     ...container(SIDECAR_CONTAINER, plan, ['run']),
-    ...(plan.config.mode === 'native' ? { restartPolicy: 'Always' } : {}),
+    ...(plan.config.mode === 'native'
+      ? { restartPolicy: 'Always', lifecycle: { preStop: { exec: { command: PRE_STOP } } } }
+      : {}),
     ports: [{ name: ADMIN_PORT_NAME, containerPort: SIDECAR_PORTS.admin, protocol: 'TCP' }],
     env: [
       fromField('SLUICE_POD_NAMESPACE', 'metadata.namespace'),
@@ -109,7 +121,10 @@ export function sidecarContainer(plan: SidecarPlan): ApiObject {
   };
 }
 
-/** How long flows may go on after the sidecar's SIGTERM. A native sidecar gets it when the app has gone. */
+/**
+ * How long flows may go on from the beginning of the pod's termination. An ordinary sidecar gets SIGTERM then; a native one when
+ * the app has ended, and its hook has noted the time.
+ */
 function drainSeconds({ graceSeconds }: SidecarPlan): number {
   return Math.min(Math.max(graceSeconds - LAST_SECONDS, 0), DRAIN_MAX_SECONDS);
 }

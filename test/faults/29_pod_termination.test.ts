@@ -2,11 +2,16 @@
  * Given a pod gets SIGTERM with live flows, when the sidecar drains, then the app goes first, flows finish or get RST at the
  * grace period less 5 s, and enforcement holds to the last packet.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+
 import { inNetns, signalProcess, waitGone } from '../../lab/processes.ts';
+
+import { labPaths, sidecarStateFolder } from '../../lab/state.ts';
 import { run } from '../netns/command.ts';
 import { patternSha256, SILENCE, until, useLab, wallClockMs } from '../netns/harness.ts';
 import { allowApps, namespace, node, pod } from '../netns/objects.ts';
+import { preStopCommand } from '../unit/injector/admission/pod_builder.ts';
 
 const API = '10.1.1.10';
 const BATCH = '10.1.1.12';
@@ -155,6 +160,44 @@ test('the app goes first: its flows end with it, the sidecar enforces until then
   const { msg } = net.sidecarLog('shop/api').at(-1) ?? {};
   expect(msg).toBe('stopped');
 });
+
+/** What the kubelet runs in the sidecar's container when the pod's termination begins. */
+const preStop = () =>
+  run(preStopCommand(), { SLUICE_STATE_DIR: sidecarStateFolder(labPaths(net.lab.name), 'shop/api') });
+
+test.each([
+  { appTakes: '2 s', appMs: 2_000, resetMs: DRAIN_MS },
+  { appTakes: '6 s, past the end of the drain', appMs: 6_000, resetMs: 6_000 },
+])(
+  'SIGTERM comes when the app has ended, which takes $appTakes: flows are reset before SIGKILL all the same',
+  async ({ appTakes, appMs, resetMs }) => {
+    await net.lab.startApp('shop/api');
+    await net.lab.startSidecar('shop/api', { redirect: false });
+    await ready();
+    await net.lab.waitEnforced();
+    const sidecar = net.lab.process('shop/api', 'sidecar');
+    // What the app has sent until it ends is on its way to a reader that is slow.
+    const slow = { kind: 'receive', bytes: 8_000_000, bytesPerSecond: 1_000 } as const;
+    await net.open('shop/front', { group: appTakes, count: 1, address: API, port: 80, work: slow });
+    const before = net.sidecarLog('shop/api').length;
+
+    const beganAt = wallClockMs();
+    await preStop();
+    await delay(appMs - (wallClockMs() - beganAt));
+    await net.lab.stopProcess('shop/api', 'app', 'SIGKILL');
+    signalProcess(sidecar, 'SIGTERM');
+    await waitGone([sidecar]);
+    expect(wallClockMs() - beganAt).toBeLessThan(GRACE_MS);
+
+    const lines = net.sidecarLog('shop/api').slice(before);
+    const drained = lines.filter(({ end }) => end === 'drained');
+    expect(drained).toHaveLength(1);
+    const resetAfterMs = Date.parse(String(drained[0]?.time)) - beganAt;
+    expect(resetAfterMs).toBeGreaterThanOrEqual(resetMs - 100); // the file system's clock is some milliseconds behind
+    expect(resetAfterMs).toBeLessThanOrEqual(resetMs + LATE_MS);
+    expect(lines.at(-1)).toMatchObject({ msg: 'stopped' });
+  },
+);
 
 test('SIGTERM right after a connection from an admitted peer: it may finish too, and has its record', async () => {
   await net.lab.startApp('shop/api');

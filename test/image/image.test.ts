@@ -18,12 +18,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TERMINATION_FILE } from '../../common/termination_file.ts';
 import { redirectContainer } from '../../injector/admission/containers.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { bundle, PROGRAMS } from '../../scripts/bundle/bundle.ts';
 import type { Provenance } from '../../scripts/bundle/provenance.ts';
 import type { Bom, Component } from '../../scripts/image/sbom.ts';
-import { config } from '../unit/injector/admission/pod_builder.ts';
+import { config, preStopCommand } from '../unit/injector/admission/pod_builder.ts';
 
 /** Source: OCI image-spec, `config`. */
 interface ImageConfig {
@@ -87,6 +88,14 @@ describe('the image', () => {
 
     expect(await inImage(...command, '--help')).toContain('redirect apply');
     expect(await inImage('node', '--disable-sigusr1', '/sluice/injector.mjs', '--help')).toMatch(/^usage: /);
+  });
+
+  test('has what the preStop hook of the sidecar runs', async () => {
+    await inImage('env', 'SLUICE_STATE_DIR=/tmp', ...preStopCommand());
+
+    const noted = join(root, 'tmp', TERMINATION_FILE);
+    expect(existsSync(noted)).toBe(true);
+    rmSync(noted);
   });
 
   test('has the pinned Node, in which the addon loads', async () => {

@@ -219,6 +219,21 @@ describe('injection', () => {
     expect(sidecar?.env).toContainEqual({ name: 'SLUICE_DRAIN_SECONDS', value });
   });
 
+  it('has a native sidecar note when termination begins: its SIGTERM comes when the app has ended', () => {
+    const [redirect, sidecar] = injected(pod()).spec.initContainers ?? [];
+
+    const command = ['sh', '-c', expect.stringContaining('"$SLUICE_STATE_DIR/terminating"')];
+    expect(sidecar?.lifecycle).toEqual({ preStop: { exec: { command } } });
+    expect(sidecar?.env).toContainEqual({ name: 'SLUICE_STATE_DIR', value: '/var/lib/sluice' });
+    expect(redirect).not.toHaveProperty('lifecycle'); // the API takes none of an init container that ends
+  });
+
+  it('gives an ordinary sidecar no hook: it gets SIGTERM together with the app', () => {
+    const { spec } = injected(pod(), { config: config({ mode: 'classic' }) });
+
+    expect(spec.containers[0]).not.toHaveProperty('lifecycle');
+  });
+
   it('passes how a denied SYN is answered to the redirect too, which makes the closed gate', () => {
     const redirect = injected(pod({}, { 'sluice.dev/deny': 'reset' })).spec.initContainers?.[0];
 

@@ -1,5 +1,6 @@
 /** Pods as people apply them, and the same pods as injection and the API server leave them. */
 import jsonpatch from 'fast-json-patch';
+import { sidecarContainer } from '../../../../injector/admission/containers.ts';
 import { inject } from '../../../../injector/admission/inject.ts';
 import type { InjectionConfig } from '../../../../injector/admission/injection_config.ts';
 import { parseAdmittedPod } from '../../../../injector/admission/pod_object.ts';
@@ -38,6 +39,16 @@ export function config(changes: Partial<InjectionConfig> = {}): InjectionConfig 
     resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { cpu: '1', memory: '256Mi' } },
     ...changes,
   };
+}
+
+/** The command that the kubelet runs in a native sidecar's container when its pod's termination begins; empty: none. */
+export function preStopCommand(changes: Partial<InjectionConfig> = {}): readonly string[] {
+  const own = config(changes);
+  const plan = { config: own, environment: {}, resources: own.resources, graceSeconds: 30 };
+  const { lifecycle } = sidecarContainer(plan) as {
+    readonly lifecycle?: { readonly preStop: { readonly exec: { readonly command: readonly string[] } } };
+  };
+  return lifecycle?.preStop.exec.command ?? [];
 }
 
 /** A pod of one app container. */
