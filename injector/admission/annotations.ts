@@ -38,6 +38,18 @@ export function isInjected(
 /** Annotation that injection writes: the version, and what was added. */
 export const STATUS_ANNOTATION = 'sluice.dev/status';
 
+/**
+ * Annotation of a pod: its volumes on the node's disk, separated by commas alone, that do not keep cluster-autoscaler from
+ * taking the node away. Source: `SafeToEvictLocalVolumesKey` of cluster-autoscaler.
+ */
+export const EVICTABLE_VOLUMES_ANNOTATION = 'cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes';
+
+/** The value of that annotation with one more volume. @param value what the pod has of its own */
+export function withEvictableVolume(value: string | undefined, volume: string): string {
+  if (!value) return volume;
+  return value.split(',').includes(volume) ? value : `${value},${volume}`;
+}
+
 /** Annotation of a pod that is to be left alone, with the value `disabled`; only where its namespace allows it. */
 export const OPT_OUT_ANNOTATION = 'sluice.dev/inject';
 export const OPT_OUT_VALUE = 'disabled';

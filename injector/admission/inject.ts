@@ -7,16 +7,18 @@ import {
   allows,
   annotatedEnvironment,
   annotatedResources,
+  EVICTABLE_VOLUMES_ANNOTATION,
   excludedPorts,
   NAMESPACE_ANNOTATIONS,
   OPT_OUT_ANNOTATION,
   OPT_OUT_VALUE,
   STATUS_ANNOTATION,
   unknownAnnotations,
+  withEvictableVolume,
 } from './annotations.ts';
 import { redirectContainer, type SidecarPlan, sidecarContainer, volumes } from './containers.ts';
 import type { InjectionConfig } from './injection_config.ts';
-import { OWN_CONTAINERS, OWN_VOLUMES, REDIRECT_CONTAINER, SIDECAR_CONTAINER } from './names.ts';
+import { OWN_CONTAINERS, OWN_VOLUMES, REDIRECT_CONTAINER, SIDECAR_CONTAINER, STATE_VOLUME } from './names.ts';
 import { nodeTraffic } from './node_traffic.ts';
 import type { AdmittedPod, ApiObject } from './pod_object.ts';
 import type { PodSecurityLevel } from './pod_security.ts';
@@ -157,8 +159,17 @@ function built(bare: AdmittedPod, plan: SidecarPlan): ReadonlyMap<string, unknow
     volumes: OWN_VOLUMES,
   };
   const raw = (list: readonly { readonly raw: ApiObject }[]) => list.map((item) => item.raw);
+  const annotations = {
+    ...bare.annotations,
+    // The state is worth nothing elsewhere: an injector sends it again.
+    [EVICTABLE_VOLUMES_ANNOTATION]: withEvictableVolume(
+      bare.annotations[EVICTABLE_VOLUMES_ANNOTATION],
+      STATE_VOLUME,
+    ),
+    [STATUS_ANNOTATION]: JSON.stringify(status),
+  };
   return new Map<string, unknown>([
-    ['metadata/annotations', { ...bare.annotations, [STATUS_ANNOTATION]: JSON.stringify(status) }],
+    ['metadata/annotations', annotations],
     ['spec/initContainers', [redirect, ...(native ? [sidecar] : []), ...raw(bare.initContainers)]],
     ['spec/containers', [...(native ? [] : [sidecar]), ...raw(bare.containers)]],
     ['spec/volumes', [...raw(bare.volumes), ...volumes()]],

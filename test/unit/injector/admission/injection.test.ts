@@ -157,6 +157,23 @@ describe('injection', () => {
     });
   });
 
+  it.each([
+    ['nothing', undefined, 'sluice-state'],
+    ['the empty text', '', 'sluice-state'],
+    ['other volumes', 'scratch,cache', 'scratch,cache,sluice-state'],
+    ['ours too', 'sluice-state,scratch', 'sluice-state,scratch'],
+    ['a name that only has ours in it', 'my-sluice-state', 'my-sluice-state,sluice-state'],
+  ])(
+    'lets cluster-autoscaler evict its volume beside what the pod says, which is %s',
+    (_what, own, value) => {
+      const annotation = 'cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes';
+      const once = injected(pod({}, own === undefined ? {} : { [annotation]: own }));
+
+      expect(once.metadata.annotations?.[annotation]).toBe(value);
+      expect(decide(once)).toMatchObject({ kind: 'injected', patch: [] });
+    },
+  );
+
   it('injects a pod that is as bare as the API allows', () => {
     const { spec, metadata } = injected({ spec: { containers: [{ name: 'app' }] } } as never);
 
