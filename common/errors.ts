@@ -86,3 +86,11 @@ export class SluiceError extends Error {
     this.code = code;
   }
 }
+
+/**
+ * The end of a `switch` over a union: does not compile while a case is missing.
+ * @throws Error when a value of no known case arrives all the same, as data from outside could be
+ */
+export function unreachable(value: never): never {
+  throw new Error(`no case for ${JSON.stringify(value)}`);
+}
