@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "original.h"
 #include "relay_internal.h"
 #include "socket_options.h"
 #include "sweep.h"
@@ -23,48 +22,11 @@
 enum {
   BUFFER_BYTES = 64 * 1024,
   LOOP_EVENTS = 256,
-  REFUSALS_A_TURN = 256,  // connections reset at once for want of descriptors, a listener; the next ones after the pause
   ACCEPTS_A_TURN = 64,
   LAST_ACCEPTS = 4096,  // as many as wait in a listener's backlog
-  // Connections that wait for a decision; more wait in the kernel's backlog, where they cost no descriptor.
-  UNDECIDED_MAX = 128,
-  ACCEPT_PAUSE_MS = 100,  // after running out of descriptors
 };
-// How often the memory of flows is looked at: often enough that what comes between stays small once half of it is used.
-static const uint64_t SWEEP_US = 1000000, SWEEP_SOON_US = 100000;
 
 static const uint32_t ALL_LISTENERS = UINT32_MAX;
-
-// ---- listening
-
-static void set_accepting(struct relay *relay, bool accepting) {
-  if (relay->accepting == accepting || !relay->listening) return;
-  relay->accepting = accepting;
-  struct epoll_event event = {.events = accepting ? EPOLLIN | EPOLLEXCLUSIVE : 0};
-  for (uint32_t i = 0; i < relay->options.listener_count; i++) {
-    int fd = relay->options.listeners[i];
-    event.data.u64 = (uint64_t)i << 32 | TAG_LISTENER;
-    if (!accepting) {
-      epoll_ctl(relay->epoll, EPOLL_CTL_DEL, fd, &event);
-    } else if (epoll_ctl(relay->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
-      // Out of memory or over max_user_watches, epoll_ctl(2): again after a pause, all of them.
-      set_accepting(relay, false);
-      relay->accept_again_us = now_us() + ACCEPT_PAUSE_MS * US_PER_MS;
-      return;
-    }
-  }
-}
-
-static void close_listeners(struct relay *relay) {
-  if (!relay->listening) return;
-  set_accepting(relay, false);
-  relay->listening = false;
-  for (uint32_t i = 0; i < relay->options.listener_count; i++) close(relay->options.listeners[i]);
-}
-
-static void resume_accepting(struct relay *relay) {
-  if (relay->undecided < UNDECIDED_MAX / 2 && relay->accept_again_us == 0) set_accepting(relay, true);
-}
 
 // ---- the end of a flow
 
@@ -158,7 +120,7 @@ static void dial(struct relay *relay, struct flow *flow) {
   if (!watch(relay, flow, DESTINATION)) return end(relay, flow, RELAY_END_SHORTAGE, errno);
 }
 
-static void begin_dial(struct relay *relay, struct flow *flow) {
+void begin_dial(struct relay *relay, struct flow *flow) {
   atomic_store(&flow->state, FLOW_DIALLING);
   flow->dialled_us = now_us();
   flow->previous_dial = relay->dial_last;
@@ -233,120 +195,6 @@ static void move_again(struct relay *relay) {
     flow->again = false;
     for (int side = 0; side < SIDES; side++) move(relay, flow, side);
     flow = next;
-  }
-}
-
-// ---- accepting
-
-static void take_address(struct flow *flow, int side, const struct sockaddr_storage *storage) {
-  if (storage->ss_family == AF_INET6) {
-    const struct sockaddr_in6 *address = (const struct sockaddr_in6 *)storage;
-    flow->flags |= RELAY_IPV6;
-    flow->port[side] = ntohs(address->sin6_port);
-    memcpy(flow->address[side], &address->sin6_addr, sizeof address->sin6_addr);
-    return;
-  }
-  const struct sockaddr_in *address = (const struct sockaddr_in *)storage;
-  flow->port[side] = ntohs(address->sin_port);
-  memcpy(flow->address[side], &address->sin_addr, sizeof address->sin_addr);
-}
-
-static void accepted(struct relay *relay, struct flow *flow) {
-  bool busy = relay->live >= relay->options.max_flows || flows_waiting(&relay->flows) >= relay->options.max_untaken;
-  uint32_t epoch = atomic_load(&relay->epoch);
-  bool ipv6 = flow->flags & RELAY_IPV6;
-  bool remembered =
-      !busy && admissions_has(&relay->admissions, epoch, ipv6, flow->address[SOURCE], flow->port[DESTINATION]);
-  if (remembered) flow->flags |= RELAY_REMEMBERED;
-  relay->live += 1;
-  if (relay->sweep_us == 0) relay->sweep_us = now_us() + SWEEP_US;
-  atomic_store(&flow->state, FLOW_WAITING);
-  relay->undecided += 1;
-  post(relay, flow, RELAY_ACCEPTED, remembered ? NOT_URGENT : URGENT);
-  if (!remembered) return;
-  relay->undecided -= 1;
-  begin_dial(relay, flow);
-}
-
-static void keep_spare(struct relay *relay) {
-  if (relay->spare == NO_DESCRIPTOR) relay->spare = fcntl(relay->wake, F_DUPFD_CLOEXEC, 0);
-}
-
-// A connection that nobody accepts would wait until its client gives up: what waits is accepted and reset, one at a time.
-static void refuse_waiting(struct relay *relay) {
-  if (relay->spare == NO_DESCRIPTOR) return;
-  close(relay->spare);
-  relay->spare = NO_DESCRIPTOR;
-  for (uint32_t i = 0; i < relay->options.listener_count; i++) {
-    for (int turn = 0; turn < REFUSALS_A_TURN; turn++) {
-      int fd = accept4(relay->options.listeners[i], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (fd < 0) break;
-      close(fd);  // a reset, as the listener has it
-    }
-  }
-  keep_spare(relay);
-}
-
-static void out_of_descriptors(struct relay *relay, int error) {
-  pipes_drop_idle(&relay->shared.pipes);
-  if (error == EMFILE || error == ENFILE) refuse_waiting(relay);
-  set_accepting(relay, false);
-  relay->accept_again_us = now_us() + ACCEPT_PAUSE_MS * US_PER_MS;
-  flows_post_accept_error(&relay->flows, error);
-  tell(relay);
-}
-
-// Where a socket that was accepted was going. False when it has died already.
-static bool find_destination(struct relay *relay, uint32_t listener, int fd, struct sockaddr_storage *destination) {
-  socklen_t size = sizeof *destination;
-  if (getsockname(fd, (struct sockaddr *)destination, &size) < 0) return false;
-  // The port is at the same place in both families. TPROXY leaves it as it was; with the listener's own, translation brought it
-  // here, or it was really meant.
-  if (ntohs(((const struct sockaddr_in *)destination)->sin_port) == relay->listener_port[listener])
-    original_destination(fd, destination);
-  return true;
-}
-
-// False when the listener has no more, or accepting has been paused.
-static bool accept_one(struct relay *relay, uint32_t listener) {
-  struct sockaddr_storage source, destination;
-  socklen_t source_size = sizeof source;
-  int fd = accept4(relay->options.listeners[listener], (struct sockaddr *)&source, &source_size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (fd < 0) {
-    if (errno == EAGAIN) return false;
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      out_of_descriptors(relay, errno);
-      return false;
-    }
-    return true;  // that one connection has failed, accept(2)
-  }
-  if (!find_destination(relay, listener, fd, &destination)) {
-    close(fd);
-    return true;
-  }
-  struct flow *flow = flows_take(&relay->flows);
-  if (flow == NULL) {
-    close(fd);
-    out_of_descriptors(relay, ENOMEM);
-    return false;
-  }
-  flow->fd[SOURCE] = fd;
-  flow->started_us = now_us();
-  take_address(flow, SOURCE, &source);
-  take_address(flow, DESTINATION, &destination);
-  accepted(relay, flow);
-  if (relay->undecided < UNDECIDED_MAX) return true;
-  set_accepting(relay, false);
-  return false;
-}
-
-// Each listener has a bit in `listeners`; `at_most` is of one.
-static void accept_some(struct relay *relay, uint32_t listeners, int at_most) {
-  for (uint32_t i = 0; i < relay->options.listener_count; i++) {
-    if ((listeners >> i & 1) == 0) continue;
-    for (int turn = 0; turn < at_most && relay->accepting; turn++) {
-      if (!accept_one(relay, i)) break;
-    }
   }
 }
 

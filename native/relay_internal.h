@@ -17,6 +17,8 @@
 // other thread for each would cost more than all else that is done for a short flow.
 enum urgency { URGENT, NOT_URGENT };
 static const uint64_t TELL_LATER_US = 2000;
+// How often the memory of flows is looked at: often enough that what comes between stays small once half of it is used.
+static const uint64_t SWEEP_US = 1000000, SWEEP_SOON_US = 100000;
 static const uint64_t BYTES_PER_KIB = 1024, US_PER_MS = 1000, US_PER_SECOND = 1000000, NS_PER_US = 1000;
 
 // What an epoll event belongs to: a flow's side (slot and generation), or one of these.
@@ -64,3 +66,15 @@ static inline void post(struct relay *relay, struct flow *flow, enum relay_event
   if (urgency == URGENT) tell(relay);
   else if (relay->tell_us == 0) relay->tell_us = now_us() + TELL_LATER_US;
 }
+
+// ---- relay_accept.c
+
+void set_accepting(struct relay *relay, bool accepting);
+void resume_accepting(struct relay *relay);
+void close_listeners(struct relay *relay);
+void keep_spare(struct relay *relay);
+void accept_some(struct relay *relay, uint32_t listeners, int at_most);
+
+// ---- relay.c
+
+void begin_dial(struct relay *relay, struct flow *flow);
