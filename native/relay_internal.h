@@ -75,6 +75,9 @@ void close_listeners(struct relay *relay);
 void keep_spare(struct relay *relay);
 void accept_some(struct relay *relay, uint32_t listeners, int at_most);
 
-// ---- relay.c
+// ---- relay_flow.c
 
+void end(struct relay *relay, struct flow *flow, enum relay_end how, int error);
+void dial(struct relay *relay, struct flow *flow);
 void begin_dial(struct relay *relay, struct flow *flow);
+void connected(struct relay *relay, struct flow *flow);
