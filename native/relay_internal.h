@@ -81,3 +81,8 @@ void end(struct relay *relay, struct flow *flow, enum relay_end how, int error);
 void dial(struct relay *relay, struct flow *flow);
 void begin_dial(struct relay *relay, struct flow *flow);
 void connected(struct relay *relay, struct flow *flow);
+
+// ---- relay_commands.c
+
+bool obey_all(struct relay *relay);
+void ask(struct relay *relay, bool *flag);
