@@ -86,3 +86,7 @@ void connected(struct relay *relay, struct flow *flow);
 
 bool obey_all(struct relay *relay);
 void ask(struct relay *relay, bool *flag);
+
+// ---- relay_upkeep.c
+
+void look_at_flows(struct relay *relay, uint64_t now);
