@@ -90,3 +90,7 @@ void ask(struct relay *relay, bool *flag);
 // ---- relay_upkeep.c
 
 void look_at_flows(struct relay *relay, uint64_t now);
+
+// ---- relay_loop.c
+
+void *run(void *argument);
