@@ -40,7 +40,7 @@ static bool start_thread(struct relay *relay) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = pthread_create(&relay->thread, NULL, run, relay);
+  int error = pthread_create(&relay->thread, NULL, relay_run, relay);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   errno = error;
   return error == 0;
@@ -65,7 +65,7 @@ struct relay *relay_start(const struct relay_options *options, void (*notify)(vo
   relay->epoll = epoll_create1(EPOLL_CLOEXEC);
   relay->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   relay->spare = NO_DESCRIPTOR;
-  keep_spare(relay);
+  relay_keep_spare(relay);
   struct epoll_event event = {.events = EPOLLIN, .data.u64 = TAG_WAKE};
   bool ready = relay->shared.buffer != NULL && relay->epoll >= 0 && relay->wake >= 0 &&
                relay->spare >= 0 && epoll_ctl(relay->epoll, EPOLL_CTL_ADD, relay->wake, &event) == 0;
@@ -105,7 +105,7 @@ bool relay_bytes(struct relay *relay, uint32_t slot, uint32_t generation, uint64
 }
 
 void relay_close(struct relay *relay) {
-  ask(relay, &relay->stop);
+  relay_ask(relay, &relay->stop);
   pthread_join(relay->thread, NULL);
   dispose(relay);
 }

@@ -18,7 +18,7 @@ enum {
   ACCEPT_PAUSE_MS = 100,  // after running out of descriptors
 };
 
-void set_accepting(struct relay *relay, bool accepting) {
+void relay_set_accepting(struct relay *relay, bool accepting) {
   if (relay->accepting == accepting || !relay->listening) return;
   relay->accepting = accepting;
   struct epoll_event event = {.events = accepting ? EPOLLIN | EPOLLEXCLUSIVE : 0};
@@ -29,22 +29,22 @@ void set_accepting(struct relay *relay, bool accepting) {
       epoll_ctl(relay->epoll, EPOLL_CTL_DEL, fd, &event);
     } else if (epoll_ctl(relay->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
       // Out of memory or over max_user_watches, epoll_ctl(2): again after a pause, all of them.
-      set_accepting(relay, false);
+      relay_set_accepting(relay, false);
       relay->accept_again_us = now_us() + ACCEPT_PAUSE_MS * US_PER_MS;
       return;
     }
   }
 }
 
-void close_listeners(struct relay *relay) {
+void relay_close_listeners(struct relay *relay) {
   if (!relay->listening) return;
-  set_accepting(relay, false);
+  relay_set_accepting(relay, false);
   relay->listening = false;
   for (uint32_t i = 0; i < relay->options.listener_count; i++) close(relay->options.listeners[i]);
 }
 
-void resume_accepting(struct relay *relay) {
-  if (relay->undecided < UNDECIDED_MAX / 2 && relay->accept_again_us == 0) set_accepting(relay, true);
+void relay_resume_accepting(struct relay *relay) {
+  if (relay->undecided < UNDECIDED_MAX / 2 && relay->accept_again_us == 0) relay_set_accepting(relay, true);
 }
 
 static void take_address(struct flow *flow, int side, const struct sockaddr_storage *storage) {
@@ -71,13 +71,13 @@ static void accepted(struct relay *relay, struct flow *flow) {
   if (relay->sweep_us == 0) relay->sweep_us = now_us() + SWEEP_US;
   atomic_store(&flow->state, FLOW_WAITING);
   relay->undecided += 1;
-  post(relay, flow, RELAY_ACCEPTED, remembered ? NOT_URGENT : URGENT);
+  relay_report(relay, flow, RELAY_ACCEPTED, remembered ? NOT_URGENT : URGENT);
   if (!remembered) return;
   relay->undecided -= 1;
-  begin_dial(relay, flow);
+  relay_begin_dial(relay, flow);
 }
 
-void keep_spare(struct relay *relay) {
+void relay_keep_spare(struct relay *relay) {
   if (relay->spare == NO_DESCRIPTOR) relay->spare = fcntl(relay->wake, F_DUPFD_CLOEXEC, 0);
 }
 
@@ -93,16 +93,16 @@ static void refuse_waiting(struct relay *relay) {
       close(fd);  // a reset, as the listener has it
     }
   }
-  keep_spare(relay);
+  relay_keep_spare(relay);
 }
 
 static void out_of_descriptors(struct relay *relay, int error) {
   pipes_drop_idle(&relay->shared.pipes);
   if (error == EMFILE || error == ENFILE) refuse_waiting(relay);
-  set_accepting(relay, false);
+  relay_set_accepting(relay, false);
   relay->accept_again_us = now_us() + ACCEPT_PAUSE_MS * US_PER_MS;
   flows_post_accept_error(&relay->flows, error);
-  tell(relay);
+  relay_notify(relay);
 }
 
 // Where a socket that was accepted was going. False when it has died already.
@@ -145,12 +145,12 @@ static bool accept_one(struct relay *relay, uint32_t listener) {
   take_address(flow, DESTINATION, &destination);
   accepted(relay, flow);
   if (relay->undecided < UNDECIDED_MAX) return true;
-  set_accepting(relay, false);
+  relay_set_accepting(relay, false);
   return false;
 }
 
 // Each listener has a bit in `listeners`; `at_most` is of one.
-void accept_some(struct relay *relay, uint32_t listeners, int at_most) {
+void relay_accept_some(struct relay *relay, uint32_t listeners, int at_most) {
   for (uint32_t i = 0; i < relay->options.listener_count; i++) {
     if ((listeners >> i & 1) == 0) continue;
     for (int turn = 0; turn < at_most && relay->accepting; turn++) {

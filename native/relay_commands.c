@@ -17,8 +17,8 @@ static void admit(struct relay *relay, struct flow *flow, uint32_t epoch) {
   relay->undecided -= 1;
   if (epoch != 0 && epoch == atomic_load(&relay->epoch))
     admissions_add(&relay->admissions, epoch, flow->flags & RELAY_IPV6, flow->address[SOURCE], flow->port[DESTINATION]);
-  begin_dial(relay, flow);
-  resume_accepting(relay);
+  relay_begin_dial(relay, flow);
+  relay_resume_accepting(relay);
 }
 
 static void obey(struct relay *relay, const struct relay_command *command) {
@@ -30,14 +30,14 @@ static void obey(struct relay *relay, const struct relay_command *command) {
     case RELAY_RESET_SOURCE:
       return flow_close(flow, SOURCE, true);
     case RELAY_RESET:
-      return end(relay, flow, RELAY_END_RESET, 0);
+      return relay_end_flow(relay, flow, RELAY_END_RESET, 0);
     case RELAY_FINISH:
-      return end(relay, flow, RELAY_END_CLOSED, 0);
+      return relay_end_flow(relay, flow, RELAY_END_CLOSED, 0);
   }
 }
 
 // Does what the other thread has asked for. False when the relay is to stop.
-bool obey_all(struct relay *relay) {
+bool relay_obey(struct relay *relay) {
   uint64_t count;
   while (read(relay->wake, &count, sizeof count) < 0 && errno == EINTR) {
   }
@@ -51,8 +51,8 @@ bool obey_all(struct relay *relay) {
   for (size_t i = 0; i < command_count; i++) obey(relay, &commands[i]);
   free(commands);
   // Closing a listener resets what waits there, though to its client it is a connection already.
-  if (stop_accepting && !stop) accept_some(relay, ALL_LISTENERS, LAST_ACCEPTS);
-  if (stop_accepting || stop) close_listeners(relay);
+  if (stop_accepting && !stop) relay_accept_some(relay, ALL_LISTENERS, LAST_ACCEPTS);
+  if (stop_accepting || stop) relay_close_listeners(relay);
   return !stop;
 }
 
@@ -85,11 +85,11 @@ uint32_t relay_forget(struct relay *relay) {
   return epoch == 0 ? relay_forget(relay) : epoch;  // 0 means "do not remember"
 }
 
-void ask(struct relay *relay, bool *flag) {
+void relay_ask(struct relay *relay, bool *flag) {
   pthread_mutex_lock(&relay->flows.lock);
   *flag = true;
   pthread_mutex_unlock(&relay->flows.lock);
   wake(relay);
 }
 
-void relay_stop_accepting(struct relay *relay) { ask(relay, &relay->stop_accepting); }
+void relay_stop_accepting(struct relay *relay) { relay_ask(relay, &relay->stop_accepting); }

@@ -21,7 +21,7 @@ static void forget_again(struct relay *relay, struct flow *flow) {
   *link = flow->next_again;
 }
 
-void end(struct relay *relay, struct flow *flow, enum relay_end how, int error) {
+void relay_end_flow(struct relay *relay, struct flow *flow, enum relay_end how, int error) {
   uint8_t state = atomic_load_explicit(&flow->state, memory_order_relaxed);
   bool reset = how != RELAY_END_CLOSED;
   if (state == FLOW_WAITING) relay->undecided -= 1;
@@ -36,8 +36,8 @@ void end(struct relay *relay, struct flow *flow, enum relay_end how, int error) 
   relay->live -= 1;
   atomic_store(&flow->state, FLOW_ENDED);
   // From here on the flow is the taker's.
-  post(relay, flow, RELAY_ENDED, NOT_URGENT);
-  resume_accepting(relay);
+  relay_report(relay, flow, RELAY_ENDED, NOT_URGENT);
+  relay_resume_accepting(relay);
 }
 
 static const uint32_t WATCHED = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
@@ -48,22 +48,22 @@ static bool watch(struct relay *relay, struct flow *flow, int side) {
   return epoll_ctl(relay->epoll, EPOLL_CTL_ADD, flow->fd[side], &event) == 0;
 }
 
-void dial(struct relay *relay, struct flow *flow) {
-  if (dial_begin(&relay->dialler, flow) == DIAL_FAILED) return end(relay, flow, flow->end, flow->error);
-  if (!watch(relay, flow, DESTINATION)) return end(relay, flow, RELAY_END_SHORTAGE, errno);
+void relay_dial(struct relay *relay, struct flow *flow) {
+  if (dial_begin(&relay->dialler, flow) == DIAL_FAILED) return relay_end_flow(relay, flow, flow->end, flow->error);
+  if (!watch(relay, flow, DESTINATION)) return relay_end_flow(relay, flow, RELAY_END_SHORTAGE, errno);
 }
 
-void begin_dial(struct relay *relay, struct flow *flow) {
+void relay_begin_dial(struct relay *relay, struct flow *flow) {
   atomic_store(&flow->state, FLOW_DIALLING);
   flow->dialled_us = now_us();
   flow->previous_dial = relay->dial_last;
   if (relay->dial_last != NULL) relay->dial_last->next_dial = flow;
   else relay->dial_first = flow;
   relay->dial_last = flow;
-  dial(relay, flow);
+  relay_dial(relay, flow);
 }
 
-void connected(struct relay *relay, struct flow *flow) {
+void relay_connected(struct relay *relay, struct flow *flow) {
   send_at_once(flow->fd[DESTINATION]);
   keep_tracked(flow->fd[DESTINATION]);
   read_in_line(flow->fd[DESTINATION]);
@@ -72,5 +72,5 @@ void connected(struct relay *relay, struct flow *flow) {
   atomic_store(&flow->state, FLOW_RELAYING);
   flow->writable[SOURCE] = flow->writable[DESTINATION] = true;
   // What the client has sent, or its reset, is an event of the next turn.
-  if (!watch(relay, flow, SOURCE)) end(relay, flow, RELAY_END_SHORTAGE, errno);
+  if (!watch(relay, flow, SOURCE)) relay_end_flow(relay, flow, RELAY_END_SHORTAGE, errno);
 }

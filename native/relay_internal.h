@@ -16,7 +16,7 @@
 // What waits for a decision is told at once. The rest, ends and what was admitted from memory, is told together: waking the
 // other thread for each would cost more than all else that is done for a short flow.
 enum urgency { URGENT, NOT_URGENT };
-static const uint64_t TELL_LATER_US = 2000;
+static const uint64_t NOTIFY_LATER_US = 2000;
 // How often the memory of flows is looked at: often enough that what comes between stays small once half of it is used.
 static const uint64_t SWEEP_US = 1000000, SWEEP_SOON_US = 100000;
 static const uint64_t BYTES_PER_KIB = 1024, US_PER_MS = 1000, US_PER_SECOND = 1000000, NS_PER_US = 1000;
@@ -33,7 +33,7 @@ struct relay {
   int spare;  // given up to accept a connection that is then reset, when there is no descriptor left; or NO_DESCRIPTOR
   bool accepting, listening;
   uint16_t listener_port[RELAY_LISTENERS];
-  uint64_t tell_us;          // when the other thread is to be told of what is not urgent; 0: there is none
+  uint64_t notify_us;          // when the other thread is to be told of what is not urgent; 0: there is none
   uint64_t accept_again_us;  // 0: not paused for want of descriptors
   uint64_t sweep_us;         // when the flows' memory is to be looked at; 0: there are no flows
   uint32_t undecided, live;
@@ -56,41 +56,41 @@ static inline uint64_t now_us(void) {
   return (uint64_t)now.tv_sec * US_PER_SECOND + (uint64_t)now.tv_nsec / NS_PER_US;
 }
 
-static inline void tell(struct relay *relay) {
-  relay->tell_us = 0;
+static inline void relay_notify(struct relay *relay) {
+  relay->notify_us = 0;
   if (flows_notify(&relay->flows)) relay->notify(relay->argument);
 }
 
-static inline void post(struct relay *relay, struct flow *flow, enum relay_event_kind kind, enum urgency urgency) {
+static inline void relay_report(struct relay *relay, struct flow *flow, enum relay_event_kind kind, enum urgency urgency) {
   flows_post(&relay->flows, flow, kind);
-  if (urgency == URGENT) tell(relay);
-  else if (relay->tell_us == 0) relay->tell_us = now_us() + TELL_LATER_US;
+  if (urgency == URGENT) relay_notify(relay);
+  else if (relay->notify_us == 0) relay->notify_us = now_us() + NOTIFY_LATER_US;
 }
 
 // ---- relay_accept.c
 
-void set_accepting(struct relay *relay, bool accepting);
-void resume_accepting(struct relay *relay);
-void close_listeners(struct relay *relay);
-void keep_spare(struct relay *relay);
-void accept_some(struct relay *relay, uint32_t listeners, int at_most);
+void relay_set_accepting(struct relay *relay, bool accepting);
+void relay_resume_accepting(struct relay *relay);
+void relay_close_listeners(struct relay *relay);
+void relay_keep_spare(struct relay *relay);
+void relay_accept_some(struct relay *relay, uint32_t listeners, int at_most);
 
 // ---- relay_flow.c
 
-void end(struct relay *relay, struct flow *flow, enum relay_end how, int error);
-void dial(struct relay *relay, struct flow *flow);
-void begin_dial(struct relay *relay, struct flow *flow);
-void connected(struct relay *relay, struct flow *flow);
+void relay_end_flow(struct relay *relay, struct flow *flow, enum relay_end how, int error);
+void relay_dial(struct relay *relay, struct flow *flow);
+void relay_begin_dial(struct relay *relay, struct flow *flow);
+void relay_connected(struct relay *relay, struct flow *flow);
 
 // ---- relay_commands.c
 
-bool obey_all(struct relay *relay);
-void ask(struct relay *relay, bool *flag);
+bool relay_obey(struct relay *relay);
+void relay_ask(struct relay *relay, bool *flag);
 
 // ---- relay_upkeep.c
 
-void look_at_flows(struct relay *relay, uint64_t now);
+void relay_look_at_flows(struct relay *relay, uint64_t now);
 
 // ---- relay_loop.c
 
-void *run(void *argument);
+void *relay_run(void *argument);

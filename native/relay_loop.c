@@ -22,14 +22,14 @@ static void end_broken(struct relay *relay, struct flow *flow, int side, int err
   flow->readable[side] = flow->wary[side] = true;
   while (flow_pump(flow, side, &relay->shared) == PUMP_AGAIN) {
   }
-  end(relay, flow, BROKEN[side], error);
+  relay_end_flow(relay, flow, BROKEN[side], error);
 }
 
 static void move(struct relay *relay, struct flow *flow, int side) {
   if (atomic_load_explicit(&flow->state, memory_order_relaxed) != FLOW_RELAYING) return;
   switch (flow_pump(flow, side, &relay->shared)) {
     case PUMP_IDLE:
-      if (flow_finished(flow)) end(relay, flow, RELAY_END_CLOSED, 0);
+      if (flow_finished(flow)) relay_end_flow(relay, flow, RELAY_END_CLOSED, 0);
       return;
     case PUMP_AGAIN:
       if (!flow->again) {
@@ -58,23 +58,23 @@ static void dial_event(struct relay *relay, struct flow *flow, uint32_t events) 
   if (events & (EPOLLERR | EPOLLHUP)) {
     int error = socket_error(flow->fd[DESTINATION]);
     if (dial_had_connected(error)) {
-      connected(relay, flow);
+      relay_connected(relay, flow);
       if (atomic_load_explicit(&flow->state, memory_order_relaxed) == FLOW_RELAYING)
         end_broken(relay, flow, DESTINATION, error);
       return;
     }
-    if (!dial_is_port_clash(error)) return end(relay, flow, RELAY_END_UNREACHABLE, error);
+    if (!dial_is_port_clash(error)) return relay_end_flow(relay, flow, RELAY_END_UNREACHABLE, error);
     flow_close(flow, DESTINATION, true);
     dial_skip_ports(&relay->dialler);
-    return dial(relay, flow);
+    return relay_dial(relay, flow);
   }
-  if (events & EPOLLOUT) connected(relay, flow);
+  if (events & EPOLLOUT) relay_connected(relay, flow);
 }
 
 static void end_late_dials(struct relay *relay, uint64_t now) {
   uint64_t limit = relay->options.connect_timeout_ms * US_PER_MS;
   while (relay->dial_first != NULL && now - relay->dial_first->dialled_us >= limit)
-    end(relay, relay->dial_first, RELAY_END_UNREACHABLE, ETIMEDOUT);
+    relay_end_flow(relay, relay->dial_first, RELAY_END_UNREACHABLE, ETIMEDOUT);
 }
 
 // ---- events of flows
@@ -118,7 +118,7 @@ static int until_due(const struct relay *relay) {
   uint64_t due = UINT64_MAX;
   if (relay->dial_first != NULL) due = relay->dial_first->dialled_us + relay->options.connect_timeout_ms * US_PER_MS;
   if (relay->accept_again_us != 0 && relay->accept_again_us < due) due = relay->accept_again_us;
-  if (relay->tell_us != 0 && relay->tell_us < due) due = relay->tell_us;
+  if (relay->notify_us != 0 && relay->notify_us < due) due = relay->notify_us;
   if (relay->sweep_us != 0 && relay->sweep_us < due) due = relay->sweep_us;
   if (due == UINT64_MAX) return -1;
   uint64_t now = now_us();
@@ -126,30 +126,30 @@ static int until_due(const struct relay *relay) {
 }
 
 static void look_at_clock(struct relay *relay) {
-  if (relay->dial_first == NULL && relay->accept_again_us == 0 && relay->tell_us == 0 && relay->sweep_us == 0) return;
+  if (relay->dial_first == NULL && relay->accept_again_us == 0 && relay->notify_us == 0 && relay->sweep_us == 0) return;
   uint64_t now = now_us();
-  if (relay->tell_us != 0 && now >= relay->tell_us) tell(relay);
+  if (relay->notify_us != 0 && now >= relay->notify_us) relay_notify(relay);
   end_late_dials(relay, now);
-  look_at_flows(relay, now);
+  relay_look_at_flows(relay, now);
   if (relay->accept_again_us == 0 || now < relay->accept_again_us) return;
   relay->accept_again_us = 0;
-  keep_spare(relay);
-  resume_accepting(relay);
+  relay_keep_spare(relay);
+  relay_resume_accepting(relay);
 }
 
 static void end_all(struct relay *relay) {
   for (uint32_t slot = 0; slot < relay->flows.made; slot++) {
     struct flow *flow = &relay->flows.chunks[slot / FLOWS_CHUNK][slot % FLOWS_CHUNK];
     uint8_t state = atomic_load(&flow->state);
-    if (state != FLOW_FREE && state != FLOW_ENDED) end(relay, flow, RELAY_END_RESET, 0);
+    if (state != FLOW_FREE && state != FLOW_ENDED) relay_end_flow(relay, flow, RELAY_END_RESET, 0);
   }
 }
 
-void *run(void *argument) {
+void *relay_run(void *argument) {
   struct relay *relay = argument;
   pthread_setname_np(pthread_self(), "sluice-relay");
   struct epoll_event events[LOOP_EVENTS];
-  set_accepting(relay, true);
+  relay_set_accepting(relay, true);
   for (bool going_on = true; going_on;) {
     int count = epoll_wait(relay->epoll, events, LOOP_EVENTS, until_due(relay));
     bool woken = false;
@@ -160,8 +160,8 @@ void *run(void *argument) {
       else if ((uint32_t)tag == TAG_LISTENER) listeners |= 1u << (tag >> 32);
       else flow_event(relay, tag, events[i].events);
     }
-    if (woken) going_on = obey_all(relay);
-    if (listeners != 0) accept_some(relay, listeners, ACCEPTS_A_TURN);
+    if (woken) going_on = relay_obey(relay);
+    if (listeners != 0) relay_accept_some(relay, listeners, ACCEPTS_A_TURN);
     move_again(relay);
     look_at_clock(relay);
   }

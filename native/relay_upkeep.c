@@ -14,18 +14,18 @@ static void end_idle(struct relay *relay, uint64_t now) {
       flow->moved_us = now;
       flow->moved_bytes = moved;
     } else if (now - flow->moved_us >= limit) {
-      end(relay, flow, RELAY_END_IDLE, 0);
+      relay_end_flow(relay, flow, RELAY_END_IDLE, 0);
     }
   }
 }
 
-void look_at_flows(struct relay *relay, uint64_t now) {
+void relay_look_at_flows(struct relay *relay, uint64_t now) {
   if (relay->sweep_us == 0 || now < relay->sweep_us) return;
   if (relay->options.idle_seconds != 0) end_idle(relay, now);
   uint64_t most = (uint64_t)relay->options.max_held_kib * BYTES_PER_KIB;
   struct sweep_victims victims;
   uint64_t held = sweep(&relay->flows, most, &victims);
-  for (uint32_t i = 0; i < victims.count; i++) end(relay, victims.flows[i], RELAY_END_STALLED, 0);
+  for (uint32_t i = 0; i < victims.count; i++) relay_end_flow(relay, victims.flows[i], RELAY_END_STALLED, 0);
   free(victims.flows);
   relay->sweep_us = relay->live == 0 ? 0 : now + (held > most / 2 ? SWEEP_SOON_US : SWEEP_US);
 }
