@@ -3,20 +3,14 @@
 #include "relay.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "relay_internal.h"
-#include "socket_options.h"
 
 enum {
   BUFFER_BYTES = 64 * 1024,
@@ -24,8 +18,7 @@ enum {
 
 static void dispose(struct relay *relay) {
   pipes_drop_idle(&relay->shared.pipes);
-  if (relay->listening)
-    for (uint32_t i = 0; i < relay->options.listener_count; i++) close(relay->options.listeners[i]);
+  relay_close_listeners(relay);
   if (relay->epoll >= 0) close(relay->epoll);
   if (relay->wake >= 0) close(relay->wake);
   if (relay->spare != NO_DESCRIPTOR) close(relay->spare);
@@ -52,7 +45,6 @@ struct relay *relay_start(const struct relay_options *options, void (*notify)(vo
   relay->options = *options;
   relay->notify = notify;
   relay->argument = argument;
-  relay->listening = true;
   atomic_init(&relay->epoch, 1);
   flows_init(&relay->flows);
   relay->shared.pipes.max = options->max_pipes;
@@ -69,22 +61,8 @@ struct relay *relay_start(const struct relay_options *options, void (*notify)(vo
   struct epoll_event event = {.events = EPOLLIN, .data.u64 = TAG_WAKE};
   bool ready = relay->shared.buffer != NULL && relay->epoll >= 0 && relay->wake >= 0 &&
                relay->spare >= 0 && epoll_ctl(relay->epoll, EPOLL_CTL_ADD, relay->wake, &event) == 0;
-  for (uint32_t i = 0; i < options->listener_count; i++) {
-    int fd = fcntl(options->listeners[i], F_DUPFD_CLOEXEC, 0);
-    ready = ready && fd >= 0;
-    relay->options.listeners[i] = fd;
-    // What a listener has set passes to what it accepts, tcp(7): no system call for each connection.
-    if (fd < 0) continue;
-    send_at_once(fd);
-    keep_alive(fd, options);
-    read_in_line(fd);
-    reset_when_killed(fd);
-    struct sockaddr_storage address = {0};
-    socklen_t size = sizeof address;
-    getsockname(fd, (struct sockaddr *)&address, &size);
-    relay->listener_port[i] = ntohs(((const struct sockaddr_in *)&address)->sin_port);
-  }
-  if (ready && start_thread(relay)) return relay;
+  bool listening = relay_open_listeners(relay);
+  if (ready && listening && start_thread(relay)) return relay;
   int error = errno;
   dispose(relay);
   errno = error;

@@ -10,13 +10,33 @@
 
 #include "original.h"
 #include "relay_internal.h"
+#include "socket_options.h"
 
 enum {
   REFUSALS_A_TURN = 256,  // connections reset at once for want of descriptors, a listener; the next ones after the pause
-  // Connections that wait for a decision; more wait in the kernel's backlog, where they cost no descriptor.
-  UNDECIDED_MAX = 128,
   ACCEPT_PAUSE_MS = 100,  // after running out of descriptors
 };
+
+bool relay_open_listeners(struct relay *relay) {
+  bool opened = true;
+  relay->listening = true;
+  for (uint32_t i = 0; i < relay->options.listener_count; i++) {
+    int fd = fcntl(relay->options.listeners[i], F_DUPFD_CLOEXEC, 0);
+    opened = opened && fd >= 0;
+    relay->options.listeners[i] = fd;  // also where that failed: the one that was given stays the caller's
+    // What a listener has set passes to what it accepts, tcp(7): no system call for each connection.
+    if (fd < 0) continue;
+    send_at_once(fd);
+    keep_alive(fd, &relay->options);
+    read_in_line(fd);
+    reset_when_killed(fd);
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    getsockname(fd, (struct sockaddr *)&address, &size);
+    relay->listener_port[i] = ntohs(((const struct sockaddr_in *)&address)->sin_port);
+  }
+  return opened;
+}
 
 void relay_set_accepting(struct relay *relay, bool accepting) {
   if (relay->accepting == accepting || !relay->listening) return;
@@ -41,10 +61,6 @@ void relay_close_listeners(struct relay *relay) {
   relay_set_accepting(relay, false);
   relay->listening = false;
   for (uint32_t i = 0; i < relay->options.listener_count; i++) close(relay->options.listeners[i]);
-}
-
-void relay_resume_accepting(struct relay *relay) {
-  if (relay->undecided < UNDECIDED_MAX / 2 && relay->accept_again_us == 0) relay_set_accepting(relay, true);
 }
 
 static void take_address(struct flow *flow, int side, const struct sockaddr_storage *storage) {
@@ -149,7 +165,6 @@ static bool accept_one(struct relay *relay, uint32_t listener) {
   return false;
 }
 
-// Each listener has a bit in `listeners`; `at_most` is of one.
 void relay_accept_some(struct relay *relay, uint32_t listeners, int at_most) {
   for (uint32_t i = 0; i < relay->options.listener_count; i++) {
     if ((listeners >> i & 1) == 0) continue;

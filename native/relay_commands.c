@@ -36,7 +36,6 @@ static void obey(struct relay *relay, const struct relay_command *command) {
   }
 }
 
-// Does what the other thread has asked for. False when the relay is to stop.
 bool relay_obey(struct relay *relay) {
   uint64_t count;
   while (read(relay->wake, &count, sizeof count) < 0 && errno == EINTR) {

@@ -1,4 +1,4 @@
-// What the files of the relay share: its state, and how it reports. The public face is relay.h.
+// What the files of the relay share: its state, and what each of them offers the others. The public face is relay.h.
 #pragma once
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,37 +13,43 @@
 #include "flows.h"
 #include "relay.h"
 
-// What waits for a decision is told at once. The rest, ends and what was admitted from memory, is told together: waking the
-// other thread for each would cost more than all else that is done for a short flow.
+// What waits for a decision is reported at once. The rest, ends and what was admitted from memory, is reported together: waking
+// the other thread for each would cost more than all else that is done for a short flow.
 enum urgency { URGENT, NOT_URGENT };
 static const uint64_t NOTIFY_LATER_US = 2000;
 // How often the memory of flows is looked at: often enough that what comes between stays small once half of it is used.
 static const uint64_t SWEEP_US = 1000000, SWEEP_SOON_US = 100000;
 static const uint64_t BYTES_PER_KIB = 1024, US_PER_MS = 1000, US_PER_SECOND = 1000000, NS_PER_US = 1000;
+// Connections that wait for a decision; more wait in the kernel's backlog, where they cost no descriptor.
+enum { UNDECIDED_MAX = 128 };
 
 // What an epoll event belongs to: a flow's side (slot and generation), or one of these.
 enum { TAG_WAKE = 0xffffffff, TAG_LISTENER = 0xfffffffe };  // the upper half says which listener
 
+// While the relay's thread runs this belongs to it, but for what is marked otherwise; before and after, to the other thread.
 struct relay {
-  struct relay_options options;
+  struct relay_options options;  // `listeners` are duplicates: the relay's own
   void (*notify)(void *);
-  void *argument;
-  pthread_t thread;
-  int epoll, wake;
+  void *argument;    // of `notify`
+  pthread_t thread;  // the other thread's
+  int epoll;
+  int wake;   // an eventfd: the other thread writes, the loop reads
   int spare;  // given up to accept a connection that is then reset, when there is no descriptor left; or NO_DESCRIPTOR
-  bool accepting, listening;
+  bool listening;  // the listeners are open
+  bool accepting;  // and watched
   uint16_t listener_port[RELAY_LISTENERS];
-  uint64_t notify_us;          // when the other thread is to be told of what is not urgent; 0: there is none
+  uint64_t notify_us;        // when the other thread is to hear of what is not urgent; 0: there is none
   uint64_t accept_again_us;  // 0: not paused for want of descriptors
   uint64_t sweep_us;         // when the flows' memory is to be looked at; 0: there are no flows
-  uint32_t undecided, live;
+  uint32_t undecided;        // flows in FLOW_WAITING
+  uint32_t live;             // flows that are neither FLOW_FREE nor FLOW_ENDED
   struct flow_shared shared;
   struct dialler dialler;
   struct admissions admissions;
   struct flow *dial_first, *dial_last;  // oldest first: all have the same time to connect
-  struct flow *again;
-  struct flows flows;
-  _Atomic uint32_t epoch;
+  struct flow *again;                   // flows that have used up their turn, and go on in the next
+  struct flows flows;                   // has a lock of its own; see flows.h
+  _Atomic uint32_t epoch;  // of admissions: those of another are not remembered. The other thread counts it up
   // Behind flows.lock: what the other thread has asked for.
   struct relay_command *commands;
   size_t command_count, command_room;
@@ -56,41 +62,62 @@ static inline uint64_t now_us(void) {
   return (uint64_t)now.tv_sec * US_PER_SECOND + (uint64_t)now.tv_nsec / NS_PER_US;
 }
 
+// Wakes the other thread if there is something to take that it has not been woken for.
 static inline void relay_notify(struct relay *relay) {
   relay->notify_us = 0;
   if (flows_notify(&relay->flows)) relay->notify(relay->argument);
 }
 
+// Reports an event of a flow, which must be filled in before.
 static inline void relay_report(struct relay *relay, struct flow *flow, enum relay_event_kind kind, enum urgency urgency) {
   flows_post(&relay->flows, flow, kind);
   if (urgency == URGENT) relay_notify(relay);
   else if (relay->notify_us == 0) relay->notify_us = now_us() + NOTIFY_LATER_US;
 }
 
-// ---- relay_accept.c
+// ---- relay_accept.c: listeners, and what is accepted from them
 
-void relay_set_accepting(struct relay *relay, bool accepting);
-void relay_resume_accepting(struct relay *relay);
+// Duplicates the caller's listeners and sets them up. False with errno when there is no descriptor for one.
+bool relay_open_listeners(struct relay *relay);
+// Resets what still waits there. The only place where listeners are closed; does nothing the second time.
 void relay_close_listeners(struct relay *relay);
+// Whether the loop watches the listeners. Where that fails, it is tried again after a pause.
+void relay_set_accepting(struct relay *relay, bool accepting);
+// Accepts again after a pause, unless one still lasts: for want of descriptors, or as too many connections are undecided.
+static inline void relay_resume_accepting(struct relay *relay) {
+  if (relay->undecided < UNDECIDED_MAX / 2 && relay->accept_again_us == 0) relay_set_accepting(relay, true);
+}
+// Makes the spare descriptor where it is missing and there is one to be had.
 void relay_keep_spare(struct relay *relay);
+// Each listener has a bit in `listeners`; `at_most` is of one.
 void relay_accept_some(struct relay *relay, uint32_t listeners, int at_most);
 
-// ---- relay_flow.c
+// ---- relay_flow.c: the life of a flow
 
-void relay_end_flow(struct relay *relay, struct flow *flow, enum relay_end how, int error);
-void relay_dial(struct relay *relay, struct flow *flow);
+// FLOW_WAITING to FLOW_DIALLING. The flow may have ended when this returns.
 void relay_begin_dial(struct relay *relay, struct flow *flow);
+// Dials, or dials once more. The flow may have ended when this returns.
+void relay_dial(struct relay *relay, struct flow *flow);
+// FLOW_DIALLING to FLOW_RELAYING. The flow may have ended when this returns.
 void relay_connected(struct relay *relay, struct flow *flow);
+// To FLOW_ENDED, from any state between FLOW_FREE and it: closes both sockets and gives back all that the flow has. From then on
+// the flow belongs to the other thread, which frees it by taking its end.
+void relay_end_flow(struct relay *relay, struct flow *flow, enum relay_end how, int error);
 
 // ---- relay_commands.c
 
+// Does what the other thread has asked for. False when the relay is to stop.
 bool relay_obey(struct relay *relay);
+// For the other thread: sets one of the flags of `relay`, and wakes the loop to look at it.
 void relay_ask(struct relay *relay, bool *flag);
 
 // ---- relay_upkeep.c
 
+// To be called when `sweep_us` is due. Ends flows that are idle, and some of those that stall when all hold too much; says in
+// `sweep_us` when it is due again.
 void relay_look_at_flows(struct relay *relay, uint64_t now);
 
 // ---- relay_loop.c
 
+// The thread. `argument` is the relay.
 void *relay_run(void *argument);

@@ -130,7 +130,7 @@ static void look_at_clock(struct relay *relay) {
   uint64_t now = now_us();
   if (relay->notify_us != 0 && now >= relay->notify_us) relay_notify(relay);
   end_late_dials(relay, now);
-  relay_look_at_flows(relay, now);
+  if (relay->sweep_us != 0 && now >= relay->sweep_us) relay_look_at_flows(relay, now);
   if (relay->accept_again_us == 0 || now < relay->accept_again_us) return;
   relay->accept_again_us = 0;
   relay_keep_spare(relay);

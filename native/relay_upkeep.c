@@ -20,7 +20,6 @@ static void end_idle(struct relay *relay, uint64_t now) {
 }
 
 void relay_look_at_flows(struct relay *relay, uint64_t now) {
-  if (relay->sweep_us == 0 || now < relay->sweep_us) return;
   if (relay->options.idle_seconds != 0) end_idle(relay, now);
   uint64_t most = (uint64_t)relay->options.max_held_kib * BYTES_PER_KIB;
   struct sweep_victims victims;

@@ -12,7 +12,7 @@ const RESERVED_DESCRIPTORS = 60;
 
 /**
  * Kept back for each thread of the relay: an epoll, an eventfd, a spare, 18 listeners, and a burst of connections that are
- * accepted only to be refused (128 wait for a verdict at most, UNDECIDED_MAX of native/relay_accept.c).
+ * accepted only to be refused (128 wait for a verdict at most, UNDECIDED_MAX of native/relay_internal.h).
  */
 const DESCRIPTORS_PER_THREAD = 149;
 
