@@ -23,7 +23,6 @@
 
 enum {
   SMALL_BYTES = 16 * 1024,  // a read that fills this shows bulk
-  COPY_BYTES = 64 * 1024,   // bulk without a pipe; the size of the thread's buffer
   READING_BYTES = 4 * 1024 * 1024,  // more than any reader's kernel takes for a program that does not read
   TURN_ROUNDS = 16,         // moves in one turn, at most 2 MiB: then other flows have theirs
 };
@@ -97,7 +96,7 @@ static enum step copy(struct flow *flow, int side, struct flow_shared *shared, b
   struct way *way = &flow->way[side];
   // Within a turn that reads on after a full buffer, what has come since has not been announced.
   bool urgent = (flow->urgent[side] || way->bulk) && sockatmark(flow->fd[side]) == 1;
-  size_t room = urgent ? 1 : way->bulk ? COPY_BYTES : SMALL_BYTES;
+  size_t room = urgent ? 1 : way->bulk ? FLOW_BUFFER_BYTES : SMALL_BYTES;
   ssize_t got = recv(flow->fd[side], shared->buffer, room, 0);
   *source_broken = true;
   if (got < 0) {

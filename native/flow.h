@@ -52,10 +52,12 @@ struct flow {
   struct flow *next_dial, *previous_dial;
 };
 
+enum { FLOW_BUFFER_BYTES = 64 * 1024 };  // one read of bulk without a pipe
+
 // What flows share; belongs to the relay's thread.
 struct flow_shared {
   struct pipes pipes;
-  char *buffer;
+  char *buffer;  // of FLOW_BUFFER_BYTES; nothing stays there between two calls
 };
 
 enum pump_result { PUMP_IDLE, PUMP_AGAIN, PUMP_BROKEN_SOURCE, PUMP_BROKEN_DESTINATION };

@@ -23,10 +23,6 @@ static struct flow *shift(struct flow **first) {
   return flow;
 }
 
-static struct flow *slot_of(const struct flows *all, uint32_t slot) {
-  return &all->chunks[slot / FLOWS_CHUNK][slot % FLOWS_CHUNK];
-}
-
 static bool make_chunk(struct flows *all) {
   uint32_t chunk = all->made / FLOWS_CHUNK;
   if (chunk == FLOWS_CHUNKS) return false;
@@ -58,7 +54,7 @@ struct flow *flows_take(struct flows *all) {
 
 struct flow *flows_find(struct flows *all, uint32_t slot, uint32_t generation) {
   pthread_mutex_lock(&all->lock);
-  struct flow *flow = slot < all->made ? slot_of(all, slot) : NULL;
+  struct flow *flow = slot < all->made ? flows_at(all, slot) : NULL;
   if (flow != NULL && (flow->generation != generation || atomic_load(&flow->state) == FLOW_FREE)) flow = NULL;
   pthread_mutex_unlock(&all->lock);
   return flow;

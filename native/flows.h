@@ -1,4 +1,5 @@
-// All flows of a relay, by slot, and the events that wait to be taken. Every function takes the lock itself.
+// All flows of a relay, by slot, and the events that wait to be taken. Every function takes the lock itself, but for those that
+// say otherwise.
 #pragma once
 #include <pthread.h>
 #include <stdbool.h>
@@ -9,23 +10,30 @@
 
 enum { FLOWS_CHUNK = 256, FLOWS_CHUNKS = 4096 };  // about a million flows, made as they are needed, never moved
 
+// Behind the lock, which also guards the relay's commands. The relay's thread reads `chunks` and `made` without it: nobody else
+// writes them.
 struct flows {
   pthread_mutex_t lock;
   struct flow *chunks[FLOWS_CHUNKS];
-  uint32_t made;
+  uint32_t made;  // slots: all below it have a flow, free or not
   struct flow *free_first, *free_last;  // first in, first out: a slot's generations are far apart in time
   struct flow *event_first, *event_last;
   uint32_t event_count;  // flows with events
-  int accept_error;      // errno of the last failed accept, 0 when told
-  bool notified;
+  int accept_error;      // errno of the last failed accept that was not taken yet, or 0
+  bool notified;         // the taker has been notified, and has not taken all since
 };
 
+// Before the relay's thread starts, and after it has ended.
 void flows_init(struct flows *all);
 void flows_free(struct flows *all);
-// A fresh flow, or NULL for want of memory or slots.
+// A fresh flow, or NULL for want of memory or slots. For the relay's thread: the flow is its own until it is FLOW_ENDED.
 struct flow *flows_take(struct flows *all);
 // The flow with this generation, or NULL. Only its atomic fields may be read by other threads.
 struct flow *flows_find(struct flows *all, uint32_t slot, uint32_t generation);
+// The flow of a slot below `made`, of any generation and state. For the relay's thread, or behind the lock.
+static inline struct flow *flows_at(const struct flows *all, uint32_t slot) {
+  return &all->chunks[slot / FLOWS_CHUNK][slot % FLOWS_CHUNK];
+}
 // Posts an event of a flow, which must be filled in before.
 void flows_post(struct flows *all, struct flow *flow, enum relay_event_kind kind);
 void flows_post_accept_error(struct flows *all, int error);

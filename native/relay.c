@@ -12,10 +12,6 @@
 
 #include "relay_internal.h"
 
-enum {
-  BUFFER_BYTES = 64 * 1024,
-};
-
 static void dispose(struct relay *relay) {
   pipes_drop_idle(&relay->shared.pipes);
   relay_close_listeners(relay);
@@ -48,7 +44,7 @@ struct relay *relay_start(const struct relay_options *options, void (*notify)(vo
   atomic_init(&relay->epoch, 1);
   flows_init(&relay->flows);
   relay->shared.pipes.max = options->max_pipes;
-  relay->shared.buffer = malloc(BUFFER_BYTES);
+  relay->shared.buffer = malloc(FLOW_BUFFER_BYTES);
   relay->dialler = (struct dialler){.first_port = options->first_port,
                                     .last_port = options->last_port,
                                     .mark = options->mark,

@@ -100,8 +100,8 @@ void relay_begin_dial(struct relay *relay, struct flow *flow);
 void relay_dial(struct relay *relay, struct flow *flow);
 // FLOW_DIALLING to FLOW_RELAYING. The flow may have ended when this returns.
 void relay_connected(struct relay *relay, struct flow *flow);
-// To FLOW_ENDED, from any state between FLOW_FREE and it: closes both sockets and gives back all that the flow has. From then on
-// the flow belongs to the other thread, which frees it by taking its end.
+// To FLOW_ENDED, from any state between FLOW_FREE and it: closes both sockets and gives back all that the flow has. From then
+// on the flow belongs to the other thread, which frees it by taking its end.
 void relay_end_flow(struct relay *relay, struct flow *flow, enum relay_end how, int error);
 
 // ---- relay_commands.c

@@ -139,7 +139,7 @@ static void look_at_clock(struct relay *relay) {
 
 static void end_all(struct relay *relay) {
   for (uint32_t slot = 0; slot < relay->flows.made; slot++) {
-    struct flow *flow = &relay->flows.chunks[slot / FLOWS_CHUNK][slot % FLOWS_CHUNK];
+    struct flow *flow = flows_at(&relay->flows, slot);
     uint8_t state = atomic_load(&flow->state);
     if (state != FLOW_FREE && state != FLOW_ENDED) relay_end_flow(relay, flow, RELAY_END_RESET, 0);
   }

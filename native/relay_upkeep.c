@@ -7,7 +7,7 @@
 static void end_idle(struct relay *relay, uint64_t now) {
   uint64_t limit = relay->options.idle_seconds * US_PER_SECOND;
   for (uint32_t slot = 0; slot < relay->flows.made; slot++) {
-    struct flow *flow = &relay->flows.chunks[slot / FLOWS_CHUNK][slot % FLOWS_CHUNK];
+    struct flow *flow = flows_at(&relay->flows, slot);
     if (atomic_load_explicit(&flow->state, memory_order_relaxed) != FLOW_RELAYING) continue;
     uint64_t moved = flow_moved(flow);
     if (flow->moved_us == 0 || moved != flow->moved_bytes) {

@@ -23,7 +23,7 @@ uint64_t sweep(struct flows *all, uint64_t most, struct sweep_victims *victims) 
   uint32_t count = 0;
   uint64_t total = 0;
   for (uint32_t slot = 0; slot < all->made; slot++) {
-    struct flow *flow = &all->chunks[slot / FLOWS_CHUNK][slot % FLOWS_CHUNK];
+    struct flow *flow = flows_at(all, slot);
     if (atomic_load_explicit(&flow->state, memory_order_relaxed) != FLOW_RELAYING) continue;
     uint64_t held = flow_held(flow), bytes = flow_moved(flow);
     if (candidates != NULL && held >= WORTH_BYTES)
