@@ -1,13 +1,23 @@
-/** Loads the addon. `sockets.ts`, `netlink.ts` and `relay.ts` are the only readers of its calls. */
+/** Loads the addon, and says which calls it has. Only `sockets.ts`, `netlink.ts` and `relay.ts` make them. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { SluiceError } from '../common/errors.ts';
-import type { RelayAddon } from './relay.ts';
 
 /** IP version of a socket. */
 export type Family = 4 | 6;
 
-/** The addon's functions: those of sockets.c and netlink.c, which return a value >= 0 or -errno, and those of relay_addon.c. */
+/** The addon's functions of relay_addon.c, which says what each is. */
+export interface RelayAddon {
+  relayStart(options: Uint32Array, notify: () => void): object | number;
+  relayTake(handle: object, events: Uint8Array): number;
+  relaySubmit(handle: object, commands: Uint32Array, count: number): void;
+  relayForget(handle: object): number;
+  relayBytes(handle: object, slot: number, generation: number, out: Float64Array): number;
+  relayStopAccepting(handle: object): void;
+  relayClose(handle: object): void;
+}
+
+/** All of the addon's functions. Those of sockets.c and netlink.c give a value >= 0, or a negative errno. */
 export interface Addon extends RelayAddon {
   tcpSocket(family: Family): number;
   setTransparent(fd: number, family: Family): number;

@@ -4,18 +4,7 @@
  */
 import { getSystemErrorName } from 'node:util';
 import { type ErrorCode, SluiceError } from '../common/errors.ts';
-import { type Addon, loadAddon } from './addon.ts';
-
-/** The addon's functions of relay_addon.c. */
-export interface RelayAddon {
-  relayStart(options: Uint32Array, notify: () => void): object | number;
-  relayTake(handle: object, events: Uint8Array): number;
-  relaySubmit(handle: object, commands: Uint32Array, count: number): void;
-  relayForget(handle: object): number;
-  relayBytes(handle: object, slot: number, generation: number, out: Float64Array): number;
-  relayStopAccepting(handle: object): void;
-  relayClose(handle: object): void;
-}
+import { type Addon, loadAddon, type RelayAddon } from './addon.ts';
 
 /** What a native relay needs. */
 export interface NativeRelayOptions {
@@ -186,7 +175,7 @@ export class NativeRelay {
     while (batches < BATCHES_BEFORE_REMEMBERED && this.#tellBatch()) batches += 1;
   }
 
-  /** Bytes so far, and whether the destination has been reached; absent when the flow is over. */
+  /** Bytes so far, and whether the two sides are connected; absent when the end of the flow has been taken. */
   progress(id: FlowId): { fromSource: number; toSource: number; relaying: boolean } | undefined {
     const found = this.#addon.relayBytes(this.#handle, id.slot, id.generation, this.#progress);
     if (found === 0) return undefined;
