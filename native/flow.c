@@ -6,8 +6,8 @@
 // - No SPLICE_F_MORE: it corks for 200 ms.
 // - splice never gets past urgent data: there it finds the socket empty or, if no more will come, ended, whatever follows.
 //   So only a copy, which passes the urgent byte on, sees the end of a stream.
-// - A read stops where urgent data begins. Sockets read it in line (SO_OOBINLINE), so that no byte of a stream is ever lost, and
-//   it is sent on as urgent.
+// - A read stops where urgent data begins. Sockets read it in line (SO_OOBINLINE), so that no byte of a stream is ever lost,
+//   and it is sent on as urgent.
 // - EINVAL from splice, or no pipe to be had: copy.
 #define _GNU_SOURCE
 #include "flow.h"
@@ -24,7 +24,7 @@
 enum {
   SMALL_BYTES = 16 * 1024,  // a read that fills this shows bulk
   READING_BYTES = 4 * 1024 * 1024,  // more than any reader's kernel takes for a program that does not read
-  TURN_ROUNDS = 16,         // moves in one turn, at most 2 MiB: then other flows have theirs
+  TURN_ROUNDS = 16,         // moves in one turn, at most 4 MiB: then other flows have theirs
 };
 
 static void add_bytes(struct way *way, size_t count) {

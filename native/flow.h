@@ -12,7 +12,14 @@ enum { SOURCE = 0, DESTINATION = 1, SIDES = 2, NO_DESCRIPTOR = -1 };
 // How large the buffers of a flow are; see buffers.h.
 enum flow_buffers { BUFFERS_FIRST, BUFFERS_LIMITED, BUFFERS_WIDE };
 
-enum flow_state { FLOW_FREE, FLOW_WAITING, FLOW_DIALLING, FLOW_RELAYING, FLOW_ENDED };
+// The relay's thread moves a flow on. The last step alone, from FLOW_ENDED to FLOW_FREE, is the other thread's: it takes the end.
+enum flow_state {
+  FLOW_FREE,      // of no connection: in the free list
+  FLOW_WAITING,   // accepted; nothing is read until it is admitted or ended
+  FLOW_DIALLING,  // admitted; the destination is being connected
+  FLOW_RELAYING,  // both sides are connected
+  FLOW_ENDED,     // nothing is open; its end waits to be taken
+};
 
 // Bytes from one side to the other. At most one of `rest` and `piped` is in use.
 struct way {
@@ -28,7 +35,7 @@ struct way {
 };
 
 struct flow {
-  uint32_t slot, generation;
+  uint32_t slot, generation;  // the slot has had so many flows: together they name this one and no other
   _Atomic uint8_t state;
   uint8_t flags;   // RELAY_IPV6, RELAY_REMEMBERED
   uint8_t events;  // 1 << relay_event_kind, still to be taken; behind flows.lock

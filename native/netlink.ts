@@ -11,7 +11,7 @@ import { type NetlinkMessage, readMessages } from './netlink_message.ts';
 /** Which part of the kernel a socket talks to; linux/netlink.h. */
 export const NETLINK_PROTOCOLS = { SOCK_DIAG: 4, NETFILTER: 12 } as const;
 
-/** Takes a group in. */
+/** Joins a group. */
 const NETLINK_ADD_MEMBERSHIP = 1;
 /** Acknowledgements repeat the header of a message only. */
 const NETLINK_CAP_ACK = 10;
@@ -19,7 +19,7 @@ const NETLINK_CAP_ACK = 10;
 /** The kernel fills datagrams up to this in a dump when the reader has room for them. */
 const DATAGRAM_BYTES = 32 * 1024;
 
-/** Error numbers of recv(2) and send(2) that mean something here. */
+/** Names of errors of recv(2) that mean something here. */
 const NOTHING_THERE = 'EAGAIN';
 const OVERRUN = 'ENOBUFS';
 
@@ -55,20 +55,20 @@ export class Netlink {
   }
 
   /**
-   * Gives room for answers that are not received yet. The kernel takes twice as much, as it counts its own overhead.
-   * @throws SluiceError `NETLINK_FAILED` or `SOCKET_*`
-   */
-  makeRoom(bytes: number): void {
-    checked('give room to', this.#addon.netlinkBuffer(this.#fd, bytes));
-  }
-
-  /**
-   * The same on another thread, for what the kernel takes its time for: a change of nftables waits for a grace period of
+   * `send` on another thread, for what the kernel takes its time for: a change of nftables waits for a grace period of
    * RCU, some 10 ms. Until this resolves the socket and the datagram must not be used otherwise.
    * @throws SluiceError `NETLINK_FAILED`
    */
   async sendAside(datagram: Uint8Array): Promise<void> {
     checked('send', await this.#addon.netlinkSendAside(this.#fd, datagram));
+  }
+
+  /**
+   * Gives room for answers that are not received yet. The kernel takes twice as much, as it counts its own overhead.
+   * @throws SluiceError `NETLINK_FAILED` or `SOCKET_*`
+   */
+  makeRoom(bytes: number): void {
+    checked('give room to', this.#addon.netlinkBuffer(this.#fd, bytes));
   }
 
   /**

@@ -1,12 +1,14 @@
 // The native relay: accepts, dials and relays TCP flows on a thread of its own. It decides nothing: each accepted
-// connection waits until it is admitted or reset, and may be reset at any time.
+// connection waits until it is admitted, reset or finished, unless a remembered admission covers it; each may be reset at any
+// time. The protocol as a drawing: docs/internals/native-relay.md.
 //
-// Threads: `relay_*` functions may be called by any one other thread (in Node, the main thread). Flows, sockets and pipes
-// belong to the relay's thread alone; what both sides touch is behind `flows.lock` or atomic.
+// Threads: the functions below may be called by any one other thread (in Node, the main thread). Flows, sockets and pipes
+// belong to the relay's thread alone, but a flow that has ended to the other thread until it has taken the end; what both
+// touch is behind `flows.lock` or atomic.
 //
-// Descriptors: the relay owns its duplicates of the listeners, every socket it accepts or makes, and its pipes. Each is
-// closed in exactly one place: flow.c `flow_close` (sockets of flows; one that becomes no flow's, where it was made), pipes.c
-// (pipes), relay.c (listeners, epoll, eventfd).
+// Descriptors: the relay owns its duplicates of the listeners, every socket it accepts or makes, and its pipes. Each kind is
+// closed in one place: sockets of flows in flow.c (`flow_close`), one that becomes no flow's where it was made, pipes in
+// pipes.c, listeners in relay_accept.c, the rest in relay.c. The spare one is also closed where it is used, in relay_accept.c.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,13 +34,13 @@ struct relay_options {
 
 enum relay_event_kind { RELAY_ACCEPTED = 1, RELAY_ENDED = 2, RELAY_ACCEPT_FAILED = 3 };
 enum relay_end {
-  RELAY_END_CLOSED = 1,       // both sides have finished
+  RELAY_END_CLOSED = 1,       // both sides have finished, or by RELAY_FINISH
   RELAY_END_SOURCE,           // the source's side broke
   RELAY_END_DESTINATION,      // the destination's side broke
   RELAY_END_UNREACHABLE,      // the destination did not accept; `error` says why
-  RELAY_END_SHORTAGE,         // no descriptor or port for the dial
+  RELAY_END_SHORTAGE,         // no descriptor, port or memory for the dial
   RELAY_END_DIAL_FAILED,      // no socket could be made, for another reason
-  RELAY_END_RESET,            // by command
+  RELAY_END_RESET,            // by RELAY_RESET
   RELAY_END_STALLED,          // it stood still while flows' buffers were over max_held_kib
   RELAY_END_IDLE,             // nothing passed for idle_seconds
 };
@@ -81,12 +83,13 @@ struct relay;
 struct relay *relay_start(const struct relay_options *options, void (*notify)(void *), void *argument);
 // Copies up to `max` events; returns how many. Fewer than `max` means that there are no more.
 size_t relay_take(struct relay *relay, struct relay_event *events, size_t max);
+// Commands are done in order, soon. One to a flow that has ended does nothing, also where its slot has another flow by then.
 void relay_submit(struct relay *relay, const struct relay_command *commands, size_t count);
 // Forgets every remembered admission, at once. Returns the new epoch.
 uint32_t relay_forget(struct relay *relay);
-// Bytes so far: from the source, then from the destination. False when the flow is over.
+// Bytes so far: from the source, then from the destination. False when the end of the flow has been taken.
 bool relay_bytes(struct relay *relay, uint32_t slot, uint32_t generation, uint64_t bytes[2], bool *relaying);
 // Accepts what waits already, as far as connections may wait for a decision, then closes the listeners.
 void relay_stop_accepting(struct relay *relay);
-// Resets all flows, ends the thread, frees everything.
+// Resets all flows, ends the thread, frees everything. Their ends are not reported.
 void relay_close(struct relay *relay);

@@ -1,4 +1,4 @@
-// Connections come in here: the listeners, and what is accepted from them, until it waits for a decision.
+// Connections come in here: the listeners, what is accepted from them, and whether a remembered admission covers it.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 enum {
   REFUSALS_A_TURN = 256,  // connections reset at once for want of descriptors, a listener; the next ones after the pause
-  ACCEPT_PAUSE_MS = 100,  // after running out of descriptors
+  ACCEPT_PAUSE_MS = 100,  // after running out of descriptors, memory or watches
 };
 
 bool relay_open_listeners(struct relay *relay) {

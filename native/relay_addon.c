@@ -1,5 +1,5 @@
-// The relay's functions for JavaScript; arguments are validated in relay.ts. Buffers are typed arrays whose layout is that
-// of the structures in relay.h.
+// The relay's functions for JavaScript. relay.ts alone calls them, so of the arguments only the number of listeners is checked.
+// Buffers are typed arrays whose layout is that of the structures in relay.h.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

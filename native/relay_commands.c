@@ -6,9 +6,7 @@
 
 #include "relay_internal.h"
 
-enum {
-  LAST_ACCEPTS = 4096,  // as many as wait in a listener's backlog
-};
+enum { LAST_ACCEPTS = 4096 };  // as many as wait in a listener's backlog
 
 static const uint32_t ALL_LISTENERS = UINT32_MAX;
 

@@ -33,13 +33,13 @@ struct relay {
   void *argument;    // of `notify`
   pthread_t thread;  // the other thread's
   int epoll;
-  int wake;   // an eventfd: the other thread writes, the loop reads
-  int spare;  // given up to accept a connection that is then reset, when there is no descriptor left; or NO_DESCRIPTOR
+  int wake;        // an eventfd: the other thread writes, the loop reads
+  int spare;       // given up to accept a connection that is then reset, when there is no descriptor left; or NO_DESCRIPTOR
   bool listening;  // the listeners are open
   bool accepting;  // and watched
   uint16_t listener_port[RELAY_LISTENERS];
   uint64_t notify_us;        // when the other thread is to hear of what is not urgent; 0: there is none
-  uint64_t accept_again_us;  // 0: not paused for want of descriptors
+  uint64_t accept_again_us;  // 0: not paused for want of descriptors, memory or watches
   uint64_t sweep_us;         // when the flows' memory is to be looked at; 0: there are no flows
   uint32_t undecided;        // flows in FLOW_WAITING
   uint32_t live;             // flows that are neither FLOW_FREE nor FLOW_ENDED
@@ -49,7 +49,7 @@ struct relay {
   struct flow *dial_first, *dial_last;  // oldest first: all have the same time to connect
   struct flow *again;                   // flows that have used up their turn, and go on in the next
   struct flows flows;                   // has a lock of its own; see flows.h
-  _Atomic uint32_t epoch;  // of admissions: those of another are not remembered. The other thread counts it up
+  _Atomic uint32_t epoch;               // the other thread counts it up, and admissions of before count no more
   // Behind flows.lock: what the other thread has asked for.
   struct relay_command *commands;
   size_t command_count, command_room;
@@ -77,19 +77,20 @@ static inline void relay_report(struct relay *relay, struct flow *flow, enum rel
 
 // ---- relay_accept.c: listeners, and what is accepted from them
 
-// Duplicates the caller's listeners and sets them up. False with errno when there is no descriptor for one.
+// Duplicates the listeners of the options, which stay their owner's, and sets the duplicates up. False with errno when there is
+// no descriptor for one.
 bool relay_open_listeners(struct relay *relay);
 // Resets what still waits there. The only place where listeners are closed; does nothing the second time.
 void relay_close_listeners(struct relay *relay);
 // Whether the loop watches the listeners. Where that fails, it is tried again after a pause.
 void relay_set_accepting(struct relay *relay, bool accepting);
-// Accepts again after a pause, unless one still lasts: for want of descriptors, or as too many connections are undecided.
+// Accepts again, unless too many connections wait for a decision still, or the pause of `accept_again_us` lasts.
 static inline void relay_resume_accepting(struct relay *relay) {
   if (relay->undecided < UNDECIDED_MAX / 2 && relay->accept_again_us == 0) relay_set_accepting(relay, true);
 }
 // Makes the spare descriptor where it is missing and there is one to be had.
 void relay_keep_spare(struct relay *relay);
-// Each listener has a bit in `listeners`; `at_most` is of one.
+// Accepts from each listener that has a bit in `listeners`, at most so many of one, and until accepting pauses.
 void relay_accept_some(struct relay *relay, uint32_t listeners, int at_most);
 
 // ---- relay_flow.c: the life of a flow

@@ -1,4 +1,5 @@
-// The relay's thread: one epoll loop over listeners, flows and the commands of the other thread.
+// The relay's thread: one epoll loop over listeners, flows and the commands of the other thread. What is done for each event
+// stands in this file, to be inlined.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sys/epoll.h>
@@ -7,8 +8,8 @@
 #include "relay_internal.h"
 
 enum {
-  LOOP_EVENTS = 256,
-  ACCEPTS_A_TURN = 64,
+  LOOP_EVENTS = 256,    // what is more comes in the next turn
+  ACCEPTS_A_TURN = 64,  // of one listener: then flows have their turn
 };
 
 // ---- relaying
@@ -82,7 +83,7 @@ static void end_late_dials(struct relay *relay, uint64_t now) {
 static void flow_event(struct relay *relay, uint64_t tag, uint32_t events) {
   int side = (int)(tag & 1);
   struct flow *flow = flows_find(&relay->flows, (uint32_t)tag >> 1, (uint32_t)(tag >> 32));
-  if (flow == NULL) return;  // it ended earlier in this turn
+  if (flow == NULL) return;  // it ended earlier in this turn, and its end has been taken
   uint8_t state = atomic_load_explicit(&flow->state, memory_order_relaxed);
   if (state == FLOW_DIALLING) dial_event(relay, flow, events);
   state = atomic_load_explicit(&flow->state, memory_order_relaxed);

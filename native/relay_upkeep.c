@@ -1,4 +1,5 @@
-// Once a second: ends flows over which nothing passes, and those that stall while flows hold too much memory.
+// Once a second, or more often while flows hold much: ends those over which nothing passes, and those that stall while all hold
+// too much memory.
 #include <stdlib.h>
 
 #include "relay_internal.h"

@@ -6,6 +6,7 @@
 
 #include "relay.h"
 
+// No small message waits for the answer to the one before: TCP_NODELAY of tcp(7).
 static inline void send_at_once(int fd) {
   int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

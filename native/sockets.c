@@ -1,5 +1,5 @@
-// System calls on TCP sockets that Node does not offer. One call per function, nothing decided here:
-// each returns a file descriptor or 0, or -errno. Arguments are validated in sockets.ts.
+// System calls on TCP sockets that Node does not offer. Each function does one thing and decides nothing: it returns a value
+// >= 0, such as a file descriptor, or -errno. Ports are validated in sockets.ts, addresses by inet_pton(3).
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /**
- * Transparent TCP sockets as file descriptors: listeners that accept connections to any address, and sockets bound
- * to an address that is not ours, ready to connect. The caller owns a returned descriptor (handing it to a
- * `net.Socket` or `net.Server` passes ownership on). Source: ip(7), ipv6(7), socket(7).
+ * TCP sockets as file descriptors: transparent listeners that accept connections to any address, sockets bound to an
+ * address that is not ours, marked sockets; and what Node does not offer of a socket that it has. The caller owns a
+ * returned descriptor (handing it to a `net.Socket` or `net.Server` passes ownership on). Source: ip(7), ipv6(7), socket(7).
  */
 import { getSystemErrorName } from 'node:util';
 import { type ErrorCode, SluiceError } from '../common/errors.ts';
@@ -50,13 +50,17 @@ export interface KeepAliveTimes {
   readonly intervalSeconds: number;
   readonly probes: number;
 }
+
 const IPV4_BYTES = 4;
 const IPV6_BYTES = 16;
 
 /** TCP_CLOSE of include/net/tcp_states.h. */
 const TCP_CLOSE = 7;
 
-/** @throws SluiceError `NATIVE_ADDON_MISSING`; its calls throw the `SOCKET_*` codes. */
+/**
+ * @throws SluiceError `NATIVE_ADDON_MISSING`. The calls that give a descriptor throw the `SOCKET_*` codes, and a RangeError
+ * for a port that is none.
+ */
 export function openSockets(addon: Addon = loadAddon()): Sockets {
   return {
     listenTransparent(family, address, port, backlog) {
@@ -126,7 +130,7 @@ function configured(addon: Addon, family: Family, purpose: string, steps: (step:
   return fd;
 }
 
-/** What each errno means here: its code, and what to do. The one place where an errno becomes an error. */
+/** What each errno of these calls means: its code, and what to do. `netlink.ts` and `relay.ts` have their own. */
 const MEANINGS: Readonly<Record<string, { code: ErrorCode; hint: string }>> = {
   EPERM: { code: 'SOCKET_CAPABILITY_MISSING', hint: 'needs the capability NET_ADMIN or NET_RAW' },
   EACCES: { code: 'SOCKET_CAPABILITY_MISSING', hint: 'needs the capability NET_BIND_SERVICE or NET_ADMIN' },

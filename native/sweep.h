@@ -1,5 +1,5 @@
-// Looks at the memory that flows hold, and finds those to end when it is too much: of the flows that hold any, those that move
-// least, which are those whose readers have stalled.
+// Looks at the memory that flows hold, and finds those to end when it is too much: of the flows that hold enough to matter,
+// those that moved least since the last look, which are those whose readers have stalled.
 #pragma once
 #include <stdint.h>
 
