@@ -43,7 +43,8 @@ export async function generatePages(): Promise<readonly GeneratedPage[]> {
 
 /** The text of every region, by name. */
 export async function regionTexts(): Promise<ReadonlyMap<string, string>> {
-  const sidecarMetrics = new SidecarMetrics('', {
+  const sidecarMetrics = new SidecarMetrics('');
+  sidecarMetrics.readFrom({
     connectionsOpen: () => 0,
     connectionsLimit: () => 0,
     tableRevision: () => 0,

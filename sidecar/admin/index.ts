@@ -1,4 +1,4 @@
 /** The face of `sidecar/admin/`: what other parts may use. */
 
-export { adminServers } from './admin.ts';
-export { AdminPort } from './admin_port.ts';
+export { type AdminPages, adminServers } from './admin.ts';
+export { AdminPort, type AdminPortContext } from './admin_port.ts';

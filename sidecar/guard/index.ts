@@ -1,6 +1,6 @@
 /** The face of `sidecar/guard/`: what other parts may use. */
 
-export { bindingText, Guard } from './guard.ts';
+export { bindingText, Guard, type GuardEvents } from './guard.ts';
 export {
   bindGuard,
   type GuardProblems,

@@ -1,12 +1,13 @@
 /**
  * What is in force: one state, one function from a state and an event to the next, and what follows from a state. Pure;
- * `bring_into_force.ts` takes the events and carries out the effects.
+ * `machine.ts` holds the state.
  *
  *   nothing ──table──► proxy only ──gate, cut, disk, redirect──► all
  *                        ▲    ▲                                   │
  *                        │    └────────────── table ──────────────┤
  *                        └── it is back ── less ◄── gate or redirect lost
  */
+import { unreachable } from '../../common/errors.ts';
 
 /** The rules in the kernel. */
 export type GateState =
@@ -41,7 +42,9 @@ export interface InForce {
   /** The kernel has enforced a table of this process. */
   readonly hadGate: boolean;
   readonly redirect: RedirectState;
-  /** The revision that the injector has the word for; 0: none. */
+  /** What the kernel lacks for the redirect and what follows from it, for people. It blocks nothing. */
+  readonly redirectLimits: readonly string[];
+  /** The revision that was acknowledged to the injector, and still holds; 0: none. */
   readonly acknowledged: number;
 }
 
@@ -52,6 +55,7 @@ export const NOTHING_IN_FORCE: InForce = {
   gate: { state: 'closed' },
   hadGate: false,
   redirect: { state: 'unchecked' },
+  redirectLimits: [],
   acknowledged: 0,
 };
 
@@ -72,7 +76,9 @@ export type InForceEvent =
   /** The table is on disk, or the log says why not. */
   | { readonly event: 'kept'; readonly change: number }
   /** The canary came through, or not. */
-  | { readonly event: 'redirect'; readonly problem: string | undefined };
+  | { readonly event: 'redirect'; readonly problem: string | undefined }
+  /** The rules of the redirect have been looked at, one by one. */
+  | { readonly event: 'redirect-verified'; readonly limits: readonly string[] };
 
 /** What is to be done on a transition. */
 export type Effect =
@@ -158,7 +164,7 @@ export function blockers(state: InForce): readonly Blocker[] {
       else if (isFirst && step === 'gate') found.push(GATE_TO_COME);
       break;
     default:
-      gate satisfies never;
+      unreachable(gate);
   }
   if (isFirst && step === 'cut')
     found.push({ name: 'cut', problem: 'connections that the table forbids are being ended' });
@@ -219,8 +225,10 @@ function moved(state: InForce, event: InForceEvent): InForce {
         redirect:
           event.problem === undefined ? { state: 'intact' } : { state: 'lost', problem: event.problem },
       };
+    case 'redirect-verified':
+      return { ...state, redirectLimits: event.limits };
     default:
-      return event satisfies never;
+      return unreachable(event);
   }
 }
 

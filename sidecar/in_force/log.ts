@@ -1,18 +1,31 @@
 /** Log lines that follow from transitions of what is in force. */
 import type { Logger } from 'pino';
+import { unreachable } from '../../common/errors.ts';
 import { type GateState, type InForce, phase, type RedirectState } from './in_force.ts';
+import type { InForceFollower } from './machine.ts';
 
-/** One line for each thing that has changed its kind or its problem. */
-export function logTransition(log: Logger, before: InForce, after: InForce): void {
-  if (isOther(before.gate, after.gate)) logGate(log, after.gate);
-  if (isOther(before.redirect, after.redirect)) logRedirect(log, after.redirect);
-  if (phase(before) === 'less' && phase(after) !== 'less')
-    log.info({ in_force: phase(after) }, 'what was lost of the enforcement is back');
-  if (before.acknowledged !== 0 && after.acknowledged === 0)
-    log.error(
-      { revision: before.acknowledged },
-      'the table is no longer enforced in full: the word for it is taken back',
-    );
+/** Writes one line for each thing that has changed its kind or its problem. */
+export class TransitionLog implements InForceFollower {
+  readonly #log: Logger;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  moved(before: InForce, after: InForce): void {
+    const log = this.#log;
+    if (before.redirectLimits.join() !== after.redirectLimits.join())
+      log.warn({ limits: after.redirectLimits }, 'this kernel cannot do all of the redirect');
+    if (isOther(before.gate, after.gate)) logGate(log, after.gate);
+    if (isOther(before.redirect, after.redirect)) logRedirect(log, after.redirect);
+    if (phase(before) === 'less' && phase(after) !== 'less')
+      log.info({ in_force: phase(after) }, 'what was lost of the enforcement is back');
+    if (before.acknowledged !== 0 && after.acknowledged === 0)
+      log.error(
+        { revision: before.acknowledged },
+        'the table is no longer enforced in full: the word for it is taken back',
+      );
+  }
 }
 
 type Part = GateState | RedirectState;
@@ -44,7 +57,7 @@ function logGate(log: Logger, gate: GateState): void {
         'there is no gate: denied inbound TCP is refused after accept; UDP, SCTP and egress are not enforced',
       );
     default:
-      return gate satisfies never;
+      return unreachable(gate);
   }
 }
 
@@ -60,6 +73,6 @@ function logRedirect(log: Logger, redirect: RedirectState): void {
         'the redirect is not in force: what the gate lets by reaches the app without the proxy',
       );
     default:
-      return redirect satisfies never;
+      return unreachable(redirect);
   }
 }

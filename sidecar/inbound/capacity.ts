@@ -3,6 +3,7 @@
  * refused, never forwarded unchecked.
  */
 import { readFileSync } from 'node:fs';
+import { memoryLimit } from './memory_limit.ts';
 
 /** Two sockets a flow. */
 const DESCRIPTORS_PER_FLOW = 2;
@@ -84,4 +85,33 @@ export function descriptorLimit(): number {
   const line = readFileSync('/proc/self/limits', 'utf8').match(/^Max open files\s+(\S+)/m)?.[1];
   const limit = Number(line);
   return Number.isInteger(limit) ? limit : 1_000_000;
+}
+
+/** What the limits of this process allow, and those limits. */
+export interface InboundLimits {
+  readonly connections: ConnectionLimit;
+  /** The most pipes at once. */
+  readonly pipes: number;
+  /** Most bytes in the buffers of flows. */
+  readonly bufferBytes: number;
+  /** Limit of memory of this process. */
+  readonly memoryBytes: number;
+}
+
+/** Reads the limits of this process. */
+export function inboundLimits({
+  maxConnections,
+  relayThreads,
+}: {
+  readonly maxConnections: number;
+  readonly relayThreads: number;
+}): InboundLimits {
+  const descriptors = descriptorLimit();
+  const memoryBytes = memoryLimit();
+  return {
+    connections: connectionLimit(maxConnections, descriptors, memoryBytes, relayThreads),
+    pipes: pipeLimit(descriptors),
+    bufferBytes: bufferLimit(memoryBytes),
+    memoryBytes,
+  };
 }

@@ -2,13 +2,15 @@
  * The life of one inbound connection, top to bottom: accepted by the relay, registered, judged, admitted, ended,
  * recorded. A change of the table between any two of these finds it in the live table and judges it again.
  */
+import { unreachable } from '../../common/errors.ts';
 import { isTranslatedPort } from '../../common/inbound_ports.ts';
-import type { Family } from '../../native/index.ts';
 import type { Judge, PodIdentity, Verdict } from '../../policy/index.ts';
-import type { FlowEnd, FlowFacts, RefusalReason } from '../records/index.ts';
+import type { FlowEnd, Recorder, RefusalReason, SidecarMetrics } from '../records/index.ts';
+import type { Canary } from '../redirect/index.ts';
 import type { Connection, Ending, Endpoint } from '../relay/index.ts';
 import type { Enforcement, LiveFlow, LiveTable, Revocation } from '../table/index.ts';
-import type { Dialled } from './backlogs.ts';
+import type { Backlogs, Dialled } from './backlogs.ts';
+import type { InboundFailures } from './failures.ts';
 
 /** What all inbound connections of a sidecar share. */
 export interface InboundContext {
@@ -19,16 +21,14 @@ export interface InboundContext {
   readonly inboundPort: number;
   readonly canaryPort: number;
   readonly adminPort: number;
-  /** The redirect works: a connection to the canary port came here. */
-  canaryArrived(family: Family, sourcePort: number): void;
+  /** Has dialled the connections that come to the canary port. */
+  readonly canary: Pick<Canary, 'arrived'>;
   /** Called once per flow, when it ends or is refused. */
-  record(facts: FlowFacts): void;
-  /** No socket could be made for the app leg, for another reason than load. */
-  dialFailed(problem: string): void;
-  /** A connection was admitted, and is dialled. */
-  dialled(connection: Dialled): void;
-  /** Duration of a verdict, seconds. */
-  verdictTaken(seconds: number): void;
+  readonly recorder: Pick<Recorder, 'flow'>;
+  readonly metrics: Pick<SidecarMetrics, 'verdictTaken'>;
+  /** Has to know of each connection that is admitted, and so dialled. */
+  readonly backlogs: Pick<Backlogs, 'dialled'>;
+  readonly failures: Pick<InboundFailures, 'dialFailed'>;
 }
 
 const MS_PER_SECOND = 1000;
@@ -48,7 +48,7 @@ export interface FlowView {
 export function acceptInbound(connection: Connection, context: InboundContext): (ending: Ending) => void {
   const { source, destination } = connection;
   if (destination.port === context.canaryPort && source.address === destination.address) {
-    context.canaryArrived(connection.family, source.port);
+    context.canary.arrived(connection.family, source.port);
     connection.finish();
     return () => {};
   }
@@ -101,7 +101,7 @@ export class InboundFlow implements LiveFlow, Dialled {
     this.#verdict = this.#judge();
     if (this.#verdict.verdict === 'allow') {
       this.#connection.admit();
-      return this.#context.dialled(this);
+      return this.#context.backlogs.dialled(this);
     }
     // What was admitted from memory may have reached the app: the table has changed since.
     if (this.#connection.admitted) this.#end({ end: 'policy-changed' });
@@ -120,7 +120,7 @@ export class InboundFlow implements LiveFlow, Dialled {
     const { source, destination } = this.#connection;
     const before = performance.now();
     const verdict = this.#context.enforcement.verdict('ingress', source.address, 'TCP', destination.port);
-    this.#context.verdictTaken((performance.now() - before) / MS_PER_SECOND);
+    this.#context.metrics.verdictTaken((performance.now() - before) / MS_PER_SECOND);
     return verdict;
   }
 
@@ -168,7 +168,7 @@ export class InboundFlow implements LiveFlow, Dialled {
     const { enforcement } = this.#context;
     const { source, destination } = this.#connection;
     const { judge } = enforcement;
-    this.#context.record({
+    this.#context.recorder.flow({
       verdict: this.#verdict,
       ...(refusal === undefined ? {} : { refusal }),
       end,
@@ -197,12 +197,12 @@ export class InboundFlow implements LiveFlow, Dialled {
       case 'shortage':
         return { end: 'refused', refusal: 'capacity' };
       case 'dial-failed':
-        this.#context.dialFailed(error ?? 'unknown');
+        this.#context.failures.dialFailed(error ?? 'unknown');
         return { end: 'app-unreachable' };
       case 'reset':
         return { end: 'drained' }; // the relay has been closed
       default:
-        return end satisfies never;
+        return unreachable(end);
     }
   }
 

@@ -1,6 +1,8 @@
 /** The face of `sidecar/inbound/`: what other parts may use. */
 
+export { InboundAcceptor } from './acceptor.ts';
 export { Backlogs } from './backlogs.ts';
-export { bufferLimit, connectionLimit, descriptorLimit, pipeLimit } from './capacity.ts';
-export { acceptInbound, type InboundContext } from './inbound.ts';
+export { connectionLimit, descriptorLimit, type InboundLimits, inboundLimits } from './capacity.ts';
+export { InboundFailures } from './failures.ts';
+export type { InboundContext } from './inbound.ts';
 export { memoryLimit } from './memory_limit.ts';

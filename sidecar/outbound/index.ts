@@ -1,4 +1,4 @@
 /** The face of `sidecar/outbound/`: what other parts may use. */
 
 export { OutboundCutter } from './cutter.ts';
-export { OutboundEnds } from './ends.ts';
+export { OutboundEnds, type OutboundEndsSink } from './ends.ts';

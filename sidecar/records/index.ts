@@ -3,5 +3,5 @@
 export type { EndedOutbound } from './ended_outbound.ts';
 export type { FlowEnd, FlowFacts, RefusalReason } from './flow_record.ts';
 export { FlowHistory } from './history.ts';
-export { SidecarMetrics } from './metrics.ts';
+export { type Gauges, SidecarMetrics } from './metrics.ts';
 export { Recorder } from './recorder.ts';

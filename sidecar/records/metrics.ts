@@ -45,20 +45,8 @@ export class SidecarMetrics {
   readonly #gatewayDisputes: Counter;
   readonly #peerTimeouts: Counter;
 
-  constructor(version: string, gauges: Gauges) {
+  constructor(version: string) {
     const registers = [this.registry];
-    const gauge = (name: string, help: string, read: () => number | undefined): void => {
-      new Gauge({
-        name,
-        help,
-        registers,
-        collect() {
-          const value = read();
-          if (value === undefined) this.remove();
-          else this.set(value);
-        },
-      });
-    };
     this.#connections = new Counter({
       name: 'sluice_connections_total',
       help: 'Flows that ended or were refused, by the verdict they ended with. What the gate drops counts by record, not by packet or peer.',
@@ -117,15 +105,6 @@ export class SidecarMetrics {
       help: "Times that somebody else answered for the own node's next hop, which still answered itself.",
       registers,
     });
-    new Gauge({
-      name: 'sluice_own_node_addresses',
-      help: 'Addresses of the own node: known by their link-layer address, by the address-alone, or unresolved and shut out.',
-      labelNames: ['known_by'],
-      registers,
-      collect() {
-        for (const kind of BINDINGS) this.set({ known_by: kind }, gauges.ownNodeAddresses(kind));
-      },
-    });
     this.#framesRefused = new Counter({
       name: 'sluice_frames_refused_total',
       help: 'Frames of the injector that were refused whole: the last good table stays in force.',
@@ -147,6 +126,33 @@ export class SidecarMetrics {
       labelNames: ['version', 'node'],
       registers,
     }).set({ version, node: process.version }, 1);
+    registerActiveResources('sluice_active_resources', this.registry);
+  }
+
+  /** Adds the figures that are read when they are asked for. To be called once, before /metrics is served. */
+  readFrom(gauges: Gauges): void {
+    const registers = [this.registry];
+    const gauge = (name: string, help: string, read: () => number | undefined): void => {
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          const value = read();
+          if (value === undefined) this.remove();
+          else this.set(value);
+        },
+      });
+    };
+    new Gauge({
+      name: 'sluice_own_node_addresses',
+      help: 'Addresses of the own node: known by their link-layer address, by the address-alone, or unresolved and shut out.',
+      labelNames: ['known_by'],
+      registers,
+      collect() {
+        for (const kind of BINDINGS) this.set({ known_by: kind }, gauges.ownNodeAddresses(kind));
+      },
+    });
     new Gauge({
       name: 'sluice_connections_open',
       help: 'Flows being judged, dialled or relayed.',
@@ -156,7 +162,9 @@ export class SidecarMetrics {
         this.set({ direction: 'ingress' }, gauges.connectionsOpen());
       },
     });
-    gauge('sluice_connections_limit', 'Most flows at once; excess is refused.', gauges.connectionsLimit);
+    gauge('sluice_connections_limit', 'Most flows at once; excess is refused.', () =>
+      gauges.connectionsLimit(),
+    );
     gauge(
       'sluice_gate_in_force',
       '1 while the kernel enforces the table, else 0: an older one is then in force there, or none.',
@@ -175,22 +183,17 @@ export class SidecarMetrics {
     gauge(
       'sluice_services_partly_allowed',
       "Services' virtual ports of which egress policy allows some ready backends and not others.",
-      gauges.servicesPartlyAllowed,
+      () => gauges.servicesPartlyAllowed(),
     );
-    gauge(
-      'sluice_table_revision',
-      'Revision of the table in force; 0 before the first.',
-      gauges.tableRevision,
+    gauge('sluice_table_revision', 'Revision of the table in force; 0 before the first.', () =>
+      gauges.tableRevision(),
     );
-    gauge(
-      'sluice_table_age_seconds',
-      'Time since the source last confirmed the table.',
-      gauges.tableAgeSeconds,
+    gauge('sluice_table_age_seconds', 'Time since the source last confirmed the table.', () =>
+      gauges.tableAgeSeconds(),
     );
     gauge('sluice_redirect_intact', '1 while the redirect rules are in force, else 0.', () =>
       gauges.inForce().redirect.state === 'intact' ? 1 : 0,
     );
-    registerActiveResources('sluice_active_resources', this.registry);
   }
 
   /** @param seconds how long the verdict took */

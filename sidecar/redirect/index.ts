@@ -1,6 +1,6 @@
 /** The face of `sidecar/redirect/`: what other parts may use. */
 
-export { Canary } from './canary.ts';
+export { Canary, type CanaryContext } from './canary.ts';
 export { leadRedirect } from './lead.ts';
 export { applyRedirect, removeRedirect, verifyRedirect } from './redirect.ts';
 export type { RedirectConfig } from './redirect_config.ts';

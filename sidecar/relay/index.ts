@@ -2,5 +2,5 @@
 
 export { onFreePort } from './free_port.ts';
 export type { SilenceLimits } from './probing.ts';
-export type { Connection, Ending, Endpoint, Relay } from './relay.ts';
+export type { Connection, Ending, Endpoint, Relay, RelayEvents, RelaySettings } from './relay.ts';
 export { type RelayKind, startRelay } from './start.ts';

@@ -11,6 +11,7 @@ import {
   touchedPeers,
   type Verdict,
 } from '../../policy/index.ts';
+import type { Relay } from '../relay/index.ts';
 import type { LiveTable } from './live_table.ts';
 import type { Owner } from './owners.ts';
 
@@ -28,7 +29,8 @@ export interface Question {
 /** Holds the table, answers for it, and has live flows re-evaluated when it changes. */
 export class Enforcement {
   readonly #live: LiveTable;
-  readonly #beforeChange: () => void;
+  /** It remembers admissions of the table in force. */
+  #relay: Pick<Relay, 'forgetAdmissions'> | undefined;
   readonly #nodePorts: ReadonlySet<number> | undefined;
   #judge: Judge | undefined;
   /** By direction, peer, protocol and port; of the table in force. */
@@ -36,14 +38,15 @@ export class Enforcement {
   /** When the source last said that the table is current, ms since the epoch; 0 before the first time. */
   #confirmedAtMs = 0;
 
-  /**
-   * @param beforeChange called when a new table is in force, before the flows that are live are judged by it
-   * @param nodePorts TCP ports that the own node always reaches; absent: everything
-   */
-  constructor(live: LiveTable, beforeChange: () => void = () => {}, nodePorts?: readonly number[]) {
+  /** @param nodePorts TCP ports that the own node always reaches; absent: everything */
+  constructor(live: LiveTable, nodePorts?: readonly number[]) {
     this.#live = live;
     this.#nodePorts = nodePorts && new Set(nodePorts);
-    this.#beforeChange = beforeChange;
+  }
+
+  /** From now on the relay forgets what it remembers when a new table is in force, before the live flows are judged by it. */
+  attach(relay: Pick<Relay, 'forgetAdmissions'>): void {
+    this.#relay = relay;
   }
 
   /** Absent before the first table. */
@@ -102,7 +105,7 @@ export class Enforcement {
   #put(table: Table, touched?: ReadonlySet<string>): number {
     this.#explanations.clear();
     this.#judge = createJudge(table, this.#nodePorts);
-    this.#beforeChange();
+    this.#relay?.forgetAdmissions();
     return this.#live.reevaluate(this.#judge, touched);
   }
 

@@ -3,6 +3,7 @@
  * it, and a record waits a moment at most. Everything is bounded: whoever knocks from many addresses costs no memory.
  */
 import type { PeerIdentity } from '../../policy/index.ts';
+import type { InjectorLink } from './injector_link.ts';
 
 /** The pod that has an address; `null`: no pod has; `undefined`: not known, nobody answered in time. */
 export type Owner = PeerIdentity | null | undefined;
@@ -26,14 +27,14 @@ interface Question {
 
 /** Asks, and remembers the answers for a while. */
 export class Owners {
-  readonly #ask: (address: string) => boolean;
+  readonly #link: Pick<InjectorLink, 'identify'>;
   readonly #kept = new Map<string, { readonly owner: PeerIdentity | null; readonly sinceMs: number }>();
   readonly #asked = new Map<string, Question>();
   #closed = false;
 
-  /** @param ask sends the question; false when there is nobody to ask */
-  constructor(ask: (address: string) => boolean) {
-    this.#ask = ask;
+  /** @param link sends the questions */
+  constructor(link: Pick<InjectorLink, 'identify'>) {
+    this.#link = link;
   }
 
   /** What is known of a canonical address by now; `undefined` when it has to be asked. */
@@ -48,7 +49,7 @@ export class Owners {
     if (known !== undefined) return known;
     const asked = this.#asked.get(address);
     if (asked !== undefined) return asked.answered;
-    if (this.#closed || this.#asked.size >= ASKED_MAX || !this.#ask(address)) return undefined;
+    if (this.#closed || this.#asked.size >= ASKED_MAX || !this.#link.identify(address)) return undefined;
     const { promise, resolve } = Promise.withResolvers<Owner>();
     const timer = setTimeout(() => this.#settle(address, undefined), ANSWER_MS);
     this.#asked.set(address, {

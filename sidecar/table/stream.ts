@@ -1,18 +1,13 @@
 /**
- * The connection to the injector: asks for this pod's table, puts snapshots and deltas in force, says which revision
- * is enforced. Whatever happens here, the last good table stays in force; the stream just tries again.
+ * The connection to the injector: asks for this pod's table, and puts snapshots and deltas in force. Fails static: when a
+ * connection or a frame is bad, the last good table stays in force and the stream tries again.
  */
 import type { Socket } from 'node:net';
-import { SluiceError } from '../../common/errors.ts';
+import { SluiceError, unreachable } from '../../common/errors.ts';
 import { LineReader } from '../../common/line_reader.ts';
-import {
-  type InjectorFrame,
-  type PeerIdentity,
-  readInjectorFrame,
-  type SidecarFrame,
-  type Table,
-} from '../../policy/index.ts';
+import { type InjectorFrame, type PeerIdentity, readInjectorFrame, type Table } from '../../policy/index.ts';
 import type { Enforcement } from './enforcement.ts';
+import { InjectorLink } from './injector_link.ts';
 import type { Dialled, Transport } from './transport.ts';
 
 /** Reconnect delays double from the first to the last, each with up to the same again as jitter. */
@@ -25,14 +20,14 @@ const IDLE_TIMEOUT_MS = 10_000;
 /** Longest frame, bytes: the snapshot of a cluster of 10,000 pods has some 4 MB. */
 const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 
-/** What the stream tells. */
+/** What the stream reports. In the sidecar, `TableFollower` of `sidecar/assembly/` hears it. */
 export interface StreamEvents {
   connected(): void;
   /** @param reason why the connection ended or could not be made */
   disconnected(reason: string): void;
   /**
-   * A table is in force at the proxy; `ended` live flows were cut for it. Of several that came at once only the last is told
-   * of, with what all of them ended. `acknowledge` is to follow.
+   * A table is in force at the proxy, and `ended` live flows were ended for it. Of several tables that came at once only the last
+   * is reported, with what all of them ended.
    */
   enforced(ended: number): void;
   /** A frame was refused; the table in force stays. */
@@ -51,27 +46,29 @@ export class TableStream {
   readonly #pod: { readonly namespace: string; readonly name: string };
   readonly #enforcement: Enforcement;
   readonly #events: StreamEvents;
+  readonly #link: InjectorLink;
   #socket: Socket | undefined;
-  /** The hello is on its way: before it nothing may be said. */
-  #greeted = false;
   #timer: NodeJS.Timeout | undefined;
   #retryMs = FIRST_RETRY_MS;
   #closed = false;
-  /** Of the snapshots of this connection. Another injector may count from another number: it starts a connection anew. */
+  /** Of the snapshots of this connection. The next connection may be to another injector, which counts from another number. */
   #newest = 0;
-  /** Flows that were ended by tables which have not been told of. */
-  #untold: number | undefined;
+  /** Flows that were ended by tables which have not been reported. */
+  #unreported: number | undefined;
 
+  /** @param link opened for each connection; it is for those who have something to say to the injector */
   constructor(
     transport: Transport,
     pod: { namespace: string; name: string },
     enforcement: Enforcement,
     events: StreamEvents,
+    link = new InjectorLink(),
   ) {
     this.#transport = transport;
     this.#pod = pod;
     this.#enforcement = enforcement;
     this.#events = events;
+    this.#link = link;
   }
 
   /** Connects, and reconnects whenever the connection ends. */
@@ -84,15 +81,14 @@ export class TableStream {
     }
     const { socket, ready, hello } = dialled;
     this.#socket = socket;
-    this.#greeted = false;
+    this.#link.close();
     this.#newest = 0;
     let reason = 'the injector closed the connection';
     socket.setTimeout(IDLE_TIMEOUT_MS, () =>
       socket.destroy(new Error(`no heartbeat for ${IDLE_TIMEOUT_MS} ms`)),
     );
     socket.once(ready, () => {
-      this.#greeted = true;
-      this.#send(hello);
+      this.#link.open(socket, hello);
       this.#events.connected();
     });
     // A connection that breaks in mid-frame leaves a piece of a line: that is no frame.
@@ -136,7 +132,7 @@ export class TableStream {
       const code = error instanceof SluiceError ? error.code : 'TABLE_MALFORMED';
       const refused = error instanceof Error ? error : new Error(String(error));
       this.#events.refused(refused);
-      this.#send({ type: 'nack', revision: this.#enforcement.revision, code, message: refused.message });
+      this.#link.refuse(this.#enforcement.revision, code, refused.message);
     }
   }
 
@@ -158,6 +154,8 @@ export class TableStream {
         return this.#events.identified(frame.address, frame.pod);
       case 'refused':
         return this.#events.turnedAway(frame.message);
+      default:
+        return unreachable(frame);
     }
   }
 
@@ -180,29 +178,13 @@ export class TableStream {
     this.#newest = this.#enforcement.revision;
     this.#enforcement.confirm(Date.now());
     // What was asked of the relay is on its way at the end of this step: resets do not wait for what follows.
-    if (this.#untold === undefined) queueMicrotask(() => this.#tell());
-    this.#untold = (this.#untold ?? 0) + ended;
+    if (this.#unreported === undefined) queueMicrotask(() => this.#report());
+    this.#unreported = (this.#unreported ?? 0) + ended;
   }
 
-  #tell(): void {
-    const ended = this.#untold ?? 0;
-    this.#untold = undefined;
+  #report(): void {
+    const ended = this.#unreported ?? 0;
+    this.#unreported = undefined;
     this.#events.enforced(ended);
-  }
-
-  /** Tells the injector that all of the sidecar enforces this revision. */
-  acknowledge(revision: number): void {
-    this.#send({ type: 'ack', revision });
-  }
-
-  /** Asks who has a canonical address. @returns false when there is no connection: nobody will answer */
-  identify(address: string): boolean {
-    return this.#send({ type: 'identify', address });
-  }
-
-  #send(frame: SidecarFrame): boolean {
-    if (!this.#greeted || !this.#socket?.writable) return false;
-    this.#socket.write(`${JSON.stringify(frame)}\n`);
-    return true;
   }
 }

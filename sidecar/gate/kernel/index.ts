@@ -1,7 +1,7 @@
 /** The face of `sidecar/gate/kernel/`: what other parts may use. */
 
-export { DenialReport } from './denial_report.ts';
+export { DenialReport, type DenialSink } from './denial_report.ts';
 export type { DeniedPeer } from './denied.ts';
 export { holdSyns, releaseSyns } from './full_ports.ts';
-export { closeGate, Gate, isGateInForce, removeGate } from './gate.ts';
+export { closeGate, Gate, type GateEvents, isGateInForce, removeGate } from './gate.ts';
 export { GATE_TABLE, type GateSettings } from './ruleset.ts';

@@ -34,13 +34,15 @@ function recorded(address: string, admitted: boolean): { facts: FlowFacts | unde
     inboundPort: 15_006,
     canaryPort: 15_020,
     adminPort: 15_021,
-    record(one) {
-      facts = one;
+    recorder: {
+      flow(one) {
+        facts = one;
+      },
     },
-    canaryArrived() {},
-    dialled() {},
-    dialFailed() {},
-    verdictTaken() {},
+    canary: { arrived() {} },
+    backlogs: { dialled() {} },
+    failures: { dialFailed() {} },
+    metrics: { verdictTaken() {} },
   });
   const reset = answer.includes('reset');
   ended({ end: reset ? 'reset' : 'closed', fromSource: admitted ? 9 : 0, toSource: 0, durationMs: 1 });

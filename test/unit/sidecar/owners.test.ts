@@ -13,7 +13,7 @@ const WEB: PeerIdentity = {
 
 function owners(connected = true): { asked: string[]; owners: Owners } {
   const asked: string[] = [];
-  return { asked, owners: new Owners((address) => connected && asked.push(address) > 0) };
+  return { asked, owners: new Owners({ identify: (address) => connected && asked.push(address) > 0 }) };
 }
 
 test('one question is asked for all that want to know, and the answer is used again', async () => {

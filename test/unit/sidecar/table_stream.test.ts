@@ -9,6 +9,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { InjectorFrame, SidecarFrame } from '../../../policy/index.ts';
 import { Enforcement } from '../../../sidecar/table/enforcement.ts';
+import { InjectorLink } from '../../../sidecar/table/injector_link.ts';
 import { LiveTable } from '../../../sidecar/table/live_table.ts';
 import { TableStream } from '../../../sidecar/table/stream.ts';
 import { tlsTransport } from '../../../sidecar/table/tls_transport.ts';
@@ -21,6 +22,7 @@ const POD = { namespace: 'shop', name: 'api' };
 let dir = '';
 let server: net.Server;
 let stream: TableStream;
+let link: InjectorLink;
 let live: LiveTable;
 let enforcement: Enforcement;
 let flowsEnded = 0;
@@ -72,19 +74,26 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
     flowsEnded = 0;
     live = new LiveTable();
     enforcement = new Enforcement(live);
-    stream = new TableStream(await open(), POD, enforcement, {
-      connected: () => told.push('connected'),
-      disconnected: () => told.push('disconnected'),
-      enforced: (ended) => {
-        flowsEnded += ended;
-        told.push(`enforced ${enforcement.revision}`);
-        stream.acknowledge(enforcement.revision);
+    link = new InjectorLink();
+    stream = new TableStream(
+      await open(),
+      POD,
+      enforcement,
+      {
+        connected: () => told.push('connected'),
+        disconnected: () => told.push('disconnected'),
+        enforced: (ended) => {
+          flowsEnded += ended;
+          told.push(`enforced ${enforcement.revision}`);
+          link.acknowledge(enforcement.revision);
+        },
+        refused: (error) => told.push(`refused ${(error as { code?: string }).code ?? 'other'}`),
+        unknownPod: () => told.push('unknown pod'),
+        identified: (address, pod) => told.push(`${address} is ${pod?.name ?? 'nobody'}`),
+        turnedAway: (message) => told.push(`turned away: ${message}`),
       },
-      refused: (error) => told.push(`refused ${(error as { code?: string }).code ?? 'other'}`),
-      unknownPod: () => told.push('unknown pod'),
-      identified: (address, pod) => told.push(`${address} is ${pod?.name ?? 'nobody'}`),
-      turnedAway: (message) => told.push(`turned away: ${message}`),
-    });
+      link,
+    );
   });
 
   afterEach(() => {
@@ -197,11 +206,11 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
   });
 
   test('asks who has an address, while there is somebody to ask', async () => {
-    expect(stream.identify('10.0.0.9')).toBe(false);
+    expect(link.identify('10.0.0.9')).toBe(false);
     stream.start();
     const injector = await nextConnection();
     await injector.receive();
-    expect(stream.identify('10.0.0.9')).toBe(true);
+    expect(link.identify('10.0.0.9')).toBe(true);
     expect(await injector.receive()).toEqual({ type: 'identify', address: '10.0.0.9' });
     injector.send({ type: 'identity', address: '10.0.0.9', pod: null });
     await expect.poll(() => told.at(-1)).toBe('10.0.0.9 is nobody');

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { issueCa } from '../../../injector/certificates/issue.ts';
 import { Enforcement } from '../../../sidecar/table/enforcement.ts';
+import { InjectorLink } from '../../../sidecar/table/injector_link.ts';
 import { LiveTable } from '../../../sidecar/table/live_table.ts';
 import { TableStream } from '../../../sidecar/table/stream.ts';
 import { tlsTransport } from '../../../sidecar/table/tls_transport.ts';
@@ -30,18 +31,25 @@ function open(serverName = SERVER_NAME): void {
     caFile: caFile(),
   };
   enforcement = new Enforcement(new LiveTable());
-  stream = new TableStream(tlsTransport(source), { namespace: 'shop', name: 'web' }, enforcement, {
-    connected: () => told.push('connected'),
-    disconnected: (reason) => told.push(`disconnected: ${reason}`),
-    enforced: () => {
-      told.push('table');
-      stream.acknowledge(enforcement.revision);
+  const link = new InjectorLink();
+  stream = new TableStream(
+    tlsTransport(source),
+    { namespace: 'shop', name: 'web' },
+    enforcement,
+    {
+      connected: () => told.push('connected'),
+      disconnected: (reason) => told.push(`disconnected: ${reason}`),
+      enforced: () => {
+        told.push('table');
+        link.acknowledge(enforcement.revision);
+      },
+      refused: (error) => told.push(`refused: ${error.message}`),
+      identified: () => 0,
+      unknownPod: (message) => told.push(`no table: ${message}`),
+      turnedAway: (message) => told.push(`turned away: ${message}`),
     },
-    refused: (error) => told.push(`refused: ${error.message}`),
-    identified: () => 0,
-    unknownPod: (message) => told.push(`no table: ${message}`),
-    turnedAway: (message) => told.push(`turned away: ${message}`),
-  });
+    link,
+  );
   stream.start();
 }
 

@@ -11,6 +11,7 @@ import { createInjectorMetrics } from '../../../../injector/metrics.ts';
 import { TableServer } from '../../../../injector/tables/server.ts';
 import { startTlsServer, type TlsServer } from '../../../../injector/tables/tls_server.ts';
 import { Enforcement } from '../../../../sidecar/table/enforcement.ts';
+import { InjectorLink } from '../../../../sidecar/table/injector_link.ts';
 import { LiveTable } from '../../../../sidecar/table/live_table.ts';
 import { TableStream } from '../../../../sidecar/table/stream.ts';
 import { tlsTransport } from '../../../../sidecar/table/tls_transport.ts';
@@ -89,15 +90,22 @@ async function sidecar(): Promise<Enforcement> {
   const files = { tokenFile: join(dir.root, 'token'), caFile: caFile() };
   const enforcement = new Enforcement(new LiveTable());
   const pod = { namespace: 'shop', name: 'web' };
-  const stream = new TableStream(tlsTransport({ ...source, ...files }), pod, enforcement, {
-    connected: () => {},
-    disconnected: (reason) => told.push(reason),
-    enforced: () => stream.acknowledge(enforcement.revision),
-    refused: ({ message }) => told.push(message),
-    unknownPod: (message) => told.push(message),
-    identified: () => {},
-    turnedAway: (message) => told.push(message),
-  });
+  const link = new InjectorLink();
+  const stream = new TableStream(
+    tlsTransport({ ...source, ...files }),
+    pod,
+    enforcement,
+    {
+      connected: () => {},
+      disconnected: (reason) => told.push(reason),
+      enforced: () => link.acknowledge(enforcement.revision),
+      refused: ({ message }) => told.push(message),
+      unknownPod: (message) => told.push(message),
+      identified: () => {},
+      turnedAway: (message) => told.push(message),
+    },
+    link,
+  );
   closing.push(stream);
   stream.start();
   await waitFor(() => enforcement.table);

@@ -1,0 +1,55 @@
+/** How often something is done: for log lines and repairs whose causes may come in floods. */
+
+/** Lets something through once per interval at most. What comes between is left out. */
+export class OncePer {
+  readonly #intervalMs: number;
+  #nextMs = 0;
+
+  /** @param intervalMs from one time to the next, ms */
+  constructor(intervalMs: number) {
+    this.#intervalMs = intervalMs;
+  }
+
+  /** Whether it may happen now. If so, the interval begins. */
+  isDue(): boolean {
+    const now = performance.now();
+    if (now < this.#nextMs) return false;
+    this.#nextMs = now + this.#intervalMs;
+    return true;
+  }
+}
+
+/** Finds the values that differ from the one before. */
+export class Changes<T> {
+  #last: T;
+
+  /** @param first what is known at the start: the same value again is no change */
+  constructor(first: T) {
+    this.#last = first;
+  }
+
+  /** Whether `value` differs from the one before. It is remembered. */
+  isNew(value: T): boolean {
+    if (value === this.#last) return false;
+    this.#last = value;
+    return true;
+  }
+}
+
+/** Runs an action once at a time. */
+export class OneAtATime {
+  readonly #action: () => Promise<void>;
+  #running: Promise<void> | undefined;
+
+  constructor(action: () => Promise<void>) {
+    this.#action = action;
+  }
+
+  /** Runs the action. While a run is under way, waits for that one instead. */
+  run(): Promise<void> {
+    this.#running ??= this.#action().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+}

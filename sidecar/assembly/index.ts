@@ -1,0 +1,13 @@
+/** The face of `sidecar/assembly/`: the stages that `sidecar/run.ts` goes through. */
+
+export { serveAdmin } from './admin.ts';
+export { openDataPath, watchBacklogs } from './data_path.ts';
+export { Effects } from './effects.ts';
+export { WatchedGate } from './gate.ts';
+export { openGuard } from './guard.ts';
+export { Outbound } from './outbound.ts';
+export { openRecords } from './records.ts';
+export { WatchedRedirect } from './redirect.ts';
+export { openState } from './state.ts';
+export { drain, drainTimeMs, takeDown, terminated } from './stop.ts';
+export { TableFollower } from './table_follower.ts';

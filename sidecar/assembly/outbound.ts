@@ -1,0 +1,82 @@
+/** The pod's own flows to others: those that end are recorded, and those that a table forbids are ended. */
+import type { Logger } from 'pino';
+import { OncePer } from '../../common/pacing.ts';
+import type { SidecarConfig } from '../config.ts';
+import { OutboundCutter, OutboundEnds, type OutboundEndsSink } from '../outbound/index.ts';
+import type { EndedOutbound, Recorder, SidecarMetrics } from '../records/index.ts';
+import type { Enforcement } from '../table/index.ts';
+import { ERROR_LOG_MS } from './log_intervals.ts';
+
+/** Follows and ends outbound flows by the table in force. */
+export class Outbound implements OutboundEndsSink {
+  readonly #enforcement: Enforcement;
+  readonly #recorder: Recorder;
+  readonly #metrics: SidecarMetrics;
+  readonly #log: Logger;
+  readonly #ends: OutboundEnds;
+  readonly #cutter: OutboundCutter;
+  readonly #overruns = new OncePer(ERROR_LOG_MS);
+  readonly #failures = new OncePer(ERROR_LOG_MS);
+
+  /** @param injector connections to it are the sidecar's own, whatever policy says */
+  constructor(
+    injector: SidecarConfig['injector'],
+    enforcement: Enforcement,
+    recorder: Recorder,
+    metrics: SidecarMetrics,
+    log: Logger,
+  ) {
+    this.#enforcement = enforcement;
+    this.#recorder = recorder;
+    this.#metrics = metrics;
+    this.#log = log;
+    this.#ends = new OutboundEnds(() => enforcement.judge, this, { injector });
+    this.#cutter = new OutboundCutter((flow) => this.ended(flow), { injector, claims: this.#ends });
+  }
+
+  /** Why flows were not ended at once the last time; see `OutboundCutter`. */
+  get problem(): string | undefined {
+    return this.#cutter.problem;
+  }
+
+  /** To be called when a table is in force: flows are followed while the pod is isolated. */
+  follow(): void {
+    this.#ends.follow();
+  }
+
+  /** Ends TCP connections that the table in force forbids. Never rejects. */
+  async cut(): Promise<void> {
+    const { judge } = this.#enforcement;
+    if (judge !== undefined) await this.#cutter.cut(judge).catch((err: Error) => this.#cutFailed(err));
+  }
+
+  /** Has UDP and SCTP flows leave backends of Services that the table in force forbids. Never rejects. */
+  async forgetBackends(): Promise<void> {
+    const { judge } = this.#enforcement;
+    if (judge !== undefined)
+      await this.#cutter.forgetBackends(judge).catch((err: Error) => this.#cutFailed(err));
+  }
+
+  /** Records what has ended by now, and stops. */
+  async close(): Promise<void> {
+    await this.#ends.close();
+  }
+
+  ended(flow: EndedOutbound): void {
+    this.#recorder.outbound(flow);
+  }
+
+  overrun(): void {
+    this.#metrics.outboundOverrun();
+    if (this.#overruns.isDue())
+      this.#log.warn('more outbound flows ended at once than could be taken note of: some have no record');
+  }
+
+  failed(err: Error): void {
+    this.#log.error({ err }, 'outbound flows that end have no record');
+  }
+
+  #cutFailed(err: Error): void {
+    if (this.#failures.isDue()) this.#log.error({ err }, 'outbound connections were not ended at once');
+  }
+}

@@ -1,0 +1,80 @@
+/** The redirect of a running sidecar: it is watched, and led to the port that the proxy has. */
+import type { Logger } from 'pino';
+import { OncePer, OneAtATime } from '../../common/pacing.ts';
+import type { Family } from '../../native/index.ts';
+import type { InForceMachine } from '../in_force/index.ts';
+import {
+  Canary,
+  type CanaryContext,
+  leadRedirect,
+  type RedirectConfig,
+  verifyRedirect,
+} from '../redirect/index.ts';
+import { REPEATED_LOG_MS } from './log_intervals.ts';
+
+/** How often, at most, a redirect that does not lead to the proxy is led there again, ms. That takes some processes. */
+const LEAD_AGAIN_MS = 3_000;
+
+/** Reports to what is in force whether the redirect is intact. */
+export class WatchedRedirect implements CanaryContext {
+  readonly port: number;
+  readonly canary: Canary;
+  readonly #inForce: InForceMachine;
+  readonly #log: Logger;
+  #config: RedirectConfig;
+  readonly #leading = new OneAtATime(() => this.#lead());
+  readonly #leadingAgain = new OncePer(LEAD_AGAIN_MS);
+  readonly #leadFailures = new OncePer(REPEATED_LOG_MS);
+
+  constructor(config: RedirectConfig, inForce: InForceMachine, log: Logger) {
+    this.port = config.canaryPort;
+    this.#config = config;
+    this.#inForce = inForce;
+    this.#log = log;
+    this.canary = new Canary(this);
+  }
+
+  /** The proxy listens on another port than is set: the rules are led there. Never rejects. */
+  async moveTo(inboundPort: number): Promise<void> {
+    this.#config = { ...this.#config, inboundPort };
+    await this.#leading.run();
+  }
+
+  /** The rules may lead to a port that the proxy does not have: has them lead to it, if that was not tried just now. */
+  leadAgain(): void {
+    if (this.#leadingAgain.isDue()) void this.#leading.run();
+  }
+
+  /** Watches the redirect of these families, until `close`. */
+  start(families: readonly Family[]): void {
+    void this.canary.start(families);
+  }
+
+  close(): void {
+    this.canary.close();
+  }
+
+  async verify(): Promise<void> {
+    const { limits } = await verifyRedirect(this.#config);
+    this.#inForce.happened({ event: 'redirect-verified', limits });
+  }
+
+  isIntact(): boolean {
+    return this.#inForce.state.redirect.state === 'intact';
+  }
+
+  checked(problem: string | undefined): void {
+    this.#inForce.happened({ event: 'redirect', problem });
+  }
+
+  /** Never rejects. */
+  async #lead(): Promise<void> {
+    const { inboundPort: port } = this.#config;
+    try {
+      if (await leadRedirect(port)) this.#log.warn({ port }, 'the redirect leads to another port now');
+    } catch (err) {
+      if (this.#leadFailures.isDue())
+        this.#log.error({ err }, 'the redirect does not lead to the port of the proxy; it is tried again');
+    }
+  }
+}

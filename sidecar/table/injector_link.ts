@@ -1,0 +1,43 @@
+/**
+ * The sending half of the connection to the injector. It is there before the first connection and stays from one to the next, so
+ * that who has something to say needs no more than this; `stream.ts` is the receiving half and opens it.
+ */
+import type { Socket } from 'node:net';
+import type { SidecarFrame } from '../../policy/index.ts';
+
+/** Sends frames while there is a connection. */
+export class InjectorLink {
+  #socket: Socket | undefined;
+
+  /** A connection may be written to. `hello` is the first frame on it. */
+  open(socket: Socket, hello: SidecarFrame): void {
+    this.#socket = socket;
+    this.#send(hello);
+  }
+
+  /** Another connection is being made: until its hello, nothing is sent. */
+  close(): void {
+    this.#socket = undefined;
+  }
+
+  /** Says that all of the sidecar enforces this revision; 0 takes back what was said before. */
+  acknowledge(revision: number): void {
+    this.#send({ type: 'ack', revision });
+  }
+
+  /** Says that a frame was refused, and that `revision` stays in force. */
+  refuse(revision: number, code: string, message: string): void {
+    this.#send({ type: 'nack', revision, code, message });
+  }
+
+  /** Asks which pod has a canonical address. @returns false when there is no connection: nobody will answer */
+  identify(address: string): boolean {
+    return this.#send({ type: 'identify', address });
+  }
+
+  #send(frame: SidecarFrame): boolean {
+    if (!this.#socket?.writable) return false;
+    this.#socket.write(`${JSON.stringify(frame)}\n`);
+    return true;
+  }
+}
