@@ -4,8 +4,15 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 /** What `--log-level` takes. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
-/** @param level one of `LOG_LEVELS` */
-export function openLog(level: string): Logger {
+/** One of `LOG_LEVELS`. */
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/**
+ * Opens the log.
+ * @param level lowest level that is written, one of `LOG_LEVELS`
+ * @param output where lines go
+ */
+export function openLog(level: string, output: DestinationStream = standardOutput()): Logger {
   return pino(
     {
       level,
@@ -13,7 +20,7 @@ export function openLog(level: string): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    openOutput(),
+    output,
   );
 }
 
@@ -21,12 +28,12 @@ export function openLog(level: string): Logger {
  * Standard output. The lines of one turn of the event loop are written together: with a record for each flow, a write for
  * each would cost more than anything else that is done for it. What is left at an exit is written then.
  */
-function openOutput(): DestinationStream {
-  const output = pino.destination({ fd: 1, sync: true });
+export function standardOutput(): DestinationStream {
+  const stdout = pino.destination({ fd: 1, sync: true });
   let lines = '';
   const flush = (): void => {
     if (lines === '') return;
-    output.write(lines);
+    stdout.write(lines);
     lines = '';
   };
   process.on('exit', flush);
@@ -39,20 +46,25 @@ function openOutput(): DestinationStream {
 }
 
 /**
- * Logs a record that says its own time: the line of `log[level](record, msg)` at a third of the price, for records that come
- * by the thousand a second.
+ * Writes records that say their own time, which come by the thousand a second: the line of `log[level](record, msg)` at a third
+ * of the price.
  */
-export function logRecord(
-  log: Logger,
-  level: 'info' | 'warn',
-  record: { readonly time: string },
-  msg: string,
-): void {
-  if (!log.isLevelEnabled(level)) return;
-  const { [pino.symbols.streamSym]: output } = log as unknown as Record<
-    symbol,
-    DestinationStream | undefined
-  >;
-  if (output === undefined) return log[level](record, msg);
-  output.write(`{"level":"${level}",${JSON.stringify(record).slice(1, -1)},"msg":"${msg}"}\n`);
+export class RecordLog {
+  readonly #log: Pick<Logger, 'isLevelEnabled'>;
+  readonly #output: DestinationStream;
+
+  /**
+   * @param log says which levels are written
+   * @param output that of `log`, so that lines of both come in order
+   */
+  constructor(log: Pick<Logger, 'isLevelEnabled'>, output: DestinationStream) {
+    this.#log = log;
+    this.#output = output;
+  }
+
+  /** Writes `record` as one line. `msg` must not need escapes in JSON. */
+  write(level: 'info' | 'warn', record: { readonly time: string }, msg: string): void {
+    if (!this.#log.isLevelEnabled(level)) return;
+    this.#output.write(`{"level":"${level}",${JSON.stringify(record).slice(1, -1)},"msg":"${msg}"}\n`);
+  }
 }

@@ -1,5 +1,5 @@
 /** Puts the sidecar together in a straight line of stages, and takes it down again. The stages are in `assembly/`. */
-import { openLog } from '../common/log.ts';
+import { openLog, RecordLog, standardOutput } from '../common/log.ts';
 import { VERSION } from '../common/version.ts';
 import { openSockets, type Sockets } from '../native/index.ts';
 import {
@@ -53,7 +53,9 @@ import { InjectorLink, localTransport, TableStream, type Transport, tlsTransport
  * @throws SluiceError, or a system error, when it cannot start; nothing is then admitted: the redirect has no listener
  */
 export async function runSidecar(config: SidecarConfig): Promise<void> {
-  const log = openLog(config.logLevel);
+  const output = standardOutput();
+  const log = openLog(config.logLevel, output);
+  const lines = new RecordLog(log, output);
   const limits = inboundLimits(config);
   const { flows: connection_limit, by: connection_limit_by } = limits.connections;
   log.info(
@@ -76,7 +78,8 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
 
   // What carries the table out, and reports on it. Nothing happens here yet.
   const link = new InjectorLink();
-  const { history, owners, recorder } = openRecords(config.flowHistory, enforcement, link, metrics, log);
+  const written = { enforcement, link, metrics, log, lines };
+  const { history, owners, recorder } = openRecords(config.flowHistory, written);
   const outbound = new Outbound(config.injector, enforcement, recorder, metrics, log);
   const inForce = new InForceMachine();
   const gate = new WatchedGate(config, guard.nodeIPs, { inForce, enforcement, recorder, metrics, log });

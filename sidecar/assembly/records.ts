@@ -1,5 +1,6 @@
 /** The third stage: where flows are recorded, and who knows the names of their other sides. */
 import type { Logger } from 'pino';
+import type { RecordLog } from '../../common/log.ts';
 import { FlowHistory, Recorder, type SidecarMetrics } from '../records/index.ts';
 import { type Enforcement, type InjectorLink, Owners } from '../table/index.ts';
 
@@ -10,15 +11,19 @@ export interface Records {
   readonly recorder: Recorder;
 }
 
+/** What records are made with. */
+export interface RecordTools {
+  readonly enforcement: Enforcement;
+  readonly link: InjectorLink;
+  readonly metrics: SidecarMetrics;
+  readonly log: Logger;
+  /** Where the line of each flow goes. */
+  readonly lines: RecordLog;
+}
+
 /** @param flowHistory records kept for /flows */
-export function openRecords(
-  flowHistory: number,
-  enforcement: Enforcement,
-  link: InjectorLink,
-  metrics: SidecarMetrics,
-  log: Logger,
-): Records {
+export function openRecords(flowHistory: number, { link, ...tools }: RecordTools): Records {
   const history = new FlowHistory(flowHistory);
   const owners = new Owners(link);
-  return { history, owners, recorder: new Recorder(history, metrics, enforcement, owners, log) };
+  return { history, owners, recorder: new Recorder({ ...tools, history, owners }) };
 }

@@ -1,6 +1,6 @@
 /** The one place that records flows: history, metrics and log line of each come from the same record. */
 import type { Logger } from 'pino';
-import { logRecord } from '../../common/log.ts';
+import type { RecordLog } from '../../common/log.ts';
 import { type Direction, type Judge, type Protocol, type Verdict, virtualKey } from '../../policy/index.ts';
 import type { DeniedPeer } from '../gate/kernel/index.ts';
 import { familyOf } from '../gate/plan/index.ts';
@@ -14,6 +14,17 @@ import type { SidecarMetrics } from './metrics.ts';
 /** Whom a dropped packet was for. */
 type Target = Side & { readonly service?: NonNullable<FlowFacts['service']> };
 
+/** What a recorder writes to, and asks. */
+export interface RecorderParts {
+  readonly history: FlowHistory;
+  readonly metrics: SidecarMetrics;
+  readonly enforcement: Enforcement;
+  readonly owners: Owners;
+  readonly log: Logger;
+  /** Where the line of each flow goes. */
+  readonly lines: RecordLog;
+}
+
 /** Records what ended, was refused or was dropped. */
 export class Recorder {
   readonly #history: FlowHistory;
@@ -21,19 +32,15 @@ export class Recorder {
   readonly #enforcement: Enforcement;
   readonly #owners: Owners;
   readonly #log: Logger;
+  readonly #lines: RecordLog;
 
-  constructor(
-    history: FlowHistory,
-    metrics: SidecarMetrics,
-    enforcement: Enforcement,
-    owners: Owners,
-    log: Logger,
-  ) {
-    this.#history = history;
-    this.#owners = owners;
-    this.#metrics = metrics;
-    this.#enforcement = enforcement;
-    this.#log = log;
+  constructor(parts: RecorderParts) {
+    this.#history = parts.history;
+    this.#owners = parts.owners;
+    this.#metrics = parts.metrics;
+    this.#enforcement = parts.enforcement;
+    this.#log = parts.log;
+    this.#lines = parts.lines;
   }
 
   /** A flow that ended, was refused or was dropped. Its record is written once it is known who the other side is. */
@@ -53,8 +60,8 @@ export class Recorder {
     const record = flowRecord(facts, verdict, owner ?? undefined, now);
     this.#history.add(record);
     this.#metrics.flowEnded(record, verdict);
-    if (record.verdict === 'deny') logRecord(this.#log, 'warn', record, 'flow denied');
-    else logRecord(this.#log, 'info', record, 'flow ended');
+    if (record.verdict === 'deny') this.#lines.write('warn', record, 'flow denied');
+    else this.#lines.write('info', record, 'flow ended');
   }
 
   /** The near miss is looked for only now: it is slow, and only a denial by policy needs it. */

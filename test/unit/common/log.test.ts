@@ -1,19 +1,20 @@
 /** The log as a process writes it: whole lines, in order, none lost at an exit. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import type { Logger } from 'pino';
 import { expect, test } from 'vitest';
-import { logRecord } from '../../../common/log.ts';
+import { RecordLog } from '../../../common/log.ts';
 import type { LogLine } from '../injector/captured_log.ts';
 
 const LOG = join(import.meta.dirname, '../../../common/log.ts');
 
-/** Runs a program that has `log`, `logRecord` and `turn`; its lines. */
+/** Runs a program that has `log`, `records` and `turn`; its lines. */
 function linesOf(program: string, level = 'info'): LogLine[] {
   const source = `
     import { setImmediate as turn } from 'node:timers/promises';
-    import { logRecord, openLog } from ${JSON.stringify(LOG)};
-    const log = openLog(${JSON.stringify(level)});
+    import { openLog, RecordLog, standardOutput } from ${JSON.stringify(LOG)};
+    const output = standardOutput();
+    const log = openLog(${JSON.stringify(level)}, output);
+    const records = new RecordLog(log, output);
     ${program}`;
   const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', source], {
     encoding: 'utf8',
@@ -34,26 +35,31 @@ const RECORD = {
 test('a record is the line that the log would write', () => {
   const { time: _, ...fields } = RECORD;
   const [own, pinos] = linesOf(`
-    logRecord(log, 'warn', ${JSON.stringify(RECORD)}, 'flow denied');
+    records.write('warn', ${JSON.stringify(RECORD)}, 'flow denied');
     log.warn(${JSON.stringify(fields)}, 'flow denied');`);
   expect(own).toEqual({ level: 'warn', ...RECORD, msg: 'flow denied' });
   expect({ ...pinos, time: RECORD.time }).toEqual(own);
   expect(Object.keys(own ?? {})).toEqual(Object.keys(pinos ?? {}));
 });
 
-test('where the log has no stream of its own to be found, a record goes the usual way', () => {
-  const written: unknown[] = [];
-  const log = {
-    isLevelEnabled: () => true,
-    warn: (record: object, msg: string) => written.push({ ...record, msg }),
-  };
-  logRecord(log as unknown as Logger, 'warn', RECORD, 'flow denied');
-  expect(written).toEqual([{ ...RECORD, msg: 'flow denied' }]);
+test('records and other lines come in the order in which they were written', () => {
+  const lines = linesOf(`
+    log.info('first');
+    records.write('info', ${JSON.stringify(RECORD)}, 'flow ended');
+    log.info('last');`);
+  expect(lines.map(({ msg }) => msg)).toEqual(['first', 'flow ended', 'last']);
+});
+
+test('a record is one line, and is written to the output of the log', () => {
+  const written: string[] = [];
+  const records = new RecordLog({ isLevelEnabled: () => true }, { write: (line) => written.push(line) });
+  records.write('warn', RECORD, 'flow denied');
+  expect(written).toEqual([`${JSON.stringify({ level: 'warn', ...RECORD, msg: 'flow denied' })}\n`]);
 });
 
 test('a record below the level is not written', () => {
   const lines = linesOf(
-    `logRecord(log, 'info', ${JSON.stringify(RECORD)}, 'flow ended'); log.warn('last');`,
+    `records.write('info', ${JSON.stringify(RECORD)}, 'flow ended'); log.warn('last');`,
     'warn',
   );
   expect(lines.map(({ msg }) => msg)).toEqual(['last']);
