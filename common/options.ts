@@ -3,7 +3,7 @@
  * The flag wins over the variable, the variable over the default. The tables also make the help text and the docs.
  */
 import { parseArgs } from 'node:util';
-import { SluiceError } from './errors.ts';
+import { SluiceError, unreachable } from './errors.ts';
 
 /** One option. `default` absent: required where the program needs it; the empty text counts as absent. */
 export interface OptionSpec {
@@ -47,6 +47,18 @@ export class OptionValues {
   /** The value, or `undefined` where it has neither value nor default. */
   optionalText(env: string): string | undefined {
     return this.#texts.get(env) || undefined;
+  }
+
+  /**
+   * The value, as one of the choices of its option.
+   * @param choices those of the option's kind
+   * @throws SluiceError `CONFIG_INVALID` as `text` does, or where it is none of the choices
+   */
+  choice<Choice extends string>(env: string, choices: readonly Choice[]): Choice {
+    const text = this.text(env);
+    const chosen = choices.find((one) => one === text);
+    if (chosen !== undefined) return chosen;
+    throw notAChoice(env, text, choices);
   }
 
   /** @throws SluiceError `CONFIG_INVALID` as `text` does. */
@@ -129,9 +141,12 @@ function checkText(spec: OptionSpec, text: string, name: string): void {
     }
     case 'choice':
       if (kind.choices.includes(text)) return;
-      throw new SluiceError(
-        'CONFIG_INVALID',
-        `${name} is '${text}': wants one of ${kind.choices.join(', ')}`,
-      );
+      throw notAChoice(name, text, kind.choices);
+    default:
+      return unreachable(kind);
   }
+}
+
+function notAChoice(name: string, text: string, choices: readonly string[]): SluiceError {
+  return new SluiceError('CONFIG_INVALID', `${name} is '${text}': wants one of ${choices.join(', ')}`);
 }

@@ -2,12 +2,18 @@
 import { isIP } from 'node:net';
 import { SluiceError } from '../common/errors.ts';
 import { inboundPorts, LAST_INBOUND_PORT } from '../common/inbound_ports.ts';
-import { LOG_LEVELS } from '../common/log.ts';
+import { LOG_LEVELS, type LogLevel } from '../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../common/options.ts';
 import { canonicalAddress } from '../policy/index.ts';
 import type { RedirectConfig } from './redirect/index.ts';
 import type { RelayKind, SilenceLimits } from './relay/index.ts';
 import type { TlsSource } from './table/index.ts';
+
+const NODE_TRAFFIC = ['all', 'probes'] as const;
+const RELAYS: readonly RelayKind[] = ['splice', 'node'];
+const IPTABLES: readonly RedirectConfig['iptables'][] = ['auto', 'nft', 'legacy'];
+const DENY: readonly RedirectConfig['deny'][] = ['drop', 'reset'];
+const OTHER_PROTOCOLS: readonly RedirectConfig['otherProtocols'][] = ['drop', 'accept'];
 
 /** Every option of `sidecar/main.ts`; docs/reference/configuration.md is made from this. */
 export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
@@ -104,7 +110,7 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
   {
     env: 'SLUICE_NODE_TRAFFIC',
     flag: 'node-traffic',
-    kind: { type: 'choice', choices: ['all', 'probes'] },
+    kind: { type: 'choice', choices: NODE_TRAFFIC },
     default: 'all',
     description:
       'What the isolated pod takes from its own node: everything, as the API says, or only TCP to SLUICE_NODE_PORTS and the admin port; the rest is then judged as from any other address',
@@ -127,7 +133,7 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
   {
     env: 'SLUICE_RELAY',
     flag: 'relay',
-    kind: { type: 'choice', choices: ['splice', 'node'] },
+    kind: { type: 'choice', choices: RELAYS },
     default: 'splice',
     description: 'Who moves the bytes of a flow: splice is a native thread, node is node:net',
   },
@@ -186,14 +192,14 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
   {
     env: 'SLUICE_IPTABLES',
     flag: 'iptables',
-    kind: { type: 'choice', choices: ['auto', 'nft', 'legacy'] },
+    kind: { type: 'choice', choices: IPTABLES },
     default: 'auto',
     description: 'iptables back end',
   },
   {
     env: 'SLUICE_DENY',
     flag: 'deny',
-    kind: { type: 'choice', choices: ['drop', 'reset'] },
+    kind: { type: 'choice', choices: DENY },
     default: 'drop',
     description:
       'What a denied TCP SYN gets: no answer, or a reset (1,000 a second at most); no handshake either way',
@@ -201,7 +207,7 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
   {
     env: 'SLUICE_OTHER_PROTOCOLS',
     flag: 'other-protocols',
-    kind: { type: 'choice', choices: ['drop', 'accept'] },
+    kind: { type: 'choice', choices: OTHER_PROTOCOLS },
     default: 'drop',
     description:
       'What an isolated pod gets of protocols beside TCP, UDP and SCTP, such as ICMP echo. ICMP errors of its flows and neighbour discovery always pass',
@@ -236,7 +242,7 @@ export interface SidecarConfig extends RedirectConfig {
   readonly connectTimeoutMs: number;
   readonly drainMs: number;
   readonly flowHistory: number;
-  readonly logLevel: string;
+  readonly logLevel: LogLevel;
 }
 
 const MS_PER_SECOND = 1000;
@@ -264,9 +270,9 @@ export function redirectConfig(values: OptionValues): RedirectConfig {
     ...ports,
     excludedPorts: values.list('SLUICE_EXCLUDED_PORTS').map((text) => excludedPort(text, own)),
     nodePorts: nodePorts(values, ports.adminPort),
-    iptables: values.text('SLUICE_IPTABLES') as RedirectConfig['iptables'],
-    deny: values.text('SLUICE_DENY') as RedirectConfig['deny'],
-    otherProtocols: values.text('SLUICE_OTHER_PROTOCOLS') as RedirectConfig['otherProtocols'],
+    iptables: values.choice('SLUICE_IPTABLES', IPTABLES),
+    deny: values.choice('SLUICE_DENY', DENY),
+    otherProtocols: values.choice('SLUICE_OTHER_PROTOCOLS', OTHER_PROTOCOLS),
     injector: injectorAddress(values),
   };
 }
@@ -280,14 +286,14 @@ export function sidecarConfig(values: OptionValues): SidecarConfig {
     source: tableSource(values),
     stateDir: values.text('SLUICE_STATE_DIR'),
     maxConnections: values.integer('SLUICE_MAX_CONNECTIONS'),
-    relay: values.text('SLUICE_RELAY') as RelayKind,
+    relay: values.choice('SLUICE_RELAY', RELAYS),
     relayThreads: values.integer('SLUICE_RELAY_THREADS'),
     ...silenceLimits(values),
     idleMs: values.integer('SLUICE_IDLE_SECONDS') * MS_PER_SECOND,
     connectTimeoutMs: values.integer('SLUICE_CONNECT_SECONDS') * MS_PER_SECOND,
     drainMs: values.integer('SLUICE_DRAIN_SECONDS') * MS_PER_SECOND,
     flowHistory: values.integer('SLUICE_FLOW_HISTORY'),
-    logLevel: values.text('SLUICE_LOG_LEVEL'),
+    logLevel: values.choice('SLUICE_LOG_LEVEL', LOG_LEVELS),
   };
 }
 
@@ -301,9 +307,15 @@ function silenceLimits(values: OptionValues): SilenceLimits {
   );
 }
 
-function excludedPort(text: string, own: readonly number[]): number {
+/** A port from 1 to 65535, in decimal. */
+function portNumber(text: string): number | undefined {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (port >= 1 && port <= 65535 && !own.includes(port)) return port;
+  return port >= 1 && port <= 65_535 ? port : undefined;
+}
+
+function excludedPort(text: string, own: readonly number[]): number {
+  const port = portNumber(text);
+  if (port !== undefined && !own.includes(port)) return port;
   throw new SluiceError(
     'CONFIG_INVALID',
     `SLUICE_EXCLUDED_PORTS has '${text}': wants ports from 1 to 65535 that are not the sidecar's own`,
@@ -313,11 +325,13 @@ function excludedPort(text: string, own: readonly number[]): number {
 /** The admin port is among them: the sidecar has probes too. */
 function nodePorts(values: OptionValues, adminPort: number): RedirectConfig['nodePorts'] {
   const ports = values.list('SLUICE_NODE_PORTS').map((text) => {
-    const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-    if (port >= 1 && port <= 65_535) return port;
+    const port = portNumber(text);
+    if (port !== undefined) return port;
     throw new SluiceError('CONFIG_INVALID', `SLUICE_NODE_PORTS has '${text}': wants ports from 1 to 65535`);
   });
-  return values.text('SLUICE_NODE_TRAFFIC') === 'all' ? undefined : [...new Set([adminPort, ...ports])];
+  return values.choice('SLUICE_NODE_TRAFFIC', NODE_TRAFFIC) === 'all'
+    ? undefined
+    : [...new Set([adminPort, ...ports])];
 }
 
 function tableSource(values: OptionValues): TableSource {
