@@ -7,8 +7,11 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { largeTable, withPeer } from '../../bench/large_table.ts';
 import { inNetns } from '../../lab/processes.ts';
 import type { Table } from '../../policy/index.ts';
-import { elementsOnly } from '../../sidecar/gate/kernel/element_changes.ts';
-import { changedRuleset, type GateSettings, wholeRuleset } from '../../sidecar/gate/kernel/ruleset.ts';
+import { netlinkElements } from '../../sidecar/gate/kernel/netlink_elements.ts';
+import { nftText } from '../../sidecar/gate/kernel/nft_text.ts';
+import { wholeRuleset } from '../../sidecar/gate/kernel/ruleset.ts';
+import type { GateSettings } from '../../sidecar/gate/kernel/settings.ts';
+import { gateChanges } from '../../sidecar/gate/plan/gate_changes.ts';
 import { closedPlan } from '../../sidecar/gate/plan/plan.ts';
 import { GatePlanner, gatePlan } from '../../sidecar/gate/plan/planner.ts';
 import { INJECTOR_MARK } from '../../sidecar/kernel/injector_mark.ts';
@@ -104,7 +107,8 @@ function changesElements(tables: readonly Table[]): boolean {
   const planner = new GatePlanner();
   const plans = tables.map((one) => planner.plan(one));
   return plans.some(
-    (plan, index) => index > 0 && elementsOnly(plans[index - 1] ?? plan, plan)?.changes.some(isChange),
+    (plan, index) =>
+      index > 0 && netlinkElements(gateChanges(plans[index - 1] ?? plan, plan))?.changes.some(isChange),
   );
 }
 
@@ -183,7 +187,7 @@ test('10,000 peers and 1,000 rules are one look-up each, and a new peer is one e
   expect(plan.ingress.pods[4].size).toBe(10_000);
   expect(plan.ingress.accesses.size).toBeLessThanOrEqual(101);
   const next = planner.plan(withPeer(large, '10.250.0.1', 'g0'));
-  const change = changedRuleset(plan, next);
+  const change = nftText(gateChanges(plan, next));
   expect(change).toMatch(/^add element inet sluice in_pods4 \{ 10\.250\.0\.1 : goto in_[0-9a-f]+ \}\n$/);
   await apply(change);
   const rules = (await listed()).filter(

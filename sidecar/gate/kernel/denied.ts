@@ -4,7 +4,8 @@
  */
 import type { Direction, Protocol } from '../../../policy/index.ts';
 import { addressText, countedElements, PROTOCOL_BY_NUMBER, portAt } from '../../kernel/index.ts';
-import { DENIED_TIMEOUT_SECONDS, GATE_TABLE_NAME } from './ruleset.ts';
+import { FAMILIES, GATE_TABLE_NAME } from './names.ts';
+import { DENIED_TIMEOUT_SECONDS } from './ruleset.ts';
 
 /** New drops of one peer at one port: the pod's own port, or for egress the peer's. */
 export interface DeniedPeer {
@@ -69,7 +70,7 @@ export class DeniedReader {
     const dropped = totals.reduce((sum, { packets }) => sum + packets, 0);
     if (dropped === this.#dropped) return NOTHING_NEW;
     const seen = new Map<string, DeniedPeer>();
-    for (const family of [4, 6]) {
+    for (const family of FAMILIES) {
       const set = `${this.#prefix}_denied${family}`;
       for (const { key, packets } of await countedElements(GATE_TABLE_NAME, set)) {
         const peer = deniedPeer(key, packets);

@@ -2,9 +2,7 @@
 
 import type { Side } from '../../kernel/index.ts';
 import { addressBytes, changeElements } from '../../kernel/index.ts';
-import { GATE_TABLE_NAME } from './ruleset.ts';
-
-const FAMILIES = [4, 6] as const;
+import { FAMILIES, GATE_TABLE_NAME } from './names.ts';
 
 /**
  * Drops SYNs to `added` and goes on dropping those to `renewed`, for as long as the set keeps its elements.

@@ -13,22 +13,19 @@ import {
   closedPlan,
   type GatePlan,
   GatePlanner,
+  gateChanges,
   NO_SERVICES,
   overBounds,
   socketElement,
 } from '../plan/index.ts';
-import { elementsOnly } from './element_changes.ts';
-import {
-  changedRuleset,
-  GATE_TABLE,
-  GATE_TABLE_NAME,
-  type GateSettings,
-  REMOVED_RULESET,
-  SOCKET_MATCH_PROBE,
-  wholeRuleset,
-} from './ruleset.ts';
+import { GATE_TABLE, GATE_TABLE_NAME } from './names.ts';
+import { netlinkElements } from './netlink_elements.ts';
+import { nftText } from './nft_text.ts';
+import { SOCKET_MATCH_PROBE } from './own_ports.ts';
+import { REMOVED_RULESET, wholeRuleset } from './ruleset.ts';
 import { serviceSlices } from './service_elements.ts';
 import { addedCounts, LOADING_CHAIN, missingCounts, preparedCounts } from './service_rules.ts';
+import type { GateSettings } from './settings.ts';
 
 /** A refused transaction is tried again after this, doubling up to the last. */
 const FIRST_RETRY_MS = 200;
@@ -276,12 +273,12 @@ export class Gate {
       await runNft(`${addedCounts(missing).join('\n')}\n`);
       this.#counts = new Set([...this.#counts, ...missing]);
     }
-    const only = elementsOnly(before, plan);
-    if (only !== undefined) await changeElements(GATE_TABLE_NAME, only.changes, { gone: only.goneChains });
+    const changes = gateChanges(before, plan);
+    const elements = netlinkElements(changes);
+    if (elements !== undefined)
+      await changeElements(GATE_TABLE_NAME, elements.changes, { gone: elements.goneChains });
     for (const slice of serviceSlices(from, to)) await changeElements(GATE_TABLE_NAME, slice);
-    if (only !== undefined) return;
-    const text = changedRuleset(before, plan);
-    if (text !== '') await runNft(text);
+    if (elements === undefined) await runNft(nftText(changes));
   }
 
   async #replace(plan: GatePlan): Promise<void> {

@@ -4,4 +4,5 @@ export { DenialReport, type DenialSink } from './denial_report.ts';
 export type { DeniedPeer } from './denied.ts';
 export { holdSyns, releaseSyns } from './full_ports.ts';
 export { closeGate, Gate, type GateEvents, isGateInForce, removeGate } from './gate.ts';
-export { GATE_TABLE, type GateSettings } from './ruleset.ts';
+export { GATE_TABLE } from './names.ts';
+export type { GateSettings } from './settings.ts';

@@ -5,11 +5,9 @@
  * all else is elements. See docs/adr/0026-services-as-maps.md.
  */
 
-import type { ServicePlan } from '../plan/index.ts';
-import { coarseRanges } from '../plan/index.ts';
+import { coarseRanges, type ServicePlan } from '../plan/index.ts';
+import { ADDRESS_TYPES, FAMILIES, GATE_TABLE, HEADERS } from './names.ts';
 
-/** Of `inet sluice`. */
-const TABLE = 'inet sluice';
 /** Before egress is judged, so that policy sees the backend. */
 const SERVICE_PRIORITY = -100;
 /** The hook's chain. It is there only while there are Services to translate: that is not everywhere, nor free. */
@@ -22,21 +20,11 @@ const PREPARED_COUNTS = 16;
 /** Ranges of addresses that new connections are held back from while elements are loaded. */
 const LOADING_RANGES_MAX = 256;
 
-const FAMILIES = [
-  { family: 4, type: 'ipv4_addr', ip: 'ip' },
-  { family: 6, type: 'ipv6_addr', ip: 'ip6' },
-] as const;
-
 const PROTOCOLS = '{ tcp, udp, sctp }';
 
 /** The chain that picks one of so many backends. */
 export function pickChain(count: number): string {
   return `pick_${count}`;
-}
-
-/** Whether there is anything to translate. */
-export function translates({ counts }: ServicePlan): boolean {
-  return counts.size > 0;
 }
 
 /** The numbers of backends that need a chain which a table made for `has` lacks. */
@@ -52,21 +40,24 @@ export function preparedCounts({ counts }: ServicePlan): ReadonlySet<number> {
 
 /** Maps of virtual ports to chains, of virtual ports and drawn numbers to backends, and the set of all virtual ports. */
 export function serviceObjects(): readonly string[] {
-  return FAMILIES.flatMap(({ family, type, ip }) => [
-    `  map virtual${family} { type ${type} . inet_proto . inet_service : verdict; }`,
-    `  map backends${family} { typeof ${ip} daddr . meta l4proto . th dport . numgen random mod 2 : ${ip} daddr . th dport; }`,
-    `  set services${family} { type ${type} . inet_proto . inet_service; }`,
-  ]);
+  return FAMILIES.flatMap((family) => {
+    const [type, ip] = [ADDRESS_TYPES[family], HEADERS[family]];
+    return [
+      `map virtual${family} { type ${type} . inet_proto . inet_service : verdict; }`,
+      `map backends${family} { typeof ${ip} daddr . meta l4proto . th dport . numgen random mod 2 : ${ip} daddr . th dport; }`,
+      `set services${family} { type ${type} . inet_proto . inet_service; }`,
+    ];
+  });
 }
 
 /** The chains that a new table begins with. */
 export function serviceChains(plan: ServicePlan): readonly string[] {
   return [
-    `  chain ${LOADING_CHAIN} { }`,
+    `chain ${LOADING_CHAIN} { }`,
     ...[...preparedCounts(plan)].flatMap((count) => [
-      `  chain ${pickChain(count)} {`,
-      ...pickRules(count).map((rule) => `    ${rule}`),
-      '  }',
+      `chain ${pickChain(count)} {`,
+      ...pickRules(count).map((rule) => `  ${rule}`),
+      '}',
     ]),
   ];
 }
@@ -74,29 +65,28 @@ export function serviceChains(plan: ServicePlan): readonly string[] {
 /** Makes further chains. */
 export function addedCounts(counts: readonly number[]): readonly string[] {
   return counts.flatMap((count) => [
-    `add chain ${TABLE} ${pickChain(count)}`,
-    ...pickRules(count).map((rule) => `add rule ${TABLE} ${pickChain(count)} ${rule}`),
+    `add chain ${GATE_TABLE} ${pickChain(count)}`,
+    ...pickRules(count).map((rule) => `add rule ${GATE_TABLE} ${pickChain(count)} ${rule}`),
   ]);
 }
 
 /** A backend by chance: a counter that Services share would send one that is asked in turn with another always to the same. */
 function pickRules(count: number): readonly string[] {
-  return FAMILIES.map(
-    ({ family, ip }) =>
-      `meta l4proto ${PROTOCOLS} dnat ${ip} to ${ip} daddr . meta l4proto . th dport . numgen random mod ${count} map @backends${family}`,
-  );
+  return FAMILIES.map((family) => {
+    const ip = HEADERS[family];
+    return `meta l4proto ${PROTOCOLS} dnat ${ip} to ${ip} daddr . meta l4proto . th dport . numgen random mod ${count} map @backends${family}`;
+  });
 }
 
-/** The hook comes with the first backend and goes with the last. */
-export function changedHook(before: ServicePlan | undefined, after: ServicePlan): readonly string[] {
-  const had = before !== undefined && translates(before);
-  if (had === translates(after)) return [];
-  const hook = `${TABLE} ${HOOK}`;
-  if (had) return [`flush chain ${hook}`, `delete chain ${hook}`];
+/** Makes the hook, with the first backend, or removes it, with the last. */
+export function translationHook(translates: boolean): readonly string[] {
+  const hook = `${GATE_TABLE} ${HOOK}`;
+  if (!translates) return [`flush chain ${hook}`, `delete chain ${hook}`];
   return [
     `add chain ${hook} { type nat hook output priority ${SERVICE_PRIORITY}; policy accept; }`,
     ...FAMILIES.map(
-      ({ family, ip }) => `add rule ${hook} ${ip} daddr . meta l4proto . th dport vmap @virtual${family}`,
+      (family) =>
+        `add rule ${hook} ${HEADERS[family]} daddr . meta l4proto . th dport vmap @virtual${family}`,
     ),
     `add rule ${hook} jump ${LOADING_CHAIN}`,
   ];
@@ -107,13 +97,13 @@ export function changedHook(before: ServicePlan | undefined, after: ServicePlan)
  * reach a backend that policy denies. Whoever tries again succeeds.
  */
 export function loadingRules({ ports }: ServicePlan): readonly string[] {
-  return FAMILIES.flatMap(({ family, ip }) => {
+  return FAMILIES.flatMap((family) => {
     const addresses = new Set<string>();
     for (const port of ports.values()) if (port.family === family) addresses.add(port.address);
     if (addresses.size === 0) return [];
     const ranges = coarseRanges([...addresses], LOADING_RANGES_MAX);
     return [
-      `add rule ${TABLE} ${LOADING_CHAIN} ${ip} daddr { ${ranges.join(', ')} } meta l4proto ${PROTOCOLS} drop`,
+      `add rule ${GATE_TABLE} ${LOADING_CHAIN} ${HEADERS[family]} daddr { ${ranges.join(', ')} } meta l4proto ${PROTOCOLS} drop`,
     ];
   });
 }

@@ -2,7 +2,7 @@
 import type { Direction, Table, TablePort, TableRule } from '../../../policy/index.ts';
 import type { Access } from './access.ts';
 import { type Family, type RuleBlock, RuledRanges } from './address_ranges.ts';
-import { changedEntries, changedMembers } from './changes.ts';
+import { changedEntries, changedMembers } from './differences.ts';
 import { type DirectionPlan, familyOf } from './plan.ts';
 import {
   type NamedAccess,

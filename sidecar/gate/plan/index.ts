@@ -1,8 +1,8 @@
 /** The face of `sidecar/gate/plan/`: what other parts may use. */
 
 export { type Access, isAllPorts, rangeText } from './access.ts';
-export { changedPairs } from './changes.ts';
 export { coarseRanges } from './coarse_ranges.ts';
+export { type GateChange, gateChanges } from './gate_changes.ts';
 export { overBounds } from './over_bounds.ts';
 export {
   CLOSED_REVISION,

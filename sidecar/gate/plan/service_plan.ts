@@ -46,3 +46,8 @@ export const NO_SERVICES: ServicePlan = {
   mixed: [],
   shortened: 0,
 };
+
+/** Whether there is anything to translate. */
+export function translates({ counts }: ServicePlan): boolean {
+  return counts.size > 0;
+}

@@ -2,7 +2,7 @@
 import type { Backend, Protocol, Table, VirtualPort } from '../../../policy/index.ts';
 import { admits } from './access.ts';
 import { BucketMap } from './bucket_map.ts';
-import { changedEntries } from './changes.ts';
+import { changedEntries } from './differences.ts';
 import { familyOf } from './plan.ts';
 import type { NamedAccess } from './rule_sets.ts';
 import {

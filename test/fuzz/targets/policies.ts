@@ -15,8 +15,9 @@ import {
   readTable,
   virtualKey,
 } from '../../../policy/index.ts';
-import { elementsOnly } from '../../../sidecar/gate/kernel/element_changes.ts';
-import { changedRuleset, type GateSettings, wholeRuleset } from '../../../sidecar/gate/kernel/ruleset.ts';
+import { netlinkElements } from '../../../sidecar/gate/kernel/netlink_elements.ts';
+import { nftText } from '../../../sidecar/gate/kernel/nft_text.ts';
+import { wholeRuleset } from '../../../sidecar/gate/kernel/ruleset.ts';
 import { serviceSlices } from '../../../sidecar/gate/kernel/service_elements.ts';
 import {
   addedCounts,
@@ -24,6 +25,8 @@ import {
   missingCounts,
   preparedCounts,
 } from '../../../sidecar/gate/kernel/service_rules.ts';
+import type { GateSettings } from '../../../sidecar/gate/kernel/settings.ts';
+import { gateChanges } from '../../../sidecar/gate/plan/gate_changes.ts';
 import type { GatePlan } from '../../../sidecar/gate/plan/plan.ts';
 import { GatePlanner, gatePlan } from '../../../sidecar/gate/plan/planner.ts';
 import { NO_SERVICES } from '../../../sidecar/gate/plan/service_plan.ts';
@@ -215,8 +218,9 @@ function loaded(plan: GatePlan): GateMachine {
 function change(machine: GateMachine, before: GatePlan, plan: GatePlan): void {
   const [from, to] = [before.egress.services, plan.egress.services];
   machine.run(addedCounts(missingCounts(preparedCounts(from), to)).join('\n'));
-  const only = elementsOnly(before, plan);
-  if (only !== undefined) machine.change(only.changes, { gone: only.goneChains });
+  const changes = gateChanges(before, plan);
+  const elements = netlinkElements(changes);
+  if (elements !== undefined) machine.change(elements.changes, { gone: elements.goneChains });
   for (const slice of serviceSlices(from, to)) machine.change(slice);
-  if (only === undefined) machine.run(changedRuleset(before, plan));
+  if (elements === undefined) machine.run(nftText(changes));
 }

@@ -1,0 +1,101 @@
+/** Writes the changes of a plan as commands of nft(8). */
+import { unreachable } from '../../../common/errors.ts';
+import { type Access, familyOf, type GateChange, isAllPorts, rangeText } from '../plan/index.ts';
+import { ALWAYS_SENT } from './exemptions.ts';
+import { chainName, FAMILIES, GATE_TABLE, WAYS, type Way } from './names.ts';
+import { translationHook } from './service_rules.ts';
+
+const ISOLATED_PROTOCOLS = '{ tcp, udp, sctp }';
+
+/** The changes in their order, to be run as one transaction; empty where there are none. */
+export function nftText(changes: readonly GateChange[]): string {
+  return changes
+    .flatMap(commands)
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+function commands(change: GateChange): readonly string[] {
+  switch (change.kind) {
+    case 'access-added': {
+      const way = WAYS[change.direction];
+      const chain = `${GATE_TABLE} ${chainName(way, change.id)}`;
+      return [
+        `add chain ${chain}`,
+        ...accessRules(way, change.access).map((rule) => `add rule ${chain} ${rule}`),
+      ];
+    }
+    case 'access-removed': {
+      const chain = `${GATE_TABLE} ${chainName(WAYS[change.direction], change.id)}`;
+      return [`flush chain ${chain}`, `delete chain ${chain}`];
+    }
+    case 'addresses':
+      return addressElements(change.set, change.elements);
+    case 'isolation':
+      return subjectRules(WAYS[change.direction], change.isolated);
+    case 'rest': {
+      const way = WAYS[change.direction];
+      const chain = `${GATE_TABLE} ${way.name}_rest`;
+      return [`flush chain ${chain}`, `add rule ${chain} goto ${chainName(way, change.access)}`];
+    }
+    case 'pods':
+    case 'blocks':
+      return peerElements(change);
+    case 'translation':
+      return translationHook(change.translates);
+    default:
+      return unreachable(change);
+  }
+}
+
+/** What the chain of an access has. */
+export function accessRules({ name }: Way, access: Access): readonly string[] {
+  const rules = [...access].map(([protocol, ranges]) => {
+    const word = protocol.toLowerCase();
+    if (ranges.some(isAllPorts)) return `meta l4proto ${word} accept`;
+    return `${word} dport { ${ranges.map(rangeText).join(', ')} } accept`;
+  });
+  return [...rules, `goto ${name}_deny`];
+}
+
+function subjectRules({ name }: Way, isolated: boolean): readonly string[] {
+  const rules = isolated
+    ? [
+        ...(name === 'out' ? ALWAYS_SENT : []),
+        `meta l4proto ${ISOLATED_PROTOCOLS} goto ${name}_isolated`,
+        `goto ${name}_others`,
+      ]
+    : ['accept']; // what is not isolated pays one rule
+  return [
+    `flush chain ${GATE_TABLE} ${name}_subject`,
+    ...rules.map((rule) => `add rule ${GATE_TABLE} ${name}_subject ${rule}`),
+  ];
+}
+
+function addressElements(name: string, list: readonly string[]): readonly string[] {
+  return FAMILIES.flatMap((family) => {
+    const addresses = list.filter((address) => familyOf(address) === family);
+    const set = `${GATE_TABLE} ${name}${family}`;
+    return [
+      `flush set ${set}`,
+      ...(addresses.length === 0 ? [] : [`add element ${set} { ${addresses.join(', ')} }`]),
+    ];
+  });
+}
+
+function peerElements({
+  kind,
+  direction,
+  family,
+  removed,
+  added,
+}: Extract<GateChange, { readonly added: unknown }>): readonly string[] {
+  const way = WAYS[direction];
+  const map = `${GATE_TABLE} ${way.name}_${kind}${family}`;
+  const listed = (peers: typeof added): string =>
+    peers.map(([peer, id]) => `${peer} : goto ${chainName(way, id)}`).join(', ');
+  return [
+    ...(removed.length === 0 ? [] : [`delete element ${map} { ${listed(removed)} }`]),
+    ...(added.length === 0 ? [] : [`add element ${map} { ${listed(added)} }`]),
+  ];
+}

@@ -1,0 +1,120 @@
+/** The one difference between two plans of the gate: a list of changes. How they reach the kernel is the writers' business. */
+import type { Direction } from '../../../policy/index.ts';
+import type { Access } from './access.ts';
+import type { Family } from './address_ranges.ts';
+import { changedPairs } from './differences.ts';
+import type { DirectionPlan, GatePlan } from './plan.ts';
+import { translates } from './service_plan.ts';
+
+/** An address, or a range of addresses, and the id of its access. */
+type PeerAccess = readonly [peer: string, access: string];
+
+/** One change. */
+export type GateChange =
+  /** An access that peers may have from now on. */
+  | {
+      readonly kind: 'access-added';
+      readonly direction: Direction;
+      readonly id: string;
+      readonly access: Access;
+    }
+  /** An access that no peer has any more. */
+  | { readonly kind: 'access-removed'; readonly direction: Direction; readonly id: string }
+  /** All elements of a set of addresses, in place of those that it has. */
+  | {
+      readonly kind: 'addresses';
+      readonly set: 'node' | 'injector' | 'own';
+      readonly elements: readonly string[];
+    }
+  /** Policies isolate the pod in this direction, or do not any more. */
+  | { readonly kind: 'isolation'; readonly direction: Direction; readonly isolated: boolean }
+  /** The access of everybody who is neither a pod nor in a block. */
+  | { readonly kind: 'rest'; readonly direction: Direction; readonly access: string }
+  /** Pods, or blocks, that came and went; one with another access did both. */
+  | {
+      readonly kind: 'pods' | 'blocks';
+      readonly direction: Direction;
+      readonly family: Family;
+      readonly removed: readonly PeerAccess[];
+      readonly added: readonly PeerAccess[];
+    }
+  /** The first backend of a Service came, or the last one went. */
+  | { readonly kind: 'translation'; readonly translates: boolean };
+
+const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
+const FAMILIES: readonly Family[] = [4, 6];
+
+/**
+ * What leads from the plan in force to the next, but for the elements of Services: `ServicePlan.ports` knows those. The order
+ * is that in which the kernel can take them: accesses come before what leads to them, and go after it. What is the same object
+ * in both plans is not looked into.
+ * @param before `undefined`: a table that is new and empty
+ */
+export function gateChanges(before: GatePlan | undefined, after: GatePlan): readonly GateChange[] {
+  const ways = DIRECTIONS.map((direction) => [direction, before?.[direction], after[direction]] as const);
+  return [
+    ...ways.flatMap(([direction, from, to]) => addedAccesses(direction, from, to)),
+    ...changedAddresses(before, after),
+    ...ways.flatMap(([direction, from, to]) => changedDirection(direction, from, to)),
+    ...changedTranslation(before, after),
+    ...ways.flatMap(([direction, from, to]) => removedAccesses(direction, from, to)),
+  ];
+}
+
+function addedAccesses(
+  direction: Direction,
+  before: DirectionPlan | undefined,
+  { accesses }: DirectionPlan,
+): readonly GateChange[] {
+  if (before?.accesses === accesses) return [];
+  return [...accesses].flatMap(([id, access]) =>
+    before?.accesses.has(id) === true ? [] : [{ kind: 'access-added', direction, id, access }],
+  );
+}
+
+function removedAccesses(
+  direction: Direction,
+  before: DirectionPlan | undefined,
+  { accesses }: DirectionPlan,
+): readonly GateChange[] {
+  if (before === undefined || before.accesses === accesses) return [];
+  return [...before.accesses.keys()].flatMap((id) =>
+    accesses.has(id) ? [] : [{ kind: 'access-removed', direction, id }],
+  );
+}
+
+function changedAddresses(before: GatePlan | undefined, after: GatePlan): readonly GateChange[] {
+  const changes: GateChange[] = [];
+  if (before?.nodeIPs.join() !== after.nodeIPs.join())
+    changes.push({ kind: 'addresses', set: 'node', elements: after.nodeIPs });
+  // A table has no such set where tables do not come over the network: then no plan has injectors.
+  if ((before?.injectors ?? []).join() !== after.injectors.join())
+    changes.push({ kind: 'addresses', set: 'injector', elements: after.injectors });
+  if (before?.ownIPs.join() !== after.ownIPs.join())
+    changes.push({ kind: 'addresses', set: 'own', elements: after.ownIPs });
+  return changes;
+}
+
+function changedDirection(
+  direction: Direction,
+  before: DirectionPlan | undefined,
+  after: DirectionPlan,
+): readonly GateChange[] {
+  const changes: GateChange[] = [];
+  if (before?.isolated !== after.isolated)
+    changes.push({ kind: 'isolation', direction, isolated: after.isolated });
+  if (before?.rest !== after.rest) changes.push({ kind: 'rest', direction, access: after.rest });
+  for (const family of FAMILIES) {
+    for (const kind of ['pods', 'blocks'] as const) {
+      const { added, removed } = changedPairs(before?.[kind][family], after[kind][family]);
+      if (added.length + removed.length > 0) changes.push({ kind, direction, family, removed, added });
+    }
+  }
+  return changes;
+}
+
+function changedTranslation(before: GatePlan | undefined, { egress }: GatePlan): readonly GateChange[] {
+  const did = before !== undefined && translates(before.egress.services);
+  const does = translates(egress.services);
+  return did === does ? [] : [{ kind: 'translation', translates: does }];
+}
