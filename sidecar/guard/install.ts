@@ -23,12 +23,6 @@ export interface GuardProblems {
   readonly frames?: string;
 }
 
-/** The guard as the redirect step leaves it. */
-export interface InstalledGuard {
-  readonly plan: GuardPlan;
-  readonly problems: GuardProblems;
-}
-
 /**
  * What the guard is to hold. What the redirect step found first is kept: later routes may be anybody's.
  * @param nodeIPs as set, and of the table

@@ -234,7 +234,7 @@ async function removeChains(backend: Backend, family: Family, list: readonly Cha
 }
 
 /** The pod's own node: as configured, and the default gateways that the redirect step found. */
-export async function exemptAddresses(config: RedirectConfig): Promise<readonly string[]> {
+async function exemptAddresses(config: RedirectConfig): Promise<readonly string[]> {
   return (await planGuard(config.nodeIPs)).nodes.map(({ address }) => address);
 }
 

@@ -8,7 +8,7 @@ import { largeTable } from '../../bench/large_table.ts';
 import { inNetns } from '../../lab/processes.ts';
 import type { Table } from '../../policy/index.ts';
 import { wholeRuleset } from '../../sidecar/gate/kernel/ruleset.ts';
-import { gatePlan } from '../../sidecar/gate/plan/planner.ts';
+import { gatePlan } from '../unit/sidecar/gate/gate_plan.ts';
 import { run } from './command.ts';
 import { patience } from './harness.ts';
 

@@ -13,10 +13,11 @@ import { wholeRuleset } from '../../sidecar/gate/kernel/ruleset.ts';
 import type { GateSettings } from '../../sidecar/gate/kernel/settings.ts';
 import { gateChanges } from '../../sidecar/gate/plan/gate_changes.ts';
 import { closedPlan } from '../../sidecar/gate/plan/plan.ts';
-import { GatePlanner, gatePlan } from '../../sidecar/gate/plan/planner.ts';
+import { GatePlanner } from '../../sidecar/gate/plan/planner.ts';
 import { INJECTOR_MARK } from '../../sidecar/kernel/injector_mark.ts';
 import type { ElementChange } from '../../sidecar/kernel/nft_elements.ts';
 import { editedTables } from '../unit/sidecar/gate/edited_tables.ts';
+import { gatePlan } from '../unit/sidecar/gate/gate_plan.ts';
 import { table } from '../unit/sidecar/table_builder.ts';
 import { run } from './command.ts';
 

@@ -7,7 +7,6 @@ export { overBounds } from './over_bounds.ts';
 export {
   CLOSED_REVISION,
   closedPlan,
-  type DirectionPlan,
   familyOf,
   type GatePlan,
   socketElement,

@@ -25,8 +25,3 @@ export class GatePlanner {
     };
   }
 }
-
-/** The plan of a single table. */
-export function gatePlan(table: Table): GatePlan {
-  return new GatePlanner().plan(table);
-}

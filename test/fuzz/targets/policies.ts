@@ -28,13 +28,14 @@ import {
 import type { GateSettings } from '../../../sidecar/gate/kernel/settings.ts';
 import { gateChanges } from '../../../sidecar/gate/plan/gate_changes.ts';
 import type { GatePlan } from '../../../sidecar/gate/plan/plan.ts';
-import { GatePlanner, gatePlan } from '../../../sidecar/gate/plan/planner.ts';
+import { GatePlanner } from '../../../sidecar/gate/plan/planner.ts';
 import { NO_SERVICES } from '../../../sidecar/gate/plan/service_plan.ts';
 import { type ApiCluster, type ApiRule, apiPolicy, readCluster } from '../../unit/policy/api_objects.ts';
 import type { ObviousFlow } from '../../unit/policy/obvious.ts';
 import { probePool, randomProbe } from '../../unit/policy/probes.ts';
 import { apiCluster } from '../../unit/policy/random_cluster.ts';
 import { editedTables } from '../../unit/sidecar/gate/edited_tables.ts';
+import { gatePlan } from '../../unit/sidecar/gate/gate_plan.ts';
 import { GateMachine } from '../gate_machine.ts';
 import type { Random } from '../random.ts';
 import { type Counts, Finding, type FuzzTarget } from '../target.ts';

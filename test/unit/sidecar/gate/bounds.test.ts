@@ -5,9 +5,9 @@ import { accessOf } from '../../../../sidecar/gate/plan/access.ts';
 import { DirectionPlanner } from '../../../../sidecar/gate/plan/direction_planner.ts';
 import { overBounds } from '../../../../sidecar/gate/plan/over_bounds.ts';
 import { closedPlan, type DirectionPlan } from '../../../../sidecar/gate/plan/plan.ts';
-import { gatePlan } from '../../../../sidecar/gate/plan/planner.ts';
 import { ServicePlanner } from '../../../../sidecar/gate/plan/service_planner.ts';
 import { table as builtTable } from '../table_builder.ts';
+import { gatePlan } from './gate_plan.ts';
 import { planAdmits } from './lookup.ts';
 
 const POLICY = { namespace: 'shop', name: 'large' };

@@ -10,12 +10,13 @@ import {
 import { accessOf, accessText } from '../../../../sidecar/gate/plan/access.ts';
 import { type RuleBlock, RuledRanges } from '../../../../sidecar/gate/plan/address_ranges.ts';
 import { closedPlan } from '../../../../sidecar/gate/plan/plan.ts';
-import { GatePlanner, gatePlan } from '../../../../sidecar/gate/plan/planner.ts';
+import { GatePlanner } from '../../../../sidecar/gate/plan/planner.ts';
 import { RuleSets } from '../../../../sidecar/gate/plan/rule_sets.ts';
 import { readCluster } from '../../policy/api_objects.ts';
 import { scenario } from '../../policy/random_cluster.ts';
 import { table as builtTable } from '../table_builder.ts';
 import { editedTables } from './edited_tables.ts';
+import { gatePlan } from './gate_plan.ts';
 import { planAdmits } from './lookup.ts';
 
 const PROPERTY_TIMEOUT_MS = 60_000;
