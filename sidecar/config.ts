@@ -135,7 +135,8 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     flag: 'relay',
     kind: { type: 'choice', choices: RELAYS },
     default: 'splice',
-    description: 'Who moves the bytes of a flow: splice is a native thread, node is node:net',
+    description:
+      'Who moves the bytes of a flow: splice is a native thread; node is a reference on node:net for tests, without limits on buffers',
   },
   {
     env: 'SLUICE_RELAY_THREADS',

@@ -23,6 +23,7 @@ import type { SidecarConfig } from './config.ts';
 import { InForceMachine, TransitionLog } from './in_force/index.ts';
 import { inboundLimits } from './inbound/index.ts';
 import { SidecarMetrics } from './records/index.ts';
+import { relayLimits } from './relay/index.ts';
 import { InjectorLink, localTransport, TableStream, type Transport, tlsTransport } from './table/index.ts';
 
 /**
@@ -91,7 +92,18 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   const backlogs = watchBacklogs(inForce, log);
 
   // It begins.
-  const shown = { state, inForce, gate, guard, outbound, backlogs, history, metrics, limits };
+  const shown = {
+    state,
+    inForce,
+    gate,
+    guard,
+    outbound,
+    backlogs,
+    history,
+    metrics,
+    limits,
+    relayLimits: relayLimits(config.relay),
+  };
   const admin = serveAdmin(config.adminPort, sockets, shown, log);
   await tables.restored();
   guard.follow();

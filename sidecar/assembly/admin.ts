@@ -28,6 +28,8 @@ export interface AdminParts {
   readonly history: FlowHistory;
   readonly metrics: SidecarMetrics;
   readonly limits: InboundLimits;
+  /** What the relay lacks. */
+  readonly relayLimits: readonly string[];
 }
 
 /** Serves the admin port, or goes on without it while an app has it. */
@@ -72,6 +74,7 @@ class Pages implements AdminPages {
       guard: guard.status,
       redirect_limits: now.redirectLimits,
       gate_limits: gate.gate.limits,
+      relay_limits: this.#parts.relayLimits,
       full_ports: backlogs.full,
       outbound_cut: outbound.problem ?? 'at once',
       services_partly_allowed: gate.gate.mixedServices.slice(0, SERVICES_SHOWN),

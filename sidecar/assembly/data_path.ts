@@ -14,7 +14,7 @@ import {
 } from '../inbound/index.ts';
 import { backlogRoom } from '../kernel/index.ts';
 import type { Recorder, SidecarMetrics } from '../records/index.ts';
-import { onFreePort, type Relay, startRelay } from '../relay/index.ts';
+import { onFreePort, type Relay, relayLimits, startRelay } from '../relay/index.ts';
 import { ERROR_LOG_MS } from './log_intervals.ts';
 import type { WatchedRedirect } from './redirect.ts';
 import type { State } from './state.ts';
@@ -57,6 +57,9 @@ export async function openDataPath(config: SidecarConfig, parts: DataPathParts):
     { families: relay.families, port: inboundPort, revision: state.enforcement.revision },
     'listening',
   );
+  const lacking = relayLimits(config.relay);
+  if (lacking.length > 0)
+    log.warn({ limits: lacking }, 'the relay is the reference for tests: it is not for pods that serve');
   if (inboundPort !== config.inboundPort) {
     log.error({ port: config.inboundPort }, 'an app has the port of the proxy: it listens on another one');
     await redirect.moveTo(inboundPort);

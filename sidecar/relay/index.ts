@@ -3,4 +3,4 @@
 export { onFreePort } from './free_port.ts';
 export type { SilenceLimits } from './probing.ts';
 export type { Connection, Ending, Endpoint, Relay, RelayEvents, RelaySettings } from './relay.ts';
-export { type RelayKind, startRelay } from './start.ts';
+export { type RelayKind, relayLimits, startRelay } from './start.ts';

@@ -1,7 +1,7 @@
 /**
  * What a relay is to the sidecar: it accepts what TPROXY delivers, and on admission dials the app and moves the bytes.
- * It decides nothing. There are two, under the same tests: `splice_relay.ts` on a native thread, `node_relay.ts` on
- * node:net.
+ * It decides nothing. There are two, under the same tests: `splice_relay.ts` on a native thread, which is for pods, and the
+ * reference on node:net (`reference/`), which is for tests.
  */
 import type { Family, Sockets } from '../../native/index.ts';
 

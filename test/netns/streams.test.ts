@@ -26,6 +26,11 @@ describe.each(['splice', 'node'])('with the %s relay', (relay) => {
 
   const request = (address: string) => ({ count: 1, address, port: 80 }) as const;
 
+  test('/readyz says what the relay lacks', async () => {
+    const { relay_limits } = JSON.parse((await net.admin('x/app', '/readyz')).body);
+    expect(relay_limits).toHaveLength(relay === 'node' ? 2 : 0);
+  });
+
   test.each([APP, APP_V6])(
     'a stream that the client half-closes is answered in full (%s)',
     async (address) => {

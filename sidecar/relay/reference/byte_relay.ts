@@ -3,9 +3,9 @@
  * Memory per flow is bounded by the streams' high-water marks: one 64 KiB chunk read and one waiting, each way.
  */
 import type net from 'node:net';
-import type { Sockets } from '../../native/index.ts';
-import { brokenEnd } from './broken_end.ts';
-import type { RelayEnd } from './relay.ts';
+import type { Sockets } from '../../../native/index.ts';
+import { brokenEnd } from '../broken_end.ts';
+import type { RelayEnd } from '../relay.ts';
 
 /**
  * How often sockets that are not being read from are looked at. Node notices a reset or a failed keepalive only while

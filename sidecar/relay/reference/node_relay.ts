@@ -1,14 +1,15 @@
-/** The relay on node:net, for where the native one cannot run. Its life of a connection, top to bottom. */
+/**
+ * The relay on node:net, the reference that tests compare the native relay with. It needs the native addon for its sockets, so
+ * there is no machine where it runs and the native one does not. It has the life of a connection, top to bottom.
+ */
 import net from 'node:net';
-import { SluiceError } from '../../common/errors.ts';
-import { isTranslatedPort } from '../../common/inbound_ports.ts';
-import type { Family, Sockets } from '../../native/index.ts';
-import { socketAddress } from '../../policy/index.ts';
-import { addressOfBytes } from './address_of_bytes.ts';
-import { AppLegs, isPortClash } from './app_leg.ts';
-import { descriptorOf, relayBytes, resetSocket, UnreadSockets } from './byte_relay.ts';
-import { BACKLOG, listenInbound } from './listeners.ts';
-import { probing } from './probing.ts';
+import { SluiceError } from '../../../common/errors.ts';
+import { isTranslatedPort } from '../../../common/inbound_ports.ts';
+import type { Family, Sockets } from '../../../native/index.ts';
+import { socketAddress } from '../../../policy/index.ts';
+import { addressOfBytes } from '../address_of_bytes.ts';
+import { BACKLOG, listenInbound } from '../listeners.ts';
+import { probing } from '../probing.ts';
 import type {
   Connection,
   Ending,
@@ -18,13 +19,21 @@ import type {
   RelayEnd,
   RelayEvents,
   RelaySettings,
-} from './relay.ts';
+} from '../relay.ts';
+import { AppLegs, isPortClash } from './app_leg.ts';
+import { descriptorOf, relayBytes, resetSocket, UnreadSockets } from './byte_relay.ts';
 
 /**
  * Most dials of one flow. A clash means that this client holds a flow from that port: the next one is far away, so
  * only a client with most ports in use clashes often.
  */
 const DIAL_ATTEMPTS = 16;
+
+/** What this relay lacks, and what follows from it. */
+export const NODE_RELAY_LIMITS: readonly string[] = [
+  "the node relay sets no limit to the kernel's buffers of a flow: flows that nobody reads can take the sidecar's memory",
+  'when the sidecar is killed, the kernel closes the connections of the node relay as if they were complete, without a reset',
+];
 
 /** @throws SluiceError `SOCKET_*`, or a system error */
 export async function startNodeRelay(settings: RelaySettings, events: RelayEvents): Promise<Relay> {

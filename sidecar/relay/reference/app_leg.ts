@@ -3,9 +3,9 @@
  * The client's port is taken (the same 4-tuple exists), so the leg chooses its own.
  */
 import net from 'node:net';
-import { SluiceError } from '../../common/errors.ts';
-import type { Family, Sockets } from '../../native/index.ts';
-import { APP_LEG_MARK, APP_LEG_PORTS } from '../kernel/index.ts';
+import { SluiceError } from '../../../common/errors.ts';
+import type { Family, Sockets } from '../../../native/index.ts';
+import { APP_LEG_MARK, APP_LEG_PORTS } from '../../kernel/index.ts';
 
 /** Ports tried before giving up. They are taken in turn, so a few taken ones in a row are already rare. */
 const ATTEMPTS = 32;
