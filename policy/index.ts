@@ -30,8 +30,18 @@ export {
 export { describeFlow, describeNearMiss, describeReason, type FlowParties } from './describe.ts';
 export { createJudge, type Judge } from './judge/index.ts';
 export { objectKey } from './key.ts';
+export {
+  CLUSTER_KINDS,
+  type ClusterKind,
+  clusterKey,
+  isClusterKind,
+  KINDS,
+  type KindEntry,
+  type ObjectOf,
+} from './kinds.ts';
 export type {
   Cluster,
+  ClusterObjects,
   ContainerPort,
   Direction,
   EndpointPort,
@@ -68,6 +78,7 @@ export {
   parsePod,
   parseService,
   SERVICE_NAME_LABEL,
+  withoutRules,
 } from './objects/index.ts';
 export {
   addressOwners,

@@ -170,16 +170,21 @@ export interface EndpointSlice {
   readonly endpoints: readonly ServiceEndpoint[];
 }
 
+/** The parts of a cluster, and the type of the objects in each. Which kind fills a part is said in `kinds.ts`. */
+export interface ClusterObjects {
+  readonly namespaces: Namespace;
+  readonly pods: Pod;
+  readonly policies: NetworkPolicy;
+  readonly nodes: Node;
+  readonly services: Service;
+  readonly endpointSlices: EndpointSlice;
+}
+
 /**
  * Everything a verdict depends on, and what Services stand for. Pods, policies, Services and EndpointSlices are keyed
  * `namespace/name`, namespaces and nodes by name.
  * A namespace that only its pods mention counts as existing with its metadata.name label.
  */
-export interface Cluster {
-  readonly namespaces: ReadonlyMap<string, Namespace>;
-  readonly pods: ReadonlyMap<string, Pod>;
-  readonly policies: ReadonlyMap<string, NetworkPolicy>;
-  readonly nodes: ReadonlyMap<string, Node>;
-  readonly services: ReadonlyMap<string, Service>;
-  readonly endpointSlices: ReadonlyMap<string, EndpointSlice>;
-}
+export type Cluster = {
+  readonly [Part in keyof ClusterObjects]: ReadonlyMap<string, ClusterObjects[Part]>;
+};

@@ -1,14 +1,6 @@
 /** Many files, one cluster: each object once, and an object that did not change is the very same one as before. */
 import { isDeepStrictEqual } from 'node:util';
-import type {
-  Cluster,
-  EndpointSlice,
-  Namespace,
-  NetworkPolicy,
-  Node,
-  Pod,
-  Service,
-} from '../policy/index.ts';
+import { CLUSTER_KINDS, type Cluster, type ClusterObjects, KINDS, LiveCluster } from '../policy/index.ts';
 import { isIsolating, type LoadedObject, type ManifestFile, objectId } from './file.ts';
 import type { DocumentObject } from './object.ts';
 import type { ManifestProblem } from './problem.ts';
@@ -65,68 +57,41 @@ function duplicate(object: LoadedObject, winner: LoadedObject): ManifestProblem 
 }
 
 /** The cluster that objects make up; of two with the same key the later one counts. */
-export function clusterOf(objects: readonly DocumentObject[]): Cluster {
-  const namespaces = new Map<string, Namespace>();
-  const pods = new Map<string, Pod>();
-  const policies = new Map<string, NetworkPolicy>();
-  const nodes = new Map<string, Node>();
-  const services = new Map<string, Service>();
-  const endpointSlices = new Map<string, EndpointSlice>();
-  for (const loaded of objects) {
-    switch (loaded.kind) {
-      case 'NetworkPolicy':
-        policies.set(loaded.key, loaded.object);
-        break;
-      case 'Pod':
-        pods.set(loaded.key, loaded.object);
-        break;
-      case 'Namespace':
-        namespaces.set(loaded.key, loaded.object);
-        break;
-      case 'Node':
-        nodes.set(loaded.key, loaded.object);
-        break;
-      case 'Service':
-        services.set(loaded.key, loaded.object);
-        break;
-      case 'EndpointSlice':
-        endpointSlices.set(loaded.key, loaded.object);
-        break;
-    }
-  }
-  return { namespaces, pods, policies, nodes, services, endpointSlices };
+export function clusterOf(objects: readonly DocumentObject[]): LiveCluster {
+  const cluster = new LiveCluster();
+  for (const object of objects) cluster.apply(object);
+  return cluster;
 }
 
-/** Keeps what is equal from before; the cluster itself if all of it is. */
-function reuseParts(next: Cluster, previous: Cluster | undefined): Cluster {
+const PARTS = CLUSTER_KINDS.map((kind) => KINDS[kind].part);
+
+type Parts = { [Part in keyof ClusterObjects]: ReadonlyMap<string, ClusterObjects[Part]> };
+type ChangeableParts = { readonly [Part in keyof ClusterObjects]: Map<string, ClusterObjects[Part]> };
+
+/** Takes what is equal from before: single objects, the map of a part if all in it is, the cluster if all parts are. */
+function reuseParts(next: ChangeableParts, previous: Cluster | undefined): Cluster {
   if (previous === undefined) return next;
-  const cluster: Cluster = {
-    namespaces: reuse(next.namespaces, previous.namespaces),
-    pods: reuse(next.pods, previous.pods),
-    policies: reuse(next.policies, previous.policies),
-    nodes: reuse(next.nodes, previous.nodes),
-    services: reuse(next.services, previous.services),
-    endpointSlices: reuse(next.endpointSlices, previous.endpointSlices),
-  };
-  const unchanged =
-    cluster.namespaces === previous.namespaces &&
-    cluster.pods === previous.pods &&
-    cluster.policies === previous.policies &&
-    cluster.nodes === previous.nodes &&
-    cluster.services === previous.services &&
-    cluster.endpointSlices === previous.endpointSlices;
-  return unchanged ? previous : cluster;
+  const kept: Parts = { ...next };
+  for (const part of PARTS) reusePart(kept, next, previous, part);
+  return PARTS.every((part) => kept[part] === previous[part]) ? previous : kept;
 }
 
-/** Keeps what is equal from before: objects one by one, and the map itself if all are. */
-function reuse<T>(next: ReadonlyMap<string, T>, previous: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
-  let changed = next.size !== previous.size;
-  const kept = new Map<string, T>();
+function reusePart<Part extends keyof ClusterObjects>(
+  kept: Parts,
+  next: ChangeableParts,
+  previous: Parts,
+  part: Part,
+): void {
+  if (reuseObjects(next[part], previous[part])) kept[part] = previous[part];
+}
+
+/** @returns whether all objects are as before, and no object is gone */
+function reuseObjects<T>(next: Map<string, T>, previous: ReadonlyMap<string, T>): boolean {
+  let same = next.size === previous.size;
   for (const [key, value] of next) {
     const before = previous.get(key);
-    const same = before !== undefined && (before === value || isDeepStrictEqual(before, value));
-    kept.set(key, same ? before : value);
-    changed ||= !same;
+    if (before !== undefined && (before === value || isDeepStrictEqual(before, value))) next.set(key, before);
+    else same = false;
   }
-  return changed ? kept : previous;
+  return same;
 }

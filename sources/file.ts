@@ -142,7 +142,7 @@ export function objectId(object: Pick<DocumentObject, 'kind' | 'key'>): string {
 
 /** Whether an object is a broken policy. */
 export function isIsolating(object: DocumentObject): boolean {
-  return object.kind === 'NetworkPolicy' && object.isolating;
+  return object.isolating;
 }
 
 /** A document that is no object may be one that is being written. */

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SluiceError } from '../common/errors.ts';
 import type { Cluster } from '../policy/index.ts';
-import { policyExcess } from '../policy/index.ts';
+import { policyExcess, withoutRules } from '../policy/index.ts';
 import { clusterOf, mergeManifests } from './cluster_merge.ts';
 import {
   type LoadedObject,
@@ -80,7 +80,7 @@ export async function readManifests(
 
 /** A policy beyond a bound isolates and admits nothing, as with an injector of the same settings. */
 function isolating(loaded: LoadedObject & { readonly kind: 'NetworkPolicy' }): LoadedObject {
-  return { ...loaded, object: { ...loaded.object, ingress: [], egress: [] }, isolating: true };
+  return { ...loaded, object: withoutRules(loaded.object), isolating: true };
 }
 
 function excessProblem(object: LoadedObject, message: string | undefined): ManifestProblem | undefined {

@@ -1,21 +1,15 @@
 /** Objects of one manifest document: Kubernetes kinds are told apart, lists are opened, each object is checked. */
 import {
+  CLUSTER_KINDS,
+  type ClusterKind,
+  clusterKey,
   DEFAULT_NAMESPACE,
-  type EndpointSlice,
   type FieldError,
-  type Namespace,
-  type NetworkPolicy,
-  type Node,
-  objectKey,
+  isClusterKind,
+  KINDS,
+  type ObjectOf,
   type Parsed,
-  type Pod,
-  parseEndpointSlice,
-  parseNamespace,
-  parseNetworkPolicy,
-  parseNode,
-  parsePod,
-  parseService,
-  type Service,
+  withoutRules,
 } from '../policy/index.ts';
 import { completeMetadata } from './defaults.ts';
 import {
@@ -29,24 +23,17 @@ import {
 import { type ParsedText, parseText } from './text.ts';
 import { isWorkloadKind, podTemplate } from './workload_kinds.ts';
 
-/** Kinds that tables are made of. */
-export type PolicyKind = 'NetworkPolicy' | 'Pod' | 'Namespace' | 'Node' | 'Service' | 'EndpointSlice';
-
 /** An object that tables are made of, with what it was read from. */
-export type DocumentObject = { readonly raw: RawManifest } & (
-  | {
-      readonly kind: 'NetworkPolicy';
-      readonly key: string;
-      readonly object: NetworkPolicy;
-      /** The policy does not pass validation: it isolates what it selects, and its faulty rules admit nothing. */
-      readonly isolating: boolean;
-    }
-  | { readonly kind: 'Pod'; readonly key: string; readonly object: Pod }
-  | { readonly kind: 'Namespace'; readonly key: string; readonly object: Namespace }
-  | { readonly kind: 'Node'; readonly key: string; readonly object: Node }
-  | { readonly kind: 'Service'; readonly key: string; readonly object: Service }
-  | { readonly kind: 'EndpointSlice'; readonly key: string; readonly object: EndpointSlice }
-);
+export type DocumentObject<Kind extends ClusterKind = ClusterKind> = {
+  readonly [K in Kind]: {
+    readonly kind: K;
+    readonly key: string;
+    readonly object: ObjectOf<K>;
+    /** Only of a policy that does not pass validation: it isolates what it selects, and its faulty rules admit nothing. */
+    readonly isolating: boolean;
+    readonly raw: RawManifest;
+  };
+}[Kind];
 
 /** An object as the file has it. */
 export type RawManifest = Readonly<Record<string, unknown>>;
@@ -86,15 +73,6 @@ export interface DocumentContent {
   readonly others: readonly OtherObject[];
   readonly problems: readonly DocumentProblem[];
 }
-
-const API_VERSIONS: Readonly<Record<PolicyKind, string>> = {
-  NetworkPolicy: 'networking.k8s.io/v1',
-  Pod: 'v1',
-  Namespace: 'v1',
-  Node: 'v1',
-  Service: 'v1',
-  EndpointSlice: 'discovery.k8s.io/v1',
-};
 
 /** Other kinds of the policy API's group: anything else there is taken for a misspelt policy. */
 const OTHER_NETWORKING_KINDS = new Set(['Ingress', 'IngressClass', 'IPAddress', 'ServiceCIDR']);
@@ -151,8 +129,8 @@ class ContentBuilder implements DocumentContent {
     } else if (typeof apiVersion !== 'string' || apiVersion === '') {
       this.#error(`${prefix}apiVersion`, 'is required', nameOf(kind, value));
       // Most likely ours: a policy must not vanish for want of a line.
-      if (isPolicyKind(kind)) this.#addObject(kind, this.#complete(kind, value), prefix);
-    } else if (isPolicyKind(kind) && (apiVersion === API_VERSIONS[kind] || isKubernetes(apiVersion))) {
+      if (isClusterKind(kind)) this.#addObject(kind, this.#complete(kind, value), prefix);
+    } else if (isClusterKind(kind) && (apiVersion === KINDS[kind].apiVersion || isKubernetes(apiVersion))) {
       // Of a wrong version it is a broken object, and a policy isolates as any broken one does.
       this.#addObject(kind, this.#complete(kind, value), prefix);
     } else {
@@ -173,8 +151,8 @@ class ContentBuilder implements DocumentContent {
   /** The object with what it leaves to where it stands. */
   #complete(kind: string, raw: RawManifest): RawManifest {
     // Of other kinds it is not known, but what makes pods is where they are.
-    const isNamespaced = isPolicyKind(kind)
-      ? !CLUSTER_KINDS.includes(kind)
+    const isNamespaced = isClusterKind(kind)
+      ? KINDS[kind].namespaced
       : isWorkloadKind(kind) || podTemplate(raw) !== undefined;
     const { object, madeName } = completeMetadata(raw, isNamespaced ? this.#namespace : undefined);
     if (madeName !== undefined)
@@ -192,9 +170,10 @@ class ContentBuilder implements DocumentContent {
       severity: 'error',
     });
     if (policy === undefined) return;
-    const rest = parseNetworkPolicy(policy);
+    const rest = KINDS.NetworkPolicy.parse(policy);
     const object = rest.ok ? rest.object : rest.isolating;
-    if (object !== undefined) this.#push('NetworkPolicy', withoutRules(object), policy, true);
+    if (object !== undefined)
+      this.objects.push(documentObject('NetworkPolicy', withoutRules(object), policy, true));
   }
 
   #addList(list: RawManifest, itemKind: string, prefix: string): void {
@@ -207,80 +186,44 @@ class ContentBuilder implements DocumentContent {
     }
   }
 
-  #addObject(kind: PolicyKind, raw: RawManifest, prefix: string): void {
-    switch (kind) {
-      case 'NetworkPolicy': {
-        const parsed = parseNetworkPolicy(raw);
-        this.#report(kind, raw, prefix, parsed);
-        // Without a version it is not known what its rules mean.
-        if (parsed.ok && typeof raw.apiVersion !== 'string')
-          this.#push(kind, withoutRules(parsed.object), raw, true);
-        else if (parsed.ok) this.#push(kind, parsed.object, raw, false);
-        else if (parsed.isolating) this.#push(kind, parsed.isolating, raw, true);
-        return;
-      }
-      case 'Pod': {
-        const parsed = parsePod(raw);
-        this.#report(kind, raw, prefix, parsed);
-        if (parsed.ok) {
-          const { object } = parsed;
-          this.objects.push({ kind, key: objectKey(object.namespace, object.name), object, raw });
-        }
-        return;
-      }
-      case 'Namespace': {
-        const parsed = parseNamespace(raw);
-        this.#report(kind, raw, prefix, parsed);
-        if (parsed.ok) this.objects.push({ kind, key: parsed.object.name, object: parsed.object, raw });
-        return;
-      }
-      case 'Node': {
-        const parsed = parseNode(raw);
-        this.#report(kind, raw, prefix, parsed);
-        if (parsed.ok) this.objects.push({ kind, key: parsed.object.name, object: parsed.object, raw });
-        return;
-      }
-      case 'Service': {
-        const parsed = parseService(raw);
-        this.#report(kind, raw, prefix, parsed);
-        if (parsed.ok) {
-          const { object } = parsed;
-          this.objects.push({ kind, key: objectKey(object.namespace, object.name), object, raw });
-        }
-        return;
-      }
-      case 'EndpointSlice': {
-        const parsed = parseEndpointSlice(raw);
-        this.#report(kind, raw, prefix, parsed);
-        if (parsed.ok) {
-          const { object } = parsed;
-          this.objects.push({ kind, key: objectKey(object.namespace, object.name), object, raw });
-        }
-        return;
-      }
-    }
+  #addObject(kind: ClusterKind, raw: RawManifest, prefix: string): void {
+    const object = this.#readObject(kind, raw, prefix);
+    if (object !== undefined) this.objects.push(object);
   }
 
-  #push(kind: 'NetworkPolicy', object: NetworkPolicy, raw: RawManifest, isolating: boolean): void {
-    this.objects.push({ kind, key: objectKey(object.namespace, object.name), object, raw, isolating });
+  #readObject<Kind extends ClusterKind>(
+    kind: Kind,
+    raw: RawManifest,
+    prefix: string,
+  ): DocumentObject<Kind> | undefined {
+    const { parse, withoutRules } = KINDS[kind];
+    const parsed = parse(raw);
+    this.#report(kind, raw, prefix, parsed);
+    if (parsed.ok) {
+      // Without a version it is not known what the rules of a policy mean.
+      if (withoutRules === undefined || typeof raw.apiVersion === 'string')
+        return documentObject(kind, parsed.object, raw, false);
+      return documentObject(kind, withoutRules(parsed.object), raw, true);
+    }
+    return parsed.isolating && documentObject(kind, parsed.isolating, raw, true);
   }
 
   #addOther(kind: string, apiVersion: string, raw: RawManifest, prefix: string): void {
-    const meant = POLICY_KINDS.find((known) => known.toLowerCase() === kind.toLowerCase());
+    const meant = CLUSTER_KINDS.find((known) => known.toLowerCase() === kind.toLowerCase());
     const object = nameOf(kind, raw);
-    if (apiVersion === API_VERSIONS.NetworkPolicy && !OTHER_NETWORKING_KINDS.has(kind)) {
+    if (apiVersion === KINDS.NetworkPolicy.apiVersion && !OTHER_NETWORKING_KINDS.has(kind)) {
       this.#error(
         `${prefix}kind`,
         `'${kind}' is no kind of ${apiVersion}; NetworkPolicy may be meant`,
         object,
       );
-    } else if (meant !== undefined && apiVersion === API_VERSIONS[meant]) {
+    } else if (meant !== undefined && apiVersion === KINDS[meant].apiVersion) {
       this.#error(`${prefix}kind`, `'${kind}' is no kind of ${apiVersion}; ${meant} may be meant`, object);
     } else if (isPolicyOfSomeApi(kind)) {
       this.#notConsidered(
         object,
         `${prefix}apiVersion`,
-        `'${apiVersion}' is not ${API_VERSIONS.NetworkPolicy}`,
+        `'${apiVersion}' is not ${KINDS.NetworkPolicy.apiVersion}`,
       );
     } else if (kind === 'Template' && Array.isArray(raw.objects)) {
       this.#addTemplate(object, raw.objects, prefix);
@@ -328,17 +271,13 @@ class ContentBuilder implements DocumentContent {
   }
 }
 
-const POLICY_KINDS = Object.keys(API_VERSIONS) as readonly PolicyKind[];
-
-function isPolicyKind(kind: string): kind is PolicyKind {
-  return Object.hasOwn(API_VERSIONS, kind);
-}
-
-/** Kinds that are in no namespace. */
-const CLUSTER_KINDS: readonly PolicyKind[] = ['Namespace', 'Node'];
-
-function withoutRules(policy: NetworkPolicy): NetworkPolicy {
-  return { ...policy, ingress: [], egress: [] };
+function documentObject<Kind extends ClusterKind>(
+  kind: Kind,
+  object: ObjectOf<Kind>,
+  raw: RawManifest,
+  isolating: boolean,
+): DocumentObject<Kind> {
+  return { kind, key: clusterKey(object), object, raw, isolating };
 }
 
 function isListOfItems(value: RawManifest): boolean {

@@ -5,10 +5,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
-import type { Cluster, ClusterChange, Pod } from '../../policy/index.ts';
+import type { Cluster, ClusterChange, ClusterKind, Pod } from '../../policy/index.ts';
 import {
   compareClaimants,
   DEFAULT_POLICY_LIMITS,
+  KINDS,
   LiveCluster,
   type PolicyLimits,
 } from '../../policy/index.ts';
@@ -18,17 +19,11 @@ import type { ObjectChange } from '../api/index.ts';
 import { ApiClient, Reflector, type ReflectorEvents, type ReflectorTimes } from '../api/index.ts';
 import type { ClusterSource, SourceListener } from '../source.ts';
 import type { UnenforcedPod } from './unenforced_pod.ts';
-import {
-  removal,
-  type TrimmedObject,
-  type WatchedKind,
-  type WatchedResource,
-  watchedResources,
-} from './watched_kinds.ts';
+import { removal, type TrimmedObject, type WatchedResource, watchedResources } from './watched_kinds.ts';
 
 /** One kind's copy. */
 export interface ReflectorState {
-  readonly kind: WatchedKind;
+  readonly kind: ClusterKind;
   readonly synced: boolean;
   /** Since the server last confirmed it, ms. */
   readonly ageMs: number;
@@ -47,7 +42,7 @@ export interface PolicyFacts {
 /** How a source is set up. */
 export interface KubernetesSourceOptions {
   /** For metrics: what happens to the copy of each kind. */
-  readonly events?: (kind: WatchedKind) => ReflectorEvents;
+  readonly events?: (kind: ClusterKind) => ReflectorEvents;
   readonly times?: Partial<ReflectorTimes>;
   /** Policies that are larger are not read. */
   readonly policyLimits?: Pick<PolicyLimits, 'maxPolicyEntries'>;
@@ -64,7 +59,7 @@ export class KubernetesSource implements ClusterSource {
   readonly changeOrder = 'seen';
   readonly #log: Logger;
   readonly #client: ApiClient;
-  readonly #reflectors = new Map<WatchedKind, Reflector<TrimmedObject>>();
+  readonly #reflectors = new Map<ClusterKind, Reflector<TrimmedObject>>();
   readonly #listeners = new Set<SourceListener>();
   /** By kind and key. */
   readonly #problems = new Map<string, readonly ManifestProblem[]>();
@@ -92,7 +87,7 @@ export class KubernetesSource implements ClusterSource {
   }
 
   /** What is wrong with one object. */
-  problemsOf(kind: WatchedKind, key: string): readonly ManifestProblem[] {
+  problemsOf(kind: ClusterKind, key: string): readonly ManifestProblem[] {
     return this.#problems.get(`${kind} ${key}`) ?? [];
   }
 
@@ -150,7 +145,7 @@ export class KubernetesSource implements ClusterSource {
     });
   }
 
-  #takeIn(kind: WatchedKind, objectChanges: readonly ObjectChange<TrimmedObject>[]): void {
+  #takeIn(kind: ClusterKind, objectChanges: readonly ObjectChange<TrimmedObject>[]): void {
     const changes: ClusterChange[] = [];
     let noted = false;
     for (const objectChange of objectChanges) {
@@ -224,13 +219,5 @@ function podOf(change: ObjectChange<TrimmedObject>): Pod | undefined {
 
 /** Most changes are of what policy does not look at: a node's conditions, a pod's readiness. */
 function isNothingNew(cluster: Cluster, { kind, key, object }: ClusterChange): boolean {
-  const objects: Readonly<Record<WatchedKind, ReadonlyMap<string, unknown>>> = {
-    Namespace: cluster.namespaces,
-    Node: cluster.nodes,
-    NetworkPolicy: cluster.policies,
-    Pod: cluster.pods,
-    Service: cluster.services,
-    EndpointSlice: cluster.endpointSlices,
-  };
-  return isDeepStrictEqual(objects[kind].get(key), object);
+  return isDeepStrictEqual(cluster[KINDS[kind].part].get(key), object);
 }

@@ -1,14 +1,14 @@
 /** What the source's copies are measured by. */
 
+import type { ClusterKind } from '../../policy/index.ts';
 import type { ReflectorEvents } from '../api/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { KubernetesSource } from './kubernetes_source.ts';
-import type { WatchedKind } from './watched_kinds.ts';
 
 const MS_PER_SECOND = 1000;
 
 /** Counts what happens to the copy of one kind. */
-export function countedEvents(metrics: InjectorMetrics, kind: WatchedKind): ReflectorEvents {
+export function countedEvents(metrics: InjectorMetrics, kind: ClusterKind): ReflectorEvents {
   return {
     listed: () => metrics.sourceLists.inc({ kind }),
     event: (type) => metrics.sourceEvents.inc({ kind, type }),

@@ -1,22 +1,16 @@
-/** The resources that tables are made of, and how an object of each is trimmed to what policy needs. */
-import type { ClusterChange } from '../../policy/index.ts';
+/** The API's resources that tables are made of, and how an object of each is trimmed to what policy needs. */
 import {
+  CLUSTER_KINDS,
+  type ClusterChange,
+  type ClusterKind,
   type FieldError,
-  type Parsed,
+  KINDS,
+  type KindEntry,
   type PolicyLimits,
-  parseEndpointSlice,
-  parseNamespace,
-  parseNetworkPolicy,
-  parseNode,
-  parsePod,
-  parseService,
 } from '../../policy/index.ts';
 import type { ManifestProblem } from '../../sources/index.ts';
 import { keyOf, type RawObject } from '../api/index.ts';
 import { type UnenforcedPod, unenforcedPod } from './unenforced_pod.ts';
-
-/** Kinds of objects that are watched. */
-export type WatchedKind = ClusterChange['kind'];
 
 /** What is kept of an object: the change that it is, unless it cannot be used, and what is wrong with it. */
 export interface TrimmedObject {
@@ -29,78 +23,65 @@ export interface TrimmedObject {
 
 /** One watched resource. */
 export interface WatchedResource {
-  readonly kind: WatchedKind;
+  readonly kind: ClusterKind;
   /** Collection in all namespaces. */
   readonly path: string;
   /** Never throws. */
   trim(object: RawObject): TrimmedObject;
 }
 
-/** In the order in which their first changes had best be known: a pod counts once its namespace is there. */
-export function watchedResources({
-  maxPolicyEntries,
-}: Pick<PolicyLimits, 'maxPolicyEntries'>): readonly WatchedResource[] {
-  return [
-    watched('Namespace', '/api/v1/namespaces', parseNamespace, (key, object) => ({
-      kind: 'Namespace',
-      key,
-      object,
-    })),
-    watched('Node', '/api/v1/nodes', parseNode, (key, object) => ({ kind: 'Node', key, object })),
-    watched(
-      'NetworkPolicy',
-      '/apis/networking.k8s.io/v1/networkpolicies',
-      (value) => parseNetworkPolicy(value, maxPolicyEntries),
-      (key, object) => ({ kind: 'NetworkPolicy', key, object }),
-    ),
-    watched('Pod', '/api/v1/pods', parsePod, (key, object) => ({ kind: 'Pod', key, object })),
-    watched('Service', '/api/v1/services', parseService, (key, object) => ({ kind: 'Service', key, object })),
-    watched(
-      'EndpointSlice',
-      '/apis/discovery.k8s.io/v1/endpointslices',
-      parseEndpointSlice,
-      (key, object) => ({
-        kind: 'EndpointSlice',
-        key,
-        object,
-      }),
-    ),
-  ];
+/** All of them, in the order of `KINDS`. */
+export function watchedResources(limits: Pick<PolicyLimits, 'maxPolicyEntries'>): readonly WatchedResource[] {
+  return CLUSTER_KINDS.map((kind) => ({
+    kind,
+    path: collectionPath(KINDS[kind]),
+    trim: (object) => trim(kind, object, limits),
+  }));
+}
+
+/** The path of a kind's objects in all namespaces. */
+function collectionPath({
+  apiVersion,
+  plural,
+}: Pick<KindEntry<ClusterKind>, 'apiVersion' | 'plural'>): string {
+  // Only the core group has no name, and its own root.
+  const root = apiVersion.includes('/') ? '/apis' : '/api';
+  return `${root}/${apiVersion}/${plural}`;
+}
+
+function trim(
+  kind: ClusterKind,
+  object: RawObject,
+  limits: Pick<PolicyLimits, 'maxPolicyEntries'>,
+): TrimmedObject {
+  return {
+    ...readChange(kind, object, limits),
+    metadata: object.metadata,
+    ...(kind === 'Pod' ? { unenforced: unenforcedPod(object) } : {}),
+  };
+}
+
+function readChange<Kind extends ClusterKind>(
+  kind: Kind,
+  raw: RawObject,
+  { maxPolicyEntries }: Pick<PolicyLimits, 'maxPolicyEntries'>,
+): { change: ClusterChange<Kind> | undefined; problems: readonly ManifestProblem[] } {
+  const key = keyOf(raw);
+  const name = `${kind} ${key}`;
+  const parsed = KINDS[kind].parse(raw, maxPolicyEntries);
+  if (parsed.ok) {
+    const problems = parsed.warnings.map((message) => problemOf(name, message, 'warning'));
+    return { change: { kind, key, object: parsed.object }, problems };
+  }
+  const problems = parsed.errors.map((error) => faultOf(name, error));
+  // A policy with a mistake isolates what it selects, and its faulty rules admit nothing; anything else stays as it last was.
+  const { isolating } = parsed;
+  return { change: isolating === undefined ? undefined : { kind, key, object: isolating }, problems };
 }
 
 /** The change that the end of an object is. */
-export function removal(kind: WatchedKind, key: string): ClusterChange {
+export function removal<Kind extends ClusterKind>(kind: Kind, key: string): ClusterChange<Kind> {
   return { kind, key, object: undefined };
-}
-
-function watched<T>(
-  kind: WatchedKind,
-  path: string,
-  parse: (value: unknown) => Parsed<T>,
-  change: (key: string, object: T) => ClusterChange,
-): WatchedResource {
-  return {
-    kind,
-    path,
-    trim: (raw) => {
-      const key = keyOf(raw);
-      const name = `${kind} ${key}`;
-      const parsed = parse(raw);
-      const unenforced = kind === 'Pod' ? unenforcedPod(raw) : undefined;
-      if (parsed.ok) {
-        const problems = parsed.warnings.map((message) => problemOf(name, message, 'warning'));
-        return { change: change(key, parsed.object), problems, metadata: raw.metadata, unenforced };
-      }
-      const problems = parsed.errors.map((error) => faultOf(name, error));
-      // A policy with a mistake isolates what it selects, and its faulty rules admit nothing; anything else stays as it last was.
-      return {
-        change: parsed.isolating === undefined ? undefined : change(key, parsed.isolating),
-        problems,
-        metadata: raw.metadata,
-        unenforced,
-      };
-    },
-  };
 }
 
 /** Where problems of watched objects are, in the place of a file's name. */

@@ -1,73 +1,37 @@
 /** What changes in a cluster, object by object. */
 
-import type { Cluster, EndpointSlice, Namespace, NetworkPolicy, Node, Pod, Service } from '../model.ts';
-
-/** One object that is new, has changed (`object` is how it is now) or is gone (`object` is undefined). */
-interface Change<Kind extends string, T> {
-  readonly kind: Kind;
-  /** As in `Cluster`: `namespace/name`, or the name of a namespace or a node. */
-  readonly key: string;
-  readonly object: T | undefined;
-}
+import { CLUSTER_KINDS, type ClusterKind, KINDS, type ObjectOf } from '../kinds.ts';
+import type { Cluster } from '../model.ts';
 
 /**
- * A change of one object. A list of them is in order: of two for one object the later one counts. One that removes what
- * is not there, or says what is so already, is no error and changes nothing.
+ * One object that is new, has changed (`object` is how it is now) or is gone (`object` is undefined). A list of changes is
+ * in order: of two for one object the later one counts. One that removes what is not there, or says what is so already, is
+ * no error and changes nothing.
  */
-export type ClusterChange =
-  | Change<'Namespace', Namespace>
-  | Change<'Pod', Pod>
-  | Change<'NetworkPolicy', NetworkPolicy>
-  | Change<'Node', Node>
-  | Change<'Service', Service>
-  | Change<'EndpointSlice', EndpointSlice>;
-
-/** A cluster without any object. */
-export const EMPTY_CLUSTER: Cluster = {
-  namespaces: new Map(),
-  pods: new Map(),
-  policies: new Map(),
-  nodes: new Map(),
-  services: new Map(),
-  endpointSlices: new Map(),
-};
-
-function mapChanges<T, C>(
-  before: ReadonlyMap<string, T>,
-  after: ReadonlyMap<string, T>,
-  change: (key: string, object: T | undefined) => C,
-): C[] {
-  if (before === after) return [];
-  const changes: C[] = [];
-  for (const key of before.keys()) if (!after.has(key)) changes.push(change(key, undefined));
-  for (const [key, object] of after) if (before.get(key) !== object) changes.push(change(key, object));
-  return changes;
-}
+export type ClusterChange<Kind extends ClusterKind = ClusterKind> = {
+  readonly [K in Kind]: {
+    readonly kind: K;
+    /** As in `Cluster`: `namespace/name`, or the name of a namespace or a node. */
+    readonly key: string;
+    readonly object: ObjectOf<K> | undefined;
+  };
+}[Kind];
 
 /** What leads from one cluster to another. Objects are compared as objects: equal ones that are not the same are a change. */
 export function clusterChanges(before: Cluster, after: Cluster): ClusterChange[] {
-  return [
-    ...mapChanges(before.namespaces, after.namespaces, (key, object) => ({
-      kind: 'Namespace' as const,
-      key,
-      object,
-    })),
-    ...mapChanges(before.nodes, after.nodes, (key, object) => ({ kind: 'Node' as const, key, object })),
-    ...mapChanges(before.policies, after.policies, (key, object) => ({
-      kind: 'NetworkPolicy' as const,
-      key,
-      object,
-    })),
-    ...mapChanges(before.pods, after.pods, (key, object) => ({ kind: 'Pod' as const, key, object })),
-    ...mapChanges(before.services, after.services, (key, object) => ({
-      kind: 'Service' as const,
-      key,
-      object,
-    })),
-    ...mapChanges(before.endpointSlices, after.endpointSlices, (key, object) => ({
-      kind: 'EndpointSlice' as const,
-      key,
-      object,
-    })),
-  ];
+  return CLUSTER_KINDS.flatMap((kind) => changesOfKind(kind, before, after));
+}
+
+function changesOfKind<Kind extends ClusterKind>(
+  kind: Kind,
+  before: Cluster,
+  after: Cluster,
+): ClusterChange<Kind>[] {
+  const { part } = KINDS[kind];
+  const [old, now] = [before[part], after[part]];
+  if (old === now) return [];
+  const changes: ClusterChange<Kind>[] = [];
+  for (const key of old.keys()) if (!now.has(key)) changes.push({ kind, key, object: undefined });
+  for (const [key, object] of now) if (old.get(key) !== object) changes.push({ kind, key, object });
+  return changes;
 }

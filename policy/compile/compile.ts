@@ -23,10 +23,10 @@ import {
   TABLE_SCHEMA,
   type Table,
 } from '../table/index.ts';
-import { type ClusterChange, clusterChanges, EMPTY_CLUSTER } from './cluster_change.ts';
+import { type ClusterChange, clusterChanges } from './cluster_change.ts';
 import { type ChangeOrder, Directory } from './directory.ts';
 import { Groups } from './groups.ts';
-import { LiveCluster } from './live_cluster.ts';
+import { EMPTY_CLUSTER, LiveCluster } from './live_cluster.ts';
 import { NamespacePolicies } from './namespace_policies.ts';
 import { mayExceed } from './policy_bounds.ts';
 import { Recent } from './recent.ts';

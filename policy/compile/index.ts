@@ -1,6 +1,6 @@
 /** The face of `policy/compile/`: what other parts may use. */
 
-export { type ClusterChange, clusterChanges, EMPTY_CLUSTER } from './cluster_change.ts';
+export { type ClusterChange, clusterChanges } from './cluster_change.ts';
 export {
   type ClusterUpdate,
   Compiler,
@@ -11,6 +11,6 @@ export {
   type TableUpdate,
 } from './compile.ts';
 export type { ChangeOrder } from './directory.ts';
-export { LiveCluster } from './live_cluster.ts';
+export { EMPTY_CLUSTER, LiveCluster } from './live_cluster.ts';
 export { virtualPorts } from './services.ts';
 export type { TableChanges } from './table_changes.ts';

@@ -12,3 +12,4 @@ export { type Parsed, parseObject } from './parsed.ts';
 export { policyEntries } from './policy_entries.ts';
 export { DEFAULT_POLICY_LIMITS, noRoom, type PolicyLimits, tooMuch } from './policy_limits.ts';
 export { dnsLabelProblems } from './syntax.ts';
+export { withoutRules } from './without_rules.ts';

@@ -8,6 +8,7 @@ import { readSelector } from './parse_selector.ts';
 import { type Parsed, parseWith } from './parsed.ts';
 import { writtenEntries } from './policy_entries.ts';
 import { tooMuch } from './policy_limits.ts';
+import { withoutRules } from './without_rules.ts';
 
 const API_VERSION = 'networking.k8s.io/v1';
 const DIRECTIONS = { Ingress: 'ingress', Egress: 'egress' } as const;
@@ -116,7 +117,7 @@ export function parseNetworkPolicy(
   if (object !== undefined && errors.length === 0) return { ok: true, object: object.policy, warnings };
   if (!object?.subjectKnown) return { ok: false, errors };
   const { policy, confinedErrors } = object;
-  const isolating = errors.length === confinedErrors ? policy : { ...policy, ingress: [], egress: [] };
+  const isolating = errors.length === confinedErrors ? policy : withoutRules(policy);
   return { ok: false, errors, isolating };
 }
 

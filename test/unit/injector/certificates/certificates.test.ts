@@ -11,7 +11,7 @@ import {
 } from '../../../../injector/certificates/renewal.ts';
 import { createInjectorMetrics, type InjectorMetrics } from '../../../../injector/metrics.ts';
 import type { ClusterSource, SourceListener } from '../../../../injector/source.ts';
-import { EMPTY_CLUSTER } from '../../../../policy/compile/cluster_change.ts';
+import { EMPTY_CLUSTER } from '../../../../policy/index.ts';
 import type { Namespace } from '../../../../policy/model.ts';
 import { ApiServer, type ApiServerOptions } from '../../../support/api_server/api_server.ts';
 import { clientOf, namespace } from '../../support/api_server/objects.ts';
