@@ -5,6 +5,7 @@
  */
 import { TERMINATION_FILE } from '../../common/termination_file.ts';
 import type { Resources } from './annotations.ts';
+import type { ApiObject } from './api_object.ts';
 import type { InjectionConfig } from './injection_config.ts';
 import {
   ADMIN_PORT_NAME,
@@ -21,7 +22,7 @@ import {
   TOKEN_FILE,
   TOKEN_SECONDS,
 } from './names.ts';
-import type { ApiObject, PodConfinement } from './pod_object.ts';
+import type { PodConfinement } from './pod_object.ts';
 
 /** What one pod's sidecar is made from, its annotations applied. */
 export interface SidecarPlan {

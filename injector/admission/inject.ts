@@ -16,11 +16,12 @@ import {
   unknownAnnotations,
   withEvictableVolume,
 } from './annotations.ts';
+import type { ApiObject } from './api_object.ts';
 import { redirectContainer, type SidecarPlan, sidecarContainer, volumes } from './containers.ts';
 import type { InjectionConfig } from './injection_config.ts';
 import { OWN_CONTAINERS, OWN_VOLUMES, REDIRECT_CONTAINER, SIDECAR_CONTAINER, STATE_VOLUME } from './names.ts';
 import { nodeTraffic } from './node_traffic.ts';
-import type { AdmittedPod, ApiObject } from './pod_object.ts';
+import type { AdmittedPod } from './pod_object.ts';
 import type { PodSecurityLevel } from './pod_security.ts';
 import { withoutRawSockets } from './raw_sockets.ts';
 import { privileges, refusals } from './refusals.ts';

@@ -1,8 +1,7 @@
 /**
- * What a pod takes from its own node: everything, as the API says, or only what its probes and hooks need. Source: core v1
- * `Probe`, `LifecycleHandler`; NetworkPolicy ("traffic to and from the node where a Pod is running is always allowed").
+ * What a pod takes from its own node: everything, as the API says, or only what its probes and hooks need. Source:
+ * NetworkPolicy ("traffic to and from the node where a Pod is running is always allowed").
  */
-import type { ApiObject } from './pod_object.ts';
 
 /** Annotation of a namespace and of a pod. A pod may ask for less than its namespace, never for more. */
 export const NODE_TRAFFIC_ANNOTATION = 'sluice.dev/node-traffic';
@@ -10,11 +9,6 @@ export const NODE_TRAFFIC_VALUES = ['all', 'probes'] as const;
 
 /** Ports that the node may reach; each is a rule that every TCP packet passes. */
 export const NODE_PORTS_MAX = 64;
-
-/** The handlers that the kubelet dials, by where they stand in a container. `exec` needs no network. */
-const PROBES = ['livenessProbe', 'readinessProbe', 'startupProbe'];
-const HOOKS = ['postStart', 'preStop'];
-const HANDLERS = ['httpGet', 'tcpSocket', 'grpc'];
 
 /**
  * The environment for what a pod takes from its node, and what is wrong with its annotations.
@@ -63,26 +57,4 @@ function wrongValue(value: unknown, whose: string): readonly string[] {
   return value === undefined || known.includes(value)
     ? []
     : [`${whose} ${NODE_TRAFFIC_ANNOTATION} is '${value}': wants one of ${NODE_TRAFFIC_VALUES.join(', ')}`];
-}
-
-/**
- * TCP ports of the pod that the kubelet dials for one container, which may be anything that a review holds. Named ones are the container's own; a name that it does
- * not have is left out, as the kubelet cannot dial it either. A handler with a `host` dials something else than the pod.
- */
-export function probePorts(raw: unknown): readonly number[] {
-  const container = record(raw);
-  const named = new Map<unknown, unknown>();
-  for (const port of Array.isArray(container.ports) ? container.ports.map(record) : [])
-    if (['TCP', undefined, ''].includes(port.protocol as string)) named.set(port.name, port.containerPort);
-  const lifecycle = record(container.lifecycle);
-  const holders = [...PROBES.map((name) => container[name]), ...HOOKS.map((name) => lifecycle[name])];
-  return holders
-    .flatMap((holder) => HANDLERS.map((handler) => record(record(holder)[handler])))
-    .filter(({ host = '' }) => host === '')
-    .map(({ port }) => Number(typeof port === 'string' ? (named.get(port) ?? port) : port))
-    .filter((port) => Number.isInteger(port) && port >= 1 && port <= 65_535);
-}
-
-function record(value: unknown): ApiObject {
-  return typeof value === 'object' && value !== null ? (value as ApiObject) : {};
 }

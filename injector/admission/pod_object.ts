@@ -4,10 +4,8 @@
  */
 import type { Field } from '../../policy/index.ts';
 import { type Parsed, parseObject } from '../../policy/index.ts';
-import { probePorts } from './node_traffic.ts';
-
-/** Any object of the API. */
-export type ApiObject = Readonly<Record<string, unknown>>;
+import type { ApiObject } from './api_object.ts';
+import { probePorts } from './probe_ports.ts';
 
 /** One container, whichever list it is in. */
 export interface AdmittedContainer {
