@@ -12,24 +12,27 @@ export {
   isInjected,
   isNeverInjected,
   NAMESPACE_ANNOTATIONS,
+  NODE_TRAFFIC_ANNOTATION,
+  NODE_TRAFFIC_VALUES,
+  nodeTraffic,
   OPT_OUT_ANNOTATION,
   OPT_OUT_VALUE,
   RESOURCE_ANNOTATIONS,
   SIDECAR_ANNOTATIONS,
   STATUS_ANNOTATION,
   unknownAnnotations,
-} from './annotations.ts';
-export { inject, podProbePorts } from './inject.ts';
-export type { InjectionConfig } from './injection_config.ts';
+} from './annotations/index.ts';
+export type { InjectionConfig } from './injection/index.ts';
 export {
   DEFAULT_RESOURCES,
   INJECTION_OPTIONS,
+  inject,
   injectionConfig,
+  podProbePorts,
   type WebhookSettings,
   webhookSettings,
-} from './injection_options.ts';
+} from './injection/index.ts';
 export { CA_CONFIG_MAP, CA_FILE, REDIRECT_CONTAINER, SIDECAR_CONTAINER, TOKEN_AUDIENCE } from './names.ts';
-export { NODE_TRAFFIC_ANNOTATION, NODE_TRAFFIC_VALUES, nodeTraffic } from './node_traffic.ts';
-export { type AdmittedContainer, parseAdmittedPod } from './pod_object.ts';
-export { POD_SECURITY_LABEL, POD_SECURITY_LEVELS, podSecurityLevel } from './pod_security.ts';
-export { startWebhookServer, WEBHOOK_PATH } from './webhook_server.ts';
+export { type AdmittedContainer, parseAdmittedPod } from './pod/index.ts';
+export { POD_SECURITY_LABEL, POD_SECURITY_LEVELS, podSecurityLevel } from './privileges/index.ts';
+export { startWebhookServer, WEBHOOK_PATH } from './webhook/index.ts';

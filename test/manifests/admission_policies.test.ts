@@ -1,8 +1,8 @@
 /** The ValidatingAdmissionPolicies of the default overlay, in force in the API-server double without any webhook. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseAdmittedPod } from '../../injector/admission/pod_object.ts';
-import { podSecurityFaults } from '../../injector/admission/pod_security.ts';
+import { parseAdmittedPod } from '../../injector/admission/pod/pod_object.ts';
+import { podSecurityFaults } from '../../injector/admission/privileges/pod_security.ts';
 import { ApiServer } from '../support/api_server/api_server.ts';
 import { resourceOfKind } from '../support/api_server/resources.ts';
 import { guardScenarios } from '../support/kubernetes/guard_scenarios.ts';

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { redirectContainer, sidecarContainer } from '../../injector/admission/containers.ts';
+import { redirectContainer, sidecarContainer } from '../../injector/admission/injection/containers.ts';
 import { inNetns } from '../../lab/processes.ts';
 import { bundle } from '../../scripts/bundle/bundle.ts';
 import { config } from '../unit/injector/admission/pod_builder.ts';

@@ -3,7 +3,7 @@
  * what is admitted into an enabled namespace is enforced or left out by permission.
  */
 
-import { answerReview, parseReview } from '../../../injector/admission/review.ts';
+import { answerReview, parseReview } from '../../../injector/admission/webhook/review.ts';
 import { config as installation } from '../../unit/injector/admission/pod_builder.ts';
 import { unenforced } from '../enforced_pod.ts';
 import { mutated } from '../mutation.ts';

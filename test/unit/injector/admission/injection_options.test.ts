@@ -4,7 +4,7 @@ import {
   INJECTION_OPTIONS,
   injectionConfig,
   webhookSettings,
-} from '../../../../injector/admission/injection_options.ts';
+} from '../../../../injector/admission/injection/injection_options.ts';
 import { apiService, readCluster } from '../../policy/api_objects.ts';
 
 const settings = (env: Record<string, string>) =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { NODE_PORTS_MAX } from '../../../../injector/admission/node_traffic.ts';
+import { NODE_PORTS_MAX } from '../../../../injector/admission/annotations/node_traffic.ts';
 import { decide, injected, pod, reasons } from './pod_builder.ts';
 
 const ANNOTATION = 'sluice.dev/node-traffic';

@@ -1,9 +1,9 @@
 /** Pods as people apply them, and the same pods as injection and the API server leave them. */
 import jsonpatch from 'fast-json-patch';
-import { sidecarContainer } from '../../../../injector/admission/containers.ts';
-import { inject } from '../../../../injector/admission/inject.ts';
-import type { InjectionConfig } from '../../../../injector/admission/injection_config.ts';
-import { parseAdmittedPod } from '../../../../injector/admission/pod_object.ts';
+import { sidecarContainer } from '../../../../injector/admission/injection/containers.ts';
+import { inject } from '../../../../injector/admission/injection/inject.ts';
+import type { InjectionConfig } from '../../../../injector/admission/injection/injection_config.ts';
+import { parseAdmittedPod } from '../../../../injector/admission/pod/pod_object.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

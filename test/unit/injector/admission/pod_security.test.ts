@@ -1,8 +1,8 @@
 /** Enabling Sluice takes Pod Security off a namespace: injection holds its pods to a level instead. */
 import { describe, expect, test } from 'vitest';
-import { parseAdmittedPod } from '../../../../injector/admission/pod_object.ts';
-import { podSecurityFaults, podSecurityLevel } from '../../../../injector/admission/pod_security.ts';
-import { answerReview, parseReview } from '../../../../injector/admission/review.ts';
+import { parseAdmittedPod } from '../../../../injector/admission/pod/pod_object.ts';
+import { podSecurityFaults, podSecurityLevel } from '../../../../injector/admission/privileges/pod_security.ts';
+import { answerReview, parseReview } from '../../../../injector/admission/webhook/review.ts';
 import {
   BEYOND_BASELINE,
   BEYOND_RESTRICTED,

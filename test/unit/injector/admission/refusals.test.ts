@@ -3,9 +3,9 @@ import {
   NAMESPACE_ANNOTATIONS,
   RESOURCE_ANNOTATIONS,
   SIDECAR_ANNOTATIONS,
-} from '../../../../injector/admission/annotations.ts';
+} from '../../../../injector/admission/annotations/annotations.ts';
 import { SIDECAR_PORTS } from '../../../../injector/admission/names.ts';
-import { parseAdmittedPod } from '../../../../injector/admission/pod_object.ts';
+import { parseAdmittedPod } from '../../../../injector/admission/pod/pod_object.ts';
 import { SIDECAR_OPTIONS } from '../../../../sidecar/config.ts';
 import { decide, injected, pod, reasons } from './pod_builder.ts';
 

@@ -4,12 +4,12 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { parse } from 'yaml';
-import type { InjectionConfig } from '../../../../injector/admission/injection_config.ts';
+import type { InjectionConfig } from '../../../../injector/admission/injection/injection_config.ts';
 import {
   startWebhookServer,
   type WebhookOptions,
   type WebhookServer,
-} from '../../../../injector/admission/webhook_server.ts';
+} from '../../../../injector/admission/webhook/webhook_server.ts';
 import { openDirectorySource } from '../../../../injector/directory/directory_source.ts';
 import { createInjectorMetrics } from '../../../../injector/metrics.ts';
 import type { ClusterSource } from '../../../../injector/source.ts';

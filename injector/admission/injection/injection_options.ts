@@ -1,13 +1,13 @@
 /** The injector's settings of injection: a part of `INJECTOR_OPTIONS`. */
 
-import { SluiceError } from '../../common/errors.ts';
-import { LOG_LEVELS } from '../../common/log.ts';
-import { type OptionSpec, type OptionValues, PORT } from '../../common/options.ts';
-import { VERSION } from '../../common/version.ts';
-import type { Cluster } from '../../policy/index.ts';
-import type { Resources } from './annotations.ts';
+import { SluiceError } from '../../../common/errors.ts';
+import { LOG_LEVELS } from '../../../common/log.ts';
+import { type OptionSpec, type OptionValues, PORT } from '../../../common/options.ts';
+import { VERSION } from '../../../common/version.ts';
+import type { Cluster } from '../../../policy/index.ts';
+import type { Resources } from '../annotations/index.ts';
+import { quantityValue, type ResourceName, resourceProblem } from '../annotations/index.ts';
 import type { InjectionConfig } from './injection_config.ts';
-import { quantityValue, type ResourceName, resourceProblem } from './quantity.ts';
 
 /** Idle is 45 MB resident; tens of thousands of connections fit below the limit. */
 const RESOURCE_DEFAULTS = {

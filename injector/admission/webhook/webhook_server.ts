@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import { listenTcp, type TcpAddress } from '../../common/tcp_listen.ts';
+import { listenTcp, type TcpAddress } from '../../../common/tcp_listen.ts';
 import {
   ConnectionPlaces,
   type DoorLimits,
@@ -16,13 +16,13 @@ import {
   putDoor,
   type ServingCertificate,
   TLS_FORM,
-} from '../doors/index.ts';
-import type { InjectorMetrics } from '../metrics.ts';
-import type { ClusterSource } from '../source.ts';
-import { isEnabled } from './annotations.ts';
-import type { InjectionConfig } from './injection_config.ts';
+} from '../../doors/index.ts';
+import type { InjectorMetrics } from '../../metrics.ts';
+import type { ClusterSource } from '../../source.ts';
+import { isEnabled } from '../annotations/index.ts';
+import type { InjectionConfig } from '../injection/index.ts';
+import { podSecurityLevel } from '../privileges/index.ts';
 import { hasMoreValues } from './json_size.ts';
-import { podSecurityLevel } from './pod_security.ts';
 import { type AdmissionAnswer, type AdmissionRequest, answerReview, parseReview, unable } from './review.ts';
 
 /** The path that the webhook configuration names. */

@@ -1,5 +1,5 @@
 /** How this installation's sidecars are made: the injector's settings, for every pod alike. */
-import type { Resources } from './annotations.ts';
+import type { Resources } from '../annotations/index.ts';
 
 /** Settings of injection. */
 export interface InjectionConfig {

@@ -3,10 +3,8 @@
  * pod which comes back from it compares equal. Source: core v1 `Container`, `Volume`; the capabilities were tried on
  * containerd 2.1 (a container of another user than root gets none of them).
  */
-import { TERMINATION_FILE } from '../../common/termination_file.ts';
-import type { Resources } from './annotations.ts';
-import type { ApiObject } from './api_object.ts';
-import type { InjectionConfig } from './injection_config.ts';
+import { TERMINATION_FILE } from '../../../common/termination_file.ts';
+import type { Resources } from '../annotations/index.ts';
 import {
   ADMIN_PORT_NAME,
   CA_CONFIG_MAP,
@@ -21,8 +19,9 @@ import {
   TOKEN_AUDIENCE,
   TOKEN_FILE,
   TOKEN_SECONDS,
-} from './names.ts';
-import type { PodConfinement } from './pod_object.ts';
+} from '../names.ts';
+import type { ApiObject, PodConfinement } from '../pod/index.ts';
+import type { InjectionConfig } from './injection_config.ts';
 
 /** What one pod's sidecar is made from, its annotations applied. */
 export interface SidecarPlan {

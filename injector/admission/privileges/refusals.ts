@@ -1,7 +1,7 @@
 /** What cannot be enforced: why a pod of an enabled namespace is refused, in sentences for whoever applied it. */
-import { NAMESPACE_ANNOTATIONS } from './annotations.ts';
-import { OWN_CONTAINERS, OWN_PORTS, OWN_VOLUMES, TOKEN_AUDIENCE } from './names.ts';
-import type { AdmittedContainer, AdmittedPod, AdmittedVolume } from './pod_object.ts';
+import { NAMESPACE_ANNOTATIONS } from '../annotations/index.ts';
+import { OWN_CONTAINERS, OWN_PORTS, OWN_VOLUMES, TOKEN_AUDIENCE } from '../names.ts';
+import type { AdmittedContainer, AdmittedPod, AdmittedVolume } from '../pod/index.ts';
 import { type PodSecurityFault, type PodSecurityLevel, podSecurityFaults } from './pod_security.ts';
 
 /**

@@ -10,21 +10,25 @@ import {
   EVICTABLE_VOLUMES_ANNOTATION,
   excludedPorts,
   NAMESPACE_ANNOTATIONS,
+  nodeTraffic,
   OPT_OUT_ANNOTATION,
   OPT_OUT_VALUE,
   STATUS_ANNOTATION,
   unknownAnnotations,
   withEvictableVolume,
-} from './annotations.ts';
-import type { ApiObject } from './api_object.ts';
+} from '../annotations/index.ts';
+import {
+  OWN_CONTAINERS,
+  OWN_VOLUMES,
+  REDIRECT_CONTAINER,
+  SIDECAR_CONTAINER,
+  STATE_VOLUME,
+} from '../names.ts';
+import type { AdmittedPod, ApiObject } from '../pod/index.ts';
+import type { PodSecurityLevel } from '../privileges/index.ts';
+import { privileges, refusals, withoutRawSockets } from '../privileges/index.ts';
 import { redirectContainer, type SidecarPlan, sidecarContainer, volumes } from './containers.ts';
 import type { InjectionConfig } from './injection_config.ts';
-import { OWN_CONTAINERS, OWN_VOLUMES, REDIRECT_CONTAINER, SIDECAR_CONTAINER, STATE_VOLUME } from './names.ts';
-import { nodeTraffic } from './node_traffic.ts';
-import type { AdmittedPod } from './pod_object.ts';
-import type { PodSecurityLevel } from './pod_security.ts';
-import { withoutRawSockets } from './raw_sockets.ts';
-import { privileges, refusals } from './refusals.ts';
 
 /** One operation of a JSON patch. Source: RFC 6902. */
 export interface PatchOperation {

@@ -2,8 +2,8 @@
  * A pod as admission sees it: what injection decides on, read field by field, and the object as it came.
  * Source: core v1 `Pod`.
  */
-import type { Field } from '../../policy/index.ts';
-import { type Parsed, parseObject } from '../../policy/index.ts';
+import type { Field } from '../../../policy/index.ts';
+import { type Parsed, parseObject } from '../../../policy/index.ts';
 import type { ApiObject } from './api_object.ts';
 import { probePorts } from './probe_ports.ts';
 

@@ -3,7 +3,7 @@
  * pod sees (AF_XDP), sets the sidecar's mark, and listens where only the sidecar may (IP_TRANSPARENT). Source:
  * capabilities(7), packet(7), socket(7).
  */
-import type { ApiObject } from './api_object.ts';
+import type { ApiObject } from '../pod/index.ts';
 
 const CAPABILITY = 'NET_RAW';
 /** Exactly so. Not `CAP_NET_RAW`: runtimes put the prefix before each name, and drop nothing of that one. */

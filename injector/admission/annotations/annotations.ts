@@ -2,8 +2,8 @@
  * The labels and annotations that steer injection: of namespaces, who may what; of pods, how their sidecar is set.
  * docs/kubernetes.md lists them; a test keeps it equal to these tables.
  */
-import { LOG_LEVELS } from '../../common/log.ts';
-import { OWN_PORTS } from './names.ts';
+import { LOG_LEVELS } from '../../../common/log.ts';
+import { OWN_PORTS } from '../names.ts';
 import { NODE_TRAFFIC_ANNOTATION } from './node_traffic.ts';
 import { quantityValue, type ResourceName, resourceProblem } from './quantity.ts';
 

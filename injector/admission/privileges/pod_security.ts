@@ -3,8 +3,7 @@
  * Pod Security: this holds everybody else to what Pod Security would have. manifests/ has the same as an admission policy, for
  * what comes after the webhook; a test compares the two. Source: Kubernetes, Pod Security Standards, as of 1.36.
  */
-import type { ApiObject } from './api_object.ts';
-import type { AdmittedPod } from './pod_object.ts';
+import type { AdmittedPod, ApiObject } from '../pod/index.ts';
 
 /** A level of the Pod Security Standards. */
 export type PodSecurityLevel = 'baseline' | 'restricted';

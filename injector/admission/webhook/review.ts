@@ -1,11 +1,11 @@
 /** AdmissionReview v1: what an API server asks about a pod, and the answer. Source: `admission.k8s.io/v1`. */
-import type { Field } from '../../policy/index.ts';
-import { type Parsed, parseObject } from '../../policy/index.ts';
-import type { ApiObject } from './api_object.ts';
-import { type Injection, inject } from './inject.ts';
-import type { InjectionConfig } from './injection_config.ts';
-import { parseAdmittedPod } from './pod_object.ts';
-import type { PodSecurityLevel } from './pod_security.ts';
+import type { Field } from '../../../policy/index.ts';
+import { type Parsed, parseObject } from '../../../policy/index.ts';
+import type { InjectionConfig } from '../injection/index.ts';
+import { type Injection, inject } from '../injection/index.ts';
+import type { ApiObject } from '../pod/index.ts';
+import { parseAdmittedPod } from '../pod/index.ts';
+import type { PodSecurityLevel } from '../privileges/index.ts';
 
 const API_VERSION = 'admission.k8s.io/v1';
 
