@@ -1,8 +1,8 @@
 /** Many files, one cluster: each object once, and an object that did not change is the very same one as before. */
 import { isDeepStrictEqual } from 'node:util';
 import { CLUSTER_KINDS, type Cluster, type ClusterObjects, KINDS, LiveCluster } from '../policy/index.ts';
-import { isIsolating, type LoadedObject, type ManifestFile, objectId } from './file.ts';
-import type { DocumentObject } from './object.ts';
+import { isIsolating, type LoadedObject, type ManifestFile, objectId } from './files/index.ts';
+import type { DocumentObject } from './objects/index.ts';
 import type { ManifestProblem } from './problem.ts';
 
 /** A cluster and what it was made from. */

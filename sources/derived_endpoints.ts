@@ -9,7 +9,7 @@ import type { Cluster, EndpointPort, Pod, Service, ServicePort } from '../policy
 import { isLive, SERVICE_NAME_LABEL } from '../policy/index.ts';
 import { clusterOf } from './cluster_merge.ts';
 import type { Manifests } from './manifests.ts';
-import { type DocumentObject, type RawManifest, readDocument } from './object.ts';
+import { type DocumentObject, type RawManifest, readDocument } from './objects/index.ts';
 
 /** The label that says who keeps a slice (discovery.k8s.io/v1, `LabelManagedBy`), and the lab's value of it. */
 const MANAGED_BY_LABEL = 'endpointslice.kubernetes.io/managed-by';

@@ -6,17 +6,31 @@ export {
   isIsolating,
   keepLastGood,
   type LoadedObject,
+  listManifests,
   losesObjects,
   type ManifestFile,
   objectId,
   readManifestFile,
-} from './file.ts';
+} from './files/index.ts';
 export { INPUT_PATH, type Manifests, readManifests } from './manifests.ts';
-export { type DocumentObject, type RawManifest, readDocument } from './object.ts';
-export { listManifests } from './paths.ts';
+export {
+  type DocumentObject,
+  isWorkloadKind,
+  podTemplate,
+  type RawManifest,
+  readDocument,
+  WORKLOAD_KINDS,
+  type WorkloadKind,
+} from './objects/index.ts';
 export { POLICY_LIMIT_OPTIONS, policyLimitEnvironment, policyLimits } from './policy_limit_options.ts';
 export { describeProblem, type ManifestProblem } from './problem.ts';
 export { problemLines } from './report.ts';
-export { assumedLabels, makeTemplatePod, type RawLabels, templatePodManifest } from './template_pod.ts';
-export { isWorkloadKind, podTemplate, WORKLOAD_KINDS, type WorkloadKind } from './workload_kinds.ts';
-export { createWorkloads, type Template, type Workloads } from './workloads.ts';
+export {
+  assumedLabels,
+  createWorkloads,
+  makeTemplatePod,
+  type RawLabels,
+  type Template,
+  templatePodManifest,
+  type Workloads,
+} from './workloads/index.ts';

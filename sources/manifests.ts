@@ -7,13 +7,13 @@ import { policyExcess, withoutRules } from '../policy/index.ts';
 import { clusterOf, mergeManifests } from './cluster_merge.ts';
 import {
   type LoadedObject,
+  listManifests,
   type ManifestFile,
   objectId,
   type RawObject,
   readManifestFile,
   readManifestInput,
-} from './file.ts';
-import { listManifests } from './paths.ts';
+} from './files/index.ts';
 import { policyLimitEnvironment, policyLimitsOf } from './policy_limit_options.ts';
 import type { ManifestProblem } from './problem.ts';
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { planNetwork } from '../../lab/network_plan.ts';
 import { DEFAULT_EXTERNAL_ADDRESSES, layOut } from '../../lab/topology.ts';
 import type { Cluster, Node, Pod } from '../../policy/model.ts';
-import { readDocument } from '../../sources/object.ts';
+import { readDocument } from '../../sources/objects/document.ts';
 import { type Manifest, node, pod } from './objects.ts';
 
 function cluster(...objects: readonly Manifest[]): Cluster {

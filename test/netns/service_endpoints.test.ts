@@ -6,7 +6,7 @@ import { readForLab } from '../../lab/store.ts';
 import { layOut } from '../../lab/topology.ts';
 import { clusterOf } from '../../sources/cluster_merge.ts';
 import { deriveEndpoints } from '../../sources/derived_endpoints.ts';
-import { type DocumentObject, readDocument } from '../../sources/object.ts';
+import { type DocumentObject, readDocument } from '../../sources/objects/document.ts';
 import { writeManifests } from './harness.ts';
 import { endpointSlice, type Manifest, pod, service } from './objects.ts';
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { completeForLab, madePodsOf } from '../../../lab/made_pods.ts';
 import { readManifests } from '../../../sources/manifests.ts';
-import type { DocumentObject } from '../../../sources/object.ts';
+import type { DocumentObject } from '../../../sources/objects/document.ts';
 import { deployment, manifestDirectory, pod } from './support/manifest_builders.ts';
 
 type Manifest = Readonly<Record<string, unknown>>;

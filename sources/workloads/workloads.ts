@@ -1,10 +1,10 @@
 /** Which pods belong to which workload, and what pod a workload without pods would make. */
 
-import { type Cluster, isLive, type Pod } from '../policy/index.ts';
-import type { RawObject } from './file.ts';
+import { type Cluster, isLive, type Pod } from '../../policy/index.ts';
+import type { RawObject } from '../files/index.ts';
+import type { WorkloadKind } from '../objects/index.ts';
+import { isWorkloadKind, WORKLOAD_KINDS, type WorkloadKindName } from '../objects/index.ts';
 import { makeTemplatePod, type RawLabels, templateLabels, type WorkloadName } from './template_pod.ts';
-import type { WorkloadKind } from './workload_kinds.ts';
-import { isWorkloadKind, WORKLOAD_KINDS, type WorkloadKindName } from './workload_kinds.ts';
 
 /** Looks up pods by the workload that owns them. */
 export interface Workloads {

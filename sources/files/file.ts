@@ -6,9 +6,9 @@ import {
   type DocumentObject,
   type OtherObject,
   readDocument,
-} from './object.ts';
-import type { ManifestProblem } from './problem.ts';
-import { splitDocuments } from './text.ts';
+} from '../objects/index.ts';
+import type { ManifestProblem } from '../problem.ts';
+import { splitDocuments } from '../text/index.ts';
 
 /** Where an object stands: file, and document counted from 1. */
 export interface ManifestPlace {

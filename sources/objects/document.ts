@@ -10,7 +10,8 @@ import {
   type ObjectOf,
   type Parsed,
   withoutRules,
-} from '../policy/index.ts';
+} from '../../policy/index.ts';
+import { type ParsedText, parseText } from '../text/index.ts';
 import { completeMetadata } from './defaults.ts';
 import {
   hintOfList,
@@ -19,8 +20,7 @@ import {
   isPolicyOfSomeApi,
   kustomizeHint,
   TEMPLATE_HINT,
-} from './kinds.ts';
-import { type ParsedText, parseText } from './text.ts';
+} from './foreign_kinds.ts';
 import { isWorkloadKind, podTemplate } from './workload_kinds.ts';
 
 /** An object that tables are made of, with what it was read from. */

@@ -1,10 +1,10 @@
 /** The pod that a workload makes of its template, with the labels that its controller adds. */
 
-import { SluiceError } from '../common/errors.ts';
-import { printable } from '../common/printable.ts';
-import { type Labels, objectKey, type Pod, parsePod } from '../policy/index.ts';
-import type { RawObject } from './file.ts';
-import { podTemplate, type WorkloadKindName } from './workload_kinds.ts';
+import { SluiceError } from '../../common/errors.ts';
+import { printable } from '../../common/printable.ts';
+import { type Labels, objectKey, type Pod, parsePod } from '../../policy/index.ts';
+import type { RawObject } from '../files/index.ts';
+import { podTemplate, type WorkloadKindName } from '../objects/index.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -1,0 +1,14 @@
+/** Manifest files: which there are in a directory, what each holds, and what holds while one is broken. */
+
+export {
+  isIsolating,
+  keepLastGood,
+  type LoadedObject,
+  losesObjects,
+  type ManifestFile,
+  objectId,
+  type RawObject,
+  readManifestFile,
+  readManifestInput,
+} from './file.ts';
+export { listManifests } from './paths.ts';

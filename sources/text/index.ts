@@ -1,0 +1,3 @@
+/** The text of manifests: documents split, YAML and JSON read as kubectl reads them. */
+
+export { type ParsedText, parseText, splitDocuments } from './text.ts';
