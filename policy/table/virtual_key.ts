@@ -1,7 +1,22 @@
 /** How a table names what it says of Services. */
 import type { Protocol } from '../model.ts';
+import { addressProblem, MAX_PORT } from './parts.ts';
+
+const VIRTUAL_KEY = /^(\S+) (TCP|UDP|SCTP)\/([1-9]\d{0,4})$/;
 
 /** The key of a virtual port in a table: `10.96.0.10 TCP/80`. The address is canonical. */
 export function virtualKey(address: string, protocol: Protocol, port: number): string {
   return `${address} ${protocol}/${port}`;
+}
+
+const EXAMPLE = virtualKey('10.96.0.10', 'TCP', 80);
+
+/**
+ * What is wrong with a text that should be such a key, if anything. Keys are looked up as texts: one that is written
+ * otherwise would never be found, and its backends never asked about.
+ */
+export function virtualKeyProblem(key: string): string | undefined {
+  const [, host = '', , number = ''] = VIRTUAL_KEY.exec(key) ?? [];
+  if (host === '' || Number(number) > MAX_PORT) return `is not a virtual port such as ${EXAMPLE}`;
+  return addressProblem(host);
 }
