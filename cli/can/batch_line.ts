@@ -1,5 +1,6 @@
 /** One line of `--batch`: a question in JSON becomes an answer, or an error in its place. */
 import { SluiceError } from '../../common/errors.ts';
+import { anything, isRecord } from '../../common/shape.ts';
 import type { Answerer, Question } from './answer.ts';
 import { answerJson } from './answer_json.ts';
 import { hasServicePort } from './endpoint_ref.ts';
@@ -34,16 +35,9 @@ export function answerLineOfBatch(line: string | undefined, number: number, answ
 }
 
 function parseFields(line: string): Readonly<Record<string, unknown>> {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch (cause) {
-    throw invalid(`not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid('wants a JSON object with from, to, port and protocol');
-  }
-  return { ...value };
+  const value = anything.readJson(line, 'the line', invalid);
+  if (!isRecord(value)) throw invalid('wants a JSON object with from, to, port and protocol');
+  return value;
 }
 
 function readQuestion(fields: Readonly<Record<string, unknown>>): Question {

@@ -1,5 +1,6 @@
 /** Reads API objects field by field and collects what is wrong, each with its path, as the API server does. */
 
+import { isRecord } from '../../common/shape.ts';
 import { ownEntry } from '../key.ts';
 
 /** One thing wrong with an object. */
@@ -87,9 +88,7 @@ export class Field {
   }
 
   #fields(): Readonly<Record<string, unknown>> | undefined {
-    const { value } = this;
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-    return value as Readonly<Record<string, unknown>>;
+    return isRecord(this.value) ? this.value : undefined;
   }
 
   /** Whether this is an object, or absent. With `known`, fields of other names are warned about, as strict decoding does. */

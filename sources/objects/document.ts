@@ -1,4 +1,5 @@
 /** Objects of one manifest document: Kubernetes kinds are told apart, lists are opened, each object is checked. */
+import { isRecord } from '../common/shape.ts';
 import {
   CLUSTER_KINDS,
   type ClusterKind,
@@ -304,10 +305,6 @@ function nameOf(kind: string, raw: RawManifest): string {
   const { name, namespace } = metadata;
   if (typeof name !== 'string') return kind;
   return typeof namespace === 'string' ? `${kind} ${namespace}/${name}` : `${kind} ${name}`;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function describeType(value: unknown): string {

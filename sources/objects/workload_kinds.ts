@@ -1,5 +1,7 @@
 /** Kinds that make pods of a template, and where that template stands. */
 
+import { isRecord } from '../common/shape.ts';
+
 /** An object as a file has it. */
 type Json = Readonly<Record<string, unknown>>;
 
@@ -31,10 +33,6 @@ export function podTemplate(workload: Json): Json | undefined {
 
 function record(value: unknown): Json {
   return isRecord(value) ? value : {};
-}
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The short name of a kind whose objects make pods from a template. */
