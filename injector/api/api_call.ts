@@ -5,6 +5,7 @@ import {
   type ObservableMiddleware,
   setHeaderMiddleware,
 } from '@kubernetes/client-node';
+import { readStatus } from './status.ts';
 
 /** What a call takes as its last argument. */
 export type CallOptions = ConfigurationOptions<ObservableMiddleware>;
@@ -48,29 +49,14 @@ export async function ifThere<T>(call: Promise<T>): Promise<T | undefined> {
 /** Whether the API server named this among the causes: `metav1.StatusDetails.causes[].reason`. */
 export function hasCause(error: unknown, reason: string): boolean {
   if (!(error instanceof ApiException)) return false;
-  const { details } = statusOf(error.body) as { details?: { causes?: readonly { reason?: string }[] } };
-  return details?.causes?.some((cause) => cause.reason === reason) ?? false;
+  return readStatus(error.body).details?.causes?.some((cause) => cause.reason === reason) ?? false;
 }
 
 /** What went wrong, in a line: the library's own message has headers and body. */
 export function whatFailed(error: unknown): string {
-  if (error instanceof ApiException) return `it answers ${error.code}: ${statusMessage(error.body)}`;
+  if (error instanceof ApiException)
+    return `it answers ${error.code}: ${readStatus(error.body).message ?? 'no reason given'}`;
   // Of a failed connection the error within says it.
   const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   return `it does not answer: ${inner instanceof Error ? inner.message || inner.name : String(inner)}`;
-}
-
-/** `metav1.Status.message`. */
-function statusMessage(body: unknown): string {
-  return String((statusOf(body) as { message?: unknown }).message ?? 'no reason given');
-}
-
-/** `metav1.Status`; the library gives the body of some answers as text. Empty where it is none. */
-function statusOf(body: unknown): object {
-  try {
-    const status: unknown = typeof body === 'string' ? JSON.parse(body) : body;
-    return typeof status === 'object' && status !== null ? status : {};
-  } catch {
-    return {};
-  }
 }

@@ -7,7 +7,8 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { AnswerMalformed, failureOf } from './api_failure.ts';
+import type { Shape } from '../../common/shape.ts';
+import { answerMalformed, failureOf } from './api_failure.ts';
 
 /** The server has to begin its answer within this, and a list may not pause for longer, ms: a page takes seconds at most. */
 const ANSWER_TIMEOUT_MS = 30_000;
@@ -17,6 +18,9 @@ const KEEP_ALIVE_MS = 15_000;
 
 /** No failure's text is longer, bytes. */
 const MAX_FAILURE_BYTES = 64 * 1024;
+
+/** So much of an answer that is no Status stands for its reason, characters. */
+const MAX_SHOWN = 200;
 
 /** Parameters of a request. */
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -63,10 +67,10 @@ export class ApiClient {
   }
 
   /**
-   * Asks for one JSON value.
+   * Asks for one JSON value of a form.
    * @throws as `get`, and AnswerMalformed
    */
-  async getJson(path: string, query: Query, signal: AbortSignal): Promise<unknown> {
+  async getJson<T>(shape: Shape<T>, path: string, query: Query, signal: AbortSignal): Promise<T> {
     const response = await this.get(path, query, signal);
     const silent = (): unknown =>
       response.destroy(new Error(`the answer stopped for ${this.#answerTimeoutMs} ms`));
@@ -80,11 +84,7 @@ export class ApiClient {
     } finally {
       clearTimeout(timer);
     }
-    try {
-      return JSON.parse(Buffer.concat(chunks).toString('utf8'));
-    } catch (cause) {
-      throw new AnswerMalformed(`${path}: not JSON: ${(cause as Error).message}`, { cause });
-    }
+    return shape.readJson(Buffer.concat(chunks).toString('utf8'), path, answerMalformed);
   }
 
   /** Closes idle connections. */
@@ -101,11 +101,7 @@ async function readFailure(response: IncomingMessage): Promise<Error> {
     text += String(chunk);
     if (text.length > MAX_FAILURE_BYTES) break;
   }
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    body = { message: text.slice(0, 200) || response.statusMessage };
-  }
+  const isStatus = text.startsWith('{');
+  const body = isStatus ? text : { message: text.slice(0, MAX_SHOWN) || response.statusMessage };
   return failureOf(code, body, Number.isNaN(seconds) ? undefined : seconds);
 }

@@ -1,5 +1,7 @@
 /** How requests to the API server fail. The reflector tells them apart; they never leave it. */
 
+import { readStatus } from './status.ts';
+
 /** The server answered that it will not. Source: `metav1.Status`. */
 export class ApiFailure extends Error {
   /** HTTP status, or the code of a Status in a watch. */
@@ -17,6 +19,12 @@ export class ApiFailure extends Error {
 /** The answer is not what the API's form is, or ends too soon: what it said cannot be relied on. */
 export class AnswerMalformed extends Error {}
 
+/** The error for an answer that is not of the API's form. The reflector asks again; where that does not help, people have to look. */
+export function answerMalformed(problem: string, cause?: unknown): AnswerMalformed {
+  const advice = 'is it the API server that answers, and nothing in between that changes the answer?';
+  return new AnswerMalformed(`${problem}: ${advice}`, { cause });
+}
+
 const GONE = 410;
 const MS_PER_SECOND = 1000;
 
@@ -27,14 +35,7 @@ export function isGone(error: unknown): boolean {
 
 /** Makes a failure of a Status object; anything else gives one without a message of its own. */
 export function failureOf(code: number, body: unknown, retryAfterSeconds?: number): ApiFailure {
-  const status = typeof body === 'object' && body !== null ? (body as Partial<Status>) : {};
-  const { message = 'the API server gave no reason', code: own = code, details } = status;
+  const { message = 'the API server gave no reason', code: own = code, details } = readStatus(body);
   const seconds = retryAfterSeconds ?? details?.retryAfterSeconds;
   return new ApiFailure(own, message, seconds === undefined ? undefined : seconds * MS_PER_SECOND);
-}
-
-interface Status {
-  readonly code: number;
-  readonly message: string;
-  readonly details: { readonly retryAfterSeconds?: number };
 }

@@ -1,13 +1,21 @@
 /** Lists of the API, page by page. */
+
+import { anything, list, nullable, part, text } from '../../common/shape.ts';
 import type { ApiClient } from './api_client.ts';
-import { AnswerMalformed, isGone } from './api_failure.ts';
-import { field, type RawObject, readRawObject } from './raw_object.ts';
+import { isGone } from './api_failure.ts';
+import { type RawObject, readRawObject } from './raw_object.ts';
 
 /** Objects of a page: what client-go takes, a few MB of pods. */
 const PAGE_LIMIT = 500;
 
 /** How often pages are begun anew when the server forgets them, before all is asked for at once. */
 const PAGED_ATTEMPTS = 2;
+
+const page = part(
+  { metadata: part({ resourceVersion: text() }, { continue: text() }) },
+  // A Go server may write an empty list as null.
+  { items: nullable(list(anything)) },
+);
 
 /** A list, and the revision it shows. */
 export interface Listed {
@@ -49,17 +57,10 @@ async function listPages(
 ): Promise<Listed> {
   let token: string | undefined;
   for (;;) {
-    const page = await client.getJson(path, { limit, continue: token }, signal);
-    const items = field(page, 'items');
-    const metadata = field(page, 'metadata');
-    const resourceVersion = field(metadata, 'resourceVersion');
-    if (typeof resourceVersion !== 'string')
-      throw new AnswerMalformed(`${path}: a list without resourceVersion`);
-    // A Go server may write an empty list as null.
-    if (!Array.isArray(items ?? [])) throw new AnswerMalformed(`${path}: a list without items`);
-    for (const item of (items ?? []) as readonly unknown[]) onItem(readRawObject(item));
-    const next = field(metadata, 'continue');
-    if (typeof next !== 'string' || next === '') return { resourceVersion };
+    const { items, metadata } = await client.getJson(page, path, { limit, continue: token }, signal);
+    for (const item of items ?? []) onItem(readRawObject(item));
+    const { resourceVersion, continue: next = '' } = metadata;
+    if (next === '') return { resourceVersion };
     token = next;
   }
 }

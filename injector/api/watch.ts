@@ -1,12 +1,17 @@
 /** One watch of the API: its events, a chunk at a time, until the server ends it. */
 
 import { LineReader } from '../../common/line_reader.ts';
+import { anything, part, text } from '../../common/shape.ts';
 import type { ApiClient } from './api_client.ts';
-import { AnswerMalformed, failureOf } from './api_failure.ts';
-import { field, type RawObject, readRawObject } from './raw_object.ts';
+import { AnswerMalformed, answerMalformed, failureOf } from './api_failure.ts';
+import { type RawObject, readRawObject } from './raw_object.ts';
 
 /** No event is longer: etcd bounds objects at 1.5 MiB, bytes. */
 const MAX_LINE_BYTES = 8 * 1024 * 1024;
+
+const watchEvent = part({ type: text(), object: anything });
+
+const bookmark = part({ metadata: part({ resourceVersion: text() }) });
 
 /** An event. A bookmark only says how far the watch has come. */
 export type WatchEvent =
@@ -69,9 +74,7 @@ export async function watch(
 /** The event of a line, or what ends the watch. */
 function readEvent(line: string): WatchEvent | Error {
   try {
-    const event: unknown = JSON.parse(line);
-    const object = field(event, 'object');
-    const type = field(event, 'type');
+    const { type, object } = watchEvent.readJson(line, 'a watch event', answerMalformed);
     switch (type) {
       case 'ADDED':
       case 'MODIFIED':
@@ -79,18 +82,16 @@ function readEvent(line: string): WatchEvent | Error {
       case 'DELETED':
         return changed('remove', object);
       case 'BOOKMARK': {
-        const resourceVersion = field(field(object, 'metadata'), 'resourceVersion');
-        if (typeof resourceVersion !== 'string')
-          return new AnswerMalformed('a bookmark without resourceVersion');
-        return { type: 'bookmark', resourceVersion };
+        const { metadata } = bookmark.read(object, 'a bookmark', answerMalformed);
+        return { type: 'bookmark', resourceVersion: metadata.resourceVersion };
       }
       case 'ERROR':
         return failureOf(0, object);
       default:
-        return new AnswerMalformed(`an event of the unknown type ${JSON.stringify(type)}`);
+        return answerMalformed(`an event of the unknown type ${JSON.stringify(type)}`);
     }
-  } catch (cause) {
-    return new AnswerMalformed(`a watch event cannot be read: ${(cause as Error).message}`, { cause });
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
   }
 }
 

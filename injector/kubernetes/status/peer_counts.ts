@@ -30,7 +30,7 @@ function ask(host: string, port: number): Promise<ReplicaCounts> {
       response.on('error', reject);
       response.on('end', () => {
         try {
-          resolve(readCounts(JSON.parse(text)));
+          resolve(readCounts(text));
         } catch (error) {
           reject(error);
         }

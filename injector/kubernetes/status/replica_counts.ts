@@ -1,21 +1,17 @@
 /** What one replica says of the sidecars that are connected to it. */
+import { integer, part, record, type TypeOf, text } from '../../../common/shape.ts';
 
-/** By UID and generation of a policy, `UID/GENERATION`: how many of the pods that it selects enforce it. */
-export interface ReplicaCounts {
-  readonly replica: string;
-  readonly enforcing: Readonly<Record<string, number>>;
-}
+const counts = part({
+  replica: text(),
+  /** By UID and generation of a policy, `UID/GENERATION`: how many of the pods that it selects enforce it. */
+  enforcing: record(integer(0, Number.MAX_SAFE_INTEGER)),
+});
 
-/** @throws Error when it has another form */
-export function readCounts(value: unknown): ReplicaCounts {
-  if (!isRecord(value) || typeof value.replica !== 'string' || !isRecord(value.enforcing))
-    throw new Error('no counts of a replica');
-  const counts = Object.values(value.enforcing);
-  if (!counts.every((count) => Number.isInteger(count) && Number(count) >= 0))
-    throw new Error('no whole counts');
-  return value as unknown as ReplicaCounts;
-}
+/** The counts of one replica. */
+export interface ReplicaCounts extends TypeOf<typeof counts> {}
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** Reads the answer of a replica. @throws Error when it has another form */
+export function readCounts(json: string): ReplicaCounts {
+  const advice = 'do all replicas run the same version of Sluice?';
+  return counts.readJson(json, 'the answer of a replica', (problem) => new Error(`${problem}: ${advice}`));
 }
