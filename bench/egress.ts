@@ -15,7 +15,7 @@ import { abClient, readConnections } from './load/ab.ts';
 import { IPERF_SERVER, iperfClient, readBulk } from './load/iperf3.ts';
 import { readRoundTrip, SOCKPERF_SERVER, sockperfClient } from './load/sockperf.ts';
 import { fileUrl, SMALL_RESPONSE_BYTES, webServer } from './load/web_server.ts';
-import { writeManifests } from './manifest_folder.ts';
+import { writeManifests } from './rig/manifest_folder.ts';
 import { ratioOf, summarize } from './statistics.ts';
 
 const ROUNDS = 7;

@@ -10,7 +10,7 @@ import { documentOf, printed } from './report/document.ts';
 import { describeMachine } from './report/machine.ts';
 import { record } from './report/recorded.ts';
 import type { Results } from './report/results.ts';
-import { Rig } from './rig.ts';
+import { Rig } from './rig/rig.ts';
 import { measureAll, pathsOf } from './suite.ts';
 import { defaultSidecar, envoyBinary, installTools, makeBundle } from './tools.ts';
 

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, guardLab, Lab } from '../lab/index.ts';
 import type { RawManifest } from '../sources/index.ts';
-import { writeManifests } from './manifest_folder.ts';
+import { writeManifests } from './rig/manifest_folder.ts';
 import { summarize } from './statistics.ts';
 
 const ROUNDS = 15;

@@ -1,8 +1,8 @@
 /** Measures figures on paths, in turn. */
 import type { Figure, Sample, Scale } from './figures/figure.ts';
-import type { Path } from './paths/path.ts';
 import type { Measured } from './report/results.ts';
-import type { Rig } from './rig.ts';
+import type { Path } from './rig/path.ts';
+import type { Rig } from './rig/rig.ts';
 import { summarize } from './statistics.ts';
 
 /** A figure is given up when a run fails so often in a row. */

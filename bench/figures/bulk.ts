@@ -2,9 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BulkDirection, iperfClient, readBulk } from '../load/iperf3.ts';
 import { tryTool } from '../load/tool.ts';
-import type { Path } from '../paths/path.ts';
 import { cpuSeconds } from '../process_usage.ts';
-import type { Rig } from '../rig.ts';
+import type { Path } from '../rig/path.ts';
+import type { Rig } from '../rig/rig.ts';
 import type { Figure, Metric, Sample, Scale } from './figure.ts';
 
 const STREAMS: readonly number[] = [1, 8];

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { abClient, type Connections, readConnections } from '../load/ab.ts';
 import { runTool } from '../load/tool.ts';
 import { fileUrl, SMALL_RESPONSE_BYTES } from '../load/web_server.ts';
-import type { Path } from '../paths/path.ts';
-import type { Rig } from '../rig.ts';
+import type { Path } from '../rig/path.ts';
+import type { Rig } from '../rig/rig.ts';
 import type { Figure } from './figure.ts';
 
 /** Connections under way at a time: enough to keep two processors busy, few enough to queue little. */

@@ -1,8 +1,8 @@
 /** How long flows go on that a changed policy no longer allows. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { admission } from '../manifests.ts';
-import type { Path } from '../paths/path.ts';
-import type { Rig } from '../rig.ts';
+import { admission } from '../rig/manifests.ts';
+import type { Path } from '../rig/path.ts';
+import type { Rig } from '../rig/rig.ts';
 import { quantile } from '../statistics.ts';
 import type { Figure } from './figure.ts';
 import { openFlows } from './open_flows.ts';

@@ -1,6 +1,6 @@
 /** A figure: something that is measured on several paths in turn, and the values that one run of it gives. */
-import type { Path } from '../paths/path.ts';
-import type { Rig } from '../rig.ts';
+import type { Path } from '../rig/path.ts';
+import type { Rig } from '../rig/rig.ts';
 
 /** A value of a figure. */
 export interface Metric {

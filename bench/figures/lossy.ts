@@ -1,5 +1,5 @@
 /** How fast bytes go on a bad path. */
-import { runInNetns } from '../commands.ts';
+import { runInNetns } from '../rig/commands.ts';
 import { moveBulk } from './bulk.ts';
 import type { Figure } from './figure.ts';
 
@@ -27,7 +27,7 @@ export const LOSSY: Figure = {
   paths: (chosen) => chosen,
   prepare: (rig, path) => rig.serve(path, 'iperf3'),
   measure: async (rig, path, { seconds }) => {
-    const inClient = (...argv: readonly string[]) => runInNetns(rig, rig.client, argv);
+    const inClient = (...argv: readonly string[]) => runInNetns(rig.lab, rig.client, argv);
     await inClient('ip', 'link', 'set', 'eth0', 'mtu', SMALL_MTU);
     await inClient('nft', LOSS);
     try {

@@ -1,8 +1,8 @@
 /** What a proxy keeps in memory: nothing to do, and with flows. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Path } from '../paths/path.ts';
 import { kernelBytes, residentBytes } from '../process_usage.ts';
-import type { Rig } from '../rig.ts';
+import type { Path } from '../rig/path.ts';
+import type { Rig } from '../rig/rig.ts';
 import { type Figure, proxied } from './figure.ts';
 import { endFlows, openFlows } from './open_flows.ts';
 

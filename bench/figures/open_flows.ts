@@ -1,6 +1,6 @@
 /** Flows that are opened and held. */
-import type { Path } from '../paths/path.ts';
-import { APP_PORT, type Rig } from '../rig.ts';
+import type { Path } from '../rig/path.ts';
+import { APP_PORT, type Rig } from '../rig/rig.ts';
 
 /** Opened at a time: the app's and the proxies' queues of new connections take that many. */
 const BURST = 200;

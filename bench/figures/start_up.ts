@@ -1,6 +1,6 @@
 /** How long a pod waits for its proxy. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { APP_PORT } from '../rig.ts';
+import { APP_PORT } from '../rig/rig.ts';
 import { type Figure, proxied } from './figure.ts';
 
 /** Between two attempts, in milliseconds: what the figure is exact to. */

@@ -1,8 +1,15 @@
 /** Runs a load generator in a namespace of the lab and reads what it prints. */
-import type { Rig } from '../rig.ts';
+import type { Lab } from '../../lab/index.ts';
 
 /** A tool that takes so much longer than its load is stuck, in milliseconds. */
 const PATIENCE_MS = 20_000;
+
+/** The pod that load comes from. */
+export interface ClientPod {
+  readonly lab: Lab;
+  /** Its key. */
+  readonly client: string;
+}
 
 /**
  * Runs a tool in the client's pod.
@@ -10,19 +17,23 @@ const PATIENCE_MS = 20_000;
  * @returns its standard output
  * @throws Error with what the tool said, when it fails or does not end
  */
-export async function runTool(rig: Rig, argv: readonly string[], expectedMs: number): Promise<string> {
-  const { output, failure } = await tryTool(rig, argv, expectedMs);
+export async function runTool(
+  client: ClientPod,
+  argv: readonly string[],
+  expectedMs: number,
+): Promise<string> {
+  const { output, failure } = await tryTool(client, argv, expectedMs);
   if (failure !== undefined) throw new Error(failure);
   return output;
 }
 
 /** As `runTool`, for tools whose output says why they failed. */
 export function tryTool(
-  rig: Rig,
+  client: ClientPod,
   argv: readonly string[],
   expectedMs: number,
 ): Promise<{ readonly output: string; readonly failure?: string }> {
-  const child = rig.lab.spawnIn(rig.client, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = client.lab.spawnIn(client.client, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
   return new Promise((resolve, reject) => {
     let output = '';
     let complaint = '';

@@ -1,9 +1,10 @@
 /** All paths of the benchmarks. */
+
+import type { Path } from '../rig/path.ts';
 import { DIRECT } from './direct.ts';
 import { envoy } from './envoy.ts';
 import { haproxy } from './haproxy.ts';
 import { KERNEL } from './kernel.ts';
-import type { Path } from './path.ts';
 import { relays, sluice, sluiceWithPolicies } from './sluice.ts';
 
 /** The path of Sluice with its default relay: what the targets are about. */

@@ -1,5 +1,5 @@
 /** No rules and no proxy: what everything else is compared with. */
-import type { Path } from './path.ts';
+import type { Path } from '../rig/path.ts';
 
 /** The client reaches the app as it is. */
 export const DIRECT: Path = {

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { APP_LEG_MARK } from '../../sidecar/kernel/index.ts';
-import type { Path } from './path.ts';
+import type { Path } from '../rig/path.ts';
 import { INBOUND_PORT, redirect, startProxy } from './redirected.ts';
 
 const PATH = { name: 'envoy' };

@@ -2,9 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { APP_LEG_MARK } from '../../sidecar/kernel/index.ts';
-import { runInNetns } from '../commands.ts';
-import { CLIENT_ADDRESS } from '../manifests.ts';
-import { type Path, podOf } from './path.ts';
+import { runInNetns } from '../rig/commands.ts';
+import { CLIENT_ADDRESS } from '../rig/manifests.ts';
+import { type Path, podOf } from '../rig/path.ts';
 import { INBOUND_PORT, redirect, startProxy } from './redirected.ts';
 
 /** Two pipes for each of the bulk figure's streams are 16; the rest of the descriptors are for flows. */
@@ -23,7 +23,7 @@ export function haproxy(transfer: 'splice' | 'copy'): Path {
       await redirect(rig, path);
       // This version cannot mark its connection to the app, by whose mark the app's answers find their way.
       const mark = `0x${APP_LEG_MARK.toString(16)}/0xfff`;
-      await runInNetns(rig, podOf(path), [
+      await runInNetns(rig.lab, podOf(path), [
         ...['iptables', '-w', '-t', 'mangle', '-I', 'PREROUTING', '-i', 'lo', '-p', 'tcp'],
         ...['-s', CLIENT_ADDRESS, '-j', 'CONNMARK', '--set-xmark', mark],
       ]);

@@ -1,7 +1,7 @@
 /** Enforcement without a proxy: a list of addresses in the pod's kernel. It cannot end a flow that runs. */
-import { runInNetns } from '../commands.ts';
-import { CLIENT_ADDRESS } from '../manifests.ts';
-import { type Path, podOf } from './path.ts';
+import { runInNetns } from '../rig/commands.ts';
+import { CLIENT_ADDRESS } from '../rig/manifests.ts';
+import { type Path, podOf } from '../rig/path.ts';
 
 /** Addresses beside the client's: as many as a large policy has. */
 const OTHER_PEERS = 1000;
@@ -11,7 +11,8 @@ export const KERNEL: Path = {
   name: 'kernel',
   label: 'kernel rules only',
   policies: 0,
-  prepare: async (rig) => await runInNetns(rig, podOf({ name: 'kernel' }), ['nft', '-f', '-'], acceptList()),
+  prepare: async (rig) =>
+    await runInNetns(rig.lab, podOf({ name: 'kernel' }), ['nft', '-f', '-'], acceptList()),
 };
 
 function acceptList(): string {

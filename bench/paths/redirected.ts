@@ -2,23 +2,22 @@
 
 import type { ProcessId } from '../../lab/index.ts';
 import { applyRedirect, labPaths, readState, startProcess } from '../../lab/index.ts';
-import { runInNetns } from '../commands.ts';
-import type { Rig } from '../rig.ts';
-import { type Path, podOf } from './path.ts';
+import { runInNetns } from '../rig/commands.ts';
+import { type Path, type PathRig, podOf } from '../rig/path.ts';
 
 /** Where TPROXY delivers: SLUICE_INBOUND_PORT's default. */
 export const INBOUND_PORT = 15_006;
 
 /** Puts the redirect into a pod, without the gate: that one is part of Sluice, and would stay closed. */
-export async function redirect(rig: Rig, path: Pick<Path, 'name'>): Promise<void> {
+export async function redirect(rig: PathRig, path: Pick<Path, 'name'>): Promise<void> {
   const { name } = rig.lab;
   await applyRedirect(labPaths(name), readState(name), rig.lab.pod(podOf(path)));
-  await runInNetns(rig, podOf(path), ['nft', 'delete', 'table', 'inet', 'sluice']);
+  await runInNetns(rig.lab, podOf(path), ['nft', 'delete', 'table', 'inet', 'sluice']);
 }
 
 /** Starts a proxy in a path's pod. */
 export async function startProxy(
-  rig: Rig,
+  rig: PathRig,
   path: Pick<Path, 'name'>,
   argv: readonly string[],
 ): Promise<ProcessId> {

@@ -2,7 +2,7 @@
 
 import { applyRedirect, labPaths, readState, removeSidecarState } from '../../lab/index.ts';
 import { SIDECAR_OPTIONS } from '../../sidecar/config.ts';
-import { type Path, podOf } from './path.ts';
+import { type Path, podOf } from '../rig/path.ts';
 
 /** The option that picks a relay. */
 const RELAY = 'SLUICE_RELAY';

@@ -1,8 +1,9 @@
 /** One line of `--batch`: a question in JSON becomes an answer, or an error in its place. */
 import { SluiceError } from '../../common/errors.ts';
 import { anything, isRecord } from '../../common/shape.ts';
-import type { Answerer, Question } from './answer.ts';
+import type { Question } from './answer.ts';
 import { answerJson } from './answer_json.ts';
+import type { Answerer } from './answerer.ts';
 import { hasServicePort } from './endpoint_ref.ts';
 import { MAX_LINE_CHARACTERS } from './text_lines.ts';
 

@@ -1,5 +1,5 @@
 /** Objects of one manifest document: Kubernetes kinds are told apart, lists are opened, each object is checked. */
-import { isRecord } from '../common/shape.ts';
+import { isRecord } from '../../common/shape.ts';
 import {
   CLUSTER_KINDS,
   type ClusterKind,

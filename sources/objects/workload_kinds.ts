@@ -1,6 +1,6 @@
 /** Kinds that make pods of a template, and where that template stands. */
 
-import { isRecord } from '../common/shape.ts';
+import { isRecord } from '../../common/shape.ts';
 
 /** An object as a file has it. */
 type Json = Readonly<Record<string, unknown>>;

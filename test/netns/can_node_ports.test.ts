@@ -1,7 +1,7 @@
 /** What `sluice can` says of a node's port is what packets get from a node that translates it as kube-proxy does. */
 import { execFileSync } from 'node:child_process';
 import { beforeAll, expect, test } from 'vitest';
-import { createAnswerer } from '../../cli/can/answer.ts';
+import { createAnswerer } from '../../cli/can/answerer.ts';
 import { inNetns } from '../../lab/processes.ts';
 import { readManifests } from '../../sources/manifests.ts';
 import { patience, useLab } from './harness.ts';

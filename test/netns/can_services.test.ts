@@ -1,6 +1,6 @@
 /** What `sluice can` says of Services is what packets get: from the objects as they stand in the lab. */
 import { expect, test } from 'vitest';
-import { createAnswerer } from '../../cli/can/answer.ts';
+import { createAnswerer } from '../../cli/can/answerer.ts';
 import { readManifests } from '../../sources/manifests.ts';
 import { patience, useLab } from './harness.ts';
 import { namespace, node, pod, policy, service } from './objects.ts';

@@ -1,8 +1,9 @@
 /** A Service as the destination: its backends are judged, at the port that they have, and that verdict is the packets'. */
 import { describe, expect, test } from 'vitest';
-import { createAnswerer, type Question } from '../../../cli/can/answer.ts';
+import type { Question } from '../../../cli/can/answer.ts';
 import { answerJson } from '../../../cli/can/answer_json.ts';
 import { answerLine } from '../../../cli/can/answer_text.ts';
+import { createAnswerer } from '../../../cli/can/answerer.ts';
 import { readManifests } from '../../../sources/manifests.ts';
 import { deployment, manifestDirectory, namespace, pod, policy } from './support/manifest_builders.ts';
 import { runSluice } from './support/sluice_process.ts';

@@ -1,6 +1,6 @@
 /** The cluster of the benchmarks: one node, one client, one pod for each path. */
-import type { RawManifest } from '../sources/index.ts';
-import { type Path, podOf } from './paths/path.ts';
+import type { RawManifest } from '../../sources/index.ts';
+import { type Path, podOf } from './path.ts';
 
 const NODE = 'node-1';
 const NODE_ADDRESS = '10.0.0.1';

@@ -1,6 +1,16 @@
 /** A way from the client to the app. Each has a pod of its own, with the same app in it. */
-import type { ProcessId } from '../../lab/index.ts';
-import type { Rig } from '../rig.ts';
+import type { Lab, ProcessId } from '../../lab/index.ts';
+
+/** What a path may use of the rig. */
+export interface PathRig {
+  readonly lab: Lab;
+  /** For files; gone with the lab. */
+  readonly folder: string;
+  /** How many flows a proxy must be able to hold. */
+  readonly proxyFlows: number;
+  /** The bundled sidecar; undefined: its sources. */
+  readonly sidecarMain: string | undefined;
+}
 
 /** One way. */
 export interface Path {
@@ -15,9 +25,9 @@ export interface Path {
   /** A variant, left out of a quick run unless it is asked for by name. */
   readonly variant?: boolean;
   /** Puts rules into its pod, once. */
-  prepare(rig: Rig): Promise<void>;
+  prepare(rig: PathRig): Promise<void>;
   /** Absent: no process is in the way. It may not answer yet when this returns. */
-  readonly start?: (rig: Rig) => Promise<ProcessId>;
+  readonly start?: (rig: PathRig) => Promise<ProcessId>;
 }
 
 /** The key of a path's pod. */

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RawManifest } from '../sources/index.ts';
+import type { RawManifest } from '../../sources/index.ts';
 
 /** Writes manifests into a new folder; the caller removes it. */
 export function writeManifests(objects: readonly RawManifest[]): {

@@ -16,15 +16,16 @@ import {
   type ProcessId,
   signalProcess,
   startProcess,
-} from '../lab/index.ts';
-import { connectionLimit, descriptorLimit, memoryLimit } from '../sidecar/inbound/index.ts';
+} from '../../lab/index.ts';
+import { connectionLimit, descriptorLimit, memoryLimit } from '../../sidecar/inbound/index.ts';
+import { APP_LEG_PORTS } from '../../sidecar/kernel/index.ts';
+import { IPERF_PORT, IPERF_SERVER } from '../load/iperf3.ts';
+import { SOCKPERF_PORT, SOCKPERF_SERVER } from '../load/sockperf.ts';
+import { HTTP_PORT, webServer } from '../load/web_server.ts';
 import { runInNetns } from './commands.ts';
-import { IPERF_PORT, IPERF_SERVER } from './load/iperf3.ts';
-import { SOCKPERF_PORT, SOCKPERF_SERVER } from './load/sockperf.ts';
-import { HTTP_PORT, webServer } from './load/web_server.ts';
 import { writeManifests } from './manifest_folder.ts';
 import { CLIENT, CLIENT_ADDRESS, manifests, pathAddress } from './manifests.ts';
-import { type Path, podOf } from './paths/path.ts';
+import { type Path, podOf } from './path.ts';
 
 /** Port of the lab's app server in each pod: it answers each line, and holds what is open. */
 export const APP_PORT = 9000;
@@ -38,8 +39,8 @@ const SPARE_FLOWS = 50;
 /** All flows are a round number. */
 const ROUND_TO = 100;
 
-/** Ports of the proxies' own connections: apart from the client's, as Sluice's are (sidecar/app_leg.ts). */
-const PROXY_PORTS = '10000 32767';
+/** Ports of the proxies' own connections: those of Sluice's app legs, apart from the client's. */
+const PROXY_PORTS = `${APP_LEG_PORTS.first} ${APP_LEG_PORTS.last}`;
 
 /** After a stopped proxy goes on: its overdue timers fire, in milliseconds. */
 const SETTLE_MS = 100;
@@ -189,10 +190,14 @@ export class Rig {
 
   async #bringUp(path: Path): Promise<void> {
     const pod = podOf(path);
-    await runInNetns(this, pod, ['sh', '-c', `echo ${PROXY_PORTS} >/proc/sys/net/ipv4/ip_local_port_range`]);
+    await runInNetns(this.lab, pod, [
+      'sh',
+      '-c',
+      `echo ${PROXY_PORTS} >/proc/sys/net/ipv4/ip_local_port_range`,
+    ]);
     await this.#spawnServer(path, 'app', [
       process.execPath,
-      join(import.meta.dirname, '../lab/app_server.ts'),
+      join(import.meta.dirname, '../../lab/app_server.ts'),
       `TCP/${APP_PORT}`,
     ]);
     await path.prepare(this);

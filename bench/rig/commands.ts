@@ -1,0 +1,10 @@
+/** Runs system tools in the pods of the rig. */
+import { inNetns, type Lab, runTool } from '../../lab/index.ts';
+
+/**
+ * Runs a command in a pod to its end.
+ * @throws SluiceError `LAB_COMMAND_FAILED`
+ */
+export async function runInNetns(lab: Lab, pod: string, argv: readonly string[], input = ''): Promise<void> {
+  await runTool(lab.name, inNetns(lab.netns(pod), argv), input);
+}
