@@ -10,30 +10,37 @@ import {
   objectId,
   readManifests,
 } from '../sources/index.ts';
-import { checkAnnotations } from './annotations.ts';
-import { bringUpInjector, bringUpPods, START_TIMEOUT_MS } from './bring_up.ts';
 import { LOCK_WAIT_MS } from './down.ts';
-import { askInjector, revisionsOf, waitEnforced } from './injector_client.ts';
-import { lockLab } from './lock.ts';
-import { applyPlan } from './network.ts';
-import { planNetwork, routersOf } from './network_plan.ts';
-import { checkOwnLab } from './ownership.ts';
-import { servedPorts } from './pod_processes.ts';
-import { findProcesses, isAlive, killProcesses } from './processes.ts';
-import { checkPorts } from './reserved_ports.ts';
-import { serveServices } from './services.ts';
+import { type LabPaths, labPaths } from './names/index.ts';
 import {
-  type LabPaths,
-  type LabState,
-  labPaths,
-  readState,
+  applyPlan,
+  type LabPod,
+  layOut,
+  planNetwork,
   removeServedRules,
+  routersOf,
+  serveServices,
+  type Topology,
+} from './network/index.ts';
+import { checkAnnotations, checkPorts, putObjects, removeObjects } from './objects/index.ts';
+import {
+  askInjector,
+  bringUpInjector,
+  bringUpPods,
+  revisionsOf,
+  START_TIMEOUT_MS,
+  servedPorts,
+  waitEnforced,
+} from './pods/index.ts';
+import { checkRoot, findProcesses, isAlive, killProcesses } from './processes/index.ts';
+import {
+  checkOwnLab,
+  type LabState,
+  lockLab,
+  readState,
   removeSidecarState,
   writeState,
-} from './state.ts';
-import { putObjects, removeObjects } from './store.ts';
-import { checkRoot } from './tools.ts';
-import { type LabPod, layOut, type Topology } from './topology.ts';
+} from './state/index.ts';
 
 /** What happened to one object. */
 export interface ObjectChange {

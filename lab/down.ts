@@ -1,13 +1,10 @@
 /** `lab down`: leaves nothing, whatever state the lab was in. It trusts what it finds more than what was recorded. */
 
 import { SluiceError } from '../common/errors.ts';
-import { lockLab } from './lock.ts';
-import { checkLabName } from './names.ts';
-import { existingNamespaces, removeNamespaces } from './network.ts';
-import { checkOwnLab } from './ownership.ts';
-import { findProcesses, killProcesses } from './processes.ts';
-import { hasFolder, labPaths, removeFolders } from './state.ts';
-import { checkRoot } from './tools.ts';
+import { checkLabName, hasFolder, labPaths } from './names/index.ts';
+import { existingNamespaces, removeNamespaces } from './network/index.ts';
+import { checkRoot, findProcesses, killProcesses } from './processes/index.ts';
+import { checkOwnLab, lockLab, removeFolders } from './state/index.ts';
 
 /** How long to wait for another command on the same lab, in milliseconds. */
 export const LOCK_WAIT_MS = 10_000;

@@ -1,23 +1,25 @@
-/** The face of `lab/`: what other parts may use. */
+/** The face of `lab/`: a cluster of network namespaces on one machine, as a library. */
 
 export { Agent, type FlowReport } from './agent/index.ts';
+export { APP_SERVER, patternSha256 } from './app/index.ts';
 export { type ApplyResult, changeLab } from './apply.ts';
 export { takeLabDown } from './down.ts';
 export { guardLab } from './guard.ts';
 export { Lab } from './lab.ts';
-export { checkLabName, DEFAULT_LAB_NAME } from './names.ts';
-export { checkOwnLab } from './ownership.ts';
-export { patternSha256 } from './pattern.ts';
-export { applyRedirect } from './pod_processes.ts';
+export { checkLabName, DEFAULT_LAB_NAME, injectorLog, labNames, labPaths } from './names/index.ts';
+export { applyRedirect } from './pods/index.ts';
 export {
+  checkPrerequisites,
+  checkRoot,
   inNetns,
   isAlive,
   killProcesses,
   lastLines,
   type ProcessId,
+  runTool,
   signalProcess,
   startProcess,
-} from './processes.ts';
-export { injectorLog, labNames, labPaths, readState, removeSidecarState, tryReadState } from './state.ts';
+  toolPath,
+} from './processes/index.ts';
+export { checkOwnLab, readState, removeSidecarState, tryReadState } from './state/index.ts';
 export { columns, describeStatus, labStatus, podWarnings } from './status.ts';
-export { checkPrerequisites, checkRoot, runTool, toolPath } from './tools.ts';

@@ -5,17 +5,36 @@ import { SluiceError } from '../common/errors.ts';
 import type { RawManifest } from '../sources/index.ts';
 import { readDocument, readManifests } from '../sources/index.ts';
 import { type ApplyResult, changeLab } from './apply.ts';
-import { START_TIMEOUT_MS } from './bring_up.ts';
 import { takeLabDown } from './down.ts';
-import { waitEnforced } from './injector_client.ts';
-import { completeForLab, madePodsOf } from './made_pods.ts';
-import { applyRedirect, type SidecarOptions, startAppProcess, startSidecarProcess } from './pod_processes.ts';
-import { inNetns, isAlive, labMarks, type ProcessId, signalProcess, waitGone } from './processes.ts';
-import { labPaths, processLog, type Role, readState, recordProcess, writeState } from './state.ts';
+import { labPaths, processLog, type Role } from './names/index.ts';
+import type { LabPod, Topology } from './network/index.ts';
+import {
+  completeForLab,
+  madePodsOf,
+  putObjects,
+  readForLab,
+  removeObjects,
+  warnOfPods,
+} from './objects/index.ts';
+import {
+  applyRedirect,
+  type SidecarOptions,
+  START_TIMEOUT_MS,
+  startAppProcess,
+  startSidecarProcess,
+  waitEnforced,
+} from './pods/index.ts';
+import {
+  inNetns,
+  isAlive,
+  labMarks,
+  type ProcessId,
+  signalProcess,
+  toolPath,
+  waitGone,
+} from './processes/index.ts';
+import { readState, recordProcess, writeState } from './state/index.ts';
 import { type LabStatus, labStatus } from './status.ts';
-import { putObjects, readForLab, removeObjects, warnOfPods } from './store.ts';
-import { toolPath } from './tools.ts';
-import type { LabPod, Topology } from './topology.ts';
 import { bringLabUp, type UpOptions } from './up.ts';
 
 /** What the target of a command starts with that is a node. */

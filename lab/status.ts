@@ -2,11 +2,11 @@
 
 import type { SidecarStatus } from '../injector/tables/index.ts';
 import { describeProblem, type ManifestProblem } from '../sources/index.ts';
-import { askInjector, sidecarsByPod } from './injector_client.ts';
-import { servedPorts, unservedPorts } from './pod_processes.ts';
-import { isAlive, type ProcessId } from './processes.ts';
-import { type LabState, labPaths, readState } from './state.ts';
-import type { LabPod } from './topology.ts';
+import { labPaths } from './names/index.ts';
+import type { LabPod } from './network/index.ts';
+import { askInjector, servedPorts, sidecarsByPod, unservedPorts } from './pods/index.ts';
+import { isAlive, type ProcessId } from './processes/index.ts';
+import { type LabState, readState } from './state/index.ts';
 
 /** A process of the lab: `none` where the pod needs none. */
 export interface ProcessStatus {

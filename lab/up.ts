@@ -4,21 +4,29 @@ import { SluiceError } from '../common/errors.ts';
 import type { Cluster } from '../policy/index.ts';
 import { canonicalAddress } from '../policy/index.ts';
 import { clusterOf, deriveEndpoints } from '../sources/index.ts';
-import { checkAnnotations } from './annotations.ts';
-import { bringUpInjector, bringUpPods } from './bring_up.ts';
 import { tearDown } from './down.ts';
-import { lockLab } from './lock.ts';
-import { completeForLab } from './made_pods.ts';
-import { checkLabName } from './names.ts';
-import { applyPlan, existingNamespaces } from './network.ts';
-import { planNetwork, routersOf } from './network_plan.ts';
-import { checkOwnLab } from './ownership.ts';
-import { checkPorts } from './reserved_ports.ts';
-import { serveServices } from './services.ts';
-import { createFolders, hasFolder, type LabPaths, labPaths, tryReadState, writeState } from './state.ts';
-import { putObjects, readForLab, warnOfPods } from './store.ts';
-import { checkPrerequisites } from './tools.ts';
-import { DEFAULT_EXTERNAL_ADDRESSES, layOut, type Topology } from './topology.ts';
+import { checkLabName, hasFolder, type LabPaths, labPaths } from './names/index.ts';
+import {
+  applyPlan,
+  DEFAULT_EXTERNAL_ADDRESSES,
+  existingNamespaces,
+  layOut,
+  planNetwork,
+  routersOf,
+  serveServices,
+  type Topology,
+} from './network/index.ts';
+import {
+  checkAnnotations,
+  checkPorts,
+  completeForLab,
+  putObjects,
+  readForLab,
+  warnOfPods,
+} from './objects/index.ts';
+import { bringUpInjector, bringUpPods } from './pods/index.ts';
+import { checkPrerequisites } from './processes/index.ts';
+import { checkOwnLab, createFolders, lockLab, tryReadState, writeState } from './state/index.ts';
 
 /** What to bring up. */
 export interface UpOptions {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   Agent,
+  APP_SERVER,
   guardLab,
   isAlive,
   killProcesses,
@@ -195,11 +196,7 @@ export class Rig {
       '-c',
       `echo ${PROXY_PORTS} >/proc/sys/net/ipv4/ip_local_port_range`,
     ]);
-    await this.#spawnServer(path, 'app', [
-      process.execPath,
-      join(import.meta.dirname, '../../lab/app_server.ts'),
-      `TCP/${APP_PORT}`,
-    ]);
+    await this.#spawnServer(path, 'app', [process.execPath, APP_SERVER, `TCP/${APP_PORT}`]);
     await path.prepare(this);
     await this.startAnew(path);
     await this.untilAnswers(path);

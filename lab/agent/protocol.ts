@@ -43,7 +43,7 @@ export interface OpenRequest {
   readonly work: FlowWork;
 }
 
-/** What each flow does. Streams are the pattern of `lab/pattern.ts` from its start. */
+/** What each flow does. Streams are the pattern of `lab/app/pattern.ts` from its start. */
 export type FlowWork =
   /**
    * Receives `bytes` (`SEND`). With `sentBytesPerSecond` the app paces itself; with `bytesPerSecond` the reader does,

@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import type { FlowReport } from '../../lab/agent/protocol.ts';
-import { inNetns } from '../../lab/processes.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
 import type { FlowSide } from '../../sidecar/records/flow_record.ts';
 import { run } from '../netns/command.ts';
 import { expectP99Within } from '../netns/delays.ts';

@@ -3,7 +3,7 @@
  * again on establishment and reset.
  */
 import { expect, test } from 'vitest';
-import { inNetns } from '../../lab/processes.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
 import { run } from '../netns/command.ts';
 import { until, useLab, wallClockMs } from '../netns/harness.ts';
 import { allowApps, namespace, node, pod } from '../netns/objects.ts';

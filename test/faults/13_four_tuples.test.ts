@@ -7,7 +7,7 @@ import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { inNetns } from '../../lab/processes.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
 import { run } from '../netns/command.ts';
 import { until, useLab } from '../netns/harness.ts';
 import { allowApps, namespace, node, pod } from '../netns/objects.ts';

@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import type { ConnectResult } from '../../lab/agent/protocol.ts';
-import { signalProcess, waitGone } from '../../lab/processes.ts';
+import { signalProcess, waitGone } from '../../lab/processes/process.ts';
 import { SILENCE, until, useLab } from '../netns/harness.ts';
 import { allowApps, namespace, node, pod } from '../netns/objects.ts';
 

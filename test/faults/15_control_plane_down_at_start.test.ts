@@ -4,8 +4,8 @@
  */
 import { rmSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { signalProcess, waitGone } from '../../lab/processes.ts';
-import { labPaths, sidecarStateFolder } from '../../lab/state.ts';
+import { labPaths, sidecarStateFolder } from '../../lab/names/paths.ts';
+import { signalProcess, waitGone } from '../../lab/processes/process.ts';
 import { ANSWER, SILENCE, until, useLab } from '../netns/harness.ts';
 import { allowApps, namespace, node, pod } from '../netns/objects.ts';
 

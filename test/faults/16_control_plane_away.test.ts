@@ -4,7 +4,7 @@
  */
 import net from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { signalProcess, waitGone } from '../../lab/processes.ts';
+import { signalProcess, waitGone } from '../../lab/processes/process.ts';
 import type { SidecarFrame } from '../../policy/index.ts';
 import { Enforcement } from '../../sidecar/table/enforcement.ts';
 import { LiveTable } from '../../sidecar/table/live_table.ts';

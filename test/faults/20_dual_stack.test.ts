@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { inNetns } from '../../lab/processes.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
 import { run } from '../netns/command.ts';
 import { ANSWER, patience, SILENCE, until, useLab } from '../netns/harness.ts';
 import { allowApps, namespace, node, pod, policy } from '../netns/objects.ts';

@@ -11,8 +11,8 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { inNetns } from '../../lab/processes.ts';
-import { toolPath } from '../../lab/tools.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
+import { toolPath } from '../../lab/processes/tools.ts';
 import { run } from '../netns/command.ts';
 import { until } from '../netns/harness.ts';
 import {

@@ -4,7 +4,7 @@
  * Metrics are meant to be read from elsewhere: scrapers have no credential for a pod.
  */
 import { expect, test } from 'vitest';
-import { isAlive } from '../../lab/processes.ts';
+import { isAlive } from '../../lab/processes/process.ts';
 import { SILENCE, useLab } from '../netns/harness.ts';
 import { allowApps, namespace, node, pod } from '../netns/objects.ts';
 

@@ -4,10 +4,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-
-import { inNetns, signalProcess, waitGone } from '../../lab/processes.ts';
-
-import { labPaths, sidecarStateFolder } from '../../lab/state.ts';
+import { labPaths, sidecarStateFolder } from '../../lab/names/paths.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
+import { signalProcess, waitGone } from '../../lab/processes/process.ts';
 import { run } from '../netns/command.ts';
 import { patternSha256, SILENCE, until, useLab, wallClockMs } from '../netns/harness.ts';
 import { allowApps, namespace, node, pod } from '../netns/objects.ts';

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { APP_SERVER } from '../../lab/app/program.ts';
 import { patternSha256, until, useLab } from './harness.ts';
 import { namespace, node, pod } from './objects.ts';
 
@@ -22,8 +22,7 @@ const net = useLab({
 /** A connection to a server of its own, on loopback, whose pieces a test decides. */
 async function talkToServer() {
   const port = await freePort();
-  const script = join(import.meta.dirname, '../../lab/app_server.ts');
-  const server = spawn(process.execPath, [script, `TCP/${port}`], {
+  const server = spawn(process.execPath, [APP_SERVER, `TCP/${port}`], {
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
     env: { ...process.env, SLUICE_READY_FD: '3' },
   });

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
-import { existingNamespaces } from '../../lab/network.ts';
-import { findProcesses } from '../../lab/processes.ts';
+import { existingNamespaces } from '../../lab/network/network.ts';
+import { findProcesses } from '../../lab/processes/find.ts';
 import { removeLab } from './harness.ts';
 
 const MAIN = join(import.meta.dirname, '../../bench/main.ts');

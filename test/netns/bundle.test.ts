@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { redirectContainer, sidecarContainer } from '../../injector/admission/injection/containers.ts';
-import { inNetns } from '../../lab/processes.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
 import { bundle } from '../../scripts/bundle/bundle.ts';
 import { config } from '../unit/injector/admission/pod_builder.ts';
 import { waitFor } from '../unit/injector/wait_for.ts';

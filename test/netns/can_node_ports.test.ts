@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { beforeAll, expect, test } from 'vitest';
 import { createAnswerer } from '../../cli/can/answerer.ts';
-import { inNetns } from '../../lab/processes.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
 import { readManifests } from '../../sources/manifests.ts';
 import { patience, useLab } from './harness.ts';
 import { namespace, node, pod, policy, service } from './objects.ts';

@@ -1,7 +1,7 @@
 /** Ports on which nobody listens, or whose app is too busy to accept: as without the sidecar. */
 import type { ChildProcess } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inNetns } from '../../lab/processes.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
 import { run } from './command.ts';
 import { until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod } from './objects.ts';

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inNetns } from '../../lab/processes.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
 import { run } from './command.ts';
 
 const MAIN = join(import.meta.dirname, '../../sidecar/main.ts');

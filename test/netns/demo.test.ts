@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { allNamespaces } from '../../lab/network.ts';
-import { labNames } from '../../lab/state.ts';
+import { labNames } from '../../lab/names/paths.ts';
+import { allNamespaces } from '../../lab/network/network.ts';
 import { until } from './harness.ts';
 import { outcomeOf } from './sluice_command.ts';
 

@@ -1,7 +1,7 @@
 /** How drops of the gate become records: read from a real kernel's sets, in a network namespace of its own. */
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { inNetns } from '../../lab/processes.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
 import { DENIED_TIMEOUT_SECONDS, wholeRuleset } from '../../sidecar/gate/kernel/ruleset.ts';
 import { closedPlan } from '../../sidecar/gate/plan/plan.ts';
 import { run } from './command.ts';

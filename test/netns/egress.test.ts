@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { FlowReport } from '../../lab/agent/protocol.ts';
-import { inNetns } from '../../lab/processes.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { run } from './command.ts';
 import { expectP99Within } from './delays.ts';

@@ -3,7 +3,7 @@
  * no gate, no port bypasses the proxy.
  */
 import { describe, expect, test } from 'vitest';
-import { toolPath } from '../../lab/tools.ts';
+import { toolPath } from '../../lab/processes/tools.ts';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { SILENCE, type TestLab, until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod, policy } from './objects.ts';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { inNetns } from '../../lab/processes.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
 import { run } from './command.ts';
 import { SILENCE, type TestLab, until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod } from './objects.ts';

@@ -1,7 +1,7 @@
 /** The gate's rules go, or cannot be changed: what is said of it, and what is taken back. */
 import { expect, test } from 'vitest';
 import { SluiceError } from '../../common/errors.ts';
-import { inNetns } from '../../lab/processes.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
 import { run } from './command.ts';
 import { SILENCE, until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod, policy } from './objects.ts';

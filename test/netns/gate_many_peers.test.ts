@@ -2,17 +2,15 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { largeTable } from '../../bench/large_table.ts';
-import { inNetns } from '../../lab/processes.ts';
+import { APP_SERVER } from '../../lab/app/program.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
 import type { Table } from '../../policy/index.ts';
 import { wholeRuleset } from '../../sidecar/gate/kernel/ruleset.ts';
 import { gatePlan } from '../unit/sidecar/gate/gate_plan.ts';
 import { run } from './command.ts';
 import { patience } from './harness.ts';
-
-const APP_SERVER = join(import.meta.dirname, '../../lab/app_server.ts');
 
 /** Members of the groups 0 and 1, and somebody in no group. Group N may reach the ports 1000 + N, + 100 and so on. */
 const PEERS = {

@@ -1,7 +1,7 @@
 /** Thousands of virtual ports in a real kernel: what is loaded is what the plan says, and a changed endpoint touches its own. */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inNetns } from '../../lab/processes.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
 import type { Table } from '../../policy/index.ts';
 import { servicesTable, withBackend } from '../unit/sidecar/services_table.ts';
 import { run } from './command.ts';

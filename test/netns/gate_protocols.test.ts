@@ -1,7 +1,7 @@
 /** What the gate does with SCTP, with unusual packets, and with protocols that NetworkPolicy does not speak of. */
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { inNetns } from '../../lab/processes.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
 import { run } from './command.ts';
 import { ANSWER, type Patience, patience, SILENCE, TestLab, until, useLab } from './harness.ts';
 import { namespace, node, pod, policy } from './objects.ts';

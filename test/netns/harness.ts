@@ -23,6 +23,7 @@ import type {
   HttpResult,
   OpenRequest,
 } from '../../lab/agent/protocol.ts';
+import { APP_SERVER } from '../../lab/app/program.ts';
 import { takeLabDown } from '../../lab/down.ts';
 import { guardLab } from '../../lab/guard.ts';
 import { Lab } from '../../lab/lab.ts';
@@ -31,7 +32,7 @@ import type { Manifest } from './objects.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-export { patternSha256 } from '../../lab/pattern.ts';
+export { patternSha256 } from '../../lab/app/pattern.ts';
 
 /** The launcher of the command, as a user has it. */
 export const SLUICE = join(ROOT, 'cli/bin/sluice');
@@ -168,7 +169,7 @@ export class TestLab {
 
   /** Starts the lab's app server somewhere it is not by itself, such as `outside`; it listens when this returns. */
   async serve(target: string, ports: readonly string[]): Promise<ChildProcess> {
-    const argv = [process.execPath, join(ROOT, 'lab/app_server.ts'), ...ports];
+    const argv = [process.execPath, APP_SERVER, ...ports];
     const child = this.lab.spawnIn(target, argv, {
       stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
       env: { SLUICE_READY_FD: '3' },

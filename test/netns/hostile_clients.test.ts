@@ -1,7 +1,8 @@
 /** Clients that are rude, odd or many. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { inNetns, isAlive } from '../../lab/processes.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
+import { isAlive } from '../../lab/processes/process.ts';
 import { run } from './command.ts';
 import { until, useLab } from './harness.ts';
 import { allowApps, namespace, node, pod } from './objects.ts';

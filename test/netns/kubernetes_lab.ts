@@ -5,18 +5,14 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { askInjector } from '../../lab/injector_client.ts';
-import { fileSlug } from '../../lab/names.ts';
-import {
-  inNetns,
-  labMarks,
-  type ProcessId,
-  signalProcess,
-  startProcess,
-  waitGone,
-} from '../../lab/processes.ts';
-import { labPaths } from '../../lab/state.ts';
-import type { Topology } from '../../lab/topology.ts';
+import { fileSlug } from '../../lab/names/names.ts';
+import { labPaths } from '../../lab/names/paths.ts';
+import type { Topology } from '../../lab/network/topology.ts';
+import { askInjector } from '../../lab/pods/injector_client.ts';
+import { labMarks } from '../../lab/processes/marks.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
+import { type ProcessId, signalProcess, waitGone } from '../../lab/processes/process.ts';
+import { startProcess } from '../../lab/processes/start.ts';
 import type { ApiObject } from '../support/api_server/api_object.ts';
 import { ApiProcess } from '../support/api_server/api_process.ts';
 import { TestLab, until } from './harness.ts';

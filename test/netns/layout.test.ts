@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { planNetwork } from '../../lab/network_plan.ts';
-import { DEFAULT_EXTERNAL_ADDRESSES, layOut } from '../../lab/topology.ts';
+import { planNetwork } from '../../lab/network/network_plan.ts';
+import { DEFAULT_EXTERNAL_ADDRESSES, layOut } from '../../lab/network/topology.ts';
 import type { Cluster, Node, Pod } from '../../policy/model.ts';
 import { readDocument } from '../../sources/objects/document.ts';
 import { type Manifest, node, pod } from './objects.ts';

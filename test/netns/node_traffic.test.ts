@@ -1,7 +1,7 @@
 /** What an isolated pod takes from its own node: everything, or what its probes need. */
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { inNetns } from '../../lab/processes.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
 import { run } from './command.ts';
 import { patience, SILENCE, until, useLab } from './harness.ts';
 import { type Manifest, namespace, node, pod, policy } from './objects.ts';

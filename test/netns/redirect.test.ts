@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { inNetns } from '../../lab/processes.ts';
+import { inNetns } from '../../lab/processes/netns.ts';
 import { TOOL_TIMEOUT_MS } from '../../sidecar/kernel/tools.ts';
 import { run } from './command.ts';
 import { pathThatRefuses, pathWithoutNft } from './tools/without_nft.ts';

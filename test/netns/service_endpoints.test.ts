@@ -2,8 +2,8 @@
 
 import { rmSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
-import { readForLab } from '../../lab/store.ts';
-import { layOut } from '../../lab/topology.ts';
+import { layOut } from '../../lab/network/topology.ts';
+import { readForLab } from '../../lab/objects/store.ts';
 import { clusterOf } from '../../sources/cluster_merge.ts';
 import { deriveEndpoints } from '../../sources/derived_endpoints.ts';
 import { type DocumentObject, readDocument } from '../../sources/objects/document.ts';

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Agent } from '../../../lab/agent/agent.ts';
 import type { FlowReport, FlowWork } from '../../../lab/agent/protocol.ts';
-import { patternSha256 } from '../../../lab/pattern.ts';
+import { patternSha256 } from '../../../lab/app/pattern.ts';
 
 /** Ways to use a connection; a datagram and its answer is the way of UDP. */
 export const WAYS = ['line', 'line', 'line', 'line', 'half-close', 'download', 'reset'] as const;

@@ -1,8 +1,8 @@
 /** Changes of a lab's objects at a steady pace, and when each is in force. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { askInjector, sidecarsByPod } from '../../../lab/injector_client.ts';
 import type { Lab } from '../../../lab/lab.ts';
-import { labPaths } from '../../../lab/state.ts';
+import { labPaths } from '../../../lab/names/paths.ts';
+import { askInjector, sidecarsByPod } from '../../../lab/pods/injector_client.ts';
 import { wallClockMs } from '../../netns/harness.ts';
 import type { Manifest } from '../../netns/objects.ts';
 import { Acknowledged } from './acknowledged.ts';

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { residentBytes } from '../../../bench/process_usage.ts';
-import { toolPath } from '../../../lab/tools.ts';
+import { toolPath } from '../../../lab/processes/tools.ts';
 import { run } from '../../netns/command.ts';
 
 /** Each count is the least of so many looks, so that what a moment needs is not taken for what stays. */

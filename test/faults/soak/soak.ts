@@ -6,7 +6,7 @@
  */
 import { get } from 'node:http';
 import { quantile } from '../../../bench/statistics.ts';
-import { labPaths } from '../../../lab/state.ts';
+import { labPaths } from '../../../lab/names/paths.ts';
 import { TestLab, until, wallClockMs } from '../../netns/harness.ts';
 import { told } from './attempts.ts';
 import { CHANGES_PER_SECOND, Churn } from './churn.ts';

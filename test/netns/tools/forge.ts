@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
-import { inNetns } from '../../../lab/processes.ts';
+import { inNetns } from '../../../lab/processes/netns.ts';
 import { run } from '../command.ts';
 
 /** A warning is an error: the program makes packets by hand. */

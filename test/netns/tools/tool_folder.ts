@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { toolPath } from '../../../lab/tools.ts';
+import { toolPath } from '../../../lab/processes/tools.ts';
 
 /** A folder of its own with all tools but those `without`; who makes it removes it. */
 export function toolFolder(without: readonly string[] = []): string {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { print } from '../../../cli/output.ts';
 import { printable, printableLines } from '../../../common/printable.ts';
-import { manifestsInvalid } from '../../../lab/store.ts';
+import { manifestsInvalid } from '../../../lab/objects/store.ts';
 import { deployment, manifestDirectory, pod, temporaryDirectory } from './support/manifest_builders.ts';
 import { runSluice } from './support/sluice_process.ts';
 

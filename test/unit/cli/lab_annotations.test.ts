@@ -1,8 +1,8 @@
 /** Annotations of pods in a lab: what `up` and `apply` refuse before anything is stored, and what they warn of. */
 import { describe, expect, test } from 'vitest';
-import { checkAnnotations } from '../../../lab/annotations.ts';
-import { readForLab } from '../../../lab/store.ts';
-import { layOut } from '../../../lab/topology.ts';
+import { layOut } from '../../../lab/network/topology.ts';
+import { checkAnnotations } from '../../../lab/objects/annotations.ts';
+import { readForLab } from '../../../lab/objects/store.ts';
 import { clusterOf } from '../../../sources/cluster_merge.ts';
 import { manifestDirectory, namespace, pod } from './support/manifest_builders.ts';
 

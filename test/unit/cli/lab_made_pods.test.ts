@@ -1,6 +1,6 @@
 /** Pods that a lab makes for workloads that come without pods, and addresses for pods that nobody has given any. */
 import { expect, test } from 'vitest';
-import { completeForLab, madePodsOf } from '../../../lab/made_pods.ts';
+import { completeForLab, madePodsOf } from '../../../lab/objects/made_pods.ts';
 import { readManifests } from '../../../sources/manifests.ts';
 import type { DocumentObject } from '../../../sources/objects/document.ts';
 import { deployment, manifestDirectory, pod } from './support/manifest_builders.ts';

@@ -4,9 +4,9 @@
  */
 
 import { dirname } from 'node:path';
-import { SluiceError } from '../common/errors.ts';
-import { labFoldersOf } from './processes.ts';
-import { labPaths } from './state.ts';
+import { SluiceError } from '../../common/errors.ts';
+import { labPaths } from '../names/index.ts';
+import { labFoldersOf } from '../processes/index.ts';
 
 /**
  * Checks that no lab of this name runs that another SLUICE_LAB_DIR owns. What is left over without a live process

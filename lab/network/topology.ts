@@ -4,10 +4,10 @@
  */
 
 import { isIPv6 } from 'node:net';
-import { SluiceError } from '../common/errors.ts';
-import type { Cluster, ContainerPort, Pod } from '../policy/index.ts';
-import { isLive, objectKey } from '../policy/index.ts';
-import { nodeNetns, outsideNetns, podNetns } from './names.ts';
+import { SluiceError } from '../../common/errors.ts';
+import type { Cluster, ContainerPort, Pod } from '../../policy/index.ts';
+import { isLive, objectKey } from '../../policy/index.ts';
+import { nodeNetns, outsideNetns, podNetns } from '../names/index.ts';
 
 /** A node: a router with a bridge that its pods hang on. */
 export interface LabNode {

@@ -2,20 +2,13 @@
 
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SluiceError } from '../common/errors.ts';
+import { SluiceError } from '../../common/errors.ts';
+import { injectorLog, type LabPaths, processLog } from '../names/index.ts';
+import type { LabPod } from '../network/index.ts';
+import { isAlive, lastLines, type ProcessId } from '../processes/index.ts';
+import { type LabState, recordProcess, tryReadState, writeState } from '../state/index.ts';
 import { askInjector, waitEnforced } from './injector_client.ts';
 import { applyRedirect, startAppProcess, startInjector, startSidecarProcess } from './pod_processes.ts';
-import { isAlive, lastLines, type ProcessId } from './processes.ts';
-import {
-  injectorLog,
-  type LabPaths,
-  type LabState,
-  processLog,
-  recordProcess,
-  tryReadState,
-  writeState,
-} from './state.ts';
-import type { LabPod } from './topology.ts';
 
 /** How long an injector or a sidecar may take to be at work, in milliseconds: a busy small machine is slow. */
 export const START_TIMEOUT_MS = 30_000;

@@ -1,7 +1,7 @@
 /** Settings of a pod's sidecar that its manifest asks for by annotation. Read when the sidecar starts. */
 
 import { existsSync, readFileSync } from 'node:fs';
-import { SluiceError } from '../common/errors.ts';
+import { SluiceError } from '../../common/errors.ts';
 import {
   allows,
   excludedPorts,
@@ -9,12 +9,12 @@ import {
   parseAdmittedPod,
   podProbePorts,
   annotatedEnvironment as sidecarEnvironment,
-} from '../injector/admission/index.ts';
-import type { DocumentObject, RawManifest } from '../sources/index.ts';
-import { objectId } from '../sources/index.ts';
-import type { LabPaths } from './state.ts';
+} from '../../injector/admission/index.ts';
+import type { DocumentObject, RawManifest } from '../../sources/index.ts';
+import { objectId } from '../../sources/index.ts';
+import type { LabPaths } from '../names/index.ts';
+import type { LabPod, Topology } from '../network/index.ts';
 import { annotationsOf, manifestsInvalid, objectFile } from './store.ts';
-import type { LabPod, Topology } from './topology.ts';
 
 /**
  * Checks that every pod behind a sidecar has annotations that its sidecar can start with, as admission does in a cluster.

@@ -3,8 +3,8 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { SluiceError } from '../common/errors.ts';
-import { labMarks } from './processes.ts';
+import { SluiceError } from '../../common/errors.ts';
+import { labMarks } from './marks.ts';
 
 /** What has to be in PATH, and the Debian package that brings it. */
 const TOOLS: Readonly<Record<string, string>> = {

@@ -1,10 +1,10 @@
 /** Keeps the rules by which a lab's nodes serve Services in step with its objects. */
 
-import type { Cluster } from '../policy/index.ts';
-import { inNetns } from './processes.ts';
+import type { Cluster } from '../../policy/index.ts';
+import type { LabPaths } from '../names/index.ts';
+import { inNetns, runTool } from '../processes/index.ts';
+import { readServedRules, writeServedRules } from './served_rules.ts';
 import { serviceRules } from './service_rules.ts';
-import { type LabPaths, readServedRules, writeServedRules } from './state.ts';
-import { runTool } from './tools.ts';
 import type { Topology } from './topology.ts';
 
 /**

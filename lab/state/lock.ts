@@ -5,7 +5,7 @@
 
 import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SluiceError } from '../common/errors.ts';
+import { SluiceError } from '../../common/errors.ts';
 
 /** How often a waiting command asks for the lock again, in milliseconds. */
 const RETRY_MS = 50;

@@ -5,14 +5,13 @@
 
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SluiceError } from '../common/errors.ts';
-import { printable } from '../common/printable.ts';
-import { unknownAnnotations } from '../injector/admission/index.ts';
-import { isSubject } from '../policy/index.ts';
-import type { DocumentObject, RawManifest } from '../sources/index.ts';
-import { type Manifests, problemLines, readManifests } from '../sources/index.ts';
-import { fileSlug } from './names.ts';
-import type { LabPaths } from './state.ts';
+import { SluiceError } from '../../common/errors.ts';
+import { printable } from '../../common/printable.ts';
+import { unknownAnnotations } from '../../injector/admission/index.ts';
+import { isSubject } from '../../policy/index.ts';
+import type { DocumentObject, RawManifest } from '../../sources/index.ts';
+import { type Manifests, problemLines, readManifests } from '../../sources/index.ts';
+import { fileSlug, type LabPaths } from '../names/index.ts';
 
 /** An object that goes into a store: its kind, its key, and the manifest as it was written. */
 export type StoreObject = Pick<DocumentObject, 'kind' | 'key' | 'raw'>;

@@ -2,7 +2,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { SluiceError } from '../common/errors.ts';
+import { SluiceError } from '../../common/errors.ts';
 
 /** Only root looks into a lab: its sockets are its authentication. */
 const FOLDER_MODE = 0o700;

@@ -3,8 +3,8 @@
  * pods that nobody has given any. They stand in the store like the user's, so that the injector has them too.
  */
 
-import { formatAddress, parseCidr } from '../policy/index.ts';
-import type { Manifests } from '../sources/index.ts';
+import { formatAddress, parseCidr } from '../../policy/index.ts';
+import type { Manifests } from '../../sources/index.ts';
 import {
   clusterOf,
   createWorkloads,
@@ -17,7 +17,7 @@ import {
   type Template,
   templatePodManifest,
   WORKLOAD_KINDS,
-} from '../sources/index.ts';
+} from '../../sources/index.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -1,10 +1,9 @@
 /** Carries a network plan out, and takes a lab's network down, through `ip`. */
 
 import { readdirSync } from 'node:fs';
-import { netnsPrefix } from './names.ts';
+import { netnsPrefix } from '../names/index.ts';
+import { inNetns, NETNS_FOLDER, runTool } from '../processes/index.ts';
 import type { NetworkPlan } from './network_plan.ts';
-import { inNetns, NETNS_FOLDER } from './processes.ts';
-import { runTool } from './tools.ts';
 
 /** Namespaces set up at the same time: each is a short-lived shell and `ip`. */
 const PARALLEL_SETUPS = 4;

@@ -2,9 +2,9 @@
 
 import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SluiceError } from '../common/errors.ts';
-import type { ServerStatus, SidecarStatus } from '../injector/tables/index.ts';
-import { objectKey } from '../policy/index.ts';
+import { SluiceError } from '../../common/errors.ts';
+import type { ServerStatus, SidecarStatus } from '../../injector/tables/index.ts';
+import { objectKey } from '../../policy/index.ts';
 
 /** How often to ask while waiting, in milliseconds. */
 const POLL_MS = 10;

@@ -1,16 +1,23 @@
 /** Starts the processes of a lab: the injector, and for each pod the redirect, the sidecar and the app. */
 
 import { join } from 'node:path';
-import { SluiceError } from '../common/errors.ts';
-import { policyLimitEnvironment } from '../sources/index.ts';
-import { annotatedEnvironment } from './annotations.ts';
-import { makeFolder } from './make_folder.ts';
-import { fileSlug } from './names.ts';
-import { lastLines, type ProcessId, startProcess } from './processes.ts';
-import { injectorLog, type LabPaths, type LabState, processLog, sidecarStateFolder } from './state.ts';
-import type { LabPod } from './topology.ts';
+import { SluiceError } from '../../common/errors.ts';
+import { policyLimitEnvironment } from '../../sources/index.ts';
+import { APP_SERVER } from '../app/index.ts';
+import {
+  fileSlug,
+  injectorLog,
+  type LabPaths,
+  makeFolder,
+  processLog,
+  sidecarStateFolder,
+} from '../names/index.ts';
+import type { LabPod } from '../network/index.ts';
+import { annotatedEnvironment } from '../objects/index.ts';
+import { lastLines, type ProcessId, startProcess } from '../processes/index.ts';
+import type { LabState } from '../state/index.ts';
 
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = join(import.meta.dirname, '../..');
 
 /** Variations of a sidecar's start; tests use them. */
 export interface SidecarOptions {
@@ -110,7 +117,7 @@ export async function startAppProcess(
   const { id } = await startProcess({
     lab: state.name,
     netns: pod.netns,
-    argv: program(join(import.meta.dirname, 'app_server.ts'), ...ports),
+    argv: program(APP_SERVER, ...ports),
     env: {},
     logFile: processLog(paths, pod.key, 'app'),
     waitReady: true,

@@ -4,8 +4,8 @@
  * affinity is ignored, and a UDP flow that goes on stays with its backend even when that is no longer one.
  */
 
-import type { Cluster } from '../policy/index.ts';
-import { type VirtualPort, virtualPorts } from '../policy/index.ts';
+import type { Cluster } from '../../policy/index.ts';
+import { type VirtualPort, virtualPorts } from '../../policy/index.ts';
 import { gatewayOf } from './network_plan.ts';
 import type { LabNode } from './topology.ts';
 

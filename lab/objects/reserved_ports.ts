@@ -1,9 +1,9 @@
 /** Ports of a pod that its sidecar takes for itself, so that no app can have them. */
 
-import { SluiceError } from '../common/errors.ts';
-import { inboundPorts } from '../common/inbound_ports.ts';
-import { SIDECAR_OPTIONS } from '../sidecar/config.ts';
-import type { Topology } from './topology.ts';
+import { SluiceError } from '../../common/errors.ts';
+import { inboundPorts } from '../../common/inbound_ports.ts';
+import { SIDECAR_OPTIONS } from '../../sidecar/config.ts';
+import type { Topology } from '../network/index.ts';
 
 /** The sidecar's settings that are ports of the pod's own network, and the ports that a value takes. */
 const PORT_SETTINGS: Readonly<Record<string, (port: number) => readonly number[]>> = {

@@ -1,7 +1,7 @@
 /** Names of labs and of what belongs to them. A network namespace's name says which lab and what it stands for. */
 
 import { createHash } from 'node:crypto';
-import { SluiceError } from '../common/errors.ts';
+import { SluiceError } from '../../common/errors.ts';
 
 /** The lab that commands mean when `--name` is absent. */
 export const DEFAULT_LAB_NAME = 'lab';

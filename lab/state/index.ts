@@ -1,0 +1,13 @@
+/** The face of `lab/state/`: what a lab remembers, whose it is, and who may change it. */
+export { lockLab } from './lock.ts';
+export { checkOwnLab } from './ownership.ts';
+export {
+  createFolders,
+  type LabState,
+  readState,
+  recordProcess,
+  removeFolders,
+  removeSidecarState,
+  tryReadState,
+  writeState,
+} from './state.ts';
