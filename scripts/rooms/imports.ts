@@ -10,17 +10,17 @@ export interface Arrow {
   readonly isType: boolean;
 }
 
-/** Imports as the formatter writes them: `import … from '…'`, `export … from '…'`, `import('…')`. */
+/** Imports as the formatter writes them: `import … from '…'`, `import '…'`, `export … from '…'`, `import('…')`. */
 const IMPORT =
-  /^(?:import|export)(?<type> type)?\b(?<names>[^'";]*?)\bfrom '(?<from>\.[^']+)'|\bimport\(\s*'(?<dynamic>\.[^']+)'/gm;
+  /^(?:import|export)(?<type> type)?\b(?<names>[^'";]*?)\bfrom '(?<from>\.[^']+)'|^import '(?<effect>\.[^']+)'|\bimport\(\s*'(?<dynamic>\.[^']+)'/gm;
 
 /** All imports of `files`, in order. */
 export function arrowsOf(root: string, files: readonly string[]): readonly Arrow[] {
   return files.flatMap((file) => {
     const text = readFileSync(join(root, file), 'utf8');
     return [...text.matchAll(IMPORT)].map(({ groups = {} }): Arrow => {
-      const { type, names = '', from, dynamic } = groups;
-      const to = normalize(join(dirname(file), from ?? dynamic ?? ''));
+      const { type, names = '', from, effect, dynamic } = groups;
+      const to = normalize(join(dirname(file), from ?? effect ?? dynamic ?? ''));
       return { from: file, to, isType: type !== undefined || namesTypesOnly(names) };
     });
   });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { toolPath } from '../../lab/processes/tools.ts';
-import { GATE_TABLE } from '../../sidecar/gate/kernel/ruleset.ts';
+import { GATE_TABLE } from '../../sidecar/gate/kernel/names.ts';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { run } from './command.ts';
 import { ANSWER, type Patience, SILENCE, until, useLab } from './harness.ts';
