@@ -1,5 +1,7 @@
 /** Policies that cost much for their size, as one tenant may write them: in the form the API has. */
 
+import { unreachable } from '../../common/errors.ts';
+
 /** What is large in them. */
 export const HOSTILE_SHAPES = ['selectors', 'rules', 'ports', 'exceptions', 'overlap'] as const;
 export type HostileShape = (typeof HOSTILE_SHAPES)[number];
@@ -72,6 +74,8 @@ function rulesOf(shape: HostileShape, size: number, edit: number): object[] {
         from: [{ ipBlock: { cidr: '0.0.0.0/0', except: [`${address(2 * index)}/32`] } }],
         ports: [port(index)],
       }));
+    default:
+      return unreachable(shape);
   }
 }
 

@@ -2,8 +2,10 @@
  * The injector of the benchmark: table server, transport and webhook as they are in production, over a cluster in memory.
  * Its parent tells it what to do and asks how it is.
  */
+
 import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
+import { unreachable } from '../../common/errors.ts';
 import { createInjectorMetrics } from '../../injector/metrics.ts';
 import { TableServer } from '../../injector/tables/index.ts';
 import { DEFAULT_POLICY_LIMITS, objectKey, parseNetworkPolicy } from '../../policy/index.ts';
@@ -73,6 +75,8 @@ process.on('message', (order: InjectorOrder) => {
     case 'churn':
       clearInterval(timer);
       return churn(order.perSecond, order.namespaces ?? size.namespaces);
+    default:
+      return unreachable(order);
   }
 });
 process.on('disconnect', () => process.exit());

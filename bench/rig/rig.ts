@@ -2,9 +2,11 @@
  * Everything that the figures are measured on: a lab with the client, and one pod for each path with the same app in
  * it. All paths are there at once, so that runs can alternate; a proxy that is not being measured is stopped.
  */
+
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { unreachable } from '../../common/errors.ts';
 import {
   Agent,
   APP_SERVER,
@@ -210,6 +212,8 @@ export class Rig {
         return await this.#spawnServer(path, server, SOCKPERF_SERVER, SOCKPERF_PORT);
       case 'nginx':
         return await this.#spawnServer(path, server, this.#webServer(path.name), HTTP_PORT);
+      default:
+        return unreachable(server);
     }
   }
 

@@ -1,6 +1,6 @@
 /** Finds what the two ends of a question name among the manifests. */
 
-import { SluiceError } from '../../common/errors.ts';
+import { SluiceError, unreachable } from '../../common/errors.ts';
 import { addressOwners, type Endpoint, objectKey, type Pod, type Service } from '../../policy/index.ts';
 import type { Manifests, Workloads } from '../../sources/index.ts';
 import { parseEndpointRef } from './endpoint_ref.ts';
@@ -97,6 +97,8 @@ export function createEndpointResolver(manifests: Manifests, options: ResolverOp
         if (service === undefined) throw unknown('Service', key, () => cluster.services.keys());
         return { text, service, ...(ref.port === undefined ? {} : { port: ref.port }) };
       }
+      default:
+        return unreachable(ref);
     }
   };
 

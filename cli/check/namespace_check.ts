@@ -1,5 +1,6 @@
 /** Whether the pods of a namespace can be injected and are: by its labels, and by injection's own judgement of each pod. */
 
+import { unreachable } from '../../common/errors.ts';
 import type { InjectionConfig } from '../../injector/admission/index.ts';
 import {
   type AdmittedContainer,
@@ -170,7 +171,7 @@ function checkPod(
           : []),
       ];
     default:
-      return injection satisfies never;
+      return unreachable(injection);
   }
 }
 

@@ -7,6 +7,7 @@ import { createSocket } from 'node:dgram';
 import { get } from 'node:http';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
+import { unreachable } from '../../common/errors.ts';
 import { type FlowGroup, openFlows } from './flow_group.ts';
 import type { AgentAnswers, AgentRequest, ConnectResult, DatagramResult, HttpResult } from './protocol.ts';
 
@@ -39,6 +40,8 @@ async function handle(request: AgentRequest): Promise<AgentAnswers[AgentRequest[
       group.reset();
       return group.report();
     }
+    default:
+      return unreachable(request);
   }
 }
 

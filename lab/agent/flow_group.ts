@@ -2,6 +2,7 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
+import { unreachable } from '../../common/errors.ts';
 import { PATTERN_BLOCK } from '../app/index.ts';
 import type { FlowReport, FlowWork, OpenRequest } from './protocol.ts';
 
@@ -155,6 +156,8 @@ class Flow {
       case 'hold':
         this.#socket.write('hello\n');
         return;
+      default:
+        return unreachable(work);
     }
   }
 

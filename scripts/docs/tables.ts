@@ -1,6 +1,6 @@
 /** Tables of the reference pages, made from what the programs themselves use. */
 import type { Metric, Registry } from 'prom-client';
-import { ERROR_CODES } from '../../common/errors.ts';
+import { ERROR_CODES, unreachable } from '../../common/errors.ts';
 import type { OptionSpec } from '../../common/options.ts';
 import { markdownTable } from './regions.ts';
 
@@ -36,6 +36,8 @@ function describeKind(kind: OptionSpec['kind']): string {
       return `${kind.min}-${kind.max}`;
     case 'choice':
       return kind.choices.map((choice) => `\`${choice}\``).join(', ');
+    default:
+      return unreachable(kind);
   }
 }
 

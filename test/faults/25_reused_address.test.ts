@@ -2,7 +2,9 @@
  * Case 25. Given a pod X that is deleted or has finished and its address given to a pod Y, when Y connects in the gap
  * between the events, in both orders of events, then X's rights never apply to Y, and X's late end does not strip Y.
  */
+
 import { expect, test } from 'vitest';
+import { unreachable } from '../../common/errors.ts';
 import { type Compiler, createCompiler, createJudge, type Pod, parsePod } from '../../policy/index.ts';
 import {
   accepted,
@@ -107,7 +109,7 @@ for (const [age, x, y] of AGES)
               put('x', undefined);
               break;
             default:
-              event satisfies never;
+              return unreachable(event);
           }
           if (hasCome) expect(answer(compiler), `after "${event}"`).toBe(yRight);
           else expect(['nobody', xRight]).toContain(answer(compiler));

@@ -6,8 +6,10 @@
  * Cases whose pods do not contradict each other share a lab; the states follow each other by the changes a user would
  * make.
  */
+
 import type { ChildProcess } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { unreachable } from '../../common/errors.ts';
 import { readCases } from '../conformance/case.ts';
 import { TestLab } from './harness.ts';
 import type { Manifest } from './objects.ts';
@@ -41,6 +43,8 @@ async function passes(net: TestLab, tool: PacketTool, probe: PacketProbe): Promi
       return (await net.datagram(from, address, port, options)).allowed;
     case 'SCTP':
       return await tool.probeSctp(net.lab, from, { source, address, port, timeoutMs });
+    default:
+      return unreachable(probe.protocol);
   }
 }
 

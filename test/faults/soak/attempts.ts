@@ -1,5 +1,7 @@
 /** One attempt of a client to reach a server, in each of the ways that clients have. */
+
 import { setTimeout as delay } from 'node:timers/promises';
+import { unreachable } from '../../../common/errors.ts';
 import type { Agent } from '../../../lab/agent/agent.ts';
 import type { FlowReport, FlowWork } from '../../../lab/agent/protocol.ts';
 import { patternSha256 } from '../../../lab/app/pattern.ts';
@@ -77,6 +79,8 @@ export async function attempt(agent: Agent, what: Attempt): Promise<AttemptOutco
       if (flow.state === 'open') await agent.ask({ do: 'reset', group: what.group });
       return { allowed: flow.receivedBytes > 0, garbled: false, detail: told(flow) };
     }
+    default:
+      return unreachable(way);
   }
 }
 

@@ -7,11 +7,13 @@
  *   await api.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
  *   const config = new KubeConfig(); config.loadFromOptions(api.kubeconfig());
  */
+
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { unreachable } from '../../../common/errors.ts';
 import { ADMIN, Api, isConnected, type WriteOptions } from './api.ts';
 import { ApiError, badRequest, expired, unauthorized } from './api_error.ts';
 import { type ApiObject, isRecord, type Json } from './api_object.ts';
@@ -336,6 +338,8 @@ async function playOut(fault: FaultAction, response: ServerResponse): Promise<bo
     case 'truncate':
     case 'stop-midway':
       return false;
+    default:
+      return unreachable(fault);
   }
 }
 

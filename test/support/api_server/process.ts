@@ -3,6 +3,7 @@
  * says where it is with its first message, and ends with the channel.
  */
 
+import { unreachable } from '../../../common/errors.ts';
 import type { Answer, Order } from './api_process.ts';
 import { ApiServer } from './api_server.ts';
 
@@ -47,6 +48,8 @@ async function obey(order: Order): Promise<unknown> {
       return server.comeBack();
     case 'requests':
       return server.requests;
+    default:
+      return unreachable(order);
   }
 }
 

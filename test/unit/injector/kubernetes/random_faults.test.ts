@@ -1,6 +1,8 @@
 /** Whatever is done to the objects, and to the connection at the same time, the copy ends up as the server is, nothing twice. */
+
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { unreachable } from '../../../../common/errors.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
 import { namespace, pod } from '../../support/api_server/objects.ts';
 import { waitFor } from '../wait_for.ts';
@@ -111,6 +113,8 @@ async function play(server: ApiServer, next: Step): Promise<void> {
     case 'reset':
     case 'truncate':
       return server.faults.add({ on: { plural: 'pods', watch: next.watch }, action: { do: next.do } });
+    default:
+      return unreachable(next);
   }
 }
 

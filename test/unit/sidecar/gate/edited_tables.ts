@@ -1,5 +1,7 @@
 /** Tables that follow one another as a stream brings them: what an edit does not touch is the same object. */
+
 import fc from 'fast-check';
+import { unreachable } from '../../../../common/errors.ts';
 import { createCompiler, isSubject, type Table } from '../../../../policy/index.ts';
 import { readCluster } from '../../policy/api_objects.ts';
 import { apiCluster } from '../../policy/random_cluster.ts';
@@ -84,7 +86,7 @@ function edited(table: Table, { kind, pick, other }: Edit): Table {
       return { ...table, subject: { ...table.subject, nodeIPs } };
     }
     default:
-      return kind satisfies never;
+      return unreachable(kind);
   }
 }
 
