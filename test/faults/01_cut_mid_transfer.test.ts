@@ -6,10 +6,10 @@ import { expect, test } from 'vitest';
 import type { FlowReport } from '../../lab/agent/protocol.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
 import type { FlowSide } from '../../sidecar/records/flow_record.ts';
+import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
 import { run } from '../netns/command.ts';
 import { expectP99Within } from '../netns/delays.ts';
 import { patternSha256, until, useLab, wallClockMs } from '../netns/harness.ts';
-import { allowApps, namespace, node, pod } from '../netns/objects.ts';
 
 const API = '10.1.1.10';
 const BATCH = '10.1.1.12';

@@ -3,8 +3,8 @@
  * within 250 ms.
  */
 import { expect, test } from 'vitest';
+import { type Manifest, namespace, node, pod, policy } from '../builders/lab_objects.ts';
 import { useLab, wallClockMs } from '../netns/harness.ts';
-import { type Manifest, namespace, node, pod, policy } from '../netns/objects.ts';
 
 const API = '10.1.1.10';
 const API_V6 = 'fd00:1::10';

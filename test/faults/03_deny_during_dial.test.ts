@@ -4,9 +4,9 @@
  */
 import { expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
+import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
 import { run } from '../netns/command.ts';
 import { until, useLab, wallClockMs } from '../netns/harness.ts';
-import { allowApps, namespace, node, pod } from '../netns/objects.ts';
 
 const API = '10.1.1.10';
 const BATCH = '10.1.1.12';

@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
 import { until, useLab } from '../netns/harness.ts';
-import { allowApps, namespace, node, pod } from '../netns/objects.ts';
 
 const API = '10.1.1.10';
 

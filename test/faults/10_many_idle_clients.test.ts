@@ -5,9 +5,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
+import { namespace, node, pod } from '../builders/lab_objects.ts';
 import { run } from '../netns/command.ts';
 import { until, useLab } from '../netns/harness.ts';
-import { namespace, node, pod } from '../netns/objects.ts';
 
 const APP = '10.1.1.10';
 

@@ -6,9 +6,9 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
+import { namespace, node, pod } from '../builders/lab_objects.ts';
 import { run } from '../netns/command.ts';
 import { until, useLab } from '../netns/harness.ts';
-import { namespace, node, pod } from '../netns/objects.ts';
 
 const APP = '10.1.1.10';
 const CLIENT = '10.1.1.11';

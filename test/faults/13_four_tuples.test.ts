@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
+import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
 import { run } from '../netns/command.ts';
 import { until, useLab } from '../netns/harness.ts';
-import { allowApps, namespace, node, pod } from '../netns/objects.ts';
 import type { ManyConnections } from '../netns/tools/many_connections.ts';
 
 const MANY = join(import.meta.dirname, '../netns/tools/many_connections.ts');

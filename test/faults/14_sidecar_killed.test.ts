@@ -5,8 +5,8 @@
 import { expect, test } from 'vitest';
 import type { ConnectResult } from '../../lab/agent/protocol.ts';
 import { signalProcess, waitGone } from '../../lab/processes/process.ts';
+import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
 import { SILENCE, until, useLab } from '../netns/harness.ts';
-import { allowApps, namespace, node, pod } from '../netns/objects.ts';
 
 const API = '10.1.1.10';
 const FRONT = '10.1.1.11';

@@ -12,7 +12,7 @@ import { Enforcement } from '../../sidecar/table/enforcement.ts';
 import { LiveTable } from '../../sidecar/table/live_table.ts';
 import { TableStream } from '../../sidecar/table/stream.ts';
 import { tlsTransport } from '../../sidecar/table/tls_transport.ts';
-import { pod } from '../unit/injector/manifest_builders.ts';
+import { pod } from '../builders/injector_manifests.ts';
 import { RunningInjector } from '../unit/injector/running_injector.ts';
 import { SERVER_NAME, tokenOf, validNow } from '../unit/injector/test_credentials.ts';
 import { waitFor } from '../unit/injector/wait_for.ts';

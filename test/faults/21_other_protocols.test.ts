@@ -3,8 +3,8 @@
  * status; never silently open.
  */
 import { describe, expect, test } from 'vitest';
+import { namespace, node, pod, policy } from '../builders/lab_objects.ts';
 import { SILENCE, type TestLab, until, useLab } from '../netns/harness.ts';
-import { namespace, node, pod, policy } from '../netns/objects.ts';
 import { usePackets } from '../netns/tools/packets.ts';
 import { pathWithoutNft } from '../netns/tools/without_nft.ts';
 

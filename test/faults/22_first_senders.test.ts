@@ -13,15 +13,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { toolPath } from '../../lab/processes/tools.ts';
+import { config, injected, pod, reasons, type TestContainer } from '../builders/admitted_pods.ts';
 import { run } from '../netns/command.ts';
 import { until } from '../netns/harness.ts';
-import {
-  config,
-  injected,
-  pod,
-  reasons,
-  type TestContainer,
-} from '../unit/injector/admission/pod_builder.ts';
 
 const SIDECAR = join(import.meta.dirname, '../../sidecar/main.ts');
 

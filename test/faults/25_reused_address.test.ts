@@ -13,7 +13,7 @@ import {
   apiPolicy,
   type PodOptions,
   readCluster,
-} from '../unit/policy/api_objects.ts';
+} from '../builders/api_objects.ts';
 
 const ADDRESS = '10.0.0.9';
 

@@ -13,16 +13,11 @@ import {
   type Protocol,
   readTable,
 } from '../../policy/index.ts';
+import { type ApiCluster, type ApiPolicy, type ApiSelector, readCluster } from '../builders/api_objects.ts';
+import { apiCluster } from '../builders/random_cluster.ts';
 import { Random, SEEDS } from '../fuzz/random.ts';
-import {
-  type ApiCluster,
-  type ApiPolicy,
-  type ApiSelector,
-  readCluster,
-} from '../unit/policy/api_objects.ts';
 import { type ObviousFlow, obviousOwner, obviousVerdict } from '../unit/policy/obvious.ts';
 import { probePool, randomProbe } from '../unit/policy/probes.ts';
-import { apiCluster } from '../unit/policy/random_cluster.ts';
 
 const CASES = 1_000_000;
 const FLOWS_OF_CLUSTER = 300;

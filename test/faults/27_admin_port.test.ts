@@ -5,8 +5,8 @@
  */
 import { expect, test } from 'vitest';
 import { isAlive } from '../../lab/processes/process.ts';
+import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
 import { SILENCE, useLab } from '../netns/harness.ts';
-import { allowApps, namespace, node, pod } from '../netns/objects.ts';
 
 const API = '10.1.1.10';
 const ADMIN = 15_021;

@@ -7,10 +7,10 @@ import { expect, test } from 'vitest';
 import { labPaths, sidecarStateFolder } from '../../lab/names/paths.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { signalProcess, waitGone } from '../../lab/processes/process.ts';
+import { preStopCommand } from '../builders/admitted_pods.ts';
+import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
 import { run } from '../netns/command.ts';
 import { patternSha256, SILENCE, until, useLab, wallClockMs } from '../netns/harness.ts';
-import { allowApps, namespace, node, pod } from '../netns/objects.ts';
-import { preStopCommand } from '../unit/injector/admission/pod_builder.ts';
 
 const API = '10.1.1.10';
 const BATCH = '10.1.1.12';

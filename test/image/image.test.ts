@@ -24,7 +24,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { bundle, PROGRAMS } from '../../scripts/bundle/bundle.ts';
 import type { Provenance } from '../../scripts/bundle/provenance.ts';
 import type { Bom, Component } from '../../scripts/image/sbom.ts';
-import { config, preStopCommand } from '../unit/injector/admission/pod_builder.ts';
+import { config, preStopCommand } from '../builders/admitted_pods.ts';
 
 /** Source: OCI image-spec, `config`. */
 interface ImageConfig {

@@ -3,11 +3,11 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAdmittedPod } from '../../injector/admission/pod/pod_object.ts';
 import { podSecurityFaults } from '../../injector/admission/privileges/pod_security.ts';
+import { injected, pod, type TestPod } from '../builders/admitted_pods.ts';
+import { clientOf } from '../builders/stored_objects.ts';
 import { ApiServer } from '../support/api_server/api_server.ts';
 import { resourceOfKind } from '../support/api_server/resources.ts';
 import { guardScenarios } from '../support/kubernetes/guard_scenarios.ts';
-import { injected, pod, type TestPod } from '../unit/injector/admission/pod_builder.ts';
-import { clientOf } from '../unit/support/api_server/objects.ts';
 import { oddPod } from './odd_pod.ts';
 import { kustomize } from './render.ts';
 

@@ -1,8 +1,8 @@
 /** What the rights and policies of the manifests leave to a stolen token of the injector, in the API-server double. */
 import { KubeConfig } from '@kubernetes/client-node';
+import { clientOf } from '../builders/stored_objects.ts';
 import { ApiServer } from '../support/api_server/api_server.ts';
 import { accountScenarios } from '../support/kubernetes/account_scenarios.ts';
-import { clientOf } from '../unit/support/api_server/objects.ts';
 import { Authorizer, INJECTOR } from './authorizer.ts';
 import { kustomize } from './render.ts';
 

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { redirectContainer, sidecarContainer } from '../../injector/admission/injection/containers.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { bundle } from '../../scripts/bundle/bundle.ts';
-import { config } from '../unit/injector/admission/pod_builder.ts';
+import { config } from '../builders/admitted_pods.ts';
 import { waitFor } from '../unit/injector/wait_for.ts';
 import { run } from './command.ts';
 

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest';
 import { createAnswerer } from '../../cli/can/answerer.ts';
 import { readManifests } from '../../sources/manifests.ts';
+import { namespace, node, pod, policy, service } from '../builders/lab_objects.ts';
 import { patience, useLab } from './harness.ts';
-import { namespace, node, pod, policy, service } from './objects.ts';
 
 const DB = '10.97.7.7';
 const DATA = '10.97.7.8';

@@ -2,9 +2,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
+import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
 import { run } from './command.ts';
 import { until, useLab } from './harness.ts';
-import { allowApps, namespace, node, pod } from './objects.ts';
 
 const V4 = '10.1.1.10';
 const V6 = 'fd00:1::10';

@@ -10,9 +10,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { unreachable } from '../../common/errors.ts';
+import type { Manifest } from '../builders/lab_objects.ts';
 import { readCases } from '../conformance/case.ts';
 import { TestLab } from './harness.ts';
-import type { Manifest } from './objects.ts';
 import { caseManifests, groupCases, groupObjects, type PacketProbe, packetProbes } from './tools/case_lab.ts';
 import { type PacketTool, usePackets } from './tools/packets.ts';
 

@@ -4,10 +4,10 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { FlowReport } from '../../lab/agent/protocol.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
+import { allowApps, namespace, node, pod, policy } from '../builders/lab_objects.ts';
 import { run } from './command.ts';
 import { expectP99Within } from './delays.ts';
 import { type Patience, SILENCE, until, useLab, wallClockMs } from './harness.ts';
-import { allowApps, namespace, node, pod, policy } from './objects.ts';
 
 const API = '10.1.1.10';
 const API_V6 = 'fd00:1::10';

@@ -2,8 +2,8 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { describeStatus, labStatus } from '../../lab/status.ts';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
+import { type Manifest, namespace, node, pod, policy } from '../builders/lab_objects.ts';
 import { patience, SILENCE, until, useLab } from './harness.ts';
-import { type Manifest, namespace, node, pod, policy } from './objects.ts';
 import { usePackets } from './tools/packets.ts';
 
 const ONE = '10.1.1.10';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
+import { allowApps, namespace, node, pod, policy } from '../builders/lab_objects.ts';
 import { ANSWER, SILENCE, until, useLab } from './harness.ts';
-import { allowApps, namespace, node, pod, policy } from './objects.ts';
 import { pathWithoutNft } from './tools/without_nft.ts';
 
 const API = ['10.1.1.10', 'fd00:1::10'] as const;

@@ -5,8 +5,8 @@
 import { describe, expect, test } from 'vitest';
 import { toolPath } from '../../lab/processes/tools.ts';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
+import { allowApps, namespace, node, pod, policy } from '../builders/lab_objects.ts';
 import { SILENCE, type TestLab, until, useLab } from './harness.ts';
-import { allowApps, namespace, node, pod, policy } from './objects.ts';
 import { pathWithoutNft } from './tools/without_nft.ts';
 
 const API = ['10.1.1.10', 'fd00:1::10'] as const;

@@ -8,9 +8,9 @@ import { applyRedirect } from '../../lab/pods/pod_processes.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { isAlive } from '../../lab/processes/process.ts';
 import { readState } from '../../lab/state/state.ts';
+import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
 import { run } from './command.ts';
 import { type Patience, SILENCE, until, useLab } from './harness.ts';
-import { allowApps, namespace, node, pod } from './objects.ts';
 
 const API = '10.1.1.10';
 

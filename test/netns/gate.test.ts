@@ -7,9 +7,9 @@ import { inNetns } from '../../lab/processes/netns.ts';
 import { toolPath } from '../../lab/processes/tools.ts';
 import { GATE_TABLE } from '../../sidecar/gate/kernel/names.ts';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
+import { namespace, node, pod, policy } from '../builders/lab_objects.ts';
 import { run } from './command.ts';
 import { ANSWER, type Patience, SILENCE, until, useLab } from './harness.ts';
-import { namespace, node, pod, policy } from './objects.ts';
 import { usePackets } from './tools/packets.ts';
 
 const API = ['10.1.1.10', 'fd00:1::10'] as const;

@@ -2,9 +2,9 @@
 import { expect, test } from 'vitest';
 import { SluiceError } from '../../common/errors.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
+import { allowApps, namespace, node, pod, policy } from '../builders/lab_objects.ts';
 import { run } from './command.ts';
 import { SILENCE, until, useLab } from './harness.ts';
-import { allowApps, namespace, node, pod, policy } from './objects.ts';
 import { breakableTool } from './tools/breakable_tool.ts';
 
 const API = '10.1.1.10';

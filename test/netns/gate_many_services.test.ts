@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
 import type { Table } from '../../policy/index.ts';
-import { servicesTable, withBackend } from '../unit/sidecar/services_table.ts';
+import { servicesTable, withBackend } from '../builders/services_table.ts';
 import { run } from './command.ts';
 
 const PORTS = 3_000;
@@ -18,7 +18,7 @@ const module = (path: string) => JSON.stringify(new URL(`../../${path}`, import.
 test('are elements, loaded without text, and changed one by one', async () => {
   const script = `
     import { Gate } from ${module('sidecar/gate/kernel/gate.ts')};
-    import { servicesTable, withBackend } from ${module('test/unit/sidecar/services_table.ts')};
+    import { servicesTable, withBackend } from ${module('test/builders/services_table.ts')};
     const states = [];
     let replaced = 0;
     const events = {

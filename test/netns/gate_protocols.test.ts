@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
+import { namespace, node, pod, policy } from '../builders/lab_objects.ts';
 import { run } from './command.ts';
 import { ANSWER, type Patience, patience, SILENCE, TestLab, until, useLab } from './harness.ts';
-import { namespace, node, pod, policy } from './objects.ts';
 import { usePackets } from './tools/packets.ts';
 
 const API = ['10.1.1.10', 'fd00:1::10'] as const;

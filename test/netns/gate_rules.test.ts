@@ -16,9 +16,9 @@ import { closedPlan } from '../../sidecar/gate/plan/plan.ts';
 import { GatePlanner } from '../../sidecar/gate/plan/planner.ts';
 import { INJECTOR_MARK } from '../../sidecar/kernel/injector_mark.ts';
 import type { ElementChange } from '../../sidecar/kernel/nft_elements.ts';
+import { table } from '../builders/tables.ts';
 import { editedTables } from '../unit/sidecar/gate/edited_tables.ts';
 import { gatePlan } from '../unit/sidecar/gate/gate_plan.ts';
-import { table } from '../unit/sidecar/table_builder.ts';
 import { run } from './command.ts';
 
 const SETTINGS: GateSettings = { deny: 'drop', otherProtocols: 'drop', adminPort: 15_021 };

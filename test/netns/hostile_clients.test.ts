@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { isAlive } from '../../lab/processes/process.ts';
+import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
 import { run } from './command.ts';
 import { until, useLab } from './harness.ts';
-import { allowApps, namespace, node, pod } from './objects.ts';
 
 const API = '10.1.1.10';
 const OPEN = '10.1.1.13';

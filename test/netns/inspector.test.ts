@@ -3,8 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { namespace, node, pod } from '../builders/lab_objects.ts';
 import { SLUICE, until, useLab } from './harness.ts';
-import { namespace, node, pod } from './objects.ts';
 
 const POD = 'shop/api';
 

@@ -1,9 +1,9 @@
 /** Flows that are under way when the table changes. */
 import { expect, test } from 'vitest';
 import type { FlowReport } from '../../lab/agent/protocol.ts';
+import { allowApps, namespace, node, pod, policy } from '../builders/lab_objects.ts';
 import { expectP99Within } from './delays.ts';
 import { until, useLab, wallClockMs } from './harness.ts';
-import { allowApps, namespace, node, pod, policy } from './objects.ts';
 
 const API = '10.1.1.10';
 const API_V6 = 'fd00:1::10';

@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
+import { type Manifest, namespace, node, pod, policy } from '../builders/lab_objects.ts';
 import { run } from './command.ts';
 import { patience, SILENCE, until, useLab } from './harness.ts';
-import { type Manifest, namespace, node, pod, policy } from './objects.ts';
 
 const ALL = ['10.1.1.10', 'fd00:1::10'] as const;
 const PROBED = ['10.1.1.11', 'fd00:1::11'] as const;

@@ -6,9 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { isAlive } from '../../lab/processes/process.ts';
+import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
 import { run } from './command.ts';
 import { ANSWER, SILENCE, type TestLab, until, useLab } from './harness.ts';
-import { allowApps, namespace, node, pod } from './objects.ts';
 import { breakableTool } from './tools/breakable_tool.ts';
 import { pathWithoutNft } from './tools/without_nft.ts';
 

@@ -7,8 +7,8 @@ import { readForLab } from '../../lab/objects/store.ts';
 import { clusterOf } from '../../sources/cluster_merge.ts';
 import { deriveEndpoints } from '../../sources/derived_endpoints.ts';
 import { type DocumentObject, readDocument } from '../../sources/objects/document.ts';
+import { endpointSlice, type Manifest, pod, service } from '../builders/lab_objects.ts';
 import { writeManifests } from './harness.ts';
-import { endpointSlice, type Manifest, pod, service } from './objects.ts';
 
 const APP = { labels: { app: 'web' } };
 

@@ -2,8 +2,16 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import {
+  allowApps,
+  endpointSlice,
+  type Manifest,
+  node,
+  pod,
+  policy,
+  service,
+} from '../builders/lab_objects.ts';
 import { ANSWER, SILENCE, useLab } from './harness.ts';
-import { allowApps, endpointSlice, type Manifest, node, pod, policy, service } from './objects.ts';
 import { usePackets } from './tools/packets.ts';
 
 const FAMILIES = [

@@ -1,8 +1,8 @@
 /** Streams through the sidecar: every byte, every end, bounded memory. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { namespace, node, pod } from '../builders/lab_objects.ts';
 import { patternSha256, until, useLab } from './harness.ts';
-import { namespace, node, pod } from './objects.ts';
 
 const GIB = 1024 ** 3;
 

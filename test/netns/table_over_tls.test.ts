@@ -8,10 +8,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { labPaths, sidecarStateFolder } from '../../lab/names/paths.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
+import { endpointSlice, namespace, node, pod, policy, service } from '../builders/lab_objects.ts';
 import { tokenOf } from '../unit/injector/test_credentials.ts';
 import { run } from './command.ts';
 import { SILENCE, until, useLab } from './harness.ts';
-import { endpointSlice, namespace, node, pod, policy, service } from './objects.ts';
 
 const API = '10.1.1.10';
 /** Where the injector is, and the Service that the pod knows. */

@@ -4,7 +4,7 @@
  */
 
 import { answerReview, parseReview } from '../../../injector/admission/webhook/review.ts';
-import { config as installation } from '../../unit/injector/admission/pod_builder.ts';
+import { config as installation } from '../../builders/admitted_pods.ts';
 import { unenforced } from '../enforced_pod.ts';
 import { mutated } from '../mutation.ts';
 import { oddPod, REVIEW_ODDITIES } from '../odd_pod.ts';

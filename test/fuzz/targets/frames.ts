@@ -18,8 +18,8 @@ import {
 import { wholeRuleset } from '../../../sidecar/gate/kernel/ruleset.ts';
 import type { GatePlan } from '../../../sidecar/gate/plan/plan.ts';
 import { GatePlanner } from '../../../sidecar/gate/plan/planner.ts';
-import { readCluster } from '../../unit/policy/api_objects.ts';
-import { apiCluster } from '../../unit/policy/random_cluster.ts';
+import { readCluster } from '../../builders/api_objects.ts';
+import { apiCluster } from '../../builders/random_cluster.ts';
 import { deltasBetween } from '../../unit/policy/table_updates.ts';
 import { gatePlan } from '../../unit/sidecar/gate/gate_plan.ts';
 import { planAdmits } from '../../unit/sidecar/gate/lookup.ts';

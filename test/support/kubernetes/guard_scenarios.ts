@@ -7,7 +7,7 @@ import {
   type V1Pod,
 } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { config, injected, pod, type TestPod } from '../../unit/injector/admission/pod_builder.ts';
+import { config, injected, pod, type TestPod } from '../../builders/admitted_pods.ts';
 import { BEYOND_BASELINE, BEYOND_RESTRICTED, type PodSecurityCase, TIDY_PODS } from './pod_security_cases.ts';
 import { type Access, idlePod, settled, TestCluster } from './test_cluster.ts';
 

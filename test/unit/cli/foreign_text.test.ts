@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { print } from '../../../cli/output.ts';
 import { printable, printableLines } from '../../../common/printable.ts';
 import { manifestsInvalid } from '../../../lab/objects/store.ts';
-import { deployment, manifestDirectory, pod, temporaryDirectory } from './support/manifest_builders.ts';
+import { deployment, manifestDirectory, pod, temporaryDirectory } from '../../builders/cli_manifests.ts';
 import { runSluice } from './support/sluice_process.ts';
 
 /** Clears the screen, sets the title, turns text around, and begins a line of its own. */

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
-import { shop } from './support/manifest_builders.ts';
+import { shop } from '../../builders/cli_manifests.ts';
 import { MAIN, startSluice } from './support/sluice_process.ts';
 
 /** 128 + SIGPIPE: what a shell reports of a program whose reader went away. */

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { pod } from './manifest_builders.ts';
+import { pod } from '../../builders/injector_manifests.ts';
 import { ManifestDir } from './manifest_dir.ts';
 import { httpGet } from './running_injector.ts';
 import { localDoor } from './test_door.ts';

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { describeFlow, type NearMiss, type Verdict } from '../../../policy/index.ts';
-import { type ApiPolicy, apiNamespace, apiPod, apiPolicy } from './api_objects.ts';
+import { type ApiPolicy, apiNamespace, apiPod, apiPolicy } from '../../builders/api_objects.ts';
 import { type Ask, flowsOf } from './flow_question.ts';
 
 const PODS = [

@@ -14,7 +14,7 @@ import {
   readTable,
   type Verdict,
 } from '../../../policy/index.ts';
-import { type ApiCluster, readCluster } from './api_objects.ts';
+import { type ApiCluster, readCluster } from '../../builders/api_objects.ts';
 
 /** Asks about a flow. `from` and `to` are `namespace/pod` or addresses; `port` is `80`, `53/UDP`. */
 export type Ask = (from: string, to: string, port: string) => FlowVerdict;

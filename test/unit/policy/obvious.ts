@@ -4,7 +4,15 @@
  */
 
 import { BlockList, isIPv6 } from 'node:net';
-import type { ApiCluster, ApiPeer, ApiPod, ApiPolicy, ApiPort, ApiRule, ApiSelector } from './api_objects.ts';
+import type {
+  ApiCluster,
+  ApiPeer,
+  ApiPod,
+  ApiPolicy,
+  ApiPort,
+  ApiRule,
+  ApiSelector,
+} from '../../builders/api_objects.ts';
 
 /** A flow by addresses. */
 export interface ObviousFlow {

@@ -1,6 +1,6 @@
 /** Questions about a cluster, where it hurts: the edges of its blocks and port ranges, its pods, and strangers. */
 import { isIPv6 } from 'node:net';
-import type { ApiCluster, ApiPolicy } from './api_objects.ts';
+import type { ApiCluster, ApiPolicy } from '../../builders/api_objects.ts';
 import type { ObviousFlow } from './obvious.ts';
 
 const STRANGERS = [

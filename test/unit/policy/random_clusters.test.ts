@@ -21,7 +21,8 @@ import {
   type Table,
   type Verdict,
 } from '../../../policy/index.ts';
-import { type ApiCluster, type ApiPod, readCluster } from './api_objects.ts';
+import { type ApiCluster, type ApiPod, readCluster } from '../../builders/api_objects.ts';
+import { apiCluster, scenario } from '../../builders/random_cluster.ts';
 import {
   type ObviousFlow,
   obviousIsolating,
@@ -29,7 +30,6 @@ import {
   obviousRuleAdmits,
   obviousVerdict,
 } from './obvious.ts';
-import { apiCluster, scenario } from './random_cluster.ts';
 import { deltasBetween } from './table_updates.ts';
 
 /** Far above what the runs take, for a machine with other work to do. */

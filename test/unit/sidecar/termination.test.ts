@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { drainLeftMs, terminationBeganAtMs } from '../../../sidecar/termination.ts';
-import { preStopCommand } from '../injector/admission/pod_builder.ts';
+import { preStopCommand } from '../../builders/admitted_pods.ts';
 
 let dir = '';
 beforeEach(() => {

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { issueCa } from '../../../../injector/certificates/issue.ts';
+import { injected, pod } from '../../../builders/admitted_pods.ts';
+import { temporaryDirectory } from '../../../builders/cli_manifests.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
-import { injected, pod } from '../../injector/admission/pod_builder.ts';
 import { validNow } from '../../injector/test_credentials.ts';
-import { temporaryDirectory } from '../support/manifest_builders.ts';
 import { runSluice } from '../support/sluice_process.ts';
 
 type Json = Record<string, unknown>;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { manifestDirectory, pod, policy } from '../support/manifest_builders.ts';
+import { manifestDirectory, pod, policy } from '../../../builders/cli_manifests.ts';
 import { runSluice } from '../support/sluice_process.ts';
 
 const namespace = (labels: object = {}, annotations: object = {}) => ({

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { manifestDirectory } from '../support/manifest_builders.ts';
+import { manifestDirectory } from '../../../builders/cli_manifests.ts';
 import { runSluice } from '../support/sluice_process.ts';
 
 const PROBES = { 'sluice.dev/node-traffic': 'probes' };

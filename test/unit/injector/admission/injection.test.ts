@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { config, decide, injected, pod } from './pod_builder.ts';
+import { config, decide, injected, pod } from '../../../builders/admitted_pods.ts';
 
 const names = (list: readonly { readonly name: string }[] | undefined) =>
   (list ?? []).map(({ name }) => name);

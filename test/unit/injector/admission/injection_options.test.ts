@@ -5,7 +5,7 @@ import {
   injectionConfig,
   webhookSettings,
 } from '../../../../injector/admission/injection/injection_options.ts';
-import { apiService, readCluster } from '../../policy/api_objects.ts';
+import { apiService, readCluster } from '../../../builders/api_objects.ts';
 
 const settings = (env: Record<string, string>) =>
   webhookSettings(readOptions(INJECTION_OPTIONS, [], env).values);

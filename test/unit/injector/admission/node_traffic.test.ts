@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { NODE_PORTS_MAX } from '../../../../injector/admission/annotations/node_traffic.ts';
-import { decide, injected, pod, reasons } from './pod_builder.ts';
+import { decide, injected, pod, reasons } from '../../../builders/admitted_pods.ts';
 
 const ANNOTATION = 'sluice.dev/node-traffic';
 const PROBES = { [ANNOTATION]: 'probes' };

@@ -1,14 +1,17 @@
 /** Enabling Sluice takes Pod Security off a namespace: injection holds its pods to a level instead. */
 import { describe, expect, test } from 'vitest';
 import { parseAdmittedPod } from '../../../../injector/admission/pod/pod_object.ts';
-import { podSecurityFaults, podSecurityLevel } from '../../../../injector/admission/privileges/pod_security.ts';
+import {
+  podSecurityFaults,
+  podSecurityLevel,
+} from '../../../../injector/admission/privileges/pod_security.ts';
 import { answerReview, parseReview } from '../../../../injector/admission/webhook/review.ts';
+import { config, injected, pod, type TestPod } from '../../../builders/admitted_pods.ts';
 import {
   BEYOND_BASELINE,
   BEYOND_RESTRICTED,
   TIDY_PODS,
 } from '../../../support/kubernetes/pod_security_cases.ts';
-import { config, injected, pod, type TestPod } from './pod_builder.ts';
 
 const faults = (object: unknown, level: 'baseline' | 'restricted') => {
   const parsed = parseAdmittedPod({ kind: 'Pod', apiVersion: 'v1', ...(object as object) });

@@ -7,7 +7,7 @@ import {
 import { SIDECAR_PORTS } from '../../../../injector/admission/names.ts';
 import { parseAdmittedPod } from '../../../../injector/admission/pod/pod_object.ts';
 import { SIDECAR_OPTIONS } from '../../../../sidecar/config.ts';
-import { decide, injected, pod, reasons } from './pod_builder.ts';
+import { decide, injected, pod, reasons } from '../../../builders/admitted_pods.ts';
 
 const PRIVILEGED_ALLOWED = { namespace: { [NAMESPACE_ANNOTATIONS.allowPrivileged.annotation]: 'true' } };
 const OPT_OUT_ALLOWED = { namespace: { [NAMESPACE_ANNOTATIONS.allowOptOut.annotation]: 'true' } };

@@ -13,13 +13,13 @@ import {
 import { openDirectorySource } from '../../../../injector/directory/directory_source.ts';
 import { createInjectorMetrics } from '../../../../injector/metrics.ts';
 import type { ClusterSource } from '../../../../injector/source.ts';
+import { config, type TestPod } from '../../../builders/admitted_pods.ts';
+import type { Manifest } from '../../../builders/injector_manifests.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
 import { captureLog } from '../captured_log.ts';
-import type { Manifest } from '../manifest_builders.ts';
 import { ManifestDir } from '../manifest_dir.ts';
 import { SERVER_NAME, TestCertificate } from '../test_credentials.ts';
 import { waitFor } from '../wait_for.ts';
-import { config, type TestPod } from './pod_builder.ts';
 
 const CONFIGURATION = join(import.meta.dirname, '../../../../manifests/base/webhook.yaml');
 

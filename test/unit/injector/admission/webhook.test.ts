@@ -5,9 +5,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { issueCa } from '../../../../injector/certificates/issue.ts';
+import { pod, type TestContainer } from '../../../builders/admitted_pods.ts';
 import { SERVER_NAME, validNow } from '../test_credentials.ts';
 import { waitFor } from '../wait_for.ts';
-import { pod, type TestContainer } from './pod_builder.ts';
 import { RunningWebhook } from './running_webhook.ts';
 
 let webhook: RunningWebhook;

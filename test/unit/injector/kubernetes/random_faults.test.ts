@@ -3,8 +3,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { unreachable } from '../../../../common/errors.ts';
+import { namespace, pod } from '../../../builders/stored_objects.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
-import { namespace, pod } from '../../support/api_server/objects.ts';
 import { waitFor } from '../wait_for.ts';
 import { podsOf, ReflectedPods } from './reflected_pods.ts';
 

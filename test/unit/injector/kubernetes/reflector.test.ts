@@ -1,8 +1,8 @@
 /** A reflector's copy is what the API server has, whatever happens on the way. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ReflectorTimes } from '../../../../injector/api/reflector.ts';
+import { namespace, pod } from '../../../builders/stored_objects.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
-import { namespace, pod } from '../../support/api_server/objects.ts';
 import { waitFor } from '../wait_for.ts';
 import { podsOf, ReflectedPods } from './reflected_pods.ts';
 

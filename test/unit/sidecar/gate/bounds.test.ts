@@ -6,7 +6,7 @@ import { DirectionPlanner } from '../../../../sidecar/gate/plan/direction_planne
 import { overBounds } from '../../../../sidecar/gate/plan/over_bounds.ts';
 import { closedPlan, type DirectionPlan } from '../../../../sidecar/gate/plan/plan.ts';
 import { ServicePlanner } from '../../../../sidecar/gate/plan/service_planner.ts';
-import { table as builtTable } from '../table_builder.ts';
+import { table as builtTable } from '../../../builders/tables.ts';
 import { gatePlan } from './gate_plan.ts';
 import { planAdmits } from './lookup.ts';
 

@@ -1,7 +1,7 @@
 /** What planning costs when a policy becomes eight times as large: about eight times as much, not sixty-four. */
 import { describe, expect, test } from 'vitest';
 import { createJudge, type Table, type TableRule } from '../../../../policy/index.ts';
-import { table as builtTable } from '../table_builder.ts';
+import { table as builtTable } from '../../../builders/tables.ts';
 import { gatePlan } from './gate_plan.ts';
 import { growth, N_LOG_N_GROWTH } from './growth.ts';
 

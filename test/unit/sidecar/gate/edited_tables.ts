@@ -3,8 +3,8 @@
 import fc from 'fast-check';
 import { unreachable } from '../../../../common/errors.ts';
 import { createCompiler, isSubject, type Table } from '../../../../policy/index.ts';
-import { readCluster } from '../../policy/api_objects.ts';
-import { apiCluster } from '../../policy/random_cluster.ts';
+import { readCluster } from '../../../builders/api_objects.ts';
+import { apiCluster } from '../../../builders/random_cluster.ts';
 
 const KINDS = ['member', 'member', 'pod', 'pod', 'backend', 'rules', 'node'] as const;
 

@@ -12,9 +12,9 @@ import { type RuleBlock, RuledRanges } from '../../../../sidecar/gate/plan/addre
 import { closedPlan } from '../../../../sidecar/gate/plan/plan.ts';
 import { GatePlanner } from '../../../../sidecar/gate/plan/planner.ts';
 import { RuleSets } from '../../../../sidecar/gate/plan/rule_sets.ts';
-import { readCluster } from '../../policy/api_objects.ts';
-import { scenario } from '../../policy/random_cluster.ts';
-import { table as builtTable } from '../table_builder.ts';
+import { readCluster } from '../../../builders/api_objects.ts';
+import { scenario } from '../../../builders/random_cluster.ts';
+import { table as builtTable } from '../../../builders/tables.ts';
 import { editedTables } from './edited_tables.ts';
 import { gatePlan } from './gate_plan.ts';
 import { planAdmits } from './lookup.ts';

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { namespace, pod } from '../../../builders/stored_objects.ts';
 import type { Json } from '../../../support/api_server/api_object.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
 import { type Authority, createAuthority } from '../../../support/api_server/certificates.ts';
-import { namespace, pod } from './objects.ts';
 
 const SERVICE_NAME = 'hook.system.svc';
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { DnsWarnings } from '../../../../../injector/kubernetes/status/dns_warnings.ts';
 import { parseNetworkPolicy, parsePod } from '../../../../../policy/index.ts';
-import { accepted, apiPod, apiPolicy, readCluster } from '../../../policy/api_objects.ts';
+import { accepted, apiPod, apiPolicy, readCluster } from '../../../../builders/api_objects.ts';
 
 const PODS = Array.from({ length: 30 }, (_, i) => `shop/p${i}`);
 const cluster = {

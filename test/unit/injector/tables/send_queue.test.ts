@@ -1,0 +1,169 @@
+/** Whose turn it is: namespaces by what they cost, sessions as they came. */
+import { afterEach, expect, test, vi } from 'vitest';
+import { type Due, SendQueue } from '../../../../injector/tables/send_queue.ts';
+import type { TableSession } from '../../../../injector/tables/session.ts';
+import { waitFor } from '../wait_for.ts';
+
+let queue: SendQueue;
+/** Namespaces in the order in which their sessions were served. */
+let served: string[];
+let dues: Due[];
+let settled: number;
+
+/** What of a session the queue looks at. */
+function session(namespace: string, queuedBytes = 0): TableSession {
+  return { namespace, queuedBytes } as TableSession;
+}
+
+function start(
+  costMs: Readonly<Record<string, number>> = {},
+  onServed: (namespace: string) => void = () => undefined,
+): void {
+  served = [];
+  dues = [];
+  settled = 0;
+  queue = new SendQueue({
+    settle: () => {
+      settled += 1;
+    },
+    send: ({ namespace }, due) => {
+      const endMs = performance.now() + (costMs[namespace] ?? 0);
+      while (performance.now() < endMs);
+      served.push(namespace);
+      dues.push(due);
+      onServed(namespace);
+    },
+  });
+}
+
+afterEach(() => {
+  queue.close();
+  vi.restoreAllMocks();
+});
+
+test('one namespace with costly tables waits for itself: the others have all of theirs after one of its', async () => {
+  start({ costly: 15 });
+  for (let i = 0; i < 20; i += 1) queue.addTable(session('costly'), 1);
+  for (let i = 0; i < 20; i += 1) queue.addTable(session('a'), 1);
+  for (let i = 0; i < 20; i += 1) queue.addTable(session('b'), 1);
+  await waitFor(() => served.length === 60);
+  const before = served.slice(0, Math.max(served.lastIndexOf('a'), served.lastIndexOf('b')));
+  expect(before.filter((namespace) => namespace === 'costly').length).toBeLessThanOrEqual(2);
+});
+
+test('what is made takes no turn of the event loop for longer than a frame', async () => {
+  start({ costly: 15 });
+  let turns = 0;
+  const count = setInterval(() => {
+    turns += 1;
+  }, 0);
+  for (let i = 0; i < 20; i += 1) queue.addTable(session('costly'), 1);
+  await waitFor(() => served.length === 20);
+  clearInterval(count);
+  expect(turns).toBeGreaterThanOrEqual(15);
+});
+
+test('changes go in order, rules last; a whole table stands for all of them', async () => {
+  start();
+  const [one, two] = [session('a'), session('a')];
+  queue.addChanges(one, { pods: {} }, 1);
+  queue.addReshaped(one, 2);
+  queue.addChanges(one, { groups: {} }, 3);
+  queue.addReshaped(one, 4);
+  expect(queue.revision(one)).toBe(4);
+  queue.addChanges(two, { pods: {} }, 1);
+  queue.addTable(two, 2);
+  queue.addChanges(two, { pods: {} }, 3);
+  expect(queue.revision(two)).toBe(3);
+  await waitFor(() => dues.length === 2);
+  expect(dues).toEqual([
+    {
+      kind: 'changes',
+      changes: [
+        { changes: { pods: {} }, revision: 1 },
+        { changes: { groups: {} }, revision: 3 },
+      ],
+      reshapedTo: 4,
+    },
+    { kind: 'table', revision: 3 },
+  ]);
+  expect(settled).toBe(1);
+});
+
+test('who waits for very many changes is sent the whole table', async () => {
+  start();
+  const one = session('a');
+  for (let revision = 1; revision <= 101; revision += 1) queue.addChanges(one, { pods: {} }, revision);
+  expect(queue.revision(one)).toBe(101);
+  await waitFor(() => dues.length === 1);
+  expect(dues).toEqual([{ kind: 'table', revision: 101 }]);
+});
+
+test('what only changes needs no look at the cluster', async () => {
+  start();
+  queue.addChanges(session('a'), { pods: {} }, 1);
+  await waitFor(() => dues.length === 1);
+  expect(settled).toBe(0);
+});
+
+test('a namespace that reads slowly keeps nobody else waiting', async () => {
+  start();
+  const mebibyte = 1024 * 1024;
+  for (let i = 0; i < 20; i += 1) queue.addTable(session('slow', 16 * mebibyte), 1);
+  await waitFor(() => served.length === 3); // 32 MiB, and the one that goes beyond
+  const beganMs = performance.now();
+  for (let i = 0; i < 20; i += 1) queue.addTable(session('a', 1024), 1);
+  await waitFor(() => served.filter((namespace) => namespace === 'a').length === 20);
+  expect(performance.now() - beganMs).toBeLessThan(500); // what is sent counts for a second
+  expect(served.filter((namespace) => namespace === 'slow').length).toBeLessThanOrEqual(3);
+});
+
+test('a herd of namespaces has so much on the way and no more', async () => {
+  start();
+  const bytes = 16 * 1024 * 1024;
+  for (let i = 0; i < 20; i += 1) queue.addTable(session(`n${i}`, bytes), 1);
+  await waitFor(() => served.length > 0);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(served).toHaveLength(5); // 64 MiB, and the one that goes beyond
+});
+
+test('a namespace that never reads holds so much memory and no more, and keeps nobody else waiting for long', async () => {
+  start();
+  const bytes = 16 * 1024 * 1024;
+  for (let i = 0; i < 20; i += 1) queue.addTable(session('deaf', bytes), 1);
+  for (let i = 0; i < 20; i += 1) queue.addTable(session('a'), 1);
+  await waitFor(() => served.filter((namespace) => namespace === 'a').length === 20);
+  await new Promise((resolve) => setTimeout(resolve, 4_000));
+  // 128 MiB, and the one that goes beyond.
+  expect(served.filter((namespace) => namespace === 'deaf')).toHaveLength(9);
+}, 20_000);
+
+test('many namespaces that never read lose their oldest sessions; who has little unread, and for longer, does not', async () => {
+  start();
+  const mebibyte = 1024 * 1024;
+  const cut: string[] = [];
+  const reader = (namespace: string, bytes: number): TableSession => {
+    const one = { namespace, queuedBytes: bytes, cut: () => cut.push(namespace) };
+    return one as unknown as TableSession;
+  };
+  queue.addTable(reader('a', 1024), 1);
+  for (let i = 0; i < 4; i += 1) queue.addTable(reader(`deaf${i}`, 140 * mebibyte), 1);
+  await waitFor(() => cut.length > 0, 10_000);
+  expect(cut).toEqual(['deaf0']);
+  await waitFor(() => served.length === 5);
+}, 20_000);
+
+test('what a namespace has used too much is owed while none of its sessions waits', async () => {
+  let nowMs = 0;
+  vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+  start({}, (namespace) => {
+    nowMs += namespace === 'costly' ? 9 : 1.1;
+    if (namespace === 'costly' && served.length < 200)
+      queueMicrotask(() => queue.addTable(session('costly'), 1));
+  });
+  queue.addTable(session('costly'), 1);
+  for (let i = 0; i < 60; i += 1) queue.addTable(session('a'), 1);
+  await waitFor(() => served.filter((namespace) => namespace === 'a').length === 60);
+  const before = served.slice(0, served.lastIndexOf('a'));
+  expect(before.filter((namespace) => namespace === 'costly').length).toBeLessThanOrEqual(10);
+});

@@ -1,0 +1,158 @@
+/** Ending outbound flows, with kernels that cannot do all; on a real one: test/netns/egress.test.ts. */
+import { constants } from 'node:os';
+import { expect, test } from 'vitest';
+import { createJudge, type Table } from '../../../../policy/index.ts';
+import type { Side, TrackedFlow } from '../../../../sidecar/kernel/conntrack.ts';
+import type { TcpSocket } from '../../../../sidecar/kernel/tcp_sockets.ts';
+import { OutboundCutter, type OutboundKernel } from '../../../../sidecar/outbound/cutter.ts';
+import type { EndedOutbound } from '../../../../sidecar/records/ended_outbound.ts';
+import { table } from '../../../builders/tables.ts';
+
+const { EOPNOTSUPP, ENOENT } = constants.errno;
+const POD = '10.0.0.100';
+const isolating = [{ namespace: 'shop', name: 'none' }];
+const isolated: Table = { ...table({ revision: 1 }), egress: { direction: 'egress', isolating, rules: [] } };
+
+const sides = (port: number) => ({
+  local: { address: POD, port },
+  remote: { address: '10.0.0.9', port: 80 },
+});
+const socket = (port: number): TcpSocket => ({
+  ...sides(port),
+  bytesSent: 1,
+  bytesReceived: 2,
+  handle: { family: 2, id: new Uint8Array(48) },
+});
+const flow = (source: Side, destination: Side): TrackedFlow => ({
+  protocol: 'TCP',
+  source,
+  destination,
+  answering: destination,
+  isAssured: true,
+  tcpState: 3,
+  bytesSent: 0,
+  bytesReceived: 0,
+  entry: { family: 2, tuple: new Uint8Array(), id: new Uint8Array(4) },
+});
+
+/** Lists those of these sockets that are wanted. */
+const listed = (...sockets: readonly TcpSocket[]): OutboundKernel['sockets'] =>
+  async function* (wanted) {
+    yield sockets.filter(({ local, remote }) => wanted(local, remote));
+  };
+
+/** A kernel with two connections of the pod's own, which does to sockets what `destroy` says. */
+function kernel(destroy: OutboundKernel['destroy']): OutboundKernel {
+  return {
+    sockets: listed(socket(1001), socket(1002)),
+    flowsOf: async (sockets) => sockets.map(({ local, remote }) => flow(local, remote)),
+    async *flows() {},
+    destroy,
+    forget: async (flows) => flows.map(() => 0),
+  };
+}
+
+test('a kernel that cannot destroy sockets is told of, until it can; nothing is recorded that did not end', async () => {
+  const ended: EndedOutbound[] = [];
+  let result = -EOPNOTSUPP;
+  const cutter = new OutboundCutter((one) => ended.push(one), {
+    kernel: kernel(async (sockets) => sockets.map(() => result)),
+  });
+  await expect(cutter.cut(createJudge(isolated))).rejects.toMatchObject({ code: 'OUTBOUND_UNSUPPORTED' });
+  expect(cutter.problem).toContain('CONFIG_INET_DIAG_DESTROY');
+  expect(ended).toEqual([]);
+  result = 0;
+  await cutter.cut(createJudge(isolated));
+  expect(cutter.problem).toBeUndefined();
+  expect(ended.map(({ local }) => local.port)).toEqual([1001, 1002]);
+});
+
+test('a connection that the gate has reset meanwhile is no failure, and has its record', async () => {
+  const ended: EndedOutbound[] = [];
+  const cutter = new OutboundCutter((one) => ended.push(one), { kernel: kernel(async () => [-ENOENT, 0]) });
+  await cutter.cut(createJudge(isolated));
+  expect(ended.map(({ local }) => local.port)).toEqual([1001, 1002]);
+});
+
+test('what others have recorded is not recorded again; what goes on after all is theirs', async () => {
+  const ended: EndedOutbound[] = [];
+  const released: number[] = [];
+  let results = [0, 0];
+  const cutter = new OutboundCutter((one) => ended.push(one), {
+    kernel: kernel(async () => results),
+    claims: {
+      claim: ({ local }) => local.port === 1001,
+      release: ({ local }) => released.push(local.port),
+    },
+  });
+  await cutter.cut(createJudge(isolated));
+  expect(ended.map(({ local }) => local.port)).toEqual([1001]);
+  results = [-EOPNOTSUPP, -EOPNOTSUPP];
+  await expect(cutter.cut(createJudge(isolated))).rejects.toMatchObject({ code: 'OUTBOUND_UNSUPPORTED' });
+  expect(ended.length).toBe(1);
+  expect(released).toEqual([1001]);
+});
+
+test('only what the pod itself opened, to others, is destroyed', async () => {
+  const destroyed: number[] = [];
+  const odd: OutboundKernel = {
+    ...kernel(async (sockets) => sockets.map(({ local }) => destroyed.push(local.port) && 0)),
+    // The first was accepted; connection tracking does not know the second.
+    sockets: listed(
+      socket(1001),
+      socket(1002),
+      { ...socket(1003), remote: { address: POD, port: 80 } },
+      socket(1004),
+    ),
+    flowsOf: async (sockets) =>
+      sockets.map(({ local, remote }) => {
+        if (local.port === 1002) return undefined;
+        return local.port === 1001 ? flow(remote, local) : flow(local, remote);
+      }),
+  };
+  await new OutboundCutter(() => {}, { kernel: odd }).cut(createJudge(isolated));
+  expect(destroyed).toEqual([1004]);
+});
+
+test('connection tracking is asked only about what may have to end', async () => {
+  const asked: number[] = [];
+  const pod = { namespace: 'shop', name: 'db', uid: '1', workload: 'pod/db', labels: {}, ports: [] };
+  const policy = { namespace: 'shop', name: 'some' };
+  const rule = { policy, index: 0, ports: [], peers: [{ kind: 'group' as const, group: 'g' }] };
+  const allowing: Table = {
+    ...isolated,
+    groups: { g: { namespace: 'shop', members: ['10.0.0.9'] } },
+    pods: { ...isolated.pods, '10.0.0.9': pod },
+    egress: { direction: 'egress', isolating: [policy], rules: [rule] },
+  };
+  const elsewhere = { ...socket(1003), remote: { address: '10.0.0.8', port: 80 } };
+  const busy: OutboundKernel = {
+    ...kernel(async (sockets) => sockets.map(() => 0)),
+    sockets: listed(socket(1001), socket(1002), elsewhere),
+    flowsOf: async (sockets) =>
+      sockets.map(({ local, remote }) => {
+        asked.push(local.port);
+        return flow(local, remote);
+      }),
+  };
+  const ended: EndedOutbound[] = [];
+  await new OutboundCutter((one) => ended.push(one), { kernel: busy }).cut(createJudge(allowing));
+  expect(asked).toEqual([1003]);
+  expect(ended.map(({ local }) => local.port)).toEqual([1003]);
+});
+
+test("the sidecar's own connection to the injector stays, whatever policy says", async () => {
+  const destroyed: number[] = [];
+  const cutter = new OutboundCutter(() => {}, {
+    injector: { address: '10.96.0.20', port: 15010 },
+    kernel: {
+      ...kernel(async (sockets) => sockets.map(({ local }) => destroyed.push(local.port) && 0)),
+      sockets: listed(
+        { ...socket(1001), remote: { address: '10.96.0.20', port: 15010 } },
+        { ...socket(1002), remote: { address: '10.96.0.20', port: 443 } },
+      ),
+    },
+  });
+  await cutter.cut(createJudge(isolated));
+  expect(destroyed).toEqual([1002]);
+});

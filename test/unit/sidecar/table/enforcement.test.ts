@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest';
+import { Enforcement } from '../../../../sidecar/table/enforcement.ts';
+import { type LiveFlow, LiveTable } from '../../../../sidecar/table/live_table.ts';
+import { table } from '../../../builders/tables.ts';
+
+test('before the first table everything is denied', () => {
+  const enforcement = new Enforcement(new LiveTable());
+  expect(enforcement.verdict('ingress', '10.0.0.9', 'TCP', 80)).toEqual({
+    verdict: 'deny',
+    direction: 'ingress',
+    reason: 'no-table',
+  });
+});
+
+test('a delta before any snapshot, or across a gap, is refused and the table stays', () => {
+  const enforcement = new Enforcement(new LiveTable());
+  expect(() => enforcement.apply({ schema: 1, from: 1, revision: 2 })).toThrow(
+    expect.objectContaining({ code: 'TABLE_GAP' }),
+  );
+  enforcement.replace(table({ revision: 5 }));
+  expect(() => enforcement.apply({ schema: 1, from: 4, revision: 6 })).toThrow(
+    expect.objectContaining({ code: 'TABLE_GAP' }),
+  );
+  expect(enforcement.revision).toBe(5);
+});
+
+test('a new table ends what it denies, sources first, and nothing else', () => {
+  const live = new LiveTable();
+  const enforcement = new Enforcement(live);
+  const events: string[] = [];
+  const flow = (peer: string): LiveFlow => ({
+    sourceAddress: peer,
+    revoked(judge) {
+      const verdict = judge.judge('ingress', peer, 'TCP', 80);
+      return verdict.verdict === 'deny' ? { cause: 'policy-changed', verdict } : undefined;
+    },
+    resetSource: () => events.push(`reset ${peer}`),
+    cut: ({ verdict }) => events.push(`cut ${peer} ${verdict.reason}`),
+    drain: () => undefined,
+    view: () => peer,
+  });
+  enforcement.replace(table({ revision: 1 }));
+  for (const peer of ['10.0.0.1', '10.0.0.2', '10.0.0.3']) live.register(flow(peer));
+  const ended = enforcement.replace(table({ revision: 2, allowed: ['10.0.0.2'] }));
+  expect(ended).toBe(2);
+  expect(events).toEqual([
+    'reset 10.0.0.1',
+    'reset 10.0.0.3',
+    'cut 10.0.0.1 no-rule',
+    'cut 10.0.0.3 no-rule',
+  ]);
+});
+
+test('a delta that touches one address has only its flows judged again', () => {
+  const live = new LiveTable();
+  const enforcement = new Enforcement(live);
+  const group = { namespace: 'shop', members: ['10.0.0.1', '10.0.0.2'] };
+  const policy = { namespace: 'shop', name: 'allow' };
+  const rule = { policy, index: 0, ports: [], peers: [{ kind: 'group' as const, group: 'g' }] };
+  enforcement.replace({
+    ...table({ revision: 1 }),
+    ingress: { direction: 'ingress', isolating: [policy], rules: [rule] },
+    groups: { g: group },
+  });
+  const judged: string[] = [];
+  for (const sourceAddress of ['10.0.0.1', '10.0.0.2', '10.0.0.2', '10.0.0.3'])
+    live.register({
+      sourceAddress,
+      revoked: () => void judged.push(sourceAddress),
+      resetSource() {},
+      cut() {},
+      drain() {},
+      view() {},
+    });
+  enforcement.apply({
+    schema: 1,
+    from: 1,
+    revision: 2,
+    groups: { g: { kind: 'members', added: [], removed: ['10.0.0.2'] } },
+  });
+  expect(judged).toEqual(['10.0.0.2', '10.0.0.2']);
+  enforcement.apply({ schema: 1, from: 2, revision: 3, groups: { g: { kind: 'set', group } } });
+  expect(judged.length).toBe(6); // whatever it may concern
+});
+
+test('an explanation is that of the table that denied, and of what is known of the peer', () => {
+  const enforcement = new Enforcement(new LiveTable());
+  const asked = { direction: 'ingress', peer: '10.0.0.9', protocol: 'TCP', port: 80 } as const;
+  expect(enforcement.explain(undefined, asked, null)).toMatchObject({ verdict: 'deny', reason: 'no-table' });
+  enforcement.replace(table({ revision: 1, allowed: ['10.0.0.2'] }));
+  const { judge } = enforcement;
+  const first = enforcement.explain(judge, asked, null);
+  expect(first).toMatchObject({ verdict: 'deny', nearMiss: { failed: 'ipBlock', wanted: '10.0.0.2/32' } });
+  expect(enforcement.explain(judge, asked, null)).toBe(first);
+  expect(enforcement.explain(judge, asked, undefined)).not.toBe(first);
+  enforcement.replace(table({ revision: 2, allowed: ['10.0.0.3'] }));
+  expect(enforcement.explain(enforcement.judge, asked, null)).toMatchObject({
+    nearMiss: { wanted: '10.0.0.3/32' },
+  });
+  expect(enforcement.explain(judge, asked, null)).toMatchObject({ nearMiss: { wanted: '10.0.0.2/32' } });
+});
