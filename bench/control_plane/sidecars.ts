@@ -1,11 +1,11 @@
 /** Simulated sidecars: they say whose table they want, read, acknowledge, and come back as the real ones do. */
 import type { Socket } from 'node:net';
+import { Backoff, type BackoffBounds } from '../../common/backoff.ts';
 import { LineReader } from '../../common/line_reader.ts';
 import { dial, type SidecarPod, type Way } from './way.ts';
 
-/** As the real one: delays double from the first to the last, each with up to the same again as jitter. */
-const FIRST_RETRY_MS = 50;
-const LAST_RETRY_MS = 5_000;
+/** Reconnect delays, as the real one has them. */
+const RECONNECT: BackoffBounds = { firstMs: 100, lastMs: 10_000 };
 
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 
@@ -23,7 +23,7 @@ export class SimulatedSidecar {
   readonly #events: SidecarEvents;
   readonly #reads: boolean;
   #socket: Socket | undefined;
-  #retryMs = FIRST_RETRY_MS;
+  readonly #backoff = new Backoff(RECONNECT);
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -51,8 +51,7 @@ export class SimulatedSidecar {
     socket.on('error', () => {});
     socket.on('close', () => {
       if (this.#closed) return;
-      this.#timer = setTimeout(() => this.#connect(), this.#retryMs * (1 + Math.random()));
-      this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
+      this.#timer = setTimeout(() => this.#connect(), this.#backoff.next());
     });
   }
 
@@ -62,7 +61,7 @@ export class SimulatedSidecar {
       const changes = [...line.matchAll(/"change":"(\d+)"/g)].map(([, number]) => Number(number));
       this.#events.delta(bytes, changes);
     } else if (line.startsWith('{"type":"snapshot"')) {
-      this.#retryMs = FIRST_RETRY_MS;
+      this.#backoff.reset();
       this.#events.snapshot(bytes);
     } else return;
     send(socket, { type: 'ack', revision: Number(/"revision":(\d+)/.exec(line)?.[1]) });

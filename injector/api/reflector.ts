@@ -5,9 +5,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { Backoff, type BackoffBounds, jittered } from '../../common/backoff.ts';
 import type { ApiClient } from './api_client.ts';
 import { AnswerMalformed, ApiFailure, isGone } from './api_failure.ts';
-import { Backoff, type BackoffBounds, jittered } from './backoff.ts';
 import { KnownObjects, type ObjectChange } from './known_objects.ts';
 import { listAll } from './list.ts';
 import type { RawObject } from './raw_object.ts';

@@ -1,6 +1,7 @@
 /** The injector's certificates, put together: made or read at the start, renewed, and published to whoever verifies. */
 import { AdmissionregistrationV1Api, CoreV1Api, type KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
+import { jittered } from '../../common/backoff.ts';
 import { isEnabled } from '../admission/index.ts';
 import type { ServingCertificate } from '../doors/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
@@ -86,8 +87,8 @@ export async function startCertificates(parts: CertificateParts): Promise<Certif
       if (closed) return;
       well = (await publishTo(name)) && well;
     }
-    if (!closed)
-      timer = setTimeout(round, (well ? checkMs : Math.min(RECHECK_MS, checkMs)) * (1 + Math.random()));
+    const waitMs = well ? checkMs : Math.min(RECHECK_MS, checkMs);
+    if (!closed) timer = setTimeout(round, jittered(waitMs, 2 * waitMs));
   }
 
   const unsubscribe = source.onChange((changes) => {

@@ -1,6 +1,7 @@
 /** What comes before a session over TLS: a token within a bounded time, checked. Until then nobody is served. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { jittered } from '../../common/backoff.ts';
 import type { SidecarFrame } from '../../policy/index.ts';
 import type { Place } from '../doors/index.ts';
 import type { TokenAuthenticator, TokenVerdict } from '../tokens/index.ts';
@@ -95,7 +96,7 @@ export class Login implements FrameReader {
               HEARTBEAT_MS,
             );
           }
-          await delay(RECHECK_MS * (1 + Math.random()), undefined, { signal });
+          await delay(jittered(RECHECK_MS, 2 * RECHECK_MS), undefined, { signal });
         }
       }
     } catch {

@@ -3,6 +3,7 @@
  * connection or a frame is bad, the last good table stays in force and the stream tries again.
  */
 import type { Socket } from 'node:net';
+import { Backoff, type BackoffBounds } from '../../common/backoff.ts';
 import { SluiceError, unreachable } from '../../common/errors.ts';
 import { LineReader } from '../../common/line_reader.ts';
 import { type InjectorFrame, type PeerIdentity, readInjectorFrame, type Table } from '../../policy/index.ts';
@@ -10,9 +11,8 @@ import type { Enforcement } from './enforcement.ts';
 import { InjectorLink } from './injector_link.ts';
 import type { Dialled, Transport } from './transport.ts';
 
-/** Reconnect delays double from the first to the last, each with up to the same again as jitter. */
-const FIRST_RETRY_MS = 50;
-const LAST_RETRY_MS = 5_000;
+/** Reconnect delays: short, as an injector that restarts is back at once; no more than seconds, as no table comes meanwhile. */
+const RECONNECT: BackoffBounds = { firstMs: 100, lastMs: 10_000 };
 
 /** The injector says something every 2 s; five missed heartbeats mean that it is gone. Bounds connecting too. */
 const IDLE_TIMEOUT_MS = 10_000;
@@ -49,7 +49,7 @@ export class TableStream {
   readonly #link: InjectorLink;
   #socket: Socket | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #retryMs = FIRST_RETRY_MS;
+  readonly #backoff = new Backoff(RECONNECT);
   #closed = false;
   /** Of the snapshots of this connection. The next connection may be to another injector, which counts from another number. */
   #newest = 0;
@@ -117,8 +117,7 @@ export class TableStream {
 
   #again(reason: string): void {
     this.#events.disconnected(reason);
-    this.#timer = setTimeout(() => this.start(), this.#retryMs * (1 + Math.random()));
-    this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
+    this.#timer = setTimeout(() => this.start(), this.#backoff.next());
   }
 
   #receive(line: string): void {
@@ -127,7 +126,7 @@ export class TableStream {
       const frame = readInjectorFrame(JSON.parse(line));
       this.#obey(frame);
       // An injector that turns this sidecar away must not be asked twenty times a second.
-      if (frame.type === 'snapshot' || frame.type === 'delta') this.#retryMs = FIRST_RETRY_MS;
+      if (frame.type === 'snapshot' || frame.type === 'delta') this.#backoff.reset();
     } catch (error) {
       const code = error instanceof SluiceError ? error.code : 'TABLE_MALFORMED';
       const refused = error instanceof Error ? error : new Error(String(error));

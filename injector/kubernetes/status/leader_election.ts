@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CoordinationV1Api, type KubeConfig, type V1Lease, V1MicroTime } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
+import { jittered } from '../../../common/backoff.ts';
 import { CONFLICT, hasCode, ifThere, whatFailed, within } from '../../api/index.ts';
 
 /** The Lease in the injector's namespace. manifests/ allows this name. */
@@ -89,7 +90,7 @@ export class LeaderElection {
 
   /** Until the next attempt; no longer than another's Lease is held. */
   #waitMs(): number {
-    const waitMs = this.#times.renewMs * (1 + Math.random() / 4);
+    const waitMs = jittered(this.#times.renewMs, this.#times.renewMs * 1.25);
     const heldMs = (this.#seen?.untilMs ?? 0) - performance.now();
     return heldMs > 0 ? Math.min(waitMs, heldMs + 1) : waitMs;
   }

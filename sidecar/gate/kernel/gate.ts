@@ -4,6 +4,7 @@
  * fails leaves the last good rules, is tried again and shown. After a crash the kernel keeps enforcing.
  */
 
+import { Backoff, type BackoffBounds } from '../../../common/backoff.ts';
 import { SluiceError } from '../../../common/errors.ts';
 import type { Table } from '../../../policy/index.ts';
 import { virtualKey } from '../../../policy/index.ts';
@@ -27,9 +28,8 @@ import { serviceSlices } from './service_elements.ts';
 import { addedCounts, LOADING_CHAIN, missingCounts, preparedCounts } from './service_rules.ts';
 import type { GateSettings } from './settings.ts';
 
-/** A refused transaction is tried again after this, doubling up to the last. */
-const FIRST_RETRY_MS = 200;
-const LAST_RETRY_MS = 10_000;
+/** A refused transaction is tried again after this long. No jitter: nobody else waits for this kernel. */
+const RETRY: BackoffBounds = { firstMs: 200, lastMs: 10_000, jitter: false };
 
 /** The base chains, and the chain that the last rule of each jumps to. */
 const HOOKS = { syns: 'in_subject', ingress: 'in_subject', egress: 'out_subject' } as const;
@@ -138,7 +138,7 @@ export class Gate {
   #counts: ReadonlySet<number> = new Set();
   #limits: readonly string[] = [];
   #loop: Promise<void> | undefined;
-  #retryMs = FIRST_RETRY_MS;
+  readonly #backoff = new Backoff(RETRY);
   /** Set while the next try has to wait. */
   #retryTimer: NodeJS.Timeout | undefined;
   /** The last that was said of the rules is that they are gone. */
@@ -224,7 +224,7 @@ export class Gate {
         this.#retryLater();
         return;
       }
-      this.#retryMs = FIRST_RETRY_MS;
+      this.#backoff.reset();
       this.#isSaidGone = false;
       if (plan.revision === CLOSED_REVISION) this.#events.closed();
       else this.#events.inForce(change, plan.revision);
@@ -236,8 +236,7 @@ export class Gate {
     this.#retryTimer = setTimeout(() => {
       this.#wake();
       void this.tried();
-    }, this.#retryMs);
-    this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
+    }, this.#backoff.next());
   }
 
   /** Ends the wait for the next try. */
