@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../common/errno.ts';
 import { FIGURES } from './figures/catalogue.ts';
 import { SLUICE } from './paths/catalogue.ts';
 import { compareRounds, describeComparison } from './report/comparison.ts';
@@ -94,7 +95,7 @@ async function main(argv: readonly string[]): Promise<void> {
   try {
     parsed = parseArgs({ args: [...argv], options, allowPositionals: true });
   } catch (error) {
-    return usage(error instanceof Error ? error.message : String(error));
+    return usage(messageOf(error));
   }
   const { rounds = DEFAULT_ROUNDS, only, help } = parsed.values;
   if (help) return void process.stdout.write(HELP);
@@ -110,6 +111,6 @@ async function main(argv: readonly string[]): Promise<void> {
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  progress(`error: ${error instanceof Error ? error.message : String(error)}`);
+  progress(`error: ${messageOf(error)}`);
   process.exitCode = 1;
 });

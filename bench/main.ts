@@ -1,5 +1,6 @@
 /** Entry of the benchmarks: `npm run bench`. */
 
+import { messageOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
 import { checkPrerequisites } from '../lab/index.ts';
 import { FIGURES } from './figures/catalogue.ts';
@@ -90,7 +91,7 @@ async function main(argv: readonly string[]): Promise<void> {
 
 main(process.argv.slice(2)).catch((error: unknown) => {
   const known = error instanceof SluiceError;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   progress(`error: ${known ? `${error.code}: ${message}` : message}`);
   process.exitCode = known && error.code === 'USAGE' ? USAGE : FAILED;
 });

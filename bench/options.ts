@@ -1,5 +1,6 @@
 /** The command line of the benchmarks. */
 import { parseArgs } from 'node:util';
+import { firstSentenceOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
 
 /** Flags, in the order of the help text. */
@@ -87,7 +88,7 @@ function parse(argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options: FLAGS, allowPositionals: false, strict: true }).values;
   } catch (cause) {
-    const message = cause instanceof Error ? (cause.message.split('. ')[0] ?? '') : String(cause);
+    const message = firstSentenceOf(cause);
     throw usage(message, cause);
   }
 }

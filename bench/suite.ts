@@ -1,4 +1,5 @@
 /** Measures figures on paths, in turn. */
+import { messageOf } from '../common/errno.ts';
 import type { Figure, Sample, Scale } from './figures/figure.ts';
 import type { Measured } from './report/results.ts';
 import type { Path } from './rig/path.ts';
@@ -38,7 +39,7 @@ export async function measureAll(rig: Rig, suite: Suite): Promise<Outcome> {
       figures.push(await measure(rig, figure, suite));
     } catch (error) {
       rig.signal.throwIfAborted();
-      failed[figure.name] = error instanceof Error ? error.message : String(error);
+      failed[figure.name] = messageOf(error);
       suite.progress(`error: ${figure.name} is left out: ${failed[figure.name]}`);
     }
   }
@@ -109,7 +110,7 @@ async function tryRuns(
       return await run();
     } catch (error) {
       if (attempt === ATTEMPTS || rig.signal.aborted) throw error;
-      onFailure(error instanceof Error ? error.message : String(error));
+      onFailure(messageOf(error));
     }
   }
 }

@@ -1,6 +1,7 @@
 /** `npm run demo`: NetworkPolicy on real connections, in a lab of its own that is gone afterwards. */
 
 import { randomBytes } from 'node:crypto';
+import { stackOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
 import { checkPrerequisites, guardLab, takeLabDown } from '../lab/index.ts';
 import { BrokenPromise, emphasise, playDemo, say } from './demo/index.ts';
@@ -48,7 +49,7 @@ async function main(unread: AbortSignal): Promise<number> {
 /** Says what went wrong; returns the exit code. */
 function fail(error: unknown): number {
   const known = error instanceof SluiceError || error instanceof BrokenPromise;
-  const message = known ? error.message : error instanceof Error ? error.stack : String(error);
+  const message = known ? error.message : stackOf(error);
   const promise = error instanceof BrokenPromise ? 'not as promised: ' : '';
   complain(`sluice demo: ${promise}${message}`);
   return error instanceof BrokenPromise ? EXIT_BROKEN_PROMISE : EXIT_ERROR;

@@ -1,5 +1,6 @@
 /** The `sluice` command: finds the sub-command and turns errors into exit codes. */
 
+import { stackOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
 import { VERSION } from '../common/version.ts';
 import { complain } from './output.ts';
@@ -50,7 +51,7 @@ async function run(argv: readonly string[]): Promise<number> {
 /** What people read: a message for errors we know, a stack for those we do not. */
 function describeError(error: unknown): string {
   if (error instanceof SluiceError) return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return stackOf(error);
 }
 
 /** Says what went wrong; every error is exit code 2. */

@@ -3,6 +3,7 @@
  * The flag wins over the variable, the variable over the default. The tables also make the help text and the docs.
  */
 import { parseArgs } from 'node:util';
+import { messageOf } from './errno.ts';
 import { SluiceError, unreachable } from './errors.ts';
 
 /** One option. `default` absent: required where the program needs it; the empty text counts as absent. */
@@ -119,7 +120,7 @@ function parseFlags(specs: readonly OptionSpec[], argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    const message = messageOf(cause).split('\n')[0];
     throw new SluiceError('CONFIG_INVALID', `${message} (see --help)`, { cause });
   }
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** Entry of the injector. Prints one JSON log line per event, nothing else; SIGTERM and SIGINT stop it. */
 import type { Logger } from 'pino';
+import { stackOf } from '../common/errno.ts';
 import { type ErrorCode, SluiceError } from '../common/errors.ts';
 import { openLog } from '../common/log.ts';
 import { describeOptions } from '../common/options.ts';
@@ -58,8 +59,6 @@ async function start(config: InjectorConfig, log: Logger, signal: AbortSignal): 
 
 main(process.argv.slice(2)).catch((error: unknown) => {
   const known = error instanceof SluiceError;
-  process.stderr.write(
-    `sluice-injector: ${known ? `${error.code}: ${error.message}` : (error as Error).stack}\n`,
-  );
+  process.stderr.write(`sluice-injector: ${known ? `${error.code}: ${error.message}` : stackOf(error)}\n`);
   process.exit(known && USAGE_ERRORS.has(error.code) ? EXIT_USAGE : 1);
 });

@@ -1,6 +1,7 @@
 /** Loads the addon, and says which calls it has. Only `sockets.ts`, `netlink.ts` and `relay.ts` make them. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { messageOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
 
 /** IP version of a socket. */
@@ -54,7 +55,7 @@ export function loadAddon(paths: readonly string[] = PATHS): Addon {
   } catch (cause) {
     throw new SluiceError(
       'NATIVE_ADDON_MISSING',
-      `the native addon does not load (${cause instanceof Error ? cause.message.split('\n')[0] : cause}): run 'npm run build'`,
+      `the native addon does not load (${messageOf(cause).split('\n')[0]}): run 'npm run build'`,
       { cause },
     );
   }

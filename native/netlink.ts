@@ -3,7 +3,7 @@
  * what has not come when a message is sent, or after the datagram before it, does not come. What it tells of its own accord,
  * in groups, waits in a buffer until it is received. Source: netlink(7).
  */
-import { getSystemErrorName } from 'node:util';
+import { errnoName } from '../common/errno.ts';
 import { type ErrorCode, SluiceError } from '../common/errors.ts';
 import { type Addon, loadAddon } from './addon.ts';
 import { type NetlinkMessage, readMessages } from './netlink_message.ts';
@@ -90,7 +90,7 @@ export class Netlink {
    */
   receive(): readonly NetlinkMessage[] | undefined {
     const length = this.#addon.netlinkReceive(this.#fd, this.#buffer);
-    if (length < 0 && getSystemErrorName(length) === NOTHING_THERE) return undefined;
+    if (length < 0 && errnoName(length) === NOTHING_THERE) return undefined;
     checked('receive', length);
     if (length > DATAGRAM_BYTES)
       throw new SluiceError('NETLINK_FAILED', `a netlink datagram of ${length} bytes; please report it`);
@@ -112,7 +112,7 @@ const CODES: Readonly<Record<string, { readonly code: ErrorCode; readonly hint: 
 
 function checked(step: string, result: number): number {
   if (result >= 0) return result;
-  const name = getSystemErrorName(result);
+  const name = errnoName(result);
   const { code, hint } = CODES[name] ?? {
     code: 'NETLINK_FAILED' as const,
     hint: 'unexpected; please report it',

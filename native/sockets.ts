@@ -3,7 +3,7 @@
  * address that is not ours, marked sockets; and what Node does not offer of a socket that it has. The caller owns a
  * returned descriptor (handing it to a `net.Socket` or `net.Server` passes ownership on). Source: ip(7), ipv6(7), socket(7).
  */
-import { getSystemErrorName } from 'node:util';
+import { errnoName } from '../common/errno.ts';
 import { type ErrorCode, SluiceError } from '../common/errors.ts';
 import { type Addon, type Family, loadAddon } from './addon.ts';
 
@@ -93,7 +93,7 @@ export function openSockets(addon: Addon = loadAddon()): Sockets {
     },
     takeError(fd) {
       const error = addon.socketError(fd);
-      return error > 0 ? getSystemErrorName(-error) : undefined;
+      return error > 0 ? errnoName(error) : undefined;
     },
     readInLine(fd) {
       addon.setOobInline(fd);
@@ -152,7 +152,7 @@ const MEANINGS: Readonly<Record<string, { code: ErrorCode; hint: string }>> = {
 };
 
 function socketError(step: string, result: number, purpose: string, family: Family): SluiceError {
-  const name = getSystemErrorName(result);
+  const name = errnoName(result);
   const meaning = MEANINGS[name] ?? { code: 'SOCKET_FAILED' as const, hint: 'unexpected; please report it' };
   return new SluiceError(
     meaning.code,

@@ -1,5 +1,6 @@
 /** The sidecar's settings: read once at start, from the environment and flags. */
 import { isIP } from 'node:net';
+import { messageOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
 import { inboundPorts, LAST_INBOUND_PORT } from '../common/inbound_ports.ts';
 import { LOG_LEVELS, type LogLevel } from '../common/log.ts';
@@ -381,7 +382,7 @@ function nodeAddress(text: string): string {
   try {
     return canonicalAddress(text);
   } catch (cause) {
-    const said = cause instanceof Error ? cause.message : String(cause);
+    const said = messageOf(cause);
     throw new SluiceError('CONFIG_INVALID', `SLUICE_NODE_IPS: ${said}`, { cause });
   }
 }

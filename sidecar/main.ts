@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { stackOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
 /** Entry of the sidecar: `run`, and `redirect apply|verify|remove` as the init step of its own. */
 import { describeOptions, readOptions } from '../common/options.ts';
@@ -61,8 +62,6 @@ function say(msg: string, fields: object): void {
 
 main(process.argv.slice(2)).catch((error: unknown) => {
   const known = error instanceof SluiceError;
-  process.stderr.write(
-    `sluice-sidecar: ${known ? `${error.code}: ${error.message}` : (error as Error).stack}\n`,
-  );
+  process.stderr.write(`sluice-sidecar: ${known ? `${error.code}: ${error.message}` : stackOf(error)}\n`);
   process.exit(known && error.code === 'CONFIG_INVALID' ? EXIT_USAGE : 1);
 });

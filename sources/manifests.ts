@@ -1,6 +1,7 @@
 /** Reads Kubernetes manifests from files and directories, once: for the CLI and the lab. */
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { messageOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
 import type { Cluster } from '../policy/index.ts';
 import { policyExcess, withoutRules } from '../policy/index.ts';
@@ -100,7 +101,7 @@ function expand(path: string): readonly string[] {
   try {
     return statSync(path).isDirectory() ? listManifests(path).files : [path];
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new SluiceError('MANIFEST_UNREADABLE', `${path} cannot be read: ${reason}`, { cause });
   }
 }

@@ -1,5 +1,6 @@
 /** The command line of `sluice can`: its flags, its help text and the reading of both. */
 import { parseArgs } from 'node:util';
+import { firstSentenceOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import { INPUT_PATH } from '../../sources/index.ts';
 import { checkNamespaceFlag } from '../namespace_flag.ts';
@@ -131,10 +132,7 @@ function parse(argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options: FLAGS, allowPositionals: true, strict: true, tokens: true });
   } catch (cause) {
-    throw usage(
-      cause instanceof Error ? (cause.message.split('. ')[0] ?? cause.message) : String(cause),
-      cause,
-    );
+    throw usage(firstSentenceOf(cause), cause);
   }
 }
 

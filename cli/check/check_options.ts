@@ -1,5 +1,6 @@
 /** The command line of `sluice check`. */
 import { parseArgs } from 'node:util';
+import { firstSentenceOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import { checkNamespaceFlag } from '../namespace_flag.ts';
 
@@ -76,7 +77,7 @@ function parse(argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options: FLAGS, allowPositionals: true, strict: true });
   } catch (cause) {
-    throw usage((cause as Error).message.split('. ')[0] ?? '', cause);
+    throw usage(firstSentenceOf(cause), cause);
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type V1Pod,
   VersionApi,
 } from '@kubernetes/client-node';
+import { messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import { isEnabled, STATUS_ANNOTATION } from '../../injector/admission/index.ts';
 import { ifThere, within } from '../../injector/api/index.ts';
@@ -47,7 +48,7 @@ export async function readClusterState(choice: ClusterChoice): Promise<{
     return { installation, namespaces, cluster: await readNameServers(config, namespaces) };
   } catch (cause) {
     const server = config.getCurrentCluster()?.server;
-    throw unreadable(`${server}: ${(cause as Error).message.split('\n')[0]}`, cause);
+    throw unreadable(`${server}: ${messageOf(cause).split('\n')[0]}`, cause);
   }
 }
 
@@ -58,7 +59,7 @@ function loadConfig({ kubeconfig, context }: ClusterChoice): KubeConfig {
     else config.loadFromFile(kubeconfig);
     if (context !== undefined) config.setCurrentContext(context);
   } catch (cause) {
-    throw unreadable(`the kubeconfig: ${(cause as Error).message}`, cause);
+    throw unreadable(`the kubeconfig: ${messageOf(cause)}`, cause);
   }
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw unreadable('the kubeconfig has no such context');

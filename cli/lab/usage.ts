@@ -1,6 +1,7 @@
 /** Help texts of the `lab` commands, and how their command lines are read. */
 
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { firstSentenceOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 
 /** `sluice lab --help`. */
@@ -78,7 +79,7 @@ export function readFlags(argv: readonly string[], allowed: readonly FlagName[],
     };
   } catch (error) {
     if (error instanceof SluiceError) throw error;
-    const message = error instanceof Error ? error.message.split('. ')[0] : String(error);
+    const message = firstSentenceOf(error);
     throw new SluiceError('USAGE', `${message}: see \`sluice lab --help\``, { cause: error });
   }
 }

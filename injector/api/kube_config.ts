@@ -1,5 +1,6 @@
 /** Which API server, with which credentials: from the pod that the injector runs in, or from a kubeconfig file. */
 import { KubeConfig } from '@kubernetes/client-node';
+import { messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 
 /** Says that the injector runs in the cluster whose policies it is to enforce. */
@@ -22,7 +23,7 @@ export function loadKubeConfig(from: string, env: Readonly<Record<string, string
   try {
     config.loadFromFile(from);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new SluiceError(
       'CONFIG_INVALID',
       `SLUICE_KUBERNETES: ${from} is no usable kubeconfig file: ${why}`,

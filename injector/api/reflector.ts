@@ -6,6 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Backoff, type BackoffBounds, jittered } from '../../common/backoff.ts';
+import { messageOf } from '../../common/errno.ts';
 import type { ApiClient } from './api_client.ts';
 import { AnswerMalformed, ApiFailure, isGone } from './api_failure.ts';
 import { KnownObjects, type ObjectChange } from './known_objects.ts';
@@ -231,7 +232,7 @@ export class Reflector<T> {
     this.#spec.events.failed(what);
     const asked = error instanceof ApiFailure ? error.retryAfterMs : undefined;
     const waitMs = Math.max(this.#backoff.next(), asked === undefined ? 0 : jittered(asked, asked * 1.25));
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     this.#log[isGone(error) ? 'info' : 'warn'](
       { wait_ms: Math.round(waitMs) },
       `${what} of ${this.#spec.path} failed, the last state stays: ${message}`,

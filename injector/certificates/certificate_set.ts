@@ -1,5 +1,6 @@
 /** All certificates of an installation, and their form in a Secret. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import type { CertificateAndKey } from '../doors/index.ts';
 import { type Validity, validityOf } from './issue.ts';
@@ -48,7 +49,7 @@ export function readCertificates(texts: SecretTexts): CertificateSet | undefined
       serving: issued({ cert, key }),
     };
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new SluiceError('CERTIFICATES_UNUSABLE', `Secret ${CERTIFICATES_SECRET} cannot be used: ${why}`, {
       cause,
     });

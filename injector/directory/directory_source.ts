@@ -8,6 +8,7 @@
 import { type BigIntStats, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import type { Cluster } from '../../policy/index.ts';
 import { clusterChanges } from '../../policy/index.ts';
@@ -63,7 +64,7 @@ export async function openDirectorySource(dir: string, log: Logger): Promise<Clu
     source.open();
   } catch (cause) {
     await source.close();
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new SluiceError('MANIFEST_UNREADABLE', `${dir} cannot be read: ${reason}`, { cause });
   }
   return source;
@@ -171,7 +172,7 @@ class DirectorySource implements ClusterSource {
     try {
       this.#look('again');
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = messageOf(cause);
       const message = `cannot be read, the last state stays in force: ${reason}`;
       this.#publish(this.#merged, [{ file: this.#dir, document: 0, message, severity: 'error' }]);
     }

@@ -1,5 +1,7 @@
 /** Tells when something in a set of directories may have changed; what, is for the caller to look up. */
+
 import { type FSWatcher, statSync, watch } from 'node:fs';
+import { codeOf } from '../../common/errno.ts';
 
 /** Watches directories. Coarse on purpose: editors, kubelet and rsync all write in their own ways. */
 export class DirectoryWatch {
@@ -44,7 +46,7 @@ export class DirectoryWatch {
       this.#watches.set(path, { watcher, identity });
     } catch (error) {
       this.#complete = false;
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#onError(path, error);
+      if (codeOf(error) !== 'ENOENT') this.#onError(path, error);
     }
   }
 

@@ -1,6 +1,7 @@
 /** Listening on a unix socket that only its owner may use, also where an earlier run left its socket file. */
 import { lstatSync, unlinkSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
+import { codeOrMessageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 
 /**
@@ -61,7 +62,7 @@ function probe(path: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(path, () => resolve('connected'));
     socket.once('connect', () => socket.destroy());
-    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    socket.once('error', (error) => resolve(codeOrMessageOf(error)));
   });
 }
 

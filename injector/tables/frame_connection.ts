@@ -1,6 +1,7 @@
 /** Frames over a stream socket, one line of JSON each, both ways: what all transports of the table server share. */
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import { messageOf } from '../../common/errno.ts';
 import { LineReader } from '../../common/line_reader.ts';
 import type { InjectorFrame, SidecarFrame } from '../../policy/index.ts';
 import { readSidecarFrame } from '../../policy/index.ts';
@@ -196,6 +197,6 @@ function parseFrame(line: string): SidecarFrame | string {
   try {
     return readSidecarFrame(JSON.parse(line));
   } catch (error) {
-    return `not a frame: ${error instanceof Error ? error.message : String(error)}`;
+    return `not a frame: ${messageOf(error)}`;
   }
 }

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { jittered } from '../../common/backoff.ts';
+import { messageOf } from '../../common/errno.ts';
 import type { SidecarFrame } from '../../policy/index.ts';
 import type { Place } from '../doors/index.ts';
 import type { TokenAuthenticator, TokenVerdict } from '../tokens/index.ts';
@@ -121,8 +122,4 @@ export class Login implements FrameReader {
     clearTimeout(this.#timeout);
     this.#parts.place.leave();
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

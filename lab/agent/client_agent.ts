@@ -7,6 +7,7 @@ import { createSocket } from 'node:dgram';
 import { get } from 'node:http';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
+import { codeOrMessageOf, messageOf } from '../../common/errno.ts';
 import { unreachable } from '../../common/errors.ts';
 import { type FlowGroup, openFlows } from './flow_group.ts';
 import type { AgentAnswers, AgentRequest, ConnectResult, DatagramResult, HttpResult } from './protocol.ts';
@@ -68,8 +69,8 @@ function tryConnect(request: Extract<AgentRequest, { do: 'connect' }>): Promise<
       reply += chunk.toString('latin1');
       if (reply.includes('\n')) socket.destroy();
     });
-    socket.on('error', (cause: NodeJS.ErrnoException) => {
-      error = cause.code ?? cause.message;
+    socket.on('error', (cause) => {
+      error = codeOrMessageOf(cause);
       // A reset right behind the SYN ACK comes before 'connect' does; one that answers the SYN is ECONNREFUSED.
       if (error === 'ECONNRESET') connected = true;
     });
@@ -100,9 +101,7 @@ function tryDatagram(request: Extract<AgentRequest, { do: 'datagram' }>): Promis
     };
     const timer = setTimeout(() => end({ allowed: false, error: 'ETIMEDOUT' }), request.timeoutMs ?? 1000);
     socket.on('message', (message) => end({ allowed: true, seenAddress: message.toString().trim() }));
-    socket.on('error', (error: NodeJS.ErrnoException) =>
-      end({ allowed: false, error: error.code ?? error.message }),
-    );
+    socket.on('error', (error) => end({ allowed: false, error: codeOrMessageOf(error) }));
     const send = () => socket.send('hello\n', request.port, request.address);
     if (request.localAddress === undefined) send();
     else socket.bind({ address: request.localAddress }, send);
@@ -131,7 +130,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     void process.stdout.write(`${JSON.stringify({ id, ...fields })}\n`);
   handle(request).then(
     (result) => answer({ result }),
-    (error: unknown) => answer({ error: error instanceof Error ? error.message : String(error) }),
+    (error: unknown) => answer({ error: messageOf(error) }),
   );
 }
 process.exit();

@@ -2,8 +2,9 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
+import { codeOrMessageOf } from '../../common/errno.ts';
 import { unreachable } from '../../common/errors.ts';
-import { PATTERN_BLOCK } from '../app/index.ts';
+import { PATTERN_BLOCK } from '../app/pattern.ts';
 import type { FlowReport, FlowWork, OpenRequest } from './protocol.ts';
 
 /** How often a throttled reader is given its share, in milliseconds. */
@@ -92,8 +93,8 @@ class Flow {
       if (!socket.writableEnded) socket.end();
       this.#conclude('ended');
     });
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#error = error.code ?? error.message;
+    socket.on('error', (error) => {
+      this.#error = codeOrMessageOf(error);
       this.#conclude('failed');
     });
     socket.on('close', () => {

@@ -23,6 +23,7 @@ import { createHash } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { closeSync, writeSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { messageOf } from '../../common/errno.ts';
 import { PATTERN_BLOCK } from './pattern.ts';
 
 /** `\n`. */
@@ -175,9 +176,7 @@ async function listenAll(targets: readonly string[]): Promise<void> {
       if (protocol === 'UDP') await serveUdp(Number(port));
       else await serveTcp(Number(port));
     } catch (error) {
-      process.stderr.write(
-        `cannot serve ${target}: ${error instanceof Error ? error.message : String(error)}\n`,
-      );
+      process.stderr.write(`cannot serve ${target}: ${messageOf(error)}\n`);
       process.exit(1);
     }
   }

@@ -2,6 +2,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { codeOf, messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 
 /** Only root looks into a lab: its sockets are its authentication. */
@@ -16,7 +17,7 @@ export function makeFolder(path: string): void {
   try {
     makeWithParents(path);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new SluiceError(
       'LAB_FOLDER_UNUSABLE',
       `folder ${path} cannot be made (${reason}): set SLUICE_LAB_DIR to a folder that can be written to`,
@@ -38,7 +39,7 @@ function make(path: string): boolean {
   try {
     mkdirSync(path, FOLDER_MODE);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = codeOf(error);
     if (code === 'ENOENT') return false;
     if (code !== 'EEXIST') throw error;
   }

@@ -5,6 +5,7 @@
 
 import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { codeOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 
 /** How often a waiting command asks for the lock again, in milliseconds. */
@@ -46,8 +47,8 @@ function tryLock(path: string, holder: string): Promise<LabLock | undefined> {
       socket.on('error', () => socket.destroy());
       socket.end(holder);
     });
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') resolve(undefined);
+    server.once('error', (error) => {
+      if (codeOf(error) === 'EADDRINUSE') resolve(undefined);
       else reject(error);
     });
     server.listen(path, () => {

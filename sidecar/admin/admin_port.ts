@@ -3,6 +3,7 @@
  * else has the port the sidecar works on without it, and tries again.
  */
 import type { Server } from 'node:net';
+import { asError } from '../../common/errno.ts';
 import { type ErrorCode, SluiceError } from '../../common/errors.ts';
 import type { Family, Sockets } from '../../native/index.ts';
 
@@ -76,7 +77,7 @@ export class AdminPort {
         this.#absent.add(family);
         return undefined;
       }
-      return error instanceof Error ? error : new Error(String(error));
+      return asError(error);
     }
   }
 }

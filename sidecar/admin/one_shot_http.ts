@@ -3,7 +3,9 @@
  * to peers that policy denies, in the process that carries everybody's flows: a pipelining client of node:http can make
  * it parse without bound (docs/adr/0009-one-shot-http.md). RFC 9112.
  */
+
 import net from 'node:net';
+import { messageOf } from '../../common/errno.ts';
 
 /** A request line and headers; a Prometheus scrape has some 300 bytes. */
 const REQUEST_MAX_BYTES = 8_192;
@@ -108,7 +110,7 @@ async function respond(
   try {
     return await handle({ method, path, remoteAddress: socket.remoteAddress ?? '' });
   } catch (error) {
-    return refusal(500, error instanceof Error ? error.message : String(error));
+    return refusal(500, messageOf(error));
   }
 }
 

@@ -1,6 +1,6 @@
 /** Questions to the kernel that are long, in pieces: between them, whatever else waits gets its turn. */
 import { setImmediate as turn } from 'node:timers/promises';
-import { getSystemErrorName } from 'node:util';
+import { errnoName } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import { message, Netlink, type NetlinkMessage, NLM_F_ACK, NLM_F_DUMP } from '../../native/index.ts';
 
@@ -95,7 +95,7 @@ async function answers<T>(
 }
 
 function incomplete(result: number | undefined): SluiceError {
-  const said = result === undefined ? 'no answer' : getSystemErrorName(result);
+  const said = result === undefined ? 'no answer' : errnoName(result);
   return new SluiceError(
     'NETLINK_FAILED',
     `the kernel did not answer a netlink question (${said}): does it have nf_conntrack_netlink, inet_diag and nf_tables?`,

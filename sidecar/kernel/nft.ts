@@ -1,4 +1,5 @@
 /** Runs nft(8) in the pod's network namespace. */
+import { messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import { tryTool } from './tools.ts';
 
@@ -41,7 +42,7 @@ export async function listNft(object: string, ...options: readonly string[]): Pr
 async function transact(args: readonly string[], text: string): Promise<string> {
   const result = await tryTool('nft', args, text).catch((cause: unknown) => {
     const missing = cause instanceof SluiceError && cause.code === 'TOOL_MISSING';
-    const said = cause instanceof Error ? cause.message : String(cause);
+    const said = messageOf(cause);
     throw new SluiceError(missing ? 'GATE_UNAVAILABLE' : 'GATE_REFUSED', said, { cause });
   });
   if (result.status === 0) return result.stdout;

@@ -1,5 +1,5 @@
 /** Elements in nftables, changed and read without a process. Source: linux/netfilter/nf_tables.h and nfnetlink.h. */
-import { getSystemErrorName } from 'node:util';
+import { errnoName } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import {
   attribute,
@@ -195,7 +195,7 @@ async function transact(messages: readonly (readonly [number, readonly Uint8Arra
     let done = 0;
     for (let got = socket.receive(); got !== undefined; got = socket.receive()) {
       for (const { result = 0 } of got) {
-        if (result < 0) throw refused(getSystemErrorName(result));
+        if (result < 0) throw refused(errnoName(result));
         done += 1;
       }
     }

@@ -1,5 +1,6 @@
 /** Runs the system's network tools. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { asError, codeOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 
 /** Packages by how a command begins; Debian, Ubuntu and Alpine call them alike. */
@@ -29,7 +30,7 @@ export function tryTool(command: string, args: readonly string[], input = ''): P
     let timer: NodeJS.Timeout | undefined;
     const failed = (cause: Error): void => {
       clearTimeout(timer);
-      const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+      const missing = codeOf(cause) === 'ENOENT';
       const hint = missing
         ? `install the package ${PACKAGES.find(([prefix]) => command.startsWith(prefix))?.[1] ?? command}`
         : 'the system is short of something; it is tried again where it matters';
@@ -40,7 +41,7 @@ export function tryTool(command: string, args: readonly string[], input = ''): P
     try {
       child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     } catch (cause) {
-      return failed(cause as Error);
+      return failed(asError(cause));
     }
     // Of its own: the one that spawn() offers goes on after an 'error', and keeps the process up for all of that time.
     timer = setTimeout(() => child.kill(), TOOL_TIMEOUT_MS);

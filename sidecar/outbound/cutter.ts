@@ -4,7 +4,7 @@
  * the kernel keeps with a Service's old backend is forgotten there, so that its next packet gets another one.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { getSystemErrorName } from 'node:util';
+import { errnoName, messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import { type Judge, type Verdict, virtualKey } from '../../policy/index.ts';
 import {
@@ -113,7 +113,7 @@ export class OutboundCutter {
       await this.#end(judge);
       this.#problem = undefined;
     } catch (error) {
-      this.#problem = error instanceof Error ? error.message : String(error);
+      this.#problem = messageOf(error);
       throw error;
     }
   }
@@ -241,13 +241,13 @@ function isStale({ protocol, destination, answering }: TrackedFlow, judge: Judge
 
 /** What has gone meanwhile is no failure. */
 function hasFailed(result = 0): boolean {
-  return result !== 0 && getSystemErrorName(result) !== 'ENOENT';
+  return result !== 0 && errnoName(result) !== 'ENOENT';
 }
 
 function check(task: string, results: readonly number[]): void {
   const failed = results.find(hasFailed);
   if (failed === undefined) return;
-  const name = getSystemErrorName(failed);
+  const name = errnoName(failed);
   if (name !== 'ENOTSUP') {
     throw new SluiceError(
       'NETLINK_FAILED',

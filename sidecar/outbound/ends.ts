@@ -4,6 +4,7 @@
  * flows go on as they do, unrecorded.
  */
 import { setImmediate as turn } from 'node:timers/promises';
+import { asError } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import type { Judge } from '../../policy/index.ts';
 import { ConntrackEvents, type FlowEvent, type Side, TCP_STATES, type TrackedFlow } from '../kernel/index.ts';
@@ -67,7 +68,7 @@ export class OutboundEnds implements OutboundClaims {
     try {
       this.#events = this.#open();
     } catch (error) {
-      return this.#sink.failed(error as Error);
+      return this.#sink.failed(asError(error));
     }
     this.#later();
   }
@@ -120,7 +121,7 @@ export class OutboundEnds implements OutboundClaims {
     } catch (error) {
       if (this.#events !== events) return;
       this.#stop();
-      this.#sink.failed(error as Error);
+      this.#sink.failed(asError(error));
     }
   }
 

@@ -3,6 +3,7 @@
  * dialling a port that only the rules answer, and every so often checks each rule by name.
  */
 import net from 'node:net';
+import { codeOf, messageOf } from '../../common/errno.ts';
 import type { Family } from '../../native/index.ts';
 import { listenerAddress } from './rules.ts';
 
@@ -76,7 +77,7 @@ export class Canary {
     this.#verifiedAtMs = performance.now();
     this.#verifyProblem = await this.#context.verify().then(
       () => undefined,
-      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+      (error: unknown) => messageOf(error),
     );
   }
 
@@ -103,8 +104,8 @@ export class Canary {
         };
         this.#awaited.set(key, came);
       });
-      socket.once('error', (error: NodeJS.ErrnoException) =>
-        done(`IPv${family}: the redirect rules are gone (canary port ${port}: ${error.code})`),
+      socket.once('error', (error) =>
+        done(`IPv${family}: the redirect rules are gone (canary port ${port}: ${codeOf(error)})`),
       );
     });
   }

@@ -1,5 +1,6 @@
 /** Puts the redirect into this network namespace's kernel, checks it, takes it out again. Each may be run again. */
 import { readFile, writeFile } from 'node:fs/promises';
+import { messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import type { Family } from '../../native/index.ts';
 import { closeGate, GATE_TABLE, isGateInForce, removeGate } from '../gate/kernel/index.ts';
@@ -86,7 +87,7 @@ async function probePathMtu(): Promise<string> {
     if ((await readFile(MTU_PROBING, 'utf8')).trim() === '0') await writeFile(MTU_PROBING, '1');
     return 'on';
   } catch (error) {
-    return `off: ${(error as Error).message}`;
+    return `off: ${messageOf(error)}`;
   }
 }
 

@@ -5,6 +5,7 @@
 import { constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { access, mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { asError, codeOf } from '../../common/errno.ts';
 import { readTable, type Table } from '../../policy/index.ts';
 
 const FILE_NAME = 'table.json';
@@ -37,7 +38,7 @@ export class TableFile {
     try {
       text = readFileSync(this.#path, 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      if (codeOf(error) === 'ENOENT') return undefined;
       throw error;
     }
     const table = readTable(JSON.parse(text));
@@ -75,7 +76,7 @@ export class TableFile {
         await writeFile(`${this.#path}.new`, JSON.stringify(table), { mode: 0o600 });
         await rename(`${this.#path}.new`, this.#path);
       } catch (error) {
-        this.#failed(error as Error);
+        this.#failed(asError(error));
       }
     }
   }
@@ -86,7 +87,7 @@ async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = codeOf(error);
     if (code === 'EEXIST') return;
     const parent = path.dirname(folder);
     if (code !== 'ENOENT' || existsSync(parent)) throw error;

@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { Backoff, type BackoffBounds } from '../../common/backoff.ts';
+import { asError, messageOf } from '../../common/errno.ts';
 import { SluiceError, unreachable } from '../../common/errors.ts';
 import { LineReader } from '../../common/line_reader.ts';
 import { type InjectorFrame, type PeerIdentity, readInjectorFrame, type Table } from '../../policy/index.ts';
@@ -77,7 +78,7 @@ export class TableStream {
     try {
       dialled = this.#transport.dial();
     } catch (error) {
-      return this.#again(error instanceof Error ? error.message : String(error));
+      return this.#again(messageOf(error));
     }
     const { socket, ready, hello } = dialled;
     this.#socket = socket;
@@ -129,7 +130,7 @@ export class TableStream {
       if (frame.type === 'snapshot' || frame.type === 'delta') this.#backoff.reset();
     } catch (error) {
       const code = error instanceof SluiceError ? error.code : 'TABLE_MALFORMED';
-      const refused = error instanceof Error ? error : new Error(String(error));
+      const refused = asError(error);
       this.#events.refused(refused);
       this.#link.refuse(this.#enforcement.revision, code, refused.message);
     }

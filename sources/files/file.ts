@@ -1,5 +1,6 @@
 /** One manifest file: its documents, and what of them holds while some are broken. */
 import { readFileSync } from 'node:fs';
+import { messageOf } from '../../common/errno.ts';
 import {
   type DocumentContent,
   type DocumentContext,
@@ -56,7 +57,7 @@ export function readManifestFile(file: string, context: FileContext = {}): Manif
   try {
     bytes = readFileSync(file);
   } catch (cause) {
-    return unreadable(file, `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+    return unreadable(file, `cannot be read: ${messageOf(cause)}`);
   }
   return readManifestBytes(file, bytes, context);
 }
@@ -76,7 +77,7 @@ export async function readManifestInput(
       if (size > MAX_FILE_BYTES) break;
     }
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     return unreadable(STANDARD_INPUT, `cannot be read: ${reason}`);
   }
   return readManifestBytes(STANDARD_INPUT, Buffer.concat(chunks), context);

@@ -1,6 +1,8 @@
 /** Which files of a directory are manifests. */
+
 import { readdirSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { codeOf } from '../../common/errno.ts';
 
 /** Files and folders of a directory tree. */
 export interface ManifestPaths {
@@ -58,6 +60,6 @@ function statOf(path: string): Stats | undefined {
 }
 
 function isGone(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
+  const code = codeOf(error);
   return code === 'ENOENT' || code === 'ENOTDIR';
 }

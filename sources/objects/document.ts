@@ -1,4 +1,6 @@
 /** Objects of one manifest document: Kubernetes kinds are told apart, lists are opened, each object is checked. */
+
+import { messageOf } from '../../common/errno.ts';
 import { isRecord } from '../../common/shape.ts';
 import {
   CLUSTER_KINDS,
@@ -88,7 +90,7 @@ export function readDocument(text: string, line: number, context: DocumentContex
     content.addText(text, line);
   } catch (cause) {
     // Nested so deeply that the stack ends, most likely. One document must not keep all others from being read.
-    content.addUnusable(cause instanceof Error ? cause.message : String(cause));
+    content.addUnusable(messageOf(cause));
   }
   return content;
 }

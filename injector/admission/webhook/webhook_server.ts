@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import { messageOf } from '../../../common/errno.ts';
 import { listenTcp, type TcpAddress } from '../../../common/tcp_listen.ts';
 import {
   ConnectionPlaces,
@@ -284,7 +285,7 @@ async function decide(parts: WebhookParts, request: AdmissionRequest): Promise<A
     await parts.prepareNamespace(request.namespace);
     return decision;
   } catch (error) {
-    return unable(request, `the namespace cannot be given the CA: ${(error as Error).message}`);
+    return unable(request, `the namespace cannot be given the CA: ${messageOf(error)}`);
   }
 }
 
@@ -340,7 +341,7 @@ function parseJson(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString());
   } catch (cause) {
-    throw new HttpProblem(400, `the request is no JSON: ${(cause as Error).message}`);
+    throw new HttpProblem(400, `the request is no JSON: ${messageOf(cause)}`);
   }
 }
 

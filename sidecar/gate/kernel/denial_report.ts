@@ -2,6 +2,7 @@
  * Turns what the gate dropped into the same records as the proxy's refusals: aggregated by peer and port, limited in
  * rate, and what is over the limit is counted in one line rather than lost.
  */
+import { asError } from '../../../common/errno.ts';
 import type { Direction } from '../../../policy/index.ts';
 import { type DeniedPeer, DeniedReader, type DeniedReading } from './denied.ts';
 
@@ -83,7 +84,7 @@ export class DenialReport {
     try {
       reading = await this.#reader.read();
     } catch (error) {
-      this.#sink.unreadable(error as Error);
+      this.#sink.unreadable(asError(error));
       return;
     }
     if (reading.packets > 0) this.#sink.dropped(reading.packets);

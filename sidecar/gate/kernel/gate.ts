@@ -5,6 +5,7 @@
  */
 
 import { Backoff, type BackoffBounds } from '../../../common/backoff.ts';
+import { messageOf } from '../../../common/errno.ts';
 import { SluiceError } from '../../../common/errors.ts';
 import type { Table } from '../../../policy/index.ts';
 import { virtualKey } from '../../../policy/index.ts';
@@ -291,7 +292,7 @@ export class Gate {
   }
 
   async #failed(error: unknown): Promise<void> {
-    const problem = error instanceof Error ? error.message : String(error);
+    const problem = messageOf(error);
     const rules = (await areRulesThere()) ? 'stay' : 'gone';
     this.#isSaidGone = rules === 'gone';
     if (error instanceof SluiceError && error.code === 'GATE_UNAVAILABLE')

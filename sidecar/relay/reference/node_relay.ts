@@ -3,10 +3,12 @@
  * there is no machine where it runs and the native one does not. It has the life of a connection, top to bottom.
  */
 import net from 'node:net';
+import { codeOrMessageOf, messageOf } from '../../../common/errno.ts';
 import { SluiceError } from '../../../common/errors.ts';
 import { isTranslatedPort } from '../../../common/inbound_ports.ts';
-import type { Family, Sockets } from '../../../native/index.ts';
-import { socketAddress } from '../../../policy/index.ts';
+import type { Sockets } from '../../../native/sockets.ts';
+import { socketAddress } from '../../../policy/addresses/address.ts';
+import type { Family } from '../../gate/plan/address_ranges.ts';
 import { addressOfBytes } from '../address_of_bytes.ts';
 import { BACKLOG, listenInbound } from '../listeners.ts';
 import { probing } from '../probing.ts';
@@ -101,7 +103,7 @@ function serve(fd: number, accepted: (client: net.Socket) => void, events: Relay
     server.once('error', reject);
     server.listen({ fd, backlog: BACKLOG }, () => {
       server.off('error', reject);
-      server.on('error', (error: NodeJS.ErrnoException) => events.acceptFailed(error.code ?? error.message));
+      server.on('error', (error) => events.acceptFailed(codeOrMessageOf(error)));
       resolve(server);
     });
   });
@@ -143,7 +145,7 @@ class NodeConnection implements Connection {
     try {
       app = appLegs.dial({ family: this.family, clientAddress: this.source.address, ...this.destination });
     } catch (error) {
-      return this.#end(isShortage(error) ? 'shortage' : 'dial-failed', (error as Error).message);
+      return this.#end(isShortage(error) ? 'shortage' : 'dial-failed', messageOf(error));
     }
     this.#app = app;
     this.#connectTimer ??= setTimeout(() => this.#end('unreachable', 'ETIMEDOUT'), connectTimeoutMs);
