@@ -5,6 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { loadavg } from 'node:os';
+import { SIDECAR_PORTS } from '../common/contract.ts';
 import type { Table } from '../policy/index.ts';
 import type { GateSettings } from '../sidecar/gate/kernel/index.ts';
 import { Gate } from '../sidecar/gate/kernel/index.ts';
@@ -12,7 +13,7 @@ import { largeTable, withPeer } from './large_table.ts';
 import { summarize } from './statistics.ts';
 
 const RUNS = 15;
-const SETTINGS: GateSettings = { deny: 'drop', otherProtocols: 'drop', adminPort: 15_021 };
+const SETTINGS: GateSettings = { deny: 'drop', otherProtocols: 'drop', adminPort: SIDECAR_PORTS.admin };
 /** Set in the process that runs in the network namespace. */
 const INSIDE = 'SLUICE_BENCH_INSIDE';
 

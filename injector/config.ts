@@ -1,5 +1,6 @@
 /** The injector's settings: read once at start, from the environment and flags. */
 import { hostname } from 'node:os';
+import { INJECTOR_PORTS } from '../common/contract.ts';
 import { SluiceError } from '../common/errors.ts';
 import { LOG_LEVELS } from '../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT, readOptions } from '../common/options.ts';
@@ -38,14 +39,14 @@ export const INJECTOR_OPTIONS: readonly OptionSpec[] = [
     env: 'SLUICE_TABLES_PORT',
     flag: 'tables-port',
     kind: PORT,
-    default: '15010',
+    default: String(INJECTOR_PORTS.tables),
     description: 'Port that sidecars of a cluster connect to, TLS',
   },
   {
     env: 'SLUICE_STATUS_PORT',
     flag: 'status-port',
     kind: PORT,
-    default: '15014',
+    default: String(INJECTOR_PORTS.status),
     description: 'Port for HTTP in a cluster: /healthz, /readyz, /metrics and /enforcing',
   },
   {

@@ -1,5 +1,6 @@
 /** The sidecar's settings: read once at start, from the environment and flags. */
 import { isIP } from 'node:net';
+import { SIDECAR_PORTS, STATE_DIR } from '../common/contract.ts';
 import { messageOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
 import { inboundPorts, LAST_INBOUND_PORT } from '../common/inbound_ports.ts';
@@ -69,7 +70,7 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     env: 'SLUICE_STATE_DIR',
     flag: 'state-dir',
     kind: { type: 'text' },
-    default: '/var/lib/sluice',
+    default: STATE_DIR,
     description: 'Folder that keeps the last table across restarts',
   },
   {
@@ -83,14 +84,14 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     env: 'SLUICE_ADMIN_PORT',
     flag: 'admin-port',
     kind: PORT,
-    default: '15021',
+    default: String(SIDECAR_PORTS.admin),
     description: 'Port of health, metrics and inspection',
   },
   {
     env: 'SLUICE_INBOUND_PORT',
     flag: 'inbound-port',
     kind: PORT,
-    default: '15006',
+    default: String(SIDECAR_PORTS.inbound),
     description:
       'Port that the redirect delivers to. The proxy also takes the 8 ports from this one + 16 on, for connections that the redirect translates (with the default 15022 to 15029). A connection made to any of them is refused',
   },
@@ -98,7 +99,7 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     env: 'SLUICE_CANARY_PORT',
     flag: 'canary-port',
     kind: PORT,
-    default: '15020',
+    default: String(SIDECAR_PORTS.canary),
     description: 'Port that is answered only while the redirect rules are there',
   },
   {

@@ -5,7 +5,7 @@
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { TERMINATION_FILE } from '../common/termination_file.ts';
+import { TERMINATION_FILE } from '../common/contract.ts';
 
 /** When the hook ran last, ms since the epoch; undefined where it did not, or where that cannot be read. */
 export function terminationBeganAtMs(stateDir: string): number | undefined {

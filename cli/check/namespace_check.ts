@@ -1,5 +1,6 @@
 /** Whether the pods of a namespace can be injected and are: by its labels, and by injection's own judgement of each pod. */
 
+import { SIDECAR_CONTAINER } from '../../common/contract.ts';
 import { unreachable } from '../../common/errors.ts';
 import type { InjectionConfig } from '../../injector/admission/index.ts';
 import {
@@ -13,7 +14,6 @@ import {
   POD_SECURITY_LEVELS,
   parseAdmittedPod,
   podSecurityLevel,
-  SIDECAR_CONTAINER,
 } from '../../injector/admission/index.ts';
 import type { Labels } from '../../policy/index.ts';
 import { error, type Finding, ok, warning } from './finding.ts';

@@ -2,6 +2,7 @@
 
 import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { SIDECAR_PORTS } from '../../common/contract.ts';
 import type { FlowReport } from '../../lab/index.ts';
 import { Agent, columns, Lab, patternSha256 } from '../../lab/index.ts';
 import { BrokenPromise, detail, emphasise, megabytes, say, step } from './page.ts';
@@ -11,7 +12,7 @@ const BOOKSTORE = join(EXAMPLES, 'bookstore');
 const UPDATE = join(EXAMPLES, 'bookstore-update', 'policy.yaml');
 
 /** Default of SLUICE_ADMIN_PORT. */
-const ADMIN_PORT = 15_021;
+const ADMIN_PORT = SIDECAR_PORTS.admin;
 
 const API = 'shop/api';
 const API_PORT = 8080;

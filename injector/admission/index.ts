@@ -22,17 +22,16 @@ export {
   STATUS_ANNOTATION,
   unknownAnnotations,
 } from './annotations/index.ts';
-export type { InjectionConfig } from './injection/index.ts';
 export {
   DEFAULT_RESOURCES,
   INJECTION_OPTIONS,
+  type InjectionConfig,
   inject,
   injectionConfig,
   podProbePorts,
   type WebhookSettings,
   webhookSettings,
 } from './injection/index.ts';
-export { CA_CONFIG_MAP, CA_FILE, REDIRECT_CONTAINER, SIDECAR_CONTAINER, TOKEN_AUDIENCE } from './names.ts';
 export { type AdmittedContainer, parseAdmittedPod } from './pod/index.ts';
 export { POD_SECURITY_LABEL, POD_SECURITY_LEVELS, podSecurityLevel } from './privileges/index.ts';
 export { startWebhookServer, WEBHOOK_PATH } from './webhook/index.ts';

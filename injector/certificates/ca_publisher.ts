@@ -6,7 +6,7 @@ import {
   setHeaderOptions,
   type V1ConfigMap,
 } from '@kubernetes/client-node';
-import { CA_CONFIG_MAP, CA_FILE } from '../admission/index.ts';
+import { CA_CONFIG_MAP, CA_FILE } from '../../common/contract.ts';
 import { CONFLICT, hasCause, hasCode, ifThere, within } from '../api/index.ts';
 import { WEBHOOK_CONFIGURATION } from './names.ts';
 

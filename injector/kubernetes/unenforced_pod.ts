@@ -1,10 +1,6 @@
 /** Whether a pod has what injection adds. The annotation would say so, but anybody who makes a pod may write that. */
-import {
-  OPT_OUT_ANNOTATION,
-  OPT_OUT_VALUE,
-  REDIRECT_CONTAINER,
-  SIDECAR_CONTAINER,
-} from '../admission/index.ts';
+import { REDIRECT_CONTAINER, SIDECAR_CONTAINER } from '../../common/contract.ts';
+import { OPT_OUT_ANNOTATION, OPT_OUT_VALUE } from '../admission/index.ts';
 import { field, type RawObject } from '../api/index.ts';
 
 /** A pod that runs, or is about to, and that no sidecar enforces. */

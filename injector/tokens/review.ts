@@ -1,6 +1,6 @@
 /** What a TokenReview says about a token. Source: `authentication.k8s.io/v1`, and the API server's service accounts. */
 import type { V1TokenReview } from '@kubernetes/client-node';
-import { TOKEN_AUDIENCE } from '../admission/index.ts';
+import { TOKEN_AUDIENCE } from '../../common/contract.ts';
 import type { TokenVerdict } from './authenticator.ts';
 
 /** `status.user.username` of a service account. */

@@ -1,8 +1,8 @@
 /** Checks tokens by the API server's TokenReview. Answers are remembered for a short while, questions are bounded. */
 import { createHash } from 'node:crypto';
 import type { AuthenticationV1Api } from '@kubernetes/client-node';
+import { TOKEN_AUDIENCE } from '../../common/contract.ts';
 import { SluiceError } from '../../common/errors.ts';
-import { TOKEN_AUDIENCE } from '../admission/index.ts';
 import { FORBIDDEN, hasCode, whatFailed, within } from '../api/index.ts';
 import type { TokenAuthenticator, TokenVerdict } from './authenticator.ts';
 import { ExpiringMap } from './expiring_map.ts';

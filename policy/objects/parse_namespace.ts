@@ -1,13 +1,11 @@
 /** Reads Namespace objects. Source: core v1 `Namespace`. */
 
+import { ANNOTATION_PREFIX } from '../../common/contract.ts';
 import type { Namespace } from '../model.ts';
 import { NAMESPACE_NAME_LABEL } from '../rules/index.ts';
 import type { Field } from './field.ts';
 import { checkType, readClusterMetadata } from './parse_metadata.ts';
 import { type Parsed, parseObject } from './parsed.ts';
-
-/** Of the annotations that steer injection. */
-const ANNOTATION_PREFIX = 'sluice.dev/';
 
 function readNamespace(object: Field): Namespace {
   checkType(object, 'v1', 'Namespace');

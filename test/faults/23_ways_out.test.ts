@@ -8,7 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { REDIRECT_CONTAINER, SIDECAR_CONTAINER } from '../../injector/admission/names.ts';
+import { REDIRECT_CONTAINER, SIDECAR_CONTAINER } from '../../common/contract.ts';
 import { answerReview, parseReview } from '../../injector/admission/webhook/review.ts';
 import { config, pod, type TestPod } from '../builders/admitted_pods.ts';
 import { RunningWebhook } from '../unit/injector/admission/running_webhook.ts';

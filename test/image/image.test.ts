@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { TERMINATION_FILE } from '../../common/termination_file.ts';
+import { TERMINATION_FILE } from '../../common/contract.ts';
 import { redirectContainer } from '../../injector/admission/injection/containers.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { bundle, PROGRAMS } from '../../scripts/bundle/bundle.ts';

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll } from 'vitest';
+import { SIDECAR_PORTS } from '../../common/contract.ts';
 import { Agent } from '../../lab/agent/agent.ts';
 import type {
   ConnectResult,
@@ -38,7 +39,7 @@ export { patternSha256 } from '../../lab/app/pattern.ts';
 export const SLUICE = join(ROOT, 'cli/bin/sluice');
 
 /** Default of SLUICE_ADMIN_PORT. */
-const ADMIN_PORT = 15_021;
+const ADMIN_PORT = SIDECAR_PORTS.admin;
 
 /** How often `until` looks, in milliseconds; and how often where looking disturbs what is looked at. */
 const POLL_MS = 10;

@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { INJECTOR_PORTS } from '../../common/contract.ts';
 import { fileSlug } from '../../lab/names/names.ts';
 import { labPaths } from '../../lab/names/paths.ts';
 import type { Topology } from '../../lab/network/topology.ts';
@@ -23,7 +24,7 @@ const INJECTOR = join(import.meta.dirname, '../../injector/main.ts');
 /** The node of the control plane: no pod is on it, so its address is nobody's own node. */
 const CONTROL_NODE = 9;
 const CONTROL_ADDRESS = `10.0.0.${CONTROL_NODE}`;
-const PORTS = { api: 6443, tables: 15_010, status: 15_014, webhook: 8_443 };
+const PORTS = { api: 6443, ...INJECTOR_PORTS, webhook: 8_443 };
 
 const START_MS = 60_000;
 

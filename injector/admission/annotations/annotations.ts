@@ -2,12 +2,11 @@
  * The labels and annotations that steer injection: of namespaces, who may what; of pods, how their sidecar is set.
  * docs/kubernetes.md lists them; a test keeps it equal to these tables.
  */
+
+import { ANNOTATION_PREFIX, OWN_PORTS, type SidecarEnv } from '../../../common/contract.ts';
 import { LOG_LEVELS } from '../../../common/log.ts';
-import { OWN_PORTS } from '../names.ts';
 import { NODE_TRAFFIC_ANNOTATION } from './node_traffic.ts';
 import { quantityValue, type ResourceName, resourceProblem } from './quantity.ts';
-
-const OWN_PREFIX = 'sluice.dev/';
 
 /** Label of a namespace whose pods are injected, with the value `enabled`. */
 export const INJECT_LABEL = 'sluice.dev/inject';
@@ -89,7 +88,7 @@ export function allows(
 /** A pod's annotation that sets one environment variable of its sidecar. */
 export interface SidecarAnnotation {
   readonly annotation: string;
-  readonly env: string;
+  readonly env: SidecarEnv;
   /** The values it may have, the same as the sidecar's own setting takes. */
   readonly values: readonly string[];
   readonly description: string;
@@ -228,7 +227,7 @@ export function unknownAnnotations(annotations: Readonly<Record<string, unknown>
   ]);
   for (const { annotation } of [...SIDECAR_ANNOTATIONS, ...RESOURCE_ANNOTATIONS]) known.add(annotation);
   return Object.keys(annotations)
-    .filter((name) => name.startsWith(OWN_PREFIX) && !known.has(name))
+    .filter((name) => name.startsWith(ANNOTATION_PREFIX) && !known.has(name))
     .map((name) => `annotation ${name} means nothing to sluice: look at its spelling`);
 }
 

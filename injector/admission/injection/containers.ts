@@ -3,8 +3,6 @@
  * pod which comes back from it compares equal. Source: core v1 `Container`, `Volume`; the capabilities were tried on
  * containerd 2.1 (a container of another user than root gets none of them).
  */
-import { TERMINATION_FILE } from '../../../common/termination_file.ts';
-import type { Resources } from '../annotations/index.ts';
 import {
   ADMIN_PORT_NAME,
   CA_CONFIG_MAP,
@@ -14,12 +12,15 @@ import {
   REDIRECT_CONTAINER,
   SIDECAR_CONTAINER,
   SIDECAR_PORTS,
+  type SidecarEnv,
   STATE_DIR,
   STATE_VOLUME,
+  TERMINATION_FILE,
   TOKEN_AUDIENCE,
   TOKEN_FILE,
   TOKEN_SECONDS,
-} from '../names.ts';
+} from '../../../common/contract.ts';
+import type { Resources } from '../annotations/index.ts';
 import type { ApiObject, PodConfinement } from '../pod/index.ts';
 import type { InjectionConfig } from './injection_config.ts';
 
@@ -180,17 +181,18 @@ function environment({ config, environment: own }: SidecarPlan): readonly ApiObj
     text('NODE_OPTIONS', ''),
     // The gate always lets the pod get there, closed or open.
     text('SLUICE_INJECTOR_ADDRESS', config.injectorAddress),
-    ...Object.entries({ SLUICE_LOG_LEVEL: config.sidecarLogLevel, ...own }).map(([name, value]) =>
-      text(name, value),
-    ),
+    ...Object.entries({ SLUICE_LOG_LEVEL: config.sidecarLogLevel, ...own }).map(([name, value]) => ({
+      name,
+      value,
+    })),
   ];
 }
 
-function text(name: string, value: string): ApiObject {
+function text(name: SidecarEnv | 'NODE_OPTIONS' | 'XTABLES_LOCKFILE', value: string): ApiObject {
   return { name, value };
 }
 
-function fromField(name: string, fieldPath: string): ApiObject {
+function fromField(name: SidecarEnv, fieldPath: string): ApiObject {
   return { name, valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath } } };
 }
 

@@ -4,29 +4,31 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import {
+  OWN_CONTAINERS,
+  OWN_VOLUMES,
+  REDIRECT_CONTAINER,
+  SIDECAR_CONTAINER,
+  STATE_VOLUME,
+} from '../../../common/contract.ts';
+import {
   allows,
   annotatedEnvironment,
   annotatedResources,
   EVICTABLE_VOLUMES_ANNOTATION,
   excludedPorts,
   NAMESPACE_ANNOTATIONS,
-  nodeTraffic,
   OPT_OUT_ANNOTATION,
   OPT_OUT_VALUE,
   STATUS_ANNOTATION,
   unknownAnnotations,
   withEvictableVolume,
 } from '../annotations/index.ts';
-import {
-  OWN_CONTAINERS,
-  OWN_VOLUMES,
-  REDIRECT_CONTAINER,
-  SIDECAR_CONTAINER,
-  STATE_VOLUME,
-} from '../names.ts';
-import type { AdmittedPod, ApiObject } from '../pod/index.ts';
-import type { PodSecurityLevel } from '../privileges/index.ts';
-import { privileges, refusals, withoutRawSockets } from '../privileges/index.ts';
+import { nodeTraffic } from '../annotations/node_traffic.ts';
+import type { ApiObject } from '../pod/index.ts';
+import type { AdmittedPod } from '../pod/pod_object.ts';
+import type { PodSecurityLevel } from '../privileges/pod_security.ts';
+import { withoutRawSockets } from '../privileges/raw_sockets.ts';
+import { privileges, refusals } from '../privileges/refusals.ts';
 import { redirectContainer, type SidecarPlan, sidecarContainer, volumes } from './containers.ts';
 import type { InjectionConfig } from './injection_config.ts';
 

@@ -3,6 +3,7 @@
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { BatchV1Api, CoreV1Api, Exec, type V1Pod } from '@kubernetes/client-node';
+import { INJECTOR_PORTS } from '../../../common/contract.ts';
 import { TABLE_SCHEMA } from '../../../policy/table/table.ts';
 import { settled, type TestCluster } from '../../support/kubernetes/test_cluster.ts';
 import { testImage } from './installation.ts';
@@ -10,7 +11,7 @@ import { testImage } from './installation.ts';
 const PORT = 8080;
 
 /** Of the injector's Service. */
-const TABLES_PORT = 15_010;
+const TABLES_PORT = INJECTOR_PORTS.tables;
 
 /** Greets with the caller's address, then ticks, until the connection ends. */
 const SERVE = `require('node:net').createServer((socket) => {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { SIDECAR_PORTS } from '../../../../common/contract.ts';
 import {
   NAMESPACE_ANNOTATIONS,
   RESOURCE_ANNOTATIONS,
   SIDECAR_ANNOTATIONS,
 } from '../../../../injector/admission/annotations/annotations.ts';
-import { SIDECAR_PORTS } from '../../../../injector/admission/names.ts';
 import { parseAdmittedPod } from '../../../../injector/admission/pod/pod_object.ts';
 import { SIDECAR_OPTIONS } from '../../../../sidecar/config.ts';
 import { decide, injected, pod, reasons } from '../../../builders/admitted_pods.ts';

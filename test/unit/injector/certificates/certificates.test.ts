@@ -1,7 +1,7 @@
 /** Certificates of one and more replicas, against the API server's double. */
 import { X509Certificate } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { CA_FILE } from '../../../../injector/admission/names.ts';
+import { CA_FILE } from '../../../../common/contract.ts';
 import { type Certificates, startCertificates } from '../../../../injector/certificates/certificates.ts';
 import {
   CA_LIFE_MS,
