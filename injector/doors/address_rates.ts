@@ -1,4 +1,5 @@
 /** How often each address may do something: a bucket for each, filled at a steady rate. */
+import { Recent } from '../../common/recent.ts';
 
 /** Bounds on a rate. */
 export interface RateLimits {
@@ -22,7 +23,7 @@ interface Bucket {
 export class AddressRates {
   readonly #limits: RateLimits;
   /** In the order in which they were last used. One that would be full again is not kept. */
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets = new Recent<string, Bucket>(MAX_ADDRESSES);
 
   constructor(limits: RateLimits) {
     this.#limits = limits;
@@ -34,16 +35,9 @@ export class AddressRates {
     const { left, atMs } = this.#buckets.get(address) ?? { left: burst, atMs: nowMs };
     const now = Math.min(burst, left + ((nowMs - atMs) * perSecond) / MS_PER_SECOND);
     if (now < 1) return false;
-    this.#buckets.delete(address);
-    this.#buckets.set(address, { left: now - 1, atMs: nowMs });
-    this.#forget(nowMs - (burst / perSecond) * MS_PER_SECOND);
+    this.#buckets.keep(address, { left: now - 1, atMs: nowMs });
+    const fullMs = nowMs - (burst / perSecond) * MS_PER_SECOND;
+    this.#buckets.dropWhile((bucket) => bucket.atMs <= fullMs);
     return true;
-  }
-
-  #forget(fullMs: number): void {
-    for (const [address, { atMs }] of this.#buckets) {
-      if (this.#buckets.size <= MAX_ADDRESSES && atMs > fullMs) break;
-      this.#buckets.delete(address);
-    }
   }
 }

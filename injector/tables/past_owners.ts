@@ -1,4 +1,5 @@
 /** Who had an address a short while ago: records of the last flows of a pod that is gone still name it. */
+import { Recent } from '../../common/recent.ts';
 import type { PeerIdentity } from '../../policy/index.ts';
 
 /** A record that waits this long after its flow is not written: denials are reported within half a minute. */
@@ -10,18 +11,12 @@ const MAX_KEPT = 10_000;
 /** Former owners of addresses, for a while. */
 export class PastOwners {
   /** In the order in which they lost their address. */
-  readonly #kept = new Map<string, { readonly pod: PeerIdentity; readonly sinceMs: number }>();
+  readonly #kept = new Recent<string, { readonly pod: PeerIdentity; readonly sinceMs: number }>(MAX_KEPT);
 
   /** Takes in who has just lost an address. `nowMs` is any clock that does not go back. */
   remember(owners: ReadonlyMap<string, PeerIdentity>, nowMs: number): void {
-    for (const [address, pod] of owners) {
-      this.#kept.delete(address);
-      this.#kept.set(address, { pod, sinceMs: nowMs });
-    }
-    for (const [address, { sinceMs }] of this.#kept) {
-      if (this.#kept.size <= MAX_KEPT && nowMs - sinceMs < KEPT_MS) break;
-      this.#kept.delete(address);
-    }
+    for (const [address, pod] of owners) this.#kept.keep(address, { pod, sinceMs: nowMs });
+    this.#kept.dropWhile(({ sinceMs }) => nowMs - sinceMs >= KEPT_MS);
   }
 
   /** The last one that had an address and lost it within the last minutes. */

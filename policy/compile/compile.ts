@@ -4,6 +4,7 @@
  */
 
 import { SluiceError } from '../../common/errors.ts';
+import { Recent } from '../../common/recent.ts';
 import { objectKey } from '../key.ts';
 import type { Cluster, Labels, NetworkPolicy, Pod } from '../model.ts';
 import { DEFAULT_POLICY_LIMITS, type PolicyLimits } from '../objects/index.ts';
@@ -29,7 +30,6 @@ import { Groups } from './groups.ts';
 import { EMPTY_CLUSTER, LiveCluster } from './live_cluster.ts';
 import { NamespacePolicies } from './namespace_policies.ts';
 import { mayExceed } from './policy_bounds.ts';
-import { Recent } from './recent.ts';
 import { serviceSockets } from './service_sockets.ts';
 import { VirtualPorts } from './services.ts';
 import { SetIndex } from './set_index.ts';

@@ -3,12 +3,12 @@
  * cluster's groups hold it is worked out once for all tables with the same groups.
  */
 
+import { Recent } from '../../common/recent.ts';
 import { ownEntry, sortedRecord } from '../key.ts';
 import type { Labels } from '../model.ts';
 import type { GroupDelta, PodIdentity, TableDelta } from '../table/index.ts';
 import type { Directory } from './directory.ts';
 import type { Groups, LiveGroup } from './groups.ts';
-import { Recent } from './recent.ts';
 import type { VirtualPorts } from './services.ts';
 import type { TableShape } from './table_shape.ts';
 

@@ -1,12 +1,12 @@
 /** What of one pod's table comes from policies: its two directions, and the groups they need. */
 
+import { Recent } from '../../common/recent.ts';
 import { compareTexts } from '../key.ts';
 import type { ContainerPort, Direction, NetworkPolicy, Pod } from '../model.ts';
 import type { PodsPeer, ResolvedPeer } from '../rules/index.ts';
 import { matchesSelector, policyRef, resolveRules } from '../rules/index.ts';
 import type { DirectionTable, TablePeer, TableRule } from '../table/index.ts';
 import { groupId } from './groups.ts';
-import { Recent } from './recent.ts';
 
 const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
 

@@ -20,7 +20,12 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Of `common/`, what the engine may use: it is pure, and so must this be. */
-const PURE: readonly string[] = ['common/contract.ts', 'common/errors.ts', 'common/shape.ts'];
+const PURE: readonly string[] = [
+  'common/contract.ts',
+  'common/errors.ts',
+  'common/recent.ts',
+  'common/shape.ts',
+];
 
 /** Folders whose files are a face each: using one of them shall not load the others. */
 const FACES_EACH: readonly string[] = ['common'];

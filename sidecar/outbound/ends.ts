@@ -6,6 +6,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { asError } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
+import { Recent } from '../../common/recent.ts';
 import type { Judge } from '../../policy/index.ts';
 import { ConntrackEvents, type FlowEvent, type Side, TCP_STATES, type TrackedFlow } from '../kernel/index.ts';
 import type { EndedOutbound, FlowEnd } from '../records/index.ts';
@@ -42,7 +43,7 @@ export class OutboundEnds implements OutboundClaims {
   #wanted = false;
   #timer: NodeJS.Timeout | undefined;
   #reading: Promise<void> | undefined;
-  readonly #recorded = new Set<string>();
+  readonly #recorded = new Recent<string, true>(RECORDED_MAX);
 
   /**
    * @param judge the one in force
@@ -77,7 +78,7 @@ export class OutboundEnds implements OutboundClaims {
   claim({ local, remote }: EndedOutbound): boolean {
     const key = keyOf(local, remote);
     if (this.#recorded.has(key)) return false;
-    if (this.#events !== undefined) this.#remember(key);
+    if (this.#events !== undefined) this.#recorded.keep(key, true);
     return true;
   }
 
@@ -173,14 +174,8 @@ export class OutboundEnds implements OutboundClaims {
       return wasOpen && flow.isAssured && !isKnown;
     }
     if (!flow.isAssured || isKnown) return false;
-    this.#remember(key);
+    this.#recorded.keep(key, true);
     return true;
-  }
-
-  #remember(key: string): void {
-    this.#recorded.add(key);
-    const [oldest] = this.#recorded;
-    if (this.#recorded.size > RECORDED_MAX && oldest !== undefined) this.#recorded.delete(oldest);
   }
 }
 

@@ -1,5 +1,7 @@
 /** The table in force. Fails closed before the first one, static afterwards: only a good new table replaces it. */
+
 import { SluiceError } from '../../common/errors.ts';
+import { Recent } from '../../common/recent.ts';
 import {
   applyDelta,
   createJudge,
@@ -15,7 +17,7 @@ import type { Relay } from '../relay/index.ts';
 import type { LiveTable } from './live_table.ts';
 import type { Owner } from './owners.ts';
 
-/** Explanations kept at once; beyond it all are dropped. Some 300 bytes each. */
+/** Explanations kept at once; beyond it the oldest goes. Some 300 bytes each. */
 const EXPLANATIONS_MAX = 4096;
 
 /** What policy was asked. `peer` is the other side's address. */
@@ -34,7 +36,9 @@ export class Enforcement {
   readonly #nodePorts: ReadonlySet<number> | undefined;
   #judge: Judge | undefined;
   /** By direction, peer, protocol and port; of the table in force. */
-  readonly #explanations = new Map<string, { readonly verdict: Verdict; readonly owner: Owner }>();
+  readonly #explanations = new Recent<string, { readonly verdict: Verdict; readonly owner: Owner }>(
+    EXPLANATIONS_MAX,
+  );
   /** When the source last said that the table is current, ms since the epoch; 0 before the first time. */
   #confirmedAtMs = 0;
 
@@ -92,9 +96,7 @@ export class Enforcement {
     const known = this.#explanations.get(key);
     if (known !== undefined && known.owner === owner) return known.verdict;
     const verdict = judge.explain(direction, peer, protocol, port, owner);
-    if (this.#explanations.size >= EXPLANATIONS_MAX) this.#explanations.clear();
-    this.#explanations.set(key, { verdict, owner });
-    return verdict;
+    return this.#explanations.keep(key, { verdict, owner }).verdict;
   }
 
   /** Puts a whole table in force. When it returns, flows that it disallows are ended. @returns how many */

@@ -1,7 +1,4 @@
-/**
- * Who has an address that the table does not name: asked from the injector, for records only. Verdicts never wait for
- * it, and a record waits a moment at most. Everything is bounded: whoever knocks from many addresses costs no memory.
- */
+import { Recent } from '../../common/recent.ts';
 import type { PeerIdentity } from '../../policy/index.ts';
 import type { InjectorLink } from './injector_link.ts';
 
@@ -28,7 +25,9 @@ interface Question {
 /** Asks, and remembers the answers for a while. */
 export class Owners {
   readonly #link: Pick<InjectorLink, 'identify'>;
-  readonly #kept = new Map<string, { readonly owner: PeerIdentity | null; readonly sinceMs: number }>();
+  readonly #kept = new Recent<string, { readonly owner: PeerIdentity | null; readonly sinceMs: number }>(
+    KEPT_MAX,
+  );
   readonly #asked = new Map<string, Question>();
   #closed = false;
 
@@ -64,12 +63,7 @@ export class Owners {
 
   /** An answer has come. One that nobody has asked for, or that is too late, is kept all the same. */
   answer(address: string, owner: PeerIdentity | null): void {
-    this.#kept.delete(address);
-    this.#kept.set(address, { owner, sinceMs: performance.now() });
-    for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size <= KEPT_MAX) break;
-      this.#kept.delete(oldest);
-    }
+    this.#kept.keep(address, { owner, sinceMs: performance.now() });
     this.#settle(address, owner);
   }
 

@@ -2,6 +2,7 @@
  * Sets of rules, each kept once, and the ports that each set admits. Addresses share few sets, and sets that differ in one
  * rule share most of their parts: one more rule, or one less, costs the logarithm of the number of rules.
  */
+import { Recent } from '../../../common/recent.ts';
 import type { ContainerPort, TablePort } from '../../../policy/index.ts';
 import { type Access, accessId, accessOf, type PortRange, PROTOCOLS } from './access.ts';
 
@@ -28,9 +29,9 @@ export interface RuleSetBounds {
  */
 export const RULE_SET_BOUNDS: RuleSetBounds = { parts: 1 << 18, ranges: 1 << 20 };
 
-/** Accesses with named ports that are remembered; beyond it all are dropped. */
+/** Accesses with named ports that are remembered; beyond it the oldest goes. */
 const NAMED_MAX = 16_384;
-/** Unions that are remembered; beyond it all are dropped. */
+/** Unions that are remembered; beyond it the oldest goes. */
 const UNIONS_MAX = 65_536;
 /** Above any number of parts, so that two of them make one exact number. */
 const PAIR = 2 ** 26;
@@ -64,12 +65,12 @@ export class RuleSets {
   readonly #left: number[] = [];
   readonly #right: number[] = [];
   readonly #byHalves = new Map<number, number>();
-  readonly #unions = new Map<number, RuleSet>();
+  readonly #unions = new Recent<number, RuleSet>(UNIONS_MAX);
   readonly #admitted = new Map<RuleSet, Admitted>();
   #ranges = 0;
   #isOver = false;
   readonly #named = new Map<RuleSet, NamedAccess>();
-  readonly #namedByPorts = new Map<string, NamedAccess>();
+  readonly #namedByPorts = new Recent<string, NamedAccess>(NAMED_MAX);
 
   /** @param ports of each rule; an empty list is no restriction */
   constructor(ports: readonly (readonly TablePort[])[], bounds: RuleSetBounds = RULE_SET_BOUNDS) {
@@ -144,10 +145,7 @@ export class RuleSets {
       asked.has(`${protocol} ${name}`) ? [{ protocol, from: port, to: port }] : [],
     );
     const all = [...tests, ...opened];
-    const made = named(accessOf(all.length === 0 ? [] : [all]));
-    if (this.#namedByPorts.size >= NAMED_MAX) this.#namedByPorts.clear();
-    this.#namedByPorts.set(key, made);
-    return made;
+    return this.#namedByPorts.keep(key, named(accessOf(all.length === 0 ? [] : [all])));
   }
 
   #changed(part: number, ruleClass: number, isIn: boolean, bit: number): number {
@@ -166,10 +164,7 @@ export class RuleSets {
     if (known !== undefined) return known;
     const half = (halves: readonly number[]): number =>
       this.#union(halves[a] ?? EMPTY, halves[b] ?? EMPTY, bit - 1);
-    const made = this.#part(half(this.#left), half(this.#right));
-    if (this.#unions.size >= UNIONS_MAX) this.#unions.clear();
-    this.#unions.set(key, made);
-    return made;
+    return this.#unions.keep(key, this.#part(half(this.#left), half(this.#right)));
   }
 
   /** The part with these halves. Beyond the bound it is the empty one. */
