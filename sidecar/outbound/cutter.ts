@@ -6,6 +6,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { errnoName, messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
+import { LatestWins } from '../../common/latest_wins.ts';
 import { type Judge, type Verdict, virtualKey } from '../../policy/index.ts';
 import {
   destroySockets,
@@ -62,8 +63,7 @@ export class OutboundCutter {
   readonly #kernel: OutboundKernel;
   readonly #claims: OutboundClaims;
   readonly #injector: Side | undefined;
-  #wanted: Judge | undefined;
-  #running: Promise<void> | undefined;
+  readonly #runs = new LatestWins<Judge>((judge) => this.#run(judge));
   #problem: string | undefined;
   /** Parts of the last table whose Services' flows were looked through. */
   #settled: readonly unknown[] = [];
@@ -95,20 +95,12 @@ export class OutboundCutter {
    * Ends what `judge` does not allow; resolves when that is done.
    * @throws SluiceError `OUTBOUND_UNSUPPORTED`, `NETLINK_*` or `SOCKET_*`; the gate then ends flows some seconds after that
    */
-  async cut(judge: Judge): Promise<void> {
-    this.#wanted = judge;
-    while (this.#wanted !== undefined) {
-      this.#running ??= this.#run().finally(() => {
-        this.#running = undefined;
-      });
-      await this.#running;
-    }
+  cut(judge: Judge): Promise<void> {
+    return this.#runs.do(judge);
   }
 
-  async #run(): Promise<void> {
-    const judge = this.#wanted;
-    this.#wanted = undefined;
-    if (judge === undefined || judge.table.egress.isolating.length === 0) return;
+  async #run(judge: Judge): Promise<void> {
+    if (judge.table.egress.isolating.length === 0) return;
     try {
       await this.#end(judge);
       this.#problem = undefined;

@@ -6,6 +6,7 @@ import { constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { access, mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { asError, codeOf } from '../../common/errno.ts';
+import { LatestWins } from '../../common/latest_wins.ts';
 import { readTable, type Table } from '../../policy/index.ts';
 
 const FILE_NAME = 'table.json';
@@ -20,8 +21,7 @@ export interface KeptTable {
 export class TableFile {
   readonly #path: string;
   readonly #failed: (error: Error) => void;
-  #next: Table | undefined;
-  #writing: Promise<void> | undefined;
+  readonly #writes = new LatestWins<Table>((table) => this.#write(table));
 
   /** @param failed called when a write fails; the table in force is not affected */
   constructor(stateDir: string, failed: (error: Error) => void) {
@@ -56,28 +56,21 @@ export class TableFile {
 
   /** Keeps `table`; while a write is under way only the latest waits. */
   save(table: Table): void {
-    this.#next = table;
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined;
-    });
+    void this.#writes.do(table);
   }
 
   /** Resolves when nothing is left to write. */
-  async flush(): Promise<void> {
-    await this.#writing;
+  flush(): Promise<void> {
+    return this.#writes.idle();
   }
 
-  async #writeAll(): Promise<void> {
-    while (this.#next !== undefined) {
-      const table = this.#next;
-      this.#next = undefined;
-      try {
-        await makeFolder(path.dirname(this.#path));
-        await writeFile(`${this.#path}.new`, JSON.stringify(table), { mode: 0o600 });
-        await rename(`${this.#path}.new`, this.#path);
-      } catch (error) {
-        this.#failed(asError(error));
-      }
+  async #write(table: Table): Promise<void> {
+    try {
+      await makeFolder(path.dirname(this.#path));
+      await writeFile(`${this.#path}.new`, JSON.stringify(table), { mode: 0o600 });
+      await rename(`${this.#path}.new`, this.#path);
+    } catch (error) {
+      this.#failed(asError(error));
     }
   }
 }

@@ -7,6 +7,7 @@
 import { Backoff, type BackoffBounds } from '../../../common/backoff.ts';
 import { messageOf } from '../../../common/errno.ts';
 import { SluiceError } from '../../../common/errors.ts';
+import { LatestWins } from '../../../common/latest_wins.ts';
 import type { Table } from '../../../policy/index.ts';
 import { virtualKey } from '../../../policy/index.ts';
 import { changeElements, findChain, listNft, runNft } from '../../kernel/index.ts';
@@ -138,7 +139,7 @@ export class Gate {
   /** Numbers of backends that the kernel has chains for. */
   #counts: ReadonlySet<number> = new Set();
   #limits: readonly string[] = [];
-  #loop: Promise<void> | undefined;
+  readonly #tries = new LatestWins<void>(() => this.#bringAbout());
   readonly #backoff = new Backoff(RETRY);
   /** Set while the next try has to wait. */
   #retryTimer: NodeJS.Timeout | undefined;
@@ -189,7 +190,7 @@ export class Gate {
 
   /** Puts the rules in again, whole, if they are not in the kernel; closed ones before the first table. */
   async ensure(): Promise<void> {
-    if (this.#loop !== undefined || (await areRulesThere()) || this.#loop !== undefined) return;
+    if (this.#tries.isBusy || (await areRulesThere()) || this.#tries.isBusy) return;
     if (this.#isSaidGone) return; // and is tried again
     this.#inForce = undefined;
     this.#isSaidGone = true;
@@ -205,17 +206,15 @@ export class Gate {
 
   /** Resolves when there is nothing to do, or the next try has to wait. */
   async tried(): Promise<void> {
-    // A loop that is just ending may have missed the latest plan: look again.
-    while (this.#wanted !== this.#inForce && this.#retryTimer === undefined && !this.#closed) {
-      this.#loop ??= this.#bringAbout().finally(() => {
-        this.#loop = undefined;
-      });
-      await this.#loop;
-    }
+    if (this.#isDue) await this.#tries.do();
+  }
+
+  get #isDue(): boolean {
+    return this.#wanted !== this.#inForce && this.#retryTimer === undefined && !this.#closed;
   }
 
   async #bringAbout(): Promise<void> {
-    while (this.#wanted !== this.#inForce && !this.#closed) {
+    while (this.#isDue) {
       const plan = this.#wanted;
       const change = this.#wantedChange;
       try {
