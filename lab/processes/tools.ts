@@ -1,9 +1,10 @@
 /** The system's tools that the lab calls, and what it needs before it can start. */
 
-import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
+import { runTool as runToEnd } from '../../common/run_tool.ts';
 import { labMarks } from './marks.ts';
 
 /** What has to be in PATH, and the Debian package that brings it. */
@@ -23,6 +24,12 @@ const IPV6_SETTINGS = '/proc/sys/net/ipv6';
 
 /** Longest part of a tool's complaint that goes into an error message, in characters. */
 const COMPLAINT_MAX_LENGTH = 600;
+
+/** Longest that a tool may take, ms: making a large lab's rules takes seconds on a busy machine. */
+const TOOL_TIMEOUT_MS = 300_000;
+
+/** How a tool ended that went over a bound. */
+const ENDS = { time: `did not end within ${TOOL_TIMEOUT_MS} ms`, output: 'said too much' } as const;
 
 /** PATH with the folders of system tools at its end. */
 export function toolPath(): string {
@@ -70,29 +77,18 @@ export function checkRoot(): void {
  * @param lab whose process it is: `down` ends it when the command that started it is gone
  * @throws SluiceError `LAB_COMMAND_FAILED` with what the tool said
  */
-export function runTool(lab: string, argv: readonly string[], input = ''): Promise<string> {
-  const [command = '', ...args] = argv;
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...process.env, PATH: toolPath(), ...labMarks(lab) },
-    });
-    let output = '';
-    let complaint = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-    });
-    child.stderr.on('data', (chunk: Buffer) => {
-      complaint += chunk.toString();
-    });
-    child.stdin.on('error', () => undefined); // The tool may end before it has read all: its exit code tells.
-    child.on('error', (error) => reject(failed(argv, error.message)));
-    child.on('close', (code, signal) => {
-      if (code === 0) resolve(output);
-      else reject(failed(argv, complaint.trim() || `ended with ${signal ?? `exit code ${code}`}`));
-    });
-    child.stdin.end(input);
+export async function runTool(lab: string, argv: readonly string[], input = ''): Promise<string> {
+  const env = { ...process.env, PATH: toolPath(), ...labMarks(lab) };
+  const { status, signal, stdout, stderr, over } = await runToEnd(argv, {
+    input,
+    env,
+    timeMs: TOOL_TIMEOUT_MS,
+  }).catch((error: unknown) => {
+    throw failed(argv, messageOf(error));
   });
+  if (status === 0) return stdout;
+  const end = over === undefined ? `ended with ${signal ?? `exit code ${status}`}` : ENDS[over];
+  throw failed(argv, stderr.trim() || end);
 }
 
 function failed(argv: readonly string[], complaint: string): SluiceError {

@@ -1,7 +1,11 @@
 /** The `sluice` command as a test runs it. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { outcomeOf as endOf } from '../../common/run_tool.ts';
 import { SLUICE } from './harness.ts';
+
+/** Longest that a command may take, ms: tests give up earlier. */
+const TIMEOUT_MS = 600_000;
 
 /** How a command ended. */
 export interface CommandOutcome {
@@ -17,19 +21,9 @@ export function startSluice(argv: readonly string[], env: NodeJS.ProcessEnv = {}
 }
 
 /** Waits for a command's end. */
-export function outcomeOf(child: ChildProcess): Promise<CommandOutcome> {
-  let stdout = '';
-  let stderr = '';
-  child.stdout?.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString();
-  });
-  child.stderr?.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code, signal) => resolve({ code: code ?? signal ?? 'unknown', stdout, stderr }));
-  });
+export async function outcomeOf(child: ChildProcess): Promise<CommandOutcome> {
+  const { status, signal, stdout, stderr } = await endOf(child, { timeMs: TIMEOUT_MS });
+  return { code: status ?? signal ?? 'unknown', stdout, stderr };
 }
 
 /** Runs the command to its end, with `input` on stdin. */

@@ -1,7 +1,10 @@
 /** Runs the real command as a process. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { runTool } from '../../../../common/run_tool.ts';
+
+/** Longest that a command may take, ms: tests give up earlier. */
+const TIMEOUT_MS = 120_000;
 
 /** The command's entry. */
 export const MAIN = fileURLToPath(new URL('../../../../cli/main.ts', import.meta.url));
@@ -27,18 +30,10 @@ export async function runSluice(
   input = '',
   env: Readonly<Record<string, string>> = {},
 ): Promise<ProcessResult> {
-  const child = startSluice(args, env);
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
+  const outcome = await runTool([process.execPath, MAIN, ...args], {
+    input,
+    env: { ...process.env, ...env },
+    timeMs: TIMEOUT_MS,
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  // A command that ends without reading its input closes the pipe; that is its right.
-  child.stdin.on('error', () => {});
-  child.stdin.end(input);
-  const [code] = await once(child, 'close');
-  return { code: typeof code === 'number' ? code : null, stdout, stderr };
+  return { code: outcome.status, stdout: outcome.stdout, stderr: outcome.stderr };
 }
