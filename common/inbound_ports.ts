@@ -1,4 +1,5 @@
 /** The ports that connections come to the sidecar's proxy by; one number, `SLUICE_INBOUND_PORT`, names them all. */
+import { MAX_PORT } from './net.ts';
 
 /**
  * How many connections of one client address and port the proxy can have at once, to different ports of the pod, that came by
@@ -10,7 +11,7 @@ const TRANSLATED = 8;
 const DISTANCE = 16;
 
 /** The highest inbound port. */
-export const LAST_INBOUND_PORT = 65_535 - DISTANCE - TRANSLATED + 1;
+export const LAST_INBOUND_PORT = MAX_PORT - DISTANCE - TRANSLATED + 1;
 
 /** The ports that a translation of the redirect leads to, in order; with the usual inbound port 15022 to 15029. */
 export function translatedPorts(inboundPort: number): readonly number[] {

@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from './errno.ts';
 import { SluiceError, unreachable } from './errors.ts';
+import { MAX_PORT } from './net.ts';
 
 /** One option. `default` absent: required where the program needs it; the empty text counts as absent. */
 export interface OptionSpec {
@@ -25,7 +26,7 @@ export type OptionKind =
   | { readonly type: 'choice'; readonly choices: readonly string[] };
 
 /** Kind of a TCP port. */
-export const PORT: OptionKind = { type: 'integer', min: 1, max: 65535 };
+export const PORT: OptionKind = { type: 'integer', min: 1, max: MAX_PORT };
 
 /** Checked values of one program run, by environment variable. */
 export class OptionValues {

@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { messageOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
+import type { Family } from '../common/net.ts';
 
-/** IP version of a socket. */
-export type Family = 4 | 6;
+export type { Family };
 
 /** The addon's functions of relay_addon.c, which says what each is. */
 export interface RelayAddon {

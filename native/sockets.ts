@@ -3,8 +3,10 @@
  * address that is not ours, marked sockets; and what Node does not offer of a socket that it has. The caller owns a
  * returned descriptor (handing it to a `net.Socket` or `net.Server` passes ownership on). Source: ip(7), ipv6(7), socket(7).
  */
+
 import { errnoName } from '../common/errno.ts';
 import { type ErrorCode, SluiceError } from '../common/errors.ts';
+import { MAX_PORT } from '../common/net.ts';
 import { type Addon, type Family, loadAddon } from './addon.ts';
 
 /** What `openSockets` gives: the calls, over one loaded addon. */
@@ -169,7 +171,7 @@ function at(family: Family, address: string, port: number): string {
 }
 
 function checkPort(port: number): number {
-  if (!Number.isInteger(port) || port < 0 || port > 65535)
+  if (!Number.isInteger(port) || port < 0 || port > MAX_PORT)
     throw new RangeError(`port ${port} is not 0-65535`);
   return port;
 }

@@ -4,6 +4,7 @@ export {
   type AddressWords,
   type Cidr,
   canonicalAddress,
+  familyOf,
   formatAddress,
   isLoopback,
   parseAddress,

@@ -3,12 +3,13 @@
  * defaults are filled in, addresses are canonical. The readers in `parse_*.ts` make them from API objects.
  * Source: `networking.k8s.io/v1` and core `v1` API types.
  */
+import type { PROTOCOLS } from '../common/net.ts';
 
 /** Labels of an object: key to value. */
 export type Labels = Readonly<Record<string, string>>;
 
 /** Layer 4 protocols of the NetworkPolicy API. */
-export type Protocol = 'TCP' | 'UDP' | 'SCTP';
+export type Protocol = (typeof PROTOCOLS)[number];
 
 /** Which half of a policy speaks: `ingress` at the destination pod, `egress` at the source pod. */
 export type Direction = 'ingress' | 'egress';

@@ -5,6 +5,7 @@ import { messageOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
 import { inboundPorts, LAST_INBOUND_PORT } from '../common/inbound_ports.ts';
 import { LOG_LEVELS, type LogLevel } from '../common/log.ts';
+import { isPort } from '../common/net.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../common/options.ts';
 import { canonicalAddress } from '../policy/index.ts';
 import type { RedirectConfig } from './redirect/index.ts';
@@ -365,7 +366,7 @@ function injectorAddress(values: OptionValues): RedirectConfig['injector'] {
   const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
   const host = bracketed ?? plain ?? '';
   const port = Number(digits);
-  if (isIP(host) === (bracketed === undefined ? 4 : 6) && port >= 1 && port <= 65_535)
+  if (isIP(host) === (bracketed === undefined ? 4 : 6) && isPort(port))
     return { address: canonicalAddress(host), port };
   throw new SluiceError(
     'CONFIG_INVALID',

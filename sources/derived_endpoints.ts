@@ -6,7 +6,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Cluster, EndpointPort, Pod, Service, ServicePort } from '../policy/index.ts';
-import { isLive, SERVICE_NAME_LABEL } from '../policy/index.ts';
+import { familyOf, isLive, SERVICE_NAME_LABEL } from '../policy/index.ts';
 import { clusterOf } from './cluster_merge.ts';
 import type { Manifests } from './manifests.ts';
 import { type DocumentObject, type RawManifest, readDocument } from './objects/index.ts';
@@ -55,7 +55,7 @@ function draftSlices(service: Service, cluster: Cluster): SliceDraft[] {
     if (!isLive(pod) || !isSelected(pod, service)) continue;
     const ports = service.ports.flatMap((port) => targetOf(port, pod) ?? []);
     for (const address of pod.ips) {
-      const addressType = address.includes(':') ? 'IPv6' : 'IPv4';
+      const addressType = familyOf(address) === 6 ? 'IPv6' : 'IPv4';
       // Named target ports may differ from pod to pod, and a slice has one list of ports.
       const key = JSON.stringify([addressType, ports]);
       const draft = drafts.get(key) ?? { addressType, ports, endpoints: [] };

@@ -1,4 +1,5 @@
 /** The text form of an answer, for people. Its wording may change; scripts use the exit code or the JSON form. */
+import { addressPortText } from '../../common/net.ts';
 import { printable } from '../../common/printable.ts';
 import {
   type Direction,
@@ -39,8 +40,7 @@ function describeDestination({ destination, protocol, port, service }: Answer): 
 
 function describeFront(front: Front): string {
   if (front.kind !== 'node') return front.address;
-  const host = front.address.includes(':') ? `[${front.address}]` : front.address;
-  return `node ${host}:${front.nodePort}`;
+  return `node ${addressPortText({ address: front.address, port: front.nodePort })}`;
 }
 
 /**

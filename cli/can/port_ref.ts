@@ -1,5 +1,7 @@
 /** How people write the port of a flow: `8080`, `53/UDP`, `http`. */
+
 import { SluiceError } from '../../common/errors.ts';
+import { isPort, MAX_PORT, PROTOCOLS } from '../../common/net.ts';
 import type { Endpoint, Protocol, Service, ServicePort } from '../../policy/index.ts';
 
 /** A port as it was written; a string is the name of a port that the destination declares. */
@@ -9,9 +11,6 @@ export interface PortRef {
   readonly protocol: Protocol;
   readonly protocolWritten: boolean;
 }
-
-const PROTOCOLS: readonly Protocol[] = ['TCP', 'UDP', 'SCTP'];
-const MAX_PORT = 65_535;
 
 /** `IANA_SVC_NAME`, what the API accepts as a port's name: at most 15 of a-z, 0-9 and -, at least one letter. */
 const PORT_NAME = /^(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*$/;
@@ -85,7 +84,7 @@ export function findServicePort(ref: PortRef, service: Service): ServicePort {
 function parsePort(text: string): number | string {
   if (/^\d+$/.test(text)) {
     const port = Number(text);
-    if (port >= 1 && port <= MAX_PORT) return port;
+    if (isPort(port)) return port;
     throw invalid(`port '${text}' is not in 1-${MAX_PORT}`);
   }
   if (PORT_NAME.test(text)) return text;

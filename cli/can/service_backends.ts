@@ -3,6 +3,7 @@ import { SluiceError } from '../../common/errors.ts';
 import {
   addressOwners,
   type Cluster,
+  familyOf,
   isLive,
   type Labels,
   nodeAddresses,
@@ -62,7 +63,7 @@ export function createBackends(cluster: Cluster, workloads: Workloads): Backends
           const [address] = addresses;
           const isOther = target.name !== port.name || target.protocol !== port.protocol;
           if (isOther || !ready || address === undefined) continue;
-          if (family !== undefined && address.includes(':') !== family.includes(':')) continue;
+          if (family !== undefined && familyOf(address) !== familyOf(family)) continue;
           const pod = owners.get(address);
           const party: Party = {
             text: address,

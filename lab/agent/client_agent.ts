@@ -9,6 +9,7 @@ import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { codeOrMessageOf, messageOf } from '../../common/errno.ts';
 import { unreachable } from '../../common/errors.ts';
+import { familyOf } from '../../common/net.ts';
 import { type FlowGroup, openFlows } from './flow_group.ts';
 import type { AgentAnswers, AgentRequest, ConnectResult, DatagramResult, HttpResult } from './protocol.ts';
 
@@ -92,7 +93,7 @@ function tryConnect(request: Extract<AgentRequest, { do: 'connect' }>): Promise<
 }
 
 function tryDatagram(request: Extract<AgentRequest, { do: 'datagram' }>): Promise<DatagramResult> {
-  const socket = createSocket(request.address.includes(':') ? 'udp6' : 'udp4');
+  const socket = createSocket(`udp${familyOf(request.address)}`);
   return new Promise((resolve) => {
     const end = (result: DatagramResult): void => {
       clearTimeout(timer);

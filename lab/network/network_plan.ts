@@ -6,8 +6,8 @@
  * bridge joins all nodes. Nodes without an address of a family get a link-local one, which pods use as gateway.
  */
 
-import { isIPv6 } from 'node:net';
-import { interfaceName } from '../names/index.ts';
+import { familyOf } from '../../common/net.ts';
+import { interfaceName } from '../names/names.ts';
 import { firstOf, type LabNode, type LabPod, type Topology } from './topology.ts';
 
 /** What has to be done, in the order of the fields. Commands are lines for `ip -batch`. */
@@ -196,13 +196,13 @@ function routesOf(topology: Topology): Map<string, Map<string, string>> {
 
 /** The router's own first address is the source of what it sends itself, as on a real node. */
 function routeLine(target: string, how: string, router: { readonly addresses: readonly string[] }): string {
-  const own = firstOf(target.includes(':') ? 6 : 4, router.addresses);
+  const own = firstOf(familyOf(target), router.addresses);
   const onlink = how.startsWith('via') ? ' onlink' : '';
   return `route replace ${target} ${how}${onlink}${own === undefined ? '' : ` src ${own}`}`;
 }
 
 function viaNode(node: LabNode, target: string, device: string): string {
-  return `via ${linkLocal(family(target), node.index)} dev ${device}`;
+  return `via ${linkLocal(familyOf(target), node.index)} dev ${device}`;
 }
 
 /** With an address of its own: a bridge otherwise takes one of its ports', and changes it under its neighbours. */
@@ -216,7 +216,7 @@ function linkLocal(version: 4 | 6, index: number): string {
 }
 
 function addressLine(address: string, device: string): string {
-  if (isIPv6(address)) {
+  if (familyOf(address) === 6) {
     const bits = address.startsWith('fe80:') ? 64 : 128;
     return `addr add ${address}/${bits} dev ${device} nodad`;
   }
@@ -224,11 +224,7 @@ function addressLine(address: string, device: string): string {
 }
 
 function width(address: string): number {
-  return isIPv6(address) ? 128 : 32;
-}
-
-function family(address: string): 4 | 6 {
-  return isIPv6(address) ? 6 : 4;
+  return familyOf(address) === 6 ? 128 : 32;
 }
 
 function podInterface(pod: LabPod): string {

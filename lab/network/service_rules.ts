@@ -4,8 +4,10 @@
  * affinity is ignored, and a UDP flow that goes on stays with its backend even when that is no longer one.
  */
 
-import type { Cluster } from '../../policy/index.ts';
-import { type VirtualPort, virtualPorts } from '../../policy/index.ts';
+import { familyOf } from '../../common/net.ts';
+import { virtualPorts } from '../../policy/compile/services.ts';
+import type { Cluster } from '../../policy/model.ts';
+import type { VirtualPort } from '../../policy/table/table.ts';
 import { gatewayOf } from './network_plan.ts';
 import type { LabNode } from './topology.ts';
 
@@ -62,7 +64,7 @@ ${lines(dead.map(({ match }) => `${match} reject`))}
 function servedPort(key: string, { backends }: VirtualPort): Served {
   const [address = '', target = ''] = key.split(' ');
   const [protocol = '', port = ''] = target.split('/');
-  const family = address.includes(':') ? 'ip6' : 'ip';
+  const family = familyOf(address) === 6 ? 'ip6' : 'ip';
   const match = `${family} daddr ${address} ${protocol.toLowerCase()} dport ${port}`;
   return { family, match, backends };
 }

@@ -3,11 +3,12 @@
  * is a router, and `outside` stands for the rest of the world. `network_plan.ts` turns it into `ip` commands.
  */
 
-import { isIPv6 } from 'node:net';
 import { SluiceError } from '../../common/errors.ts';
-import type { Cluster, ContainerPort, Pod } from '../../policy/index.ts';
-import { isLive, objectKey } from '../../policy/index.ts';
-import { nodeNetns, outsideNetns, podNetns } from '../names/index.ts';
+import { familyOf } from '../../common/net.ts';
+import { objectKey } from '../../policy/key.ts';
+import type { Cluster, ContainerPort, Pod } from '../../policy/model.ts';
+import { isLive } from '../../policy/rules/ownership.ts';
+import { nodeNetns, outsideNetns, podNetns } from '../names/names.ts';
 
 /** A node: a router with a bridge that its pods hang on. */
 export interface LabNode {
@@ -81,7 +82,7 @@ export function layOut(
 
 /** The first address of a family, undefined where there is none. */
 export function firstOf(family: 4 | 6, addresses: readonly string[]): string | undefined {
-  return addresses.find((address) => isIPv6(address) === (family === 6));
+  return addresses.find((address) => familyOf(address) === family);
 }
 
 /** @throws SluiceError `LAB_POD_WITHOUT_ADDRESS` when there are pods and none of them can be laid out */

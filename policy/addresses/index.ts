@@ -1,5 +1,6 @@
 /** The face of `policy/addresses/`: what other parts may use. */
 
+export { familyOf } from '../../common/net.ts';
 export {
   type AddressWords,
   canonicalAddress,

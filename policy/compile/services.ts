@@ -1,5 +1,7 @@
 /** Virtual ports: what the addresses of a cluster's Services stand for, in the form tables carry. */
 
+import type { Family } from '../../common/net.ts';
+import { familyOf } from '../addresses/index.ts';
 import { compareTexts, objectKey, sortedRecord } from '../key.ts';
 import type { Cluster, EndpointSlice, Service, ServicePort } from '../model.ts';
 import type { Backend, VirtualPort } from '../table/index.ts';
@@ -11,7 +13,7 @@ function compareBackends(a: Backend, b: Backend): number {
 }
 
 /** The ready backends of one port in one family, each once. Ports go together by name and protocol, as in kube-proxy. */
-function readyBackends(port: ServicePort, isIPv6: boolean, slices: readonly EndpointSlice[]): Backend[] {
+function readyBackends(port: ServicePort, family: Family, slices: readonly EndpointSlice[]): Backend[] {
   const backends = new Map<string, Backend>();
   for (const slice of slices) {
     const targets = slice.ports.filter(
@@ -21,7 +23,7 @@ function readyBackends(port: ServicePort, isIPv6: boolean, slices: readonly Endp
     for (const { addresses, ready } of slice.endpoints) {
       // addresses: all of one endpoint lead to the same place, so the first one does.
       const [address] = addresses;
-      if (!ready || address === undefined || address.includes(':') !== isIPv6) continue;
+      if (!ready || address === undefined || familyOf(address) !== family) continue;
       for (const target of targets) {
         backends.set(`${address} ${target.port}`, { address, port: target.port });
       }
@@ -35,7 +37,7 @@ function virtualPortsOf(service: Service, slices: readonly EndpointSlice[]): [st
   const affinity = affinitySeconds === undefined ? {} : { affinitySeconds };
   return clusterIPs.flatMap((address) =>
     ports.map((port): [string, VirtualPort] => {
-      const backends = readyBackends(port, address.includes(':'), slices);
+      const backends = readyBackends(port, familyOf(address), slices);
       return [
         virtualKey(address, port.protocol, port.port),
         { namespace, name, ...(port.name === undefined ? {} : { port: port.name }), backends, ...affinity },

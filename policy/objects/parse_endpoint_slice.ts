@@ -1,10 +1,11 @@
 /** Reads EndpointSlice objects. Source: discovery.k8s.io/v1 `EndpointSlice` and the API server's validation. */
 
+import { PROTOCOLS } from '../../common/net.ts';
+import { familyOf } from '../addresses/index.ts';
 import type { EndpointPort, EndpointSlice, ServiceEndpoint } from '../model.ts';
 import type { Field } from './field.ts';
 import { checkType, readNamespacedMetadata } from './parse_metadata.ts';
 import { readAddress } from './parse_pod.ts';
-import { PROTOCOLS } from './parse_rule.ts';
 import { type Parsed, parseObject } from './parsed.ts';
 import { dnsLabelProblems, portNumberProblems } from './syntax.ts';
 
@@ -20,7 +21,7 @@ function readEndpointAddress(field: Field, type: AddressType | undefined): strin
   if (type === 'FQDN') return undefined;
   const address = readAddress(field);
   if (address === undefined || type === undefined) return address;
-  if (address.includes(':') !== (type === 'IPv6')) field.invalid(`must be an ${type} address`);
+  if ((familyOf(address) === 6) !== (type === 'IPv6')) field.invalid(`must be an ${type} address`);
   return address;
 }
 

@@ -1,11 +1,11 @@
 /** Reads Pod objects, as much of them as a verdict needs. Source: core v1 `Pod`. */
 
+import { PROTOCOLS } from '../../common/net.ts';
 import { canonicalAddress, parseAddress } from '../addresses/index.ts';
 import { objectKey } from '../key.ts';
 import type { ContainerPort, Labels, Pod } from '../model.ts';
 import type { Field } from './field.ts';
 import { checkType, readNamespacedMetadata, TIMESTAMP } from './parse_metadata.ts';
-import { PROTOCOLS } from './parse_rule.ts';
 import { type Parsed, parseObject } from './parsed.ts';
 import { portNameProblems, portNumberProblems } from './syntax.ts';
 

@@ -1,13 +1,11 @@
 /** Ingress and egress rules of a policy. Source: `NetworkPolicyIngressRule`, `NetworkPolicyEgressRule`. */
 
+import { PROTOCOLS } from '../../common/net.ts';
 import type { Direction, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicyRule } from '../model.ts';
 import type { Field } from './field.ts';
 import { readIPBlock } from './parse_ip_block.ts';
 import { readSelector } from './parse_selector.ts';
 import { portNameProblems, portNumberProblems } from './syntax.ts';
-
-/** The protocols of policies and container ports. */
-export const PROTOCOLS = ['TCP', 'UDP', 'SCTP'] as const;
 
 function readPeer(field: Field): NetworkPolicyPeer | undefined {
   if (!field.object(['podSelector', 'namespaceSelector', 'ipBlock'])) return undefined;

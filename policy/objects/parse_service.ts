@@ -1,11 +1,11 @@
 /** Reads Service objects. Source: core v1 `ServiceSpec` and the API server's validation. */
 
-import { canonicalAddress, parseAddress } from '../addresses/index.ts';
+import { PROTOCOLS } from '../../common/net.ts';
+import { canonicalAddress, familyOf, parseAddress } from '../addresses/index.ts';
 import type { Labels, Service, ServicePort } from '../model.ts';
 import type { Field } from './field.ts';
 import { checkType, readLabels, readNamespacedMetadata } from './parse_metadata.ts';
 import { readAddress } from './parse_pod.ts';
-import { PROTOCOLS } from './parse_rule.ts';
 import { type Parsed, parseObject } from './parsed.ts';
 import { dnsLabelProblems, portNameProblems, portNumberProblems } from './syntax.ts';
 
@@ -43,7 +43,7 @@ function readVirtualAddresses(spec: Field): string[] {
   }
   const addresses = fields.map(readAddress).filter((address) => address !== undefined);
   const [one, other] = addresses;
-  if (one !== undefined && other !== undefined && one.includes(':') === other.includes(':')) {
+  if (one !== undefined && other !== undefined && familyOf(one) === familyOf(other)) {
     list.invalid('must specify no more than one IP for each IP family');
   }
   return addresses;

@@ -2,6 +2,7 @@
  * Syntax of names, labels and ports as the API server checks it. Each function says what is wrong, or nothing.
  * Source: k8s.io/apimachinery/pkg/util/validation.
  */
+import { isPort, MAX_PORT } from '../../common/net.ts';
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -12,7 +13,6 @@ const MAX_LABEL_CHARACTERS = 63;
 const MAX_SUBDOMAIN_CHARACTERS = 253;
 /** RFC 6335, 5.1. */
 const MAX_PORT_NAME_CHARACTERS = 15;
-const MAX_PORT = 65_535;
 
 function tooLong(text: string, max: number): string[] {
   return text.length > max ? [`must be no more than ${max} characters`] : [];
@@ -70,7 +70,7 @@ export function labelValueProblems(text: string): string[] {
 
 /** A port number. */
 export function portNumberProblems(port: number): string[] {
-  return port >= 1 && port <= MAX_PORT ? [] : [`must be between 1 and ${MAX_PORT}, inclusive`];
+  return isPort(port) ? [] : [`must be between 1 and ${MAX_PORT}, inclusive`];
 }
 
 /** A port's name: IANA_SVC_NAME. */

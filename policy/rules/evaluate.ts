@@ -1,6 +1,6 @@
 /** Evaluates whole flows straight from the objects of a cluster: egress at the source, ingress at the destination. */
 
-import { canonicalAddress, isLoopback, parseAddress } from '../addresses/index.ts';
+import { canonicalAddress, familyOf, isLoopback, parseAddress } from '../addresses/index.ts';
 import type { Cluster, Direction, NetworkPolicy, Pod, Protocol } from '../model.ts';
 import type { FlowVerdict, Verdict } from '../verdict.ts';
 import { nearestMiss } from './near_miss.ts';
@@ -74,7 +74,7 @@ function chooseSides(source: Party, destination: Party): { source: Side; destina
     ...(address === undefined ? {} : { address }),
   });
   for (const address of source.addresses) {
-    const match = destination.addresses.find((other) => other.includes(':') === address.includes(':'));
+    const match = destination.addresses.find((other) => familyOf(other) === familyOf(address));
     if (match !== undefined) return { source: side(source, address), destination: side(destination, match) };
   }
   return {

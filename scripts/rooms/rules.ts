@@ -23,6 +23,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 const PURE: readonly string[] = [
   'common/contract.ts',
   'common/errors.ts',
+  'common/net.ts',
   'common/recent.ts',
   'common/shape.ts',
 ];

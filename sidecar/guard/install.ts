@@ -1,5 +1,7 @@
 /** Puts the guard into the kernel, at the redirect step and again where it was taken out; and takes it out. */
+
 import { SluiceError } from '../../common/errors.ts';
+import { familyOf } from '../../policy/index.ts';
 import { runNft, tryNft } from '../kernel/index.ts';
 import { bind, type Claim, RESOLVE_TIMEOUT_MS, withHops } from './bind.ts';
 import { keptPlan, missingParts } from './kept_plan.ts';
@@ -45,7 +47,9 @@ export async function planGuard(nodeIPs: readonly string[]): Promise<GuardPlan> 
     uplinks: list.map(({ name }) => name),
     links: list.filter(({ hasLinks }) => hasLinks).map(({ name }) => name),
     nodes: await withHops([...claims.values()]),
-    routers: [...new Set(gateways.map(({ address }) => address).filter((address) => address.includes(':')))],
+    routers: [
+      ...new Set(gateways.map(({ address }) => address).filter((address) => familyOf(address) === 6)),
+    ],
   };
 }
 

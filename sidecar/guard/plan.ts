@@ -46,8 +46,3 @@ export interface OwnAddresses {
   /** Link-layer addresses. */
   readonly links: readonly string[];
 }
-
-/** The family of an address. */
-export function familyOfAddress(address: string): 4 | 6 {
-  return address.includes(':') ? 6 : 4;
-}

@@ -2,14 +2,8 @@
  * The guard as nft(8) text: packets whose addresses cannot be what they say, or that carry a route of their own. It judges
  * no policy, so it is a table of its own: it stays while the gate's is replaced.
  */
-import {
-  type Binding,
-  familyOfAddress,
-  type GuardPlan,
-  type Hop,
-  type NodeAddress,
-  type OwnAddresses,
-} from './plan.ts';
+import { familyOf } from '../../policy/index.ts';
+import type { Binding, GuardPlan, Hop, NodeAddress, OwnAddresses } from './plan.ts';
 
 /** The guard's tables: packets, and the frames of interfaces that have link-layer addresses. */
 export const GUARD_TABLE_NAME = 'sluice_guard';
@@ -187,7 +181,7 @@ function chains(): readonly string[] {
  * Protocols that a pod has no use for do not leave. Needs a kernel with CONFIG_NETFILTER_EGRESS, 5.16 or later.
  */
 export function framesRuleset(plan: GuardPlan, own: OwnAddresses): string {
-  const of = (family: 4 | 6) => own.addresses.filter((address) => familyOfAddress(address) === family);
+  const of = (family: 4 | 6) => own.addresses.filter((address) => familyOf(address) === family);
   return `${[
     `table ${FRAMES_TABLE}`,
     `delete table ${FRAMES_TABLE}`,
@@ -223,7 +217,7 @@ export function framesRuleset(plan: GuardPlan, own: OwnAddresses): string {
 
 /** The change of the frames' table when the pod's own addresses have changed. */
 export function changedOwn(own: OwnAddresses): string {
-  const of = (family: 4 | 6) => own.addresses.filter((address) => familyOfAddress(address) === family);
+  const of = (family: 4 | 6) => own.addresses.filter((address) => familyOf(address) === family);
   return [
     ...(['own4', 'own6', 'own_links'] as const).map((set) => `flush set ${FRAMES_TABLE} ${set}`),
     ...ownElements(own.links, 'own_links'),
@@ -239,7 +233,7 @@ export const REMOVED_FRAMES = `table ${FRAMES_TABLE}\ndelete table ${FRAMES_TABL
 
 /** The kernel keeps what the redirect step found: whoever reads it later need not trust routes that came since. */
 function nodeElements(family: 4 | 6, nodes: readonly NodeAddress[]): readonly string[] {
-  const own = nodes.filter(({ address }) => familyOfAddress(address) === family);
+  const own = nodes.filter(({ address }) => familyOf(address) === family);
   const withBinding = <K extends Binding['kind']>(kind: K) =>
     own.flatMap(({ address, binding }) =>
       binding.kind === kind ? [{ address, binding: binding as Extract<Binding, { kind: K }> }] : [],

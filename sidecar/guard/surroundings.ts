@@ -1,9 +1,9 @@
 /** What the network around the pod looks like, read with ip(8): interfaces, gateways, next hops and neighbours. */
 import { networkInterfaces } from 'node:os';
 import { SluiceError } from '../../common/errors.ts';
-import { canonicalAddress } from '../../policy/index.ts';
+import { canonicalAddress, familyOf } from '../../policy/index.ts';
 import { kernelFamilies, tryTool } from '../kernel/index.ts';
-import { familyOfAddress, type Hop, type OwnAddresses } from './plan.ts';
+import type { Hop, OwnAddresses } from './plan.ts';
 import { LINK, listOf, parsed, recordOf, textOf } from './tool_answer.ts';
 
 /** An interface, but for `lo`. */
@@ -77,7 +77,7 @@ export async function defaultGateways(): Promise<readonly Gateway[]> {
 
 /** Through whom an address is reached; `undefined` where no route leads there. @throws SluiceError `TOOL_*` */
 export async function hopTo(address: string): Promise<Hop | undefined> {
-  const [route] = await ipJson([`-${familyOfAddress(address)}`, 'route', 'get', address]);
+  const [route] = await ipJson([`-${familyOf(address)}`, 'route', 'get', address]);
   if (route?.dev === undefined || route.type === 'local' || route.dev === 'lo') return undefined;
   const device = textOf(route.dev, 'ip: the device of a route');
   return { address: gatewayOf(route) ?? canonicalAddress(address), device };

@@ -1,5 +1,7 @@
 /** How full the accept queue of a listener is. Source: sock_diag(7), `inet_diag_msg`. */
+
 import { hostUint32, NETLINK_PROTOCOLS, type NetlinkMessage, readHostUint32 } from '../../native/index.ts';
+import { familyOf } from '../../policy/index.ts';
 import { addressBytes } from './address_bytes.ts';
 import type { Side } from './conntrack.ts';
 import { ask, type Order } from './exchange.ts';
@@ -47,7 +49,7 @@ function question({ address, port }: Side, clientPort: number): Order {
   const source = new Uint8Array(ADDRESS_BYTES);
   source.set(addressBytes(address));
   const body = Buffer.concat([
-    Uint8Array.of(address.includes(':') ? AF_INET6 : AF_INET, IPPROTO_TCP, 0, 0),
+    Uint8Array.of(familyOf(address) === 6 ? AF_INET6 : AF_INET, IPPROTO_TCP, 0, 0),
     hostUint32(1 << TCP_LISTEN),
     Uint8Array.of(port >>> 8, port & 0xff, clientPort >>> 8, clientPort & 0xff),
     source,

@@ -1,5 +1,6 @@
 /** Connection tracking: who opened a flow, and who really answers it. Source: linux/netfilter/nfnetlink_conntrack.h. */
 
+import type { AddressPort } from '../../common/net.ts';
 import {
   attribute,
   NETLINK_PROTOCOLS,
@@ -11,15 +12,13 @@ import {
   uint16,
 } from '../../native/index.ts';
 import type { Protocol } from '../../policy/index.ts';
+import { familyOf } from '../../policy/index.ts';
 import { addressBytes, addressText, portAt } from './address_bytes.ts';
 import { ask, dump, type Order, order } from './exchange.ts';
 import { PROTOCOL_BY_NUMBER } from './protocols.ts';
 
-/** An address and port. */
-export interface Side {
-  readonly address: string;
-  readonly port: number;
-}
+/** One end of a flow. */
+export type Side = AddressPort;
 
 /** A flow as it was opened, and as it is answered. */
 export interface TrackedFlow {
@@ -91,7 +90,7 @@ export function tcpFlows(
   ends: readonly { readonly source: Side; readonly destination: Side }[],
 ): Promise<readonly (TrackedFlow | undefined)[]> {
   const questions = ends.map(({ source, destination }): Order => {
-    const family = source.address.includes(':') ? AF_INET6 : AF_INET;
+    const family = familyOf(source.address) === 6 ? AF_INET6 : AF_INET;
     return { type: CT_GET, body: [fixed(family), nested(TUPLE_ORIGINAL, tcpTuple(source, destination))] };
   });
   const flows = ask(NETLINK_PROTOCOLS.NETFILTER, questions, (found) => (found && readFlow(found)) ?? null);
@@ -120,7 +119,7 @@ function fixed(family: number): Uint8Array {
 }
 
 function tcpTuple(source: Side, destination: Side): readonly Uint8Array[] {
-  const family = source.address.includes(':') ? 1 : 0;
+  const family = familyOf(source.address) === 6 ? 1 : 0;
   return [
     nested(TUPLE_ADDRESSES, [
       attribute(SOURCES[family], addressBytes(source.address)),

@@ -2,6 +2,7 @@
  * One record per flow, written once when the flow ends or is refused: it feeds the log line, the metrics and the
  * history behind /flows.
  */
+import type { AddressPort } from '../../common/net.ts';
 import type { Direction, NearMiss, PodIdentity, PolicyRef, Protocol, Verdict } from '../../policy/index.ts';
 import { describeFlow } from '../../policy/index.ts';
 
@@ -129,7 +130,7 @@ export interface FlowFacts {
   readonly service?: {
     readonly namespace: string;
     readonly name: string;
-    readonly virtual: { readonly address: string; readonly port: number };
+    readonly virtual: AddressPort;
   };
   readonly packets?: number;
   readonly bytesSent: number;

@@ -1,9 +1,15 @@
 /** The one place that records flows: history, metrics and log line of each come from the same record. */
 import type { Logger } from 'pino';
 import type { RecordLog } from '../../common/log.ts';
-import { type Direction, type Judge, type Protocol, type Verdict, virtualKey } from '../../policy/index.ts';
+import {
+  type Direction,
+  familyOf,
+  type Judge,
+  type Protocol,
+  type Verdict,
+  virtualKey,
+} from '../../policy/index.ts';
 import type { DeniedPeer } from '../gate/kernel/index.ts';
-import { familyOf } from '../gate/plan/index.ts';
 import type { Side } from '../kernel/index.ts';
 import type { Enforcement, Owner, Owners } from '../table/index.ts';
 import type { EndedOutbound } from './ended_outbound.ts';

@@ -1,4 +1,5 @@
 /** What the redirect depends on. */
+import type { AddressPort } from '../../common/net.ts';
 
 /** What `redirect` needs. */
 export interface RedirectConfig {
@@ -14,5 +15,5 @@ export interface RedirectConfig {
   readonly deny: 'drop' | 'reset';
   readonly otherProtocols: 'accept' | 'drop';
   /** Where the injector is, in a cluster: the gate always lets the sidecar get there, and nothing else of the pod. */
-  readonly injector: { readonly address: string; readonly port: number } | undefined;
+  readonly injector: AddressPort | undefined;
 }

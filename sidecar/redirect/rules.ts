@@ -2,8 +2,10 @@
  * The redirect as text: which packets TPROXY delivers to the sidecar, and how the app's answers on the app leg find
  * their way back. Pure; `redirect.ts` puts it into the kernel.
  */
+
 import { translatedPorts } from '../../common/inbound_ports.ts';
 import type { Family } from '../../native/index.ts';
+import { familyOf } from '../../policy/index.ts';
 import { APP_LEG_MARK } from '../kernel/index.ts';
 
 /** Leaves the other bits of a mark as they are. */
@@ -74,7 +76,7 @@ export function chains(family: Family, plan: RedirectPlan, scope: RedirectScope 
   const [zones, listeners] = [scope === 'all', scope !== 'plain'];
   const mark = masked(APP_LEG_MARK);
   const tproxy = `-j TPROXY --on-ip ${listenerAddress(family)} --on-port ${plan.inboundPort} --tproxy-mark 0x0/0x0`;
-  const nodeIPs = plan.nodeIPs.filter((address) => address.includes(':') === (family === 6));
+  const nodeIPs = plan.nodeIPs.filter((address) => familyOf(address) === family);
   return [
     ...(zones ? zoneChains(plan.inboundPort, tproxy) : []),
     ...(listeners ? [synChain(zones, tproxy)] : []),

@@ -3,13 +3,11 @@
  * It decides nothing. There are two, under the same tests: `splice_relay.ts` on a native thread, which is for pods, and the
  * reference on node:net (`reference/`), which is for tests.
  */
+import type { AddressPort } from '../../common/net.ts';
 import type { Family, Sockets } from '../../native/index.ts';
 
-/** An address in canonical text, and a port. */
-export interface Endpoint {
-  readonly address: string;
-  readonly port: number;
-}
+/** One end of a connection. */
+export type Endpoint = AddressPort;
 
 /** An accepted connection. It waits, unread, until it is admitted, reset or finished; each of these has no effect twice. */
 export interface Connection {

@@ -9,7 +9,7 @@ import tls from 'node:tls';
 import { SluiceError } from '../../common/errors.ts';
 import { TLS_GROUPS } from '../../common/tls_groups.ts';
 import type { Sockets } from '../../native/index.ts';
-import { TABLE_SCHEMA } from '../../policy/index.ts';
+import { familyOf, TABLE_SCHEMA } from '../../policy/index.ts';
 import { INJECTOR_MARK } from '../kernel/index.ts';
 import type { Transport } from './transport.ts';
 
@@ -57,7 +57,7 @@ export function tlsTransport(source: TlsSource, sockets?: Pick<Sockets, 'openMar
 
 function connectTcp({ host, port }: TlsSource, sockets: Pick<Sockets, 'openMarked'> | undefined): net.Socket {
   if (sockets === undefined) return net.connect({ host, port });
-  const fd = sockets.openMarked(net.isIPv6(host) ? 6 : 4, INJECTOR_MARK);
+  const fd = sockets.openMarked(familyOf(host), INJECTOR_MARK);
   const options: net.SocketConstructorOpts & { manualStart: boolean } = { fd, manualStart: true };
   return new net.Socket(options).connect({ host, port });
 }

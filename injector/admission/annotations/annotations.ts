@@ -5,6 +5,7 @@
 
 import { ANNOTATION_PREFIX, OWN_PORTS, type SidecarEnv } from '../../../common/contract.ts';
 import { LOG_LEVELS } from '../../../common/log.ts';
+import { isPort } from '../../../common/net.ts';
 import { NODE_TRAFFIC_ANNOTATION } from './node_traffic.ts';
 import { quantityValue, type ResourceName, resourceProblem } from './quantity.ts';
 
@@ -170,8 +171,8 @@ export function excludedPorts(
 }
 
 function excludedPortsProblem(ports: readonly string[]): string | undefined {
-  const isPort = (text: string) => /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65_535;
-  if (ports.length > EXCLUDED_PORTS_MAX || !ports.every(isPort))
+  const isOne = (text: string) => /^[1-9]\d{0,4}$/.test(text) && isPort(Number(text));
+  if (ports.length > EXCLUDED_PORTS_MAX || !ports.every(isOne))
     return `wants at most ${EXCLUDED_PORTS_MAX} ports from 1 to 65535, separated by commas`;
   const own = ports.find((port) => OWN_PORTS.includes(Number(port)));
   return own === undefined ? undefined : `${own} is the sidecar's own`;

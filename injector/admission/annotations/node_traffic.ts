@@ -1,8 +1,3 @@
-/**
- * What a pod takes from its own node: everything, as the API says, or only what its probes and hooks need. Source:
- * NetworkPolicy ("traffic to and from the node where a Pod is running is always allowed").
- */
-
 /** Annotation of a namespace and of a pod. A pod may ask for less than its namespace, never for more. */
 export const NODE_TRAFFIC_ANNOTATION = 'sluice.dev/node-traffic';
 export const NODE_TRAFFIC_VALUES = ['all', 'probes'] as const;

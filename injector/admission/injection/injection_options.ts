@@ -2,10 +2,11 @@
 
 import { SluiceError } from '../../../common/errors.ts';
 import { LOG_LEVELS } from '../../../common/log.ts';
+import { addressPortText, isPort } from '../../../common/net.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../../../common/options.ts';
 import { VERSION } from '../../../common/version.ts';
-import type { Cluster } from '../../../policy/index.ts';
-import type { Resources } from '../annotations/index.ts';
+import type { Cluster } from '../../../policy/model.ts';
+import type { Resources } from '../annotations/annotations.ts';
 import { quantityValue, type ResourceName, resourceProblem } from '../annotations/index.ts';
 import type { InjectionConfig } from './injection_config.ts';
 
@@ -128,15 +129,14 @@ export function injectionConfig(
 ): InjectionConfig | undefined {
   const [address] = cluster.services.get(service.key)?.clusterIPs ?? [];
   if (address === undefined) return undefined;
-  const host = address.includes(':') ? `[${address}]` : address;
-  return { ...injection, injectorAddress: `${host}:${service.port}`, injectorName: service.name };
+  const injectorAddress = addressPortText({ address, port: service.port });
+  return { ...injection, injectorAddress, injectorName: service.name };
 }
 
 function serviceOf(text: string): WebhookSettings['service'] {
   const [, namespace, name, digits] = /^([a-z0-9-]+)\/([a-z0-9-]+):(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
-  if (port >= 1 && port <= 65_535)
-    return { key: `${namespace}/${name}`, name: `${name}.${namespace}.svc`, port };
+  if (isPort(port)) return { key: `${namespace}/${name}`, name: `${name}.${namespace}.svc`, port };
   throw new SluiceError(
     'CONFIG_INVALID',
     `SLUICE_SERVICE is '${text}': wants NAMESPACE/NAME:PORT, such as sluice-system/sluice-injector:15010`,

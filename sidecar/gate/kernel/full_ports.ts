@@ -1,5 +1,6 @@
 /** Ports to which the gate drops SYNs, as their apps' accept queues are full: elements of sets of its own. */
 
+import { familyOf } from '../../../policy/index.ts';
 import type { Side } from '../../kernel/index.ts';
 import { addressBytes, changeElements } from '../../kernel/index.ts';
 import { FAMILIES, GATE_TABLE_NAME } from './names.ts';
@@ -35,7 +36,7 @@ const didNot = (): boolean => false;
 function change(removed: readonly Side[], added: readonly Side[]): Promise<void> {
   const changes = FAMILIES.map((family) => {
     const keys = (list: readonly Side[]): readonly Uint8Array[] =>
-      list.filter(({ address }) => address.includes(':') === (family === 6)).map(keyOf);
+      list.filter(({ address }) => familyOf(address) === family).map(keyOf);
     return { object: `full${family}`, removed: keys(removed), added: keys(added).map((key) => ({ key })) };
   });
   return changeElements(GATE_TABLE_NAME, changes);

@@ -1,6 +1,7 @@
 /** Writes the changes of a plan as commands of nft(8). */
 import { unreachable } from '../../../common/errors.ts';
-import { type Access, familyOf, type GateChange, isAllPorts, rangeText } from '../plan/index.ts';
+import { familyOf } from '../../../policy/index.ts';
+import { type Access, type GateChange, isAllPorts, rangeText } from '../plan/index.ts';
 import { ALWAYS_SENT } from './exemptions.ts';
 import { chainName, FAMILIES, GATE_TABLE, WAYS, type Way } from './names.ts';
 import { translationHook } from './service_rules.ts';

@@ -1,4 +1,5 @@
 /** What a peer may reach at the pod: ports by protocol, as disjoint ranges, with one canonical text for each set. */
+import { MAX_PORT, PROTOCOLS } from '../../../common/net.ts';
 import type { ContainerPort, Protocol, TablePort } from '../../../policy/index.ts';
 import { shortHash } from './short_hash.ts';
 
@@ -11,11 +12,7 @@ export interface PortRange {
 /** Ports by protocol; the ranges are sorted, disjoint and not adjacent. A protocol that is absent is not reachable. */
 export type Access = ReadonlyMap<Protocol, readonly PortRange[]>;
 
-/** Every protocol a policy can name. */
-export const PROTOCOLS: readonly Protocol[] = ['TCP', 'UDP', 'SCTP'];
-
-const LAST_PORT = 65_535;
-const ALL_PORTS: PortRange = { from: 0, to: LAST_PORT };
+const ALL_PORTS: PortRange = { from: 0, to: MAX_PORT };
 
 /**
  * The union of what several rules admit; each item is the `ports` of one rule. An empty list is no restriction: every
@@ -50,7 +47,7 @@ export function rangeText({ from, to }: PortRange): string {
 
 /** Whether a range is every port. */
 export function isAllPorts({ from, to }: PortRange): boolean {
-  return from <= 1 && to === LAST_PORT;
+  return from <= 1 && to === MAX_PORT;
 }
 
 /** Whether a port is in an access. */

@@ -1,9 +1,10 @@
 /** Address blocks of rules as disjoint ranges, each with the set of rules that admit it. */
+import type { Family } from '../../../common/net.ts';
 import { type AddressWords, formatAddress, parseAddress, parseCidr } from '../../../policy/index.ts';
 import type { RuleSet, RuleSets } from './rule_sets.ts';
 
 /** IP version. */
-export type Family = 4 | 6;
+export type { Family };
 
 /** A block of one rule. */
 export interface RuleBlock {

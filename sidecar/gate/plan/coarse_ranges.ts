@@ -1,5 +1,5 @@
 /** A few ranges that hold all of many addresses. */
-import { formatAddress, parseAddress } from '../../../policy/index.ts';
+import { familyOf, formatAddress, parseAddress } from '../../../policy/index.ts';
 
 const WORD_BITS = 32n;
 const WORD_MASK = 0xffffffffn;
@@ -10,7 +10,7 @@ const WORD_MASK = 0xffffffffn;
  * @param addresses canonical, of one family, in any order
  */
 export function coarseRanges(addresses: readonly string[], count: number): readonly string[] {
-  const isIPv6 = addresses.some((address) => address.includes(':'));
+  const isIPv6 = addresses.some((address) => familyOf(address) === 6);
   const numbers = addresses.map(numberOf).sort(ascending);
   const gaps = numbers.flatMap((number, place) => {
     const before = numbers[place - 1];

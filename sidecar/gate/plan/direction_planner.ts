@@ -1,9 +1,11 @@
 /** Plans one direction of one table after the other. A change of members or of pods costs what it touches. */
+
 import type { Direction, Table, TablePort, TableRule } from '../../../policy/index.ts';
+import { familyOf } from '../../../policy/index.ts';
 import type { Access } from './access.ts';
 import { type Family, type RuleBlock, RuledRanges } from './address_ranges.ts';
 import { changedEntries, changedMembers } from './differences.ts';
-import { type DirectionPlan, familyOf } from './plan.ts';
+import type { DirectionPlan } from './plan.ts';
 import {
   type NamedAccess,
   RULE_SET_BOUNDS,

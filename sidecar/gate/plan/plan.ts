@@ -2,6 +2,7 @@
  * What the gate has to let through, worked out from the pod's table: for each address one access, found by one look-up
  * in the kernel however many rules and peers there are. Pure. It says the same as the judge that the proxy asks.
  */
+import type { AddressPort } from '../../../common/net.ts';
 import { type Access, accessId, accessOf } from './access.ts';
 import type { Family } from './address_ranges.ts';
 import { NO_SERVICES, type ServicePlan } from './service_plan.ts';
@@ -60,17 +61,6 @@ export function closedPlan(nodeIPs: readonly string[], injectors: readonly strin
 }
 
 /** An address and port as an element of the gate's sets. */
-export function socketElement({
-  address,
-  port,
-}: {
-  readonly address: string;
-  readonly port: number;
-}): string {
+export function socketElement({ address, port }: AddressPort): string {
   return `${address} . ${port}`;
-}
-
-/** IP version of a canonical address. */
-export function familyOf(address: string): Family {
-  return address.includes(':') ? 6 : 4;
 }

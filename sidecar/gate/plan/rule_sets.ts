@@ -2,9 +2,10 @@
  * Sets of rules, each kept once, and the ports that each set admits. Addresses share few sets, and sets that differ in one
  * rule share most of their parts: one more rule, or one less, costs the logarithm of the number of rules.
  */
+import { PROTOCOLS } from '../../../common/net.ts';
 import { Recent } from '../../../common/recent.ts';
 import type { ContainerPort, TablePort } from '../../../policy/index.ts';
-import { type Access, accessId, accessOf, type PortRange, PROTOCOLS } from './access.ts';
+import { type Access, accessId, accessOf, type PortRange } from './access.ts';
 
 /** A set of rules: equal sets are equal numbers, of one `RuleSets`. */
 export type RuleSet = number;

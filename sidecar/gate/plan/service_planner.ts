@@ -1,9 +1,10 @@
 /** A Service is its backends: the kernel of the pod itself picks one of those that policy lets it reach. */
+
 import type { Backend, Protocol, Table, VirtualPort } from '../../../policy/index.ts';
+import { familyOf } from '../../../policy/index.ts';
 import { admits } from './access.ts';
 import { BucketMap } from './bucket_map.ts';
 import { changedEntries } from './differences.ts';
-import { familyOf } from './plan.ts';
 import type { NamedAccess } from './rule_sets.ts';
 import {
   NO_SERVICES,

@@ -6,9 +6,9 @@ import net from 'node:net';
 import { codeOrMessageOf, messageOf } from '../../../common/errno.ts';
 import { SluiceError } from '../../../common/errors.ts';
 import { isTranslatedPort } from '../../../common/inbound_ports.ts';
+import { type Family, familyOf } from '../../../common/net.ts';
 import type { Sockets } from '../../../native/sockets.ts';
 import { socketAddress } from '../../../policy/addresses/address.ts';
-import type { Family } from '../../gate/plan/address_ranges.ts';
 import { addressOfBytes } from '../address_of_bytes.ts';
 import { BACKLOG, listenInbound } from '../listeners.ts';
 import { probing } from '../probing.ts';
@@ -55,7 +55,7 @@ export async function startNodeRelay(settings: RelaySettings, events: RelayEvent
       client.destroy();
       return events.acceptFailed('ECONNABORTED');
     }
-    const family = localAddress.includes(':') ? 6 : 4;
+    const family = familyOf(localAddress);
     const connection = new NodeConnection(
       client,
       shared,

@@ -1,7 +1,13 @@
 /** Looks a packet up in a gate's plan as the kernel does: virtual ports, pods, blocks, then the rest. */
-import { type Direction, type Protocol, parseAddress, virtualKey } from '../../../../policy/index.ts';
+import {
+  type Direction,
+  familyOf,
+  type Protocol,
+  parseAddress,
+  virtualKey,
+} from '../../../../policy/index.ts';
 import { admits } from '../../../../sidecar/gate/plan/access.ts';
-import { familyOf, type GatePlan } from '../../../../sidecar/gate/plan/plan.ts';
+import type { GatePlan } from '../../../../sidecar/gate/plan/plan.ts';
 
 export function planAdmits(
   gate: GatePlan,
