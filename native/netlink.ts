@@ -4,8 +4,9 @@
  * in groups, waits in a buffer until it is received. Source: netlink(7).
  */
 import { errnoName } from '../common/errno.ts';
-import { type ErrorCode, SluiceError } from '../common/errors.ts';
+import { SluiceError } from '../common/errors.ts';
 import { type Addon, loadAddon } from './addon.ts';
+import { errnoMeaning } from './errno_error.ts';
 import { type NetlinkMessage, readMessages } from './netlink_message.ts';
 
 /** Which part of the kernel a socket talks to; linux/netlink.h. */
@@ -21,7 +22,6 @@ const DATAGRAM_BYTES = 32 * 1024;
 
 /** Names of errors of recv(2) that mean something here. */
 const NOTHING_THERE = 'EAGAIN';
-const OVERRUN = 'ENOBUFS';
 
 /** What a socket is told without having asked. */
 export interface Subscription {
@@ -102,20 +102,9 @@ export class Netlink {
   }
 }
 
-const CODES: Readonly<Record<string, { readonly code: ErrorCode; readonly hint: string }>> = {
-  EPERM: { code: 'SOCKET_CAPABILITY_MISSING', hint: 'needs the capability NET_ADMIN' },
-  EPROTONOSUPPORT: { code: 'NETLINK_UNAVAILABLE', hint: 'the kernel lacks this part' },
-  EMFILE: { code: 'SOCKET_DESCRIPTORS_EXHAUSTED', hint: 'raise the limit of file descriptors' },
-  ENFILE: { code: 'SOCKET_DESCRIPTORS_EXHAUSTED', hint: 'the system is out of file descriptors' },
-  [OVERRUN]: { code: 'NETLINK_OVERRUN', hint: 'messages were lost; ask again' },
-};
-
 function checked(step: string, result: number): number {
   if (result >= 0) return result;
   const name = errnoName(result);
-  const { code, hint } = CODES[name] ?? {
-    code: 'NETLINK_FAILED' as const,
-    hint: 'unexpected; please report it',
-  };
+  const { code, hint } = errnoMeaning(name, 'netlink');
   throw new SluiceError(code, `cannot ${step} a netlink socket: ${name}: ${hint}`);
 }

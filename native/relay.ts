@@ -2,9 +2,10 @@
  * The native relay, see relay.h: accepts, dials and relays on a thread of its own, and leaves every decision to its
  * user. Events and commands cross in batches.
  */
-import { getSystemErrorName } from 'node:util';
-import { type ErrorCode, SluiceError } from '../common/errors.ts';
+import { errnoName } from '../common/errno.ts';
+import { SluiceError } from '../common/errors.ts';
 import { type Addon, loadAddon, type RelayAddon } from './addon.ts';
+import { errnoMeaning } from './errno_error.ts';
 
 /** What a native relay needs. */
 export interface NativeRelayOptions {
@@ -238,14 +239,14 @@ export class NativeRelay {
           slot,
           generation,
           end: ENDS[(this.#words[word + 4] ?? 0) - 1] ?? 'closed',
-          ...(error === 0 ? {} : { error: getSystemErrorName(-error) }),
+          ...(error === 0 ? {} : { error: errnoName(error) }),
           fromSource: this.#long(word + 6),
           toSource: this.#long(word + 8),
           durationMs: this.#long(word + 10) / US_PER_MS,
         });
       }
       case KIND.acceptFailed:
-        return this.#handler.acceptFailed(getSystemErrorName(-(this.#words[word + 5] ?? 0)));
+        return this.#handler.acceptFailed(errnoName(this.#words[word + 5] ?? 0));
     }
   }
 
@@ -280,11 +281,7 @@ export class NativeRelay {
 }
 
 function startError(result: number): SluiceError {
-  const name = getSystemErrorName(result);
-  const code: ErrorCode =
-    name === 'EMFILE' || name === 'ENFILE' ? 'SOCKET_DESCRIPTORS_EXHAUSTED' : 'SOCKET_FAILED';
-  return new SluiceError(
-    code,
-    `the relay's thread cannot start: ${name}: look at the limits of files and threads`,
-  );
+  const name = errnoName(result);
+  const { code, hint } = errnoMeaning(name, 'thread');
+  return new SluiceError(code, `the relay's thread cannot start: ${name}: ${hint}`);
 }

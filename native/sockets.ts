@@ -5,9 +5,10 @@
  */
 
 import { errnoName } from '../common/errno.ts';
-import { type ErrorCode, SluiceError } from '../common/errors.ts';
+import { SluiceError } from '../common/errors.ts';
 import { MAX_PORT } from '../common/net.ts';
 import { type Addon, type Family, loadAddon } from './addon.ts';
+import { errnoMeaning } from './errno_error.ts';
 
 /** What `openSockets` gives: the calls, over one loaded addon. */
 export interface Sockets {
@@ -132,34 +133,10 @@ function configured(addon: Addon, family: Family, purpose: string, steps: (step:
   return fd;
 }
 
-/** What each errno of these calls means: its code, and what to do. `netlink.ts` and `relay.ts` have their own. */
-const MEANINGS: Readonly<Record<string, { code: ErrorCode; hint: string }>> = {
-  EPERM: { code: 'SOCKET_CAPABILITY_MISSING', hint: 'needs the capability NET_ADMIN or NET_RAW' },
-  EACCES: { code: 'SOCKET_CAPABILITY_MISSING', hint: 'needs the capability NET_BIND_SERVICE or NET_ADMIN' },
-  ENOPROTOOPT: {
-    code: 'SOCKET_KERNEL_UNSUPPORTED',
-    hint: 'the kernel lacks this option (CONFIG_NETFILTER_XT_TARGET_TPROXY)',
-  },
-  EAFNOSUPPORT: { code: 'SOCKET_KERNEL_UNSUPPORTED', hint: 'the kernel has no such address family' },
-  EADDRINUSE: { code: 'SOCKET_ADDRESS_IN_USE', hint: 'the address and port are taken' },
-  EADDRNOTAVAIL: {
-    code: 'SOCKET_ADDRESS_UNAVAILABLE',
-    hint: 'no such address here (is the family enabled in this network namespace?)',
-  },
-  EMFILE: {
-    code: 'SOCKET_DESCRIPTORS_EXHAUSTED',
-    hint: 'this process is out of file descriptors: raise its limit',
-  },
-  ENFILE: { code: 'SOCKET_DESCRIPTORS_EXHAUSTED', hint: 'the system is out of file descriptors' },
-};
-
 function socketError(step: string, result: number, purpose: string, family: Family): SluiceError {
   const name = errnoName(result);
-  const meaning = MEANINGS[name] ?? { code: 'SOCKET_FAILED' as const, hint: 'unexpected; please report it' };
-  return new SluiceError(
-    meaning.code,
-    `cannot ${purpose}: ${step} (IPv${family}) failed with ${name}: ${meaning.hint}`,
-  );
+  const { code, hint } = errnoMeaning(name, 'socket');
+  return new SluiceError(code, `cannot ${purpose}: ${step} (IPv${family}) failed with ${name}: ${hint}`);
 }
 
 function transparentOption(family: Family): string {
