@@ -87,7 +87,6 @@ export {
   createEvaluator,
   type Endpoint,
   type Evaluator,
-  evaluateFlow,
   type Flow,
   isLive,
   isolatingPolicies,
@@ -126,4 +125,4 @@ export {
   type VirtualPort,
   virtualKey,
 } from './table/index.ts';
-export type { ExemptReason, FlowPort, FlowVerdict, NearMiss, PolicyRef, Verdict } from './verdict.ts';
+export type { ExemptReason, FlowVerdict, NearMiss, PolicyRef, Verdict } from './verdict.ts';

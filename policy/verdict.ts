@@ -1,11 +1,29 @@
 /** What was decided about a flow, and why. Verdicts carry the policies they come from; they are never booleans. */
 
-import type { Direction, Protocol } from './model.ts';
+import type { Direction } from './model.ts';
 
-/** Names a NetworkPolicy. */
+/**
+ * The tiers of policy, in the order in which they are asked. Each accepts a flow, denies it, or passes it on to the next one;
+ * what all of them pass on is allowed. To add a tier, add its name here: the compiler then asks for its evaluator (for
+ * objects: `rules/evaluate.ts`; for tables: `judge/judge.ts`).
+ */
+export const TIERS = ['NetworkPolicy'] as const;
+
+/** A tier by its name. */
+export type Tier = (typeof TIERS)[number];
+
+/** The kinds of objects that hold policy. */
+export type PolicyKind = 'NetworkPolicy';
+
+/**
+ * Names a policy. Absent fields mean a NetworkPolicy in the tier of that name, and for these nothing is written: references
+ * stand in tables, and a sidecar of an earlier version refuses a field that it does not know.
+ */
 export interface PolicyRef {
   readonly namespace: string;
   readonly name: string;
+  readonly kind?: PolicyKind;
+  readonly tier?: Tier;
 }
 
 /**
@@ -21,20 +39,8 @@ export interface NearMiss {
   readonly got: string;
 }
 
-/** Why one direction of a flow is allowed without any rule being asked. */
-export type ExemptReason =
-  /** No policy selects the subject for this direction. */
-  | 'not-isolated'
-  /** A pod always reaches itself. */
-  | 'self'
-  /** Traffic between a pod and its own node is always allowed. */
-  | 'own-node'
-  /** The side this direction is judged at is not a pod that policy can select: external, a node, host network. */
-  | 'not-a-pod';
-
-/** The verdict of one direction of a flow. */
-export type Verdict =
-  | { readonly verdict: 'allow'; readonly direction: Direction; readonly reason: ExemptReason }
+/** What a tier decides about one direction of a flow: it accepts it, or denies it. */
+export type Decision =
   | {
       readonly verdict: 'allow';
       readonly direction: Direction;
@@ -50,7 +56,29 @@ export type Verdict =
       readonly isolating: readonly PolicyRef[];
       /** Absent when the isolating policies have no rule at all, or when it was not asked for. */
       readonly nearMiss?: NearMiss;
-    }
+    };
+
+/** A tier has no say about a flow: the next tier is asked. */
+export const PASS = 'pass';
+
+/** What a tier answers: a decision, which is final for this direction, or that it passes. */
+export type TierAnswer = Decision | typeof PASS;
+
+/** Why one direction of a flow is allowed without any rule. */
+export type ExemptReason =
+  /** Every tier passed: no policy selects the subject for this direction. */
+  | 'not-isolated'
+  /** A pod always reaches itself. */
+  | 'self'
+  /** Traffic between a pod and its own node is always allowed. */
+  | 'own-node'
+  /** The side this direction is judged at is not a pod that policy can select: external, a node, host network. */
+  | 'not-a-pod';
+
+/** The verdict of one direction of a flow: no tier was asked, or one decided, or all passed. */
+export type Verdict =
+  | { readonly verdict: 'allow'; readonly direction: Direction; readonly reason: ExemptReason }
+  | Decision
   | {
       readonly verdict: 'deny';
       readonly direction: Direction;
@@ -63,10 +91,4 @@ export interface FlowVerdict {
   readonly verdict: 'allow' | 'deny';
   readonly egress: Verdict;
   readonly ingress: Verdict;
-}
-
-/** The layer 4 address a flow goes to, as the destination pod sees it. */
-export interface FlowPort {
-  readonly protocol: Protocol;
-  readonly port: number;
 }

@@ -1,20 +1,19 @@
 /** One direction of a table, indexed so that a verdict does not cost more with more rules. */
 
 import type { DirectionTable } from '../table/index.ts';
-import type { ExemptReason, Verdict } from '../verdict.ts';
+import type { Decision } from '../verdict.ts';
 import { BlockIndex } from './block_index.ts';
 import { PortIndex } from './port_index.ts';
 
-/** The index of one direction. Made once per DirectionTable object; verdicts are made once as well and given out again. */
+/** The index of one direction. Made once per DirectionTable object; decisions are made once as well and given out again. */
 export interface DirectionIndex {
   /** Rules without a peer restriction. */
   readonly anyPeer: PortIndex;
   readonly groups: ReadonlyMap<string, PortIndex>;
   readonly blocks: BlockIndex;
   /** By ordinal. */
-  readonly allowed: readonly Verdict[];
-  readonly denied: Verdict;
-  readonly exempt: Readonly<Record<Exclude<ExemptReason, 'not-a-pod'>, Verdict>>;
+  readonly allowed: readonly Decision[];
+  readonly denied: Decision;
 }
 
 function indexDirection(table: DirectionTable): DirectionIndex {
@@ -47,11 +46,6 @@ function indexDirection(table: DirectionTable): DirectionIndex {
       rule: index,
     })),
     denied: { verdict: 'deny', direction, reason: 'no-rule', isolating },
-    exempt: {
-      'not-isolated': { verdict: 'allow', direction, reason: 'not-isolated' },
-      self: { verdict: 'allow', direction, reason: 'self' },
-      'own-node': { verdict: 'allow', direction, reason: 'own-node' },
-    },
   };
 }
 

@@ -1,13 +1,12 @@
 /** Evaluates whole flows straight from the objects of a cluster: egress at the source, ingress at the destination. */
 
 import { canonicalAddress, familyOf, isLoopback, parseAddress } from '../addresses/index.ts';
-import type { Cluster, Direction, NetworkPolicy, Pod, Protocol } from '../model.ts';
-import type { FlowVerdict, Verdict } from '../verdict.ts';
-import { nearestMiss } from './near_miss.ts';
+import type { Cluster, Direction, Pod, Protocol } from '../model.ts';
+import { type FlowVerdict, PASS, TIERS, type Tier, type Verdict } from '../verdict.ts';
+import { NetworkPolicyTier } from './network_policy_tier.ts';
 import { addressOwners, isLive, namespaceLabels, nodeAddresses, podKey } from './ownership.ts';
-import { type Peer, peerMatches } from './peer.ts';
-import { portMatches } from './ports.ts';
-import { isolatingPolicies, policiesByNamespace, policyRef, resolveRules } from './rules.ts';
+import type { Peer } from './peer.ts';
+import type { EvaluatorTier } from './tier.ts';
 
 /** One end of a flow. An address that a live pod owns is that pod. */
 export type Endpoint =
@@ -23,7 +22,7 @@ export interface Flow {
   readonly port: number;
 }
 
-/** Evaluates many flows of one cluster: what depends on the cluster only is worked out once. */
+/** Evaluates flows of one cluster, near misses included: what depends on the cluster only is worked out once. */
 export interface Evaluator {
   /** Throws ADDRESS_INVALID when an endpoint's address is none. */
   evaluate(flow: Flow): FlowVerdict;
@@ -41,11 +40,13 @@ interface Side {
   readonly address?: string;
 }
 
-/** The cluster, looked up by address and by namespace. */
+/** The cluster, with what depends on nothing else. */
 interface Lookup {
   readonly cluster: Cluster;
+  /** By address. */
   readonly owners: ReadonlyMap<string, Pod>;
-  readonly policies: ReadonlyMap<string, readonly NetworkPolicy[]>;
+  /** In the order in which they are asked. */
+  readonly tiers: readonly EvaluatorTier[];
 }
 
 function partyOf(endpoint: Endpoint, { cluster, owners }: Lookup): Party {
@@ -123,39 +124,26 @@ function judgeSide(
   if (peerSide.address !== undefined && nodeAddresses(lookup.cluster, subject).includes(peerSide.address)) {
     return { verdict: 'allow', direction, reason: 'own-node' };
   }
-  const isolating = isolatingPolicies(lookup.policies.get(subject.namespace) ?? [], subject, direction);
-  // A pod that no policy selects for this direction is not isolated: everything is allowed.
-  if (isolating.length === 0) return { verdict: 'allow', direction, reason: 'not-isolated' };
-  // An isolated pod gets the union of what its policies allow; each rule needs one of its peers and one of its ports.
-  const peer = peerOf(peerSide, lookup.cluster);
-  const rules = isolating.flatMap((policy) => resolveRules(policy, direction, subject.ports));
-  const peerPorts = peer.pod?.ports ?? [];
-  const rule = rules.find(
-    ({ peers, ports }) =>
-      // from / to: absent or empty, every peer. ports: absent or empty, every port of every protocol.
-      (peers.length === 0 || peers.some((test) => peerMatches(test, peer))) &&
-      (ports.length === 0 || ports.some((test) => portMatches(test, direction, protocol, port, peerPorts))),
-  );
-  if (rule !== undefined) {
-    return { verdict: 'allow', direction, reason: 'rule', policy: rule.policy, rule: rule.index };
+  const flow = { direction, peer: peerOf(peerSide, lookup.cluster), protocol, port };
+  // The first tier that does not pass decides; what all tiers pass on is allowed.
+  for (const tier of lookup.tiers) {
+    const answer = tier.evaluate(subject, flow);
+    if (answer !== PASS) return answer;
   }
-  const nearMiss = nearestMiss(rules, { direction, peer, protocol, port });
-  return {
-    verdict: 'deny',
-    direction,
-    reason: 'no-rule',
-    isolating: isolating.map(policyRef),
-    ...(nearMiss === undefined ? {} : { nearMiss }),
-  };
+  return { verdict: 'allow', direction, reason: 'not-isolated' };
 }
 
-/** Makes an evaluator of a cluster, which must not change afterwards. */
+function tiersOf(cluster: Cluster): readonly EvaluatorTier[] {
+  const tiers: Readonly<Record<Tier, EvaluatorTier>> = { NetworkPolicy: new NetworkPolicyTier(cluster) };
+  return TIERS.map((tier) => tiers[tier]);
+}
+
+/**
+ * Makes an evaluator of a cluster, which must not change afterwards. Between two pods the first address family that both
+ * have is used (it matters for ipBlock only); a pod that owns no address is judged by selectors alone.
+ */
 export function createEvaluator(cluster: Cluster): Evaluator {
-  const lookup: Lookup = {
-    cluster,
-    owners: addressOwners(cluster),
-    policies: policiesByNamespace(cluster),
-  };
+  const lookup: Lookup = { cluster, owners: addressOwners(cluster), tiers: tiersOf(cluster) };
   return {
     evaluate(flow) {
       const { source, destination } = chooseSides(
@@ -169,13 +157,4 @@ export function createEvaluator(cluster: Cluster): Evaluator {
       return { verdict: allowed ? 'allow' : 'deny', egress, ingress };
     },
   };
-}
-
-/**
- * The verdict of one flow, near misses included. Between two pods the first address family both have is used (it
- * matters for ipBlock only); a pod that owns no address is judged by selectors alone.
- * For many flows of one cluster use `createEvaluator`. Throws ADDRESS_INVALID.
- */
-export function evaluateFlow(cluster: Cluster, flow: Flow): FlowVerdict {
-  return createEvaluator(cluster).evaluate(flow);
 }

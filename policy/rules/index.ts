@@ -1,6 +1,6 @@
 /** The face of `policy/rules/`: what other parts may use. */
 
-export { createEvaluator, type Endpoint, type Evaluator, evaluateFlow, type Flow } from './evaluate.ts';
+export { createEvaluator, type Endpoint, type Evaluator, type Flow } from './evaluate.ts';
 export { nearestMiss } from './near_miss.ts';
 export {
   addressOwners,
@@ -32,3 +32,4 @@ export {
   resolveRules,
 } from './rules.ts';
 export { formatSelector, matchesSelector, requirementsOf } from './selector.ts';
+export type { SubjectFlow } from './tier.ts';

@@ -2,7 +2,7 @@
 
 import { cidrContains, parseCidr } from '../addresses/index.ts';
 import { ownEntry } from '../key.ts';
-import type { Direction, IPBlock, Labels, Protocol } from '../model.ts';
+import type { IPBlock, Labels } from '../model.ts';
 import type { NearMiss } from '../verdict.ts';
 import {
   blockMatches,
@@ -16,14 +16,7 @@ import type { TablePort } from './ports.ts';
 import { portMatches, resolveNamedPort } from './ports.ts';
 import type { ResolvedRule } from './rules.ts';
 import { formatRequirement, meetsRequirement, type Requirement, requirementsOf } from './selector.ts';
-
-/** The flow that was denied, as seen from the subject. */
-export interface DeniedFlow {
-  readonly direction: Direction;
-  readonly peer: Peer;
-  readonly protocol: Protocol;
-  readonly port: number;
-}
+import type { SubjectFlow } from './tier.ts';
 
 type Failed = NearMiss['failed'];
 
@@ -140,7 +133,7 @@ function formatBlock({ cidr, except }: IPBlock): string {
   return `${cidr} except ${[...listed, ...(more > 0 ? [`${more} more`] : [])].join(', ')}`;
 }
 
-function formatPort(test: TablePort, flow: DeniedFlow): string {
+function formatPort(test: TablePort, flow: SubjectFlow): string {
   const { protocol, name, from } = test;
   if (from === undefined && name === undefined) return `${protocol} on any port`;
   const range = from === test.to ? `${from}` : `${from}-${test.to}`;
@@ -151,7 +144,7 @@ function formatPort(test: TablePort, flow: DeniedFlow): string {
   return `${protocol}/${name} (${numbers.length === 0 ? 'no such port there' : numbers.join(', ')})`;
 }
 
-function missPorts(tests: readonly TablePort[], flow: DeniedFlow): Miss | undefined {
+function missPorts(tests: readonly TablePort[], flow: SubjectFlow): Miss | undefined {
   const { direction, protocol, port, peer } = flow;
   const peerPorts = peer.pod?.ports ?? [];
   if (tests.length === 0 || tests.some((test) => portMatches(test, direction, protocol, port, peerPorts))) {
@@ -176,7 +169,7 @@ function compareMisses(a: Miss, b: Miss): number {
 }
 
 /** How a rule missed the flow: by its nearest peer, and by its ports. */
-function missRule(rule: ResolvedRule, flow: DeniedFlow): Miss | undefined {
+function missRule(rule: ResolvedRule, flow: SubjectFlow): Miss | undefined {
   const portMiss = missPorts(rule.ports, flow);
   let peerMiss: Miss | undefined;
   for (const test of rule.peers) {
@@ -193,7 +186,7 @@ function missRule(rule: ResolvedRule, flow: DeniedFlow): Miss | undefined {
  * protocol, then port). Closest is the rule with the fewest failed tests; then the one whose failed test comes
  * later; then the one with more of its labels met; then the first. Undefined when there is no rule.
  */
-export function nearestMiss(rules: readonly ResolvedRule[], flow: DeniedFlow): NearMiss | undefined {
+export function nearestMiss(rules: readonly ResolvedRule[], flow: SubjectFlow): NearMiss | undefined {
   let nearest: { rule: ResolvedRule; miss: Miss } | undefined;
   for (const rule of rules) {
     const miss = missRule(rule, flow);

@@ -12,7 +12,7 @@ import {
 } from '../../common/shape.ts';
 import { formatAddress, formatCidr, parseAddress, parseCidr } from '../addresses/index.ts';
 import type { ContainerPort, LabelSelector, LabelSelectorRequirement, Labels, Protocol } from '../model.ts';
-import type { PolicyRef } from '../verdict.ts';
+import { type PolicyRef, TIERS } from '../verdict.ts';
 
 /** The highest port number. */
 export const MAX_PORT = 65_535;
@@ -53,10 +53,13 @@ export const protocol: Shape<Protocol> = oneOf('TCP', 'UDP', 'SCTP');
 /** Labels of an object. */
 export const labels: Shape<Labels> = record(anyText);
 
-/** The name of a policy, wherever a table or a frame has one: what `PolicyRef` gains is checked here, and nowhere else. */
+/**
+ * The name of a policy, wherever a table or a frame has one: what `PolicyRef` gains is checked here, and nowhere else. The rules
+ * of another kind or tier would mean something else: such a table is refused.
+ */
 export const policyRef: ObjectShape<PolicyRef> = objectFor<PolicyRef>(
   { namespace: anyText, name: anyText },
-  {},
+  { kind: oneOf('NetworkPolicy'), tier: oneOf(...TIERS) },
 );
 
 /** A port that a container declares. */

@@ -100,7 +100,7 @@ function directionShape(direction: Direction) {
   return object({ direction: oneOf(direction), isolating: list(policyRef), rules: list(rule) });
 }
 
-/** One direction of the table. Isolated exactly when `isolating` is not empty. */
+/** One direction of the table: its NetworkPolicies. Isolated exactly when `isolating` is not empty. */
 export interface DirectionTable extends TypeOf<ReturnType<typeof directionShape>> {}
 
 /** Members are looked up by halving the list: out of order, some would be missed. */

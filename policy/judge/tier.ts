@@ -1,0 +1,13 @@
+/** A tier of policy as one pod's table has it. */
+
+import type { Protocol } from '../model.ts';
+import type { SubjectFlow } from '../rules/index.ts';
+import type { TierAnswer } from '../verdict.ts';
+
+/** One tier of one direction of a table. */
+export interface JudgeTier {
+  /** Hot path: no near miss, few allocations. `address` is the peer's, canonical. */
+  judge(address: string, protocol: Protocol, port: number): TierAnswer;
+  /** The same answer with the near miss filled in. `flow.peer` is who has `address`. */
+  explain(address: string, flow: SubjectFlow): TierAnswer;
+}
