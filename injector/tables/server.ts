@@ -276,7 +276,7 @@ export class TableServer implements SessionHost {
     const endMs = performance.now() + SETTLE_MS;
     let update: ClusterUpdate;
     try {
-      update = this.#compiler.take(() => performance.now() < endMs);
+      update = this.#compiler.commit(() => performance.now() < endMs);
     } catch (err) {
       return this.#startOver(err);
     }

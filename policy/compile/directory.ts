@@ -92,7 +92,7 @@ export class Directory {
     }
     const changes: OwnerChange[] = [];
     for (const address of new Set([...released, ...claimed])) {
-      const change = this.#settle(address);
+      const change = this.#decide(address);
       if (change !== undefined) changes.push(change);
     }
     return changes;
@@ -115,8 +115,8 @@ export class Directory {
     if (!sameData(this.#identities.get(podKey(after)), made)) this.#identities.set(podKey(after), made);
   }
 
-  /** Works an address's owner out anew. */
-  #settle(address: string): OwnerChange | undefined {
+  /** Works out who owns an address now. */
+  #decide(address: string): OwnerChange | undefined {
     let holder: Claim | undefined;
     for (const claim of this.#claims.get(address) ?? []) {
       if (holder === undefined || takesOver(claim, holder)) holder = claim;

@@ -1,129 +1,16 @@
 /** Address groups: each distinct selector of a cluster's policies, resolved once and kept current address by address. */
 
-import { compareTexts, objectKey } from '../key.ts';
+import { objectKey } from '../key.ts';
 import type { Labels } from '../model.ts';
 import type { PodsPeer } from '../rules/index.ts';
-import { formatSelector, matchesSelector, NAMESPACE_NAME_LABEL } from '../rules/index.ts';
-import type { AddressGroup, GroupDelta, PodIdentity } from '../table/index.ts';
+import { matchesSelector, NAMESPACE_NAME_LABEL } from '../rules/index.ts';
+import type { PodIdentity } from '../table/index.ts';
 import { groupDemand, groupOffers } from '../table/index.ts';
 import type { Directory, OwnerChange } from './directory.ts';
+import { groupId, LiveGroup } from './live_group.ts';
 import { SetIndex } from './set_index.ts';
 
-/** The group id of a canonical selector: readable, and equal for equal selectors only. */
-export function groupId(test: PodsPeer): string {
-  const pods = `pods(${test.podSelector === undefined ? '*' : formatSelector(test.podSelector)})`;
-  if (test.namespaceSelector === undefined) return `${pods} in namespace ${test.namespace ?? ''}`;
-  return `${pods} in namespaces(${formatSelector(test.namespaceSelector)})`;
-}
-
-/** A group that is kept current. "Before" is how it was when `Groups.settle` was last called. */
-export class LiveGroup {
-  readonly id: string;
-  readonly test: PodsPeer;
-  readonly #members = new Set<string>();
-  /** Members by namespace. */
-  readonly #namespaces = new Map<string, number>();
-  /** Addresses that have been touched since: were they members? */
-  readonly #before = new Map<string, boolean>();
-  readonly #namespacesBefore = new Map<string, boolean>();
-  #frozen: AddressGroup | undefined;
-  #delta: GroupDelta | undefined;
-
-  constructor(test: PodsPeer) {
-    this.id = groupId(test);
-    this.test = test;
-  }
-
-  get members(): ReadonlySet<string> {
-    return this.#members;
-  }
-
-  /** Namespaces that members are in, and how many in each. */
-  get namespaces(): ReadonlyMap<string, number> {
-    return this.#namespaces;
-  }
-
-  /** Addresses that came, went or changed since before. */
-  get touched(): Iterable<string> {
-    return this.#before.keys();
-  }
-
-  /** Namespaces whose members came or went. */
-  get touchedNamespaces(): Iterable<string> {
-    return this.#namespacesBefore.keys();
-  }
-
-  hasNamespace(name: string): boolean {
-    return this.#namespaces.has(name);
-  }
-
-  had(address: string): boolean {
-    return this.#before.get(address) ?? this.#members.has(address);
-  }
-
-  hadNamespace(name: string): boolean {
-    return this.#namespacesBefore.get(name) ?? this.#namespaces.has(name);
-  }
-
-  /** Has a member that it had from the beginning. */
-  begin(address: string, namespace: string): void {
-    this.#members.add(address);
-    this.#namespaces.set(namespace, (this.#namespaces.get(namespace) ?? 0) + 1);
-  }
-
-  /** Makes an address a member or none. `before` and `after` are its owner's namespaces, where it is a member. */
-  move(address: string, before: string | undefined, after: string | undefined): void {
-    if (!this.#before.has(address)) this.#before.set(address, before !== undefined);
-    if (before !== undefined) this.#count(before, -1);
-    if (after !== undefined) this.#count(after, 1);
-    if (after === undefined ? this.#members.delete(address) : !this.#members.has(address)) {
-      if (after !== undefined) this.#members.add(address);
-      this.#frozen = undefined;
-    }
-    this.#delta = undefined;
-  }
-
-  #count(namespace: string, change: 1 | -1): void {
-    const held = this.#namespaces.get(namespace) ?? 0;
-    if (!this.#namespacesBefore.has(namespace)) this.#namespacesBefore.set(namespace, held > 0);
-    if (held + change === 0) this.#namespaces.delete(namespace);
-    else this.#namespaces.set(namespace, held + change);
-  }
-
-  /** The group as tables carry it; the same object until a member comes or goes. */
-  get group(): AddressGroup {
-    const { kind: _, ...selectors } = this.test;
-    this.#frozen ??= { ...selectors, members: [...this.#members].sort() }; // as compareTexts, and quicker
-    return this.#frozen;
-  }
-
-  /** What leads from before to now, the same object for all that ask; undefined when the members are the same. */
-  delta(): GroupDelta | undefined {
-    this.#delta ??= this.#makeDelta();
-    return this.#delta;
-  }
-
-  #makeDelta(): GroupDelta | undefined {
-    const touched = [...this.#before].sort(([a], [b]) => compareTexts(a, b));
-    const added = touched.flatMap(([address, was]) => (!was && this.#members.has(address) ? [address] : []));
-    const removed = touched.flatMap(([address, was]) =>
-      was && !this.#members.has(address) ? [address] : [],
-    );
-    if (added.length + removed.length === 0) return undefined;
-    // A difference as long as the list is no gain.
-    if (added.length + removed.length >= this.#members.size) return { kind: 'set', group: this.group };
-    return { kind: 'members', added, removed };
-  }
-
-  /** What is now is "before" from here on. */
-  settle(): void {
-    this.#before.clear();
-    this.#namespacesBefore.clear();
-    this.#delta = undefined;
-  }
-}
-
-/** All groups in use. A change of an address costs what the groups are that it may be in, not what the others are. */
+/** All groups in use, and which of them have changed since the last commit. A change of an address costs what the groups are that it may be in, not what the others are. */
 export class Groups {
   readonly #directory: Directory;
   readonly #namespaceLabels: (namespace: string) => Labels;
@@ -154,7 +41,7 @@ export class Groups {
     return this.#groups.get(id);
   }
 
-  /** Groups that changed since `settle`. */
+  /** Groups that have changed since the last commit. */
   get touched(): ReadonlySet<LiveGroup> {
     return this.#touched;
   }
@@ -166,7 +53,7 @@ export class Groups {
     this.#users.set(group, (this.#users.get(group) ?? 0) + 1);
   }
 
-  /** Undoes one `retain`. A group that nobody needs goes with the next `settle`. */
+  /** Undoes one `retain`. A group that nobody needs goes with the next commit. */
   release(test: PodsPeer): void {
     const group = this.#groups.get(groupId(test));
     if (group === undefined) return;
@@ -257,9 +144,9 @@ export class Groups {
    * What is now is "before" from here on, and groups that nobody needs are gone.
    * @param inTables whether tables still have a group that no policy needs
    */
-  settle(inTables: (id: string) => boolean = () => false): void {
+  commit(inTables: (id: string) => boolean = () => false): void {
     for (const group of this.#touched) {
-      group.settle();
+      group.commit();
       if ((this.#users.get(group) ?? 0) === 0) this.#orphans.add(group);
     }
     this.#touched.clear();

@@ -1,15 +1,8 @@
 /** The face of `policy/compile/`: what other parts may use. */
 
 export { type ClusterChange, clusterChanges } from './cluster_change.ts';
-export {
-  type ClusterUpdate,
-  Compiler,
-  type CompilerOptions,
-  compile,
-  createCompiler,
-  policyExcess,
-  type TableUpdate,
-} from './compile.ts';
+export { compile, createCompiler, policyExcess } from './compile.ts';
+export { type ClusterUpdate, Compiler, type CompilerOptions, type TableUpdate } from './compiler.ts';
 export type { ChangeOrder } from './directory.ts';
 export { EMPTY_CLUSTER, LiveCluster } from './live_cluster.ts';
 export { virtualPorts } from './services.ts';

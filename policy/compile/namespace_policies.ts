@@ -24,14 +24,14 @@ interface InForce {
 
 const NONE: InForce = { policies: [], selectors: new Map(), measureAt: Number.POSITIVE_INFINITY };
 
-/** Keeps the groups of policies in force. What is written waits until `settle`, namespace by namespace. */
+/** Keeps the groups of policies in force. What is written waits until `enforce`, namespace by namespace. */
 export class NamespacePolicies {
   readonly #groups: Groups;
   readonly #bounds: PolicyBounds;
   /** By namespace and name. */
   readonly #written = new Map<string, Map<string, NetworkPolicy>>();
   readonly #inForce = new Map<string, InForce>();
-  /** Namespaces to settle, those that have waited longest first. */
+  /** Namespaces with something to put in force, those that have waited longest first. */
   readonly #waiting = new Set<string>();
   readonly #excess = new Map<string, string>();
   /** Addresses that have come, gone or changed since the beginning. */
@@ -88,12 +88,12 @@ export class NamespacePolicies {
   }
 
   /** Puts in force what was written, until `goOn` says no; at least one namespace has its turn. */
-  settle(goOn: () => boolean): PolicyChange[] {
+  enforce(goOn: () => boolean): PolicyChange[] {
     this.#measureDue();
     const changes: PolicyChange[] = [];
     for (const namespace of this.#waiting) {
       this.#waiting.delete(namespace);
-      const changed = this.#settle(namespace);
+      const changed = this.#enforce(namespace);
       if (changed.length > 0) changes.push({ namespace, changed });
       if (!goOn()) break;
     }
@@ -109,7 +109,7 @@ export class NamespacePolicies {
     }
   }
 
-  #settle(namespace: string): NetworkPolicy[] {
+  #enforce(namespace: string): NetworkPolicy[] {
     const written = [...(this.#written.get(namespace)?.values() ?? [])];
     written.sort((a, b) => compareTexts(a.name, b.name));
     const before = this.#inForce.get(namespace) ?? NONE;

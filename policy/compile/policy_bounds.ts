@@ -3,7 +3,8 @@
 import type { Cluster, NetworkPolicy } from '../model.ts';
 import { noRoom, type PolicyLimits, policyEntries, tooMuch } from '../objects/index.ts';
 import type { PodsPeer } from '../rules/index.ts';
-import { type Groups, groupId, LEAST_REACH } from './groups.ts';
+import { type Groups, LEAST_REACH } from './groups.ts';
+import { groupId } from './live_group.ts';
 import { groupsOf } from './table_rules.ts';
 
 /** What a namespace's policies come to. */
@@ -49,6 +50,7 @@ class Budget {
   }
 }
 
+/** Decides by the limits given; what it works out of one policy is kept for as long as the policy is. */
 export class PolicyBounds {
   readonly #limits: PolicyLimits;
   readonly #measured = new WeakMap<NetworkPolicy, Measured>();

@@ -55,7 +55,7 @@ export class VirtualPorts {
   /** Services that claim a virtual port; more than one is what a cluster does not let happen. */
   readonly #claims = new SetIndex<string>();
   readonly #byKey = new Map<string, VirtualPort>();
-  /** What stood at keys that have changed since `settle`. */
+  /** What stood at keys that have changed since the last commit. */
   readonly #before = new Map<string, VirtualPort | undefined>();
   #record: Readonly<Record<string, VirtualPort>> | undefined;
 
@@ -65,18 +65,19 @@ export class VirtualPorts {
     return this.#record;
   }
 
-  /** Whether anything changed since `settle`. */
+  /** Whether anything changed since the last commit. */
   get isTouched(): boolean {
     return this.#before.size > 0;
   }
 
-  /** What changed since `settle`, by virtual key; `null`: it is gone. */
+  /** What changed since the last commit, by virtual key; `null`: it is gone. */
   delta(): Readonly<Record<string, VirtualPort | null>> {
     const changed = [...this.#before].filter(([key, before]) => this.#byKey.get(key) !== before);
     return sortedRecord(changed.map(([key]) => [key, this.#byKey.get(key) ?? null]));
   }
 
-  settle(): void {
+  /** What is now is "before" from here on. */
+  commit(): void {
     this.#before.clear();
   }
 
@@ -130,7 +131,8 @@ export class VirtualPorts {
   }
 }
 
-function serviceOf(slice: EndpointSlice | undefined): string | undefined {
+/** The key of the Service that a slice belongs to, `namespace/name`; undefined where there is none. */
+export function serviceOf(slice: EndpointSlice | undefined): string | undefined {
   return slice?.service === undefined ? undefined : objectKey(slice.namespace, slice.service);
 }
 

@@ -6,9 +6,7 @@ import type { ContainerPort, Direction, NetworkPolicy, Pod } from '../model.ts';
 import type { PodsPeer, ResolvedPeer } from '../rules/index.ts';
 import { matchesSelector, policyRef, resolveRules } from '../rules/index.ts';
 import type { DirectionTable, TablePeer, TableRule } from '../table/index.ts';
-import { groupId } from './groups.ts';
-
-const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
+import { groupId } from './live_group.ts';
 
 /** Every pod of the cluster. */
 const EVERY_POD: PodsPeer = {
@@ -105,14 +103,15 @@ export class RuleCompiler {
   /** @param policies all that select a pod */
   #all(policies: readonly NetworkPolicy[], ports: readonly ContainerPort[]): TableRules {
     const groups = new Set<string>();
-    const [ingress, egress] = DIRECTIONS.map((direction): DirectionTable => {
+    const of = (direction: Direction): DirectionTable => {
       // policyTypes: a policy speaks for the listed directions only; rules of another direction do nothing.
       const isolating = policies.filter(({ policyTypes }) => policyTypes.includes(direction));
       const made = isolating.map((policy) => this.#of(policy, direction, ports));
       for (const one of made) for (const id of one.groups) groups.add(id);
       const named = isolating.slice(0, MAX_NAMED).map(policyRef);
       return { direction, isolating: named, rules: made.flatMap(({ rules }) => rules) };
-    }) as [DirectionTable, DirectionTable];
+    };
+    const [ingress, egress] = [of('ingress'), of('egress')];
     return { ingress, egress, groups: [...groups].sort(compareTexts) };
   }
 

@@ -82,7 +82,7 @@ for (const [age, x, y] of AGES)
         const compiler = start();
         const put = (name: string, object: Pod | undefined) => {
           compiler.apply({ kind: 'Pod', key: `shop/${name}`, object });
-          compiler.take();
+          compiler.commit();
         };
         put('x', podOf('x', xRight, x));
         let hasCome = false;
@@ -122,7 +122,7 @@ test('a pod that comes while it is being deleted already takes no address from o
   compiler.apply({ kind: 'Pod', key: 'shop/y', object: podOf('y', 'denied', {}) });
   const late = podOf('x', 'allowed', { deletedAt: SECOND });
   compiler.apply({ kind: 'Pod', key: 'shop/x', object: late });
-  compiler.take();
+  compiler.commit();
   expect(answer(compiler)).toBe('denied');
 });
 
@@ -135,7 +135,7 @@ test('a pod that is made again under its name has a claim of its own', () => {
     ['shop/x', again],
   ] as const)
     compiler.apply({ kind: 'Pod', key, object });
-  compiler.take();
+  compiler.commit();
   expect(answer(compiler)).toBe('allowed');
 });
 

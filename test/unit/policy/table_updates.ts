@@ -26,7 +26,7 @@ export function deltasBetween(
   const compiler = createCompiler(before);
   compiler.follow(key);
   for (const change of clusterChanges(before, after)) compiler.apply(change, 'found');
-  const shared = compiler.take().tables.get(key);
+  const shared = compiler.commit().tables.get(key);
   const own = compiler.reshape(key);
   if (own !== undefined && own.kind !== 'changed') throw new Error(`the table of ${key} is ${own.kind}`);
   const schema = TABLE_SCHEMA;

@@ -1,7 +1,8 @@
 /** Address groups are kept for as long as a policy needs them. */
 import { expect, it } from 'vitest';
 import { Directory } from '../../../../policy/compile/directory.ts';
-import { Groups, groupId } from '../../../../policy/compile/groups.ts';
+import { Groups } from '../../../../policy/compile/groups.ts';
+import { groupId } from '../../../../policy/compile/live_group.ts';
 import type { PodsPeer } from '../../../../policy/rules/peer.ts';
 
 const SHOP: PodsPeer = { kind: 'pods', namespace: 'shop' };
@@ -12,11 +13,11 @@ it('is gone when the last policy that needs it is, and not before', () => {
   groups.retain(SHOP);
   groups.retain(SHOP);
   groups.release(SHOP);
-  groups.settle();
+  groups.commit();
   expect(isThere()).toBe(true);
   groups.release(SHOP);
   expect(isThere()).toBe(true); // tables may still have to be told that it goes
-  groups.settle();
+  groups.commit();
   expect(isThere()).toBe(false);
 });
 
@@ -26,6 +27,6 @@ it('stays the same when one policy takes the place of another', () => {
   const before = groups.get(groupId(SHOP));
   groups.release(SHOP);
   groups.retain(SHOP);
-  groups.settle();
+  groups.commit();
   expect(groups.get(groupId(SHOP))).toBe(before);
 });

@@ -41,7 +41,12 @@ class Follower {
   }
 
   /** What changes in groups comes first, then what changes in the pod's own rules, when it has its turn. */
-  update(compiler: Compiler, update: ReturnType<Compiler['take']>, revision: number, hasTurn: boolean): void {
+  update(
+    compiler: Compiler,
+    update: ReturnType<Compiler['commit']>,
+    revision: number,
+    hasTurn: boolean,
+  ): void {
     const changes = update.tables.get(this.key);
     if (changes !== undefined) this.#apply(changes, revision * 2);
     if (!hasTurn || !update.reshaped.has(this.key)) return;
@@ -135,7 +140,7 @@ it(
             revision += 1;
             const isLast = changes.length === 0;
             // Where there is no time for more, one namespace has its policies put in force.
-            const update = compiler.take(() => isLast || round % 2 === 0);
+            const update = compiler.commit(() => isLast || round % 2 === 0);
             for (const [place, follower] of followers.entries()) {
               const hasTurn = isLast || (place + round) % turns === 0;
               follower.update(compiler, update, revision, hasTurn);
@@ -166,7 +171,7 @@ it('names nobody as a former owner who still has the address, and everybody who 
       const [before, after] = [readCluster(first), readCluster(second)];
       const compiler = createCompiler(before);
       for (const change of clusterChanges(before, after)) compiler.apply(change, 'found');
-      const { formerOwners } = compiler.take();
+      const { formerOwners } = compiler.commit();
       const addresses = (first.pods ?? []).flatMap(({ status }) => status.podIPs ?? []).map(({ ip }) => ip);
       const key = (pod: ReturnType<typeof obviousOwner>) =>
         pod && `${pod.metadata.namespace}/${pod.metadata.name}`;

@@ -50,7 +50,7 @@ function compilerOf(pods: number, policies: readonly NetworkPolicy[], limits = T
   for (let i = 0; i < pods; i += 1) compiler.apply({ kind: 'Pod', key: `shop/p${i}`, object: podAt(i) });
   for (const object of policies)
     compiler.apply({ kind: 'NetworkPolicy', key: `shop/${object.name}`, object });
-  compiler.take();
+  compiler.commit();
   return compiler;
 }
 
@@ -147,7 +147,7 @@ describe('a policy beyond a bound', () => {
     const compiler = compilerOf(1, [policyOf('a', { podSelector: {}, ingress: [{ from: blocks(11) }] })]);
     const object = policyOf('a', { podSelector: {}, ingress: [{ from: blocks(9) }] });
     compiler.apply({ kind: 'NetworkPolicy', key: 'shop/a', object });
-    compiler.take();
+    compiler.commit();
     expect(compiler.excess.size).toBe(0);
     expect(compiler.compile('shop/p0', 1).ingress.rules).toHaveLength(1);
   });
@@ -173,14 +173,14 @@ describe('a policy beyond a bound', () => {
     expect(compiler.excess.size).toBe(0);
     // 151 pods for each of two selectors.
     compiler.apply({ kind: 'Pod', key: 'shop/p150', object: podAt(150) });
-    compiler.take();
+    compiler.commit();
     expect(compiler.excess.get('shop/two')).toMatch(
       /has 302 pods .* 300 are allowed \(SLUICE_MAX_POLICY_REACH\)/,
     );
     expect(compiler.compile('shop/p0', 1).groups).not.toHaveProperty('pods(x notin (0)) in namespace shop');
     expect(compiler.compile('shop/p0', 1).ingress.rules.map(({ policy }) => policy.name)).toEqual(['named']);
     compiler.apply({ kind: 'Pod', key: 'shop/p3', object: undefined });
-    compiler.take();
+    compiler.commit();
     expect(compiler.excess.size).toBe(0);
     expect(Object.values(compiler.compile('shop/p0', 1).groups)).toHaveLength(3);
   });
@@ -209,7 +209,7 @@ describe('a policy beyond a bound', () => {
         key: 'shop/small',
         object: policyOf('small', { ingress: [{ ports: [{ port: pod }] }] }),
       });
-      compiler.take();
+      compiler.commit();
     }
     // Some ms; to look at all 120,000 selectors each time takes many seconds.
     expect(performance.now() - beganMs).toBeLessThan(1_000);
@@ -259,7 +259,7 @@ describe('a policy beyond a bound', () => {
                   : policyOf(name, { podSelector: {}, ingress: [{ from: selectors(size) }] });
               compiler.apply({ kind: 'NetworkPolicy', key: `shop/${name}`, object });
             }
-            compiler.take();
+            compiler.commit();
             const found = createCompiler(compiler.cluster, { policyLimits: limits });
             expect(new Map([...compiler.excess].sort())).toEqual(new Map([...found.excess].sort()));
             expect(compiler.compile('shop/p0', 1)).toEqual(found.compile('shop/p0', 1));

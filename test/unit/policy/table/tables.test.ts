@@ -233,14 +233,14 @@ describe('a delta', () => {
     const compiler = createCompiler(readCluster(objects()));
     compiler.follow('shop/api');
     compiler.compile('shop/api', 1);
-    compiler.take();
+    compiler.commit();
     const key = 'shop/front';
     const object = accepted(parseService(apiService(key, ['10.96.0.9'], [{ port: 80 }])));
     compiler.apply({ kind: 'Service', key, object });
     compiler.apply({ kind: 'Service', key, object: undefined });
-    expect(compiler.take().tables.size).toBe(0);
+    expect(compiler.commit().tables.size).toBe(0);
     compiler.apply({ kind: 'Service', key, object });
-    expect([...compiler.take().tables.keys()]).toEqual(['shop/api']);
+    expect([...compiler.commit().tables.keys()]).toEqual(['shop/api']);
   });
 
   it('holds what changed only', () => {
