@@ -1,5 +1,6 @@
 /** A verdict in one sentence, for logs, events and terminals. */
 
+import { unreachable } from '../common/errors.ts';
 import type { Protocol } from './model.ts';
 import type { NearMiss, PolicyRef, Verdict } from './verdict.ts';
 
@@ -37,12 +38,12 @@ function gotVerb(failed: NearMiss['failed']): string {
     case 'port':
       return 'flow goes to';
     default:
-      return failed satisfies never;
+      return unreachable(failed);
   }
 }
 
 /** A near miss: `api-allow ingress[0]: label role=frontend wanted, peer has role=front`. */
-export function describeNearMiss(nearMiss: NearMiss, direction: Verdict['direction']): string {
+function describeNearMiss(nearMiss: NearMiss, direction: Verdict['direction']): string {
   const { policy, rule, failed, wanted, got } = nearMiss;
   return `${policy.name} ${direction}[${rule}]: ${wanted} wanted, ${gotVerb(failed)} ${got}`;
 }
@@ -69,7 +70,7 @@ export function describeReason(verdict: Verdict): string {
       return `${isolated}; nearest rule ${describeNearMiss(verdict.nearMiss, direction)}`;
     }
     default:
-      return reason satisfies never;
+      return unreachable(reason);
   }
 }
 

@@ -2,7 +2,6 @@
 
 export {
   type AddressWords,
-  type Cidr,
   canonicalAddress,
   familyOf,
   formatAddress,
@@ -10,7 +9,6 @@ export {
   parseAddress,
   parseCidr,
   socketAddress,
-  type WrittenCidr,
 } from './addresses/index.ts';
 export {
   type ChangeOrder,
@@ -25,10 +23,9 @@ export {
   LiveCluster,
   policyExcess,
   type TableChanges,
-  type TableUpdate,
   virtualPorts,
 } from './compile/index.ts';
-export { describeFlow, describeNearMiss, describeReason, type FlowParties } from './describe.ts';
+export { describeFlow, describeReason, type FlowParties } from './describe.ts';
 export { createJudge, type Judge } from './judge/index.ts';
 export { objectKey } from './key.ts';
 export {
@@ -47,7 +44,6 @@ export type {
   Direction,
   EndpointPort,
   EndpointSlice,
-  IPBlock,
   LabelSelector,
   LabelSelectorRequirement,
   Labels,
@@ -60,7 +56,6 @@ export type {
   Pod,
   Protocol,
   Service,
-  ServiceEndpoint,
   ServicePort,
 } from './model.ts';
 export {
@@ -99,15 +94,11 @@ export {
   type TablePort,
 } from './rules/index.ts';
 export {
-  type AddressGroup,
-  type AskedOfPeers,
   applyDelta,
   asFarAsAsked,
   type Backend,
-  type DirectionTable,
   DNS_SERVICES,
   dnsForgottenBy,
-  type GroupDelta,
   type InjectorFrame,
   type PeerIdentity,
   type PodIdentity,
@@ -119,10 +110,9 @@ export {
   TABLE_SCHEMA,
   type Table,
   type TableDelta,
-  type TablePeer,
   type TableRule,
   touchedPeers,
   type VirtualPort,
   virtualKey,
 } from './table/index.ts';
-export type { ExemptReason, FlowVerdict, NearMiss, PolicyRef, Verdict } from './verdict.ts';
+export type { FlowVerdict, NearMiss, PolicyRef, Verdict } from './verdict.ts';

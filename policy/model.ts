@@ -165,7 +165,7 @@ export interface ServiceEndpoint {
 export interface EndpointSlice {
   readonly namespace: string;
   readonly name: string;
-  /** Name of its Service, of the same namespace: label `kubernetes.io/service-name`. Absent: nobody's. */
+  /** Name of its Service, of the same namespace: label `kubernetes.io/service-name`. Absent: it belongs to no Service. */
   readonly service?: string;
   readonly ports: readonly EndpointPort[];
   readonly endpoints: readonly ServiceEndpoint[];

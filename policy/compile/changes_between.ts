@@ -1,6 +1,6 @@
 /**
- * What changes in tables whose shape becomes another one while the cluster stays. It is worked out from the groups that come
- * and go, never from whole tables, and kept for tables that go from the same groups to the same groups.
+ * What changes in tables whose shape changes while the cluster stays as it is. It is worked out from the groups that come and
+ * go, never from whole tables, and kept for other tables that go from the same groups to the same groups.
  */
 
 import { Recent } from '../../common/recent.ts';
@@ -43,8 +43,8 @@ export class ChangesBetween {
   }
 
   /**
-   * What leads from a table of shape `old` to one of `shape`, nothing but the shape having changed since. Undefined when
-   * nothing does: they are the same.
+   * What leads from a table of shape `old` to one of `shape`, where nothing but the shape has changed. Undefined when the two
+   * tables are the same.
    */
   of(old: TableShape, shape: TableShape): TableChanges | undefined {
     const { directory } = this.#state;
@@ -116,7 +116,7 @@ export class ChangesBetween {
 
 /** What is in some of the first and in none of the others. Costs no more than all of them hold. */
 function onlyIn(some: readonly Members[], others: readonly Members[]): Set<string> {
-  // Where there are many most are in the largest.
+  // Of many sets the largest is tried first: it holds most of what is looked for.
   const largest = others.reduce<Members>((most, other) => (other.size > most.size ? other : most), new Set());
   const found = new Set<string>();
   for (const one of some) for (const item of one.keys()) if (!largest.has(item)) found.add(item);

@@ -1,6 +1,6 @@
 /**
- * What changes in tables whose shape stays, by what a change set touched in the groups and Services that they have. It is
- * worked out from what was touched, never from whole tables, and once for all tables with the same groups.
+ * What changes in tables whose shape stays: what the change set touched in their groups and Services. It is worked out from
+ * what was touched, never from whole tables, and once for all tables with the same groups.
  */
 
 import { ownEntry } from '../key.ts';
@@ -25,7 +25,7 @@ export class ChangesWithin {
   readonly #byList = new Map<GroupList, GroupChanges>();
   #touchedServices: ServiceChanges | undefined;
 
-  /** @param state may not change any more before its change set is committed */
+  /** @param state must not change while this is in use */
   constructor(state: ClusterState) {
     this.#state = state;
   }
@@ -38,7 +38,7 @@ export class ChangesWithin {
     const own = ips.flatMap((ip): [string, PodIdentity | undefined][] => {
       const now = directory.owner(ip);
       if (now !== undefined && changes.owners.has(ip) && changes.owners.get(ip) !== now) return [[ip, now]];
-      // Out of all groups it still is the table's own. What nobody owns any more goes with the next shape.
+      // It left all groups, but it is still the pod's own. An address without an owner leaves the table with the next shape.
       return ownEntry(shared.pods, ip) === null ? [[ip, undefined]] : [];
     });
     const isRenamed = changes.labels.has(namespace);

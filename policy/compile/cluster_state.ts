@@ -1,4 +1,4 @@
-/** A cluster as it is, with all that is worked out from it for many tables, and what has changed since the last commit. */
+/** A cluster as it is, what is derived from it for all tables, and what has changed since the last commit. */
 
 import { unreachable } from '../../common/errors.ts';
 import { objectKey } from '../key.ts';
@@ -37,7 +37,7 @@ export class ClusterState {
     this.#injectorService = injectorService;
   }
 
-  /** Where the injector takes connections; another list when it may be reached elsewhere. */
+  /** Where the injector takes connections; a new list each time that may have changed. */
   get injectors(): readonly Backend[] {
     return this.#injectors;
   }
@@ -52,7 +52,7 @@ export class ClusterState {
     return { ...pod, namespaceLabels: this.namespaceLabels(pod.namespace) };
   }
 
-  /** Makes one change and records what it touches. What says the same as before is no change. */
+  /** Makes one change and records what it touches. An object that is as before is no change. */
   apply(change: ClusterChange, order: ChangeOrder): void {
     const { key } = change;
     switch (change.kind) {
@@ -115,7 +115,7 @@ export class ClusterState {
       this.changes.recordOwner(change.address, change.before);
       this.groups.ownerChanged(change);
       this.policies.addressMoved();
-      // An address that changes hands is in the tables of both as their own.
+      // The address is, or was, one of the own addresses in the tables of both pods.
       for (const pod of [change.before, change.after]) {
         if (pod !== undefined) this.changes.recordShape(objectKey(pod.namespace, pod.name));
       }
@@ -144,7 +144,7 @@ export class ClusterState {
   }
 
   /**
-   * How things are becomes "before" for all changes to come.
+   * Ends the change set: how things are becomes "before" for all changes to come.
    * @param isFollowed whether somebody will still look at the shape of a pod's table
    * @param inTables whether tables still have a group that no policy needs
    */

@@ -1,4 +1,4 @@
-/** Compiling without a thought for changes: a compiler of a cluster, one table, and which policies are beyond a bound. */
+/** Compiling a cluster as it is: a compiler, the table of one pod, the policies beyond a bound. */
 
 import type { Cluster } from '../model.ts';
 import { DEFAULT_POLICY_LIMITS, type PolicyLimits } from '../objects/index.ts';
@@ -21,6 +21,6 @@ export function policyExcess(
   cluster: Cluster,
   limits: PolicyLimits = DEFAULT_POLICY_LIMITS,
 ): ReadonlyMap<string, string> {
-  // Most clusters are far from every bound, and then it need not be made.
+  // Most clusters are far from every bound: then no compiler is needed.
   return mayExceed(cluster, limits) ? createCompiler(cluster, { policyLimits: limits }).excess : new Map();
 }

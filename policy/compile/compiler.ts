@@ -34,8 +34,8 @@ import { TableMaker } from './table_maker.ts';
 import type { TableShape } from './table_shape.ts';
 
 /** What has become of the table of a followed pod, when it is looked at again. */
-export type TableUpdate =
-  /** These parts of it are others now. */
+type TableUpdate =
+  /** These parts of it have changed. */
   | { readonly kind: 'changed'; readonly changes: TableChanges }
   /** It has become a pod with a table. */
   | { readonly kind: 'new' }
@@ -44,11 +44,11 @@ export type TableUpdate =
 
 /** What the changes of one commit led to. */
 export interface ClusterUpdate {
-  /** By pod key: what changes in tables of followed pods by what is in groups. First this is applied, then `reshape`. */
+  /** By pod key: what changes in tables of followed pods because groups or Services did. Comes before what `reshape` says. */
   readonly tables: ReadonlyMap<string, TableChanges>;
-  /** Followed pods whose table may be another one beside that, by rules or by the pod itself: to be asked of `reshape`. */
+  /** Followed pods whose table may also change by its rules or by the pod itself: the caller asks `reshape` about each. */
   readonly reshaped: ReadonlySet<string>;
-  /** Who owned addresses that have another owner now, or none. */
+  /** By address: the pod that owned it, where another pod or none owns it now. */
   readonly formerOwners: ReadonlyMap<string, PeerIdentity>;
 }
 
@@ -65,7 +65,6 @@ export class Compiler {
   readonly #state: ClusterState;
   readonly #shapes: ShapeMaker;
   readonly #followers = new Followers();
-  /** What it keeps is of the last commit; the same holds for the changes between shapes. */
   readonly #tables: TableMaker;
   readonly #changesBetween: ChangesBetween;
   readonly #asked = new WeakMap<TableShape, AskedOfPeers>();
@@ -87,8 +86,8 @@ export class Compiler {
   }
 
   /**
-   * Makes one change; `commit` says what it led to. What says the same as before is no change.
-   * @param order whether a pod that gets an address now got it later than all before; else its status has to say when
+   * Makes one change; `commit` says what it led to. An object that is as before is no change.
+   * @param order `seen`: a pod that gets an address now got it later than all before; `found`: its status has to say when
    */
   apply(change: ClusterChange, order: ChangeOrder = 'seen'): void {
     const { injectors } = this.#state;
@@ -99,8 +98,8 @@ export class Compiler {
   }
 
   /**
-   * Has `commit` say what becomes of a pod's table, from how it is now: all changes before must have been committed. The pod
-   * need not be there yet.
+   * From now on `commit` reports what changes in a pod's table. All changes must have been committed. The pod need not exist
+   * yet.
    */
   follow(key: string): void {
     if (!this.#followers.has(key)) this.#adopt(key);
@@ -111,7 +110,7 @@ export class Compiler {
     this.#followers.delete(key);
   }
 
-  /** The shape of a followed pod's table is what it is now. */
+  /** Takes the present shape of a followed pod's table as the one that its holder knows. */
   #adopt(key: string): TableShape | undefined {
     const shape = this.#shapes.shape(key);
     this.#followers.set(key, shape);
@@ -119,13 +118,13 @@ export class Compiler {
     return shape;
   }
 
-  /** Whether something is known that a pod's table may have to say, and that `commit` or `reshape` has not been asked for. */
+  /** Whether a change is known that may change a pod's table, and that no `commit` or `reshape` has reported yet. */
   isBehind(key: string): boolean {
     const { changes, policies, cluster } = this.#state;
     return changes.reshaped.has(key) || policies.isWaiting(cluster.pods.get(key)?.namespace ?? '');
   }
 
-  /** Whether policies wait for the next `commit`, because the last one was told not to go on. */
+  /** Whether policies wait for the next `commit`, because `goOn` stopped the last one. */
   get hasWaiting(): boolean {
     return this.#state.policies.hasWaiting;
   }
@@ -136,9 +135,9 @@ export class Compiler {
   }
 
   /**
-   * Says what all changes since the last commit led to. They are "before" for those that come.
-   * @param goOn asked after the policies of each namespace that has others now: whether there is time for the next one.
-   *   Those that are left wait their turn; what they were stays in force meanwhile.
+   * Says what all changes since the last commit led to, and begins a new change set.
+   * @param goOn asked after the policies of each namespace that changed: whether there is time for the next namespace. The
+   *   namespaces that are left wait for the next commit; their earlier policies stay in force until then.
    */
   commit(goOn: () => boolean = () => true): ClusterUpdate {
     this.#state.enforcePolicies(goOn);
@@ -164,14 +163,14 @@ export class Compiler {
     return tables;
   }
 
-  /** Followed pods whose table may be another one though its shape is the same. */
+  /** Followed pods whose table may change though its shape stays. */
   #touchedTables(): Iterable<string> {
     const { changes, groups, virtualPorts } = this.#state;
     if (changes.labels.size > 0) return this.#followers.keys();
     const touched = new Set<string>();
     if (virtualPorts.isTouched) for (const key of this.#followers.withServices) touched.add(key);
     for (const { id } of groups.touched) this.#followers.addWithGroup(id, touched);
-    // Those whose own addresses have changed hands are among them.
+    // Pods whose own addresses have another owner are among these.
     for (const key of changes.reshaped) if (this.#followers.has(key)) touched.add(key);
     return touched;
   }
@@ -186,8 +185,8 @@ export class Compiler {
   }
 
   /**
-   * What of a followed pod's table has changed by its rules or by the pod itself, since it was last looked at: all changes
-   * before must have been committed. Undefined: nothing.
+   * What has changed in a followed pod's table, by its rules or by the pod itself, since the last look at it. All changes must
+   * have been committed. Undefined: nothing.
    */
   reshape(key: string): TableUpdate | undefined {
     const old = this.#followers.shape(key);
@@ -201,8 +200,8 @@ export class Compiler {
   }
 
   /**
-   * The table of the pod with this `namespace/name`, as of the last `commit`. Of a followed pod there is nothing to `reshape`
-   * then. Throws POD_NOT_SUBJECT when policy cannot select the pod.
+   * The table of the pod with this `namespace/name`, as of the last `commit`. For a followed pod `reshape` has nothing left to
+   * say then. Throws POD_NOT_SUBJECT when policy cannot select the pod.
    */
   compile(key: string, revision: number): Table {
     const shape = this.#followers.has(key) ? this.#adopt(key) : this.#shapes.shape(key);
@@ -223,9 +222,9 @@ export class Compiler {
   }
 
   /**
-   * Says where a pod's egress is isolated and its rules admit no name server of the cluster; `undefined` where they do, and
-   * where there is no such pod. By the policies that the last `commit` put in force. Costs what the pod's rules are, and
-   * what the namespace's policies are unless it is followed.
+   * A sentence about a pod whose egress is isolated while its rules admit no name server of the cluster; undefined for any
+   * other pod. It goes by the policies that the last `commit` put in force. The cost grows with the pod's rules, and with
+   * the namespace's policies too where the pod is not followed.
    */
   forgottenDns(key: string): string | undefined {
     const { changes, groups, directory } = this.#state;

@@ -7,7 +7,7 @@ import type { PodIdentity } from '../table/index.ts';
 import { sameData } from '../table/index.ts';
 import { SetIndex } from './set_index.ts';
 
-/** An address whose owner is another one, or has changed. Never the same object before and after. */
+/** An address whose owner changed, or whose owner is another pod now. `before` and `after` are never the same object. */
 export interface OwnerChange {
   readonly address: string;
   readonly before: PodIdentity | undefined;
@@ -25,7 +25,7 @@ function identityOf(pod: Pod): PodIdentity {
   };
 }
 
-/** Whether changes come as they happen, so that a later one is later, or in no order, as from files. */
+/** `seen`: changes come in the order in which they happen. `found`: in no order, as from files. */
 export type ChangeOrder = 'seen' | 'found';
 
 /** The addresses a pod lays claim to: see `addressOwners` for which pods do. */
@@ -37,10 +37,10 @@ function claimsOf(pod: Pod | undefined): ReadonlySet<string> {
 export class Directory {
   /** All live pods that claim an address; more than one while an old pod's end has not been seen yet. */
   readonly #claims = new Map<string, readonly Claim[]>();
-  /** Of the claim that was seen last. */
+  /** The order of the claim that was seen last. */
   #lastSeen = UNSEEN;
   readonly #owners = new Map<string, PodIdentity>();
-  /** By pod key; one object as long as it says the same. */
+  /** By pod key; the same object as long as its content is the same. */
   readonly #identities = new Map<string, PodIdentity>();
   readonly #byNamespace = new SetIndex<string>();
   readonly #byLabel = new SetIndex<string>();

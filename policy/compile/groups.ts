@@ -18,20 +18,20 @@ export class Groups {
   readonly #users = new Map<LiveGroup, number>();
   readonly #byDemand = new SetIndex<LiveGroup>();
   readonly #touched = new Set<LiveGroup>();
-  /** But for the label that is their name. */
+  /** Without the label that holds their name. */
   readonly #namespacesByLabel = new SetIndex<string>();
   /** Groups that no policy needs any more, while tables still have them. */
   readonly #orphans = new Set<LiveGroup>();
 
-  /** `namespaceLabels`: of any namespace, as they are now. */
+  /** @param namespaceLabels gives the present labels of any namespace */
   constructor(directory: Directory, namespaceLabels: (namespace: string) => Labels) {
     this.#directory = directory;
     this.#namespaceLabels = namespaceLabels;
   }
 
   /**
-   * What keeping the group of a selector current costs: how many addresses of pods it has to be tried on, which is never
-   * fewer than its members. One of few or none counts as 100, for each pod that comes is tried on it too.
+   * What it costs to keep the group of a selector current: the number of pod addresses that the selector is tried on, which is
+   * at least the number of members. Small numbers count as `LEAST_REACH`, because each new pod is tried on it too.
    */
   reach(test: PodsPeer): number {
     return Math.max(sizeOf(this.#candidates(test)), LEAST_REACH);
@@ -46,14 +46,14 @@ export class Groups {
     return this.#touched;
   }
 
-  /** Keeps the group of a selector current from now on, as often as it is called, until `release`. */
+  /** Keeps the group of a selector current until `release` has been called as often as this. */
   retain(test: PodsPeer): void {
     const id = groupId(test);
     const group = this.#groups.get(id) ?? this.#resolve(test);
     this.#users.set(group, (this.#users.get(group) ?? 0) + 1);
   }
 
-  /** Undoes one `retain`. A group that nobody needs goes with the next commit. */
+  /** Undoes one `retain`. A group that is not needed any more is removed by the next commit. */
   release(test: PodsPeer): void {
     const group = this.#groups.get(groupId(test));
     if (group === undefined) return;
@@ -74,7 +74,7 @@ export class Groups {
     return group;
   }
 
-  /** Sets of addresses, each address in one of them, among which every member is: the smallest at hand. */
+  /** Disjoint sets of addresses that together hold every member: the smallest choice that the indexes offer. */
   #candidates({ namespace, namespaceSelector, podSelector }: PodsPeer): Addresses[] {
     const choices = Object.entries(podSelector?.matchLabels ?? {}).map(([key, value]): Addresses[] => [
       this.#directory.withLabel(key, value),
@@ -141,7 +141,7 @@ export class Groups {
   }
 
   /**
-   * What is now is "before" from here on, and groups that nobody needs are gone.
+   * Ends the change set: the present members become "before", and groups that are not needed any more are removed.
    * @param inTables whether tables still have a group that no policy needs
    */
   commit(inTables: (id: string) => boolean = () => false): void {
@@ -162,20 +162,20 @@ export class Groups {
   }
 }
 
-/** A selector counts as this many pods at least: 1,000 of them then are asked in 1 ms about a pod that comes. */
+/** A selector counts as at least this many pods: trying a new pod on 1,000 selectors takes 1 ms. */
 export const LEAST_REACH = 100;
 
-/** More namespaces with a label are not looked through to find the pods in them. */
+/** Where more namespaces than this have a label, their pods are not looked up namespace by namespace. */
 const MOST_NAMESPACES = 100;
 
-/** By address, or addresses alone. */
+/** A map by address, or a set of addresses. */
 type Addresses = Pick<ReadonlyMap<string, unknown>, 'size' | 'keys'>;
 
 function sizeOf(sets: readonly Addresses[]): number {
   return sets.reduce((sum, { size }) => sum + size, 0);
 }
 
-/** Where groups are filed that demand nothing in particular. */
+/** The key of groups whose selectors demand nothing in particular. */
 const NO_DEMAND = '';
 
 function demandOf({ test }: LiveGroup): string {

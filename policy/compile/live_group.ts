@@ -13,8 +13,8 @@ export function groupId(test: PodsPeer): string {
 }
 
 /**
- * A group that is kept current, and how it was at the last commit: "before" in all of its names. What a change touches is
- * recorded the first time.
+ * A group that is kept current. It also knows how it was at the last commit, which its names call "before": the first change
+ * of an address records whether it was a member.
  */
 export class LiveGroup {
   readonly id: string;
@@ -22,7 +22,7 @@ export class LiveGroup {
   readonly #members = new Set<string>();
   /** Members by namespace. */
   readonly #namespaces = new Map<string, number>();
-  /** Addresses that have been touched since: were they members? */
+  /** Addresses that were touched since the last commit, and whether they were members. */
   readonly #before = new Map<string, boolean>();
   readonly #namespacesBefore = new Map<string, boolean>();
   #frozen: AddressGroup | undefined;
@@ -64,7 +64,7 @@ export class LiveGroup {
     return this.#namespacesBefore.get(name) ?? this.#namespaces.has(name);
   }
 
-  /** Has a member that it had from the beginning. */
+  /** Adds a member that counts as having been there before. */
   begin(address: string, namespace: string): void {
     this.#members.add(address);
     this.#namespaces.set(namespace, (this.#namespaces.get(namespace) ?? 0) + 1);
@@ -109,12 +109,12 @@ export class LiveGroup {
       was && !this.#members.has(address) ? [address] : [],
     );
     if (added.length + removed.length === 0) return undefined;
-    // A difference as long as the list is no gain.
+    // A difference that is as long as the list saves nothing.
     if (added.length + removed.length >= this.#members.size) return { kind: 'set', group: this.group };
     return { kind: 'members', added, removed };
   }
 
-  /** What is now is "before" from here on. */
+  /** The present members become "before". */
   commit(): void {
     this.#before.clear();
     this.#namespacesBefore.clear();

@@ -1,4 +1,4 @@
-/** The policies that are in force, namespace by namespace: those that were written, as far as they are within bounds. */
+/** The policies that are in force in each namespace: those that were written, as far as they are within bounds. */
 
 import { compareTexts, objectKey } from '../key.ts';
 import type { NetworkPolicy } from '../model.ts';
@@ -7,8 +7,8 @@ import type { PodsPeer } from '../rules/index.ts';
 import type { Groups } from './groups.ts';
 import { PolicyBounds } from './policy_bounds.ts';
 
-/** The policies of one namespace are others now. */
-export interface PolicyChange {
+/** A change of the policies that are in force in one namespace. */
+interface PolicyChange {
   readonly namespace: string;
   /** Those that came into force, and those that were and are no longer: an edit is one of each. */
   readonly changed: readonly NetworkPolicy[];
@@ -18,7 +18,7 @@ export interface PolicyChange {
 interface InForce {
   readonly policies: readonly NetworkPolicy[];
   readonly selectors: ReadonlyMap<string, PodsPeer>;
-  /** When so many addresses have moved since the beginning, they have to be measured again. */
+  /** The policies have to be measured again when the count of moved addresses reaches this. */
   readonly measureAt: number;
 }
 
@@ -44,7 +44,7 @@ export class NamespacePolicies {
     this.#bounds = new PolicyBounds(limits);
   }
 
-  /** Of a namespace, by name; the same list until one of them is another. */
+  /** The policies in force in a namespace, in the order of their names; the same list until one of them changes. */
   inForce(namespace: string): readonly NetworkPolicy[] {
     return (this.#inForce.get(namespace) ?? NONE).policies;
   }
@@ -63,7 +63,7 @@ export class NamespacePolicies {
     return this.#waiting.size > 0;
   }
 
-  /** A policy is another one; one of the two may be absent. */
+  /** A policy was added (`before` absent), changed, or removed (`after` absent). */
   replace(before: NetworkPolicy | undefined, after: NetworkPolicy | undefined): void {
     const { namespace, name } = after ?? before ?? { namespace: '', name: '' };
     const policies = this.#written.get(namespace) ?? new Map<string, NetworkPolicy>();
@@ -82,12 +82,12 @@ export class NamespacePolicies {
     this.#moved += 1;
   }
 
-  /** More has changed than can be counted. */
+  /** So much has changed that every namespace has to be measured again. */
   measureAll(): void {
     for (const namespace of this.#written.keys()) this.#waiting.add(namespace);
   }
 
-  /** Puts in force what was written, until `goOn` says no; at least one namespace has its turn. */
+  /** Puts in force what was written, one namespace after the other until `goOn` says no; at least one namespace. */
   enforce(goOn: () => boolean): PolicyChange[] {
     this.#measureDue();
     const changes: PolicyChange[] = [];

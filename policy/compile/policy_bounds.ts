@@ -8,28 +8,28 @@ import { groupId } from './live_group.ts';
 import { groupsOf } from './table_rules.ts';
 
 /** What a namespace's policies come to. */
-export interface BoundedPolicies {
+interface BoundedPolicies {
   /** In the order given, those beyond a bound without their rules. */
   readonly inForce: readonly NetworkPolicy[];
   /** By name: which bound a policy is beyond. */
   readonly excess: ReadonlyMap<string, string>;
   /** The selectors that they need, by group id, each once. */
   readonly selectors: ReadonlyMap<string, PodsPeer>;
-  /** So many addresses have to change hands or labels before any of this can be different. */
+  /** How many addresses have to get another owner or other labels before any of this can change. */
   readonly slack: number;
 }
 
-/** What a policy is without the cluster. */
+/** What is known of a policy without looking at the cluster. */
 interface Measured {
   readonly entries: number;
-  /** By group id; none where the policy is beyond a bound whatever the cluster is. */
+  /** By group id; empty where the policy is beyond a bound in every cluster. */
   readonly selectors: ReadonlyMap<string, PodsPeer>;
-  /** Which bound that is. */
+  /** The bound that it is beyond in every cluster. */
   readonly excess: string | undefined;
   readonly isolating: NetworkPolicy;
 }
 
-/** A sum with a bound, and how near it is to it. */
+/** A sum with an upper bound. */
 class Budget {
   readonly #most: number;
   used = 0;
@@ -43,14 +43,14 @@ class Budget {
     return this.used + more <= this.#most;
   }
 
-  /** How much more or less would make another answer of `fits`. */
+  /** By how much `more` has to change before `fits` answers otherwise. */
   distance(more: number): number {
     const room = this.#most - this.used - more;
     return room < 0 ? -room : room + 1;
   }
 }
 
-/** Decides by the limits given; what it works out of one policy is kept for as long as the policy is. */
+/** Decides by the given limits. What it measures of a policy is kept as long as the policy exists. */
 export class PolicyBounds {
   readonly #limits: PolicyLimits;
   readonly #measured = new WeakMap<NetworkPolicy, Measured>();
@@ -59,12 +59,15 @@ export class PolicyBounds {
     this.#limits = limits;
   }
 
-  /** Does now, where nothing else is done, what `decide` needs of a policy that is new: one at a time. */
+  /** Measures a new policy ahead of `decide`, so that `decide` does not measure many at once. */
   prepare(policy: NetworkPolicy): void {
     this.#measure(policy);
   }
 
-  /** @param policies of one namespace, by name: what comes first has the room */
+  /**
+   * Decides which policies are in force as they are, and which only isolate.
+   * @param policies of one namespace, in the order of their names: earlier ones take the room first
+   */
   decide(policies: readonly NetworkPolicy[], groups: Pick<Groups, 'reach'>): BoundedPolicies {
     const { maxNamespaceEntries, maxPolicyReach, maxNamespaceReach } = this.#limits;
     const entries = new Budget(maxNamespaceEntries);
@@ -76,8 +79,7 @@ export class PolicyBounds {
     let slack = Number.POSITIVE_INFINITY;
     const inForce = policies.map((policy) => {
       const measured = this.#measure(policy);
-      // What the cluster does not decide comes first, and has the room whatever becomes of the selectors: those that are
-      // looked up are no more than a namespace may have entries.
+      // Entries are counted first: they do not depend on the cluster, and they bound how many selectors are looked up below.
       const beyond =
         measured.excess ??
         (entries.fits(measured.entries)
@@ -140,7 +142,7 @@ function selectorsOf(policy: NetworkPolicy): ReadonlyMap<string, PodsPeer> {
   return new Map(groupsOf(policy).map((test) => [groupId(test), test]));
 }
 
-/** Whether any policy may be beyond a bound, were every selector to be tried on every pod. Cheap, and wide rather than wrong. */
+/** Whether any policy may be beyond a bound. Cheap: it assumes that every selector is tried on every pod, so it may say yes too often. */
 export function mayExceed({ pods, policies }: Cluster, limits: PolicyLimits): boolean {
   let addresses = 0;
   for (const { ips } of pods.values()) addresses += ips.length;

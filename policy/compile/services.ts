@@ -52,7 +52,7 @@ export class VirtualPorts {
   /** EndpointSlices by key, within the key of their Service. */
   readonly #slices = new Map<string, Map<string, EndpointSlice>>();
   readonly #byService = new Map<string, ReadonlyMap<string, VirtualPort>>();
-  /** Services that claim a virtual port; more than one is what a cluster does not let happen. */
+  /** Services that claim a virtual port; a real cluster lets one have it. */
   readonly #claims = new SetIndex<string>();
   readonly #byKey = new Map<string, VirtualPort>();
   /** What stood at keys that have changed since the last commit. */
@@ -76,7 +76,7 @@ export class VirtualPorts {
     return sortedRecord(changed.map(([key]) => [key, this.#byKey.get(key) ?? null]));
   }
 
-  /** What is now is "before" from here on. */
+  /** The present ports become "before". */
   commit(): void {
     this.#before.clear();
   }

@@ -31,7 +31,10 @@ export function record<T>(entries: readonly (readonly [string, T])[]): Readonly<
   return entries.length === 0 ? NOTHING : sortedRecord(entries);
 }
 
-/** A record with entries of one table's own in place of what all have there; undefined: none. Without any the same record. */
+/**
+ * A shared record of changes with some entries replaced for one table; undefined leaves an entry out. The same record where
+ * nothing is replaced.
+ */
 export function corrected<T>(
   shared: Readonly<Record<string, T>>,
   own: readonly (readonly [string, T | undefined])[],

@@ -1,4 +1,4 @@
-/** What of one pod's table comes from policies: its two directions, and the groups they need. */
+/** The part of one pod's table that comes from policies: its two directions, and the groups that they need. */
 
 import { Recent } from '../../common/recent.ts';
 import { compareTexts } from '../key.ts';
@@ -20,7 +20,7 @@ interface PolicyRules {
   readonly groups: readonly string[];
 }
 
-/** What of a policy's rules is the same for all pods. */
+/** The part of a policy's rules that is the same for all pods. */
 interface Common {
   /** Names of ports that ingress rules ask for: they resolve at the subject. */
   readonly portNames: ReadonlySet<string>;
@@ -44,7 +44,7 @@ function asksEveryPod(policy: NetworkPolicy): boolean {
   );
 }
 
-/** The selectors of all groups that a policy needs, in the directions it speaks for. One may be there twice. */
+/** The selectors of all groups that a policy needs, in the directions of its policyTypes. One may be there twice. */
 export function groupsOf(policy: NetworkPolicy): PodsPeer[] {
   const asked = policy.policyTypes.flatMap((direction) =>
     resolveRules(policy, direction, []).flatMap(({ peers }) =>
@@ -63,15 +63,15 @@ export interface TableRules {
 }
 
 /**
- * Policies that a direction names as isolating; nobody reads a longer list. Their rules are all there.
- * 1,000 names are some 50 kB of each table.
+ * The most policies that a direction names as isolating, since people do not read longer lists. The rules of all policies are
+ * there. 1,000 names are some 50 kB of each table.
  */
 const MAX_NAMED = 1_000;
 
-/** Of one list of policies: as many kinds of pods have their rules kept. Their ports are what tenants choose. */
+/** For so many kinds of pods the rules of one list of policies are kept. The bound is there because tenants choose the ports. */
 const MAX_KINDS = 256;
 
-/** Of one policy: for as many choices of named ports, and directions, are its rules kept. */
+/** For so many choices of named ports and direction the rules of one policy are kept. */
 const MAX_VARIANTS = 16;
 
 /**

@@ -74,7 +74,7 @@ class TableJudge implements Judge {
     const address = socketAddress(peer);
     // A pod cannot be kept from itself, whether it uses its own address or localhost.
     if (this.#selfIPs.has(address) || isLoopback(address)) return exempt.self;
-    // Traffic between a pod and the node it runs on is always allowed, whatever policies say.
+    // Traffic between a pod and the node it runs on is always allowed, no matter what policies say.
     if (this.#nodeIPs.has(address) && this.#takesFromNode(direction, protocol, port))
       return exempt['own-node'];
     // The first tier that does not pass decides; what all tiers pass on is allowed.
@@ -85,7 +85,7 @@ class TableJudge implements Judge {
     return exempt['not-isolated'];
   }
 
-  /** A pod may ask for less: then the rest of what comes under its node's address is anybody's, as with ipBlocks. */
+  /** A pod may take less from its node. The rest of what comes from the node's address is then judged like any address. */
   #takesFromNode(direction: Direction, protocol: Protocol, port: number): boolean {
     const ports = this.#nodePorts;
     return direction === 'egress' || ports === undefined || (protocol === 'TCP' && ports.has(port));

@@ -1,4 +1,4 @@
-/** The tier of NetworkPolicies as one direction of a table has it, indexed by peer and port. */
+/** The tier of NetworkPolicies in one direction of a table, indexed by peer and port. */
 
 import { parseAddress } from '../addresses/index.ts';
 import { ownEntry } from '../key.ts';
@@ -40,7 +40,7 @@ export class NetworkPolicyTier implements JudgeTier {
   judge(address: string, protocol: Protocol, port: number): TierAnswer {
     // A pod that no policy selects for this direction is not isolated: this tier has no say.
     if (this.#direction.isolating.length === 0) return PASS;
-    // An isolated pod gets what its rules admit. Of several rules the first is named, so that reasons are stable.
+    // An isolated pod gets what its rules admit. Of several rules that admit it, the first is named: reasons are stable.
     const { allowed, denied } = this.#index;
     const first = this.#firstRule(address, protocol, port);
     return first === NO_RULE ? denied : (allowed[first] ?? denied);

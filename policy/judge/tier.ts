@@ -1,4 +1,4 @@
-/** A tier of policy as one pod's table has it. */
+/** A tier of policy in one pod's table. */
 
 import type { Protocol } from '../model.ts';
 import type { SubjectFlow } from '../rules/index.ts';

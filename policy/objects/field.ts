@@ -57,7 +57,7 @@ export class Field {
     for (const detail of details) this.invalid(detail);
   }
 
-  /** Reports each problem as an invalid value that was read all the same: no other value can be meant by it. */
+  /** Reports each problem as an invalid value that was still read, because its meaning is clear. */
   malformedAll(details: readonly string[]): void {
     for (const detail of details) this.#report(`Invalid value: ${show(this.value)}: ${detail}`, true);
   }
@@ -80,7 +80,7 @@ export class Field {
     this.findings.warnings.push(`${this.path}: ${detail}`);
   }
 
-  /** A field of this object; absent when this is not an object (say so with `object` first). */
+  /** A field of this object; absent when this is not an object, which `object` reports. */
   child(name: string): Field {
     const fields = this.#fields();
     const path = this.path === '' ? name : `${this.path}.${name}`;
@@ -124,7 +124,7 @@ export class Field {
     return undefined;
   }
 
-  /** A text that is not empty: most texts of the API take empty as absent. */
+  /** A text that is not empty. In most fields of the API an empty text means the same as an absent one. */
   filledText(): string | undefined {
     const text = this.text();
     return text === '' ? undefined : text;

@@ -4,11 +4,11 @@ import type { Labels } from '../model.ts';
 import type { Field } from './field.ts';
 import { dnsLabelProblems, dnsSubdomainProblems, labelKeyProblems, labelValueProblems } from './syntax.ts';
 
-/** Where an object without `metadata.namespace` is, as kubectl has it. */
+/** The namespace of an object without `metadata.namespace`; kubectl's default. */
 export const DEFAULT_NAMESPACE = 'default';
 
-/** What is read of `metadata`. A name that does not pass is empty. */
-export interface Metadata {
+/** What is read of `metadata`. A name that is not valid is empty. */
+interface Metadata {
   readonly namespace: string;
   readonly name: string;
   readonly uid?: string;

@@ -10,7 +10,7 @@ import { type Parsed, parseObject } from './parsed.ts';
 function readNamespace(object: Field): Namespace {
   checkType(object, 'v1', 'Namespace');
   const { name, labels } = readClusterMetadata(object, 'Namespace');
-  // kubernetes.io/metadata.name: the API server sets it to the name, whatever the object says.
+  // kubernetes.io/metadata.name: the API server sets it to the name, no matter what the object says.
   const annotations = ownAnnotations(object);
   return {
     name,

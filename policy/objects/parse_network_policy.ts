@@ -1,5 +1,6 @@
 /** Reads NetworkPolicy objects. Source: `NetworkPolicySpec` in networking.k8s.io/v1 and the API server's validation. */
 
+import { isRecord } from '../../common/shape.ts';
 import type { Direction, NetworkPolicy, NetworkPolicyRule } from '../model.ts';
 import type { Field } from './field.ts';
 import { checkType, readNamespacedMetadata } from './parse_metadata.ts';
@@ -21,7 +22,7 @@ interface Draft {
   readonly policy: NetworkPolicy;
   /** Whom the policy isolates is known: its names and its podSelector passed. */
   readonly subjectKnown: boolean;
-  /** How many of the errors are each of one rule or of the podSelector: no other rule means anything else for them. */
+  /** How many of the errors concern one rule or the podSelector only, and leave the meaning of all other rules as it is. */
   readonly confinedErrors: number;
 }
 
@@ -31,7 +32,7 @@ interface Rules {
   readonly errors: number;
 }
 
-/** A faulty rule is left out whole: of its peers and ports what could be read may admit more than was meant. */
+/** A faulty rule is left out whole: the peers and ports that could be read may admit more than was meant. */
 function readRules(field: Field, direction: Direction): Rules {
   const { errors } = field.findings;
   const good: NetworkPolicyRule[] = [];
@@ -48,7 +49,7 @@ function readRules(field: Field, direction: Direction): Rules {
   return { good, errors: count };
 }
 
-/** Whether a list field holds anything; what is no list is taken to. */
+/** Whether a list field holds anything. What is not a list counts as holding something. */
 function holdsAnything(field: Field): boolean {
   return !field.isAbsent && !(Array.isArray(field.value) && field.value.length === 0);
 }
@@ -63,7 +64,7 @@ function readPolicyTypes(field: Field, egress: Field): Direction[] {
     if (item.isAbsent) item.notSupported(POLICY_TYPES);
     return item.word(POLICY_TYPES);
   });
-  // What was meant cannot be told: both, so that a mistake does not open a direction.
+  // It is not known what was meant. Both directions, so that a mistake does not open one.
   if (items.length === 0 || field.findings.errors.length > errorsBefore) return ['ingress', 'egress'];
   return (['Ingress', 'Egress'] as const)
     .filter((type) => types.includes(type))
@@ -121,19 +122,20 @@ export function parseNetworkPolicy(
   return { ok: false, errors, isolating };
 }
 
-/** Says that an object has too many entries, with what is left of it without rules: whom it isolates, and in which direction. */
+/** Says that an object has too many entries, and gives it without its rules: which pods it isolates, in which directions. */
 function tooLarge(value: unknown, maxEntries: number): { message: string; rest: unknown } | undefined {
-  const { spec } = (value ?? {}) as { readonly spec?: Readonly<Record<string, unknown>> | null };
+  if (!isRecord(value)) return undefined;
+  const { spec } = value;
   const message = tooMuch('entries', writtenEntries(spec), maxEntries);
   if (message === undefined) return undefined;
-  const { podSelector, policyTypes, egress } = spec ?? {};
+  const { podSelector, policyTypes, egress } = isRecord(spec) ? spec : {};
   const isLarge = (part: unknown) => writtenEntries(part) > maxEntries;
   const isEmpty = egress === undefined || egress === null || (Array.isArray(egress) && egress.length === 0);
   const rest = {
-    // A selector that is too large itself is not read either: it may be any pod's.
+    // A selector that is too large itself is not read either: it counts as selecting every pod.
     podSelector: isLarge(podSelector) ? {} : podSelector,
     policyTypes: isLarge(policyTypes) ? undefined : policyTypes,
     egress: isEmpty ? [] : [{}],
   };
-  return { message, rest: { ...(value as object), spec: rest } };
+  return { message, rest: { ...value, spec: rest } };
 }

@@ -11,7 +11,7 @@ import { portNameProblems, portNumberProblems } from './syntax.ts';
 
 const PHASES = ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'] as const;
 
-/** What people call owners on the command line. */
+/** The short names of kinds that kubectl takes. */
 const SHORT_KINDS: Readonly<Record<string, string>> = {
   Deployment: 'deploy',
   ReplicaSet: 'rs',
@@ -39,7 +39,7 @@ function readAddresses(status: Field, single: string, list: string): string[] {
   return [...new Set(all.filter((address) => address !== undefined))];
 }
 
-/** Whether the kubelet has set the pod's network up, and since when: the condition PodReadyToStartContainers. Source: KEP-3085. */
+/** Whether the pod's network is set up, and since when: the condition PodReadyToStartContainers. Source: KEP-3085. */
 function networkCondition(status: Field): { readonly state: unknown; readonly since: unknown } | undefined {
   const conditions = status.child('conditions');
   const network = (Array.isArray(conditions.value) ? conditions.items() : []).find(
@@ -50,8 +50,8 @@ function networkCondition(status: Field): { readonly state: unknown; readonly si
 }
 
 /**
- * When a pod got its addresses: since its network has been set up, also after a new start of its node, else
- * `status.startTime`, when the kubelet took it up. What is not a time counts as absent: no verdict is to fail for it.
+ * When a pod got its addresses: the time at which its network was last set up, for example after its node started again; where
+ * the status does not say, `status.startTime`. What is not a time counts as absent, so that no verdict fails because of it.
  */
 function readAddressedAt(status: Field): string | undefined {
   const network = networkCondition(status);
@@ -120,7 +120,7 @@ function readPod(object: Field): Pod {
   const status = object.child('status');
   spec.object();
   status.object();
-  // A pod that ends and has no network any more has given its addresses back, though its status still names them.
+  // A pod that is ending and has no network any more has no addresses either, although its status still names them.
   const isOver = terminating === true && networkCondition(status)?.state === 'False';
   const ips = readAddresses(status, 'podIP', 'podIPs').filter(() => !isOver);
   const nodeName = spec.child('nodeName').filledText();

@@ -1,6 +1,7 @@
 /** Reads Service objects. Source: core v1 `ServiceSpec` and the API server's validation. */
 
 import { PROTOCOLS } from '../../common/net.ts';
+import { isRecord } from '../../common/shape.ts';
 import { canonicalAddress, familyOf, parseAddress } from '../addresses/index.ts';
 import type { Labels, Service, ServicePort } from '../model.ts';
 import type { Field } from './field.ts';
@@ -20,7 +21,7 @@ const DEFAULT_AFFINITY_SECONDS = 10_800;
 /** The API's bounds of it, in seconds. */
 const AFFINITY_SECONDS = { min: 1, max: 86_400 } as const;
 
-/** Types of which each node has a port. */
+/** The types whose Services have a port on each node. */
 const NODE_PORT_TYPES: readonly unknown[] = ['NodePort', 'LoadBalancer'];
 
 /** One address of each family. */
@@ -49,14 +50,15 @@ function readVirtualAddresses(spec: Field): string[] {
   return addresses;
 }
 
-/** No table depends on these: what is no address counts as absent. */
+/** No table depends on these, so what is not an address counts as absent. */
 function readExternalAddresses(object: Field): string[] {
   const spec = object.child('spec').child('externalIPs').value;
   const balancer = object.child('status').child('loadBalancer').child('ingress').value;
-  const ingress = (Array.isArray(balancer) ? balancer : []) as readonly { ip?: unknown }[];
-  return [...(Array.isArray(spec) ? spec : []), ...ingress.map((point) => point?.ip)]
-    .filter((text) => typeof text === 'string' && parseAddress(text) !== undefined)
-    .map(canonicalAddress);
+  const written: unknown[] = Array.isArray(spec) ? [...spec] : [];
+  for (const point of Array.isArray(balancer) ? balancer : []) if (isRecord(point)) written.push(point.ip);
+  return written.flatMap((text) =>
+    typeof text === 'string' && parseAddress(text) !== undefined ? [canonicalAddress(text)] : [],
+  );
 }
 
 function readTargetPort(field: Field, port: number): number | string {
@@ -75,7 +77,7 @@ function readTargetPort(field: Field, port: number): number | string {
   return value;
 }
 
-/** No table depends on it: what is no port counts as absent. */
+/** No table depends on it, so what is not a port counts as absent. */
 function readNodePort(field: Field): number | undefined {
   const { value } = field;
   return typeof value === 'number' && portNumberProblems(value).length === 0 ? value : undefined;
@@ -143,7 +145,7 @@ function readAffinitySeconds(spec: Field): number | undefined {
 
 function readSelector(field: Field): Labels | undefined {
   const selector = readLabels(field);
-  // selector: absent or empty, somebody else keeps the endpoints.
+  // selector: absent or empty, the Service's EndpointSlices are made by somebody else.
   return Object.keys(selector).length === 0 ? undefined : selector;
 }
 

@@ -9,8 +9,8 @@ export type Parsed<T> =
       readonly ok: false;
       readonly errors: FieldError[];
       /**
-       * Only for a NetworkPolicy whose subject is known: the same policy without its faulty rules. In its place it keeps
-       * isolating what it selects, and admits what its good rules do: a policy with a mistake must not open anything.
+       * Only for a NetworkPolicy whose subject is known: the same policy without its faulty rules. Used in its place, it isolates
+       * the pods that it selects and admits what its good rules admit: a policy with a mistake must not open anything.
        */
       readonly isolating?: T;
     };

@@ -1,4 +1,4 @@
-/** How much a policy says: the measure of what it costs to read, and of its part of a table. */
+/** How large a policy is: this measures what it costs to read it, and what it adds to a table. */
 
 import type { LabelSelector, NetworkPolicy, NetworkPolicyPeer } from '../model.ts';
 
@@ -28,8 +28,8 @@ export function policyEntries({ podSelector, ingress, egress }: NetworkPolicy): 
 }
 
 /**
- * The same of an object as the API has it, whatever is in it: what stands in lists and in `matchLabels`, at any depth. Costs
- * a small part of what reading the object does, so that one that is too large need not be read.
+ * The same for an unchecked API object: all items of lists and of `matchLabels`, at any depth. It costs a small part of what
+ * reading the object costs, so that an object that is too large need not be read.
  */
 export function writtenEntries(spec: unknown): number {
   if (Array.isArray(spec)) return spec.reduce((sum: number, item) => sum + 1 + writtenEntries(item), 0);

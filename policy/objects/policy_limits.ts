@@ -1,12 +1,12 @@
-/** How large policies may be. What one namespace writes must not slow the tables of the others. */
+/** How large policies may be, so that what one namespace writes does not slow the tables of others. */
 
 /** Bounds on the policies of one namespace; whole numbers from 1. A policy beyond one isolates and admits nothing. */
 export interface PolicyLimits {
   /** Entries of one policy: see `policyEntries`. They cost text in each table that the policy is in. */
   readonly maxPolicyEntries: number;
-  /** Entries of all policies of a namespace, which is what may come together in one pod's table. */
+  /** Entries of all policies of a namespace: all of them may come together in one pod's table. */
   readonly maxNamespaceEntries: number;
-  /** Pods that the selectors of one policy's peers have to be tried on, each selector for itself: see `Groups.reach`. */
+  /** The sum, over the selectors of one policy's peers, of the pods that each has to be tried on: see `Groups.reach`. */
   readonly maxPolicyReach: number;
   /** The same for all policies of a namespace; a selector that several of them have counts once. */
   readonly maxNamespaceReach: number;

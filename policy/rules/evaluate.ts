@@ -120,7 +120,7 @@ function judgeSide(
   if (isSelf || (peerSide.address !== undefined && isLoopback(peerSide.address))) {
     return { verdict: 'allow', direction, reason: 'self' };
   }
-  // Traffic between a pod and the node it runs on is always allowed, whatever policies say.
+  // Traffic between a pod and the node it runs on is always allowed, no matter what policies say.
   if (peerSide.address !== undefined && nodeAddresses(lookup.cluster, subject).includes(peerSide.address)) {
     return { verdict: 'allow', direction, reason: 'own-node' };
   }

@@ -1,4 +1,4 @@
-/** The tier of NetworkPolicies: pods that none selects are open, the others get what rules admit. */
+/** The tier of NetworkPolicies, evaluated from objects: it passes on pods that no policy isolates, and else goes by the rules. */
 
 import type { Cluster, NetworkPolicy, Pod } from '../model.ts';
 import { PASS, type TierAnswer } from '../verdict.ts';

@@ -31,10 +31,10 @@ export interface Claim {
   readonly order: number;
 }
 
-/** Order of claims that were there when one first looked: nobody saw which came last. */
+/** The order of claims that were there from the start: which of them came last is not known. */
 export const UNSEEN = 0;
 
-/** Order of a claim that came while its pod was being deleted already: old news of an address that it is losing. */
+/** The order of a claim that came while its pod was already being deleted: the pod is about to lose the address. */
 export const LATE = -1;
 
 /** Milliseconds since the epoch when a pod got its addresses, or was made; a pod of unknown age counts as the oldest. */
@@ -44,8 +44,8 @@ function addressedAtMs({ addressedAt, createdAt }: Pod): number {
 }
 
 /**
- * Sorts pods by how good their claims are where nobody saw which came last, the best last: pods that are being deleted,
- * then by when they got their addresses, then by key.
+ * Sorts pods that claim one address where it is not known which came last. The best claim is last: first pods that are being
+ * deleted, then by when they got their addresses, then by key.
  */
 export function compareClaimants(a: Pod, b: Pod): number {
   if (a.terminating !== b.terminating) return a.terminating ? -1 : 1;
@@ -54,7 +54,7 @@ export function compareClaimants(a: Pod, b: Pod): number {
   return compareTexts(podKey(a), podKey(b));
 }
 
-/** Whether `challenger` takes an address from `holder`: who got it last has it. */
+/** Whether `challenger` takes an address from `holder`: it belongs to the pod that got it last. */
 export function takesOver(challenger: Claim, holder: Claim): boolean {
   if (challenger.order !== holder.order) return challenger.order > holder.order;
   return compareClaimants(challenger.pod, holder.pod) > 0;

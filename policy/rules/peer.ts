@@ -6,7 +6,7 @@ import type { ContainerPort, IPBlock, LabelSelector, Labels, NetworkPolicyPeer }
 import { canonicalSelector, isEmptySelector, matchesSelector } from './selector.ts';
 
 /** What policy may know of a pod that is a peer. */
-export interface PeerPod {
+interface PeerPod {
   readonly namespace: string;
   readonly labels: Labels;
   readonly namespaceLabels: Labels;

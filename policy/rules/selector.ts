@@ -1,5 +1,6 @@
 /** Label selectors: matching, and the canonical text that names one. Source: `metav1.LabelSelector`. */
 
+import { unreachable } from '../../common/errors.ts';
 import { compareTexts, ownEntry, sortedRecord } from '../key.ts';
 import type { LabelSelector, LabelSelectorRequirement, Labels } from '../model.ts';
 
@@ -21,14 +22,14 @@ export function meetsRequirement(requirement: Requirement, labels: Labels): bool
     // operator NotIn: the value is none of `values`; an object without the key matches too.
     case 'NotIn':
       return value === undefined || !requirement.values.includes(value);
-    // operator Exists: the key is present, whatever its value.
+    // operator Exists: the key is present, with any value.
     case 'Exists':
       return value !== undefined;
     // operator DoesNotExist: the key is missing.
     case 'DoesNotExist':
       return value === undefined;
     default:
-      return requirement satisfies never;
+      return unreachable(requirement);
   }
 }
 
@@ -40,15 +41,15 @@ export function requirementsOf(selector: LabelSelector): Requirement[] {
   return [...equals, ...selector.matchExpressions];
 }
 
-/** A selector with more requirements, or an expression with more values, is looked up in rather than gone through. */
+/** A selector with more requirements, or an expression with more values, gets an index instead of being gone through. */
 const FEW = 8;
 
 /** Large selectors by key: made once for each. */
 const indexes = new WeakMap<LabelSelector, SelectorIndex>();
 
 /**
- * Whether labels match a selector. `matchLabels` and `matchExpressions` are and-ed; an empty selector matches all. Costs what
- * the labels are, or what the selector is where that is less.
+ * Whether labels match a selector. `matchLabels` and `matchExpressions` are and-ed; an empty selector matches all. The cost
+ * grows with the labels or with the selector, and with no more than the smaller of the two.
  */
 export function matchesSelector(selector: LabelSelector, labels: Labels): boolean {
   const { matchExpressions } = selector;
@@ -70,7 +71,7 @@ export function matchesSelector(selector: LabelSelector, labels: Labels): boolea
   return true;
 }
 
-/** What the requirements of a selector come to together, key by key. */
+/** All requirements of a selector together, by key. */
 class SelectorIndex {
   /** Keys that must be there; undefined: with any value. */
   readonly #wanted = new Map<string, ReadonlySet<string> | undefined>();
@@ -102,7 +103,7 @@ class SelectorIndex {
         this.#unwanted.set(key, undefined);
         return;
       default:
-        return requirement satisfies never;
+        return unreachable(requirement);
     }
   }
 
@@ -154,7 +155,7 @@ export function formatRequirement(requirement: Requirement): string {
     case 'DoesNotExist':
       return `!${requirement.key}`;
     default:
-      return requirement satisfies never;
+      return unreachable(requirement);
   }
 }
 
@@ -164,7 +165,7 @@ export function formatSelector(selector: LabelSelector): string {
   return requirements.length === 0 ? '*' : requirements.map(formatRequirement).join(',');
 }
 
-/** The same selector with labels, expressions and values in order: equal meaning as written gives equal data. */
+/** The same selector with labels, expressions and values in order, so that selectors that say the same are equal data. */
 export function canonicalSelector(selector: LabelSelector): LabelSelector {
   const expressions = selector.matchExpressions.map((requirement) => ({
     key: requirement.key,

@@ -1,0 +1,39 @@
+/** A change set begins empty, records how things were, and ends with a commit. */
+import { expect, it } from 'vitest';
+import { ChangeSet } from '../../../../policy/compile/change_set.ts';
+
+it('keeps how a thing was before the first of its changes', () => {
+  const changes = new ChangeSet();
+  changes.recordLabels('shop', { team: 'a' });
+  changes.recordLabels('shop', { team: 'b' });
+  changes.recordOwner('10.0.0.1', undefined);
+  changes.recordOwner('10.0.0.1', {
+    namespace: 'shop',
+    name: 'web',
+    uid: 'u',
+    workload: 'pod/web',
+    labels: {},
+    ports: [],
+  });
+  expect([...changes.labels]).toEqual([['shop', { team: 'a' }]]);
+  expect([...changes.owners]).toEqual([['10.0.0.1', undefined]]);
+});
+
+it('begins again after a commit', () => {
+  const changes = new ChangeSet();
+  changes.recordLabels('shop', { team: 'a' });
+  changes.commit(() => true);
+  expect(changes.labels.size).toBe(0);
+  changes.recordLabels('shop', { team: 'b' });
+  expect([...changes.labels]).toEqual([['shop', { team: 'b' }]]);
+});
+
+it('keeps a followed pod beyond commits, until its shape has been looked at', () => {
+  const changes = new ChangeSet();
+  changes.recordShape('shop/web');
+  changes.recordShape('shop/stranger');
+  changes.commit((key) => key === 'shop/web');
+  expect([...changes.reshaped]).toEqual(['shop/web']);
+  changes.shapeKnown('shop/web');
+  expect(changes.reshaped.size).toBe(0);
+});
