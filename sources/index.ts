@@ -1,4 +1,4 @@
-/** The face of `sources/`: what other parts may use. */
+/** Manifests read into a cluster: files, folders and streams, as kubectl reads them, with what is wrong in them. */
 
 export { clusterOf, type MergedCluster, mergeManifests } from './cluster_merge.ts';
 export { deriveEndpoints, isDerived, withEndpoints } from './derived_endpoints.ts';

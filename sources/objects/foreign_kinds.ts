@@ -16,6 +16,24 @@ export function isPolicyOfSomeApi(kind: string): boolean {
   return /NetworkPolicy$/i.test(kind) || OTHER_POLICY_KINDS.has(kind);
 }
 
+/** Other kinds of the policy API's group: anything else there is taken for a misspelt policy. */
+const OTHER_NETWORKING_KINDS = new Set(['Ingress', 'IngressClass', 'IPAddress', 'ServiceCIDR']);
+
+/** Whether a kind of the policy API's group is a misspelt NetworkPolicy: it is none of the group's other kinds. */
+export function isMisspeltPolicy(kind: string): boolean {
+  return !OTHER_NETWORKING_KINDS.has(kind);
+}
+
+/**
+ * Whether a group is Kubernetes' own, or a misspelt one of it: the core group and the early ones (`extensions`) have no
+ * dot, which the group of a custom resource must have, and `*.k8s.io` is reserved. Only another API, such as
+ * `crd.projectcalico.org/v3`, may have a NetworkPolicy that means something else.
+ */
+export function isKubernetes(apiVersion: string): boolean {
+  const [group = ''] = apiVersion.split('/');
+  return !group.includes('.') || group.endsWith('k8s.io') || group.startsWith('networking.');
+}
+
 /** What makes manifests of a file, and how it is asked for them. */
 const RENDERERS = {
   kustomize: 'is for kustomize: pass what it makes, `kubectl kustomize DIR | sluice … -f -`',

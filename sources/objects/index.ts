@@ -1,13 +1,13 @@
 /** One document of a manifest: which objects it holds, each checked, and what is wrong with it. */
 
-export {
-  type DocumentContent,
-  type DocumentContext,
-  type DocumentObject,
-  type OtherObject,
-  type RawManifest,
-  readDocument,
-} from './document.ts';
+export { readDocument } from './document.ts';
+export type {
+  DocumentContent,
+  DocumentContext,
+  DocumentObject,
+  OtherObject,
+  RawManifest,
+} from './document_content.ts';
 export {
   isWorkloadKind,
   podTemplate,

@@ -1,8 +1,8 @@
 /** Pods that a lab makes for workloads that come without pods, and addresses for pods that nobody has given any. */
 import { expect, test } from 'vitest';
 import { completeForLab, madePodsOf } from '../../../lab/objects/made_pods.ts';
+import type { DocumentObject } from '../../../sources/index.ts';
 import { readManifests } from '../../../sources/manifests.ts';
-import type { DocumentObject } from '../../../sources/objects/document.ts';
 import { deployment, manifestDirectory, pod } from '../../builders/cli_manifests.ts';
 
 type Manifest = Readonly<Record<string, unknown>>;
