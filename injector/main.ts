@@ -6,7 +6,8 @@ import { type ErrorCode, SluiceError } from '../common/errors.ts';
 import { openLog } from '../common/log.ts';
 import { describeOptions } from '../common/options.ts';
 import { INJECTOR_OPTIONS, type InjectorConfig, readInjectorConfig } from './config.ts';
-import { type Injector, startInjector } from './injector.ts';
+import { startDirectoryInjector } from './directory_injector.ts';
+import type { Injector } from './injector.ts';
 
 const USAGE = `usage: main.ts --dir DIR --socket PATH [options]
        main.ts --kubernetes in-cluster|KUBECONFIG [options]
@@ -51,9 +52,10 @@ async function main(argv: readonly string[]): Promise<void> {
 }
 
 async function start(config: InjectorConfig, log: Logger, signal: AbortSignal): Promise<Injector> {
-  if (config.source === 'directory') return startInjector(config, log, { policyLimits: config.policyLimits });
+  if (config.source === 'directory')
+    return startDirectoryInjector(config, log, { policyLimits: config.policyLimits });
   // The Kubernetes client takes 80 MB and half a second to load: only where there is a cluster.
-  const { startKubernetesInjector } = await import('./kubernetes/index.ts');
+  const { startKubernetesInjector } = await import('./kubernetes_injector.ts');
   return startKubernetesInjector(config, log, signal);
 }
 

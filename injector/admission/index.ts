@@ -1,4 +1,4 @@
-/** The face of `injector/admission/`: what other parts may use. */
+/** Admission: the webhook that adds the sidecar to new pods, and the rules that it goes by. */
 
 export {
   allows,

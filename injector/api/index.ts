@@ -1,4 +1,4 @@
-/** The face of `injector/api/`: what other parts may use. */
+/** The Kubernetes API: single calls, and reflectors that list and watch one kind of object and keep its copy current. */
 
 export {
   CONFLICT,

@@ -1,4 +1,4 @@
-/** The face of `injector/certificates/`: what other parts may use. */
+/** The injector's CA and serving certificate: made, kept in a Secret, renewed, and published to the namespaces. */
 
 export { startCertificates } from './certificates.ts';
 export { issueCa, issueServing } from './issue.ts';

@@ -1,3 +1,3 @@
-/** The face of `injector/directory/`: what other parts may use. */
+/** A directory of manifests as the source of the cluster: watched, each edit in force within 200 ms. */
 
 export { openDirectorySource } from './directory_source.ts';

@@ -1,4 +1,4 @@
-/** The face of `injector/doors/`: what other parts may use. */
+/** What every listener of the injector needs against strangers: bounds on connections, rates, handshakes and work. */
 
 export { AddressRates, type RateLimits } from './address_rates.ts';
 export { ConnectionPlaces, type Place, type PlaceLimits } from './connection_places.ts';

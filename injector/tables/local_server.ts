@@ -3,7 +3,7 @@ import { createServer, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { listenUnix } from '../doors/index.ts';
 import { FrameConnection } from './frame_connection.ts';
-import type { TableServer } from './server.ts';
+import type { TableServer } from './table_server.ts';
 
 /** A listening server. */
 export interface LocalServer {

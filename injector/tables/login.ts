@@ -7,8 +7,8 @@ import type { SidecarFrame } from '../../policy/index.ts';
 import type { Place } from '../doors/index.ts';
 import type { TokenAuthenticator, TokenVerdict } from '../tokens/index.ts';
 import type { FrameConnection, FrameReader } from './frame_connection.ts';
-import { HEARTBEAT_MS, type TableServer } from './server.ts';
-import type { CutReason } from './session.ts';
+import { HEARTBEAT_MS, type TableServer } from './table_server.ts';
+import type { CutReason } from './table_session.ts';
 
 /** Time between tries to check one token while that fails, ms; up to the same again is added as jitter. */
 const RECHECK_MS = 1_000;

@@ -5,7 +5,7 @@
  */
 
 import type { TableChanges } from '../../policy/index.ts';
-import type { TableSession } from './session.ts';
+import type { TableSession } from './table_session.ts';
 
 /** Frames are made for this long at a stretch, ms; then what else is waiting has its turn. */
 const SLICE_MS = 10;

@@ -13,7 +13,7 @@ import {
 import type { TokenAuthenticator } from '../tokens/index.ts';
 import { FrameConnection } from './frame_connection.ts';
 import { Login } from './login.ts';
-import type { TableServer } from './server.ts';
+import type { TableServer } from './table_server.ts';
 
 /** Time for a handshake, and again for the token that follows it, ms. */
 const LOGIN_STEP_MS = 5_000;

@@ -1,4 +1,4 @@
-/** The face of `injector/tokens/`: what other parts may use. */
+/** Who a sidecar is: its token, reviewed by the API server. */
 
 export type { TokenAuthenticator, TokenVerdict } from './authenticator.ts';
 export { TokenReviewer } from './token_reviewer.ts';

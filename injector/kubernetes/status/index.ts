@@ -1,4 +1,4 @@
-/** The face of `injector/kubernetes/status/`: what other parts may use. */
+/** The status annotation of policies: by how many of the selected pods each is enforced, written by one replica. */
 
 export { LeaderElection } from './leader_election.ts';
 export { StatusWriter } from './status_writer.ts';

@@ -9,7 +9,7 @@ import { MemorySource } from '../../../bench/control_plane/memory_source.ts';
 import { createInjectorMetrics } from '../../../injector/metrics.ts';
 import { FrameConnection } from '../../../injector/tables/frame_connection.ts';
 import { Login } from '../../../injector/tables/login.ts';
-import { TableServer } from '../../../injector/tables/server.ts';
+import { TableServer } from '../../../injector/tables/table_server.ts';
 import type { TokenAuthenticator } from '../../../injector/tokens/authenticator.ts';
 import { objectKey, readInjectorFrame, TABLE_SCHEMA } from '../../../policy/index.ts';
 import { MemorySocket } from '../memory_socket.ts';

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { openLog } from '../../../common/log.ts';
 import { openDirectorySource } from '../../../injector/directory/directory_source.ts';
 import { createInjectorMetrics } from '../../../injector/metrics.ts';
-import { TableServer } from '../../../injector/tables/server.ts';
+import { TableServer } from '../../../injector/tables/table_server.ts';
 import { startTlsServer } from '../../../injector/tables/tls_server.ts';
 import { TestAuthenticator, TestCertificate } from '../../unit/injector/test_credentials.ts';
 

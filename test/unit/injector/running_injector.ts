@@ -2,10 +2,14 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { openDirectorySource } from '../../../injector/directory/directory_source.ts';
-import { startInjector } from '../../../injector/injector.ts';
+import { startDirectoryInjector } from '../../../injector/directory_injector.ts';
 import { createInjectorMetrics } from '../../../injector/metrics.ts';
 import { startStatusServer } from '../../../injector/status_server.ts';
-import { type ServerStatus, TableServer, type TableServerOptions } from '../../../injector/tables/server.ts';
+import {
+  type ServerStatus,
+  TableServer,
+  type TableServerOptions,
+} from '../../../injector/tables/table_server.ts';
 import {
   startTlsServer,
   type TlsServer,
@@ -48,7 +52,7 @@ export class RunningInjector {
   async start(options: RunningInjectorOptions = {}): Promise<void> {
     if (this.#entrance === 'TLS') return this.#startTls(options);
     const paths = { dir: this.dir.path, socket: this.socket, statusSocket: this.statusSocket };
-    this.#running.push(await startInjector(paths, this.#log, options));
+    this.#running.push(await startDirectoryInjector(paths, this.#log, options));
   }
 
   async stop(): Promise<void> {

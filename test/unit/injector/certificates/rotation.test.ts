@@ -8,7 +8,7 @@ import { type Certificates, startCertificates } from '../../../../injector/certi
 import { CA_LIFE_MS, CA_RENEW_MS, CA_SETTLE_MS } from '../../../../injector/certificates/renewal.ts';
 import { openDirectorySource } from '../../../../injector/directory/directory_source.ts';
 import { createInjectorMetrics } from '../../../../injector/metrics.ts';
-import { TableServer } from '../../../../injector/tables/server.ts';
+import { TableServer } from '../../../../injector/tables/table_server.ts';
 import { startTlsServer, type TlsServer } from '../../../../injector/tables/tls_server.ts';
 import { Enforcement } from '../../../../sidecar/table/enforcement.ts';
 import { InjectorLink } from '../../../../sidecar/table/injector_link.ts';

@@ -32,16 +32,18 @@ describe('the local connection', () => {
   test('leaves a socket alone that someone listens on, and a file that is no socket', async () => {
     await injector.start();
     const other = new RunningInjector();
-    const { startInjector } = await import('../../../../injector/injector.ts');
+    const { startDirectoryInjector } = await import('../../../../injector/directory_injector.ts');
     const { captureLog } = await import('../captured_log.ts');
     const { log } = captureLog();
     const paths = { dir: injector.dir.path, socket: injector.socket };
-    await expect(startInjector(paths, log)).rejects.toMatchObject({ code: 'LISTEN_PATH_IN_USE' });
+    await expect(startDirectoryInjector(paths, log)).rejects.toMatchObject({ code: 'LISTEN_PATH_IN_USE' });
     writeFileSync(other.socket, 'precious');
-    await expect(startInjector({ ...paths, socket: other.socket }, log)).rejects.toMatchObject({
+    await expect(startDirectoryInjector({ ...paths, socket: other.socket }, log)).rejects.toMatchObject({
       code: 'LISTEN_PATH_UNUSABLE',
     });
-    await expect(startInjector({ ...paths, socket: `/tmp/${'x'.repeat(120)}` }, log)).rejects.toMatchObject({
+    await expect(
+      startDirectoryInjector({ ...paths, socket: `/tmp/${'x'.repeat(120)}` }, log),
+    ).rejects.toMatchObject({
       code: 'LISTEN_PATH_UNUSABLE',
     });
     await other.close();

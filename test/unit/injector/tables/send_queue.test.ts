@@ -1,7 +1,7 @@
 /** Whose turn it is: namespaces by what they cost, sessions as they came. */
 import { afterEach, expect, test, vi } from 'vitest';
 import { type Due, SendQueue } from '../../../../injector/tables/send_queue.ts';
-import type { TableSession } from '../../../../injector/tables/session.ts';
+import type { TableSession } from '../../../../injector/tables/table_session.ts';
 import { waitFor } from '../wait_for.ts';
 
 let queue: SendQueue;

@@ -4,20 +4,24 @@
  */
 import { AuthenticationV1Api, type KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
-import { objectKey } from '../../policy/index.ts';
-import { injectionConfig, startWebhookServer } from '../admission/index.ts';
-import { loadKubeConfig } from '../api/index.ts';
-import { INJECTOR_SERVICE, startCertificates } from '../certificates/index.ts';
-import type { KubernetesConfig } from '../config.ts';
-import { type Injector, setGauges } from '../injector.ts';
-import { createInjectorMetrics } from '../metrics.ts';
-import { startStatusServer } from '../status_server.ts';
-import { startTlsServer, TableServer } from '../tables/index.ts';
-import { TokenReviewer } from '../tokens/index.ts';
-import { KubernetesSource } from './kubernetes_source.ts';
-import { countedEvents, setSourceGauges } from './source_metrics.ts';
-import { LeaderElection, StatusWriter } from './status/index.ts';
-import { UninjectedSweep } from './uninjected_sweep.ts';
+import { objectKey } from '../policy/index.ts';
+import { injectionConfig, startWebhookServer } from './admission/index.ts';
+import { loadKubeConfig } from './api/index.ts';
+import { INJECTOR_SERVICE, startCertificates } from './certificates/index.ts';
+import type { KubernetesConfig } from './config.ts';
+import { type Injector, type Part, startInOrder } from './injector.ts';
+import {
+  countedEvents,
+  KubernetesSource,
+  LeaderElection,
+  StatusWriter,
+  setSourceGauges,
+  UninjectedSweep,
+} from './kubernetes/index.ts';
+import { createInjectorMetrics } from './metrics.ts';
+import { startStatusServer } from './status_server.ts';
+import { setTableGauges, startTlsServer, TableServer } from './tables/index.ts';
+import { TokenReviewer } from './tokens/index.ts';
 
 /**
  * Nothing was confirmed for this long, though a list is tried every ten minutes, ms: the process may hang. Sidecars keep
@@ -37,17 +41,7 @@ export async function startKubernetesInjector(
   signal: AbortSignal,
 ): Promise<Injector> {
   const config = loadKubeConfig(settings.kubernetes, process.env);
-  const running: { close(): unknown }[] = [];
-  const close = async (): Promise<void> => {
-    for (const part of running.splice(0).reverse()) await part.close();
-  };
-  try {
-    await startParts(settings, config, log, signal, running);
-    return { close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  return startInOrder((running) => startParts(settings, config, log, signal, running));
 }
 
 async function startParts(
@@ -55,7 +49,7 @@ async function startParts(
   config: KubeConfig,
   log: Logger,
   signal: AbortSignal,
-  running: { close(): unknown }[],
+  running: Part[],
 ): Promise<void> {
   const { namespace, webhook } = settings;
   let tables: TableServer | undefined;
@@ -64,7 +58,7 @@ async function startParts(
   let serving = false;
   const metrics = createInjectorMetrics((gauges) => {
     setSourceGauges(gauges, source);
-    if (tables !== undefined) setGauges(gauges, tables);
+    if (tables !== undefined) setTableGauges(gauges, tables);
   });
   const { policyLimits } = settings;
   const source = new KubernetesSource(config, log, {

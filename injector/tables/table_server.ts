@@ -24,8 +24,8 @@ import type { InjectorMetrics } from '../metrics.ts';
 import type { ClusterSource } from '../source.ts';
 import { PastOwners } from './past_owners.ts';
 import { type Due, revisionOf, SendQueue } from './send_queue.ts';
-import { type SessionHost, type SessionLimits, type SessionLink, TableSession } from './session.ts';
 import { findSubject, whyNoSubject } from './subject.ts';
+import { type SessionHost, type SessionLimits, type SessionLink, TableSession } from './table_session.ts';
 
 /** Time between heartbeats, ms. A sidecar can take a few missed ones as the injector's absence. */
 export const HEARTBEAT_MS = 2_000;
