@@ -6,7 +6,7 @@ import { LineReader } from '../../common/line_reader.ts';
 import type { InjectorFrame, SidecarFrame } from '../../policy/index.ts';
 import { readSidecarFrame } from '../../policy/index.ts';
 import { frameBytes } from './frame_line.ts';
-import type { SessionLink } from './table_session.ts';
+import type { SessionLink } from './session_link.ts';
 
 /** A sidecar's frames are short: the longest parts are a message and a token. */
 const MAX_LINE_BYTES = 64 * 1024;

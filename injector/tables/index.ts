@@ -1,12 +1,8 @@
 /** Tables for sidecars: each connection is sent its own pod's table and each change of it, over TLS or a local socket. */
 
 export { startLocalServer } from './local_server.ts';
+export type { ServerStatus, SidecarStatus } from './server_status.ts';
 export { whyNoSubject } from './subject.ts';
 export { setTableGauges } from './table_gauges.ts';
-export {
-  type ServerStatus,
-  type SidecarStatus,
-  TableServer,
-  type TableServerOptions,
-} from './table_server.ts';
+export { TableServer, type TableServerOptions } from './table_server.ts';
 export { startTlsServer } from './tls_server.ts';

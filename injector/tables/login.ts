@@ -3,12 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { jittered } from '../../common/backoff.ts';
 import { messageOf } from '../../common/errno.ts';
+import { unreachable } from '../../common/errors.ts';
 import type { SidecarFrame } from '../../policy/index.ts';
 import type { Place } from '../doors/index.ts';
 import type { TokenAuthenticator, TokenVerdict } from '../tokens/index.ts';
 import type { FrameConnection, FrameReader } from './frame_connection.ts';
+import type { CutReason } from './session_link.ts';
 import { HEARTBEAT_MS, type TableServer } from './table_server.ts';
-import type { CutReason } from './table_session.ts';
 
 /** Time between tries to check one token while that fails, ms; up to the same again is added as jitter. */
 const RECHECK_MS = 1_000;
@@ -56,6 +57,8 @@ export class Login implements FrameReader {
       case 'nack':
       case 'identify':
         return this.fail(`the first frame is a hello, not ${frame.type}`);
+      default:
+        return unreachable(frame);
     }
   }
 

@@ -18,14 +18,17 @@ import {
   type CompilerOptions,
   createCompiler,
 } from '../../policy/index.ts';
-import { describeProblem, type ManifestProblem } from '../../sources/index.ts';
+import type { ManifestProblem } from '../../sources/index.ts';
 import { AddressRates, type RateLimits } from '../doors/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { ClusterSource } from '../source.ts';
+import { ExcessLog, excessProblems } from './excess_log.ts';
 import { PastOwners } from './past_owners.ts';
 import { type Due, revisionOf, SendQueue } from './send_queue.ts';
+import type { ServerStatus, SidecarStatus } from './server_status.ts';
+import type { SessionLimits, SessionLink } from './session_link.ts';
 import { findSubject, whyNoSubject } from './subject.ts';
-import { type SessionHost, type SessionLimits, type SessionLink, TableSession } from './table_session.ts';
+import { type SessionHost, TableSession } from './table_session.ts';
 
 /** Time between heartbeats, ms. A sidecar can take a few missed ones as the injector's absence. */
 export const HEARTBEAT_MS = 2_000;
@@ -67,31 +70,6 @@ export interface TableServerOptions extends Partial<SessionLimits>, CompilerOpti
   readonly fatal?: (fault: unknown) => void;
 }
 
-/** One pod's sidecar, as `/status` shows it. */
-export interface SidecarStatus {
-  readonly namespace: string;
-  readonly pod: string;
-  readonly connected: boolean;
-  /** Of its current table, on the way or still to be sent; 0 while there is none (tables are made for connected sidecars). */
-  readonly revision: number;
-  /** Last revision the connected sidecar enforces. The policy is in force when it equals `revision`. */
-  readonly enforced: number | null;
-  readonly error?: string;
-  /** What its policies seem to forget: egress that is isolated without DNS. */
-  readonly warnings: readonly string[];
-}
-
-/** The server's state. */
-export interface ServerStatus {
-  /** Grows with each change of the cluster. */
-  readonly revision: number;
-  readonly problems: readonly ManifestProblem[];
-  /** Every pod that policy can select, by key. */
-  readonly sidecars: readonly SidecarStatus[];
-  /** Connected sidecars whose pod is unknown or cannot have a table. */
-  readonly waiting: readonly { readonly pod: string; readonly message: string }[];
-}
-
 /** Serves tables of one source. Fail static: what cannot be made or sent leaves sidecars what they have. */
 export class TableServer implements SessionHost {
   readonly limits: SessionLimits;
@@ -113,8 +91,7 @@ export class TableServer implements SessionHost {
     settle: () => this.#flush(), // what is made is to be followed by what comes later, and by nothing that is in it
     send: (session, due) => this.#send(session, due),
   });
-  /** Policies beyond a bound, as they were last logged. */
-  #excess: ReadonlyMap<string, string> = new Map();
+  readonly #excess: ExcessLog;
   /** Set while changes wait to be sent. */
   #gathering: NodeJS.Timeout | undefined;
   /** When changes were last sent; on the clock of `performance.now`. */
@@ -135,7 +112,8 @@ export class TableServer implements SessionHost {
     this.#acquaintances = new AddressRates(options.acquaintances ?? ACQUAINTANCES);
     this.#compilerOptions = options;
     this.#compiler = createCompiler(source.cluster, options);
-    this.#noteExcess();
+    this.#excess = new ExcessLog(log);
+    this.#excess.note(this.#compiler.excess);
     this.#unsubscribe = source.onChange((changes) => this.#onSourceChange(changes));
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS);
   }
@@ -234,12 +212,7 @@ export class TableServer implements SessionHost {
 
   /** Policies that are beyond a bound: all, or the one of a key. */
   policyProblems(key?: string): readonly ManifestProblem[] {
-    const { excess } = this.#compiler;
-    const keys = key === undefined ? [...excess.keys()] : [key];
-    return keys.flatMap((each) => {
-      const message = excess.get(each);
-      return message === undefined ? [] : [excessProblem(each, message)];
-    });
+    return excessProblems(this.#compiler.excess, key);
   }
 
   /** Says where the egress of the pod with this `namespace/name` leaves out DNS. */
@@ -291,7 +264,7 @@ export class TableServer implements SessionHost {
       else if (session !== undefined) this.#queue.addTable(session, this.#revision);
     }
     for (const podKey of reshaped) this.#reshape(podKey);
-    this.#noteExcess();
+    this.#excess.note(this.#compiler.excess);
     if (this.#compiler.hasWaiting) this.#gathering = setTimeout(() => this.#flush(), 0);
     const seconds = stop();
     this.#sentAtMs = performance.now();
@@ -320,7 +293,7 @@ export class TableServer implements SessionHost {
       return this.#fatal(fault);
     }
     this.#revision += 1;
-    this.#noteExcess();
+    this.#excess.note(this.#compiler.excess);
     for (const [podKey, session] of this.#byPod) this.#follow(session, podKey);
   }
 
@@ -377,19 +350,6 @@ export class TableServer implements SessionHost {
     }
   }
 
-  /** Logs policies that have come to be beyond a bound, and those that no longer are. */
-  #noteExcess(): void {
-    const before = this.#excess;
-    this.#excess = new Map(this.#compiler.excess);
-    for (const [key, message] of this.#excess)
-      if (!before.has(key)) {
-        const problem = excessProblem(key, message);
-        this.#log.error({ problem }, `object: ${describeProblem(problem)}`);
-      }
-    for (const key of before.keys())
-      if (!this.#excess.has(key)) this.#log.info(`NetworkPolicy ${key} is within bounds again`);
-  }
-
   /** Ends the session: nothing may call what the sidecar has current, and it comes back for another try. */
   #blame(session: TableSession, podKey: string, err: unknown): void {
     this.#log.error({ err, pod: podKey }, 'table cannot be made: the sidecar keeps what it has');
@@ -407,8 +367,4 @@ function endProcess(fault: unknown): void {
   setImmediate(() => {
     throw fault;
   });
-}
-
-function excessProblem(key: string, message: string): ManifestProblem {
-  return { file: 'cluster', document: 0, object: `NetworkPolicy ${key}`, message, severity: 'error' };
 }

@@ -1,5 +1,6 @@
 /** One sidecar's connection, whatever carries it: what it was sent, what it enforces, and how far behind it reads. */
 import type { Logger } from 'pino';
+import { unreachable } from '../../common/errors.ts';
 import type { InjectorFrame, SidecarFrame } from '../../policy/index.ts';
 import {
   objectKey,
@@ -10,48 +11,8 @@ import {
   type TableDelta,
 } from '../../policy/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
-
-/** The transport's side of a session. */
-export interface SessionLink {
-  /** Bytes accepted by `send` that the peer's socket has not taken yet. */
-  readonly queuedBytes: number;
-  /** Queues a frame. Never throws, never blocks; after the connection's end it does nothing. */
-  send(frame: InjectorFrame): void;
-  /** Ends the connection. `flush` sends what is queued first, for a short while; otherwise it is dropped. */
-  close(how: 'flush' | 'drop'): void;
-}
-
-/** Why the injector ended a session; a label of `sluice_injector_sessions_cut_total`. */
-export type CutReason =
-  | 'bad-frame'
-  | 'no-hello'
-  | 'no-table'
-  | 'pod-gone'
-  | 'replaced'
-  | 'schema'
-  | 'slow'
-  | 'stopping'
-  | 'token'
-  | 'too-many';
-
-/** The pod of a session. `uid` comes from a token: only the pod that has it is served. A local sidecar tells none. */
-export interface SessionPod {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid?: string;
-}
-
-/** Bounds of a session. */
-export interface SessionLimits {
-  /** A session with more than this queued is cut instead of sent more. One frame may exceed it, whatever its size. */
-  readonly maxQueuedBytes: number;
-  /** A queue that has not become shorter for this many heartbeats is cut. */
-  readonly maxStalledBeats: number;
-  /** A snapshot that was refused is not sent again sooner, unless the table changes. */
-  readonly refusedRetryMs: number;
-  /** Questions about addresses answered per heartbeat; those above stay unanswered. */
-  readonly maxQuestions: number;
-}
+import { QuestionBudget } from './question_budget.ts';
+import type { CutReason, SessionLimits, SessionLink, SessionPod } from './session_link.ts';
 
 /** What a session asks of the server. */
 export interface SessionHost {
@@ -76,9 +37,6 @@ const MAX_LOGGED_NACKS = 5;
 
 /** What a sidecar says of a refusal is kept and logged up to this length, characters: ours are shorter. */
 const MAX_MESSAGE_LENGTH = 1_000;
-
-/** Addresses remembered for one session. Some 100 bytes each. */
-const MAX_MET = 1_024;
 
 /** What a session was last sent. */
 type Sent =
@@ -108,10 +66,7 @@ export class TableSession {
   #over = false;
   #queuedAtBeat = 0;
   #stalledBeats = 0;
-  /** Asked since the last heartbeat. */
-  #questions = 0;
-  /** Addresses asked about, by when last: to ask again is free. */
-  readonly #met = new Set<string>();
+  readonly #questions: QuestionBudget;
   /** Refused since the last heartbeat. */
   #nacks = 0;
 
@@ -119,6 +74,7 @@ export class TableSession {
     this.#host = host;
     this.#link = link;
     this.#log = log;
+    this.#questions = new QuestionBudget(host.limits.maxQuestions);
   }
 
   /** `namespace/name`; absent before the hello. */
@@ -175,6 +131,8 @@ export class TableSession {
         return this.#onNack(frame);
       case 'identify':
         return this.#onQuestion(frame.address);
+      default:
+        return unreachable(frame);
     }
   }
 
@@ -242,7 +200,7 @@ export class TableSession {
 
   /** Every few seconds: shows life, notices a reader that does not drain, and retries a refused snapshot. */
   beat(): void {
-    this.#questions = 0;
+    this.#questions.beat();
     this.#nacks = 0;
     const queued = this.#link.queuedBytes;
     const stalled = queued > 0 && queued >= this.#queuedAtBeat;
@@ -291,17 +249,9 @@ export class TableSession {
     if (this.#sent.as === 'delta') this.#host.resend(this);
   }
 
-  /** A sidecar asks about those it denies: somebody else decides how many they are. */
   #onQuestion(address: string): void {
-    this.#questions += 1;
-    if (this.#podKey === undefined || this.#questions > this.#host.limits.maxQuestions) return;
-    if (!this.#met.has(address) && !this.#host.mayMeet(this.#podKey)) return;
-    this.#met.delete(address);
-    this.#met.add(address);
-    for (const longest of this.#met) {
-      if (this.#met.size <= MAX_MET) break;
-      this.#met.delete(longest);
-    }
+    const podKey = this.#podKey;
+    if (podKey === undefined || !this.#questions.take(address, () => this.#host.mayMeet(podKey))) return;
     this.#send({ type: 'identity', address, pod: this.#host.identify(this, address) });
   }
 

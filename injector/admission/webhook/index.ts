@@ -1,3 +1,4 @@
 /** The admission webhook: an HTTPS server that answers reviews of new pods. */
 
-export { startWebhookServer, WEBHOOK_PATH } from './webhook_server.ts';
+export { WEBHOOK_PATH } from './request.ts';
+export { startWebhookServer } from './webhook_server.ts';

@@ -1,4 +1,6 @@
 /** AdmissionReview v1: what an API server asks about a pod, and the answer. Source: `admission.k8s.io/v1`. */
+
+import { unreachable } from '../../../common/errors.ts';
 import type { Field } from '../../../policy/index.ts';
 import { type Parsed, parseObject } from '../../../policy/index.ts';
 import type { InjectionConfig } from '../injection/index.ts';
@@ -117,7 +119,7 @@ function answerTo(request: AdmissionRequest, injection: Injection): AdmissionAns
       return allowed(request, 'injected', '', privileges, { patchType: 'JSONPatch', patch, ...said });
     }
     default:
-      return injection satisfies never;
+      return unreachable(injection);
   }
 }
 

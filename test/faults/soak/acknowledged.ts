@@ -1,5 +1,5 @@
 /** Until when all that was written is in force everywhere, by what the injector says of its sidecars. */
-import type { SidecarStatus } from '../../../injector/tables/table_server.ts';
+import type { SidecarStatus } from '../../../injector/tables/index.ts';
 
 /** What has to be acknowledged. */
 interface Awaited {

@@ -5,11 +5,7 @@ import { openDirectorySource } from '../../../injector/directory/directory_sourc
 import { startDirectoryInjector } from '../../../injector/directory_injector.ts';
 import { createInjectorMetrics } from '../../../injector/metrics.ts';
 import { startStatusServer } from '../../../injector/status_server.ts';
-import {
-  type ServerStatus,
-  TableServer,
-  type TableServerOptions,
-} from '../../../injector/tables/table_server.ts';
+import { type ServerStatus, TableServer, type TableServerOptions } from '../../../injector/tables/index.ts';
 import {
   startTlsServer,
   type TlsServer,

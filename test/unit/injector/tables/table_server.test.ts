@@ -4,7 +4,7 @@ import { podAt } from '../../../../bench/control_plane/cluster.ts';
 import { MemorySource } from '../../../../bench/control_plane/memory_source.ts';
 import { createInjectorMetrics, type InjectorMetrics } from '../../../../injector/metrics.ts';
 import { TableServer } from '../../../../injector/tables/table_server.ts';
-import type { SessionLink } from '../../../../injector/tables/table_session.ts';
+import type { SessionLink } from '../../../../injector/tables/session_link.ts';
 import {
   applyDelta,
   compile,

@@ -1,0 +1,44 @@
+/** What a session and the transport that carries it share. */
+import type { InjectorFrame } from '../../policy/index.ts';
+
+/** The transport's side of a session. */
+export interface SessionLink {
+  /** Bytes accepted by `send` that the peer's socket has not taken yet. */
+  readonly queuedBytes: number;
+  /** Queues a frame. Never throws, never blocks; after the connection's end it does nothing. */
+  send(frame: InjectorFrame): void;
+  /** Ends the connection. `flush` sends what is queued first, for a short while; otherwise it is dropped. */
+  close(how: 'flush' | 'drop'): void;
+}
+
+/** Why the injector ended a session; a label of `sluice_injector_sessions_cut_total`. */
+export type CutReason =
+  | 'bad-frame'
+  | 'no-hello'
+  | 'no-table'
+  | 'pod-gone'
+  | 'replaced'
+  | 'schema'
+  | 'slow'
+  | 'stopping'
+  | 'token'
+  | 'too-many';
+
+/** The pod of a session. `uid` comes from a token: only the pod that has it is served. A local sidecar tells none. */
+export interface SessionPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid?: string;
+}
+
+/** Bounds of a session. */
+export interface SessionLimits {
+  /** A session with more than this queued is cut instead of sent more. One frame may exceed it, whatever its size. */
+  readonly maxQueuedBytes: number;
+  /** A queue that has not become shorter for this many heartbeats is cut. */
+  readonly maxStalledBeats: number;
+  /** A snapshot that was refused is not sent again sooner, unless the table changes. */
+  readonly refusedRetryMs: number;
+  /** Questions about addresses answered per heartbeat; those above stay unanswered. */
+  readonly maxQuestions: number;
+}
