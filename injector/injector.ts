@@ -1,4 +1,4 @@
-/** A running injector, whatever it reads: parts that start one after another and stop in reverse order. */
+/** A running injector: parts that start one after another and stop in reverse order. */
 
 /** A running injector. */
 export interface Injector {

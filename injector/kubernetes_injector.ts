@@ -1,5 +1,5 @@
 /**
- * The control plane of a cluster, put together: the API server's objects, certificates, tables over TLS for whoever shows
+ * The control plane of a cluster, put together: the API server's objects, certificates, tables over TLS for those who show
  * a pod's token, the admission webhook, health and metrics.
  */
 import { AuthenticationV1Api, type KubeConfig } from '@kubernetes/client-node';
@@ -25,7 +25,7 @@ import { TokenReviewer } from './tokens/index.ts';
 
 /**
  * Nothing was confirmed for this long, though a list is tried every ten minutes, ms: the process may hang. Sidecars keep
- * their tables while it is started anew, so that an API server that is away for longer does no harm either.
+ * their tables while it is started again, so that an API server that is away for longer does no harm either.
  */
 const MAX_SYNC_AGE_MS = 900_000;
 

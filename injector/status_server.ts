@@ -21,7 +21,7 @@ const REQUEST_TIMEOUT_MS = 5_000;
 /** An answer that has not been read after this long is dropped, ms; counted from the connection's begin. */
 const CONNECTION_MS = 10_000;
 
-/** A page at a port is worked out once in this time at most, ms, whoever asks: it goes through all pods. */
+/** A page at a port is made once in this time at most, ms, for all who ask: it goes through all pods. */
 const PAGE_MS = 1_000;
 
 /** Connections at a port. Each has one request: kubelets and scrapers ask every few seconds. */
@@ -45,7 +45,7 @@ export interface StatusParts {
   readonly replicas?: () => readonly string[];
   /** Pods that should have a sidecar and have none; absent where nobody looks. */
   readonly uninjected?: () => readonly string[] | undefined;
-  /** Why the injector should be started anew; undefined: it is well. */
+  /** Why the injector should be started again; undefined: it is well. */
   readonly unhealthy: () => string | undefined;
   /** Why the injector cannot do its work yet; undefined: it can. */
   readonly unready: () => string | undefined;

@@ -18,7 +18,7 @@ export interface ManifestProblem {
   readonly passedOver?: true;
 }
 
-/** One line for people, whatever the object is called: `web.yaml, document 2, NetworkPolicy shop/api, spec.podSelector: is required`. */
+/** One line for people: `web.yaml, document 2, NetworkPolicy shop/api, spec.podSelector: is required`. */
 export function describeProblem(problem: ManifestProblem): string {
   const place = [
     problem.file,

@@ -31,11 +31,11 @@ export interface CheckedPod {
   readonly subject: string;
   /** As injection gets it. */
   readonly object: unknown;
-  /** It is there already: created before the label if it has no sidecar. */
+  /** It is in the cluster. Without a sidecar it was created before the label, or while there was no webhook. */
   readonly running: boolean;
 }
 
-/** A pod's labels and annotations. */
+/** The labels and annotations of a pod, or of what a workload makes pods of; empty where it has none. */
 export function metadataOf({ object }: CheckedPod): {
   readonly labels: Labels;
   readonly annotations: Labels;

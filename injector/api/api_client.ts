@@ -1,7 +1,7 @@
 /**
  * GET requests to the API server, as JSON. The library's own calls make objects of each answer, and its watch passes over
  * what it cannot read; here the bytes arrive as they are. Server, credentials and trust come from the library's
- * KubeConfig, anew for each request: a token file is read again when it changes.
+ * KubeConfig, read for each request: a token file is read again when it changes.
  */
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';

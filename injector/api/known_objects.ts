@@ -74,7 +74,7 @@ class ListIntake<T> {
     if (changes.length > 0) this.#changes.set(key, changes);
   }
 
-  /** The list is begun anew. */
+  /** The list begins again at its first page. */
   restart(): void {
     this.#after = new Map();
     this.#changes = new Map();
@@ -92,7 +92,7 @@ function stateOf({ metadata }: RawObject): Known {
   return { uid: metadata.uid, version: metadata.resourceVersion };
 }
 
-/** The changes that an object's state is to whoever knows the one before: none where that is the same. */
+/** The changes from the object's state before to its state now: none where they are the same. */
 function changesOf<T>(
   object: RawObject,
   before: Known | undefined,

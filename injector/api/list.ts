@@ -8,7 +8,7 @@ import { type RawObject, readRawObject } from './raw_object.ts';
 /** Objects of a page: what client-go takes, a few MB of pods. */
 const PAGE_LIMIT = 500;
 
-/** How often pages are begun anew when the server forgets them, before all is asked for at once. */
+/** How often a list begins again at its first page when the server forgets them, before all is asked for at once. */
 const PAGED_ATTEMPTS = 2;
 
 const page = part(
@@ -25,8 +25,8 @@ export interface Listed {
 /**
  * Lists all objects as they are now. No `resourceVersion` is given: the answer is as new as storage, and never older
  * than what an earlier connection has shown.
- * @param onItem told each object as its page arrives; what it was told counts only if this returns
- * @param restart told that pages are begun anew
+ * @param onItem called with each object as its page arrives; the objects count only if this returns
+ * @param restart called when the list begins again at its first page
  * @throws ApiFailure, AnswerMalformed, Error of the connection
  */
 export async function listAll(

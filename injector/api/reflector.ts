@@ -1,6 +1,6 @@
 /**
  * Keeps a copy of one resource: a list, then a watch from its revision, for ever. Fail static: while the server is away
- * what was heard last stays. Nothing is lost or told twice: a watch that ends goes on from the last event that was taken
+ * what was heard last stays. Nothing is lost or passed on twice: a watch that ends goes on from the last event that was taken
  * in; a revision that the server has forgotten means a new list, of which only the differences are passed on.
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -18,7 +18,7 @@ import { type WatchEvent, watch } from './watch.ts';
 export interface ReflectorTimes {
   /** The server ends a watch after a time between these, seconds: as long as client-go's, short of what proxies allow. */
   readonly watchSeconds: readonly [number, number];
-  /** A whole list after a time between these, ms: mends whatever a watch may have missed. */
+  /** A whole list after a time between these, ms: mends what a watch may have missed. */
   readonly relistMs: readonly [number, number];
   /** The same after a list that failed while the watch could go on, ms. */
   readonly relistAgainMs: readonly [number, number];
@@ -103,7 +103,7 @@ export class Reflector<T> {
     return this.#known.size;
   }
 
-  /** Lists anew; resolves once a list that was begun after this call has been taken in, or the reflector is closed. */
+  /** Lists again; resolves once a list that was begun after this call has been taken in, or the reflector is closed. */
   relist(): Promise<void> {
     const listed = new Promise<void>((resolve) => this.#listWaiters.push(resolve));
     this.#turn.abort();

@@ -1,4 +1,4 @@
-/** The injector's certificates, put together: made or read at the start, renewed, and published to whoever verifies. */
+/** The injector's certificates, put together: made or read at the start, renewed, and published to those who verify them. */
 import { AdmissionregistrationV1Api, CoreV1Api, type KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { jittered } from '../../common/backoff.ts';

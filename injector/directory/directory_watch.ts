@@ -29,7 +29,7 @@ export class DirectoryWatch {
     this.#complete = true;
   }
 
-  /** Watches a directory, anew if another one has taken its name. Does not throw. */
+  /** Watches a directory; again if another one has taken its name. Does not throw. */
   add(path: string): void {
     try {
       const stat = statSync(path);

@@ -10,7 +10,7 @@ import { SluiceError } from '../../common/errors.ts';
  */
 export const HERD_BACKLOG = 4_096;
 
-/** The socket's file gets mode 0600: whoever may connect is trusted to say which pod it is. */
+/** The socket's file gets mode 0600: who may connect is trusted to say which pod it is. */
 const OWNER_ONLY_UMASK = 0o177;
 
 /** `sun_path` of unix(7), without the final NUL. */

@@ -27,7 +27,7 @@ export interface LoginParts {
 
 /**
  * One connection until its token is checked; then it is a session of the table server. While the token cannot be
- * checked the sidecar is told why and kept waiting: it need not connect again and again. One frame is read before that.
+ * checked the sidecar gets the reason and is kept waiting: it need not connect again and again. One frame is read before that.
  */
 export class Login implements FrameReader {
   readonly #connection: FrameConnection;

@@ -24,7 +24,7 @@ export type CutReason =
   | 'token'
   | 'too-many';
 
-/** The pod of a session. `uid` comes from a token: only the pod that has it is served. A local sidecar tells none. */
+/** The pod of a session. `uid` comes from a token: only the pod that has it is served. A local sidecar has none. */
 export interface SessionPod {
   readonly namespace: string;
   readonly name: string;
@@ -33,7 +33,7 @@ export interface SessionPod {
 
 /** Bounds of a session. */
 export interface SessionLimits {
-  /** A session with more than this queued is cut instead of sent more. One frame may exceed it, whatever its size. */
+  /** A session with more than this queued is cut instead of sent more. A single frame may be larger. */
   readonly maxQueuedBytes: number;
   /** A queue that has not become shorter for this many heartbeats is cut. */
   readonly maxStalledBeats: number;

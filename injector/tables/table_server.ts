@@ -66,7 +66,7 @@ export interface TableServerOptions extends Partial<SessionLimits>, CompilerOpti
   readonly heartbeatMs?: number;
   /** Default 5 s. */
   readonly helloTimeoutMs?: number;
-  /** Told that tables can no longer be made, all sessions cut. Default: the process ends, to be started anew. */
+  /** Called when tables can no longer be made; all sessions are cut by then. Default: the process ends, and is started again. */
   readonly fatal?: (fault: unknown) => void;
 }
 
@@ -88,7 +88,7 @@ export class TableServer implements SessionHost {
   readonly #pastOwners = new PastOwners();
   readonly #acquaintances: AddressRates;
   readonly #queue = new SendQueue({
-    settle: () => this.#flush(), // what is made is to be followed by what comes later, and by nothing that is in it
+    settle: () => this.#flush(), // so that a table that is made has all changes so far, and only later ones follow it
     send: (session, due) => this.#send(session, due),
   });
   readonly #excess: ExcessLog;
@@ -123,7 +123,7 @@ export class TableServer implements SessionHost {
     return this.#revision;
   }
 
-  /** A transport has a new connection. It passes frames to the session and tells it of the connection's end. */
+  /** A transport has a new connection. It passes frames to the session and says when the connection has ended. */
   attach(link: SessionLink): TableSession {
     const session = new TableSession(this, link, this.#log);
     this.#sessions.add(session);
@@ -279,11 +279,11 @@ export class TableServer implements SessionHost {
   }
 
   /**
-   * A change could not be taken in, and half of it may have been: all is made anew from the source. Where that fails too
+   * A change could not be taken in, or only half of it: all tables are made again from the source. Where that fails too
    * the injector ends: one that does not know the cluster must not call tables current.
    */
   #startOver(err: unknown): void {
-    this.#log.error({ err }, 'a change cannot be taken in: all tables are made anew');
+    this.#log.error({ err }, 'a change cannot be taken in: all tables are made again');
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
     try {
@@ -323,7 +323,7 @@ export class TableServer implements SessionHost {
     else this.#serve(session, podKey);
   }
 
-  /** Has a session sent its whole table, or told why there is none. */
+  /** Has a session sent its whole table, or why there is none. */
   #serve(session: TableSession, podKey: string): void {
     const subject = findSubject(this.#compiler.cluster, podKey, session.podUid);
     if (subject.found) return this.#queue.addTable(session, this.#revision);
@@ -362,7 +362,7 @@ export class TableServer implements SessionHost {
   }
 }
 
-/** From the outside of whatever call it was, so that nobody takes it for a failure of its own. */
+/** Thrown outside of the call that failed, so that no caller catches it as a failure of its own. */
 function endProcess(fault: unknown): void {
   setImmediate(() => {
     throw fault;

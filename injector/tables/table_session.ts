@@ -1,4 +1,4 @@
-/** One sidecar's connection, whatever carries it: what it was sent, what it enforces, and how far behind it reads. */
+/** One sidecar's connection over any transport: what it was sent, what it enforces, and how far behind it reads. */
 import type { Logger } from 'pino';
 import { unreachable } from '../../common/errors.ts';
 import type { InjectorFrame, SidecarFrame } from '../../policy/index.ts';
@@ -87,7 +87,7 @@ export class TableSession {
     return this.#podKey?.split('/')[0] ?? '';
   }
 
-  /** The only pod of that name that may be served; absent where whoever connects is trusted. */
+  /** The only pod of that name that may be served; absent where every client is trusted. */
   get podUid(): string | undefined {
     return this.#podUid;
   }
@@ -150,7 +150,7 @@ export class TableSession {
     this.#host.admit(this);
   }
 
-  /** What came cannot be served: the sidecar is told and cut. */
+  /** What came cannot be served: the sidecar gets the reason, and the connection ends. */
   fail(message: string, reason: CutReason = 'bad-frame'): void {
     // More of the same chunk: one complaint is enough.
     if (this.#over) return;

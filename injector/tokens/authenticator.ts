@@ -1,4 +1,4 @@
-/** What the TLS table server asks of whoever checks tokens. */
+/** What the TLS table server asks of the part that checks tokens. */
 
 /** The pod that a token was made for. */
 export interface TokenPod {

@@ -101,7 +101,7 @@ function parseManifest(file: string, text: string, { previous, namespace }: File
   const others: RawObject[] = [];
   const problems: ManifestProblem[] = [];
   for (const { number: document, line, text: part } of splitDocuments(text)) {
-    // The line is part of a syntax error's message, so a broken document is read anew.
+    // The line is part of a syntax error's message, so a broken document is read again.
     const known = previous?.documents.get(part);
     const content = known && known.problems.length === 0 ? known : readDocument(part, line, context);
     documents.set(part, content);

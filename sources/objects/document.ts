@@ -1,4 +1,4 @@
-/** Objects of one manifest document: Kubernetes kinds are told apart, lists are opened, each object is checked. */
+/** The objects of one manifest document: lists are opened, and each object is read by its kind. */
 
 import { messageOf } from '../../common/errno.ts';
 import { isRecord } from '../../common/shape.ts';

@@ -1,6 +1,6 @@
 /** The pod that a workload makes of its template, with the labels that its controller adds. */
 
-import { SluiceError } from '../../common/errors.ts';
+import { SluiceError, unreachable } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
 import { type Labels, objectKey, type Pod, parsePod } from '../../policy/index.ts';
 import type { RawObject } from '../files/index.ts';
@@ -146,7 +146,7 @@ function controllerLabels(
     case 'ReplicationController':
       return {};
     default:
-      return kind satisfies never;
+      return unreachable(kind);
   }
 }
 

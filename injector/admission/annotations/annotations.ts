@@ -21,7 +21,7 @@ export function isEnabled({ labels }: { readonly labels: Readonly<Record<string,
 /** A namespace that is never injected, beside the injector's own: the webhook's selector says so. */
 const NEVER_INJECTED = 'kube-system';
 
-/** Whether a namespace is one whose pods are never injected, whatever its labels. @param own the injector's namespace */
+/** Whether a namespace is one whose pods are never injected, with any labels. @param own the injector's namespace */
 export function isNeverInjected(name: string, own: string): boolean {
   return name === own || name === NEVER_INJECTED;
 }

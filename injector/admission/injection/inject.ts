@@ -1,6 +1,6 @@
 /**
  * Injection: a pod, and what its namespace allows, to what is to be done with it. Pure. A pod that is injected already
- * is built anew, so that the second of two calls changes nothing, and a container that only looks like ours is replaced.
+ * is built again, so that the second of two calls changes nothing, and a container that only looks like ours is replaced.
  */
 import { isDeepStrictEqual } from 'node:util';
 import {
@@ -131,7 +131,7 @@ function optOutProblems(value: string | undefined): readonly string[] {
 /** An annotation of a pod that sets the AppArmor profile of one container, as before 1.30. */
 const APPARMOR_ANNOTATION = 'container.apparmor.security.beta.kubernetes.io/';
 
-/** By name: what has a name of ours is ours to replace, whoever put it there. */
+/** By name: what has a name of ours is ours to replace, no matter who put it there. */
 function withoutOwn(pod: AdmittedPod): AdmittedPod {
   const foreign = ({ name }: { name: string }) => !OWN_CONTAINERS.includes(name);
   const confining = OWN_CONTAINERS.map((name) => `${APPARMOR_ANNOTATION}${name}`);

@@ -1,8 +1,7 @@
-/** What cannot be enforced: why a pod of an enabled namespace is refused, in sentences for whoever applied it. */
-
+/** What cannot be enforced: why a pod of an enabled namespace is refused, in sentences for the person who applied it. */
 import { OWN_CONTAINERS, OWN_PORTS, OWN_VOLUMES, TOKEN_AUDIENCE } from '../../../common/contract.ts';
-import { NAMESPACE_ANNOTATIONS } from '../annotations/annotations.ts';
-import type { AdmittedContainer, AdmittedPod, AdmittedVolume } from '../pod/pod_object.ts';
+import { NAMESPACE_ANNOTATIONS } from '../annotations/index.ts';
+import type { AdmittedContainer, AdmittedPod, AdmittedVolume } from '../pod/index.ts';
 import { type PodSecurityFault, type PodSecurityLevel, podSecurityFaults } from './pod_security.ts';
 
 /**

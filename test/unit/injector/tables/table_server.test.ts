@@ -3,8 +3,8 @@ import { afterEach, expect, test } from 'vitest';
 import { podAt } from '../../../../bench/control_plane/cluster.ts';
 import { MemorySource } from '../../../../bench/control_plane/memory_source.ts';
 import { createInjectorMetrics, type InjectorMetrics } from '../../../../injector/metrics.ts';
-import { TableServer } from '../../../../injector/tables/table_server.ts';
 import type { SessionLink } from '../../../../injector/tables/session_link.ts';
+import { TableServer } from '../../../../injector/tables/table_server.ts';
 import {
   applyDelta,
   compile,
