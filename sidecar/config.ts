@@ -359,7 +359,7 @@ function tableSource(values: OptionValues): TableSource {
   };
 }
 
-/** A name would need DNS, which policy may forbid to this pod. */
+/** An address, not a name: a name would need DNS, which policy may forbid to this pod. */
 function injectorAddress(values: OptionValues): RedirectConfig['injector'] {
   const text = values.optionalText('SLUICE_INJECTOR_ADDRESS');
   if (text === undefined) return undefined;

@@ -1,13 +1,13 @@
 #!/usr/bin/env node
+/** Entry of the sidecar: `run`, and `redirect apply|verify|remove`, of which `apply` is the init step. */
 import { stackOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
-/** Entry of the sidecar: `run`, and `redirect apply|verify|remove` as the init step of its own. */
 import { describeOptions, readOptions } from '../common/options.ts';
 import { redirectConfig, SIDECAR_OPTIONS, sidecarConfig } from './config.ts';
 
 const USAGE = `usage: main.ts run | redirect apply|verify|remove [options]
 
-  run               enforce this pod's table on its inbound TCP connections
+  run               enforce this pod's table on what it receives and what it sends
   redirect apply    put the TPROXY rules in force; may be run again
   redirect verify   exit 1 and name the first rule that is missing
   redirect remove   take the rules out; the pod is then not protected

@@ -11,7 +11,6 @@ import {
   openGuard,
   openRecords,
   openState,
-  serveAdmin,
   TableFollower,
   takeDown,
   terminated,
@@ -104,7 +103,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     limits,
     relayLimits: relayLimits(config.relay),
   };
-  const admin = serveAdmin(config.adminPort, sockets, shown, log);
+  const admin = openAdmin(config.adminPort, sockets, shown, log);
   await tables.restored();
   guard.follow();
   const proxy = { state, limits, sockets, redirect, recorder, backlogs, metrics, log };

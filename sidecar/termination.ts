@@ -1,6 +1,6 @@
 /**
- * When the termination of the pod began. A native sidecar gets SIGTERM only when the app has ended, but its grace period runs
- * from the beginning. The kubelet runs the preStop hook of the container then, which touches a file.
+ * When the termination of the pod began. A native sidecar gets SIGTERM only when the app has ended, but its grace period counts
+ * from the beginning of the termination. At that beginning the kubelet runs the container's preStop hook, which touches a file.
  * Source: KEP-753, `killContainer` of kuberuntime_container.go.
  */
 import { statSync } from 'node:fs';

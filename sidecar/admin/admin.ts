@@ -1,6 +1,6 @@
 /**
- * The admin port: health and metrics for everybody, inspection (/connections, /table, /flows) from inside the pod
- * only. It bypasses the redirect, so it is reachable whatever policy says.
+ * The pages of the admin port: health and metrics for everybody, inspection (/connections, /table, /flows) from inside the pod
+ * only. The port bypasses the redirect, so that it is reachable under every policy.
  */
 import type { Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -28,7 +28,7 @@ const MAX_PER_OUTSIDER = 8;
 /** The same for the pod itself: an app must not fill the sidecar's memory with them. */
 const MAX_INSIDERS = 64;
 
-/** Metrics are made at most this often, whoever asks. */
+/** Metrics are made at most this often, however many ask. */
 const METRICS_CACHE_MS = 200;
 
 /** A pod's addresses do not change; they may come a moment after the sidecar. */

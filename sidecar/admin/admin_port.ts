@@ -1,6 +1,6 @@
 /**
- * The admin port's listeners: transparent sockets, by which the gate tells them from an app's on the same port. While somebody
- * else has the port the sidecar works on without it, and tries again.
+ * The admin port's listeners. Their sockets are transparent: by that the gate knows them from an app's on the same port. While an
+ * app has the port, the sidecar works without it and tries again.
  */
 import type { Server } from 'node:net';
 import { asError } from '../../common/errno.ts';

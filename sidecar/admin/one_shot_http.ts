@@ -1,7 +1,7 @@
 /**
- * HTTP for the admin port: one GET a connection, of bounded size and time, whatever the client does. The port is open
- * to peers that policy denies, in the process that carries everybody's flows: a pipelining client of node:http can make
- * it parse without bound (docs/adr/0009-one-shot-http.md). RFC 9112.
+ * HTTP for the admin port: one GET a connection, of bounded size and time. The port is open to peers that policy denies, in
+ * the process that carries everybody's flows, and with node:http a client that pipelines could make that process parse without
+ * bound (docs/adr/0009-one-shot-http.md). RFC 9112.
  */
 
 import net from 'node:net';

@@ -33,13 +33,12 @@ export interface AdminParts {
 }
 
 /** Serves the admin port, or goes on without it while an app has it. */
-export function serveAdmin(port: number, sockets: Sockets, parts: AdminParts, log: Logger): AdminPort {
+export function openAdmin(port: number, sockets: Sockets, parts: AdminParts, log: Logger): AdminPort {
   parts.metrics.readFrom(new Figures(parts));
-  const servers = adminServers(parts.guard.nodeIPs, new Pages(parts));
   const context: AdminPortContext = {
     sockets,
     port,
-    server: servers,
+    server: adminServers(parts.guard.nodeIPs, new Pages(parts)),
     taken: (err) => log.error({ err }, ADMIN_PORT_TAKEN),
     had: () => log.info({ port }, 'the admin port is served now'),
   };
@@ -143,7 +142,7 @@ class Figures implements Gauges {
   }
 }
 
-/** Absent before the source ever confirmed the table. */
+/** Since the injector last confirmed the table, or since that of the disk was written; absent before the first table. */
 function ageSeconds({ confirmedAtMs }: Enforcement): number | undefined {
   return confirmedAtMs === 0 ? undefined : (Date.now() - confirmedAtMs) / MS_PER_SECOND;
 }

@@ -36,7 +36,7 @@ export function watchBacklogs(inForce: InForceMachine, log: Logger): Backlogs {
   const failures = new OncePer(ERROR_LOG_MS);
   return new Backlogs({ room: backlogRoom, hold: holdSyns, release: releaseSyns }, (err) => {
     if (failures.isDue() && inForce.state.gate.state !== 'unavailable')
-      log.warn({ err }, "an app's full accept queue is not heeded");
+      log.warn({ err }, 'full accept queues of apps are not noticed');
   });
 }
 

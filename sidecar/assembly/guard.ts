@@ -26,7 +26,7 @@ export async function openGuard(
   const { status } = guard;
   const isLacking = status.packets !== status.frames;
   if (isLacking || status.own_node.some(({ known_by }) => known_by.includes('alone')))
-    log.warn({ guard: status }, 'this network or kernel lacks something that tells forged addresses');
+    log.warn({ guard: status }, 'this network or kernel cannot show all forged addresses');
   else log.info({ guard: status }, 'the guard is in force');
   return guard;
 }
@@ -68,6 +68,7 @@ class GuardFollower implements GuardEvents {
   }
 
   failed(problem: string): void {
-    if (this.#failures.isDue()) this.#log.error({ problem }, 'the guard was not looked after');
+    if (this.#failures.isDue())
+      this.#log.error({ problem }, 'the guard could not be checked; it is tried again');
   }
 }

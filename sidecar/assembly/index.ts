@@ -1,6 +1,6 @@
 /** The face of `sidecar/assembly/`: the stages that `sidecar/run.ts` goes through. */
 
-export { serveAdmin } from './admin.ts';
+export { openAdmin } from './admin.ts';
 export { openDataPath, watchBacklogs } from './data_path.ts';
 export { Effects } from './effects.ts';
 export { WatchedGate } from './gate.ts';

@@ -18,7 +18,7 @@ export class Outbound implements OutboundEndsSink {
   readonly #overruns = new OncePer(ERROR_LOG_MS);
   readonly #failures = new OncePer(ERROR_LOG_MS);
 
-  /** @param injector connections to it are the sidecar's own, whatever policy says */
+  /** @param injector connections to it are the sidecar's own, and policy does not apply to them */
   constructor(
     injector: SidecarConfig['injector'],
     enforcement: Enforcement,

@@ -31,7 +31,7 @@ export type RedirectState =
 /** What a table waits for, in this order: rules in the kernel, the end of what they forbid, a copy on disk. */
 export type Step = 'gate' | 'cut' | 'disk' | 'done';
 
-/** All that is known of it. */
+/** The whole state. */
 export interface InForce {
   /** The table that the proxy judges by. `change` counts tables: two may have the same revision. */
   readonly table:
@@ -90,11 +90,11 @@ export type Effect =
   /** The redirect is lost: the gate's rules may have gone with it, or its rules lead to a port that the proxy has left. */
   | { readonly effect: 'look-for-cause' };
 
-/** The four states, in one word each. */
+/** The four phases; see the drawing above. */
 export type Phase = 'nothing' | 'proxy-only' | 'all' | 'less';
 export const PHASES: readonly Phase[] = ['nothing', 'proxy-only', 'all', 'less'];
 
-/** Why a pod is not ready. `name` is one of a few words, for machines. */
+/** One reason why a pod is not ready. `name` is for machines, `problem` for people. */
 export interface Blocker {
   readonly name: 'table' | 'gate' | 'cut' | 'disk' | 'redirect';
   readonly problem: string;
@@ -102,7 +102,7 @@ export interface Blocker {
 
 const GATE_TO_COME: Blocker = { name: 'gate', problem: 'the kernel is about to get the table' };
 
-/** Which of the four states this is. Only `all` is acknowledged. */
+/** Which of the four phases a state is in. Only `all` is acknowledged. */
 export function phase(state: InForce): Phase {
   if (state.table === undefined) return 'nothing';
   if (isLess(state)) return 'less';
@@ -114,7 +114,7 @@ export function next(before: InForce, event: InForceEvent): InForce {
   const after = moved(before, event);
   const now = phase(after);
   if (now === 'all') return { ...after, acknowledged: after.table?.revision ?? 0 };
-  // While a new table is on its way, what was acknowledged of the one before still holds. A loss ends that.
+  // While a new table is on its way, the acknowledgement of the one before still holds. A loss takes it back.
   return now === 'less' ? { ...after, acknowledged: 0 } : after;
 }
 
@@ -132,7 +132,7 @@ export function effects(before: InForce, after: InForce): readonly Effect[] {
     found.push({ effect: 'acknowledge', revision: after.acknowledged });
   if (after.acknowledged === 0 && before.acknowledged !== 0)
     found.push({ effect: 'acknowledge', revision: 0 });
-  // Each time that a canary fails: what was tried before may have failed as well.
+  // Each time that the canary fails: what was tried before may have failed as well.
   if (after.redirect.state === 'lost' && after.redirect !== before.redirect)
     found.push({ effect: 'look-for-cause' });
   return found;
@@ -206,7 +206,7 @@ function moved(state: InForce, event: InForceEvent): InForce {
       // Without nft there were no rules that could go.
       return gate.state === 'unavailable' ? state : { ...state, gate: failed(gate, event), step: 'gate' };
     case 'gate-unavailable':
-      // Rules that are there, or were, do not become unavailable: then something else is wrong, and it is tried again.
+      // Where the kernel has rules, or had them, there is nft: something else is wrong, and it is tried again.
       if (state.hadGate || event.rules === 'stay')
         return { ...state, gate: failed(gate, event), step: 'gate' };
       return {
@@ -232,7 +232,7 @@ function moved(state: InForce, event: InForceEvent): InForce {
   }
 }
 
-/** "Old rules stay" and "rules are gone" are two states: the first forbids no less than before. */
+/** Old rules that stay forbid no less than before; rules that are gone forbid nothing. So these are two states. */
 function failed(
   before: GateState,
   { rules, problem }: { readonly rules: 'stay' | 'gone'; readonly problem: string },

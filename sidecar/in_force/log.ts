@@ -23,7 +23,7 @@ export class TransitionLog implements InForceFollower {
     if (before.acknowledged !== 0 && after.acknowledged === 0)
       log.error(
         { revision: before.acknowledged },
-        'the table is no longer enforced in full: the word for it is taken back',
+        'the table is no longer enforced in full: its acknowledgement is taken back',
       );
   }
 }

@@ -1,9 +1,9 @@
 /**
- * Watches the accept queues of the pod's apps. The sidecar would accept for an app that is too busy to: where its queue is full
- * the kernel takes no SYN, and nor may the sidecar. So the gate drops SYNs to a port whose queue is full until there is room.
+ * Watches the accept queues of the pod's apps. Without a sidecar, the kernel takes no SYN for an app whose queue is full. With one,
+ * the sidecar would accept in place of the app. So the gate drops SYNs to a port whose queue is full, until there is room.
  *
- * It asks the kernel seldom: an answer says how many connections there is room for, and the next is due after so many. And when a
- * dial is not answered soon, as others may have filled the queue. Fails static: without an answer nothing is dropped.
+ * The kernel is seldom asked. Its answer is the number of connections that there is room for; it is asked again after that many,
+ * and also when a dial is not answered soon, as others may have filled the queue. Fails static: without an answer nothing is dropped.
  */
 import type { Side } from '../kernel/index.ts';
 
@@ -24,7 +24,7 @@ export interface Dialled {
   isSettled(): boolean;
 }
 
-/** The app's leg is dialled after the connection is told of; by then it has come to a queue that has room; ms. */
+/** From the admission of a connection until the kernel is asked, ms: by then it is in the queue, if that has room. */
 const ASK_AFTER_MS = 2;
 
 /** An app in the same kernel answers within microseconds, on a busy machine within milliseconds. */

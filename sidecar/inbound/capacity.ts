@@ -8,7 +8,7 @@ import { memoryLimit } from './memory_limit.ts';
 /** Two sockets a flow. */
 const DESCRIPTORS_PER_FLOW = 2;
 
-/** Kept back: log, source, disk, epoll and libuv's own (about 30), admin and canary connections. */
+/** Kept back: log, connection to the injector, disk, epoll and libuv's own (about 30), admin and canary connections. */
 const RESERVED_DESCRIPTORS = 60;
 
 /**
@@ -25,7 +25,7 @@ const DESCRIPTORS_PER_PIPE = 2;
 /** Kept back: this process with a table, records and /flows; some 110 MiB were resident beside 5,000 idle flows. */
 const RESERVED_BYTES = 160 * 1024 ** 2;
 
-/** Where the limit is hardly more than that: a share of it all the same, so that few flows pass rather than none. */
+/** Where the limit is hardly more than that, flows get this share of it all the same: few flows pass rather than none. */
 const LEAST_SHARE = 8;
 
 /**

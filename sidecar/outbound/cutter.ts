@@ -1,7 +1,8 @@
 /**
- * Flows that the pod has open to others. They do not pass the proxy: the gate looks at each packet. When a table no longer
- * allows a TCP connection, its socket is destroyed in the kernel, which resets both ends at once. A UDP or SCTP flow that
- * the kernel keeps with a Service's old backend is forgotten there, so that its next packet gets another one.
+ * Ends flows that the pod has open to others. They do not pass the proxy: the gate judges each packet. When a table no longer
+ * allows a TCP connection, its socket is destroyed in the kernel, which resets both ends at once. A UDP or SCTP flow to a Service
+ * stays with one backend as long as connection tracking has it; where that backend is denied or gone, connection tracking is made
+ * to forget the flow, so that its next packet gets another backend.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { errnoName, messageOf } from '../../common/errno.ts';
@@ -70,7 +71,7 @@ export class OutboundCutter {
 
   /**
    * @param ended called for each connection that was destroyed, or was reset by the gate a moment before
-   * @param options `injector`: connections to it are the sidecar's own, whatever policy says
+   * @param options `injector`: connections to it are the sidecar's own, and policy does not apply to them
    */
   constructor(
     ended: (ended: EndedOutbound) => void,

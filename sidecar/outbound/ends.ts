@@ -1,7 +1,6 @@
 /**
- * Outbound flows that end: they do not pass the proxy, so connection tracking tells of them. What the cutter ends it records
- * itself; what the gate reset before it, because the table no longer allows it, is recorded here. Fails static: without it
- * flows go on as they do, unrecorded.
+ * Outbound flows that end. They do not pass the proxy, so connection tracking has to report them. The cutter records what it ends;
+ * what the gate reset before the cutter came to it is recorded here. Fails static: without this, flows go on, unrecorded.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { asError } from '../../common/errno.ts';
@@ -18,7 +17,7 @@ const READ_INTERVAL_MS = 250;
 /** Events taken at a time: a record takes some 50 us. */
 const EVENTS_AT_ONCE = 50;
 
-/** TCP flows that were recorded and whose entries are still there, at most: an entry can tell of two ends. */
+/** Most recorded TCP flows that are remembered while connection tracking has them: it may report an end twice. */
 const RECORDED_MAX = 4096;
 
 /** Where ends go. */
@@ -26,14 +25,14 @@ export interface OutboundEndsSink {
   ended(flow: EndedOutbound): void;
   /** More flows ended at once than could be taken note of. */
   overrun(): void;
-  /** Nothing is recorded until the pod is isolated anew. */
+  /** Nothing is recorded until the pod stops being isolated and is isolated again. */
   failed(error: Error): void;
 }
 
 /** The part of `ConntrackEvents` that is used here. */
 export type FlowEvents = Pick<ConntrackEvents, 'receive' | 'counted' | 'close'>;
 
-/** Tells of flows that end, while the pod is isolated; else nothing is subscribed to. */
+/** Reports flows that end, while the pod is isolated. Else it does not listen to the kernel. */
 export class OutboundEnds implements OutboundClaims {
   readonly #judge: () => Judge | undefined;
   readonly #sink: OutboundEndsSink;
@@ -86,7 +85,7 @@ export class OutboundEnds implements OutboundClaims {
     this.#recorded.delete(keyOf(local, remote));
   }
 
-  /** Tells of what has ended by now, and stops. */
+  /** Reports what has ended by now, and stops. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#reading;

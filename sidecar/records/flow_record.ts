@@ -2,6 +2,8 @@
  * One record per flow, written once when the flow ends or is refused: it feeds the log line, the metrics and the
  * history behind /flows.
  */
+
+import { unreachable } from '../../common/errors.ts';
 import type { AddressPort } from '../../common/net.ts';
 import type { Direction, NearMiss, PodIdentity, PolicyRef, Protocol, Verdict } from '../../policy/index.ts';
 import { describeFlow } from '../../policy/index.ts';
@@ -14,7 +16,8 @@ import { describeFlow } from '../../policy/index.ts';
  * - `peer-timeout`: nothing came back from one side, until the kernel gave it up.
  * - `stalled`: it stood still while the buffers of all flows were full.
  * - `idle-timeout`: nothing passed for `SLUICE_IDLE_SECONDS`.
- * - `policy-changed`, `peer-replaced`: cut while live, or over before the relay had told of it.
+ * - `policy-changed`, `peer-replaced`, `service-unresolved`: ended by a change of the table; see `Revocation`. `policy-changed` is
+ *   also the end of a flow that the relay admitted from memory, where the table denies it when the relay reports it.
  * - `reset`: of an outbound flow, by whichever end; connection tracking does not say which.
  */
 export type FlowEnd =
@@ -36,8 +39,8 @@ export type FlowEnd =
 /**
  * Reasons beyond the policy verdict's own. `capacity`: over the connection cap or out of file descriptors.
  * `reserved-port`: the destination is a port of the sidecar's own. `link-local`: the source is an IPv6 link-local address,
- * which the app leg cannot come from. `not-yet-allowed`: the gate dropped a packet that the
- * table in force by now admits; it passes when it is sent again.
+ * which the app leg cannot come from. `no-backend`: the Service that the pod asked for has no ready backend. `not-yet-allowed`: the
+ * gate dropped a packet that the table in force by now admits; it passes when it is sent again.
  */
 export type RefusalReason = 'capacity' | 'reserved-port' | 'link-local' | 'no-backend' | 'not-yet-allowed';
 
@@ -198,8 +201,13 @@ function policyFields(verdict: Verdict, question: Parameters<typeof describeFlow
     }
     case 'no-table':
       return { explanation: describeFlow(verdict, question) };
-    default:
+    case 'not-isolated':
+    case 'self':
+    case 'own-node':
+    case 'not-a-pod':
       return {};
+    default:
+      return unreachable(verdict);
   }
 }
 

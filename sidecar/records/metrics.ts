@@ -1,7 +1,8 @@
 /** The sidecar's Prometheus metrics. docs/reference/metrics.md is made from this registry. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { registerActiveResources } from '../../common/active_resources.ts';
-import type { Direction, Verdict } from '../../policy/index.ts';
+import { unreachable } from '../../common/errors.ts';
+import type { Direction, PolicyRef, Verdict } from '../../policy/index.ts';
 import type { Binding, GuardReason } from '../guard/index.ts';
 import { type InForce, PHASES, phase } from '../in_force/index.ts';
 import type { FlowRecord } from './flow_record.ts';
@@ -17,7 +18,7 @@ export interface Gauges {
   connectionsOpen(): number;
   connectionsLimit(): number;
   tableRevision(): number;
-  /** Seconds since the source confirmed the table; absent before it ever did. */
+  /** Seconds since the injector last said that the table is current, or the table of the disk was written; absent before the first table. */
   tableAgeSeconds(): number | undefined;
   servicesPartlyAllowed(): number;
   inForce(): InForce;
@@ -28,7 +29,7 @@ export interface Gauges {
 /** Label values of `sluice_own_node_addresses`. */
 const BINDINGS: readonly Binding['kind'][] = ['link', 'address-alone', 'unresolved'];
 
-/** The registry, and the few writes of the data path. */
+/** Counts what happens, and reads the rest when /metrics is asked for. */
 export class SidecarMetrics {
   readonly registry = new Registry();
   readonly #connections: Counter<'direction' | 'verdict' | 'reason'>;
@@ -188,7 +189,7 @@ export class SidecarMetrics {
     gauge('sluice_table_revision', 'Revision of the table in force; 0 before the first.', () =>
       gauges.tableRevision(),
     );
-    gauge('sluice_table_age_seconds', 'Time since the source last confirmed the table.', () =>
+    gauge('sluice_table_age_seconds', 'Time since the injector last said that the table is current.', () =>
       gauges.tableAgeSeconds(),
     );
     gauge('sluice_redirect_intact', '1 while the redirect rules are in force, else 0.', () =>
@@ -205,7 +206,7 @@ export class SidecarMetrics {
     this.#gateDrops.inc({ direction }, packets);
   }
 
-  /** Ends of outbound flows were lost: how many, the kernel does not say. */
+  /** Ends of outbound flows were lost. The kernel does not say how many. */
   outboundOverrun(): void {
     this.#outboundOverruns.inc();
   }
@@ -245,13 +246,20 @@ export class SidecarMetrics {
   }
 }
 
-function decidingPolicy(verdict: Verdict) {
+/** The policy that allowed, or the first that isolates; none where no policy was asked. */
+function decidingPolicy(verdict: Verdict): PolicyRef | undefined {
   switch (verdict.reason) {
     case 'rule':
       return verdict.policy;
     case 'no-rule':
       return verdict.isolating[0];
-    default:
+    case 'no-table':
+    case 'not-isolated':
+    case 'self':
+    case 'own-node':
+    case 'not-a-pod':
       return undefined;
+    default:
+      return unreachable(verdict);
   }
 }

@@ -17,7 +17,7 @@ import { type FactsSide, type FlowFacts, flowRecord, type RefusalReason } from '
 import type { FlowHistory } from './history.ts';
 import type { SidecarMetrics } from './metrics.ts';
 
-/** Whom a dropped packet was for. */
+/** What a dropped packet was sent to. */
 type Target = Side & { readonly service?: NonNullable<FlowFacts['service']> };
 
 /** What a recorder writes to, and asks. */

@@ -121,7 +121,7 @@ export class Enforcement {
     return this.#put(applyDelta(this.table, delta), touchedPeers(delta));
   }
 
-  /** The source says that the table is current. */
+  /** The table is current, as the injector says. @param nowMs since the epoch; of a table from disk, when it was written */
   confirm(nowMs: number): void {
     this.#confirmedAtMs = nowMs;
   }

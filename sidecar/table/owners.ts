@@ -1,3 +1,7 @@
+/**
+ * Which pod has an address that the table does not name. The injector is asked, for records only: verdicts never wait for
+ * an answer, and a record waits a moment at most. All of it is bounded, so that connects from many addresses cost no memory.
+ */
 import { Recent } from '../../common/recent.ts';
 import type { PeerIdentity } from '../../policy/index.ts';
 import type { InjectorLink } from './injector_link.ts';
@@ -8,7 +12,7 @@ export type Owner = PeerIdentity | null | undefined;
 /** How long a record waits for an answer. The injector takes milliseconds, unless it is away or overloaded. */
 const ANSWER_MS = 250;
 
-/** How long an answer is used again: an address may get another owner, and nobody says so. */
+/** How long an answer is used again: an address may get another owner, and nothing reports that. */
 const KEPT_MS = 5_000;
 
 /** Answers kept. Some 500 bytes each. */
@@ -42,7 +46,7 @@ export class Owners {
     return kept !== undefined && performance.now() - kept.sinceMs < KEPT_MS ? kept.owner : undefined;
   }
 
-  /** Who has a canonical address. Never rejects. */
+  /** Which pod has a canonical address. Never rejects. */
   async find(address: string): Promise<Owner> {
     const known = this.known(address);
     if (known !== undefined) return known;

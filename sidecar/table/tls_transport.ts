@@ -1,6 +1,6 @@
 /**
  * TLS to the injector: the sidecar checks the injector's certificate, and shows the pod's service-account token. Both
- * the token and the CA certificates are read anew for each connection: the kubelet renews the files while the pod runs.
+ * the token and the CA certificates are read again for each connection: the kubelet renews the files while the pod runs.
  */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import type { Transport } from './transport.ts';
 
 /** The injector, and where the files are. */
 export interface TlsSource {
-  /** An IP address: whoever is not allowed to resolve names still gets tables. */
+  /** An IP address: a pod that policy does not allow to resolve names gets its tables all the same. */
   readonly host: string;
   readonly port: number;
   /** Name that the injector's certificate must have. */
@@ -43,7 +43,7 @@ export function tlsTransport(source: TlsSource, sockets?: Pick<Sockets, 'openMar
         ca,
         minVersion: 'TLSv1.3',
         ecdhCurve: TLS_GROUPS,
-        rejectUnauthorized: true, // whatever NODE_TLS_REJECT_UNAUTHORIZED says
+        rejectUnauthorized: true, // NODE_TLS_REJECT_UNAUTHORIZED=0 must not switch it off
       });
       socket.setNoDelay();
       return { socket, ready: 'secureConnect', hello: { type: 'token-hello', schema: TABLE_SCHEMA, token } };
