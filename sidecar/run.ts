@@ -106,10 +106,10 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   const admin = openAdmin(config.adminPort, sockets, shown, log);
   await tables.restored();
   guard.follow();
-  const proxy = { state, limits, sockets, redirect, recorder, backlogs, metrics, log };
+  const proxy = { state, inForce, limits, sockets, redirect, recorder, backlogs, metrics, log };
   const relay = await openDataPath(config, proxy);
   stream.start();
-  redirect.start(relay.families);
+  redirect.start();
   gate.startReports();
 
   const signal = await terminated();

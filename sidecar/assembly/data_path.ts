@@ -22,6 +22,7 @@ import type { State } from './state.ts';
 /** What the proxy works with. */
 export interface DataPathParts {
   readonly state: State;
+  readonly inForce: InForceMachine;
   readonly limits: InboundLimits;
   readonly sockets: Sockets;
   readonly redirect: WatchedRedirect;
@@ -45,7 +46,7 @@ export function watchBacklogs(inForce: InForceMachine, log: Logger): Backlogs {
  * @throws SluiceError `SOCKET_*`, `NATIVE_ADDON_MISSING`, or a system error; nothing is accepted then
  */
 export async function openDataPath(config: SidecarConfig, parts: DataPathParts): Promise<Relay> {
-  const { state, redirect, log } = parts;
+  const { state, inForce, redirect, log } = parts;
   const { adminPort, canaryPort, excludedPorts } = config;
   const taken = [adminPort, canaryPort, ...excludedPorts];
   const { relay, inboundPort } = await onFreePort(config.inboundPort, taken, async (port) => ({
@@ -53,6 +54,7 @@ export async function openDataPath(config: SidecarConfig, parts: DataPathParts):
     inboundPort: port,
   }));
   state.enforcement.attach(relay);
+  inForce.happened({ event: 'listening', families: relay.families });
   log.info(
     { families: relay.families, port: inboundPort, revision: state.enforcement.revision },
     'listening',

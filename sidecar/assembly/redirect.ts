@@ -1,7 +1,6 @@
 /** The redirect of a running sidecar: it is watched, and led to the port that the proxy has. */
 import type { Logger } from 'pino';
 import { OncePer, OneAtATime } from '../../common/pacing.ts';
-import type { Family } from '../../native/index.ts';
 import type { InForceMachine } from '../in_force/index.ts';
 import {
   Canary,
@@ -45,9 +44,10 @@ export class WatchedRedirect implements CanaryContext {
     if (this.#leadingAgain.isDue()) void this.#leading.run();
   }
 
-  /** Watches the redirect of these families, until `close`. */
-  start(families: readonly Family[]): void {
-    void this.canary.start(families);
+  /** Watches the redirect of the families that the proxy listens on, until `close`. */
+  start(): void {
+    const { proxy } = this.#inForce.state;
+    if (proxy.state === 'listening') void this.canary.start(proxy.families);
   }
 
   close(): void {

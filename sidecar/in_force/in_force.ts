@@ -8,6 +8,7 @@
  *                        └── it is back ── less ◄── gate or redirect lost
  */
 import { unreachable } from '../../common/errors.ts';
+import type { Family } from '../../native/index.ts';
 
 /** The rules in the kernel. */
 export type GateState =
@@ -28,6 +29,12 @@ export type RedirectState =
   | { readonly state: 'intact' }
   | { readonly state: 'lost'; readonly problem: string };
 
+/** The proxy's listeners. They are no blocker of their own: the redirect is checked only when they are there. */
+export type ProxyState =
+  | { readonly state: 'closed' }
+  /** Connections of these families are accepted. */
+  | { readonly state: 'listening'; readonly families: readonly Family[] };
+
 /** What a table waits for, in this order: rules in the kernel, the end of what they forbid, a copy on disk. */
 export type Step = 'gate' | 'cut' | 'disk' | 'done';
 
@@ -41,6 +48,7 @@ export interface InForce {
   readonly gate: GateState;
   /** The kernel has enforced a table of this process. */
   readonly hadGate: boolean;
+  readonly proxy: ProxyState;
   readonly redirect: RedirectState;
   /** What the kernel lacks for the redirect and what follows from it, for people. It blocks nothing. */
   readonly redirectLimits: readonly string[];
@@ -54,6 +62,7 @@ export const NOTHING_IN_FORCE: InForce = {
   step: 'gate',
   gate: { state: 'closed' },
   hadGate: false,
+  proxy: { state: 'closed' },
   redirect: { state: 'unchecked' },
   redirectLimits: [],
   acknowledged: 0,
@@ -75,6 +84,8 @@ export type InForceEvent =
   | { readonly event: 'cut'; readonly change: number }
   /** The table is on disk, or the log says why not. */
   | { readonly event: 'kept'; readonly change: number }
+  /** The proxy listens. */
+  | { readonly event: 'listening'; readonly families: readonly Family[] }
   /** The canary came through, or not. */
   | { readonly event: 'redirect'; readonly problem: string | undefined }
   /** The rules of the redirect have been looked at, one by one. */
@@ -219,6 +230,8 @@ function moved(state: InForce, event: InForceEvent): InForce {
       return event.change === table?.change && step === 'cut' ? { ...state, step: 'disk' } : state;
     case 'kept':
       return event.change === table?.change && step === 'disk' ? { ...state, step: 'done' } : state;
+    case 'listening':
+      return { ...state, proxy: { state: 'listening', families: event.families } };
     case 'redirect':
       return {
         ...state,

@@ -25,6 +25,14 @@ test('readiness is the names of what blocks, read from the state', () => {
   expect(inForce.blockers.map(({ name }) => name)).toEqual(['table']);
 });
 
+test('the state says what the proxy listens on; whether that leads anywhere, only the redirect can say', () => {
+  const inForce = new InForceMachine();
+  expect(inForce.state.proxy).toEqual({ state: 'closed' });
+  inForce.happened({ event: 'listening', families: [4, 6] });
+  expect(inForce.state.proxy).toEqual({ state: 'listening', families: [4, 6] });
+  expect(inForce.blockers.map(({ name }) => name)).toEqual(['table', 'redirect']);
+});
+
 test('what the kernel lacks for the redirect is logged when it changes, and blocks nothing', () => {
   const inForce = new InForceMachine();
   const warnings: object[] = [];
