@@ -7,6 +7,7 @@ import {
   drainTimeMs,
   Effects,
   Outbound,
+  openAdmin,
   openDataPath,
   openGuard,
   openRecords,

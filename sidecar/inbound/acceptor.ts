@@ -1,5 +1,5 @@
 /** Takes what the relay accepts. */
-import type { Connection, Ending, RelayEvents } from '../relay/index.ts';
+import type { Connection, ConnectionOwner, RelayEvents } from '../relay/index.ts';
 import type { InboundFailures } from './failures.ts';
 import { acceptInbound, type InboundContext } from './inbound.ts';
 
@@ -13,7 +13,7 @@ export class InboundAcceptor implements RelayEvents {
     this.#failures = failures;
   }
 
-  accepted(connection: Connection): (ending: Ending) => void {
+  accepted(connection: Connection): ConnectionOwner {
     return acceptInbound(connection, this.#context);
   }
 

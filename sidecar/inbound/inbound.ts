@@ -7,7 +7,7 @@ import { isTranslatedPort } from '../../common/inbound_ports.ts';
 import type { Judge, PodIdentity, Verdict } from '../../policy/index.ts';
 import type { FlowEnd, Recorder, RefusalReason, SidecarMetrics } from '../records/index.ts';
 import type { Canary } from '../redirect/index.ts';
-import type { Connection, Ending, Endpoint } from '../relay/index.ts';
+import type { Connection, ConnectionOwner, Ending, Endpoint } from '../relay/index.ts';
 import type { Enforcement, LiveFlow, LiveTable, Revocation } from '../table/index.ts';
 import type { Backlogs, Dialled } from './backlogs.ts';
 import type { InboundFailures } from './failures.ts';
@@ -44,17 +44,20 @@ export interface FlowView {
   readonly bytes_recv: number;
 }
 
-/** Takes over an accepted connection. @returns what is to be called when it has ended */
-export function acceptInbound(connection: Connection, context: InboundContext): (ending: Ending) => void {
+/** The canary's own connection: nothing is recorded of its end. */
+const CANARY_CONNECTION: ConnectionOwner = { ended() {} };
+
+/** Takes over an accepted connection. @returns what it is to the sidecar; it hears of its end */
+export function acceptInbound(connection: Connection, context: InboundContext): ConnectionOwner {
   const { source, destination } = connection;
   if (destination.port === context.canaryPort && source.address === destination.address) {
     context.canary.arrived(connection.family, source.port);
     connection.finish();
-    return () => {};
+    return CANARY_CONNECTION;
   }
   const flow = new InboundFlow(connection, context);
   flow.start();
-  return (ending) => flow.ended(ending);
+  return flow;
 }
 
 /** Why this side ended a flow. */
@@ -64,7 +67,7 @@ interface OwnEnd {
 }
 
 /** One flow. */
-export class InboundFlow implements LiveFlow, Dialled {
+export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
   readonly #connection: Connection;
   readonly #context: InboundContext;
   readonly #startedAtMs = performance.now();

@@ -2,5 +2,13 @@
 
 export { onFreePort } from './free_port.ts';
 export type { SilenceLimits } from './probing.ts';
-export type { Connection, Ending, Endpoint, Relay, RelayEvents, RelaySettings } from './relay.ts';
+export type {
+  Connection,
+  ConnectionOwner,
+  Ending,
+  Endpoint,
+  Relay,
+  RelayEvents,
+  RelaySettings,
+} from './relay.ts';
 export { type RelayKind, relayLimits, startRelay } from './start.ts';

@@ -71,10 +71,16 @@ export interface Ending {
   readonly durationMs: number;
 }
 
-/** What happens at a relay. */
+/** Who a connection belongs to. In the sidecar, `InboundFlow` of `sidecar/inbound/`. */
+export interface ConnectionOwner {
+  /** Called once, later than `accepted`, when the connection has ended and all its descriptors are closed. */
+  ended(ending: Ending): void;
+}
+
+/** What happens at a relay. In the sidecar, `InboundAcceptor` of `sidecar/inbound/` hears it. */
 export interface RelayEvents {
-  /** @returns what is to be called once, later, when the connection has ended and all its descriptors are closed */
-  accepted(connection: Connection): (ending: Ending) => void;
+  /** @returns who hears of its end */
+  accepted(connection: Connection): ConnectionOwner;
   /** A connection could not be accepted: `error` is an errno such as EMFILE. Accepting goes on. */
   acceptFailed(error: string): void;
 }

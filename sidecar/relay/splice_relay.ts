@@ -14,7 +14,7 @@ import { listenInbound } from './listeners.ts';
 import { probing } from './probing.ts';
 import type {
   Connection,
-  Ending,
+  ConnectionOwner,
   Endpoint,
   Progress,
   Relay,
@@ -109,7 +109,7 @@ function startThread(
           remembered,
         );
         flows[slot] = connection;
-        connection.onEnd = events.accepted(connection);
+        connection.owner = events.accepted(connection);
       },
       ended(event) {
         const connection = flows[event.slot];
@@ -131,7 +131,7 @@ class SpliceConnection implements Connection {
   readonly destination: Endpoint;
   readonly admitted: boolean;
   readonly #relay: NativeRelay;
-  onEnd: (ending: Ending) => void = () => {};
+  owner: ConnectionOwner | undefined;
 
   constructor(
     relay: NativeRelay,
@@ -174,6 +174,6 @@ class SpliceConnection implements Connection {
   ended({ end, error, fromSource, toSource, durationMs }: NativeEnded): void {
     const how = end === 'source' || end === 'destination' ? brokenEnd(end, error) : ENDS[end];
     const ending = { end: how, fromSource, toSource, durationMs };
-    this.onEnd(error === undefined ? ending : { ...ending, error });
+    this.owner?.ended(error === undefined ? ending : { ...ending, error });
   }
 }

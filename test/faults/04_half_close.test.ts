@@ -50,7 +50,7 @@ beforeAll(async () => {
   relay = await startRelay('splice', settings, {
     accepted(connection) {
       connection.admit();
-      return () => {};
+      return { ended() {} };
     },
     acceptFailed(error) {
       throw new Error(error);

@@ -55,7 +55,7 @@ describe.each(['splice', 'node'] as const)('with the %s relay', (kind) => {
       accepted(connection) {
         connections.push(connection);
         connection.admit();
-        return (ending) => endings.push(ending);
+        return { ended: (ending) => endings.push(ending) };
       },
       acceptFailed(error) {
         throw new Error(error);

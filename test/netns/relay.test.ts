@@ -74,7 +74,7 @@ describe.each([
       accepted(connection) {
         connections.push(connection);
         decide(connection);
-        return (ending) => endings.push(ending);
+        return { ended: (ending) => endings.push(ending) };
       },
       acceptFailed: (error) => {
         throw new Error(error);
@@ -501,7 +501,7 @@ describe('the native relay with little memory for buffers', () => {
     relay = await startRelay('splice', settings, {
       accepted(connection) {
         connection.admit();
-        return ({ end }) => ends.push(end);
+        return { ended: ({ end }) => ends.push(end) };
       },
       acceptFailed(error) {
         throw new Error(error);

@@ -66,10 +66,10 @@ export async function startNodeRelay(settings: RelaySettings, events: RelayEvent
         : { address: socketAddress(localAddress), port: localPort },
     );
     connections.add(connection);
-    const ended = events.accepted(connection);
+    const owner = events.accepted(connection);
     connection.onEnd = (ending) => {
       connections.delete(connection);
-      ended(ending);
+      owner.ended(ending);
     };
   }
 

@@ -27,7 +27,7 @@ function recorded(address: string, admitted: boolean): { facts: FlowFacts | unde
     progress: () => ({ relaying: admitted, fromSource: 9, toSource: 0 }),
   };
   let facts: FlowFacts | undefined;
-  const ended = acceptInbound(connection, {
+  const owner = acceptInbound(connection, {
     enforcement,
     live,
     connectionLimit: 10,
@@ -45,7 +45,7 @@ function recorded(address: string, admitted: boolean): { facts: FlowFacts | unde
     metrics: { verdictTaken() {} },
   });
   const reset = answer.includes('reset');
-  ended({ end: reset ? 'reset' : 'closed', fromSource: admitted ? 9 : 0, toSource: 0, durationMs: 1 });
+  owner.ended({ end: reset ? 'reset' : 'closed', fromSource: admitted ? 9 : 0, toSource: 0, durationMs: 1 });
   expect(live.size).toBe(0);
   return { facts, answer };
 }

@@ -21,7 +21,7 @@ test('no thread goes on admitting by the old table while another tells what it h
   };
   const relay = startSpliceRelay(
     settings,
-    { accepted: () => () => {}, acceptFailed() {} },
+    { accepted: () => ({ ended() {} }), acceptFailed() {} },
     {
       ...loadAddon(),
       relayStart: () => ({}),
