@@ -8,6 +8,7 @@ import { NOTHING_IN_FORCE } from '../../sidecar/in_force/index.ts';
 import { SidecarMetrics } from '../../sidecar/records/index.ts';
 import { helpTexts } from './help_texts.ts';
 import { namespaceAnnotations, podAnnotations, rbacTable } from './kubernetes.ts';
+import { podRuleRegions } from './pod_rules/tables.ts';
 import { fillRegions } from './regions.ts';
 import { errorTable, metricTable, optionTable } from './tables.ts';
 
@@ -16,6 +17,7 @@ export const PROJECT = join(import.meta.dirname, '../..');
 
 /** Paths from the project's folder. */
 export const GENERATED_PAGES: readonly string[] = [
+  'docs/internals/rules-of-a-pod.md',
   'docs/kubernetes.md',
   'docs/reference/cli.md',
   'docs/reference/configuration.md',
@@ -58,6 +60,7 @@ export async function regionTexts(): Promise<ReadonlyMap<string, string>> {
     ['annotations-pod', podAnnotations()],
     ['annotations-namespace', namespaceAnnotations()],
     ['rbac', rbacTable()],
+    ...podRuleRegions(),
     ['errors', errorTable()],
     ['options-sidecar', optionTable(SIDECAR_OPTIONS)],
     ['options-injector', optionTable(INJECTOR_OPTIONS)],

@@ -9,5 +9,5 @@ export {
   removeGuard,
   verifyGuard,
 } from './install.ts';
-export type { Binding, NodeAddress } from './plan.ts';
-export type { GuardReason } from './ruleset.ts';
+export type { Binding, GuardPlan, NodeAddress } from './plan.ts';
+export { framesRuleset, type GuardReason, guardRuleset } from './ruleset.ts';

@@ -4,4 +4,4 @@ export { Canary, type CanaryContext } from './canary.ts';
 export { leadRedirect } from './lead.ts';
 export { applyRedirect, removeRedirect, verifyRedirect } from './redirect.ts';
 export type { RedirectConfig } from './redirect_config.ts';
-export { listenerAddress } from './rules.ts';
+export { type Chain, chains, listenerAddress, restoreText } from './rules.ts';

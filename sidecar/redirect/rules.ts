@@ -75,7 +75,7 @@ export function listenerAddress(family: Family): string {
 export function chains(family: Family, plan: RedirectPlan, scope: RedirectScope = 'all'): readonly Chain[] {
   const [zones, listeners] = [scope === 'all', scope !== 'plain'];
   const mark = masked(APP_LEG_MARK);
-  const tproxy = `-j TPROXY --on-ip ${listenerAddress(family)} --on-port ${plan.inboundPort} --tproxy-mark 0x0/0x0`;
+  const tproxy = `-j TPROXY --on-port ${plan.inboundPort} --on-ip ${listenerAddress(family)} --tproxy-mark 0x0/0x0`;
   const nodeIPs = plan.nodeIPs.filter((address) => familyOf(address) === family);
   return [
     ...(zones ? zoneChains(plan.inboundPort, tproxy) : []),

@@ -5,4 +5,5 @@ export type { DeniedPeer } from './denied.ts';
 export { holdSyns, releaseSyns } from './full_ports.ts';
 export { closeGate, Gate, type GateEvents, isGateInForce, removeGate } from './gate.ts';
 export { GATE_TABLE } from './names.ts';
+export { wholeRuleset } from './ruleset.ts';
 export type { GateSettings } from './settings.ts';
