@@ -2,16 +2,18 @@
  * The guard of a running sidecar: puts it in again where it was taken out, follows what changes around the pod, and counts.
  * It judges addresses and no policy: a pod that nothing isolates has it as well.
  */
-import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runNft } from '../kernel/index.ts';
 import { bind } from './bind.ts';
-import { GuardCounts, type GuardDrops, properPackets } from './counts.ts';
-import { type AskedNode, disputeOf } from './dispute.ts';
+import { Confirmations } from './confirmations.ts';
+import { GuardCounts, type GuardDrops } from './counts.ts';
+import { disputeOf } from './dispute.ts';
+import { type BoundHop, boundHops, isThrough, nodeThrough } from './hops.ts';
 import { type GuardProblems, installGuard, planGuard, putNodes, withNodes } from './install.ts';
 import { missingParts } from './kept_plan.ts';
 import {
   type Binding,
+  bindingText,
   GUARD_PARTS,
   type GuardPart,
   type GuardPlan,
@@ -27,13 +29,6 @@ const POLL_MS = 2_000;
 
 /** How often neighbours are looked at where nothing is wrong, ms. */
 const NEIGHBOURS_MS = 10_000;
-
-/** Readings with frames from elsewhere, and none from the address that is bound, after which the binding is given up. */
-const UNCONFIRMED_MAX = 5;
-
-/** A port of the node that answers, or refuses: either comes from the node. The kubelet's. */
-const NODE_PORT = 10_250;
-const NODE_TIMEOUT_MS = 1_000;
 
 /** What the guard tells. */
 export interface GuardEvents {
@@ -66,8 +61,7 @@ export class Guard {
   #tableNodes: readonly string[] | undefined;
   readonly #settings: readonly string[];
   #neighboursAtMs = Number.NEGATIVE_INFINITY;
-  /** Readings without a packet from the bound address, by next hop. */
-  readonly #unconfirmed = new Map<string, number>();
+  readonly #confirmations = new Confirmations();
   readonly #closing = new AbortController();
   #following: Promise<void> = Promise.resolve();
   /** Ends with the last thing that waits for its turn. */
@@ -178,7 +172,8 @@ export class Guard {
     await this.#followOwn();
     await this.#takeNodes(); // where that has failed
     // A reading tells nothing of a hop while it is being asked.
-    if (doubted && this.#disputes === undefined) await this.#giveUpUnconfirmed(reading.proper);
+    if (doubted && this.#disputes === undefined)
+      await this.#put(this.#confirmations.followed(this.#plan.nodes, reading.proper));
     if (!due && !doubted && this.count('unresolved') === 0) return;
     await this.#put(await bind(this.#plan.nodes, await interfaces(), 0));
     this.#disputes ??= this.#attempt(() => this.#settleDisputes(doubted)).finally(() => {
@@ -210,58 +205,16 @@ export class Guard {
     await Promise.all(boundHops(this.#plan.nodes).map((bound) => this.#settleDispute(bound, doubted)));
   }
 
-  async #settleDispute(
-    { hop, link }: { readonly hop: Hop; readonly link: string },
-    doubted: boolean,
-  ): Promise<void> {
-    const dispute = await disputeOf(hop, link, this.#nodeThrough(hop, link), doubted, this.#closing.signal);
+  async #settleDispute(bound: BoundHop, doubted: boolean): Promise<void> {
+    const { hop, link } = bound;
+    const node = nodeThrough(this.#plan.nodes, bound);
+    const dispute = await disputeOf(hop, link, node, doubted, this.#closing.signal);
     if (dispute.kind === 'contested') this.#events.contested(hop, dispute.claimed);
     if (dispute.kind !== 'moved') return;
     const binding = { kind: 'link', link: dispute.link } as const;
     await this.#enqueue(() =>
-      this.#put(this.#plan.nodes.map((node) => (isThrough(node, hop, link) ? { ...node, binding } : node))),
+      this.#put(this.#plan.nodes.map((one) => (isThrough(one, bound) ? { ...one, binding } : one))),
     );
-  }
-
-  #nodeThrough(hop: Hop, link: string): AskedNode {
-    const addresses = this.#plan.nodes
-      .filter((node) => isThrough(node, hop, link))
-      .map(({ address }) => address);
-    return {
-      ask() {
-        for (const address of addresses) askNode(address, hop.device);
-      },
-      heard: async () => {
-        const proper = await properPackets();
-        return addresses.reduce((sum, address) => sum + (proper.get(address) ?? 0), 0);
-      },
-    };
-  }
-
-  /**
-   * A network may send the node's packets from another link-layer address than the one that its next hop resolves to. There
-   * nothing ever comes from the address that is bound, not even an answer to what the sidecar asks the node.
-   */
-  async #giveUpUnconfirmed(proper: ReadonlyMap<string, number>): Promise<void> {
-    let nodes = this.#plan.nodes;
-    for (const { hop, link } of boundHops(nodes)) {
-      const through = nodes.filter((node) => isThrough(node, hop, link));
-      const key = `${hop.address} ${hop.device}`;
-      if (through.some(({ address }) => (proper.get(address) ?? 0) > 0)) {
-        this.#unconfirmed.set(key, Number.NEGATIVE_INFINITY); // for good
-        continue;
-      }
-      const times = (this.#unconfirmed.get(key) ?? 0) + 1;
-      this.#unconfirmed.set(key, times);
-      for (const { address } of through) askNode(address, hop.device);
-      if (times <= UNCONFIRMED_MAX) continue;
-      const binding = {
-        kind: 'address-alone',
-        why: `its frames do not come from ${link}, to which ${hop.address} resolves`,
-      } as const;
-      nodes = nodes.map((node) => (isThrough(node, hop, link) ? { ...node, binding } : node));
-    }
-    await this.#put(nodes);
   }
 
   async #put(nodes: readonly NodeAddress[]): Promise<void> {
@@ -279,44 +232,4 @@ function textOfAddresses(nodes: readonly NodeAddress[]): string {
 function without(problems: GuardProblems, parts: readonly GuardPart[]): GuardProblems {
   const left = Object.entries(problems).filter(([part]) => !parts.some((one) => one === part));
   return Object.fromEntries(left);
-}
-
-/** Next hops and the link-layer addresses bound to them, each once. */
-function boundHops(nodes: readonly NodeAddress[]): readonly { readonly hop: Hop; readonly link: string }[] {
-  const found = new Map<string, { hop: Hop; link: string }>();
-  for (const { hop, binding } of nodes) {
-    if (hop === undefined || binding.kind !== 'link') continue;
-    found.set(`${hop.address} ${hop.device} ${binding.link}`, { hop, link: binding.link });
-  }
-  return [...found.values()];
-}
-
-function isThrough(node: NodeAddress, hop: Hop, link: string): boolean {
-  return (
-    node.hop?.address === hop.address &&
-    node.hop.device === hop.device &&
-    node.binding.kind === 'link' &&
-    node.binding.link === link
-  );
-}
-
-/** How an address of the node is known, for people. */
-export function bindingText(binding: Binding): string {
-  switch (binding.kind) {
-    case 'link':
-      return binding.link;
-    case 'address-alone':
-      return `its address alone: ${binding.why}`;
-    case 'unresolved':
-      return 'nothing yet: what has it does not come in until its next hop answers';
-    default:
-      return binding satisfies never;
-  }
-}
-
-/** Has the node send a packet: whether it accepts or refuses does not matter. */
-function askNode(address: string, device: string): void {
-  const host = address.startsWith('fe80:') ? `${address}%${device}` : address;
-  const socket = net.connect({ host, port: NODE_PORT, timeout: NODE_TIMEOUT_MS });
-  for (const event of ['connect', 'error', 'timeout'] as const) socket.once(event, () => socket.destroy());
 }

@@ -1,6 +1,6 @@
 /** The face of `sidecar/guard/`: what other parts may use. */
 
-export { bindingText, Guard, type GuardEvents } from './guard.ts';
+export { Guard, type GuardEvents } from './guard.ts';
 export {
   bindGuard,
   type GuardProblems,
@@ -9,5 +9,5 @@ export {
   removeGuard,
   verifyGuard,
 } from './install.ts';
-export type { Binding, GuardPlan, NodeAddress } from './plan.ts';
+export { type Binding, bindingText, type GuardPlan, type NodeAddress } from './plan.ts';
 export { framesRuleset, type GuardReason, guardRuleset } from './ruleset.ts';

@@ -1,4 +1,5 @@
 /** What the guard holds: which interfaces lead out of the pod, and how packets of its own node come in. */
+import { unreachable } from '../../common/errors.ts';
 
 /** A next hop: the neighbour through which an address is reached. */
 export interface Hop {
@@ -14,6 +15,20 @@ export type Binding =
   | { readonly kind: 'address-alone'; readonly why: string }
   /** Not known yet: until the hop answers, nothing with this address comes in. */
   | { readonly kind: 'unresolved' };
+
+/** How an address of the node is known, for people. */
+export function bindingText(binding: Binding): string {
+  switch (binding.kind) {
+    case 'link':
+      return binding.link;
+    case 'address-alone':
+      return `its address alone: ${binding.why}`;
+    case 'unresolved':
+      return 'nothing yet: what has it does not come in until its next hop answers';
+    default:
+      return unreachable(binding);
+  }
+}
 
 /** An address of the pod's own node. */
 export interface NodeAddress {

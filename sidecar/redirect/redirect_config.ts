@@ -1,5 +1,6 @@
 /** What the redirect depends on. */
 import type { AddressPort } from '../../common/net.ts';
+import type { RedirectPlan } from './rules.ts';
 
 /** What `redirect` needs. */
 export interface RedirectConfig {
@@ -16,4 +17,9 @@ export interface RedirectConfig {
   readonly otherProtocols: 'accept' | 'drop';
   /** Where the injector is, in a cluster: the gate always lets the sidecar get there, and nothing else of the pod. */
   readonly injector: AddressPort | undefined;
+}
+
+/** What the rules depend on. Without a gate nobody would judge what bypasses the proxy: then nothing does. */
+export function planFor(config: RedirectConfig, nodeIPs: readonly string[], hasGate: boolean): RedirectPlan {
+  return { ...config, nodeIPs, excludedPorts: hasGate ? config.excludedPorts : [] };
 }

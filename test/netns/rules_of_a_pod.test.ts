@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inNetns } from '../../lab/processes.ts';
+import { inNetns } from '../../lab/processes/index.ts';
 import { exampleRules, POD_INTERFACE } from '../../scripts/docs/pod_rules/example.ts';
 import { listingOf } from '../../scripts/docs/pod_rules/listing.ts';
 import { restoreText } from '../../sidecar/redirect/rules.ts';

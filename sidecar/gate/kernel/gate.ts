@@ -8,108 +8,20 @@ import { Backoff, type BackoffBounds } from '../../../common/backoff.ts';
 import { messageOf } from '../../../common/errno.ts';
 import { SluiceError } from '../../../common/errors.ts';
 import { LatestWins } from '../../../common/latest_wins.ts';
-import type { Table } from '../../../policy/index.ts';
-import { virtualKey } from '../../../policy/index.ts';
-import { changeElements, findChain, listNft, runNft } from '../../kernel/index.ts';
-import {
-  CLOSED_REVISION,
-  closedPlan,
-  type GatePlan,
-  GatePlanner,
-  gateChanges,
-  NO_SERVICES,
-  overBounds,
-  socketElement,
-} from '../plan/index.ts';
-import { GATE_TABLE, GATE_TABLE_NAME } from './names.ts';
-import { netlinkElements } from './netlink_elements.ts';
-import { nftText } from './nft_text.ts';
-import { SOCKET_MATCH_PROBE } from './own_ports.ts';
-import { REMOVED_RULESET, wholeRuleset } from './ruleset.ts';
-import { serviceSlices } from './service_elements.ts';
-import { addedCounts, LOADING_CHAIN, missingCounts, preparedCounts } from './service_rules.ts';
+import { type Table, virtualKey } from '../../../policy/index.ts';
+import { CLOSED_REVISION, closedPlan, type GatePlan, GatePlanner, overBounds } from '../plan/index.ts';
+import { areRulesThere, injectorElements } from './install.ts';
+import { KernelRules, type ReplaceEvents } from './kernel_rules.ts';
 import type { GateSettings } from './settings.ts';
 
 /** A refused transaction is tried again after this long. No jitter: nobody else waits for this kernel. */
 const RETRY: BackoffBounds = { firstMs: 200, lastMs: 10_000, jitter: false };
 
-/** The base chains, and the chain that the last rule of each jumps to. */
-const HOOKS = { syns: 'in_subject', ingress: 'in_subject', egress: 'out_subject' } as const;
-
-/**
- * Puts the gate in place closed, unless one is there already: then the kernel is enforcing the last table.
- * @returns which of the two
- */
-export async function closeGate(
-  settings: GateSettings,
-  nodeIPs: readonly string[],
-): Promise<'closed' | 'kept'> {
-  if (await isGateInForce()) return 'kept';
-  await putWhole(closedPlan(nodeIPs, injectorElements(settings)), settings);
-  return 'closed';
-}
-
-/** The Service's address, and what the table knows; nothing where tables do not come over the network. */
-function injectorElements({ injector }: GateSettings, more: readonly string[] = []): readonly string[] {
-  return injector === undefined ? [] : [...new Set([socketElement(injector), ...more])];
-}
-
-/** What follows where the kernel cannot look at the socket that a packet meets. */
-const NO_SOCKET_MATCH =
-  'this kernel has no nft socket match (CONFIG_NFT_SOCKET): while the sidecar is down, an app that takes the admin port is reached by everybody';
-
-/**
- * Without CONFIG_NFT_SOCKET what is left is put in.
- * @returns what the kernel lacks, for people
- */
-async function putWhole(plan: GatePlan, settings: GateSettings): Promise<readonly string[]> {
-  try {
-    await runNft(wholeRuleset(plan, settings));
-    return [];
-  } catch (error) {
-    const matchesSockets = await runNft(SOCKET_MATCH_PROBE).then(
-      () => true,
-      () => false,
-    );
-    if (matchesSockets) throw error; // something else is wrong
-    await runNft(wholeRuleset(plan, settings, false));
-    return [NO_SOCKET_MATCH];
-  }
-}
-
-/** Takes the gate out. */
-export async function removeGate(): Promise<void> {
-  await runNft(REMOVED_RULESET);
-}
-
-/** Whether the gate's hooks are in the kernel, with the rule at the end of each that asks the table. */
-export async function isGateInForce(): Promise<boolean> {
-  for (const [hook, subject] of Object.entries(HOOKS)) {
-    const listed = (await listNft(`chain ${GATE_TABLE} ${hook}`)) ?? '';
-    if (!listed.includes(' hook ') || !listed.includes(`jump ${subject}`)) return false;
-  }
-  return true;
-}
-
-/** The same, asked without nft, which may be what fails. Where the kernel does not answer they count as there. */
-async function areRulesThere(): Promise<boolean> {
-  try {
-    for (const [hook, subject] of Object.entries(HOOKS)) {
-      const asked = await findChain(GATE_TABLE_NAME, hook);
-      const asks = asked?.hooked === true && asked.rules.some((rule) => rule.leadsTo(subject));
-      if (!asks || (await findChain(GATE_TABLE_NAME, subject))?.rules.length === 0) return false;
-    }
-    return true;
-  } catch {
-    return true;
-  }
-}
-
 /** What a failed transaction leaves in the kernel. */
 type Left = 'stay' | 'gone';
 
 /** What the gate reports; `in_force.ts` makes a state of it. */
-export interface GateEvents {
+export interface GateEvents extends ReplaceEvents {
   /** The kernel enforces this table. @param change what `enforce` was called with */
   inForce(change: number, revision: number): void;
   /** The kernel has closed rules: there is no table yet. */
@@ -118,10 +30,6 @@ export interface GateEvents {
   failed(rules: Left, problem: string): void;
   /** There is no nft. It is tried again. */
   unavailable(rules: Left, problem: string): void;
-  /** The whole table is about to be replaced: what it has counted is lost unless it is read now. */
-  beforeReplace(): Promise<void>;
-  /** It has been: its counters begin at zero. */
-  replaced(): void;
 }
 
 /** The gate of a running sidecar: one loop that brings the kernel to the latest table, however often it takes. */
@@ -131,14 +39,10 @@ export class Gate {
   readonly #nodeIPs: readonly string[];
   readonly #events: GateEvents;
   readonly #planner: GatePlanner;
+  readonly #rules: KernelRules;
   #wanted: GatePlan;
   /** The number of the table that `#wanted` is made of; 0 before the first. */
   #wantedChange = 0;
-  /** What the kernel has; `undefined`: not known, so the next transaction replaces everything. */
-  #inForce: GatePlan | undefined;
-  /** Numbers of backends that the kernel has chains for. */
-  #counts: ReadonlySet<number> = new Set();
-  #limits: readonly string[] = [];
   readonly #tries = new LatestWins<void>(() => this.#bringAbout());
   readonly #backoff = new Backoff(RETRY);
   /** Set while the next try has to wait. */
@@ -153,6 +57,7 @@ export class Gate {
     this.#planner = new GatePlanner(injector && virtualKey(injector.address, 'TCP', injector.port));
     this.#nodeIPs = nodeIPs;
     this.#events = events;
+    this.#rules = new KernelRules(settings, events);
     this.#wanted = closedPlan(nodeIPs, injectorElements(settings));
   }
 
@@ -163,7 +68,7 @@ export class Gate {
 
   /** What the kernel lacks for the gate and what follows from it, for people; empty where it has all. */
   get limits(): readonly string[] {
-    return this.#limits;
+    return this.#rules.limits;
   }
 
   /** What of the latest table is beyond the gate's bounds, for people; it admits less than policy says. */
@@ -192,7 +97,7 @@ export class Gate {
   async ensure(): Promise<void> {
     if (this.#tries.isBusy || (await areRulesThere()) || this.#tries.isBusy) return;
     if (this.#isSaidGone) return; // and is tried again
-    this.#inForce = undefined;
+    this.#rules.forget();
     this.#isSaidGone = true;
     this.#events.failed('gone', 'somebody took its rules out');
     await this.tried();
@@ -210,7 +115,7 @@ export class Gate {
   }
 
   get #isDue(): boolean {
-    return this.#wanted !== this.#inForce && this.#retryTimer === undefined && !this.#closed;
+    return this.#wanted !== this.#rules.plan && this.#retryTimer === undefined && !this.#closed;
   }
 
   async #bringAbout(): Promise<void> {
@@ -218,7 +123,7 @@ export class Gate {
       const plan = this.#wanted;
       const change = this.#wantedChange;
       try {
-        await this.#transact(plan);
+        await this.#rules.enforce(plan);
       } catch (error) {
         await this.#failed(error);
         this.#retryLater();
@@ -243,51 +148,6 @@ export class Gate {
   #wake(): void {
     clearTimeout(this.#retryTimer);
     this.#retryTimer = undefined;
-  }
-
-  async #transact(plan: GatePlan): Promise<void> {
-    const before = this.#inForce;
-    this.#inForce = undefined; // until it is known to have worked
-    if (before === undefined || !(await this.#change(before, plan))) await this.#replace(plan);
-    this.#inForce = plan;
-  }
-
-  /** @returns false when the kernel does not have what was thought: then everything is replaced */
-  #change(before: GatePlan, plan: GatePlan): Promise<boolean> {
-    return this.#changed(before, plan).then(
-      () => true,
-      () => false,
-    );
-  }
-
-  /**
-   * In several transactions, each of which is right: between them a connection may be denied that the new plan admits, or
-   * go to a backend that only the old plan admits, and be denied there. None passes that both deny: what goes to a
-   * Service is judged after the translation.
-   */
-  async #changed(before: GatePlan, plan: GatePlan): Promise<void> {
-    const [from, to] = [before.egress.services, plan.egress.services];
-    const missing = missingCounts(this.#counts, to);
-    if (missing.length > 0) {
-      await runNft(`${addedCounts(missing).join('\n')}\n`);
-      this.#counts = new Set([...this.#counts, ...missing]);
-    }
-    const changes = gateChanges(before, plan);
-    const elements = netlinkElements(changes);
-    if (elements !== undefined)
-      await changeElements(GATE_TABLE_NAME, elements.changes, { gone: elements.goneChains });
-    for (const slice of serviceSlices(from, to)) await changeElements(GATE_TABLE_NAME, slice);
-    if (elements === undefined) await runNft(nftText(changes));
-  }
-
-  async #replace(plan: GatePlan): Promise<void> {
-    const { services } = plan.egress;
-    await this.#events.beforeReplace();
-    this.#limits = await putWhole(plan, this.#settings);
-    this.#events.replaced();
-    this.#counts = preparedCounts(services);
-    for (const slice of serviceSlices(NO_SERVICES, services)) await changeElements(GATE_TABLE_NAME, slice);
-    if (services.ports.size > 0) await changeElements(GATE_TABLE_NAME, [], { emptied: [LOADING_CHAIN] });
   }
 
   async #failed(error: unknown): Promise<void> {

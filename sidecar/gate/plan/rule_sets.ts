@@ -5,7 +5,8 @@
 import { PROTOCOLS } from '../../../common/net.ts';
 import { Recent } from '../../../common/recent.ts';
 import type { ContainerPort, TablePort } from '../../../policy/index.ts';
-import { type Access, accessId, accessOf, type PortRange } from './access.ts';
+import { type Access, accessId, accessOf } from './access.ts';
+import { accessOfRanges, mergedRanges, NO_RANGES, packed } from './packed_ranges.ts';
 
 /** A set of rules: equal sets are equal numbers, of one `RuleSets`. */
 export type RuleSet = number;
@@ -38,7 +39,6 @@ const UNIONS_MAX = 65_536;
 const PAIR = 2 ** 26;
 
 const EMPTY: RuleSet = 0;
-const NO_RANGES = new Uint32Array();
 
 /** What a part admits. */
 interface Admitted {
@@ -237,56 +237,6 @@ function portsText(ports: readonly TablePort[]): string {
 
 function isNamed({ from, name }: TablePort): boolean {
   return from === undefined && name !== undefined;
-}
-
-const PORT_BITS = 16;
-const PORT_MASK = 0xffff;
-
-function packed(ranges: readonly PortRange[] | undefined): Uint32Array {
-  return Uint32Array.from(ranges ?? [], ({ from, to }) => ((from << PORT_BITS) | to) >>> 0);
-}
-
-function accessOfRanges(ports: readonly Uint32Array[]): Access {
-  const access = new Map<(typeof PROTOCOLS)[number], readonly PortRange[]>();
-  for (const [i, protocol] of PROTOCOLS.entries()) {
-    const ranges = ports[i] ?? NO_RANGES;
-    if (ranges.length === 0) continue;
-    access.set(
-      protocol,
-      Array.from(ranges, (range) => ({ from: range >>> PORT_BITS, to: range & PORT_MASK })),
-    );
-  }
-  return access;
-}
-
-/** The union of two lists of sorted, disjoint ranges; one of them itself where it has the other. */
-function mergedRanges(a: Uint32Array, b: Uint32Array): Uint32Array {
-  if (a.length === 0) return b;
-  if (b.length === 0) return a;
-  const made = new Uint32Array(a.length + b.length);
-  let length = 0;
-  let [i, j] = [0, 0];
-  while (i < a.length || j < b.length) {
-    const [left, right] = [a[i] ?? Number.POSITIVE_INFINITY, b[j] ?? Number.POSITIVE_INFINITY];
-    const next = Math.min(left, right);
-    if (next === left) i += 1;
-    else j += 1;
-    const last = made[length - 1];
-    if (length > 0 && last !== undefined && next >>> PORT_BITS <= (last & PORT_MASK) + 1) {
-      const to = Math.max(last & PORT_MASK, next & PORT_MASK);
-      made[length - 1] = ((last & ~PORT_MASK) | to) >>> 0;
-    } else {
-      made[length] = next;
-      length += 1;
-    }
-  }
-  const union = made.subarray(0, length);
-  if (sameRanges(union, a)) return a;
-  return sameRanges(union, b) ? b : union.slice();
-}
-
-function sameRanges(a: Uint32Array, b: Uint32Array): boolean {
-  return a.length === b.length && a.every((range, i) => range === b[i]);
 }
 
 function mergedNames(a: readonly TablePort[], b: readonly TablePort[]): readonly TablePort[] {

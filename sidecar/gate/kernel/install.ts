@@ -1,0 +1,82 @@
+/** Puts the gate in place closed at the redirect step, looks whether it is there, and takes it out. */
+import { findChain, listNft, runNft } from '../../kernel/index.ts';
+import { closedPlan, type GatePlan, socketElement } from '../plan/index.ts';
+import { GATE_TABLE, GATE_TABLE_NAME } from './names.ts';
+import { SOCKET_MATCH_PROBE } from './own_ports.ts';
+import { REMOVED_RULESET, wholeRuleset } from './ruleset.ts';
+import type { GateSettings } from './settings.ts';
+
+/** The base chains, and the chain that the last rule of each jumps to. */
+const HOOKS = { syns: 'in_subject', ingress: 'in_subject', egress: 'out_subject' } as const;
+
+/**
+ * Puts the gate in place closed, unless one is there already: then the kernel is enforcing the last table.
+ * @returns which of the two
+ */
+export async function closeGate(
+  settings: GateSettings,
+  nodeIPs: readonly string[],
+): Promise<'closed' | 'kept'> {
+  if (await isGateInForce()) return 'kept';
+  await putWhole(closedPlan(nodeIPs, injectorElements(settings)), settings);
+  return 'closed';
+}
+
+/** Where the injector can be reached: the Service's address, and what the table knows; nowhere where tables do not come over the network. */
+export function injectorElements(
+  { injector }: GateSettings,
+  more: readonly string[] = [],
+): readonly string[] {
+  return injector === undefined ? [] : [...new Set([socketElement(injector), ...more])];
+}
+
+/** What follows where the kernel cannot look at the socket that a packet meets. */
+const NO_SOCKET_MATCH =
+  'this kernel has no nft socket match (CONFIG_NFT_SOCKET): while the sidecar is down, an app that takes the admin port is reached by everybody';
+
+/**
+ * Puts the whole table in, in place of what is there; without CONFIG_NFT_SOCKET what is left of it.
+ * @returns what the kernel lacks, for people
+ */
+export async function putWhole(plan: GatePlan, settings: GateSettings): Promise<readonly string[]> {
+  try {
+    await runNft(wholeRuleset(plan, settings));
+    return [];
+  } catch (error) {
+    const matchesSockets = await runNft(SOCKET_MATCH_PROBE).then(
+      () => true,
+      () => false,
+    );
+    if (matchesSockets) throw error; // something else is wrong
+    await runNft(wholeRuleset(plan, settings, false));
+    return [NO_SOCKET_MATCH];
+  }
+}
+
+/** Takes the gate out. */
+export async function removeGate(): Promise<void> {
+  await runNft(REMOVED_RULESET);
+}
+
+/** Whether the gate's hooks are in the kernel, with the rule at the end of each that asks the table. */
+export async function isGateInForce(): Promise<boolean> {
+  for (const [hook, subject] of Object.entries(HOOKS)) {
+    const listed = (await listNft(`chain ${GATE_TABLE} ${hook}`)) ?? '';
+    if (!listed.includes(' hook ') || !listed.includes(`jump ${subject}`)) return false;
+  }
+  return true;
+}
+
+/** The same as `isGateInForce`, asked without nft, which may be what fails. Where the kernel does not answer, the rules count as there. */
+export async function areRulesThere(): Promise<boolean> {
+  try {
+    for (const [hook, subject] of Object.entries(HOOKS)) {
+      const asked = await findChain(GATE_TABLE_NAME, hook);
+      const asks = asked?.hooked === true && asked.rules.some((rule) => rule.leadsTo(subject));
+      if (!asks || (await findChain(GATE_TABLE_NAME, subject))?.rules.length === 0) return false;
+    }
+    return true;
+  } catch {
+    return true;
+  }
+}

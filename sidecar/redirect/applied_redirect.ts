@@ -1,0 +1,40 @@
+/** A redirect that is in force, and what does not hold where the kernel lacks something. */
+import { unreachable } from '../../common/errors.ts';
+import type { Family } from '../../native/index.ts';
+import type { GuardProblems, NodeAddress } from '../guard/index.ts';
+import { APP_LEG_PORTS } from '../kernel/index.ts';
+import type { RedirectScope } from './rules.ts';
+import type { Backend } from './tools.ts';
+
+/** A redirect that is in force. */
+export interface Redirect {
+  readonly backend: Backend;
+  readonly because: string;
+  readonly families: readonly Family[];
+  /** The pod's own node, default gateways included. */
+  readonly nodeIPs: readonly string[];
+  /** `closed` until the sidecar opens it; `kept` where one was there already; else why there is none. */
+  readonly gate: string;
+  /** How each address of the node is known, and what of the guard is missing. */
+  readonly guard?: { readonly nodes: readonly NodeAddress[]; readonly problems: GuardProblems };
+  /** What this kernel cannot do, and what follows from it; empty where it can do all. */
+  readonly limits: readonly string[];
+  /** `on`, or why TCP does not find out by itself about paths that drop large packets; absent where nothing was applied. */
+  readonly mtuProbing?: string;
+}
+
+/** What does not hold where the kernel cannot do all, for people. */
+export function limitsOf(family: Family, scope: RedirectScope): readonly string[] {
+  const ports = `IPv${family}: clients that use source ports from ${APP_LEG_PORTS.first} to ${APP_LEG_PORTS.last} can lose connections: the kernel needs xt_CT with NF_CONNTRACK_ZONES, xt_REDIRECT and nat`;
+  const open = `IPv${family}: a port on which nobody listens accepts connections and resets them: the kernel needs xt_socket`;
+  switch (scope) {
+    case 'all':
+      return [];
+    case 'listeners':
+      return [ports];
+    case 'plain':
+      return [ports, open];
+    default:
+      return unreachable(scope);
+  }
+}

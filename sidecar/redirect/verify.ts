@@ -1,0 +1,127 @@
+/** Checks the redirect that is in this network namespace's kernel, rule by rule. */
+import { SluiceError } from '../../common/errors.ts';
+import type { Family } from '../../native/index.ts';
+import { GATE_TABLE, isGateInForce } from '../gate/kernel/index.ts';
+import { planGuard, verifyGuard } from '../guard/index.ts';
+import { isSwitchedOn, kernelFamilies, tryTool } from '../kernel/index.ts';
+import { limitsOf, type Redirect } from './applied_redirect.ts';
+import { chainsPresent, removeChains } from './own_chains.ts';
+import { planFor, type RedirectConfig } from './redirect_config.ts';
+import {
+  type Chain,
+  chains,
+  LOCAL_ROUTE,
+  POLICY_RULE,
+  REDIRECT_SCOPES,
+  type RedirectPlan,
+  type RedirectScope,
+  restoreText,
+  SHOW_ROUTE,
+  SHOW_RULE,
+} from './rules.ts';
+import { type Backend, iptables, runTool } from './tools.ts';
+
+/**
+ * Checks that every rule of ours is in force, in both families. Excluded ports may be left to the proxy all the same, which is
+ * stricter: so it is where the redirect was applied when there was no gate, whether there is one now or not.
+ * @throws SluiceError `REDIRECT_INCOMPLETE` naming the first thing that is missing.
+ */
+export async function verifyRedirect(config: RedirectConfig): Promise<Redirect> {
+  const families = kernelFamilies();
+  const nodeIPs = await exemptAddresses(config);
+  const backend = await backendInForce();
+  const gate = await isGateInForce().then(
+    (present) => (present ? 'in force' : 'missing'),
+    (error: Error) => error.message,
+  );
+  const limits: string[] = [];
+  for (const family of families) {
+    const scope = await scopeInForce(backend, family);
+    const strict = chains(family, planFor(config, nodeIPs, false), scope);
+    const usual = chains(family, planFor(config, nodeIPs, true), scope);
+    for (const [index, chain] of usual.entries()) await verifyChain(backend, family, chain, strict[index]);
+    if (isSwitchedOn(family)) await verifyRoute(family);
+    limits.push(...limitsOf(family, scope));
+  }
+  if (gate === 'missing') throw incomplete(`nft: the table ${GATE_TABLE} has no hook`);
+  await verifyGuard();
+  return { backend, because: 'its rules are in force', families, nodeIPs, gate, limits };
+}
+
+/** The scope that the chains were made for, unless this kernel can do more: then something is missing. */
+async function scopeInForce(backend: Backend, family: Family): Promise<RedirectScope> {
+  const listed = await tryTool(iptables(backend, family), ['-w', '-t', 'mangle', '-S']);
+  const has = (chain: string): boolean => listed.stdout.includes(`-N ${chain}\n`);
+  const scope = has('SLUICE_MOVED') ? 'all' : has('SLUICE_SYN') ? 'listeners' : 'plain';
+  return scope === 'all' ? scope : await widestScope(backend, family);
+}
+
+/** What this kernel can do, tried in chains that nothing leads to. */
+async function widestScope(backend: Backend, family: Family): Promise<RedirectScope> {
+  const probed = `SLUICE_TRY_${process.pid}_`;
+  const plan: RedirectPlan = {
+    inboundPort: 1,
+    adminPort: 1,
+    canaryPort: 1,
+    excludedPorts: [],
+    nodeIPs: [],
+    nodePorts: undefined,
+  };
+  for (const scope of REDIRECT_SCOPES) {
+    const list = chains(family, plan, scope).map(
+      (chain): Chain => ({
+        ...chain,
+        name: chain.name.replace('SLUICE_', probed),
+        rules: chain.rules.map((rule) => rule.replace('SLUICE_', probed)),
+      }),
+    );
+    const text = restoreText(list);
+    const result = await tryTool(iptables(backend, family, '-restore'), ['-w', '--noflush'], text);
+    await removeChains(backend, family, list);
+    if (result.status === 0) return scope;
+  }
+  return 'plain';
+}
+
+/** The pod's own node: as configured, and the default gateways that the redirect step found. */
+async function exemptAddresses(config: RedirectConfig): Promise<readonly string[]> {
+  return (await planGuard(config.nodeIPs)).nodes.map(({ address }) => address);
+}
+
+/** @param or what may be in force instead; told by the number of rules */
+async function verifyChain(backend: Backend, family: Family, usual: Chain, or = usual): Promise<void> {
+  const program = iptables(backend, family);
+  const listed = await tryTool(program, ['-w', '-t', usual.table, '-S', usual.name]);
+  const count = listed.stdout.match(/^-A /gm)?.length ?? 0;
+  const chain = count === or.rules.length ? or : usual;
+  const expected = [
+    ...(chain.from === undefined ? [] : [[chain.from, '-j', chain.name]]),
+    ...chain.rules.map((rule) => [chain.name, ...rule.split(' ')]),
+  ];
+  for (const rule of expected) {
+    const found = await tryTool(program, ['-w', '-t', chain.table, '-C', ...rule]);
+    if (found.status !== 0) throw incomplete(`${program}: no rule '${rule.join(' ')}'`);
+  }
+  if (count !== chain.rules.length)
+    throw incomplete(`${program}: ${chain.name} has ${count} rules, not ${chain.rules.length}`);
+}
+
+async function verifyRoute(family: Family): Promise<void> {
+  const rule = await runTool('ip', [`-${family}`, 'rule', 'show', ...SHOW_RULE]);
+  if (rule.trim() === '') throw incomplete(`ip -${family} rule: '${POLICY_RULE.join(' ')}' is missing`);
+  const route = await tryTool('ip', [`-${family}`, 'route', 'show', ...SHOW_ROUTE]);
+  if (!route.stdout.includes('local default'))
+    throw incomplete(`ip -${family} route: '${LOCAL_ROUTE.join(' ')}' is missing`);
+}
+
+async function backendInForce(): Promise<Backend> {
+  for (const backend of ['nft', 'legacy'] as const) if (await chainsPresent(backend, 4)) return backend;
+  throw incomplete('no back end of iptables has the chain SLUICE_IN');
+}
+
+function incomplete(what: string): SluiceError {
+  return new SluiceError(
+    'REDIRECT_INCOMPLETE',
+    `${what}: run 'sidecar/main.ts redirect apply' in this network namespace`,
+  );
+}
