@@ -27,7 +27,7 @@ export class Confirmations {
     const through = nodes.filter((node) => isThrough(node, bound));
     const key = `${bound.hop.address} ${bound.hop.device}`;
     if (through.some(({ address }) => (proper.get(address) ?? 0) > 0)) {
-      this.#unconfirmed.set(key, Number.NEGATIVE_INFINITY); // for good
+      this.#unconfirmed.set(key, Number.NEGATIVE_INFINITY); // it has a confirmation, and keeps it
       return false;
     }
     const times = (this.#unconfirmed.get(key) ?? 0) + 1;

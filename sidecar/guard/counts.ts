@@ -1,7 +1,7 @@
 /** What the guard has dropped: reads the kernel's counters. No packet is read. */
 import { addressText, type CountedElement, countedElements } from '../kernel/index.ts';
 import type { GuardPart } from './plan.ts';
-import { FORGED_FRAMES, GUARD_TABLE_NAME, type GuardReason, REASONS } from './ruleset.ts';
+import { FORGED_FRAMES, GUARD_REASONS, GUARD_TABLE_NAME, type GuardReason, REASONS } from './ruleset.ts';
 
 /** New drops since the last reading. */
 export interface GuardDrops {
@@ -39,7 +39,8 @@ export class GuardCounts {
    */
   async read(withFrames: boolean): Promise<GuardReading> {
     const drops: GuardDrops[] = [];
-    for (const [reason, set] of Object.entries(REASONS) as [GuardReason, string][]) {
+    for (const reason of GUARD_REASONS) {
+      const set = REASONS[reason];
       let packets = this.#since(`packets ${set}`, await countedElements(GUARD_TABLE_NAME, set));
       if (reason === 'forged-source' && withFrames) {
         const frames = await countedElements(GUARD_TABLE_NAME, FORGED_FRAMES, 'netdev');

@@ -76,7 +76,7 @@ export async function disputeOf(
   return { kind: 'silent' };
 }
 
-/** Asks with packets that go to the bound address alone: whoever floods the link with claims does not change where to. */
+/** Asks with packets that go to the bound address alone: a flood of claims on the link does not change where they go. */
 async function isHeardAt(hop: Hop, bound: string, node: AskedNode, signal: AbortSignal): Promise<boolean> {
   const before = await node.heard();
   await pinLink(hop, bound);

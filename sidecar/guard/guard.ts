@@ -30,7 +30,7 @@ const POLL_MS = 2_000;
 /** How often neighbours are looked at where nothing is wrong, ms. */
 const NEIGHBOURS_MS = 10_000;
 
-/** What the guard tells. */
+/** What happens at the guard. */
 export interface GuardEvents {
   dropped(drops: GuardDrops): void;
   /** An own-node address is known otherwise than before. */
@@ -116,7 +116,7 @@ export class Guard {
     await Promise.all([this.#following, this.#work, this.#disputes]);
   }
 
-  /** Looks now, and again and again. */
+  /** Looks now, and again every 2 s until `close`. */
   follow(): void {
     this.#following = this.#follow();
   }
@@ -171,7 +171,7 @@ export class Guard {
     }
     await this.#followOwn();
     await this.#takeNodes(); // where that has failed
-    // A reading tells nothing of a hop while it is being asked.
+    // While a hop is being asked, a reading says nothing about it.
     if (doubted && this.#disputes === undefined)
       await this.#put(this.#confirmations.followed(this.#plan.nodes, reading.proper));
     if (!due && !doubted && this.count('unresolved') === 0) return;

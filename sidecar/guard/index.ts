@@ -1,4 +1,4 @@
-/** The face of `sidecar/guard/`: what other parts may use. */
+/** Drops packets whose addresses cannot be what they say, whether policy isolates the pod or not. */
 
 export { Guard, type GuardEvents } from './guard.ts';
 export {

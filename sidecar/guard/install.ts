@@ -28,7 +28,7 @@ export interface GuardProblems {
 /**
  * What the guard is to hold. What the redirect step found first is kept: later routes may be anybody's.
  * @param nodeIPs as set, and of the table
- * @throws SluiceError `GATE_REFUSED` or `TOOL_*` when it cannot be told what was found
+ * @throws SluiceError `GATE_REFUSED` or `TOOL_*` when the tools cannot say what was found
  */
 export async function planGuard(nodeIPs: readonly string[]): Promise<GuardPlan> {
   const kept = await keptPlan().catch((error: unknown) => {

@@ -13,7 +13,7 @@ interface Element {
 
 /**
  * The plan of the guard that is in the kernel; `undefined` where there is none.
- * @throws SluiceError `GATE_UNAVAILABLE` without nft, `GATE_REFUSED` when it cannot be told now, `TOOL_ANSWER_UNKNOWN`
+ * @throws SluiceError `GATE_UNAVAILABLE` without nft, `GATE_REFUSED` when nft cannot say now, `TOOL_ANSWER_UNKNOWN`
  */
 export async function keptPlan(): Promise<GuardPlan | undefined> {
   const listed = await listNft(`table ${GUARD_TABLE}`, '-j');
@@ -51,7 +51,7 @@ export async function keptPlan(): Promise<GuardPlan | undefined> {
   };
 }
 
-/** The chains with hooks, and what tells that they have their rules. */
+/** The chains with hooks, which have a `goto` as long as their rules are there. */
 const HOOKED: Readonly<Record<GuardPart, readonly string[]>> = {
   packets: [`${GUARD_TABLE} in`, `${GUARD_TABLE} out`],
   frames: [`${FRAMES_TABLE} out`],
@@ -60,7 +60,7 @@ const HOOKED: Readonly<Record<GuardPart, readonly string[]>> = {
 /**
  * The parts of the guard that the kernel does not have, or not whole. Where no interface has link-layer addresses there are no
  * frames to look at.
- * @throws SluiceError `GATE_*` when it cannot be told
+ * @throws SluiceError `GATE_*` when nft cannot say
  */
 export async function missingParts({ links }: Pick<GuardPlan, 'links'>): Promise<readonly GuardPart[]> {
   const missing: GuardPart[] = [];

@@ -3,7 +3,7 @@
  * no policy, so it is a table of its own: it stays while the gate's is replaced.
  */
 import { familyOf } from '../../policy/index.ts';
-import type { Binding, GuardPlan, Hop, NodeAddress, OwnAddresses } from './plan.ts';
+import type { GuardPlan, Hop, NodeAddress, OwnAddresses } from './plan.ts';
 
 /** The guard's tables: packets, and the frames of interfaces that have link-layer addresses. */
 export const GUARD_TABLE_NAME = 'sluice_guard';
@@ -20,16 +20,18 @@ const OUT_PRIORITY = 'srcnat + 1';
 const SHOWN_SIZE = 256;
 const SHOWN_TIMEOUT_SECONDS = 60;
 
-/** Why a packet is dropped, as metrics and logs say it, and the set that counts such packets by protocol. */
+/** Why the guard drops a packet, as metrics and logs say it. */
+export const GUARD_REASONS = ['forged-source', 'forged-node', 'source-route', 'foreign-router'] as const;
+/** One of them. */
+export type GuardReason = (typeof GUARD_REASONS)[number];
+
+/** The set that counts the packets of a reason, by protocol. */
 export const REASONS = {
   'forged-source': 'forged',
   'forged-node': 'misfit',
   'source-route': 'routed',
   'foreign-router': 'steered',
-} as const;
-
-/** A reason for which the guard drops. */
-export type GuardReason = keyof typeof REASONS;
+} as const satisfies Readonly<Record<GuardReason, string>>;
 
 /** The set of the frames' table that counts. Its packets are `forged-source` as well. */
 export const FORGED_FRAMES = 'forged';
@@ -231,26 +233,22 @@ export function changedOwn(own: OwnAddresses): string {
 export const REMOVED_GUARD = `table ${GUARD_TABLE}\ndelete table ${GUARD_TABLE}\n`;
 export const REMOVED_FRAMES = `table ${FRAMES_TABLE}\ndelete table ${FRAMES_TABLE}\n`;
 
-/** The kernel keeps what the redirect step found: whoever reads it later need not trust routes that came since. */
+/** The kernel keeps what the redirect step found: who reads it later does not depend on routes that came since. */
 function nodeElements(family: 4 | 6, nodes: readonly NodeAddress[]): readonly string[] {
   const own = nodes.filter(({ address }) => familyOf(address) === family);
-  const withBinding = <K extends Binding['kind']>(kind: K) =>
-    own.flatMap(({ address, binding }) =>
-      binding.kind === kind ? [{ address, binding: binding as Extract<Binding, { kind: K }> }] : [],
-    );
+  const bound = own.flatMap(({ address, binding }) =>
+    binding.kind === 'link' ? [`${address} . ${binding.link}`] : [],
+  );
+  const alone = own.flatMap(({ address, binding }) =>
+    binding.kind === 'address-alone' ? [`${address} comment ${quoted(binding.why)}`] : [],
+  );
   return [
     ...elements(
       `node${family}`,
       own.map(({ address, from, hop }) => `${address} comment ${quoted(nodeComment(from, hop))}`),
     ),
-    ...elements(
-      `bound${family}`,
-      withBinding('link').map(({ address, binding }) => `${address} . ${binding.link}`),
-    ),
-    ...elements(
-      `alone${family}`,
-      withBinding('address-alone').map(({ address, binding }) => `${address} comment ${quoted(binding.why)}`),
-    ),
+    ...elements(`bound${family}`, bound),
+    ...elements(`alone${family}`, alone),
   ];
 }
 

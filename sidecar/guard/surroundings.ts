@@ -23,11 +23,11 @@ export interface Gateway extends Hop {
 export interface Neighbour {
   /** Link-layer address; absent while it is not resolved. */
   readonly link: string | undefined;
-  /** The kernel has an answer of the last seconds; or somebody with NET_ADMIN has put it there for good; or `pinLink` has. */
+  /** The kernel has an answer of the last seconds; or somebody with NET_ADMIN has made it permanent; or `pinLink` has set it. */
   readonly state: 'reachable' | 'permanent' | 'pinned' | 'other';
 }
 
-/** Routes of these protocols come from the link and not from whoever set up the pod. Source: ip-route(8). */
+/** Routes of these protocols come from the link and not from what set up the pod. Source: ip-route(8). */
 const ADVERTISED: readonly unknown[] = ['ra', 'redirect'];
 
 /** All interfaces but `lo`, up or not. @throws SluiceError `TOOL_*` */
@@ -118,9 +118,9 @@ export async function askLink({ address, device }: Hop, link: string): Promise<v
   await tryTool('ip', ['neigh', 'replace', address, 'lladdr', link, 'dev', device, 'nud', 'probe']);
 }
 
-/** Has the kernel use a link-layer address for a neighbour, whatever others say, until `askLink` or `forget`. */
+/** Has the kernel use a link-layer address for a neighbour, also where others claim another one, until `askLink` or `forget`. */
 export async function pinLink({ address, device }: Hop, link: string): Promise<void> {
-  // Not `permanent`: that is how somebody else's entries are told.
+  // Not `permanent`: by that, entries of somebody else are known.
   await tryTool('ip', ['neigh', 'replace', address, 'lladdr', link, 'dev', device, 'nud', 'noarp']);
 }
 

@@ -18,9 +18,12 @@ export function parsed(text: string, what: string): unknown {
 
 /** An object. @param what it is, for the error @throws SluiceError `TOOL_ANSWER_UNKNOWN` */
 export function recordOf(value: unknown, what: string): Readonly<Record<string, unknown>> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as Readonly<Record<string, unknown>>;
+  if (isRecord(value)) return value;
   throw unknownAnswer(value, what);
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A list. @throws SluiceError `TOOL_ANSWER_UNKNOWN` */

@@ -85,7 +85,7 @@ export async function* trackedFlows(): AsyncGenerator<readonly TrackedFlow[], vo
   }
 }
 
-/** The TCP connections that packets from `source` to `destination` belong to, whoever opened them. */
+/** The TCP connections that packets from `source` to `destination` belong to, in either direction. */
 export function tcpFlows(
   ends: readonly { readonly source: Side; readonly destination: Side }[],
 ): Promise<readonly (TrackedFlow | undefined)[]> {

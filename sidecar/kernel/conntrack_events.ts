@@ -1,4 +1,4 @@
-/** Flows that end, as connection tracking tells of them by itself. Source: linux/netfilter/nfnetlink_conntrack.h. */
+/** Flows that end, as connection tracking reports them by itself. Source: linux/netfilter/nfnetlink_conntrack.h. */
 import { readFileSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { hostUint16, hostUint32, NETLINK_PROTOCOLS, Netlink } from '../../native/index.ts';
@@ -23,7 +23,7 @@ export interface FlowEvent {
   readonly gone: boolean;
 }
 
-/** Tells of flows that began after this was made. The caller closes it. */
+/** Reports flows that began after this was made. The caller closes it. */
 export class ConntrackEvents {
   readonly #socket: Netlink;
 
@@ -50,7 +50,7 @@ export class ConntrackEvents {
   }
 
   /**
-   * TCP flows with the bytes that were counted: what tells of a change of state leaves them out.
+   * TCP flows with the bytes that were counted: an event about a change of state leaves them out.
    * @throws SluiceError `NETLINK_*` or `SOCKET_*`
    */
   async counted(flows: readonly TrackedFlow[]): Promise<readonly TrackedFlow[]> {

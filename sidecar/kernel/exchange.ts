@@ -1,4 +1,4 @@
-/** Questions to the kernel that are long, in pieces: between them, whatever else waits gets its turn. */
+/** Questions to the kernel that are long, in pieces: between them, other work gets its turn. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { errnoName } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';

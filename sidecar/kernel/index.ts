@@ -1,4 +1,4 @@
-/** The face of `sidecar/kernel/`: what other parts may use. */
+/** What the rooms of the sidecar ask of the kernel: nft, netlink, sockets, connection tracking, marks. It decides nothing. */
 
 export { addressBytes, addressText, portAt } from './address_bytes.ts';
 export { APP_LEG_MARK, APP_LEG_PORTS } from './app_leg_marking.ts';

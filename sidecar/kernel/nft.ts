@@ -26,7 +26,7 @@ const NO_SUCH_OBJECT = /no such file or directory/i;
  * @param object such as `table inet sluice_guard`
  * @param options of nft(8), such as `-j`
  * @returns what nft prints; `undefined` where there is no such object
- * @throws SluiceError `GATE_UNAVAILABLE` as `runNft`, `GATE_REFUSED` when it cannot be told now
+ * @throws SluiceError `GATE_UNAVAILABLE` as `runNft`, `GATE_REFUSED` when nft cannot say now
  */
 export async function listNft(object: string, ...options: readonly string[]): Promise<string | undefined> {
   try {

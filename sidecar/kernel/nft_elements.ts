@@ -213,6 +213,6 @@ function fixed(family: number, resource: number): Uint8Array {
 function refused(problem: string): SluiceError {
   return new SluiceError(
     'NETLINK_FAILED',
-    `nftables refused a change of elements (${problem}): the rules are put in anew`,
+    `nftables refused a change of elements (${problem}): all rules are put in again`,
   );
 }

@@ -1,4 +1,4 @@
-/** The TCP sockets of this network namespace, whoever has them: listing and destroying. Source: sock_diag(7). */
+/** The TCP sockets of this network namespace, of all processes: listing and destroying. Source: sock_diag(7). */
 
 import {
   hostUint32,

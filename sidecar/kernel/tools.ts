@@ -22,7 +22,7 @@ export interface ToolResult {
 export const TOOL_TIMEOUT_MS = 30_000;
 
 /**
- * Runs a tool to its end, whatever its exit status.
+ * Runs a tool to its end; the caller looks at its exit status.
  * @throws SluiceError `TOOL_MISSING` when there is no such tool, `TOOL_FAILED` when it cannot be started now
  */
 export async function tryTool(command: string, args: readonly string[], input = ''): Promise<ToolResult> {

@@ -1,4 +1,4 @@
-/** The face of `sidecar/redirect/`: what other parts may use. */
+/** Leads inbound TCP connections to the sidecar (TPROXY), and checks that the rules for it are there. */
 
 export { Canary, type CanaryContext } from './canary.ts';
 export { leadRedirect } from './lead.ts';

@@ -138,7 +138,7 @@ function synChain(zones: boolean, tproxy: string): Chain {
     name: 'SLUICE_SYN',
     rules: [
       // It meets a socket with its own addresses and ports, to which TPROXY would deliver it: the app's socket of a leg, or
-      // what an earlier connection has left behind. Also a listener on one address of the pod, which cannot be told apart.
+      // what an earlier connection has left behind. Also a listener on one address of the pod, which looks the same.
       ...(zones ? ['-m conntrack --ctstate NEW -m socket -g SLUICE_MET'] : []),
       `-p tcp -m socket --nowildcard ${tproxy}`,
     ],

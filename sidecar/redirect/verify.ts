@@ -88,7 +88,7 @@ async function exemptAddresses(config: RedirectConfig): Promise<readonly string[
   return (await planGuard(config.nodeIPs)).nodes.map(({ address }) => address);
 }
 
-/** @param or what may be in force instead; told by the number of rules */
+/** @param or what may be in force instead: it is, where the chain has as many rules */
 async function verifyChain(backend: Backend, family: Family, usual: Chain, or = usual): Promise<void> {
   const program = iptables(backend, family);
   const listed = await tryTool(program, ['-w', '-t', usual.table, '-S', usual.name]);

@@ -1,3 +1,4 @@
+/** Addresses as the kernel has them. */
 import { formatAddress, socketAddress } from '../../policy/index.ts';
 
 const WORD_BYTES = 4;

@@ -1,4 +1,4 @@
-/** The face of `sidecar/relay/`: what other parts may use. */
+/** Accepts what the redirect delivers, dials the app, and moves the bytes. It decides nothing. */
 
 export { onFreePort } from './free_port.ts';
 export type { SilenceLimits } from './probing.ts';

@@ -10,7 +10,7 @@ import { listenerAddress } from '../redirect/index.ts';
 /** Connections that may wait for accept; the kernel caps it at net.core.somaxconn. */
 export const BACKLOG = 4096;
 
-/** The listening sockets of a family; whoever has them closes them. */
+/** The listening sockets of a family; their owner closes them. */
 export interface Listeners {
   readonly family: Family;
   readonly fds: readonly number[];

@@ -15,7 +15,7 @@ export interface Connection {
   readonly source: Endpoint;
   /** The original destination. */
   readonly destination: Endpoint;
-  /** It is being dialled already, by an admission that the relay was told to remember. */
+  /** It is being dialled already, by an admission that the relay remembers. */
   readonly admitted: boolean;
   /** Dials the destination from the source's address, then relays until both sides have finished. */
   admit(): void;
@@ -90,9 +90,9 @@ export interface Relay {
   readonly families: readonly Family[];
   /**
    * Forgets every admission that it remembers. To be called between putting a new table in force and asking it about the flows
-   * that are live. What an admission let in before has been told when this returns; a flow that was being accepted at that very
-   * moment is told a moment later, and judged then, like every flow that is told. A change waits for this telling: of the flows
-   * of 3 ms, or, where the main thread was busy for long, of 4,096 a thread at most.
+   * that are live. When this returns, `accepted` has been called for each flow that an admission let in before. A flow that is
+   * being accepted at that very moment is reported a moment later, and judged then. A change waits for these calls: those of the
+   * last 3 ms, or, where the main thread was busy for long, 4,096 a thread at most.
    */
   forgetAdmissions(): void;
   /**
@@ -100,7 +100,7 @@ export interface Relay {
    * may wait for a decision.
    */
   stopAccepting(): void;
-  /** Resets what is left; nothing is told any more. */
+  /** Resets what is left; no event follows. */
   close(): void;
 }
 

@@ -63,7 +63,7 @@ export function startSpliceRelay(
   return {
     families: listeners.map(({ family }) => family),
     forgetAdmissions() {
-      // All of them first: telling takes its time, and none may go on admitting by the old table meanwhile.
+      // All of them first: reporting takes time, and none may go on admitting by the old table meanwhile.
       for (const relay of relays) relay.forget();
       for (const relay of relays) relay.tellRemembered();
     },
@@ -82,7 +82,7 @@ function startThread(
   events: RelayEvents,
   addon: Addon,
 ): NativeRelay {
-  /** By slot: a slot has no second flow before the end of the first was told. */
+  /** By slot: a slot has no second flow before the end of the first was reported. */
   const flows: (SpliceConnection | undefined)[] = [];
   const relay = new NativeRelay(
     {

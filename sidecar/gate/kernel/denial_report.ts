@@ -1,8 +1,3 @@
-/**
- * Turns what the gate dropped into the same records as the proxy's refusals: aggregated by peer and port, limited in
- * rate, and what is over the limit is counted in one line rather than lost.
- */
-import { asError } from '../../../common/errno.ts';
 import type { Direction } from '../../../policy/index.ts';
 import { type DeniedPeer, DeniedReader, type DeniedReading } from './denied.ts';
 
@@ -26,7 +21,7 @@ export interface DenialSink {
   /** All packets of a reading. */
   dropped(packets: number): void;
   /** The gate could not be read: its rules may be gone, or they were just being replaced. */
-  unreadable(error: Error): void;
+  unreadable(): void;
 }
 
 /** A peer at a port. The kernel's set bounds how many there are at once. */
@@ -83,8 +78,8 @@ export class DenialReport {
     let reading: DeniedReading;
     try {
       reading = await this.#reader.read();
-    } catch (error) {
-      this.#sink.unreadable(asError(error));
+    } catch {
+      this.#sink.unreadable();
       return;
     }
     if (reading.packets > 0) this.#sink.dropped(reading.packets);

@@ -8,7 +8,7 @@ export const NEIGHBOURS =
 /** The pod's own node. */
 export const FROM_NODE: readonly string[] = ['ip saddr @node4', 'ip6 saddr @node6'];
 
-/** What an isolated pod may send whatever rules say. */
+/** What an isolated pod may always send. */
 export const ALWAYS_SENT: readonly string[] = [
   'oif lo accept', // the pod to itself
   'ip daddr @own4 accept', // and through a Service: it is sent over `lo` only after this
@@ -21,7 +21,7 @@ export const ALWAYS_SENT: readonly string[] = [
   'tcp flags rst accept', // ends what is denied
 ];
 
-/** What may come in whatever rules say, and however it is tracked. */
+/** What may always come in, before and after connection tracking. */
 export function alwaysTaken({ nodePorts }: Pick<GateSettings, 'nodePorts'>): readonly string[] {
   const ports = nodePorts === undefined ? '' : `tcp dport { ${nodePorts.join(', ')} } `;
   return [

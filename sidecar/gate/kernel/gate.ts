@@ -32,7 +32,7 @@ export interface GateEvents extends ReplaceEvents {
   unavailable(rules: Left, problem: string): void;
 }
 
-/** The gate of a running sidecar: one loop that brings the kernel to the latest table, however often it takes. */
+/** The gate of a running sidecar: one loop that brings the kernel to the latest table, and tries again until that has worked. */
 export class Gate {
   readonly #settings: GateSettings;
   /** Exempt beside the table's own: gateways that the redirect step found. */
@@ -47,7 +47,7 @@ export class Gate {
   readonly #backoff = new Backoff(RETRY);
   /** Set while the next try has to wait. */
   #retryTimer: NodeJS.Timeout | undefined;
-  /** The last that was said of the rules is that they are gone. */
+  /** The last event said that the rules are gone. */
   #isSaidGone = false;
   #closed = false;
 
@@ -79,7 +79,7 @@ export class Gate {
   /**
    * Has the kernel enforce `table`; of several in a row only the last. Resolves at the end of the first try; events say how it
    * went. Never rejects.
-   * @param change tells tables apart: two may have the same revision
+   * @param change the number of this table: two tables may have the same revision
    */
   async enforce(table: Table, change: number): Promise<void> {
     const plan = this.#planner.plan(table);

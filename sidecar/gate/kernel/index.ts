@@ -1,4 +1,4 @@
-/** The face of `sidecar/gate/kernel/`: what other parts may use. */
+/** Puts the gate's plan into the kernel, keeps it there, and reads what it dropped. */
 
 export { DenialReport, type DenialSink } from './denial_report.ts';
 export type { DeniedPeer } from './denied.ts';

@@ -39,7 +39,7 @@ export const REMOVED_RULESET = `table ${GATE_TABLE}\ndelete table ${GATE_TABLE}\
 /**
  * Replaces what is there by this plan, all but the elements of Services: `serviceSlices` has them.
  * @param matchesSockets whether the kernel can look at the socket that a packet meets (CONFIG_NFT_SOCKET). Without that the
- * admin port is open to everybody, whoever has it.
+ * admin port is open to everybody, also where an app has taken it.
  */
 export function wholeRuleset(plan: GatePlan, settings: GateSettings, matchesSockets = true): string {
   const { services } = plan.egress;
@@ -115,7 +115,7 @@ function lookUps(direction: Direction): readonly string[] {
   return [
     `chain ${name}_rest { }`,
     `chain ${name}_isolated {`,
-    // A virtual address that was not translated has no backend that may be reached; it is in no block, whatever blocks say.
+    // A virtual address that was not translated has no backend that may be reached; blocks do not count for it.
     ...(name === 'out'
       ? FAMILIES.map(
           (family) => `  ${HEADERS[family]} daddr . meta l4proto . th dport @services${family} goto out_deny`,

@@ -1,6 +1,6 @@
 /**
  * Services in the gate: a connection to a virtual address goes to one of the backends that policy allows. The node never
- * sees the virtual address. A look-up finds how many backends the virtual port has, a number below that is drawn, and a
+ * sees the virtual address. A look-up finds how many backends the virtual port has, a random number below that is drawn, and a
  * second look-up by port and number finds the backend. So the chains are as many as there are numbers of backends, and
  * all else is elements. See docs/adr/0026-services-as-maps.md.
  */
@@ -70,7 +70,10 @@ export function addedCounts(counts: readonly number[]): readonly string[] {
   ]);
 }
 
-/** A backend by chance: a counter that Services share would send one that is asked in turn with another always to the same. */
+/**
+ * A backend at random. A counter would be shared by all Services: where two are asked in turn, each would always get the same
+ * backend.
+ */
 function pickRules(count: number): readonly string[] {
   return FAMILIES.map((family) => {
     const ip = HEADERS[family];
@@ -94,7 +97,7 @@ export function translationHook(translates: boolean): readonly string[] {
 
 /**
  * Until the elements of a new table are there, no new connection goes to an address near those of Services: it might
- * reach a backend that policy denies. Whoever tries again succeeds.
+ * reach a backend that policy denies. The next try succeeds.
  */
 export function loadingRules({ ports }: ServicePlan): readonly string[] {
   return FAMILIES.flatMap((family) => {

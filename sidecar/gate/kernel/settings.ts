@@ -8,6 +8,6 @@ export interface GateSettings {
   readonly adminPort: number;
   /** TCP ports that the own node always reaches; absent: everything. */
   readonly nodePorts?: readonly number[] | undefined;
-  /** Where the injector's tables are: the sidecar reaches it whatever policy says, else no policy could ever be taken back. */
+  /** Where the injector's tables are: the sidecar always reaches it, else no policy could ever be taken back. */
   readonly injector?: { readonly address: string; readonly port: number } | undefined;
 }

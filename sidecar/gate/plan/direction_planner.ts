@@ -53,7 +53,7 @@ export class DirectionPlanner {
   }
 
   plan(table: Table): DirectionPlan {
-    this.#plan = this.#following(table) ?? this.#anew(table);
+    this.#plan = this.#following(table) ?? this.#fromScratch(table);
     this.#table = table;
     return this.#plan;
   }
@@ -68,7 +68,7 @@ export class DirectionPlanner {
     return view.sets.isOverBounds && !known.isOverBounds ? undefined : plan;
   }
 
-  #anew(table: Table): DirectionPlan {
+  #fromScratch(table: Table): DirectionPlan {
     const view = viewOf(this.#direction, table, this.#bounds);
     this.#view = view;
     this.#users = new Map();

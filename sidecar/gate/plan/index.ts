@@ -1,4 +1,4 @@
-/** The face of `sidecar/gate/plan/`: what other parts may use. */
+/** Works out from a pod's table which addresses may reach which ports, and what changes from one table to the next. Pure. */
 
 export { type Access, isAllPorts, rangeText } from './access.ts';
 export { coarseRanges } from './coarse_ranges.ts';

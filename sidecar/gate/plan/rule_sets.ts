@@ -227,7 +227,7 @@ function named(access: Access): NamedAccess {
   return { id: accessId(access), access };
 }
 
-/** The same for the same tests, in whatever order. */
+/** The same text for the same tests; their order does not matter. */
 function portsText(ports: readonly TablePort[]): string {
   const tests = ports.map(({ protocol, from, to, name }) =>
     from === undefined ? `${protocol} ${name ?? '*'}` : `${protocol} ${from}-${to ?? from}`,

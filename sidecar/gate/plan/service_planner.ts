@@ -1,5 +1,6 @@
 /** A Service is its backends: the kernel of the pod itself picks one of those that policy lets it reach. */
 
+import { PROTOCOLS } from '../../../common/net.ts';
 import type { Backend, Protocol, Table, VirtualPort } from '../../../policy/index.ts';
 import { familyOf } from '../../../policy/index.ts';
 import { admits } from './access.ts';
@@ -196,7 +197,8 @@ function partsOf(key: string): Omit<PlannedPort, 'backends'> {
   const space = key.indexOf(' ');
   const slash = key.indexOf('/', space);
   const address = key.slice(0, space);
-  const protocol = key.slice(space + 1, slash) as Protocol;
+  const protocol = PROTOCOLS.find((one) => one === key.slice(space + 1, slash));
+  if (protocol === undefined) throw new Error(`no virtual port of a table: ${key}`);
   return { family: familyOf(address), address, protocol, port: Number(key.slice(slash + 1)) };
 }
 

@@ -91,7 +91,7 @@ export class UnreadSockets {
 }
 
 /**
- * Closes a socket with RST, whatever state it is in. `resetAndDestroy()` is not enough: it fails, and leaks the
+ * Closes a socket with RST, in any state. `resetAndDestroy()` is not enough: it fails, and leaks the
  * descriptor, while an `end()` waits for unsent bytes.
  */
 export function resetSocket(socket: net.Socket, sockets: Sockets): void {

@@ -1,3 +1,3 @@
-/** The face of `sidecar/relay/reference/`: a relay on node:net, with which tests and benchmarks compare the native one. */
+/** A relay on node:net, with which tests and benchmarks compare the native one. */
 
 export { NODE_RELAY_LIMITS, startNodeRelay } from './node_relay.ts';

@@ -224,13 +224,13 @@ class NodeConnection implements Connection {
     };
   }
 
-  /** Closes everything and tells nobody. */
+  /** Closes everything; no event follows. */
   abandon(): void {
     this.onEnd = () => {};
     this.#end('reset');
   }
 
-  /** The one end of every connection: nothing stays open. Told later, so that whoever asked for it is not called back at once. */
+  /** The one end of every connection: nothing stays open. The event comes later: the caller of `reset` is not called back at once. */
   #end(end: RelayEnd, error?: string): void {
     if (this.#state === 'ended') return;
     const { fromSource, toSource } = this.progress();
