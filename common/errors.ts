@@ -50,6 +50,8 @@ export const ERROR_CODES = {
   LAB_COMMAND_FAILED: 'A system tool that the lab called has failed; the message has its complaint.',
   LAB_EXISTS: 'A lab of this name is there already, up or left over.',
   LAB_ELSEWHERE: 'The lab of this name runs, and belongs to another SLUICE_LAB_DIR.',
+  LAB_STATE_INVALID: 'The state.json of a lab is not of the form that this version of Sluice writes.',
+  LAB_ANSWER_INVALID: 'A program of a lab answered in a form that is not known.',
   LAB_FOLDER_UNUSABLE: 'The folder of labs, SLUICE_LAB_DIR, cannot be made or read.',
   LAB_NOT_FOUND: 'There is no lab of this name.',
   LAB_BUSY: 'Another command is changing this lab.',

@@ -181,19 +181,23 @@ export function record<T>({ check }: Shape<T>, keyProblem?: TextProblem): Shape<
 }
 
 /** An object with these fields and no other: a field this version does not know may narrow what is allowed. */
-export function object<R extends Fields, O extends Fields = NoFields>(
+export function object<R extends Fields>(required: R): ObjectShape<ObjectOf<R, NoFields>>;
+export function object<R extends Fields, O extends Fields>(
   required: R,
-  optional?: O,
-): ObjectShape<ObjectOf<R, O>> {
-  return new ObjectShape(required, optional ?? {});
+  optional: O,
+): ObjectShape<ObjectOf<R, O>>;
+export function object(required: Fields, optional: Fields = {}): AnyObjectShape {
+  return new ObjectShape(required, optional);
 }
 
 /** An object with at least these fields: others are passed over, as in answers of programs that are not ours. */
-export function part<R extends Fields, O extends Fields = NoFields>(
+export function part<R extends Fields>(required: R): ObjectShape<ObjectOf<R, NoFields>>;
+export function part<R extends Fields, O extends Fields>(
   required: R,
-  optional?: O,
-): ObjectShape<ObjectOf<R, O>> {
-  return new ObjectShape(required, optional ?? {}, 'ignored');
+  optional: O,
+): ObjectShape<ObjectOf<R, O>>;
+export function part(required: Fields, optional: Fields = {}): AnyObjectShape {
+  return new ObjectShape(required, optional, 'ignored');
 }
 
 /**
@@ -202,6 +206,11 @@ export function part<R extends Fields, O extends Fields = NoFields>(
  */
 export function objectFor<T>(required: RequiredFields<T>, optional: OptionalFields<T>): ObjectShape<T> {
   return new ObjectShape({ ...required }, { ...optional });
+}
+
+/** As `objectFor`, of an object with at least these fields: others are passed over. */
+export function partFor<T>(required: RequiredFields<T>, optional: OptionalFields<T>): ObjectShape<T> {
+  return new ObjectShape({ ...required }, { ...optional }, 'ignored');
 }
 
 /** An object whose field `tag` says which of some forms it has. */

@@ -97,6 +97,8 @@ export {
   applyDelta,
   asFarAsAsked,
   type Backend,
+  containerPort,
+  type DirectionTable,
   DNS_SERVICES,
   dnsForgottenBy,
   type InjectorFrame,

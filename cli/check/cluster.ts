@@ -10,6 +10,7 @@ import {
 } from '@kubernetes/client-node';
 import { messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
+import { integer, list, part, type TypeOf, text } from '../../common/shape.ts';
 import { isEnabled, STATUS_ANNOTATION } from '../../injector/admission/index.ts';
 import { ifThere, within } from '../../injector/api/index.ts';
 import { type Cluster, parseNetworkPolicy } from '../../policy/index.ts';
@@ -154,12 +155,12 @@ async function readPolicies(
   return { policies, unenforced };
 }
 
-/** Anybody who may write the policy may write its annotation. */
-function statusOf(text: string | undefined): { generation?: number; unsupported?: readonly string[] } {
+const policyStatus = part({}, { generation: integer(0, Number.MAX_SAFE_INTEGER), unsupported: list(text()) });
+
+/** What is no status counts for nothing: anybody who may write the policy may write its annotation. */
+function statusOf(json = '{}'): TypeOf<typeof policyStatus> {
   try {
-    const { generation, unsupported } = JSON.parse(text ?? '{}');
-    const isList = Array.isArray(unsupported) && unsupported.every((item) => typeof item === 'string');
-    return { generation, ...(isList ? { unsupported } : {}) };
+    return policyStatus.readJson(json, STATUS_ANNOTATION, (problem) => new Error(problem));
   } catch {
     return {};
   }

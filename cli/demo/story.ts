@@ -6,6 +6,7 @@ import { SIDECAR_PORTS } from '../../common/contract.ts';
 import type { FlowReport } from '../../lab/index.ts';
 import { Agent, columns, Lab, patternSha256 } from '../../lab/index.ts';
 import { BrokenPromise, detail, emphasise, megabytes, say, step } from './page.ts';
+import { explanationIn } from './recorded_flows.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../examples');
 const BOOKSTORE = join(EXAMPLES, 'bookstore');
@@ -164,14 +165,8 @@ async function showCut(lab: Lab, agent: (pod: string) => Agent): Promise<void> {
 /** The record of the cut flow, from the /flows page of the api's sidecar. */
 async function explanation(lab: Lab, agent: Agent): Promise<string> {
   const { body } = await agent.ask({ do: 'http', port: ADMIN_PORT, path: '/flows' });
-  const flows = JSON.parse(body) as readonly {
-    readonly src: { readonly addr: string };
-    readonly verdict: string;
-    readonly explanation?: string;
-  }[];
-  const address = lab.pod(FORBIDDEN).ips[0];
-  const found = flows.findLast((flow) => flow.src.addr === address && flow.verdict === 'deny');
-  if (found?.explanation !== undefined) return found.explanation;
+  const found = explanationIn(body, lab.pod(FORBIDDEN).ips[0]);
+  if (found !== undefined) return found;
   throw new BrokenPromise(`the sidecar of ${API} should explain the denial: ${body}`);
 }
 

@@ -11,7 +11,15 @@ import { codeOrMessageOf, messageOf } from '../../common/errno.ts';
 import { unreachable } from '../../common/errors.ts';
 import { familyOf } from '../../common/net.ts';
 import { type FlowGroup, openFlows } from './flow_group.ts';
-import type { AgentAnswers, AgentRequest, ConnectResult, DatagramResult, HttpResult } from './protocol.ts';
+import {
+  type AgentAnswers,
+  type AgentRequest,
+  agentRequest,
+  type ConnectResult,
+  type DatagramResult,
+  type HttpResult,
+  requestLine,
+} from './protocol.ts';
 
 const groups = new Map<string, FlowGroup>();
 
@@ -125,11 +133,19 @@ function httpGet(request: Extract<AgentRequest, { do: 'http' }>): Promise<HttpRe
   });
 }
 
+async function obey(request: unknown): Promise<AgentAnswers[AgentRequest['do']]> {
+  return await handle(agentRequest.read(request, 'the request', unknownRequest));
+}
+
+function unknownRequest(problem: string): Error {
+  return new Error(`${problem}; the agent and its user have to be of the same version of Sluice`);
+}
+
 for await (const line of createInterface({ input: process.stdin })) {
-  const { id, request } = JSON.parse(line) as { id: number; request: AgentRequest };
+  const { id, request } = requestLine.readJson(line, 'the line', unknownRequest);
   const answer = (fields: object): void =>
     void process.stdout.write(`${JSON.stringify({ id, ...fields })}\n`);
-  handle(request).then(
+  obey(request).then(
     (result) => answer({ result }),
     (error: unknown) => answer({ error: messageOf(error) }),
   );

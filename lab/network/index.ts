@@ -3,4 +3,4 @@ export { applyPlan, existingNamespaces, removeNamespaces } from './network.ts';
 export { planNetwork, routersOf } from './network_plan.ts';
 export { removeServedRules } from './served_rules.ts';
 export { serveServices } from './services.ts';
-export { DEFAULT_EXTERNAL_ADDRESSES, type LabPod, layOut, type Topology } from './topology.ts';
+export { DEFAULT_EXTERNAL_ADDRESSES, type LabNode, type LabPod, layOut, type Topology } from './topology.ts';

@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { SluiceError } from '../../common/errors.ts';
+import { anything, record, type Shape } from '../../common/shape.ts';
 import {
   allows,
   excludedPorts,
@@ -62,7 +63,13 @@ function settingsOf(pod: RawManifest, namespace: RawManifest): ReturnType<typeof
   };
 }
 
+const manifest: Shape<RawManifest> = record(anything);
+
 /** The object in a file; empty where there is no such object. */
 function manifestInFile(file: string): RawManifest {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as RawManifest) : {};
+  if (!existsSync(file)) return {};
+  return manifest.readJson(readFileSync(file, 'utf8'), 'the manifest', (problem, cause) => {
+    const advice = 'write the object with `sluice lab apply`, not by hand';
+    return new SluiceError('LAB_MANIFESTS_INVALID', `${file}: ${problem}; ${advice}`, { cause });
+  });
 }

@@ -4,9 +4,10 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SluiceError } from '../../common/errors.ts';
 import { injectorLog, type LabPaths, processLog } from '../names/index.ts';
-import type { LabPod } from '../network/index.ts';
-import { isAlive, lastLines, type ProcessId } from '../processes/index.ts';
-import { type LabState, recordProcess, tryReadState, writeState } from '../state/index.ts';
+import type { LabPod } from '../network/topology.ts';
+import { isAlive, type ProcessId } from '../processes/process.ts';
+import { lastLines } from '../processes/start.ts';
+import { currentState, type LabState, recordProcess, writeState } from '../state/index.ts';
 import { askInjector, waitEnforced } from './injector_client.ts';
 import { applyRedirect, startAppProcess, startInjector, startSidecarProcess } from './pod_processes.ts';
 
@@ -28,10 +29,10 @@ export interface BringUpOptions {
 
 /** Starts the injector unless it runs, or is somebody else's. Returns whether it was started. */
 export async function bringUpInjector(paths: LabPaths, signal?: AbortSignal): Promise<boolean> {
-  const state = currentState(paths);
+  const state = requireState(paths);
   if (state.foreignControlPlane || isAlive(state.injector)) return false;
   const injector = await startInjector(paths, state);
-  writeState(paths, { ...currentState(paths), injector });
+  writeState(paths, { ...requireState(paths), injector });
   const giveUpAt = Date.now() + START_TIMEOUT_MS;
   while ((await askInjector(paths.statusSocket)) === undefined) {
     signal?.throwIfAborted();
@@ -72,7 +73,7 @@ export async function bringUpPods(
 }
 
 async function bringUpPod(paths: LabPaths, pod: LabPod, signal?: AbortSignal): Promise<boolean> {
-  const state = currentState(paths);
+  const state = requireState(paths);
   const known = state.processes[pod.key];
   let started = false;
   if (!pod.hostNetwork && !isAlive(known?.sidecar)) {
@@ -101,8 +102,8 @@ function whyDead(paths: LabPaths, pod: LabPod, sidecar: ProcessId): string | und
   return `the sidecar of ${pod.key} has ended: ${lastLines(processLog(paths, pod.key, 'sidecar'))}`;
 }
 
-function currentState(paths: LabPaths): LabState {
-  const state = tryReadState(paths);
+function requireState(paths: LabPaths): LabState {
+  const state = currentState(paths);
   if (state === undefined)
     throw new SluiceError('LAB_NOT_FOUND', `${paths.state} has gone while it was in use`);
   return state;

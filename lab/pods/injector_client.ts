@@ -3,8 +3,20 @@
 import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SluiceError } from '../../common/errors.ts';
-import type { ServerStatus, SidecarStatus } from '../../injector/tables/index.ts';
-import { objectKey } from '../../policy/index.ts';
+import {
+  flag,
+  integer,
+  list,
+  nullable,
+  object,
+  objectFor,
+  oneOf,
+  partFor,
+  text,
+} from '../../common/shape.ts';
+import type { ServerStatus, SidecarStatus } from '../../injector/tables/server_status.ts';
+import { objectKey } from '../../policy/key.ts';
+import type { ManifestProblem } from '../../sources/problem.ts';
 
 /** How often to ask while waiting, in milliseconds. */
 const POLL_MS = 10;
@@ -12,12 +24,44 @@ const POLL_MS = 10;
 /** How long an answer may take, in milliseconds. */
 const ANSWER_MS = 5000;
 
+const anyText = text();
+const whole = integer(0, Number.MAX_SAFE_INTEGER);
+
+/** The form of what an injector says at `/status`. In a cluster it says more, which a lab does not need. */
+const serverStatus = partFor<ServerStatus>(
+  {
+    revision: whole,
+    problems: list(
+      objectFor<ManifestProblem>(
+        { file: anyText, document: whole, message: anyText, severity: oneOf('error', 'warning') },
+        { object: anyText, path: anyText, notConsidered: oneOf(true), passedOver: oneOf(true) },
+      ),
+    ),
+    sidecars: list(
+      objectFor<SidecarStatus>(
+        {
+          namespace: anyText,
+          pod: anyText,
+          connected: flag,
+          revision: whole,
+          enforced: nullable(whole),
+          warnings: list(anyText),
+        },
+        { error: anyText },
+      ),
+    ),
+    waiting: list(object({ pod: anyText, message: anyText })),
+  },
+  {},
+);
+
 /**
  * Asks once; undefined when nobody answers.
  * @param refresh first take in all that was written to the lab's manifests before
+ * @throws SluiceError `LAB_ANSWER_INVALID`
  */
 export function askInjector(socketPath: string, refresh = false): Promise<ServerStatus | undefined> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const path = refresh ? '/status?refresh=1' : '/status';
     const asked = request({ socketPath, path, timeout: ANSWER_MS }, (response) => {
       let text = '';
@@ -26,16 +70,25 @@ export function askInjector(socketPath: string, refresh = false): Promise<Server
       });
       response.on('error', () => resolve(undefined));
       response.on('end', () => {
+        if (response.statusCode !== 200) return resolve(undefined);
         try {
-          resolve(response.statusCode === 200 ? (JSON.parse(text) as ServerStatus) : undefined);
-        } catch {
-          resolve(undefined);
+          resolve(readServerStatus(text));
+        } catch (fault) {
+          reject(fault);
         }
       });
     });
     asked.on('timeout', () => asked.destroy());
     asked.on('error', () => resolve(undefined));
     asked.end();
+  });
+}
+
+/** Reads what an injector says at `/status`. @throws SluiceError `LAB_ANSWER_INVALID` */
+export function readServerStatus(json: string): ServerStatus {
+  return serverStatus.readJson(json, 'the status', (problem, cause) => {
+    const advice = 'is its injector of another version of Sluice? Take the lab down and bring it up again';
+    return new SluiceError('LAB_ANSWER_INVALID', `the injector of the lab: ${problem}: ${advice}`, { cause });
   });
 }
 

@@ -3,6 +3,7 @@ export { lockLab } from './lock.ts';
 export { checkOwnLab } from './ownership.ts';
 export {
   createFolders,
+  currentState,
   type LabState,
   readState,
   recordProcess,

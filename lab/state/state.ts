@@ -1,7 +1,10 @@
 /** What a lab remembers: its topology, its processes, its settings. Kept in `state.json` of its folder. */
 
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { SluiceError } from '../../common/errors.ts';
+import { flag, integer, list, object, objectFor, oneOf, record, text } from '../../common/shape.ts';
+import { containerPort } from '../../policy/index.ts';
 import {
   hasFolder,
   type LabPaths,
@@ -11,7 +14,7 @@ import {
   type Role,
   sidecarStateFolder,
 } from '../names/index.ts';
-import type { Topology } from '../network/index.ts';
+import type { LabNode, LabPod, Topology } from '../network/index.ts';
 import type { ProcessId } from '../processes/index.ts';
 
 /** state.json of a lab. */
@@ -30,8 +33,53 @@ export interface LabState {
   readonly foreignControlPlane?: true;
   readonly injector?: ProcessId;
   /** By pod key. */
-  readonly processes: Readonly<Record<string, Readonly<Partial<Record<Role, ProcessId>>>>>;
+  readonly processes: Readonly<Record<string, PodProcesses>>;
 }
+
+/** Those of one pod that run, or did. */
+type PodProcesses = Readonly<Partial<Record<Role, ProcessId>>>;
+
+const anyText = text();
+const texts = list(anyText);
+
+const processId = objectFor<ProcessId>({ pid: integer(1, Number.MAX_SAFE_INTEGER), startTime: anyText }, {});
+
+/** The form of state.json: what `LabState` and its parts gain does not compile here until it is checked. */
+const labState = objectFor<LabState>(
+  {
+    name: anyText,
+    createdAt: anyText,
+    phase: oneOf('starting', 'up'),
+    topology: objectFor<Topology>(
+      {
+        lab: anyText,
+        nodes: list(
+          objectFor<LabNode>({ name: anyText, index: integer(1, 253), netns: anyText, addresses: texts }, {}),
+        ),
+        pods: list(
+          objectFor<LabPod>(
+            {
+              key: anyText,
+              namespace: anyText,
+              name: anyText,
+              netns: anyText,
+              node: anyText,
+              ips: texts,
+              ports: list(containerPort),
+              hostNetwork: flag,
+            },
+            {},
+          ),
+        ),
+        outside: object({ netns: anyText, addresses: texts }),
+      },
+      {},
+    ),
+    sidecarEnv: record(anyText),
+    processes: record(objectFor<PodProcesses>({}, { sidecar: processId, app: processId })),
+  },
+  { external: texts, foreignControlPlane: oneOf(true), injector: processId },
+);
 
 /** Removes what a pod's sidecar kept. */
 export function removeSidecarState(paths: LabPaths, podKey: string): void {
@@ -48,10 +96,27 @@ export function removeFolders(paths: LabPaths): void {
   rmSync(paths.folder, { recursive: true, force: true });
 }
 
+/**
+ * The state, or undefined when there is none.
+ * @throws SluiceError `LAB_STATE_INVALID`
+ */
+export function currentState(paths: LabPaths): LabState | undefined {
+  let json: string;
+  try {
+    json = readFileSync(paths.state, 'utf8');
+  } catch {
+    return undefined;
+  }
+  return labState.readJson(json, 'the state', (problem, cause) => {
+    const advice = `was the lab made by another version of Sluice? \`sluice lab down --name ${basename(paths.folder)}\` removes it`;
+    return new SluiceError('LAB_STATE_INVALID', `${paths.state}: ${problem}: ${advice}`, { cause });
+  });
+}
+
 /** The state, or undefined when there is none to be read. */
 export function tryReadState(paths: LabPaths): LabState | undefined {
   try {
-    return JSON.parse(readFileSync(paths.state, 'utf8')) as LabState;
+    return currentState(paths);
   } catch {
     return undefined;
   }
@@ -59,11 +124,11 @@ export function tryReadState(paths: LabPaths): LabState | undefined {
 
 /**
  * The state of a lab that is up.
- * @throws SluiceError `LAB_NOT_FOUND`
+ * @throws SluiceError `LAB_NOT_FOUND`, `LAB_STATE_INVALID`
  */
 export function readState(name: string): LabState {
   const paths = labPaths(name);
-  const state = tryReadState(paths);
+  const state = currentState(paths);
   if (state?.phase === 'up') return state;
   if (state !== undefined || hasFolder(paths)) {
     throw new SluiceError(
@@ -88,7 +153,7 @@ export function writeState(paths: LabPaths, state: LabState): void {
 
 /** Records that a pod's process is now this one. */
 export function recordProcess(paths: LabPaths, podKey: string, role: Role, id: ProcessId): void {
-  const state = tryReadState(paths);
+  const state = currentState(paths);
   if (state === undefined) return;
   const own = { ...state.processes[podKey], [role]: id };
   writeState(paths, { ...state, processes: { ...state.processes, [podKey]: own } });

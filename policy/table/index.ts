@@ -7,6 +7,7 @@ export { readTable } from './form.ts';
 export { type InjectorFrame, readInjectorFrame, readSidecarFrame, type SidecarFrame } from './frames.ts';
 export { groupDemand, groupOffers } from './group_demand.ts';
 export { hasSorted } from './membership.ts';
+export { containerPort } from './parts.ts';
 export { Comparisons, sameData } from './same_data.ts';
 export {
   type AddressGroup,
