@@ -107,6 +107,7 @@ export {
   readInjectorFrame,
   readSidecarFrame,
   readTable,
+  readTableFile,
   type SidecarFrame,
   type Subject,
   TABLE_SCHEMA,

@@ -3,7 +3,7 @@
 export { applyDelta } from './apply_delta.ts';
 export { type AskedOfPeers, asFarAsAsked, askedOfPeers, NOTHING_ASKED } from './asked_of_peers.ts';
 export { DNS_SERVICES, type DnsServers, dnsForgottenBy, dnsServers, forgottenDns } from './dns.ts';
-export { readTable } from './form.ts';
+export { readTable, readTableFile } from './form.ts';
 export { type InjectorFrame, readInjectorFrame, readSidecarFrame, type SidecarFrame } from './frames.ts';
 export { groupDemand, groupOffers } from './group_demand.ts';
 export { hasSorted } from './membership.ts';

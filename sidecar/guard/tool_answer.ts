@@ -1,5 +1,6 @@
 /** Reads what nft(8) and ip(8) write as JSON. Rules are made of it, so another form than expected is an error. */
 import { SluiceError } from '../../common/errors.ts';
+import { isRecord } from '../../common/shape.ts';
 
 /** A link-layer address of Ethernet, in lower case. */
 export const LINK = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
@@ -20,10 +21,6 @@ export function parsed(text: string, what: string): unknown {
 export function recordOf(value: unknown, what: string): Readonly<Record<string, unknown>> {
   if (isRecord(value)) return value;
   throw unknownAnswer(value, what);
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A list. @throws SluiceError `TOOL_ANSWER_UNKNOWN` */

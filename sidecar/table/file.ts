@@ -7,7 +7,7 @@ import { access, mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { asError, codeOf } from '../../common/errno.ts';
 import { LatestWins } from '../../common/latest_wins.ts';
-import { readTable, type Table } from '../../policy/index.ts';
+import { readTableFile, type Table } from '../../policy/index.ts';
 
 const FILE_NAME = 'table.json';
 
@@ -41,7 +41,7 @@ export class TableFile {
       if (codeOf(error) === 'ENOENT') return undefined;
       throw error;
     }
-    const table = readTable(JSON.parse(text));
+    const table = readTableFile(text, this.#path);
     return table.subject.namespace === namespace && table.subject.name === name
       ? { table, savedAtMs: statSync(this.#path).mtimeMs }
       : undefined;

@@ -37,15 +37,24 @@ test("another pod's table is not used", async () => {
 });
 
 test.each([
-  ['cut off', (text: string) => text.slice(0, -20)],
-  ['of an unknown form', (text: string) => text.replace('"schema":1', '"schema":99')],
-  ['empty', () => ''],
-])('a file that is %s is refused', async (_what, damage) => {
+  ['cut off', (text: string) => text.slice(0, -20), 'table is not JSON'],
+  [
+    'of an unknown form',
+    (text: string) => text.replace('"schema":1', '"schema":99'),
+    'table.schema must be 1, is 99',
+  ],
+  ['empty', () => '', 'table is not JSON'],
+])('a file that is %s is refused', async (_what, damage, problem) => {
   const file = open();
   file.save(table({ revision: 1 }));
   await file.flush();
   writeFileSync(join(dir, 'table.json'), damage(readFileSync(join(dir, 'table.json'), 'utf8')));
-  expect(() => file.load('shop', 'api')).toThrow();
+  expect(() => file.load('shop', 'api')).toThrow(
+    expect.objectContaining({
+      code: 'TABLE_MALFORMED',
+      message: expect.stringContaining(`${join(dir, 'table.json')}: ${problem}`),
+    }),
+  );
 });
 
 test('a folder that cannot be written to is reported, and saving goes on', async () => {
