@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { type Manifest, namespace, policy } from './manifests.ts';
 
 type Labels = Readonly<Record<string, string>>;
-type Manifest = Readonly<Record<string, unknown>>;
 
 /** What of a pod matters to the tests. */
 export interface PodSettings {
@@ -18,10 +18,6 @@ export interface PodSettings {
   readonly ports?: readonly Manifest[];
   /** Kind and name of the controller, such as `ReplicaSet/web-5d4f8c7b9d`. */
   readonly owner?: string;
-}
-
-export function namespace(name: string, labels: Labels = {}): Manifest {
-  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
 }
 
 /** @param key `namespace/name` */
@@ -50,17 +46,6 @@ export function pod(key: string, settings: PodSettings = {}): Manifest {
       hostIP: settings.hostIP ?? '192.0.2.1',
       ...(ips.length === 0 ? {} : { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
     },
-  };
-}
-
-/** @param key `namespace/name` */
-export function policy(key: string, spec: Manifest): Manifest {
-  const [ns, name] = key.split('/');
-  return {
-    apiVersion: 'networking.k8s.io/v1',
-    kind: 'NetworkPolicy',
-    metadata: { namespace: ns, name },
-    spec,
   };
 }
 

@@ -1,7 +1,5 @@
-/** Kubernetes manifests for tests, as plain objects, with only what a test says filled in. */
-
-/** Any manifest. */
-export type Manifest = Record<string, unknown>;
+/** Manifests of the namespace `shop`, whose pods have their name as their `app` label. */
+import type { Manifest } from './manifests.ts';
 
 /** A running pod with an address. */
 export function pod(
@@ -23,11 +21,6 @@ export function pod(
   };
 }
 
-/** A namespace. */
-export function namespace(name: string, labels: Record<string, string> = {}): Manifest {
-  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
-}
-
 /** A policy for pods `app: SUBJECT` that lets pods `app: PEER` in, for each of `peers`. */
 export function policy(
   name: string,
@@ -46,27 +39,5 @@ export function policy(
       ingress: peers.length > 0 ? [{ from }] : [],
       ...more,
     },
-  };
-}
-
-/** A Service of pods, `10.96.0.1 TCP/80` unless told otherwise. */
-export function service(name: string, clusterIP = '10.96.0.1'): Manifest {
-  return {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name, namespace: 'shop' },
-    spec: { clusterIP, clusterIPs: [clusterIP], ports: [{ port: 80 }] },
-  };
-}
-
-/** The EndpointSlice of a Service: port 8080 of these addresses. */
-export function endpointSlice(name: string, addresses: readonly string[]): Manifest {
-  return {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: { name: `${name}-1`, namespace: 'shop', labels: { 'kubernetes.io/service-name': name } },
-    addressType: 'IPv4',
-    ports: [{ name: '', port: 8080, protocol: 'TCP' }],
-    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
   };
 }

@@ -2,12 +2,6 @@
 import { KubeConfig } from '@kubernetes/client-node';
 import type { ApiServer } from '../support/api_server/api_server.ts';
 
-export const namespace = (name: string, labels: Record<string, string> = {}) => ({
-  apiVersion: 'v1',
-  kind: 'Namespace',
-  metadata: { name, labels },
-});
-
 export const pod = (namespace: string, name: string, labels: Record<string, string> = {}) => ({
   apiVersion: 'v1',
   kind: 'Pod',

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import type { FlowReport } from '../../lab/agent/protocol.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
 import type { FlowSide } from '../../sidecar/records/flow_record.ts';
-import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
+import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from '../netns/command.ts';
 import { expectP99Within } from '../netns/delays.ts';
 import { patternSha256, until, useLab, wallClockMs } from '../netns/harness.ts';

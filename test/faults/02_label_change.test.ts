@@ -3,7 +3,7 @@
  * within 250 ms.
  */
 import { expect, test } from 'vitest';
-import { type Manifest, namespace, node, pod, policy } from '../builders/lab_objects.ts';
+import { type Manifest, namespace, node, pod, policy } from '../builders/manifests.ts';
 import { useLab, wallClockMs } from '../netns/harness.ts';
 
 const API = '10.1.1.10';

@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
-import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
+import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from '../netns/command.ts';
 import { until, useLab, wallClockMs } from '../netns/harness.ts';
 

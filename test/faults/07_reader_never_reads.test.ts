@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
-import { namespace, node, pod } from '../builders/lab_objects.ts';
+import { namespace, node, pod } from '../builders/manifests.ts';
 import { run } from '../netns/command.ts';
 import { useLab } from '../netns/harness.ts';
 

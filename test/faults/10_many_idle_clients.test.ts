@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
-import { namespace, node, pod } from '../builders/lab_objects.ts';
+import { namespace, node, pod } from '../builders/manifests.ts';
 import { run } from '../netns/command.ts';
 import { until, useLab } from '../netns/harness.ts';
 

@@ -6,7 +6,7 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
-import { namespace, node, pod } from '../builders/lab_objects.ts';
+import { namespace, node, pod } from '../builders/manifests.ts';
 import { run } from '../netns/command.ts';
 import { until, useLab } from '../netns/harness.ts';
 

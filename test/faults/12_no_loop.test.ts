@@ -1,6 +1,6 @@
 /** Case 12: an app that calls the proxy's own port, localhost, its own pod or its own Service: no loop, no open relay. */
 import { expect, test } from 'vitest';
-import { allowApps, namespace, node, pod, service } from '../builders/lab_objects.ts';
+import { allowApps, namespace, node, pod, service } from '../builders/manifests.ts';
 import { until, useLab } from '../netns/harness.ts';
 
 const DB = ['10.1.1.10', 'fd00:1::10'] as const;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
-import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
+import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from '../netns/command.ts';
 import { until, useLab } from '../netns/harness.ts';
 import type { ManyConnections } from '../netns/tools/many_connections.ts';

@@ -6,7 +6,7 @@ import { rmSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { labPaths, sidecarStateFolder } from '../../lab/names/paths.ts';
 import { signalProcess, waitGone } from '../../lab/processes/process.ts';
-import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
+import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { ANSWER, SILENCE, until, useLab } from '../netns/harness.ts';
 
 const API = '10.1.1.10';

@@ -10,7 +10,7 @@ import { Enforcement } from '../../sidecar/table/enforcement.ts';
 import { LiveTable } from '../../sidecar/table/live_table.ts';
 import { TableStream } from '../../sidecar/table/stream.ts';
 import type { Dialled, Transport } from '../../sidecar/table/transport.ts';
-import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
+import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { table } from '../builders/tables.ts';
 import { SILENCE, until, useLab } from '../netns/harness.ts';
 

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { labPaths } from '../../lab/names/paths.ts';
 import { killProcesses } from '../../lab/processes/process.ts';
 import type { InjectorFrame, SidecarFrame, Table } from '../../policy/index.ts';
-import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
+import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { SILENCE, until, useLab } from '../netns/harness.ts';
 
 const API = '10.1.1.10';

@@ -3,7 +3,7 @@
  * status; never silently open.
  */
 import { describe, expect, test } from 'vitest';
-import { namespace, node, pod, policy } from '../builders/lab_objects.ts';
+import { namespace, node, pod, policy } from '../builders/manifests.ts';
 import { SILENCE, type TestLab, until, useLab } from '../netns/harness.ts';
 import { usePackets } from '../netns/tools/packets.ts';
 import { pathWithoutNft } from '../netns/tools/without_nft.ts';

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { namespace, pod, service } from '../builders/lab_objects.ts';
+import { namespace, pod, service } from '../builders/manifests.ts';
 import { kustomize } from '../manifests/render.ts';
 import { ApiServer } from '../support/api_server/api_server.ts';
 import { freePorts } from '../support/free_ports.ts';

@@ -5,7 +5,7 @@
  */
 import { expect, test } from 'vitest';
 import { isAlive } from '../../lab/processes/process.ts';
-import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
+import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { SILENCE, useLab } from '../netns/harness.ts';
 
 const API = '10.1.1.10';

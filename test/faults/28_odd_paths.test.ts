@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Results } from '../../bench/report/results.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
-import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
+import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from '../netns/command.ts';
 import { patternSha256, until, useLab } from '../netns/harness.ts';
 

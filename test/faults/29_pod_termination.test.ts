@@ -8,7 +8,7 @@ import { labPaths, sidecarStateFolder } from '../../lab/names/paths.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { signalProcess, waitGone } from '../../lab/processes/process.ts';
 import { preStopCommand } from '../builders/admitted_pods.ts';
-import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
+import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from '../netns/command.ts';
 import { patternSha256, SILENCE, until, useLab, wallClockMs } from '../netns/harness.ts';
 

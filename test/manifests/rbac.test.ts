@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { allowApps, namespace, pod, service } from '../builders/lab_objects.ts';
+import { allowApps, namespace, pod, service } from '../builders/manifests.ts';
 import type { Json } from '../support/api_server/api_object.ts';
 import { ApiServer } from '../support/api_server/api_server.ts';
 import { InjectorProcess } from '../unit/injector/kubernetes/injector_process.ts';

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import type { Readable } from 'node:stream';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { APP_SERVER } from '../../lab/app/program.ts';
-import { namespace, node, pod } from '../builders/lab_objects.ts';
+import { namespace, node, pod } from '../builders/manifests.ts';
 import { patternSha256, until, useLab } from './harness.ts';
 
 const SERVER = '10.1.1.1';

@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { createAnswerer } from '../../cli/can/answerer.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { readManifests } from '../../sources/manifests.ts';
-import { namespace, node, pod, policy, service } from '../builders/lab_objects.ts';
+import { namespace, node, pod, policy, service } from '../builders/manifests.ts';
 import { patience, useLab } from './harness.ts';
 
 const NODES = ['10.0.0.1', '10.0.0.2'] as const;

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { createAnswerer } from '../../cli/can/answerer.ts';
 import { readManifests } from '../../sources/manifests.ts';
-import { namespace, node, pod, policy, service } from '../builders/lab_objects.ts';
+import { namespace, node, pod, policy, service } from '../builders/manifests.ts';
 import { patience, useLab } from './harness.ts';
 
 const DB = '10.97.7.7';

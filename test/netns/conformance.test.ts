@@ -10,7 +10,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { unreachable } from '../../common/errors.ts';
-import type { Manifest } from '../builders/lab_objects.ts';
+import type { Manifest } from '../builders/manifests.ts';
 import { readCases } from '../conformance/case.ts';
 import { TestLab } from './harness.ts';
 import { caseManifests, groupCases, groupObjects, type PacketProbe, packetProbes } from './tools/case_lab.ts';

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { FlowReport } from '../../lab/agent/protocol.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
-import { allowApps, namespace, node, pod, policy } from '../builders/lab_objects.ts';
+import { allowApps, namespace, node, pod, policy } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { expectP99Within } from './delays.ts';
 import { type Patience, SILENCE, until, useLab, wallClockMs } from './harness.ts';

@@ -2,7 +2,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { describeStatus, labStatus } from '../../lab/status.ts';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
-import { type Manifest, namespace, node, pod, policy } from '../builders/lab_objects.ts';
+import { type Manifest, namespace, node, pod, policy } from '../builders/manifests.ts';
 import { patience, SILENCE, until, useLab } from './harness.ts';
 import { usePackets } from './tools/packets.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
-import { allowApps, namespace, node, pod, policy } from '../builders/lab_objects.ts';
+import { allowApps, namespace, node, pod, policy } from '../builders/manifests.ts';
 import { ANSWER, SILENCE, until, useLab } from './harness.ts';
 import { pathWithoutNft } from './tools/without_nft.ts';
 

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { toolPath } from '../../lab/processes/tools.ts';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
-import { allowApps, namespace, node, pod, policy } from '../builders/lab_objects.ts';
+import { allowApps, namespace, node, pod, policy } from '../builders/manifests.ts';
 import { SILENCE, type TestLab, until, useLab } from './harness.ts';
 import { pathWithoutNft } from './tools/without_nft.ts';
 

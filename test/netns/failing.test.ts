@@ -8,7 +8,7 @@ import { applyRedirect } from '../../lab/pods/pod_processes.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { isAlive } from '../../lab/processes/process.ts';
 import { readState } from '../../lab/state/state.ts';
-import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
+import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { type Patience, SILENCE, until, useLab } from './harness.ts';
 

@@ -14,7 +14,7 @@ import { installTools } from '../../bench/tools.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { type ProcessId, signalProcess, waitGone } from '../../lab/processes/process.ts';
 import { DENIED_SIZE } from '../../sidecar/gate/kernel/ruleset.ts';
-import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
+import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { until, useLab } from './harness.ts';
 import { type FloodResult, usePackets } from './tools/packets.ts';

@@ -7,7 +7,7 @@ import { inNetns } from '../../lab/processes/netns.ts';
 import { toolPath } from '../../lab/processes/tools.ts';
 import { GATE_TABLE } from '../../sidecar/gate/kernel/names.ts';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
-import { namespace, node, pod, policy } from '../builders/lab_objects.ts';
+import { namespace, node, pod, policy } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { ANSWER, type Patience, SILENCE, until, useLab } from './harness.ts';
 import { usePackets } from './tools/packets.ts';

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { SluiceError } from '../../common/errors.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
-import { allowApps, namespace, node, pod, policy } from '../builders/lab_objects.ts';
+import { allowApps, namespace, node, pod, policy } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { SILENCE, until, useLab } from './harness.ts';
 import { breakableTool } from './tools/breakable_tool.ts';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
-import { namespace, node, pod, policy } from '../builders/lab_objects.ts';
+import { namespace, node, pod, policy } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { ANSWER, type Patience, patience, SILENCE, TestLab, until, useLab } from './harness.ts';
 import { usePackets } from './tools/packets.ts';

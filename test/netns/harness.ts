@@ -29,7 +29,7 @@ import { takeLabDown } from '../../lab/down.ts';
 import { guardLab } from '../../lab/guard.ts';
 import { Lab } from '../../lab/lab.ts';
 import type { UpOptions } from '../../lab/up.ts';
-import type { Manifest } from '../builders/lab_objects.ts';
+import type { Manifest } from '../builders/manifests.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 

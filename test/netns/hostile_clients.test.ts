@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { isAlive } from '../../lab/processes/process.ts';
-import { allowApps, namespace, node, pod } from '../builders/lab_objects.ts';
+import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { until, useLab } from './harness.ts';
 

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { namespace, node, pod } from '../builders/lab_objects.ts';
+import { namespace, node, pod } from '../builders/manifests.ts';
 import { SLUICE, until, useLab } from './harness.ts';
 
 const POD = 'shop/api';

@@ -1,7 +1,7 @@
 /** Policies and labels that change in a cluster's API, and the connections of real pods that follow. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { allowApps, type Manifest, namespace, node, pod, policy } from '../builders/lab_objects.ts';
+import { allowApps, type Manifest, namespace, node, pod, policy } from '../builders/manifests.ts';
 import { expectP99Within } from './delays.ts';
 import { ANSWER, SILENCE, until, wallClockMs } from './harness.ts';
 import { KubernetesLab } from './kubernetes_lab.ts';

@@ -14,7 +14,7 @@ import { labMarks } from '../../lab/processes/marks.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { type ProcessId, signalProcess, waitGone } from '../../lab/processes/process.ts';
 import { startProcess } from '../../lab/processes/start.ts';
-import { type Manifest, namespace, node } from '../builders/lab_objects.ts';
+import { type Manifest, namespace, node } from '../builders/manifests.ts';
 import type { ApiObject } from '../support/api_server/api_object.ts';
 import { ApiProcess } from '../support/api_server/api_process.ts';
 import { TestLab, until } from './harness.ts';

@@ -12,7 +12,7 @@ import { existingNamespaces } from '../../lab/network/network.ts';
 import { findProcesses } from '../../lab/processes/find.ts';
 import { killProcesses, signalProcess } from '../../lab/processes/process.ts';
 import { missingTools, toolPath } from '../../lab/processes/tools.ts';
-import { allowApps, type Manifest, namespace, node, pod, policy } from '../builders/lab_objects.ts';
+import { allowApps, type Manifest, namespace, node, pod, policy } from '../builders/manifests.ts';
 import { removeLab, SILENCE, SLUICE, uniqueLabName, until, useLab, writeManifests } from './harness.ts';
 import { outcomeOf, sluice, startSluice } from './sluice_command.ts';
 

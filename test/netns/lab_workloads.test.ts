@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { type Manifest, namespace, node, policy, service } from '../builders/lab_objects.ts';
+import { type Manifest, namespace, node, policy, service } from '../builders/manifests.ts';
 import { SILENCE, useLab } from './harness.ts';
 
 const VIRTUAL = '10.97.0.1';

@@ -3,7 +3,7 @@ import { planNetwork } from '../../lab/network/network_plan.ts';
 import { DEFAULT_EXTERNAL_ADDRESSES, layOut } from '../../lab/network/topology.ts';
 import type { Cluster, Node, Pod } from '../../policy/model.ts';
 import { readDocument } from '../../sources/objects/document.ts';
-import { type Manifest, node, pod } from '../builders/lab_objects.ts';
+import { type Manifest, node, pod } from '../builders/manifests.ts';
 
 function cluster(...objects: readonly Manifest[]): Cluster {
   const pods = new Map<string, Pod>();

@@ -1,7 +1,7 @@
 /** Flows that are under way when the table changes. */
 import { expect, test } from 'vitest';
 import type { FlowReport } from '../../lab/agent/protocol.ts';
-import { allowApps, namespace, node, pod, policy } from '../builders/lab_objects.ts';
+import { allowApps, namespace, node, pod, policy } from '../builders/manifests.ts';
 import { expectP99Within } from './delays.ts';
 import { until, useLab, wallClockMs } from './harness.ts';
 

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
-import { type Manifest, namespace, node, pod, policy } from '../builders/lab_objects.ts';
+import { type Manifest, namespace, node, pod, policy } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { patience, SILENCE, until, useLab } from './harness.ts';
 

@@ -6,8 +6,9 @@ import { layOut } from '../../lab/network/topology.ts';
 import { readForLab } from '../../lab/objects/store.ts';
 import { clusterOf } from '../../sources/cluster_merge.ts';
 import { deriveEndpoints } from '../../sources/derived_endpoints.ts';
-import { type DocumentObject, readDocument } from '../../sources/index.ts';
-import { endpointSlice, type Manifest, pod, service } from '../builders/lab_objects.ts';
+import { readDocument } from '../../sources/objects/document.ts';
+import type { DocumentObject } from '../../sources/objects/document_content.ts';
+import { endpointSlice, type Manifest, pod, service } from '../builders/manifests.ts';
 import { writeManifests } from './harness.ts';
 
 const APP = { labels: { app: 'web' } };

@@ -10,7 +10,7 @@ import {
   pod,
   policy,
   service,
-} from '../builders/lab_objects.ts';
+} from '../builders/manifests.ts';
 import { ANSWER, SILENCE, useLab } from './harness.ts';
 import { usePackets } from './tools/packets.ts';
 

@@ -1,7 +1,7 @@
 /** Streams through the sidecar: every byte, every end, bounded memory. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { namespace, node, pod } from '../builders/lab_objects.ts';
+import { namespace, node, pod } from '../builders/manifests.ts';
 import { patternSha256, until, useLab } from './harness.ts';
 
 const GIB = 1024 ** 3;

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { labPaths, sidecarStateFolder } from '../../lab/names/paths.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
-import { endpointSlice, namespace, node, pod, policy, service } from '../builders/lab_objects.ts';
+import { endpointSlice, namespace, node, pod, policy, service } from '../builders/manifests.ts';
 import { tokenOf } from '../unit/injector/test_credentials.ts';
 import { run } from './command.ts';
 import { SILENCE, until, useLab } from './harness.ts';

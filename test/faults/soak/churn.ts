@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Lab } from '../../../lab/lab.ts';
 import { labPaths } from '../../../lab/names/paths.ts';
 import { askInjector, sidecarsByPod } from '../../../lab/pods/injector_client.ts';
-import type { Manifest } from '../../builders/lab_objects.ts';
+import type { Manifest } from '../../builders/manifests.ts';
 import { wallClockMs } from '../../netns/harness.ts';
 import { Acknowledged } from './acknowledged.ts';
 import type { Timeline } from './timeline.ts';

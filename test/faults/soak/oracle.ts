@@ -1,7 +1,7 @@
 /** Which verdicts on a flow are right in a span of time, by the slow and obvious evaluator of the policy tests. */
 
 import type { ApiCluster } from '../../builders/api_objects.ts';
-import type { Manifest } from '../../builders/lab_objects.ts';
+import type { Manifest } from '../../builders/manifests.ts';
 import { type ObviousFlow, obviousVerdict } from '../../unit/policy/obvious.ts';
 import type { Span, Timeline } from './timeline.ts';
 
@@ -88,7 +88,7 @@ function* clusters(objects: readonly Values[]): Generator<ApiCluster> {
       return manifest === undefined ? [] : [manifest];
     });
     const ofKind = (kind: string) => picked.filter((manifest) => manifest.kind === kind);
-    // The builders of test/builders/lab_objects.ts write what the API has, which is what the evaluator reads.
+    // The builders of test/builders/manifests.ts write what the API has, which is what the evaluator reads.
     yield {
       namespaces: ofKind('Namespace'),
       pods: ofKind('Pod'),

@@ -3,7 +3,7 @@
  * it is written until every sidecar has acknowledged it, the object may be what it was or what it has become, and
  * changes of different objects may arrive in any order.
  */
-import type { Manifest } from '../../builders/lab_objects.ts';
+import type { Manifest } from '../../builders/manifests.ts';
 
 /** A time span on the wall clock, in milliseconds. */
 export interface Span {

@@ -1,5 +1,5 @@
 /** The cluster that the soak runs on, and what it changes in it. */
-import { type Manifest, namespace, node, pod, policy } from '../../builders/lab_objects.ts';
+import { type Manifest, namespace, node, pod, policy } from '../../builders/manifests.ts';
 
 /** A client outside the cluster, one address of each family. */
 export const OUTSIDE: readonly string[] = ['203.0.113.7', '2001:db8:ffff::7'];

@@ -1,6 +1,6 @@
 /** Conformance cases on real pods: which cases can share a lab, what the lab has to have, and what a case probes in it. */
 
-import { type Manifest, service } from '../../builders/lab_objects.ts';
+import { type Manifest, service } from '../../builders/manifests.ts';
 import { type Case, type CasePod, caseObjects } from '../../conformance/case.ts';
 
 /** Cases that run one after the other on the same pods. */

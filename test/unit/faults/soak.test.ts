@@ -1,6 +1,6 @@
 /** What the soak (test/faults/30_soak.test.ts) takes for right, and for a leak. */
 import { expect, test } from 'vitest';
-import { allowApps, pod, policy } from '../../builders/lab_objects.ts';
+import { allowApps, pod, policy } from '../../builders/manifests.ts';
 import { Acknowledged } from '../../faults/soak/acknowledged.ts';
 import { drift } from '../../faults/soak/drift.ts';
 import { rightVerdicts } from '../../faults/soak/oracle.ts';

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
-import type { Manifest } from '../../builders/injector_manifests.ts';
+import type { Manifest } from '../../builders/manifests.ts';
 
 /** Gone with `close`. */
 export class ManifestDir {

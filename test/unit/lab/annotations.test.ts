@@ -4,7 +4,8 @@ import { layOut } from '../../../lab/network/topology.ts';
 import { checkAnnotations } from '../../../lab/objects/annotations.ts';
 import { readForLab } from '../../../lab/objects/store.ts';
 import { clusterOf } from '../../../sources/cluster_merge.ts';
-import { manifestDirectory, namespace, pod } from '../../builders/cli_manifests.ts';
+import { manifestDirectory, pod } from '../../builders/cli_manifests.ts';
+import { namespace } from '../../builders/manifests.ts';
 
 type Manifest = Readonly<Record<string, unknown>>;
 type Annotations = Readonly<Record<string, unknown>>;

@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ReadOptions, readManifests } from '../../../sources/manifests.ts';
 import { describeProblem } from '../../../sources/problem.ts';
-import { type Manifest, namespace, pod, policy } from '../../builders/injector_manifests.ts';
+import { pod, policy } from '../../builders/injector_manifests.ts';
+import { type Manifest, namespace } from '../../builders/manifests.ts';
 import { ManifestDir } from '../injector/manifest_dir.ts';
 
 let dir: ManifestDir;

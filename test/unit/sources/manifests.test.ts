@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readManifests } from '../../../sources/manifests.ts';
 import { describeProblem, type ManifestProblem } from '../../../sources/problem.ts';
-import { namespace, pod, policy } from '../../builders/injector_manifests.ts';
+import { pod, policy } from '../../builders/injector_manifests.ts';
+import { namespace } from '../../builders/manifests.ts';
 import { ManifestDir } from '../injector/manifest_dir.ts';
 
 let dir: ManifestDir;

@@ -5,10 +5,10 @@ import {
   deployment,
   manifestDirectory,
   pod,
-  policy,
   shop,
   temporaryDirectory,
 } from '../../../builders/cli_manifests.ts';
+import { policy } from '../../../builders/manifests.ts';
 import { runSluice } from '../support/sluice_process.ts';
 
 const QUESTION = ['shop/web', 'shop/api', '8080'];

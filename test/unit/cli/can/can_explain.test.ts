@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { namespace, pod, policy, shop } from '../../../builders/cli_manifests.ts';
+import { pod, shop } from '../../../builders/cli_manifests.ts';
+import { kubeDns, namespace, policy } from '../../../builders/manifests.ts';
 import { runSluice } from '../support/sluice_process.ts';
 
 test('--explain shows the nearest rule with what it wanted and what it got', async () => {
@@ -74,16 +75,7 @@ describe('egress that forgets DNS', () => {
   const nameServer = [
     namespace('kube-system'),
     pod('kube-system/coredns', { labels: { 'k8s-app': 'kube-dns' }, ip: '10.1.9.9' }),
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { namespace: 'kube-system', name: 'kube-dns' },
-      spec: {
-        clusterIP: '10.96.0.10',
-        selector: { 'k8s-app': 'kube-dns' },
-        ports: [{ port: 53, protocol: 'UDP' }],
-      },
-    },
+    kubeDns(),
   ];
 
   test('is said of the source, judged by the name server of the manifests', async () => {

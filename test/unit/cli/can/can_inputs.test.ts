@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { manifestDirectory, pod, policy, temporaryDirectory } from '../../../builders/cli_manifests.ts';
+import { manifestDirectory, pod, temporaryDirectory } from '../../../builders/cli_manifests.ts';
+import { policy } from '../../../builders/manifests.ts';
 import { runSluice } from '../support/sluice_process.ts';
 
 type Manifest = Readonly<Record<string, unknown>>;

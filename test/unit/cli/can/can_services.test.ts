@@ -5,7 +5,8 @@ import { answerJson } from '../../../../cli/can/answer_json.ts';
 import { answerLine } from '../../../../cli/can/answer_text.ts';
 import { createAnswerer } from '../../../../cli/can/answerer.ts';
 import { readManifests } from '../../../../sources/manifests.ts';
-import { deployment, manifestDirectory, namespace, pod, policy } from '../../../builders/cli_manifests.ts';
+import { deployment, manifestDirectory, pod } from '../../../builders/cli_manifests.ts';
+import { namespace, policy } from '../../../builders/manifests.ts';
 import { runSluice } from '../support/sluice_process.ts';
 
 type Manifest = Readonly<Record<string, unknown>>;

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { deployment, manifestDirectory, pod, policy, shop } from '../../../builders/cli_manifests.ts';
+import { deployment, manifestDirectory, pod, shop } from '../../../builders/cli_manifests.ts';
+import { policy } from '../../../builders/manifests.ts';
 import { runSluice } from '../support/sluice_process.ts';
 
 test('an allowed flow exits 0 and says so in one line', async () => {

@@ -6,6 +6,7 @@ import { parseAllDocuments } from 'yaml';
 import { issueCa } from '../../../../injector/certificates/issue.ts';
 import { injected, pod } from '../../../builders/admitted_pods.ts';
 import { temporaryDirectory } from '../../../builders/cli_manifests.ts';
+import { endpointSlice, kubeDns } from '../../../builders/manifests.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
 import { validNow } from '../../injector/test_credentials.ts';
 import { runSluice } from '../support/sluice_process.ts';
@@ -315,16 +316,7 @@ describe('sluice check in a cluster', () => {
   test('judges DNS by the name servers that the cluster has', async () => {
     await enable('shop');
     await api.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system' } });
-    await api.create({
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { namespace: 'kube-system', name: 'kube-dns' },
-      spec: {
-        clusterIP: '10.96.0.10',
-        selector: { 'k8s-app': 'kube-dns' },
-        ports: [{ name: 'dns', port: 53, protocol: 'UDP' }],
-      },
-    });
+    await api.create(kubeDns());
     const dns = pod({ containers: [{ name: 'dns', image: 'dns' }] });
     const coredns = {
       ...podIn('kube-system', 'coredns', dns),
@@ -335,18 +327,7 @@ describe('sluice check in a cluster', () => {
       ...coredns,
       status: { phase: 'Running', podIP: '10.1.9.9', podIPs: [{ ip: '10.1.9.9' }] },
     });
-    await api.create({
-      apiVersion: 'discovery.k8s.io/v1',
-      kind: 'EndpointSlice',
-      metadata: {
-        namespace: 'kube-system',
-        name: 'kube-dns-1',
-        labels: { 'kubernetes.io/service-name': 'kube-dns' },
-      },
-      addressType: 'IPv4',
-      ports: [{ name: 'dns', protocol: 'UDP', port: 53 }],
-      endpoints: [{ addresses: ['10.1.9.9'], conditions: { ready: true } }],
-    });
+    await api.create(endpointSlice('kube-system/kube-dns-1', 'kube-dns', ['10.1.9.9'], ['UDP/53']));
     await enable('library');
     const servers = {
       namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { manifestDirectory, pod, policy } from '../../../builders/cli_manifests.ts';
+import { manifestDirectory, pod } from '../../../builders/cli_manifests.ts';
+import { policy } from '../../../builders/manifests.ts';
 import { runSluice } from '../support/sluice_process.ts';
 
 const namespace = (labels: object = {}, annotations: object = {}) => ({

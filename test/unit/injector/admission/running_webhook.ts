@@ -14,7 +14,7 @@ import { openDirectorySource } from '../../../../injector/directory/directory_so
 import { createInjectorMetrics } from '../../../../injector/metrics.ts';
 import type { ClusterSource } from '../../../../injector/source.ts';
 import { config, type TestPod } from '../../../builders/admitted_pods.ts';
-import type { Manifest } from '../../../builders/injector_manifests.ts';
+import type { Manifest } from '../../../builders/manifests.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
 import { captureLog } from '../captured_log.ts';
 import { ManifestDir } from '../manifest_dir.ts';

@@ -13,7 +13,8 @@ import { createInjectorMetrics, type InjectorMetrics } from '../../../../injecto
 import type { ClusterSource, SourceListener } from '../../../../injector/source.ts';
 import { EMPTY_CLUSTER } from '../../../../policy/index.ts';
 import type { Namespace } from '../../../../policy/model.ts';
-import { clientOf, namespace } from '../../../builders/stored_objects.ts';
+import { namespace } from '../../../builders/manifests.ts';
+import { clientOf } from '../../../builders/stored_objects.ts';
 import { ApiServer, type ApiServerOptions } from '../../../support/api_server/api_server.ts';
 import { captureLog } from '../captured_log.ts';
 import { waitFor } from '../wait_for.ts';

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { KubernetesSource } from '../../../../injector/kubernetes/kubernetes_source.ts';
 import type { ClusterChange } from '../../../../policy/compile/cluster_change.ts';
-import { allowApps, endpointSlice, namespace, node, pod, service } from '../../../builders/lab_objects.ts';
+import { allowApps, endpointSlice, namespace, node, pod, service } from '../../../builders/manifests.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
 import { captureLog, type LogLine } from '../captured_log.ts';
 import { waitFor } from '../wait_for.ts';

@@ -3,7 +3,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { unreachable } from '../../../../common/errors.ts';
-import { namespace, pod } from '../../../builders/stored_objects.ts';
+import { namespace } from '../../../builders/manifests.ts';
+import { pod } from '../../../builders/stored_objects.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
 import { waitFor } from '../wait_for.ts';
 import { podsOf, ReflectedPods } from './reflected_pods.ts';

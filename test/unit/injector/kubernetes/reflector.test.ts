@@ -1,7 +1,8 @@
 /** A reflector's copy is what the API server has, whatever happens on the way. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ReflectorTimes } from '../../../../injector/api/reflector.ts';
-import { namespace, pod } from '../../../builders/stored_objects.ts';
+import { namespace } from '../../../builders/manifests.ts';
+import { pod } from '../../../builders/stored_objects.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
 import { waitFor } from '../wait_for.ts';
 import { podsOf, ReflectedPods } from './reflected_pods.ts';

@@ -1,6 +1,6 @@
 /** Of two injectors, as processes, the one that writes the status of policies ends: how soon the other one writes. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { allowApps, namespace, service } from '../../../builders/lab_objects.ts';
+import { allowApps, namespace, service } from '../../../builders/manifests.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
 import { waitFor } from '../wait_for.ts';
 import { InjectorProcess } from './injector_process.ts';

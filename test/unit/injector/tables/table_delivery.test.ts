@@ -2,16 +2,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { compile } from '../../../../policy/index.ts';
 import { readManifests } from '../../../../sources/manifests.ts';
-import { endpointSlice, namespace, pod, policy, service } from '../../../builders/injector_manifests.ts';
+import { pod, policy } from '../../../builders/injector_manifests.ts';
+import { endpointSlice, namespace, service } from '../../../builders/manifests.ts';
 import { RunningInjector } from '../running_injector.ts';
 import type { TestSidecar } from '../test_sidecar.ts';
 import { waitFor } from '../wait_for.ts';
 
-/** The issue's bound on an edit. */
+/** How long an edit may take, in milliseconds. */
 const EDIT_BOUND_MS = 200;
 
 /** Of so many edits of a kind the one in the middle counts: a busy moment of the machine does not. */
 const ROUNDS = 5;
+
+const DB = service('shop/db', { ips: ['10.96.0.1'] });
+const dbAt = (...addresses: readonly string[]) => endpointSlice('shop/db-1', 'db', addresses, [8080]);
 
 let injector: RunningInjector;
 
@@ -64,14 +68,14 @@ describe('table delivery', () => {
   });
 
   test('tells only pods that are isolated for egress which backends a service has', async () => {
-    injector.dir.write('s.yaml', service('db'), endpointSlice('db', ['10.0.0.3']));
+    injector.dir.write('s.yaml', DB, dbAt('10.0.0.3'));
     injector.dir.write('p.yaml', policy('out', 'api', [], { policyTypes: ['Egress'], ingress: null }));
     await injector.start();
     const [api, web] = [await injector.sidecar('shop/api'), await injector.sidecar('shop/web')];
     const backends = () =>
       api.table?.services['10.96.0.1 TCP/80']?.backends.map(({ address, port }) => `${address}:${port}`);
     expect(backends()).toEqual(['10.0.0.3:8080']);
-    injector.dir.write('s.yaml', service('db'), endpointSlice('db', ['10.0.0.3', '10.0.0.4']));
+    injector.dir.write('s.yaml', DB, dbAt('10.0.0.3', '10.0.0.4'));
     await waitFor(() => backends()?.length === 2);
     await expectCurrent(api, 'shop/api');
     expect(api.frames.filter(({ type }) => type === 'delta')).toEqual([
@@ -87,13 +91,13 @@ describe('table delivery', () => {
   });
 
   test('keeps the backends of a service that an edit breaks', async () => {
-    injector.dir.write('s.yaml', service('db'));
-    injector.dir.write('e.yaml', endpointSlice('db', ['10.0.0.3']));
+    injector.dir.write('s.yaml', DB);
+    injector.dir.write('e.yaml', dbAt('10.0.0.3'));
     injector.dir.write('p.yaml', policy('out', 'api', [], { policyTypes: ['Egress'], ingress: null }));
     await injector.start();
     const api = await injector.sidecar('shop/api');
-    injector.dir.write('e.yaml', endpointSlice('db', ['10.0.0']));
-    injector.dir.write('s.yaml', service('db', '10.96'));
+    injector.dir.write('e.yaml', dbAt('10.0.0'));
+    injector.dir.write('s.yaml', service('shop/db', { ips: ['10.96'] }));
     const { problems } = await injector.status('?refresh=1');
     expect(problems.map(({ object, path }) => [object, path])).toEqual([
       ['EndpointSlice shop/db-1', 'endpoints[0].addresses[0]'],

@@ -1,7 +1,8 @@
 /** What the API-server double does beyond an API server: strict types, and a life as a process of its own. */
 import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { namespace, pod } from '../../../builders/stored_objects.ts';
+import { namespace } from '../../../builders/manifests.ts';
+import { pod } from '../../../builders/stored_objects.ts';
 import { ApiProcess } from '../../../support/api_server/api_process.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
 

@@ -1,7 +1,8 @@
 /** The API-server double, asked by the published client: pages, watches, and their faults. */
 import { CoreV1Api, Watch } from '@kubernetes/client-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { clientOf, namespace, pod } from '../../../builders/stored_objects.ts';
+import { namespace } from '../../../builders/manifests.ts';
+import { clientOf, pod } from '../../../builders/stored_objects.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
 
 let server: ApiServer;

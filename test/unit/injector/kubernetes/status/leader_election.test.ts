@@ -1,7 +1,7 @@
 /** Of several replicas one leads, whatever happens to it. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { LeaderElection } from '../../../../../injector/kubernetes/status/leader_election.ts';
-import { namespace } from '../../../../builders/stored_objects.ts';
+import { namespace } from '../../../../builders/manifests.ts';
 import { ApiServer } from '../../../../support/api_server/api_server.ts';
 import { captureLog } from '../../captured_log.ts';
 import { waitFor } from '../../wait_for.ts';

@@ -8,7 +8,7 @@ import {
 import { watchedResources } from '../../../../../injector/kubernetes/watched_kinds.ts';
 import { LiveCluster } from '../../../../../policy/compile/live_cluster.ts';
 import { DEFAULT_POLICY_LIMITS } from '../../../../../policy/index.ts';
-import { allowApps, type Manifest, pod, policy } from '../../../../builders/lab_objects.ts';
+import { allowApps, type Manifest, pod, policy } from '../../../../builders/manifests.ts';
 
 /** The cluster of objects as a source would have it. */
 function clusterOf(...objects: readonly Manifest[]): LiveCluster {

@@ -11,14 +11,7 @@ import type { TableSession } from '../../../../../injector/tables/table_session.
 import { DEFAULT_POLICY_LIMITS } from '../../../../../policy/index.ts';
 import type { InjectorFrame } from '../../../../../policy/table/frames.ts';
 import { TABLE_SCHEMA } from '../../../../../policy/table/table.ts';
-import {
-  allowApps,
-  endpointSlice,
-  namespace,
-  pod,
-  policy,
-  service,
-} from '../../../../builders/lab_objects.ts';
+import { allowApps, endpointSlice, namespace, pod, policy, service } from '../../../../builders/manifests.ts';
 import { ApiServer } from '../../../../support/api_server/api_server.ts';
 import { freePorts } from '../../../../support/free_ports.ts';
 import { captureLog } from '../../captured_log.ts';

@@ -1,4 +1,4 @@
-/** Builders of the manifests that network tests use: only what matters to a test has to be said. */
+/** Builders of manifests: only what matters to a test has to be said. */
 
 /** A manifest as `kubectl` would take it. */
 export type Manifest = Readonly<Record<string, unknown>>;
@@ -43,9 +43,10 @@ export function pod(key: string, spec: PodSpec): Manifest {
 export function namespace(
   name: string,
   labels: Readonly<Record<string, string>> = {},
-  annotations: Readonly<Record<string, string>> = {},
-): Manifest {
-  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels, annotations } };
+  annotations?: Readonly<Record<string, string>>,
+) {
+  const metadata = { name, labels, ...(annotations && { annotations }) };
+  return { apiVersion: 'v1', kind: 'Namespace', metadata };
 }
 
 /** The Node with this number. */
@@ -106,6 +107,15 @@ export function endpointSlice(
     }),
     endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
   };
+}
+
+/** The Service of a cluster's name servers, for pods with the label `k8s-app: kube-dns`. */
+export function kubeDns(): Manifest {
+  return service('kube-system/kube-dns', {
+    ips: ['10.96.0.10'],
+    ports: ['UDP/53'],
+    more: { selector: { 'k8s-app': 'kube-dns' } },
+  });
 }
 
 /** A NetworkPolicy; `key` is `namespace/name`, `spec` as in the API. */
