@@ -44,7 +44,7 @@ const size: ClusterSize = {
 };
 const wanted = NAMESPACES * sidecarsPerNamespace;
 
-/** The injector, and what it tells. */
+/** The injector, and what it reports. */
 class Injector {
   readonly #child: ChildProcess;
   readonly changedAtMs = new Map<number, number>();

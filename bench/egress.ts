@@ -157,7 +157,7 @@ try {
     servers.push(lab.spawnIn('bench/server', argv, { stdio: ['ignore', 'ignore', 'ignore'] }));
   }
   await delay(1_000); // they listen
-  const runs = new Map(WAYS.map(({ name: way }) => [way, [] as Figures[]]));
+  const runs = new Map<string, Figures[]>(WAYS.map(({ name: way }) => [way, []]));
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const way of WAYS) {
       runs.get(way.name)?.push(await measure(lab, way, join(files, 'ab.csv')));

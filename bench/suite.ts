@@ -96,7 +96,7 @@ async function measure(
   };
 }
 
-/** A lost run shall not lose all others; it is told. @throws what the last attempt threw */
+/** Tries a run again when it fails, so that one failure does not lose all others. @throws what the last attempt threw */
 async function tryRuns(
   rig: Rig,
   path: Path,

@@ -1,6 +1,6 @@
 /**
  * What becomes of standard output. A command goes on when nobody takes its output any more: `lab up | head` must not
- * leave half a lab. Only its exit code tells.
+ * leave half a lab. Only its exit code shows it.
  */
 
 /** What a shell reports of a program that SIGPIPE ended: 128 + 13. Node ignores that signal. */
@@ -23,7 +23,7 @@ export interface OutputWatch {
 
 /**
  * Watches standard output from now on. A reader that has enough, such as `head`, is no error and ends quietly; any other
- * failure is one line on stderr, which begins with `name`. Failures of stderr itself have nobody to be told to.
+ * failure is one line on stderr, which begins with `name`. Failures of stderr itself cannot be reported.
  */
 export function watchOutput(name: string): OutputWatch {
   const failed = new AbortController();

@@ -106,7 +106,7 @@ async function changeLocked(name: string, change: LabChange): Promise<ApplyResul
 
   const startedAt = performance.now();
   putObjects(paths, [...change.put, ...derived.put]);
-  // Derived endpoints that somebody takes out are derived anew: they stay.
+  // Derived endpoints that somebody takes out are derived again: they stay.
   const gone = [...change.remove, ...derived.remove].filter((object) => !objects.has(objectId(object)));
   removeObjects(paths, gone);
   const { processes } = readState(name);
@@ -152,7 +152,7 @@ async function moveNetwork(paths: LabPaths, state: LabState, topology: Topology)
   for (const { name, netns } of state.topology.nodes)
     if (gone.includes(netns)) removeServedRules(paths, name);
   for (const pod of state.topology.pods) {
-    // A pod that goes, or starts anew at another address, takes what its sidecar kept with it.
+    // When a pod goes, or starts again at another address, what its sidecar kept goes too.
     if (gone.includes(pod.netns)) removeSidecarState(paths, pod.key);
   }
   writeState(paths, { ...state, topology, processes });

@@ -1,4 +1,4 @@
-/** `lab down`: leaves nothing, whatever state the lab was in. It trusts what it finds more than what was recorded. */
+/** `lab down`: leaves nothing, also of a lab that is half built. It looks for what is there and does not rely on the state. */
 
 import { SluiceError } from '../common/errors.ts';
 import { checkLabName, hasFolder, labPaths } from './names/index.ts';

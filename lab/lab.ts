@@ -178,7 +178,7 @@ export class Lab {
     if (signal === 'SIGKILL' || signal === 'SIGTERM') await waitGone([id]);
   }
 
-  /** Starts a pod's sidecar, redirect first unless told not to; it may not enforce yet when this returns. */
+  /** Starts a pod's sidecar, after its redirect unless `redirect` is false; it may not enforce yet when this returns. */
   async startSidecar(
     key: string,
     options: SidecarOptions & { readonly redirect?: boolean } = {},

@@ -48,9 +48,9 @@ export interface UpOptions {
   readonly bare?: boolean;
   /** Aborting it takes down what was built. */
   readonly signal?: AbortSignal;
-  /** Told what is being done, a line each. */
+  /** Is called with what is being done, a line each. */
   readonly progress?: (line: string) => void;
-  /** Told warnings about the manifests. */
+  /** Is called with warnings about the manifests. */
   readonly warn?: (line: string) => void;
 }
 

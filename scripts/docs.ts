@@ -1,5 +1,5 @@
 /**
- * `npm run docs`: makes the generated parts of the reference pages anew, and the page of the last recorded benchmarks.
+ * `npm run docs`: writes the generated parts of the reference pages, and the page of the last recorded benchmarks.
  * Tests keep them equal to the code and to the record.
  */
 import { writeFile } from 'node:fs/promises';

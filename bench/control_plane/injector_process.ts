@@ -1,6 +1,6 @@
 /**
  * The injector of the benchmark: table server, transport and webhook as they are in production, over a cluster in memory.
- * Its parent tells it what to do and asks how it is.
+ * Its parent gives it orders and asks for its figures.
  */
 
 import { readFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { serveWebhook } from './webhook.ts';
 
 /** What the parent asks for. */
 export type InjectorOrder =
-  /** Pods come and go, `perSecond` changes, until told otherwise; in the first namespaces only, where `namespaces` is set. */
+  /** Pods come and go, `perSecond` changes, until the next order; in the first namespaces only, where `namespaces` is set. */
   | { readonly type: 'churn'; readonly perSecond: number; readonly namespaces?: number }
   | { readonly type: 'rest' }
   /** A NetworkPolicy as the API has it: it is new, or has been edited. */

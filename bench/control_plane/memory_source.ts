@@ -1,4 +1,4 @@
-/** A cluster in memory, changed object by object by whoever holds it. */
+/** A cluster in memory, changed object by object. */
 import type { ClusterSource, SourceListener } from '../../injector/source.ts';
 import { type ClusterChange, LiveCluster } from '../../policy/index.ts';
 
@@ -14,7 +14,7 @@ export class MemorySource implements ClusterSource {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Makes one change and tells of it. */
+  /** Makes one change and reports it. */
   change(change: ClusterChange): void {
     this.cluster.apply(change);
     for (const listener of this.#listeners) listener([change]);

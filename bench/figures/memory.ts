@@ -29,7 +29,7 @@ export const MEMORY: Figure = {
   ],
   paths: (chosen) => chosen.filter((path) => path.start !== undefined || path.name === 'direct'),
   measure: async (rig, path, scale) => {
-    await rig.startAnew(path);
+    await rig.restart(path);
     await rig.untilAnswers(path);
     await delay(SETTLE_MS);
     const idle = memoryOf(rig, path);

@@ -22,7 +22,7 @@ export const START_UP: Figure = {
     const deadline = AbortSignal.timeout(PATIENCE_MS);
     const attempts: Promise<void>[] = [];
     let answered = false;
-    const startedAt = await rig.startAnew(path);
+    const startedAt = await rig.restart(path);
     while (!answered) {
       deadline.throwIfAborted();
       attempts.push(

@@ -62,7 +62,7 @@ export interface RigSpec {
   /** The bundled sidecar; absent: its sources. */
   readonly sidecarMain?: string | undefined;
   readonly signal: AbortSignal;
-  /** Told what is being done, a line each. */
+  /** Is called with what is being done, a line each. */
   readonly progress: (line: string) => void;
 }
 
@@ -80,7 +80,7 @@ export class Rig {
   readonly folder: string;
   /** Most flows that a figure may open at once; a proxy takes a few more. */
   readonly maxFlows = mostFlows();
-  /** What proxies are told to take at most. */
+  /** The limit of flows that proxies are configured with. */
   readonly proxyFlows = this.maxFlows + SPARE_FLOWS;
   readonly #paths: readonly Path[];
   readonly #proxies = new Map<string, ProcessId>();
@@ -149,10 +149,10 @@ export class Rig {
   }
 
   /**
-   * Ends a path's proxy and starts it anew; it may not answer yet.
+   * Ends a path's proxy and starts it again; it may not answer yet.
    * @returns when the start began, by `performance.now`
    */
-  async startAnew(path: Path): Promise<number> {
+  async restart(path: Path): Promise<number> {
     const old = this.#proxies.get(path.name);
     if (old !== undefined) await killProcesses([old]);
     const startedAt = performance.now();
@@ -200,7 +200,7 @@ export class Rig {
     ]);
     await this.#spawnServer(path, 'app', [process.execPath, APP_SERVER, `TCP/${APP_PORT}`]);
     await path.prepare(this);
-    await this.startAnew(path);
+    await this.restart(path);
     await this.untilAnswers(path);
   }
 

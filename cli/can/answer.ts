@@ -19,7 +19,7 @@ export interface Judged {
   /** The number that policy sees at the destination. */
   readonly port: number;
   readonly flow: FlowVerdict;
-  /** The policies that isolate the source for egress and the destination for ingress, whatever the verdict. */
+  /** The policies that isolate the source for egress and the destination for ingress, also where they allow the flow. */
   readonly isolating: Readonly<Record<Direction, readonly PolicyRef[]>>;
 }
 

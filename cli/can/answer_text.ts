@@ -57,7 +57,7 @@ export function answerExplanation(answer: Answer, forgotten?: string): string {
       ...explainDirection(one.flow.ingress, one.destination, one.isolating.ingress),
     ]);
   const more = judged.length > MAX_EXPLAINED ? [`  and ${judged.length - MAX_EXPLAINED} more backends`] : [];
-  // Names of owners are anybody's text: a line each, whatever they hold.
+  // Names of owners may be any text: each stays on one line.
   return [...explained, ...more].map((line) => `${printable(line)}\n`).join('');
 }
 

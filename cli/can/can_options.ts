@@ -139,7 +139,7 @@ function parse(argv: readonly string[]) {
 type Token = NonNullable<ReturnType<typeof parse>['tokens']>[number];
 
 /**
- * Tells the question from the manifests. `-f *.yaml` becomes `-f a.yaml b.yaml c.yaml` in the shell, so arguments
+ * Separates the question from the manifests. `-f *.yaml` becomes `-f a.yaml b.yaml c.yaml` in the shell, so arguments
  * that follow a `-f` belong to it as far as there are more of them than the question needs.
  */
 function separatePaths(tokens: readonly Token[], wanted: number): { positionals: string[]; paths: string[] } {

@@ -27,7 +27,7 @@ export type EndpointRef =
 export interface NamingContext {
   /** From `-n`. */
   readonly namespace?: string;
-  /** Tells `pod/x` the pod from `pod/x` the pod x of a namespace called pod. Asked only without `-n`. */
+  /** Whether there is such a namespace: `pod/x` may be a pod of the namespace `pod`. Asked only without `-n`. */
   hasNamespace(name: string): boolean;
 }
 

@@ -73,7 +73,7 @@ export function createNotes(cluster: Cluster, nodePorts: NodePorts): Notes {
         ];
   };
 
-  /** Which of a workload's pods is meant, where policies tell them apart. */
+  /** Which of a workload's pods is meant, where policies distinguish them. */
   const template = (party: Party): readonly string[] => {
     const { pod, fromTemplate } = party;
     if (pod === undefined || !fromTemplate) return [];

@@ -54,7 +54,7 @@ export function resolvePort(ref: PortRef, destination: Endpoint): number {
   );
 }
 
-/** The port of a Service that is meant: a number or a name of its own, not of its pods. A name tells the protocol too. */
+/** The port of a Service that is meant: a number or a name of its own, not of its pods. A name gives the protocol too. */
 export function servicePort(ref: PortRef, service: Service): ServicePort | undefined {
   return service.ports.find(
     (port) =>

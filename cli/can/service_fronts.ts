@@ -38,7 +38,7 @@ export interface ServiceFronts {
    * is a Service's and nobody else's.
    */
   find(address: string, ref: PortRef): MetService | undefined;
-  /** The Service that an address is, whatever the port. */
+  /** The Service that an address belongs to, at any port. */
   ownerOf(address: string): Service | undefined;
 }
 

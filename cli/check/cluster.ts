@@ -18,6 +18,7 @@ import type { NamespaceContent } from './files.ts';
 import type { Installation } from './installation_check.ts';
 import { readNameServers } from './name_servers.ts';
 import { isMislabelled, USUAL_NAMESPACE } from './namespace_check.ts';
+import { record } from './record.ts';
 
 /** Which cluster, and what of it. */
 export interface ClusterChoice {
@@ -141,7 +142,7 @@ async function readPolicies(
   const policies = items.flatMap((item) => {
     // As JSON, in which times are texts. Items of a list have no type.
     const parsed = parseNetworkPolicy({
-      ...(JSON.parse(JSON.stringify(item)) as object),
+      ...record(JSON.parse(JSON.stringify(item))),
       apiVersion: 'networking.k8s.io/v1',
       kind: 'NetworkPolicy',
     });

@@ -4,6 +4,7 @@ import { DEFAULT_NAMESPACE, type NetworkPolicy } from '../../policy/index.ts';
 import type { Manifests } from '../../sources/index.ts';
 import { podTemplate } from '../../sources/index.ts';
 import type { CheckedNamespace, CheckedPod } from './namespace_check.ts';
+import { type Json, record } from './record.ts';
 
 /** A namespace and what is in it. */
 export interface NamespaceContent {
@@ -22,8 +23,6 @@ export interface UnenforcedPart {
   readonly policy: string;
   readonly message: string;
 }
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** Every namespace that the manifests have, or have something in. */
 export function namespacesOf({ cluster, objects, others }: Manifests): readonly NamespaceContent[] {
@@ -65,8 +64,4 @@ function madeOf(raw: Json, object: unknown): { readonly namespace: string; reado
 /** What makes pods has been given a namespace when it was read, if its metadata can be read. */
 function namespaceOf(raw: Json): string {
   return String(record(raw.metadata).namespace ?? DEFAULT_NAMESPACE);
-}
-
-function record(value: unknown): Json {
-  return typeof value === 'object' && value !== null ? (value as Json) : {};
 }

@@ -17,6 +17,7 @@ import {
 } from '../../injector/admission/index.ts';
 import type { Labels } from '../../policy/index.ts';
 import { error, type Finding, ok, warning } from './finding.ts';
+import { record } from './record.ts';
 
 /** A namespace with all its labels, and those of its annotations that are Sluice's. */
 export interface CheckedNamespace {
@@ -175,7 +176,7 @@ function checkPod(
   }
 }
 
-/** The annotation would say that there is one, but whoever makes a pod may write it. */
+/** The annotation would say that there is one, but anybody who makes a pod may write it. */
 function checkSidecar(
   subject: string,
   containers: readonly AdmittedContainer[],
@@ -191,20 +192,20 @@ function checkSidecar(
           : 'has no sidecar, as there is no webhook to add one: install Sluice, then restart its workload',
       ),
     ];
-  const told = injectorHost(sidecar);
-  if (told === undefined || ips.length === 0 || ips.includes(told)) return [];
+  const host = injectorHost(sidecar);
+  if (host === undefined || ips.length === 0 || ips.includes(host)) return [];
   return [
     error(
       subject,
-      `its sidecar looks for the injector at ${told}, which is at ${ips.join(' and ')} now: ` +
+      `its sidecar looks for the injector at ${host}, which is at ${ips.join(' and ')} now: ` +
         'it gets no tables once its connection ends; restart its workload',
     ),
   ];
 }
 
-/** The host that a sidecar was told at its injection, from `HOST:PORT` or `[HOST]:PORT`. */
+/** The injector's host that a sidecar got at its injection, from `HOST:PORT` or `[HOST]:PORT`. */
 function injectorHost({ raw }: AdmittedContainer): string | undefined {
-  const variables = Array.isArray(raw.env) ? (raw.env as { name?: unknown; value?: unknown }[]) : [];
+  const variables = Array.isArray(raw.env) ? raw.env.map(record) : [];
   const address = variables.find(({ name }) => name === 'SLUICE_INJECTOR_ADDRESS')?.value;
   return typeof address === 'string' ? address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1') : undefined;
 }

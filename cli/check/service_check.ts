@@ -7,8 +7,7 @@ import { NODE_TRAFFIC_ANNOTATION, parseAdmittedPod, podProbePorts } from '../../
 import { isolatingPolicies, type Labels, type NetworkPolicy } from '../../policy/index.ts';
 import { type Finding, warning } from './finding.ts';
 import { type CheckedNamespace, type CheckedPod, metadataOf } from './namespace_check.ts';
-
-type Json = Readonly<Record<string, unknown>>;
+import { type Json, record } from './record.ts';
 
 /** Pods that one finding names; more are only counted. */
 const PODS_NAMED = 3;
@@ -91,8 +90,4 @@ function openPorts({ object }: CheckedPod, spec: Json, narrowed: boolean): reado
 
 function isNarrowed(annotations: Labels): boolean {
   return annotations[NODE_TRAFFIC_ANNOTATION] === 'probes';
-}
-
-function record(value: unknown): Json {
-  return typeof value === 'object' && value !== null ? (value as Json) : {};
 }

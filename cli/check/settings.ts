@@ -14,7 +14,7 @@ export interface Settings {
 
 const SUBJECT = 'settings';
 
-/** What an installation that changes nothing has. Injection decides the same whatever image and address are. */
+/** The settings of an installation that changes none. Image and address do not change what injection decides. */
 const DEFAULTS: InjectionConfig = {
   version: '',
   image: '',

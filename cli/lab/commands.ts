@@ -34,7 +34,7 @@ const EXIT_NOT_HEALTHY = 1;
 
 /**
  * Runs one `lab` command; returns the exit code.
- * @throws SluiceError whatever the command throws, and `USAGE`
+ * @throws SluiceError `USAGE`, and what the command throws
  */
 export async function runLab(argv: readonly string[]): Promise<number> {
   const [command, ...rest] = argv;

@@ -1,5 +1,5 @@
 /**
- * A client that lives in a namespace of a lab and does what a test or the demo tells it: one JSON object a line on stdin, one
+ * A client that lives in a namespace of a lab and does what a test or the demo asks: one JSON object a line on stdin, one
  * answer a line on stdout, in the order they are ready. The end of stdin is its end.
  */
 

@@ -87,7 +87,7 @@ class Flow {
       if (this.#receivedBytes === 0) started.resolve();
       this.#receive(chunk);
     });
-    // A flow whose app closes before it is told to is over too.
+    // A flow is also over when its app closes first.
     socket.on('end', () => {
       clearInterval(this.#timer);
       if (!socket.writableEnded) socket.end();

@@ -9,7 +9,7 @@
  *                  streams that many bytes (see `pattern.ts`), as fast as they are taken or at that pace, then closes
  *                  its side
  *   SINK           reads to the end, then answers `<bytes> <sha256 of them>` and closes
- *   ECHO           sends back whatever follows, half-close included
+ *   ECHO           sends back all that follows, half-close included
  *   RESET          resets the connection
  *
  * Anything else is a message: each line is answered by one line with the peer's address as the app sees it. What has no

@@ -53,7 +53,7 @@ export function sidecarStateFolder(paths: LabPaths, podKey: string): string {
   return join(paths.folder, 'sidecars', fileSlug(podKey));
 }
 
-/** Whether the lab has a folder, in whatever state. */
+/** Whether the lab has a folder, complete or not. */
 export function hasFolder(paths: LabPaths): boolean {
   return existsSync(paths.folder);
 }
@@ -68,7 +68,7 @@ export function labNames(): string[] {
       .map((entry) => entry.name)
       .sort();
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return []; // There was never a lab.
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return []; // There was never a lab.
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new SluiceError('LAB_FOLDER_UNUSABLE', `SLUICE_LAB_DIR cannot be read: ${reason}`, { cause });
   }

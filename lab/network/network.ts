@@ -54,7 +54,7 @@ export async function applyPlan(lab: string, plan: NetworkPlan, routers: Readonl
   });
 }
 
-/** The namespaces a lab has on this machine, whatever its state says. */
+/** The namespaces that a lab has on this machine; its state is not asked. */
 export function existingNamespaces(lab: string): string[] {
   return allNamespaces().filter((name) => name.startsWith(netnsPrefix(lab)));
 }

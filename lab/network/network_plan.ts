@@ -25,7 +25,7 @@ export interface NetworkPlan {
 /** The number of `outside` among the lab's own link-local addresses; nodes have 1 to 253. */
 const OUTSIDE_INDEX = 254;
 
-/** Written as prefixes: `ip -batch` tells the family from the address. */
+/** Written as prefixes: `ip -batch` takes the family from the address. */
 const DEFAULT_ROUTE = { 4: '0.0.0.0/0', 6: '::/0' } as const;
 
 /** Plans the way from `before` (absent: from nothing) to `after`. */

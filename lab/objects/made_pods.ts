@@ -55,7 +55,7 @@ export interface LabObjects {
  * @param known the objects that the lab has: pods keep their addresses, and those that it made for a workload go where that
  *   makes them no more
  * @param reserved canonical addresses that no pod may get
- * @param warn told what is left out
+ * @param warn is called with what is left out, a sentence each
  * @throws SluiceError `OBJECT_INVALID` when a template is broken
  */
 export function completeForLab(
@@ -170,7 +170,7 @@ class Placer {
   place(raw: RawManifest, { node, cidrs }: PodRange): DocumentObject {
     const earlier = this.#known.get(objectId(readPod(raw)));
     const before = earlier?.kind === 'Pod' ? earlier.object : undefined;
-    // A pod stays where it is, whatever it is applied with.
+    // A pod stays where it is, even if its workload changes.
     const nodeName = record(raw.spec).nodeName ?? before?.nodeName ?? node;
     const spec = { ...record(raw.spec), ...(nodeName === undefined ? {} : { nodeName }) };
     const pod = readPod({ ...raw, spec, status: { phase: 'Running' } });

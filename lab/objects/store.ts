@@ -78,7 +78,7 @@ export function annotationsOf(manifest: RawManifest): Annotations {
   return annotations ?? {};
 }
 
-/** Puts objects in place, all at once as far as a watcher can tell: drafts first, then only renames. */
+/** Puts objects in place. A watcher sees them come together: drafts are written first, then only renamed. */
 export function putObjects(paths: LabPaths, objects: readonly StoreObject[]): void {
   const drafts = objects.map((object, index) => {
     const draft = join(paths.folder, `draft-${process.pid}-${index}`);

@@ -23,7 +23,7 @@ const PODS_PER_CORE = 2;
 /** How bringing up goes on. */
 export interface BringUpOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Told each pod as it becomes ready. */
+  /** Is called with each pod as it becomes ready. */
   readonly onPod?: (pod: LabPod) => void;
 }
 

@@ -5,7 +5,7 @@ import { labPaths } from '../names/index.ts';
 /** Environment variable that every process of a lab has; its value is the lab's name. */
 export const LAB_PROCESS_MARK = 'SLUICE_LAB_PROCESS';
 
-/** Environment variable that tells labs of one name apart; its value is the lab's folder. */
+/** Environment variable that distinguishes labs of one name; its value is the lab's folder. */
 export const LAB_FOLDER_MARK = 'SLUICE_LAB_FOLDER';
 
 /** The environment by which a lab's processes are found again. */

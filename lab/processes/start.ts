@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { SluiceError } from '../../common/errors.ts';
 import { labMarks } from './marks.ts';
 import { inNetns } from './netns.ts';
@@ -57,7 +57,7 @@ export async function startProcess(spec: ProcessSpec): Promise<StartedProcess> {
     child.once('error', (error) => resolve(error.message));
   });
   const id = child.pid === undefined ? undefined : identify(child.pid);
-  const ready = spec.waitReady ? await firstLine(child.stdio[READY_FD] as Readable) : true;
+  const ready = spec.waitReady ? await firstLine(child.stdio[READY_FD]) : true;
   if (id !== undefined && ready) {
     if (!spec.awaited) child.unref(); // It outlives this process, which need not wait for it.
     return { id, ended };
@@ -84,7 +84,9 @@ export function lastLines(file: string, count = 5): string {
   }
 }
 
-async function firstLine(stream: Readable): Promise<boolean> {
+/** Whether a stream brings a line before it ends. */
+async function firstLine(stream: unknown): Promise<boolean> {
+  if (!(stream instanceof Readable)) return false;
   let text = '';
   try {
     for await (const chunk of stream) {

@@ -10,7 +10,7 @@ import { labFoldersOf } from '../processes/index.ts';
 
 /**
  * Checks that no lab of this name runs that another SLUICE_LAB_DIR owns. What is left over without a live process
- * belongs to whoever finds it.
+ * belongs to the lab that finds it.
  * @throws SluiceError `LAB_ELSEWHERE` naming the owner
  */
 export function checkOwnLab(name: string): void {

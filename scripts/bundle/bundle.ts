@@ -40,7 +40,7 @@ export interface BundledFile {
 }
 
 /**
- * Makes `folder` anew. The addon has to be built before.
+ * Empties `folder` and fills it. The addon has to be built before.
  * @returns the files in it, by name
  */
 export async function bundle(folder: string): Promise<readonly BundledFile[]> {

@@ -32,7 +32,7 @@ export interface GeneratedPage {
   readonly generated: string;
 }
 
-/** Reads the pages and makes them anew; writes nothing. */
+/** Reads the pages and returns what they should be; writes nothing. */
 export async function generatePages(): Promise<readonly GeneratedPage[]> {
   const texts = await regionTexts();
   return await Promise.all(
