@@ -4,7 +4,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { codeOrMessageOf } from '../../common/errno.ts';
 import { unreachable } from '../../common/errors.ts';
-import { PATTERN_BLOCK } from '../app/pattern.ts';
+import { PATTERN_BLOCK } from '../app/index.ts';
 import type { FlowReport, FlowWork, OpenRequest } from './protocol.ts';
 
 /** How often a throttled reader is given its share, in milliseconds. */

@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { codeOf, messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import { fileSlug } from './names.ts';
 
@@ -68,8 +69,8 @@ export function labNames(): string[] {
       .map((entry) => entry.name)
       .sort();
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return []; // There was never a lab.
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    if (codeOf(cause) === 'ENOENT') return []; // There was never a lab.
+    const reason = messageOf(cause);
     throw new SluiceError('LAB_FOLDER_UNUSABLE', `SLUICE_LAB_DIR cannot be read: ${reason}`, { cause });
   }
 }
