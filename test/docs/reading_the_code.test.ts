@@ -101,21 +101,25 @@ function readNames() {
 function placeOf({ file, name }: Named): number | undefined {
   if (!existsSync(join(PROJECT, file))) return undefined;
   const text = textOf(file);
-  let place = 0;
-  for (const part of name.split('.')) {
-    const found = declarationOf(file, part).exec(text.slice(place));
-    if (found === null) return undefined;
-    place += found.index;
-  }
-  return place;
+  const [first = '', member] = name.split('.');
+  const found = declarationOf(file, first).exec(text) ?? memberOf(first).exec(text);
+  if (found === null || member === undefined) return found?.index;
+  const inside = memberOf(member).exec(text.slice(found.index));
+  return inside === null ? undefined : found.index + inside.index;
 }
 
-/** A declaration as the formatter writes it. A call in a line of its own looks the same: a text search is enough here. */
+/** A declaration of its own, as the formatter writes it. */
 function declarationOf(file: string, name: string): RegExp {
   if (file.endsWith('.c')) return new RegExp(`^[a-z][\\w *]*\\b${name}\\(`, 'm');
-  const declared = `^ *(?:export )?(?:async )?(?:function\\*?|class|interface|type|const|let) ${name}\\b`;
-  const member = `^ +(?:(?:static|readonly|async|get|set) )*\\*?${name}\\??[(<:=;]`;
-  return new RegExp(`${declared}|${member}`, 'm');
+  return new RegExp(
+    `^ *(?:export )?(?:async )?(?:function\\*?|class|interface|type|const|let) ${name}\\b`,
+    'm',
+  );
+}
+
+/** A member of a class or an object. A call in a line of its own looks the same: a text search is enough here. */
+function memberOf(name: string): RegExp {
+  return new RegExp(`^ +(?:(?:static|readonly|async|get|set) )*\\*?${name}\\??[(<:=;]`, 'm');
 }
 
 /** Whether a word stands in a declaration: up to the bracket that is as far in as its first line. */
