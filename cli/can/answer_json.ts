@@ -1,4 +1,5 @@
 /** The JSON form of an answer, the same for `-o json` and `--batch`. docs/reference/cli.md describes each field. */
+import { unreachable } from '../../common/errors.ts';
 import type { PolicyRef, Verdict } from '../../policy/index.ts';
 import { objectKey } from '../../policy/index.ts';
 import type { Answer, AskedService } from './answer.ts';
@@ -115,8 +116,14 @@ function directionJson(verdict: Verdict, isolating: readonly PolicyRef[]): Direc
       if (nearMiss === undefined) return common;
       return { ...common, near_miss: { ...nearMiss, policy: policyName(nearMiss.policy) } };
     }
-    default:
+    case 'not-isolated':
+    case 'self':
+    case 'own-node':
+    case 'not-a-pod':
+    case 'no-table':
       return common;
+    default:
+      return unreachable(verdict);
   }
 }
 

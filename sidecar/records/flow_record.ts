@@ -2,7 +2,6 @@
  * One record per flow, written once when the flow ends or is refused: it feeds the log line, the metrics and the
  * history behind /flows.
  */
-
 import { unreachable } from '../../common/errors.ts';
 import type { AddressPort } from '../../common/net.ts';
 import type { Direction, NearMiss, PodIdentity, PolicyRef, Protocol, Verdict } from '../../policy/index.ts';
