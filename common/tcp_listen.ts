@@ -1,5 +1,5 @@
 /** Listening on a port. */
-import type { AddressInfo, Server } from 'node:net';
+import type { Server } from 'node:net';
 import { SluiceError } from './errors.ts';
 
 /** Where to listen. */
@@ -27,7 +27,14 @@ export async function listenTcp(server: Server, address: TcpAddress): Promise<nu
       resolve,
     );
   });
-  return (server.address() as AddressInfo).port;
+  return portOf(server);
+}
+
+/** The port that a server listens on. @throws Error when it does not listen, or on no port */
+export function portOf(server: Server): number {
+  const address = server.address();
+  if (typeof address === 'object' && address !== null) return address.port;
+  throw new Error('the server listens on no port');
 }
 
 function unusable({ host, port, setting }: TcpAddress, cause: Error): SluiceError {
