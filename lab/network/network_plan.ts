@@ -7,7 +7,7 @@
  */
 
 import { familyOf } from '../../common/net.ts';
-import { interfaceName } from '../names/names.ts';
+import { interfaceName } from '../names/index.ts';
 import { firstOf, type LabNode, type LabPod, type Topology } from './topology.ts';
 
 /** What has to be done, in the order of the fields. Commands are lines for `ip -batch`. */

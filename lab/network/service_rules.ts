@@ -5,9 +5,8 @@
  */
 
 import { familyOf } from '../../common/net.ts';
-import { virtualPorts } from '../../policy/compile/services.ts';
-import type { Cluster } from '../../policy/model.ts';
-import type { VirtualPort } from '../../policy/table/table.ts';
+import type { Cluster, VirtualPort } from '../../policy/index.ts';
+import { virtualPorts } from '../../policy/index.ts';
 import { gatewayOf } from './network_plan.ts';
 import type { LabNode } from './topology.ts';
 

@@ -5,10 +5,9 @@
 
 import { SluiceError } from '../../common/errors.ts';
 import { familyOf } from '../../common/net.ts';
-import { objectKey } from '../../policy/key.ts';
-import type { Cluster, ContainerPort, Pod } from '../../policy/model.ts';
-import { isLive } from '../../policy/rules/ownership.ts';
-import { nodeNetns, outsideNetns, podNetns } from '../names/names.ts';
+import type { Cluster, ContainerPort, Pod } from '../../policy/index.ts';
+import { isLive, objectKey } from '../../policy/index.ts';
+import { nodeNetns, outsideNetns, podNetns } from '../names/index.ts';
 
 /** A node: a router with a bridge that its pods hang on. */
 export interface LabNode {

@@ -14,9 +14,9 @@ import {
   partFor,
   text,
 } from '../../common/shape.ts';
-import type { ServerStatus, SidecarStatus } from '../../injector/tables/server_status.ts';
-import { objectKey } from '../../policy/key.ts';
-import type { ManifestProblem } from '../../sources/problem.ts';
+import type { ServerStatus, SidecarStatus } from '../../injector/tables/index.ts';
+import { objectKey } from '../../policy/index.ts';
+import type { ManifestProblem } from '../../sources/index.ts';
 
 /** How often to ask while waiting, in milliseconds. */
 const POLL_MS = 10;

@@ -17,18 +17,16 @@ import {
   EVICTABLE_VOLUMES_ANNOTATION,
   excludedPorts,
   NAMESPACE_ANNOTATIONS,
+  nodeTraffic,
   OPT_OUT_ANNOTATION,
   OPT_OUT_VALUE,
   STATUS_ANNOTATION,
   unknownAnnotations,
   withEvictableVolume,
 } from '../annotations/index.ts';
-import { nodeTraffic } from '../annotations/node_traffic.ts';
-import type { ApiObject } from '../pod/index.ts';
-import type { AdmittedPod } from '../pod/pod_object.ts';
-import type { PodSecurityLevel } from '../privileges/pod_security.ts';
-import { withoutRawSockets } from '../privileges/raw_sockets.ts';
-import { privileges, refusals } from '../privileges/refusals.ts';
+import type { AdmittedPod, ApiObject } from '../pod/index.ts';
+import type { PodSecurityLevel } from '../privileges/index.ts';
+import { privileges, refusals, withoutRawSockets } from '../privileges/index.ts';
 import { redirectContainer, type SidecarPlan, sidecarContainer, volumes } from './containers.ts';
 import type { InjectionConfig } from './injection_config.ts';
 

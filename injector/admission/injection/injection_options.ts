@@ -5,8 +5,8 @@ import { LOG_LEVELS } from '../../../common/log.ts';
 import { addressPortText, isPort } from '../../../common/net.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../../../common/options.ts';
 import { VERSION } from '../../../common/version.ts';
-import type { Cluster } from '../../../policy/model.ts';
-import type { Resources } from '../annotations/annotations.ts';
+import type { Cluster } from '../../../policy/index.ts';
+import type { Resources } from '../annotations/index.ts';
 import { quantityValue, type ResourceName, resourceProblem } from '../annotations/index.ts';
 import type { InjectionConfig } from './injection_config.ts';
 
