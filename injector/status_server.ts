@@ -182,6 +182,8 @@ async function answer(parts: Answering, request: IncomingMessage): Promise<Reply
       if (url.searchParams.has('refresh')) await parts.source.refresh();
       return json({ ...tables.status(), uninjected: parts.uninjected?.() });
     }
+    default:
+      break;
   }
   return text(404, `not found: /healthz, /readyz, ${parts.trusted ? '/status, ' : ''}/metrics`);
 }

@@ -247,6 +247,8 @@ export class NativeRelay {
       }
       case KIND.acceptFailed:
         return this.#handler.acceptFailed(errnoName(this.#words[word + 5] ?? 0));
+      default: // the addon tells of nothing else
+        return;
     }
   }
 

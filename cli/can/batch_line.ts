@@ -1,3 +1,4 @@
+/** One line of `--batch`: a question in JSON becomes an answer, or an error in its place. */
 import { SluiceError } from '../../common/errors.ts';
 import { anything, isRecord } from '../../common/shape.ts';
 import type { Question } from './answer.ts';

@@ -123,6 +123,8 @@ function page(method: string, path: string, inside: boolean, pages: AdminPages):
       const ready = problems.length === 0;
       return { status: ready ? 200 : 503, body: { ready, problems, ...pages.status() } };
     }
+    default:
+      break;
   }
   if (!PAGES.includes(path))
     return { status: 404, body: { error: `no such page; there are ${PAGES.join(', ')}` } };

@@ -1,3 +1,7 @@
+/**
+ * Turns what the gate dropped into the same records as the proxy's refusals: grouped by peer and port, and limited in rate.
+ * One more line counts what is over the limit.
+ */
 import type { Direction } from '../../../policy/index.ts';
 import { type DeniedPeer, DeniedReader, type DeniedReading } from './denied.ts';
 
