@@ -1,4 +1,4 @@
-/** The face of `native/`: what other parts may use. */
+/** The addon, for what Node lacks: transparent and marked sockets, netlink, and the thread of the relay. It decides nothing. */
 
 export { type Addon, type Family, loadAddon } from './addon.ts';
 export { NETLINK_PROTOCOLS, Netlink } from './netlink.ts';

@@ -1,3 +1,3 @@
-/** The face of `cli/demo/`: what other parts may use. */
+/** The demo: a story told with real connections in a lab, and how it is shown in a terminal. */
 export { BrokenPromise, emphasise, say } from './page.ts';
 export { playDemo } from './story.ts';

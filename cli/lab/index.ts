@@ -1,2 +1,2 @@
-/** The face of `cli/lab/`. */
+/** `sluice lab`: builds a cluster of network namespaces from manifests, and runs commands in its pods. */
 export { runLab } from './commands.ts';

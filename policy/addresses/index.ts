@@ -1,4 +1,4 @@
-/** The face of `policy/addresses/`: what other parts may use. */
+/** IP addresses and address blocks: each is read into one canonical text, so that texts can be compared and looked up. */
 
 export { familyOf } from '../../common/net.ts';
 export {

@@ -1,4 +1,4 @@
-/** The face of `policy/compile/`: what other parts may use. */
+/** Makes tables of a cluster, and of each change of the cluster what changes in each table. */
 
 export { type ClusterChange, clusterChanges } from './cluster_change.ts';
 export { compile, createCompiler, policyExcess } from './compile.ts';

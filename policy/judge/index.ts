@@ -1,3 +1,3 @@
-/** The face of `policy/judge/`: what other parts may use. */
+/** Answers by one pod's table whether a flow may pass, and why. The hot path of the sidecar. */
 
 export { createJudge, type Judge } from './judge.ts';

@@ -1,4 +1,4 @@
-/** The face of `policy/objects/`: what other parts may use. */
+/** Kubernetes objects: read, validated, and trimmed to what policy needs. Every fault is reported by its field. */
 
 export { Field, type FieldError } from './field.ts';
 export { parseEndpointSlice, SERVICE_NAME_LABEL } from './parse_endpoint_slice.ts';

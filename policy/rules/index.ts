@@ -1,4 +1,4 @@
-/** The face of `policy/rules/`: what other parts may use. */
+/** What the NetworkPolicy API means: which policies isolate a pod, what a rule matches, and verdicts straight from the objects. */
 
 export { createEvaluator, type Endpoint, type Evaluator, type Flow } from './evaluate.ts';
 export { nearestMiss } from './near_miss.ts';

@@ -1,4 +1,4 @@
-/** The face of `policy/table/`: what other parts may use. */
+/** One pod's table: its form, its deltas, the frames that carry them, and the checks of what arrives. */
 
 export { applyDelta } from './apply_delta.ts';
 export { type AskedOfPeers, asFarAsAsked, askedOfPeers, NOTHING_ASKED } from './asked_of_peers.ts';

@@ -1,4 +1,4 @@
-/** The face of `sidecar/assembly/`: the stages that `sidecar/run.ts` goes through. */
+/** Puts the other rooms together: the stages that `sidecar/run.ts` goes through, and who hears of whom. */
 
 export { openAdmin } from './admin.ts';
 export { openDataPath, watchBacklogs } from './data_path.ts';

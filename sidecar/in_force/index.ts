@@ -1,4 +1,4 @@
-/** The face of `sidecar/in_force/`: what other parts may use. */
+/** How much of the table is in force: one state, its transitions, and what each transition asks for. */
 
 export { type Effect, effects, type InForce, NOTHING_IN_FORCE, PHASES, phase } from './in_force.ts';
 export { TransitionLog } from './log.ts';

@@ -1,4 +1,4 @@
-/** The face of `sidecar/inbound/`: what other parts may use. */
+/** The life of one inbound connection: registered, judged, admitted, ended. Also how many fit, and which accept queues are full. */
 
 export { InboundAcceptor } from './acceptor.ts';
 export { Backlogs } from './backlogs.ts';

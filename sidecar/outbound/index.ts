@@ -1,4 +1,4 @@
-/** The face of `sidecar/outbound/`: what other parts may use. */
+/** Connections that the pod itself opens: those that a table forbids are ended, those that end are reported. */
 
 export { OutboundCutter } from './cutter.ts';
 export { OutboundEnds, type OutboundEndsSink } from './ends.ts';

@@ -1,4 +1,4 @@
-/** The face of `sidecar/records/`: what other parts may use. */
+/** One record per flow, written when it ends or is refused: for the log, the metrics and `/flows`. */
 
 export type { EndedOutbound } from './ended_outbound.ts';
 export type { FlowEnd, FlowFacts, RefusalReason } from './flow_record.ts';

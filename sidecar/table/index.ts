@@ -1,4 +1,4 @@
-/** The face of `sidecar/table/`: what other parts may use. */
+/** The table in force: received, kept on disk, and asked for verdicts. Also the live flows, which another table may end. */
 
 export { Enforcement } from './enforcement.ts';
 export { TableFile } from './file.ts';

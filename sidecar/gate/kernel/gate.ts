@@ -1,7 +1,7 @@
 /**
  * The gate: nftables rules in the pod's own network namespace, made from the same table that the proxy asks. It drops
- * denied SYNs before any handshake, and denied UDP and SCTP, which no proxy sees. Each table is one transaction; what
- * fails leaves the last good rules, is tried again and shown. After a crash the kernel keeps enforcing.
+ * denied SYNs before any handshake, and denied UDP and SCTP, which no proxy sees. A transaction that fails leaves the rules
+ * from before it; it is tried again, and reported until it succeeds. When the sidecar dies, the kernel goes on enforcing.
  */
 
 import { Backoff, type BackoffBounds } from '../../../common/backoff.ts';
