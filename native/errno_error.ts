@@ -1,5 +1,5 @@
 /**
- * What an error number of the addon's calls means: the one place where an errno becomes an error code. Each entry names the
+ * What an error number of the addon's calls means: the only place where an errno becomes an error code. Each entry names the
  * test that shows it; those without one were read in the man page.
  */
 import type { ErrorCode } from '../common/errors.ts';

@@ -1,7 +1,7 @@
 /**
- * Netlink sockets: questions and orders to the kernel. It answers while it takes a message, so no answer has to be awaited:
- * what has not come when a message is sent, or after the datagram before it, does not come. What it tells of its own accord,
- * in groups, waits in a buffer until it is received. Source: netlink(7).
+ * Netlink sockets: questions and orders to the kernel. The kernel answers while it takes a message, so nobody has to wait: once
+ * the message is sent, the answer is there, or the next datagram of it comes when the one before is received. What the kernel tells
+ * groups of its own accord waits in a buffer until it is received. Source: netlink(7).
  */
 import { errnoName } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';

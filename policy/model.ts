@@ -1,6 +1,6 @@
 /**
  * The Kubernetes objects that network policy is about, trimmed to what a verdict needs and normalised:
- * defaults are filled in, addresses are canonical. The readers in `parse_*.ts` make them from API objects.
+ * defaults are filled in, addresses are canonical. The readers in `objects/` make them from API objects.
  * Source: `networking.k8s.io/v1` and core `v1` API types.
  */
 import type { PROTOCOLS } from '../common/net.ts';

@@ -16,8 +16,8 @@ export type Tier = (typeof TIERS)[number];
 export type PolicyKind = 'NetworkPolicy';
 
 /**
- * Names a policy. Absent fields mean a NetworkPolicy in the tier of that name, and for these nothing is written: references
- * stand in tables, and a sidecar of an earlier version refuses a field that it does not know.
+ * Names a policy. Without `kind` and `tier` it is a NetworkPolicy in the tier of that name. For such a policy the two fields are
+ * always left out: references stand in tables, and a sidecar of an earlier version refuses a field that it does not know.
  */
 export interface PolicyRef {
   readonly namespace: string;

@@ -70,7 +70,7 @@ export function createAnswerer(manifests: Manifests, options: AnswererOptions): 
     },
   });
 
-  /** An address or a node that translates: the source's egress is judged before, with that, and a node may hide the source. */
+  /** An address or a node that translates. The source's egress policies see the flow before that, and a node may hide the source. */
   const judgeBehind = (
     source: Party,
     { party, port }: Backend,

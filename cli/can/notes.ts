@@ -88,7 +88,7 @@ export function createNotes(cluster: Cluster, nodePorts: NodePorts): Notes {
         ];
   };
 
-  /** The verdict is the API's; the pod has asked for less. */
+  /** The verdict says what the API says; the pod lets in less from its own node. */
   const narrowedNode = ({ destination, flow, port }: Judged, protocol: Protocol): readonly string[] => {
     const { ingress } = flow;
     const { pod } = destination;

@@ -16,7 +16,7 @@ const TURN_MS = 1;
 /** With more than this on the way, namespaces wait until theirs have been read. One table may be larger. */
 const MAX_UNREAD_BYTES = 32 * 1024 * 1024;
 
-/** A namespace with less than this on the way waits only when twice as much is: who reads slowly keeps others waiting last. */
+/** A namespace with less than this on the way waits only while twice the bound is: slow readers hold up others as late as possible. */
 const SMALL_UNREAD_BYTES = 256 * 1024;
 
 /** How long something counts as on the way, ms: who does not read must not keep the others waiting. */

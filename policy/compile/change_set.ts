@@ -4,21 +4,21 @@ import type { Labels } from '../model.ts';
 import type { PodIdentity } from '../table/index.ts';
 
 /**
- * A change set begins empty. Each change records in it how a thing was that it touches: of several records of one thing the
- * first counts, which is how the thing was at the last commit. The commit empties it. Groups and virtual ports keep such
- * records of their own; `ClusterState.commit` empties all of them together.
+ * A change set begins empty, and the commit empties it again. Each change of the cluster records how the things that it touches
+ * were before. When one thing is recorded several times, the first record counts: it says how the thing was at the last commit.
+ * Groups and virtual ports keep such records of their own; `ClusterState.commit` empties all of them together.
  */
 export class ChangeSet {
   readonly #owners = new Map<string, PodIdentity | undefined>();
   readonly #labels = new Map<string, Labels>();
   readonly #reshaped = new Set<string>();
 
-  /** Who owned an address, of those that have had another owner since; undefined: nobody. */
+  /** The former owner of each address whose owner has changed since the last commit; undefined: it had none. */
   get owners(): ReadonlyMap<string, PodIdentity | undefined> {
     return this.#owners;
   }
 
-  /** The labels of a namespace, of those that have had others since. */
+  /** The former labels of each namespace whose labels have changed since the last commit. */
   get labels(): ReadonlyMap<string, Labels> {
     return this.#labels;
   }

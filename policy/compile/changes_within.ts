@@ -38,7 +38,7 @@ export class ChangesWithin {
     const own = ips.flatMap((ip): [string, PodIdentity | undefined][] => {
       const now = directory.owner(ip);
       if (now !== undefined && changes.owners.has(ip) && changes.owners.get(ip) !== now) return [[ip, now]];
-      // It left all groups, but it is still the pod's own. An address without an owner leaves the table with the next shape.
+      // The address left all groups, but it is still the pod's own. One that has no owner any more leaves with the next shape.
       return ownEntry(shared.pods, ip) === null ? [[ip, undefined]] : [];
     });
     const isRenamed = changes.labels.has(namespace);

@@ -17,8 +17,8 @@ import { serviceOf, VirtualPorts } from './services.ts';
 import { SetIndex } from './set_index.ts';
 
 /**
- * Its life is `apply` for each change, `enforcePolicies`, and `commit`. Between the last two it answers both how things are
- * and how they were at the commit before.
+ * The order of calls: `apply` for each change, then `enforcePolicies`, then `commit`. After `enforcePolicies` and before `commit` it
+ * can be asked both how things are and how they were at the last commit.
  */
 export class ClusterState {
   readonly cluster = new LiveCluster();
@@ -37,7 +37,7 @@ export class ClusterState {
     this.#injectorService = injectorService;
   }
 
-  /** Where the injector takes connections; a new list each time that may have changed. */
+  /** Where the injector takes connections. Each time that this may have changed it is a new list. */
   get injectors(): readonly Backend[] {
     return this.#injectors;
   }
@@ -134,7 +134,7 @@ export class ClusterState {
       this.#recordSelected(namespace, changed);
   }
 
-  /** Pods that policies select now, or did. */
+  /** Records the pods that one of these policies selects. A policy that has gone is among `changed` too. */
   #recordSelected(namespace: string, changed: readonly NetworkPolicy[]): void {
     for (const key of this.#podsByNamespace.get(namespace)) {
       const labels = this.cluster.pods.get(key)?.labels ?? {};

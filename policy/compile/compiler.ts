@@ -2,8 +2,9 @@
  * Compiles tables: one pod's share of a cluster's policies, with selectors resolved to address groups. A change of the
  * cluster costs what it touches: the groups an address is in, and the tables of followed pods that these are in.
  *
- * The way of a change: `apply` makes it and records what it touches; `commit` says what the changes since the last commit
- * lead to, and begins a new change set; `reshape` then says, pod by pod, what changes beside that.
+ * A change goes through three calls. `apply` makes it and records what it touches. `commit` puts policies in force and says what all
+ * changes since the last commit mean for tables. `reshape` is then called for each pod that `commit` names: it says what changes
+ * in that table because the pod or its rules did.
  */
 
 import { SluiceError } from '../../common/errors.ts';
@@ -33,7 +34,7 @@ import { Followers } from './table_followers.ts';
 import { TableMaker } from './table_maker.ts';
 import type { TableShape } from './table_shape.ts';
 
-/** What has become of the table of a followed pod, when it is looked at again. */
+/** How the table of a followed pod differs from when it was last looked at. */
 type TableUpdate =
   /** These parts of it have changed. */
   | { readonly kind: 'changed'; readonly changes: TableChanges }

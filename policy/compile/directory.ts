@@ -33,7 +33,7 @@ function claimsOf(pod: Pod | undefined): ReadonlySet<string> {
   return new Set(pod !== undefined && isSubject(pod) ? pod.ips : []);
 }
 
-/** Owners by address. A change costs what the pod's addresses and labels are, not what the cluster is. */
+/** Owners by address. The cost of a change depends on the pod's addresses and labels, not on the size of the cluster. */
 export class Directory {
   /** All live pods that claim an address; more than one while an old pod's end has not been seen yet. */
   readonly #claims = new Map<string, readonly Claim[]>();

@@ -10,7 +10,10 @@ import type { Directory, OwnerChange } from './directory.ts';
 import { groupId, LiveGroup } from './live_group.ts';
 import { SetIndex } from './set_index.ts';
 
-/** All groups in use, and which of them have changed since the last commit. A change of an address costs what the groups are that it may be in, not what the others are. */
+/**
+ * All groups in use, and which of them have changed since the last commit. When an address gets another owner, only the groups
+ * that it was in, or may be in, are looked at.
+ */
 export class Groups {
   readonly #directory: Directory;
   readonly #namespaceLabels: (namespace: string) => Labels;

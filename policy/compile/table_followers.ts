@@ -7,7 +7,7 @@ import type { TableShape } from './table_shape.ts';
 /** Followed pods by key, each with the shape that its table was last given; undefined: it has no table. */
 export class Followers {
   readonly #shapes = new Map<string, TableShape | undefined>();
-  /** Many tables share a list of groups; these are few, so that a group that changes costs what the lists are. */
+  /** Many tables share one list of groups. So few lists have to be searched when a group changes. */
   readonly #byList = new Map<GroupList, Set<string>>();
   readonly #listsByGroup = new SetIndex<GroupList>();
   readonly #withServices = new Set<string>();

@@ -5,7 +5,7 @@ import type { Decision } from '../verdict.ts';
 import { BlockIndex } from './block_index.ts';
 import { PortIndex } from './port_index.ts';
 
-/** The index of one direction. Made once per DirectionTable object; decisions are made once as well and given out again. */
+/** The index of one direction. It and its decisions are made once for each `DirectionTable` object, and used for every verdict. */
 export interface DirectionIndex {
   /** Rules without a peer restriction. */
   readonly anyPeer: PortIndex;

@@ -1,6 +1,6 @@
 /**
- * Members of a group are pods that its selectors match. The judge leans on it to look into few groups, the gate takes the
- * member lists as they are: where it does not hold the two would say different things.
+ * Each member of a group is a pod that the group's selectors match. The judge relies on this when it looks into few groups only. The
+ * gate takes the lists of members as they are. In a table in which this does not hold, judge and gate would give different verdicts.
  */
 
 import { ownEntry } from '../key.ts';

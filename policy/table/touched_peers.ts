@@ -2,8 +2,8 @@
 import type { TableDelta } from './table.ts';
 
 /**
- * The addresses whose verdict or owner a delta may change; undefined: any address. Wide rather than wrong: only a change of
- * group members and of the pods among them is narrowed down.
+ * The addresses whose verdict or owner a delta may change; undefined: any address. It may name too many, never too few: only
+ * where nothing but members of groups and their pods changes is the answer a list.
  */
 export function touchedPeers(delta: TableDelta): ReadonlySet<string> | undefined {
   const { subject, ingress, egress, namespaces, services, groups = {}, pods = {} } = delta;

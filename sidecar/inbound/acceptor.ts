@@ -1,9 +1,9 @@
-/** Takes what the relay accepts. */
+/** Makes a flow of each connection that the relay accepts. */
 import type { Connection, ConnectionOwner, RelayEvents } from '../relay/index.ts';
 import type { InboundFailures } from './failures.ts';
 import { acceptInbound, type InboundContext } from './inbound.ts';
 
-/** Hears the relay, and makes a flow of each connection. */
+/** Hears the relay: each accepted connection becomes an inbound flow, each failure is counted and logged. */
 export class InboundAcceptor implements RelayEvents {
   readonly #context: InboundContext;
   readonly #failures: InboundFailures;

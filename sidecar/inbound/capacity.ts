@@ -1,6 +1,6 @@
 /**
- * How many flows fit: the connection cap, the file-descriptor budget, which pipes have a share of, and the memory limit. Excess is
- * refused, never forwarded unchecked.
+ * How many flows fit. Three things bound them: the connection cap, the limit of file descriptors (of which pipes get a share), and
+ * the memory limit. Flows beyond that are refused, never forwarded unchecked.
  */
 import { readFileSync } from 'node:fs';
 import { memoryLimit } from './memory_limit.ts';

@@ -1,4 +1,4 @@
-/** Questions to the kernel that are long, in pieces: between them, other work gets its turn. */
+/** Long exchanges with the kernel, in pieces, so that other work gets its turn between them. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { errnoName } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';

@@ -200,7 +200,7 @@ export function endedOutbound(
   };
 }
 
-/** To a pod, so that nothing translates it, and allowed. For all others connection tracking is asked. */
+/** Whether a connection needs no second look: it goes to a pod, so that nothing translates it, and is allowed. */
 function isPlainlyAllowed({ address, port }: Side, judge: Judge): boolean {
   return (
     judge.identify(address) !== undefined && judge.judge('egress', address, 'TCP', port).verdict === 'allow'

@@ -152,7 +152,7 @@ export class OutboundEnds implements OutboundClaims {
     for (const { flow, gone } of ended) {
       const bytes = (gone ? undefined : counted[stillThere.indexOf(flow)]) ?? flow;
       const revocation = revoked(flow, judge);
-      // What is denied and has ended in order was allowed then, or its packets were dropped: that is recorded.
+      // Denied by the table of now, and ended in order: no record here. If its packets were dropped, that has a record.
       if (revocation !== undefined && endOf(flow) !== 'reset') continue;
       const { protocol, answering } = flow;
       const verdict =

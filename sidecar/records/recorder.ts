@@ -147,8 +147,8 @@ function peerOf({ verdict, source, destination }: FlowFacts): FactsSide {
 }
 
 /**
- * A denial by policy is explained by the labels that the other side has now, which the table knows of those in its groups
- * only; any other record just names it. About the pod itself and its node there is nothing to ask.
+ * Whether the injector is asked who the other side is. A denial by policy is explained by the other side's labels; the table has
+ * these for pods in its groups only. Any other record needs just the name. About the pod itself and its node nobody is asked.
  */
 function asksForOwner(facts: FlowFacts, judge: Judge | undefined): boolean {
   const { reason } = facts.verdict;

@@ -1,6 +1,6 @@
 /**
- * Watches the redirect. Without its rules traffic would go straight to the app, silently: so the sidecar keeps
- * dialling a port that only the rules answer, and every so often checks each rule by name.
+ * Watches the redirect. Without its rules, traffic would go straight to the app and nobody would notice. So the sidecar keeps
+ * dialling a port at which a connection succeeds only through the rules, and from time to time checks each rule by name.
  */
 import net from 'node:net';
 import { codeOf, messageOf } from '../../common/errno.ts';
@@ -67,7 +67,7 @@ export class Canary {
     this.#early.clear();
     const dials = await Promise.all(families.map((family) => this.#dial(family)));
     const failed = dials.find((problem) => problem !== undefined);
-    // A dial that fails after it worked, or works again, is a change: look at the rules themselves at once.
+    // A dial that works again after a loss proves only the rules that it met: all of them are looked at, at once.
     const due = performance.now() - this.#verifiedAtMs >= VERIFY_INTERVAL_MS;
     if (failed === undefined && (due || !this.#context.isIntact())) await this.#verify();
     if (!this.#closed) this.#context.checked(failed ?? this.#verifyProblem);

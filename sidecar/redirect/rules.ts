@@ -129,8 +129,8 @@ export function chains(family: Family, plan: RedirectPlan, scope: RedirectScope 
 const SYN = '--tcp-flags FIN,SYN,RST,ACK SYN';
 
 /**
- * The first packet of a connection goes to the sidecar only where somebody listens; the kernel refuses it else. A packet that
- * reaches the end of a chain which it was sent to by `-g` goes straight on.
+ * The first packet of a connection goes to the sidecar only where somebody listens; otherwise the kernel refuses it. A packet that
+ * `-g` sent to a chain does not come back from there: at the end of that chain it bypasses the sidecar.
  */
 function synChain(zones: boolean, tproxy: string): Chain {
   return {

@@ -1,6 +1,6 @@
 /**
- * The sending half of the connection to the injector. It is there before the first connection and stays from one to the next, so
- * that who has something to say needs no more than this; `stream.ts` is the receiving half and opens it.
+ * The sending half of the connection to the injector; `stream.ts` is the receiving half, and opens this one. There is one link for the
+ * life of the sidecar, whatever connections come and go: a part that has something to say needs nothing else.
  */
 import type { Socket } from 'node:net';
 import type { SidecarFrame } from '../../policy/index.ts';

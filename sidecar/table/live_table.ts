@@ -59,7 +59,7 @@ export class LiveTable {
   }
 
   /**
-   * Ends what `judge` no longer allows; sources are reset first, as they are who is no longer allowed. A flow leaves
+   * Ends what `judge` no longer allows; sources are reset first, because it is they who are no longer allowed. A flow leaves
    * the live table when its descriptors are closed.
    * @param sources only flows of these addresses can be concerned; absent: all flows
    * @returns how many flows were ended

@@ -104,7 +104,10 @@ export class DeniedReader {
   }
 }
 
-/** An element that expired and came back has begun at one again: it has less than it had, or as much for too long. */
+/**
+ * Packets since `last`. An element that has expired and come back counts from one again. That shows when its count is lower than
+ * before, or is the same for longer than an element lives without packets.
+ */
 function newPackets(total: number, last: Reported | undefined, nowMs: number): number {
   if (last === undefined || total < last.packets) return total;
   if (total === last.packets && nowMs - last.atMs > LIFE_MS) return total;

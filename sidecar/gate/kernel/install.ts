@@ -67,7 +67,10 @@ export async function isGateInForce(): Promise<boolean> {
   return true;
 }
 
-/** The same as `isGateInForce`, asked without nft, which may be what fails. Where the kernel does not answer, the rules count as there. */
+/**
+ * As `isGateInForce`, but it asks by netlink, because nft may be what fails. When the kernel does not answer, the rules count as
+ * being there.
+ */
 export async function areRulesThere(): Promise<boolean> {
   try {
     for (const [hook, subject] of Object.entries(HOOKS)) {
