@@ -314,7 +314,7 @@ function silenceLimits(values: OptionValues): SilenceLimits {
 /** A port from 1 to 65535, in decimal. */
 function portNumber(text: string): number | undefined {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  return port >= 1 && port <= 65_535 ? port : undefined;
+  return isPort(port) ? port : undefined;
 }
 
 function excludedPort(text: string, own: readonly number[]): number {

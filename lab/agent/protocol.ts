@@ -2,6 +2,7 @@
  * What a client agent and its user say to each other: one line of JSON each way. Times are milliseconds; `…At` are wall clock
  * with fractions. Each form is a shape, from which its type and its check come.
  */
+import { MAX_PORT } from '../../common/net.ts';
 import {
   anything,
   flag,
@@ -18,9 +19,9 @@ import {
 
 const anyText = text();
 const whole = integer(0, Number.MAX_SAFE_INTEGER);
-const port = integer(0, 65_535);
+const port = integer(0, MAX_PORT);
 
-/** What each flow does. Streams are the pattern of `lab/pattern.ts` from its start. */
+/** What each flow does. Streams are the pattern of `lab/app/pattern.ts` from its start. */
 const flowWork = tagged('kind', {
   /**
    * Receives `bytes` (`SEND`). With `sentBytesPerSecond` the app paces itself; with `bytesPerSecond` the reader does,

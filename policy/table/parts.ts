@@ -1,5 +1,6 @@
 /** Shapes that several parts of tables and frames are made of. */
 
+import { MAX_PORT, PROTOCOLS } from '../../common/net.ts';
 import {
   integer,
   list,
@@ -13,9 +14,6 @@ import {
 import { formatAddress, formatCidr, parseAddress, parseCidr } from '../addresses/index.ts';
 import type { ContainerPort, LabelSelector, LabelSelectorRequirement, Labels, Protocol } from '../model.ts';
 import { type PolicyRef, TIERS } from '../verdict.ts';
-
-/** The highest port number. */
-export const MAX_PORT = 65_535;
 
 /** What is wrong with a text that should be a canonical address, if anything. */
 export function addressProblem(value: string): string | undefined {
@@ -48,7 +46,7 @@ export const cidr: Shape<string> = text(cidrProblem);
 export const port: Shape<number> = integer(0, MAX_PORT);
 
 /** A layer 4 protocol. */
-export const protocol: Shape<Protocol> = oneOf('TCP', 'UDP', 'SCTP');
+export const protocol: Shape<Protocol> = oneOf(...PROTOCOLS);
 
 /** Labels of an object. */
 export const labels: Shape<Labels> = record(anyText);

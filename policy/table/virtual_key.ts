@@ -1,6 +1,8 @@
 /** How a table names what it says of Services. */
+
+import { MAX_PORT } from '../../common/net.ts';
 import type { Protocol } from '../model.ts';
-import { addressProblem, MAX_PORT } from './parts.ts';
+import { addressProblem } from './parts.ts';
 
 const VIRTUAL_KEY = /^(\S+) (TCP|UDP|SCTP)\/([1-9]\d{0,4})$/;
 

@@ -1,4 +1,5 @@
 /** The ports that the kubelet dials for probes and hooks. Source: core v1 `Probe`, `LifecycleHandler`. */
+import { isPort } from '../../../common/net.ts';
 import type { ApiObject } from './api_object.ts';
 
 /** The handlers that the kubelet dials, by where they stand in a container. `exec` needs no network. */
@@ -22,7 +23,7 @@ export function probePorts(raw: unknown): readonly number[] {
     .flatMap((holder) => HANDLERS.map((handler) => record(record(holder)[handler])))
     .filter(({ host = '' }) => host === '')
     .map(({ port }) => Number(typeof port === 'string' ? (named.get(port) ?? port) : port))
-    .filter((port) => Number.isInteger(port) && port >= 1 && port <= 65_535);
+    .filter(isPort);
 }
 
 function record(value: unknown): ApiObject {
