@@ -8,7 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { errnoName, messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import { LatestWins } from '../../common/latest_wins.ts';
-import { type Judge, type Verdict, virtualKey } from '../../policy/index.ts';
+import { type Judge, virtualKey } from '../../policy/index.ts';
 import {
   destroySockets,
   forgetFlows,
@@ -19,8 +19,8 @@ import {
   tcpSockets,
   trackedFlows,
 } from '../kernel/index.ts';
-import type { EndedOutbound, FlowEnd } from '../records/index.ts';
-import type { Revocation } from '../table/index.ts';
+import type { EndedOutbound } from '../records/index.ts';
+import { endedOutbound, isSame, isToOthers, revoked } from './outbound_flow.ts';
 
 /** What a kernel knows of outbound flows, and does to them. */
 export interface OutboundKernel {
@@ -160,66 +160,10 @@ export class OutboundCutter {
   }
 }
 
-/**
- * Whether the pod opened a flow to others: the proxy dials apps from the addresses of their clients. Flows to `injector`
- * are the sidecar's own.
- */
-export function isToOthers(
-  { source, destination, answering }: TrackedFlow,
-  own: ReadonlySet<string>,
-  injector: Side | undefined,
-): boolean {
-  if (injector !== undefined && isSame(destination, injector)) return false;
-  return own.has(source.address) && !own.has(answering.address);
-}
-
-/** The end of a flow. `bytes`: what counted them, the flow itself or its socket. */
-export function endedOutbound(
-  { protocol, source, destination, answering }: TrackedFlow,
-  judge: Judge,
-  {
-    bytes,
-    verdict,
-    end,
-  }: {
-    readonly bytes: Pick<EndedOutbound, 'bytesSent' | 'bytesReceived'>;
-    readonly verdict: Verdict;
-    readonly end: FlowEnd;
-  },
-): EndedOutbound {
-  return {
-    protocol,
-    local: source,
-    remote: destination,
-    backend: answering,
-    identity: judge.identify(answering.address),
-    bytesSent: bytes.bytesSent,
-    bytesReceived: bytes.bytesReceived,
-    verdict,
-    end,
-  };
-}
-
 /** Whether a connection needs no second look: it goes to a pod, so that nothing translates it, and is allowed. */
 function isPlainlyAllowed({ address, port }: Side, judge: Judge): boolean {
   return (
     judge.identify(address) !== undefined && judge.judge('egress', address, 'TCP', port).verdict === 'allow'
-  );
-}
-
-/** Why a flow may not go on; undefined while it may. */
-export function revoked(flow: TrackedFlow, judge: Judge): Revocation | undefined {
-  const { answering, protocol } = flow;
-  const verdict = judge.judge('egress', answering.address, protocol, answering.port);
-  if (verdict.verdict === 'deny') return { cause: 'policy-changed', verdict };
-  return isUnresolved(flow, judge) ? { cause: 'service-unresolved', verdict } : undefined;
-}
-
-/** To a Service, and opened before this pod picked backends itself: which one the node took is not known here. */
-function isUnresolved({ protocol, destination, answering }: TrackedFlow, judge: Judge): boolean {
-  return (
-    isSame(destination, answering) &&
-    Object.hasOwn(judge.table.services, virtualKey(destination.address, protocol, destination.port))
   );
 }
 
@@ -249,9 +193,4 @@ function check(task: string, results: readonly number[]): void {
   }
   const hint = 'it needs CONFIG_INET_DIAG_DESTROY; denied flows end some seconds after their next packet';
   throw new SluiceError('OUTBOUND_UNSUPPORTED', `the kernel cannot ${task}: ${hint}`);
-}
-
-/** The same address and port. */
-function isSame(a: Side, b: Side): boolean {
-  return a.address === b.address && a.port === b.port;
 }

@@ -9,7 +9,8 @@ import { Recent } from '../../common/recent.ts';
 import type { Judge } from '../../policy/index.ts';
 import { ConntrackEvents, type FlowEvent, type Side, TCP_STATES, type TrackedFlow } from '../kernel/index.ts';
 import type { EndedOutbound, FlowEnd } from '../records/index.ts';
-import { endedOutbound, isToOthers, type OutboundClaims, revoked } from './cutter.ts';
+import type { OutboundClaims } from './cutter.ts';
+import { endedOutbound, isToOthers, revoked } from './outbound_flow.ts';
 
 /** How often events are looked for. They wait in the kernel meanwhile, some 6,000 of them. */
 const READ_INTERVAL_MS = 250;

@@ -1,0 +1,66 @@
+/** What both parts of this room ask of an outbound flow: is it the pod's own, may it go on, and what is recorded of its end. */
+import { type Judge, type Verdict, virtualKey } from '../../policy/index.ts';
+import type { Side, TrackedFlow } from '../kernel/index.ts';
+import type { EndedOutbound, FlowEnd } from '../records/index.ts';
+import type { Revocation } from '../table/index.ts';
+
+/**
+ * Whether the pod opened a flow to others: the proxy dials apps from the addresses of their clients. Flows to `injector`
+ * are the sidecar's own.
+ */
+export function isToOthers(
+  { source, destination, answering }: TrackedFlow,
+  own: ReadonlySet<string>,
+  injector: Side | undefined,
+): boolean {
+  if (injector !== undefined && isSame(destination, injector)) return false;
+  return own.has(source.address) && !own.has(answering.address);
+}
+
+/** The end of a flow. `bytes`: what counted them, the flow itself or its socket. */
+export function endedOutbound(
+  { protocol, source, destination, answering }: TrackedFlow,
+  judge: Judge,
+  {
+    bytes,
+    verdict,
+    end,
+  }: {
+    readonly bytes: Pick<EndedOutbound, 'bytesSent' | 'bytesReceived'>;
+    readonly verdict: Verdict;
+    readonly end: FlowEnd;
+  },
+): EndedOutbound {
+  return {
+    protocol,
+    local: source,
+    remote: destination,
+    backend: answering,
+    identity: judge.identify(answering.address),
+    bytesSent: bytes.bytesSent,
+    bytesReceived: bytes.bytesReceived,
+    verdict,
+    end,
+  };
+}
+
+/** Why a flow may not go on; undefined while it may. */
+export function revoked(flow: TrackedFlow, judge: Judge): Revocation | undefined {
+  const { answering, protocol } = flow;
+  const verdict = judge.judge('egress', answering.address, protocol, answering.port);
+  if (verdict.verdict === 'deny') return { cause: 'policy-changed', verdict };
+  return isUnresolved(flow, judge) ? { cause: 'service-unresolved', verdict } : undefined;
+}
+
+/** To a Service, and opened before this pod picked backends itself: which one the node took is not known here. */
+function isUnresolved({ protocol, destination, answering }: TrackedFlow, judge: Judge): boolean {
+  return (
+    isSame(destination, answering) &&
+    Object.hasOwn(judge.table.services, virtualKey(destination.address, protocol, destination.port))
+  );
+}
+
+/** The same address and port. */
+export function isSame(a: Side, b: Side): boolean {
+  return a.address === b.address && a.port === b.port;
+}
