@@ -37,7 +37,7 @@ static inline struct flow *flows_at(const struct flows *all, uint32_t slot) {
 // Posts an event of a flow, which must be filled in before.
 void flows_post(struct flows *all, struct flow *flow, enum relay_event_kind kind);
 void flows_post_accept_error(struct flows *all, int error);
-// Whether the taker has to be notified: events wait, and it was not since it last took all of them.
+// Whether the taker has to be notified now: events wait, and it has not been notified since it last took all of them.
 bool flows_notify(struct flows *all);
 // Flows with events that wait.
 uint32_t flows_waiting(struct flows *all);

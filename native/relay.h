@@ -2,12 +2,12 @@
 // connection waits until it is admitted, reset or finished, unless a remembered admission covers it; each may be reset at any
 // time. The protocol as a drawing: docs/internals/native-relay.md.
 //
-// Threads: the functions below may be called by any one other thread (in Node, the main thread). Flows, sockets and pipes
-// belong to the relay's thread alone, but a flow that has ended to the other thread until it has taken the end; what both
-// touch is behind `flows.lock` or atomic.
+// Threads: one other thread may call the functions below (in Node, the main thread). Flows, sockets and pipes belong to the
+// relay's thread. A flow that has ended belongs to the other thread until that has taken its end. What both threads touch is
+// behind `flows.lock` or atomic.
 //
 // Descriptors: the relay owns its duplicates of the listeners, every socket it accepts or makes, and its pipes. Each kind is
-// closed in one place: sockets of flows in flow.c (`flow_close`), one that becomes no flow's where it was made, pipes in
+// closed in one place: sockets of flows in flow.c (`flow_close`), a socket that never gets a flow where it was made, pipes in
 // pipes.c, listeners in relay_accept.c, the rest in relay.c. The spare one is also closed where it is used, in relay_accept.c.
 #pragma once
 #include <stdbool.h>

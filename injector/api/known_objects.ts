@@ -24,7 +24,7 @@ export class KnownObjects<T> {
     return this.#known.size;
   }
 
-  /** The changes that an object's new state is. */
+  /** Takes in an object's new state. @returns the changes to pass on; none where it is no news */
   put(object: RawObject): ObjectChange<T>[] {
     const key = keyOf(object);
     const before = this.#known.get(key);
@@ -32,7 +32,7 @@ export class KnownObjects<T> {
     return changesOf(object, before, this.#trim);
   }
 
-  /** The changes that an object's end is: none if another has its name by now. */
+  /** Takes in an object's end. @returns the change to pass on; none if another object has its name by now */
   remove(object: RawObject): ObjectChange<T>[] {
     const key = keyOf(object);
     if (this.#known.get(key)?.uid !== object.metadata.uid) return [];

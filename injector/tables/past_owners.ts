@@ -2,7 +2,7 @@
 import { Recent } from '../../common/recent.ts';
 import type { PeerIdentity } from '../../policy/index.ts';
 
-/** A record that waits this long after its flow is not written: denials are reported within half a minute. */
+/** Longer than any record waits after its flow: denials are reported within half a minute. */
 const KEPT_MS = 5 * 60_000;
 
 /** Some 500 bytes each. With more the oldest are forgotten early. */

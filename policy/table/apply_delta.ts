@@ -72,7 +72,7 @@ function requireGroups(direction: DirectionTable, groups: Table['groups']): void
   }
 }
 
-/** Refuses another pod's part: its own addresses, node and ports would be let through. */
+/** Refuses a `subject` of another pod: that pod's addresses, node and ports would count as this pod's own. */
 function requireSamePod(subject: Table['subject'], { namespace, name }: Table['subject']): void {
   if (subject.namespace === namespace && subject.name === name) return;
   throw malformed(`it is for ${subject.namespace}/${subject.name}, the table is of ${namespace}/${name}`);

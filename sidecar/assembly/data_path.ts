@@ -32,7 +32,7 @@ export interface DataPathParts {
   readonly log: Logger;
 }
 
-/** Full accept queues of the apps: not watched yet, as nothing is dialled yet. */
+/** Makes the watch of the apps' accept queues. It asks nothing of the kernel until a connection is dialled. */
 export function watchBacklogs(inForce: InForceMachine, log: Logger): Backlogs {
   const failures = new OncePer(ERROR_LOG_MS);
   return new Backlogs({ room: backlogRoom, hold: holdSyns, release: releaseSyns }, (err) => {

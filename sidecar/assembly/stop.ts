@@ -78,7 +78,7 @@ export interface RunningParts {
   readonly guard: Guard;
 }
 
-/** Closes what is open, so that nothing is lost that an earlier part still has to say to a later one. */
+/** Closes everything, in an order in which what one part still has to say reaches the part that it says it to. */
 export async function takeDown(parts: RunningParts): Promise<void> {
   const { state, relay, admin, gate, outbound, owners, stream, guard } = parts;
   relay.close();

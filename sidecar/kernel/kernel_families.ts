@@ -1,7 +1,7 @@
 /** The families of addresses that the kernel has. */
 import { existsSync, readFileSync } from 'node:fs';
 
-/** Those that it has, switched on or not. */
+/** The families that the kernel has, whether they are switched on here or not. */
 export function kernelFamilies(): readonly (4 | 6)[] {
   // A kernel without IPv6 has no settings for it. Where it is only switched off, it may be switched on later.
   return existsSync('/proc/sys/net/ipv6') ? [4, 6] : [4];

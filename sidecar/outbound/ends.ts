@@ -162,7 +162,10 @@ export class OutboundEnds implements OutboundClaims {
     }
   }
 
-  /** Once for each flow. A TCP connection ends before its entry does, but for one whose other end just vanished. */
+  /**
+   * Whether an event is the end of its flow; true once for each flow. A TCP connection ends before its entry goes, unless its other
+   * end has vanished.
+   */
   #hasEnded({ flow, gone }: FlowEvent): boolean {
     const { protocol, tcpState = 0 } = flow;
     if (protocol !== 'TCP') return gone && (protocol === 'UDP' || flow.isAssured);

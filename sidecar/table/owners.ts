@@ -71,7 +71,7 @@ export class Owners {
     this.#settle(address, owner);
   }
 
-  /** Nobody will answer any more what is being asked now. */
+  /** The connection is lost: questions that are under way get no answer any more. */
   lost(): void {
     for (const address of [...this.#asked.keys()]) this.#settle(address, undefined);
   }

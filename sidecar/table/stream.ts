@@ -52,7 +52,7 @@ export class TableStream {
   #timer: NodeJS.Timeout | undefined;
   readonly #backoff = new Backoff(RECONNECT);
   #closed = false;
-  /** Of the snapshots of this connection. The next connection may be to another injector, which counts from another number. */
+  /** The newest revision on this connection. The next one may be to another injector, which counts from another number. */
   #newest = 0;
   /** Flows that were ended by tables which have not been reported. */
   #unreported: number | undefined;
@@ -177,7 +177,7 @@ export class TableStream {
   #enforced(ended: number): void {
     this.#newest = this.#enforcement.revision;
     this.#enforcement.confirm(Date.now());
-    // What was asked of the relay is on its way at the end of this step: resets do not wait for what follows.
+    // Later, in a microtask: the resets that the relay was asked for leave first, and do not wait for what follows.
     if (this.#unreported === undefined) queueMicrotask(() => this.#report());
     this.#unreported = (this.#unreported ?? 0) + ended;
   }

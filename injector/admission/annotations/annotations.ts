@@ -206,7 +206,7 @@ export function annotatedResources(
   return { resources, problems: [...problems, ...requestsOverLimits(resources, set)] };
 }
 
-/** One `resources.requests` above its limit would be refused by the API server, without a word on the annotation. */
+/** The API server would refuse a request above its limit, and its message would not name the annotation. */
 function requestsOverLimits(resources: Resources, set: readonly ResourceAnnotation[]): readonly string[] {
   return (['cpu', 'memory'] as const).flatMap((resource) => {
     const named = set.filter((entry) => entry.resource === resource).map(({ annotation }) => annotation);

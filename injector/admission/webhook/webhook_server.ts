@@ -98,7 +98,7 @@ export async function startWebhookServer(
       connectionsCheckingInterval: timeoutMs / 5,
     },
     (request, response) => {
-      // No API server asks again before it is answered; it may when the answer has been written and is not yet known to be.
+      // An API server asks again only when it has the answer. It may have it a moment before this side knows that it was written.
       if (bounds.answers.get(request.socket)?.writableEnded === false) return void request.socket.destroy();
       const peer = request.socket.remoteAddress; // once the connection has ended there is no socket
       answer(parts, request, response, bounds)

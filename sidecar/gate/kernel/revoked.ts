@@ -8,8 +8,8 @@ const REVOKED_SIZE = 4_096;
 const REVOKED_SECONDS = 60;
 
 /**
- * The sidecar destroys the connection's socket, so that both ends hear of it: until then its packets are dropped, as a reset
- * from here reaches the app only. Where the sidecar does not, its next packet ends it here.
+ * The sidecar destroys the connection's socket, so that both ends hear of it. Until then the gate drops the connection's packets: a
+ * reset by the gate would reach the app only. If the sidecar has not done it in time, the gate resets at the next packet.
  */
 export function revokedObjects(): readonly string[] {
   const sets = FAMILIES.flatMap((family) => {

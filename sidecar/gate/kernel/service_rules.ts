@@ -10,9 +10,9 @@ import { ADDRESS_TYPES, FAMILIES, GATE_TABLE, HEADERS } from './names.ts';
 
 /** Before egress is judged, so that policy sees the backend. */
 const SERVICE_PRIORITY = -100;
-/** The hook's chain. It is there only while there are Services to translate: that is not everywhere, nor free. */
+/** The hook's chain. It is there only while there are Services to translate: some kernels lack it, and it costs time. */
 const HOOK = 'translate';
-/** Holds back what would go untranslated while elements are loaded; empty otherwise. */
+/** While elements are loaded, it drops what would leave untranslated; at other times it is empty. */
 export const LOADING_CHAIN = 'loading';
 
 /** Up to this many backends, a port that gains one needs no new chain. */

@@ -22,7 +22,7 @@ export interface RuledRange {
   readonly rules: RuleSet;
 }
 
-/** An address as a number: comparing IPv4 costs less as `number`, and IPv6 needs `bigint`. Of one family all are the same. */
+/** An address as a number: of IPv4 a `number`, which is cheap to compare; of IPv6 a `bigint`, which it needs. */
 type Position = number | bigint;
 
 interface Span {

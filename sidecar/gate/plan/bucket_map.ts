@@ -1,6 +1,6 @@
-/** A map of texts that is never changed: the next one shares all but what differs, and differences are found without a walk. */
+/** A map of texts that never changes. A changed copy shares what is the same, so that only what differs is copied and compared. */
 
-/** Of 15,000 keys some 60 are in each: what one change copies. */
+/** Of 15,000 keys, each bucket has some 60; one change copies one bucket. */
 const BUCKETS = 256;
 
 /** Values by text; compared by identity. */

@@ -5,8 +5,8 @@ const WORD_BITS = 32n;
 const WORD_MASK = 0xffffffffn;
 
 /**
- * At most `count` ranges, `from-to` or one address, that hold all addresses and as little else as may be: the widest gaps
- * lie between them.
+ * At most `count` ranges, `from-to` or one address, that hold all addresses and as few others as possible: the widest gaps between
+ * addresses are left out.
  * @param addresses canonical, of one family, in any order
  */
 export function coarseRanges(addresses: readonly string[], count: number): readonly string[] {

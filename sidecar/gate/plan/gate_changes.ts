@@ -1,4 +1,4 @@
-/** The one difference between two plans of the gate: a list of changes. How they reach the kernel is the writers' business. */
+/** The difference between two plans of the gate, as a list of changes. The writers in `gate/kernel/` bring them to the kernel. */
 import type { Direction } from '../../../policy/index.ts';
 import type { Access } from './access.ts';
 import type { Family } from './address_ranges.ts';
@@ -45,9 +45,9 @@ const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
 const FAMILIES: readonly Family[] = [4, 6];
 
 /**
- * What leads from the plan in force to the next, but for the elements of Services: `ServicePlan.ports` knows those. The order
- * is that in which the kernel can take them: accesses come before what leads to them, and go after it. What is the same object
- * in both plans is not looked into.
+ * What leads from the plan in force to the next, without the elements of Services, which `ServicePlan.ports` has. The kernel can take
+ * the changes in this order: an access is added before the elements that lead to it, and removed after them. What is the same
+ * object in both plans is not looked into.
  * @param before `undefined`: a table that is new and empty
  */
 export function gateChanges(before: GatePlan | undefined, after: GatePlan): readonly GateChange[] {

@@ -21,7 +21,7 @@ export interface DirectionPlan {
   readonly rest: string;
   /** Egress only: where connections to Services go. */
   readonly services: ServicePlan;
-  /** Rules and blocks are more than the bounds allow: some addresses are admitted less than policy says, or nothing. */
+  /** Rules and blocks are more than the bounds allow: some addresses may reach less than policy says, or nothing. */
   readonly isOverBounds: boolean;
 }
 
@@ -33,8 +33,8 @@ export interface GatePlan {
   /** The pod's own node: always allowed, both ways. */
   readonly nodeIPs: readonly string[];
   /**
-   * Where the injector can be reached, `address . port`, its Service and the pods behind it: the sidecar alone opens connections
-   * there.
+   * Where the injector can be reached, as `address . port`: its Service, and the pods behind it. Only the sidecar may open
+   * connections there.
    */
   readonly injectors: readonly string[];
   /** The pod's own addresses: what it sends to them through a Service is not on `lo` yet when it is judged. */
