@@ -4,8 +4,8 @@ import type { Direction } from './model.ts';
 
 /**
  * The tiers of policy, in the order in which they are asked. Each accepts a flow, denies it, or passes it on to the next one;
- * what all of them pass on is allowed. To add a tier, add its name here: the compiler then asks for its evaluator (for
- * objects: `rules/evaluate.ts`; for tables: `judge/judge.ts`).
+ * what all of them pass on is allowed. To add a tier, add its name here: TypeScript then asks for its evaluators, in
+ * `rules/evaluate.ts` (for objects) and `judge/judge.ts` (for tables). docs/adr/0034-tiers-in-the-verdict.md
  */
 export const TIERS = ['NetworkPolicy'] as const;
 

@@ -18,7 +18,7 @@ export interface PlaceLimits {
 export interface Place {
   /** Its connection has shown more of itself: those that have shown less make room first. */
   rise(): void;
-  /** From now on it keeps its place. `settle(false)` takes that back: it counts as the youngest of those that have shown nothing. */
+  /** From now on it keeps its place. `settle(false)` takes that back: it is then the youngest of those that have shown nothing. */
   settle(settled?: boolean): void;
   /** Gives the place back; any number of times. */
   leave(): void;

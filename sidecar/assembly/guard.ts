@@ -1,4 +1,4 @@
-/** The second stage: the guard, and what is logged and counted of it. */
+/** Puts the guard in force, and logs and counts what it reports. */
 import type { Logger } from 'pino';
 import { OncePer } from '../../common/pacing.ts';
 import { bindingText, Guard, type GuardEvents, type GuardReason } from '../guard/index.ts';

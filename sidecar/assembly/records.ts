@@ -1,4 +1,4 @@
-/** The third stage: where flows are recorded, and who knows the names of their other sides. */
+/** Makes the parts that record flows, and the one that asks for the names of their other sides. */
 import type { Logger } from 'pino';
 import type { RecordLog } from '../../common/log.ts';
 import { FlowHistory, Recorder, type SidecarMetrics } from '../records/index.ts';

@@ -1,4 +1,4 @@
-/** The first stage: what the sidecar judges by, with the table that it kept on disk. */
+/** Makes what the sidecar judges by, with the table that it kept on disk. */
 import type { Logger } from 'pino';
 import type { SidecarConfig } from '../config.ts';
 import { Enforcement, LiveTable, TableFile } from '../table/index.ts';

@@ -1,4 +1,4 @@
-/** The last stages: waits for the signal, lets live flows finish, and takes everything down. */
+/** The end of a sidecar: waits for the signal, lets live flows finish, and takes everything down. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { AdminPort } from '../admin/index.ts';

@@ -45,9 +45,9 @@ const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
 const FAMILIES: readonly Family[] = [4, 6];
 
 /**
- * What leads from the plan in force to the next, without the elements of Services, which `ServicePlan.ports` has. The kernel can take
- * the changes in this order: an access is added before the elements that lead to it, and removed after them. What is the same
- * object in both plans is not looked into.
+ * What leads from the plan in force to the next, without the elements of Services, which `ServicePlan.ports` has. The kernel can
+ * take the changes in this order: an access is added before the elements that lead to it, and removed after them. What is the
+ * same object in both plans is not looked into.
  * @param before `undefined`: a table that is new and empty
  */
 export function gateChanges(before: GatePlan | undefined, after: GatePlan): readonly GateChange[] {
