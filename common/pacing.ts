@@ -1,4 +1,4 @@
-/** How often something is done: for log lines and repairs whose causes may come in floods. */
+/** Keeps things from being done too often: once per interval at most, only for what is new, or one run at a time. */
 
 /** Lets something through once per interval at most. What comes between is left out. */
 export class OncePer {

@@ -326,7 +326,7 @@ function excludedPort(text: string, own: readonly number[]): number {
   );
 }
 
-/** The admin port is among them: the sidecar has probes too. */
+/** TCP ports that the own node always reaches. The admin port is among them: the sidecar has probes too. */
 function nodePorts(values: OptionValues, adminPort: number): RedirectConfig['nodePorts'] {
   const ports = values.list('SLUICE_NODE_PORTS').map((text) => {
     const port = portNumber(text);

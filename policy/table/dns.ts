@@ -1,4 +1,4 @@
-/** What people forget most often: an isolated pod that may not ask for names. */
+/** Finds what people forget most often: to let a pod whose egress is isolated ask its name server. */
 
 import { parseAddress } from '../addresses/index.ts';
 import type { ContainerPort } from '../model.ts';
