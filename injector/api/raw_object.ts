@@ -2,10 +2,16 @@
 import { integer, isRecord, part, record, type TypeOf, text } from '../../common/shape.ts';
 import { answerMalformed } from './api_failure.ts';
 
+/**
+ * What an int64 can hold, as near as a number comes to it. Of some kinds the API server stores the generation that a client
+ * wrote, with any value: one such object must not make all others unreadable.
+ */
+const INT64 = { min: -(2 ** 63), max: 2 ** 63 } as const;
+
 const rawObject = part({
   metadata: part(
     { name: text(), uid: text(), resourceVersion: text() },
-    { namespace: text(), generation: integer(0, Number.MAX_SAFE_INTEGER), annotations: record(text()) },
+    { namespace: text(), generation: integer(INT64.min, INT64.max), annotations: record(text()) },
   ),
 });
 

@@ -14,6 +14,16 @@ describe('an object', () => {
     expect(readRawObject(pod)).toBe(pod);
   });
 
+  test.each(['9223372036854775807', '-1'])(
+    'is taken with the generation %s, which a client may have written',
+    (generation) => {
+      const pod: unknown = JSON.parse(
+        `{"metadata":{"name":"web","uid":"u-1","resourceVersion":"7","generation":${generation}}}`,
+      );
+      expect(readRawObject(pod)).toBe(pod);
+    },
+  );
+
   test.each<[unknown, string]>([
     [null, 'an object must be an object, is null'],
     [{}, 'an object.metadata is missing'],
