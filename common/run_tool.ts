@@ -43,7 +43,7 @@ export async function runTool(argv: readonly string[], options: RunOptions): Pro
   const spawnOptions: SpawnOptions = { stdio: ['pipe', 'pipe', 'pipe'], ...(env && { env }) };
   const child = spawn(command, args, spawnOptions);
   const outcome = outcomeOf(child, options);
-  child.stdin?.on('error', () => {}); // it may end before it has read all: its status tells
+  child.stdin?.on('error', () => {}); // it may end before it has read all: its status says so
   child.stdin?.end(input);
   return await outcome;
 }

@@ -1,4 +1,6 @@
 /** Runs a load generator in a namespace of the lab and reads what it prints. */
+import { messageOf } from '../../common/errno.ts';
+import { outcomeOf } from '../../common/run_tool.ts';
 import type { Lab } from '../../lab/index.ts';
 
 /** A tool that takes so much longer than its load is stuck, in milliseconds. */
@@ -28,38 +30,23 @@ export async function runTool(
 }
 
 /** As `runTool`, for tools whose output says why they failed. */
-export function tryTool(
+export async function tryTool(
   client: ClientPod,
   argv: readonly string[],
   expectedMs: number,
 ): Promise<{ readonly output: string; readonly failure?: string }> {
   const child = client.lab.spawnIn(client.client, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
-  return new Promise((resolve, reject) => {
-    let output = '';
-    let complaint = '';
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      child.kill('SIGKILL');
-    }, expectedMs + PATIENCE_MS);
-    child.stdout?.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-    });
-    child.stderr?.on('data', (chunk: Buffer) => {
-      complaint += chunk.toString();
-    });
-    child.on('error', (error) => {
-      clearTimeout(timer);
-      reject(new Error(`\`${argv.join(' ')}\` did not start: ${error.message}`));
-    });
-    child.on('close', (code, signal) => {
-      clearTimeout(timer);
-      if (code === 0) return resolve({ output });
-      const end = late ? `did not end within ${expectedMs + PATIENCE_MS} ms` : `ended with ${signal ?? code}`;
-      const said = [complaint, output].map((text) => text.trim().slice(-600)).filter((text) => text !== '');
-      resolve({ output, failure: `\`${argv.join(' ')}\` ${end}: ${said.join(' | ')}` });
-    });
+  const timeMs = expectedMs + PATIENCE_MS;
+  const { status, signal, stdout, stderr, over } = await outcomeOf(child, {
+    timeMs,
+    signal: 'SIGKILL',
+  }).catch((error: unknown) => {
+    throw new Error(`\`${argv.join(' ')}\` did not start: ${messageOf(error)}`);
   });
+  if (status === 0) return { output: stdout };
+  const end = over === 'time' ? `did not end within ${timeMs} ms` : `ended with ${signal ?? status}`;
+  const said = [stderr, stdout].map((text) => text.trim().slice(-600)).filter((text) => text !== '');
+  return { output: stdout, failure: `\`${argv.join(' ')}\` ${end}: ${said.join(' | ')}` };
 }
 
 /**

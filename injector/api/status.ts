@@ -1,4 +1,5 @@
 /** `metav1.Status`: how the API server says what failed. Its words are for people and for telling failures apart, no more. */
+import { messageOf } from '../../common/errno.ts';
 import { integer, list, nullable, number, part, type TypeOf, text } from '../../common/shape.ts';
 
 const status = part(
@@ -32,6 +33,6 @@ export function readStatus(body: unknown): Status {
       unread,
     );
   } catch (error) {
-    return { message: error instanceof Error ? error.message : String(error) };
+    return { message: messageOf(error) };
   }
 }

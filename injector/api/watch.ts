@@ -1,5 +1,6 @@
 /** One watch of the API: its events, a chunk at a time, until the server ends it. */
 
+import { asError } from '../../common/errno.ts';
 import { LineReader } from '../../common/line_reader.ts';
 import { anything, part, text } from '../../common/shape.ts';
 import type { ApiClient } from './api_client.ts';
@@ -91,7 +92,7 @@ function readEvent(line: string): WatchEvent | Error {
         return answerMalformed(`an event of the unknown type ${JSON.stringify(type)}`);
     }
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    return asError(error);
   }
 }
 

@@ -27,7 +27,7 @@ export class Agent {
     const child = lab.spawnIn(target, [process.execPath, script], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#child = child;
     this.#target = target;
-    child.stdin?.on('error', () => undefined); // The exit below tells.
+    child.stdin?.on('error', () => undefined); // The handler of `exit` below reports it.
     child.once('exit', (code, signal) =>
       this.#fail(new Error(`the agent in ${target} ended: ${signal ?? code}`)),
     );

@@ -1,6 +1,6 @@
 /** Applying a delta to a table. */
 
-import { SluiceError } from '../../common/errors.ts';
+import { SluiceError, unreachable } from '../../common/errors.ts';
 import { compareTexts, ownEntry } from '../key.ts';
 import { strayMemberAfter } from './membership.ts';
 import {
@@ -42,7 +42,7 @@ function applyGroup(id: string, group: AddressGroup | undefined, change: GroupDe
     case 'removed':
       return null;
     default:
-      return change satisfies never;
+      return unreachable(change);
   }
 }
 

@@ -39,7 +39,7 @@ export class Enforcement {
   readonly #explanations = new Recent<string, { readonly verdict: Verdict; readonly owner: Owner }>(
     EXPLANATIONS_MAX,
   );
-  /** When the source last said that the table is current, ms since the epoch; 0 before the first time. */
+  /** When the injector last said that the table is current, ms since the epoch; 0 before the first time. */
   #confirmedAtMs = 0;
 
   /** @param nodePorts TCP ports that the own node always reaches; absent: everything */
