@@ -98,7 +98,6 @@ export {
   asFarAsAsked,
   type Backend,
   containerPort,
-  type DirectionTable,
   DNS_SERVICES,
   dnsForgottenBy,
   type InjectorFrame,

@@ -1,5 +1,7 @@
 /** How often one sidecar may ask who an address is. It asks about those it denies: they decide how many they are. */
 
+import { Recent } from '../../common/recent.ts';
+
 /** Addresses remembered for one session. Some 100 bytes each. */
 const MAX_MET = 1_024;
 
@@ -9,7 +11,7 @@ export class QuestionBudget {
   /** Asked since the last heartbeat. */
   #asked = 0;
   /** Addresses asked about, the one asked about last at the end. To ask again is free. */
-  readonly #met = new Set<string>();
+  readonly #met = new Recent<string, true>(MAX_MET);
 
   /** @param maxQuestions answered per heartbeat */
   constructor(maxQuestions: number) {
@@ -25,12 +27,7 @@ export class QuestionBudget {
     this.#asked += 1;
     if (this.#asked > this.#maxQuestions) return false;
     if (!this.#met.has(address) && !mayMeet()) return false;
-    this.#met.delete(address);
-    this.#met.add(address);
-    for (const longest of this.#met) {
-      if (this.#met.size <= MAX_MET) break;
-      this.#met.delete(longest);
-    }
+    this.#met.keep(address, true);
     return true;
   }
 
