@@ -2,6 +2,7 @@
  * Turns what the gate dropped into the same records as the proxy's refusals: grouped by peer and port, and limited in rate.
  * One more line counts what is over the limit.
  */
+import { asError } from '../../../common/errno.ts';
 import type { Direction } from '../../../policy/index.ts';
 import { type DeniedPeer, DeniedReader, type DeniedReading } from './denied.ts';
 
@@ -25,7 +26,7 @@ export interface DenialSink {
   /** All packets of a reading. */
   dropped(packets: number): void;
   /** The gate could not be read: its rules may be gone, or they were just being replaced. */
-  unreadable(): void;
+  unreadable(error: Error): void;
 }
 
 /** A peer at a port. The kernel's set bounds how many there are at once. */
@@ -82,8 +83,8 @@ export class DenialReport {
     let reading: DeniedReading;
     try {
       reading = await this.#reader.read();
-    } catch {
-      this.#sink.unreadable();
+    } catch (error) {
+      this.#sink.unreadable(asError(error));
       return;
     }
     if (reading.packets > 0) this.#sink.dropped(reading.packets);
