@@ -31,7 +31,7 @@ export async function listenTcp(server: Server, address: TcpAddress): Promise<nu
 }
 
 /** The port that a server listens on. @throws Error when it does not listen, or on no port */
-export function portOf(server: Server): number {
+function portOf(server: Server): number {
   const address = server.address();
   if (typeof address === 'object' && address !== null) return address.port;
   throw new Error('the server listens on no port');

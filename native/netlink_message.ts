@@ -2,7 +2,7 @@
 import { endianness } from 'node:os';
 
 /** Header flags of a request. */
-export const NLM_F_REQUEST = 0x01;
+const NLM_F_REQUEST = 0x01;
 /** The kernel answers with an error message, whose code is 0 when all went well. */
 export const NLM_F_ACK = 0x04;
 /** All objects, in several messages. */

@@ -25,7 +25,7 @@ export {
   type TableChanges,
   virtualPorts,
 } from './compile/index.ts';
-export { describeFlow, describeReason, type FlowParties } from './describe.ts';
+export { describeFlow, describeReason } from './describe.ts';
 export { createJudge, type Judge } from './judge/index.ts';
 export { objectKey } from './key.ts';
 export {
@@ -49,8 +49,6 @@ export type {
   Labels,
   Namespace,
   NetworkPolicy,
-  NetworkPolicyPeer,
-  NetworkPolicyPort,
   NetworkPolicyRule,
   Node,
   Pod,
@@ -108,7 +106,6 @@ export {
   readTable,
   readTableFile,
   type SidecarFrame,
-  type Subject,
   TABLE_SCHEMA,
   type Table,
   type TableDelta,

@@ -3,7 +3,7 @@
 import { unreachable } from '../../common/errors.ts';
 
 /** What is large in them. */
-export const HOSTILE_SHAPES = ['selectors', 'rules', 'ports', 'exceptions', 'overlap'] as const;
+const HOSTILE_SHAPES = ['selectors', 'rules', 'ports', 'exceptions', 'overlap'] as const;
 export type HostileShape = (typeof HOSTILE_SHAPES)[number];
 
 /** A NetworkPolicy that selects every pod of a namespace. */

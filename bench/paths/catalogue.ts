@@ -11,7 +11,7 @@ import { relays, sluice, sluiceWithPolicies } from './sluice.ts';
 export const SLUICE = `sluice-${relays()[0]}`;
 
 /** How many policies the `policies` figure compares. */
-export const POLICY_COUNTS: readonly number[] = [0, 200, 1000];
+const POLICY_COUNTS: readonly number[] = [0, 200, 1000];
 
 /** The paths that can be chosen. @param envoyBinary Envoy's program */
 export function allPaths(envoyBinary: string): readonly Path[] {

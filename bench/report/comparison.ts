@@ -5,7 +5,7 @@ import { number, ratio } from './format.ts';
 import { metricOf, type Results } from './results.ts';
 
 /** A figure may be so much worse before it is called so. */
-export const TOLERATED = 0.03;
+const TOLERATED = 0.03;
 
 /** One metric of both checkouts. */
 export interface Compared {

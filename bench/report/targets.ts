@@ -32,7 +32,7 @@ const BULK: readonly (readonly [string, string])[] = [
 ];
 
 /** All targets. */
-export const TARGETS: readonly Target[] = [
+const TARGETS: readonly Target[] = [
   ...BULK.flatMap(([id, title]): Target[] => [
     {
       title: `Bulk, ${title}`,

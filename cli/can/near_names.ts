@@ -10,7 +10,7 @@ function tolerance(name: string): number {
 }
 
 /** Names like `wanted`, nearest first, ties by name. Names are `namespace/name`; the right name elsewhere counts. */
-export function nearNames(wanted: string, known: Iterable<string>): readonly string[] {
+function nearNames(wanted: string, known: Iterable<string>): readonly string[] {
   const wantedName = lastPart(wanted);
   const scored: { name: string; distance: number }[] = [];
   for (const name of known) {

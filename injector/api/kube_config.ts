@@ -4,7 +4,7 @@ import { messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 
 /** Says that the injector runs in the cluster whose policies it is to enforce. */
-export const IN_CLUSTER = 'in-cluster';
+const IN_CLUSTER = 'in-cluster';
 
 /**
  * @param from `IN_CLUSTER`, or the path of a kubeconfig file, whose current context counts

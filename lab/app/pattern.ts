@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 
 /** Bytes of one block; a stream repeats it. Not a multiple of usual buffer sizes, so that a lost buffer shows. */
-export const PATTERN_BLOCK_BYTES = 65_521;
+const PATTERN_BLOCK_BYTES = 65_521;
 
 /** The block: pseudo-random and always the same, so that both ends can compute a stream's hash. */
 export const PATTERN_BLOCK: Buffer = makeBlock();

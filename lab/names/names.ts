@@ -7,7 +7,7 @@ import { SluiceError } from '../../common/errors.ts';
 export const DEFAULT_LAB_NAME = 'lab';
 
 /** Longest lab name, in characters: leaves room for the rest of a namespace's file name. */
-export const LAB_NAME_MAX_LENGTH = 30;
+const LAB_NAME_MAX_LENGTH = 30;
 
 const LAB_NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 

@@ -69,7 +69,7 @@ export async function startProcess(spec: ProcessSpec): Promise<StartedProcess> {
 }
 
 /** The environment that processes of a lab have in common. */
-export function baseEnvironment(lab: string): Record<string, string> {
+function baseEnvironment(lab: string): Record<string, string> {
   return { PATH: toolPath(), HOME: process.env.HOME ?? '/root', LANG: 'C.UTF-8', ...labMarks(lab) };
 }
 

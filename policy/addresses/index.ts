@@ -16,5 +16,4 @@ export {
   isStrictSubset,
   maskWords,
   parseCidr,
-  type WrittenCidr,
 } from './cidr.ts';

@@ -16,7 +16,7 @@ import { errorTable, metricTable, optionTable } from './tables.ts';
 export const PROJECT = join(import.meta.dirname, '../..');
 
 /** Paths from the project's folder. */
-export const GENERATED_PAGES: readonly string[] = [
+const GENERATED_PAGES: readonly string[] = [
   'docs/internals/rules-of-a-pod.md',
   'docs/kubernetes.md',
   'docs/reference/cli.md',

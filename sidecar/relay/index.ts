@@ -9,6 +9,5 @@ export type {
   Endpoint,
   Relay,
   RelayEvents,
-  RelaySettings,
 } from './relay.ts';
 export { type RelayKind, relayLimits, startRelay } from './start.ts';

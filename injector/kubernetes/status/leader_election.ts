@@ -9,7 +9,7 @@ import { jittered } from '../../../common/backoff.ts';
 import { CONFLICT, hasCode, ifThere, whatFailed, within } from '../../api/index.ts';
 
 /** The Lease in the injector's namespace. manifests/ allows this name. */
-export const LEASE_NAME = 'sluice-injector';
+const LEASE_NAME = 'sluice-injector';
 
 /** Times of an election; tests shorten them. */
 export interface ElectionTimes {

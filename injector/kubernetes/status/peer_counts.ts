@@ -9,7 +9,7 @@ const ANSWER_MS = 2_000;
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 
 /** Path of the counts on the status port. */
-export const ENFORCING_PATH = '/enforcing';
+const ENFORCING_PATH = '/enforcing';
 
 /** Asks replicas at these addresses; those that do not answer are left out. */
 export async function askPeers(addresses: readonly string[], port: number): Promise<ReplicaCounts[]> {

@@ -4,6 +4,6 @@ export { type Access, isAllPorts, rangeText } from './access.ts';
 export { coarseRanges } from './coarse_ranges.ts';
 export { type GateChange, gateChanges } from './gate_changes.ts';
 export { overBounds } from './over_bounds.ts';
-export { CLOSED_REVISION, closedPlan, type DirectionPlan, type GatePlan, socketElement } from './plan.ts';
+export { CLOSED_REVISION, closedPlan, type GatePlan, socketElement } from './plan.ts';
 export { GatePlanner } from './planner.ts';
 export { NO_SERVICES, type PlannedPort, type ServicePlan } from './service_plan.ts';
