@@ -106,7 +106,7 @@ export class ObjectShape<in out T> extends Shape<T> implements AnyObjectShape {
   }
 }
 
-/** Any value: whoever uses it has to look. */
+/** Any value: code that uses it has to check it first. */
 export const anything: Shape<unknown> = new Shape(() => undefined);
 
 /** A problem with the checked value itself. */
@@ -117,6 +117,11 @@ export function problem(text: string, path = ''): Problem {
 /** Whether a value is an object and no list: what JSON calls an object. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The fields of a value that is a record; none of any other value. */
+export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return isRecord(value) ? value : {};
 }
 
 /** A string; `test` says what is wrong with one, if anything. */

@@ -5,6 +5,7 @@
  */
 
 import { createHash } from 'node:crypto';
+import { fieldsOf } from '../common/shape.ts';
 import type { Cluster, EndpointPort, Pod, Service, ServicePort } from '../policy/index.ts';
 import { familyOf, isLive, SERVICE_NAME_LABEL } from '../policy/index.ts';
 import { clusterOf } from './cluster_merge.ts';
@@ -28,8 +29,8 @@ interface SliceDraft {
 /** Whether the lab derived this object itself. */
 export function isDerived(object: DocumentObject): boolean {
   if (object.kind !== 'EndpointSlice') return false;
-  const { labels } = (object.raw.metadata ?? {}) as { labels?: Readonly<Record<string, unknown>> };
-  return labels?.[MANAGED_BY_LABEL] === LAB_MANAGER;
+  const { labels } = fieldsOf(object.raw.metadata);
+  return fieldsOf(labels)[MANAGED_BY_LABEL] === LAB_MANAGER;
 }
 
 /** The slices that the lab adds to objects, of which those derived before are left out of account. */

@@ -10,7 +10,7 @@ import {
 } from '@kubernetes/client-node';
 import { messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
-import { integer, list, part, type TypeOf, text } from '../../common/shape.ts';
+import { fieldsOf, integer, list, part, type TypeOf, text } from '../../common/shape.ts';
 import { isEnabled, STATUS_ANNOTATION } from '../../injector/admission/index.ts';
 import { ifThere, within } from '../../injector/api/index.ts';
 import { type Cluster, parseNetworkPolicy } from '../../policy/index.ts';
@@ -18,7 +18,6 @@ import type { NamespaceContent } from './files.ts';
 import type { Installation } from './installation_check.ts';
 import { readNameServers } from './name_servers.ts';
 import { isMislabelled, USUAL_NAMESPACE } from './namespace_check.ts';
-import { record } from './record.ts';
 
 /** Which cluster, and what of it. */
 export interface ClusterChoice {
@@ -142,7 +141,7 @@ async function readPolicies(
   const policies = items.flatMap((item) => {
     // As JSON, in which times are texts. Items of a list have no type.
     const parsed = parseNetworkPolicy({
-      ...record(JSON.parse(JSON.stringify(item))),
+      ...fieldsOf(JSON.parse(JSON.stringify(item))),
       apiVersion: 'networking.k8s.io/v1',
       kind: 'NetworkPolicy',
     });

@@ -1,10 +1,14 @@
 /** Namespaces, pods and workloads of manifests, for `sluice check -f`. */
 
+import { fieldsOf } from '../../common/shape.ts';
 import { DEFAULT_NAMESPACE, type NetworkPolicy } from '../../policy/index.ts';
 import type { Manifests } from '../../sources/index.ts';
 import { podTemplate } from '../../sources/index.ts';
+
+/** An object of which only a few fields matter. */
+type Json = Readonly<Record<string, unknown>>;
+
 import type { CheckedNamespace, CheckedPod } from './namespace_check.ts';
-import { type Json, record } from './record.ts';
 
 /** A namespace and what is in it. */
 export interface NamespaceContent {
@@ -57,11 +61,11 @@ export function namespacesOf({ cluster, objects, others }: Manifests): readonly 
 /** @param raw the pod, or the workload that makes pods like `object` */
 function madeOf(raw: Json, object: unknown): { readonly namespace: string; readonly pod: CheckedPod } {
   const namespace = namespaceOf(raw);
-  const subject = `${String(raw.kind).toLowerCase()} ${namespace}/${record(raw.metadata).name}`;
+  const subject = `${String(raw.kind).toLowerCase()} ${namespace}/${fieldsOf(raw.metadata).name}`;
   return { namespace, pod: { subject, object, running: false } };
 }
 
 /** What makes pods has been given a namespace when it was read, if its metadata can be read. */
 function namespaceOf(raw: Json): string {
-  return String(record(raw.metadata).namespace ?? DEFAULT_NAMESPACE);
+  return String(fieldsOf(raw.metadata).namespace ?? DEFAULT_NAMESPACE);
 }

@@ -2,6 +2,7 @@
 
 import { SIDECAR_CONTAINER } from '../../common/contract.ts';
 import { unreachable } from '../../common/errors.ts';
+import { fieldsOf } from '../../common/shape.ts';
 import type { InjectionConfig } from '../../injector/admission/index.ts';
 import {
   type AdmittedContainer,
@@ -17,7 +18,6 @@ import {
 } from '../../injector/admission/index.ts';
 import type { Labels } from '../../policy/index.ts';
 import { error, type Finding, ok, warning } from './finding.ts';
-import { record } from './record.ts';
 
 /** A namespace with all its labels, and those of its annotations that are Sluice's. */
 export interface CheckedNamespace {
@@ -205,7 +205,7 @@ function checkSidecar(
 
 /** The injector's host that a sidecar got at its injection, from `HOST:PORT` or `[HOST]:PORT`. */
 function injectorHost({ raw }: AdmittedContainer): string | undefined {
-  const variables = Array.isArray(raw.env) ? raw.env.map(record) : [];
+  const variables = Array.isArray(raw.env) ? raw.env.map(fieldsOf) : [];
   const address = variables.find(({ name }) => name === 'SLUICE_INJECTOR_ADDRESS')?.value;
   return typeof address === 'string' ? address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1') : undefined;
 }

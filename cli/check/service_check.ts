@@ -3,11 +3,15 @@
  * address, which a pod of that node always lets in. Source: core v1 `ServiceSpec.externalTrafficPolicy`.
  */
 
+import { fieldsOf } from '../../common/shape.ts';
 import { NODE_TRAFFIC_ANNOTATION, parseAdmittedPod, podProbePorts } from '../../injector/admission/index.ts';
 import { isolatingPolicies, type Labels, type NetworkPolicy } from '../../policy/index.ts';
 import { type Finding, warning } from './finding.ts';
+
+/** An object of which only a few fields matter. */
+type Json = Readonly<Record<string, unknown>>;
+
 import { type CheckedNamespace, type CheckedPod, metadataOf } from './namespace_check.ts';
-import { type Json, record } from './record.ts';
 
 /** Pods that one finding names; more are only counted. */
 const PODS_NAMED = 3;
@@ -22,7 +26,7 @@ export function checkServices(
   services: readonly unknown[],
   policies: readonly NetworkPolicy[],
 ): readonly Finding[] {
-  return services.flatMap((service) => checkService(namespace, pods, record(service), policies));
+  return services.flatMap((service) => checkService(namespace, pods, fieldsOf(service), policies));
 }
 
 function checkService(
@@ -31,9 +35,9 @@ function checkService(
   service: Json,
   policies: readonly NetworkPolicy[],
 ): readonly Finding[] {
-  const spec = record(service.spec);
+  const spec = fieldsOf(service.spec);
   const way = wayIn(spec);
-  const selector = Object.entries(record(spec.selector));
+  const selector = Object.entries(fieldsOf(spec.selector));
   if (way === undefined || selector.length === 0) return [];
   const reached = pods.flatMap((pod) => {
     const { labels, annotations } = metadataOf(pod);
@@ -50,7 +54,7 @@ function checkService(
   const narrowed = reached.every((pod) => pod.narrowed);
   return [
     warning(
-      `service ${namespace.name}/${String(record(service.metadata).name)}`,
+      `service ${namespace.name}/${String(fieldsOf(service.metadata).name)}`,
       `${way}: outsiders reach ${named.join(', ')}${more} on ${ports}, whatever policy says: the node sends their ` +
         'connections on under its own address, which is always let in. Set externalTrafficPolicy: Local' +
         `${narrowed ? ', or give the probes another port' : `, or annotate the namespace with ${NODE_TRAFFIC_ANNOTATION}=probes`}`,
@@ -68,15 +72,15 @@ function wayIn(spec: Json): string | undefined {
 
 /** The ports of a pod that a Service leads to and that its node reaches: all, or those that its probes use. */
 function openPorts({ object }: CheckedPod, spec: Json, narrowed: boolean): readonly string[] {
-  const parsed = parseAdmittedPod({ spec: {}, ...record(object), kind: 'Pod', apiVersion: 'v1' });
+  const parsed = parseAdmittedPod({ spec: {}, ...fieldsOf(object), kind: 'Pod', apiVersion: 'v1' });
   const probed = parsed.ok ? podProbePorts(parsed.object) : [];
-  const { containers } = record(record(object).spec);
+  const { containers } = fieldsOf(fieldsOf(object).spec);
   const declared = (Array.isArray(containers) ? containers : []).flatMap((container) => {
-    const { ports } = record(container);
-    return Array.isArray(ports) ? ports.map(record) : [];
+    const { ports } = fieldsOf(container);
+    return Array.isArray(ports) ? ports.map(fieldsOf) : [];
   });
   return (Array.isArray(spec.ports) ? spec.ports : [])
-    .map(record)
+    .map(fieldsOf)
     .flatMap(({ protocol = 'TCP', port, targetPort = port }) => {
       const found =
         typeof targetPort === 'string'

@@ -3,6 +3,7 @@
  * pods that nobody has given any. They stand in the store like the user's, so that the injector has them too.
  */
 
+import { fieldsOf } from '../../common/shape.ts';
 import { formatAddress, parseCidr } from '../../policy/index.ts';
 import type { Manifests } from '../../sources/index.ts';
 import {
@@ -18,8 +19,6 @@ import {
   templatePodManifest,
   WORKLOAD_KINDS,
 } from '../../sources/index.ts';
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** Says of a pod which workload the lab has made it for: `deploy/web`. */
 const MADE_FOR = 'lab.sluice.dev/made-for';
@@ -86,7 +85,7 @@ export function madePodsOf(
 ): readonly DocumentObject[] {
   const named = new Set(
     manifests.others.flatMap(({ kind, raw }) => {
-      const { namespace, name } = record(raw.metadata);
+      const { namespace, name } = fieldsOf(raw.metadata);
       return isWorkloadKind(kind) ? [`${namespace}/${WORKLOAD_KINDS[kind]}/${name}`] : [];
     }),
   );
@@ -96,13 +95,13 @@ export function madePodsOf(
 /** `namespace/deploy/web`; undefined for what the lab did not make for a workload. */
 function madeFor(object: DocumentObject): string | undefined {
   if (object.kind !== 'Pod') return undefined;
-  const workload = record(record(object.raw.metadata).annotations)[MADE_FOR];
+  const workload = fieldsOf(fieldsOf(object.raw.metadata).annotations)[MADE_FOR];
   return typeof workload === 'string' ? `${object.object.namespace}/${workload}` : undefined;
 }
 
 /** A pod as people write one: a dump says its phase, and what is pending there stays so. */
 function isWithoutStatus(object: DocumentObject): boolean {
-  return object.kind === 'Pod' && Object.keys(record(object.raw.status)).length === 0;
+  return object.kind === 'Pod' && Object.keys(fieldsOf(object.raw.status)).length === 0;
 }
 
 /** The pods of a workload, without addresses. */
@@ -111,15 +110,15 @@ function manifestsOf(
   ranges: readonly PodRange[],
   warn: (line: string) => void,
 ): readonly RawManifest[] {
-  const { replicas } = record(workload.raw.spec);
+  const { replicas } = fieldsOf(workload.raw.spec);
   const wanted = kind === 'DaemonSet' ? ranges.length : kind.endsWith('Job') ? 1 : Number(replicas ?? 1); // null is none given
   if (wanted > MAX_PODS)
     warn(`${owner.namespace}/${owner.text} has ${wanted} pods: the lab makes ${MAX_PODS} of them`);
   return Array.from({ length: Math.min(wanted, MAX_PODS) }, (_, replica) => {
     makeTemplatePod(workload, kind, owner, replica); // Says what is wrong with the template.
     const pod = templatePodManifest(workload, kind, owner, replica);
-    const metadata = record(pod.metadata);
-    const annotations = { ...record(metadata.annotations), [MADE_FOR]: owner.text };
+    const metadata = fieldsOf(pod.metadata);
+    const annotations = { ...fieldsOf(metadata.annotations), [MADE_FOR]: owner.text };
     return { ...pod, metadata: { ...metadata, annotations } };
   });
 }
@@ -128,7 +127,7 @@ function manifestsOf(
 function podRanges(objects: readonly DocumentObject[]): readonly PodRange[] {
   const nodes = objects.filter((object) => object.kind === 'Node');
   const ranges = nodes.map((object, index) => {
-    const { podCIDR, podCIDRs } = record(object.raw.spec);
+    const { podCIDR, podCIDRs } = fieldsOf(object.raw.spec);
     const written = [...(Array.isArray(podCIDRs) ? podCIDRs : []), podCIDR].filter(
       (text) => typeof text === 'string' && parseCidr(text) !== undefined,
     );
@@ -144,7 +143,7 @@ function defaultCidr(index: number): string {
 
 /** The range of the node that a pod names, else of the one whose turn it is. */
 function rangeOf(raw: RawManifest, ranges: readonly PodRange[], turn: number): PodRange {
-  const { nodeName } = record(raw.spec);
+  const { nodeName } = fieldsOf(raw.spec);
   const named = ranges.find(({ node }) => node === nodeName);
   const next = named ?? ranges[turn % ranges.length];
   if (next === undefined) throw new Error('a lab has at least one range of addresses');
@@ -171,8 +170,8 @@ class Placer {
     const earlier = this.#known.get(objectId(readPod(raw)));
     const before = earlier?.kind === 'Pod' ? earlier.object : undefined;
     // A pod stays where it is, even if its workload changes.
-    const nodeName = record(raw.spec).nodeName ?? before?.nodeName ?? node;
-    const spec = { ...record(raw.spec), ...(nodeName === undefined ? {} : { nodeName }) };
+    const nodeName = fieldsOf(raw.spec).nodeName ?? before?.nodeName ?? node;
+    const spec = { ...fieldsOf(raw.spec), ...(nodeName === undefined ? {} : { nodeName }) };
     const pod = readPod({ ...raw, spec, status: { phase: 'Running' } });
     if (pod.object.hostNetwork) return pod;
     const kept = before?.ips ?? [];
@@ -220,8 +219,4 @@ function readPod(raw: RawManifest): Extract<DocumentObject, { kind: 'Pod' }> {
 
 function byId(objects: readonly DocumentObject[]): readonly DocumentObject[] {
   return [...new Map(objects.map((object) => [objectId(object), object])).values()];
-}
-
-function record(value: unknown): Json {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }

@@ -7,6 +7,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SluiceError } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
+import { fieldsOf } from '../../common/shape.ts';
 import { unknownAnnotations } from '../../injector/admission/index.ts';
 import { isSubject } from '../../policy/index.ts';
 import type { DocumentObject, RawManifest } from '../../sources/index.ts';
@@ -68,14 +69,13 @@ export function manifestsInvalid(errors: readonly string[]): SluiceError {
 
 /** Whether a cluster would assign the Service a virtual address: a lab cannot, as manifests say all addresses there. */
 function wantsAddress({ object, raw }: Extract<DocumentObject, { kind: 'Service' }>): boolean {
-  const { clusterIP, type } = (raw.spec ?? {}) as { clusterIP?: unknown; type?: unknown };
+  const { clusterIP, type } = fieldsOf(raw.spec);
   return object.clusterIPs.length === 0 && clusterIP !== 'None' && type !== 'ExternalName';
 }
 
 /** A manifest's annotations; none where it has none. */
 export function annotationsOf(manifest: RawManifest): Annotations {
-  const { annotations } = (manifest.metadata ?? {}) as { annotations?: Annotations | null };
-  return annotations ?? {};
+  return fieldsOf(fieldsOf(manifest.metadata).annotations);
 }
 
 /** Puts objects in place. A watcher sees them come together: drafts are written first, then only renamed. */

@@ -1,4 +1,5 @@
 /** What npm's audits say, read from their JSON. */
+import { fieldsOf, isRecord } from '../../common/shape.ts';
 
 /** What came of one audit; `lines` are for people. */
 export interface Outcome {
@@ -27,11 +28,11 @@ export function readSignatures(stdout: string, stderr: string): Outcome {
 export function readAdvisories(stdout: string, stderr: string): Outcome {
   const report = parse(stdout);
   const vulnerabilities = report?.vulnerabilities;
-  if (typeof vulnerabilities !== 'object' || vulnerabilities === null) return unanswered(report, stderr);
-  const lines = Object.entries(vulnerabilities as Json).map(([name, found]) => {
-    const { severity, range, via } = found as Json;
+  if (!isRecord(vulnerabilities)) return unanswered(report, stderr);
+  const lines = Object.entries(vulnerabilities).map(([name, found]) => {
+    const { severity, range, via } = fieldsOf(found);
     const titles = (Array.isArray(via) ? via : []).map((cause) =>
-      typeof cause === 'string' ? `by way of ${cause}` : String((cause as Json).title),
+      typeof cause === 'string' ? `by way of ${cause}` : String(fieldsOf(cause).title),
     );
     return `${name} ${String(range)} (${String(severity)}): ${titles.join('; ')}`;
   });
@@ -42,7 +43,7 @@ export function readAdvisories(stdout: string, stderr: string): Outcome {
 
 /** npm reports a failure as `{error: {summary}}`, that of the audit's endpoint as `{message}`. */
 function unanswered(report: Json | undefined, stderr: string): Outcome {
-  const { summary } = (report?.error ?? {}) as Json;
+  const { summary } = fieldsOf(report?.error);
   const why = [summary, report?.message, stderr.split('\n')[0]].find(
     (text) => typeof text === 'string' && text !== '',
   );
@@ -53,14 +54,14 @@ function unanswered(report: Json | undefined, stderr: string): Outcome {
 }
 
 function packageName(entry: unknown): string {
-  const { name, version } = entry as Json;
+  const { name, version } = fieldsOf(entry);
   return `${String(name)}@${String(version)}`;
 }
 
 function parse(text: string): Json | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Json) : undefined;
+    return isRecord(value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 /** What an object of a file leaves to kubectl and the API server: its namespace, and the rest of its name. */
 import { createHash } from 'node:crypto';
+import { isRecord } from '../../common/shape.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -17,8 +18,8 @@ export function completeMetadata(
   namespace: string | undefined,
 ): { readonly object: Json; readonly madeName?: string } {
   const metadata = object.metadata ?? {};
-  if (typeof metadata !== 'object' || Array.isArray(metadata)) return { object };
-  const { name, generateName, namespace: own } = metadata as Json;
+  if (!isRecord(metadata)) return { object };
+  const { name, generateName, namespace: own } = metadata;
   const placed = namespace === undefined || isSet(own) ? {} : { namespace };
   const madeName =
     !isSet(name) && typeof generateName === 'string' && generateName !== ''

@@ -1,6 +1,6 @@
 /** Kinds that make pods of a template, and where that template stands. */
 
-import { isRecord } from '../../common/shape.ts';
+import { fieldsOf, isRecord } from '../../common/shape.ts';
 
 /** An object as a file has it. */
 type Json = Readonly<Record<string, unknown>>;
@@ -26,13 +26,9 @@ export function isWorkloadKind(kind: string): kind is WorkloadKindName {
 
 /** `spec.template`, or a CronJob's `spec.jobTemplate.spec.template`; undefined where it is no object. */
 export function podTemplate(workload: Json): Json | undefined {
-  const spec = record(workload.spec);
-  const template = record(record(spec.jobTemplate).spec).template ?? spec.template;
+  const spec = fieldsOf(workload.spec);
+  const template = fieldsOf(fieldsOf(spec.jobTemplate).spec).template ?? spec.template;
   return isRecord(template) ? template : undefined;
-}
-
-function record(value: unknown): Json {
-  return isRecord(value) ? value : {};
 }
 
 /** The short name of a kind whose objects make pods from a template. */

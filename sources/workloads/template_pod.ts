@@ -2,6 +2,7 @@
 
 import { SluiceError, unreachable } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
+import { fieldsOf } from '../../common/shape.ts';
 import { type Labels, objectKey, type Pod, parsePod } from '../../policy/index.ts';
 import type { RawObject } from '../files/index.ts';
 import { podTemplate, type WorkloadKindName } from '../objects/index.ts';
@@ -56,7 +57,7 @@ export type RawLabels = Readonly<Record<string, unknown>>;
 /** The labels of a pod that a workload makes, also where its template is broken elsewhere. */
 export function templateLabels(workload: RawObject, kind: WorkloadKindName, owner: WorkloadName): RawLabels {
   const { metadata } = templatePodManifest(workload, kind, owner, 0);
-  return record(record(metadata).labels);
+  return fieldsOf(fieldsOf(metadata).labels);
 }
 
 /** The manifest of a pod that a workload makes, without an address. See `makeTemplatePod`. */
@@ -66,14 +67,14 @@ export function templatePodManifest(
   { namespace, name }: WorkloadName,
   replica: number,
 ): Json {
-  const spec = record(workload.raw.spec);
+  const spec = fieldsOf(workload.raw.spec);
   const source = podTemplate(workload.raw) ?? {};
-  const ordinal = Number(record(spec.ordinals).start ?? 0) + replica;
+  const ordinal = Number(fieldsOf(spec.ordinals).start ?? 0) + replica;
   const podName =
     kind === 'StatefulSet'
       ? `${name}-${ordinal}`
       : `${name}-template${replica === 0 ? '' : `-${replica + 1}`}`;
-  const metadata = record(source.metadata);
+  const metadata = fieldsOf(source.metadata);
   const added: Labels = controllerLabels(kind, name, spec, podName, ordinal);
   return {
     apiVersion: 'v1',
@@ -141,7 +142,7 @@ function controllerLabels(
       return jobLabels(name, spec, ordinal);
     case 'CronJob':
       // Each run is a Job of its own, named after the CronJob and the minute.
-      return jobLabels(`${name}-${UNKNOWN}`, record(record(spec.jobTemplate).spec), ordinal);
+      return jobLabels(`${name}-${UNKNOWN}`, fieldsOf(fieldsOf(spec.jobTemplate).spec), ordinal);
     case 'ReplicaSet':
     case 'ReplicationController':
       return {};
@@ -159,8 +160,4 @@ function jobLabels(name: string, spec: Json, index: number): ControllerLabels {
     'job-name': name,
     ...(indexed ? { 'batch.kubernetes.io/job-completion-index': String(index) } : {}),
   };
-}
-
-function record(value: unknown): Json {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }

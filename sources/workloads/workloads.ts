@@ -1,5 +1,6 @@
 /** Which pods belong to which workload, and what pod a workload without pods would make. */
 
+import { fieldsOf } from '../../common/shape.ts';
 import { type Cluster, isLive, type Pod } from '../../policy/index.ts';
 import type { RawObject } from '../files/index.ts';
 import type { WorkloadKind } from '../objects/index.ts';
@@ -116,15 +117,11 @@ function templatesByWorkload(others: readonly RawObject[]): Map<string, Template
   const templates = new Map<string, Template>();
   for (const workload of others) {
     const { kind } = workload;
-    const { name, namespace } = record(workload.raw.metadata);
+    const { name, namespace } = fieldsOf(workload.raw.metadata);
     if (!isWorkloadKind(kind) || typeof name !== 'string' || typeof namespace !== 'string') continue;
     const word = WORKLOAD_KINDS[kind];
     const owner = { namespace, name, text: `${word}/${name}` };
     templates.set(workloadKey(namespace, word, name), { kind, workload, owner });
   }
   return templates;
-}
-
-function record(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }

@@ -2,6 +2,7 @@
  * Injection: a pod, and what its namespace allows, to what is to be done with it. Pure. A pod that is injected already
  * is built again, so that the second of two calls changes nothing, and a container that only looks like ours is replaced.
  */
+
 import { isDeepStrictEqual } from 'node:util';
 import {
   OWN_CONTAINERS,
@@ -10,6 +11,7 @@ import {
   SIDECAR_CONTAINER,
   STATE_VOLUME,
 } from '../../../common/contract.ts';
+import { fieldsOf } from '../../../common/shape.ts';
 import {
   allows,
   annotatedEnvironment,
@@ -188,7 +190,7 @@ function difference(pod: ApiObject, wanted: ReadonlyMap<string, unknown>): reado
     patch.push({ op: 'add', path: '/metadata', value: {} });
   for (const [path, value] of wanted) {
     const [parent = '', field = ''] = path.split('/');
-    const current = (pod[parent] as ApiObject | null | undefined)?.[field];
+    const current = fieldsOf(pod[parent])[field];
     if (isDeepStrictEqual(current, value)) continue;
     patch.push({ op: current === undefined ? 'add' : 'replace', path: `/${path}`, value });
   }

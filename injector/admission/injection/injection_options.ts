@@ -10,6 +10,10 @@ import type { Resources } from '../annotations/index.ts';
 import { quantityValue, type ResourceName, resourceProblem } from '../annotations/index.ts';
 import type { InjectionConfig } from './injection_config.ts';
 
+const PULL_POLICIES: readonly InjectionConfig['imagePullPolicy'][] = ['Always', 'IfNotPresent', 'Never'];
+const MODES: readonly InjectionConfig['mode'][] = ['native', 'classic'];
+const IPTABLES: readonly InjectionConfig['iptables'][] = ['auto', 'nft', 'legacy'];
+
 /** Idle is 45 MB resident; tens of thousands of connections fit below the limit. */
 const RESOURCE_DEFAULTS = {
   CPU_REQUEST: '10m',
@@ -48,14 +52,14 @@ export const INJECTION_OPTIONS: readonly OptionSpec[] = [
   {
     env: 'SLUICE_SIDECAR_IMAGE_PULL_POLICY',
     flag: 'sidecar-image-pull-policy',
-    kind: { type: 'choice', choices: ['Always', 'IfNotPresent', 'Never'] },
+    kind: { type: 'choice', choices: PULL_POLICIES },
     default: 'IfNotPresent',
     description: 'When nodes pull that image',
   },
   {
     env: 'SLUICE_SIDECAR_MODE',
     flag: 'sidecar-mode',
-    kind: { type: 'choice', choices: ['native', 'classic'] },
+    kind: { type: 'choice', choices: MODES },
     default: 'native',
     description:
       'native: in force before every other container, Kubernetes 1.29 or later. classic: an ordinary container',
@@ -63,7 +67,7 @@ export const INJECTION_OPTIONS: readonly OptionSpec[] = [
   {
     env: 'SLUICE_SIDECAR_IPTABLES',
     flag: 'sidecar-iptables',
-    kind: { type: 'choice', choices: ['auto', 'nft', 'legacy'] },
+    kind: { type: 'choice', choices: IPTABLES },
     default: 'auto',
     description:
       'iptables back end in pods. auto, nft: the nft one, with NET_ADMIN alone; legacy: gives both containers NET_RAW too',
@@ -110,9 +114,9 @@ export function webhookSettings(values: OptionValues): WebhookSettings | undefin
     injection: {
       version: VERSION,
       image: values.text('SLUICE_SIDECAR_IMAGE'),
-      imagePullPolicy: values.text('SLUICE_SIDECAR_IMAGE_PULL_POLICY') as InjectionConfig['imagePullPolicy'],
-      mode: values.text('SLUICE_SIDECAR_MODE') as InjectionConfig['mode'],
-      iptables: values.text('SLUICE_SIDECAR_IPTABLES') as InjectionConfig['iptables'],
+      imagePullPolicy: values.choice('SLUICE_SIDECAR_IMAGE_PULL_POLICY', PULL_POLICIES),
+      mode: values.choice('SLUICE_SIDECAR_MODE', MODES),
+      iptables: values.choice('SLUICE_SIDECAR_IPTABLES', IPTABLES),
       sidecarLogLevel: values.text('SLUICE_SIDECAR_LOG_LEVEL'),
       resources: {
         requests: { cpu: request(values, 'cpu'), memory: request(values, 'memory') },

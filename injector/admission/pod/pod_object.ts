@@ -2,6 +2,7 @@
  * A pod as admission sees it: what injection decides on, read field by field, and the object as it came.
  * Source: core v1 `Pod`.
  */
+import { fieldsOf } from '../../../common/shape.ts';
 import type { Field } from '../../../policy/index.ts';
 import { type Parsed, parseObject } from '../../../policy/index.ts';
 import type { ApiObject } from './api_object.ts';
@@ -73,7 +74,7 @@ function readPod(object: Field): AdmittedPod {
   metadata.object();
   spec.object();
   return {
-    raw: object.value as ApiObject,
+    raw: fieldsOf(object.value),
     annotations: Object.fromEntries(
       metadata
         .child('annotations')
@@ -153,5 +154,5 @@ function eachObject<T>(list: Field, read: (item: Field) => T | readonly T[]): T[
 
 /** `null` is read as an API server reads it: as nothing but defaults, which it refuses for want of a name. */
 function named(field: Field): { readonly raw: ApiObject; readonly name: string } {
-  return { raw: (field.value ?? {}) as ApiObject, name: field.child('name').filledText() ?? '' };
+  return { raw: fieldsOf(field.value), name: field.child('name').filledText() ?? '' };
 }

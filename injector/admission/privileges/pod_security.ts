@@ -3,6 +3,7 @@
  * Pod Security: this holds everybody else to what Pod Security would have. manifests/ has the same as an admission policy, for
  * what comes after the webhook; a test compares the two. Source: Kubernetes, Pod Security Standards, as of 1.36.
  */
+import { fieldsOf } from '../../../common/shape.ts';
 import type { AdmittedPod, ApiObject } from '../pod/index.ts';
 
 /** A level of the Pod Security Standards. */
@@ -97,7 +98,7 @@ export function podSecurityFaults(pod: AdmittedPod, level: PodSecurityLevel): re
     ),
   ];
   if (level === 'baseline') return baseline;
-  const inherited = record(record(pod.raw.spec).securityContext);
+  const inherited = fieldsOf(fieldsOf(pod.raw.spec).securityContext);
   return [
     ...baseline,
     ...restrictedOfPod(pod).map(about('pod', 'restricted')),
@@ -108,8 +109,8 @@ export function podSecurityFaults(pod: AdmittedPod, level: PodSecurityLevel): re
 }
 
 function baselineOfPod({ raw, annotations, volumes }: AdmittedPod): readonly string[] {
-  const spec = record(raw.spec);
-  const security = record(spec.securityContext);
+  const spec = fieldsOf(raw.spec);
+  const security = fieldsOf(spec.securityContext);
   const profiles = Object.entries(annotations).filter(
     ([key, value]) =>
       key.startsWith(APPARMOR_ANNOTATIONS) && !/^(|runtime\/default|localhost\/.*)$/s.test(value),
@@ -130,7 +131,7 @@ function baselineOfPod({ raw, annotations, volumes }: AdmittedPod): readonly str
 }
 
 function baselineOfContainer(container: ApiObject): readonly string[] {
-  const security = record(container.securityContext);
+  const security = fieldsOf(container.securityContext);
   const procMount = security.procMount ?? 'Default';
   return [
     ...(security.privileged === true ? ['is privileged'] : []),
@@ -150,14 +151,14 @@ function baselineOfContainer(container: ApiObject): readonly string[] {
 
 /** Of a pod's `securityContext`, or a container's. */
 function confinement(security: ApiObject): readonly string[] {
-  const seccomp = record(security.seccompProfile).type ?? 'RuntimeDefault';
-  const appArmor = record(security.appArmorProfile).type ?? 'RuntimeDefault';
-  const { type = '', user, role } = record(security.seLinuxOptions);
+  const seccomp = fieldsOf(security.seccompProfile).type ?? 'RuntimeDefault';
+  const appArmor = fieldsOf(security.appArmorProfile).type ?? 'RuntimeDefault';
+  const { type = '', user, role } = fieldsOf(security.seLinuxOptions);
   return [
     ...(PROFILES.includes(seccomp) ? [] : [`has the seccomp profile ${String(seccomp)}`]),
     ...(PROFILES.includes(appArmor) ? [] : [`has the AppArmor profile ${String(appArmor)}`]),
     ...(SELINUX_TYPES.includes(type ?? '') && !user && !role ? [] : ['has SELinux options of its own']),
-    ...(record(security.windowsOptions).hostProcess === true ? ['has hostProcess'] : []),
+    ...(fieldsOf(security.windowsOptions).hostProcess === true ? ['has hostProcess'] : []),
   ];
 }
 
@@ -168,15 +169,15 @@ function dialledHosts({
   startupProbe,
   lifecycle,
 }: ApiObject): readonly unknown[] {
-  const { postStart, preStop } = record(lifecycle);
+  const { postStart, preStop } = fieldsOf(lifecycle);
   return [livenessProbe, readinessProbe, startupProbe, postStart, preStop].flatMap((handler) => [
-    record(record(handler).httpGet).host,
-    record(record(handler).tcpSocket).host,
+    fieldsOf(fieldsOf(handler).httpGet).host,
+    fieldsOf(fieldsOf(handler).tcpSocket).host,
   ]);
 }
 
 function restrictedOfPod({ raw, volumes }: AdmittedPod): readonly string[] {
-  const { runAsUser } = record(record(raw.spec).securityContext);
+  const { runAsUser } = fieldsOf(fieldsOf(raw.spec).securityContext);
   const isOther = (volume: ApiObject) =>
     Object.keys(volume).some(
       (key) => key !== 'name' && isSet(volume[key]) && !RESTRICTED_VOLUMES.includes(key),
@@ -191,9 +192,9 @@ function restrictedOfPod({ raw, volumes }: AdmittedPod): readonly string[] {
 
 /** @param inherited the pod's `securityContext` */
 function restrictedOfContainer(container: ApiObject, inherited: ApiObject): readonly string[] {
-  const security = record(container.securityContext);
-  const dropped = record(security.capabilities).drop;
-  const seccomp = record(security.seccompProfile).type ?? record(inherited.seccompProfile).type;
+  const security = fieldsOf(container.securityContext);
+  const dropped = fieldsOf(security.capabilities).drop;
+  const seccomp = fieldsOf(security.seccompProfile).type ?? fieldsOf(inherited.seccompProfile).type;
   return [
     ...(security.allowPrivilegeEscalation === false ? [] : ['lacks allowPrivilegeEscalation: false']),
     ...((security.runAsNonRoot ?? inherited.runAsNonRoot) === true ? [] : ['lacks runAsNonRoot: true']),
@@ -207,7 +208,7 @@ function restrictedOfContainer(container: ApiObject, inherited: ApiObject): read
 }
 
 function added(security: ApiObject): readonly unknown[] {
-  const { add } = record(security.capabilities);
+  const { add } = fieldsOf(security.capabilities);
   return Array.isArray(add) ? add : [];
 }
 
@@ -215,10 +216,6 @@ function isSet(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-function record(value: unknown): ApiObject {
-  return typeof value === 'object' && value !== null ? (value as ApiObject) : {};
-}
-
 function list(value: unknown): readonly ApiObject[] {
-  return Array.isArray(value) ? value.map(record) : [];
+  return Array.isArray(value) ? value.map(fieldsOf) : [];
 }
