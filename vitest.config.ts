@@ -15,7 +15,7 @@ const ALONE = SIDE_BY_SIDE + 1;
 
 /**
  * Files that run alone: they assert how fast something happens, how little a load costs, or how much of a rate passes; or
- * they install tools, which two cannot do at once. Whatever else is in these folders may run beside any other file.
+ * they install tools, which two cannot do at once. All other files in these folders may run side by side.
  */
 const TIMED_NETNS = named('netns', [
   'egress',

@@ -27,7 +27,7 @@ else. A round takes about a minute and a half.
                         default: those that a quick run has
   -h, --help            this text
 
-Exit code: 0 measured, whatever the figures say; 1 something failed; 2 wrong command line.
+Exit code: 0 measured, also with bad figures; 1 something failed; 2 wrong command line.
 `;
 
 const DEFAULT_ROUNDS = '6';

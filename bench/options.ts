@@ -59,7 +59,7 @@ Prints one JSON document on standard output; what it is doing goes to standard e
                          or --paths
   -h, --help             this text
 
-Exit code: 0 measured, whatever the figures say; 1 something failed; 2 wrong command line; 130 interrupted.
+Exit code: 0 measured, also with bad figures; 1 something failed; 2 wrong command line; 130 interrupted.
 `;
 }
 

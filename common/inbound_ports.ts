@@ -3,7 +3,7 @@ import { MAX_PORT } from './net.ts';
 
 /**
  * How many connections of one client address and port the proxy can have at once, to different ports of the pod, that came by
- * translation: each needs a port of its own, as nothing else tells them apart.
+ * translation: each needs a port of its own, as nothing else distinguishes them.
  */
 const TRANSLATED = 8;
 

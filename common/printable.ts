@@ -14,7 +14,7 @@ function escaped(text: string): string {
     .join('');
 }
 
-/** One line, whatever the text holds: `\u001b` for an escape character, `\u000a` for a line end. */
+/** The text as one line, safe to print: `\u001b` for an escape character, `\u000a` for a line end. */
 export function printable(text: string): string {
   return text.replace(NOT_PRINTABLE, escaped);
 }

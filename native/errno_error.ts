@@ -15,7 +15,7 @@ export interface ErrnoMeaning {
 
 type Meanings = Readonly<Record<string, ErrnoMeaning>>;
 
-/** Whatever was asked. relay.test.ts: "a relay that finds no descriptors says so, and keeps none" */
+/** The same for every call. relay.test.ts: "a relay that finds no descriptors says so, and keeps none" */
 const OF_ALL: Meanings = {
   EMFILE: {
     code: 'SOCKET_DESCRIPTORS_EXHAUSTED',

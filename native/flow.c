@@ -4,8 +4,8 @@
 //   that the pipe's slots are full.
 // - The end of a stream is passed on only when all bytes before it have been sent.
 // - No SPLICE_F_MORE: it corks for 200 ms.
-// - splice never gets past urgent data: there it finds the socket empty or, if no more will come, ended, whatever follows.
-//   So only a copy, which passes the urgent byte on, sees the end of a stream.
+// - splice never gets past urgent data: there it finds the socket empty or, if no more will come, ended, although data
+//   follow. So only a copy, which passes the urgent byte on, sees the end of a stream.
 // - A read stops where urgent data begins. Sockets read it in line (SO_OOBINLINE), so that no byte of a stream is ever lost,
 //   and it is sent on as urgent.
 // - EINVAL from splice, or no pipe to be had: copy.

@@ -1,6 +1,6 @@
 /**
  * Netlink sockets: questions and orders to the kernel. The kernel answers while it takes a message, so nobody has to wait: once
- * the message is sent, the answer is there, or the next datagram of it comes when the one before is received. What the kernel tells
+ * the message is sent, the answer is there, or the next datagram of it comes when the one before is received. What the kernel reports to
  * groups of its own accord waits in a buffer until it is received. Source: netlink(7).
  */
 import { errnoName } from '../common/errno.ts';
@@ -23,7 +23,7 @@ const DATAGRAM_BYTES = 32 * 1024;
 /** Names of errors of recv(2) that mean something here. */
 const NOTHING_THERE = 'EAGAIN';
 
-/** What a socket is told without having asked. */
+/** Messages that a socket gets without having asked. */
 export interface Subscription {
   /** Numbers of multicast groups of the protocol. */
   readonly groups: readonly number[];
@@ -72,7 +72,7 @@ export class Netlink {
   }
 
   /**
-   * From now on the kernel tells of what happens; what comes while the buffer is full is lost.
+   * From now on the kernel reports what happens; reports that come while the buffer is full are lost.
    * @throws SluiceError `NETLINK_FAILED` or `SOCKET_*`
    */
   subscribe({ groups, filter, bufferBytes }: Subscription): void {

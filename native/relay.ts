@@ -90,7 +90,7 @@ const EVENT_BYTES = 64;
 const BATCH = 256;
 /** Flows that may wait to be read before nothing more is admitted from memory: this thread is too busy to judge them. */
 const UNTAKEN_MAX = 4096;
-/** Batches with all that is told before a flow that was admitted from memory: two events each. */
+/** Most batches of events that stand before that of a flow that was admitted from memory: two events a flow. */
 const BATCHES_BEFORE_REMEMBERED = (2 * UNTAKEN_MAX) / BATCH;
 const KIND = { accepted: 1, ended: 2, acceptFailed: 3 } as const;
 const FLAG = { ipv6: 1, remembered: 2 } as const;
@@ -152,7 +152,7 @@ export class NativeRelay {
     this.#command(COMMAND.resetSource, id, 0);
   }
 
-  /** Resets both sides; the flow's end is still told. A flow that is over already stays as it is. */
+  /** Resets both sides; the flow's end is still reported. A flow that is over already stays as it is. */
   reset(id: FlowId): void {
     this.#command(COMMAND.reset, id, 0);
   }
@@ -168,12 +168,12 @@ export class NativeRelay {
   }
 
   /**
-   * Tells now what has been admitted from memory until now, with all that comes before it: what came in the last 3 ms, or since
-   * this thread last had time for it, of `UNTAKEN_MAX` flows at most.
+   * Reports now what has been admitted from memory until now, with all events before that: those of the last 3 ms, or since
+   * this thread last had time for them, of `UNTAKEN_MAX` flows at most.
    */
-  tellRemembered(): void {
+  reportRemembered(): void {
     let batches = 0;
-    while (batches < BATCHES_BEFORE_REMEMBERED && this.#tellBatch()) batches += 1;
+    while (batches < BATCHES_BEFORE_REMEMBERED && this.#reportBatch()) batches += 1;
   }
 
   /** Bytes so far, and whether the two sides are connected; absent when the end of the flow has been taken. */
@@ -189,7 +189,7 @@ export class NativeRelay {
     this.#addon.relayStopAccepting(this.#handle);
   }
 
-  /** Resets all flows and ends the thread; nothing is told any more. */
+  /** Resets all flows and ends the thread; nothing is reported after that. */
   close(): void {
     this.#closed = true;
     this.#addon.relayClose(this.#handle);
@@ -197,21 +197,21 @@ export class NativeRelay {
 
   /** A flood must not keep the rest of the sidecar, such as a new table, from its turn: hence the pause. */
   #drain(): void {
-    if (this.#tellBatch()) setImmediate(() => this.#drain());
+    if (this.#reportBatch()) setImmediate(() => this.#drain());
   }
 
   /** @returns whether more may wait */
-  #tellBatch(): boolean {
+  #reportBatch(): boolean {
     if (this.#closed) return false;
     this.#inBatch = true;
     const count = this.#addon.relayTake(this.#handle, this.#bytes);
-    for (let i = 0; i < count; i += 1) this.#tell(i);
+    for (let i = 0; i < count; i += 1) this.#report(i);
     this.#inBatch = false;
     this.#submit();
     return count === BATCH;
   }
 
-  #tell(index: number): void {
+  #report(index: number): void {
     const word = index * (EVENT_BYTES / 4);
     const kind = this.#words[word];
     const slot = this.#words[word + 1] ?? 0;
@@ -247,7 +247,7 @@ export class NativeRelay {
       }
       case KIND.acceptFailed:
         return this.#handler.acceptFailed(errnoName(this.#words[word + 5] ?? 0));
-      default: // the addon tells of nothing else
+      default: // the addon reports nothing else
         return;
     }
   }

@@ -67,7 +67,7 @@ check_pinned_node() {
   case "$version" in
     "v$PINNED_NODE_MAJOR."*) ;;
     *) stop "node_modules/.bin/node is '$version', not Node $PINNED_NODE_MAJOR: npm left out the optional package that \
-has it. That needs Linux on x86-64 or arm64, and an npm that is not told to leave out optional packages (npm config: \
+has it. That needs Linux on x86-64 or arm64, and an npm that is not set to leave out optional packages (npm config: \
 omit). Then remove node_modules and run this again." ;;
   esac
 }

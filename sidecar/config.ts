@@ -58,14 +58,14 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     kind: { type: 'text' },
     default: '/var/run/sluice/token',
     description:
-      "The pod's service-account token for the injector, audience sluice.dev; read anew for each connection",
+      "The pod's service-account token for the injector, audience sluice.dev; read again for each connection",
   },
   {
     env: 'SLUICE_CA_FILE',
     flag: 'ca-file',
     kind: { type: 'text' },
     default: '/var/run/sluice/ca.crt',
-    description: "CA certificates that may have signed the injector's, PEM; read anew for each connection",
+    description: "CA certificates that may have signed the injector's, PEM; read again for each connection",
   },
   {
     env: 'SLUICE_STATE_DIR',

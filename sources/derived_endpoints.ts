@@ -16,7 +16,7 @@ import { type DocumentObject, type RawManifest, readDocument } from './objects/i
 const MANAGED_BY_LABEL = 'endpointslice.kubernetes.io/managed-by';
 const LAB_MANAGER = 'sluice-lab';
 
-/** Digits of a hash in a slice's name: tells a Service's few slices apart. */
+/** Digits of a hash in a slice's name: enough for the few slices of a Service. */
 const NAME_HASH_LENGTH = 8;
 
 /** Endpoints of a Service that have the same ports, in one family: what one slice holds. */

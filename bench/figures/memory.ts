@@ -17,7 +17,7 @@ export const MEMORY: Figure = {
   name: 'memory',
   title: 'Memory',
   method:
-    'The proxy is started anew. Each flow exchanges one line and is then held. Resident memory is that of the proxy process; per flow: the growth from idle to all flows. Kernel memory is the growth of the slabs of the whole machine, client and app included: compare with direct. All flows are 10,000, or what the limit of open files allows.',
+    'The proxy is started again for this. Each flow exchanges one line and is then held. Resident memory is that of the proxy process; per flow: the growth from idle to all flows. Kernel memory is the growth of the slabs of the whole machine, client and app included: compare with direct. All flows are 10,000, or what the limit of open files allows.',
   metrics: (scale) => [
     { id: 'memory_idle', title: 'idle', unit: 'MB', better: 'less' },
     { id: 'memory_few', title: '1,000 flows', unit: 'MB', better: 'less' },

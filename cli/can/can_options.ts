@@ -37,7 +37,7 @@ Flags:
 
 A policy that is too large isolates and admits nothing. Set the variables by which the injector has other bounds than the
 default ones here as well: SLUICE_MAX_POLICY_ENTRIES, SLUICE_MAX_NAMESPACE_ENTRIES, SLUICE_MAX_POLICY_REACH,
-SLUICE_MAX_NAMESPACE_REACH. The own node always gets in, as the API says; a note tells of a pod with sluice.dev/node-traffic: probes.
+SLUICE_MAX_NAMESPACE_REACH. The own node always gets in, as the API says; a note names a pod with sluice.dev/node-traffic: probes.
 
 Exit code: 0 allowed, 1 denied, by all backends of a Service or by some (partly), 2 error. With --batch: 0 when every line
 was answered, else 2. A reader of the output that goes away early (| head) ends the command quietly with 141.

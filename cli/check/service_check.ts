@@ -55,7 +55,7 @@ function checkService(
   return [
     warning(
       `service ${namespace.name}/${String(fieldsOf(service.metadata).name)}`,
-      `${way}: outsiders reach ${named.join(', ')}${more} on ${ports}, whatever policy says: the node sends their ` +
+      `${way}: outsiders reach ${named.join(', ')}${more} on ${ports}, even where policy denies it: the node sends their ` +
         'connections on under its own address, which is always let in. Set externalTrafficPolicy: Local' +
         `${narrowed ? ', or give the probes another port' : `, or annotate the namespace with ${NODE_TRAFFIC_ANNOTATION}=probes`}`,
     ),

@@ -23,7 +23,7 @@ export function within(timeoutMs: number): CallOptions {
   return { middleware: [bounded], middlewareMergeStrategy: 'append' };
 }
 
-/** HTTP statuses by which callers tell answers apart. */
+/** HTTP statuses by which callers distinguish answers. */
 export const FORBIDDEN = 403;
 export const NOT_FOUND = 404;
 export const CONFLICT = 409;

@@ -1,4 +1,4 @@
-/** How requests to the API server fail. The reflector tells them apart; they never leave it. */
+/** How requests to the API server fail. The reflector distinguishes them; they never leave it. */
 
 import { readStatus } from './status.ts';
 

@@ -1,4 +1,4 @@
-/** Which objects a reflector has passed on, told apart by UID: a name that was given away and taken again is another object. */
+/** Which objects a reflector has passed on, by UID: an object that was deleted and created again under the same name is another object. */
 import { keyOf, type RawObject } from './raw_object.ts';
 
 /** A change to pass on. A removal names what was there. */

@@ -138,7 +138,7 @@ export class Reflector<T> {
   }
 
   async #list(): Promise<void> {
-    // Whoever asks for a list from here on needs another one.
+    // A request for a list that comes from here on needs another list.
     const waiters = this.#listWaiters.splice(0);
     const { client, path } = this.#spec;
     const intake = this.#known.beginList();

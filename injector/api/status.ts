@@ -1,4 +1,4 @@
-/** `metav1.Status`: how the API server says what failed. Its words are for people and for telling failures apart, no more. */
+/** `metav1.Status`: how the API server says what failed. Its words are for people and for distinguishing failures, no more. */
 import { messageOf } from '../../common/errno.ts';
 import { integer, list, nullable, number, part, type TypeOf, text } from '../../common/shape.ts';
 

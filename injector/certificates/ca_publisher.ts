@@ -1,4 +1,4 @@
-/** Tells everybody whom to trust: API servers by the webhook's `caBundle`, sidecars by a ConfigMap of their namespace. */
+/** Publishes the CA: to API servers by the webhook's `caBundle`, sidecars by a ConfigMap of their namespace. */
 import {
   type AdmissionregistrationV1Api,
   type CoreV1Api,

@@ -25,7 +25,7 @@ export interface KeeperParts {
   readonly now?: () => number;
 }
 
-/** The certificates of this replica, in step with the others'. Whoever owns it calls `check` from time to time. */
+/** The certificates of this replica, in step with the others'. Its owner calls `check` from time to time. */
 export class CertificateKeeper implements ServingCertificate {
   readonly #parts: KeeperParts;
   readonly #now: () => number;

@@ -1,4 +1,4 @@
-/** Tells when something in a set of directories may have changed; what, is for the caller to look up. */
+/** Reports when something in a set of directories may have changed. The caller looks up what it was. */
 
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { codeOf } from '../../common/errno.ts';

@@ -21,7 +21,7 @@ export interface DoorLimits extends PlaceLimits {
 const HANDSHAKE_MS = 1.5;
 
 /**
- * TLS has messages that cost the server's thread a little and tell nobody anything, such as KeyUpdate: a connection may bring this
+ * TLS has messages that cost the server's thread a little and carry no data, such as KeyUpdate: a connection may bring this
  * much, and eight times what it says. What a record needs of its own is 22 bytes. Bytes.
  */
 const MAX_IDLE_TALK_BYTES = 256 * 1024;

@@ -188,7 +188,7 @@ export class TableSession {
     this.#sendTable({ type: 'delta', delta }, revision);
   }
 
-  /** Tells the sidecar that there is no table for its pod. */
+  /** Sends the sidecar word that there is no table for its pod. */
   withhold(message: string): void {
     if (this.#sent.kind === 'no-table' && this.#sent.message === message) return;
     this.#sent = { kind: 'no-table', message };

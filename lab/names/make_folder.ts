@@ -30,7 +30,7 @@ function makeWithParents(path: string): void {
   const parent = dirname(path);
   if (make(path) || parent === path) return;
   makeWithParents(parent);
-  // The parent is there now: whatever is missing still will not come by trying again.
+  // The parent exists now: a folder that is still missing will not appear by trying again.
   if (!make(path)) mkdirSync(path, FOLDER_MODE);
 }
 

@@ -9,7 +9,7 @@ import type { Backend, Table, TablePeer, TableRule, VirtualPort } from './table.
 const DNS_PORT = 53;
 const KEY_END = ` UDP/${DNS_PORT}`;
 
-/** Services that clusters give to pods as their name server, whatever else serves names there; by `namespace/name`. */
+/** The Services that clusters configure as their pods' name server, by `namespace/name`. Other Services may serve names too. */
 export const DNS_SERVICES: readonly string[] = [
   'kube-system/kube-dns',
   'kube-system/coredns',

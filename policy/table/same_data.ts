@@ -5,7 +5,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 /**
- * Whether two pieces of plain data (what JSON can say) are equal, whatever the order of keys. Parts that are the same
+ * Whether two pieces of plain data (what JSON can say) are equal. The order of keys does not matter. Parts that are the same
  * object are not looked into, which makes comparing two tables of one cluster quick.
  */
 export function sameData(a: unknown, b: unknown): boolean {

@@ -1,4 +1,4 @@
-/** Holds the state of what is in force: takes events, and tells its followers of each transition. */
+/** Holds the state of what is in force: takes events, and calls its followers at each transition. */
 import {
   type Blocker,
   blockers,
@@ -28,7 +28,7 @@ export class InForceMachine {
     return blockers(this.#state);
   }
 
-  /** Tells `follower` of each transition from now on, after those that were added before it. */
+  /** Calls `follower` at each transition from now on, after the followers that were added before it. */
   follow(follower: InForceFollower): void {
     this.#followers.push(follower);
   }

@@ -116,7 +116,7 @@ export class OutboundEnds implements OutboundClaims {
       while (events !== undefined && this.#events === events) {
         const some = this.#receive(events);
         if (some === undefined) return;
-        await this.#tell(some, events);
+        await this.#report(some, events);
         await turn();
       }
     } catch (error) {
@@ -141,7 +141,7 @@ export class OutboundEnds implements OutboundClaims {
     return taken;
   }
 
-  async #tell(some: readonly FlowEvent[], events: FlowEvents): Promise<void> {
+  async #report(some: readonly FlowEvent[], events: FlowEvents): Promise<void> {
     const judge = this.#judge();
     if (judge === undefined) return;
     const own = new Set(judge.table.subject.ips);

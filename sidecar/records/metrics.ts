@@ -123,7 +123,7 @@ export class SidecarMetrics {
     });
     new Gauge({
       name: 'sluice_build_info',
-      help: 'Always 1; the labels tell the version.',
+      help: 'Always 1; the labels name the version.',
       labelNames: ['version', 'node'],
       registers,
     }).set({ version, node: process.version }, 1);

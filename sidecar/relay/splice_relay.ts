@@ -65,7 +65,7 @@ export function startSpliceRelay(
     forgetAdmissions() {
       // All of them first: reporting takes time, and none may go on admitting by the old table meanwhile.
       for (const relay of relays) relay.forget();
-      for (const relay of relays) relay.tellRemembered();
+      for (const relay of relays) relay.reportRemembered();
     },
     stopAccepting() {
       for (const relay of relays) relay.stopAccepting();

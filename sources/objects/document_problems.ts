@@ -49,7 +49,7 @@ export class DocumentProblems {
   }
 }
 
-/** Kind and name for people, as far as the object tells them: `NetworkPolicy shop/api`. */
+/** Kind and name for people, as far as the object has them: `NetworkPolicy shop/api`. */
 export function nameOf(kind: string, raw: RawManifest): string {
   const metadata = isRecord(raw.metadata) ? raw.metadata : {};
   const { name, namespace } = metadata;

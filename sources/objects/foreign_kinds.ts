@@ -64,7 +64,7 @@ export function hintOfList(items: readonly unknown[]): string | undefined {
     : "is a list without Kubernetes objects: kustomize's patches and the like have their effect in what it makes";
 }
 
-/** The hint for an object that tells kustomize what to do. */
+/** The hint for an object that configures kustomize. */
 export function kustomizeHint(apiVersion: string): string | undefined {
   return apiVersion.startsWith('kustomize.config.k8s.io/') ? RENDERERS.kustomize : undefined;
 }

@@ -155,8 +155,8 @@ function parseJson(text: string): unknown {
 
 /**
  * The subject of a policy whose text breaks off later on, as a policy without rules: what it selects stays isolated.
- * Only what is complete before the error counts: half a selector would select too much. Directions that the text
- * does not tell before the error are isolated if it mentions them at all.
+ * Only what is complete before the error counts: half a selector would select too much. Where its
+ * `policyTypes` are not complete, it isolates for ingress, and for egress if the text has that word anywhere.
  */
 function salvagePolicy(document: Document, text: string, end: number): Record<string, unknown> | undefined {
   const { contents } = document;

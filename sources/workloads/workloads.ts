@@ -37,7 +37,7 @@ export interface WorkloadPod {
 
 /**
  * A Deployment names its ReplicaSets after itself and a hash of the template, in this alphabet
- * (k8s.io/apimachinery `rand.SafeEncodeString`). Pods that lost their `pod-template-hash` label are told by it.
+ * (k8s.io/apimachinery `rand.SafeEncodeString`). Pods that lost their `pod-template-hash` label are recognised by it.
  */
 const REPLICA_SET_OF_DEPLOYMENT = /^rs\/(.+)-[bcdfghjklmnpqrstvwxz2456789]{5,10}$/;
 

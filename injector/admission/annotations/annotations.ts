@@ -58,7 +58,7 @@ export const OPT_OUT_VALUE = 'disabled';
 export const NAMESPACE_ANNOTATIONS = {
   allowOptOut: {
     annotation: 'sluice.dev/allow-opt-out',
-    description: `pods may leave themselves out with \`${OPT_OUT_ANNOTATION}: ${OPT_OUT_VALUE}\`; whoever may annotate a pod can then bypass policy`,
+    description: `pods may leave themselves out with \`${OPT_OUT_ANNOTATION}: ${OPT_OUT_VALUE}\`; anyone who may annotate a pod can then bypass policy`,
   },
   allowPrivileged: {
     annotation: 'sluice.dev/allow-privileged',

@@ -85,7 +85,7 @@ function takenVolumes({ name, mounts }: AdmittedContainer): readonly string[] {
   );
 }
 
-/** Whoever has such a token is the sidecar to the injector: it takes the sidecar's tables, and vouches in its place. */
+/** The injector takes any holder of such a token for the sidecar: the holder gets the sidecar's tables and vouches in its place. */
 function takenIdentity({ name, tokenAudiences }: AdmittedVolume): readonly string[] {
   if (!tokenAudiences.includes(TOKEN_AUDIENCE)) return [];
   return [

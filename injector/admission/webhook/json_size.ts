@@ -1,4 +1,4 @@
-/** How many values a JSON text has, told before it is parsed. */
+/** How many values a JSON text has, counted before it is parsed. */
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;

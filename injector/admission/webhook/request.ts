@@ -1,4 +1,4 @@
-/** A request of an API server, read within bounds. Whoever reaches the port can send one. */
+/** A request of an API server, read within bounds. Any client that reaches the port can send one. */
 import type { IncomingMessage } from 'node:http';
 import { messageOf } from '../../../common/errno.ts';
 import { HttpProblem } from './http_problem.ts';
