@@ -61,7 +61,7 @@ export const agentRequest = tagged('do', {
   ),
   /** How the flows are now. */
   report: object({ group: anyText }),
-  /** Waits until every flow has ended, at most `timeoutMs`. `echo` flows are asked to end first. */
+  /** Waits until every flow has ended, at most `timeoutMs`. `echo` flows are ended first. */
   finish: object({ group: anyText, timeoutMs: number }),
   /** Destroys the flows. */
   close: object({ group: anyText }),
@@ -69,7 +69,7 @@ export const agentRequest = tagged('do', {
   reset: object({ group: anyText }),
 });
 
-/** A request to the agent. */
+/** What the agent is asked to do. */
 export type AgentRequest = TypeOf<typeof agentRequest>;
 
 /** Opens flows. */

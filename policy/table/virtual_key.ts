@@ -1,4 +1,5 @@
 /** How a table names what it says of Services. */
+
 import { MAX_PORT } from '../../common/net.ts';
 import type { Protocol } from '../model.ts';
 import { addressProblem } from './parts.ts';

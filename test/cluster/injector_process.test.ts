@@ -127,7 +127,7 @@ test('what cannot be enforced is refused with its reasons', async () => {
   await expect(core.createNamespacedPod({ namespace, body })).rejects.toThrow(/container app is privileged/);
 });
 
-test('whoever shows a token of its pod gets the table, and each change of a policy', async () => {
+test('a client that shows a token of its pod gets the table, and each change of a policy', async () => {
   const sidecar = await sidecarOf(await running('server', '10.250.0.1'));
   const isolating = () => sidecar.table?.ingress.isolating.length;
   await settled(async () => expect(isolating()).toBe(0));

@@ -16,7 +16,7 @@ const CLIENT = '10.1.1.11';
 const KEEPALIVE_SECONDS = 1;
 const PEER_TIMEOUT_SECONDS = 6;
 
-/** Shorter than the time-outs: whoever comes back by then has lost nothing. */
+/** Shorter than the time-outs: a peer that comes back by then has lost nothing. */
 const OUTAGE_MS = 3_000;
 
 /** tcp_retries2 of the pod, tcp(7): what is on the way is given up after 0.2 s * (2^5 - 1) = 6.2 s, instead of 924 s. */

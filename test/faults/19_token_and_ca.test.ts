@@ -73,14 +73,14 @@ test('a login with a token that is refused gets the reason and no table', async 
   expect(injector.cuts('token')).toHaveLength(1);
 });
 
-test('a login by name is refused: whoever could reach the port could name any pod', async () => {
+test('a login by name is refused: any client that reaches the port could name any pod', async () => {
   const named = injector.connection();
   named.send({ type: 'hello', schema: TABLE_SCHEMA, namespace: 'shop', pod: 'web' });
   await waitFor(() => named.closed);
   expect(named.types).toEqual(['refused']);
 });
 
-test('a login gives the table of the pod in the token, whatever is said later', async () => {
+test('a login gives the table of the pod in the token, even if the client names another later', async () => {
   const web = await injector.sidecar('shop/web');
   expect(web.table?.subject.name).toBe('web');
   web.send({ type: 'token-hello', schema: TABLE_SCHEMA, token: tokenOf('shop/api') });

@@ -34,7 +34,7 @@ const totalNow = (protocol: string, packets: number) =>
 /** Nft text to apply, a call of the report and what comes during it, or time that goes by. */
 type Step = { nft: string } | { call: 'collect' | 'reset' | 'close'; during?: 'reset' } | { seconds: number };
 
-/** Runs steps in the namespace; gives all that the report told. */
+/** Runs steps in the namespace; gives all that was reported. */
 async function reported(steps: readonly Step[]) {
   const script = `
     import { execFileSync } from 'node:child_process';
@@ -133,7 +133,7 @@ test('peers that are ahead of the totals are not taken for missing ones later', 
   ).toEqual(['collect', 'dropped 5', '10.0.0.3 UDP/53 8', 'collect', 'dropped 3']);
 });
 
-test('a peer that a reading misses, as others come, is not counted anew in the next', async () => {
+test('a peer that one reading misses, as others come, is not counted twice in the next', async () => {
   expect(
     await reported([
       { nft: RULES + peer('10.0.0.3', 53, 500) + total('udp', 500) },
@@ -190,7 +190,7 @@ test('after the rules were replaced, counting begins at zero', async () => {
   ]);
 });
 
-test('a reading during which the rules are replaced tells nothing twice', async () => {
+test('a reading during which the rules are replaced reports nothing twice', async () => {
   expect(
     await reported([
       { nft: RULES + peer('10.0.0.3', 53, 5) + total('udp', 5) },

@@ -295,18 +295,18 @@ test('a pod that asks for resets gets one at once, through a Service too, and no
   expect(await net.connect('shop/polite', VIRTUAL, 8000)).toMatchObject({ allowed: true });
 });
 
-test('Services that policy allows in part are told of, and no others', async () => {
-  const told = async () => {
+test('Services that policy allows in part are reported, and no others', async () => {
+  const reported = async () => {
     const { body } = await net.admin('shop/front', '/readyz');
     return (JSON.parse(body) as { services_partly_allowed: string[] }).services_partly_allowed;
   };
-  expect(await told()).toContain(`shop/shop ${VIRTUAL} UDP/53`);
-  expect(await told()).not.toContain('shop/own 10.96.0.13 UDP/53');
+  expect(await reported()).toContain(`shop/shop ${VIRTUAL} UDP/53`);
+  expect(await reported()).not.toContain('shop/own 10.96.0.13 UDP/53');
   expect((await net.admin('shop/front', '/metrics')).body).toMatch(/^sluice_services_partly_allowed [1-9]/m);
   const line = net.sidecarLog('shop/front').find(({ services }) => services !== undefined);
   expect(line?.services).toContain(`shop/shop ${VIRTUAL} UDP/53`);
   await net.apply(reach('a', 'b'));
-  expect(await told()).toEqual([]);
+  expect(await reported()).toEqual([]);
   await until('the metric follows', async () =>
     (await net.admin('shop/front', '/metrics')).body.includes('sluice_services_partly_allowed 0'),
   );

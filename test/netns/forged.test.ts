@@ -278,7 +278,7 @@ describe('the tables of the guard', () => {
     await unguard(net, 'shop/evil');
     const [own, api] = [await linkOf(net, 'shop/evil', 'eth0'), await linkOf(net, 'shop/api', 'eth0')];
     expect((await net.connect('node/node-1', API[0], 80)).allowed).toBe(true); // its link is known to be right
-    // The gateway falls silent, as one does that is started anew.
+    // The gateway falls silent, as one does while it restarts.
     await inside(
       net,
       'node/node-1',

@@ -71,7 +71,7 @@ function sorted(key: string, value: unknown): unknown {
 
 const GATE = new URL('../../sidecar/gate/kernel/gate.ts', import.meta.url).href;
 
-/** Has a gate enforce tables one after the other, and then the last one anew. */
+/** Has a gate enforce tables one after the other, and then a fresh gate enforce the last one. */
 async function enforced(tables: readonly Table[]): Promise<{ replaced: number; states: string[] }> {
   const script = `
     import { Gate } from ${JSON.stringify(GATE)};
@@ -92,7 +92,7 @@ async function enforced(tables: readonly Table[]): Promise<{ replaced: number; s
   return JSON.parse(await apply(JSON.stringify(tables), argv));
 }
 
-test('changes put the same rules in the kernel as starting anew, on random tables', async () => {
+test('changes put the same rules in the kernel as a fresh start does, on random tables', async () => {
   const property = fc.asyncProperty(editedTables(5), async (list) => {
     fc.pre(changesElements(list));
     expect(await enforced(list)).toEqual({ replaced: 1, states: list.map(() => 'in-force') });

@@ -166,7 +166,7 @@ async function flowCutAfter(change: Manifest, _letIn: string, from: string): Pro
   return (flow?.overAt ?? Number.POSITIVE_INFINITY) - acknowledgedAt;
 }
 
-test('the injector is killed: what was in force stays; started anew, it serves what has changed since', async () => {
+test('the injector is killed: what was in force stays; after a restart it serves what has changed since', async () => {
   await followed(lab.api.apply(allowApps('shop/allow', 'api', ['front'])), 'shop/batch', false);
   await open('shop/front', 'across', 3);
   await lab.killInjector();

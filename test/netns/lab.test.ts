@@ -182,7 +182,7 @@ describe('a lab that is up', () => {
     expect(await net.connect('shop/second', '10.1.2.1', 80)).toMatchObject({ seenAddress: '10.1.2.9' });
   });
 
-  test('serves a pod’s ports anew when they change', async () => {
+  test('serves a pod’s new ports when they change', async () => {
     const api = (port: number): Manifest =>
       pod('shop/api', { ips: ['10.1.1.1', 'fd00:1:1::1'], labels: { app: 'api' }, ports: [port] });
     await net.apply(api(8080));

@@ -68,7 +68,7 @@ describe('a pod that takes from its node what its probes need', () => {
     for (const address of ALL) await reaches('node/node-1', address, 8080, true);
   });
 
-  test('whoever the node translates to its own address is denied as well, and has a record', async () => {
+  test('a client that the node translates to its own address is denied as well, and has a record', async () => {
     await reaches('outside', NODE[0], 30080, true);
     await reaches('outside', NODE[0], 30081, false);
     const toPort =

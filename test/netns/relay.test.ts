@@ -52,7 +52,7 @@ describe.each([
   let decide: (connection: Connection) => void;
   let endings: Ending[] = [];
   const open = new Set<net.Socket>();
-  /** How many were made; what the relay admits from memory, it tells a little later. */
+  /** How many were made; what the relay admits from memory, it reports a little later. */
   let dialled = 0;
   const connections: Connection[] = [];
 
@@ -122,12 +122,12 @@ describe.each([
     const [server] = await accepted;
     server.on('error', () => {});
     open.add(server);
-    const told = (): Connection | undefined => connections[dialled - 1];
-    await expect.poll(() => told()?.progress().relaying, { interval: 1 }).toBe(true);
+    const newest = (): Connection | undefined => connections[dialled - 1];
+    await expect.poll(() => newest()?.progress().relaying, { interval: 1 }).toBe(true);
     return { client, server };
   }
 
-  /** One after the other: that is how the two ends of each are told. */
+  /** One after the other: that is how the two ends of each are known. */
   async function relayedTimes(count: number) {
     const flows: Awaited<ReturnType<typeof relayed>>[] = [];
     while (flows.length < count) flows.push(await relayed());
@@ -335,7 +335,7 @@ describe.each([
     expect(await errorCode(client)).toBe('ECONNRESET');
   });
 
-  test('what was admitted from memory has been told when that is forgotten', async () => {
+  test('what was admitted from memory has been reported when that is forgotten', async () => {
     await relayedTimes(threads);
     for (let i = 0; i < 10; i += 1) {
       const accepted = once(app, 'connection');
@@ -470,7 +470,7 @@ describe('the native relay with few ports for the app leg', () => {
     expect(new Set(ends)).toEqual(new Set(['closed']));
   });
 
-  test('tells the want of a port as a shortage, not as an app that cannot be reached', async () => {
+  test('reports the want of a port as a shortage, not as an app that cannot be reached', async () => {
     const clients = Array.from({ length: ports.last - ports.first + 2 }, dial);
     await expect.poll(() => ends.length).toBeGreaterThan(0);
     expect(new Set(ends)).toEqual(new Set(['shortage']));

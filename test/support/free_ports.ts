@@ -1,4 +1,4 @@
-/** Ports that nobody listens on, for processes that have to be told theirs. */
+/** Ports that nobody listens on, for processes that are given theirs. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 

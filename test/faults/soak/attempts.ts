@@ -60,7 +60,7 @@ export async function attempt(agent: Agent, what: Attempt): Promise<AttemptOutco
       return {
         allowed: flow.state === 'ended',
         garbled: flow.state === 'ended' && !whole,
-        detail: told(flow),
+        detail: stateText(flow),
       };
     }
     case 'download': {
@@ -71,13 +71,13 @@ export async function attempt(agent: Agent, what: Attempt): Promise<AttemptOutco
       return {
         allowed: flow.state === 'ended',
         garbled: flow.state === 'ended' && !whole,
-        detail: told(flow),
+        detail: stateText(flow),
       };
     }
     case 'reset': {
       const flow = await openFlow(agent, what, { kind: 'hold' });
       if (flow.state === 'open') await agent.ask({ do: 'reset', group: what.group });
-      return { allowed: flow.receivedBytes > 0, garbled: false, detail: told(flow) };
+      return { allowed: flow.receivedBytes > 0, garbled: false, detail: stateText(flow) };
     }
     default:
       return unreachable(way);
@@ -112,7 +112,7 @@ export async function over(agent: Agent, { group, patienceMs }: Omit<Attempt, 'w
 }
 
 /** A flow's end for people. */
-export function told({ state, error, receivedBytes, sentBytes }: FlowReport): string {
+export function stateText({ state, error, receivedBytes, sentBytes }: FlowReport): string {
   return `${state}${error === undefined ? '' : ` (${error})`}, ${sentBytes} bytes sent, ${receivedBytes} received`;
 }
 

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Agent } from '../../../lab/agent/agent.ts';
 import { wallClockMs } from '../../netns/harness.ts';
 import type { ObviousFlow } from '../../unit/policy/obvious.ts';
-import { type Attempt, attempt, openFlow, over, told, WAYS } from './attempts.ts';
+import { type Attempt, attempt, openFlow, over, stateText, WAYS } from './attempts.ts';
 import { rightVerdicts } from './oracle.ts';
 import type { Timeline } from './timeline.ts';
 import { CLIENTS, type End, pick, SERVER_PORTS, type ServerPort } from './world.ts';
@@ -117,7 +117,7 @@ export class Load {
     this.#flows.add(held);
     try {
       const opened = await openFlow(agent, what, ECHO);
-      this.#judge(flow, startedMs, opened.receivedBytes > 0, `held: ${told(opened)}`);
+      this.#judge(flow, startedMs, opened.receivedBytes > 0, `held: ${stateText(opened)}`);
       if (opened.state !== 'open') return await pause(HELD_MS, signal);
       held.deniedMs = undefined; // What came before is in the judgement of its beginning.
       await pause(HELD_MS + this.#random() * HELD_MORE_MS, signal);
@@ -145,20 +145,20 @@ export class Load {
     const name = `held ${named(held.flow)}`;
     const overMs = end.overAt;
     const deadlineMs = (held.deniedMs ?? Number.POSITIVE_INFINITY) + NOTICE_MS;
-    if (overMs === undefined) return this.#found(`${name} did not end: ${told(end)}`);
+    if (overMs === undefined) return this.#found(`${name} did not end: ${stateText(end)}`);
     if (end.state === 'ended') {
       this.counts.held += 1;
       if (finishedMs > deadlineMs)
         this.#found(`${name} outlived its denial by ${ms(finishedMs - deadlineMs + NOTICE_MS)}`);
       if (end.receivedBytes !== end.sentBytes || end.receivedSha256 !== end.sentSha256)
-        this.#found(`${name}: bytes were lost or changed: ${told(end)}`);
+        this.#found(`${name}: bytes were lost or changed: ${stateText(end)}`);
       return;
     }
     this.counts.cut += 1;
     if (overMs > deadlineMs)
       this.#found(`${name} was cut ${ms(overMs - deadlineMs + NOTICE_MS)} after its denial`);
     if (!this.#right(held.flow, overMs - NOTICE_MS, overMs).deny)
-      this.#found(`${name} was cut, though no change denied it: ${told(end)}`);
+      this.#found(`${name} was cut, though no change denied it: ${stateText(end)}`);
   }
 
   #right(flow: ObviousFlow, fromMs: number, toMs: number) {

@@ -8,7 +8,7 @@ import { get } from 'node:http';
 import { quantile } from '../../../bench/statistics.ts';
 import { labPaths } from '../../../lab/names/paths.ts';
 import { TestLab, until, wallClockMs } from '../../netns/harness.ts';
-import { told } from './attempts.ts';
+import { stateText } from './attempts.ts';
 import { CHANGES_PER_SECOND, Churn } from './churn.ts';
 import { drift, shown } from './drift.ts';
 import { type Counts, Load } from './load.ts';
@@ -163,7 +163,7 @@ async function endKeptFlows(net: TestLab): Promise<readonly string[]> {
   const groups = KEPT_PORT.server.ips.map((address) => net.finish(STEADY.target, `kept ${address}`));
   return (await Promise.all(groups)).flat().flatMap((flow) => {
     const whole = flow.state === 'ended' && flow.receivedSha256 === flow.sentSha256;
-    return whole ? [] : [`a kept flow was not left alone: ${told(flow)}`];
+    return whole ? [] : [`a kept flow was not left alone: ${stateText(flow)}`];
   });
 }
 

@@ -244,7 +244,7 @@ static int sctp_probe(char **args) {
     if (poll(&readable, 1, (int)left_ms) <= 0) continue;
     uint8_t in[1500];
     ssize_t length = recv(fd, in, sizeof in, 0);
-    if (length < 0) continue;  // an ICMP error: the deadline tells
+    if (length < 0) continue;  // an ICMP error: the deadline ends it
     const uint8_t *packet = sctp_part(family, in, &length);
     if (packet == NULL || get16(packet) != port || get16(packet + 2) != own_port) continue;
     if (packet[SCTP_HEADER] == SCTP_INIT_ACK && get32(packet + 4) == tag) return 0;
@@ -361,7 +361,7 @@ static int syn_flood(int given, char **args) {
   return 0;
 }
 
-// The kernel's own echo sockets would need a sysctl: a raw one needs none. Replies of others are told by their number.
+// The kernel's own echo sockets would need a sysctl: a raw one needs none. Replies to others have another number.
 static int icmp_echo(char **arguments) {
   union address to = address(arguments[0]);
   int timeout = (int)number(arguments[1], 60000);

@@ -1,6 +1,6 @@
 // Drives the native relay as Node's main thread does, with clients and an app in the same process, so that sanitizers see
 // all of it. Runs in a namespace whose redirect delivers to port 15006; see own_namespace.ts.
-// Exits 0 when every flow that was left alone carried its bytes, all ends were told and no pipe is left.
+// Exits 0 when every flow that was left alone carried its bytes, all ends were reported and no pipe is left.
 // `relay_driver ends`: flows end in every way, some by command. `no-splice`, `no-pipes`: the same where splice(2) answers
 // EINVAL, or the user's quota of pipes is used up. `answers`: apps answer early and reset. `last`: the relay is told to stop
 // accepting while connections wait for it; they are served all the same.
@@ -58,7 +58,7 @@ static void be_patient(int fd) {
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 }
 
-// Keeps buffers small, also the relay's, which grow with segments: bulk must wait for whoever is slow. To be called before
+// Keeps buffers small, also the relay's, which grow with segments: bulk must wait for a slow reader. To be called before
 // connect or listen.
 static void be_narrow(int fd) {
   int segment = SEGMENT_BYTES, buffer = RECEIVE_BYTES;

@@ -1,4 +1,4 @@
-/** What the API does with requests, whoever carries them: reads, writes with admission, tokens. */
+/** What the API does with requests, over any transport: reads, writes with admission, tokens. */
 import { randomBytes } from 'node:crypto';
 import { Admission } from './admission.ts';
 import type { AdmissionRequest } from './admission_request.ts';

@@ -128,7 +128,7 @@ export class ApiServer {
     return this.api.delete(placeOf(object, true));
   }
 
-  /** Deletes and creates it anew: another UID under the same name. Watchers see both. */
+  /** Deletes and creates it again: another UID under the same name. Watchers see both. */
   async recreate(object: Json): Promise<ApiObject> {
     await this.delete(object);
     return this.create(object);
@@ -162,7 +162,7 @@ export class ApiServer {
     await Promise.all(this.watches(options.plural).map((watch) => watch.cut(options.midLine ?? false)));
   }
 
-  /** Forgets history: older revisions and page tokens are answered with 410; open watches are told, if asked. */
+  /** Forgets history: older revisions and page tokens are answered with 410; open watches get that error too, if asked. */
   compact(options: { readonly endWatches?: boolean } = {}): void {
     this.api.store.compact();
     this.api.lists.forget();

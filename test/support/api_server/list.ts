@@ -1,4 +1,4 @@
-/** Lists: pages of one snapshot, told apart by `continue` tokens that live until the history is compacted. */
+/** Lists: pages of one snapshot, found by `continue` tokens that live until the history is compacted. */
 import { randomBytes } from 'node:crypto';
 import { ApiError, expired } from './api_error.ts';
 import type { ApiObject, Json } from './api_object.ts';

@@ -1,6 +1,6 @@
 /**
  * What etcd and the watch cache are to the API server: objects with versions, and the changes since some revision.
- * Stored objects are frozen: whoever reads one can keep it.
+ * Stored objects are frozen: a reader can keep them.
  */
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';

@@ -35,7 +35,7 @@ test('iperf3: a server that is busy with the last run is to be asked again', () 
   );
 });
 
-test('iperf3: any other error is told', () => {
+test('iperf3: any other error is reported', () => {
   expect(() => readBulk(JSON.stringify({ error: 'unable to connect to server' }))).toThrow(
     'unable to connect to server',
   );

@@ -40,7 +40,7 @@ test('of the values that come during a run only the last is worked on', async ()
   expect(begun).toEqual([1, 4]);
 });
 
-test('whoever asks during a run waits for the next one, with all that asked before', async () => {
+test('a caller that asks during a run waits for the next one, with all that asked before', async () => {
   const { latest, end } = heldWork();
   const done: string[] = [];
   void latest.do(1).then(() => done.push('first'));
@@ -81,7 +81,7 @@ test('a value that comes in the step in which a run ends is worked on', async ()
   const latest: LatestWins<number> = new LatestWins(async (value) => {
     begun.push(value);
   });
-  // Each is asked for by whoever waited for the one before: in the very step in which that run is over.
+  // Each is asked for by the caller that waited for the one before: in the very step in which that run is over.
   let last = latest.do(0);
   for (let value = 1; value <= 20; value += 1) last = last.then(() => latest.do(value));
   await last;

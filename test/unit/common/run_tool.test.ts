@@ -7,7 +7,7 @@ const PATIENT = { timeMs: 60_000 };
 
 const sh = (script: string) => ['sh', '-c', script];
 
-test('what a program says and how it ends is told apart', async () => {
+test('what a program says and how it ends come back separately', async () => {
   expect(await runTool(sh('echo out; echo err >&2; exit 3'), PATIENT)).toEqual({
     status: 3,
     signal: null,
@@ -52,7 +52,7 @@ test('a character that is cut between two reads stays whole', async () => {
   expect(stdout).toBe('ä');
 });
 
-test('of a program that others started the same is told', async () => {
+test('the same comes back of a program that others started', async () => {
   const child = spawn('sh', ['-c', 'echo here; kill -KILL $$'], { stdio: ['ignore', 'pipe', 'inherit'] });
   expect(await outcomeOf(child, PATIENT)).toEqual({
     status: null,

@@ -84,7 +84,7 @@ test('a page is worked out once for all who ask at about the same time', async (
   expect(made.enforcing).toBeGreaterThan(1); // and again when it is old
 });
 
-test('what sidecars enforce is told to other replicas only', async () => {
+test('what sidecars enforce is given to other replicas only', async () => {
   expect((await get('/enforcing')).code).toBe(403);
   expect(made.enforcing).toBe(0);
   expect(await get('/enforcing', REPLICA)).toEqual({ code: 200, body: '{"replica":"a","enforcing":{}}\n' });

@@ -80,7 +80,7 @@ test('a fresh clone gets its packages and the native addon; a second run is quie
   expect(project.npmRuns()).toBe(1);
 });
 
-test('packages of another lockfile are installed anew, however old that is', async () => {
+test('packages of another lockfile are installed again, however old that is', async () => {
   const project = fakeProject();
   await project.bootstrap();
   const lockfile = join(project.dir, 'package-lock.json');

@@ -133,7 +133,7 @@ describe('a pod that cannot be enforced', () => {
     ]);
   });
 
-  it('is told everything at once', () => {
+  it('names everything at once', () => {
     const bad = pod(
       { os: { name: 'windows' }, containers: [{ name: 'a', securityContext: { privileged: true } }] },
       { 'sluice.dev/deny': 'maybe' },

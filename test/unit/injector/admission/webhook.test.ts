@@ -129,7 +129,7 @@ describe('a pod that is created', () => {
     expect(new Set(webhook.prepared)).toEqual(new Set(['shop']));
   });
 
-  test('leaves nothing in a namespace without the label, whoever asks for it there', async () => {
+  test('leaves nothing in a namespace without the label, for any caller that asks for it', async () => {
     await webhook.namespace('shop');
     await webhook.forbid('shop');
     expect((await webhook.ask({ body: review() })).code).toBe(200);
@@ -195,7 +195,7 @@ describe('a request that is none of an API server', () => {
     ],
     ['too much', { body: ' '.repeat(10_001) }, 413, 'larger than 10000 bytes'],
     ['the word of too much', { body: '', length: 10_001 }, 413, 'larger than 10000 bytes'],
-  ])('is told what is wrong: %s', async (_, asked, code, message) => {
+  ])('gets an answer that says what is wrong: %s', async (_, asked, code, message) => {
     const answer = await webhook.ask(asked);
 
     expect(answer).toEqual({ code, body: expect.stringContaining(message) });
@@ -277,7 +277,7 @@ describe('bounds', () => {
     for (const socket of held) socket.destroy();
   });
 
-  test('more requests under way at once than it takes are told to come again', async () => {
+  test('of more requests at once than it takes, the others are asked to come again', async () => {
     await webhook.start({ maxRequests: 1, requestTimeoutMs: 3_000 });
     await webhook.namespace('shop');
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -48,7 +48,7 @@ let nowMs: number;
 let certificates: Certificates;
 let server: TlsServer;
 let kubelet: NodeJS.Timeout;
-let told: string[];
+let reported: string[];
 const closing: { close(): unknown }[] = [];
 
 const caFile = () => join(dir.root, 'ca.crt');
@@ -57,7 +57,7 @@ const published = () => (api.find(configMap)?.data as Record<string, string> | u
 const cas = () => readFileSync(caFile(), 'utf8').match(/BEGIN CERTIFICATE/g)?.length ?? 0;
 
 beforeEach(async () => {
-  told = [];
+  reported = [];
   dir = new ManifestDir();
   dir.write('web.yaml', namespace('shop', { 'sluice.dev/inject': 'enabled' }), pod('web', '10.0.0.1'));
   writeFileSync(join(dir.root, 'token'), tokenOf('shop/web'));
@@ -98,12 +98,12 @@ async function sidecar(): Promise<Enforcement> {
     enforcement,
     {
       connected: () => {},
-      disconnected: (reason) => told.push(reason),
+      disconnected: (reason) => reported.push(reason),
       enforced: () => link.acknowledge(enforcement.revision),
-      refused: ({ message }) => told.push(message),
-      unknownPod: (message) => told.push(message),
+      refused: ({ message }) => reported.push(message),
+      unknownPod: (message) => reported.push(message),
       identified: () => {},
-      turnedAway: (message) => told.push(message),
+      turnedAway: (message) => reported.push(message),
     },
     link,
   );
@@ -134,9 +134,9 @@ test('nobody is refused at any step, and a connection that is up goes on', async
   await handshakeOfApiServer();
   dir.write('web.yaml', namespace('shop', { 'sluice.dev/inject': 'enabled' }), pod('web', '10.0.0.2'));
   await waitFor(() => lasting.table?.subject.ips[0] === '10.0.0.2');
-  expect(told).toEqual([]);
+  expect(reported).toEqual([]);
   // The newer connection of a pod replaces the older one: that is all that the lasting one ever hears.
   const fresh = await sidecar();
   expect(fresh.table?.subject.ips).toEqual(['10.0.0.2']);
-  expect(told.filter((line) => line !== 'the injector closed the connection')).toEqual([]);
+  expect(reported.filter((line) => line !== 'the injector closed the connection')).toEqual([]);
 });

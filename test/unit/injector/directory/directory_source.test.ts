@@ -199,9 +199,11 @@ describe('a watched directory', () => {
   test('tells which objects changed, and of problems without any', async () => {
     dir.write('api.yaml', pod('api', '10.0.0.2'));
     await open();
-    const told: string[] = [];
+    const passedOn: string[] = [];
     source.onChange((changes) => {
-      told.push(changes.map(({ kind, key, object }) => `${kind} ${key} ${object ? 'is' : 'gone'}`).join());
+      passedOn.push(
+        changes.map(({ kind, key, object }) => `${kind} ${key} ${object ? 'is' : 'gone'}`).join(),
+      );
     });
     dir.write('web.yaml', pod('web', '10.0.0.9'));
     await source.refresh();
@@ -211,7 +213,7 @@ describe('a watched directory', () => {
     await source.refresh();
     dir.write('broken.yaml', BROKEN);
     await source.refresh();
-    expect(told).toEqual(['Pod shop/web is', 'Namespace shop is', 'Pod shop/api gone', '']);
+    expect(passedOn).toEqual(['Pod shop/web is', 'Namespace shop is', 'Pod shop/api gone', '']);
   });
 
   test('fails to open what is no directory', async () => {

@@ -61,7 +61,7 @@ const podWithUid = (name: string, uid: string) => ({
 });
 
 describe('a login', () => {
-  test('waits while tokens cannot be checked, is told so, and is served when they can be', async () => {
+  test('waits while tokens cannot be checked, is answered so, and is served when they can be', async () => {
     await injector.start();
     injector.authenticator.away = true;
     const web = loginWith(tokenOf('shop/web'));

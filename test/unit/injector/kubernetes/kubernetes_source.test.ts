@@ -69,7 +69,7 @@ test('before every kind has been listed it is not synced', async () => {
   await other.close();
 });
 
-test('a change is told object by object', async () => {
+test('a change is passed on object by object', async () => {
   changes.length = 0;
   await server.patch(apiPod(), { metadata: { labels: { app: 'web' } } });
   await waitFor(() => changes.length === 1);

@@ -50,7 +50,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-test('nothing is lost and nothing told twice, under random changes and faults', {
+test('nothing is lost and nothing passed on twice, under random changes and faults', {
   timeout: 120_000,
 }, async () => {
   await fc.assert(

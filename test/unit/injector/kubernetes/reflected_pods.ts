@@ -31,7 +31,7 @@ export class ReflectedPods {
   /** What the changes add up to: key to `uid version`. */
   readonly copy = new Map<string, string>();
   readonly counts = { lists: 0, failures: 0, bookmarks: 0 };
-  /** What was told twice, or out of order. */
+  /** What was passed on twice, or out of order. */
   readonly faults: string[] = [];
   readonly lines: LogLine[];
   readonly reflector: Reflector<RawObject>;
@@ -78,7 +78,7 @@ export class ReflectedPods {
     const { uid, resourceVersion } = change.object.metadata;
     const next = `${uid} ${resourceVersion}`;
     const before = this.copy.get(change.key);
-    if (before === next) this.faults.push(`${change.key} was told twice`);
+    if (before === next) this.faults.push(`${change.key} was passed on twice`);
     if (before !== undefined && !before.startsWith(uid))
       this.faults.push(`${change.key} became another object`);
     this.copy.set(change.key, next);

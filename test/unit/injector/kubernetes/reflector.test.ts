@@ -96,7 +96,7 @@ test('goes on from a bookmark: what was before it may be forgotten', async () =>
 });
 
 describe('a forgotten revision (410)', () => {
-  test('told in the watch: lists anew, and passes on the differences only', async () => {
+  test('learnt in the watch: lists again, and passes on the differences only', async () => {
     for (const name of ['a', 'b', 'c']) await server.create(pod('shop', name));
     await reflect();
     await watching();
@@ -112,7 +112,7 @@ describe('a forgotten revision (410)', () => {
     expect(pods.changes).toEqual(['remove shop/a', 'remove shop/b', 'put shop/b', 'put shop/d']);
   });
 
-  test('told by the answer to the watch', async () => {
+  test('learnt by the answer to the watch', async () => {
     await reflect();
     await watching();
     server.faults.add({ on: { plural: 'pods', watch: true }, action: { do: 'fail', code: 410 } });
@@ -122,7 +122,7 @@ describe('a forgotten revision (410)', () => {
     await same();
   });
 
-  test('between two pages: begins the list anew', async () => {
+  test('between two pages: begins the list again', async () => {
     for (let index = 0; index < 600; index += 1) await server.create(pod('shop', `p${index}`));
     const pageOf = server.api.lists.page.bind(server.api.lists);
     let forgotten = false;
@@ -184,7 +184,7 @@ test('a watch that ends in good order goes on without a list', async () => {
   expect(pods.counts.failures).toBe(0);
 });
 
-test('lists anew from time to time, which tells nothing that is known', async () => {
+test('lists again from time to time, and passes on nothing that is known', async () => {
   await server.create(pod('shop', 'a'));
   await reflect({ relistMs: [30, 60] });
   await waitFor(() => pods.counts.lists >= 3);

@@ -67,7 +67,7 @@ describe('table delivery', () => {
     expect(api.table?.revision).toBeGreaterThan(before ?? 0);
   });
 
-  test('tells only pods that are isolated for egress which backends a service has', async () => {
+  test('sends only pods that are isolated for egress which backends a service has', async () => {
     injector.dir.write('s.yaml', DB, dbAt('10.0.0.3'));
     injector.dir.write('p.yaml', policy('out', 'api', [], { policyTypes: ['Egress'], ingress: null }));
     await injector.start();
@@ -219,7 +219,7 @@ describe('table delivery', () => {
     expect((await injector.status()).sidecars.find(({ pod }) => pod === 'api')?.connected).toBe(true);
   });
 
-  test('tells a sidecar that its pod is unknown, and sends the table when the pod appears', async () => {
+  test('informs a sidecar that its pod is unknown, and sends the table when the pod appears', async () => {
     await injector.start();
     const late = injector.connection();
     late.hello('shop/late');

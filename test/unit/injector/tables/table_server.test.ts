@@ -200,7 +200,7 @@ test('a pod whose table cannot be made is turned away, and no other one', async 
   expect(link.closed).toBe(false);
 });
 
-test('a change that cannot be taken in has all tables made anew', async () => {
+test('a change that cannot be taken in has all tables made from the start', async () => {
   start(3);
   const links = [0, 1].map((place) => connect(place));
   await waitFor(() => links.every(({ table }) => table !== undefined));
@@ -275,7 +275,7 @@ test('a table that is refused while changes to it wait comes whole, with them', 
   expect(link.table).toEqual(compile(source.cluster, 'team-0-0/pod-0-0', link.table?.revision ?? 0));
 });
 
-test('a sidecar that waits for its table anew does not count as enforcing it', async () => {
+test('a sidecar that waits for its table again does not count as enforcing it', async () => {
   const { session, revision } = await served();
   session.receive({ type: 'ack', revision });
   expect(tables.status().sidecars[0]).toMatchObject({ revision, enforced: revision });

@@ -16,7 +16,7 @@ it('is gone when the last policy that needs it is, and not before', () => {
   groups.commit();
   expect(isThere()).toBe(true);
   groups.release(SHOP);
-  expect(isThere()).toBe(true); // tables may still have to be told that it goes
+  expect(isThere()).toBe(true); // tables may still need the change that removes it
   groups.commit();
   expect(isThere()).toBe(false);
 });

@@ -382,7 +382,7 @@ describe('a policy that is refused', () => {
     });
   });
 
-  it('isolates both ways when its policyTypes cannot be told', () => {
+  it('isolates both ways when its policyTypes cannot be read', () => {
     for (const policyTypes of [['Igress'], 'Ingress', [null], {}]) {
       expect(parseNetworkPolicy(withSpec({ policyTypes }))).toMatchObject({
         isolating: { policyTypes: ['ingress', 'egress'] },

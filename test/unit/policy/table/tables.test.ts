@@ -189,7 +189,7 @@ describe('a table', () => {
     expect(judge.judge('ingress', 'constructor', 'TCP', 1).verdict).toBe('deny');
   });
 
-  it('explains a denial by whoever has the address, and says so where that is not known', () => {
+  it('explains a denial by the pod that has the address, and says so where that is not known', () => {
     const judge = createJudge(tableOf(objects()));
     const db = {
       namespace: 'shop',
@@ -225,7 +225,7 @@ describe('a delta', () => {
     return delta;
   }
 
-  it('is none when objects are written anew and say the same', () => {
+  it('is none when objects are written again with the same content', () => {
     expect(() => deltaTo(objects())).toThrow('nothing changed');
   });
 
@@ -262,7 +262,7 @@ describe('a delta', () => {
     ]);
   });
 
-  it('tells members apart where most stay', () => {
+  it('finds which members change where most stay', () => {
     const web = (n: number) => apiPod(`shop/w${n}`, { labels: { app: 'web' }, ips: [`10.0.1.${n}`] });
     const crowd = (...numbers: number[]) =>
       objects({ pods: [...(objects().pods ?? []), ...numbers.map(web)] });

@@ -92,7 +92,7 @@ test('the port that is used goes on being known, however many others are', async
   expect(asked()).toBe(1);
 });
 
-test('closed, it asks and holds nothing any more, whoever is still dialled', async () => {
+test('closed, it asks and holds nothing any more, even while an app is still dialled', async () => {
   kernel.room.mockResolvedValue(0);
   backlogs.close();
   dial();

@@ -52,7 +52,7 @@ function kernel(destroy: OutboundKernel['destroy']): OutboundKernel {
   };
 }
 
-test('a kernel that cannot destroy sockets is told of, until it can; nothing is recorded that did not end', async () => {
+test('a kernel that cannot destroy sockets is reported, until it can; nothing is recorded that did not end', async () => {
   const ended: EndedOutbound[] = [];
   let result = -EOPNOTSUPP;
   const cutter = new OutboundCutter((one) => ended.push(one), {

@@ -1,4 +1,4 @@
-/** Which ends of outbound flows are told of; on a real kernel: test/netns/egress.test.ts. */
+/** Which ends of outbound flows are reported; on a real kernel: test/netns/egress.test.ts. */
 import { expect, onTestFinished, test } from 'vitest';
 import { SluiceError } from '../../../../common/errors.ts';
 import { createJudge, type Table } from '../../../../policy/index.ts';
@@ -44,11 +44,11 @@ const gone = (port: number, more: Partial<TrackedFlow> = {}): FlowEvent => ({
   gone: true,
 });
 
-/** Follows a kernel that has these to tell, one after the other, and looks at what came of it. */
+/** Follows a kernel that has these to report, one after the other, and looks at what came of it. */
 function follow(news: (FlowEvent | Error)[], judged: Table = open) {
   let current = judged;
-  const told: EndedOutbound[] = [];
-  const seen = { told, overruns: 0, failures: 0, opened: 0, closed: 0 };
+  const reported: EndedOutbound[] = [];
+  const seen = { reported, overruns: 0, failures: 0, opened: 0, closed: 0 };
   const events: FlowEvents = {
     receive() {
       const next = news.shift();
@@ -63,7 +63,7 @@ function follow(news: (FlowEvent | Error)[], judged: Table = open) {
   const ends = new OutboundEnds(
     () => createJudge(current),
     {
-      ended: (one) => told.push(one),
+      ended: (one) => reported.push(one),
       overrun() {
         seen.overruns += 1;
       },
@@ -85,10 +85,10 @@ function follow(news: (FlowEvent | Error)[], judged: Table = open) {
     current = next;
     ends.follow();
   };
-  return { ends, seen, change, ports: () => told.map(({ local }) => local.port) };
+  return { ends, seen, change, ports: () => reported.map(({ local }) => local.port) };
 }
 
-test('a connection is told of once, however often its entry changes, and anew when its port is used again', async () => {
+test('a connection is reported once, however often its entry changes, and again when its port is used again', async () => {
   const reset = { tcpState: TCP_STATES.CLOSE };
   const { ends, seen, ports } = follow([
     ended(1),
@@ -99,11 +99,15 @@ test('a connection is told of once, however often its entry changes, and anew wh
   ]);
   await ends.close();
   expect(ports()).toEqual([1, 1, 2]);
-  expect(seen.told.map(({ end }) => end)).toEqual(['closed', 'reset', 'closed']);
-  expect(seen.told[0]).toMatchObject({ bytesSent: 7, bytesReceived: 9, verdict: { reason: 'rule', policy } });
+  expect(seen.reported.map(({ end }) => end)).toEqual(['closed', 'reset', 'closed']);
+  expect(seen.reported[0]).toMatchObject({
+    bytesSent: 7,
+    bytesReceived: 9,
+    verdict: { reason: 'rule', policy },
+  });
 });
 
-test('a connection whose other end vanished is told of when its entry goes, other protocols always then', async () => {
+test('a connection whose other end vanished is reported when its entry goes, other protocols always then', async () => {
   const [TCP, UDP, SCTP] = [{ tcpState: TCP_STATES.ESTABLISHED }, 'UDP', 'SCTP'] as const;
   const { ends, seen, ports } = follow([
     gone(1, TCP),
@@ -112,10 +116,10 @@ test('a connection whose other end vanished is told of when its entry goes, othe
   ]);
   await ends.close();
   expect(ports()).toEqual([1, 2, 3]);
-  expect(seen.told[1]).toMatchObject({ protocol: 'UDP', end: 'closed', bytesSent: 3 });
+  expect(seen.reported[1]).toMatchObject({ protocol: 'UDP', end: 'closed', bytesSent: 3 });
 });
 
-test('nothing is told of what came in, of the way to the injector, of what never came about, or of what is denied', async () => {
+test('nothing is reported of what came in, of the way to the injector, of what never came about, or of what is denied', async () => {
   const other = { address: '10.1.0.1', port: 80 };
   const { ends, ports } = follow(
     [
@@ -152,29 +156,29 @@ test('a connection has one record: of the cutter, or from here', async () => {
   ends.release(cut(3)); // it went on, until the gate reset it
   await ends.close();
   expect(ports()).toEqual([2, 3]);
-  expect(seen.told.map(({ end }) => end)).toEqual(['closed', 'reset']);
+  expect(seen.reported.map(({ end }) => end)).toEqual(['closed', 'reset']);
 });
 
-test('a connection that the gate reset, because the table denies it, is told of as cut', async () => {
+test('a connection that the gate reset, because the table denies it, is reported as cut', async () => {
   const other = { address: '10.1.0.1', port: 80 };
   const { ends, seen } = follow(
     [ended(1, { answering: other, tcpState: TCP_STATES.CLOSE }), ended(2, { answering: other })],
     isolated('10.0.0.0/24'),
   );
   await ends.close();
-  expect(seen.told).toMatchObject([
+  expect(seen.reported).toMatchObject([
     { local: { port: 1 }, end: 'policy-changed', verdict: { reason: 'no-rule' } },
   ]);
 });
 
-test('lost events are counted, and those that follow are told of', async () => {
+test('lost events are counted, and those that follow are reported', async () => {
   const { ends, seen, ports } = follow([ended(1), new SluiceError('NETLINK_OVERRUN', ''), ended(2)]);
   await ends.close();
   expect(ports()).toEqual([1, 2]);
   expect(seen).toMatchObject({ overruns: 1, failures: 0 });
 });
 
-test('a failure is said once, and the next isolation begins anew', async () => {
+test('a failure is said once, and the next isolation begins from the start', async () => {
   const news = [new SluiceError('NETLINK_FAILED', '')];
   const { ends, seen, change } = follow(news);
   await ends.close();

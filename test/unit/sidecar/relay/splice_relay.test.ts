@@ -5,7 +5,7 @@ import { startSpliceRelay } from '../../../../sidecar/relay/splice_relay.ts';
 
 const THREADS = 3;
 
-test('no thread goes on admitting by the old table while another tells what it had admitted', () => {
+test('no thread goes on admitting by the old table while another reports what it had admitted', () => {
   const calls: string[] = [];
   const settings = {
     sockets: { listenTransparent: () => 0, close() {} } as unknown as Sockets,
@@ -27,13 +27,13 @@ test('no thread goes on admitting by the old table while another tells what it h
       relayStart: () => ({}),
       relayForget: () => calls.push('forget'),
       relayTake() {
-        calls.push('tell');
+        calls.push('report');
         return 0;
       },
       relayClose() {},
     },
   );
   relay.forgetAdmissions();
-  expect(calls).toEqual([...Array(THREADS).fill('forget'), ...Array(THREADS).fill('tell')]);
+  expect(calls).toEqual([...Array(THREADS).fill('forget'), ...Array(THREADS).fill('report')]);
   relay.close();
 });

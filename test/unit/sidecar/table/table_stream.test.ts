@@ -26,7 +26,7 @@ let link: InjectorLink;
 let live: LiveTable;
 let enforcement: Enforcement;
 let flowsEnded = 0;
-const told: string[] = [];
+const reported: string[] = [];
 
 /** A way to the injector, and what is said first on it. */
 interface Way {
@@ -70,7 +70,7 @@ const WAYS: readonly Way[] = [
 describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
   beforeEach(async () => {
     dir = mkdtempSync(join(tmpdir(), 'sluice-stream-'));
-    told.length = 0;
+    reported.length = 0;
     flowsEnded = 0;
     live = new LiveTable();
     enforcement = new Enforcement(live);
@@ -80,17 +80,17 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
       POD,
       enforcement,
       {
-        connected: () => told.push('connected'),
-        disconnected: () => told.push('disconnected'),
+        connected: () => reported.push('connected'),
+        disconnected: () => reported.push('disconnected'),
         enforced: (ended) => {
           flowsEnded += ended;
-          told.push(`enforced ${enforcement.revision}`);
+          reported.push(`enforced ${enforcement.revision}`);
           link.acknowledge(enforcement.revision);
         },
-        refused: (error) => told.push(`refused ${(error as { code?: string }).code ?? 'other'}`),
-        unknownPod: () => told.push('unknown pod'),
-        identified: (address, pod) => told.push(`${address} is ${pod?.name ?? 'nobody'}`),
-        turnedAway: (message) => told.push(`turned away: ${message}`),
+        refused: (error) => reported.push(`refused ${(error as { code?: string }).code ?? 'other'}`),
+        unknownPod: () => reported.push('unknown pod'),
+        identified: (address, pod) => reported.push(`${address} is ${pod?.name ?? 'nobody'}`),
+        turnedAway: (message) => reported.push(`turned away: ${message}`),
       },
       link,
     );
@@ -129,7 +129,7 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
     enforcement.confirm(1);
     injector.send({ type: 'heartbeat', revision: 8 }); // not the table in force: confirms nothing
     injector.send({ type: 'unknown-pod', message: 'later' });
-    await expect.poll(() => told).toContain('unknown pod');
+    await expect.poll(() => reported).toContain('unknown pod');
     expect(enforcement.confirmedAtMs).toBe(1);
     injector.send({ type: 'heartbeat', revision: 9 });
     await expect.poll(() => enforcement.confirmedAtMs).toBeGreaterThan(1);
@@ -149,16 +149,16 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
   }
 
   test('resets are on their way before anything else is done about a table', async () => {
-    registerDenied(() => queueMicrotask(() => told.push('reset'))); // as the native relay gathers what it is asked for
+    registerDenied(() => queueMicrotask(() => reported.push('reset'))); // as the native relay gathers what it is asked for
     stream.start();
     const injector = await nextConnection();
     await injector.receive();
     injector.send({ type: 'snapshot', table: table({ revision: 7 }) });
     expect(await injector.receive()).toEqual({ type: 'ack', revision: 7 });
-    expect(told).toEqual(['connected', 'reset', 'enforced 7']);
+    expect(reported).toEqual(['connected', 'reset', 'enforced 7']);
   });
 
-  test('tables that come together are told of as one: the last, with what all of them ended', async () => {
+  test('tables that come together are reported as one: the last, with what all of them ended', async () => {
     registerDenied(() => undefined);
     stream.start();
     const injector = await nextConnection();
@@ -170,7 +170,7 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
     ];
     injector.socket.write(frames.map((frame) => `${JSON.stringify(frame)}\n`).join(''));
     expect(await injector.receive()).toEqual({ type: 'ack', revision: 8 });
-    expect(told).toEqual(['connected', 'enforced 8']);
+    expect(reported).toEqual(['connected', 'enforced 8']);
     expect(flowsEnded).toBe(2);
   });
 
@@ -202,7 +202,7 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
     injector.send(frame);
     expect(await injector.receive()).toMatchObject({ type: 'nack', revision: 7, code });
     expect(enforcement.revision).toBe(7);
-    expect(told.at(-1)).toBe(`refused ${code}`);
+    expect(reported.at(-1)).toBe(`refused ${code}`);
   });
 
   test('asks who has an address, while there is somebody to ask', async () => {
@@ -213,7 +213,7 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
     expect(link.identify('10.0.0.9')).toBe(true);
     expect(await injector.receive()).toEqual({ type: 'identify', address: '10.0.0.9' });
     injector.send({ type: 'identity', address: '10.0.0.9', pod: null });
-    await expect.poll(() => told.at(-1)).toBe('10.0.0.9 is nobody');
+    await expect.poll(() => reported.at(-1)).toBe('10.0.0.9 is nobody');
   });
 
   test('a line that is no JSON is refused too', async () => {
@@ -233,11 +233,11 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
     const again = nextConnection();
     before.socket.destroy();
     expect(await (await again).receive()).toEqual(hello);
-    expect(told).toContain('disconnected');
+    expect(reported).toContain('disconnected');
     expect(enforcement.revision).toBe(7);
   });
 
-  test('a frame that breaks off with its connection changes nothing, and the next connection starts anew', async () => {
+  test('a frame that breaks off with its connection changes nothing, and the next connection starts from a snapshot', async () => {
     stream.start();
     const before = await nextConnection();
     await before.receive();

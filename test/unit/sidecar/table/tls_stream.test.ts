@@ -15,13 +15,13 @@ import { waitFor } from '../../injector/wait_for.ts';
 let injector: RunningInjector;
 let stream: TableStream;
 let enforcement: Enforcement;
-let told: string[];
+let reported: string[];
 
 const tokenFile = () => join(injector.dir.root, 'token');
 const caFile = () => join(injector.dir.root, 'ca.crt');
 const trust = (...pems: string[]) => writeFileSync(caFile(), pems.join('\n'));
 
-/** A sidecar's stream that says what it is told. */
+/** A sidecar's stream that notes what it reports. */
 function open(serverName = SERVER_NAME): void {
   const source = {
     host: '127.0.0.1',
@@ -37,16 +37,16 @@ function open(serverName = SERVER_NAME): void {
     { namespace: 'shop', name: 'web' },
     enforcement,
     {
-      connected: () => told.push('connected'),
-      disconnected: (reason) => told.push(`disconnected: ${reason}`),
+      connected: () => reported.push('connected'),
+      disconnected: (reason) => reported.push(`disconnected: ${reason}`),
       enforced: () => {
-        told.push('table');
+        reported.push('table');
         link.acknowledge(enforcement.revision);
       },
-      refused: (error) => told.push(`refused: ${error.message}`),
+      refused: (error) => reported.push(`refused: ${error.message}`),
       identified: () => 0,
-      unknownPod: (message) => told.push(`no table: ${message}`),
-      turnedAway: (message) => told.push(`turned away: ${message}`),
+      unknownPod: (message) => reported.push(`no table: ${message}`),
+      turnedAway: (message) => reported.push(`turned away: ${message}`),
     },
     link,
   );
@@ -54,7 +54,7 @@ function open(serverName = SERVER_NAME): void {
 }
 
 beforeEach(async () => {
-  told = [];
+  reported = [];
   injector = new RunningInjector('TLS');
   injector.dir.write('web.yaml', pod('web', '10.0.0.1'));
   await injector.start();
@@ -73,13 +73,13 @@ test('a sidecar gets its table over TLS by its token, and says what it enforces'
   await waitFor(() => enforcement.table);
   expect(enforcement.table?.subject.name).toBe('web');
   await waitFor(async () => (await enforced()) === enforcement.revision);
-  expect(told).toEqual(['connected', 'table']);
+  expect(reported).toEqual(['connected', 'table']);
 });
 
 test('a token that is refused is named in the log, and the renewed one is read and taken', async () => {
   writeFileSync(tokenFile(), 'expired');
   open();
-  await waitFor(() => told.includes('turned away: the token is not valid'));
+  await waitFor(() => reported.includes('turned away: the token is not valid'));
   writeFileSync(tokenFile(), tokenOf('shop/web'));
   await waitFor(() => enforcement.table);
 });
@@ -92,10 +92,10 @@ test('certificates are rotated under traffic: both CAs are trusted for a while, 
   trust(before.cert, next.cert); // the kubelet has brought the bundle
   await injector.certificate.replace({ ca: next });
   injector.dir.write('web.yaml', pod('web', '10.0.0.1', { tier: 'front' }));
-  await waitFor(() => told.filter((line) => line === 'table').length === 2);
+  await waitFor(() => reported.filter((line) => line === 'table').length === 2);
   trust(next.cert);
   await injector.stop();
   await injector.start();
-  await waitFor(() => told.filter((line) => line === 'table').length === 3);
+  await waitFor(() => reported.filter((line) => line === 'table').length === 3);
   await waitFor(async () => (await enforced()) === enforcement.revision);
 });

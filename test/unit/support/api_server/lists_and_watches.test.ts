@@ -53,7 +53,7 @@ test('a page token is gone after a compaction', async () => {
   await expect(next).rejects.toMatchObject({ code: 410 });
 });
 
-test('a watch from a forgotten revision is told so', async () => {
+test('a watch from a forgotten revision is answered so', async () => {
   const list = await core().listPodForAllNamespaces();
   server.compact();
   const { events, over } = await watchPods({ resourceVersion: list.metadata?.resourceVersion ?? '' });
