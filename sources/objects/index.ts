@@ -5,6 +5,7 @@ export type {
   DocumentContent,
   DocumentContext,
   DocumentObject,
+  DocumentProblem,
   OtherObject,
   RawManifest,
 } from './document_content.ts';
