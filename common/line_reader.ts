@@ -2,17 +2,23 @@
 
 const NEWLINE = 0x0a;
 
+/** What lines are given to. */
+export interface LineSink {
+  /** A whole line, without its newline. */
+  line(text: string): void;
+}
+
 /** Collects bytes until a line is complete. */
 export class LineReader {
   readonly #maxBytes: number;
-  readonly #onLine: (line: string) => void;
+  readonly #sink: LineSink;
   #parts: Buffer[] = [];
   #length = 0;
 
   /** @param maxBytes Longest line, without its newline. */
-  constructor(maxBytes: number, onLine: (line: string) => void) {
+  constructor(maxBytes: number, sink: LineSink) {
     this.#maxBytes = maxBytes;
-    this.#onLine = onLine;
+    this.#sink = sink;
   }
 
   /** Takes in a chunk. Returns false once a line is too long: the stream is then of no use. */
@@ -24,7 +30,7 @@ export class LineReader {
       this.#parts = [];
       this.#length = 0;
       start = end + 1;
-      this.#onLine(line);
+      this.#sink.line(line);
     }
     return this.#keep(chunk.subarray(start));
   }

@@ -2,8 +2,11 @@
 import type { ChangeOrder, Cluster, ClusterChange } from '../policy/index.ts';
 import type { ManifestProblem } from '../sources/index.ts';
 
-/** Called after `cluster` or `problems` changed. `changes` is all that did in `cluster`; empty: only problems did. */
-export type SourceListener = (changes: readonly ClusterChange[]) => void;
+/** Who follows a source. */
+export interface SourceListener {
+  /** `cluster` or `problems` has changed. `changes` is all that did in `cluster`; empty: only problems did. */
+  clusterChanged(changes: readonly ClusterChange[]): void;
+}
 
 /** A cluster that changes. Fail static: a source that loses its origin keeps its last state. */
 export interface ClusterSource {

@@ -17,7 +17,7 @@ export class MemorySource implements ClusterSource {
   /** Makes one change and reports it. */
   change(change: ClusterChange): void {
     this.cluster.apply(change);
-    for (const listener of this.#listeners) listener([change]);
+    for (const listener of this.#listeners) listener.clusterChanged([change]);
   }
 
   async refresh(): Promise<void> {}

@@ -45,7 +45,7 @@ export class SimulatedSidecar {
   #connect(): void {
     const { socket, ready, hello } = dial(this.#way, this.#pod);
     this.#socket = socket;
-    const lines = new LineReader(MAX_LINE_BYTES, (line) => this.#onLine(socket, line));
+    const lines = new LineReader(MAX_LINE_BYTES, { line: (text) => this.#onLine(socket, text) });
     socket.on(ready, () => send(socket, hello));
     if (this.#reads) socket.on('data', (chunk: Buffer) => lines.push(chunk));
     socket.on('error', () => {});

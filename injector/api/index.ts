@@ -14,4 +14,4 @@ export { ApiClient } from './api_client.ts';
 export type { ObjectChange } from './known_objects.ts';
 export { loadKubeConfig } from './kube_config.ts';
 export { field, keyOf, type RawObject } from './raw_object.ts';
-export { Reflector, type ReflectorEvents, type ReflectorTimes } from './reflector.ts';
+export { Reflector, type ReflectorEvents, type ReflectorSpec, type ReflectorTimes } from './reflector.ts';

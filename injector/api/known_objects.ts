@@ -11,13 +11,17 @@ interface Known {
   readonly version: string;
 }
 
+/** Makes of an object what is passed on; the rest of it is let go at once. */
+export interface Trimmer<T> {
+  trim(object: RawObject): T;
+}
+
 export class KnownObjects<T> {
-  readonly #trim: (object: RawObject) => T;
+  readonly #trimmer: Trimmer<T>;
   #known = new Map<string, Known>();
 
-  /** @param trim makes of an object what is passed on; the rest of it is let go at once */
-  constructor(trim: (object: RawObject) => T) {
-    this.#trim = trim;
+  constructor(trimmer: Trimmer<T>) {
+    this.#trimmer = trimmer;
   }
 
   get size(): number {
@@ -29,7 +33,7 @@ export class KnownObjects<T> {
     const key = keyOf(object);
     const before = this.#known.get(key);
     this.#known.set(key, stateOf(object));
-    return changesOf(object, before, this.#trim);
+    return changesOf(object, before, this.#trimmer);
   }
 
   /** Takes in an object's end. @returns the change to pass on; none if another object has its name by now */
@@ -42,7 +46,7 @@ export class KnownObjects<T> {
 
   /** Begins to take in a whole list. */
   beginList(): ListIntake<T> {
-    return new ListIntake(this.#known, this.#trim, (known) => {
+    return new ListIntake(this.#known, this.#trimmer, (known) => {
       this.#known = known;
     });
   }
@@ -51,18 +55,18 @@ export class KnownObjects<T> {
 /** Takes in a list, page by page; nothing holds until `finish`. */
 class ListIntake<T> {
   readonly #before: ReadonlyMap<string, Known>;
-  readonly #trim: (object: RawObject) => T;
+  readonly #trimmer: Trimmer<T>;
   readonly #commit: (known: Map<string, Known>) => void;
   #after = new Map<string, Known>();
   #changes = new Map<string, ObjectChange<T>[]>();
 
   constructor(
     before: ReadonlyMap<string, Known>,
-    trim: (object: RawObject) => T,
+    trimmer: Trimmer<T>,
     commit: (known: Map<string, Known>) => void,
   ) {
     this.#before = before;
-    this.#trim = trim;
+    this.#trimmer = trimmer;
     this.#commit = commit;
   }
 
@@ -70,7 +74,7 @@ class ListIntake<T> {
   add(object: RawObject): void {
     const key = keyOf(object);
     this.#after.set(key, stateOf(object));
-    const changes = changesOf(object, this.#before.get(key), this.#trim);
+    const changes = changesOf(object, this.#before.get(key), this.#trimmer);
     if (changes.length > 0) this.#changes.set(key, changes);
   }
 
@@ -93,14 +97,10 @@ function stateOf({ metadata }: RawObject): Known {
 }
 
 /** The changes from the object's state before to its state now: none where they are the same. */
-function changesOf<T>(
-  object: RawObject,
-  before: Known | undefined,
-  trim: (object: RawObject) => T,
-): ObjectChange<T>[] {
+function changesOf<T>(object: RawObject, before: Known | undefined, trimmer: Trimmer<T>): ObjectChange<T>[] {
   const key = keyOf(object);
   const { uid, version } = stateOf(object);
   if (before?.uid === uid && before.version === version) return [];
-  const put = { type: 'put', key, object: trim(object) } as const;
+  const put = { type: 'put', key, object: trimmer.trim(object) } as const;
   return before === undefined || before.uid === uid ? [put] : [{ type: 'remove', key }, put];
 }

@@ -12,7 +12,7 @@ import { AnswerMalformed, ApiFailure, isGone } from './api_failure.ts';
 import { KnownObjects, type ObjectChange } from './known_objects.ts';
 import { listAll } from './list.ts';
 import type { RawObject } from './raw_object.ts';
-import { type WatchEvent, watch } from './watch.ts';
+import { type WatchEvent, type WatchListener, watch } from './watch.ts';
 
 /** Times of a reflector; tests shorten them. */
 export interface ReflectorTimes {
@@ -54,15 +54,15 @@ export interface ReflectorSpec<T> {
   /** Collection, such as `/api/v1/pods`. */
   readonly path: string;
   /** Makes of an object what is passed on. Must not throw. */
-  readonly trim: (object: RawObject) => T;
+  trim(object: RawObject): T;
   /** Is passed changes in order, the first time all objects; those of a list have no order. Must not throw. */
-  readonly sink: (changes: readonly ObjectChange<T>[], from: 'list' | 'watch') => void;
+  sink(changes: readonly ObjectChange<T>[], from: 'list' | 'watch'): void;
   readonly events: ReflectorEvents;
   readonly log: Logger;
   readonly times?: Partial<ReflectorTimes>;
 }
 
-export class Reflector<T> {
+export class Reflector<T> implements WatchListener {
   readonly #spec: ReflectorSpec<T>;
   readonly #times: ReflectorTimes;
   readonly #known: KnownObjects<T>;
@@ -82,7 +82,7 @@ export class Reflector<T> {
   constructor(spec: ReflectorSpec<T>) {
     this.#spec = spec;
     this.#times = { ...DEFAULT_TIMES, ...spec.times };
-    this.#known = new KnownObjects(spec.trim);
+    this.#known = new KnownObjects(spec);
     this.#backoff = new Backoff(this.#times.backoff);
     this.#log = spec.log.child({ path: spec.path });
     this.#running = this.#run();
@@ -201,15 +201,16 @@ export class Reflector<T> {
       idleTimeoutMs,
       signal,
     };
-    await watch(
-      client,
-      options,
-      () => this.#heard(),
-      (events) => this.#takeIn(events),
-    );
+    await watch(client, options, this);
   }
 
-  #takeIn(events: readonly WatchEvent[]): void {
+  /** See `WatchListener`. */
+  opened(): void {
+    this.#heard();
+  }
+
+  /** See `WatchListener`. */
+  takeIn(events: readonly WatchEvent[]): void {
     this.#heard();
     const changes: ObjectChange<T>[] = [];
     for (const event of events) {

@@ -1,7 +1,7 @@
 /** One watch of the API: its events, a chunk at a time, until the server ends it. */
 
 import { asError } from '../../common/errno.ts';
-import { LineReader } from '../../common/line_reader.ts';
+import { LineReader, type LineSink } from '../../common/line_reader.ts';
 import { anything, part, text } from '../../common/shape.ts';
 import type { ApiClient } from './api_client.ts';
 import { AnswerMalformed, answerMalformed, failureOf } from './api_failure.ts';
@@ -30,45 +30,64 @@ export interface WatchOptions {
   readonly signal: AbortSignal;
 }
 
+/** Who follows a watch. */
+export interface WatchListener {
+  /** The server has agreed to the watch. */
+  opened(): void;
+  /** The events of one chunk, in order. Half an event, left by a broken connection, is none. */
+  takeIn(events: readonly WatchEvent[]): void;
+}
+
 /**
  * Follows changes; returns when the server ends the watch in good order.
- * @param onOpen called once the server has agreed
- * @param onEvents called with the events of each chunk, in order. Half an event, left by a broken connection, is none.
  * @throws ApiFailure what the server refuses or ends it with (410: the revision is forgotten), AnswerMalformed, Error of
  *   the connection
  */
 export async function watch(
   client: ApiClient,
   options: WatchOptions,
-  onOpen: () => void,
-  onEvents: (events: readonly WatchEvent[]) => void,
+  listener: WatchListener,
 ): Promise<void> {
   const { path, resourceVersion, timeoutSeconds, idleTimeoutMs, signal } = options;
   const query = { watch: true, allowWatchBookmarks: true, resourceVersion, timeoutSeconds };
   const response = await client.get(path, query, signal);
-  onOpen();
+  listener.opened();
   const dead = (): void => void response.destroy(new Error(`nothing was heard for ${idleTimeoutMs} ms`));
   const timer = setTimeout(dead, idleTimeoutMs);
-  let events: WatchEvent[] = [];
-  let failure: Error | undefined;
-  const lines = new LineReader(MAX_LINE_BYTES, (line) => {
-    if (failure !== undefined || line === '') return;
-    const event = readEvent(line);
-    if (event instanceof Error) failure = event;
-    else events.push(event);
-  });
+  const chunkEvents = new ChunkEvents();
+  const lines = new LineReader(MAX_LINE_BYTES, chunkEvents);
   try {
     for await (const chunk of response) {
       timer.refresh();
       if (!lines.push(chunk as Buffer))
-        failure ??= new AnswerMalformed(`${path}: an event longer than ${MAX_LINE_BYTES}`);
-      if (events.length > 0) onEvents(events);
-      events = [];
-      if (failure !== undefined) throw failure;
+        chunkEvents.failure ??= new AnswerMalformed(`${path}: an event longer than ${MAX_LINE_BYTES}`);
+      const events = chunkEvents.take();
+      if (events.length > 0) listener.takeIn(events);
+      if (chunkEvents.failure !== undefined) throw chunkEvents.failure;
     }
   } finally {
     clearTimeout(timer);
     response.destroy();
+  }
+}
+
+/** The events of one chunk, until a line is none: what comes after that does not count. */
+class ChunkEvents implements LineSink {
+  failure: Error | undefined;
+  #events: WatchEvent[] = [];
+
+  line(text: string): void {
+    if (this.failure !== undefined || text === '') return;
+    const event = readEvent(text);
+    if (event instanceof Error) this.failure = event;
+    else this.#events.push(event);
+  }
+
+  /** Those that have come since the last call. */
+  take(): readonly WatchEvent[] {
+    const events = this.#events;
+    this.#events = [];
+    return events;
   }
 }
 

@@ -91,9 +91,11 @@ export async function startCertificates(parts: CertificateParts): Promise<Certif
     if (!closed) timer = setTimeout(round, jittered(waitMs, 2 * waitMs));
   }
 
-  const unsubscribe = source.onChange((changes) => {
-    for (const { kind, object } of changes)
-      if (kind === 'Namespace' && object !== undefined && isEnabled(object)) void publishTo(object.name);
+  const unsubscribe = source.onChange({
+    clusterChanged(changes) {
+      for (const { kind, object } of changes)
+        if (kind === 'Namespace' && object !== undefined && isEnabled(object)) void publishTo(object.name);
+    },
   });
   void round();
   return {

@@ -236,7 +236,8 @@ class DirectorySource implements ClusterSource {
       this.#log[problem.severity === 'error' ? 'error' : 'warn']({ problem }, `manifest: ${text}`);
     }
     for (const text of before) if (!after.has(text)) this.#log.info(`manifest problem is gone: ${text}`);
-    if (changes.length > 0 || !sameProblems) for (const listener of this.#listeners) listener(changes);
+    if (changes.length > 0 || !sameProblems)
+      for (const listener of this.#listeners) listener.clusterChanged(changes);
   }
 }
 

@@ -15,8 +15,15 @@ import {
 } from '../../policy/index.ts';
 import { describeProblem, type ManifestProblem } from '../../sources/index.ts';
 import { STATUS_ANNOTATION } from '../admission/index.ts';
-import type { ObjectChange } from '../api/index.ts';
-import { ApiClient, Reflector, type ReflectorEvents, type ReflectorTimes } from '../api/index.ts';
+import {
+  ApiClient,
+  type ObjectChange,
+  type RawObject,
+  Reflector,
+  type ReflectorEvents,
+  type ReflectorSpec,
+  type ReflectorTimes,
+} from '../api/index.ts';
 import type { ClusterSource, SourceListener } from '../source.ts';
 import type { UnenforcedPod } from './unenforced_pod.ts';
 import { removal, type TrimmedObject, type WatchedResource, watchedResources } from './watched_kinds.ts';
@@ -127,25 +134,16 @@ export class KubernetesSource implements ClusterSource {
   }
 
   #reflect(resource: WatchedResource, options: KubernetesSourceOptions): Reflector<TrimmedObject> {
-    const events = options.events?.(resource.kind) ?? NO_EVENTS;
-    return new Reflector<TrimmedObject>({
-      client: this.#client,
-      path: resource.path,
-      trim: (object) => resource.trim(object),
-      sink: (changes, from) => this.#takeIn(resource.kind, from === 'list' ? inClaimOrder(changes) : changes),
-      log: this.#log,
-      events: {
-        ...events,
-        listed: () => {
-          events.listed();
-          if (this.reflectors.every(({ synced }) => synced)) this.#onSynced();
-        },
-      },
-      ...(options.times === undefined ? {} : { times: options.times }),
-    });
+    return new Reflector(new KindReflection(resource, this, this.#client, this.#log, options));
   }
 
-  #takeIn(kind: ClusterKind, objectChanges: readonly ObjectChange<TrimmedObject>[]): void {
+  /** A kind's list has been taken in. */
+  listed(): void {
+    if (this.reflectors.every(({ synced }) => synced)) this.#onSynced();
+  }
+
+  /** Takes in changes of one kind, in order. */
+  takeIn(kind: ClusterKind, objectChanges: readonly ObjectChange<TrimmedObject>[]): void {
     const changes: ClusterChange[] = [];
     let noted = false;
     for (const objectChange of objectChanges) {
@@ -159,7 +157,8 @@ export class KubernetesSource implements ClusterSource {
       this.cluster.apply(change);
       changes.push(change);
     }
-    if (changes.length > 0 || noted) for (const listener of [...this.#listeners]) listener(changes);
+    if (changes.length > 0 || noted)
+      for (const listener of [...this.#listeners]) listener.clusterChanged(changes);
   }
 
   #noteFacts(key: string, policy: TrimmedObject | undefined): void {
@@ -193,6 +192,48 @@ export class KubernetesSource implements ClusterSource {
     if (problems.length === 0) this.#problems.delete(id);
     else this.#problems.set(id, problems);
     return fresh.length > 0 || before.size > 0;
+  }
+}
+
+/** How one kind is reflected: what is kept of its objects, and where their changes go. */
+class KindReflection implements ReflectorSpec<TrimmedObject> {
+  readonly path: string;
+  readonly client: ApiClient;
+  readonly log: Logger;
+  readonly times: Partial<ReflectorTimes>;
+  readonly events: ReflectorEvents;
+  readonly #resource: WatchedResource;
+  readonly #source: KubernetesSource;
+
+  constructor(
+    resource: WatchedResource,
+    source: KubernetesSource,
+    client: ApiClient,
+    log: Logger,
+    { times = {}, events }: KubernetesSourceOptions,
+  ) {
+    this.path = resource.path;
+    this.client = client;
+    this.log = log;
+    this.times = times;
+    this.#resource = resource;
+    this.#source = source;
+    const counts = events?.(resource.kind) ?? NO_EVENTS;
+    this.events = {
+      ...counts,
+      listed() {
+        counts.listed();
+        source.listed();
+      },
+    };
+  }
+
+  trim(object: RawObject): TrimmedObject {
+    return this.#resource.trim(object);
+  }
+
+  sink(changes: readonly ObjectChange<TrimmedObject>[], from: 'list' | 'watch'): void {
+    this.#source.takeIn(this.#resource.kind, from === 'list' ? inClaimOrder(changes) : changes);
   }
 }
 

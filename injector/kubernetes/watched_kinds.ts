@@ -22,21 +22,31 @@ export interface TrimmedObject {
 }
 
 /** One watched resource. */
-export interface WatchedResource {
+export class WatchedResource {
   readonly kind: ClusterKind;
   /** Collection in all namespaces. */
   readonly path: string;
-  /** Never throws. */
-  trim(object: RawObject): TrimmedObject;
+  readonly #limits: Pick<PolicyLimits, 'maxPolicyEntries'>;
+
+  constructor(kind: ClusterKind, limits: Pick<PolicyLimits, 'maxPolicyEntries'>) {
+    this.kind = kind;
+    this.path = collectionPath(KINDS[kind]);
+    this.#limits = limits;
+  }
+
+  /** What is kept of an object. Never throws. */
+  trim(object: RawObject): TrimmedObject {
+    return {
+      ...readChange(this.kind, object, this.#limits),
+      metadata: object.metadata,
+      ...(this.kind === 'Pod' ? { unenforced: unenforcedPod(object) } : {}),
+    };
+  }
 }
 
 /** All of them, in the order of `KINDS`. */
 export function watchedResources(limits: Pick<PolicyLimits, 'maxPolicyEntries'>): readonly WatchedResource[] {
-  return CLUSTER_KINDS.map((kind) => ({
-    kind,
-    path: collectionPath(KINDS[kind]),
-    trim: (object) => trim(kind, object, limits),
-  }));
+  return CLUSTER_KINDS.map((kind) => new WatchedResource(kind, limits));
 }
 
 /** The path of a kind's objects in all namespaces. */
@@ -47,18 +57,6 @@ function collectionPath({
   // Only the core group has no name, and its own root.
   const root = apiVersion.includes('/') ? '/apis' : '/api';
   return `${root}/${apiVersion}/${plural}`;
-}
-
-function trim(
-  kind: ClusterKind,
-  object: RawObject,
-  limits: Pick<PolicyLimits, 'maxPolicyEntries'>,
-): TrimmedObject {
-  return {
-    ...readChange(kind, object, limits),
-    metadata: object.metadata,
-    ...(kind === 'Pod' ? { unenforced: unenforcedPod(object) } : {}),
-  };
 }
 
 function readChange<Kind extends ClusterKind>(

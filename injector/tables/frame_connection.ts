@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { messageOf } from '../../common/errno.ts';
-import { LineReader } from '../../common/line_reader.ts';
+import { LineReader, type LineSink } from '../../common/line_reader.ts';
 import type { InjectorFrame, SidecarFrame } from '../../policy/index.ts';
 import { readSidecarFrame } from '../../policy/index.ts';
 import { frameBytes } from './frame_line.ts';
@@ -53,7 +53,7 @@ export interface FrameReader {
 }
 
 /** One connection. Bytes are taken in from the first `read` or `readFirst` on. */
-export class FrameConnection implements SessionLink {
+export class FrameConnection implements SessionLink, LineSink {
   readonly #socket: Socket;
   /** Frames that may come before it is read later; below zero: it is not read now. */
   #allowance = FRAMES_AT_ONCE;
@@ -99,15 +99,18 @@ export class FrameConnection implements SessionLink {
   /** From here on `reader` gets what comes; the one before gets nothing more. */
   read(reader: FrameReader): void {
     this.#reader = reader;
-    const lines = new LineReader(MAX_LINE_BYTES, (line) => {
-      this.#allowance -= 1;
-      this.#deliver(line);
-    });
+    const lines = new LineReader(MAX_LINE_BYTES, this);
     this.#socket.on('data', (chunk: Buffer) => {
       if (!lines.push(chunk.subarray(0, TURN_BYTES))) this.#reader?.fail(TOO_LONG);
       this.#rest(chunk.subarray(TURN_BYTES));
     });
     this.#socket.resume();
+  }
+
+  /** See `LineSink`. */
+  line(text: string): void {
+    this.#allowance -= 1;
+    this.#deliver(text);
   }
 
   #deliver(line: string): void {

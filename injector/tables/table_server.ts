@@ -21,10 +21,10 @@ import {
 import type { ManifestProblem } from '../../sources/index.ts';
 import { AddressRates, type RateLimits } from '../doors/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
-import type { ClusterSource } from '../source.ts';
+import type { ClusterSource, SourceListener } from '../source.ts';
 import { ExcessLog, excessProblems } from './excess_log.ts';
 import { PastOwners } from './past_owners.ts';
-import { type Due, revisionOf, SendQueue } from './send_queue.ts';
+import { type Due, type FrameMaker, revisionOf, SendQueue } from './send_queue.ts';
 import type { ServerStatus, SidecarStatus } from './server_status.ts';
 import type { SessionLimits, SessionLink } from './session_link.ts';
 import { findSubject, whyNoSubject } from './subject.ts';
@@ -71,7 +71,7 @@ export interface TableServerOptions extends Partial<SessionLimits>, CompilerOpti
 }
 
 /** Serves tables of one source. Fail static: what cannot be made or sent leaves sidecars what they have. */
-export class TableServer implements SessionHost {
+export class TableServer implements SessionHost, SourceListener, FrameMaker {
   readonly limits: SessionLimits;
   readonly metrics: InjectorMetrics;
   readonly #source: ClusterSource;
@@ -87,10 +87,7 @@ export class TableServer implements SessionHost {
   #compiler: Compiler;
   readonly #pastOwners = new PastOwners();
   readonly #acquaintances: AddressRates;
-  readonly #queue = new SendQueue({
-    settle: () => this.#flush(), // so that a table that is made has all changes so far, and only later ones follow it
-    send: (session, due) => this.#send(session, due),
-  });
+  readonly #queue = new SendQueue(this);
   readonly #excess: ExcessLog;
   /** Set while changes wait to be sent. */
   #gathering: NodeJS.Timeout | undefined;
@@ -114,7 +111,7 @@ export class TableServer implements SessionHost {
     this.#compiler = createCompiler(source.cluster, options);
     this.#excess = new ExcessLog(log);
     this.#excess.note(this.#compiler.excess);
-    this.#unsubscribe = source.onChange((changes) => this.#onSourceChange(changes));
+    this.#unsubscribe = source.onChange(this);
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS);
   }
 
@@ -229,7 +226,8 @@ export class TableServer implements SessionHost {
     for (const session of [...this.#sessions]) session.cut('stopping');
   }
 
-  #onSourceChange(changes: readonly ClusterChange[]): void {
+  /** See `SourceListener`. */
+  clusterChanged(changes: readonly ClusterChange[]): void {
     if (changes.length === 0) return;
     try {
       for (const change of changes) this.#compiler.apply(change, this.#source.changeOrder);
@@ -238,6 +236,11 @@ export class TableServer implements SessionHost {
     }
     const waitMs = this.#sentAtMs + GATHER_MS - performance.now();
     this.#gathering ??= setTimeout(() => this.#flush(), Math.max(0, waitMs));
+  }
+
+  /** See `FrameMaker`: a table that is made has all changes so far, and only later ones follow it. */
+  settle(): void {
+    this.#flush();
   }
 
   /** Has what the changes so far led to sent. */
@@ -332,8 +335,8 @@ export class TableServer implements SessionHost {
     return ended ? session.fail(subject.message, 'pod-gone') : session.withhold(subject.message);
   }
 
-  /** Never throws: one pod's fault is not another's. */
-  #send(session: TableSession, due: Due): void {
+  /** See `FrameMaker`. Never throws: one pod's fault is not another's. */
+  send(session: TableSession, due: Due): void {
     const { podKey } = session;
     if (podKey === undefined) return;
     try {

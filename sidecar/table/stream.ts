@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { Backoff, type BackoffBounds } from '../../common/backoff.ts';
 import { asError, messageOf } from '../../common/errno.ts';
 import { SluiceError, unreachable } from '../../common/errors.ts';
-import { LineReader } from '../../common/line_reader.ts';
+import { LineReader, type LineSink } from '../../common/line_reader.ts';
 import { type InjectorFrame, type PeerIdentity, readInjectorFrame, type Table } from '../../policy/index.ts';
 import type { Enforcement } from './enforcement.ts';
 import { InjectorLink } from './injector_link.ts';
@@ -42,7 +42,7 @@ export interface StreamEvents {
 }
 
 /** Follows the injector until `close`. */
-export class TableStream {
+export class TableStream implements LineSink {
   readonly #transport: Transport;
   readonly #pod: { readonly namespace: string; readonly name: string };
   readonly #enforcement: Enforcement;
@@ -93,9 +93,7 @@ export class TableStream {
       this.#events.connected();
     });
     // A connection that breaks in mid-frame leaves a piece of a line: that is no frame.
-    const lines = new LineReader(MAX_FRAME_BYTES, (line) => {
-      if (!socket.destroyed) this.#receive(line);
-    });
+    const lines = new LineReader(MAX_FRAME_BYTES, this);
     socket.on('data', (chunk: Buffer) => {
       if (socket.destroyed || lines.push(chunk)) return;
       const error = new SluiceError('TABLE_MALFORMED', `a frame longer than ${MAX_FRAME_BYTES} bytes`);
@@ -119,6 +117,11 @@ export class TableStream {
   #again(reason: string): void {
     this.#events.disconnected(reason);
     this.#timer = setTimeout(() => this.start(), this.#backoff.next());
+  }
+
+  /** A line from the injector; see `LineSink`. What the present connection still held when it was cut does not count. */
+  line(text: string): void {
+    if (this.#socket?.destroyed === false) this.#receive(text);
   }
 
   #receive(line: string): void {

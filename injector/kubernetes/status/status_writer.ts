@@ -62,10 +62,13 @@ export class StatusWriter {
     this.#parts = parts;
     this.#api = parts.config.makeApiClient(NetworkingV1Api);
     this.#dns = new DnsWarnings(parts.tables);
-    this.#unsubscribe = parts.source.onChange(() => {
-      this.#selected = undefined;
-    });
+    this.#unsubscribe = parts.source.onChange(this);
     this.#running = this.#run();
+  }
+
+  /** See `SourceListener`. */
+  clusterChanged(): void {
+    this.#selected = undefined;
   }
 
   /** What this replica's sidecars enforce. */

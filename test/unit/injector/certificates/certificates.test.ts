@@ -55,7 +55,8 @@ class Namespaces implements Pick<ClusterSource, 'cluster' | 'onChange'> {
   add(name: string, labels: Record<string, string> = ENABLED): void {
     const object = { name, labels };
     this.#namespaces.set(name, object);
-    for (const listener of this.#listeners) listener([{ kind: 'Namespace', key: name, object }]);
+    for (const listener of this.#listeners)
+      listener.clusterChanged([{ kind: 'Namespace', key: name, object }]);
   }
 
   onChange(listener: SourceListener): () => void {

@@ -65,7 +65,7 @@ describe('a watched directory', () => {
   test('keeps what it has while a save is under way, and logs nothing of it', async () => {
     await open();
     const seen: (string | undefined)[] = [];
-    source.onChange(() => seen.push(ips('shop/web')));
+    source.onChange({ clusterChanged: () => void seen.push(ips('shop/web')) });
     const whole = yaml(pod('web', '10.0.0.7'));
     // Half a document, then nothing at all, then a file away for a moment: each for longer than the debounce.
     for (const half of [BROKEN, '', undefined]) {
@@ -200,10 +200,12 @@ describe('a watched directory', () => {
     dir.write('api.yaml', pod('api', '10.0.0.2'));
     await open();
     const passedOn: string[] = [];
-    source.onChange((changes) => {
-      passedOn.push(
-        changes.map(({ kind, key, object }) => `${kind} ${key} ${object ? 'is' : 'gone'}`).join(),
-      );
+    source.onChange({
+      clusterChanged(changes) {
+        passedOn.push(
+          changes.map(({ kind, key, object }) => `${kind} ${key} ${object ? 'is' : 'gone'}`).join(),
+        );
+      },
     });
     dir.write('web.yaml', pod('web', '10.0.0.9'));
     await source.refresh();

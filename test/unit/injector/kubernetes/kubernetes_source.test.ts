@@ -25,7 +25,7 @@ beforeEach(async () => {
   lines = captured.lines;
   changes = [];
   source = new KubernetesSource(configOf(server), captured.log);
-  source.onChange((some) => changes.push(...some));
+  source.onChange({ clusterChanged: (some) => void changes.push(...some) });
   await source.synced;
 });
 
