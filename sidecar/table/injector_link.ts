@@ -1,6 +1,6 @@
 /**
- * The sending half of the connection to the injector; `stream.ts` is the receiving half, and opens this one. There is one link for the
- * life of the sidecar, whatever connections come and go: a part that has something to say needs nothing else.
+ * The sending half of the connection to the injector; `stream.ts` is the receiving half, and opens this one. The sidecar has one
+ * link for its whole life, while connections come and go. A part that has something to send needs only the link.
  */
 import type { Socket } from 'node:net';
 import type { SidecarFrame } from '../../policy/index.ts';
