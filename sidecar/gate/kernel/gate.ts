@@ -32,7 +32,7 @@ export interface GateEvents extends ReplaceEvents {
   unavailable(rules: Left, problem: string): void;
 }
 
-/** The gate of a running sidecar: one loop that brings the kernel to the latest table, and tries again until that has worked. */
+/** The gate of a running sidecar: it brings the kernel to the latest table, one try at a time, until that has worked. */
 export class Gate {
   readonly #settings: GateSettings;
   /** Exempt beside the table's own: gateways that the redirect step found. */
@@ -119,21 +119,20 @@ export class Gate {
   }
 
   async #bringAbout(): Promise<void> {
-    while (this.#isDue) {
-      const plan = this.#wanted;
-      const change = this.#wantedChange;
-      try {
-        await this.#rules.enforce(plan);
-      } catch (error) {
-        await this.#failed(error);
-        this.#retryLater();
-        return;
-      }
-      this.#backoff.reset();
-      this.#isSaidGone = false;
-      if (plan.revision === CLOSED_REVISION) this.#events.closed();
-      else this.#events.inForce(change, plan.revision);
+    if (!this.#isDue) return;
+    const plan = this.#wanted;
+    const change = this.#wantedChange;
+    try {
+      await this.#rules.enforce(plan);
+    } catch (error) {
+      await this.#failed(error);
+      if (plan === this.#wanted) this.#retryLater(); // a table that has come meanwhile has its own try, at once
+      return;
     }
+    this.#backoff.reset();
+    this.#isSaidGone = false;
+    if (plan.revision === CLOSED_REVISION) this.#events.closed();
+    else this.#events.inForce(change, plan.revision);
   }
 
   #retryLater(): void {
