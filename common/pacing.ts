@@ -1,4 +1,4 @@
-/** Keeps things from being done too often: once per interval at most, only for what is new, or one run at a time. */
+/** Keeps things from being done too often: once per interval at most, or only for what is new. */
 
 /** Lets something through once per interval at most. What comes between is left out. */
 export class OncePer {
@@ -33,23 +33,5 @@ export class Changes<T> {
     if (value === this.#last) return false;
     this.#last = value;
     return true;
-  }
-}
-
-/** Runs an action once at a time. */
-export class OneAtATime {
-  readonly #action: () => Promise<void>;
-  #running: Promise<void> | undefined;
-
-  constructor(action: () => Promise<void>) {
-    this.#action = action;
-  }
-
-  /** Runs the action. While a run is under way, waits for that one instead. */
-  run(): Promise<void> {
-    this.#running ??= this.#action().finally(() => {
-      this.#running = undefined;
-    });
-    return this.#running;
   }
 }

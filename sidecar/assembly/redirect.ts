@@ -1,6 +1,7 @@
 /** The redirect of a running sidecar: it is watched, and led to the port that the proxy has. */
 import type { Logger } from 'pino';
-import { OncePer, OneAtATime } from '../../common/pacing.ts';
+import { LatestWins } from '../../common/latest_wins.ts';
+import { OncePer } from '../../common/pacing.ts';
 import type { InForceMachine } from '../in_force/index.ts';
 import {
   Canary,
@@ -21,7 +22,7 @@ export class WatchedRedirect implements CanaryContext {
   readonly #inForce: InForceMachine;
   readonly #log: Logger;
   #config: RedirectConfig;
-  readonly #leading = new OneAtATime(() => this.#lead());
+  readonly #leading = new LatestWins<number>((port) => this.#lead(port));
   readonly #leadingAgain = new OncePer(LEAD_AGAIN_MS);
   readonly #leadFailures = new OncePer(REPEATED_LOG_MS);
 
@@ -36,12 +37,12 @@ export class WatchedRedirect implements CanaryContext {
   /** The proxy listens on another port than is set: the rules are led there. Never rejects. */
   async moveTo(inboundPort: number): Promise<void> {
     this.#config = { ...this.#config, inboundPort };
-    await this.#leading.run();
+    await this.#leading.do(inboundPort);
   }
 
   /** The rules may lead to a port that the proxy does not have: has them lead to it, if that was not tried just now. */
   leadAgain(): void {
-    if (this.#leadingAgain.isDue()) void this.#leading.run();
+    if (this.#leadingAgain.isDue()) void this.#leading.do(this.#config.inboundPort);
   }
 
   /** Watches the redirect of the families that the proxy listens on, until `close`. */
@@ -68,8 +69,7 @@ export class WatchedRedirect implements CanaryContext {
   }
 
   /** Never rejects. */
-  async #lead(): Promise<void> {
-    const { inboundPort: port } = this.#config;
+  async #lead(port: number): Promise<void> {
     try {
       if (await leadRedirect(port)) this.#log.warn({ port }, 'the redirect leads to another port now');
     } catch (err) {
