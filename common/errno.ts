@@ -11,7 +11,7 @@ export function messageOf(error: unknown): string {
 
 /** The first sentence of the message: that of `parseArgs` goes on with advice that is not for our users. */
 export function firstSentenceOf(error: unknown): string {
-  return messageOf(error).split('. ')[0] ?? '';
+  return messageOf(error).split(/\.\s/)[0] ?? '';
 }
 
 /** `code` where it is a text: an errno's name such as `ENOENT`, or one of Node's or our own codes. */

@@ -3,7 +3,7 @@
  * The flag wins over the variable, the variable over the default. The tables also make the help text and the docs.
  */
 import { parseArgs } from 'node:util';
-import { messageOf } from './errno.ts';
+import { firstSentenceOf } from './errno.ts';
 import { SluiceError, unreachable } from './errors.ts';
 import { MAX_PORT } from './net.ts';
 
@@ -121,8 +121,7 @@ function parseFlags(specs: readonly OptionSpec[], argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
   } catch (cause) {
-    const message = messageOf(cause).split('\n')[0];
-    throw new SluiceError('CONFIG_INVALID', `${message} (see --help)`, { cause });
+    throw new SluiceError('CONFIG_INVALID', `${firstSentenceOf(cause)} (see --help)`, { cause });
   }
 }
 

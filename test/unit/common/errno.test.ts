@@ -31,6 +31,9 @@ test('the first sentence stands alone', () => {
   expect(firstSentenceOf(new Error("Unknown option '-x'. To specify a positional …"))).toBe(
     "Unknown option '-x'",
   );
+  expect(firstSentenceOf(new Error("Option '-x' argument is ambiguous.\nDid you …"))).toBe(
+    "Option '-x' argument is ambiguous",
+  );
   expect(firstSentenceOf(new Error('one.'))).toBe('one.');
 });
 
