@@ -71,8 +71,9 @@ export async function watch(
   }
 }
 
-/** The events of one chunk, until a line is none: what comes after that does not count. */
+/** Gathers the events of a chunk. A line that is no event ends the watch: what comes after it does not count. */
 class ChunkEvents implements LineSink {
+  /** What ends the watch, once what came before it is taken in. */
   failure: Error | undefined;
   #events: WatchEvent[] = [];
 

@@ -8,7 +8,7 @@
  *                        └── it is back ── less ◄── gate or redirect lost
  */
 import { unreachable } from '../../common/errors.ts';
-import type { Family } from '../../native/index.ts';
+import type { Family } from '../../common/net.ts';
 
 /** The rules in the kernel. */
 export type GateState =

@@ -119,13 +119,12 @@ export class TableStream implements LineSink {
     this.#timer = setTimeout(() => this.start(), this.#backoff.next());
   }
 
-  /** A line from the injector; see `LineSink`. What the present connection still held when it was cut does not count. */
+  /** See `LineSink`. Lines of the present connection that come after it was cut do not count. */
   line(text: string): void {
     if (this.#socket?.destroyed === false) this.#receive(text);
   }
 
   #receive(line: string): void {
-    if (this.#closed) return;
     try {
       const frame = readInjectorFrame(JSON.parse(line));
       this.#obey(frame);
