@@ -6,16 +6,18 @@ import { configDefaults, defineConfig } from 'vitest/config';
  */
 const FIRST = 1;
 
-/** Real packets, and nothing that measures time: two files at once, as most of their time is waiting. */
+/** Nothing that measures time: two files at once, also on a machine with two processors, where vitest would take one. */
+const WORKERS = 2;
+
+/** Real packets, tools that are installed, and an image that is built: most of their time is waiting. */
 const SIDE_BY_SIDE = FIRST + 1;
-const SIDE_BY_SIDE_WORKERS = 2;
 
 /** One file at a time, when all others are through: no load shall disturb what measures time. */
 const ALONE = SIDE_BY_SIDE + 1;
 
 /**
- * Files that run alone: they assert how fast something happens, how little a load costs, or how much of a rate passes; or
- * they install tools, which two cannot do at once. All other files in these folders may run side by side.
+ * Files that run alone: they assert how fast something happens, how little a load costs, or how much of a rate passes. All
+ * other files in these folders may run side by side.
  */
 const TIMED_NETNS = named('netns', [
   'egress',
@@ -42,13 +44,13 @@ const NETNS = { include: ['test/netns/**/*.test.ts'], testTimeout: 120_000, hook
 /** What must hold when networks, peers and tenants misbehave; one file a case. */
 const FAULTS = { include: ['test/faults/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 };
 
-/** Installs tools, and packages for the image; its bases and the image are made before its tests. */
-const IMAGE = { testTimeout: 120_000, hookTimeout: 900_000 };
+/** Installs tools, as no other test does, and packages for the image; its bases and the image are made before its tests. */
+const IMAGE = { include: ['test/image/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 900_000 };
 
 const sideBySide = (timed: readonly string[]) => ({
   exclude: [...configDefaults.exclude, ...timed],
   sequence: { groupOrder: SIDE_BY_SIDE },
-  maxWorkers: SIDE_BY_SIDE_WORKERS,
+  maxWorkers: WORKERS,
 });
 
 const alone = (timed: readonly string[]) => ({
@@ -70,6 +72,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           sequence: { groupOrder: FIRST },
+          maxWorkers: WORKERS,
           testTimeout: 20_000,
           include: ['test/unit/**/*.test.ts', 'test/conformance/**/*.test.ts', 'test/docs/**/*.test.ts'],
         },
@@ -80,15 +83,16 @@ export default defineConfig({
         test: {
           name: 'manifests',
           sequence: { groupOrder: FIRST },
+          maxWorkers: WORKERS,
           testTimeout: 20_000,
           include: ['test/manifests/**/*.test.ts'],
         },
       },
       { extends: true, test: { name: 'netns', ...NETNS, ...sideBySide(TIMED_NETNS) } },
       { extends: true, test: { name: 'faults', ...FAULTS, ...sideBySide(TIMED_FAULTS) } },
+      { extends: true, test: { name: 'image', ...IMAGE, ...sideBySide([]) } },
       { extends: true, test: { name: 'netns-timed', ...NETNS, ...alone(TIMED_NETNS) } },
       { extends: true, test: { name: 'faults-timed', ...FAULTS, ...alone(TIMED_FAULTS) } },
-      { extends: true, test: { name: 'image', ...IMAGE, ...alone(['test/image/**/*.test.ts']) } },
     ],
   },
 });
