@@ -19,12 +19,16 @@ import { ApiError, badRequest, expired, unauthorized } from './api_error.ts';
 import { type ApiObject, isRecord, type Json } from './api_object.ts';
 import { type Authority, createAuthority } from './certificates.ts';
 import { discover } from './discovery.ts';
+import { drained } from './drained.ts';
 import { type FaultAction, Faults } from './faults.ts';
 import { type Place, readPath } from './request_path.ts';
 import { resourceOfKind, TOKEN_REVIEW } from './resources.ts';
 import type { UserInfo } from './tokens.ts';
-import { OpenWatch } from './watch.ts';
+import { OpenWatch, type WatchLists } from './watch.ts';
 import type { ServiceResolver } from './webhook_call.ts';
+
+/** Lists of more objects are sent as they are read: they may be longer than a string can be. */
+const MAX_LIST_AT_ONCE = 1_000;
 
 /** Largest body that is read, bytes: as etcd bounds objects. */
 const MAX_BODY_BYTES = 3 * 1024 * 1024;
@@ -37,6 +41,8 @@ export interface ApiServerOptions {
   readonly port?: number;
   /** Where Services that webhooks name are served; asked before the EndpointSlices that are stored. */
   readonly services?: ServiceResolver;
+  /** Whether it streams lists; default `served`. Older servers do not. */
+  readonly watchLists?: WatchLists;
   /** May this user do this? Default: everybody who is known may do everything. */
   readonly authorize?: (user: UserInfo, verb: string, place: Place) => boolean;
 }
@@ -208,13 +214,15 @@ export class ApiServer {
     const place = readPath(url.pathname);
     if (place === undefined) return send(response, 200, discover(url.pathname));
     const watch = method === 'GET' && url.searchParams.get('watch') === 'true';
-    const fault = this.faults.take({ method, plural: place.resource.plural, watch });
+    const initial = watch && url.searchParams.get('sendInitialEvents') === 'true';
+    const fault = this.faults.take({ method, plural: place.resource.plural, watch, initial });
     if (fault !== undefined && (await playOut(fault, response))) return;
     const verb = verbOf(method, watch, place);
     if (this.#options.authorize?.(user, verb, place) === false) throw forbidden(user, verb, place);
-    if (watch) return this.#watch(place, url.searchParams, response);
+    if (watch) return this.#watch(place, url.searchParams, response, fault);
     const body = method === 'GET' ? undefined : await readBody(request);
     const answer = await this.#do(method, place, url.searchParams, request, body, user);
+    if (isLong(answer) && fault === undefined) return sendList(response, answer);
     send(response, method === 'POST' ? 201 : 200, answer, fault?.do);
   }
 
@@ -252,8 +260,15 @@ export class ApiServer {
     }
   }
 
-  #watch({ resource, namespace }: Place, query: URLSearchParams, response: ServerResponse): void {
-    const watch = new OpenWatch(this.api.store, { resource, namespace, query }, response);
+  #watch(
+    { resource, namespace }: Place,
+    query: URLSearchParams,
+    response: ServerResponse,
+    fault: FaultAction | undefined,
+  ): void {
+    const { watchLists = 'served' } = this.#options;
+    const request = { resource, namespace, query, watchLists, fault };
+    const watch = new OpenWatch(this.api.store, request, response);
     this.#watches.add(watch);
     response.on('close', () => this.#watches.delete(watch));
   }
@@ -337,6 +352,7 @@ async function playOut(fault: FaultAction, response: ServerResponse): Promise<bo
       return false;
     case 'truncate':
     case 'stop-midway':
+    case 'break-initial-events':
       return false;
     default:
       return unreachable(fault);
@@ -367,6 +383,24 @@ function sendError(response: ServerResponse, error: unknown): void {
   const known =
     error instanceof ApiError ? error : new ApiError(500, 'InternalError', String((error as Error).stack));
   send(response, known.code, known.status);
+}
+
+/** A list, and that it is long. */
+function isLong(body: Json): boolean {
+  return Array.isArray(body.items) && body.items.length > MAX_LIST_AT_ONCE;
+}
+
+/** Sends a list no faster than it is read. */
+async function sendList(response: ServerResponse, { items, ...rest }: Json): Promise<void> {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.write(`${JSON.stringify(rest).slice(0, -1)},"items":[`);
+  let separator = '';
+  for (const item of items as readonly Json[]) {
+    if (!response.write(`${separator}${JSON.stringify(item)}`)) await drained(response);
+    if (response.destroyed) return;
+    separator = ',';
+  }
+  response.end(']}');
 }
 
 function send(response: ServerResponse, code: number, body: Json, fault?: FaultAction['do']): void {

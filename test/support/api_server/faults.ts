@@ -6,7 +6,12 @@ export interface RequestMatch {
   readonly plural?: string;
   /** Only watches, or only what is none. */
   readonly watch?: boolean;
+  /** Only watches that are to begin with all that there is, or only what is none. */
+  readonly initial?: boolean;
 }
+
+/** The connection is cut, a 410 comes, the watch ends in good order, or nothing more comes. */
+export type BreakOff = 'cut' | 'gone' | 'end' | 'silence';
 
 /** What happens instead of an answer, or, for `delay`, before it. */
 export type FaultAction =
@@ -19,6 +24,8 @@ export type FaultAction =
   | { readonly do: 'hang' }
   /** The answer ends in its middle, or stops there. */
   | { readonly do: 'truncate' | 'stop-midway' }
+  /** A watch that begins with all that there is breaks off after so many objects; see `BreakOff`. */
+  | { readonly do: 'break-initial-events'; readonly after: number; readonly by: BreakOff }
   | { readonly do: 'delay'; readonly ms: number };
 
 /** An order. */
@@ -34,6 +41,7 @@ export interface SeenRequest {
   readonly method: string;
   readonly plural: string;
   readonly watch: boolean;
+  readonly initial: boolean;
 }
 
 /** The orders that are not played out yet. */
@@ -62,6 +70,7 @@ function matches(match: RequestMatch, request: SeenRequest): boolean {
   return (
     (match.method ?? request.method) === request.method &&
     (match.plural ?? request.plural) === request.plural &&
-    (match.watch ?? request.watch) === request.watch
+    (match.watch ?? request.watch) === request.watch &&
+    (match.initial ?? request.initial) === request.initial
   );
 }
