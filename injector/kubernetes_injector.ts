@@ -24,8 +24,9 @@ import { setTableGauges, startTlsServer, TableServer } from './tables/index.ts';
 import { TokenReviewer } from './tokens/index.ts';
 
 /**
- * Nothing was confirmed for this long, though a list is tried every ten minutes, ms: the process may hang. Sidecars keep
- * their tables while it is started again, so that an API server that is away for longer does no harm either.
+ * Nothing was confirmed for this long, though a bookmark is due every minute and a watch is begun again every five, ms: the
+ * process may hang. Sidecars keep their tables while it is started again, so that an API server that is away for longer does no
+ * harm either.
  */
 const MAX_SYNC_AGE_MS = 900_000;
 

@@ -7,10 +7,10 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
-import type { Shape } from '../../common/shape.ts';
-import { answerMalformed, failureOf } from './api_failure.ts';
+import { failureOf } from './api_failure.ts';
+import { TurnSlice } from './turn_slice.ts';
 
-/** The server has to begin its answer within this, and a list may not pause for longer, ms: a page takes seconds at most. */
+/** The server has to begin its answer within this, and a list may not pause for longer, ms. */
 const ANSWER_TIMEOUT_MS = 30_000;
 
 /** A connection that is idle this long is probed by the kernel, so that a vanished server is noticed, ms. */
@@ -26,14 +26,20 @@ const MAX_SHOWN = 200;
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export class ApiClient {
+  /** Shared by all who read what this client brings. */
+  readonly slice: TurnSlice;
   readonly #config: KubeConfig;
   readonly #agent = new Agent({ keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS });
 
   readonly #answerTimeoutMs: number;
 
-  /** @param answerTimeoutMs default 30 s; tests shorten it */
-  constructor(config: KubeConfig, answerTimeoutMs = ANSWER_TIMEOUT_MS) {
+  /**
+   * @param answerTimeoutMs default 30 s; tests shorten it
+   * @param slice tests shorten it
+   */
+  constructor(config: KubeConfig, answerTimeoutMs = ANSWER_TIMEOUT_MS, slice = new TurnSlice()) {
     this.#config = config;
+    this.slice = slice;
     this.#answerTimeoutMs = answerTimeoutMs;
   }
 
@@ -67,24 +73,22 @@ export class ApiClient {
   }
 
   /**
-   * Asks for one JSON value of a form.
-   * @throws as `get`, and AnswerMalformed
+   * Asks, and gives the answer as it comes. It is read no faster than its chunks are asked for.
+   * @throws as `get`, and Error where the answer stops before its end
    */
-  async getJson<T>(shape: Shape<T>, path: string, query: Query, signal: AbortSignal): Promise<T> {
+  async *chunks(path: string, query: Query, signal: AbortSignal): AsyncGenerator<Buffer, void> {
     const response = await this.get(path, query, signal);
     const silent = (): unknown =>
       response.destroy(new Error(`the answer stopped for ${this.#answerTimeoutMs} ms`));
     const timer = setTimeout(silent, this.#answerTimeoutMs);
-    const chunks: Buffer[] = [];
     try {
       for await (const chunk of response) {
         timer.refresh();
-        chunks.push(chunk as Buffer);
+        yield chunk as Buffer;
       }
     } finally {
       clearTimeout(timer);
     }
-    return shape.readJson(Buffer.concat(chunks).toString('utf8'), path, answerMalformed);
   }
 
   /** Closes idle connections. */

@@ -25,12 +25,38 @@ export function answerMalformed(problem: string, cause?: unknown): AnswerMalform
   return new AnswerMalformed(`${problem}: ${advice}`, { cause });
 }
 
+/** A watch that should begin with all that there is does not: the server does not know how to. */
+export class NoInitialEvents extends Error {}
+
+/** A watch that should begin with all that there is ended, in good order, before it had shown that. */
+export class EndedEarly extends Error {}
+
+const BAD_REQUEST = 400;
 const GONE = 410;
+const INVALID = 422;
+const TIMEOUT = 504;
 const MS_PER_SECOND = 1000;
 
 /** Whether a revision or a page token is forgotten: only a new list helps. */
 export function isGone(error: unknown): boolean {
   return error instanceof ApiFailure && error.code === GONE;
+}
+
+/**
+ * Whether a server cannot give a list the newness that was asked for: the revision is forgotten (410), or its cache has not come
+ * to it (504, "Too large resource version"). A list as new as storage helps; also where a 504 came from a gateway.
+ */
+export function isOutOfReach(error: unknown): boolean {
+  return isGone(error) || (error instanceof ApiFailure && error.code === TIMEOUT);
+}
+
+/**
+ * Whether a server does not stream lists. Those that know of it and have it switched off, and those since 1.19 that do not
+ * know of it, answer 422; see `validateWatchOptions` of apimachinery.
+ */
+export function isUnstreamable(error: unknown): boolean {
+  if (error instanceof NoInitialEvents) return true;
+  return error instanceof ApiFailure && (error.code === BAD_REQUEST || error.code === INVALID);
 }
 
 /** Makes a failure of a Status object; anything else gives one without a message of its own. */

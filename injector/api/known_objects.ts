@@ -52,8 +52,8 @@ export class KnownObjects<T> {
   }
 }
 
-/** Takes in a list, page by page; nothing holds until `finish`. */
-class ListIntake<T> {
+/** Takes in a list, object by object; nothing holds until `finish`. */
+export class ListIntake<T> {
   readonly #before: ReadonlyMap<string, Known>;
   readonly #trimmer: Trimmer<T>;
   readonly #commit: (known: Map<string, Known>) => void;
@@ -70,15 +70,24 @@ class ListIntake<T> {
     this.#commit = commit;
   }
 
-  /** One object of the list. */
+  /** One object of the list, or its new state where it has changed since. */
   add(object: RawObject): void {
     const key = keyOf(object);
     this.#after.set(key, stateOf(object));
     const changes = changesOf(object, this.#before.get(key), this.#trimmer);
     if (changes.length > 0) this.#changes.set(key, changes);
+    else this.#changes.delete(key);
   }
 
-  /** The list begins again at its first page. */
+  /** An object has ended since the list began. */
+  remove(object: RawObject): void {
+    const key = keyOf(object);
+    if (this.#after.get(key)?.uid !== object.metadata.uid) return;
+    this.#after.delete(key);
+    this.#changes.delete(key);
+  }
+
+  /** The list begins again. */
   restart(): void {
     this.#after = new Map();
     this.#changes = new Map();

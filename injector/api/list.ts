@@ -1,66 +1,102 @@
-/** Lists of the API, page by page. */
-
+/** Lists of the API: from the server's cache where that will do. Their objects are taken in one at a time, as they arrive. */
 import { anything, list, nullable, part, text } from '../../common/shape.ts';
-import type { ApiClient } from './api_client.ts';
-import { isGone } from './api_failure.ts';
-import { type RawObject, readRawObject } from './raw_object.ts';
+import type { ApiClient, Query } from './api_client.ts';
+import { answerMalformed, isGone } from './api_failure.ts';
+import { ListCutter } from './list_cutter.ts';
+import { type RawObject, readRawObjectJson } from './raw_object.ts';
 
-/** Objects of a page: what client-go takes, a few MB of pods. */
+/** Objects of a page: what client-go takes. Where the answer comes from its cache, a server takes no notice of it. */
 const PAGE_LIMIT = 500;
 
 /** How often a list begins again at its first page when the server forgets them, before all is asked for at once. */
 const PAGED_ATTEMPTS = 2;
 
-const page = part(
-  { metadata: part({ resourceVersion: text() }, { continue: text() }) },
-  // A Go server may write an empty list as null.
-  { items: nullable(list(anything)) },
-);
+const listMetadata = part({ resourceVersion: text() }, { continue: text() });
 
-/** A list, and the revision it shows. */
-export interface Listed {
-  readonly resourceVersion: string;
+/** One member of a list. A Go server may write an empty list as null. */
+const member = part({}, { metadata: listMetadata, items: nullable(list(anything)) });
+
+/**
+ * How new an answer has to be. Source: Kubernetes API concepts, "Semantics for get and list".
+ * - `any`: what the server's cache has. It may be behind; the watch that follows goes on from there.
+ * - `now`: as new as storage.
+ * - `notOlderThan`: from the cache, once that has come to this version.
+ */
+export type Freshness = 'any' | 'now' | { readonly notOlderThan: string };
+
+/** What to list. */
+export interface ListRequest {
+  readonly client: ApiClient;
+  readonly path: string;
+  readonly freshness: Freshness;
+  readonly signal: AbortSignal;
+}
+
+/** Takes in a list. What it is given counts only once the list has come to its end. */
+export interface ListSink {
+  add(object: RawObject): void;
+  /** The list begins again: what has come of it does not count. */
+  restart(): void;
 }
 
 /**
- * Lists all objects as they are now. No `resourceVersion` is given: the answer is as new as storage, and never older
- * than what an earlier connection has shown.
- * @param onItem called with each object as its page arrives; the objects count only if this returns
- * @param restart called when the list begins again at its first page
- * @throws ApiFailure, AnswerMalformed, Error of the connection
+ * Lists all objects.
+ * @returns the revision that the list shows
+ * @throws ApiFailure, AnswerMalformed, Error of the connection, or of the signal
  */
-export async function listAll(
-  client: ApiClient,
-  path: string,
-  signal: AbortSignal,
-  onItem: (object: RawObject) => void,
-  restart: () => void,
-): Promise<Listed> {
+export async function listAll(request: ListRequest, sink: ListSink): Promise<string> {
+  const { freshness } = request;
+  // A limit would have it read from storage.
+  if (typeof freshness === 'object')
+    return listPages(
+      request,
+      { resourceVersion: freshness.notOlderThan, resourceVersionMatch: 'NotOlderThan' },
+      sink,
+    );
+  const resourceVersion = freshness === 'any' ? 0 : undefined;
   for (let attempt = 1; attempt <= PAGED_ATTEMPTS; attempt += 1) {
     try {
-      return await listPages(client, path, PAGE_LIMIT, signal, onItem);
+      return await listPages(request, { resourceVersion, limit: PAGE_LIMIT }, sink);
     } catch (error) {
       // 410: the server no longer knows the moment that the first pages showed.
       if (!isGone(error)) throw error;
-      restart();
+      sink.restart();
     }
   }
-  return listPages(client, path, undefined, signal, onItem);
+  return listPages(request, {}, sink);
 }
 
-async function listPages(
-  client: ApiClient,
-  path: string,
-  limit: number | undefined,
-  signal: AbortSignal,
-  onItem: (object: RawObject) => void,
-): Promise<Listed> {
-  let token: string | undefined;
+async function listPages(request: ListRequest, first: Query, sink: ListSink): Promise<string> {
+  let query = first;
   for (;;) {
-    const { items, metadata } = await client.getJson(page, path, { limit, continue: token }, signal);
-    for (const item of items ?? []) onItem(readRawObject(item));
-    const { resourceVersion, continue: next = '' } = metadata;
-    if (next === '') return { resourceVersion };
-    token = next;
+    const { resourceVersion, continue: next = '' } = await readPage(request, query, sink);
+    if (next === '') return resourceVersion;
+    query = { limit: PAGE_LIMIT, continue: next };
   }
+}
+
+async function readPage(
+  { client, path, signal }: ListRequest,
+  query: Query,
+  sink: ListSink,
+): Promise<NonNullable<ReturnType<typeof readMember>>> {
+  const cutter = new ListCutter(path);
+  let metadata: ReturnType<typeof readMember>;
+  for await (const chunk of client.chunks(path, query, signal)) {
+    for (const piece of cutter.push(chunk)) {
+      if (piece.kind === 'item') sink.add(readRawObjectJson(piece.text));
+      else metadata = readMember(piece.text, path) ?? metadata;
+      if (!client.slice.isUsed()) continue;
+      await client.slice.next();
+      signal.throwIfAborted();
+    }
+  }
+  cutter.end();
+  if (metadata === undefined) throw answerMalformed(`${path}: a list without metadata`);
+  return metadata;
+}
+
+/** The metadata of a list, if this member is them. */
+function readMember(text: string, path: string) {
+  return member.readJson(`{${text}}`, path, answerMalformed).metadata;
 }

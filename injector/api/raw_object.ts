@@ -28,6 +28,11 @@ export function readRawObject(value: unknown): RawObject {
   return rawObject.read(value, 'an object', answerMalformed);
 }
 
+/** @throws AnswerMalformed as `readRawObject`, and for what is no JSON */
+export function readRawObjectJson(text: string): RawObject {
+  return rawObject.readJson(text, 'an object', answerMalformed);
+}
+
 /** A part of a JSON value; undefined where there is none. */
 export function field(value: unknown, name: string): unknown {
   return isRecord(value) ? value[name] : undefined;

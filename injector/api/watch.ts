@@ -1,32 +1,49 @@
-/** One watch of the API: its events, a chunk at a time, until the server ends it. */
+/** One watch of the API: its events, one at a time, until the server ends it. */
 
+import type { IncomingMessage } from 'node:http';
 import { asError } from '../../common/errno.ts';
 import { LineReader, type LineSink } from '../../common/line_reader.ts';
-import { anything, part, text } from '../../common/shape.ts';
-import type { ApiClient } from './api_client.ts';
-import { AnswerMalformed, answerMalformed, failureOf } from './api_failure.ts';
+import { anything, part, record, text } from '../../common/shape.ts';
+import type { ApiClient, Query } from './api_client.ts';
+import { AnswerMalformed, answerMalformed, EndedEarly, failureOf, NoInitialEvents } from './api_failure.ts';
 import { type RawObject, readRawObject } from './raw_object.ts';
 
 /** No event is longer: etcd bounds objects at 1.5 MiB, bytes. */
 const MAX_LINE_BYTES = 8 * 1024 * 1024;
 
+/** On the bookmark after all that there is. Source: `metav1.InitialEventsAnnotationKey`. */
+const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
+
 const watchEvent = part({ type: text(), object: anything });
 
-const bookmark = part({ metadata: part({ resourceVersion: text() }) });
+const bookmark = part({ metadata: part({ resourceVersion: text() }, { annotations: record(text()) }) });
 
 /** An event. A bookmark only says how far the watch has come. */
 export type WatchEvent =
   | { readonly type: 'put' | 'remove'; readonly object: RawObject; readonly resourceVersion: string }
-  | { readonly type: 'bookmark'; readonly resourceVersion: string };
+  | {
+      readonly type: 'bookmark';
+      readonly resourceVersion: string;
+      /** All that there is has been shown. */
+      readonly endsInitial: boolean;
+    };
+
+/** With what a watch begins. */
+export type WatchStart =
+  /** With what comes after a version. */
+  | { readonly kind: 'after'; readonly version: string }
+  /** With all that there is, as of now, or as of `notOlderThan` or later; then it goes on. WatchList, KEP-3157. */
+  | { readonly kind: 'all'; readonly notOlderThan: string | undefined };
 
 /** How a watch is asked for. */
 export interface WatchOptions {
   readonly path: string;
-  /** What comes after this is shown. */
-  readonly resourceVersion: string;
+  readonly start: WatchStart;
   readonly timeoutSeconds: number;
   /** Silence after which the connection is taken for dead, ms. Bookmarks come about once a minute. */
   readonly idleTimeoutMs: number;
+  /** The same while it shows all that there is, ms. */
+  readonly initialIdleTimeoutMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -34,61 +51,145 @@ export interface WatchOptions {
 export interface WatchListener {
   /** The server has agreed to the watch. */
   opened(): void;
-  /** The events of one chunk, in order. Half an event, left by a broken connection, is none. */
-  takeIn(events: readonly WatchEvent[]): void;
+  /** One event, in order. Half an event, left by a broken connection, is none. */
+  takeIn(event: WatchEvent): void;
+  /** All that there was at this revision has been taken in; the watch goes on once this resolves. */
+  initialTakenIn(resourceVersion: string): Promise<void>;
+  /** What was taken in may be passed on: others have their turn now, or nothing more is at hand. */
+  passOn(): void;
 }
 
 /**
  * Follows changes; returns when the server ends the watch in good order.
- * @throws ApiFailure what the server refuses or ends it with (410: the revision is forgotten), AnswerMalformed, Error of
- *   the connection
+ * @throws ApiFailure what the server refuses or ends it with (410: the revision is forgotten), AnswerMalformed, NoInitialEvents,
+ *   EndedEarly, Error of the connection, or of the signal
  */
 export async function watch(
   client: ApiClient,
   options: WatchOptions,
   listener: WatchListener,
 ): Promise<void> {
-  const { path, resourceVersion, timeoutSeconds, idleTimeoutMs, signal } = options;
-  const query = { watch: true, allowWatchBookmarks: true, resourceVersion, timeoutSeconds };
-  const response = await client.get(path, query, signal);
+  const response = await client.get(options.path, queryOf(options), options.signal);
   listener.opened();
-  const dead = (): void => void response.destroy(new Error(`nothing was heard for ${idleTimeoutMs} ms`));
-  const timer = setTimeout(dead, idleTimeoutMs);
-  const chunkEvents = new ChunkEvents();
-  const lines = new LineReader(MAX_LINE_BYTES, chunkEvents);
+  const silence = new Silence(response, options);
+  const reading = new Reading(client, options, listener, silence);
   try {
     for await (const chunk of response) {
-      timer.refresh();
-      if (!lines.push(chunk as Buffer))
-        chunkEvents.failure ??= new AnswerMalformed(`${path}: an event longer than ${MAX_LINE_BYTES}`);
-      const events = chunkEvents.take();
-      if (events.length > 0) listener.takeIn(events);
-      if (chunkEvents.failure !== undefined) throw chunkEvents.failure;
+      silence.heard();
+      await reading.chunk(chunk as Buffer);
     }
   } finally {
-    clearTimeout(timer);
+    silence.stop();
     response.destroy();
+  }
+  if (reading.isInitial) throw new EndedEarly('the watch ended before it had shown all that there is');
+}
+
+function queryOf({ start, timeoutSeconds }: WatchOptions): Query {
+  const query = { watch: true, allowWatchBookmarks: true, timeoutSeconds };
+  if (start.kind === 'after') return { ...query, resourceVersion: start.version };
+  return {
+    ...query,
+    sendInitialEvents: true,
+    // `sendInitialEvents` requires it.
+    resourceVersionMatch: 'NotOlderThan',
+    resourceVersion: start.notOlderThan,
+  };
+}
+
+/** Ends a watch on which nothing is heard. */
+class Silence {
+  readonly #response: IncomingMessage;
+  readonly #options: WatchOptions;
+  #timer: NodeJS.Timeout;
+
+  constructor(response: IncomingMessage, options: WatchOptions) {
+    this.#response = response;
+    this.#options = options;
+    const { start, idleTimeoutMs, initialIdleTimeoutMs } = options;
+    this.#timer =
+      start.kind === 'after'
+        ? this.#bound(idleTimeoutMs, Error)
+        : this.#bound(initialIdleTimeoutMs, NoInitialEvents);
+  }
+
+  /** Something is heard. */
+  heard(): void {
+    this.#timer.refresh();
+  }
+
+  /** All that there is has been shown. */
+  initialTakenIn(): void {
+    this.stop();
+    this.#timer = this.#bound(this.#options.idleTimeoutMs, Error);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #bound(ms: number, Failure: new (message: string) => Error): NodeJS.Timeout {
+    return setTimeout(() => this.#response.destroy(new Failure(`nothing was heard for ${ms} ms`)), ms);
   }
 }
 
-/** Gathers the events of a chunk. A line that is no event ends the watch: what comes after it does not count. */
-class ChunkEvents implements LineSink {
-  /** What ends the watch, once what came before it is taken in. */
-  failure: Error | undefined;
-  #events: WatchEvent[] = [];
+/** Reads a watch. A line that is no event ends it: what comes after it does not count. */
+class Reading implements LineSink {
+  /** Whether all that there is has still to be shown. */
+  isInitial: boolean;
+  readonly #client: ApiClient;
+  readonly #options: WatchOptions;
+  readonly #listener: WatchListener;
+  readonly #silence: Silence;
+  readonly #reader = new LineReader(MAX_LINE_BYTES, this);
+  /** Those of the present chunk. */
+  #lines: string[] = [];
 
-  line(text: string): void {
-    if (this.failure !== undefined || text === '') return;
-    const event = readEvent(text);
-    if (event instanceof Error) this.failure = event;
-    else this.#events.push(event);
+  constructor(client: ApiClient, options: WatchOptions, listener: WatchListener, silence: Silence) {
+    this.#client = client;
+    this.#options = options;
+    this.#listener = listener;
+    this.#silence = silence;
+    this.isInitial = options.start.kind === 'all';
   }
 
-  /** Those that have come since the last call. */
-  take(): readonly WatchEvent[] {
-    const events = this.#events;
-    this.#events = [];
-    return events;
+  line(text: string): void {
+    if (text !== '') this.#lines.push(text);
+  }
+
+  /** Parses and takes in the lines of a chunk, one by one. Others have a turn in between where they are many. */
+  async chunk(chunk: Buffer): Promise<void> {
+    const { slice } = this.#client;
+    const isBounded = this.#reader.push(chunk);
+    const lines = this.#lines;
+    this.#lines = [];
+    try {
+      for (const line of lines) {
+        await this.#take(line);
+        if (!slice.isUsed()) continue;
+        this.#listener.passOn();
+        await slice.next();
+        this.#options.signal.throwIfAborted();
+      }
+    } finally {
+      this.#listener.passOn();
+    }
+    if (!isBounded)
+      throw new AnswerMalformed(`${this.#options.path}: an event longer than ${MAX_LINE_BYTES} bytes`);
+  }
+
+  #take(line: string): Promise<void> | undefined {
+    const event = readEvent(line);
+    if (event instanceof Error) throw event;
+    if (!this.isInitial || event.type !== 'bookmark') {
+      this.#listener.takeIn(event);
+      return undefined;
+    }
+    // A server that streams lists sends no other bookmark before this one.
+    if (!event.endsInitial) throw new NoInitialEvents('a bookmark does not say that all there is was shown');
+    this.isInitial = false;
+    this.#silence.initialTakenIn();
+    return this.#listener.initialTakenIn(event.resourceVersion);
   }
 }
 
@@ -104,7 +205,8 @@ function readEvent(line: string): WatchEvent | Error {
         return changed('remove', object);
       case 'BOOKMARK': {
         const { metadata } = bookmark.read(object, 'a bookmark', answerMalformed);
-        return { type: 'bookmark', resourceVersion: metadata.resourceVersion };
+        const { resourceVersion, annotations = {} } = metadata;
+        return { type: 'bookmark', resourceVersion, endsInitial: annotations[INITIAL_EVENTS_END] === 'true' };
       }
       case 'ERROR':
         return failureOf(0, object);

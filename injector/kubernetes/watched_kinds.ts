@@ -10,13 +10,18 @@ import {
 } from '../../policy/index.ts';
 import type { ManifestProblem } from '../../sources/index.ts';
 import { keyOf, type RawObject } from '../api/index.ts';
+import { type PolicyFacts, policyFacts } from './policy_facts.ts';
 import { type UnenforcedPod, unenforcedPod } from './unenforced_pod.ts';
 
-/** What is kept of an object: the change that it is, unless it cannot be used, and what is wrong with it. */
+/**
+ * What is kept of an object: the change that it is, unless it cannot be used, and what is wrong with it. Nothing in it refers to the
+ * object itself, most of which is `managedFields`.
+ */
 export interface TrimmedObject {
   readonly change: ClusterChange | undefined;
   readonly problems: readonly ManifestProblem[];
-  readonly metadata: RawObject['metadata'];
+  /** Of a policy. */
+  readonly facts?: PolicyFacts;
   /** Of a pod that no sidecar enforces. */
   readonly unenforced?: UnenforcedPod | undefined;
 }
@@ -38,7 +43,7 @@ export class WatchedResource {
   trim(object: RawObject): TrimmedObject {
     return {
       ...readChange(this.kind, object, this.#limits),
-      metadata: object.metadata,
+      ...(this.kind === 'NetworkPolicy' ? { facts: policyFacts(object) } : {}),
       ...(this.kind === 'Pod' ? { unenforced: unenforcedPod(object) } : {}),
     };
   }

@@ -6,14 +6,28 @@ import { unreachable } from '../../../../common/errors.ts';
 import { namespace } from '../../../builders/manifests.ts';
 import { pod } from '../../../builders/stored_objects.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
+import type { WatchLists } from '../../../support/api_server/watch.ts';
 import { waitFor } from '../wait_for.ts';
 import { podsOf, ReflectedPods } from './reflected_pods.ts';
 
 const NAMES = ['a', 'b', 'c', 'd'] as const;
 
+const EVENTS = [
+  'cut',
+  'cut-mid-line',
+  'compact',
+  'compact-now',
+  'bookmark',
+  'away',
+  'breathe',
+  'hold-cache',
+  'release-cache',
+] as const;
+
 type Step =
   | { readonly do: 'create' | 'change' | 'delete' | 'recreate'; readonly name: string }
-  | { readonly do: 'cut' | 'cut-mid-line' | 'compact' | 'compact-now' | 'bookmark' | 'away' | 'breathe' }
+  | { readonly do: (typeof EVENTS)[number] }
+  | { readonly do: 'break-list'; readonly after: number; readonly by: 'cut' | 'gone' }
   | { readonly do: 'refuse'; readonly code: 410 | 429 | 500 | 504; readonly watch: boolean }
   | { readonly do: 'reset' | 'truncate'; readonly watch: boolean };
 
@@ -27,11 +41,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: fc.constantFrom<Step>(
-      ...(['cut', 'cut-mid-line', 'compact', 'compact-now', 'bookmark', 'away', 'breathe'] as const).map(
-        (name) => ({ do: name }),
-      ),
-    ),
+    arbitrary: fc.constantFrom<Step>(...EVENTS.map((name) => ({ do: name }))),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('break-list'),
+      after: fc.integer({ min: 0, max: 2 }),
+      by: fc.constantFrom('cut', 'gone'),
+    }) as fc.Arbitrary<Step>,
   },
   {
     weight: 1,
@@ -50,28 +68,33 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-test('nothing is lost and nothing passed on twice, under random changes and faults', {
-  timeout: 120_000,
-}, async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
-      const server = await ApiServer.start();
-      await server.create(namespace('shop'));
-      const pods = new ReflectedPods(server);
-      try {
-        await waitFor(() => pods.reflector.synced);
-        for (const next of steps) await play(server, next);
-        server.faults.clear();
-        await waitFor(() => sorted(pods.copy) === sorted(podsOf(server)));
-        expect(pods.faults).toEqual([]);
-      } finally {
-        await pods.close();
-        await server.close();
-      }
-    }),
-    { numRuns: 60 },
-  );
-});
+test.each<WatchLists>(['served', 'refused'])(
+  'nothing is lost, passed on twice or older than before, under random changes and faults; streamed lists are %s',
+  {
+    timeout: 120_000,
+  },
+  async (watchLists) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+        const server = await ApiServer.start({ watchLists });
+        await server.create(namespace('shop'));
+        const pods = new ReflectedPods(server);
+        try {
+          await waitFor(() => pods.reflector.synced);
+          for (const next of steps) await play(server, next);
+          server.faults.clear();
+          server.api.lists.releaseCache();
+          await waitFor(() => sorted(pods.copy) === sorted(podsOf(server)));
+          expect(pods.faults).toEqual([]);
+        } finally {
+          await pods.close();
+          await server.close();
+        }
+      }),
+      { numRuns: 40 },
+    );
+  },
+);
 
 async function play(server: ApiServer, next: Step): Promise<void> {
   switch (next.do) {
@@ -103,6 +126,15 @@ async function play(server: ApiServer, next: Step): Promise<void> {
       return server.comeBack();
     case 'breathe':
       return new Promise((resolve) => setImmediate(resolve));
+    case 'hold-cache':
+      return server.api.lists.holdCache();
+    case 'release-cache':
+      return server.api.lists.releaseCache();
+    case 'break-list': {
+      const { after, by } = next;
+      const on = { plural: 'pods', initial: true };
+      return server.faults.add({ on, action: { do: 'break-initial-events', after, by } });
+    }
     case 'refuse': {
       const { code, watch } = next;
       const action =

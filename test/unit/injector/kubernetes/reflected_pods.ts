@@ -12,7 +12,6 @@ import { captureLog, type LogLine } from '../captured_log.ts';
 const TIMES: Partial<ReflectorTimes> = {
   backoff: { firstMs: 4, lastMs: 40 },
   pauseMs: [1, 5],
-  relistAgainMs: [5, 20],
 };
 
 /** The double answers within milliseconds, or not at all. */
@@ -31,10 +30,12 @@ export class ReflectedPods {
   /** What the changes add up to: key to `uid version`. */
   readonly copy = new Map<string, string>();
   readonly counts = { lists: 0, failures: 0, bookmarks: 0 };
-  /** What was passed on twice, or out of order. */
+  /** What was passed on twice, out of order, or older than what was before. */
   readonly faults: string[] = [];
   readonly lines: LogLine[];
   readonly reflector: Reflector<RawObject>;
+  /** By UID; infinite once it is gone. */
+  readonly #newest = new Map<string, number>();
   readonly #client: ApiClient;
 
   constructor(server: ApiServer, times: Partial<ReflectorTimes> = {}) {
@@ -71,6 +72,8 @@ export class ReflectedPods {
 
   #take(change: ObjectChange<RawObject>): void {
     if (change.type === 'remove') {
+      const [gone = ''] = this.copy.get(change.key)?.split(' ') ?? [];
+      this.#newest.set(gone, Number.POSITIVE_INFINITY);
       if (!this.copy.delete(change.key)) this.faults.push(`${change.key} was removed twice`);
       this.changes.push(`remove ${change.key}`);
       return;
@@ -78,6 +81,9 @@ export class ReflectedPods {
     const { uid, resourceVersion } = change.object.metadata;
     const next = `${uid} ${resourceVersion}`;
     const before = this.copy.get(change.key);
+    const version = Number(resourceVersion);
+    if (version < (this.#newest.get(uid) ?? 0)) this.faults.push(`${change.key} went back in time`);
+    this.#newest.set(uid, version);
     if (before === next) this.faults.push(`${change.key} was passed on twice`);
     if (before !== undefined && !before.startsWith(uid))
       this.faults.push(`${change.key} became another object`);

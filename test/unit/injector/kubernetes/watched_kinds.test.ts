@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import type { RawObject } from '../../../../injector/api/raw_object.ts';
 import { watchedResources } from '../../../../injector/kubernetes/watched_kinds.ts';
 import { DEFAULT_POLICY_LIMITS, KINDS } from '../../../../policy/index.ts';
 
@@ -34,5 +35,21 @@ test('the injector may list and watch each kind', () => {
       ({ apiGroups, resources }) => apiGroups.some((one) => one === group) && resources.includes(plural),
     );
     expect(rule?.verbs, plural).toEqual(expect.arrayContaining(['list', 'watch']));
+  }
+});
+
+test('of an object nothing is kept that policy does not need', () => {
+  const metadata = {
+    name: 'a',
+    namespace: 'shop',
+    uid: 'u-1',
+    resourceVersion: '7',
+    managedFields: [{ manager: 'needless' }],
+    annotations: { note: 'needless' },
+  };
+  for (const resource of watchedResources(DEFAULT_POLICY_LIMITS)) {
+    const { apiVersion } = KINDS[resource.kind];
+    const kept = resource.trim({ apiVersion, kind: resource.kind, metadata } as RawObject);
+    expect(JSON.stringify(kept), resource.kind).not.toContain('needless');
   }
 });
