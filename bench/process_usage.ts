@@ -22,6 +22,11 @@ export function residentBytes(pid: number): number {
   return kibibytes(`/proc/${pid}/status`, 'VmRSS');
 }
 
+/** The most resident memory that a process ever had, in bytes; file pages included. */
+export function peakResidentBytes(pid: number): number {
+  return kibibytes(`/proc/${pid}/status`, 'VmHWM');
+}
+
 /** The kernel's own objects on the whole machine, sockets among them, in bytes: only differences mean something. */
 export function kernelBytes(): number {
   return kibibytes('/proc/meminfo', 'Slab');
