@@ -268,7 +268,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     }
     for (const podKey of reshaped) this.#reshape(podKey);
     this.#excess.note(this.#compiler.excess);
-    if (this.#compiler.hasWaiting) this.#gathering = setTimeout(() => this.#flush(), 0);
+    if (this.#compiler.waiting.size > 0) this.#gathering = setTimeout(() => this.#flush(), 0);
     const seconds = stop();
     this.#sentAtMs = performance.now();
     this.#log.info(

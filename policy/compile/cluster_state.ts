@@ -105,7 +105,7 @@ export class ClusterState {
     if (sameData(before, after)) return;
     this.changes.recordLabels(key, before);
     this.groups.namespaceChanged(key, before, after);
-    this.policies.measureAll();
+    this.policies.relabelled(before, after);
   }
 
   #replacePod(key: string, before: Pod | undefined, after: Pod | undefined, order: ChangeOrder): void {

@@ -125,9 +125,9 @@ export class Compiler {
     return changes.reshaped.has(key) || policies.isWaiting(cluster.pods.get(key)?.namespace ?? '');
   }
 
-  /** Whether policies wait for the next `commit`, because `goOn` stopped the last one. */
-  get hasWaiting(): boolean {
-    return this.#state.policies.hasWaiting;
+  /** Namespaces whose policies wait for the next `commit`, because `goOn` stopped the last one. */
+  get waiting(): ReadonlySet<string> {
+    return this.#state.policies.waiting;
   }
 
   /** Policies beyond a bound, by key, and which: they isolate and admit nothing. As of the last `commit`. */

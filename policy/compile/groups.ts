@@ -5,7 +5,7 @@ import type { Labels } from '../model.ts';
 import type { PodsPeer } from '../rules/index.ts';
 import { matchesSelector, NAMESPACE_NAME_LABEL } from '../rules/index.ts';
 import type { PodIdentity } from '../table/index.ts';
-import { groupDemand, groupOffers } from '../table/index.ts';
+import { DemandIndex } from '../table/index.ts';
 import type { Directory, OwnerChange } from './directory.ts';
 import { groupId, LiveGroup } from './live_group.ts';
 import { SetIndex } from './set_index.ts';
@@ -19,7 +19,7 @@ export class Groups {
   readonly #namespaceLabels: (namespace: string) => Labels;
   readonly #groups = new Map<string, LiveGroup>();
   readonly #users = new Map<LiveGroup, number>();
-  readonly #byDemand = new SetIndex<LiveGroup>();
+  readonly #byDemand = new DemandIndex<LiveGroup>();
   readonly #touched = new Set<LiveGroup>();
   /** Without the label that holds their name. */
   readonly #namespacesByLabel = new SetIndex<string>();
@@ -67,7 +67,7 @@ export class Groups {
   #resolve(test: PodsPeer): LiveGroup {
     const group = new LiveGroup(test);
     this.#groups.set(group.id, group);
-    this.#byDemand.add(demandOf(group), group);
+    this.#byDemand.add(test, group);
     for (const addresses of this.#candidates(test)) {
       for (const address of addresses.keys()) {
         const owner = this.#directory.owner(address);
@@ -105,12 +105,10 @@ export class Groups {
 
   /** An address has another owner, or its owner other labels. */
   ownerChanged({ address, before, after }: OwnerChange): void {
-    const groups = new Set<LiveGroup>(this.#byDemand.get(NO_DEMAND));
+    const groups = new Set<LiveGroup>();
     for (const pod of [before, after]) {
       if (pod === undefined) continue;
-      for (const offer of groupOffers(pod, this.#namespaceLabels(pod.namespace))) {
-        for (const group of this.#byDemand.get(offer)) groups.add(group);
-      }
+      for (const group of this.#byDemand.find(pod, this.#namespaceLabels(pod.namespace))) groups.add(group);
     }
     for (const group of groups) {
       const was = group.members.has(address) ? before?.namespace : undefined;
@@ -127,7 +125,8 @@ export class Groups {
       this.#namespacesByLabel.delete(objectKey(key, value), name);
     for (const [key, value] of Object.entries(after))
       this.#namespacesByLabel.add(objectKey(key, value), name);
-    for (const group of this.#groups.values()) {
+    const groups = [before, after].flatMap((labels) => this.#byDemand.findInNamespace(name, labels));
+    for (const group of new Set(groups)) {
       const { namespaceSelector } = group.test;
       if (namespaceSelector === undefined) continue;
       const matches = matchesSelector(namespaceSelector, after);
@@ -160,13 +159,20 @@ export class Groups {
       if (isNeeded) continue;
       this.#users.delete(group);
       this.#groups.delete(group.id);
-      this.#byDemand.delete(demandOf(group), group);
+      this.#byDemand.delete(group.test, group);
     }
   }
 }
 
 /** A selector counts as at least this many pods: trying a new pod on 1,000 selectors takes 1 ms. */
 export const LEAST_REACH = 100;
+
+/** Labels of namespaces, `key/value`, that `reach` depends on: which namespaces have them. A namespace never changes its name. */
+export function namespaceLabelsOf({ namespaceSelector }: PodsPeer): string[] {
+  return Object.entries(namespaceSelector?.matchLabels ?? {}).flatMap(([key, value]) =>
+    key === NAMESPACE_NAME_LABEL ? [] : [objectKey(key, value)],
+  );
+}
 
 /** Where more namespaces than this have a label, their pods are not looked up namespace by namespace. */
 const MOST_NAMESPACES = 100;
@@ -176,11 +182,4 @@ type Addresses = Pick<ReadonlyMap<string, unknown>, 'size' | 'keys'>;
 
 function sizeOf(sets: readonly Addresses[]): number {
   return sets.reduce((sum, { size }) => sum + size, 0);
-}
-
-/** The key of groups whose selectors demand nothing in particular. */
-const NO_DEMAND = '';
-
-function demandOf({ test }: LiveGroup): string {
-  return groupDemand(test) ?? NO_DEMAND;
 }

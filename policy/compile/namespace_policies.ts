@@ -1,11 +1,12 @@
 /** The policies that are in force in each namespace: those that were written, as far as they are within bounds. */
 
-import { compareTexts, objectKey } from '../key.ts';
-import type { NetworkPolicy } from '../model.ts';
+import { compareTexts, objectKey, ownEntry } from '../key.ts';
+import type { Labels, NetworkPolicy } from '../model.ts';
 import type { PolicyLimits } from '../objects/index.ts';
 import type { PodsPeer } from '../rules/index.ts';
 import type { Groups } from './groups.ts';
 import { PolicyBounds } from './policy_bounds.ts';
+import { SetIndex } from './set_index.ts';
 
 /** A change of the policies that are in force in one namespace. */
 interface PolicyChange {
@@ -34,6 +35,9 @@ export class NamespacePolicies {
   /** Namespaces with something to put in force, those that have waited longest first. */
   readonly #waiting = new Set<string>();
   readonly #excess = new Map<string, string>();
+  /** Labels of namespaces that the policies of each namespace ask for, and the other way round. */
+  readonly #askedLabels = new Map<string, ReadonlySet<string>>();
+  readonly #byAskedLabel = new SetIndex<string>();
   /** Addresses that have come, gone or changed since the beginning. */
   #moved = 0;
   /** The least `measureAt` of all namespaces. */
@@ -59,8 +63,9 @@ export class NamespacePolicies {
     return this.#waiting.has(namespace);
   }
 
-  get hasWaiting(): boolean {
-    return this.#waiting.size > 0;
+  /** Namespaces that have policies that are not in force yet. */
+  get waiting(): ReadonlySet<string> {
+    return this.#waiting;
   }
 
   /** A policy was added (`before` absent), changed, or removed (`after` absent). */
@@ -82,9 +87,16 @@ export class NamespacePolicies {
     this.#moved += 1;
   }
 
-  /** So much has changed that every namespace has to be measured again. */
-  measureAll(): void {
-    for (const namespace of this.#written.keys()) this.#waiting.add(namespace);
+  /** A namespace has other labels: policies whose selectors ask for one that came or went have to be measured again. */
+  relabelled(before: Labels, after: Labels): void {
+    for (const [labels, others] of [
+      [before, after],
+      [after, before],
+    ] as const)
+      for (const [key, value] of Object.entries(labels)) {
+        if (ownEntry(others, key) === value) continue;
+        for (const namespace of this.#byAskedLabel.get(objectKey(key, value))) this.#waiting.add(namespace);
+      }
   }
 
   /** Puts in force what was written, one namespace after the other until `goOn` says no; at least one namespace. */
@@ -113,7 +125,8 @@ export class NamespacePolicies {
     const written = [...(this.#written.get(namespace)?.values() ?? [])];
     written.sort((a, b) => compareTexts(a.name, b.name));
     const before = this.#inForce.get(namespace) ?? NONE;
-    const { inForce, excess, selectors, slack } = this.#bounds.decide(written, this.#groups);
+    const { inForce, excess, selectors, namespaceLabels, slack } = this.#bounds.decide(written, this.#groups);
+    this.#noteAsked(namespace, namespaceLabels);
     for (const [id, test] of selectors) if (!before.selectors.has(id)) this.#groups.retain(test);
     for (const [id, test] of before.selectors) if (!selectors.has(id)) this.#groups.release(test);
     this.#noteExcess(namespace, [...before.policies, ...written], excess);
@@ -128,6 +141,14 @@ export class NamespacePolicies {
     if (policies.length === 0) this.#inForce.delete(namespace);
     else this.#inForce.set(namespace, { policies, selectors, measureAt });
     return changed;
+  }
+
+  #noteAsked(namespace: string, labels: ReadonlySet<string>): void {
+    const before = this.#askedLabels.get(namespace);
+    for (const label of before ?? []) if (!labels.has(label)) this.#byAskedLabel.delete(label, namespace);
+    for (const label of labels) this.#byAskedLabel.add(label, namespace);
+    if (labels.size > 0) this.#askedLabels.set(namespace, labels);
+    else this.#askedLabels.delete(namespace);
   }
 
   #noteExcess(

@@ -3,7 +3,7 @@
 import type { Cluster, NetworkPolicy } from '../model.ts';
 import { noRoom, type PolicyLimits, policyEntries, tooMuch } from '../objects/index.ts';
 import type { PodsPeer } from '../rules/index.ts';
-import { type Groups, LEAST_REACH } from './groups.ts';
+import { type Groups, LEAST_REACH, namespaceLabelsOf } from './groups.ts';
 import { groupId } from './live_group.ts';
 import { groupsOf } from './table_rules.ts';
 
@@ -15,6 +15,8 @@ interface BoundedPolicies {
   readonly excess: ReadonlyMap<string, string>;
   /** The selectors that they need, by group id, each once. */
   readonly selectors: ReadonlyMap<string, PodsPeer>;
+  /** Labels of namespaces, `key/value`, that the reach of these policies depends on. */
+  readonly namespaceLabels: ReadonlySet<string>;
   /** How many addresses have to get another owner or other labels before any of this can change. */
   readonly slack: number;
 }
@@ -75,6 +77,7 @@ export class PolicyBounds {
     const reaches = new Map<string, number>();
     const selectors = new Map<string, PodsPeer>();
     const excess = new Map<string, string>();
+    const namespaceLabels = new Set<string>();
     let asked = 0;
     let slack = Number.POSITIVE_INFINITY;
     const inForce = policies.map((policy) => {
@@ -96,6 +99,7 @@ export class PolicyBounds {
       for (const [id, test] of measured.selectors) {
         const pods = reaches.get(id) ?? groups.reach(test);
         reaches.set(id, pods);
+        for (const label of namespaceLabelsOf(test)) namespaceLabels.add(label);
         ownReach += pods;
         if (!selectors.has(id)) newReach += pods;
       }
@@ -113,7 +117,7 @@ export class PolicyBounds {
       for (const [id, test] of measured.selectors) selectors.set(id, test);
       return policy;
     });
-    return { inForce, excess, selectors, slack };
+    return { inForce, excess, selectors, namespaceLabels, slack };
   }
 
   #measure(policy: NetworkPolicy): Measured {

@@ -5,7 +5,7 @@ export { type AskedOfPeers, asFarAsAsked, askedOfPeers, NOTHING_ASKED } from './
 export { DNS_SERVICES, type DnsServers, dnsForgottenBy, dnsServers, forgottenDns } from './dns.ts';
 export { readTable, readTableFile } from './form.ts';
 export { type InjectorFrame, readInjectorFrame, readSidecarFrame, type SidecarFrame } from './frames.ts';
-export { groupDemand, groupOffers } from './group_demand.ts';
+export { DemandIndex } from './group_demand.ts';
 export { hasSorted } from './membership.ts';
 export { containerPort } from './parts.ts';
 export { Comparisons, sameData } from './same_data.ts';

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { hostilePolicy } from '../../../../bench/control_plane/hostile_policies.ts';
 import { PolicyBounds } from '../../../../policy/compile/policy_bounds.ts';
 import {
+  type Compiler,
   createCompiler,
   createJudge,
   DEFAULT_POLICY_LIMITS,
@@ -269,6 +270,72 @@ describe('a policy beyond a bound', () => {
       { numRuns: 30 },
     );
   }, 60_000);
+});
+
+describe('reach by labels of namespaces', () => {
+  const NAMESPACES = ['n0', 'n1', 'n2'];
+  const byTeam = (namespace: string, team: string) =>
+    accepted(
+      parseNetworkPolicy(
+        apiPolicy(`${namespace}/by-team`, {
+          podSelector: {},
+          ingress: [{ from: [{ namespaceSelector: { matchLabels: { team } } }] }],
+        }),
+      ),
+    );
+  const put = (compiler: Compiler, name: string, labels: Readonly<Record<string, string>>) =>
+    compiler.apply({
+      kind: 'Namespace',
+      key: name,
+      object: { name, labels: { ...labels, 'kubernetes.io/metadata.name': name } },
+    });
+
+  /** 80 pods in each namespace: two of a team are within the bound, three are not. */
+  function teams(): { compiler: Compiler; limits: PolicyLimits } {
+    const limits = { ...TINY, maxPolicyReach: 170 };
+    const compiler = createCompiler(readCluster({}), { policyLimits: limits });
+    for (const [place, name] of NAMESPACES.entries())
+      for (let i = 0; i < 80; i += 1) {
+        const object = accepted(parsePod(apiPod(`${name}/p${i}`, { ips: [`10.2.${place}.${i}`] })));
+        compiler.apply({ kind: 'Pod', key: `${name}/p${i}`, object });
+      }
+    for (const [place, team] of ['x', 'y', 'x'].entries()) {
+      const object = byTeam(`n${place}`, team);
+      compiler.apply({ kind: 'NetworkPolicy', key: `n${place}/by-team`, object });
+    }
+    compiler.commit();
+    return { compiler, limits };
+  }
+
+  it('is the same as in a cluster found so, whatever labels come and go', () => {
+    const labels = fc.record(
+      { team: fc.constantFrom('x', 'y'), tier: fc.constantFrom('x') },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.constantFrom(...NAMESPACES), labels), { maxLength: 12 }), (steps) => {
+        const { compiler, limits } = teams();
+        for (const [name, own] of steps) {
+          put(compiler, name, own);
+          compiler.commit();
+          const found = createCompiler(compiler.cluster, { policyLimits: limits });
+          expect(new Map(compiler.excess)).toEqual(new Map(found.excess));
+        }
+      }),
+      { numRuns: 30 },
+    );
+  }, 60_000);
+
+  it('is measured where a label that came or went is asked for, and nowhere else', () => {
+    const { compiler } = teams();
+    put(compiler, 'n0', { team: 'y' });
+    expect([...compiler.waiting]).toEqual(['n1']);
+    compiler.commit();
+    put(compiler, 'n0', { team: 'y', tier: 'x' });
+    expect([...compiler.waiting]).toEqual([]);
+    put(compiler, 'n0', { team: 'x', tier: 'x' });
+    expect([...compiler.waiting].sort()).toEqual(['n0', 'n1', 'n2']);
+  });
 });
 
 describe('default bounds', () => {
