@@ -19,7 +19,7 @@ import {
   UninjectedSweep,
 } from './kubernetes/index.ts';
 import { createInjectorMetrics } from './metrics.ts';
-import { startStatusServer } from './status_server.ts';
+import { type StatusParts, startStatusServer } from './status_server.ts';
 import { setTableGauges, startTlsServer, TableServer } from './tables/index.ts';
 import { TokenReviewer } from './tokens/index.ts';
 
@@ -67,11 +67,11 @@ async function startParts(
     policyLimits,
   });
   running.push(source);
-  const status = {
+  const status: StatusParts = {
     tables: () => tables,
     source,
     metrics,
-    enforcing: () => writer?.counts,
+    enforcing: (since) => (since === undefined ? writer?.counts : writer?.countsSince(since)),
     replicas: () => writer?.replicas ?? [],
     uninjected: () => sweep?.pods,
     unhealthy: () => staleness(source),

@@ -84,6 +84,7 @@ export {
   isLive,
   isolatingPolicies,
   isSubject,
+  matchesSelector,
   NAMESPACE_NAME_LABEL,
   nodeAddresses,
   policiesByNamespace,

@@ -14,6 +14,7 @@ import {
   type PolicyLimits,
 } from '../../policy/index.ts';
 import { describeProblem, type ManifestProblem } from '../../sources/index.ts';
+import { STATUS_ANNOTATION } from '../admission/index.ts';
 import {
   ApiClient,
   type ObjectChange,
@@ -24,7 +25,6 @@ import {
   type ReflectorTimes,
 } from '../api/index.ts';
 import type { ClusterSource, SourceListener } from '../source.ts';
-import type { PolicyFacts } from './policy_facts.ts';
 import type { UnenforcedPod } from './unenforced_pod.ts';
 import { removal, type TrimmedObject, type WatchedResource, watchedResources } from './watched_kinds.ts';
 
@@ -35,6 +35,21 @@ export interface ReflectorState {
   /** Since the server last confirmed it, ms. */
   readonly ageMs: number;
   readonly objects: number;
+}
+
+/** What is known of a policy besides what it says. */
+export interface PolicyFacts {
+  readonly uid: string;
+  /** `metadata.generation`: counts its changes. */
+  readonly generation: number;
+  /** Its status annotation, as it is now. */
+  readonly status: string | undefined;
+}
+
+/** Who follows what is known of policies. */
+export interface PolicyFactsListener {
+  /** The facts or the problems of the policy with this key may be others, or it is gone. Comes before `clusterChanged`. */
+  policyFactsChanged(key: string): void;
 }
 
 /** How a source is set up. */
@@ -59,6 +74,7 @@ export class KubernetesSource implements ClusterSource {
   readonly #client: ApiClient;
   readonly #reflectors = new Map<ClusterKind, Reflector<TrimmedObject>>();
   readonly #listeners = new Set<SourceListener>();
+  readonly #factsListeners = new Set<PolicyFactsListener>();
   /** By kind and key. */
   readonly #problems = new Map<string, readonly ManifestProblem[]>();
   /** By key. */
@@ -114,12 +130,19 @@ export class KubernetesSource implements ClusterSource {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Returns how to stop that. */
+  onPolicyFacts(listener: PolicyFactsListener): () => void {
+    this.#factsListeners.add(listener);
+    return () => this.#factsListeners.delete(listener);
+  }
+
   async refresh(): Promise<void> {
     await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.relist()));
   }
 
   async close(): Promise<void> {
     this.#listeners.clear();
+    this.#factsListeners.clear();
     await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.close()));
     this.#client.close();
   }
@@ -142,7 +165,7 @@ export class KubernetesSource implements ClusterSource {
       const trimmed = objectChange.type === 'put' ? objectChange.object : undefined;
       const change = trimmed === undefined ? removal(kind, key) : trimmed.change;
       noted = this.#note(`${kind} ${key}`, trimmed?.problems ?? []) || noted;
-      if (kind === 'NetworkPolicy') this.#noteFacts(key, trimmed?.facts);
+      if (kind === 'NetworkPolicy') this.#noteFacts(key, trimmed);
       if (kind === 'Pod') this.#noteUnenforced(key, trimmed?.unenforced);
       if (change === undefined || isNothingNew(this.cluster, change)) continue;
       this.cluster.apply(change);
@@ -152,9 +175,13 @@ export class KubernetesSource implements ClusterSource {
       for (const listener of [...this.#listeners]) listener.clusterChanged(changes);
   }
 
-  #noteFacts(key: string, facts: PolicyFacts | undefined): void {
-    if (facts === undefined) this.#policyFacts.delete(key);
-    else this.#policyFacts.set(key, facts);
+  #noteFacts(key: string, policy: TrimmedObject | undefined): void {
+    if (policy === undefined) this.#policyFacts.delete(key);
+    else {
+      const { uid, generation = 0, annotations = {} } = policy.metadata;
+      this.#policyFacts.set(key, { uid, generation, status: annotations[STATUS_ANNOTATION] });
+    }
+    for (const listener of this.#factsListeners) listener.policyFactsChanged(key);
   }
 
   #noteUnenforced(key: string, pod: UnenforcedPod | undefined): void {
@@ -219,12 +246,8 @@ class KindReflection implements ReflectorSpec<TrimmedObject> {
     return this.#resource.trim(object);
   }
 
-  order(changes: readonly ObjectChange<TrimmedObject>[]): readonly ObjectChange<TrimmedObject>[] {
-    return inClaimOrder(changes);
-  }
-
-  sink(changes: readonly ObjectChange<TrimmedObject>[]): void {
-    this.#source.takeIn(this.#resource.kind, changes);
+  sink(changes: readonly ObjectChange<TrimmedObject>[], from: 'list' | 'watch'): void {
+    this.#source.takeIn(this.#resource.kind, from === 'list' ? inClaimOrder(changes) : changes);
   }
 }
 

@@ -11,17 +11,28 @@ export class ExcessLog {
     this.#log = log;
   }
 
-  /** Logs what has changed. @param excess the bound that each policy is beyond, by key */
-  note(excess: ReadonlyMap<string, string>): void {
+  /**
+   * Logs what has changed.
+   * @param excess the bound that each policy is beyond, by key
+   * @returns keys of the policies of which something else is to be said
+   */
+  note(excess: ReadonlyMap<string, string>): string[] {
     const before = this.#logged;
-    this.#logged = new Map(excess);
-    for (const [key, message] of excess)
-      if (!before.has(key)) {
-        const problem = excessProblem(key, message);
-        this.#log.error({ problem }, `object: ${describeProblem(problem)}`);
-      }
-    for (const key of before.keys())
-      if (!excess.has(key)) this.#log.info(`NetworkPolicy ${key} is within bounds again`);
+    const changed: string[] = [];
+    for (const [key, message] of excess) {
+      if (before.get(key) === message) continue;
+      changed.push(key);
+      if (before.has(key)) continue;
+      const problem = excessProblem(key, message);
+      this.#log.error({ problem }, `object: ${describeProblem(problem)}`);
+    }
+    for (const key of before.keys()) {
+      if (excess.has(key)) continue;
+      changed.push(key);
+      this.#log.info(`NetworkPolicy ${key} is within bounds again`);
+    }
+    if (changed.length > 0) this.#logged = new Map(excess);
+    return changed;
   }
 }
 

@@ -1,6 +1,7 @@
 /** Tables for sidecars: each connection is sent its own pod's table and each change of it, over TLS or a local socket. */
 
 export { startLocalServer } from './local_server.ts';
+export type { PolicyCounts } from './policy_counts.ts';
 export type { ServerStatus, SidecarStatus } from './server_status.ts';
 export { whyNoSubject } from './subject.ts';
 export { setTableGauges } from './table_gauges.ts';

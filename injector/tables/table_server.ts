@@ -24,6 +24,7 @@ import type { InjectorMetrics } from '../metrics.ts';
 import type { ClusterSource, SourceListener } from '../source.ts';
 import { ExcessLog, excessProblems } from './excess_log.ts';
 import { PastOwners } from './past_owners.ts';
+import { PolicyCounts, type SidecarState } from './policy_counts.ts';
 import { type Due, type FrameMaker, revisionOf, SendQueue } from './send_queue.ts';
 import type { ServerStatus, SidecarStatus } from './server_status.ts';
 import type { SessionLimits, SessionLink } from './session_link.ts';
@@ -88,6 +89,9 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   readonly #pastOwners = new PastOwners();
   readonly #acquaintances: AddressRates;
   readonly #queue = new SendQueue(this);
+  #counts: PolicyCounts;
+  /** Connected pods whose sidecars may be further, or less far, than `#counts` knows. */
+  readonly #moved = new Set<string>();
   readonly #excess: ExcessLog;
   /** Set while changes wait to be sent. */
   #gathering: NodeJS.Timeout | undefined;
@@ -109,6 +113,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     this.#acquaintances = new AddressRates(options.acquaintances ?? ACQUAINTANCES);
     this.#compilerOptions = options;
     this.#compiler = createCompiler(source.cluster, options);
+    this.#counts = new PolicyCounts(source.cluster);
     this.#excess = new ExcessLog(log);
     this.#excess.note(this.#compiler.excess);
     this.#unsubscribe = source.onChange(this);
@@ -148,7 +153,13 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   }
 
   /** For `TableSession`. */
+  moved({ podKey }: TableSession): void {
+    if (podKey !== undefined && this.#byPod.has(podKey)) this.#moved.add(podKey);
+  }
+
+  /** For `TableSession`. */
   resend(session: TableSession): void {
+    this.moved(session);
     this.#queue.addTable(session, this.#queue.revision(session) ?? session.revision ?? this.#revision);
   }
 
@@ -172,7 +183,26 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     const { podKey } = session;
     if (podKey === undefined || this.#byPod.get(podKey) !== session) return;
     this.#byPod.delete(podKey);
+    this.#moved.delete(podKey);
+    this.#counts.setSidecar(podKey, 'absent');
     this.#compiler.unfollow(podKey);
+  }
+
+  /** How many pods each policy selects and how many enforce it, with all changes so far. The object may be another each time. */
+  counts(): PolicyCounts {
+    this.#flush();
+    for (const podKey of this.#moved) this.#counts.setSidecar(podKey, this.#stateOf(podKey));
+    this.#moved.clear();
+    this.#counts.hold(this.#compiler.waiting);
+    return this.#counts;
+  }
+
+  /** After a flush: a table that may change waits in the queue then. */
+  #stateOf(podKey: string): SidecarState {
+    const session = this.#byPod.get(podKey);
+    if (session === undefined) return 'absent';
+    const isCurrent = session.revision === session.enforced && this.#queue.revision(session) === undefined;
+    return isCurrent ? 'enforcing' : 'behind';
   }
 
   /** What is served to whom. */
@@ -195,8 +225,12 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     const waiting = [...this.#byPod].flatMap(([pod, session]) =>
       session.revision === undefined ? [{ pod, message: session.error ?? 'no table yet' }] : [],
     );
-    const problems = [...this.#source.problems, ...this.policyProblems()];
-    return { revision: this.#revision, problems, sidecars, waiting };
+    return { revision: this.#revision, problems: this.problems, sidecars, waiting };
+  }
+
+  /** What is wrong with manifests, and which policies are beyond a bound. */
+  get problems(): readonly ManifestProblem[] {
+    return [...this.#source.problems, ...this.policyProblems()];
   }
 
   /** Of the table that a session's pod has now, sent or not. */
@@ -230,7 +264,11 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   clusterChanged(changes: readonly ClusterChange[]): void {
     if (changes.length === 0) return;
     try {
-      for (const change of changes) this.#compiler.apply(change, this.#source.changeOrder);
+      for (const change of changes) {
+        this.#compiler.apply(change, this.#source.changeOrder);
+        this.#counts.apply(change);
+        if (change.kind === 'Pod' && this.#byPod.has(change.key)) this.#moved.add(change.key);
+      }
     } catch (err) {
       return this.#startOver(err);
     }
@@ -262,12 +300,13 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     this.#revision += 2;
     for (const [podKey, changes] of tables) {
       const session = this.#sessionOf(podKey);
+      if (session !== undefined) this.#moved.add(podKey);
       const revision = reshaped.has(podKey) ? this.#revision - 1 : this.#revision;
       if (session?.takesChanges) this.#queue.addChanges(session, changes, revision);
       else if (session !== undefined) this.#queue.addTable(session, this.#revision);
     }
     for (const podKey of reshaped) this.#reshape(podKey);
-    this.#excess.note(this.#compiler.excess);
+    for (const key of this.#excess.note(this.#compiler.excess)) this.#counts.touch(key);
     if (this.#compiler.waiting.size > 0) this.#gathering = setTimeout(() => this.#flush(), 0);
     const seconds = stop();
     this.#sentAtMs = performance.now();
@@ -296,12 +335,14 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
       return this.#fatal(fault);
     }
     this.#revision += 1;
+    this.#counts = new PolicyCounts(this.#source.cluster);
     this.#excess.note(this.#compiler.excess);
     for (const [podKey, session] of this.#byPod) this.#follow(session, podKey);
   }
 
   /** Has a session served from here on. Never throws: one pod's fault is not another's. */
   #follow(session: TableSession, podKey: string): void {
+    this.#moved.add(podKey);
     try {
       this.#compiler.follow(podKey);
       this.#serve(session, podKey);
@@ -321,6 +362,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   #reshape(podKey: string): void {
     const session = this.#byPod.get(podKey);
     if (session === undefined) return;
+    this.#moved.add(podKey);
     if (session.takesChanges && this.#sessionOf(podKey) !== undefined)
       this.#queue.addReshaped(session, this.#revision);
     else this.#serve(session, podKey);
@@ -339,6 +381,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   send(session: TableSession, due: Due): void {
     const { podKey } = session;
     if (podKey === undefined) return;
+    this.moved(session);
     try {
       if (due.kind === 'table') return session.replace(this.#compiler.compile(podKey, due.revision));
       // Refused while changes to it waited: what leads on from it is of no use.

@@ -28,6 +28,8 @@ export interface SessionHost {
   identify(session: TableSession, address: string): PeerIdentity | null;
   /** Whether the pod may ask about one more address. */
   mayMeet(podKey: string): boolean;
+  /** What the sidecar enforces, or what it is to enforce, may be another. */
+  moved(session: TableSession): void;
   /** The session is over. */
   leave(session: TableSession): void;
 }
@@ -227,6 +229,7 @@ export class TableSession {
       return;
     }
     this.#enforced = revision;
+    this.#host.moved(this);
     if (revision !== this.#sent.revision) return;
     this.#refused = false;
     this.#error = undefined;

@@ -1,10 +1,6 @@
-/** How far each policy is in force: pure, from the cluster, what sidecars enforce, and what cannot be enforced. */
+/** How far a policy is in force: pure, from how many pods enforce it, and what cannot be enforced. */
 
-import type { Cluster, NetworkPolicy, Pod } from '../../../policy/index.ts';
-import { isolatingPolicies, objectKey } from '../../../policy/index.ts';
 import type { ManifestProblem } from '../../../sources/index.ts';
-import type { SidecarStatus } from '../../tables/index.ts';
-import { whyNoSubject } from '../../tables/index.ts';
 
 /** What the annotation says. */
 export interface PolicyStatus {
@@ -28,44 +24,6 @@ export interface PolicyStatus {
 
 /** Annotations are bounded: what is more is left out. */
 const MAX_MESSAGES = 3;
-
-/** The pods that each policy selects, by policy key. */
-export function selectedPods(cluster: Cluster): ReadonlyMap<string, readonly string[]> {
-  const subjects = new Map<string, Pod[]>();
-  for (const pod of cluster.pods.values()) {
-    if (whyNoSubject(pod) !== undefined) continue;
-    const others = subjects.get(pod.namespace);
-    if (others === undefined) subjects.set(pod.namespace, [pod]);
-    else others.push(pod);
-  }
-  const selected = new Map<string, readonly string[]>();
-  for (const [key, policy] of cluster.policies)
-    selected.set(
-      key,
-      (subjects.get(policy.namespace) ?? [])
-        .filter((pod) => selects(policy, pod))
-        .map(({ namespace, name }) => objectKey(namespace, name)),
-    );
-  return selected;
-}
-
-/** How many of the selected pods enforce each policy through this injector, by policy key; zeros are left out. */
-export function enforcingCounts(
-  selected: ReadonlyMap<string, readonly string[]>,
-  sidecars: readonly SidecarStatus[],
-): Readonly<Record<string, number>> {
-  const enforcing = new Set(
-    sidecars
-      .filter((sidecar) => sidecar.connected && sidecar.enforced === sidecar.revision)
-      .map(({ namespace, pod }) => objectKey(namespace, pod)),
-  );
-  const counts: [string, number][] = [];
-  for (const [key, pods] of selected) {
-    const count = pods.filter((pod) => enforcing.has(pod)).length;
-    if (count > 0) counts.push([key, count]);
-  }
-  return Object.fromEntries(counts);
-}
 
 /**
  * The status of one policy.
@@ -97,8 +55,4 @@ export function policyStatus(
 function stateOf(missing: boolean, isPartial: boolean, isInjected: boolean): PolicyStatus['state'] {
   if (missing) return isInjected ? 'pending' : 'unenforced';
   return isPartial ? 'partial' : 'enforced';
-}
-
-function selects(policy: NetworkPolicy, pod: Pod): boolean {
-  return policy.policyTypes.some((direction) => isolatingPolicies([policy], pod, direction).length > 0);
 }

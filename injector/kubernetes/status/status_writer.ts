@@ -1,21 +1,25 @@
 /**
  * Writes on each policy how many of the pods that it selects enforce it, and what of it cannot be enforced. Only the
  * replica that leads writes, only what has changed, and not too often. Nothing waits for it: what fails is tried again.
+ * It looks at policies of which something has changed, and now and then at each of the others.
  */
-import { setTimeout as delay } from 'node:timers/promises';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay, setImmediate as othersTurn } from 'node:timers/promises';
 import { type KubeConfig, NetworkingV1Api, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
+import type { ClusterChange } from '../../../policy/index.ts';
 import { isInjected, STATUS_ANNOTATION } from '../../admission/index.ts';
 import { hasCode, whatFailed, within } from '../../api/index.ts';
 import { INJECTOR_SERVICE } from '../../certificates/index.ts';
 import type { TableServer } from '../../tables/index.ts';
-import type { KubernetesSource } from '../kubernetes_source.ts';
-import type { PolicyFacts } from '../policy_facts.ts';
+import type { KubernetesSource, PolicyFacts } from '../kubernetes_source.ts';
+import { CountsLog, type VersionCount } from './counts_log.ts';
 import { DnsWarnings } from './dns_warnings.ts';
 import type { LeaderElection } from './leader_election.ts';
-import { askPeers } from './peer_counts.ts';
-import { enforcingCounts, policyStatus, selectedPods } from './policy_status.ts';
-import type { ReplicaCounts } from './replica_counts.ts';
+import { PeerCounts } from './peer_counts.ts';
+import { policyStatus } from './policy_status.ts';
+import { PolicyVersions, versionOf } from './policy_versions.ts';
+import type { CountsKnown, ReplicaCounts } from './replica_counts.ts';
 
 /** Between looks, ms. */
 const LOOK_MS = 1_000;
@@ -25,6 +29,18 @@ const REWRITE_MS = 10_000;
 
 /** Policies written in one look: the rest has its turn in the next ones. */
 const MAX_WRITES = 20;
+
+/**
+ * Policies that are looked at in one look though nothing of them is known to have changed: what they leave pods without is
+ * noticed in no other way. So 5,000 are looked at within 10 s.
+ */
+const MAX_OTHERS = 500;
+
+/** Policies are looked at for this long at a stretch, ms; then what else is waiting has its turn. */
+const STRETCH_MS = 5;
+
+/** Policies named in one answer to a replica that asks for changes: some 250 kB. */
+const MAX_NAMED = 5_000;
 
 /** After a failure there is a pause, ms: the API server has more important things to do. */
 const PAUSE_MS = 10_000;
@@ -53,28 +69,81 @@ export class StatusWriter {
   readonly #dns: DnsWarnings;
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
-  /** When each policy was last written; by UID. */
+  /** When policies were written within `REWRITE_MS`; by UID, the longest ago first. */
   readonly #writtenMs = new Map<string, number>();
-  readonly #unsubscribe: () => void;
-  /** The pods that each policy selects; absent after a change. */
-  #selected: ReadonlyMap<string, readonly string[]> | undefined;
+  readonly #peers: PeerCounts;
+  readonly #versions = new PolicyVersions();
+  /** What has changed in this replica's counts, for the others. */
+  readonly #changes = new CountsLog(randomUUID());
+  /** Keys of policies to look at, while this replica leads. */
+  readonly #dirty = new Set<string>();
+  /** Namespaces whose pods may be injected now, or not any more. */
+  readonly #relabelled = new Set<string>();
+  #leads = false;
+  #others: Iterator<string, undefined> = [].values();
+  readonly #unsubscribe: readonly (() => void)[];
 
   constructor(parts: StatusWriterParts) {
+    const { source, tables, replica, statusPort } = parts;
     this.#parts = parts;
     this.#api = parts.config.makeApiClient(NetworkingV1Api);
-    this.#dns = new DnsWarnings(parts.tables);
-    this.#unsubscribe = parts.source.onChange(this);
+    this.#dns = new DnsWarnings(tables);
+    this.#peers = new PeerCounts(replica, statusPort);
+    for (const key of source.policyFacts.keys()) this.policyFactsChanged(key);
+    this.#unsubscribe = [source.onChange(this), source.onPolicyFacts(this)];
     this.#running = this.#run();
   }
 
   /** See `SourceListener`. */
-  clusterChanged(): void {
-    this.#selected = undefined;
+  clusterChanged(changes: readonly ClusterChange[]): void {
+    if (this.#leads) for (const { kind, key } of changes) if (kind === 'Namespace') this.#relabelled.add(key);
+  }
+
+  /** See `PolicyFactsListener`. */
+  policyFactsChanged(key: string): void {
+    const before = this.#versions.of(key);
+    this.#versions.set(key, this.#parts.source.policyFacts.get(key));
+    const now = this.#versions.of(key);
+    if (before !== undefined && before !== now) this.#peers.forget(before);
+    if (now === undefined) {
+      this.#changes.forget(key);
+      this.#dirty.delete(key);
+      return;
+    }
+    if (before !== now) this.#changes.note(key);
+    if (this.#leads) this.#dirty.add(key);
   }
 
   /** What this replica's sidecars enforce. */
   get counts(): ReplicaCounts {
-    return { replica: this.#parts.replica, enforcing: this.#count(this.#selectedPods()) };
+    const counts = [...this.#parts.source.policyFacts.keys()].flatMap((key) => {
+      const { version, enforcing } = this.#countOf(key) ?? {};
+      return version !== undefined && enforcing ? [[version, enforcing] as const] : [];
+    });
+    return { replica: this.#parts.replica, enforcing: Object.fromEntries(counts) };
+  }
+
+  /** What has changed in it. An answer names a bounded number of policies. */
+  countsSince(known: CountsKnown): ReplicaCounts {
+    this.#noteChanged();
+    const changed = this.#changes.since(known, MAX_NAMED, (key) => this.#countOf(key));
+    return { replica: this.#parts.replica, ...changed };
+  }
+
+  #countOf(key: string): VersionCount | undefined {
+    const { source, tables } = this.#parts;
+    const facts = source.policyFacts.get(key);
+    return facts && { version: versionOf(facts), enforcing: tables.counts().of(key).enforcing };
+  }
+
+  /** Takes over of which policies the counts have changed. */
+  #noteChanged(): void {
+    const { source, tables } = this.#parts;
+    for (const key of tables.counts().take()) {
+      if (!source.policyFacts.has(key)) continue;
+      this.#changes.note(key);
+      if (this.#leads) this.#dirty.add(key);
+    }
   }
 
   /** Canonical addresses of the injector's replicas, this one among them. */
@@ -88,25 +157,8 @@ export class StatusWriter {
     return [...addresses];
   }
 
-  /** Worked out once for each state of the cluster. */
-  #selectedPods(): ReadonlyMap<string, readonly string[]> {
-    this.#selected ??= selectedPods(this.#parts.source.cluster);
-    return this.#selected;
-  }
-
-  #count(selected: ReadonlyMap<string, readonly string[]>): ReplicaCounts['enforcing'] {
-    const { source, tables } = this.#parts;
-    const counts = Object.entries(enforcingCounts(selected, tables.status().sidecars));
-    return Object.fromEntries(
-      counts.flatMap(([key, count]) => {
-        const facts = source.policyFacts.get(key);
-        return facts === undefined ? [] : [[versionOf(facts), count] as const];
-      }),
-    );
-  }
-
   async close(): Promise<void> {
-    this.#unsubscribe();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#closing.abort();
     await this.#running;
   }
@@ -116,7 +168,8 @@ export class StatusWriter {
     while (!this.#closing.signal.aborted) {
       let waitMs = lookMs;
       try {
-        if (election.leads) await this.#look();
+        this.#lead(election.leads);
+        if (this.#leads) await this.#look();
       } catch (error) {
         log.warn(`the status of policies was not written: ${whatFailed(error)}`);
         waitMs = PAUSE_MS;
@@ -125,39 +178,81 @@ export class StatusWriter {
     }
   }
 
+  /** Who comes to lead does not know what was written. */
+  #lead(leads: boolean): void {
+    if (this.#leads === leads) return;
+    this.#leads = leads;
+    this.#dirty.clear();
+    this.#relabelled.clear();
+    if (leads) for (const key of this.#parts.source.policyFacts.keys()) this.#dirty.add(key);
+  }
+
   async #look(): Promise<void> {
-    const { source, tables, replica } = this.#parts;
-    const selected = this.#selectedPods();
-    const own = this.#count(selected);
-    const counted = new Set([...source.policyFacts.values()].map(versionOf));
-    const others = (await askPeers(this.#peers(), this.#parts.statusPort)).filter(
-      (peer) => peer.replica !== replica,
-    );
-    let writes = 0;
-    for (const key of source.policyFacts.keys()) {
-      if (writes >= MAX_WRITES || this.#closing.signal.aborted) return;
-      const pods = selected.get(key) ?? [];
-      const warnings = await this.#dns.of(source.cluster.policies.get(key), pods, source.cluster);
-      const facts = source.policyFacts.get(key);
-      if (facts === undefined) continue;
-      const version = versionOf(facts);
-      if (!counted.has(version)) continue; // new, or edited while others were asked: what was counted says nothing of it
-      const enforcing = others.reduce((sum, peer) => sum + (peer.enforcing[version] ?? 0), own[version] ?? 0);
-      const problems = [...source.problemsOf('NetworkPolicy', key), ...tables.policyProblems(key)];
-      const injected = this.#isInjected(key);
-      const status = policyStatus(facts.generation, pods.length, enforcing, problems, injected, warnings);
-      const text = JSON.stringify(status);
-      const settled = status.state === 'enforced' || status.state === 'partial';
-      if (text === facts.status || !this.#isTime(facts, settled)) continue;
-      writes += 1;
-      await this.#write(key, facts, text);
+    this.#noteChanged();
+    for (const version of await this.#peers.ask(this.#addresses())) {
+      const key = this.#versions.keyOf(version);
+      if (key !== undefined) this.#dirty.add(key);
     }
-    for (const uid of this.#writtenMs.keys())
-      if (![...source.policyFacts.values()].some((facts) => facts.uid === uid)) this.#writtenMs.delete(uid);
+    for (const namespace of this.#relabelled)
+      for (const key of this.#parts.tables.counts().policiesOf(namespace)) this.#dirty.add(key);
+    this.#relabelled.clear();
+    this.#forgetWritten();
+    let writes = 0;
+    let beganMs = performance.now();
+    for (const key of new Set([...this.#dirty, ...this.#nextOthers()])) {
+      if (writes >= MAX_WRITES || this.#closing.signal.aborted) return;
+      if (await this.#lookAt(key)) writes += 1;
+      if (performance.now() - beganMs < STRETCH_MS) continue;
+      await othersTurn();
+      beganMs = performance.now();
+    }
+  }
+
+  /** The next policies in their order; after the last one it begins again. */
+  #nextOthers(): string[] {
+    const { policyFacts } = this.#parts.source;
+    const keys: string[] = [];
+    while (keys.length < Math.min(MAX_OTHERS, policyFacts.size)) {
+      const next = this.#others.next();
+      if (next.done === true) this.#others = policyFacts.keys();
+      else keys.push(next.value);
+    }
+    return keys;
+  }
+
+  /** Writes the status of a policy where it is another. @returns whether it did */
+  async #lookAt(key: string): Promise<boolean> {
+    const { source, tables } = this.#parts;
+    const warnings = await this.#dns.of(key, source.cluster);
+    const facts = source.policyFacts.get(key);
+    if (facts === undefined) return false;
+    const { selected, enforcing } = tables.counts().of(key);
+    const all = enforcing + this.#peers.of(versionOf(facts));
+    const problems = [...source.problemsOf('NetworkPolicy', key), ...tables.policyProblems(key)];
+    const injected = this.#isInjected(key);
+    const status = policyStatus(facts.generation, selected, all, problems, injected, warnings);
+    const text = JSON.stringify(status);
+    const settled = status.state === 'enforced' || status.state === 'partial';
+    if (text === facts.status) {
+      this.#dirty.delete(key);
+      return false;
+    }
+    this.#dirty.add(key);
+    if (!settled && this.#writtenMs.has(facts.uid)) return false;
+    await this.#write(key, facts, text);
+    return true;
+  }
+
+  #forgetWritten(): void {
+    const oldestMs = performance.now() - REWRITE_MS;
+    for (const [uid, writtenMs] of this.#writtenMs) {
+      if (writtenMs > oldestMs) return;
+      this.#writtenMs.delete(uid);
+    }
   }
 
   /** Only with others is there anything to ask. */
-  #peers(): readonly string[] {
+  #addresses(): readonly string[] {
     const { replicas } = this;
     return replicas.length > 1 ? replicas : [];
   }
@@ -169,16 +264,12 @@ export class StatusWriter {
     return namespace !== undefined && isInjected(namespace, own);
   }
 
-  #isTime(facts: PolicyFacts, settled: boolean): boolean {
-    if (settled) return true;
-    return performance.now() - (this.#writtenMs.get(facts.uid) ?? Number.NEGATIVE_INFINITY) >= REWRITE_MS;
-  }
-
   async #write(key: string, { uid }: PolicyFacts, text: string): Promise<void> {
     const [namespace = '', name = ''] = key.split('/');
     // With the UID it is about this policy, and no other of its name.
     const body = { metadata: { uid, annotations: { [STATUS_ANNOTATION]: text } } };
     const options = setHeaderOptions('Content-Type', PatchStrategy.MergePatch, within(CALL_TIMEOUT_MS));
+    this.#writtenMs.delete(uid);
     this.#writtenMs.set(uid, performance.now());
     try {
       await this.#api.patchNamespacedNetworkPolicy({ namespace, name, body }, options);
@@ -186,9 +277,4 @@ export class StatusWriter {
       if (!GONE_OR_ANOTHER.some((code) => hasCode(error, code))) throw error;
     }
   }
-}
-
-/** Names a policy in one wording: another of its name is another, and so is it after an edit. */
-function versionOf({ uid, generation }: PolicyFacts): string {
-  return `${uid}/${generation}`;
 }

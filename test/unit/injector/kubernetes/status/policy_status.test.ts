@@ -1,11 +1,8 @@
 /** What a policy's status says, worked out from the cluster and from what sidecars enforce. */
 import { expect, test } from 'vitest';
-import {
-  enforcingCounts,
-  policyStatus,
-  selectedPods,
-} from '../../../../../injector/kubernetes/status/policy_status.ts';
+import { policyStatus } from '../../../../../injector/kubernetes/status/policy_status.ts';
 import { watchedResources } from '../../../../../injector/kubernetes/watched_kinds.ts';
+import { PolicyCounts } from '../../../../../injector/tables/policy_counts.ts';
 import { LiveCluster } from '../../../../../policy/compile/live_cluster.ts';
 import { DEFAULT_POLICY_LIMITS } from '../../../../../policy/index.ts';
 import { allowApps, type Manifest, pod, policy } from '../../../../builders/manifests.ts';
@@ -27,15 +24,6 @@ function trimmed(object: Manifest) {
   return resource.trim({ ...object, metadata });
 }
 
-const sidecar = (name: string, enforced: number | null, connected = true) => ({
-  namespace: 'shop',
-  pod: name,
-  connected,
-  revision: 7,
-  enforced,
-  warnings: [],
-});
-
 test('a policy selects the running pods of its namespace that policy can select', () => {
   const web = { app: 'web' };
   const cluster = clusterOf(
@@ -48,15 +36,23 @@ test('a policy selects the running pods of its namespace that policy can select'
     allowApps('shop/web', 'web', []),
     policy('shop/egress', { podSelector: {}, policyTypes: ['Egress'] }),
   );
-  const selected = selectedPods(cluster);
-  expect(selected.get('shop/web')).toEqual(['shop/a']);
-  expect(selected.get('shop/egress')).toEqual(['shop/a', 'shop/e']);
+  const counts = new PolicyCounts(cluster);
+  expect(counts.examples('shop/web', 10)).toEqual(['shop/a']);
+  expect(counts.of('shop/web').selected).toBe(1);
+  expect(counts.examples('shop/egress', 10)).toEqual(['shop/a', 'shop/e']);
+  expect(counts.of('shop/egress').selected).toBe(2);
 });
 
 test('a pod counts once its connected sidecar enforces the table it was last sent', () => {
-  const selected = new Map([['shop/web', ['shop/a', 'shop/b', 'shop/c', 'shop/d']]]);
-  const sidecars = [sidecar('a', 7), sidecar('b', 6), sidecar('c', 7, false), sidecar('d', null)];
-  expect(enforcingCounts(selected, sidecars)).toEqual({ 'shop/web': 1 });
+  const web = { app: 'web' };
+  const pods = ['a', 'b', 'c', 'd'].map((name, place) =>
+    pod(`shop/${name}`, { labels: web, ips: [`10.0.1.${place}`] }),
+  );
+  const counts = new PolicyCounts(clusterOf(...pods, allowApps('shop/web', 'web', [])));
+  counts.setSidecar('shop/a', 'enforcing');
+  counts.setSidecar('shop/b', 'behind');
+  counts.setSidecar('shop/c', 'absent');
+  expect(counts.of('shop/web')).toEqual({ selected: 4, enforcing: 1 });
 });
 
 test.each([
