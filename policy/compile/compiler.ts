@@ -228,7 +228,9 @@ export class Compiler {
    * the namespace's policies too where the pod is not followed.
    */
   forgottenDns(key: string): string | undefined {
-    const { changes, groups, directory } = this.#state;
+    const { changes, groups, directory, policies, cluster } = this.#state;
+    const inForce = policies.inForce(cluster.pods.get(key)?.namespace ?? '');
+    if (!inForce.some(({ policyTypes }) => policyTypes.includes('egress'))) return undefined;
     const known = changes.reshaped.has(key) ? undefined : this.#followers.shape(key);
     const shape = known ?? this.#shapes.shape(key);
     if (shape === undefined) return undefined;
