@@ -1,5 +1,5 @@
 /** What a process takes: processor time and resident memory, from /proc. Linux, proc(5). */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 
 /** USER_HZ: 100 on every architecture that Linux has in its ABI today. */
 const TICKS_PER_SECOND = 100;
@@ -8,6 +8,9 @@ const TICKS_PER_SECOND = 100;
 const STAT_UTIME = 14 - 3;
 
 const BYTES_PER_KIB = 1024;
+
+/** Written to clear_refs: the peak is what is resident now. */
+const CLEAR_PEAK = '5';
 
 /** User and system time of a process, its threads and its ended children, in seconds. */
 export function cpuSeconds(pid: number): number {
@@ -22,9 +25,20 @@ export function residentBytes(pid: number): number {
   return kibibytes(`/proc/${pid}/status`, 'VmRSS');
 }
 
-/** The most resident memory that a process ever had, in bytes; file pages included. */
-export function peakResidentBytes(pid: number): number {
+/** The most resident memory that a process has had since it began, or since `forgetPeak`, in bytes. */
+export function peakBytes(pid: number): number {
   return kibibytes(`/proc/${pid}/status`, 'VmHWM');
+}
+
+/** From now on `peakBytes` is about what comes. Needs to be the process's owner. */
+export function forgetPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, CLEAR_PEAK);
+}
+
+/** What a process has written to files, pipes and by write(2) to sockets, in bytes: also where the disk has it later, or never. */
+export function writtenBytes(pid: number): number {
+  const value = /^wchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))?.[1];
+  return Number(value);
 }
 
 /** The kernel's own objects on the whole machine, sockets among them, in bytes: only differences mean something. */

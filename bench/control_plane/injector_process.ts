@@ -3,7 +3,6 @@
  * Its parent gives it orders and asks for its figures.
  */
 
-import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
 import { unreachable } from '../../common/errors.ts';
 import { createInjectorMetrics } from '../../injector/metrics.ts';
@@ -11,6 +10,7 @@ import { TableServer } from '../../injector/tables/index.ts';
 import { DEFAULT_POLICY_LIMITS, objectKey, parseNetworkPolicy } from '../../policy/index.ts';
 import { type ClusterSize, clusterObjects, namespaceName, podAt } from './cluster.ts';
 import { MemorySource } from './memory_source.ts';
+import { Turns, waitedMs } from './turns.ts';
 import { listenTo, type Way } from './way.ts';
 import { serveWebhook } from './webhook.ts';
 
@@ -40,9 +40,6 @@ export type InjectorReport =
       readonly refused: number;
     };
 
-const US_PER_MS = 1000;
-const NS_PER_MS = 1e6;
-
 const [wayText = '', sizeText = ''] = process.argv.slice(2);
 const size = JSON.parse(sizeText) as ClusterSize;
 const way = JSON.parse(wayText) as Way;
@@ -55,8 +52,7 @@ const tables = new TableServer(source, metrics, log);
 await listenTo(way, tables, log);
 if (way.kind === 'tls' && way.webhookPort !== undefined)
   await serveWebhook(source, metrics, way.certificate, way.webhookPort, log);
-let longestTurnMs = 0;
-watchTurns();
+const turns = new Turns();
 report({ type: 'ready', loadMs: performance.now() - startMs });
 
 let timer: NodeJS.Timeout | undefined;
@@ -89,30 +85,9 @@ function reportUsage(): void {
     residentBytes: process.memoryUsage.rss(),
     cpuMs: (user + system) / 1000,
     waitedMs: waitedMs(),
-    longestTurnMs,
+    longestTurnMs: turns.takeLongestMs(),
     refused: tables.policyProblems().length + unread.size,
   });
-  longestTurnMs = 0;
-}
-
-/** Of the main thread. Source: the kernel's sched-stats.rst, `/proc/<pid>/schedstat`, in ns. */
-function waitedMs(): number {
-  const [, waitedNs] = readFileSync('/proc/self/schedstat', 'utf8').split(' ');
-  return Number(waitedNs) / NS_PER_MS;
-}
-
-/** Timers are looked at once in each turn. */
-function watchTurns(): void {
-  const usedMs = () => {
-    const { user, system } = process.threadCpuUsage();
-    return (user + system) / US_PER_MS;
-  };
-  let beforeMs = usedMs();
-  setInterval(() => {
-    const nowMs = usedMs();
-    longestTurnMs = Math.max(longestTurnMs, nowMs - beforeMs);
-    beforeMs = nowMs;
-  }, 1);
 }
 
 /** Policies whose rules were too many to be read. */
