@@ -1,0 +1,160 @@
+/** Many simulated sidecars in one process: they read frames' heads, acknowledge at once, and come back as real ones do. */
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Backoff, type BackoffBounds } from '../../../common/backoff.ts';
+import { dial, type SidecarPod, type Way } from '../way.ts';
+import type { HeardFrame } from './delays.ts';
+import { FrameHeads } from './frame_heads.ts';
+import { readHead, type Speech } from './speech.ts';
+
+/** Reconnect delays, as the real one has them. */
+const RECONNECT: BackoffBounds = { firstMs: 100, lastMs: 10_000 };
+
+/** Connections that are begun at a time, and the time between, ms: pods of a cluster do not all start in the same millisecond. */
+const AT_A_TIME = 25;
+const BETWEEN_MS = 10;
+
+/** Between looks at what all have, ms. */
+const POLL_MS = 10;
+
+/** When nothing more comes for so long, all has come, ms: longer than any turn that an injector in order has. */
+const SILENCE_MS = 1_500;
+
+/** Sidecars, by their place in the list of their pods. */
+export class Crowd {
+  readonly #way: Way;
+  readonly #speech: Speech;
+  readonly #pods: readonly SidecarPod[];
+  readonly #members: Member[] = [];
+  /** When each had its last table, ms since the epoch. */
+  readonly #servedAtMs: number[];
+  #frames: HeardFrame[] = [];
+  #isClosed = false;
+
+  constructor(way: Way, speech: Speech, pods: readonly SidecarPod[]) {
+    this.#way = way;
+    this.#speech = speech;
+    this.#pods = pods;
+    this.#servedAtMs = pods.map(() => 0);
+  }
+
+  /** Begins all connections. */
+  async connect(): Promise<void> {
+    for (const [place, pod] of this.#pods.entries()) {
+      if (this.#isClosed) return;
+      this.#members.push(
+        new Member(this.#way, this.#speech, pod, (revision, bytes) => this.#heard(place, revision, bytes)),
+      );
+      if (place % AT_A_TIME === AT_A_TIME - 1) await sleep(BETWEEN_MS);
+    }
+  }
+
+  /** Connections that were made again. */
+  get reconnects(): number {
+    return this.#members.reduce((sum, member) => sum + member.connects - 1, 0);
+  }
+
+  /** What was read since the last call, in order. */
+  takeFrames(): readonly HeardFrame[] {
+    const frames = this.#frames;
+    this.#frames = [];
+    return frames;
+  }
+
+  /** What was read since the last `takeFrames`. */
+  get frames(): readonly HeardFrame[] {
+    return this.#frames;
+  }
+
+  /** Waits until all have read a table since `sinceMs`. @returns when the last one had, ms since the epoch @throws Error */
+  async allServed(sinceMs: number, patienceMs: number): Promise<number> {
+    const endMs = performance.now() + patienceMs;
+    for (;;) {
+      const left = this.#servedAtMs.filter((atMs) => atMs <= sinceMs).length;
+      if (left === 0) return Math.max(...this.#servedAtMs);
+      if (performance.now() > endMs)
+        throw new Error(`${left} of ${this.#pods.length} sidecars had no table within ${patienceMs} ms`);
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** Waits until all have read something since `sinceMs`, and then nothing more comes. @throws Error */
+  async allQuiet(sinceMs: number, patienceMs: number): Promise<void> {
+    const endMs = performance.now() + patienceMs;
+    for (;;) {
+      const lastMs = await this.allServed(sinceMs, Math.max(0, endMs - performance.now()));
+      if (nowMs() - lastMs > SILENCE_MS) return;
+      if (performance.now() > endMs) throw new Error(`frames still come after ${patienceMs} ms`);
+      await sleep(POLL_MS);
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const member of this.#members) member.close();
+  }
+
+  #heard(member: number, revision: number, bytes: number): void {
+    const atMs = nowMs();
+    this.#servedAtMs[member] = atMs;
+    this.#frames.push({ member, revision, bytes, atMs });
+  }
+}
+
+/** ms since the epoch, finer than `Date.now`, and the same in all processes of the machine. */
+export function nowMs(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+class Member {
+  readonly #way: Way;
+  readonly #speech: Speech;
+  readonly #pod: SidecarPod;
+  readonly #heard: (revision: number, bytes: number) => void;
+  readonly #backoff = new Backoff(RECONNECT);
+  #socket: Socket | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+  connects = 0;
+
+  constructor(way: Way, speech: Speech, pod: SidecarPod, heard: (revision: number, bytes: number) => void) {
+    this.#way = way;
+    this.#speech = speech;
+    this.#pod = pod;
+    this.#heard = heard;
+    this.#connect();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#socket?.destroy();
+  }
+
+  #connect(): void {
+    const { socket, ready, hello } = dial(this.#way, this.#pod);
+    this.#socket = socket;
+    const heads = new FrameHeads((head, bytes) => this.#onFrame(socket, head, bytes));
+    socket.on(ready, () => {
+      this.connects += 1;
+      send(socket, this.#speech.hello(hello));
+    });
+    socket.on('data', (chunk: Buffer) => heads.push(chunk));
+    socket.on('error', () => {}); // 'close' follows
+    socket.on('close', () => {
+      if (!this.#isClosed) this.#timer = setTimeout(() => this.#connect(), this.#backoff.next());
+    });
+  }
+
+  #onFrame(socket: Socket, head: string, bytes: number): void {
+    const { type, revision } = readHead(head);
+    if (!this.#speech.tables.has(type)) return;
+    this.#backoff.reset();
+    send(socket, this.#speech.ack(revision));
+    this.#heard(revision, bytes);
+  }
+}
+
+function send(socket: Socket, frame: object): void {
+  if (socket.writable) socket.write(`${JSON.stringify(frame)}\n`);
+}
