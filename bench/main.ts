@@ -12,6 +12,7 @@ import { describeMachine } from './report/machine.ts';
 import { record } from './report/recorded.ts';
 import type { Results } from './report/results.ts';
 import { Rig } from './rig/rig.ts';
+import { runScale } from './scale/run.ts';
 import { measureAll, pathsOf } from './suite.ts';
 import { defaultSidecar, envoyBinary, installTools, makeBundle } from './tools.ts';
 
@@ -72,16 +73,27 @@ async function run(options: BenchOptions, signal: AbortSignal): Promise<Results>
   }
 }
 
-async function main(argv: readonly string[]): Promise<void> {
+/** What enforcement costs. Returns whether all was measured. */
+async function runCost(argv: readonly string[], signal: AbortSignal): Promise<boolean> {
   const options = readBenchOptions(argv, CHOICES);
-  if (options.help) return void process.stdout.write(benchHelp(CHOICES));
+  if (options.help) {
+    process.stdout.write(benchHelp(CHOICES));
+    return true;
+  }
+  const results = await run(options, signal);
+  if (options.docs) record(results);
+  process.stdout.write(printed(documentOf(results)));
+  return Object.keys(results.failed).length === 0;
+}
+
+async function main(argv: readonly string[]): Promise<void> {
   const interrupt = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interrupt.abort());
+  const { signal } = interrupt;
   try {
-    const results = await run(options, interrupt.signal);
-    if (options.docs) record(results);
-    process.stdout.write(printed(documentOf(results)));
-    if (Object.keys(results.failed).length > 0) process.exitCode = FAILED;
+    const isMeasured =
+      argv[0] === 'scale' ? await runScale(argv.slice(1), signal, progress) : await runCost(argv, signal);
+    if (!isMeasured) process.exitCode = FAILED;
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;
     progress('interrupted; what was built has been removed');

@@ -1,10 +1,10 @@
 /**
- * `npm run docs`: writes the generated parts of the reference pages, and the page of the last recorded benchmarks.
+ * `npm run docs`: writes the generated parts of the reference pages, and the pages of the last recorded benchmarks.
  * Tests keep them equal to the code and to the record.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeRecordedPages } from '../bench/report/recorded.ts';
+import { writeRecordedPages } from '../bench/recorded.ts';
 import { generatePages, PROJECT } from './docs/pages.ts';
 
 for (const { path, committed, generated } of await generatePages()) {

@@ -38,8 +38,8 @@ export function ratiosOf(metric: MeasuredMetric): Ratios {
   );
 }
 
-/** Results or a document as text: numbers have as many digits as mean something. */
-export function printed(document: Results): string {
+/** Results, or a document, as text: numbers have as many digits as mean something. */
+export function printed(document: object): string {
   const round = (_key: string, value: unknown): unknown =>
     typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
   return `${JSON.stringify(document, round, 2)}\n`;

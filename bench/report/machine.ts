@@ -27,8 +27,8 @@ const VERSIONS: readonly (readonly [string, readonly string[], RegExp])[] = [
   ['ab', ['ab', '-V'], /Version (\S+)/],
 ];
 
-/** Describes this machine. @param envoyBinary Envoy's program */
-export function describeMachine(envoyBinary: string): Machine {
+/** Describes this machine. @param envoyBinary Envoy's program; absent: no tool beside Node was at work, and none is named */
+export function describeMachine(envoyBinary?: string): Machine {
   return {
     processor: cpus()[0]?.model.trim() ?? 'unknown',
     processors: availableParallelism(),
@@ -38,10 +38,16 @@ export function describeMachine(envoyBinary: string): Machine {
     loadBefore: Math.round((loadavg()[0] ?? 0) * 10) / 10,
     versions: Object.fromEntries([
       ['Node', process.versions.node],
-      ...VERSIONS.flatMap(([name, argv, pattern]) => versionOf(name, argv, pattern)),
-      ...versionOf('Envoy', [envoyBinary, '--version'], /version: [0-9a-f]+\/([^/]+)/),
+      ...(envoyBinary === undefined ? [] : toolVersions(envoyBinary)),
     ]),
   };
+}
+
+function toolVersions(envoyBinary: string): [string, string][] {
+  return [
+    ...VERSIONS.flatMap(([name, argv, pattern]) => versionOf(name, argv, pattern)),
+    ...versionOf('Envoy', [envoyBinary, '--version'], /version: [0-9a-f]+\/([^/]+)/),
+  ];
 }
 
 /** Nothing where the tool is missing. Some print their version on standard error, some end with another code than 0. */

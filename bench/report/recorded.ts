@@ -1,5 +1,5 @@
-/** What the project has recorded of its benchmarks: the last full run, what people say of it, and the page of both. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+/** What the project has recorded of the cost of enforcement: the last full run, what people say of it, and the page of both. */
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { printed } from './document.ts';
 import { PLOT_FOLDER, pages } from './page.ts';
@@ -12,7 +12,7 @@ const RESULTS = join(import.meta.dirname, '../results.json');
 const REMARKS = join(import.meta.dirname, '../remarks.md');
 
 /** The page and its plots as they should be, by path from docs/. */
-export function recordedPages(): ReadonlyMap<string, string> {
+export function costPages(): ReadonlyMap<string, string> {
   const results = tryRead(RESULTS);
   return pages(results === undefined ? undefined : JSON.parse(results), tryRead(REMARKS));
 }
@@ -20,13 +20,13 @@ export function recordedPages(): ReadonlyMap<string, string> {
 /** Records a run: bench/results.json, and the page. */
 export function record(results: Results): void {
   writeFileSync(RESULTS, printed(results));
-  rmSync(join(DOCS, PLOT_FOLDER), { recursive: true, force: true });
-  writeRecordedPages();
+  for (const plot of globSync(`${PLOT_FOLDER}/*.svg`, { cwd: DOCS })) rmSync(join(DOCS, plot));
+  writePages(costPages());
 }
 
-/** Writes what is not as it should be; returns the paths from docs/. */
-export function writeRecordedPages(): readonly string[] {
-  const stale = [...recordedPages()].filter(([path, text]) => tryRead(join(DOCS, path)) !== text);
+/** Writes those of the pages that are not as they should be; returns their paths from docs/. */
+export function writePages(wanted: ReadonlyMap<string, string>): readonly string[] {
+  const stale = [...wanted].filter(([path, text]) => tryRead(join(DOCS, path)) !== text);
   for (const [path, text] of stale) {
     const file = join(DOCS, path);
     mkdirSync(dirname(file), { recursive: true });
@@ -35,6 +35,7 @@ export function writeRecordedPages(): readonly string[] {
   return stale.map(([path]) => path);
 }
 
-function tryRead(file: string): string | undefined {
+/** The text of a file; undefined where there is none. */
+export function tryRead(file: string): string | undefined {
   return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
 }
