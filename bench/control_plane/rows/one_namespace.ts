@@ -15,7 +15,9 @@ await runRow('one-namespace', async (run) => {
   const servedMs = (await crowd.allServed(beganMs, PATIENCE_MS)) - beganMs;
   await run.settle();
   const idleBytes = first.residentBytes;
-  run.progress(`${pods} pods have tables after ${Math.round(servedMs)} ms, the injector is killed`);
+  run.progress(
+    `${pods} pods have tables after ${Math.round(servedMs)} ms, idle at ${Math.round(idleBytes / MIB)} MiB; the injector is killed`,
+  );
   crowd.takeFrames();
   const killedMs = nowMs();
   await first.kill();
