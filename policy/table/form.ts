@@ -54,14 +54,6 @@ export function malformed(problem: string): SluiceError {
   return new SluiceError('TABLE_MALFORMED', `${problem}; ${advice}`);
 }
 
-/** Reads the text of a file with a table. Throws TABLE_MALFORMED with the file and the path of what is wrong; refused whole. */
-export function readTableFile(json: string, file: string): Table {
-  return tableForm.readJson(json, 'table', (problem, cause) => {
-    const next = 'it is not used, and the next table from the injector replaces it';
-    return new SluiceError('TABLE_MALFORMED', `${file}: ${problem}; ${next}`, { cause });
-  });
-}
-
 /** Reads a table that is parsed already. Throws TABLE_MALFORMED with the path of what is wrong; refused whole. */
 export function readTable(value: unknown): Table {
   return tableForm.read(value, 'table', malformed);

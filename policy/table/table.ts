@@ -1,8 +1,8 @@
 /**
  * One pod's table: all that is needed to judge and explain this pod's flows, and nothing about others' rules.
- * It is plain data: what `JSON.stringify` makes of it is the snapshot on the wire and the copy on disk. Each form is declared
- * once, as a shape: its type and the check of what comes from outside are both made of it. What no single field shows is
- * checked in `form.ts`.
+ * It is plain data: what `JSON.stringify` makes of it is the snapshot on the wire; `text.ts` makes the same text for the copy
+ * on disk. Each form is declared once, as a shape: its type and the check of what comes from outside are both made of it. What
+ * no single field shows is checked in `form.ts`.
  */
 
 import {
