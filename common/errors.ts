@@ -11,6 +11,8 @@ export const ERROR_CODES = {
     'The pod is unknown, on the host network or finished: policy cannot select it, so it has no table.',
   TABLE_GAP: 'A table delta does not continue the revision in force.',
   TABLE_MALFORMED: 'A table, delta or frame is not of the expected form.',
+  TABLE_TOO_LARGE:
+    'A table is larger than what a sidecar keeps on disk; it is in force until the sidecar restarts.',
   NATIVE_ADDON_MISSING: 'The native addon is not built or does not load.',
   SOCKET_CAPABILITY_MISSING:
     'A socket call needs a capability that the process lacks (NET_ADMIN or NET_RAW).',

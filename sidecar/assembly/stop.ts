@@ -88,6 +88,6 @@ export async function takeDown(parts: RunningParts): Promise<void> {
   await owners.close(); // the last records are written
   stream.close();
   gate.gate.close(); // its rules stay: the kernel goes on enforcing
-  await state.file.flush(); // before what may wait for a tool
+  await state.file.idle(); // before what may wait for a tool
   await guard.close(); // its rules stay as well
 }

@@ -1,7 +1,7 @@
 /** What follows from what the injector sends: above all, from another table. */
 import type { Logger } from 'pino';
 import { Changes } from '../../common/pacing.ts';
-import { dnsForgottenBy, type PeerIdentity, type Table } from '../../policy/index.ts';
+import { dnsForgottenBy, type PeerIdentity, type Table, type TableDelta } from '../../policy/index.ts';
 import type { Guard } from '../guard/index.ts';
 import type { InForceMachine } from '../in_force/index.ts';
 import type { SidecarMetrics } from '../records/index.ts';
@@ -47,11 +47,11 @@ export class TableFollower implements StreamEvents {
   }
 
   /** The proxy judges by another table. The kernel and the disk follow, and then it is acknowledged: see `Effects`. */
-  enforced(ended: number): void {
+  enforced(ended: number, deltas?: readonly TableDelta[]): void {
     const { state, outbound, gate, log } = this.#parts;
     const { table } = state.enforcement;
     if (table === undefined) return;
-    state.file.save(table);
+    state.file.save(table, deltas);
     log.info({ revision: table.revision, flows_ended: ended }, 'table in force');
     this.#warnOfDns(table);
     outbound.follow();

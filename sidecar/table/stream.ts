@@ -7,7 +7,13 @@ import { Backoff, type BackoffBounds } from '../../common/backoff.ts';
 import { asError, messageOf } from '../../common/errno.ts';
 import { SluiceError, unreachable } from '../../common/errors.ts';
 import { LineReader, type LineSink } from '../../common/line_reader.ts';
-import { type InjectorFrame, type PeerIdentity, readInjectorFrame, type Table } from '../../policy/index.ts';
+import {
+  type InjectorFrame,
+  type PeerIdentity,
+  readInjectorFrame,
+  type Table,
+  type TableDelta,
+} from '../../policy/index.ts';
 import type { Enforcement } from './enforcement.ts';
 import { InjectorLink } from './injector_link.ts';
 import type { Dialled, Transport } from './transport.ts';
@@ -29,8 +35,9 @@ export interface StreamEvents {
   /**
    * A table is in force at the proxy, and `ended` live flows were ended for it. Of several tables that came at once only the last
    * is reported, with what all of them ended.
+   * @param deltas which led to it from the table that was reported before; absent: one of the tables came whole
    */
-  enforced(ended: number): void;
+  enforced(ended: number, deltas?: readonly TableDelta[]): void;
   /** A frame was refused; the table in force stays. */
   refused(error: Error): void;
   /** The injector does not know this pod yet. */
@@ -54,8 +61,8 @@ export class TableStream implements LineSink {
   #closed = false;
   /** The newest revision on this connection. The next one may be to another injector, which counts from another number. */
   #newest = 0;
-  /** Flows that were ended by tables which have not been reported. */
-  #unreported: number | undefined;
+  /** The tables that have not been reported: how many flows they ended, and, unless one came whole, by which deltas they came. */
+  #unreported: { ended: number; deltas: TableDelta[] | undefined } | undefined;
 
   /** @param link opened for each connection; it is for those who have something to say to the injector */
   constructor(
@@ -145,7 +152,7 @@ export class TableStream implements LineSink {
         this.#checkOrder(frame.table.revision);
         return this.#enforced(this.#enforcement.replace(frame.table));
       case 'delta':
-        return this.#enforced(this.#enforcement.apply(frame.delta));
+        return this.#enforced(this.#enforcement.apply(frame.delta), frame.delta);
       case 'heartbeat':
         // A heartbeat for another revision means that a frame was lost: the table may not be current.
         if (frame.revision === this.#enforcement.revision) this.#enforcement.confirm(Date.now());
@@ -176,17 +183,21 @@ export class TableStream implements LineSink {
       throw new SluiceError('TABLE_GAP', `revision ${revision} came after revision ${this.#newest}`);
   }
 
-  #enforced(ended: number): void {
+  /** @param delta which led to the table; absent: it came whole */
+  #enforced(ended: number, delta?: TableDelta): void {
     this.#newest = this.#enforcement.revision;
     this.#enforcement.confirm(Date.now());
     // Later, in a microtask: the resets that the relay was asked for leave first, and do not wait for what follows.
     if (this.#unreported === undefined) queueMicrotask(() => this.#report());
-    this.#unreported = (this.#unreported ?? 0) + ended;
+    this.#unreported ??= { ended: 0, deltas: [] };
+    this.#unreported.ended += ended;
+    if (delta === undefined) this.#unreported.deltas = undefined;
+    else this.#unreported.deltas?.push(delta);
   }
 
   #report(): void {
-    const ended = this.#unreported ?? 0;
+    const { ended, deltas } = this.#unreported ?? { ended: 0, deltas: [] };
     this.#unreported = undefined;
-    this.#events.enforced(ended);
+    this.#events.enforced(ended, deltas);
   }
 }
