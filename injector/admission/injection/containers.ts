@@ -49,8 +49,11 @@ const COMMAND = ['node', '--disable-sigusr1', '/sluice/sidecar.mjs'];
  */
 const PRE_STOP = ['sh', '-c', `touch "$SLUICE_STATE_DIR/${TERMINATION_FILE}" || :`];
 
-/** The last table: a few MB at most. */
-const STATE_SIZE_LIMIT = '64Mi';
+/**
+ * The last table, twice while it is written again, each with its journal: 240 MiB for the largest that a sidecar keeps
+ * (`SNAPSHOT_MAX_BYTES`), a few kB for most. Beyond the limit the kubelet evicts the pod. It reserves nothing. docs/adr/0041
+ */
+const STATE_SIZE_LIMIT = '256Mi';
 
 /** rw-r--r--, the API's default. */
 const VOLUME_MODE = 0o644;
