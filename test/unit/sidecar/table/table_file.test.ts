@@ -5,6 +5,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -101,6 +102,21 @@ test('a folder that cannot be written to is reported, and saving goes on', async
   file.save(table({ revision: 2 }));
   await file.flush();
   expect(file.load('shop', 'api')?.table.revision).toBe(2);
+});
+
+test('a full disk is reported, the file stays as it was, and saving goes on', async () => {
+  const file = open();
+  const first = withGroup(1, []);
+  file.save(first);
+  await file.flush();
+  symlinkSync('/dev/full', join(dir, 'table.json.new'));
+  file.save(withGroup(5, ['10.0.0.1']));
+  await file.flush();
+  expect(failures).toEqual([expect.objectContaining({ code: 'ENOSPC' })]);
+  expect(load()).toEqual(first);
+  expect(readdirSync(dir)).toEqual(['table.json']);
+  const last = await follow(file, withGroup(5, ['10.0.0.1']), [admitting(5, '10.0.0.2')]);
+  expect(load()).toEqual(last);
 });
 
 test('a folder that cannot be made or written to is found out at the start', async () => {
