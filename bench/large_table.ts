@@ -1,12 +1,17 @@
 /** A pod's table of the size that large clusters have. */
 import { TABLE_SCHEMA, type Table } from '../policy/index.ts';
 
-/** 10,000 pods in 100 groups, 1,000 rules with ports of their own. */
-export function largeTable(): Table {
+const GROUPS = 100;
+
+/** @param peers pods in 100 groups; 1,000 rules have ports of their own */
+export function largeTable(peers = 10_000): Table {
   const pods: Record<string, Table['pods'][string]> = {};
   const groups: Record<string, Table['groups'][string]> = {};
-  for (let group = 0; group < 100; group += 1) {
-    const members = Array.from({ length: 100 }, (_, index) => `10.${group + 1}.0.${index + 1}`).sort();
+  for (let group = 0; group < GROUPS; group += 1) {
+    const members = Array.from({ length: peers / GROUPS }, (_, index) => {
+      const host = index + 1;
+      return `10.${group + 1}.${host >> 8}.${host & 255}`;
+    }).sort();
     groups[`g${group}`] = { members };
     for (const address of members) pods[address] = podAt(address);
   }
@@ -15,7 +20,7 @@ export function largeTable(): Table {
     policy,
     index,
     ports: [{ protocol: 'TCP' as const, from: 1000 + index, to: 1000 + index }],
-    peers: [{ kind: 'group' as const, group: `g${index % 100}` }],
+    peers: [{ kind: 'group' as const, group: `g${index % GROUPS}` }],
   }));
   return {
     schema: TABLE_SCHEMA,
@@ -49,7 +54,8 @@ export function withPeer(table: Table, address: string, group: string): Table {
   };
 }
 
-function podAt(address: string): Table['pods'][string] {
+/** A pod that has an address. */
+export function podAt(address: string): Table['pods'][string] {
   return {
     namespace: 'n',
     name: `p-${address}`,

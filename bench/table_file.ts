@@ -1,0 +1,123 @@
+/**
+ * What it costs to keep the table on disk while pods come and go: a table of many peers, 33 changes a second. Prints one JSON
+ * document: bytes written per second, the longest turn of the event loop, and how long a change takes until it is kept. The
+ * changes are worked out beforehand: only the file is measured. No root.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type { Table, TableDelta } from '../policy/index.ts';
+import { TableFile } from '../sidecar/table/index.ts';
+import { largeTable, podAt, withPeer } from './large_table.ts';
+import { quantile } from './statistics.ts';
+
+const MS_PER_SECOND = 1000;
+const NS_PER_MS = 1e6;
+const NEWCOMER = '10.250.0.1';
+const GROUP = 'g0';
+
+/** As long as those of Deployments: with them a peer takes some 290 bytes. */
+const LABELS = {
+  'app.kubernetes.io/name': 'payments-worker',
+  'app.kubernetes.io/part-of': 'payments',
+  'app.kubernetes.io/version': '1.42.0',
+  'pod-template-hash': '7c9d5c8f6b',
+  tier: 'backend',
+};
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    rate: { type: 'string', default: '33' },
+    peers: { type: 'string', default: '10000,50000' },
+    /** As before there was a journal. */
+    whole: { type: 'boolean', default: false },
+  },
+});
+
+/** Bytes that this process has handed to write calls. Source: proc(5), `wchar`. */
+function written(): number {
+  return Number(/^wchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
+}
+
+/** A table whose pods have labels. */
+function labelled(table: Table): Table {
+  const pods = Object.entries(table.pods).map(([address, pod]) => [address, { ...pod, labels: LABELS }]);
+  return { ...table, pods: Object.fromEntries(pods) };
+}
+
+/** A peer that comes, and goes again. */
+function changesOf(table: Table, rate: number, seconds: number): { table: Table; delta: TableDelta }[] {
+  const joined = withPeer(table, NEWCOMER, GROUP);
+  return Array.from({ length: rate * seconds }, (_, i) => {
+    const [from, revision] = [i + 1, i + 2];
+    const comes = i % 2 === 0;
+    const members = comes ? { added: [NEWCOMER], removed: [] } : { added: [], removed: [NEWCOMER] };
+    return {
+      table: { ...(comes ? joined : table), revision },
+      delta: {
+        schema: table.schema,
+        from,
+        revision,
+        groups: { [GROUP]: { kind: 'members', ...members } },
+        pods: { [NEWCOMER]: comes ? { ...podAt(NEWCOMER), labels: LABELS } : null },
+      },
+    };
+  });
+}
+
+async function measure(peers: number, rate: number, seconds: number) {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-table-'));
+  try {
+    const file = new TableFile(folder, (error) => {
+      throw error;
+    });
+    const table = labelled(largeTable(peers));
+    const changes = changesOf(table, rate, seconds);
+    const turns = monitorEventLoopDelay({ resolution: 1 });
+    turns.enable();
+    const firstBegan = performance.now();
+    file.save(table);
+    await file.flush();
+    const firstMs = performance.now() - firstBegan;
+    const firstBytes = written();
+    const keptMs: number[] = [];
+    const began = performance.now();
+    for (const [i, change] of changes.entries()) {
+      await sleep(Math.max(0, began + (i * MS_PER_SECOND) / rate - performance.now()));
+      const saved = performance.now();
+      file.save(change.table, values.whole ? undefined : [change.delta]);
+      void file.flush().then(() => keptMs.push(performance.now() - saved));
+    }
+    await file.idle();
+    turns.disable();
+    const tookSeconds = (performance.now() - began) / MS_PER_SECOND;
+    const bytesPerSecond = Math.round((written() - firstBytes) / tookSeconds);
+    const loadBegan = performance.now();
+    const revision = file.load('shop', 'api')?.table.revision;
+    const loadMs = performance.now() - loadBegan;
+    const sorted = keptMs.toSorted((a, b) => a - b);
+    return {
+      peers,
+      rate,
+      snapshotBytes: JSON.stringify(table).length,
+      bytesPerSecond,
+      loadAverage: loadavg()[0],
+      longestTurnMs: turns.max / NS_PER_MS,
+      firstMs,
+      keptMs: { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), most: quantile(sorted, 1) },
+      loadMs,
+      isLatest: revision === changes.at(-1)?.table.revision,
+    };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const figures: object[] = [];
+for (const peers of values.peers.split(','))
+  figures.push(await measure(Number(peers), Number(values.rate), Number(values.seconds)));
+process.stdout.write(`${JSON.stringify(figures, undefined, 2)}\n`);
