@@ -140,8 +140,7 @@ export class TableFile {
     while (this.#settled < this.#saved) {
       if (this.#file === undefined) await this.#replaceInTime();
       else await this.#append(this.#file);
-      // Only where nothing is due: a change that the snapshot has must not be appended to it again.
-      if (this.#settled === this.#saved && this.#isReplaceable()) await this.#replace();
+      if (this.#isReplaceable()) await this.#replace();
     }
     // In the same step as the look at what is left: what is saved later finds nobody at work.
     this.#isBusy = false;
@@ -185,8 +184,10 @@ export class TableFile {
     const next = new JournalFile(`${this.#path}.new`);
     let save = this.#saved;
     const since: TableDelta[] = [];
-    this.#due = [];
     this.#beganMs = performance.now();
+    // What is due now is in the snapshot: it goes to the old file only.
+    if (old === undefined) this.#due = [];
+    else if (this.#due.length > 0) await this.#append(old);
     try {
       await makeFolder(path.dirname(this.#path));
       await next.begin(tableText(table), async () => {
