@@ -8,6 +8,8 @@ export interface BackoffBounds {
   readonly lastMs: number;
   /** Default true. False where nobody else tries at the same time: each delay is then all of what is due. */
   readonly jitter?: boolean;
+  /** The first delay is anything up to `firstMs`: for many that lose the same at once. */
+  readonly firstFromZero?: boolean;
 }
 
 /** The delays of one sequence of attempts. */
@@ -20,11 +22,13 @@ export class Backoff {
     this.#dueMs = bounds.firstMs;
   }
 
-  /** The delay before the next attempt, ms: between half of what is due and all of it. */
+  /** The delay before the next attempt, ms: between half of what is due and all of it, unless the bounds say otherwise. */
   next(): number {
     const dueMs = this.#dueMs;
     this.#dueMs = Math.min(dueMs * 2, this.#bounds.lastMs);
-    return this.#bounds.jitter === false ? dueMs : jittered(dueMs / 2, dueMs);
+    const { firstMs, jitter, firstFromZero } = this.#bounds;
+    if (jitter === false) return dueMs;
+    return jittered(firstFromZero === true && dueMs === firstMs ? 0 : dueMs / 2, dueMs);
   }
 
   /** An attempt went well: the next delay is the first one again. */

@@ -14,19 +14,19 @@ import {
   countedEvents,
   KubernetesSource,
   LeaderElection,
+  SessionSpread,
   StatusWriter,
   setSourceGauges,
   UninjectedSweep,
 } from './kubernetes/index.ts';
 import { createInjectorMetrics } from './metrics.ts';
-import { type StatusParts, startStatusServer } from './status_server.ts';
+import { startStatusServer } from './status_server.ts';
 import { setTableGauges, startTlsServer, TableServer } from './tables/index.ts';
 import { TokenReviewer } from './tokens/index.ts';
 
 /**
- * Nothing was confirmed for this long, though a bookmark is due every minute and a watch is begun again every five, ms: the
- * process may hang. Sidecars keep their tables while it is started again, so that an API server that is away for longer does no
- * harm either.
+ * Nothing was confirmed for this long, though a list is tried every ten minutes, ms: the process may hang. Sidecars keep
+ * their tables while it is started again, so that an API server that is away for longer does no harm either.
  */
 const MAX_SYNC_AGE_MS = 900_000;
 
@@ -55,8 +55,10 @@ async function startParts(
   const { namespace, webhook } = settings;
   let tables: TableServer | undefined;
   let writer: StatusWriter | undefined;
+  let spread: SessionSpread | undefined;
   let sweep: UninjectedSweep | undefined;
   let serving = false;
+  const replicas = () => writer?.replicas ?? [];
   const metrics = createInjectorMetrics((gauges) => {
     setSourceGauges(gauges, source);
     if (tables !== undefined) setTableGauges(gauges, tables);
@@ -67,12 +69,13 @@ async function startParts(
     policyLimits,
   });
   running.push(source);
-  const status: StatusParts = {
+  const status = {
     tables: () => tables,
     source,
     metrics,
-    enforcing: (since) => (since === undefined ? writer?.counts : writer?.countsSince(since)),
-    replicas: () => writer?.replicas ?? [],
+    enforcing: () => writer?.counts,
+    sessions: () => spread?.counts,
+    replicas,
     uninjected: () => sweep?.pods,
     unhealthy: () => staleness(source),
     unready: () => (serving ? undefined : unsyncedness(source)),
@@ -112,6 +115,8 @@ async function startParts(
   const { replica, statusPort } = settings;
   writer = new StatusWriter({ config, source, tables, election, namespace, replica, statusPort, log });
   running.push(writer);
+  spread = new SessionSpread({ tables, replicas, replica, statusPort, log });
+  running.push(spread);
   serving = true;
 }
 

@@ -39,9 +39,11 @@ export interface StatusParts {
   readonly tables: () => TableServer | undefined;
   readonly source: Pick<ClusterSource, 'refresh'>;
   readonly metrics: InjectorMetrics;
-  /** What this replica's sidecars enforce, as JSON, or what has changed in it since; absent where nobody asks. */
-  readonly enforcing?: (since: Since | undefined) => unknown;
-  /** Canonical addresses of the injector's replicas: at a port nobody else gets `enforcing`. */
+  /** What this replica's sidecars enforce, as JSON; absent where nobody asks. */
+  readonly enforcing?: () => unknown;
+  /** How many sidecars this replica carries, as JSON; absent where nobody asks. */
+  readonly sessions?: () => unknown;
+  /** Canonical addresses of the injector's replicas: at a port nobody else gets `enforcing` and `sessions`. */
   readonly replicas?: () => readonly string[];
   /** Pods that should have a sidecar and have none; absent where nobody looks. */
   readonly uninjected?: () => readonly string[] | undefined;
@@ -49,12 +51,6 @@ export interface StatusParts {
   readonly unhealthy: () => string | undefined;
   /** Why the injector cannot do its work yet; undefined: it can. */
   readonly unready: () => string | undefined;
-}
-
-/** The last change that a replica knows of, and in which run of this one. */
-interface Since {
-  readonly run: string;
-  readonly at: number;
 }
 
 /** Where to listen. Anyone who reaches the pod may ask at a port: it shows health and metrics. */
@@ -71,11 +67,11 @@ interface Answering extends StatusParts {
   /** Who asks may open the socket, which its mode says. */
   readonly trusted: boolean;
   readonly metricsPage: () => Promise<Reply>;
-  readonly enforcingPage: (since: Since | undefined) => Promise<Reply | undefined>;
+  readonly enforcingPage: () => Promise<Reply | undefined>;
 }
 
 /**
- * Serves `GET /healthz`, `/readyz`, `/metrics`, in a cluster `/enforcing`, and on a unix socket `/status`.
+ * Serves `GET /healthz`, `/readyz`, `/metrics`, in a cluster `/enforcing` and `/sessions`, and on a unix socket `/status`.
  * `/status?refresh=1` first takes in all that was written to the source before the request. At a port pages are up to a second
  * old, and connections bounded in number, rate and time.
  * @throws SluiceError as `listenUnix` does; `LISTEN_ADDRESS_UNUSABLE`
@@ -86,8 +82,7 @@ export async function startStatusServer(
   log: Logger,
 ): Promise<StatusServer> {
   const trusted = 'path' in address;
-  const metricsPage = () => metricsOf(parts);
-  const enforcingPage = async (since: Since | undefined) => enforcingOf(parts, since);
+  const [metricsPage, enforcingPage] = [() => metricsOf(parts), async () => pageOf(parts.enforcing)];
   const answering: Answering = {
     ...parts,
     trusted,
@@ -142,19 +137,14 @@ function boundConnections(server: Server): void {
   });
 }
 
-/** Makes a page when it is asked for, and again when it is asked for later than `PAGE_MS` after, or asked for otherwise. */
-function cached<T, Asked extends readonly unknown[]>(
-  make: (...asked: Asked) => Promise<T>,
-): (...asked: Asked) => Promise<T> {
+/** Makes a page when it is asked for, and again when it is asked for later than `PAGE_MS` after. */
+function cached<T>(make: () => Promise<T>): () => Promise<T> {
   let page: Promise<T> | undefined;
   let madeMs = Number.NEGATIVE_INFINITY;
-  let madeFor: string | undefined;
-  return (...asked) => {
-    const text = JSON.stringify(asked);
-    if (page === undefined || text !== madeFor || performance.now() - madeMs >= PAGE_MS) {
+  return () => {
+    if (page === undefined || performance.now() - madeMs >= PAGE_MS) {
       madeMs = performance.now();
-      madeFor = text;
-      page = make(...asked);
+      page = make();
     }
     return page;
   };
@@ -164,8 +154,8 @@ async function metricsOf({ metrics: { registry } }: StatusParts): Promise<Reply>
   return { code: 200, type: registry.contentType, body: Buffer.from(await registry.metrics()) };
 }
 
-function enforcingOf({ enforcing }: StatusParts, since: Since | undefined): Reply | undefined {
-  const counts = enforcing?.(since);
+function pageOf(make: (() => unknown) | undefined): Reply | undefined {
+  const counts = make?.();
   return counts === undefined ? undefined : json(counts);
 }
 
@@ -180,10 +170,12 @@ async function answer(parts: Answering, request: IncomingMessage): Promise<Reply
       return verdict(parts.unready());
     case '/metrics':
       return parts.metricsPage();
-    case '/enforcing': {
+    case '/enforcing':
+    case '/sessions': {
       if (!parts.trusted && !isReplica(parts, request))
         return text(403, 'only for other replicas of the injector, at the addresses of its Service');
-      const page = await parts.enforcingPage(sinceOf(url.searchParams));
+      // Sessions are counted when they are asked for: who moves is decided by it, and few may ask.
+      const page = url.pathname === '/sessions' ? pageOf(parts.sessions) : await parts.enforcingPage();
       if (page === undefined) break;
       return page;
     }
@@ -198,14 +190,6 @@ async function answer(parts: Answering, request: IncomingMessage): Promise<Reply
       break;
   }
   return text(404, `not found: /healthz, /readyz, ${parts.trusted ? '/status, ' : ''}/metrics`);
-}
-
-/** Of a query `run=RUN&since=NUMBER`; undefined: all is asked for. */
-function sinceOf(asked: URLSearchParams): Since | undefined {
-  const [run, since] = [asked.get('run'), asked.get('since')];
-  if (run === null || since === null) return undefined;
-  const at = Number(since);
-  return { run, at: Number.isSafeInteger(at) && at > 0 ? at : 0 };
 }
 
 /** A source address is a claim; one that gets the answers of a TCP connection can be taken at its word here. */

@@ -119,5 +119,8 @@ export {
   touchedPeers,
   type VirtualPort,
   virtualKey,
+  WIRE_PROTOCOLS,
+  type WireVersion,
+  wireVersion,
 } from './table/index.ts';
 export type { FlowVerdict, NearMiss, PolicyRef, Verdict } from './verdict.ts';

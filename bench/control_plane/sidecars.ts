@@ -5,7 +5,7 @@ import { LineReader } from '../../common/line_reader.ts';
 import { dial, type SidecarPod, type Way } from './way.ts';
 
 /** Reconnect delays, as the real one has them. */
-const RECONNECT: BackoffBounds = { firstMs: 100, lastMs: 10_000 };
+const RECONNECT: BackoffBounds = { firstMs: 400, lastMs: 10_000, firstFromZero: true };
 
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 

@@ -6,7 +6,7 @@ import { issueCa, issueServing } from '../../injector/certificates/index.ts';
 import type { CertificateAndKey } from '../../injector/doors/index.ts';
 import type { TableServer } from '../../injector/tables/index.ts';
 import { startLocalServer, startTlsServer } from '../../injector/tables/index.ts';
-import { type SidecarFrame, TABLE_SCHEMA } from '../../policy/index.ts';
+import { type SidecarFrame, TABLE_SCHEMA, WIRE_PROTOCOLS } from '../../policy/index.ts';
 
 /** The name in the injector's certificate. */
 export const SERVER_NAME = 'sluice-injector.sluice-system.svc';
@@ -78,7 +78,7 @@ export function dial(
   const localAddress = `127.1.${number >> 8}.${number & 255}`;
   const to = { host: HOST, port: way.port, localAddress, ca: way.ca, servername: SERVER_NAME };
   return {
-    socket: connectTls({ ...to, minVersion: 'TLSv1.3' }),
+    socket: connectTls({ ...to, minVersion: 'TLSv1.3', ALPNProtocols: [...WIRE_PROTOCOLS] }),
     ready: 'secureConnect',
     hello: { type: 'token-hello', schema, token: JSON.stringify(pod) },
   };

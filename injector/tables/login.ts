@@ -4,12 +4,12 @@ import type { Logger } from 'pino';
 import { jittered } from '../../common/backoff.ts';
 import { messageOf } from '../../common/errno.ts';
 import { unreachable } from '../../common/errors.ts';
-import type { SidecarFrame } from '../../policy/index.ts';
+import type { SidecarFrame, WireVersion } from '../../policy/index.ts';
 import type { Place } from '../doors/index.ts';
 import type { TokenAuthenticator, TokenVerdict } from '../tokens/index.ts';
 import type { FrameConnection, FrameReader } from './frame_connection.ts';
 import type { CutReason } from './session_link.ts';
-import { HEARTBEAT_MS, type TableServer } from './table_server.ts';
+import { PULSE_MS, type TableServer } from './table_server.ts';
 
 /** Time between tries to check one token while that fails, ms; up to the same again is added as jitter. */
 const RECHECK_MS = 1_000;
@@ -23,6 +23,8 @@ export interface LoginParts {
   readonly helloTimeoutMs: number;
   /** Of the connection: held until it is logged in, refused or gone. */
   readonly place: Pick<Place, 'settle' | 'leave'>;
+  /** What the sidecar knows; default: what all know. */
+  readonly wire?: WireVersion;
 }
 
 /**
@@ -77,7 +79,7 @@ export class Login implements FrameReader {
     this.#end();
     const session = this.#parts.tables.attach(this.#connection);
     this.#connection.read(session);
-    session.open(verdict.pod, hello.schema);
+    session.open(verdict.pod, hello.schema, this.#parts.wire);
   }
 
   /** @returns undefined when the connection has ended before it could be said */
@@ -97,7 +99,7 @@ export class Login implements FrameReader {
             // Shows life. No table has revision 0, so that none is taken for current.
             heartbeat = setInterval(
               () => this.#connection.send({ type: 'heartbeat', revision: 0 }),
-              HEARTBEAT_MS,
+              PULSE_MS,
             );
           }
           await delay(jittered(RECHECK_MS, 2 * RECHECK_MS), undefined, { signal });

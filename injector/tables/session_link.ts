@@ -14,6 +14,7 @@ export interface SessionLink {
 /** Why the injector ended a session; a label of `sluice_injector_sessions_cut_total`. */
 export type CutReason =
   | 'bad-frame'
+  | 'moved'
   | 'no-hello'
   | 'no-table'
   | 'pod-gone'
@@ -41,4 +42,7 @@ export interface SessionLimits {
   readonly refusedRetryMs: number;
   /** Questions about addresses answered per heartbeat; those above stay unanswered. */
   readonly maxQuestions: number;
+  /** How long a session lasts where there is another replica: anything between the two. */
+  readonly leastAgeMs: number;
+  readonly mostAgeMs: number;
 }

@@ -22,6 +22,7 @@ import type { ManifestProblem } from '../../sources/index.ts';
 import { AddressRates, type RateLimits } from '../doors/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { ClusterSource, SourceListener } from '../source.ts';
+import { Beats } from './beats.ts';
 import { ExcessLog, excessProblems } from './excess_log.ts';
 import { PastOwners } from './past_owners.ts';
 import { PolicyCounts, type SidecarState } from './policy_counts.ts';
@@ -31,8 +32,11 @@ import type { SessionLimits, SessionLink } from './session_link.ts';
 import { findSubject, whyNoSubject } from './subject.ts';
 import { type SessionHost, TableSession } from './table_session.ts';
 
-/** Time between heartbeats, ms. A sidecar can take a few missed ones as the injector's absence. */
-export const HEARTBEAT_MS = 2_000;
+/** Time between heartbeats, ms. Sidecars of `WireVersion` 1 take five missed ones as the injector's absence. */
+const HEARTBEAT_MS = 2_000;
+
+/** Time between heartbeats to those of `WireVersion` 2, ms: two in the three seconds after which they look for another replica. */
+export const PULSE_MS = 1_500;
 
 /**
  * Changes that come within this of the last are gathered, ms: a pod that starts is several of them, and under load each
@@ -51,6 +55,8 @@ const DEFAULT_LIMITS: SessionLimits = {
   maxStalledBeats: 5, // 10 s
   refusedRetryMs: 10_000,
   maxQuestions: 200, // 100 a second
+  leastAgeMs: 20 * 60_000,
+  mostAgeMs: 40 * 60_000,
 };
 
 /**
@@ -65,6 +71,8 @@ export interface TableServerOptions extends Partial<SessionLimits>, CompilerOpti
   readonly acquaintances?: RateLimits;
   /** Default `HEARTBEAT_MS`. */
   readonly heartbeatMs?: number;
+  /** Default `PULSE_MS`. */
+  readonly pulseMs?: number;
   /** Default 5 s. */
   readonly helloTimeoutMs?: number;
   /** Called when tables can no longer be made; all sessions are cut by then. Default: the process ends, and is started again. */
@@ -81,7 +89,8 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   readonly #fatal: (fault: unknown) => void;
   readonly #sessions = new Set<TableSession>();
   readonly #byPod = new Map<string, TableSession>();
-  readonly #heartbeat: NodeJS.Timeout;
+  readonly #beats: Beats<TableSession>;
+  readonly #pulses: Beats<TableSession>;
   readonly #unsubscribe: () => void;
   #revision = Date.now();
   readonly #compilerOptions: CompilerOptions;
@@ -117,7 +126,9 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     this.#excess = new ExcessLog(log);
     this.#excess.note(this.#compiler.excess);
     this.#unsubscribe = source.onChange(this);
-    this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS);
+    const { heartbeatMs = HEARTBEAT_MS, pulseMs = PULSE_MS } = options;
+    this.#beats = new Beats(this.#sessions, heartbeatMs, (session) => session.beat());
+    this.#pulses = new Beats(this.#sessions, pulseMs, (session) => session.pulse(pulseMs));
   }
 
   /** Counts the cluster's changes; grows across restarts. */
@@ -147,7 +158,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     const subject = findSubject(this.#compiler.cluster, podKey, session.podUid);
     if (older?.revision !== undefined && !subject.found && subject.gone)
       return session.fail(subject.message, 'pod-gone');
-    older?.cut('replaced');
+    older?.cut(older.isLeaving ? 'moved' : 'replaced');
     this.#byPod.set(podKey, session);
     this.#follow(session, podKey);
   }
@@ -233,6 +244,27 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     return [...this.#source.problems, ...this.policyProblems()];
   }
 
+  /** Sidecars that are connected; without those that have been asked to leave, until it shows that they cannot. */
+  get carried(): number {
+    let carried = 0;
+    for (const session of this.#byPod.values()) if (!session.isLeaving) carried += 1;
+    return carried;
+  }
+
+  /**
+   * Has sidecars move to another replica, those that came first before others. One that does not know how to stays.
+   * @param whose all, or those who have been here for as long as a session lasts
+   * @returns how many were asked: at most `atMost`
+   */
+  letGo(whose: 'all' | 'aged', atMost: number, message: string): number {
+    let asked = 0;
+    for (const session of this.#byPod.values()) {
+      if (asked >= atMost) break;
+      if ((whose === 'all' || session.isAged) && session.move(message)) asked += 1;
+    }
+    return asked;
+  }
+
   /** Of the table that a session's pod has now, sent or not. */
   #wantedRevision(session: TableSession, podKey: string): number {
     // Policies that wait their turn will be another revision, which nobody has.
@@ -254,7 +286,8 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   /** Cuts all sessions and stops. */
   close(): void {
     this.#unsubscribe();
-    clearInterval(this.#heartbeat);
+    this.#beats.close();
+    this.#pulses.close();
     clearTimeout(this.#gathering);
     this.#queue.close();
     for (const session of [...this.#sessions]) session.cut('stopping');
@@ -401,10 +434,6 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     this.#log.error({ err, pod: podKey }, 'table cannot be made: the sidecar keeps what it has');
     const message = err instanceof SluiceError ? `${err.code}: ${err.message}` : String(err);
     session.fail(`the table cannot be made: ${message}`, 'no-table');
-  }
-
-  #beat(): void {
-    for (const session of [...this.#sessions]) session.beat();
   }
 }
 

@@ -1,5 +1,6 @@
 /** One sidecar's connection over any transport: what it was sent, what it enforces, and how far behind it reads. */
 import type { Logger } from 'pino';
+import { jittered } from '../../common/backoff.ts';
 import { unreachable } from '../../common/errors.ts';
 import type { InjectorFrame, SidecarFrame } from '../../policy/index.ts';
 import {
@@ -9,6 +10,7 @@ import {
   type Table,
   type TableChanges,
   type TableDelta,
+  type WireVersion,
 } from '../../policy/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import { QuestionBudget } from './question_budget.ts';
@@ -39,6 +41,9 @@ const MAX_LOGGED_NACKS = 5;
 
 /** What a sidecar says of a refusal is kept and logged up to this length, characters: ours are shorter. */
 const MAX_MESSAGE_LENGTH = 1_000;
+
+/** A sidecar that was asked to move and is still here after this long could not, ms: it counts, and may be asked again. */
+const LEAVING_MS = 30_000;
 
 /** What a session was last sent. */
 type Sent =
@@ -71,12 +76,17 @@ export class TableSession {
   readonly #questions: QuestionBudget;
   /** Refused since the last heartbeat. */
   #nacks = 0;
+  #wire: WireVersion = 1;
+  /** When it has lasted long enough, and when it was last asked to move; on the clock of `performance.now`. */
+  readonly #agedAtMs: number;
+  #askedToMoveAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(host: SessionHost, link: SessionLink, log: Logger) {
     this.#host = host;
     this.#link = link;
     this.#log = log;
     this.#questions = new QuestionBudget(host.limits.maxQuestions);
+    this.#agedAtMs = performance.now() + jittered(host.limits.leastAgeMs, host.limits.mostAgeMs);
   }
 
   /** `namespace/name`; absent before the hello. */
@@ -119,6 +129,16 @@ export class TableSession {
     return this.#error;
   }
 
+  /** Whether it has lasted for as long as a session lasts where there is another replica. */
+  get isAged(): boolean {
+    return performance.now() >= this.#agedAtMs;
+  }
+
+  /** Whether the sidecar was asked to move, a short while ago. */
+  get isLeaving(): boolean {
+    return performance.now() - this.#askedToMoveAtMs < LEAVING_MS;
+  }
+
   /** A frame has come from the sidecar. */
   receive(frame: SidecarFrame): void {
     if (this.#over) return;
@@ -138,8 +158,11 @@ export class TableSession {
     }
   }
 
-  /** Whose table is wanted is known, and in which form. A transport that checks it itself calls this. */
-  open(pod: SessionPod, schema: number): void {
+  /**
+   * Whose table is wanted is known, and in which form. A transport that checks it itself calls this.
+   * @param wire what the sidecar knows; default: what all know
+   */
+  open(pod: SessionPod, schema: number, wire: WireVersion = 1): void {
     if (this.#podKey !== undefined) return this.fail('a second hello on one connection');
     if (schema !== TABLE_SCHEMA) {
       const message = `table schema ${schema} is wanted, ${TABLE_SCHEMA} is served: run sidecar and injector of one release`;
@@ -147,6 +170,7 @@ export class TableSession {
     }
     this.#podKey = objectKey(pod.namespace, pod.name);
     this.#podUid = pod.uid;
+    this.#wire = wire;
     this.#log = this.#log.child({ pod: this.#podKey });
     this.#log.info('sidecar connected');
     this.#host.admit(this);
@@ -172,7 +196,7 @@ export class TableSession {
   cut(reason: CutReason, how: 'flush' | 'drop' = 'drop'): void {
     if (this.#over) return;
     this.#host.metrics.sessionsCut.inc({ reason });
-    if (reason !== 'stopping')
+    if (reason !== 'stopping' && reason !== 'moved')
       this.#log.warn({ reason, queued_bytes: this.#link.queuedBytes }, 'sidecar connection cut');
     this.closed();
     this.#link.close(how);
@@ -200,8 +224,27 @@ export class TableSession {
     this.#send({ type: 'unknown-pod', message });
   }
 
-  /** Every few seconds: shows life, notices a reader that does not drain, and retries a refused snapshot. */
+  /**
+   * Has the sidecar connect to another replica. It is served here until the other one serves it, and knows nothing of this where it
+   * has no table yet.
+   * @returns whether it was asked: not one that does not know how, and not again soon
+   */
+  move(message: string): boolean {
+    if (this.#wire < 2 || this.#sent.kind === 'no-table' || this.isLeaving) return false;
+    this.#askedToMoveAtMs = performance.now();
+    return this.#send({ type: 'moved', message });
+  }
+
+  /** Shows life to a sidecar that wants it often. A table, or a change of it, shows as much. */
+  pulse(intervalMs: number): void {
+    if (this.#wire < 2 || this.#over || this.#link.queuedBytes > 0) return;
+    const sentAtMs = this.#sent.kind === 'table' ? this.#sent.atMs : Number.NEGATIVE_INFINITY;
+    if (performance.now() - sentAtMs >= intervalMs / 2) this.#showLife();
+  }
+
+  /** Every few seconds: notices a reader that does not drain, retries a refused snapshot, and shows life to the others. */
   beat(): void {
+    if (this.#over) return;
     this.#questions.beat();
     this.#nacks = 0;
     const queued = this.#link.queuedBytes;
@@ -211,15 +254,18 @@ export class TableSession {
     if (this.#stalledBeats > this.#host.limits.maxStalledBeats) return this.cut('slow');
     // A heartbeat behind a queue would only make it longer.
     if (queued > 0 || this.#podKey === undefined) return;
-    if (this.#sent.kind === 'no-table') {
-      // Shows life only: what the sidecar may still have is not confirmed by another revision.
-      this.#send({ type: 'heartbeat', revision: this.#host.revision });
-      return;
-    }
-    const { revision, atMs } = this.#sent;
-    if (this.#refused && performance.now() - atMs >= this.#host.limits.refusedRetryMs)
-      this.#host.resend(this);
-    else this.#send({ type: 'heartbeat', revision });
+    const isRetryDue =
+      this.#refused &&
+      this.#sent.kind === 'table' &&
+      performance.now() - this.#sent.atMs >= this.#host.limits.refusedRetryMs;
+    if (isRetryDue) this.#host.resend(this);
+    else if (this.#wire < 2) this.#showLife();
+  }
+
+  #showLife(): void {
+    // Without a table it shows life only: what the sidecar may still have is not confirmed by another revision.
+    const revision = this.#sent.kind === 'table' ? this.#sent.revision : this.#host.revision;
+    this.#send({ type: 'heartbeat', revision });
   }
 
   #onAck(revision: number): void {

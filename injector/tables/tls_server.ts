@@ -2,6 +2,7 @@
 import { createServer, type TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { listenTcp, type TcpAddress } from '../../common/tcp_listen.ts';
+import { WIRE_PROTOCOLS, wireVersion } from '../../policy/index.ts';
 import {
   type DoorLimits,
   followCertificate,
@@ -62,7 +63,13 @@ export interface TlsServer {
 export async function startTlsServer(parts: TlsServerParts, options: TlsServerOptions): Promise<TlsServer> {
   const { tables, authenticator, certificate, log } = parts;
   const stepMs = options.loginStepMs ?? LOGIN_STEP_MS;
-  const server = createServer({ ...certificate.current, ...TLS_FORM, ...TCP, handshakeTimeout: stepMs });
+  const server = createServer({
+    ...certificate.current,
+    ...TLS_FORM,
+    ...TCP,
+    ALPNProtocols: [...WIRE_PROTOCOLS],
+    handshakeTimeout: stepMs,
+  });
   followCertificate(server, certificate);
   const turnedAway = (): void => tables.metrics.sessionsCut.inc({ reason: 'too-many' });
   const door = putDoor(server, { ...LOGIN_LIMITS, ...options, stepMs }, turnedAway);
@@ -74,8 +81,9 @@ export async function startTlsServer(parts: TlsServerParts, options: TlsServerOp
     const place = door.placeOf(socket);
     if (place === undefined) return void socket.destroy(); // it has just made room
     const connection = new FrameConnection(socket, log);
+    const wire = wireVersion(socket.alpnProtocol);
     connection.readFirst(
-      new Login(connection, { tables, authenticator, log, helloTimeoutMs: stepMs, place }),
+      new Login(connection, { tables, authenticator, log, helloTimeoutMs: stepMs, place, wire }),
     );
   });
 

@@ -20,6 +20,11 @@ const injectorFrame = tagged('type', {
   refused: object({ message: anyText }),
   /** Answers `identify`: the pod that has the address, or had it a short while ago; `null`: none. */
   identity: object({ address, pod: nullable(peerIdentity) }),
+  /**
+   * Another replica shall serve this sidecar: it connects again, and stays until its table comes on that connection. Only from
+   * `WireVersion` 2 on.
+   */
+  moved: object({ message: anyText }),
 });
 
 /** From the injector to a sidecar. */

@@ -28,3 +28,4 @@ export {
 export { deltaText, fileRefused, readDeltaFile, readTableFile, tableText } from './text.ts';
 export { touchedPeers } from './touched_peers.ts';
 export { virtualKey } from './virtual_key.ts';
+export { WIRE_PROTOCOLS, type WireVersion, wireVersion } from './wire.ts';

@@ -35,6 +35,12 @@ export class TableFollower implements StreamEvents {
     this.#parts.log.info('connected to the injector');
   }
 
+  moved(reason: string): void {
+    const { owners, log } = this.#parts;
+    owners.lost();
+    log.info({ reason }, 'moved to another replica of the injector');
+  }
+
   disconnected(reason: string): void {
     const { state, owners, log } = this.#parts;
     owners.lost();

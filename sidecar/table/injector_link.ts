@@ -9,13 +9,12 @@ import type { SidecarFrame } from '../../policy/index.ts';
 export class InjectorLink {
   #socket: Socket | undefined;
 
-  /** A connection may be written to. `hello` is the first frame on it. */
-  open(socket: Socket, hello: SidecarFrame): void {
+  /** From now on frames go to this connection. It may be written to, and the hello has been. */
+  open(socket: Socket): void {
     this.#socket = socket;
-    this.#send(hello);
   }
 
-  /** Another connection is being made: until its hello, nothing is sent. */
+  /** Another connection is being made: until it is open, nothing is sent. */
   close(): void {
     this.#socket = undefined;
   }

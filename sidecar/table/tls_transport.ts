@@ -9,7 +9,7 @@ import tls from 'node:tls';
 import { SluiceError } from '../../common/errors.ts';
 import { TLS_GROUPS } from '../../common/tls_groups.ts';
 import type { Sockets } from '../../native/index.ts';
-import { familyOf, TABLE_SCHEMA } from '../../policy/index.ts';
+import { familyOf, TABLE_SCHEMA, WIRE_PROTOCOLS, wireVersion } from '../../policy/index.ts';
 import { INJECTOR_MARK } from '../kernel/index.ts';
 import type { Transport } from './transport.ts';
 
@@ -43,10 +43,16 @@ export function tlsTransport(source: TlsSource, sockets?: Pick<Sockets, 'openMar
         ca,
         minVersion: 'TLSv1.3',
         ecdhCurve: TLS_GROUPS,
+        ALPNProtocols: [...WIRE_PROTOCOLS],
         rejectUnauthorized: true, // NODE_TLS_REJECT_UNAUTHORIZED=0 must not switch it off
       });
       socket.setNoDelay();
-      return { socket, ready: 'secureConnect', hello: { type: 'token-hello', schema: TABLE_SCHEMA, token } };
+      return {
+        socket,
+        ready: 'secureConnect',
+        hello: { type: 'token-hello', schema: TABLE_SCHEMA, token },
+        wire: () => wireVersion(socket.alpnProtocol),
+      };
     },
     explain(error) {
       const advice = ADVICE[error.code ?? '']?.(source);

@@ -1,6 +1,6 @@
 /** How the sidecar reaches the injector: what the table stream needs to know of a connection that is being made. */
 import net from 'node:net';
-import { type SidecarFrame, TABLE_SCHEMA } from '../../policy/index.ts';
+import { type SidecarFrame, TABLE_SCHEMA, type WireVersion } from '../../policy/index.ts';
 
 /** A connection that is being made. */
 export interface Dialled {
@@ -9,6 +9,8 @@ export interface Dialled {
   readonly ready: 'connect' | 'secureConnect';
   /** What is said first. */
   readonly hello: SidecarFrame;
+  /** What the injector knows, asked once the socket is ready; absent: what all know. */
+  readonly wire?: () => WireVersion;
 }
 
 /** Makes one connection. */

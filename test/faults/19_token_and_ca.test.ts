@@ -35,6 +35,7 @@ function open(port = injector.port): void {
   enforcement = new Enforcement(new LiveTable());
   stream = new TableStream(transport, { namespace: 'shop', name: 'web' }, enforcement, {
     connected: () => events.push('connected'),
+    moved: () => events.push('moved'),
     disconnected: (reason) => events.push(`disconnected: ${reason}`),
     enforced: () => events.push('table'),
     refused: (error) => events.push(`refused: ${error.message}`),

@@ -21,6 +21,7 @@ export class StreamUnderTest {
       this.#enforcement,
       {
         connected: () => {},
+        moved: () => {},
         disconnected: () => {},
         enforced: () => {},
         refused: () => {

@@ -59,7 +59,10 @@ class InjectorUnderTest implements OpenTarget {
       const object = podAt(0, place, 0, 0);
       source.change({ kind: 'Pod', key: objectKey(object.namespace, object.name), object });
     }
-    this.#tables = new TableServer(source, createInjectorMetrics(), this.#log, { heartbeatMs: NEVER_MS });
+    this.#tables = new TableServer(source, createInjectorMetrics(), this.#log, {
+      heartbeatMs: NEVER_MS,
+      pulseMs: NEVER_MS,
+    });
   }
 
   async tryCase(random: Random, counts: Counts): Promise<void> {

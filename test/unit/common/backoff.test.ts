@@ -21,6 +21,25 @@ test('with jitter each delay is between half of what is due and all of it', () =
   }
 });
 
+test('the first delay begins at zero where many lose the same at once, and again after a reset', () => {
+  for (let round = 0; round < 100; round += 1) {
+    const backoff = new Backoff({ ...BOUNDS, firstFromZero: true });
+    for (const [leastMs, mostMs] of [
+      [0, 100],
+      [100, 200],
+      [200, 400],
+    ] as const) {
+      const delayMs = backoff.next();
+      expect(delayMs).toBeGreaterThanOrEqual(leastMs);
+      expect(delayMs).toBeLessThanOrEqual(mostMs);
+    }
+    backoff.reset();
+    expect(backoff.next()).toBeLessThanOrEqual(100);
+  }
+  const firsts = Array.from({ length: 200 }, () => new Backoff({ ...BOUNDS, firstFromZero: true }).next());
+  expect(Math.min(...firsts)).toBeLessThan(50);
+});
+
 test('two that back off together do not stay together', () => {
   const delays = Array.from({ length: 20 }, () => new Backoff(BOUNDS).next());
   expect(new Set(delays).size).toBeGreaterThan(1);

@@ -30,10 +30,11 @@ beforeEach(async () => {
     tables: () => undefined,
     source: { refresh: async () => {} },
     metrics,
-    enforcing: (since: unknown) => {
+    enforcing: () => {
       made.enforcing += 1;
-      return { replica: 'a', enforcing: {}, ...(since === undefined ? {} : { since }) };
+      return { replica: 'a', enforcing: {} };
     },
+    sessions: () => ({ replica: 'a', sessions: 7 }),
     replicas: () => [REPLICA],
     unhealthy: () => undefined,
     unready: () => undefined,
@@ -90,13 +91,9 @@ test('what sidecars enforce is given to other replicas only', async () => {
   expect(await get('/enforcing', REPLICA)).toEqual({ code: 200, body: '{"replica":"a","enforcing":{}}\n' });
 });
 
-test('a replica that names what it knows is told what has changed since', async () => {
-  const of = async (query: string) => JSON.parse((await get(`/enforcing${query}`, REPLICA)).body).since;
-  expect(await of('?run=r&since=7')).toEqual({ run: 'r', at: 7 });
-  expect(await of('?run=&since=0')).toEqual({ run: '', at: 0 });
-  expect(await of('?run=r&since=x')).toEqual({ run: 'r', at: 0 });
-  expect(await of('?run=r')).toBeUndefined();
-  expect(made.enforcing).toBe(4);
+test('how many sidecars it carries is said to other replicas only', async () => {
+  expect((await get('/sessions')).code).toBe(403);
+  expect(await get('/sessions', REPLICA)).toEqual({ code: 200, body: '{"replica":"a","sessions":7}\n' });
 });
 
 test.each(['//', '//[', 'http://['])(

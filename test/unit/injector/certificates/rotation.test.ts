@@ -98,6 +98,7 @@ async function sidecar(): Promise<Enforcement> {
     enforcement,
     {
       connected: () => {},
+      moved: () => {},
       disconnected: (reason) => reported.push(reason),
       enforced: () => link.acknowledge(enforcement.revision),
       refused: ({ message }) => reported.push(message),

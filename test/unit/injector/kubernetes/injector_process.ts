@@ -74,6 +74,15 @@ export class InjectorProcess {
     }
   }
 
+  /** It hangs: the kernel keeps its connections. */
+  pause(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT');
+  }
+
   /** Ends it; returns its exit code. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<unknown> {
     this.#child.kill(signal);

@@ -454,6 +454,7 @@ describe('what arrives', () => {
   it.each([
     { type: 'heartbeat', revision: 1 },
     { type: 'unknown-pod', message: 'wait' },
+    { type: 'moved', message: 'too many here' },
     { type: 'snapshot', table: tableOf(objects()) },
     { type: 'delta', delta: { schema: 1, from: 1, revision: 2 } },
     { type: 'identity', address: '10.0.0.9', pod: null },

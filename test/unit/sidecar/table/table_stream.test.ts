@@ -81,6 +81,7 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
       enforcement,
       {
         connected: () => reported.push('connected'),
+        moved: (reason) => reported.push(`moved: ${reason}`),
         disconnected: () => reported.push('disconnected'),
         enforced: (ended) => {
           flowsEnded += ended;

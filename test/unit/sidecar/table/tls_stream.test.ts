@@ -38,6 +38,7 @@ function open(serverName = SERVER_NAME): void {
     enforcement,
     {
       connected: () => reported.push('connected'),
+      moved: (reason) => reported.push(`moved: ${reason}`),
       disconnected: (reason) => reported.push(`disconnected: ${reason}`),
       enforced: () => {
         reported.push('table');

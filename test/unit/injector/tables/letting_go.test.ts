@@ -1,0 +1,113 @@
+/** Which sidecars a replica has move, and how often it speaks to those of each version. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { podAt } from '../../../../bench/control_plane/cluster.ts';
+import { MemorySource } from '../../../../bench/control_plane/memory_source.ts';
+import { createInjectorMetrics } from '../../../../injector/metrics.ts';
+import type { SessionLink } from '../../../../injector/tables/session_link.ts';
+import { TableServer, type TableServerOptions } from '../../../../injector/tables/table_server.ts';
+import { type InjectorFrame, objectKey, TABLE_SCHEMA, type WireVersion } from '../../../../policy/index.ts';
+import { captureLog } from '../captured_log.ts';
+import { waitFor } from '../wait_for.ts';
+
+const MESSAGE = 'too many here';
+const PODS = 10;
+
+let source: MemorySource;
+let tables: TableServer;
+
+/** A connection whose frames stay where they are. */
+class RecordingLink implements SessionLink {
+  readonly frames: InjectorFrame[] = [];
+  readonly queuedBytes = 0;
+  closed = false;
+
+  send(frame: InjectorFrame): void {
+    this.frames.push(frame);
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  count(type: InjectorFrame['type']): number {
+    return this.frames.filter((frame) => frame.type === type).length;
+  }
+}
+
+function start(options: TableServerOptions = { heartbeatMs: 600_000, pulseMs: 600_000 }): void {
+  tables?.close();
+  tables = new TableServer(source, createInjectorMetrics(), captureLog().log, options);
+}
+
+async function connect(place: number, wire: WireVersion, hasTable = true): Promise<RecordingLink> {
+  const link = new RecordingLink();
+  const { namespace, name, uid } = podAt(0, place, 0, 0);
+  tables.attach(link).open({ namespace, name, uid }, TABLE_SCHEMA, wire);
+  await waitFor(() => link.count(hasTable ? 'snapshot' : 'unknown-pod') === 1);
+  return link;
+}
+
+beforeEach(() => {
+  source = new MemorySource();
+  for (let place = 0; place < PODS; place += 1) {
+    const object = podAt(0, place, 0, 0);
+    source.change({ kind: 'Pod', key: objectKey(object.namespace, object.name), object });
+  }
+  start();
+});
+
+afterEach(() => tables.close());
+
+test('sidecars that know how to move are asked to, those that came first before others, each once', async () => {
+  const old = await connect(0, 1);
+  const links = [await connect(1, 2), await connect(2, 2), await connect(3, 2)];
+  expect(tables.carried).toBe(4);
+  expect(tables.letGo('all', 2, MESSAGE)).toBe(2);
+  expect(links.map((link) => link.count('moved'))).toEqual([1, 1, 0]);
+  expect(links[0]?.frames.at(-1)).toEqual({ type: 'moved', message: MESSAGE });
+  // They are as good as gone, and are served until they are.
+  expect(tables.carried).toBe(2);
+  expect(links.map(({ closed }) => closed)).toEqual([false, false, false]);
+  expect(tables.letGo('all', 5, MESSAGE)).toBe(1);
+  expect(tables.letGo('all', 5, MESSAGE)).toBe(0);
+  expect(old.count('moved')).toBe(0);
+  expect(tables.carried).toBe(1);
+});
+
+test('one that waits for its table is not asked: another replica has none for it either', async () => {
+  const link = await connect(PODS, 2, false);
+  expect(tables.letGo('all', 5, MESSAGE)).toBe(0);
+  expect(link.count('moved')).toBe(0);
+});
+
+test('those who have been here long enough are asked alone', async () => {
+  start({ heartbeatMs: 600_000, pulseMs: 600_000, leastAgeMs: 1_500, mostAgeMs: 1_500 });
+  const aged = await connect(0, 2);
+  await delay(1_600);
+  const young = await connect(1, 2);
+  expect(tables.letGo('aged', 5, MESSAGE)).toBe(1);
+  expect([aged, young].map((link) => link.count('moved'))).toEqual([1, 0]);
+});
+
+test('one that comes back to the same replica takes the place of its older connection, and counts again', async () => {
+  const older = await connect(0, 2);
+  expect(tables.letGo('all', 1, MESSAGE)).toBe(1);
+  await connect(0, 2);
+  expect(older.closed).toBe(true);
+  expect(tables.carried).toBe(1);
+});
+
+test.each([
+  { wire: 1, times: { heartbeatMs: 20, pulseMs: 600_000 } },
+  { wire: 2, times: { heartbeatMs: 600_000, pulseMs: 20 } },
+] as const)(
+  'sidecars of version $wire hear something at their interval, the others at theirs',
+  async ({ wire, times }) => {
+    start(times);
+    const links = [await connect(0, 1), await connect(1, 2)];
+    const [own, other] = wire === 1 ? links : links.toReversed();
+    await waitFor(() => (own?.count('heartbeat') ?? 0) >= 5);
+    expect(other?.count('heartbeat')).toBe(0);
+  },
+);
