@@ -64,6 +64,7 @@ export class FrameConnection implements SessionLink, LineSink {
   #writtenOfFirst = 0;
   #unwrittenBytes = 0;
   #isWriting = false;
+  readonly #onWritten = (): void => this.#write();
 
   constructor(socket: Socket, log: Logger) {
     this.#socket = socket;
@@ -140,7 +141,15 @@ export class FrameConnection implements SessionLink, LineSink {
 
   send(frame: InjectorFrame): void {
     if (!this.#socket.writable) return;
-    for (const part of frameBytes(frame)) {
+    const parts = frameBytes(frame);
+    const [only] = parts;
+    // As most are: thousands of heartbeats a second take no longer way than this.
+    if (!this.#isWriting && parts.length === 1 && only !== undefined && only.length <= PIECE_BYTES) {
+      this.#isWriting = true;
+      this.#socket.write(only, this.#onWritten);
+      return;
+    }
+    for (const part of parts) {
       this.#unwritten.push(part);
       this.#unwrittenBytes += part.length;
     }
@@ -152,7 +161,7 @@ export class FrameConnection implements SessionLink, LineSink {
     this.#isWriting = false;
     if (this.#unwrittenBytes === 0 || !this.#socket.writable) return;
     this.#isWriting = true;
-    this.#socket.write(this.#piece(PIECE_BYTES), () => this.#write());
+    this.#socket.write(this.#piece(PIECE_BYTES), this.#onWritten);
   }
 
   /** Takes so many bytes at most from what is unwritten. */
