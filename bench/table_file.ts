@@ -9,24 +9,15 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { Table, TableDelta } from '../policy/index.ts';
+import { changeBetween, type Table, type TableChange, tableJson } from '../policy/index.ts';
 import { TableFile } from '../sidecar/table/index.ts';
-import { largeTable, podAt, withPeer } from './large_table.ts';
+import { largeTable, withPeer } from './large_table.ts';
 import { quantile } from './statistics.ts';
 
 const MS_PER_SECOND = 1000;
 const NS_PER_MS = 1e6;
 const NEWCOMER = '10.250.0.1';
 const GROUP = 'g0';
-
-/** As long as those of Deployments: with them a peer takes some 290 bytes. */
-const LABELS = {
-  'app.kubernetes.io/name': 'payments-worker',
-  'app.kubernetes.io/part-of': 'payments',
-  'app.kubernetes.io/version': '1.42.0',
-  'pod-template-hash': '7c9d5c8f6b',
-  tier: 'backend',
-};
 
 const { values } = parseArgs({
   options: {
@@ -43,29 +34,13 @@ function written(): number {
   return Number(/^wchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
 }
 
-/** A table whose pods have labels. */
-function labelled(table: Table): Table {
-  const pods = Object.entries(table.pods).map(([address, pod]) => [address, { ...pod, labels: LABELS }]);
-  return { ...table, pods: Object.fromEntries(pods) };
-}
-
 /** A peer that comes, and goes again. */
-function changesOf(table: Table, rate: number, seconds: number): { table: Table; delta: TableDelta }[] {
+function changesOf(table: Table, rate: number, seconds: number): { table: Table; change: TableChange }[] {
   const joined = withPeer(table, NEWCOMER, GROUP);
   return Array.from({ length: rate * seconds }, (_, i) => {
-    const [from, revision] = [i + 1, i + 2];
-    const comes = i % 2 === 0;
-    const members = comes ? { added: [NEWCOMER], removed: [] } : { added: [], removed: [NEWCOMER] };
-    return {
-      table: { ...(comes ? joined : table), revision },
-      delta: {
-        schema: table.schema,
-        from,
-        revision,
-        groups: { [GROUP]: { kind: 'members', ...members } },
-        pods: { [NEWCOMER]: comes ? { ...podAt(NEWCOMER), labels: LABELS } : null },
-      },
-    };
+    const [before, after] = i % 2 === 0 ? [table, joined] : [joined, table];
+    const next = { ...after, revision: i + 2 };
+    return { table: next, change: changeBetween({ ...before, revision: i + 1 }, next) };
   });
 }
 
@@ -75,8 +50,8 @@ async function measure(peers: number, rate: number, seconds: number) {
     const file = new TableFile(folder, (error) => {
       throw error;
     });
-    const table = labelled(largeTable(peers));
-    const changes = changesOf(table, rate, seconds);
+    const table = largeTable(peers);
+    const steps = changesOf(table, rate, seconds);
     const turns = monitorEventLoopDelay({ resolution: 1 });
     turns.enable();
     const firstBegan = performance.now();
@@ -86,10 +61,10 @@ async function measure(peers: number, rate: number, seconds: number) {
     const firstBytes = written();
     const keptMs: number[] = [];
     const began = performance.now();
-    for (const [i, change] of changes.entries()) {
+    for (const [i, { table: next, change }] of steps.entries()) {
       await sleep(Math.max(0, began + (i * MS_PER_SECOND) / rate - performance.now()));
       const saved = performance.now();
-      file.save(change.table, values.whole ? undefined : [change.delta]);
+      file.save(next, values.whole ? undefined : [change]);
       void file.flush().then(() => keptMs.push(performance.now() - saved));
     }
     await file.idle();
@@ -103,14 +78,14 @@ async function measure(peers: number, rate: number, seconds: number) {
     return {
       peers,
       rate,
-      snapshotBytes: JSON.stringify(table).length,
+      snapshotBytes: JSON.stringify(tableJson(table)).length,
       bytesPerSecond,
       loadAverage: loadavg()[0],
       longestTurnMs: turns.max / NS_PER_MS,
       firstMs,
       keptMs: { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), most: quantile(sorted, 1) },
       loadMs,
-      isLatest: revision === changes.at(-1)?.table.revision,
+      isLatest: revision === steps.at(-1)?.table.revision,
     };
   } finally {
     rmSync(folder, { recursive: true });

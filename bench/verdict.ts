@@ -3,7 +3,7 @@
  * order, allowed and denied. Prints one JSON document: microseconds, of all verdicts together and of each kind; and what a
  * change of one group's members costs until the first verdict by the new table.
  */
-import { applyDelta, createJudge, type Judge, type Table } from '../policy/index.ts';
+import { applyChange, createJudge, type Judge, TABLE_SCHEMA, type Table } from '../policy/index.ts';
 import { largeTable } from './large_table.ts';
 
 const VERDICTS = 200_000;
@@ -11,7 +11,7 @@ const CHANGES = 50;
 const US_PER_MS = 1000;
 
 const table = largeTable();
-const addresses = Object.keys(table.pods);
+const addresses = [...table.groups.values()].flatMap(({ members }) => [...members.keys()]);
 
 /** A repeatable order, so that two runs compare. */
 let state = 1;
@@ -49,14 +49,14 @@ function changes(first: Table) {
   for (let i = 0; i < CHANGES; i += 1) {
     const [address] = addresses;
     if (address === undefined) break;
-    const members = i % 2 === 0 ? { added: [], removed: [address] } : { added: [address], removed: [] };
+    const members = { [address]: i % 2 === 0 ? null : 'another pod' };
     const before = performance.now();
-    current = applyDelta(current, {
-      schema: first.schema,
+    current = applyChange(current, {
+      schema: TABLE_SCHEMA,
       from: current.revision,
       revision: current.revision + 1,
-      groups: { g0: { kind: 'members', ...members } },
-    });
+      groups: { g0: { members } },
+    }).table;
     createJudge(current).judge('ingress', address, 'TCP', 1000);
     figures.push((performance.now() - before) * US_PER_MS);
   }

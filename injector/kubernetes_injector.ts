@@ -20,13 +20,14 @@ import {
   UninjectedSweep,
 } from './kubernetes/index.ts';
 import { createInjectorMetrics } from './metrics.ts';
-import { startStatusServer } from './status_server.ts';
+import { type StatusParts, startStatusServer } from './status_server.ts';
 import { setTableGauges, startTlsServer, TableServer } from './tables/index.ts';
 import { TokenReviewer } from './tokens/index.ts';
 
 /**
- * Nothing was confirmed for this long, though a list is tried every ten minutes, ms: the process may hang. Sidecars keep
- * their tables while it is started again, so that an API server that is away for longer does no harm either.
+ * Nothing was confirmed for this long, though a bookmark is due every minute and a watch is begun again every five, ms: the
+ * process may hang. Sidecars keep their tables while it is started again, so that an API server that is away for longer does no
+ * harm either.
  */
 const MAX_SYNC_AGE_MS = 900_000;
 
@@ -69,11 +70,11 @@ async function startParts(
     policyLimits,
   });
   running.push(source);
-  const status = {
+  const status: StatusParts = {
     tables: () => tables,
     source,
     metrics,
-    enforcing: () => writer?.counts,
+    enforcing: (since) => (since === undefined ? writer?.counts : writer?.countsSince(since)),
     sessions: () => spread?.counts,
     replicas,
     uninjected: () => sweep?.pods,

@@ -39,8 +39,8 @@ export interface StatusParts {
   readonly tables: () => TableServer | undefined;
   readonly source: Pick<ClusterSource, 'refresh'>;
   readonly metrics: InjectorMetrics;
-  /** What this replica's sidecars enforce, as JSON; absent where nobody asks. */
-  readonly enforcing?: () => unknown;
+  /** What this replica's sidecars enforce, as JSON, or what has changed in it since; absent where nobody asks. */
+  readonly enforcing?: (since: Since | undefined) => unknown;
   /** How many sidecars this replica carries, as JSON; absent where nobody asks. */
   readonly sessions?: () => unknown;
   /** Canonical addresses of the injector's replicas: at a port nobody else gets `enforcing` and `sessions`. */
@@ -51,6 +51,12 @@ export interface StatusParts {
   readonly unhealthy: () => string | undefined;
   /** Why the injector cannot do its work yet; undefined: it can. */
   readonly unready: () => string | undefined;
+}
+
+/** The last change that a replica knows of, and in which run of this one. */
+interface Since {
+  readonly run: string;
+  readonly at: number;
 }
 
 /** Where to listen. Anyone who reaches the pod may ask at a port: it shows health and metrics. */
@@ -67,7 +73,7 @@ interface Answering extends StatusParts {
   /** Who asks may open the socket, which its mode says. */
   readonly trusted: boolean;
   readonly metricsPage: () => Promise<Reply>;
-  readonly enforcingPage: () => Promise<Reply | undefined>;
+  readonly enforcingPage: (since: Since | undefined) => Promise<Reply | undefined>;
 }
 
 /**
@@ -82,7 +88,8 @@ export async function startStatusServer(
   log: Logger,
 ): Promise<StatusServer> {
   const trusted = 'path' in address;
-  const [metricsPage, enforcingPage] = [() => metricsOf(parts), async () => pageOf(parts.enforcing)];
+  const metricsPage = () => metricsOf(parts);
+  const enforcingPage = async (since: Since | undefined) => pageOf(parts.enforcing?.(since));
   const answering: Answering = {
     ...parts,
     trusted,
@@ -137,14 +144,19 @@ function boundConnections(server: Server): void {
   });
 }
 
-/** Makes a page when it is asked for, and again when it is asked for later than `PAGE_MS` after. */
-function cached<T>(make: () => Promise<T>): () => Promise<T> {
+/** Makes a page when it is asked for, and again when it is asked for later than `PAGE_MS` after, or asked for otherwise. */
+function cached<T, Asked extends readonly unknown[]>(
+  make: (...asked: Asked) => Promise<T>,
+): (...asked: Asked) => Promise<T> {
   let page: Promise<T> | undefined;
   let madeMs = Number.NEGATIVE_INFINITY;
-  return () => {
-    if (page === undefined || performance.now() - madeMs >= PAGE_MS) {
+  let madeFor: string | undefined;
+  return (...asked) => {
+    const text = JSON.stringify(asked);
+    if (page === undefined || text !== madeFor || performance.now() - madeMs >= PAGE_MS) {
       madeMs = performance.now();
-      page = make();
+      madeFor = text;
+      page = make(...asked);
     }
     return page;
   };
@@ -154,8 +166,7 @@ async function metricsOf({ metrics: { registry } }: StatusParts): Promise<Reply>
   return { code: 200, type: registry.contentType, body: Buffer.from(await registry.metrics()) };
 }
 
-function pageOf(make: (() => unknown) | undefined): Reply | undefined {
-  const counts = make?.();
+function pageOf(counts: unknown): Reply | undefined {
   return counts === undefined ? undefined : json(counts);
 }
 
@@ -175,7 +186,10 @@ async function answer(parts: Answering, request: IncomingMessage): Promise<Reply
       if (!parts.trusted && !isReplica(parts, request))
         return text(403, 'only for other replicas of the injector, at the addresses of its Service');
       // Sessions are counted when they are asked for: who moves is decided by it, and few may ask.
-      const page = url.pathname === '/sessions' ? pageOf(parts.sessions) : await parts.enforcingPage();
+      const page =
+        url.pathname === '/sessions'
+          ? pageOf(parts.sessions?.())
+          : await parts.enforcingPage(sinceOf(url.searchParams));
       if (page === undefined) break;
       return page;
     }
@@ -190,6 +204,14 @@ async function answer(parts: Answering, request: IncomingMessage): Promise<Reply
       break;
   }
   return text(404, `not found: /healthz, /readyz, ${parts.trusted ? '/status, ' : ''}/metrics`);
+}
+
+/** Of a query `run=RUN&since=NUMBER`; undefined: all is asked for. */
+function sinceOf(asked: URLSearchParams): Since | undefined {
+  const [run, since] = [asked.get('run'), asked.get('since')];
+  if (run === null || since === null) return undefined;
+  const at = Number(since);
+  return { run, at: Number.isSafeInteger(at) && at > 0 ? at : 0 };
 }
 
 /** A source address is a claim; one that gets the answers of a TCP connection can be taken at its word here. */

@@ -107,7 +107,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   const admin = openAdmin(config.adminPort, sockets, shown, log);
   await tables.restored();
   guard.follow();
-  const proxy = { state, inForce, limits, sockets, redirect, recorder, backlogs, metrics, log };
+  const proxy = { state, inForce, limits, sockets, redirect, recorder, owners, backlogs, metrics, log };
   const relay = await openDataPath(config, proxy);
   stream.start();
   redirect.start();

@@ -15,7 +15,6 @@ import { createInjectorMetrics } from '../../injector/metrics.ts';
 import { setTableGauges, TableServer } from '../../injector/tables/index.ts';
 import {
   createCompiler,
-  type InjectorFrame,
   type LabelSelector,
   type NetworkPolicy,
   type NetworkPolicyRule,
@@ -23,6 +22,7 @@ import {
   type Pod,
   TABLE_SCHEMA,
 } from '../../policy/index.ts';
+import { readHead } from './crowd/speech.ts';
 import { MemorySource } from './memory_source.ts';
 
 const SHAPES = {
@@ -83,8 +83,7 @@ function measureCompiler({ cluster }: MemorySource, shape: Shape) {
   const figures = comingPods(shape).map((object) =>
     timed(() => {
       compiler.apply({ kind: 'Pod', key: objectKey(object.namespace, object.name), object });
-      const { reshaped } = compiler.commit();
-      for (const key of reshaped) compiler.reshape(key);
+      for (const key of compiler.commit().touched) compiler.compile(key, 1);
     }),
   );
   return { compileMs, rssMiB, peakMiB, followMs, allFollowedMiB, podComes: percentiles(figures) };
@@ -120,14 +119,10 @@ async function measureStatus(source: MemorySource, shape: Shape) {
 function connect(tables: TableServer, namespace: string, pod: string): void {
   const session = tables.attach({
     queuedBytes: 0,
-    send: (frame: InjectorFrame) => {
-      const revision =
-        frame.type === 'snapshot'
-          ? frame.table.revision
-          : frame.type === 'delta'
-            ? frame.delta.revision
-            : undefined;
-      if (revision !== undefined) queueMicrotask(() => session.receive({ type: 'ack', revision }));
+    send: (bytes) => {
+      const { type, revision } = readHead(bytes[0]?.toString() ?? '');
+      if (type === 'snapshot' || type === 'change')
+        queueMicrotask(() => session.receive({ type: 'ack', revision }));
     },
     close: () => undefined,
   });

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { cpuSeconds, peakResidentBytes } from '../process_usage.ts';
+import { cpuSeconds, peakBytes } from '../process_usage.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -176,9 +176,7 @@ const result = {
   ready: readyMs !== undefined,
   synced_seconds: seconds(Math.max(...synced.values())),
   ready_seconds: readyMs === undefined ? null : seconds(readyMs),
-  peak_mib: ended
-    ? null
-    : Math.round((typeof group === 'string' ? peakResidentBytes(pid) : group.peakBytes) / MIB),
+  peak_mib: ended ? null : Math.round((typeof group === 'string' ? peakBytes(pid) : group.peakBytes) / MIB),
   cpu_seconds: ended ? null : Math.round(cpuSeconds(pid) * 10) / 10,
   longest_answer_ms: Math.round(latestMs),
 };

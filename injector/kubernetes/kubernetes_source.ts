@@ -14,7 +14,6 @@ import {
   type PolicyLimits,
 } from '../../policy/index.ts';
 import { describeProblem, type ManifestProblem } from '../../sources/index.ts';
-import { STATUS_ANNOTATION } from '../admission/index.ts';
 import {
   ApiClient,
   type ObjectChange,
@@ -25,6 +24,7 @@ import {
   type ReflectorTimes,
 } from '../api/index.ts';
 import type { ClusterSource, SourceListener } from '../source.ts';
+import type { PolicyFacts } from './policy_facts.ts';
 import type { UnenforcedPod } from './unenforced_pod.ts';
 import { removal, type TrimmedObject, type WatchedResource, watchedResources } from './watched_kinds.ts';
 
@@ -35,15 +35,6 @@ export interface ReflectorState {
   /** Since the server last confirmed it, ms. */
   readonly ageMs: number;
   readonly objects: number;
-}
-
-/** What is known of a policy besides what it says. */
-export interface PolicyFacts {
-  readonly uid: string;
-  /** `metadata.generation`: counts its changes. */
-  readonly generation: number;
-  /** Its status annotation, as it is now. */
-  readonly status: string | undefined;
 }
 
 /** Who follows what is known of policies. */
@@ -165,7 +156,7 @@ export class KubernetesSource implements ClusterSource {
       const trimmed = objectChange.type === 'put' ? objectChange.object : undefined;
       const change = trimmed === undefined ? removal(kind, key) : trimmed.change;
       noted = this.#note(`${kind} ${key}`, trimmed?.problems ?? []) || noted;
-      if (kind === 'NetworkPolicy') this.#noteFacts(key, trimmed);
+      if (kind === 'NetworkPolicy') this.#noteFacts(key, trimmed?.facts);
       if (kind === 'Pod') this.#noteUnenforced(key, trimmed?.unenforced);
       if (change === undefined || isNothingNew(this.cluster, change)) continue;
       this.cluster.apply(change);
@@ -175,12 +166,9 @@ export class KubernetesSource implements ClusterSource {
       for (const listener of [...this.#listeners]) listener.clusterChanged(changes);
   }
 
-  #noteFacts(key: string, policy: TrimmedObject | undefined): void {
-    if (policy === undefined) this.#policyFacts.delete(key);
-    else {
-      const { uid, generation = 0, annotations = {} } = policy.metadata;
-      this.#policyFacts.set(key, { uid, generation, status: annotations[STATUS_ANNOTATION] });
-    }
+  #noteFacts(key: string, facts: PolicyFacts | undefined): void {
+    if (facts === undefined) this.#policyFacts.delete(key);
+    else this.#policyFacts.set(key, facts);
     for (const listener of this.#factsListeners) listener.policyFactsChanged(key);
   }
 
@@ -246,8 +234,12 @@ class KindReflection implements ReflectorSpec<TrimmedObject> {
     return this.#resource.trim(object);
   }
 
-  sink(changes: readonly ObjectChange<TrimmedObject>[], from: 'list' | 'watch'): void {
-    this.#source.takeIn(this.#resource.kind, from === 'list' ? inClaimOrder(changes) : changes);
+  order(changes: readonly ObjectChange<TrimmedObject>[]): readonly ObjectChange<TrimmedObject>[] {
+    return inClaimOrder(changes);
+  }
+
+  sink(changes: readonly ObjectChange<TrimmedObject>[]): void {
+    this.#source.takeIn(this.#resource.kind, changes);
   }
 }
 

@@ -3,9 +3,9 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { messageOf } from '../../common/errno.ts';
 import { LineReader, type LineSink } from '../../common/line_reader.ts';
-import type { InjectorFrame, SidecarFrame } from '../../policy/index.ts';
+import type { SidecarFrame } from '../../policy/index.ts';
 import { readSidecarFrame } from '../../policy/index.ts';
-import { frameBytes } from './frame_line.ts';
+import type { FrameBytes } from './frame_bytes.ts';
 import type { SessionLink } from './session_link.ts';
 
 /** A sidecar's frames are short: the longest parts are a message and a token. */
@@ -139,17 +139,16 @@ export class FrameConnection implements SessionLink, LineSink {
     if (rest.length > 0) this.#socket.unshift(rest);
   }
 
-  send(frame: InjectorFrame): void {
+  send(frame: FrameBytes): void {
     if (!this.#socket.writable) return;
-    const parts = frameBytes(frame);
-    const [only] = parts;
+    const [only] = frame;
     // As most are: thousands of heartbeats a second take no longer way than this.
-    if (!this.#isWriting && parts.length === 1 && only !== undefined && only.length <= PIECE_BYTES) {
+    if (!this.#isWriting && frame.length === 1 && only !== undefined && only.length <= PIECE_BYTES) {
       this.#isWriting = true;
       this.#socket.write(only, this.#onWritten);
       return;
     }
-    for (const part of parts) {
+    for (const part of frame) {
       this.#unwritten.push(part);
       this.#unwrittenBytes += part.length;
     }

@@ -7,6 +7,7 @@ import { unreachable } from '../../common/errors.ts';
 import type { SidecarFrame, WireVersion } from '../../policy/index.ts';
 import type { Place } from '../doors/index.ts';
 import type { TokenAuthenticator, TokenVerdict } from '../tokens/index.ts';
+import { smallFrame } from './frame_bytes.ts';
 import type { FrameConnection, FrameReader } from './frame_connection.ts';
 import type { CutReason } from './session_link.ts';
 import { PULSE_MS, type TableServer } from './table_server.ts';
@@ -58,6 +59,7 @@ export class Login implements FrameReader {
       case 'ack':
       case 'nack':
       case 'identify':
+      case 'want':
         return this.fail(`the first frame is a hello, not ${frame.type}`);
       default:
         return unreachable(frame);
@@ -79,7 +81,7 @@ export class Login implements FrameReader {
     this.#end();
     const session = this.#parts.tables.attach(this.#connection);
     this.#connection.read(session);
-    session.open(verdict.pod, hello.schema, this.#parts.wire);
+    session.open(verdict.pod, hello, this.#parts.wire);
   }
 
   /** @returns undefined when the connection has ended before it could be said */
@@ -95,10 +97,10 @@ export class Login implements FrameReader {
           if (signal.aborted) return undefined;
           if (heartbeat === undefined) {
             log.warn({ err }, 'a token cannot be checked: the sidecar waits with the table it has');
-            this.#connection.send({ type: 'unknown-pod', message: messageOf(err) });
+            this.#connection.send(smallFrame({ type: 'unknown-pod', message: messageOf(err) }));
             // Shows life. No table has revision 0, so that none is taken for current.
             heartbeat = setInterval(
-              () => this.#connection.send({ type: 'heartbeat', revision: 0 }),
+              () => this.#connection.send(smallFrame({ type: 'heartbeat', revision: 0 })),
               PULSE_MS,
             );
           }
@@ -116,7 +118,7 @@ export class Login implements FrameReader {
     if (this.#over.signal.aborted) return;
     this.#parts.log.warn({ reason }, `sidecar connection refused: ${message}`);
     this.#parts.tables.metrics.sessionsCut.inc({ reason });
-    this.#connection.send({ type: 'refused', message });
+    this.#connection.send(smallFrame({ type: 'refused', message }));
     this.#end();
     this.#connection.close('flush');
   }

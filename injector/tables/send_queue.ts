@@ -4,7 +4,6 @@
  * their frames cost: one with large tables, or many changes, waits for itself.
  */
 
-import type { TableChanges } from '../../policy/index.ts';
 import type { TableSession } from './table_session.ts';
 
 /** Frames are made for this long at a stretch, ms; then what else is waiting has its turn. */
@@ -31,19 +30,12 @@ const MAX_UNREAD_IN_ALL_BYTES = 384 * 1024 * 1024;
 /** How often it is looked whether some have been read, ms. */
 const POLL_MS = 10;
 
-/** A session that waits for more changes than this is sent its whole table instead. */
-const MAX_CHANGES = 100;
-
-/** What a session waits for. `revision` is what its table has then. */
-export type Due =
-  | { readonly kind: 'table'; readonly revision: number }
-  | {
-      readonly kind: 'changes';
-      /** To be sent in this order. */
-      readonly changes: readonly { readonly changes: TableChanges; readonly revision: number }[];
-      /** Set where the rules or the pod may be others as well: that comes last, and has this revision. */
-      readonly reshapedTo?: number;
-    };
+/** What a session waits for: its whole table, or what changes in it. Either is made when its turn comes, as things are then. */
+export interface Due {
+  readonly kind: 'table' | 'change';
+  /** What its table has then. */
+  readonly revision: number;
+}
 
 /** Makes what is waited for. */
 export interface FrameMaker {
@@ -75,8 +67,7 @@ export class SendQueue {
 
   /** The revision that a session waits for; undefined: it waits for none. */
   revision(session: TableSession): number | undefined {
-    const due = this.#due(session);
-    return due === undefined ? undefined : revisionOf(due);
+    return this.#due(session)?.revision;
   }
 
   /** Has a session sent its whole table soon; one that waits already keeps its place. */
@@ -84,20 +75,9 @@ export class SendQueue {
     this.#set(session, { kind: 'table', revision });
   }
 
-  /** Has a session sent what changes. */
-  addChanges(session: TableSession, changes: TableChanges, revision: number): void {
-    const due = this.#due(session);
-    if (due?.kind === 'table') return this.addTable(session, revision);
-    const before = due?.changes ?? [];
-    if (before.length >= MAX_CHANGES) return this.addTable(session, revision);
-    this.#set(session, { ...due, kind: 'changes', changes: [...before, { changes, revision }] });
-  }
-
-  /** Has a session sent what the rules and the pod itself change, as they are when its turn comes. */
-  addReshaped(session: TableSession, revision: number): void {
-    const due = this.#due(session);
-    if (due?.kind === 'table') return this.addTable(session, revision);
-    this.#set(session, { kind: 'changes', changes: due?.changes ?? [], reshapedTo: revision });
+  /** Has a session sent what changes in its table; however often it is called until then, it is sent once. */
+  addChange(session: TableSession, revision: number): void {
+    this.#set(session, { kind: this.#due(session)?.kind ?? 'change', revision });
   }
 
   delete(session: TableSession): void {
@@ -159,7 +139,7 @@ export class SendQueue {
         if (!isBlocked) turn.leftMs += TURN_MS;
         continue;
       }
-      if (!isSettled && asksCluster(first[1])) {
+      if (!isSettled) {
         this.#maker.settle();
         isSettled = true;
         continue; // who waits may have changed
@@ -207,15 +187,4 @@ export class SendQueue {
     }
     return { recentBytes, byNamespace };
   }
-}
-
-/** What a session's table has once what is due was sent. */
-export function revisionOf(due: Due): number {
-  if (due.kind === 'table') return due.revision;
-  return due.reshapedTo ?? due.changes.at(-1)?.revision ?? 0;
-}
-
-/** Whether what is due is made from the cluster as it is when it is sent. */
-function asksCluster(due: Due): boolean {
-  return due.kind === 'table' || due.reshapedTo !== undefined;
 }

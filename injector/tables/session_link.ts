@@ -1,12 +1,12 @@
 /** What a session and the transport that carries it share. */
-import type { InjectorFrame } from '../../policy/index.ts';
+import type { FrameBytes } from './frame_bytes.ts';
 
 /** The transport's side of a session. */
 export interface SessionLink {
   /** Bytes accepted by `send` that the peer's socket has not taken yet. */
   readonly queuedBytes: number;
   /** Queues a frame. Never throws, never blocks; after the connection's end it does nothing. */
-  send(frame: InjectorFrame): void;
+  send(frame: FrameBytes): void;
   /** Ends the connection. `flush` sends what is queued first, for a short while; otherwise it is dropped. */
   close(how: 'flush' | 'drop'): void;
 }

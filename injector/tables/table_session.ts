@@ -2,17 +2,19 @@
 import type { Logger } from 'pino';
 import { jittered } from '../../common/backoff.ts';
 import { unreachable } from '../../common/errors.ts';
-import type { InjectorFrame, SidecarFrame } from '../../policy/index.ts';
 import {
+  type IdentifiedPeer,
   objectKey,
-  type PeerIdentity,
+  type PartName,
+  partNames,
+  SCHEMA_1,
+  type SidecarFrame,
   TABLE_SCHEMA,
   type Table,
-  type TableChanges,
-  type TableDelta,
   type WireVersion,
 } from '../../policy/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
+import { type FrameBytes, type SmallFrame, smallFrame, type TableWriter } from './frame_bytes.ts';
 import { QuestionBudget } from './question_budget.ts';
 import type { CutReason, SessionLimits, SessionLink, SessionPod } from './session_link.ts';
 
@@ -26,14 +28,31 @@ export interface SessionHost {
   admit(session: TableSession): void;
   /** The sidecar needs its whole table, as it is now. */
   resend(session: TableSession): void;
-  /** Who has a canonical address, or had it a short while ago; `null`: no pod. */
-  identify(session: TableSession, address: string): PeerIdentity | null;
+  /** The sidecar has the table that it was sent: what has changed since is to be sent. */
+  update(session: TableSession): void;
+  /** How tables are written in a schema; undefined: that schema is not spoken. */
+  writer(schema: number): TableWriter | undefined;
+  /**
+   * Who has a canonical address, or had it a short while ago; undefined: no pod. The tag is for those who have it in their table
+   * already.
+   */
+  identify(
+    session: TableSession,
+    address: string,
+  ): (Pick<IdentifiedPeer, 'pod'> & { readonly tag?: string }) | undefined;
   /** Whether the pod may ask about one more address. */
-  mayMeet(podKey: string): boolean;
+  mayMeet(podKey: string, address: string): boolean;
   /** What the sidecar enforces, or what it is to enforce, may be another. */
   moved(session: TableSession): void;
   /** The session is over. */
   leave(session: TableSession): void;
+}
+
+/** What a sidecar says of itself in its hello. */
+export interface SessionForm {
+  readonly schema: number;
+  /** It has a table, and takes an outline. */
+  readonly holds?: boolean;
 }
 
 /** Refusals of one sidecar that are logged between heartbeats: it decides how many there are. */
@@ -51,8 +70,8 @@ type Sent =
   | { readonly kind: 'no-table'; readonly message?: string }
   | {
       readonly kind: 'table';
-      readonly revision: number;
-      readonly as: 'snapshot' | 'delta';
+      readonly table: Table;
+      readonly as: 'snapshot' | 'change' | 'outline';
       readonly atMs: number;
     };
 
@@ -63,6 +82,14 @@ export class TableSession {
   #log: Logger;
   #podKey: string | undefined;
   #podUid: string | undefined;
+  #schema = 0;
+  #writer: TableWriter | undefined;
+  /** The sidecar has a table of its own, and has not been sent an outline yet. */
+  #holds = false;
+  /** What the sidecar was sent in outline, until it says which parts of it it wants. */
+  #offered: Table | undefined;
+  /** Which parts of that it wants. */
+  #wanted: { readonly offered: Table; readonly parts: ReadonlySet<number> } | undefined;
   #sent: Sent = { kind: 'no-table' };
   /** What was sent when the time to its being enforced was last measured. */
   #measured: Sent | undefined;
@@ -106,12 +133,17 @@ export class TableSession {
 
   /** Revision of the table last sent; absent where there is none. */
   get revision(): number | undefined {
-    return this.#sent.kind === 'table' ? this.#sent.revision : undefined;
+    return this.#sent.kind === 'table' ? this.#sent.table.revision : undefined;
   }
 
   /** Whether the sidecar can go on from what it was last sent; else it needs a snapshot. */
   get takesChanges(): boolean {
-    return this.#sent.kind === 'table' && !this.#refused;
+    return this.#sent.kind === 'table' && !this.#refused && this.#wanted === undefined;
+  }
+
+  /** Whether the sidecar has yet to say which parts of its table it wants: until then it is sent nothing more. */
+  get isAsked(): boolean {
+    return this.#offered !== undefined;
   }
 
   /** Bytes that the sidecar has not read yet. */
@@ -144,7 +176,7 @@ export class TableSession {
     if (this.#over) return;
     switch (frame.type) {
       case 'hello':
-        return this.open({ namespace: frame.namespace, name: frame.pod }, frame.schema);
+        return this.open({ namespace: frame.namespace, name: frame.pod }, frame);
       case 'token-hello':
         return this.fail('a token is not asked for here: over TLS it is, once');
       case 'ack':
@@ -153,6 +185,8 @@ export class TableSession {
         return this.#onNack(frame);
       case 'identify':
         return this.#onQuestion(frame.address);
+      case 'want':
+        return this.#onWant(frame.parts);
       default:
         return unreachable(frame);
     }
@@ -162,10 +196,14 @@ export class TableSession {
    * Whose table is wanted is known, and in which form. A transport that checks it itself calls this.
    * @param wire what the sidecar knows; default: what all know
    */
-  open(pod: SessionPod, schema: number, wire: WireVersion = 1): void {
+  open(pod: SessionPod, { schema, holds = false }: SessionForm, wire: WireVersion = 1): void {
     if (this.#podKey !== undefined) return this.fail('a second hello on one connection');
-    if (schema !== TABLE_SCHEMA) {
-      const message = `table schema ${schema} is wanted, ${TABLE_SCHEMA} is served: run sidecar and injector of one release`;
+    this.#schema = schema;
+    this.#holds = holds;
+    this.#writer = this.#host.writer(schema);
+    if (this.#writer === undefined) {
+      const served = `${SCHEMA_1} and ${TABLE_SCHEMA} are served`;
+      const message = `table schema ${schema} is wanted, ${served}: run sidecar and injector of one release`;
       return this.fail(message, 'schema');
     }
     this.#podKey = objectKey(pod.namespace, pod.name);
@@ -202,16 +240,28 @@ export class TableSession {
     this.#link.close(how);
   }
 
-  /** Sends the whole table. */
+  /** Sends the whole table, or as much of it as the sidecar lacks. */
   replace(table: Table): void {
-    this.#sendTable({ type: 'snapshot', table }, table.revision);
+    const writer = this.#writer;
+    if (writer === undefined) return;
+    const [holds, wanted] = [this.#holds, this.#wanted];
+    this.#holds = false;
+    this.#offered = undefined;
+    this.#wanted = undefined;
+    if (holds && writer.outline !== undefined) {
+      this.#offered = table;
+      return this.#sendTable(writer.outline(table), 'outline', table);
+    }
+    if (wanted !== undefined && writer.outline !== undefined)
+      return this.#sendTable(writer.outline(table, isLacking(wanted, table)), 'outline', table);
+    this.#sendTable(writer.snapshot(table), 'snapshot', table);
   }
 
-  /** Sends what leads from what was sent last to `revision`. Only while `takesChanges`. */
-  change(changes: TableChanges, revision: number): void {
-    if (this.#sent.kind === 'no-table' || this.#refused) return;
-    const delta: TableDelta = { schema: TABLE_SCHEMA, from: this.#sent.revision, revision, ...changes };
-    this.#sendTable({ type: 'delta', delta }, revision);
+  /** Sends what leads from what was sent last to this table; nothing where they say the same. Only while `takesChanges`. */
+  change(table: Table): void {
+    if (this.#sent.kind === 'no-table' || !this.takesChanges) return;
+    const bytes = this.#writer?.change(this.#sent.table, table);
+    if (bytes !== undefined) this.#sendTable(bytes, 'change', table);
   }
 
   /** Sends the sidecar word that there is no table for its pod. */
@@ -227,10 +277,12 @@ export class TableSession {
   /**
    * Has the sidecar connect to another replica. It is served here until the other one serves it, and knows nothing of this where it
    * has no table yet.
-   * @returns whether it was asked: not one that does not know how, and not again soon
+   * @returns whether it was asked: not one that does not know how, not again soon, and not while it fills in an outline
    */
   move(message: string): boolean {
     if (this.#wire < 2 || this.#sent.kind === 'no-table' || this.isLeaving) return false;
+    // It is about to be served, and has nothing yet that another replica could go on from.
+    if (this.isAsked || this.#wanted !== undefined) return false;
     this.#askedToMoveAtMs = performance.now();
     return this.#send({ type: 'moved', message });
   }
@@ -255,7 +307,7 @@ export class TableSession {
     // A heartbeat behind a queue would only make it longer.
     if (queued > 0 || this.#podKey === undefined) return;
     const isRetryDue =
-      this.#refused &&
+      (this.#refused || this.isAsked) &&
       this.#sent.kind === 'table' &&
       performance.now() - this.#sent.atMs >= this.#host.limits.refusedRetryMs;
     if (isRetryDue) this.#host.resend(this);
@@ -264,19 +316,19 @@ export class TableSession {
 
   #showLife(): void {
     // Without a table it shows life only: what the sidecar may still have is not confirmed by another revision.
-    const revision = this.#sent.kind === 'table' ? this.#sent.revision : this.#host.revision;
+    const revision = this.#sent.kind === 'table' ? this.#sent.table.revision : this.#host.revision;
     this.#send({ type: 'heartbeat', revision });
   }
 
   #onAck(revision: number): void {
-    if (this.#sent.kind === 'no-table' || revision > this.#sent.revision) {
+    if (this.#sent.kind === 'no-table' || revision > this.#sent.table.revision) {
       // A table kept on disk, from before this connection: true, but not ours to count.
       this.#log.debug({ revision }, 'ack of a revision that was not sent here');
       return;
     }
     this.#enforced = revision;
     this.#host.moved(this);
-    if (revision !== this.#sent.revision) return;
+    if (revision !== this.#sent.table.revision) return;
     this.#refused = false;
     this.#error = undefined;
     if (this.#measured === this.#sent) return; // said again
@@ -295,31 +347,64 @@ export class TableSession {
     if (this.#sent.kind === 'no-table') return;
     this.#refused = true;
     // A snapshot is under way, or was refused itself and would be again, without end: `beat` retries it.
-    if (this.#sent.as === 'delta') this.#host.resend(this);
+    if (this.#sent.as !== 'snapshot') this.#host.resend(this);
+  }
+
+  #onWant(parts: readonly number[]): void {
+    const offered = this.#offered;
+    this.#offered = undefined;
+    if (offered === undefined) return; // it was sent the whole table meanwhile
+    if (parts.length === 0) return this.#host.update(this);
+    this.#wanted = { offered, parts: new Set(parts) };
+    this.#host.resend(this);
   }
 
   #onQuestion(address: string): void {
     const podKey = this.#podKey;
-    if (podKey === undefined || !this.#questions.take(address, () => this.#host.mayMeet(podKey))) return;
-    this.#send({ type: 'identity', address, pod: this.#host.identify(this, address) });
+    const mayMeet = (): boolean => podKey !== undefined && this.#host.mayMeet(podKey, address);
+    if (podKey === undefined || !this.#questions.take(address, mayMeet)) return;
+    const found = this.#host.identify(this, address);
+    const tag = found?.tag === undefined || this.#schema === SCHEMA_1 ? {} : { tag: found.tag };
+    this.#send({ type: 'identity', address, pod: found?.pod ?? null, ...tag });
   }
 
-  #sendTable(frame: Extract<InjectorFrame, { type: 'snapshot' | 'delta' }>, revision: number): void {
-    if (!this.#send(frame)) return;
-    this.#sent = { kind: 'table', revision, as: frame.type, atMs: performance.now() };
+  #sendTable(bytes: FrameBytes, as: 'snapshot' | 'change' | 'outline', table: Table): void {
+    if (!this.#sendBytes(bytes, as)) return;
+    this.#sent = { kind: 'table', table, as, atMs: performance.now() };
     if (!this.#refused) this.#error = undefined;
   }
 
-  #send(frame: InjectorFrame): boolean {
+  #send(frame: SmallFrame): boolean {
+    return this.#sendBytes(smallFrame(frame), frame.type);
+  }
+
+  #sendBytes(bytes: FrameBytes, type: string): boolean {
     if (this.#over) return false;
     if (this.#link.queuedBytes > this.#host.limits.maxQueuedBytes) {
       this.cut('slow');
       return false;
     }
-    this.#link.send(frame);
-    this.#host.metrics.framesSent.inc({ type: frame.type });
+    this.#link.send(bytes);
+    this.#host.metrics.framesSent.inc({ type });
     return true;
   }
+}
+
+/** Which parts of a table a sidecar lacks: those it wants, and those that have changed since they were offered. */
+function isLacking(
+  { offered, parts }: { readonly offered: Table; readonly parts: ReadonlySet<number> },
+  table: Table,
+): (name: PartName) => boolean {
+  const wanted = new Set(
+    partNames(offered).flatMap(({ kind, key }, number) => (parts.has(number) ? [`${kind} ${key}`] : [])),
+  );
+  return ({ kind, key }) => {
+    if (wanted.has(`${kind} ${key}`)) return true;
+    if (kind === 'services') return offered.services !== table.services;
+    return kind === 'policy'
+      ? offered.policies.get(key) !== table.policies.get(key)
+      : offered.groups.get(key) !== table.groups.get(key);
+  };
 }
 
 const MS_PER_SECOND = 1000;

@@ -24,7 +24,7 @@ interface Served {
 
 /** The input of `nft -f` that makes a node serve the cluster's Services, and nothing else any more. One transaction. */
 export function serviceRules(cluster: Cluster, node: LabNode): string {
-  const all = Object.entries(virtualPorts(cluster)).map(([key, port]) => servedPort(key, port));
+  const all = [...virtualPorts(cluster)].map(([key, port]) => servedPort(key, port));
   const live = all.filter(({ backends }) => backends.length > 0);
   const dead = all.filter(({ backends }) => backends.length === 0);
   return `table ${TABLE}

@@ -1,26 +1,19 @@
 /** What has changed in a cluster since the last commit. */
 
-import type { Labels } from '../model.ts';
 import type { PodIdentity } from '../table/index.ts';
 
 /**
  * A change set begins empty, and the commit empties it again. Each change of the cluster records how the things that it touches
  * were before. When one thing is recorded several times, the first record counts: it says how the thing was at the last commit.
- * Groups and virtual ports keep such records of their own; `ClusterState.commit` empties all of them together.
+ * Groups keep such records of their own; `ClusterState.commit` empties all of them together.
  */
 export class ChangeSet {
   readonly #owners = new Map<string, PodIdentity | undefined>();
-  readonly #labels = new Map<string, Labels>();
   readonly #reshaped = new Set<string>();
 
   /** The former owner of each address whose owner has changed since the last commit; undefined: it had none. */
   get owners(): ReadonlyMap<string, PodIdentity | undefined> {
     return this.#owners;
-  }
-
-  /** The former labels of each namespace whose labels have changed since the last commit. */
-  get labels(): ReadonlyMap<string, Labels> {
-    return this.#labels;
   }
 
   /** Keys of pods whose table may have another shape. A followed pod stays here beyond commits, until `shapeKnown`. */
@@ -30,10 +23,6 @@ export class ChangeSet {
 
   recordOwner(address: string, before: PodIdentity | undefined): void {
     if (!this.#owners.has(address)) this.#owners.set(address, before);
-  }
-
-  recordLabels(namespace: string, before: Labels): void {
-    if (!this.#labels.has(namespace)) this.#labels.set(namespace, before);
   }
 
   /** The table of a pod may have another shape, by its policies or by the pod itself. */
@@ -49,7 +38,6 @@ export class ChangeSet {
   /** @param isFollowed whether somebody will still look at the shape of a pod's table */
   commit(isFollowed: (podKey: string) => boolean): void {
     this.#owners.clear();
-    this.#labels.clear();
     for (const key of this.#reshaped) if (!isFollowed(key)) this.#reshaped.delete(key);
   }
 }

@@ -5,7 +5,7 @@ import { objectKey } from '../key.ts';
 import type { Labels, NetworkPolicy, Pod } from '../model.ts';
 import type { PolicyLimits } from '../objects/index.ts';
 import { matchesSelector, NAMESPACE_NAME_LABEL } from '../rules/index.ts';
-import { type Backend, type PeerIdentity, type PodIdentity, sameData } from '../table/index.ts';
+import { type Backend, type IdentifiedPeer, type PodIdentity, sameData, tagOf } from '../table/index.ts';
 import { ChangeSet } from './change_set.ts';
 import type { ClusterChange } from './cluster_change.ts';
 import { type ChangeOrder, Directory } from './directory.ts';
@@ -48,8 +48,8 @@ export class ClusterState {
   }
 
   /** A pod as far as any policy can ask of it. */
-  peer({ uid: _, ...pod }: PodIdentity): PeerIdentity {
-    return { ...pod, namespaceLabels: this.namespaceLabels(pod.namespace) };
+  peer({ uid, ...pod }: PodIdentity): IdentifiedPeer {
+    return { pod: { ...pod, namespaceLabels: this.namespaceLabels(pod.namespace) }, tag: tagOf(uid) };
   }
 
   /** Makes one change and records what it touches. An object that is as before is no change. */
@@ -103,7 +103,6 @@ export class ClusterState {
     this.cluster.apply(change);
     const after = this.namespaceLabels(key);
     if (sameData(before, after)) return;
-    this.changes.recordLabels(key, before);
     this.groups.namespaceChanged(key, before, after);
     this.policies.relabelled(before, after);
   }
@@ -146,11 +145,10 @@ export class ClusterState {
   /**
    * Ends the change set: how things are becomes "before" for all changes to come.
    * @param isFollowed whether somebody will still look at the shape of a pod's table
-   * @param inTables whether tables still have a group that no policy needs
    */
-  commit(isFollowed: (podKey: string) => boolean, inTables: (groupId: string) => boolean): void {
+  commit(isFollowed: (podKey: string) => boolean): void {
     this.changes.commit(isFollowed);
-    this.groups.commit(inTables);
+    this.groups.commit();
     this.virtualPorts.commit();
   }
 }

@@ -2,55 +2,41 @@
  * Compiles tables: one pod's share of a cluster's policies, with selectors resolved to address groups. A change of the
  * cluster costs what it touches: the groups an address is in, and the tables of followed pods that these are in.
  *
- * A change goes through three calls. `apply` makes it and records what it touches. `commit` puts policies in force and says what all
- * changes since the last commit mean for tables. `reshape` is then called for each pod that `commit` names: it says what changes
- * in that table because the pod or its rules did.
+ * A change goes through two calls. `apply` makes it and records what it touches. `commit` puts policies in force and says whose
+ * tables may have changed. `compile` then gives such a table; what it shares with the one before, and with those of other pods,
+ * are the same objects, so that `changeBetween` is quick.
  */
 
 import { SluiceError } from '../../common/errors.ts';
 import type { Cluster, Pod } from '../model.ts';
 import { DEFAULT_POLICY_LIMITS, type PolicyLimits } from '../objects/index.ts';
-import { podKey } from '../rules/index.ts';
+import { isSubject, podKey } from '../rules/index.ts';
+import type { DirectoryV1 } from '../schema1/index.ts';
 import {
   type AskedOfPeers,
   askedOfPeers,
   type DnsServers,
   dnsServers,
   forgottenDns,
+  type IdentifiedPeer,
   NOTHING_ASKED,
-  type PeerIdentity,
   type Table,
 } from '../table/index.ts';
-import { ChangesBetween } from './changes_between.ts';
-import { ChangesWithin } from './changes_within.ts';
 import { type ClusterChange, clusterChanges } from './cluster_change.ts';
 import { ClusterState } from './cluster_state.ts';
 import type { ChangeOrder } from './directory.ts';
 import { EMPTY_CLUSTER } from './live_cluster.ts';
-import type { VirtualPorts } from './services.ts';
 import { ShapeMaker } from './shape_maker.ts';
-import type { TableChanges } from './table_changes.ts';
 import { Followers } from './table_followers.ts';
 import { TableMaker } from './table_maker.ts';
 import type { TableShape } from './table_shape.ts';
 
-/** How the table of a followed pod differs from when it was last looked at. */
-type TableUpdate =
-  /** These parts of it have changed. */
-  | { readonly kind: 'changed'; readonly changes: TableChanges }
-  /** It has become a pod with a table. */
-  | { readonly kind: 'new' }
-  /** It has no table any more. */
-  | { readonly kind: 'gone' };
-
 /** What the changes of one commit led to. */
 export interface ClusterUpdate {
-  /** By pod key: what changes in tables of followed pods because groups or Services did. Comes before what `reshape` says. */
-  readonly tables: ReadonlyMap<string, TableChanges>;
-  /** Followed pods whose table may also change by its rules or by the pod itself: the caller asks `reshape` about each. */
-  readonly reshaped: ReadonlySet<string>;
+  /** Followed pods whose tables may differ from those before, by pod key. */
+  readonly touched: ReadonlySet<string>;
   /** By address: the pod that owned it, where another pod or none owns it now. */
-  readonly formerOwners: ReadonlyMap<string, PeerIdentity>;
+  readonly formerOwners: ReadonlyMap<string, IdentifiedPeer>;
 }
 
 /** What tables are made with, beside the cluster. */
@@ -67,16 +53,14 @@ export class Compiler {
   readonly #shapes: ShapeMaker;
   readonly #followers = new Followers();
   readonly #tables: TableMaker;
-  readonly #changesBetween: ChangesBetween;
   readonly #asked = new WeakMap<TableShape, AskedOfPeers>();
   /** The name servers among these virtual ports. */
-  #dns: { readonly of: VirtualPorts['record']; readonly servers: DnsServers } | undefined;
+  #dns: { readonly of: Table['services']; readonly servers: DnsServers } | undefined;
 
   constructor(cluster: Cluster = EMPTY_CLUSTER, options: CompilerOptions = {}) {
     this.#state = new ClusterState(options.policyLimits ?? DEFAULT_POLICY_LIMITS, options.injectorService);
     this.#shapes = new ShapeMaker(this.#state);
     this.#tables = new TableMaker(this.#state);
-    this.#changesBetween = new ChangesBetween(this.#state);
     for (const change of clusterChanges(EMPTY_CLUSTER, cluster)) this.apply(change, 'found');
     this.commit();
   }
@@ -99,8 +83,8 @@ export class Compiler {
   }
 
   /**
-   * From now on `commit` reports what changes in a pod's table. All changes must have been committed. The pod need not exist
-   * yet.
+   * From now on `commit` reports when a pod's table may have changed. All changes must have been committed. The pod need not
+   * exist yet.
    */
   follow(key: string): void {
     if (!this.#followers.has(key)) this.#adopt(key);
@@ -111,15 +95,18 @@ export class Compiler {
     this.#followers.delete(key);
   }
 
-  /** Takes the present shape of a followed pod's table as the one that its holder knows. */
+  /** The present shape of a followed pod's table, with what it shares with the one before. */
   #adopt(key: string): TableShape | undefined {
-    const shape = this.#shapes.shape(key);
-    this.#followers.set(key, shape);
-    this.#state.changes.shapeKnown(key);
+    const { changes } = this.#state;
+    const known = this.#followers.shape(key);
+    if (known !== undefined && !changes.reshaped.has(key)) return known;
+    const shape = this.#shapes.shapeAfter(known, key);
+    if (shape !== known || !this.#followers.has(key)) this.#followers.set(key, shape);
+    changes.shapeKnown(key);
     return shape;
   }
 
-  /** Whether a change is known that may change a pod's table, and that no `commit` or `reshape` has reported yet. */
+  /** Whether a change is known that may change a pod's table, and that neither `commit` nor `compile` has taken in. */
   isBehind(key: string): boolean {
     const { changes, policies, cluster } = this.#state;
     return changes.reshaped.has(key) || policies.isWaiting(cluster.pods.get(key)?.namespace ?? '');
@@ -142,42 +129,30 @@ export class Compiler {
    */
   commit(goOn: () => boolean = () => true): ClusterUpdate {
     this.#state.enforcePolicies(goOn);
-    const tables = this.#changedTables();
+    const touched = this.#touchedTables();
     const formerOwners = this.#formerOwners();
-    this.#state.commit(
-      (key) => this.#followers.has(key),
-      (id) => this.#followers.haveGroup(id),
-    );
-    this.#changesBetween.clear();
-    this.#tables.clear();
-    return { tables, reshaped: new Set(this.#state.changes.reshaped), formerOwners };
+    this.#state.commit((key) => this.#followers.has(key));
+    this.#tables.committed();
+    return { touched, formerOwners };
   }
 
-  #changedTables(): Map<string, TableChanges> {
-    const changes = new ChangesWithin(this.#state);
-    const tables = new Map<string, TableChanges>();
-    for (const key of this.#touchedTables()) {
-      const shape = this.#followers.shape(key);
-      const changed = shape === undefined ? undefined : changes.of(shape);
-      if (changed !== undefined) tables.set(key, changed);
-    }
-    return tables;
-  }
-
-  /** Followed pods whose table may change though its shape stays. */
-  #touchedTables(): Iterable<string> {
+  #touchedTables(): ReadonlySet<string> {
     const { changes, groups, virtualPorts } = this.#state;
-    if (changes.labels.size > 0) return this.#followers.keys();
     const touched = new Set<string>();
-    if (virtualPorts.isTouched) for (const key of this.#followers.withServices) touched.add(key);
-    for (const { id } of groups.touched) this.#followers.addWithGroup(id, touched);
-    // Pods whose own addresses have another owner are among these.
-    for (const key of changes.reshaped) if (this.#followers.has(key)) touched.add(key);
+    if (virtualPorts.isChanged) for (const key of this.#followers.withServices) touched.add(key);
+    for (const group of groups.touched) if (group.isChanged) this.#followers.addWithGroup(group.id, touched);
+    for (const key of changes.reshaped) {
+      if (!this.#followers.has(key)) continue;
+      touched.add(key);
+      // A pod without a table is done with here: nobody asks `compile` for it.
+      const pod = this.cluster.pods.get(key);
+      if (pod === undefined || !isSubject(pod)) this.#adopt(key);
+    }
     return touched;
   }
 
-  #formerOwners(): Map<string, PeerIdentity> {
-    const former = new Map<string, PeerIdentity>();
+  #formerOwners(): Map<string, IdentifiedPeer> {
+    const former = new Map<string, IdentifiedPeer>();
     for (const [address, owner] of this.#state.changes.owners) {
       const now = this.#state.directory.owner(address);
       if (owner !== undefined && now?.uid !== owner.uid) former.set(address, this.#state.peer(owner));
@@ -186,28 +161,26 @@ export class Compiler {
   }
 
   /**
-   * What has changed in a followed pod's table, by its rules or by the pod itself, since the last look at it. All changes must
-   * have been committed. Undefined: nothing.
-   */
-  reshape(key: string): TableUpdate | undefined {
-    const old = this.#followers.shape(key);
-    const shape = this.#shapes.shapeAfter(old, key);
-    this.#state.changes.shapeKnown(key);
-    if (shape !== old) this.#followers.set(key, shape);
-    if (old === undefined) return shape === undefined ? undefined : { kind: 'new' };
-    if (shape === undefined) return { kind: 'gone' };
-    const changes = shape === old ? undefined : this.#changesBetween.of(old, shape);
-    return changes === undefined ? undefined : { kind: 'changed', changes };
-  }
-
-  /**
-   * The table of the pod with this `namespace/name`, as of the last `commit`. For a followed pod `reshape` has nothing left to
-   * say then. Throws POD_NOT_SUBJECT when policy cannot select the pod.
+   * The table of the pod with this `namespace/name`, as of the last `commit`. Throws POD_NOT_SUBJECT when policy cannot select
+   * the pod.
    */
   compile(key: string, revision: number): Table {
     const shape = this.#followers.has(key) ? this.#adopt(key) : this.#shapes.shape(key);
     if (shape === undefined) throw notSubject(key, this.cluster.pods.get(key));
     return this.#tables.table(shape, revision);
+  }
+
+  /** Who has an address, and a namespace's labels: what tables of schema 1 hold. */
+  get directory(): DirectoryV1 {
+    return {
+      owner: (address) => this.#state.directory.owner(address),
+      namespaceLabels: (name) => this.#state.namespaceLabels(name),
+    };
+  }
+
+  /** Whether a followed pod's rules name the pod that has an address. */
+  knows(key: string, address: string): boolean {
+    return (this.#followers.shape(key)?.groups ?? []).some((id) => this.#state.groups.get(id)?.has(address));
   }
 
   /** What the rules of a followed pod ask of others. */
@@ -237,7 +210,7 @@ export class Compiler {
     return forgottenDns(
       {
         ...shape,
-        isMember: (group, address) => groups.get(group)?.members.has(address) === true,
+        isMember: (group, address) => groups.get(group)?.has(address) === true,
         portsOf: (address) => directory.owner(address)?.ports ?? [],
       },
       this.#dnsServers(),
@@ -245,13 +218,13 @@ export class Compiler {
   }
 
   #dnsServers(): DnsServers {
-    const { record } = this.#state.virtualPorts;
-    if (this.#dns?.of !== record) this.#dns = { of: record, servers: dnsServers(record) };
+    const { map } = this.#state.virtualPorts;
+    if (this.#dns?.of !== map) this.#dns = { of: map, servers: dnsServers(map) };
     return this.#dns.servers;
   }
 
   /** The pod that owns a canonical address, as far as any policy can ask of it. */
-  identify(address: string): PeerIdentity | undefined {
+  identify(address: string): IdentifiedPeer | undefined {
     const owner = this.#state.directory.owner(address);
     return owner === undefined ? undefined : this.#state.peer(owner);
   }

@@ -5,9 +5,9 @@ import type { Labels } from '../model.ts';
 import type { PodsPeer } from '../rules/index.ts';
 import { matchesSelector, NAMESPACE_NAME_LABEL } from '../rules/index.ts';
 import type { PodIdentity } from '../table/index.ts';
-import { DemandIndex } from '../table/index.ts';
 import type { Directory, OwnerChange } from './directory.ts';
-import { groupId, LiveGroup } from './live_group.ts';
+import { DemandIndex } from './group_demand.ts';
+import { type GroupTest, groupId, LiveGroup } from './live_group.ts';
 import { SetIndex } from './set_index.ts';
 
 /**
@@ -23,8 +23,6 @@ export class Groups {
   readonly #touched = new Set<LiveGroup>();
   /** Without the label that holds their name. */
   readonly #namespacesByLabel = new SetIndex<string>();
-  /** Groups that no policy needs any more, while tables still have them. */
-  readonly #orphans = new Set<LiveGroup>();
 
   /** @param namespaceLabels gives the present labels of any namespace */
   constructor(directory: Directory, namespaceLabels: (namespace: string) => Labels) {
@@ -50,31 +48,34 @@ export class Groups {
   }
 
   /** Keeps the group of a selector current until `release` has been called as often as this. */
-  retain(test: PodsPeer): void {
+  retain(test: GroupTest): void {
     const id = groupId(test);
     const group = this.#groups.get(id) ?? this.#resolve(test);
     this.#users.set(group, (this.#users.get(group) ?? 0) + 1);
   }
 
   /** Undoes one `retain`. A group that is not needed any more is removed by the next commit. */
-  release(test: PodsPeer): void {
+  release(test: GroupTest): void {
     const group = this.#groups.get(groupId(test));
     if (group === undefined) return;
     this.#users.set(group, (this.#users.get(group) ?? 0) - 1);
     this.#touched.add(group);
   }
 
-  #resolve(test: PodsPeer): LiveGroup {
-    const group = new LiveGroup(test);
+  #resolve(test: GroupTest): LiveGroup {
+    const group = new LiveGroup(test, this.#membersOf(test));
     this.#groups.set(group.id, group);
     this.#byDemand.add(test, group);
+    return group;
+  }
+
+  *#membersOf(test: PodsPeer): Generator<readonly [string, PodIdentity]> {
     for (const addresses of this.#candidates(test)) {
       for (const address of addresses.keys()) {
         const owner = this.#directory.owner(address);
-        if (owner !== undefined && this.#matches(group, owner)) group.begin(address, owner.namespace);
+        if (owner !== undefined && this.#matches(test, owner)) yield [address, owner];
       }
     }
-    return group;
   }
 
   /** Disjoint sets of addresses that together hold every member: the smallest choice that the indexes offer. */
@@ -96,7 +97,7 @@ export class Groups {
     return this.#namespacesByLabel.get(objectKey(key, value));
   }
 
-  #matches({ test }: LiveGroup, { namespace, labels }: PodIdentity): boolean {
+  #matches(test: PodsPeer, { namespace, labels }: PodIdentity): boolean {
     const { namespaceSelector, podSelector } = test;
     if (podSelector !== undefined && !matchesSelector(podSelector, labels)) return false;
     if (namespaceSelector === undefined) return namespace === test.namespace;
@@ -111,10 +112,9 @@ export class Groups {
       for (const group of this.#byDemand.find(pod, this.#namespaceLabels(pod.namespace))) groups.add(group);
     }
     for (const group of groups) {
-      const was = group.members.has(address) ? before?.namespace : undefined;
-      const is = after !== undefined && this.#matches(group, after) ? after.namespace : undefined;
-      if (was === undefined && is === undefined) continue;
-      group.move(address, was, is);
+      const is = after !== undefined && this.#matches(group.test, after);
+      if (!is && !group.has(address)) continue;
+      group.set(address, is ? after : undefined);
       this.#touched.add(group);
     }
   }
@@ -134,33 +134,23 @@ export class Groups {
       for (const address of this.#directory.inNamespace(name)) {
         const owner = this.#directory.owner(address);
         if (owner === undefined) continue;
-        const was = group.members.has(address);
-        const is = this.#matches(group, owner);
-        if (was !== is) group.move(address, was ? name : undefined, is ? name : undefined);
+        const is = this.#matches(group.test, owner);
+        if (is !== group.has(address)) group.set(address, is ? owner : undefined);
       }
       this.#touched.add(group);
     }
   }
 
-  /**
-   * Ends the change set: the present members become "before", and groups that are not needed any more are removed.
-   * @param inTables whether tables still have a group that no policy needs
-   */
-  commit(inTables: (id: string) => boolean = () => false): void {
+  /** Ends the change set. Groups that no policy needs any more are removed; tables that still have them have them whole. */
+  commit(): void {
     for (const group of this.#touched) {
       group.commit();
-      if ((this.#users.get(group) ?? 0) === 0) this.#orphans.add(group);
-    }
-    this.#touched.clear();
-    for (const group of this.#orphans) {
-      const isNeeded = (this.#users.get(group) ?? 0) > 0;
-      if (!isNeeded && inTables(group.id)) continue;
-      this.#orphans.delete(group);
-      if (isNeeded) continue;
+      if ((this.#users.get(group) ?? 0) > 0) continue;
       this.#users.delete(group);
       this.#groups.delete(group.id);
       this.#byDemand.delete(group.test, group);
     }
+    this.#touched.clear();
   }
 }
 

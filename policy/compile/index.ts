@@ -6,4 +6,3 @@ export { type ClusterUpdate, Compiler, type CompilerOptions } from './compiler.t
 export type { ChangeOrder } from './directory.ts';
 export { EMPTY_CLUSTER, LiveCluster } from './live_cluster.ts';
 export { virtualPorts } from './services.ts';
-export type { TableChanges } from './table_changes.ts';

@@ -1,123 +1,98 @@
-/** One address group: the members that a selector has now, and those it had at the last commit. */
+/** One address group that is kept current. */
 
-import { compareTexts } from '../key.ts';
+import { PersistentMap } from '../../common/persistent_map.ts';
+import type { ContainerPort } from '../model.ts';
 import type { PodsPeer } from '../rules/index.ts';
 import { formatSelector } from '../rules/index.ts';
-import type { AddressGroup, GroupDelta } from '../table/index.ts';
+import { type AddressGroup, type PodIdentity, sameData, tagOf } from '../table/index.ts';
+
+/** What a group is made of. */
+export interface GroupTest extends PodsPeer {
+  /** Rules ask for ports of its members by name: the group has them. */
+  readonly withPorts?: true;
+}
 
 /** The group id of a canonical selector: readable, and equal for equal selectors only. */
-export function groupId(test: PodsPeer): string {
+export function groupId(test: GroupTest): string {
   const pods = `pods(${test.podSelector === undefined ? '*' : formatSelector(test.podSelector)})`;
-  if (test.namespaceSelector === undefined) return `${pods} in namespace ${test.namespace ?? ''}`;
-  return `${pods} in namespaces(${formatSelector(test.namespaceSelector)})`;
+  const ports = test.withPorts === true ? ' with ports' : '';
+  if (test.namespaceSelector === undefined) return `${pods} in namespace ${test.namespace ?? ''}${ports}`;
+  return `${pods} in namespaces(${formatSelector(test.namespaceSelector)})${ports}`;
 }
 
 /**
- * A group that is kept current. It also knows how it was at the last commit, which its names call "before": the first change
- * of an address records whether it was a member.
+ * A group that is kept current, address by address. What tables carry is another object as soon as a member comes, goes, or is
+ * another pod, and shares all else with the one before.
  */
 export class LiveGroup {
   readonly id: string;
-  readonly test: PodsPeer;
-  readonly #members = new Set<string>();
-  /** Members by namespace. */
-  readonly #namespaces = new Map<string, number>();
-  /** Addresses that were touched since the last commit, and whether they were members. */
-  readonly #before = new Map<string, boolean>();
-  readonly #namespacesBefore = new Map<string, boolean>();
-  #frozen: AddressGroup | undefined;
-  #delta: GroupDelta | undefined;
+  readonly test: GroupTest;
+  /** Changes since `#group` was made. */
+  readonly #changes = new Map<string, PodIdentity | undefined>();
+  #group: AddressGroup;
+  /** What tables had at the last commit. */
+  #committed: AddressGroup;
 
-  constructor(test: PodsPeer) {
+  /** @param members by address, with the pod that has it */
+  constructor(test: GroupTest, members: Iterable<readonly [address: string, pod: PodIdentity]>) {
     this.id = groupId(test);
     this.test = test;
+    const all = [...members];
+    const { kind: _, withPorts, ...selectors } = test;
+    const named = all.filter(([, { ports }]) => ports.length > 0);
+    this.#group = {
+      ...selectors,
+      members: PersistentMap.from(all.map(([address, { uid }]) => [address, tagOf(uid)])),
+      ...(withPorts === true
+        ? { ports: PersistentMap.from(named.map(([address, { ports }]) => [address, ports])) }
+        : {}),
+    };
+    this.#committed = this.#group;
   }
 
-  get members(): ReadonlySet<string> {
-    return this.#members;
+  has(address: string): boolean {
+    return this.#changes.has(address)
+      ? this.#changes.get(address) !== undefined
+      : this.#group.members.has(address);
   }
 
-  /** Namespaces that members are in, and how many in each. */
-  get namespaces(): ReadonlyMap<string, number> {
-    return this.#namespaces;
+  /** An address is that of this member now; undefined: of none. */
+  set(address: string, pod: PodIdentity | undefined): void {
+    this.#changes.set(address, pod);
   }
 
-  /** Addresses that came, went or changed since before. */
-  get touched(): Iterable<string> {
-    return this.#before.keys();
-  }
-
-  /** Namespaces whose members came or went. */
-  get touchedNamespaces(): Iterable<string> {
-    return this.#namespacesBefore.keys();
-  }
-
-  hasNamespace(name: string): boolean {
-    return this.#namespaces.has(name);
-  }
-
-  had(address: string): boolean {
-    return this.#before.get(address) ?? this.#members.has(address);
-  }
-
-  hadNamespace(name: string): boolean {
-    return this.#namespacesBefore.get(name) ?? this.#namespaces.has(name);
-  }
-
-  /** Adds a member that counts as having been there before. */
-  begin(address: string, namespace: string): void {
-    this.#members.add(address);
-    this.#namespaces.set(namespace, (this.#namespaces.get(namespace) ?? 0) + 1);
-  }
-
-  /** Makes an address a member or none. `before` and `after` are its owner's namespaces, where it is a member. */
-  move(address: string, before: string | undefined, after: string | undefined): void {
-    if (!this.#before.has(address)) this.#before.set(address, before !== undefined);
-    if (before !== undefined) this.#count(before, -1);
-    if (after !== undefined) this.#count(after, 1);
-    if (after === undefined ? this.#members.delete(address) : !this.#members.has(address)) {
-      if (after !== undefined) this.#members.add(address);
-      this.#frozen = undefined;
-    }
-    this.#delta = undefined;
-  }
-
-  #count(namespace: string, change: 1 | -1): void {
-    const held = this.#namespaces.get(namespace) ?? 0;
-    if (!this.#namespacesBefore.has(namespace)) this.#namespacesBefore.set(namespace, held > 0);
-    if (held + change === 0) this.#namespaces.delete(namespace);
-    else this.#namespaces.set(namespace, held + change);
-  }
-
-  /** The group as tables carry it; the same object until a member comes or goes. */
+  /** The group as tables carry it; the same object until something of it changes. */
   get group(): AddressGroup {
-    const { kind: _, ...selectors } = this.test;
-    this.#frozen ??= { ...selectors, members: [...this.#members].sort() }; // as compareTexts, and quicker
-    return this.#frozen;
+    if (this.#changes.size === 0) return this.#group;
+    const { members, ports } = this.#group;
+    const changed = [...this.#changes];
+    const group = {
+      ...this.#group,
+      members: members.with(changed.map(([address, pod]) => [address, pod && tagOf(pod.uid)])),
+      ...(ports === undefined ? {} : { ports: ports.with(changed.map((one) => portsAfter(ports, one))) }),
+    };
+    this.#changes.clear();
+    if (group.members !== members || group.ports !== ports) this.#group = group;
+    return this.#group;
   }
 
-  /** What leads from before to now, the same object for all that ask; undefined when the members are the same. */
-  delta(): GroupDelta | undefined {
-    this.#delta ??= this.#makeDelta();
-    return this.#delta;
+  /** Whether tables have to be told: the group differs from the one at the last commit. */
+  get isChanged(): boolean {
+    return this.group !== this.#committed;
   }
 
-  #makeDelta(): GroupDelta | undefined {
-    const touched = [...this.#before].sort(([a], [b]) => compareTexts(a, b));
-    const added = touched.flatMap(([address, was]) => (!was && this.#members.has(address) ? [address] : []));
-    const removed = touched.flatMap(([address, was]) =>
-      was && !this.#members.has(address) ? [address] : [],
-    );
-    if (added.length + removed.length === 0) return undefined;
-    // A difference that is as long as the list saves nothing.
-    if (added.length + removed.length >= this.#members.size) return { kind: 'set', group: this.group };
-    return { kind: 'members', added, removed };
-  }
-
-  /** The present members become "before". */
+  /** Ends the change set. */
   commit(): void {
-    this.#before.clear();
-    this.#namespacesBefore.clear();
-    this.#delta = undefined;
+    this.#committed = this.group;
   }
+}
+
+/** Ports that say the same as before are the same object. */
+function portsAfter(
+  known: PersistentMap<readonly ContainerPort[]>,
+  [address, pod]: readonly [string, PodIdentity | undefined],
+): readonly [string, readonly ContainerPort[] | undefined] {
+  const ports = pod === undefined || pod.ports.length === 0 ? undefined : pod.ports;
+  const before = known.get(address);
+  return [address, sameData(before, ports) ? before : ports];
 }

@@ -3,8 +3,8 @@
 import { compareTexts, objectKey, ownEntry } from '../key.ts';
 import type { Labels, NetworkPolicy } from '../model.ts';
 import type { PolicyLimits } from '../objects/index.ts';
-import type { PodsPeer } from '../rules/index.ts';
 import type { Groups } from './groups.ts';
+import type { GroupTest } from './live_group.ts';
 import { PolicyBounds } from './policy_bounds.ts';
 import { SetIndex } from './set_index.ts';
 
@@ -18,7 +18,7 @@ interface PolicyChange {
 /** What is in force in one namespace. */
 interface InForce {
   readonly policies: readonly NetworkPolicy[];
-  readonly selectors: ReadonlyMap<string, PodsPeer>;
+  readonly selectors: ReadonlyMap<string, GroupTest>;
   /** The policies have to be measured again when the count of moved addresses reaches this. */
   readonly measureAt: number;
 }

@@ -2,9 +2,8 @@
 
 import type { Cluster, NetworkPolicy } from '../model.ts';
 import { noRoom, type PolicyLimits, policyEntries, tooMuch } from '../objects/index.ts';
-import type { PodsPeer } from '../rules/index.ts';
 import { type Groups, LEAST_REACH, namespaceLabelsOf } from './groups.ts';
-import { groupId } from './live_group.ts';
+import { type GroupTest, groupId } from './live_group.ts';
 import { groupsOf } from './table_rules.ts';
 
 /** What a namespace's policies come to. */
@@ -14,7 +13,7 @@ interface BoundedPolicies {
   /** By name: which bound a policy is beyond. */
   readonly excess: ReadonlyMap<string, string>;
   /** The selectors that they need, by group id, each once. */
-  readonly selectors: ReadonlyMap<string, PodsPeer>;
+  readonly selectors: ReadonlyMap<string, GroupTest>;
   /** Labels of namespaces, `key/value`, that the reach of these policies depends on. */
   readonly namespaceLabels: ReadonlySet<string>;
   /** How many addresses have to get another owner or other labels before any of this can change. */
@@ -25,7 +24,7 @@ interface BoundedPolicies {
 interface Measured {
   readonly entries: number;
   /** By group id; empty where the policy is beyond a bound in every cluster. */
-  readonly selectors: ReadonlyMap<string, PodsPeer>;
+  readonly selectors: ReadonlyMap<string, GroupTest>;
   /** The bound that it is beyond in every cluster. */
   readonly excess: string | undefined;
   readonly isolating: NetworkPolicy;
@@ -75,7 +74,7 @@ export class PolicyBounds {
     const entries = new Budget(maxNamespaceEntries);
     const reach = new Budget(maxNamespaceReach);
     const reaches = new Map<string, number>();
-    const selectors = new Map<string, PodsPeer>();
+    const selectors = new Map<string, GroupTest>();
     const excess = new Map<string, string>();
     const namespaceLabels = new Set<string>();
     let asked = 0;
@@ -140,9 +139,9 @@ export class PolicyBounds {
   }
 }
 
-const NO_SELECTORS: ReadonlyMap<string, PodsPeer> = new Map();
+const NO_SELECTORS: ReadonlyMap<string, GroupTest> = new Map();
 
-function selectorsOf(policy: NetworkPolicy): ReadonlyMap<string, PodsPeer> {
+function selectorsOf(policy: NetworkPolicy): ReadonlyMap<string, GroupTest> {
   return new Map(groupsOf(policy).map((test) => [groupId(test), test]));
 }
 

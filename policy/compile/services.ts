@@ -1,8 +1,9 @@
 /** Virtual ports: what the addresses of a cluster's Services stand for, in the form tables carry. */
 
 import type { Family } from '../../common/net.ts';
+import { PersistentMap } from '../../common/persistent_map.ts';
 import { familyOf } from '../addresses/index.ts';
-import { compareTexts, objectKey, sortedRecord } from '../key.ts';
+import { compareTexts, objectKey } from '../key.ts';
 import type { Cluster, EndpointSlice, Service, ServicePort } from '../model.ts';
 import type { Backend, VirtualPort } from '../table/index.ts';
 import { sameData, virtualKey } from '../table/index.ts';
@@ -54,31 +55,26 @@ export class VirtualPorts {
   readonly #byService = new Map<string, ReadonlyMap<string, VirtualPort>>();
   /** Services that claim a virtual port; a real cluster lets one have it. */
   readonly #claims = new SetIndex<string>();
-  readonly #byKey = new Map<string, VirtualPort>();
-  /** What stood at keys that have changed since the last commit. */
-  readonly #before = new Map<string, VirtualPort | undefined>();
-  #record: Readonly<Record<string, VirtualPort>> | undefined;
+  /** Changes since `#map` was made. */
+  readonly #changes = new Map<string, VirtualPort | undefined>();
+  #map = PersistentMap.from<VirtualPort>([]);
+  #committed = this.#map;
 
-  /** By virtual key, in order; the same object until something changes. */
-  get record(): Readonly<Record<string, VirtualPort>> {
-    this.#record ??= sortedRecord(this.#byKey);
-    return this.#record;
+  /** By virtual key; the same map until something changes. */
+  get map(): PersistentMap<VirtualPort> {
+    this.#map = this.#map.with(this.#changes);
+    this.#changes.clear();
+    return this.#map;
   }
 
   /** Whether anything changed since the last commit. */
-  get isTouched(): boolean {
-    return this.#before.size > 0;
+  get isChanged(): boolean {
+    return this.map !== this.#committed;
   }
 
-  /** What changed since the last commit, by virtual key; `null`: it is gone. */
-  delta(): Readonly<Record<string, VirtualPort | null>> {
-    const changed = [...this.#before].filter(([key, before]) => this.#byKey.get(key) !== before);
-    return sortedRecord(changed.map(([key]) => [key, this.#byKey.get(key) ?? null]));
-  }
-
-  /** The present ports become "before". */
+  /** Ends the change set. */
   commit(): void {
-    this.#before.clear();
+    this.#committed = this.map;
   }
 
   /** Replaces the Service of this key `namespace/name`; `undefined`: it is gone. */
@@ -122,12 +118,7 @@ export class VirtualPorts {
   #decide(key: string): void {
     const [first] = [...this.#claims.get(key)].sort(compareTexts);
     const port = first === undefined ? undefined : this.#byService.get(first)?.get(key);
-    const before = this.#byKey.get(key);
-    if (before === port) return;
-    if (!this.#before.has(key)) this.#before.set(key, before);
-    if (port === undefined) this.#byKey.delete(key);
-    else this.#byKey.set(key, port);
-    this.#record = undefined;
+    this.#changes.set(key, port);
   }
 }
 
@@ -137,9 +128,9 @@ export function serviceOf(slice: EndpointSlice | undefined): string | undefined 
 }
 
 /** The virtual ports of a cluster as it is. */
-export function virtualPorts(cluster: Cluster): Readonly<Record<string, VirtualPort>> {
+export function virtualPorts(cluster: Cluster): PersistentMap<VirtualPort> {
   const ports = new VirtualPorts();
   for (const [key, slice] of cluster.endpointSlices) ports.setSlice(key, undefined, slice);
   for (const [key, service] of cluster.services) ports.setService(key, service);
-  return ports.record;
+  return ports.map;
 }

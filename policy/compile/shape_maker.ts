@@ -1,16 +1,22 @@
 /** Makes the shapes of tables: what of each is its own. */
 
+import type { Direction } from '../model.ts';
 import { isSubject, nodeAddresses } from '../rules/index.ts';
-import { Comparisons, sameData } from '../table/index.ts';
+import { Comparisons, directionOf, type PolicyRules, sameData } from '../table/index.ts';
 import type { ClusterState } from './cluster_state.ts';
 import { RuleCompiler } from './table_rules.ts';
 import type { TableShape } from './table_shape.ts';
+
+/** What a shape has of its policies. */
+type ShapePolicies = Pick<TableShape, 'policies' | 'ingress' | 'egress'>;
 
 /** Of one cluster, by the policies that are in force. */
 export class ShapeMaker {
   readonly #state: ClusterState;
   readonly #rules = new RuleCompiler();
   readonly #comparisons = new Comparisons();
+  /** By the policies of a shape, and then by those of the shape before it. Many pods go from the one to the other. */
+  readonly #reused = new WeakMap<TableShape['policies'], WeakMap<TableShape['policies'], ShapePolicies>>();
 
   constructor(state: ClusterState) {
     this.#state = state;
@@ -31,6 +37,8 @@ export class ShapeMaker {
         ips: directory.addressesOf(pod),
         nodeIPs: nodeAddresses(cluster, pod),
         ports: pod.ports,
+        workload: pod.workload,
+        labels: pod.labels,
         ...(injectors.length === 0 ? {} : { injectors }),
       },
       ...rules,
@@ -45,23 +53,49 @@ export class ShapeMaker {
   shapeAfter(previous: TableShape | undefined, podKey: string): TableShape | undefined {
     const shape = this.shape(podKey);
     if (shape === undefined || previous === undefined) return shape;
+    const { policies, groups } = previous;
     const reused: TableShape = {
+      ...shape,
+      ...pick(this.#reusePolicies(shape, previous)),
       subject: sameData(shape.subject, previous.subject) ? previous.subject : shape.subject,
-      ingress: this.#reuse(shape.ingress, previous.ingress),
-      egress: this.#reuse(shape.egress, previous.egress),
-      groups: this.#reuse(shape.groups, previous.groups),
-      hasServices: shape.hasServices,
+      groups: this.#reuse(shape.groups, groups),
     };
     const isSame =
-      reused.subject === previous.subject &&
-      reused.ingress === previous.ingress &&
-      reused.egress === previous.egress &&
-      reused.groups === previous.groups;
+      reused.subject === previous.subject && reused.policies === policies && reused.groups === groups;
     return isSame ? previous : reused;
+  }
+
+  /** Policies that say the same as before are the same objects: they need not be sent again. */
+  #reusePolicies({ policies }: TableShape, previous: TableShape): ShapePolicies {
+    if (policies === previous.policies) return previous;
+    const known = this.#reused.get(policies) ?? new WeakMap<TableShape['policies'], ShapePolicies>();
+    this.#reused.set(policies, known);
+    const reused = known.get(previous.policies) ?? this.#withReused(policies, previous);
+    known.set(previous.policies, reused);
+    return reused;
+  }
+
+  #withReused(now: TableShape['policies'], previous: TableShape): ShapePolicies {
+    let hasChanged = now.size !== previous.policies.size;
+    const policies = new Map<string, PolicyRules>();
+    for (const [key, rules] of now) {
+      const before = previous.policies.get(key);
+      const isSame = before !== undefined && this.#comparisons.same(rules, before);
+      policies.set(key, isSame ? before : rules);
+      hasChanged ||= !isSame;
+    }
+    if (!hasChanged) return pick(previous);
+    const of = (direction: Direction) =>
+      this.#reuse(directionOf(direction, policies.values()), previous[direction]);
+    return { policies, ingress: of('ingress'), egress: of('egress') };
   }
 
   /** Many tables share these parts: two are compared once. */
   #reuse<T extends object>(now: T, before: T): T {
     return this.#comparisons.same(now, before) ? before : now;
   }
+}
+
+function pick({ policies, ingress, egress }: ShapePolicies): ShapePolicies {
+  return { policies, ingress, egress };
 }

@@ -1,8 +1,7 @@
 /** Pods whose tables are kept track of, by what of the cluster is in these tables. */
 
 import { SetIndex } from './set_index.ts';
-import type { GroupList } from './table_changes.ts';
-import type { TableShape } from './table_shape.ts';
+import type { GroupList, TableShape } from './table_shape.ts';
 
 /** Followed pods by key, each with the shape that its table was last given; undefined: it has no table. */
 export class Followers {
@@ -27,11 +26,6 @@ export class Followers {
   /** Those that egress policy isolates. */
   get withServices(): ReadonlySet<string> {
     return this.#withServices;
-  }
-
-  /** Whether any table has a group. */
-  haveGroup(id: string): boolean {
-    return this.#listsByGroup.get(id).size > 0;
   }
 
   /** Adds those whose table has a group to a set. */

@@ -3,20 +3,28 @@
 import { Recent } from '../../common/recent.ts';
 import { compareTexts } from '../key.ts';
 import type { ContainerPort, Direction, NetworkPolicy, Pod } from '../model.ts';
-import type { PodsPeer, ResolvedPeer } from '../rules/index.ts';
+import type { ResolvedRule } from '../rules/index.ts';
 import { matchesSelector, policyRef, resolveRules } from '../rules/index.ts';
-import type { DirectionTable, TablePeer, TableRule } from '../table/index.ts';
-import { groupId } from './live_group.ts';
+import {
+  type DirectionTable,
+  directionOf,
+  type PolicyRules,
+  policyKey,
+  type TablePeer,
+  type TableRule,
+} from '../table/index.ts';
+import { type GroupTest, groupId } from './live_group.ts';
 
-/** Every pod of the cluster. */
-const EVERY_POD: PodsPeer = {
+/** Every pod of the cluster, for named ports of rules that may mean any of them. */
+const EVERY_POD: GroupTest = {
   kind: 'pods',
   namespaceSelector: { matchLabels: {}, matchExpressions: [] },
+  withPorts: true,
 };
 
-/** One policy's rules in one direction, and the groups that they ask for or need. */
-interface PolicyRules {
-  readonly rules: readonly TableRule[];
+/** One policy's rules, and the groups that they ask for or need. */
+interface CompiledPolicy {
+  readonly rules: PolicyRules;
   readonly groups: readonly string[];
 }
 
@@ -28,8 +36,22 @@ interface Common {
   readonly peers: Readonly<Record<Direction, readonly (readonly TablePeer[])[]>>;
 }
 
-function tablePeer(peer: ResolvedPeer): TablePeer {
-  return peer.kind === 'ipBlock' ? peer : { kind: 'group', group: groupId(peer) };
+/** The groups that a rule's peers are. A named port of an egress rule is that of the pod it leads to: the group has these. */
+function testsOf({ ports, peers }: ResolvedRule, direction: Direction): (GroupTest | undefined)[] {
+  const isNamed = direction === 'egress' && ports.some(({ name }) => name !== undefined);
+  return peers.map((peer) => {
+    if (peer.kind === 'ipBlock') return undefined;
+    return isNamed ? { ...peer, withPorts: true } : peer;
+  });
+}
+
+function tablePeers(rule: ResolvedRule, direction: Direction): TablePeer[] {
+  const tests = testsOf(rule, direction);
+  return rule.peers.flatMap((peer, place): TablePeer[] => {
+    if (peer.kind === 'ipBlock') return [peer];
+    const test = tests[place];
+    return test === undefined ? [] : [{ kind: 'group', group: groupId(test) }];
+  });
 }
 
 /**
@@ -37,41 +59,40 @@ function tablePeer(peer: ResolvedPeer): TablePeer {
  * by address, or no peers at all, may be any pod.
  */
 function asksEveryPod(policy: NetworkPolicy): boolean {
-  return policy.egress.some(
-    ({ ports, peers }) =>
-      ports.some(({ port }) => typeof port === 'string') &&
-      (peers.length === 0 || peers.some(({ kind }) => kind === 'ipBlock')),
+  return (
+    policy.policyTypes.includes('egress') &&
+    policy.egress.some(
+      ({ ports, peers }) =>
+        ports.some(({ port }) => typeof port === 'string') &&
+        (peers.length === 0 || peers.some(({ kind }) => kind === 'ipBlock')),
+    )
   );
 }
 
-/** The selectors of all groups that a policy needs, in the directions of its policyTypes. One may be there twice. */
-export function groupsOf(policy: NetworkPolicy): PodsPeer[] {
+/** What all groups that a policy needs are made of, in the directions of its policyTypes. One may be there twice. */
+export function groupsOf(policy: NetworkPolicy): GroupTest[] {
   const asked = policy.policyTypes.flatMap((direction) =>
-    resolveRules(policy, direction, []).flatMap(({ peers }) =>
-      peers.flatMap((peer) => (peer.kind === 'pods' ? [peer] : [])),
+    resolveRules(policy, direction, []).flatMap((rule) =>
+      testsOf(rule, direction).flatMap((test) => test ?? []),
     ),
   );
-  return policy.policyTypes.includes('egress') && asksEveryPod(policy) ? [...asked, EVERY_POD] : asked;
+  return asksEveryPod(policy) ? [...asked, EVERY_POD] : asked;
 }
 
 /** The part of a table that comes from policies. */
 export interface TableRules {
+  /** By `policyKey`, in the order of their names. */
+  readonly policies: ReadonlyMap<string, PolicyRules>;
   readonly ingress: DirectionTable;
   readonly egress: DirectionTable;
   /** Ids, sorted, each once. */
   readonly groups: readonly string[];
 }
 
-/**
- * The most policies that a direction names as isolating, since people do not read longer lists. The rules of all policies are
- * there. 1,000 names are some 50 kB of each table.
- */
-const MAX_NAMED = 1_000;
-
 /** For so many kinds of pods the rules of one list of policies are kept. The bound is there because tenants choose the ports. */
 const MAX_KINDS = 256;
 
-/** For so many choices of named ports and direction the rules of one policy are kept. */
+/** For so many choices of named ports the rules of one policy are kept. */
 const MAX_VARIANTS = 16;
 
 /**
@@ -80,7 +101,7 @@ const MAX_VARIANTS = 16;
  */
 export class RuleCompiler {
   readonly #common = new WeakMap<NetworkPolicy, Common>();
-  readonly #made = new WeakMap<NetworkPolicy, Recent<string, PolicyRules>>();
+  readonly #made = new WeakMap<NetworkPolicy, Recent<string, CompiledPolicy>>();
   /** By a namespace's list of policies, and then by which of them select a pod, and its named ports. */
   readonly #rules = new WeakMap<readonly NetworkPolicy[], Recent<string, TableRules>>();
 
@@ -101,40 +122,56 @@ export class RuleCompiler {
   }
 
   /** @param policies all that select a pod */
-  #all(policies: readonly NetworkPolicy[], ports: readonly ContainerPort[]): TableRules {
+  #all(selecting: readonly NetworkPolicy[], ports: readonly ContainerPort[]): TableRules {
     const groups = new Set<string>();
-    const of = (direction: Direction): DirectionTable => {
-      // policyTypes: a policy speaks for the listed directions only; rules of another direction do nothing.
-      const isolating = policies.filter(({ policyTypes }) => policyTypes.includes(direction));
-      const made = isolating.map((policy) => this.#of(policy, direction, ports));
-      for (const one of made) for (const id of one.groups) groups.add(id);
-      const named = isolating.slice(0, MAX_NAMED).map(policyRef);
-      return { direction, isolating: named, rules: made.flatMap(({ rules }) => rules) };
+    const policies = new Map<string, PolicyRules>();
+    for (const policy of selecting) {
+      const { rules, groups: own } = this.#of(policy, ports);
+      policies.set(policyKey(rules.policy), rules);
+      for (const id of own) groups.add(id);
+    }
+    return {
+      policies,
+      ingress: directionOf('ingress', policies.values()),
+      egress: directionOf('egress', policies.values()),
+      groups: [...groups].sort(compareTexts),
     };
-    const [ingress, egress] = [of('ingress'), of('egress')];
-    return { ingress, egress, groups: [...groups].sort(compareTexts) };
   }
 
-  #of(policy: NetworkPolicy, direction: Direction, ports: readonly ContainerPort[]): PolicyRules {
+  #of(policy: NetworkPolicy, ports: readonly ContainerPort[]): CompiledPolicy {
     // Named ports of ingress rules resolve at the subject.
-    const named = direction === 'ingress' ? ports.filter(({ name }) => this.#asksFor(policy, name)) : [];
-    const key = `${direction} ${JSON.stringify(named)}`;
-    const byPorts = this.#made.get(policy) ?? new Recent<string, PolicyRules>(MAX_VARIANTS);
+    const named = ports.filter(({ name }) => this.#asksFor(policy, name));
+    const key = JSON.stringify(named);
+    const byPorts = this.#made.get(policy) ?? new Recent<string, CompiledPolicy>(MAX_VARIANTS);
     this.#made.set(policy, byPorts);
     const known = byPorts.get(key);
     if (known !== undefined) return known;
+    // policyTypes: a policy speaks for the listed directions only; rules of another direction do nothing.
+    const own = policy.policyTypes.map((direction) => [
+      direction,
+      this.#rulesOf(policy, direction, direction === 'ingress' ? named : []),
+    ]) satisfies [Direction, readonly TableRule[]][];
+    const asked = own.flatMap(([, rules]) =>
+      rules.flatMap(({ peers }) => peers.flatMap((peer) => (peer.kind === 'group' ? [peer.group] : []))),
+    );
+    return byPorts.keep(key, {
+      rules: { policy: policyRef(policy), ...Object.fromEntries(own) },
+      groups: asksEveryPod(policy) ? [...asked, groupId(EVERY_POD)] : asked,
+    });
+  }
+
+  #rulesOf(
+    policy: NetworkPolicy,
+    direction: Direction,
+    named: readonly ContainerPort[],
+  ): readonly TableRule[] {
     const peers = this.#commonOf(policy).peers[direction];
-    const rules = resolveRules(policy, direction, named).map((rule, place): TableRule => {
+    return resolveRules(policy, direction, named).map((rule, place): TableRule => {
       const own = peers[place];
       // Without peers it would admit everybody.
       if (own === undefined) throw new Error(`rule ${place} of ${policy.name} has no list of peers`);
       return { ...rule, peers: own };
     });
-    const asked = rules.flatMap(({ peers }) =>
-      peers.flatMap((peer) => (peer.kind === 'group' ? [peer.group] : [])),
-    );
-    const groups = direction === 'egress' && asksEveryPod(policy) ? [...asked, groupId(EVERY_POD)] : asked;
-    return byPorts.keep(key, { rules, groups });
   }
 
   #asksFor(policy: NetworkPolicy | undefined, name: string | undefined): boolean {
@@ -148,7 +185,7 @@ export class RuleCompiler {
       ports.flatMap(({ port }) => (typeof port === 'string' ? [port] : [])),
     );
     const peersOf = (direction: Direction) =>
-      resolveRules(policy, direction, []).map(({ peers }) => peers.map(tablePeer));
+      resolveRules(policy, direction, []).map((rule) => tablePeers(rule, direction));
     const common = {
       portNames: new Set(names),
       peers: { ingress: peersOf('ingress'), egress: peersOf('egress') },

@@ -3,6 +3,9 @@
 import type { Subject } from '../table/index.ts';
 import type { TableRules } from './table_rules.ts';
 
+/** Ids of groups, as tables share them: the same list is the same object. */
+export type GroupList = readonly string[];
+
 /** With the groups' members and the cluster's Services it is the table. */
 export interface TableShape extends TableRules {
   readonly subject: Subject;

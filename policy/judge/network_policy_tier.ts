@@ -1,20 +1,21 @@
 /** The tier of NetworkPolicies in one direction of a table, indexed by peer and port. */
 
+import { Recent } from '../../common/recent.ts';
 import { parseAddress } from '../addresses/index.ts';
-import { ownEntry } from '../key.ts';
 import type { ContainerPort, Protocol } from '../model.ts';
 import type { ResolvedPeer, ResolvedRule, SubjectFlow } from '../rules/index.ts';
 import { nearestMiss } from '../rules/index.ts';
-import type { DirectionTable, Table } from '../table/index.ts';
+import { type DirectionTable, portsOf, type Table } from '../table/index.ts';
 import { PASS, type TierAnswer } from '../verdict.ts';
 import { type DirectionIndex, directionIndex } from './direction_index.ts';
 import { GroupIndex } from './group_index.ts';
 import { NO_RULE, type PortIndex } from './port_index.ts';
 import type { JudgeTier } from './tier.ts';
 
-const NO_PORTS: readonly ContainerPort[] = [];
+/** Addresses that are remembered; the one kept longest goes first. Some 150 bytes each. */
+const KNOWN_MAX = 16_384;
 
-/** What the tier remembers of an address in the pod directory: its pod's ports, and the rules of the groups it is in. */
+/** What the tier remembers of an address: its pod's ports, as far as rules ask for them, and the rules of the groups it is in. */
 interface KnownPeer {
   readonly ports: readonly ContainerPort[];
   readonly rules: readonly PortIndex[];
@@ -26,8 +27,7 @@ export class NetworkPolicyTier implements JudgeTier {
   readonly #table: Table;
   readonly #index: DirectionIndex;
   readonly #groups: GroupIndex;
-  /** Holds at most the addresses of the directory. */
-  readonly #peers = new Map<string, KnownPeer>();
+  readonly #peers = new Recent<string, KnownPeer>(KNOWN_MAX);
   #resolved: readonly ResolvedRule[] | undefined;
 
   constructor(direction: DirectionTable, table: Table) {
@@ -48,12 +48,9 @@ export class NetworkPolicyTier implements JudgeTier {
 
   #firstRule(address: string, protocol: Protocol, port: number): number {
     const { anyPeer, blocks } = this.#index;
-    const known = this.#known(address);
-    const ports = known?.ports ?? NO_PORTS;
+    const { ports, rules: own } = this.#known(address);
     let first = anyPeer.find(protocol, port, ports);
-    if (known !== undefined) {
-      for (const rules of known.rules) first = Math.min(first, rules.find(protocol, port, ports));
-    }
+    for (const rules of own) first = Math.min(first, rules.find(protocol, port, ports));
     if (blocks.isEmpty) return first;
     const words = parseAddress(address);
     if (words === undefined) return first;
@@ -61,15 +58,11 @@ export class NetworkPolicyTier implements JudgeTier {
     return first;
   }
 
-  /** An address that the directory does not know is in no group: rights end with the pod. */
-  #known(address: string): KnownPeer | undefined {
+  #known(address: string): KnownPeer {
     const known = this.#peers.get(address);
     if (known !== undefined) return known;
-    const identity = ownEntry(this.#table.pods, address);
-    if (identity === undefined) return undefined;
-    const made: KnownPeer = { ports: identity.ports, rules: this.#groups.find(address, identity) };
-    this.#peers.set(address, made);
-    return made;
+    const ports = portsOf(this.#table, address);
+    return this.#peers.keep(address, { ports, rules: this.#groups.find(address) });
   }
 
   explain(address: string, flow: SubjectFlow): TierAnswer {
@@ -85,7 +78,7 @@ export class NetworkPolicyTier implements JudgeTier {
       ...rule,
       peers: rule.peers.flatMap((peer): ResolvedPeer[] => {
         if (peer.kind === 'ipBlock') return [peer];
-        const group = ownEntry(this.#table.groups, peer.group);
+        const group = this.#table.groups.get(peer.group);
         return group === undefined ? [] : [{ kind: 'pods', ...group }];
       }),
     }));

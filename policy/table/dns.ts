@@ -4,7 +4,14 @@ import { parseAddress } from '../addresses/index.ts';
 import type { ContainerPort } from '../model.ts';
 import type { TablePort } from '../rules/index.ts';
 import { blockMatches, portMatches } from '../rules/index.ts';
-import type { Backend, Table, TablePeer, TableRule, VirtualPort } from './table.ts';
+import {
+  type Backend,
+  portsOf,
+  type Table,
+  type TablePeer,
+  type TableRule,
+  type VirtualPort,
+} from './table.ts';
 
 const DNS_PORT = 53;
 const KEY_END = ` UDP/${DNS_PORT}`;
@@ -32,9 +39,9 @@ export interface DnsServers {
  * The name servers among a cluster's virtual ports: the Services that clusters are known to use, or, where none of them is
  * there, all that serve UDP/53. Empty where there is none.
  */
-export function dnsServers(virtualPorts: Readonly<Record<string, VirtualPort>>): DnsServers {
+export function dnsServers(virtualPorts: Iterable<readonly [string, VirtualPort]>): DnsServers {
   const found: (readonly [address: string, service: string, port: VirtualPort])[] = [];
-  for (const [key, port] of Object.entries(virtualPorts))
+  for (const [key, port] of virtualPorts)
     if (key.endsWith(KEY_END))
       found.push([key.slice(0, -KEY_END.length), `${port.namespace}/${port.name}`, port]);
   const known = found.filter(([, service]) => DNS_SERVICES.includes(service));
@@ -116,9 +123,8 @@ export function dnsForgottenBy(table: Table): string | undefined {
     {
       subject: table.subject,
       egress: table.egress,
-      isMember: (group, address) =>
-        Object.hasOwn(table.pods, address) && table.groups[group]?.members.includes(address) === true,
-      portsOf: (address) => table.pods[address]?.ports ?? [],
+      isMember: (group, address) => table.groups.get(group)?.members.has(address) === true,
+      portsOf: (address) => portsOf(table, address),
     },
     dnsServers(table.services),
   );

@@ -3,28 +3,40 @@
  * `readInjectorFrame` and `readSidecarFrame` check what arrives.
  */
 
-import { nullable, object, type TypeOf, tagged } from '../../common/shape.ts';
-import { deltaForm, malformed, tableForm } from './form.ts';
+import { flag, list, nullable, object, type TypeOf, tagged } from '../../common/shape.ts';
+import { changeForm, malformed, tableForm } from './form.ts';
+import { outlineForm } from './outline.ts';
+import { type Unpack, unpackFrame } from './packed.ts';
 import { address, anyText, whole } from './parts.ts';
 import { peerIdentity } from './table.ts';
 
-const injectorFrame = tagged('type', {
-  /** The whole table. First on each connection; later when a delta would not do. */
-  snapshot: object({ table: tableForm }),
-  delta: object({ delta: deltaForm }),
+/** Frames from the injector that are the same in every schema. */
+export const commonFrames = {
   /** The source is alive and `revision` is current. Every few seconds; keeps the table's age near zero. */
   heartbeat: object({ revision: whole }),
   /** The injector does not know the pod (yet): the sidecar keeps what it has and waits. */
   'unknown-pod': object({ message: anyText }),
   /** The injector turns this connection away and ends it: the sidecar keeps what it has and tries again. */
   refused: object({ message: anyText }),
-  /** Answers `identify`: the pod that has the address, or had it a short while ago; `null`: none. */
-  identity: object({ address, pod: nullable(peerIdentity) }),
   /**
    * Another replica shall serve this sidecar: it connects again, and stays until its table comes on that connection. Only from
    * `WireVersion` 2 on.
    */
   moved: object({ message: anyText }),
+};
+
+const injectorFrame = tagged('type', {
+  ...commonFrames,
+  /** The whole table. First on each connection; later when a change would not do. */
+  snapshot: object({ table: tableForm }),
+  change: object({ change: changeForm }),
+  /**
+   * The table, in outline. First on a connection to a sidecar that holds a table, which answers with `want`; then once more, with
+   * the parts that it wants, unless it wants none.
+   */
+  outline: object({ outline: outlineForm }),
+  /** Answers `identify`: the pod that has the address, or had it a short while ago, with its tag; `null`: none. */
+  identity: object({ address, pod: nullable(peerIdentity) }, { tag: anyText }),
 });
 
 /** From the injector to a sidecar. */
@@ -33,11 +45,13 @@ export type InjectorFrame = TypeOf<typeof injectorFrame>;
 const sidecarFrame = tagged('type', {
   /**
    * First on a unix socket: whose table is wanted. Any schema number is a well-formed hello: the injector answers one it does
-   * not speak.
+   * not speak. `holds`: the sidecar has a table and takes an outline.
    */
-  hello: object({ schema: whole, namespace: anyText, pod: anyText }),
+  hello: object({ schema: whole, namespace: anyText, pod: anyText }, { holds: flag }),
   /** First over TLS: a token of the pod whose table is wanted. */
-  'token-hello': object({ schema: whole, token: anyText }),
+  'token-hello': object({ schema: whole, token: anyText }, { holds: flag }),
+  /** Answers a first `outline`: the numbers of the parts that the sidecar lacks, see `partNames`. None: it has the table. */
+  want: object({ parts: list(whole) }),
   /** `revision` is enforced: every flow it disallows has been ended. 0: none is, any more. */
   ack: object({ revision: whole }),
   /** A frame was refused whole; the last good table stays in force. The injector answers with a snapshot. */
@@ -49,9 +63,12 @@ const sidecarFrame = tagged('type', {
 /** From a sidecar to the injector. */
 export type SidecarFrame = TypeOf<typeof sidecarFrame>;
 
-/** Reads a frame from the injector, already parsed as JSON. Throws TABLE_MALFORMED; a frame is refused whole. */
-export function readInjectorFrame(value: unknown): InjectorFrame {
-  return injectorFrame.read(value, 'frame', malformed);
+/**
+ * Reads a frame from the injector, already parsed as JSON. Throws TABLE_MALFORMED; a frame is refused whole.
+ * @param unpack for parts that come packed; absent: such parts are refused
+ */
+export function readInjectorFrame(value: unknown, unpack?: Unpack): InjectorFrame {
+  return injectorFrame.read(unpack === undefined ? value : unpackFrame(value, unpack), 'frame', malformed);
 }
 
 /** Reads a frame from a sidecar, already parsed as JSON. Throws TABLE_MALFORMED; a frame is refused whole. */

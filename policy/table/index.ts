@@ -1,31 +1,72 @@
-/** One pod's table: its form, its deltas, the frames that carry them, and the checks of what arrives. */
+/** One pod's table: its form, its changes, the frames that carry them, and the checks of what arrives. */
 
-export { applyDelta } from './apply_delta.ts';
 export { type AskedOfPeers, asFarAsAsked, askedOfPeers, NOTHING_ASKED } from './asked_of_peers.ts';
+export { applyChange, changeBetween, differences, groupChange } from './change.ts';
 export { DNS_SERVICES, type DnsServers, dnsForgottenBy, dnsServers, forgottenDns } from './dns.ts';
-export { readTable } from './form.ts';
-export { type InjectorFrame, readInjectorFrame, readSidecarFrame, type SidecarFrame } from './frames.ts';
-export { DemandIndex } from './group_demand.ts';
-export { hasSorted } from './membership.ts';
-export { containerPort } from './parts.ts';
-export { Replay } from './replay.ts';
+export {
+  groupJson,
+  malformed,
+  policyJson,
+  readTable,
+  TABLE_SCHEMA,
+  type TableChange,
+  type TableJson,
+  tableJson,
+  tableOf,
+  tableWith,
+} from './form.ts';
+export {
+  commonFrames,
+  type InjectorFrame,
+  readInjectorFrame,
+  readSidecarFrame,
+  type SidecarFrame,
+} from './frames.ts';
+export {
+  outlineOf,
+  PartDigests,
+  type PartName,
+  partNames,
+  resolveOutline,
+  type TableOutline,
+} from './outline.ts';
+export type { Unpack } from './packed.ts';
+export {
+  address,
+  addressProblem,
+  anyText,
+  containerPort,
+  labels,
+  policyRef,
+  selector,
+  whole,
+} from './parts.ts';
 export { Comparisons, sameData } from './same_data.ts';
 export {
   type AddressGroup,
   type Backend,
   type DirectionTable,
-  type GroupDelta,
+  directionOf,
+  type IdentifiedPeer,
   type PeerIdentity,
   type PodIdentity,
+  type PolicyRules,
+  peer,
+  peerIdentity,
+  policyKey,
+  portsOf,
+  ruleFields,
   type Subject,
-  TABLE_SCHEMA,
+  subjectFields,
+  subjectOptions,
   type Table,
-  type TableDelta,
+  type TableGroups,
   type TablePeer,
   type TableRule,
+  tagOf,
   type VirtualPort,
+  virtualPort,
 } from './table.ts';
-export { deltaText, fileRefused, readDeltaFile, readTableFile, tableText } from './text.ts';
-export { touchedPeers } from './touched_peers.ts';
-export { virtualKey } from './virtual_key.ts';
+export { changeText, fileRefused, readChangeFile, readTableFile, tableText } from './text.ts';
+export { virtualKey, virtualKeyProblem } from './virtual_key.ts';
 export { WIRE_PROTOCOLS, type WireVersion, wireVersion } from './wire.ts';

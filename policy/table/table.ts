@@ -1,72 +1,65 @@
 /**
- * One pod's table: all that is needed to judge and explain this pod's flows, and nothing about others' rules.
- * It is plain data: what `JSON.stringify` makes of it is the snapshot on the wire; `text.ts` makes the same text for the copy
- * on disk. Each form is declared once, as a shape: its type and the check of what comes from outside are both made of it. What
- * no single field shows is checked in `form.ts`.
+ * One pod's table: all that is needed to judge this pod's flows, and nothing about others' rules. It is the pod itself, its
+ * policies, and references to groups: which pods a selector has now. Its parts never change; a changed table shares all others
+ * with the one before, and so do the tables of pods that have the same policies. `form.ts` has its form on the wire and on disk.
  */
 
+import type { PersistentMap } from '../../common/persistent_map.ts';
 import {
   integer,
   list,
-  nullable,
   object,
   objectFor,
-  oneOf,
   problem,
-  record,
   refined,
   type TypeOf,
   tagged,
 } from '../../common/shape.ts';
-import type { Direction } from '../model.ts';
+import type { ContainerPort, Direction, LabelSelector } from '../model.ts';
 import type { TablePort } from '../rules/index.ts';
-import {
-  address,
-  addressProblem,
-  anyText,
-  cidr,
-  containerPort,
-  labels,
-  policyRef,
-  port,
-  protocol,
-  selector,
-  whole,
-} from './parts.ts';
-import { virtualKeyProblem } from './virtual_key.ts';
+import type { PolicyRef } from '../verdict.ts';
+import { address, anyText, cidr, containerPort, labels, port, protocol, whole } from './parts.ts';
 
-/** Version of the table's form. A reader refuses a form it does not know. */
-export const TABLE_SCHEMA = 1;
-
-/** The version of a table or delta. */
-export const schema = oneOf(TABLE_SCHEMA);
-
-const backend = object({ address, port });
+/** The form of `Backend`. */
+export const backend = object({ address, port });
 
 /** Where connections to a virtual port end up. The address is canonical. */
 export interface Backend extends TypeOf<typeof backend> {}
 
-const subject = object(
+/** The fields of a subject. */
+export const subjectFields = {
+  namespace: anyText,
+  name: anyText,
+  uid: anyText,
+  /** Canonical addresses of the pod. */
+  ips: list(address),
+  /** Canonical addresses of its own node: traffic from and to them is always allowed. */
+  nodeIPs: list(address),
+  ports: list(containerPort),
+};
+
+/** The fields of a subject that may be absent. */
+export const subjectOptions = {
+  /** Where the injector takes connections, its Service's address among them: none of them is for apps. Absent: not known. */
+  injectors: list(backend),
+};
+
+/** The form of `Subject`. */
+export const subject = object(
   {
-    namespace: anyText,
-    name: anyText,
-    uid: anyText,
-    /** Canonical addresses of the pod. */
-    ips: list(address),
-    /** Canonical addresses of its own node: traffic from and to them is always allowed. */
-    nodeIPs: list(address),
-    ports: list(containerPort),
+    ...subjectFields,
+    /** What runs it, such as `Deployment/web`, for records. */
+    workload: anyText,
+    labels,
   },
-  {
-    /** Where the injector takes connections, its Service's address among them: none of them is for apps. Absent: not known. */
-    injectors: list(backend),
-  },
+  subjectOptions,
 );
 
 /** The pod whose table this is. */
 export interface Subject extends TypeOf<typeof subject> {}
 
-const peer = tagged('kind', {
+/** The form of `TablePeer`. */
+export const peer = tagged('kind', {
   group: object({ group: anyText }),
   ipBlock: object({ cidr, except: list(cidr) }),
 });
@@ -74,8 +67,8 @@ const peer = tagged('kind', {
 /** A peer test: members of an address group, or an address block. */
 export type TablePeer = TypeOf<typeof peer>;
 
-/** A range with one end only would be read as every port. */
-const portTest = refined(
+/** The form of `TablePort`. A range with one end only would be read as every port. */
+export const portTest = refined(
   objectFor<TablePort>({ protocol }, { from: port, to: port, name: anyText }),
   ({ from, to }) => {
     if ((from === undefined) !== (to === undefined)) return problem('must have both from and to, or neither');
@@ -85,58 +78,79 @@ const portTest = refined(
   },
 );
 
-const rule = object({
-  policy: policyRef,
+/** The fields of a rule, as policies have them. */
+export const ruleFields = {
   /** Index in the policy's `spec.ingress` or `spec.egress`. */
   index: whole,
   ports: list(portTest),
   peers: list(peer),
-});
+};
+
+const rule = object(ruleFields);
 
 /** One rule. An empty list means "no restriction". */
-export interface TableRule extends TypeOf<typeof rule> {}
+export interface TableRule extends TypeOf<typeof rule> {
+  readonly policy: PolicyRef;
+}
 
-function directionShape(direction: Direction) {
-  return object({ direction: oneOf(direction), isolating: list(policyRef), rules: list(rule) });
+/** The rules of one policy. A direction that is absent is not isolated by it. */
+export interface PolicyRules {
+  readonly policy: PolicyRef;
+  readonly ingress?: readonly TableRule[];
+  readonly egress?: readonly TableRule[];
 }
 
 /** One direction of the table: its NetworkPolicies. Isolated exactly when `isolating` is not empty. */
-export interface DirectionTable extends TypeOf<ReturnType<typeof directionShape>> {}
-
-/** Members are looked up by halving the list: out of order, some would be missed. */
-const sortedAddresses = refined(list(address), (members) => {
-  const wrong = members.findIndex((member, i) => i > 0 && member <= (members[i - 1] ?? ''));
-  return wrong < 0 ? undefined : problem('is out of order or there twice', `[${wrong}]`);
-});
-
-const group = object(
-  {
-    /** Canonical addresses, sorted. One that the directory does not know counts for nothing: rights end with the pod. */
-    members: sortedAddresses,
-  },
-  {
-    /** The policy's namespace where `namespaceSelector` is absent: only its pods can be members. */
-    namespace: anyText,
-    namespaceSelector: selector,
-    podSelector: selector,
-  },
-);
+export interface DirectionTable {
+  readonly direction: Direction;
+  readonly isolating: readonly PolicyRef[];
+  readonly rules: readonly TableRule[];
+}
 
 /** A resolved selector, shared between all rules and all tables that use the same one. */
-export interface AddressGroup extends TypeOf<typeof group> {}
+export interface AddressGroup {
+  /** The policy's namespace where `namespaceSelector` is absent: only its pods are members. */
+  readonly namespace?: string;
+  readonly namespaceSelector?: LabelSelector;
+  readonly podSelector?: LabelSelector;
+  /** By canonical address: the tag of the pod that has it, see `tagOf`. */
+  readonly members: PersistentMap<string>;
+  /** By address: the named ports of members that declare some. Absent where no rule asks for them. */
+  readonly ports?: PersistentMap<readonly ContainerPort[]>;
+}
 
-const podIdentity = object({
-  namespace: anyText,
-  name: anyText,
-  uid: anyText,
-  workload: anyText,
-  labels,
-  /** Named ports only. */
-  ports: list(containerPort),
-});
+/** Groups by id: a canonical, readable text of the selector. */
+export type TableGroups = ReadonlyMap<string, AddressGroup>;
+
+/** One pod's table at one revision. */
+export interface Table {
+  /** Grows by any amount with each change of this table. */
+  readonly revision: number;
+  readonly subject: Subject;
+  /** Those that select the pod, by `policyKey`, in the order in which they are asked. */
+  readonly policies: ReadonlyMap<string, PolicyRules>;
+  /** What the policies say, direction by direction. */
+  readonly ingress: DirectionTable;
+  readonly egress: DirectionTable;
+  readonly groups: TableGroups;
+  /**
+   * The Services of the cluster, by `virtualKey`; empty unless the pod is isolated for egress. Policy sees a backend's
+   * address and port, never the virtual one: who enforces egress looks a destination up here first, and asks for
+   * verdicts about backends. No verdict is ever asked for about an address and port that stands here.
+   */
+  readonly services: PersistentMap<VirtualPort>;
+}
 
 /** Who owns an address. */
-export interface PodIdentity extends TypeOf<typeof podIdentity> {}
+export interface PodIdentity {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly workload: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Named ports only. */
+  readonly ports: readonly ContainerPort[];
+}
 
 /** The form of `PeerIdentity`. */
 export const peerIdentity = object({
@@ -149,10 +163,18 @@ export const peerIdentity = object({
   ports: list(containerPort),
 });
 
-/** What a sidecar may learn of a pod that its table does not name: its name, and what the rules of the table ask of pods. */
+/** Who a pod is: its name, and what the rules of the table ask of pods. Records name it; no verdict needs it. */
 export interface PeerIdentity extends TypeOf<typeof peerIdentity> {}
 
-const virtualPort = object(
+/** Who has an address. */
+export interface IdentifiedPeer {
+  readonly pod: PeerIdentity;
+  /** Tells the pod from another one that has the address before or after it. */
+  readonly tag: string;
+}
+
+/** The form of `VirtualPort`. */
+export const virtualPort = object(
   {
     /** The Service's namespace and name. */
     namespace: anyText,
@@ -171,61 +193,41 @@ const virtualPort = object(
 /** What one address, protocol and port of a Service stands for. */
 export interface VirtualPort extends TypeOf<typeof virtualPort> {}
 
-/** The fields of a table. `tableForm` checks the rest. */
-export const tableFields = object({
-  schema,
-  /** Grows by any amount with each change of this table. */
-  revision: whole,
-  subject,
-  ingress: directionShape('ingress'),
-  egress: directionShape('egress'),
-  /** By group id: a canonical, readable text of the selector. */
-  groups: record(group),
-  /**
-   * The pod directory: who owns the addresses that the groups hold, and the pod's own. Who others are is asked from the
-   * injector when a record needs it.
-   */
-  pods: record(podIdentity, addressProblem),
-  /** Labels of the namespaces that the directory mentions, and of the pod's own. */
-  namespaces: record(labels),
-  /**
-   * The Services of the cluster, by `virtualKey`; empty unless the pod is isolated for egress. Policy sees a backend's
-   * address and port, never the virtual one: who enforces egress looks a destination up here first, and asks for
-   * verdicts about backends. No verdict is ever asked for about an address and port that stands here.
-   */
-  services: record(virtualPort, virtualKeyProblem),
-});
+/** The most policies that a direction names as isolating, since people do not read longer lists. The rules of all are there. */
+const MAX_NAMED = 1_000;
 
-/** One pod's table at one revision. */
-export interface Table extends TypeOf<typeof tableFields> {}
+/** What policies say of one direction. */
+export function directionOf(direction: Direction, policies: Iterable<PolicyRules>): DirectionTable {
+  const isolating: PolicyRef[] = [];
+  const rules: TableRule[] = [];
+  for (const { policy, [direction]: own } of policies) {
+    if (own === undefined) continue;
+    if (isolating.length < MAX_NAMED) isolating.push(policy);
+    for (const one of own) rules.push(one);
+  }
+  return { direction, isolating, rules };
+}
 
-const groupDelta = tagged('kind', {
-  set: object({ group }),
-  members: object({ added: list(address), removed: list(address) }),
-  removed: object({}),
-});
+/** The key of a policy in a table. */
+export function policyKey({ namespace, name, kind = 'NetworkPolicy' }: PolicyRef): string {
+  return kind === 'NetworkPolicy' ? `${namespace}/${name}` : `${kind} ${namespace}/${name}`;
+}
 
-/** A change to a group: a new or replaced one whole, or members by difference. */
-export type GroupDelta = TypeOf<typeof groupDelta>;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** The fields of a delta. `deltaForm` checks the rest. */
-export const deltaFields = object(
-  {
-    schema,
-    /** The revision this applies to; any other is a gap. */
-    from: whole,
-    revision: whole,
-  },
-  {
-    subject,
-    ingress: directionShape('ingress'),
-    egress: directionShape('egress'),
-    groups: record(groupDelta),
-    pods: record(nullable(podIdentity), addressProblem),
-    namespaces: record(nullable(labels)),
-    services: record(nullable(virtualPort), virtualKeyProblem),
-  },
-);
+/** Hexadecimal digits of a UUID that a tag keeps: 60 random bits of an API server's UIDs. */
+const TAG_DIGITS = 16;
 
-/** What changes between two revisions of one table. Absent fields are unchanged; `null` removes an entry. */
-export interface TableDelta extends TypeOf<typeof deltaFields> {}
+/** What tells a pod from the one that had its address before: the beginning of its UID. A UID that is no UUID stands whole. */
+export function tagOf(uid: string): string {
+  return UUID.test(uid) ? uid.replaceAll('-', '').slice(0, TAG_DIGITS) : uid;
+}
+
+/** Named ports of the pod that has an address, as far as a rule asks for such. */
+export function portsOf({ groups }: Pick<Table, 'groups'>, address: string): readonly ContainerPort[] {
+  for (const { ports } of groups.values()) {
+    const found = ports?.get(address);
+    if (found !== undefined) return found;
+  }
+  return [];
+}

@@ -1,7 +1,7 @@
 /** The admin port: what its pages and the metrics show of the parts. All is read when it is asked for. */
 import type { Logger } from 'pino';
 import type { Sockets } from '../../native/index.ts';
-import { dnsForgottenBy } from '../../policy/index.ts';
+import { dnsForgottenBy, tableJson } from '../../policy/index.ts';
 import { type AdminPages, AdminPort, type AdminPortContext, adminServers } from '../admin/index.ts';
 import type { Binding, Guard } from '../guard/index.ts';
 import { type InForce, type InForceMachine, phase } from '../in_force/index.ts';
@@ -86,7 +86,8 @@ class Pages implements AdminPages {
   }
 
   table(): unknown {
-    return this.#parts.state.enforcement.table;
+    const { table } = this.#parts.state.enforcement;
+    return table && tableJson(table);
   }
 
   flows(): unknown {

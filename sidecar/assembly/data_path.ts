@@ -15,6 +15,7 @@ import {
 import { backlogRoom } from '../kernel/index.ts';
 import type { Recorder, SidecarMetrics } from '../records/index.ts';
 import { onFreePort, type Relay, relayLimits, startRelay } from '../relay/index.ts';
+import type { Owners } from '../table/index.ts';
 import { ERROR_LOG_MS } from './log_intervals.ts';
 import type { WatchedRedirect } from './redirect.ts';
 import type { State } from './state.ts';
@@ -27,6 +28,7 @@ export interface DataPathParts {
   readonly sockets: Sockets;
   readonly redirect: WatchedRedirect;
   readonly recorder: Recorder;
+  readonly owners: Owners;
   readonly backlogs: Backlogs;
   readonly metrics: SidecarMetrics;
   readonly log: Logger;
@@ -70,12 +72,13 @@ export async function openDataPath(config: SidecarConfig, parts: DataPathParts):
 }
 
 function startOn(inboundPort: number, config: SidecarConfig, parts: DataPathParts): Promise<Relay> {
-  const { state, limits, sockets, redirect, recorder, backlogs, metrics, log } = parts;
+  const { state, limits, sockets, redirect, recorder, owners, backlogs, metrics, log } = parts;
   const connectionLimit = limits.connections.flows;
   const failures = new InboundFailures(metrics, log);
   const context: InboundContext = {
     enforcement: state.enforcement,
     live: state.live,
+    owners,
     connectionLimit,
     inboundPort,
     canaryPort: config.canaryPort,

@@ -57,8 +57,8 @@ export class WatchedGate implements GateEvents {
     for (const report of this.#reports) await report.close();
   }
 
-  /** Logs what the latest table cannot have in full, when that is news. */
-  logShortcomings(): void {
+  /** Logs what the table in force cannot have in full, when that is news. */
+  #logShortcomings(): void {
     const { mixedServices, overBounds } = this.gate;
     const services = mixedServices.slice(0, SERVICES_SHOWN);
     if (this.#mixed.isNew(services.join()))
@@ -74,6 +74,7 @@ export class WatchedGate implements GateEvents {
   }
 
   inForce(change: number, revision: number): void {
+    this.#logShortcomings();
     this.#inForce.happened({ event: 'gate-in-force', change, revision });
   }
 

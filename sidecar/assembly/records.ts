@@ -25,5 +25,6 @@ export interface RecordTools {
 export function openRecords(flowHistory: number, { link, ...tools }: RecordTools): Records {
   const history = new FlowHistory(flowHistory);
   const owners = new Owners(link);
+  tools.enforcement.outdates(owners);
   return { history, owners, recorder: new Recorder({ ...tools, history, owners }) };
 }

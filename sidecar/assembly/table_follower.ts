@@ -1,7 +1,7 @@
 /** What follows from what the injector sends: above all, from another table. */
 import type { Logger } from 'pino';
 import { Changes } from '../../common/pacing.ts';
-import { dnsForgottenBy, type PeerIdentity, type Table, type TableDelta } from '../../policy/index.ts';
+import { dnsForgottenBy, type PeerIdentity, type Table, type TableChange } from '../../policy/index.ts';
 import type { Guard } from '../guard/index.ts';
 import type { InForceMachine } from '../in_force/index.ts';
 import type { SidecarMetrics } from '../records/index.ts';
@@ -53,17 +53,16 @@ export class TableFollower implements StreamEvents {
   }
 
   /** The proxy judges by another table. The kernel and the disk follow, and then it is acknowledged: see `Effects`. */
-  enforced(ended: number, deltas?: readonly TableDelta[]): void {
-    const { state, outbound, gate, log } = this.#parts;
+  enforced(ended: number, changes?: readonly TableChange[]): void {
+    const { state, outbound, log } = this.#parts;
     const { table } = state.enforcement;
     if (table === undefined) return;
-    state.file.save(table, deltas);
+    state.file.save(table, changes);
     log.info({ revision: table.revision, flows_ended: ended }, 'table in force');
     this.#warnOfDns(table);
     outbound.follow();
     void outbound.cut(); // at once; again when the gate is shut
     this.#bringIntoForce(table);
-    gate.logShortcomings();
   }
 
   /**
@@ -88,12 +87,21 @@ export class TableFollower implements StreamEvents {
     this.#parts.log.warn({ message }, 'the injector has no table for this pod yet');
   }
 
-  identified(address: string, pod: PeerIdentity | null): void {
-    this.#parts.owners.answer(address, pod);
+  identified(address: string, pod: PeerIdentity | null, tag: string | undefined): void {
+    this.#parts.owners.answer(address, pod, tag);
   }
 
   turnedAway(message: string): void {
     this.#parts.log.error({ message }, 'the injector refused this sidecar: the last table stays in force');
+  }
+
+  olderInjector(message: string): void {
+    const { owners, log } = this.#parts;
+    owners.lost();
+    log.info(
+      { message },
+      'the injector is older than this sidecar: it is asked for the tables that it serves',
+    );
   }
 
   #bringIntoForce(table: Table): void {

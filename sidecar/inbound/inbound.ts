@@ -4,11 +4,11 @@
  */
 import { unreachable } from '../../common/errors.ts';
 import { isTranslatedPort } from '../../common/inbound_ports.ts';
-import type { Judge, PodIdentity, Verdict } from '../../policy/index.ts';
+import type { Judge, Verdict } from '../../policy/index.ts';
 import type { FlowEnd, Recorder, RefusalReason, SidecarMetrics } from '../records/index.ts';
 import type { Canary } from '../redirect/index.ts';
 import type { Connection, ConnectionOwner, Ending, Endpoint } from '../relay/index.ts';
-import type { Enforcement, LiveFlow, LiveTable, Revocation } from '../table/index.ts';
+import type { Enforcement, LiveFlow, LiveTable, Owners, Revocation } from '../table/index.ts';
 import type { Backlogs, Dialled } from './backlogs.ts';
 import type { InboundFailures } from './failures.ts';
 
@@ -16,6 +16,8 @@ import type { InboundFailures } from './failures.ts';
 export interface InboundContext {
   readonly enforcement: Enforcement;
   readonly live: LiveTable;
+  /** Names peers. */
+  readonly owners: Pick<Owners, 'meet' | 'known'>;
   /** Most flows at once. */
   readonly connectionLimit: number;
   readonly inboundPort: number;
@@ -71,8 +73,8 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
   readonly #connection: Connection;
   readonly #context: InboundContext;
   readonly #startedAtMs = performance.now();
-  /** Who the source was when the flow began, if the table names it; filled in when it learns of the pod only later. */
-  #identity: PodIdentity | undefined;
+  /** Which pod the source was when the flow began, if the table says it; filled in when it learns of the pod only later. */
+  #tag: string | undefined;
   #verdict: Verdict = { verdict: 'deny', direction: 'ingress', reason: 'no-table' };
   #ownEnd: OwnEnd | undefined;
   #hasEnded = false;
@@ -80,7 +82,15 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
   constructor(connection: Connection, context: InboundContext) {
     this.#connection = connection;
     this.#context = context;
-    this.#identity = context.enforcement.judge?.identify(connection.source.address);
+    this.#meet(context.enforcement.judge?.tag(connection.source.address));
+  }
+
+  /** The source is the pod of this tag, if it is one: who that is will be known when the flow ends. */
+  #meet(tag: string | undefined): void {
+    const { address } = this.#connection.source;
+    this.#tag = tag;
+    if (tag !== undefined && this.#context.enforcement.self(address) === undefined)
+      this.#context.owners.meet(address, tag);
   }
 
   get sourceAddress(): string {
@@ -139,14 +149,14 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
   revoked(judge: Judge): Revocation | undefined {
     if (this.#ownEnd !== undefined) return undefined; // it is ending already
     const { source, destination } = this.#connection;
-    const owner = judge.identify(source.address);
+    const tag = judge.tag(source.address);
     const verdict = judge.judge('ingress', source.address, 'TCP', destination.port);
     if (verdict.verdict === 'deny') return { cause: 'policy-changed', verdict };
     // Rights never pass to a new owner of an address: what the old one opened ends.
-    if (this.#identity !== undefined && owner !== undefined && owner.uid !== this.#identity.uid) {
+    if (this.#tag !== undefined && tag !== undefined && tag !== this.#tag) {
       return { cause: 'peer-replaced', verdict };
     }
-    this.#identity ??= owner;
+    if (this.#tag === undefined) this.#meet(tag);
     return undefined;
   }
 
@@ -170,14 +180,14 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
     const { end, refusal } = this.#ownEnd ?? this.#endOf(ending);
     const { enforcement } = this.#context;
     const { source, destination } = this.#connection;
-    const { judge } = enforcement;
+    const tag = this.#tag ?? enforcement.judge?.tag(source.address);
     this.#context.recorder.flow({
       verdict: this.#verdict,
       ...(refusal === undefined ? {} : { refusal }),
       end,
       protocol: 'TCP',
-      source: { ...source, identity: this.#identity ?? judge?.identify(source.address) },
-      destination: { ...destination, identity: judge?.identify(destination.address) },
+      source: { ...source, identity: enforcement.self(source.address), tag },
+      destination: { ...destination, identity: enforcement.self(destination.address) },
       bytesSent: ending.toSource,
       bytesReceived: ending.fromSource,
       durationMs: ending.durationMs,
@@ -209,28 +219,34 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
     }
   }
 
-  /** A plain view for /connections. */
+  /** A plain view for /connections. A source whose name is not known is asked for: the next view may have it. */
   view(): FlowView {
     const { source, destination } = this.#connection;
     const { relaying, fromSource, toSource } = this.#connection.progress();
+    const pod = this.#sourcePod();
     return {
       state: this.#ownEnd !== undefined ? 'ending' : relaying ? 'relaying' : 'dialling',
       since: new Date(performance.timeOrigin + this.#startedAtMs).toISOString(),
-      src: { ...at(source), ...(this.#identity === undefined ? {} : { pod: nameOf(this.#identity) }) },
+      src: { ...at(source), ...(pod === undefined ? {} : { pod: `${pod.namespace}/${pod.name}` }) },
       dst: at(destination),
       verdict: this.#verdict,
       bytes_sent: toSource,
       bytes_recv: fromSource,
     };
   }
+
+  #sourcePod(): { readonly namespace: string; readonly name: string } | undefined {
+    const { address } = this.#connection.source;
+    const { enforcement, owners } = this.#context;
+    const self = enforcement.self(address);
+    if (self !== undefined || this.#tag === undefined) return self;
+    owners.meet(address, this.#tag);
+    return owners.known(address, this.#tag, 'name') ?? undefined;
+  }
 }
 
 function at({ address, port }: Endpoint): { addr: string; port: number } {
   return { addr: address, port };
-}
-
-function nameOf({ namespace, name }: PodIdentity): string {
-  return `${namespace}/${name}`;
 }
 
 /** fe80::/10, RFC 4291: such an address means nothing without its link, so the app leg cannot come from it. */

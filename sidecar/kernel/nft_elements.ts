@@ -1,4 +1,5 @@
 /** Elements in nftables, changed and read without a process. Source: linux/netfilter/nf_tables.h and nfnetlink.h. */
+import { setImmediate as othersTurn } from 'node:timers/promises';
 import { errnoName } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import {
@@ -39,6 +40,8 @@ export interface CountedElement {
 export const ELEMENTS_MAX = 1_000;
 /** Bytes of elements in one message: the length of an attribute has 16 bits. */
 const MESSAGE_BYTES = 60_000;
+/** Elements that are written in one turn of the event loop: about a millisecond. */
+const ELEMENTS_IN_TURN = 250;
 /** Chains to remove in one transaction: each is acknowledged twice. */
 export const CHAINS_MAX = 40;
 
@@ -100,12 +103,12 @@ export async function changeElements(
   const messages: [number, readonly Uint8Array[]][] = [];
   const named = attribute(TABLE, text(table));
   for (const { object, removed } of changes) {
-    for (const items of pieces(removed.map((key) => nested(LIST_ITEM, [keyOf(key)])))) {
+    for (const items of pieces(await written(removed, (key) => [keyOf(key)]))) {
       messages.push([DELETE_ELEMENTS, [named, ...elements(object, items)]]);
     }
   }
   for (const { object, added } of changes) {
-    for (const items of pieces(added.map((one) => nested(LIST_ITEM, [keyOf(one.key), ...dataOf(one)])))) {
+    for (const items of pieces(await written(added, (one) => [keyOf(one.key), ...dataOf(one)]))) {
       messages.push([NEW_ELEMENTS, [named, ...elements(object, items)]]);
     }
   }
@@ -147,6 +150,19 @@ function readCounted(element: Uint8Array): CountedElement {
   const counter = inside(inside(parts, ELEMENT_EXPRESSION), EXPRESSION_DATA);
   // The buffer of a dump is used again.
   return { key: key.slice(), packets: readUint64(counter.get(COUNTED_PACKETS) ?? NOTHING) };
+}
+
+/** A list item for each element. */
+async function written<T>(
+  list: readonly T[],
+  parts: (element: T) => readonly Uint8Array[],
+): Promise<readonly Uint8Array[]> {
+  const items: Uint8Array[] = [];
+  for (const element of list) {
+    items.push(nested(LIST_ITEM, parts(element)));
+    if (items.length % ELEMENTS_IN_TURN === 0) await othersTurn();
+  }
+  return items;
 }
 
 function elements(object: string, items: readonly Uint8Array[]): readonly Uint8Array[] {

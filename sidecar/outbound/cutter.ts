@@ -146,10 +146,12 @@ export class OutboundCutter {
    * @throws SluiceError `NETLINK_*` or `SOCKET_*`; the gate then drops what is denied
    */
   async forgetBackends(judge: Judge): Promise<void> {
-    const { egress, groups, pods, services, subject } = judge.table;
-    const parts = [egress, groups, pods, services, subject];
-    const isSettled = parts.every((part, index) => part === this.#settled[index]);
-    if (isSettled || !Object.keys(services).some((key) => !key.includes(' TCP/'))) return;
+    const { egress, groups, services, subject } = judge.table;
+    const members = [...groups.values()].flatMap((group) => [group.members, group.ports]);
+    const parts = [egress, services, subject, ...members];
+    const isSettled =
+      parts.length === this.#settled.length && parts.every((part, index) => part === this.#settled[index]);
+    if (isSettled || !hasDatagrams(services)) return;
     const own = new Set(subject.ips);
     const stale: TrackedFlow[] = [];
     for await (const some of this.#kernel.flows()) {
@@ -160,17 +162,21 @@ export class OutboundCutter {
   }
 }
 
+/** Whether a Service has a port of UDP or SCTP. */
+function hasDatagrams(services: Judge['table']['services']): boolean {
+  for (const key of services.keys()) if (!key.includes(' TCP/')) return true;
+  return false;
+}
+
 /** Whether a connection needs no second look: it goes to a pod, so that nothing translates it, and is allowed. */
 function isPlainlyAllowed({ address, port }: Side, judge: Judge): boolean {
-  return (
-    judge.identify(address) !== undefined && judge.judge('egress', address, 'TCP', port).verdict === 'allow'
-  );
+  return judge.tag(address) !== undefined && judge.judge('egress', address, 'TCP', port).verdict === 'allow';
 }
 
 /** A UDP or SCTP flow stays with its backend as long as packets come, whether that may be reached or not. */
 function isStale({ protocol, destination, answering }: TrackedFlow, judge: Judge): boolean {
   if (protocol === 'TCP') return false; // an allowed connection goes on, as it does with kube-proxy
-  const service = judge.table.services[virtualKey(destination.address, protocol, destination.port)];
+  const service = judge.table.services.get(virtualKey(destination.address, protocol, destination.port));
   if (service === undefined) return false;
   const isListed = service.backends.some((one) => isSame(one, answering));
   return !isListed || judge.judge('egress', answering.address, protocol, answering.port).verdict === 'deny';

@@ -36,7 +36,7 @@ export function endedOutbound(
     local: source,
     remote: destination,
     backend: answering,
-    identity: judge.identify(answering.address),
+    tag: judge.tag(answering.address),
     bytesSent: bytes.bytesSent,
     bytesReceived: bytes.bytesReceived,
     verdict,
@@ -56,7 +56,7 @@ export function revoked(flow: TrackedFlow, judge: Judge): Revocation | undefined
 function isUnresolved({ protocol, destination, answering }: TrackedFlow, judge: Judge): boolean {
   return (
     isSame(destination, answering) &&
-    Object.hasOwn(judge.table.services, virtualKey(destination.address, protocol, destination.port))
+    judge.table.services.has(virtualKey(destination.address, protocol, destination.port))
   );
 }
 

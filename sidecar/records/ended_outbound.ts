@@ -1,5 +1,5 @@
 /** What is recorded of an outbound flow. */
-import type { PodIdentity, Protocol, Verdict } from '../../policy/index.ts';
+import type { Protocol, Verdict } from '../../policy/index.ts';
 import type { Side } from '../kernel/index.ts';
 import type { FlowEnd } from './flow_record.ts';
 
@@ -9,7 +9,8 @@ export interface EndedOutbound {
   readonly local: Side;
   readonly remote: Side;
   readonly backend: Side;
-  readonly identity: PodIdentity | undefined;
+  /** Of the pod that has the backend's address, where the table says it. */
+  readonly tag: string | undefined;
   readonly bytesSent: number;
   readonly bytesReceived: number;
   readonly verdict: Verdict;

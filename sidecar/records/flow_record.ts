@@ -4,7 +4,7 @@
  */
 import { unreachable } from '../../common/errors.ts';
 import type { AddressPort } from '../../common/net.ts';
-import type { Direction, NearMiss, PodIdentity, PolicyRef, Protocol, Verdict } from '../../policy/index.ts';
+import type { Direction, NearMiss, PeerIdentity, PolicyRef, Protocol, Verdict } from '../../policy/index.ts';
 import { describeFlow } from '../../policy/index.ts';
 
 /**
@@ -43,7 +43,7 @@ export type FlowEnd =
  */
 export type RefusalReason = 'capacity' | 'reserved-port' | 'link-local' | 'no-backend' | 'not-yet-allowed';
 
-/** One side of a flow. `namespace`, `pod` and `workload` where the address is a pod's that the table or the injector knows. */
+/** One side of a flow. `namespace`, `pod` and `workload` where the address is a pod's that the injector knows. */
 export interface FlowSide {
   readonly addr: string;
   /** Absent for the source of dropped packets, which may have used several. */
@@ -115,8 +115,10 @@ export const FLOW_LOG_FIELDS: readonly string[] = [
 export interface FactsSide {
   readonly address: string;
   readonly port?: number;
-  /** The pod that has the address, where that is known. */
-  readonly identity: Pick<PodIdentity, 'namespace' | 'name' | 'workload'> | undefined;
+  /** The pod that has the address, where that is known: the pod itself. Who the other side is has to be asked. */
+  readonly identity: Pick<PeerIdentity, 'namespace' | 'name' | 'workload'> | undefined;
+  /** Of the pod that had the address when the flow began, where the table says it. */
+  readonly tag?: string | undefined;
 }
 
 /** What a record is made of. */
@@ -144,7 +146,7 @@ export interface FlowFacts {
 /**
  * Makes the record of a flow.
  * @param verdict that of `facts`, explained
- * @param owner who the other side is, where `facts` does not say
+ * @param owner who the other side is
  */
 export function flowRecord(
   facts: FlowFacts,

@@ -11,7 +11,7 @@ import {
 } from '../../policy/index.ts';
 import type { DeniedPeer } from '../gate/kernel/index.ts';
 import type { Side } from '../kernel/index.ts';
-import type { Enforcement, Owner, Owners } from '../table/index.ts';
+import type { Enforcement, Need, Owner, Owners } from '../table/index.ts';
 import type { EndedOutbound } from './ended_outbound.ts';
 import { type FactsSide, type FlowFacts, flowRecord, type RefusalReason } from './flow_record.ts';
 import type { FlowHistory } from './history.ts';
@@ -54,11 +54,12 @@ export class Recorder {
     const now = new Date();
     const { judge } = this.#enforcement;
     const write = (owner: Owner) => this.#write(facts, judge, owner, now);
-    if (!asksForOwner(facts, judge)) return write(null);
-    const { address } = peerOf(facts);
-    const known = this.#owners.known(address);
+    const need = needOf(facts);
+    if (need === undefined) return write(null);
+    const { address, tag } = peerOf(facts);
+    const known = this.#owners.known(address, tag, need);
     if (known !== undefined) write(known);
-    else void this.#owners.find(address).then(write);
+    else void this.#owners.find(address, tag, need).then(write);
   }
 
   #write(facts: FlowFacts, judge: Judge | undefined, owner: Owner, now: Date): void {
@@ -86,16 +87,23 @@ export class Recorder {
     const { judge } = this.#enforcement;
     const target: Target = direction === 'egress' ? this.#target(address, protocol, port) : { address, port };
     const verdict = this.#enforcement.verdict(direction, target.address, protocol, target.port);
-    const own = judge?.table.subject.ips.find((ip) => familyOf(ip) === familyOf(address)) ?? '';
-    const peer = { address: target.address, port: target.port, identity: judge?.identify(target.address) };
-    const pod = { address: own, identity: judge?.identify(own) };
+    const subject = judge?.table.subject;
+    const own = subject?.ips.find((ip) => familyOf(ip) === familyOf(address));
+    const peer = {
+      address: target.address,
+      port: target.port,
+      identity: this.#enforcement.self(target.address),
+      tag: judge?.tag(target.address),
+    };
+    const pod = { address: own ?? '', identity: own === undefined ? undefined : subject };
     const refusal = refusalOf(target, verdict);
     this.flow({
       verdict,
       ...(refusal === undefined ? {} : { refusal }),
       end: 'dropped',
       protocol,
-      source: direction === 'ingress' ? { address: peer.address, identity: peer.identity } : pod,
+      source:
+        direction === 'ingress' ? { address: peer.address, identity: peer.identity, tag: peer.tag } : pod,
       destination: direction === 'ingress' ? { ...pod, port } : peer,
       ...(target.service === undefined ? {} : { service: target.service }),
       packets,
@@ -108,14 +116,14 @@ export class Recorder {
 
   /** A flow of the pod's own that ended, or that was ended because the table no longer allows it. */
   outbound(ended: EndedOutbound): void {
-    const { protocol, local, remote, backend, identity, bytesSent, bytesReceived, verdict, end } = ended;
+    const { protocol, local, remote, backend, tag, bytesSent, bytesReceived, verdict, end } = ended;
     const { service } = this.#target(remote.address, protocol, remote.port);
     this.flow({
       verdict,
       end,
       protocol,
-      source: { ...local, identity: this.#enforcement.judge?.identify(local.address) },
-      destination: { ...backend, identity },
+      source: { ...local, identity: this.#enforcement.self(local.address) },
+      destination: { ...backend, identity: this.#enforcement.self(backend.address), tag },
       ...(service === undefined ? {} : { service }),
       bytesSent: bytesReceived, // to the source, which is the pod
       bytesReceived: bytesSent,
@@ -126,7 +134,7 @@ export class Recorder {
 
   /** What policy was asked about: for a Service's virtual address the first of its backends. */
   #target(address: string, protocol: Protocol, port: number): Target {
-    const virtual = this.#enforcement.table?.services[virtualKey(address, protocol, port)];
+    const virtual = this.#enforcement.table?.services.get(virtualKey(address, protocol, port));
     if (virtual === undefined) return { address, port };
     const { namespace, name, backends } = virtual;
     return {
@@ -147,14 +155,13 @@ function peerOf({ verdict, source, destination }: FlowFacts): FactsSide {
 }
 
 /**
- * Whether the injector is asked who the other side is. A denial by policy is explained by the other side's labels; the table has
- * these for pods in its groups only. Any other record needs just the name. About the pod itself and its node nobody is asked.
+ * What has to be known of the other side. A denial by policy is explained by its labels; any other record needs just the name. About
+ * the pod itself and its node nobody is asked.
  */
-function asksForOwner(facts: FlowFacts, judge: Judge | undefined): boolean {
+function needOf(facts: FlowFacts): Need | undefined {
   const { reason } = facts.verdict;
-  if (reason === 'self' || reason === 'own-node') return false;
-  const { address, identity } = peerOf(facts);
-  return reason === 'no-rule' ? judge?.identify(address) === undefined : identity === undefined;
+  if (reason === 'self' || reason === 'own-node' || peerOf(facts).identity !== undefined) return undefined;
+  return reason === 'no-rule' && facts.refusal === undefined ? 'labels' : 'name';
 }
 
 /**

@@ -3,19 +3,18 @@
 import { SluiceError } from '../../common/errors.ts';
 import { Recent } from '../../common/recent.ts';
 import {
-  applyDelta,
+  applyChange,
   createJudge,
   type Direction,
   type Judge,
   type Protocol,
   type Table,
-  type TableDelta,
-  touchedPeers,
+  type TableChange,
   type Verdict,
 } from '../../policy/index.ts';
 import type { Relay } from '../relay/index.ts';
 import type { LiveTable } from './live_table.ts';
-import type { Owner } from './owners.ts';
+import type { Owner, Owners } from './owners.ts';
 
 /** Explanations kept at once; beyond it the oldest goes. Some 300 bytes each. */
 const EXPLANATIONS_MAX = 4096;
@@ -33,6 +32,8 @@ export class Enforcement {
   readonly #live: LiveTable;
   /** It remembers admissions of the table in force. */
   #relay: Pick<Relay, 'forgetAdmissions'> | undefined;
+  /** They remember labels, which tables follow. */
+  #owners: Pick<Owners, 'outdated'> | undefined;
   readonly #nodePorts: ReadonlySet<number> | undefined;
   #judge: Judge | undefined;
   /** By direction, peer, protocol and port; of the table in force. */
@@ -53,6 +54,11 @@ export class Enforcement {
     this.#relay = relay;
   }
 
+  /** From now on those who answer for peers hear of another table before the live flows are judged by it. */
+  outdates(owners: Pick<Owners, 'outdated'>): void {
+    this.#owners = owners;
+  }
+
   /** Absent before the first table. */
   get judge(): Judge | undefined {
     return this.#judge;
@@ -65,6 +71,12 @@ export class Enforcement {
   /** 0 before the first table. */
   get revision(): number {
     return this.table?.revision ?? 0;
+  }
+
+  /** The pod itself, where a canonical address is its own. */
+  self(address: string): Table['subject'] | undefined {
+    const subject = this.table?.subject;
+    return subject?.ips.includes(address) ? subject : undefined;
   }
 
   get confirmedAtMs(): number {
@@ -86,7 +98,7 @@ export class Enforcement {
    * The verdict with its near miss. Finding that takes milliseconds with a thousand rules, so it is remembered until
    * the table changes: a peer that keeps knocking costs one search.
    * @param judge of the table that denied: it may have been replaced since
-   * @param owner who has the address, where the table does not say
+   * @param owner who has the address
    */
   explain(judge: Judge | undefined, question: Question, owner: Owner): Verdict {
     const { direction, peer, protocol, port } = question;
@@ -99,15 +111,16 @@ export class Enforcement {
     return this.#explanations.keep(key, { verdict, owner }).verdict;
   }
 
-  /** Puts a whole table in force. When it returns, flows that it disallows are ended. @returns how many */
-  replace(table: Table): number {
-    return this.#put(table);
-  }
-
-  #put(table: Table, touched?: ReadonlySet<string>): number {
+  /**
+   * Puts a whole table in force. When it returns, flows that it disallows are ended.
+   * @param touched only the flows of these addresses can be concerned; absent: all flows
+   * @returns how many
+   */
+  replace(table: Table, touched?: ReadonlySet<string>): number {
     this.#explanations.clear();
     this.#judge = createJudge(table, this.#nodePorts);
     this.#relay?.forgetAdmissions();
+    this.#owners?.outdated(touched);
     return this.#live.reevaluate(this.#judge, touched);
   }
 
@@ -115,10 +128,11 @@ export class Enforcement {
    * Puts a change in force, as `replace` does; only the flows that it can concern are judged again.
    * @throws SluiceError `TABLE_GAP` or `TABLE_MALFORMED`; the table in force stays as it was.
    */
-  apply(delta: TableDelta): number {
+  apply(change: TableChange): number {
     if (this.table === undefined)
-      throw new SluiceError('TABLE_GAP', `a delta from ${delta.from} came before any snapshot`);
-    return this.#put(applyDelta(this.table, delta), touchedPeers(delta));
+      throw new SluiceError('TABLE_GAP', `a change from ${change.from} came before any snapshot`);
+    const { table, touched } = applyChange(this.table, change);
+    return this.replace(table, touched);
   }
 
   /** The table is current, as the injector says. @param nowMs since the epoch; of a table from disk, when it was written */

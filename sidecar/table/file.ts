@@ -9,14 +9,18 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asError, codeOf, messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
+import { isRecord } from '../../common/shape.ts';
 import {
-  deltaText,
+  applyChange,
+  changeText,
   fileRefused,
-  Replay,
-  readDeltaFile,
+  readChangeFile,
   readTableFile,
+  readTableFileV1,
+  SCHEMA_1,
   type Table,
-  type TableDelta,
+  type TableChange,
+  tableFromV1,
   tableText,
 } from '../../policy/index.ts';
 import { JournalFile } from './journal_file.ts';
@@ -55,7 +59,7 @@ export class TableFile {
   /** What was saved last. */
   #table: Table | undefined;
   /** Changes that lead to it from what is on disk, or is on its way there. */
-  #due: TableDelta[] = [];
+  #due: TableChange[] = [];
   /** The file, where the changes that are due continue it; else the table has to be written whole. */
   #file: JournalFile | undefined;
   /** Counts the tables that came whole: what was begun for an earlier one is not continued. */
@@ -107,11 +111,11 @@ export class TableFile {
 
   /**
    * Keeps `table`. What comes while a write is under way is written together, right after it.
-   * @param deltas which led to it from the table that was saved before; absent: it is written whole
+   * @param changes which led to it from the table that was saved before; absent: it is written whole
    */
-  save(table: Table, deltas?: readonly TableDelta[]): void {
-    if (deltas !== undefined && leadTo(this.#table, deltas, table)) {
-      for (const delta of deltas) this.#due.push(delta);
+  save(table: Table, changes?: readonly TableChange[]): void {
+    if (changes !== undefined && leadTo(this.#table, changes, table)) {
+      for (const change of changes) this.#due.push(change);
     } else {
       this.#series += 1;
       this.#file = undefined;
@@ -149,7 +153,7 @@ export class TableFile {
   /** Appends what is due. If that fails, there is no file to append to any more, and the table is written whole. */
   async #append(file: JournalFile): Promise<void> {
     const save = this.#saved;
-    const changes = this.#due.map(deltaText);
+    const changes = this.#due.map(changeText);
     this.#due = [];
     const isKept = await file.append(changes).catch(() => false);
     if (isKept) this.#settle(save);
@@ -183,7 +187,7 @@ export class TableFile {
     const [old, series] = [this.#file, this.#series];
     const next = new JournalFile(`${this.#path}.new`);
     let save = this.#saved;
-    const since: TableDelta[] = [];
+    const since: TableChange[] = [];
     this.#beganMs = performance.now();
     // What is due now is in the snapshot: it goes to the old file only.
     if (old === undefined) this.#due = [];
@@ -193,10 +197,10 @@ export class TableFile {
       await next.begin(tableText(table), async () => {
         if (old === undefined || this.#file !== old || this.#due.length === 0) return;
         save = this.#saved;
-        for (const delta of this.#due) since.push(delta);
+        for (const change of this.#due) since.push(change);
         await this.#append(old);
       });
-      if (since.length > 0 && !(await next.append(since.map(deltaText)))) return await this.#drop();
+      if (since.length > 0 && !(await next.append(since.map(changeText)))) return await this.#drop();
       await next.move(this.#path);
       if (this.#series === series) this.#file = next;
       this.#settle(save);
@@ -224,12 +228,12 @@ export class TableFile {
   }
 }
 
-/** Whether deltas lead from one table to another without a gap. */
-function leadTo(before: Table | undefined, deltas: readonly TableDelta[], after: Table): boolean {
+/** Whether changes lead from one table to another without a gap. */
+function leadTo(before: Table | undefined, changes: readonly TableChange[], after: Table): boolean {
   let revision = before?.revision;
-  for (const delta of deltas) {
-    if (delta.from !== revision) return false;
-    revision = delta.revision;
+  for (const change of changes) {
+    if (change.from !== revision) return false;
+    revision = change.revision;
   }
   return revision === after.revision;
 }
@@ -237,31 +241,42 @@ function leadTo(before: Table | undefined, deltas: readonly TableDelta[], after:
 /** The table that a file holds. Refused whole where any of it is damaged or does not fit; fails closed. */
 function readKept(bytes: Buffer, file: string): Table {
   // Written before there was a journal, or damaged.
-  if (!hasLines(bytes)) return readTableFile(bytes.toString(), file);
-  let replay: Replay | undefined;
+  if (!hasLines(bytes)) return tableOfText(bytes.toString(), file);
+  let table: Table | undefined;
   let changes = 0;
   for (const text of readSealedLines(bytes, (problem) => fileRefused(file, problem))) {
-    if (replay === undefined) {
-      replay = new Replay(readTableFile(text, file));
+    if (table === undefined) {
+      table = tableOfText(text, file);
       continue;
     }
     changes += 1;
-    const where = `${file}, change ${changes}`;
-    applyFrom(where, replay, readDeltaFile(text, where));
+    table = changed(table, text, `${file}, change ${changes}`);
   }
-  if (replay === undefined) throw fileRefused(file, 'it has no table');
+  if (table === undefined) throw fileRefused(file, 'it has no table');
+  return table;
+}
+
+/** The table that a line of the journal leads to. */
+function changed(table: Table, text: string, where: string): Table {
+  const change = readChangeFile(text, where);
   try {
-    return replay.end();
+    return applyChange(table, change).table;
   } catch (error) {
-    throw fileRefused(file, messageOf(error), error);
+    throw fileRefused(where, messageOf(error), error);
   }
 }
 
-function applyFrom(where: string, replay: Replay, delta: TableDelta): void {
+/** The table that a text has. An earlier sidecar, which this one takes over from, has left it in schema 1. */
+function tableOfText(text: string, file: string): Table {
+  return schemaOf(text) === SCHEMA_1 ? tableFromV1(readTableFileV1(text, file)) : readTableFile(text, file);
+}
+
+function schemaOf(text: string): unknown {
   try {
-    replay.apply(delta);
-  } catch (error) {
-    throw fileRefused(where, messageOf(error), error);
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value.schema : undefined;
+  } catch {
+    return undefined; // the reader says what is wrong
   }
 }
 

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { SluiceError, unreachable } from '../../common/errors.ts';
 import { LineReader, type LineSink } from '../../common/line_reader.ts';
 import type { SidecarFrame, WireVersion } from '../../policy/index.ts';
-import type { Transport } from './transport.ts';
+import type { Asked, Transport } from './transport.ts';
 
 /** Longest frame, bytes: the snapshot of a cluster of 10,000 pods has some 4 MB. */
 const MAX_FRAME_BYTES = 64 * 1024 * 1024;
@@ -50,8 +50,8 @@ export class InjectorConnection implements LineSink {
   #isDropped = false;
 
   /** @throws as `Transport.dial` */
-  constructor(transport: Transport, patience: Patience, listener: ConnectionListener) {
-    const { socket, ready, hello, wire } = transport.dial();
+  constructor(transport: Transport, asked: Asked, patience: Patience, listener: ConnectionListener) {
+    const { socket, ready, hello, wire } = transport.dial(asked);
     this.#socket = socket;
     this.#hello = hello;
     this.#wire = wire ?? (() => 1);
@@ -99,7 +99,12 @@ export class InjectorConnection implements LineSink {
 
   /** Says whose table is wanted: the first frame. */
   greet(): void {
-    this.#socket.write(`${JSON.stringify(this.#hello)}\n`);
+    this.send(this.#hello);
+  }
+
+  /** Sends a frame on this connection, while it is open. */
+  send(frame: SidecarFrame): void {
+    if (this.#socket.writable) this.#socket.write(`${JSON.stringify(frame)}\n`);
   }
 
   /** Ends it; nothing is heard of it any more. */

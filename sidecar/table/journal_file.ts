@@ -7,10 +7,10 @@ import { type FileHandle, open, rename } from 'node:fs/promises';
 import { SluiceError } from '../../common/errors.ts';
 import { sealedLines } from './sealed_lines.ts';
 
-/** The largest snapshot, bytes: some 280,000 peers. Three times as much fits into the pod's volume (`STATE_SIZE_LIMIT`). */
+/** The largest snapshot, bytes: some 2,500,000 peers. Three times as much fits into the pod's volume (`STATE_SIZE_LIMIT`). */
 export const SNAPSHOT_MAX_BYTES = 80 * 1024 * 1024;
 
-/** What a journal may have in any case, bytes: some 800 changes of a pod. */
+/** What a journal may have in any case, bytes: some 2,400 changes of one member. */
 export const JOURNAL_MIN_BYTES = 256 * 1024;
 
 /** The largest journal, as a share of the snapshot. */
@@ -19,7 +19,7 @@ const JOURNAL_SHARE = 1 / 2;
 /** A journal is long when this share of the largest is used: there is room for changes until the next snapshot is written. */
 const LONG_SHARE = 1 / 2;
 
-/** rw-------: the table names pods of other namespaces. */
+/** rw-------: the table has the addresses of pods of other namespaces. */
 const FILE_MODE = 0o600;
 
 /** Some text, piece by piece. */

@@ -16,7 +16,7 @@ const DIGITS = 8;
 /** Length of what follows the text of a line, without the newline. */
 const SEAL_BYTES = 1 + DIGITS;
 
-/** Bytes that are made and written at once: this takes some 0.3 ms, and a table of 10,000 peers 50 rounds. */
+/** Bytes that are made and written at once: a table of 10,000 peers takes some 8 rounds. */
 const CHUNK_BYTES = 64 * 1024;
 
 /** The lines of some texts, in chunks of about `CHUNK_BYTES`. A text is taken piece by piece, and only as far as the chunk needs. */

@@ -1,14 +1,23 @@
 /**
- * The connection to the injector: asks for this pod's table, and puts snapshots and deltas in force. Fails static: when a
- * connection or a frame is bad, the last good table stays in force and the stream tries again.
+ * The connection to the injector: asks for this pod's table, and puts snapshots and changes in force. Fails static: when a
+ * connection or a frame is bad, the last good table stays in force and the stream tries again. An injector that is older than this
+ * sidecar is asked for tables in its form.
  *
  * An injector that wants the sidecar to move, or that has been silent for too long, is left for another replica: that is a second
  * connection beside the first. The first one serves until a table comes on the second.
  */
 import { Backoff, type BackoffBounds, jittered } from '../../common/backoff.ts';
+import { digestOf } from '../../common/digest.ts';
 import { asError, messageOf } from '../../common/errno.ts';
 import { SluiceError, unreachable } from '../../common/errors.ts';
-import { type InjectorFrame, type PeerIdentity, readInjectorFrame, type Table } from '../../policy/index.ts';
+import {
+  PartDigests,
+  type PeerIdentity,
+  SCHEMA_1,
+  TABLE_SCHEMA,
+  type TableChange,
+} from '../../policy/index.ts';
+import { ConnectionTables, type Word } from './connection_tables.ts';
 import type { Enforcement } from './enforcement.ts';
 import { type ConnectionListener, InjectorConnection } from './injector_connection.ts';
 import { InjectorLink } from './injector_link.ts';
@@ -45,16 +54,19 @@ export interface StreamEvents {
   /**
    * A table is in force at the proxy, and `ended` live flows were ended for it. Of several tables that came at once only the last
    * is reported, with what all of them ended.
+   * @param changes which led to it from the table that was reported before; absent: one of the tables came whole, or in schema 1
    */
-  enforced(ended: number): void;
+  enforced(ended: number, changes?: readonly TableChange[]): void;
   /** A frame was refused; the table in force stays. */
   refused(error: Error): void;
   /** The injector does not know this pod yet. */
   unknownPod(message: string): void;
-  /** Answers `identify`. */
-  identified(address: string, pod: PeerIdentity | null): void;
+  /** Answers `identify`. `tag`: of the pod, where the injector says it. An older injector names pods without being asked, too. */
+  identified(address: string, pod: PeerIdentity | null, tag: string | undefined): void;
   /** The injector does not serve this sidecar; it is asked again. */
   turnedAway(message: string): void;
+  /** The injector is older than this sidecar: the connection ends, and the next one asks for the form that it serves. */
+  olderInjector(message: string): void;
 }
 
 /** Times; tests shorten them. */
@@ -72,6 +84,12 @@ interface Search {
   readonly isForSilence: boolean;
 }
 
+/** A connection, and what comes on it. */
+interface Conversation {
+  readonly connection: InjectorConnection;
+  readonly tables: ConnectionTables;
+}
+
 /** Follows the injector until `close`. */
 export class TableStream implements ConnectionListener {
   readonly #transport: Transport;
@@ -80,22 +98,21 @@ export class TableStream implements ConnectionListener {
   readonly #events: StreamEvents;
   readonly #link: InjectorLink;
   readonly #times: Required<StreamTimes>;
-  #current: InjectorConnection | undefined;
+  readonly #digests = new PartDigests(digestOf);
+  #current: Conversation | undefined;
   /** Of the next try to connect. */
   #timer: NodeJS.Timeout | undefined;
   /** Set while another replica is looked for. */
   #search: Search | undefined;
   /** To that replica. */
-  #next: InjectorConnection | undefined;
+  #next: Conversation | undefined;
   /** Of the next try to reach it. */
   #nextTimer: NodeJS.Timeout | undefined;
   readonly #backoff = new Backoff(RECONNECT);
   readonly #connectMs = new Backoff(CONNECT);
   #closed = false;
-  /** The newest revision on this connection. The next one may be to another injector, which counts from another number. */
-  #newest = 0;
-  /** Flows that were ended by tables which have not been reported. */
-  #unreported: number | undefined;
+  /** The tables that have not been reported: how many flows they ended, and, unless one came whole, by which changes they came. */
+  #unreported: { ended: number; changes: TableChange[] | undefined } | undefined;
 
   /** @param link opened for each connection; it is for those who have something to say to the injector */
   constructor(
@@ -116,28 +133,38 @@ export class TableStream implements ConnectionListener {
 
   /** Connects, and reconnects whenever the connection ends. */
   start(): void {
+    this.#connect(TABLE_SCHEMA);
+  }
+
+  #connect(schema: number): void {
     try {
-      this.#current = this.#dial();
+      this.#current = this.#dial(schema);
     } catch (error) {
       return this.#again(messageOf(error));
     }
     this.#link.close();
-    this.#newest = 0;
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#endSearch();
-    this.#current?.drop();
+    this.#current?.connection.drop();
   }
 
-  #dial(): InjectorConnection {
-    return new InjectorConnection(
-      this.#transport,
-      { ...this.#times, connectMs: this.#connectMs.next() },
-      this,
-    );
+  #dial(schema: number): Conversation {
+    const enforcement = this.#enforcement;
+    const asked = { schema, holds: schema === TABLE_SCHEMA && enforcement.table !== undefined };
+    const patience = { ...this.#times, connectMs: this.#connectMs.next() };
+    const connection = new InjectorConnection(this.#transport, asked, patience, this);
+    const tables = new ConnectionTables(schema, {
+      pod: this.#pod,
+      enforcement,
+      digests: this.#digests,
+      want: (parts) => connection.send({ type: 'want', parts }),
+      identified: (address, pod, tag) => this.#events.identified(address, pod, tag),
+    });
+    return { connection, tables };
   }
 
   #again(reason: string): void {
@@ -148,7 +175,7 @@ export class TableStream implements ConnectionListener {
   /** See `ConnectionListener`. */
   ready(connection: InjectorConnection): void {
     connection.greet();
-    if (connection !== this.#current) return;
+    if (connection !== this.#current?.connection) return;
     this.#link.open(connection.socket);
     this.#events.connected();
   }
@@ -160,21 +187,21 @@ export class TableStream implements ConnectionListener {
 
   /** See `ConnectionListener`. One that is asked for a table and falls silent is no better than the present one. */
   quiet(connection: InjectorConnection): void {
-    if (connection === this.#next) return this.#tryNextLater();
+    if (connection === this.#next?.connection) return this.#tryNextLater();
     this.#look({ reason: `no word for ${this.#times.quietMs} ms`, isForSilence: true }, 0);
   }
 
   /** See `ConnectionListener`. */
   heard(connection: InjectorConnection): void {
-    if (connection === this.#current && this.#search?.isForSilence === true) this.#endSearch();
+    if (connection === this.#current?.connection && this.#search?.isForSilence === true) this.#endSearch();
   }
 
   /** See `ConnectionListener`. */
   ended(connection: InjectorConnection, reason: string): void {
     if (this.#closed) return;
-    if (connection === this.#next) return this.#tryNextLater();
+    if (connection === this.#next?.connection) return this.#tryNextLater();
     const next = this.#next;
-    if (next?.isReady === true) return this.#moveTo(next);
+    if (next?.connection.isReady === true) return this.#moveTo(next);
     this.#endSearch();
     this.#again(reason);
   }
@@ -186,10 +213,10 @@ export class TableStream implements ConnectionListener {
     if (before === undefined) this.#tryNext(delayMs);
   }
 
-  #tryNext(delayMs: number): void {
+  #tryNext(delayMs: number, schema = TABLE_SCHEMA): void {
     this.#nextTimer = setTimeout(() => {
       try {
-        this.#next = this.#dial();
+        this.#next = this.#dial(schema);
       } catch {
         this.#tryNextLater(); // the file that it lacks may be there then
       }
@@ -198,49 +225,40 @@ export class TableStream implements ConnectionListener {
 
   /** What was tried did not come to anything. An injector that wants the sidecar to move asks again, a silent one does not. */
   #tryNextLater(): void {
-    this.#next?.drop();
+    this.#next?.connection.drop();
     this.#next = undefined;
-    if (this.#current?.isQuiet === true) this.#tryNext(this.#backoff.next());
+    if (this.#current?.connection.isQuiet === true) this.#tryNext(this.#backoff.next());
     else this.#search = undefined;
   }
 
   #endSearch(): void {
     clearTimeout(this.#nextTimer);
-    this.#next?.drop();
+    this.#next?.connection.drop();
     this.#next = undefined;
     this.#search = undefined;
   }
 
   /** The injector's first table on the other connection comes next, or the present connection has ended. */
-  #moveTo(next: InjectorConnection): void {
+  #moveTo(next: Conversation): void {
     const reason = this.#search?.reason ?? '';
-    this.#current?.drop();
+    this.#current?.connection.drop();
     this.#current = next;
     this.#next = undefined;
     this.#endSearch();
-    this.#newest = 0;
-    this.#link.open(next.socket);
+    this.#link.open(next.connection.socket);
     this.#events.moved(reason);
   }
 
   /** See `ConnectionListener`. */
   line(connection: InjectorConnection, text: string): void {
-    if (connection === this.#current) this.#receive(text);
-    else if (connection === this.#next) this.#receiveFirst(connection, text);
+    const [current, next] = [this.#current, this.#next];
+    if (connection === current?.connection) this.#take(() => current.tables.read(text));
+    else if (connection === next?.connection) this.#takeFirst(next, text);
   }
 
-  #receive(line: string): void {
-    this.#take(() => readInjectorFrame(JSON.parse(line)));
-  }
-
-  #take(read: () => InjectorFrame): void {
+  #take(read: () => Word): void {
     try {
-      const frame = read();
-      this.#obey(frame);
-      // An injector that turns this sidecar away must not be asked twenty times a second.
-      if (frame.type !== 'snapshot' && frame.type !== 'delta') return;
-      this.#backoff.reset();
-      this.#connectMs.reset();
+      this.#obey(read());
     } catch (error) {
       const refused = asError(error);
       this.#events.refused(refused);
@@ -248,74 +266,81 @@ export class TableStream implements ConnectionListener {
     }
   }
 
-  /** Of the other connection: with a good table on it, it takes over. */
-  #receiveFirst(connection: InjectorConnection, line: string): void {
-    let frame: InjectorFrame;
+  /** Of the other connection: with a good table on it, it takes over. Until then its answers to questions are none of ours. */
+  #takeFirst(next: Conversation, line: string): void {
+    let word: Word;
     try {
-      frame = readInjectorFrame(JSON.parse(line));
-      if (frame.type === 'refused') this.#events.turnedAway(frame.message);
-      if (frame.type !== 'snapshot') return;
-      this.#checkSubject(frame.table);
+      word = next.tables.read(line);
     } catch (error) {
       this.#events.refused(asError(error));
       return this.#tryNextLater();
     }
-    this.#moveTo(connection);
-    this.#take(() => frame);
+    if (word.type === 'older') return this.#askNextForOlder(word.message);
+    if (word.type === 'refused') return this.#events.turnedAway(word.message);
+    if (word.type !== 'table' || !word.isWhole) return;
+    this.#moveTo(next);
+    this.#take(() => word);
   }
 
-  #obey(frame: InjectorFrame): void {
-    switch (frame.type) {
-      case 'snapshot':
-        this.#checkSubject(frame.table);
-        this.#checkOrder(frame.table.revision);
-        return this.#enforced(this.#enforcement.replace(frame.table));
-      case 'delta':
-        return this.#enforced(this.#enforcement.apply(frame.delta));
+  #obey(word: Word): void {
+    switch (word.type) {
+      case 'table':
+        return this.#enforced(word.enforce(), word.change);
+      case 'incomplete':
+        return;
+      case 'identity':
+        return this.#events.identified(...word.identified);
       case 'heartbeat':
         // A heartbeat for another revision means that a frame was lost: the table may not be current.
-        if (frame.revision === this.#enforcement.revision) this.#enforcement.confirm(Date.now());
+        if (word.revision === this.#enforcement.revision) this.#enforcement.confirm(Date.now());
         return;
       case 'unknown-pod':
-        return this.#events.unknownPod(frame.message);
-      case 'identity':
-        return this.#events.identified(frame.address, frame.pod);
+        return this.#events.unknownPod(word.message);
       case 'refused':
-        return this.#events.turnedAway(frame.message);
+        return this.#events.turnedAway(word.message);
       case 'moved':
-        return this.#look({ reason: frame.message, isForSilence: false }, jittered(0, MOVE_MS));
+        return this.#look({ reason: word.message, isForSilence: false }, jittered(0, MOVE_MS));
+      case 'older':
+        return this.#askForOlder(word.message);
       default:
-        return unreachable(frame);
+        return unreachable(word);
     }
   }
 
-  /** Another pod's table would admit and deny the wrong peers. */
-  #checkSubject({ subject }: Table): void {
-    if (subject.namespace === this.#pod.namespace && subject.name === this.#pod.name) return;
-    throw new SluiceError(
-      'TABLE_MALFORMED',
-      `a table of ${subject.namespace}/${subject.name} came to ${this.#pod.namespace}/${this.#pod.name}`,
-    );
+  /** At once, and in this connection's stead: later ones ask for today's schema again, since injectors are renewed. */
+  #askForOlder(message: string): void {
+    this.#events.olderInjector(message);
+    this.#current?.connection.drop();
+    this.#endSearch();
+    this.#timer = setTimeout(() => this.#connect(SCHEMA_1), 0);
   }
 
-  /** What one injector says later is never older: an old frame would bring back what has been taken away. */
-  #checkOrder(revision: number): void {
-    if (revision < this.#newest)
-      throw new SluiceError('TABLE_GAP', `revision ${revision} came after revision ${this.#newest}`);
+  /** As `#askForOlder`, for the other connection. */
+  #askNextForOlder(message: string): void {
+    this.#events.olderInjector(message);
+    this.#next?.connection.drop();
+    this.#next = undefined;
+    this.#tryNext(0, SCHEMA_1);
   }
 
-  #enforced(ended: number): void {
-    this.#newest = this.#enforcement.revision;
+  /** @param change which led to the table; absent: it came whole, or in schema 1 */
+  #enforced(ended: number, change?: TableChange): void {
     this.#enforcement.confirm(Date.now());
+    // Only now: an injector that turns this sidecar away must not be asked twenty times a second.
+    this.#backoff.reset();
+    this.#connectMs.reset();
     // Later, in a microtask: the resets that the relay was asked for leave first, and do not wait for what follows.
     if (this.#unreported === undefined) queueMicrotask(() => this.#report());
-    this.#unreported = (this.#unreported ?? 0) + ended;
+    this.#unreported ??= { ended: 0, changes: [] };
+    this.#unreported.ended += ended;
+    if (change === undefined) this.#unreported.changes = undefined;
+    else this.#unreported.changes?.push(change);
   }
 
   #report(): void {
-    const ended = this.#unreported ?? 0;
+    const { ended, changes } = this.#unreported ?? { ended: 0, changes: [] };
     this.#unreported = undefined;
-    this.#events.enforced(ended);
+    this.#events.enforced(ended, changes);
   }
 }
 

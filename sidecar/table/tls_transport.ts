@@ -9,9 +9,9 @@ import tls from 'node:tls';
 import { SluiceError } from '../../common/errors.ts';
 import { TLS_GROUPS } from '../../common/tls_groups.ts';
 import type { Sockets } from '../../native/index.ts';
-import { familyOf, TABLE_SCHEMA, WIRE_PROTOCOLS, wireVersion } from '../../policy/index.ts';
+import { familyOf, WIRE_PROTOCOLS, wireVersion } from '../../policy/index.ts';
 import { INJECTOR_MARK } from '../kernel/index.ts';
-import type { Transport } from './transport.ts';
+import { askedFields, type Transport } from './transport.ts';
 
 /** The injector, and where the files are. */
 export interface TlsSource {
@@ -33,7 +33,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE----
  */
 export function tlsTransport(source: TlsSource, sockets?: Pick<Sockets, 'openMarked'>): Transport {
   return {
-    dial() {
+    dial(asked) {
       const token = read(source.tokenFile, 'is the token volume mounted?').trim();
       if (token === '') throw unusable(source.tokenFile, 'is empty: is the token volume mounted?');
       const ca = trusted(source.caFile);
@@ -50,7 +50,7 @@ export function tlsTransport(source: TlsSource, sockets?: Pick<Sockets, 'openMar
       return {
         socket,
         ready: 'secureConnect',
-        hello: { type: 'token-hello', schema: TABLE_SCHEMA, token },
+        hello: { type: 'token-hello', ...askedFields(asked), token },
         wire: () => wireVersion(socket.alpnProtocol),
       };
     },

@@ -1,6 +1,6 @@
 /** How the sidecar reaches the injector: what the table stream needs to know of a connection that is being made. */
 import net from 'node:net';
-import { type SidecarFrame, TABLE_SCHEMA, type WireVersion } from '../../policy/index.ts';
+import type { SidecarFrame, WireVersion } from '../../policy/index.ts';
 
 /** A connection that is being made. */
 export interface Dialled {
@@ -13,10 +13,23 @@ export interface Dialled {
   readonly wire?: () => WireVersion;
 }
 
+/** What the hello asks for. */
+export interface Asked {
+  /** Of tables. */
+  readonly schema: number;
+  /** The sidecar has a table: it takes an outline, and asks for the parts that it lacks. */
+  readonly holds: boolean;
+}
+
+/** The fields of `Asked` as a hello has them: earlier injectors refuse those that they do not know. */
+export function askedFields({ schema, holds }: Asked): { readonly schema: number; readonly holds?: boolean } {
+  return holds ? { schema, holds } : { schema };
+}
+
 /** Makes one connection. */
 export interface Transport {
   /** @throws SluiceError `CREDENTIALS_UNUSABLE`, `SOCKET_*`: a later try may succeed */
-  dial(): Dialled;
+  dial(asked: Asked): Dialled;
   /** An error of the socket as a sentence for people. */
   explain(error: NodeJS.ErrnoException): string;
 }
@@ -24,10 +37,10 @@ export interface Transport {
 /** A unix socket: who may open it is trusted to say which pod it is in. */
 export function localTransport(path: string, pod: { namespace: string; name: string }): Transport {
   return {
-    dial: () => ({
+    dial: (asked) => ({
       socket: net.connect(path),
       ready: 'connect',
-      hello: { type: 'hello', schema: TABLE_SCHEMA, namespace: pod.namespace, pod: pod.name },
+      hello: { type: 'hello', ...askedFields(asked), namespace: pod.namespace, pod: pod.name },
     }),
     explain: (error) => error.message,
   };

@@ -74,6 +74,7 @@ export interface ApiPod {
   readonly metadata: {
     readonly namespace: string;
     readonly name: string;
+    readonly uid?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly creationTimestamp?: string;
     readonly deletionTimestamp?: string;
@@ -151,6 +152,7 @@ export interface ApiCluster {
 
 /** What a test says about a pod; the rest is usual. */
 export interface PodOptions {
+  readonly uid?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly ips?: readonly string[];
   readonly ports?: readonly ApiContainerPort[];
@@ -177,10 +179,11 @@ function split(key: string): { namespace: string; name: string } {
 /** A pod by `namespace/name`. */
 export function apiPod(key: string, options: PodOptions = {}): ApiPod {
   const { labels, ips, ports, phase, hostNetwork, nodeName, hostIP, createdAt } = options;
-  const { deletedAt, startedAt, networkSince, hasNoNetwork } = options;
+  const { deletedAt, startedAt, networkSince, hasNoNetwork, uid } = options;
   return {
     metadata: {
       ...split(key),
+      ...(uid !== undefined && { uid }),
       ...(labels && { labels }),
       ...(createdAt !== undefined && { creationTimestamp: createdAt }),
       ...(deletedAt !== undefined && { deletionTimestamp: deletedAt }),

@@ -180,9 +180,12 @@ const podOptions = fc.record(
   { requiredKeys: ['ips', 'labels'] },
 );
 
+/** Some are another pod of the same name: they have another UID. */
 const pod = fc
-  .tuple(objectKeyText(['v', 'w', 'x', 'y', 'z']), podOptions)
-  .map(([key, options]): ApiPod => apiPod(key, options));
+  .tuple(objectKeyText(['v', 'w', 'x', 'y', 'z']), podOptions, fc.nat(4))
+  .map(([key, options, again]): ApiPod => {
+    return apiPod(key, again === 0 ? { ...options, uid: `${key} again` } : options);
+  });
 
 const namespaces: fc.Arbitrary<ApiNamespace[]> = fc
   .tuple(fc.subarray(NAMESPACES), fc.array(labels, { minLength: 2, maxLength: 2 }))

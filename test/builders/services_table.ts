@@ -1,6 +1,7 @@
 /** Tables with many Services, for a pod that policy lets go to all their backends. */
+import { PersistentMap } from '../../common/persistent_map.ts';
 import type { Table, VirtualPort } from '../../policy/index.ts';
-import { table as builtTable } from './tables.ts';
+import { table as builtTable, withPolicies } from './tables.ts';
 
 const POLICY = { namespace: 'shop', name: 'out' };
 /** Ports of one Service. */
@@ -29,23 +30,16 @@ export function servicesTable(ports: number, backends: number): Table {
     ];
   });
   const peers = ['0.0.0.0/0', '::/0'].map((cidr) => ({ kind: 'ipBlock', cidr, except: [] }) as const);
-  return {
-    ...builtTable({ revision: 1 }),
-    egress: {
-      direction: 'egress',
-      isolating: [POLICY],
-      rules: [{ policy: POLICY, index: 0, ports: [], peers }],
-    },
-    services: Object.fromEntries(entries),
-  };
+  const free = { ...builtTable({ revision: 1 }), services: PersistentMap.from(entries) };
+  return withPolicies(free, { policy: POLICY, egress: [{ policy: POLICY, index: 0, ports: [], peers }] });
 }
 
-/** The next table: the virtual port at a place has one more backend, or one less. */
+/** The next table: the virtual port at a place, in the order of their keys, has one more backend, or one less. */
 export function withBackend(table: Table, place: number, address: string): Table {
-  const [key = '', port] = Object.entries(table.services)[place] ?? [];
+  const [key = '', port] = [...table.services].sort(([a], [b]) => (a < b ? -1 : 1))[place] ?? [];
   if (port === undefined) throw new Error(`there are fewer than ${place} virtual ports`);
   const others = port.backends.filter((backend) => backend.address !== address);
   const backends = others.length < port.backends.length ? others : [...others, { address, port: 8080 }];
-  const services = { ...table.services, [key]: { ...port, backends } };
+  const services = table.services.with([[key, { ...port, backends }]]);
   return { ...table, revision: table.revision + 1, services };
 }

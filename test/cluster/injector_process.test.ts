@@ -2,7 +2,7 @@
 import { connect } from 'node:tls';
 import { CoreV1Api, type KubernetesObject, NetworkingV1Api, type V1Pod } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { TABLE_SCHEMA } from '../../policy/table/table.ts';
+import { TABLE_SCHEMA } from '../../policy/table/form.ts';
 import { kustomize, type Rendered } from '../manifests/render.ts';
 import { idlePod, settled, TestCluster } from '../support/kubernetes/test_cluster.ts';
 import { InjectorProcess } from '../unit/injector/kubernetes/injector_process.ts';

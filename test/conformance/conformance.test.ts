@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   type Cluster,
+  type Compiler,
   createCompiler,
   createEvaluator,
   createJudge,
@@ -11,22 +12,49 @@ import {
   isSubject,
   type Judge,
   objectKey,
-  readTable,
+  readInjectorFrame,
+  readInjectorFrameV1,
+  type Table,
+  tableFromV1,
+  tableJson,
+  tableOf,
+  tableToV1,
 } from '../../policy/index.ts';
 import { type Case, type CaseProbe, caseCluster, probeEndpoint, readCases } from './case.ts';
+
+function asJson(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
+}
+
+/** How a table comes from an injector to a sidecar, by the number of the schema that both speak. */
+const WIRES: Readonly<Record<number, (table: Table, compiler: Compiler) => Table>> = {
+  2: (table) => {
+    const frame = readInjectorFrame(asJson({ type: 'snapshot', table: tableJson(table) }));
+    if (frame.type !== 'snapshot') throw new Error(`a ${frame.type} came of a snapshot`);
+    return tableOf(frame.table);
+  },
+  1: (table, { directory }) => {
+    const frame = readInjectorFrameV1(asJson({ type: 'snapshot', table: tableToV1(table, directory) }));
+    if (frame.type !== 'snapshot') throw new Error(`a ${frame.type} came of a snapshot`);
+    return tableFromV1(frame.table);
+  },
+};
+
+const SCHEMAS = Object.keys(WIRES).map(Number);
 
 /** Judges flows of a cluster as sidecars do: each end by its own table, which went over the wire as JSON. */
 class Tables {
   readonly #cluster: Cluster;
   readonly #judges = new Map<string, Judge>();
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, schema: number) {
     this.#cluster = cluster;
     const compiler = createCompiler(cluster);
+    const overTheWire = WIRES[schema];
+    if (overTheWire === undefined) throw new Error(`there is no schema ${schema}`);
     for (const [key, pod] of cluster.pods) {
       if (!isSubject(pod)) continue;
-      const wire: unknown = JSON.parse(JSON.stringify(compiler.compile(key, 1)));
-      this.#judges.set(key, createJudge(readTable(wire)));
+      this.#judges.set(key, createJudge(overTheWire(compiler.compile(key, 1), compiler)));
     }
   }
 
@@ -62,8 +90,8 @@ function directWrong(one: Case): string[] {
   });
 }
 
-function tableWrong(one: Case): string[] {
-  const tables = new Tables(caseCluster(one));
+function tableWrong(one: Case, schema: number): string[] {
+  const tables = new Tables(caseCluster(one), schema);
   return wrongProbes(one, (probe) => tables.allows(probe));
 }
 
@@ -76,14 +104,16 @@ it('finds the cases', () => {
 
 describe.each(cases.filter((one) => one.contested !== true))('$name', (one) => {
   it('is judged as expected from the objects', () => expect(directWrong(one)).toEqual([]));
-  it('is judged as expected by the tables of both ends', () => expect(tableWrong(one)).toEqual([]));
+  it.each(SCHEMAS)('is judged as expected by the tables of both ends, in schema %i', (schema) =>
+    expect(tableWrong(one, schema)).toEqual([]),
+  );
 });
 
 // The API leaves these open, so an unexpected verdict is printed, not failed; both ways must still say the same.
 describe.each(cases.filter((one) => one.contested === true))('contested: $name', (one) => {
-  it('is judged the same from the objects and by the tables', () => {
+  it.each(SCHEMAS)('is judged the same from the objects and by the tables, in schema %i', (schema) => {
     const wrong = directWrong(one);
     if (wrong.length > 0) process.stdout.write(`contested case ${one.name} differs: ${wrong.join('; ')}\n`);
-    expect(tableWrong(one)).toEqual(wrong);
+    expect(tableWrong(one, schema)).toEqual(wrong);
   });
 });

@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { labPaths } from '../../lab/names/paths.ts';
 import { killProcesses } from '../../lab/processes/process.ts';
-import type { InjectorFrame, SidecarFrame, Table } from '../../policy/index.ts';
+import type { InjectorFrame, SidecarFrame, TableJson } from '../../policy/index.ts';
 import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { SILENCE, until, useLab } from '../netns/harness.ts';
 
@@ -33,7 +33,7 @@ let server: Server;
 /** The connection of shop/api's sidecar, and what it said there. */
 let connection: { readonly socket: Socket; readonly said: SidecarFrame[] } | undefined;
 /** The table in force. Every frame under test would open the pod to everybody. */
-let table: Table;
+let table: TableJson;
 
 /** Takes the place of the lab's injector. */
 beforeAll(async () => {
@@ -73,8 +73,8 @@ function line(frame: InjectorFrame | object): string {
 }
 
 /** The table with nobody kept out. */
-function open(revision = table.revision + 10): Table {
-  return { ...table, revision, ingress: { ...table.ingress, isolating: [], rules: [] } };
+function open(revision = table.revision + 10): TableJson {
+  return { ...table, revision, policies: {} };
 }
 
 async function alarms(): Promise<number> {
@@ -97,38 +97,43 @@ async function expectUnchanged(): Promise<void> {
   expect(await net.connect('shop/batch', API, 80, SILENCE)).toMatchObject({ allowed: false });
 }
 
-const delta = (change: object, from = table.revision) =>
-  line({ type: 'delta', delta: { schema: 1, from, revision: table.revision + 10, ...change } });
+/** What opens the pod. */
+const opening = () => ({
+  policies: Object.fromEntries(Object.keys(table.policies).map((key) => [key, null])),
+});
+
+const change = (changed: object, from = table.revision) =>
+  line({ type: 'change', change: { schema: 2, from, revision: table.revision + 10, ...changed } });
 
 test.each<[string, () => string]>([
   ['corrupt: no JSON', () => line({ type: 'snapshot', table: open() }).replace('"subject":', '"subject";')],
-  ['corrupt: no table', () => line({ type: 'snapshot', table: open() }).replace('"ingress"', '"ingresx"')],
+  ['corrupt: no table', () => line({ type: 'snapshot', table: open() }).replace('"policies"', '"policiez"')],
   ['corrupt: bytes that are no text', () => `{"type":"snapshot","table":"${'\u0000\ufffd'.repeat(9)}\n`],
   ['truncated in its line', () => `${line({ type: 'snapshot', table: open() }).slice(0, 300)}\n`],
-  ['a replayed delta', () => delta({ ingress: open().ingress }, table.revision - 1)],
+  ['a replayed change', () => change(opening(), table.revision - 1)],
   ['an older table', () => line({ type: 'snapshot', table: open(table.revision - 1) })],
-  ['a delta to an older revision', () => delta({ revision: table.revision - 1, ingress: open().ingress })],
+  ['a change to an older revision', () => change({ revision: table.revision - 1, ...opening() })],
   ['of a form that is not known', () => line({ type: 'snapshot', table: { ...open(), schema: 99 } })],
-  ['with a field that is not known', () => delta({ ingress: open().ingress, tier: 'admin' })],
+  ['with a field that is not known', () => change({ ...opening(), tier: 'admin' })],
   [
     "another pod's table",
     () => line({ type: 'snapshot', table: { ...open(), subject: { ...table.subject, name: 'front' } } }),
   ],
   [
-    "a delta with another pod's subject",
-    () => delta({ subject: { ...table.subject, name: 'batch', nodeIPs: ['10.1.1.12'] } }),
+    "a change with another pod's subject",
+    () => change({ subject: { ...table.subject, name: 'batch', nodeIPs: ['10.1.1.12'] } }),
   ],
   [
-    'a delta with a member that its group does not select',
+    'a change that removes what is not there, beside what is',
     () => {
-      const [group] = Object.keys(table.groups);
-      const labels = { app: 'batch' };
-      const owner = { ...Object.values(table.pods)[0], name: 'batch', uid: 'batch', labels };
-      return delta({
-        groups: { [group ?? '']: { kind: 'members', added: ['10.1.1.12'], removed: [] } },
-        pods: { '10.1.1.12': owner },
-      });
+      const [group = ''] = Object.keys(table.groups);
+      return change({ ...opening(), groups: { [group]: { members: { '10.1.1.12': null } } } });
     },
+  ],
+  ['a change of a group that is not there', () => change({ groups: { none: { members: {} } } })],
+  [
+    'a change that takes the group of a rule away',
+    () => change({ groups: Object.fromEntries(Object.keys(table.groups).map((id) => [id, null])) }),
   ],
 ])('a frame that is bad is rejected whole, with an alarm: %s', async (_, bad) => {
   const before = { alarms: await alarms(), complaints: complaints().length };

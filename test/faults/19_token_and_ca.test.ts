@@ -42,6 +42,7 @@ function open(port = injector.port): void {
     identified: () => 0,
     unknownPod: (message) => events.push(`no table: ${message}`),
     turnedAway: (message) => events.push(`turned away: ${message}`),
+    olderInjector: (message) => events.push(message),
   });
   stream.start();
 }

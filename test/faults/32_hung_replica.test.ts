@@ -86,10 +86,10 @@ function transportOf(
     });
   return {
     transport: {
-      dial() {
+      dial(asked) {
         last =
           last === undefined ? first : (endpoints[Math.floor(Math.random() * endpoints.length)] ?? first);
-        return to(last).dial();
+        return to(last).dial(asked);
       },
       explain: (error) => to(first).explain(error),
     },

@@ -4,6 +4,7 @@ import { fuzzTest } from '../fuzz/fuzz_test.ts';
 import { framesTarget } from '../fuzz/targets/frames.ts';
 
 fuzzTest(framesTarget, ({ counts }) => {
-  expect(counts.of('accepted')).toBeGreaterThan(0);
+  for (const kind of ['snapshots', 'changes', 'outlines'])
+    expect(counts.of(`accepted ${kind}`)).toBeGreaterThan(0);
   expect(counts.of('refused')).toBeGreaterThan(0);
 });

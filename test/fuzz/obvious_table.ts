@@ -1,36 +1,35 @@
 /** The table that a frame leads to, by a reading that shares nothing with the product: plain JSON, copied and edited. */
+import { createHash } from 'node:crypto';
 
 type Json = Record<string, unknown>;
 
-/** @param frame a snapshot or a delta that was accepted */
+/**
+ * @param frame a snapshot, a change or an outline that was accepted
+ * @param before the table in force, as JSON says it
+ */
 export function obviousTable(frame: unknown, before: unknown): unknown {
-  const { type, table, delta } = frame as { type: string; table: Json; delta: Json };
+  const { type, table, change, outline } = frame as { type: string } & Record<string, Json>;
   if (type === 'snapshot') return table;
+  if (type === 'outline') return filledIn(outline as Json, (before ?? {}) as Json);
   const after = structuredClone(before) as Json;
-  for (const [field, change] of Object.entries(delta)) {
+  for (const [field, value] of Object.entries(change ?? {})) {
     if (field === 'from') continue;
-    if (field === 'groups') changeGroups(after.groups as Json, change as Json);
-    else if (['pods', 'namespaces', 'services'].includes(field))
-      changeEntries(after[field] as Json, change as Json);
-    else put(after, field, change);
+    if (field === 'groups') changeGroups(after.groups as Json, value as Json);
+    else if (['policies', 'services'].includes(field)) changeEntries(after[field] as Json, value as Json);
+    else put(after, field, value);
   }
   return after;
 }
 
 function changeGroups(groups: Json, changes: Json): void {
   for (const [id, change] of Object.entries(changes)) {
-    const { kind, group, added, removed } = change as {
-      kind: string;
-      group: Json;
-      added: string[];
-      removed: string[];
-    };
-    if (kind === 'removed') delete groups[id];
-    else if (kind === 'set') put(groups, id, group);
+    const { group, members, ports } = (change ?? {}) as { group?: Json; members?: Json; ports?: Json };
+    if (change === null) delete groups[id];
+    else if (group !== undefined) put(groups, id, group);
     else {
-      const had = groups[id] as { members: string[] };
-      const left = had.members.filter((member) => !removed.includes(member));
-      put(groups, id, { ...had, members: [...left, ...added].sort((a, b) => (a < b ? -1 : 1)) });
+      const had = groups[id] as { members: Json; ports?: Json };
+      changeEntries(had.members, members ?? {});
+      if (had.ports !== undefined) changeEntries(had.ports, ports ?? {});
     }
   }
 }
@@ -45,4 +44,32 @@ function changeEntries(record: Json, changes: Json): void {
 /** Defines, so that `__proto__` is a key like any other. */
 function put(record: Json, key: string, value: unknown): void {
   Object.defineProperty(record, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
+/** An outline with the parts of a table in place of their digests. */
+function filledIn({ policies, groups, services, ...others }: Json, before: Json): Json {
+  const filled = (now: unknown, held: unknown, text: (part: Json) => string): Json =>
+    Object.fromEntries(
+      Object.entries(now as Json).map(([key, part]) => {
+        const found = Object.values((held ?? {}) as Json).find((one) => part === digest(text(one as Json)));
+        return [key, typeof part === 'string' ? found : part];
+      }),
+    );
+  return {
+    ...others,
+    policies: filled(policies, before.policies, (policy) => JSON.stringify(policy)),
+    groups: filled(groups, before.groups, ({ members, ports, ...test }) =>
+      JSON.stringify([test, entries(members), ports === undefined ? null : entries(ports)]),
+    ),
+    services: filled({ services }, { services: before.services }, (ports) => JSON.stringify(entries(ports)))
+      .services,
+  };
+}
+
+function entries(record: unknown): [string, unknown][] {
+  return Object.entries(record as Json).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
 }

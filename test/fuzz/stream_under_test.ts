@@ -13,7 +13,7 @@ export class StreamUnderTest {
   #refusals = 0;
 
   constructor(pod: { readonly namespace: string; readonly name: string }) {
-    const hello = { type: 'hello', schema: 1, namespace: pod.namespace, pod: pod.name } as const;
+    const hello = { type: 'hello', schema: 2, namespace: pod.namespace, pod: pod.name } as const;
     const socket = this.#socket.asSocket;
     this.#stream = new TableStream(
       { dial: () => ({ socket, ready: 'connect', hello }), explain: (error) => error.message },
@@ -30,6 +30,7 @@ export class StreamUnderTest {
         unknownPod: () => {},
         identified: () => {},
         turnedAway: () => {},
+        olderInjector: () => {},
       },
     );
     this.#stream.start();

@@ -4,9 +4,12 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { DENIED_TIMEOUT_SECONDS, wholeRuleset } from '../../sidecar/gate/kernel/ruleset.ts';
 import { closedPlan } from '../../sidecar/gate/plan/plan.ts';
+import { atOnce } from '../../sidecar/gate/plan/steps.ts';
 import { run } from './command.ts';
 
-const RULES = wholeRuleset(closedPlan([]), { deny: 'drop', otherProtocols: 'drop', adminPort: 15_021 });
+const RULES = atOnce(
+  wholeRuleset(closedPlan([]), { deny: 'drop', otherProtocols: 'drop', adminPort: 15_021 }),
+);
 const REPORT = new URL('../../sidecar/gate/kernel/denial_report.ts', import.meta.url).href;
 
 let netns = '';

@@ -8,6 +8,7 @@ import { APP_SERVER } from '../../lab/app/program.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
 import type { Table } from '../../policy/index.ts';
 import { wholeRuleset } from '../../sidecar/gate/kernel/ruleset.ts';
+import { atOnce } from '../../sidecar/gate/plan/steps.ts';
 import { gatePlan } from '../unit/sidecar/gate/gate_plan.ts';
 import { run } from './command.ts';
 import { patience } from './harness.ts';
@@ -27,20 +28,17 @@ const links = { pod: `sp${id}`, peers: `sc${id}` };
 /** The large table, each peer with an IPv6 address too, and the same ports for UDP. */
 function dualStackTable(): Table {
   const large = largeTable();
-  const pods: Record<string, Table['pods'][string]> = { ...large.pods };
-  const groups = Object.fromEntries(
-    Object.entries(large.groups).map(([name, group]) => {
-      const both = group.members.flatMap((address) => [address, v6(address)]);
-      for (const address of both)
-        pods[address] ??= { ...pods[group.members[0] ?? ''], uid: address } as never;
-      return [name, { ...group, members: both.sort() }];
+  const groups = new Map(
+    [...large.groups].map(([name, group]) => {
+      const both = [...group.members.keys()].map((address) => [v6(address), address] as const);
+      return [name, { ...group, members: group.members.with(both) }];
     }),
   );
   const rules = large.ingress.rules.map((rule) => ({
     ...rule,
     ports: [...rule.ports, ...rule.ports.map((port) => ({ ...port, protocol: 'UDP' as const }))],
   }));
-  return { ...large, pods, groups, ingress: { ...large.ingress, rules } };
+  return { ...large, groups, ingress: { ...large.ingress, rules } };
 }
 
 function v6(address: string): string {
@@ -71,7 +69,7 @@ beforeAll(async () => {
   const settings = { deny: 'drop', otherProtocols: 'drop', adminPort: 15_021 } as const;
   const [command = '', ...args] = inNetns(names.pod, ['nft', '-f', '-']);
   const nft = spawn(command, args, { stdio: ['pipe', 'inherit', 'inherit'] });
-  nft.stdin.end(wholeRuleset(gatePlan(dualStackTable()), settings));
+  nft.stdin.end(atOnce(wholeRuleset(gatePlan(dualStackTable()), settings)));
   expect(await once(nft, 'close')).toEqual([0, null]);
   const ports = ['TCP/1000', 'TCP/1001', 'UDP/1000', 'UDP/1001'];
   const [server = '', ...argv] = inNetns(names.pod, [process.execPath, APP_SERVER, ...ports]);

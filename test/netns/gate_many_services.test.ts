@@ -69,7 +69,7 @@ async function elementsOf(name: string): Promise<readonly string[]> {
 
 /** As nft prints them. */
 function backendElements({ services }: Table): readonly string[] {
-  return Object.entries(services).flatMap(([key, { backends }]) => {
+  return [...services].flatMap(([key, { backends }]) => {
     const [address = '', protocol = '', port = ''] = key.split(/[ /]/);
     return backends.map((backend, place) =>
       JSON.stringify([

@@ -6,14 +6,15 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { largeTable, withPeer } from '../../bench/large_table.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
-import type { Table } from '../../policy/index.ts';
+import { type Table, tableJson } from '../../policy/index.ts';
 import { netlinkElements } from '../../sidecar/gate/kernel/netlink_elements.ts';
 import { nftText } from '../../sidecar/gate/kernel/nft_text.ts';
 import { wholeRuleset } from '../../sidecar/gate/kernel/ruleset.ts';
 import type { GateSettings } from '../../sidecar/gate/kernel/settings.ts';
 import { gateChanges } from '../../sidecar/gate/plan/gate_changes.ts';
-import { closedPlan } from '../../sidecar/gate/plan/plan.ts';
+import { closedPlan, type GatePlan } from '../../sidecar/gate/plan/plan.ts';
 import { GatePlanner } from '../../sidecar/gate/plan/planner.ts';
+import { atOnce } from '../../sidecar/gate/plan/steps.ts';
 import { INJECTOR_MARK } from '../../sidecar/kernel/injector_mark.ts';
 import type { ElementChange } from '../../sidecar/kernel/nft_elements.ts';
 import { table } from '../builders/tables.ts';
@@ -52,6 +53,10 @@ function apply(text: string, argv: readonly string[] = ['nft', '-f', '-']): Prom
   });
 }
 
+function rulesOf(plan: GatePlan): string {
+  return atOnce(wholeRuleset(plan, SETTINGS));
+}
+
 /** All the kernel has, in an order that does not depend on how it came there. */
 async function listed(): Promise<readonly string[]> {
   const text = await run(inNetns(netns, ['nft', '-j', 'list table inet sluice']));
@@ -70,13 +75,15 @@ function sorted(key: string, value: unknown): unknown {
 }
 
 const GATE = new URL('../../sidecar/gate/kernel/gate.ts', import.meta.url).href;
+const POLICY = new URL('../../policy/index.ts', import.meta.url).href;
 
 /** Has a gate enforce tables one after the other, and then a fresh gate enforce the last one. */
 async function enforced(tables: readonly Table[]): Promise<{ replaced: number; states: string[] }> {
   const script = `
     import { Gate } from ${JSON.stringify(GATE)};
+    import { readTable } from ${JSON.stringify(POLICY)};
     import { text } from 'node:stream/consumers';
-    const tables = JSON.parse(await text(process.stdin));
+    const tables = JSON.parse(await text(process.stdin)).map((one) => readTable(one));
     let replaced = 0;
     const states = [];
     const note = (state) => () => states.push(state);
@@ -89,7 +96,7 @@ async function enforced(tables: readonly Table[]): Promise<{ replaced: number; s
     gate.close();
     console.log(JSON.stringify({ replaced, states }));`;
   const argv = [process.execPath, '--input-type=module', '-e', script];
-  return JSON.parse(await apply(JSON.stringify(tables), argv));
+  return JSON.parse(await apply(JSON.stringify(tables.map(tableJson)), argv));
 }
 
 test('changes put the same rules in the kernel as a fresh start does, on random tables', async () => {
@@ -106,19 +113,20 @@ test('changes put the same rules in the kernel as a fresh start does, on random 
 /** Whether some step of the way changes the elements of sets only: such steps go by netlink instead of nft. */
 function changesElements(tables: readonly Table[]): boolean {
   const planner = new GatePlanner();
-  const plans = tables.map((one) => planner.plan(one));
+  const plans = tables.map((one) => atOnce(planner.plan(one)));
   return plans.some(
     (plan, index) =>
-      index > 0 && netlinkElements(gateChanges(plans[index - 1] ?? plan, plan))?.changes.some(isChange),
+      index > 0 &&
+      netlinkElements(atOnce(gateChanges(plans[index - 1] ?? plan, plan)))?.changes.some(isChange),
   );
 }
 
 const isChange = ({ removed, added }: ElementChange) => removed.length + added.length > 0;
 
 test('a transaction that the kernel refuses leaves the last good rules', async () => {
-  await apply(wholeRuleset(gatePlan(table({ revision: 1, allowed: ['10.0.0.9'] })), SETTINGS));
+  await apply(rulesOf(gatePlan(table({ revision: 1, allowed: ['10.0.0.9'] }))));
   const good = await listed();
-  const next = wholeRuleset(gatePlan(table({ revision: 2, allowed: ['10.0.0.8'] })), SETTINGS);
+  const next = rulesOf(gatePlan(table({ revision: 2, allowed: ['10.0.0.8'] })));
   await expect(
     apply(`${next}add element inet sluice in_pods4 { 10.0.0.7 : goto nowhere }\n`),
   ).rejects.toThrow();
@@ -162,7 +170,7 @@ test.each([
     await run(['ip', '-n', netns, 'link', 'set', 'lo', 'up']);
     await run(['ip', '-n', netns, 'addr', 'add', address, 'dev', 'lo']);
     const settings = { ...SETTINGS, injector: { address, port } };
-    await apply(wholeRuleset(closedPlan([], [`${address} . ${port}`]), settings, matchesSockets));
+    await apply(atOnce(wholeRuleset(closedPlan([], [`${address} . ${port}`]), settings, matchesSockets)));
     const knocks = [
       process.execPath,
       '--input-type=module',
@@ -183,12 +191,12 @@ test.each([
 test('10,000 peers and 1,000 rules are one look-up each, and a new peer is one element', async () => {
   const planner = new GatePlanner();
   const large = largeTable();
-  const plan = planner.plan(large);
-  await apply(wholeRuleset(plan, SETTINGS));
+  const plan = atOnce(planner.plan(large));
+  await apply(rulesOf(plan));
   expect(plan.ingress.pods[4].size).toBe(10_000);
   expect(plan.ingress.accesses.size).toBeLessThanOrEqual(101);
-  const next = planner.plan(withPeer(large, '10.250.0.1', 'g0'));
-  const change = nftText(gateChanges(plan, next));
+  const next = atOnce(planner.plan(withPeer(large, '10.250.0.1', 'g0')));
+  const change = atOnce(nftText(atOnce(gateChanges(plan, next))));
   expect(change).toMatch(/^add element inet sluice in_pods4 \{ 10\.250\.0\.1 : goto in_[0-9a-f]+ \}\n$/);
   await apply(change);
   const rules = (await listed()).filter(

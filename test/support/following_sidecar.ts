@@ -47,9 +47,9 @@ export class FollowingSidecar {
     const enforcement = new Enforcement(live);
     this.enforcement = enforcement;
     const noted: Transport = {
-      dial() {
+      dial(asked) {
         dialledAtMs.push(performance.now());
-        return transport.dial();
+        return transport.dial(asked);
       },
       explain: (error) => transport.explain(error),
     };
@@ -66,6 +66,7 @@ export class FollowingSidecar {
         unknownPod: () => undefined,
         identified: () => undefined,
         turnedAway: (message) => refusals.push(message),
+        olderInjector: (message) => refusals.push(message),
       },
       link,
     );

@@ -115,6 +115,8 @@ class Member {
   #socket: Socket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
+  /** It has had a table: one that comes back says so. */
+  #holds = false;
   connects = 0;
 
   constructor(way: Way, speech: Speech, pod: SidecarPod, heard: (revision: number, bytes: number) => void) {
@@ -137,7 +139,7 @@ class Member {
     const heads = new FrameHeads((head, bytes) => this.#onFrame(socket, head, bytes));
     socket.on(ready, () => {
       this.connects += 1;
-      send(socket, this.#speech.hello(hello));
+      send(socket, this.#speech.hello(hello, this.#holds));
     });
     socket.on('data', (chunk: Buffer) => heads.push(chunk));
     socket.on('error', () => {}); // 'close' follows
@@ -150,7 +152,8 @@ class Member {
     const { type, revision } = readHead(head);
     if (!this.#speech.tables.has(type)) return;
     this.#backoff.reset();
-    send(socket, this.#speech.ack(revision));
+    this.#holds = true;
+    for (const answer of this.#speech.answers(type, revision)) send(socket, answer);
     this.#heard(revision, bytes);
   }
 }

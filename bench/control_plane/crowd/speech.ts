@@ -9,10 +9,10 @@ export interface Speech {
   readonly schema: number;
   /** Types of the frames that change what is in force: each has a revision, and is acknowledged. */
   readonly tables: ReadonlySet<string>;
-  /** The first frame, from that of this checkout's schema. */
-  hello(hello: SidecarFrame): object;
-  /** Says that what came with this revision is enforced. */
-  ack(revision: number): object;
+  /** The first frame, from that of this checkout's schema. `holds`: the sidecar has had a table before. */
+  hello(hello: SidecarFrame, holds: boolean): object;
+  /** Answers a frame of one of `tables`: last that what came with this revision is enforced. */
+  answers(type: string, revision: number): readonly object[];
 }
 
 const SPEECHES: readonly Speech[] = [
@@ -20,7 +20,17 @@ const SPEECHES: readonly Speech[] = [
     schema: 1,
     tables: new Set(['snapshot', 'delta']),
     hello: (hello) => ({ ...hello, schema: 1 }),
-    ack: (revision) => ({ type: 'ack', revision }),
+    answers: (_type, revision) => [{ type: 'ack', revision }],
+  },
+  {
+    schema: 2,
+    tables: new Set(['snapshot', 'outline', 'change']),
+    hello: (hello, holds) => ({ ...hello, ...(holds ? { holds } : {}) }),
+    // The table it had is the table that the injector has: nothing is wanted.
+    answers: (type, revision) => [
+      ...(type === 'outline' ? [{ type: 'want', parts: [] }] : []),
+      { type: 'ack', revision },
+    ],
   },
 ];
 

@@ -21,7 +21,7 @@ export async function askReplicas<T>(
   page: ReplicaPage<T>,
 ): Promise<T[]> {
   const answers = await Promise.all(
-    addresses.map((address) => ask(address, port, page).catch(() => undefined)),
+    addresses.map((address) => askReplica(address, port, page).catch(() => undefined)),
   );
   return answers.filter((answer) => answer !== undefined);
 }
@@ -32,7 +32,8 @@ export function readAnswer<T>(json: string, shape: Shape<T>): T {
   return shape.readJson(json, 'the answer of a replica', (problem) => new Error(`${problem}: ${advice}`));
 }
 
-function ask<T>(host: string, port: number, { path, shape }: ReplicaPage<T>): Promise<T> {
+/** Asks one replica. @throws Error when it does not answer, or answers something else */
+export function askReplica<T>(host: string, port: number, { path, shape }: ReplicaPage<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(ANSWER_MS);
     const asked = get({ host, port, path, agent: false, signal }, (response) => {

@@ -1,5 +1,5 @@
 /** Policies by wording: each edit of a policy makes it another one, as far as counts go. */
-import type { PolicyFacts } from '../kubernetes_source.ts';
+import type { PolicyFacts } from '../policy_facts.ts';
 
 /** Names a policy in one wording: another of its name is another, and so is it after an edit. */
 export function versionOf({ uid, generation }: PolicyFacts): string {

@@ -1,7 +1,7 @@
 /** A small pod, and the texts of all the rules that its sidecar puts into the kernel. */
 import { createCompiler } from '../../../policy/index.ts';
 import { type GateSettings, wholeRuleset } from '../../../sidecar/gate/kernel/index.ts';
-import { GatePlanner } from '../../../sidecar/gate/plan/index.ts';
+import { atOnce, GatePlanner } from '../../../sidecar/gate/plan/index.ts';
 import { framesRuleset, type GuardPlan, guardRuleset } from '../../../sidecar/guard/index.ts';
 import { type Chain, chains } from '../../../sidecar/redirect/index.ts';
 import { readDocument, withEndpoints } from '../../../sources/index.ts';
@@ -75,10 +75,10 @@ export function exampleRules(): ExampleRules {
   );
   const table = createCompiler(withEndpoints({ objects })).compile('shop/api', 1);
   const nodeIPs = [NODE_IP, GATEWAY_IP];
-  const plan = { ...new GatePlanner().plan(table), nodeIPs };
+  const plan = { ...atOnce(new GatePlanner().plan(table)), nodeIPs };
   const injectors = [`${INJECTOR.address} . ${INJECTOR.port}`];
   return {
-    gate: wholeRuleset({ ...plan, injectors }, GATE),
+    gate: atOnce(wholeRuleset({ ...plan, injectors }, GATE)),
     guard: guardRuleset(GUARD),
     frames: framesRuleset(GUARD, { addresses: [POD_IP], links: [POD_LINK] }),
     redirect: chains(4, { ...PORTS, excludedPorts: [], nodeIPs, nodePorts: undefined }),

@@ -10,6 +10,7 @@ import { SluiceError } from '../../../common/errors.ts';
 import { LatestWins } from '../../../common/latest_wins.ts';
 import { type Table, virtualKey } from '../../../policy/index.ts';
 import { CLOSED_REVISION, closedPlan, type GatePlan, GatePlanner, overBounds } from '../plan/index.ts';
+import { inSlices } from './in_slices.ts';
 import { areRulesThere, injectorElements } from './install.ts';
 import { KernelRules, type ReplaceEvents } from './kernel_rules.ts';
 import type { GateSettings } from './settings.ts';
@@ -40,8 +41,11 @@ export class Gate {
   readonly #events: GateEvents;
   readonly #planner: GatePlanner;
   readonly #rules: KernelRules;
+  /** The latest table, until it is planned. */
+  #latest: { readonly table: Table; readonly change: number } | undefined;
+  /** The plan of the last table that was planned. */
   #wanted: GatePlan;
-  /** The number of the table that `#wanted` is made of; 0 before the first. */
+  /** The number of that table; 0 before the first. */
   #wantedChange = 0;
   readonly #tries = new LatestWins<void>(() => this.#bringAbout());
   readonly #backoff = new Backoff(RETRY);
@@ -61,9 +65,9 @@ export class Gate {
     this.#wanted = closedPlan(nodeIPs, injectorElements(settings));
   }
 
-  /** Virtual ports of the latest table that policy allows some ready backends of and not others. */
+  /** Virtual ports of the last table that was planned, of which policy allows some ready backends and not others. */
   get mixedServices(): readonly string[] {
-    return this.#wanted.egress.services.mixed;
+    return [...this.#wanted.egress.services.mixed.values()].sort();
   }
 
   /** What the kernel lacks for the gate and what follows from it, for people; empty where it has all. */
@@ -71,24 +75,19 @@ export class Gate {
     return this.#rules.limits;
   }
 
-  /** What of the latest table is beyond the gate's bounds, for people; it admits less than policy says. */
+  /** What of the last table that was planned is beyond the gate's bounds, for people; it admits less than policy says. */
   get overBounds(): readonly string[] {
     return overBounds(this.#wanted);
   }
 
   /**
-   * Has the kernel enforce `table`; of several in a row only the last. Resolves at the end of the first try; events say how it
-   * went. Never rejects.
+   * Has the kernel enforce `table`; of several in a row only the last. A try that has begun is finished before a later table has
+   * its own: else tables that come fast would keep each other from being enforced. Resolves at the end of the first try; events
+   * say how it went. Never rejects.
    * @param change the number of this table: two tables may have the same revision
    */
   async enforce(table: Table, change: number): Promise<void> {
-    const plan = this.#planner.plan(table);
-    this.#wanted = {
-      ...plan,
-      nodeIPs: [...new Set([...this.#nodeIPs, ...plan.nodeIPs])],
-      injectors: injectorElements(this.#settings, plan.injectors),
-    };
-    this.#wantedChange = change;
+    this.#latest = { table, change };
     this.#wake();
     await this.tried();
   }
@@ -115,24 +114,41 @@ export class Gate {
   }
 
   get #isDue(): boolean {
-    return this.#wanted !== this.#rules.plan && this.#retryTimer === undefined && !this.#closed;
+    const isThere = this.#latest === undefined && this.#wanted === this.#rules.plan;
+    return !isThere && this.#retryTimer === undefined && !this.#closed;
   }
 
   async #bringAbout(): Promise<void> {
     if (!this.#isDue) return;
-    const plan = this.#wanted;
-    const change = this.#wantedChange;
+    const latest = this.#latest;
     try {
-      await this.#rules.enforce(plan);
+      await this.#planLatest();
+      if (this.#closed) return;
+      await this.#rules.enforce(this.#wanted);
     } catch (error) {
       await this.#failed(error);
-      if (plan === this.#wanted) this.#retryLater(); // a table that has come meanwhile has its own try, at once
+      const isLatest = this.#latest === undefined || this.#latest === latest;
+      if (isLatest) this.#retryLater(); // a table that has come meanwhile has its own try, at once
       return;
     }
+    const [plan, change] = [this.#wanted, this.#wantedChange];
     this.#backoff.reset();
     this.#isSaidGone = false;
     if (plan.revision === CLOSED_REVISION) this.#events.closed();
     else this.#events.inForce(change, plan.revision);
+  }
+
+  async #planLatest(): Promise<void> {
+    const latest = this.#latest;
+    if (latest === undefined) return;
+    const plan = await inSlices(this.#planner.plan(latest.table));
+    this.#wanted = {
+      ...plan,
+      nodeIPs: [...new Set([...this.#nodeIPs, ...plan.nodeIPs])],
+      injectors: injectorElements(this.#settings, plan.injectors),
+    };
+    this.#wantedChange = latest.change;
+    if (this.#latest === latest) this.#latest = undefined;
   }
 
   #retryLater(): void {

@@ -1,6 +1,7 @@
 /** Puts the gate in place closed at the redirect step, looks whether it is there, and takes it out. */
 import { findChain, listNft, runNft } from '../../kernel/index.ts';
 import { closedPlan, type GatePlan, socketElement } from '../plan/index.ts';
+import { inSlices } from './in_slices.ts';
 import { GATE_TABLE, GATE_TABLE_NAME } from './names.ts';
 import { SOCKET_MATCH_PROBE } from './own_ports.ts';
 import { REMOVED_RULESET, wholeRuleset } from './ruleset.ts';
@@ -40,7 +41,7 @@ const NO_SOCKET_MATCH =
  */
 export async function putWhole(plan: GatePlan, settings: GateSettings): Promise<readonly string[]> {
   try {
-    await runNft(wholeRuleset(plan, settings));
+    await runNft(await inSlices(wholeRuleset(plan, settings)));
     return [];
   } catch (error) {
     const matchesSockets = await runNft(SOCKET_MATCH_PROBE).then(
@@ -48,7 +49,7 @@ export async function putWhole(plan: GatePlan, settings: GateSettings): Promise<
       () => false,
     );
     if (matchesSockets) throw error; // something else is wrong
-    await runNft(wholeRuleset(plan, settings, false));
+    await runNft(await inSlices(wholeRuleset(plan, settings, false)));
     return [NO_SOCKET_MATCH];
   }
 }

@@ -1,6 +1,7 @@
 /** The rules that the kernel has of a running sidecar's gate: brings them from one plan to the next. */
 import { changeElements, runNft } from '../../kernel/index.ts';
 import { type GatePlan, gateChanges, NO_SERVICES } from '../plan/index.ts';
+import { inSlices } from './in_slices.ts';
 import { putWhole } from './install.ts';
 import { GATE_TABLE_NAME } from './names.ts';
 import { netlinkElements } from './netlink_elements.ts';
@@ -78,12 +79,12 @@ export class KernelRules {
       await runNft(`${addedCounts(missing).join('\n')}\n`);
       this.#counts = new Set([...this.#counts, ...missing]);
     }
-    const changes = gateChanges(before, plan);
+    const changes = await inSlices(gateChanges(before, plan));
     const elements = netlinkElements(changes);
     if (elements !== undefined)
       await changeElements(GATE_TABLE_NAME, elements.changes, { gone: elements.goneChains });
     for (const slice of serviceSlices(from, to)) await changeElements(GATE_TABLE_NAME, slice);
-    if (elements === undefined) await runNft(nftText(changes));
+    if (elements === undefined) await runNft(await inSlices(nftText(changes)));
   }
 
   async #replace(plan: GatePlan): Promise<void> {

@@ -18,10 +18,13 @@ export interface ElementTransaction {
 export function netlinkElements(list: readonly GateChange[]): ElementTransaction | undefined {
   const changes: ElementChange[] = [];
   const goneChains: string[] = [];
+  let count = 0;
   for (const change of list) {
     switch (change.kind) {
       case 'pods': {
         const way = WAYS[change.direction];
+        count += change.removed.length + change.added.length;
+        if (count > ELEMENTS_MAX) return undefined;
         changes.push({
           object: `${way.name}_pods${change.family}`,
           removed: change.removed.map(([address]) => addressBytes(address)),
@@ -46,6 +49,5 @@ export function netlinkElements(list: readonly GateChange[]): ElementTransaction
         return unreachable(change);
     }
   }
-  const count = changes.reduce((sum, { removed, added }) => sum + removed.length + added.length, 0);
-  return count > ELEMENTS_MAX || goneChains.length > CHAINS_MAX ? undefined : { changes, goneChains };
+  return goneChains.length > CHAINS_MAX ? undefined : { changes, goneChains };
 }

@@ -1,7 +1,7 @@
 /** Writes the changes of a plan as commands of nft(8). */
 import { unreachable } from '../../../common/errors.ts';
 import { familyOf } from '../../../policy/index.ts';
-import { type Access, type GateChange, isAllPorts, rangeText } from '../plan/index.ts';
+import { type Access, type GateChange, isAllPorts, Pace, rangeText, type Steps } from '../plan/index.ts';
 import { ALWAYS_SENT } from './exemptions.ts';
 import { chainName, FAMILIES, GATE_TABLE, WAYS, type Way } from './names.ts';
 import { translationHook } from './service_rules.ts';
@@ -9,14 +9,17 @@ import { translationHook } from './service_rules.ts';
 const ISOLATED_PROTOCOLS = '{ tcp, udp, sctp }';
 
 /** The changes in their order, to be run as one transaction; empty where there are none. */
-export function nftText(changes: readonly GateChange[]): string {
-  return changes
-    .flatMap(commands)
-    .map((line) => `${line}\n`)
-    .join('');
+export function* nftText(changes: readonly GateChange[]): Steps<string> {
+  const lines: string[] = [];
+  const pace = new Pace();
+  for (const change of changes) {
+    for (const line of yield* commands(change)) lines.push(`${line}\n`);
+    if (pace.isDue()) yield;
+  }
+  return lines.join('');
 }
 
-function commands(change: GateChange): readonly string[] {
+function* commands(change: GateChange): Steps<readonly string[]> {
   switch (change.kind) {
     case 'access-added': {
       const way = WAYS[change.direction];
@@ -41,7 +44,7 @@ function commands(change: GateChange): readonly string[] {
     }
     case 'pods':
     case 'blocks':
-      return peerElements(change);
+      return yield* peerElements(change);
     case 'translation':
       return translationHook(change.translates);
     default:
@@ -84,19 +87,27 @@ function addressElements(name: string, list: readonly string[]): readonly string
   });
 }
 
-function peerElements({
+function* peerElements({
   kind,
   direction,
   family,
   removed,
   added,
-}: Extract<GateChange, { readonly added: unknown }>): readonly string[] {
+}: Extract<GateChange, { readonly added: unknown }>): Steps<readonly string[]> {
   const way = WAYS[direction];
   const map = `${GATE_TABLE} ${way.name}_${kind}${family}`;
-  const listed = (peers: typeof added): string =>
-    peers.map(([peer, id]) => `${peer} : goto ${chainName(way, id)}`).join(', ');
   return [
-    ...(removed.length === 0 ? [] : [`delete element ${map} { ${listed(removed)} }`]),
-    ...(added.length === 0 ? [] : [`add element ${map} { ${listed(added)} }`]),
+    ...(removed.length === 0 ? [] : [`delete element ${map} { ${yield* listed(way, removed)} }`]),
+    ...(added.length === 0 ? [] : [`add element ${map} { ${yield* listed(way, added)} }`]),
   ];
+}
+
+function* listed(way: Way, peers: readonly (readonly [string, string])[]): Steps<string> {
+  const elements: string[] = [];
+  const pace = new Pace();
+  for (const [peer, id] of peers) {
+    elements.push(`${peer} : goto ${chainName(way, id)}`);
+    if (pace.isDue()) yield;
+  }
+  return elements.join(', ');
 }

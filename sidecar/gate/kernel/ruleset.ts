@@ -1,6 +1,6 @@
 /** The gate's whole table as nft(8) text. It is one transaction. */
 import type { Direction } from '../../../policy/index.ts';
-import { type GateChange, type GatePlan, gateChanges } from '../plan/index.ts';
+import { type GateChange, type GatePlan, gateChanges, Pace, type Steps } from '../plan/index.ts';
 import { alwaysTaken, NEIGHBOURS } from './exemptions.ts';
 import { ADDRESS_TYPES, chainName, FAMILIES, GATE_TABLE, HEADERS, TCP_FLAGS, WAYS } from './names.ts';
 import { accessRules, nftText } from './nft_text.ts';
@@ -41,9 +41,10 @@ export const REMOVED_RULESET = `table ${GATE_TABLE}\ndelete table ${GATE_TABLE}\
  * @param matchesSockets whether the kernel can look at the socket that a packet meets (CONFIG_NFT_SOCKET). Without that the
  * admin port is open to everybody, also where an app has taken it.
  */
-export function wholeRuleset(plan: GatePlan, settings: GateSettings, matchesSockets = true): string {
+export function* wholeRuleset(plan: GatePlan, settings: GateSettings, matchesSockets = true): Steps<string> {
   const { services } = plan.egress;
-  const changes = gateChanges(undefined, plan);
+  const changes = yield* gateChanges(undefined, plan);
+  const [ingress, egress] = [yield* accessChains('ingress', changes), yield* accessChains('egress', changes)];
   const lines = [
     `table ${GATE_TABLE}`, // makes it, so that the next line cannot fail
     `delete table ${GATE_TABLE}`,
@@ -64,13 +65,16 @@ export function wholeRuleset(plan: GatePlan, settings: GateSettings, matchesSock
       ...adminObjects(matchesSockets),
       ...injectorObjects(settings),
       ...serviceChains(services),
-      ...DIRECTIONS.flatMap((direction) => [...lookUps(direction), ...accessChains(direction, changes)]),
+      ...lookUps('ingress'),
+      ...ingress,
+      ...lookUps('egress'),
+      ...egress,
       ...hooks(settings),
     ].map((line) => `  ${line}`),
     '}',
     '',
   ];
-  const filled = nftText(changes.filter(({ kind }) => kind !== 'access-added'));
+  const filled = yield* nftText(changes.filter(({ kind }) => kind !== 'access-added'));
   return `${lines.join('\n')}${filled}${loadingRules(services)
     .map((line) => `${line}\n`)
     .join('')}`;
@@ -134,17 +138,18 @@ function lookUps(direction: Direction): readonly string[] {
  * A chain for each access. They are made with the table and not added later: nft 1.0 makes the elements of a new interval map
  * before chains that follow the table.
  */
-function accessChains(direction: Direction, changes: readonly GateChange[]): readonly string[] {
+function* accessChains(direction: Direction, changes: readonly GateChange[]): Steps<readonly string[]> {
   const way = WAYS[direction];
-  return changes.flatMap((change) =>
-    change.kind === 'access-added' && change.direction === direction
-      ? [
-          `chain ${chainName(way, change.id)} {`,
-          ...accessRules(way, change.access).map((rule) => `  ${rule}`),
-          '}',
-        ]
-      : [],
-  );
+  const lines: string[] = [];
+  const pace = new Pace();
+  for (const change of changes) {
+    if (pace.isDue()) yield;
+    if (change.kind !== 'access-added' || change.direction !== direction) continue;
+    lines.push(`chain ${chainName(way, change.id)} {`);
+    for (const rule of accessRules(way, change.access)) lines.push(`  ${rule}`);
+    lines.push('}');
+  }
+  return lines;
 }
 
 function hooks(settings: GateSettings): readonly string[] {

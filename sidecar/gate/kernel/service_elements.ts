@@ -49,7 +49,7 @@ export function* serviceSlices(
 ): Generator<readonly ElementChange[], void, void> {
   if (before === after) return;
   let slice = new Slice();
-  for (const [was, is] of after.ports.since(before.ports)) {
+  for (const [, was, is] of after.ports.since(before.ports)) {
     changePort(slice, was, is);
     if (slice.count < ELEMENTS_MAX) continue;
     yield slice.changes;

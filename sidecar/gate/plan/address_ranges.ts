@@ -2,6 +2,7 @@
 import type { Family } from '../../../common/net.ts';
 import { type AddressWords, formatAddress, parseAddress, parseCidr } from '../../../policy/index.ts';
 import type { RuleSet, RuleSets } from './rule_sets.ts';
+import { Pace, type Steps, sorted } from './steps.ts';
 
 /** IP version. */
 export type { Family };
@@ -31,6 +32,10 @@ interface Span {
   readonly to: Position;
 }
 
+interface RuledSpan extends Span {
+  readonly rules: RuleSet;
+}
+
 /** Where the rules of a class gain a block (1) or lose one (-1). */
 interface Edge {
   readonly at: Position;
@@ -44,21 +49,33 @@ const BITS: Readonly<Record<Family, number>> = { 4: 32, 6: 128 };
 /** The ranges of one family, in ascending order, looked up by address. */
 export class RuledRanges {
   readonly #family: Family;
-  readonly #spans: readonly (Span & { readonly rules: RuleSet })[];
+  readonly #spans: readonly RuledSpan[];
   readonly #others: RuleSet;
+
+  private constructor(family: Family, spans: readonly RuledSpan[], others: RuleSet) {
+    this.#family = family;
+    this.#spans = spans;
+    this.#others = others;
+  }
 
   /**
    * Costs n log n for n blocks and exceptions. Blocks of the other family, and texts that are no CIDR, admit nothing.
    * @param everybody the rules without peers; addresses in no block have these alone
    */
-  constructor(family: Family, blocks: readonly RuleBlock[], sets: RuleSets, everybody: readonly number[]) {
-    this.#family = family;
-    this.#others = sets.of(everybody);
-    this.#spans = disjoint(
-      blocks.flatMap((block) => edgesOf(family, block, sets.classOf(block.rule))),
-      sets,
-      everybody,
-    );
+  static *of(
+    family: Family,
+    blocks: readonly RuleBlock[],
+    sets: RuleSets,
+    everybody: readonly number[],
+  ): Steps<RuledRanges> {
+    const edges: Edge[] = [];
+    const pace = new Pace();
+    for (const block of blocks) {
+      if (pace.isDue(1 + block.except.length)) yield;
+      for (const edge of edgesOf(family, block, sets.classOf(block.rule))) edges.push(edge);
+    }
+    const inOrder = yield* sorted(edges, (a, b) => compare(a.at, b.at));
+    return new RuledRanges(family, yield* disjoint(inOrder, sets, everybody), sets.of(everybody));
   }
 
   /** The ranges of blocks, with the rules of each. */
@@ -127,12 +144,15 @@ function joined(spans: readonly Span[], whole: Span): readonly Span[] {
   return found;
 }
 
-/** The ranges between edges; neighbours with the same rules become one, and what only `everybody` has is left out. */
-function disjoint(
-  edges: readonly Edge[],
+/**
+ * The ranges between edges; neighbours with the same rules become one, and what only `everybody` has is left out.
+ * @param sorted by place
+ */
+function* disjoint(
+  sorted: readonly Edge[],
   sets: RuleSets,
   everybody: readonly number[],
-): readonly (Span & { readonly rules: RuleSet })[] {
+): Steps<readonly RuledSpan[]> {
   /** How many blocks of each class are open here. */
   const open = new Uint32Array(sets.classes);
   for (const rule of everybody) open[sets.classOf(rule)] = 1;
@@ -140,8 +160,9 @@ function disjoint(
   const ruled: { from: Position; to: Position; rules: RuleSet }[] = [];
   const others = sets.of(everybody);
   let rules = others;
-  const sorted = [...edges].sort((a, b) => compare(a.at, b.at));
+  const pace = new Pace();
   for (let next = 0; next < sorted.length; ) {
+    if (pace.isDue()) yield;
     const at = sorted[next]?.at ?? 0;
     changes.clear();
     for (let edge = sorted[next]; edge?.at === at; next += 1, edge = sorted[next]) {

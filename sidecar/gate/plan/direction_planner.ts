@@ -1,256 +1,183 @@
-/** Plans one direction of one table after the other. A change of members or of pods costs what it touches. */
+/** Plans one direction of one table after the other. A change costs what it touches; other rules cost one look at each peer. */
 
-import type { Direction, Table, TablePort, TableRule } from '../../../policy/index.ts';
+import { PersistentMap } from '../../../common/persistent_map.ts';
+import type { Direction, Table, TableGroups } from '../../../policy/index.ts';
 import { familyOf } from '../../../policy/index.ts';
-import type { Access } from './access.ts';
-import { type Family, type RuleBlock, RuledRanges } from './address_ranges.ts';
-import { changedEntries, changedMembers } from './differences.ts';
-import type { DirectionPlan } from './plan.ts';
-import {
-  type NamedAccess,
-  RULE_SET_BOUNDS,
-  type RuleSet,
-  type RuleSetBounds,
-  RuleSets,
-} from './rule_sets.ts';
-import { NO_SERVICES } from './service_plan.ts';
+import { AccessUsers } from './access_users.ts';
+import type { Family } from './address_ranges.ts';
+import { GroupMembers } from './group_members.ts';
+import { PeerPorts } from './peer_ports.ts';
+import type { AccessIds, DirectionPlan } from './plan.ts';
+import { type NamedAccess, RULE_SET_BOUNDS, type RuleSetBounds } from './rule_sets.ts';
+import { haveSameRules, type RulesView, viewOf } from './rules_view.ts';
+import { NO_SERVICES, type ServicePlan } from './service_plan.ts';
 import { ServicePlanner } from './service_planner.ts';
+import { Pace, type Steps } from './steps.ts';
 
 const FAMILIES: readonly Family[] = [4, 6];
+const NO_GROUPS: TableGroups = new Map();
+const NO_IDS: AccessIds = PersistentMap.from<string>([]);
 
-/** What follows from the rules of a direction alone. */
-interface RulesView {
-  readonly sets: RuleSets;
-  /** Rules without peers: they admit everybody. */
-  readonly everybody: RuleSet;
-  /** By the group that rules ask for, in the order in which they do. */
-  readonly byGroup: ReadonlyMap<string, RuleSet>;
-  /** The same sets, by place. */
-  readonly groupRules: readonly RuleSet[];
-  readonly ranges: Readonly<Record<Family, RuledRanges>>;
-  /** Whether ports have names that stand for ports of the peer. */
-  readonly namesPorts: boolean;
+/** What is known of the last table. */
+class Known {
+  readonly members = new GroupMembers();
+  readonly ports = new PeerPorts();
+  readonly users = new AccessUsers();
+  view: RulesView | undefined;
+  subject: Table['subject'] | undefined;
+  services: ServicePlanner | undefined;
+  plan: DirectionPlan | undefined;
 }
 
 /** Plans one direction; remembers the last table. */
 export class DirectionPlanner {
   readonly #direction: Direction;
-  readonly #services: ServicePlanner;
+  readonly #untranslated: string | undefined;
   readonly #bounds: RuleSetBounds;
-  #table: Table | undefined;
-  #view: RulesView | undefined;
-  /** The groups of rules that an address is in, by address: their places, ascending. */
-  #named = new Map<string, readonly number[]>();
-  /** How many addresses and ranges have an access. */
-  #users = new Map<string, { readonly access: Access; count: number }>();
-  #plan: DirectionPlan | undefined;
+  /** `undefined` before the first table, and while a plan is being made: one that nobody finishes leaves nothing behind. */
+  #known: Known | undefined;
 
   /** @param untranslated as `ServicePlanner` has it */
   constructor(direction: Direction, untranslated?: string, bounds: RuleSetBounds = RULE_SET_BOUNDS) {
     this.#direction = direction;
+    this.#untranslated = untranslated;
     this.#bounds = bounds;
-    this.#services = new ServicePlanner(untranslated);
   }
 
-  plan(table: Table): DirectionPlan {
-    this.#plan = this.#following(table) ?? this.#fromScratch(table);
-    this.#table = table;
-    return this.#plan;
-  }
-
-  /** From the plan before; `undefined` where it takes a new one. */
-  #following(table: Table): DirectionPlan | undefined {
-    const [before, view, known] = [this.#table, this.#view, this.#plan];
-    if (before?.[this.#direction] !== table[this.#direction]) return undefined;
-    if (before === undefined || view === undefined || known === undefined) return undefined;
-    const plan = this.#changed(before, table, view, known);
+  /** The plan of a table. What says the same as in the plan before is the same object. */
+  *plan(table: Table): Steps<DirectionPlan> {
+    const known = this.#known ?? new Known();
+    this.#known = undefined;
+    const before = known.plan;
+    let plan = yield* this.#planned(table, known);
     // Sets of members that came and went fill the bounds too: what is there now may fit.
-    return view.sets.isOverBounds && !known.isOverBounds ? undefined : plan;
+    if (plan.isOverBounds && before?.isOverBounds === false) {
+      known.view = undefined;
+      plan = yield* this.#planned(table, known);
+    }
+    this.#known = known;
+    return plan;
   }
 
-  #fromScratch(table: Table): DirectionPlan {
-    const view = viewOf(this.#direction, table, this.#bounds);
-    this.#view = view;
-    this.#users = new Map();
-    this.#named = namedBy(table, view);
-    const pods = { 4: new Map<string, string>(), 6: new Map<string, string>() };
-    for (const address of this.#candidates(table, view)) {
-      const access = this.#podAccess(address, table, view);
-      if (access !== undefined) pods[familyOf(address)].set(address, this.#use(access));
-    }
-    const blocks = { 4: new Map<string, string>(), 6: new Map<string, string>() };
-    for (const family of FAMILIES) {
-      for (const { text, rules } of view.ranges[family].list()) {
-        blocks[family].set(text, this.#use(view.sets.access(rules)));
-      }
-    }
-    const rest = this.#use(view.sets.access(view.everybody));
-    const isolated = table[this.#direction].isolating.length > 0;
-    this.#services.forget();
-    const services = this.#servicesOf(table, view, isolated, undefined);
-    const isOverBounds = view.sets.isOverBounds;
-    return { isolated, rest, pods, blocks, services, accesses: this.#inUse(), isOverBounds };
-  }
-
-  /** The rules are the same: members have come or gone, or pods, or Services. */
-  #changed(before: Table, table: Table, view: RulesView, known: DirectionPlan): DirectionPlan {
+  *#planned(table: Table, known: Known): Steps<DirectionPlan> {
+    const { isolating, rules } = table[this.#direction];
+    const { members, ports, users, plan: before, view: last } = known;
+    const isSame = last !== undefined && haveSameRules(last.rules, rules);
+    const view = isSame ? last : yield* viewOf(this.#direction, rules, this.#bounds);
     const touched = new Set<string>();
-    let place = 0;
-    for (const group of view.byGroup.keys()) {
-      const { added, removed } = changedMembers(membersOf(before, group), membersOf(table, group));
-      for (const address of added) this.#name(address, place, true);
-      for (const address of removed) this.#name(address, place, false);
-      for (const address of added) touched.add(address);
-      for (const address of removed) touched.add(address);
-      place += 1;
-    }
-    for (const address of changedEntries(before.pods, table.pods)) touched.add(address);
-    const pods = { 4: known.pods[4], 6: known.pods[6] };
-    for (const family of FAMILIES) {
-      const own = [...touched].filter((address) => familyOf(address) === family);
-      pods[family] = this.#updated(known.pods[family], own, table, view);
-    }
-    const isSubjectSame = before.subject === table.subject;
-    if (!isSubjectSame) this.#services.forget();
-    const services = this.#servicesOf(table, view, known.isolated, touched);
-    const isSame = pods[4] === known.pods[4] && pods[6] === known.pods[6] && services === known.services;
-    if (isSame) return known;
-    return { ...known, pods, services, accesses: this.#inUse() };
+    yield* members.follow(view.byGroup, table.groups, touched);
+    yield* ports.follow(view.namesPorts ? table.groups : NO_GROUPS, touched);
+    known.view = view;
+    const pods = yield* podsOf(isSame ? touched : candidates(known, touched), known, view);
+    const others = isSame && before !== undefined ? before : yield* othersOf(known, view);
+    const isolated = isolating.length > 0;
+    const services = yield* this.#servicesOf(table, isolated, known, view, isSame ? touched : undefined);
+    const plan: DirectionPlan = {
+      isolated,
+      rest: others.rest,
+      pods,
+      blocks: others.blocks,
+      services,
+      accesses: users.inUse(),
+      isOverBounds: view.sets.isOverBounds,
+    };
+    known.plan = before !== undefined && saySame(before, plan) ? before : plan;
+    return known.plan;
   }
 
-  /** The map with new accesses for these addresses; itself when none has changed. */
-  #updated(
-    known: ReadonlyMap<string, string>,
-    addresses: readonly string[],
+  /** @param touched addresses whose access may be another; `undefined`: any address */
+  *#servicesOf(
     table: Table,
+    isolated: boolean,
+    known: Known,
     view: RulesView,
-  ): ReadonlyMap<string, string> {
-    let copy: Map<string, string> | undefined;
-    for (const address of addresses) {
-      const old = known.get(address);
-      const access = this.#podAccess(address, table, view);
-      if (access?.id === old) continue;
-      copy ??= new Map(known);
-      if (access === undefined) copy.delete(address);
-      else copy.set(address, this.#use(access));
-      if (old !== undefined) this.#leave(old);
+    touched: ReadonlySet<string> | undefined,
+  ): Steps<ServicePlan> {
+    if (this.#direction === 'ingress' || !isolated) {
+      known.services = undefined;
+      return NO_SERVICES;
     }
-    return copy ?? known;
-  }
-
-  #servicesOf(table: Table, view: RulesView, isolated: boolean, touched: ReadonlySet<string> | undefined) {
-    if (this.#direction === 'ingress' || !isolated) return NO_SERVICES;
-    return this.#services.plan(table, touched, (address) => this.#accessOf(address, table, view));
-  }
-
-  /** Addresses that may have an access of their own. */
-  #candidates(table: Table, view: RulesView): Iterable<string> {
-    return view.namesPorts
-      ? new Set([...this.#named.keys(), ...Object.keys(table.pods)])
-      : this.#named.keys();
-  }
-
-  /**
-   * Access of a pod that a rule selects, or whose named ports rules may mean. Others have that of their address.
-   * Members that the directory does not list count for nothing.
-   */
-  #podAccess(address: string, table: Table, view: RulesView): NamedAccess | undefined {
-    if (!Object.hasOwn(table.pods, address)) return undefined;
-    const declares = view.namesPorts && (table.pods[address]?.ports.length ?? 0) > 0;
-    return this.#named.has(address) || declares ? this.#accessOf(address, table, view) : undefined;
-  }
-
-  #accessOf(address: string, table: Table, view: RulesView): NamedAccess {
-    const pod = Object.hasOwn(table.pods, address) ? table.pods[address] : undefined;
-    let rules = view.ranges[familyOf(address)].find(address);
-    for (const group of pod === undefined ? [] : (this.#named.get(address) ?? [])) {
-      rules = view.sets.union(rules, view.groupRules[group] ?? view.sets.empty);
-    }
-    // A named port of an egress rule is that of the pod it leads to.
-    return view.sets.access(rules, view.namesPorts ? (pod?.ports ?? []) : []);
-  }
-
-  /** An address joins or leaves a group. */
-  #name(address: string, group: number, isIn: boolean): void {
-    const others = (this.#named.get(address) ?? []).filter((one) => one !== group);
-    const groups = isIn ? [...others, group].sort((a, b) => a - b) : others;
-    if (groups.length > 0) this.#named.set(address, groups);
-    else this.#named.delete(address);
-  }
-
-  #use({ id, access }: NamedAccess): string {
-    const user = this.#users.get(id);
-    if (user === undefined) this.#users.set(id, { access, count: 1 });
-    else user.count += 1;
-    return id;
-  }
-
-  #leave(id: string): void {
-    const user = this.#users.get(id);
-    if (user === undefined) return;
-    user.count -= 1;
-    if (user.count === 0) this.#users.delete(id);
-  }
-
-  #inUse(): ReadonlyMap<string, Access> {
-    return new Map([...this.#users].map(([id, { access }]) => [id, access]));
+    known.services ??= new ServicePlanner(this.#untranslated);
+    const isSubjectSame = known.subject === table.subject;
+    known.subject = table.subject;
+    return yield* known.services.plan(table, isSubjectSame ? touched : undefined, (address) =>
+      accessOf(address, known, view),
+    );
   }
 }
 
-function viewOf(direction: Direction, table: Table, bounds: RuleSetBounds): RulesView {
-  const { rules } = table[direction];
-  const sets = new RuleSets(
-    rules.map((rule) => rule.ports),
-    bounds,
+/** Addresses that have an access of their own, and those that may have had one; each once. */
+function* candidates({ members, ports }: Known, touched: ReadonlySet<string>): Iterable<string> {
+  yield* members.addresses();
+  for (const address of ports.addresses()) if (!members.has(address)) yield address;
+  for (const address of touched) {
+    if (!members.has(address) && ports.of(address).length === 0) yield address;
+  }
+}
+
+/** The accesses of pods, with those of these addresses brought up to date. */
+function* podsOf(addresses: Iterable<string>, known: Known, view: RulesView): Steps<DirectionPlan['pods']> {
+  const { members, ports, users } = known;
+  const before = known.plan?.pods ?? { 4: NO_IDS, 6: NO_IDS };
+  const pods = { 4: before[4].draft(), 6: before[6].draft() };
+  const pace = new Pace();
+  for (const address of addresses) {
+    if (pace.isDue()) yield;
+    const family = familyOf(address);
+    const old = before[family].get(address);
+    // Access of a pod that a rule selects, or whose named ports rules may mean. Others have that of their address.
+    const hasOwn = members.has(address) || ports.of(address).length > 0;
+    const access = hasOwn ? accessOf(address, known, view) : undefined;
+    if (access?.id === old) continue;
+    pods[family].set(address, access && users.use(access));
+    if (old !== undefined) users.leave(old);
+  }
+  return { 4: pods[4].done(), 6: pods[6].done() };
+}
+
+/** What follows from rules alone: the accesses of blocks and of everybody else. */
+function* othersOf({ plan, users }: Known, view: RulesView): Steps<Pick<DirectionPlan, 'blocks' | 'rest'>> {
+  const blocks = { 4: NO_IDS, 6: NO_IDS };
+  const pace = new Pace();
+  for (const family of FAMILIES) {
+    const before = plan?.blocks[family] ?? NO_IDS;
+    const found = new Map<string, string>();
+    for (const { text, rules } of view.ranges[family].list()) {
+      if (pace.isDue()) yield;
+      found.set(text, users.use(view.sets.access(rules)));
+    }
+    const draft = before.draft();
+    for (const [text, id] of before) {
+      if (pace.isDue()) yield;
+      users.leave(id);
+      if (!found.has(text)) draft.set(text, undefined);
+    }
+    for (const [text, id] of found) {
+      if (pace.isDue()) yield;
+      draft.set(text, id);
+    }
+    blocks[family] = draft.done();
+  }
+  const rest = users.use(view.sets.access(view.everybody));
+  if (plan !== undefined) users.leave(plan.rest);
+  return { blocks, rest };
+}
+
+/** What may be reached at an address, or from it. */
+function accessOf(address: string, { members, ports }: Known, view: RulesView): NamedAccess {
+  let rules = view.ranges[familyOf(address)].find(address);
+  for (const group of members.of(address)) rules = view.sets.union(rules, group.rules);
+  // A named port of an egress rule is that of the pod it leads to.
+  return view.sets.access(rules, ports.of(address));
+}
+
+function saySame(a: DirectionPlan, b: DirectionPlan): boolean {
+  return (
+    a.isolated === b.isolated &&
+    a.rest === b.rest &&
+    a.services === b.services &&
+    a.accesses === b.accesses &&
+    a.isOverBounds === b.isOverBounds &&
+    FAMILIES.every((family) => a.pods[family] === b.pods[family] && a.blocks[family] === b.blocks[family])
   );
-  const byGroup = new Map<string, RuleSet>();
-  for (const [ordinal, { peers }] of rules.entries()) {
-    for (const peer of peers) {
-      if (peer.kind !== 'group') continue;
-      const known = byGroup.get(peer.group) ?? sets.empty;
-      byGroup.set(peer.group, sets.changed(known, sets.classOf(ordinal), true));
-    }
-  }
-  const everybody = rules.flatMap((rule, ordinal) => (rule.peers.length === 0 ? [ordinal] : []));
-  return {
-    sets,
-    everybody: sets.of(everybody),
-    byGroup,
-    groupRules: [...byGroup.values()],
-    ranges: {
-      4: new RuledRanges(4, blocksOf(rules), sets, everybody),
-      6: new RuledRanges(6, blocksOf(rules), sets, everybody),
-    },
-    namesPorts: direction === 'egress' && rules.some((rule) => rule.ports.some(isNamed)),
-  };
-}
-
-function blocksOf(rules: readonly TableRule[]): readonly RuleBlock[] {
-  return rules.flatMap(({ peers }, rule) =>
-    peers.flatMap((peer) =>
-      peer.kind === 'ipBlock' ? [{ cidr: peer.cidr, except: peer.except, rule }] : [],
-    ),
-  );
-}
-
-function namedBy(table: Table, { byGroup }: RulesView): Map<string, readonly number[]> {
-  const named = new Map<string, number[]>();
-  let place = 0;
-  for (const group of byGroup.keys()) {
-    for (const address of membersOf(table, group)) {
-      const known = named.get(address);
-      if (known === undefined) named.set(address, [place]);
-      else known.push(place);
-    }
-    place += 1;
-  }
-  return named;
-}
-
-function membersOf({ groups }: Table, id: string): readonly string[] {
-  return Object.hasOwn(groups, id) ? (groups[id]?.members ?? []) : [];
-}
-
-function isNamed({ from, name }: TablePort): boolean {
-  return from === undefined && name !== undefined;
 }

@@ -2,9 +2,9 @@
 import type { Direction } from '../../../policy/index.ts';
 import type { Access } from './access.ts';
 import type { Family } from './address_ranges.ts';
-import { changedPairs } from './differences.ts';
-import type { DirectionPlan, GatePlan } from './plan.ts';
+import type { AccessIds, DirectionPlan, GatePlan } from './plan.ts';
 import { translates } from './service_plan.ts';
+import { Pace, type Steps } from './steps.ts';
 
 /** An address, or a range of addresses, and the id of its access. */
 type PeerAccess = readonly [peer: string, access: string];
@@ -50,12 +50,14 @@ const FAMILIES: readonly Family[] = [4, 6];
  * same object in both plans is not looked into.
  * @param before `undefined`: a table that is new and empty
  */
-export function gateChanges(before: GatePlan | undefined, after: GatePlan): readonly GateChange[] {
+export function* gateChanges(before: GatePlan | undefined, after: GatePlan): Steps<readonly GateChange[]> {
   const ways = DIRECTIONS.map((direction) => [direction, before?.[direction], after[direction]] as const);
+  const changed: GateChange[] = [];
+  for (const [direction, from, to] of ways) changed.push(...(yield* changedDirection(direction, from, to)));
   return [
     ...ways.flatMap(([direction, from, to]) => addedAccesses(direction, from, to)),
     ...changedAddresses(before, after),
-    ...ways.flatMap(([direction, from, to]) => changedDirection(direction, from, to)),
+    ...changed,
     ...changedTranslation(before, after),
     ...ways.flatMap(([direction, from, to]) => removedAccesses(direction, from, to)),
   ];
@@ -66,10 +68,13 @@ function addedAccesses(
   before: DirectionPlan | undefined,
   { accesses }: DirectionPlan,
 ): readonly GateChange[] {
-  if (before?.accesses === accesses) return [];
-  return [...accesses].flatMap(([id, access]) =>
-    before?.accesses.has(id) === true ? [] : [{ kind: 'access-added', direction, id, access }],
-  );
+  const changes: GateChange[] = [];
+  for (const [id, known, access] of accesses.since(before?.accesses)) {
+    // The same id is the same access.
+    if (known === undefined && access !== undefined)
+      changes.push({ kind: 'access-added', direction, id, access });
+  }
+  return changes;
 }
 
 function removedAccesses(
@@ -77,10 +82,11 @@ function removedAccesses(
   before: DirectionPlan | undefined,
   { accesses }: DirectionPlan,
 ): readonly GateChange[] {
-  if (before === undefined || before.accesses === accesses) return [];
-  return [...before.accesses.keys()].flatMap((id) =>
-    accesses.has(id) ? [] : [{ kind: 'access-removed', direction, id }],
-  );
+  const changes: GateChange[] = [];
+  for (const [id, , access] of accesses.since(before?.accesses)) {
+    if (access === undefined) changes.push({ kind: 'access-removed', direction, id });
+  }
+  return changes;
 }
 
 function changedAddresses(before: GatePlan | undefined, after: GatePlan): readonly GateChange[] {
@@ -95,22 +101,38 @@ function changedAddresses(before: GatePlan | undefined, after: GatePlan): readon
   return changes;
 }
 
-function changedDirection(
+function* changedDirection(
   direction: Direction,
   before: DirectionPlan | undefined,
   after: DirectionPlan,
-): readonly GateChange[] {
+): Steps<readonly GateChange[]> {
   const changes: GateChange[] = [];
   if (before?.isolated !== after.isolated)
     changes.push({ kind: 'isolation', direction, isolated: after.isolated });
   if (before?.rest !== after.rest) changes.push({ kind: 'rest', direction, access: after.rest });
   for (const family of FAMILIES) {
     for (const kind of ['pods', 'blocks'] as const) {
-      const { added, removed } = changedPairs(before?.[kind][family], after[kind][family]);
+      const { added, removed } = yield* changedPairs(before?.[kind][family], after[kind][family]);
       if (added.length + removed.length > 0) changes.push({ kind, direction, family, removed, added });
     }
   }
   return changes;
+}
+
+/** Entries that came and went; one whose value is another did both. */
+function* changedPairs(
+  before: AccessIds | undefined,
+  after: AccessIds,
+): Steps<{ readonly removed: readonly PeerAccess[]; readonly added: readonly PeerAccess[] }> {
+  const removed: PeerAccess[] = [];
+  const added: PeerAccess[] = [];
+  const pace = new Pace();
+  for (const [peer, known, access] of after.since(before)) {
+    if (pace.isDue()) yield;
+    if (known !== undefined) removed.push([peer, known]);
+    if (access !== undefined) added.push([peer, access]);
+  }
+  return { removed, added };
 }
 
 function changedTranslation(before: GatePlan | undefined, { egress }: GatePlan): readonly GateChange[] {

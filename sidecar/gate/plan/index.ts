@@ -7,3 +7,4 @@ export { overBounds } from './over_bounds.ts';
 export { CLOSED_REVISION, closedPlan, type GatePlan, socketElement } from './plan.ts';
 export { GatePlanner } from './planner.ts';
 export { NO_SERVICES, type PlannedPort, type ServicePlan } from './service_plan.ts';
+export { atOnce, Pace, type Steps } from './steps.ts';

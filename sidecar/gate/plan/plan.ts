@@ -3,20 +3,24 @@
  * in the kernel however many rules and peers there are. Pure. It says the same as the judge that the proxy asks.
  */
 import type { AddressPort } from '../../../common/net.ts';
+import { PersistentMap } from '../../../common/persistent_map.ts';
 import { type Access, accessId, accessOf } from './access.ts';
 import type { Family } from './address_ranges.ts';
 import { NO_SERVICES, type ServicePlan } from './service_plan.ts';
+
+/** Ids of accesses by address, or by range of addresses. */
+export type AccessIds = PersistentMap<string>;
 
 /** One direction: who may reach the pod (ingress), or whom the pod may reach (egress). */
 export interface DirectionPlan {
   /** A pod that no policy isolates is open: every packet passes. */
   readonly isolated: boolean;
   /** Accesses by id, a short hash of their text. */
-  readonly accesses: ReadonlyMap<string, Access>;
+  readonly accesses: PersistentMap<Access>;
   /** Access of each pod that some rule names by a selector, blocks included. By address. */
-  readonly pods: Readonly<Record<Family, ReadonlyMap<string, string>>>;
+  readonly pods: Readonly<Record<Family, AccessIds>>;
   /** Access of all other addresses that some block has. By range, `from-to` or one address. */
-  readonly blocks: Readonly<Record<Family, ReadonlyMap<string, string>>>;
+  readonly blocks: Readonly<Record<Family, AccessIds>>;
   /** Access of everybody else. */
   readonly rest: string;
   /** Egress only: where connections to Services go. */
@@ -48,13 +52,14 @@ export const CLOSED_REVISION = 0;
 export function closedPlan(nodeIPs: readonly string[], injectors: readonly string[] = []): GatePlan {
   const nothing = accessOf([]);
   const rest = accessId(nothing);
+  const none: AccessIds = PersistentMap.from<string>([]);
   const closed: DirectionPlan = {
     isolated: true,
     rest,
-    pods: { 4: new Map(), 6: new Map() },
-    blocks: { 4: new Map(), 6: new Map() },
+    pods: { 4: none, 6: none },
+    blocks: { 4: none, 6: none },
     services: NO_SERVICES,
-    accesses: new Map([[rest, nothing]]),
+    accesses: PersistentMap.from([[rest, nothing]]),
     isOverBounds: false,
   };
   return { revision: CLOSED_REVISION, ingress: closed, egress: closed, nodeIPs, injectors, ownIPs: [] };

@@ -1,7 +1,7 @@
 /** Where connections to the virtual ports of Services may go. */
+import { PersistentMap } from '../../../common/persistent_map.ts';
 import type { Backend, Protocol } from '../../../policy/index.ts';
 import type { Family } from './address_ranges.ts';
-import { BucketMap } from './bucket_map.ts';
 
 /** One virtual port, planned. The same object as long as it says the same. */
 export interface PlannedPort {
@@ -16,11 +16,11 @@ export interface PlannedPort {
 /** All of them. */
 export interface ServicePlan {
   /** By the key that the table has, `10.96.0.10 TCP/80`. */
-  readonly ports: BucketMap<PlannedPort>;
+  readonly ports: PersistentMap<PlannedPort>;
   /** How many backends ports have: each number once, without zero. */
   readonly counts: ReadonlySet<number>;
-  /** Virtual ports that policy allows some ready backends of and not others, `shop/dns 10.96.0.10 UDP/53`. */
-  readonly mixed: readonly string[];
+  /** By key: virtual ports that policy allows some ready backends of and not others, as `shop/dns 10.96.0.10 UDP/53`. */
+  readonly mixed: PersistentMap<string>;
   /** How many virtual ports use some of their backends only, because all would be beyond the bounds. */
   readonly shortened: number;
 }
@@ -41,9 +41,9 @@ export const SERVICE_BOUNDS: ServiceBounds = { backends: 1 << 17, backendsOfPort
 
 /** No Services at all. */
 export const NO_SERVICES: ServicePlan = {
-  ports: new BucketMap(),
+  ports: PersistentMap.from<PlannedPort>([]),
   counts: new Set(),
-  mixed: [],
+  mixed: PersistentMap.from<string>([]),
   shortened: 0,
 };
 

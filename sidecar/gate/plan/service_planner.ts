@@ -4,8 +4,7 @@ import { PROTOCOLS } from '../../../common/net.ts';
 import type { Backend, Protocol, Table, VirtualPort } from '../../../policy/index.ts';
 import { familyOf } from '../../../policy/index.ts';
 import { admits } from './access.ts';
-import { BucketMap } from './bucket_map.ts';
-import { changedEntries } from './differences.ts';
+import { PortsByBackend } from './ports_by_backend.ts';
 import type { NamedAccess } from './rule_sets.ts';
 import {
   NO_SERVICES,
@@ -15,9 +14,12 @@ import {
   type ServicePlan,
 } from './service_plan.ts';
 import { shortHash } from './short_hash.ts';
+import { Pace, type Steps } from './steps.ts';
 
 /** One virtual port, planned. */
 interface Choice {
+  /** As the table has it. */
+  readonly port: VirtualPort;
   /** The ready backends that policy allows. */
   readonly reachable: readonly Backend[];
   /** As the plan has it: with some of them, where there are too many. */
@@ -27,20 +29,20 @@ interface Choice {
   readonly mixed: string | undefined;
 }
 
-/** Plans the Services of one table after the other, with the same rules. */
+/** Plans the Services of one table after the other. */
 export class ServicePlanner {
   readonly #untranslated: string | undefined;
   readonly #bounds: ServiceBounds;
-  #services: Table['services'] = {};
+  #services: Table['services'] | undefined;
   readonly #choices = new Map<string, Choice>();
+  readonly #byBackend = new PortsByBackend();
   /** How many backends virtual ports could have, and have. */
   readonly #wanted = new SizeCounts();
   readonly #used = new SizeCounts();
   /** How many backends a virtual port may have at most. */
   #most = 0;
-  readonly #mixed = new Map<string, string>();
   #shortened = 0;
-  #plan: ServicePlan | undefined;
+  #plan = NO_SERVICES;
 
   /** @param untranslated key of a virtual port that is left to the node: the one that tables come from */
   constructor(untranslated?: string, bounds: ServiceBounds = SERVICE_BOUNDS) {
@@ -48,93 +50,97 @@ export class ServicePlanner {
     this.#bounds = bounds;
   }
 
-  /** To be called when rules or the pod's own addresses have changed: nothing known holds any more. */
-  forget(): void {
-    for (const key of [...this.#choices.keys()]) this.#drop(key);
-    this.#services = {};
-  }
-
   /**
-   * A change costs what it touches, and one look at each virtual port.
-   * @param touched addresses whose access may have changed since the last plan; `undefined` after `forget`
+   * A change costs the virtual ports that it touches. What says the same as in the plan before is the same object.
+   * @param touched addresses whose access may have changed since the last plan; `undefined`: any address, or the pod itself
    * @param accessOf the ports of an address that may be reached
    */
-  plan(
-    table: Table,
+  *plan(
+    { services, subject }: Pick<Table, 'services' | 'subject'>,
     touched: ReadonlySet<string> | undefined,
     accessOf: (address: string) => NamedAccess,
-  ): ServicePlan {
-    const { services, subject } = table;
-    const known = this.#plan;
-    const changed = this.#changed(services, touched);
-    this.#services = services;
-    if (known !== undefined && changed.size === 0 && touched !== undefined) return known;
+  ): Steps<ServicePlan> {
     const reaches = reacher(subject, accessOf);
-    const found = new Map<string, readonly Backend[]>();
+    const changed = yield* this.#changed(services, touched);
+    this.#services = services;
+    /** Of those that are there. */
+    const reachable = new Map<string, readonly Backend[]>();
+    const pace = new Pace();
     for (const key of changed) {
-      const port = services[key];
-      const before = this.#choices.get(key);
+      const [before, port] = [this.#choices.get(key), services.get(key)];
+      if (pace.isDue(1 + (port?.backends.length ?? 0))) yield;
       if (before !== undefined) this.#wanted.remove(before.reachable.length);
       // Its backends of today are not those of the day when the pod can ask again.
       if (port === undefined || key === this.#untranslated) continue;
-      const reachable = reachableOf(key, port, reaches);
-      found.set(key, reachable);
-      this.#wanted.add(reachable.length);
+      const found = reachableOf(key, port, reaches);
+      reachable.set(key, found);
+      this.#wanted.add(found.length);
     }
     const most = Math.min(this.#wanted.most(this.#bounds.backends), this.#bounds.backendsOfPort);
     const isSameMost = most === this.#most;
     this.#most = most;
-    const ports = new Map<string, PlannedPort | undefined>();
-    let isSame = known !== undefined && touched !== undefined;
+    const ports = this.#plan.ports.draft();
+    const mixed = this.#plan.mixed.draft();
     for (const key of isSameMost ? changed : new Set([...this.#choices.keys(), ...changed])) {
-      const [before, port] = [this.#choices.get(key), services[key]];
-      const reachable = found.get(key) ?? (changed.has(key) ? undefined : before?.reachable);
+      const [before, port] = [this.#choices.get(key), services.get(key)];
+      if (pace.isDue(1 + (port?.backends.length ?? 0))) yield;
+      const backends = changed.has(key) ? reachable.get(key) : before?.reachable;
       const choice =
-        port === undefined || reachable === undefined
+        port === undefined || backends === undefined
           ? undefined
-          : choose(key, port, reachable, most, before, subject.uid);
-      if (!saysTheSame(choice, before)) isSame = false;
+          : choose(key, port, backends, most, before, subject.uid);
       this.#replace(key, before, choice);
-      if (choice?.planned !== before?.planned) ports.set(key, choice?.planned);
+      ports.set(key, choice?.planned);
+      mixed.set(key, choice?.mixed);
     }
-    if (known === undefined || !isSame) {
-      const mixed = [...this.#mixed.values()].sort();
-      const all = (touched === undefined ? undefined : known?.ports) ?? new BucketMap<PlannedPort>();
-      this.#plan = { ports: all.with(ports), counts: this.#used.sizes, mixed, shortened: this.#shortened };
-    }
-    return this.#plan ?? NO_SERVICES;
+    return this.#planWith(ports.done(), mixed.done());
+  }
+
+  #planWith(ports: ServicePlan['ports'], mixed: ServicePlan['mixed']): ServicePlan {
+    const { ports: before, mixed: mixedBefore, shortened } = this.#plan;
+    if (ports === before && mixed === mixedBefore && shortened === this.#shortened) return this.#plan;
+    const counts = ports === before ? this.#plan.counts : this.#used.sizes;
+    this.#plan = { ports, counts, mixed, shortened: this.#shortened };
+    return this.#plan;
   }
 
   /** Virtual ports that came, went, or are others, and those that lead to a touched address. */
-  #changed(services: Table['services'], touched: ReadonlySet<string> | undefined): ReadonlySet<string> {
-    const changed = new Set(changedEntries(this.#services, services));
-    if (touched === undefined || touched.size === 0) return changed;
+  *#changed(
+    services: Table['services'],
+    touched: ReadonlySet<string> | undefined,
+  ): Steps<ReadonlySet<string>> {
+    const changed = new Set<string>();
+    const pace = new Pace();
+    for (const [key] of services.since(this.#services)) {
+      if (pace.isDue()) yield;
+      changed.add(key);
+    }
+    for (const address of touched ?? []) {
+      if (pace.isDue()) yield;
+      for (const key of this.#byBackend.of(address)) changed.add(key);
+    }
+    if (touched !== undefined) return changed;
     for (const key of this.#choices.keys()) {
-      if (services[key]?.backends.some(({ address }) => touched.has(address)) === true) changed.add(key);
+      if (pace.isDue()) yield;
+      changed.add(key);
     }
     return changed;
   }
 
   #replace(key: string, before: Choice | undefined, after: Choice | undefined): void {
-    if (before === after) return;
+    if (before?.port.backends !== after?.port.backends) {
+      if (before !== undefined) this.#byBackend.remove(key, before.port);
+      if (after !== undefined) this.#byBackend.add(key, after.port);
+    }
     if (before !== undefined) {
       this.#used.remove(before.planned.backends.length);
       if (before.isShortened) this.#shortened -= 1;
-      this.#mixed.delete(key);
       this.#choices.delete(key);
     }
     if (after === undefined) return;
     this.#used.add(after.planned.backends.length);
     if (after.isShortened) this.#shortened += 1;
-    if (after.mixed !== undefined) this.#mixed.set(key, after.mixed);
     this.#choices.set(key, after);
-  }
-
-  #drop(key: string): void {
-    const before = this.#choices.get(key);
-    if (before === undefined) return;
-    this.#wanted.remove(before.reachable.length);
-    this.#replace(key, before, undefined);
   }
 }
 
@@ -154,19 +160,12 @@ function choose(
   const isKnown = before !== undefined && sameBackends(before.planned.backends, list);
   const isMixed = reachable.length > 0 && reachable.length < port.backends.length;
   return {
+    port,
     reachable,
     planned: isKnown ? before.planned : { ...partsOf(key), backends: list },
     isShortened: !isSticky && list.length < reachable.length,
     mixed: isMixed ? `${port.namespace}/${port.name} ${key}` : undefined,
   };
-}
-
-function saysTheSame(after: Choice | undefined, before: Choice | undefined): boolean {
-  return (
-    after?.planned === before?.planned &&
-    after?.mixed === before?.mixed &&
-    after?.isShortened === before?.isShortened
-  );
 }
 
 /** Whether a backend may be reached; each address is looked up once. */

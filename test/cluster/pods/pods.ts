@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { BatchV1Api, CoreV1Api, Exec, type V1Pod } from '@kubernetes/client-node';
 import { INJECTOR_PORTS } from '../../../common/contract.ts';
-import { TABLE_SCHEMA } from '../../../policy/table/table.ts';
+import { TABLE_SCHEMA } from '../../../policy/table/form.ts';
 import { settled, type TestCluster } from '../../support/kubernetes/test_cluster.ts';
 import { testImage } from './installation.ts';
 

@@ -5,22 +5,28 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
+import { digestOf } from '../../../common/digest.ts';
 import {
+  changeBetween,
   createCompiler,
   createJudge,
   type Direction,
   isSubject,
+  outlineOf,
+  PartDigests,
   type Protocol,
   readTable,
   type Table,
-  type TableDelta,
+  type TableChange,
+  type TableJson,
+  tableJson,
 } from '../../../policy/index.ts';
 import { wholeRuleset } from '../../../sidecar/gate/kernel/ruleset.ts';
 import type { GatePlan } from '../../../sidecar/gate/plan/plan.ts';
 import { GatePlanner } from '../../../sidecar/gate/plan/planner.ts';
+import { atOnce } from '../../../sidecar/gate/plan/steps.ts';
 import { readCluster } from '../../builders/api_objects.ts';
 import { apiCluster } from '../../builders/random_cluster.ts';
-import { deltasBetween } from '../../unit/policy/table_updates.ts';
 import { gatePlan } from '../../unit/sidecar/gate/gate_plan.ts';
 import { planAdmits } from '../../unit/sidecar/gate/lookup.ts';
 import { mutated, mutatedText } from '../mutation.ts';
@@ -57,7 +63,7 @@ const ODDITIES = {
     65_536,
     '10.0.0.1 TCP/80',
   ],
-  keys: ['kind', '10.0.0.7', 'subject', 'groups'],
+  keys: ['kind', '10.0.0.7', 'subject', 'groups', 'group', 'members', 'ports', 'services'],
 };
 
 const PEERS = [
@@ -89,7 +95,9 @@ export const framesTarget: FuzzTarget = {
 interface Start {
   readonly pod: { readonly namespace: string; readonly name: string };
   readonly table: Table;
-  readonly delta: TableDelta | undefined;
+  readonly change: TableChange;
+  /** The later table. */
+  readonly later: Table;
 }
 
 function tryCase(random: Random, counts: Counts): void {
@@ -102,7 +110,7 @@ function tryCase(random: Random, counts: Counts): void {
 function startOf(random: Random): Start | undefined {
   const [one = {}, other = {}] = fc.sample(apiCluster, { numRuns: 2, seed: random.uint32() | 0 });
   const before = readCluster(one);
-  // The pods of before stay where the other cluster has none of their name: deltas, not tables that come and go.
+  // The pods of before stay where the other cluster has none of their name: changes, not tables that come and go.
   const pods = new Map([...(other.pods ?? []), ...(one.pods ?? [])].map((pod) => [keyOf(pod.metadata), pod]));
   const after = readCluster({ ...other, pods: [...pods.values()] });
   const found = [...before.pods].find(([key, pod]) => {
@@ -111,21 +119,22 @@ function startOf(random: Random): Start | undefined {
   });
   if (found === undefined) return undefined;
   const [key, { namespace, name }] = found;
-  return {
-    pod: { namespace, name },
-    table: createCompiler(before).compile(key, FROM),
-    delta: deltasBetween(before, after, key, { from: FROM, revision: TO })[0],
-  };
+  const table = createCompiler(before).compile(key, FROM);
+  const later = createCompiler(after).compile(key, TO);
+  return { pod: { namespace, name }, table, change: changeBetween(table, later), later };
 }
 
 function keyOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
   return `${namespace}/${name}`;
 }
 
-function tryStream(random: Random, counts: Counts, { pod, table, delta }: Start): void {
+function tryStream(random: Random, counts: Counts, { pod, table, change, later }: Start): void {
+  const digests = new PartDigests(digestOf);
   const valid: readonly object[] = [
-    { type: 'snapshot', table },
-    ...(delta === undefined ? [] : [{ type: 'delta', delta }]),
+    { type: 'snapshot', table: tableJson(table) },
+    { type: 'change', change },
+    { type: 'outline', outline: outlineOf(table, digests) },
+    { type: 'outline', outline: outlineOf(later, digests, () => random.chance(70)) },
     { type: 'heartbeat', revision: TO },
   ];
   const lines = [JSON.stringify(valid[0])];
@@ -137,7 +146,7 @@ function tryStream(random: Random, counts: Counts, { pod, table, delta }: Start)
   const stream = new StreamUnderTest(pod);
   const planner = new GatePlanner();
   const fed: string[] = [];
-  let text = JSON.stringify(stream.table);
+  let text = textOf(stream.table);
   try {
     for (const line of lines.flatMap((text) => text.split('\n'))) {
       fed.push(line);
@@ -147,12 +156,12 @@ function tryStream(random: Random, counts: Counts, { pod, table, delta }: Start)
       const after = stream.table;
       if (isRefused) {
         counts.add('refused');
-        if (after !== before || JSON.stringify(after) !== text)
+        if (after !== before || textOf(after) !== text)
           throw new Finding('the frame was refused, and yet the table is another one', fed);
       } else if (after === before || after === undefined) counts.add('without effect');
       else {
-        counts.add('accepted');
-        text = JSON.stringify(after);
+        counts.add(`accepted ${typeOf(line)}s`);
+        text = textOf(after);
         const wrong = wrongWith(random, pod, JSON.parse(line), before, after, planner);
         if (wrong !== undefined) throw new Finding(wrong, fed);
       }
@@ -162,6 +171,14 @@ function tryStream(random: Random, counts: Counts, { pod, table, delta }: Start)
   } finally {
     stream.close();
   }
+}
+
+function typeOf(line: string): string {
+  return (JSON.parse(line) as { readonly type: string }).type;
+}
+
+function textOf(table: Table | undefined): string {
+  return JSON.stringify(table && tableJson(table));
 }
 
 function brokenLine(random: Random, frame: object): string {
@@ -182,10 +199,12 @@ function wrongWith(
   planner: GatePlanner,
 ): string | undefined {
   if (keyOf(after.subject) !== keyOf(pod)) return `a table of ${keyOf(after.subject)} is in force`;
-  if (!isDeepStrictEqual(after, obviousTable(frame, before))) return 'the table is not what the frame says';
-  const reread = readTable(JSON.parse(JSON.stringify(after)));
-  const plan = planner.plan(after);
-  const ruleset = wholeRuleset(plan, { deny: 'drop', otherProtocols: 'drop', adminPort: 15_021 });
+  const json: TableJson = tableJson(after);
+  if (!isDeepStrictEqual(json, obviousTable(frame, before && tableJson(before))))
+    return 'the table is not what the frame says';
+  const reread = readTable(JSON.parse(JSON.stringify(json)));
+  const plan = atOnce(planner.plan(after));
+  const ruleset = atOnce(wholeRuleset(plan, { deny: 'drop', otherProtocols: 'drop', adminPort: 15_021 }));
   const foreign = FOREIGN.exec(ruleset);
   if (foreign !== null) return `the ruleset has text of the frame: ${JSON.stringify(foreign[0])}`;
   return verdictsApart(random, after, reread, [plan, gatePlan(reread)]);
@@ -204,7 +223,7 @@ function verdictsApart(
     const [protocol, port] = [random.pick(PROTOCOLS), random.pick(PORTS)];
     // The pod itself is let through by interface, and no verdict is asked for about a virtual port.
     if (table.subject.ips.includes(peer)) continue;
-    if (Object.hasOwn(table.services, `${peer} ${protocol}/${port}`)) continue;
+    if (table.services.has(`${peer} ${protocol}/${port}`)) continue;
     const said = [
       ...judges.map((judge) => judge.judge(direction, peer, protocol, port).verdict === 'allow'),
       ...plans.map((plan) => planAdmits(plan, direction, peer, protocol, port)),

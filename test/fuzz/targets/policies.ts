@@ -13,6 +13,7 @@ import {
   type Judge,
   type Protocol,
   readTable,
+  tableJson,
   virtualKey,
 } from '../../../policy/index.ts';
 import { netlinkElements } from '../../../sidecar/gate/kernel/netlink_elements.ts';
@@ -30,6 +31,7 @@ import { gateChanges } from '../../../sidecar/gate/plan/gate_changes.ts';
 import type { GatePlan } from '../../../sidecar/gate/plan/plan.ts';
 import { GatePlanner } from '../../../sidecar/gate/plan/planner.ts';
 import { NO_SERVICES } from '../../../sidecar/gate/plan/service_plan.ts';
+import { atOnce } from '../../../sidecar/gate/plan/steps.ts';
 import { type ApiCluster, type ApiRule, apiPolicy, readCluster } from '../../builders/api_objects.ts';
 import { apiCluster } from '../../builders/random_cluster.ts';
 import type { ObviousFlow } from '../../unit/policy/obvious.ts';
@@ -72,14 +74,11 @@ function tryCluster(random: Random, counts: Counts): void {
   const subjects = new Map<string, Subject>();
   for (const [key, pod] of cluster.pods) {
     if (!isSubject(pod)) continue;
-    const table = readTable(JSON.parse(JSON.stringify(compiler.compile(key, 1))));
+    const table = readTable(JSON.parse(JSON.stringify(tableJson(compiler.compile(key, 1)))));
     const subject = { judge: createJudge(table), gate: loaded(gatePlan(table)) };
     for (const address of pod.ips) {
-      if (
-        compiler.identify(address)?.name === pod.name &&
-        compiler.identify(address)?.namespace === pod.namespace
-      )
-        subjects.set(address, subject);
+      const owner = compiler.identify(address)?.pod;
+      if (owner?.name === pod.name && owner.namespace === pod.namespace) subjects.set(address, subject);
     }
     tryServices(subject, objects, counts);
   }
@@ -148,7 +147,7 @@ function gateVerdict(
 ): 'allow' | 'deny' | undefined {
   if (reason === 'self' || reason === 'own-node') return undefined;
   const { destination, protocol, port } = packet;
-  if (direction === 'egress' && Object.hasOwn(judge.table.services, virtualKey(destination, protocol, port)))
+  if (direction === 'egress' && judge.table.services.has(virtualKey(destination, protocol, port)))
     return undefined;
   const [outcome] = direction === 'ingress' ? gate.ingress(packet) : gate.egress(packet);
   return outcome?.verdict === 'accept' ? 'allow' : 'deny';
@@ -158,7 +157,7 @@ function gateVerdict(
 function tryServices({ judge, gate }: Subject, objects: unknown, counts: Counts): void {
   const { services, subject, egress } = judge.table;
   if (egress.isolating.length === 0) return;
-  for (const [key, { backends, affinitySeconds }] of Object.entries(services)) {
+  for (const [key, { backends, affinitySeconds }] of services) {
     const [destination = '', protocol = '', number = ''] = key.split(/[ /]/);
     const source = subject.ips.find((ip) => ip.includes(':') === destination.includes(':'));
     if (source === undefined) continue;
@@ -181,7 +180,7 @@ function tryServices({ judge, gate }: Subject, objects: unknown, counts: Counts)
       key,
       wanted: [...wanted],
       outcomes,
-      table: judge.table,
+      table: tableJson(judge.table),
       objects,
     });
   }
@@ -194,14 +193,19 @@ function tryEdits(random: Random, counts: Counts): void {
   let before: GatePlan | undefined;
   let gate = new GateMachine();
   for (const [place, table] of tables.entries()) {
-    const plan = planner.plan(table);
+    const plan = atOnce(planner.plan(table));
     if (before === undefined) gate = loaded(plan);
     else change(gate, before, plan);
     counts.inputs += 1;
     counts.add('tables');
     const [got, wanted] = [gate.contents.join('\n'), loaded(gatePlan(table)).contents.join('\n')];
     if (got !== wanted)
-      throw new Finding('a change leads elsewhere than starting over', { got, wanted, place, tables });
+      throw new Finding('a change leads elsewhere than starting over', {
+        got,
+        wanted,
+        place,
+        tables: tables.map(tableJson),
+      });
     before = plan;
   }
 }
@@ -209,7 +213,7 @@ function tryEdits(random: Random, counts: Counts): void {
 /** As `Gate` puts a table in force. */
 function loaded(plan: GatePlan): GateMachine {
   const machine = new GateMachine();
-  machine.run(wholeRuleset(plan, SETTINGS));
+  machine.run(atOnce(wholeRuleset(plan, SETTINGS)));
   for (const slice of serviceSlices(NO_SERVICES, plan.egress.services)) machine.change(slice);
   machine.change([], { emptied: [LOADING_CHAIN] });
   return machine;
@@ -219,9 +223,9 @@ function loaded(plan: GatePlan): GateMachine {
 function change(machine: GateMachine, before: GatePlan, plan: GatePlan): void {
   const [from, to] = [before.egress.services, plan.egress.services];
   machine.run(addedCounts(missingCounts(preparedCounts(from), to)).join('\n'));
-  const changes = gateChanges(before, plan);
+  const changes = atOnce(gateChanges(before, plan));
   const elements = netlinkElements(changes);
   if (elements !== undefined) machine.change(elements.changes, { gone: elements.goneChains });
   for (const slice of serviceSlices(from, to)) machine.change(slice);
-  if (elements === undefined) machine.run(nftText(changes));
+  if (elements === undefined) machine.run(atOnce(nftText(changes)));
 }

@@ -6,12 +6,21 @@ import { setImmediate } from 'node:timers/promises';
 import { pino } from 'pino';
 import { podAt } from '../../../bench/control_plane/cluster.ts';
 import { MemorySource } from '../../../bench/control_plane/memory_source.ts';
+import { unpack } from '../../../common/pack.ts';
 import { createInjectorMetrics } from '../../../injector/metrics.ts';
 import { FrameConnection } from '../../../injector/tables/frame_connection.ts';
 import { Login } from '../../../injector/tables/login.ts';
 import { TableServer } from '../../../injector/tables/table_server.ts';
 import type { TokenAuthenticator } from '../../../injector/tokens/authenticator.ts';
-import { objectKey, readInjectorFrame, TABLE_SCHEMA } from '../../../policy/index.ts';
+import {
+  type InjectorFrame,
+  type InjectorFrameV1,
+  objectKey,
+  readInjectorFrame,
+  readInjectorFrameV1,
+  SCHEMA_1,
+  TABLE_SCHEMA,
+} from '../../../policy/index.ts';
 import { MemorySocket } from '../memory_socket.ts';
 import { mutated, mutatedText } from '../mutation.ts';
 import type { Random } from '../random.ts';
@@ -29,8 +38,8 @@ const NEVER_MS = 2 ** 30;
 /** A pod's token: what no mutation makes by chance. */
 const tokenOf = (place: number) => `token-of-${podAt(0, place, 0, 0).name}`;
 
-function helloOf(place: number): object {
-  return { type: 'token-hello', schema: TABLE_SCHEMA, token: tokenOf(place) };
+function helloOf(place: number, schema: number): object {
+  return { type: 'token-hello', schema, token: tokenOf(place) };
 }
 
 /** The fuzzer. */
@@ -72,7 +81,13 @@ class InjectorUnderTest implements OpenTarget {
     const parts = { tables: this.#tables, authenticator, log: this.#log, helloTimeoutMs: NEVER_MS, place };
     connection.readFirst(new Login(connection, parts));
     const lines = Array.from({ length: LINES }, () => lineOf(random));
-    if (random.chance(50)) lines.unshift(JSON.stringify(helloOf(random.below(PODS))));
+    if (random.chance(50))
+      lines.unshift(
+        JSON.stringify({
+          ...helloOf(random.below(PODS), schemaOf(random)),
+          ...(random.chance(30) ? { holds: true } : {}),
+        }),
+      );
     counts.inputs += lines.length;
     try {
       for (const [at, line] of lines.entries()) {
@@ -98,6 +113,10 @@ class InjectorUnderTest implements OpenTarget {
   }
 }
 
+function schemaOf(random: Random): number {
+  return random.pick([SCHEMA_1, TABLE_SCHEMA]);
+}
+
 function lineOf(random: Random): string {
   const frame = validFrame(random);
   if (random.chance(40)) return JSON.stringify(frame);
@@ -110,8 +129,10 @@ function lineOf(random: Random): string {
 function validFrame(random: Random): object {
   const { namespace, name } = podAt(0, random.below(PODS), 0, 0);
   return random.pick<() => object>([
-    () => helloOf(random.below(PODS)),
-    () => ({ type: 'hello', schema: TABLE_SCHEMA, namespace, pod: name }),
+    () => helloOf(random.below(PODS), schemaOf(random)),
+    () => ({ ...helloOf(random.below(PODS), TABLE_SCHEMA), holds: true }),
+    () => ({ type: 'want', parts: random.pick([[], [0], [0, 0, 1, 2], [9, Number.MAX_SAFE_INTEGER]]) }),
+    () => ({ type: 'hello', schema: schemaOf(random), namespace, pod: name }),
     () => ({ type: 'ack', revision: random.pick([0, 1, Date.now(), Number.MAX_SAFE_INTEGER]) }),
     () => ({ type: 'nack', revision: 1, code: 'TABLE_GAP', message: 'gap' }),
     () => ({ type: 'identify', address: '10.0.0.1' }),
@@ -122,13 +143,21 @@ function validFrame(random: Random): object {
 function check(written: string, lines: readonly string[], counts: Counts): void {
   const served = new Set<string>();
   for (const line of written.split('\n').slice(0, -1)) {
-    const frame = readInjectorFrame(JSON.parse(line));
+    const frame = frameOf(line);
     counts.add(frame.type);
     if (frame.type === 'snapshot') served.add(frame.table.subject.name);
-    if (frame.type === 'delta') throw new Finding('a delta, though nothing changed', lines);
+    if (frame.type === 'outline') served.add(frame.outline.subject.name);
+    if (frame.type === 'delta' || frame.type === 'change')
+      throw new Finding(`a ${frame.type}, though nothing changed`, lines);
   }
   if (served.size > 1) throw new Finding(`one connection got the tables of ${[...served]}`, lines);
   for (const name of served)
     if (!lines.some((line) => line.includes(`token-of-${name}`)))
       throw new Finding(`the table of ${name} went to a connection without its token`, lines);
+}
+
+/** A frame of the schema that the connection has asked for. */
+function frameOf(line: string): InjectorFrame | InjectorFrameV1 {
+  const value: unknown = JSON.parse(line);
+  return line.includes('"schema":1,') ? readInjectorFrameV1(value) : readInjectorFrame(value, unpack);
 }

@@ -30,9 +30,9 @@ beforeEach(async () => {
     tables: () => undefined,
     source: { refresh: async () => {} },
     metrics,
-    enforcing: () => {
+    enforcing: (since: unknown) => {
       made.enforcing += 1;
-      return { replica: 'a', enforcing: {} };
+      return { replica: 'a', enforcing: {}, ...(since === undefined ? {} : { since }) };
     },
     sessions: () => ({ replica: 'a', sessions: 7 }),
     replicas: () => [REPLICA],
@@ -89,6 +89,15 @@ test('what sidecars enforce is given to other replicas only', async () => {
   expect((await get('/enforcing')).code).toBe(403);
   expect(made.enforcing).toBe(0);
   expect(await get('/enforcing', REPLICA)).toEqual({ code: 200, body: '{"replica":"a","enforcing":{}}\n' });
+});
+
+test('a replica that names what it knows is told what has changed since', async () => {
+  const of = async (query: string) => JSON.parse((await get(`/enforcing${query}`, REPLICA)).body).since;
+  expect(await of('?run=r&since=7')).toEqual({ run: 'r', at: 7 });
+  expect(await of('?run=&since=0')).toEqual({ run: '', at: 0 });
+  expect(await of('?run=r&since=x')).toEqual({ run: 'r', at: 0 });
+  expect(await of('?run=r')).toBeUndefined();
+  expect(made.enforcing).toBe(4);
 });
 
 test('how many sidecars it carries is said to other replicas only', async () => {

@@ -1,8 +1,8 @@
 /** The ways in to an injector, as a test sidecar takes them. */
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { TABLE_SCHEMA } from '../../../policy/table/form.ts';
 import type { SidecarFrame } from '../../../policy/table/frames.ts';
-import { TABLE_SCHEMA } from '../../../policy/table/table.ts';
 import { SERVER_NAME, tokenOf } from './test_credentials.ts';
 
 /** One way in. */

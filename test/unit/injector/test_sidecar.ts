@@ -1,6 +1,7 @@
 /** A sidecar's side of a connection, as small as it can be: it applies what comes and acks it. */
 import type { Socket } from 'node:net';
-import { applyDelta, readInjectorFrame } from '../../../policy/index.ts';
+import { unpack } from '../../../common/pack.ts';
+import { applyChange, readInjectorFrame, tableOf } from '../../../policy/index.ts';
 import type { InjectorFrame, SidecarFrame } from '../../../policy/table/frames.ts';
 import type { Table } from '../../../policy/table/table.ts';
 import type { TestDoor } from './test_door.ts';
@@ -77,13 +78,14 @@ export class TestSidecar {
   #onData(chunk: string): void {
     const lines = (this.#text + chunk).split('\n');
     this.#text = lines.pop() ?? '';
-    for (const line of lines) this.#onFrame(readInjectorFrame(JSON.parse(line)));
+    for (const line of lines) this.#onFrame(readInjectorFrame(JSON.parse(line), unpack));
   }
 
   #onFrame(frame: InjectorFrame): void {
     this.frames.push(frame);
-    if (frame.type === 'snapshot') this.#table = frame.table;
-    else if (frame.type === 'delta' && this.#table) this.#table = applyDelta(this.#table, frame.delta);
+    if (frame.type === 'snapshot') this.#table = tableOf(frame.table);
+    else if (frame.type === 'change' && this.#table)
+      this.#table = applyChange(this.#table, frame.change).table;
     else return;
     if (this.autoAck && this.#table) this.send({ type: 'ack', revision: this.#table.revision });
   }

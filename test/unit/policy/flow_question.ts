@@ -11,10 +11,10 @@ import {
   isSubject,
   objectKey,
   type Protocol,
-  readTable,
   type Verdict,
 } from '../../../policy/index.ts';
 import { type ApiCluster, readCluster } from '../../builders/api_objects.ts';
+import { overTheWire } from './table_updates.ts';
 
 /** Asks about a flow. `from` and `to` are `namespace/pod` or addresses; `port` is `80`, `53/UDP`. */
 export type Ask = (from: string, to: string, port: string) => FlowVerdict;
@@ -40,13 +40,13 @@ export function flowsOf(objects: ApiCluster): Ask {
     if (subject.kind === 'address' || !isSubject(subject.pod) || address === undefined) return undefined;
     // A finished pod has no address that anybody could see; it is judged by the objects only.
     if (peer.kind === 'pod' && !isSubject(peer.pod) && !peer.pod.hostNetwork) return undefined;
-    const table: unknown = compiler.compile(objectKey(subject.pod.namespace, subject.pod.name), 1);
-    return createJudge(readTable(JSON.parse(JSON.stringify(table)))).explain(
+    const table = compiler.compile(objectKey(subject.pod.namespace, subject.pod.name), 1);
+    return createJudge(overTheWire(table)).explain(
       direction,
       address,
       protocol,
       port,
-      compiler.identify(address) ?? null,
+      compiler.identify(address)?.pod ?? null,
     );
   }
 

@@ -1,51 +1,82 @@
-/** Leads a followed table from one cluster to another, as an injector does. */
+/** Tables and their changes as sidecars get them, and as they say the same or not. */
+import { isDeepStrictEqual } from 'node:util';
+import { expect } from 'vitest';
 import {
+  applyChange,
   type Cluster,
+  changeBetween,
   clusterChanges,
   createCompiler,
-  TABLE_SCHEMA,
-  type TableDelta,
+  readInjectorFrame,
+  readTable,
+  type Table,
+  type TableChange,
+  tableJson,
 } from '../../../policy/index.ts';
 
-/** The revisions that deltas lead from and to; the last has the second one. */
+/** The revisions that a change leads from and to. */
 interface Revisions {
   readonly from: number;
   readonly revision: number;
 }
 
+/** A value as JSON brings it. */
+export function asJson(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
+}
+
+/** A table that went over the wire. */
+export function overTheWire(table: Table): Table {
+  return readTable(asJson(tableJson(table)));
+}
+
+/** A change that went over the wire in a frame. */
+export function changeOverTheWire(change: TableChange): TableChange {
+  const frame = readInjectorFrame(asJson({ type: 'change', change }));
+  if (frame.type !== 'change') throw new Error(`a ${frame.type} came of a change`);
+  return frame.change;
+}
+
+/** What a change that went over the wire makes of a table. */
+export function changedTable(table: Table, change: TableChange): ReturnType<typeof applyChange> {
+  return applyChange(table, changeOverTheWire(change));
+}
+
+/** All that a table says, as plain data: its maps compare by what is in them, and its policies by their order too. */
+export function saidBy(table: Table): object {
+  const { ingress, egress, policies } = table;
+  return { ...tableJson(table), order: [...policies.keys()], ingress, egress };
+}
+
+/** Two tables say the same. As `toEqual`, which is slow: it is asked where they differ, and then says how. */
+export function expectSameTable(found: Table, expected: Table): void {
+  const [one, other] = [saidBy(found), saidBy(expected)];
+  if (!isDeepStrictEqual(one, other)) expect(one).toEqual(other);
+}
+
+/** Whether a change says nothing but its revisions. */
+export function isEmpty(change: TableChange): boolean {
+  const { schema: _, from: __, revision: ___, ...parts } = change;
+  return Object.keys(parts).length === 0;
+}
+
 /**
- * What leads from a pod's table in one cluster to its table in another: what changes in groups, then what changes in the
- * pod's own rules. Empty when it is the same; `revision` is at least two above `from`.
+ * What leads from a pod's table in one cluster to its table in another, as an injector finds it; undefined when they say the
+ * same. A table that differs though the compiler says that it does not is an error.
  */
-export function deltasBetween(
+export function changeOf(
   before: Cluster,
   after: Cluster,
   key: string,
   { from, revision }: Revisions,
-): readonly TableDelta[] {
+): TableChange | undefined {
   const compiler = createCompiler(before);
   compiler.follow(key);
+  const held = compiler.compile(key, from);
   for (const change of clusterChanges(before, after)) compiler.apply(change, 'found');
-  const shared = compiler.commit().tables.get(key);
-  const own = compiler.reshape(key);
-  if (own !== undefined && own.kind !== 'changed') throw new Error(`the table of ${key} is ${own.kind}`);
-  const schema = TABLE_SCHEMA;
-  if (shared === undefined || own === undefined)
-    return [shared ?? own?.changes ?? []].flat().map((changes) => ({ schema, from, revision, ...changes }));
-  return [
-    { schema, from, revision: from + 1, ...shared },
-    { schema, from: from + 1, revision, ...own.changes },
-  ];
-}
-
-/** The same where one delta says it all; undefined when the table is the same. */
-export function deltaBetween(
-  before: Cluster,
-  after: Cluster,
-  key: string,
-  revisions: Revisions,
-): TableDelta | undefined {
-  const [delta, ...others] = deltasBetween(before, after, key, revisions);
-  if (others.length > 0) throw new Error('it takes two deltas');
-  return delta;
+  const { touched } = compiler.commit();
+  const change = changeBetween(held, compiler.compile(key, revision));
+  if (isEmpty(change)) return undefined;
+  if (!touched.has(key)) throw new Error(`the table of ${key} has changed, and the compiler does not say so`);
+  return change;
 }

@@ -105,6 +105,7 @@ async function sidecar(): Promise<Enforcement> {
       unknownPod: (message) => reported.push(message),
       identified: () => {},
       turnedAway: (message) => reported.push(message),
+      olderInjector: (message) => reported.push(message),
     },
     link,
   );

@@ -5,7 +5,7 @@ import { duplexPair } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { TABLE_SCHEMA } from '../../../../policy/table/table.ts';
+import { TABLE_SCHEMA } from '../../../../policy/table/form.ts';
 import { pod } from '../../../builders/injector_manifests.ts';
 import { RunningInjector } from '../running_injector.ts';
 import { SERVER_NAME, tokenOf } from '../test_credentials.ts';

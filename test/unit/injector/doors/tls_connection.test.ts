@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { issueCa } from '../../../../injector/certificates/issue.ts';
-import { TABLE_SCHEMA } from '../../../../policy/table/table.ts';
+import { TABLE_SCHEMA } from '../../../../policy/table/form.ts';
 import { pod, policy } from '../../../builders/injector_manifests.ts';
 import { namespace } from '../../../builders/manifests.ts';
 import { RunningInjector } from '../running_injector.ts';

@@ -2,7 +2,7 @@
 import { connect } from 'node:tls';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readInjectorConfig } from '../../../../injector/config.ts';
-import { TABLE_SCHEMA } from '../../../../policy/table/table.ts';
+import { TABLE_SCHEMA } from '../../../../policy/table/form.ts';
 import { allowApps, namespace, pod, service } from '../../../builders/manifests.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
 import type { TestDoor } from '../test_door.ts';

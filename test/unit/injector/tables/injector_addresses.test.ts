@@ -42,7 +42,7 @@ test('of its Service, and of the pods behind it as they come and go', async () =
   ]);
   injector.dir.replace('service.yaml', service, endpoints('10.0.9.2'));
   await waitFor(() => web.table?.subject.injectors?.[0]?.address === '10.0.9.2');
-  expect(web.types).toEqual(['snapshot', 'delta']);
+  expect(web.types).toEqual(['snapshot', 'change']);
   expect(web.table?.subject.injectors).toHaveLength(2);
 });
 

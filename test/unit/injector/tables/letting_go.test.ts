@@ -3,10 +3,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { podAt } from '../../../../bench/control_plane/cluster.ts';
 import { MemorySource } from '../../../../bench/control_plane/memory_source.ts';
+import { unpack } from '../../../../common/pack.ts';
 import { createInjectorMetrics } from '../../../../injector/metrics.ts';
+import type { FrameBytes } from '../../../../injector/tables/frame_bytes.ts';
 import type { SessionLink } from '../../../../injector/tables/session_link.ts';
 import { TableServer, type TableServerOptions } from '../../../../injector/tables/table_server.ts';
-import { type InjectorFrame, objectKey, TABLE_SCHEMA, type WireVersion } from '../../../../policy/index.ts';
+import {
+  type InjectorFrame,
+  objectKey,
+  readInjectorFrame,
+  TABLE_SCHEMA,
+  type WireVersion,
+} from '../../../../policy/index.ts';
 import { captureLog } from '../captured_log.ts';
 import { waitFor } from '../wait_for.ts';
 
@@ -22,8 +30,8 @@ class RecordingLink implements SessionLink {
   readonly queuedBytes = 0;
   closed = false;
 
-  send(frame: InjectorFrame): void {
-    this.frames.push(frame);
+  send(bytes: FrameBytes): void {
+    this.frames.push(readInjectorFrame(JSON.parse(Buffer.concat(bytes).toString()), unpack));
   }
 
   close(): void {
@@ -43,7 +51,7 @@ function start(options: TableServerOptions = { heartbeatMs: 600_000, pulseMs: 60
 async function connect(place: number, wire: WireVersion, hasTable = true): Promise<RecordingLink> {
   const link = new RecordingLink();
   const { namespace, name, uid } = podAt(0, place, 0, 0);
-  tables.attach(link).open({ namespace, name, uid }, TABLE_SCHEMA, wire);
+  tables.attach(link).open({ namespace, name, uid }, { schema: TABLE_SCHEMA }, wire);
   await waitFor(() => link.count(hasTable ? 'snapshot' : 'unknown-pod') === 1);
   return link;
 }
@@ -79,6 +87,38 @@ test('one that waits for its table is not asked: another replica has none for it
   const link = await connect(PODS, 2, false);
   expect(tables.letGo('all', 5, MESSAGE)).toBe(0);
   expect(link.count('moved')).toBe(0);
+});
+
+test('one that fills in an outline is asked when it has its table, and is served as before when it was asked', async () => {
+  const link = new RecordingLink();
+  const { namespace, name, uid } = podAt(0, 0, 0, 0);
+  const session = tables.attach(link);
+  session.open({ namespace, name, uid }, { schema: TABLE_SCHEMA, holds: true }, 2);
+  await waitFor(() => link.count('outline') === 1);
+  expect(tables.letGo('all', 5, MESSAGE)).toBe(0);
+  expect(tables.carried).toBe(1);
+  session.receive({ type: 'want', parts: [0] });
+  expect(tables.letGo('all', 5, MESSAGE)).toBe(0);
+  await waitFor(() => link.count('outline') === 2);
+  expect(tables.letGo('all', 5, MESSAGE)).toBe(1);
+  expect(link.count('moved')).toBe(1);
+  const object = podAt(0, 0, 0, 1);
+  source.change({ kind: 'Pod', key: objectKey(namespace, name), object });
+  await waitFor(() => link.count('change') === 1);
+});
+
+test('one that comes back with its table to the same replica is sent an outline of it', async () => {
+  const older = await connect(0, 2);
+  expect(tables.letGo('all', 1, MESSAGE)).toBe(1);
+  const link = new RecordingLink();
+  const { namespace, name, uid } = podAt(0, 0, 0, 0);
+  const session = tables.attach(link);
+  session.open({ namespace, name, uid }, { schema: TABLE_SCHEMA, holds: true }, 2);
+  await waitFor(() => link.count('outline') === 1);
+  expect(older.closed).toBe(true);
+  session.receive({ type: 'want', parts: [] });
+  expect(tables.carried).toBe(1);
+  expect(tables.letGo('all', 1, MESSAGE)).toBe(1);
 });
 
 test('those who have been here long enough are asked alone', async () => {

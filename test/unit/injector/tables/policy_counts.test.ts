@@ -15,6 +15,7 @@ import {
   LiveCluster,
   type NetworkPolicy,
   type Pod,
+  readInjectorFrame,
   TABLE_SCHEMA,
 } from '../../../../policy/index.ts';
 import { captureLog } from '../captured_log.ts';
@@ -195,9 +196,10 @@ function connect(server: TableServer, name: string, pod: string) {
   let last = 0;
   const link: SessionLink = {
     queuedBytes: 0,
-    send: (frame) => {
+    send: (bytes) => {
+      const frame = readInjectorFrame(JSON.parse(Buffer.concat(bytes).toString()));
       if (frame.type === 'snapshot') last = frame.table.revision;
-      if (frame.type === 'delta') last = frame.delta.revision;
+      if (frame.type === 'change') last = frame.change.revision;
     },
     close: () => undefined,
   };

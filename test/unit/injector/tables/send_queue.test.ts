@@ -63,47 +63,22 @@ test('what is made takes no turn of the event loop for longer than a frame', asy
   expect(turns).toBeGreaterThanOrEqual(15);
 });
 
-test('changes go in order, rules last; a whole table stands for all of them', async () => {
+test('changes that come while a session waits are one; a whole table stands for all of them', async () => {
   start();
   const [one, two] = [session('a'), session('a')];
-  queue.addChanges(one, { pods: {} }, 1);
-  queue.addReshaped(one, 2);
-  queue.addChanges(one, { groups: {} }, 3);
-  queue.addReshaped(one, 4);
-  expect(queue.revision(one)).toBe(4);
-  queue.addChanges(two, { pods: {} }, 1);
+  queue.addChange(one, 1);
+  queue.addChange(one, 2);
+  expect(queue.revision(one)).toBe(2);
+  queue.addChange(two, 1);
   queue.addTable(two, 2);
-  queue.addChanges(two, { pods: {} }, 3);
+  queue.addChange(two, 3);
   expect(queue.revision(two)).toBe(3);
   await waitFor(() => dues.length === 2);
   expect(dues).toEqual([
-    {
-      kind: 'changes',
-      changes: [
-        { changes: { pods: {} }, revision: 1 },
-        { changes: { groups: {} }, revision: 3 },
-      ],
-      reshapedTo: 4,
-    },
+    { kind: 'change', revision: 2 },
     { kind: 'table', revision: 3 },
   ]);
   expect(settled).toBe(1);
-});
-
-test('who waits for very many changes is sent the whole table', async () => {
-  start();
-  const one = session('a');
-  for (let revision = 1; revision <= 101; revision += 1) queue.addChanges(one, { pods: {} }, revision);
-  expect(queue.revision(one)).toBe(101);
-  await waitFor(() => dues.length === 1);
-  expect(dues).toEqual([{ kind: 'table', revision: 101 }]);
-});
-
-test('what only changes needs no look at the cluster', async () => {
-  start();
-  queue.addChanges(session('a'), { pods: {} }, 1);
-  await waitFor(() => dues.length === 1);
-  expect(settled).toBe(0);
 });
 
 test('a namespace that reads slowly keeps nobody else waiting', async () => {

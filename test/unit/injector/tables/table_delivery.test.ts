@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { compile } from '../../../../policy/index.ts';
+import { compile, tableJson } from '../../../../policy/index.ts';
 import { readManifests } from '../../../../sources/manifests.ts';
 import { pod, policy } from '../../../builders/injector_manifests.ts';
 import { endpointSlice, namespace, service } from '../../../builders/manifests.ts';
@@ -28,29 +28,30 @@ afterEach(() => injector.close());
 const rules = (sidecar: TestSidecar): number | undefined => sidecar.table?.ingress.rules.length;
 const isolated = (sidecar: TestSidecar): boolean => (sidecar.table?.ingress.isolating.length ?? 0) > 0;
 
-/** What a sidecar has is what a fresh compilation of the files gives, whatever deltas led there. */
+/** What a sidecar has is what a fresh compilation of the files gives, whichever changes led there. */
 async function expectCurrent(sidecar: TestSidecar, podKey: string): Promise<void> {
   const { cluster } = await readManifests([injector.dir.path]);
-  expect(sidecar.table).toEqual(compile(cluster, podKey, sidecar.table?.revision ?? 0));
+  const { table } = sidecar;
+  expect(table && tableJson(table)).toEqual(tableJson(compile(cluster, podKey, table?.revision ?? 0)));
 }
 
 describe('table delivery', () => {
-  test('starts with a snapshot and goes on with deltas that lead to the same table', async () => {
+  test('starts with a snapshot and goes on with changes that lead to the same table', async () => {
     await injector.start();
     const api = await injector.sidecar('shop/api');
     expect(isolated(api)).toBe(false);
     injector.dir.write('p.yaml', policy('api', 'api', ['web']));
     await waitFor(() => rules(api) === 1);
     injector.dir.write('p.yaml', policy('api', 'api', ['web', 'db']));
-    await waitFor(() => Object.keys(api.table?.groups ?? {}).length === 2);
+    await waitFor(() => api.table?.groups.size === 2);
     injector.dir.write('q.yaml', pod('web2', '10.0.0.4', { app: 'web' }));
-    await waitFor(() => Object.values(api.table?.groups ?? {}).some((group) => group.members.length === 2));
+    await waitFor(() => [...(api.table?.groups.values() ?? [])].some(({ members }) => members.size === 2));
     await expectCurrent(api, 'shop/api');
     injector.dir.remove('p.yaml');
     await waitFor(() => !isolated(api));
     await expectCurrent(api, 'shop/api');
     expect(api.types[0]).toBe('snapshot');
-    expect(api.types.slice(1)).toContain('delta');
+    expect(api.types.slice(1)).toContain('change');
   });
 
   test('gives each sidecar its own table only, and leaves a table alone that a change does not touch', async () => {
@@ -73,21 +74,21 @@ describe('table delivery', () => {
     await injector.start();
     const [api, web] = [await injector.sidecar('shop/api'), await injector.sidecar('shop/web')];
     const backends = () =>
-      api.table?.services['10.96.0.1 TCP/80']?.backends.map(({ address, port }) => `${address}:${port}`);
+      api.table?.services.get('10.96.0.1 TCP/80')?.backends.map(({ address, port }) => `${address}:${port}`);
     expect(backends()).toEqual(['10.0.0.3:8080']);
     injector.dir.write('s.yaml', DB, dbAt('10.0.0.3', '10.0.0.4'));
     await waitFor(() => backends()?.length === 2);
     await expectCurrent(api, 'shop/api');
-    expect(api.frames.filter(({ type }) => type === 'delta')).toEqual([
-      { type: 'delta', delta: expect.objectContaining({ services: expect.anything() }) },
+    expect(api.frames.filter(({ type }) => type === 'change')).toEqual([
+      { type: 'change', change: expect.objectContaining({ services: expect.anything() }) },
     ]);
-    expect(web.table?.services).toEqual({});
+    expect(web.table?.services.size).toBe(0);
     expect(web.types).toEqual(['snapshot']);
     injector.dir.write('p.yaml', policy('out', 'web', [], { policyTypes: ['Egress'], ingress: null }));
-    await waitFor(() => web.table?.services['10.96.0.1 TCP/80']);
+    await waitFor(() => web.table?.services.get('10.96.0.1 TCP/80'));
     await expectCurrent(web, 'shop/web');
     await expectCurrent(api, 'shop/api');
-    expect(api.table?.services).toEqual({});
+    expect(api.table?.services.size).toBe(0);
   });
 
   test('keeps the backends of a service that an edit breaks', async () => {
@@ -103,7 +104,7 @@ describe('table delivery', () => {
       ['EndpointSlice shop/db-1', 'endpoints[0].addresses[0]'],
       ['Service shop/db', 'spec.clusterIPs[0]'],
     ]);
-    expect(api.table?.services['10.96.0.1 TCP/80']?.backends).toHaveLength(1);
+    expect(api.table?.services.get('10.96.0.1 TCP/80')?.backends).toHaveLength(1);
   });
 
   test('has an edit in force within 200 ms', async () => {
@@ -169,19 +170,19 @@ describe('table delivery', () => {
     expect(await find()).toMatchObject({ revision: 0, enforced: null });
   });
 
-  test('answers a refused delta with a snapshot, and a refused snapshot only later', async () => {
+  test('answers a refused change with a snapshot, and a refused snapshot only later', async () => {
     await injector.start({ heartbeatMs: 20, refusedRetryMs: 300 });
     const api = await injector.sidecar('shop/api');
     api.autoAck = false;
     injector.dir.write('p.yaml', policy('api', 'api', ['web']));
-    await waitFor(() => api.types.at(-1) === 'delta');
+    await waitFor(() => api.types.at(-1) === 'change');
     // A sidecar may name the revision it keeps or the one it refused.
     const refuse = (revision: number) =>
       api.send({ type: 'nack', revision, code: 'TABLE_GAP', message: 'a gap' });
     const before = api.frames[0]?.type === 'snapshot' ? api.frames[0].table.revision : 0;
     refuse(before);
     await waitFor(() => api.types.length === 3);
-    expect(api.types).toEqual(['snapshot', 'delta', 'snapshot']);
+    expect(api.types).toEqual(['snapshot', 'change', 'snapshot']);
     await expectCurrent(api, 'shop/api');
     expect((await injector.status()).sidecars.find(({ pod }) => pod === 'api')?.error).toBe(
       'TABLE_GAP: a gap',

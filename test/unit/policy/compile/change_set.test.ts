@@ -2,30 +2,27 @@
 import { expect, it } from 'vitest';
 import { ChangeSet } from '../../../../policy/compile/change_set.ts';
 
+const WEB = { namespace: 'shop', name: 'web', uid: 'u', workload: 'pod/web', labels: {}, ports: [] };
+
 it('keeps how a thing was before the first of its changes', () => {
   const changes = new ChangeSet();
-  changes.recordLabels('shop', { team: 'a' });
-  changes.recordLabels('shop', { team: 'b' });
   changes.recordOwner('10.0.0.1', undefined);
-  changes.recordOwner('10.0.0.1', {
-    namespace: 'shop',
-    name: 'web',
-    uid: 'u',
-    workload: 'pod/web',
-    labels: {},
-    ports: [],
-  });
-  expect([...changes.labels]).toEqual([['shop', { team: 'a' }]]);
-  expect([...changes.owners]).toEqual([['10.0.0.1', undefined]]);
+  changes.recordOwner('10.0.0.1', WEB);
+  changes.recordOwner('10.0.0.2', WEB);
+  changes.recordOwner('10.0.0.2', undefined);
+  expect([...changes.owners]).toEqual([
+    ['10.0.0.1', undefined],
+    ['10.0.0.2', WEB],
+  ]);
 });
 
 it('begins again after a commit', () => {
   const changes = new ChangeSet();
-  changes.recordLabels('shop', { team: 'a' });
+  changes.recordOwner('10.0.0.1', undefined);
   changes.commit(() => true);
-  expect(changes.labels.size).toBe(0);
-  changes.recordLabels('shop', { team: 'b' });
-  expect([...changes.labels]).toEqual([['shop', { team: 'b' }]]);
+  expect(changes.owners.size).toBe(0);
+  changes.recordOwner('10.0.0.1', WEB);
+  expect([...changes.owners]).toEqual([['10.0.0.1', WEB]]);
 });
 
 it('keeps a followed pod beyond commits, until its shape has been looked at', () => {

@@ -111,7 +111,7 @@ it('has the members that its selectors say, as pods and labels come and go', () 
           const pod = { namespace, labels: own, namespaceLabels: labelsOf(namespace), ports: [] };
           return namespaceMatches(test, pod) && podMatches(test, pod) ? [address] : [];
         });
-        expect([...(groups.get(groupId(test))?.members ?? [])].sort()).toEqual(expected.sort());
+        expect([...(groups.get(groupId(test))?.group.members.keys() ?? [])].sort()).toEqual(expected.sort());
       }
     }),
   );

@@ -3,7 +3,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  applyDelta,
   clusterChanges,
   createCompiler,
   type Parsed,
@@ -11,7 +10,9 @@ import {
   parseService,
   readInjectorFrame,
   readTable,
+  TABLE_SCHEMA,
   type Table,
+  tableJson,
   type VirtualPort,
   virtualKey,
 } from '../../../../policy/index.ts';
@@ -25,7 +26,7 @@ import {
   readCluster,
 } from '../../../builders/api_objects.ts';
 import { apiCluster } from '../../../builders/random_cluster.ts';
-import { deltaBetween } from '../table_updates.ts';
+import { changedTable, changeOf } from '../table_updates.ts';
 
 function errorsOf(parsed: Parsed<unknown>): string[] {
   return parsed.ok ? [] : parsed.errors.map(({ path, message }) => `${path}: ${message}`);
@@ -224,8 +225,12 @@ function tableOf(cluster: ApiCluster, key = 'shop/api', revision = 1): Table {
   return createCompiler(readCluster(cluster)).compile(key, revision);
 }
 
-function deltaTo(next: ApiCluster, key = 'shop/api') {
-  return deltaBetween(readCluster(objects()), readCluster(next), key, { from: 1, revision: 2 });
+function servicesOf(table: Table): Readonly<Record<string, VirtualPort>> {
+  return tableJson(table).services;
+}
+
+function changeTo(next: ApiCluster, key = 'shop/api') {
+  return changeOf(readCluster(objects()), readCluster(next), key, { from: 1, revision: 2 });
 }
 
 const WEB = virtualKey('10.96.0.1', 'TCP', 80);
@@ -233,7 +238,7 @@ const WEB = virtualKey('10.96.0.1', 'TCP', 80);
 describe('the services of a table', () => {
   it('are the virtual ports with their ready backends, in order, ports by name and protocol', () => {
     const web = { namespace: 'shop', name: 'web', port: 'http', affinitySeconds: 60 };
-    expect(tableOf(objects()).services).toEqual({
+    expect(servicesOf(tableOf(objects()))).toEqual({
       '10.96.0.1 TCP/80': {
         ...web,
         backends: [
@@ -249,7 +254,7 @@ describe('the services of a table', () => {
   });
 
   it('are none for a pod that egress policy does not isolate', () => {
-    expect(tableOf(objects(), 'shop/web').services).toEqual({});
+    expect(tableOf(objects(), 'shop/web').services.size).toBe(0);
   });
 
   it('are one object for all isolated pods, and stay so while nothing changes', () => {
@@ -265,25 +270,24 @@ describe('the services of a table', () => {
   it('change by the entries that changed, and go with the isolation', () => {
     const { endpointSlices = [] } = objects();
     const fewer = { endpointSlices: endpointSlices.filter(({ metadata }) => metadata.name !== 'web-6') };
-    const delta = deltaTo(objects(fewer));
-    expect(delta).toEqual({
-      schema: 1,
+    expect(changeTo(objects(fewer))).toEqual({
+      schema: TABLE_SCHEMA,
       from: 1,
       revision: 2,
       services: { 'fd00:96::1 TCP/80': expect.objectContaining({ backends: [] }) },
     });
-    const open = deltaTo(objects({ policies: [] }));
+    const open = changeTo(objects({ policies: [] }));
     expect(Object.values(open?.services ?? {})).toEqual([null, null, null]);
-    if (open !== undefined) expect(applyDelta(tableOf(objects()), open).services).toEqual({});
+    if (open !== undefined) expect(changedTable(tableOf(objects()), open).table.services.size).toBe(0);
   });
 
   it('do not change a pod that egress policy does not isolate', () => {
-    expect(deltaTo(objects({ services: [] }), 'shop/web')).toBeUndefined();
+    expect(changeTo(objects({ services: [] }), 'shop/web')).toBeUndefined();
   });
 
   it('give an address that two Services claim to the first of them', () => {
     const services = ['shop/b', 'shop/a'].map((key) => apiService(key, ['10.96.0.1'], [PORT]));
-    expect(tableOf(objects({ services })).services[WEB]?.name).toBe('a');
+    expect(tableOf(objects({ services })).services.get(WEB)?.name).toBe('a');
   });
 
   it.each<[string, unknown, string]>([
@@ -299,13 +303,13 @@ describe('the services of a table', () => {
       '.backends[0].address is not',
     ],
   ])('are refused with %s: %j', (key, value, message) => {
-    const table = { ...tableOf(objects()), services: { [key]: value } };
+    const table = { ...tableJson(tableOf(objects())), services: { [key]: value } };
     expect(() => readTable(table)).toThrowError(
       expect.objectContaining({ code: 'TABLE_MALFORMED', message: expect.stringContaining(message) }),
     );
     if (value === null) return;
-    const delta = { schema: 1, from: 1, revision: 2, services: { [key]: value } };
-    expect(() => readInjectorFrame({ type: 'delta', delta })).toThrowError(message);
+    const change = { schema: TABLE_SCHEMA, from: 1, revision: 2, services: { [key]: value } };
+    expect(() => readInjectorFrame({ type: 'change', change })).toThrowError(message);
   });
 });
 
@@ -353,7 +357,7 @@ it('says of any cluster’s Services what reading its objects says', () => {
     fc.property(apiCluster, (cluster) => {
       const isolated = apiPolicy('a/all', { podSelector: {}, policyTypes: ['Egress'] });
       const pods = [apiPod('a/asking', { ips: ['10.9.9.9'] })];
-      const { services } = tableOf({ ...cluster, pods, policies: [isolated] }, 'a/asking');
+      const services = servicesOf(tableOf({ ...cluster, pods, policies: [isolated] }, 'a/asking'));
       const sorted = Object.values(services).map(({ backends }) => backends);
       for (const backends of sorted) {
         const texts = backends.map(({ address, port }) => `${address} ${String(port).padStart(5, '0')}`);

@@ -1,7 +1,7 @@
 /** What tables say of a policy: versions before and after kinds and tiers read each other. */
 
 import { expect, it } from 'vitest';
-import { compile, readTable, type Table } from '../../../../policy/index.ts';
+import { compile, readTable, type Table, tableJson } from '../../../../policy/index.ts';
 import { apiNamespace, apiPod, apiPolicy, readCluster } from '../../../builders/api_objects.ts';
 
 function tableOf(): Table {
@@ -13,19 +13,14 @@ function tableOf(): Table {
   return compile(cluster, 'shop/api', 1);
 }
 
-/** The table with fields added to each reference to its policy. */
+/** The table as JSON says it, with fields added to each reference to its policy. */
 function withFields(fields: object): unknown {
-  const table = tableOf();
-  const add = (ref: object) => ({ ...ref, ...fields });
-  const { isolating, rules } = table.ingress;
-  return {
-    ...table,
-    ingress: {
-      ...table.ingress,
-      isolating: isolating.map(add),
-      rules: rules.map((rule) => ({ ...rule, policy: add(rule.policy) })),
-    },
-  };
+  const { policies, ...table } = tableJson(tableOf());
+  const entries = Object.entries(policies).map(([key, { policy, ...rules }]): [string, object] => [
+    key,
+    { policy: { ...policy, ...fields }, ...rules },
+  ]);
+  return { ...table, policies: Object.fromEntries(entries) };
 }
 
 it('says nothing of the kind and the tier of a NetworkPolicy', () => {

@@ -2,16 +2,19 @@
 
 import { describe, expect, it } from 'vitest';
 import {
-  applyDelta,
+  applyChange,
   compile,
   createCompiler,
   createJudge,
+  parseNetworkPolicy,
   parseService,
   readInjectorFrame,
   readSidecarFrame,
   readTable,
+  TABLE_SCHEMA,
   type Table,
-  type TableDelta,
+  type TableChange,
+  tableJson,
 } from '../../../../policy/index.ts';
 import {
   type ApiCluster,
@@ -22,7 +25,7 @@ import {
   apiService,
   readCluster,
 } from '../../../builders/api_objects.ts';
-import { deltaBetween } from '../table_updates.ts';
+import { changeOf, expectSameTable, overTheWire, saidBy } from '../table_updates.ts';
 
 const FROM_WEB = { from: [{ podSelector: { matchLabels: { app: 'web' } } }] };
 
@@ -53,45 +56,107 @@ function tableOf(cluster: ApiCluster, revision = 1): Table {
 
 const GROUP = 'pods(app=web) in namespace shop';
 
-/** Who the member 10.0.0.2 is. */
-const WEB = {
-  namespace: 'shop',
-  name: 'web',
-  uid: 'shop/web',
-  workload: 'pod/web',
-  labels: { app: 'web' },
-  ports: [],
-};
+/** The group of an egress rule to a named port: it has its members' ports. */
+const GROUP_WITH_PORTS = `${GROUP} with ports`;
+
+/** What makes each member of the group another pod, or the same. */
+const TAGS = { '10.0.0.2': 'shop/web', '10.0.0.3': 'shop/web2', 'fd00::2': 'shop/web' };
+
+/** The addresses in a table's groups, each once. */
+function membersOf({ groups }: Table): string[] {
+  const members = [...groups.values()].flatMap((group) => [...group.members.keys()]);
+  return [...new Set(members)].sort();
+}
 
 describe('a table', () => {
   it('holds its own pod, its rules and their groups', () => {
-    expect(tableOf(objects(), 7)).toMatchObject({
-      schema: 1,
+    expect(saidBy(tableOf(objects(), 7))).toMatchObject({
+      schema: TABLE_SCHEMA,
       revision: 7,
-      subject: { namespace: 'shop', name: 'api', ips: ['10.0.0.1'], nodeIPs: ['192.168.0.1'] },
+      subject: {
+        namespace: 'shop',
+        name: 'api',
+        ips: ['10.0.0.1'],
+        nodeIPs: ['192.168.0.1'],
+        workload: 'pod/api',
+        labels: { app: 'api' },
+      },
+      policies: { 'shop/a': { policy: { name: 'a' }, ingress: [{ index: 0 }] }, 'shop/b': { ingress: [] } },
+      order: ['shop/a', 'shop/b'],
       ingress: {
         isolating: [{ name: 'a' }, { name: 'b' }],
         rules: [{ policy: { name: 'a' }, index: 0, peers: [{ kind: 'group', group: GROUP }], ports: [] }],
       },
-      egress: { isolating: [{ name: 'b' }], rules: [{ ports: [{ protocol: 'TCP', name: 'http' }] }] },
-      groups: { [GROUP]: { namespace: 'shop', members: ['10.0.0.2', '10.0.0.3', 'fd00::2'] } },
+      egress: {
+        isolating: [{ name: 'b' }],
+        rules: [
+          {
+            ports: [{ protocol: 'TCP', name: 'http' }],
+            peers: [{ kind: 'group', group: GROUP_WITH_PORTS }],
+          },
+        ],
+      },
+      groups: {
+        [GROUP]: { namespace: 'shop', members: TAGS },
+        [GROUP_WITH_PORTS]: { namespace: 'shop', members: TAGS, ports: {} },
+      },
     });
   });
 
-  it('holds who its own pod and the pods in its groups are, and nobody else', () => {
+  it('holds the addresses of the pods in its groups and nobody else’s; who has an address is asked', () => {
     const others = [
       apiPod('shop/db', { ips: ['10.0.0.8'] }),
       apiPod('other/web', { labels: { app: 'web' }, ips: ['10.0.1.1'] }),
     ];
-    const table = tableOf(objects({ pods: [...(objects().pods ?? []), ...others] }));
-    expect(Object.keys(table.pods).sort()).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3', 'fd00::2']);
-    expect(Object.keys(table.namespaces)).toEqual(['shop']);
+    const cluster = readCluster(objects({ pods: [...(objects().pods ?? []), ...others] }));
+    const compiler = createCompiler(cluster);
+    const table = compiler.compile('shop/api', 1);
+    expect(membersOf(table)).toEqual(['10.0.0.2', '10.0.0.3', 'fd00::2']);
+    expect(JSON.stringify(tableJson(table))).not.toContain('pod/web');
+    expect(compiler.identify('10.0.0.2')).toEqual({
+      pod: {
+        namespace: 'shop',
+        name: 'web',
+        workload: 'pod/web',
+        labels: { app: 'web' },
+        namespaceLabels: { 'kubernetes.io/metadata.name': 'shop' },
+        ports: [],
+      },
+      tag: 'shop/web',
+    });
+    expect(compiler.identify('10.0.0.8')?.pod.name).toBe('db');
+    expect(compiler.identify('10.0.0.88')).toBeUndefined();
   });
 
   it('holds no address of host-network and finished pods', () => {
     const everybody = apiPolicy('shop/all', { ingress: [{ from: [{ namespaceSelector: {} }] }] });
-    const pods = Object.keys(tableOf(objects({ policies: [everybody] })).pods);
-    expect(pods.sort()).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3', 'fd00::2']);
+    const members = membersOf(tableOf(objects({ policies: [everybody] })));
+    expect(members).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3', 'fd00::2']);
+  });
+
+  it('tells pods apart by the beginning of their UIDs', () => {
+    const uid = '0f0e5a9e-3c1b-4d2a-9b7e-2a7c9d1e0f11';
+    const pods = [apiPod('shop/x', { labels: { app: 'web' }, ips: ['10.0.0.7'], uid })];
+    expect(
+      tableOf(objects({ pods: [...(objects().pods ?? []), ...pods] }))
+        .groups.get(GROUP)
+        ?.members.get('10.0.0.7'),
+    ).toBe('0f0e5a9e3c1b4d2a');
+  });
+
+  it('has its policies in the order of their names, which decides which rule is named', () => {
+    const names = ['b', 'a.b', 'a-b', 'a', '0'];
+    const policies = names.map((name) => apiPolicy(`shop/${name}`, { ingress: [{}] }));
+    const table = tableOf(objects({ policies }));
+    const order = [...names].sort();
+    expect([...table.policies.keys()]).toEqual(order.map((name) => `shop/${name}`));
+    for (const one of [table, overTheWire(table)]) {
+      expect(one.ingress.isolating.map(({ name }) => name)).toEqual(order);
+      expect(createJudge(one).judge('ingress', '203.0.113.7', 'TCP', 1)).toMatchObject({
+        reason: 'rule',
+        policy: { name: '0' },
+      });
+    }
   });
 
   it('shares its rules with pods that differ in ports which no rule asks for', () => {
@@ -110,15 +175,48 @@ describe('a table', () => {
     expect(two.ingress).toBe(one.ingress);
   });
 
+  it('still shares them after an edit of their policy, and keeps the direction that is not edited', () => {
+    const policy = (port: number) =>
+      accepted(
+        parseNetworkPolicy(
+          apiPolicy('shop/p', {
+            podSelector: {},
+            policyTypes: ['Ingress', 'Egress'],
+            ingress: [{ ports: [{ port }] }],
+            egress: [{ ports: [{ port: 53 }] }],
+          }),
+        ),
+      );
+    const compiler = createCompiler(
+      readCluster({ pods: [1, 2].map((i) => apiPod(`shop/p${i}`, { ips: [`10.0.0.${i}`] })) }),
+    );
+    const keys = ['shop/p1', 'shop/p2'];
+    for (const key of keys) compiler.follow(key);
+    const edit = (port: number) => {
+      compiler.apply({ kind: 'NetworkPolicy', key: 'shop/p', object: policy(port) });
+      expect([...compiler.commit().touched].sort()).toEqual(keys);
+      return keys.map((key) => compiler.compile(key, port));
+    };
+    const [before] = edit(80);
+    const [one, two] = edit(81);
+    expect(one?.ingress.rules).toMatchObject([{ ports: [{ from: 81 }] }]);
+    expect(one?.egress).toBe(before?.egress);
+    for (const part of ['policies', 'ingress', 'egress', 'groups', 'services'] as const)
+      expect(two?.[part]).toBe(one?.[part]);
+  });
+
   it('holds the named ports of peers, which egress rules resolve', () => {
     const ports = [{ name: 'http', containerPort: 80 }, { containerPort: 81 }];
     const pods = [
       ...(objects().pods ?? []),
       apiPod('shop/x', { labels: { app: 'web' }, ips: ['10.0.0.7'], ports }),
     ];
-    expect(tableOf(objects({ pods })).pods['10.0.0.7']?.ports).toEqual([
-      { name: 'http', port: 80, protocol: 'TCP' },
+    const { groups } = tableOf(objects({ pods }));
+    expect([...(groups.get(GROUP_WITH_PORTS)?.ports ?? [])]).toEqual([
+      ['10.0.0.7', [{ name: 'http', port: 80, protocol: 'TCP' }]],
     ]);
+    // No ingress rule asks for them.
+    expect(groups.get(GROUP)?.ports).toBeUndefined();
   });
 
   it.each([
@@ -142,15 +240,18 @@ describe('a table', () => {
 
   it('survives JSON', () => {
     const table = tableOf(objects());
-    expect(readTable(JSON.parse(JSON.stringify(table)))).toEqual(table);
+    expectSameTable(overTheWire(table), table);
   });
 
-  it('shares groups, identities and rules with the other tables of its cluster', () => {
+  it('shares groups, policies and rules with the other tables of its cluster', () => {
     const compiler = createCompiler(readCluster(objects()));
     const [api, web] = [compiler.compile('shop/api', 1), compiler.compile('shop/web', 1)];
-    expect(api.groups[GROUP]).toBe(web.groups[GROUP]);
-    expect(api.pods['10.0.0.2']).toBe(web.pods['10.0.0.2']);
+    expect(api.groups.get(GROUP_WITH_PORTS)).toBe(web.groups.get(GROUP_WITH_PORTS));
+    expect(api.policies.get('shop/b')).toBe(web.policies.get('shop/b'));
     expect(api.egress.rules[0]).toBe(web.egress.rules[0]);
+    const again = compiler.compile('shop/api', 2);
+    for (const part of ['policies', 'ingress', 'egress', 'groups', 'services'] as const)
+      expect(again[part]).toBe(api[part]);
   });
 
   it('gives one selector one group, however it is written', () => {
@@ -161,7 +262,7 @@ describe('a table', () => {
       },
     });
     const policies = [apiPolicy('shop/p', { ingress: [{ from: [selector('a', 'b'), selector('b', 'a')] }] })];
-    expect(Object.keys(tableOf(objects({ policies })).groups)).toEqual([
+    expect([...tableOf(objects({ policies })).groups.keys()]).toEqual([
       'pods(a=x,b=x,k in (a,b)) in namespace shop',
     ]);
   });
@@ -178,13 +279,10 @@ describe('a table', () => {
 
   it('identifies peers in the forms that sockets give', () => {
     const judge = createJudge(tableOf(objects()));
-    expect(judge.identify('::ffff:10.0.0.2')).toMatchObject({
-      namespace: 'shop',
-      name: 'web',
-      workload: 'pod/web',
-    });
-    expect(judge.identify('203.0.113.7')).toBeUndefined();
-    expect(judge.identify('__proto__')).toBeUndefined();
+    expect(judge.tag('::ffff:10.0.0.2')).toBe('shop/web');
+    expect(judge.tag('::ffff:10.0.0.1')).toBe('shop/api');
+    expect(judge.tag('203.0.113.7')).toBeUndefined();
+    expect(judge.tag('__proto__')).toBeUndefined();
     expect(judge.judge('ingress', '::ffff:10.0.0.2', 'TCP', 1).verdict).toBe('allow');
     expect(judge.judge('ingress', 'constructor', 'TCP', 1).verdict).toBe('deny');
   });
@@ -207,26 +305,17 @@ describe('a table', () => {
     expect(got(null)).toBe('no labels (10.0.0.8 is not a pod)');
     expect(got()).toBe('labels that are not known here (10.0.0.8)');
   });
-
-  it('gives no right to a member that the directory does not know', () => {
-    const table = tableOf(objects());
-    const { '10.0.0.3': _, ...pods } = table.pods;
-    expect(createJudge({ ...table, pods }).judge('ingress', '10.0.0.3', 'TCP', 1).verdict).toBe('deny');
-  });
 });
 
-describe('a delta', () => {
-  function deltaTo(next: ApiCluster): TableDelta {
-    const delta = deltaBetween(readCluster(objects()), readCluster(next), 'shop/api', {
-      from: 1,
-      revision: 2,
-    });
-    if (delta === undefined) throw new Error('nothing changed');
-    return delta;
+describe('a change', () => {
+  function changeTo(next: ApiCluster): TableChange {
+    const change = changeOf(readCluster(objects()), readCluster(next), 'shop/api', { from: 1, revision: 2 });
+    if (change === undefined) throw new Error('nothing changed');
+    return change;
   }
 
   it('is none when objects are written again with the same content', () => {
-    expect(() => deltaTo(objects())).toThrow('nothing changed');
+    expect(() => changeTo(objects())).toThrow('nothing changed');
   });
 
   it('is none when a Service has come and gone again', () => {
@@ -238,140 +327,157 @@ describe('a delta', () => {
     const object = accepted(parseService(apiService(key, ['10.96.0.9'], [{ port: 80 }])));
     compiler.apply({ kind: 'Service', key, object });
     compiler.apply({ kind: 'Service', key, object: undefined });
-    expect(compiler.commit().tables.size).toBe(0);
+    expect(compiler.commit().touched.size).toBe(0);
     compiler.apply({ kind: 'Service', key, object });
-    expect([...compiler.commit().tables.keys()]).toEqual(['shop/api']);
+    expect([...compiler.commit().touched]).toEqual(['shop/api']);
   });
 
   it('holds what changed only', () => {
-    expect(deltaTo(objects({ webLabel: 'x' }))).toEqual({
-      schema: 1,
+    const whole = { namespace: 'shop', members: { '10.0.0.3': 'shop/web2' } };
+    expect(changeTo(objects({ webLabel: 'x' }))).toEqual({
+      schema: TABLE_SCHEMA,
       from: 1,
       revision: 2,
-      groups: { [GROUP]: { kind: 'set', group: expect.objectContaining({ members: ['10.0.0.3'] }) } },
-      pods: { '10.0.0.2': null, 'fd00::2': null },
+      groups: {
+        [GROUP]: { group: expect.objectContaining(whole) },
+        [GROUP_WITH_PORTS]: { group: expect.objectContaining({ ...whole, ports: {} }) },
+      },
     });
-    expect(Object.keys(deltaTo(objects({ policies: [] })))).toEqual([
-      'schema',
-      'from',
-      'revision',
-      'ingress',
-      'egress',
-      'groups',
-      'pods',
-    ]);
+    expect(changeTo(objects({ policies: [] }))).toEqual({
+      schema: TABLE_SCHEMA,
+      from: 1,
+      revision: 2,
+      policies: { 'shop/a': null, 'shop/b': null },
+      groups: { [GROUP]: null, [GROUP_WITH_PORTS]: null },
+    });
+    expect(changeTo(objects({ policies: objects().policies?.slice(0, 1) ?? [] }))).toEqual({
+      schema: TABLE_SCHEMA,
+      from: 1,
+      revision: 2,
+      policies: { 'shop/b': null },
+      groups: { [GROUP_WITH_PORTS]: null },
+    });
   });
 
-  it('finds which members change where most stay', () => {
-    const web = (n: number) => apiPod(`shop/w${n}`, { labels: { app: 'web' }, ips: [`10.0.1.${n}`] });
-    const crowd = (...numbers: number[]) =>
-      objects({ pods: [...(objects().pods ?? []), ...numbers.map(web)] });
-    const [before, after] = [readCluster(crowd(1, 2, 3, 4)), readCluster(crowd(2, 3, 4, 5))];
-    const delta = deltaBetween(before, after, 'shop/api', { from: 1, revision: 2 });
-    expect(delta?.groups).toEqual({
-      [GROUP]: { kind: 'members', added: ['10.0.1.5'], removed: ['10.0.1.1'] },
+  /** The cluster with so many more members of the group. */
+  const crowd = (...pods: readonly [number: number, uid: string, ports?: readonly number[]][]) =>
+    objects({
+      pods: [
+        ...(objects().pods ?? []),
+        ...pods.map(([number, uid, ports = []]) =>
+          apiPod(`shop/w${number}`, {
+            labels: { app: 'web' },
+            ips: [`10.0.1.${number}`],
+            uid,
+            ports: ports.map((containerPort) => ({ name: 'http', containerPort })),
+          }),
+        ),
+      ],
     });
-    expect(delta?.pods).toMatchObject({ '10.0.1.1': null });
+
+  it('finds which members change where most stay, another pod at an address among them', () => {
+    const before = readCluster(crowd([1, 'u1'], [2, 'u2'], [3, 'u3'], [4, 'u4']));
+    const after = readCluster(crowd([2, 'u2'], [3, 'again'], [4, 'u4'], [5, 'u5']));
+    const change = changeOf(before, after, 'shop/api', { from: 1, revision: 2 });
+    const members = { '10.0.1.1': null, '10.0.1.3': 'again', '10.0.1.5': 'u5' };
+    expect(change?.groups).toEqual({ [GROUP]: { members }, [GROUP_WITH_PORTS]: { members } });
+  });
+
+  it('finds which named ports change, in the groups that have them', () => {
+    const before = readCluster(crowd([1, 'u1', [80]], [2, 'u2', [80]], [3, 'u3']));
+    const after = readCluster(crowd([1, 'u1', [81]], [2, 'u2'], [3, 'u3', [80]]));
+    const change = changeOf(before, after, 'shop/api', { from: 1, revision: 2 });
+    const http = (port: number) => [{ name: 'http', port, protocol: 'TCP' }];
+    expect(change?.groups).toEqual({
+      [GROUP_WITH_PORTS]: {
+        members: {},
+        ports: { '10.0.1.1': http(81), '10.0.1.2': null, '10.0.1.3': http(80) },
+      },
+    });
+  });
+
+  it('is none when a pod gets other labels and stays in its groups', () => {
+    const labelled = (tier: string) => ({
+      ...objects(),
+      pods: (objects().pods ?? []).map((pod) =>
+        pod.metadata.name === 'web2'
+          ? apiPod('shop/web2', { labels: { app: 'web', tier }, ips: ['10.0.0.3'] })
+          : pod,
+      ),
+    });
+    const [before, after] = [readCluster(labelled('a')), readCluster(labelled('b'))];
+    expect(changeOf(before, after, 'shop/api', { from: 1, revision: 2 })).toBeUndefined();
   });
 
   it('keeps what it does not touch by reference', () => {
     const before = tableOf(objects(), 1);
-    const after = applyDelta(before, deltaTo(objects({ webLabel: 'x' })));
-    expect(after.ingress).toBe(before.ingress);
-    expect(after.subject).toBe(before.subject);
-    expect(after.pods['10.0.0.3']).toBe(before.pods['10.0.0.3']);
-    expect(after.namespaces).toBe(before.namespaces);
+    const after = applyChange(before, changeTo(objects({ webLabel: 'x' }))).table;
+    for (const part of ['subject', 'policies', 'ingress', 'egress', 'services'] as const)
+      expect(after[part]).toBe(before[part]);
   });
 
   it('is refused when it continues another revision', () => {
-    expect(() => applyDelta(tableOf(objects(), 3), deltaTo(objects({ policies: [] })))).toThrowError(
+    expect(() => applyChange(tableOf(objects(), 3), changeTo(objects({ policies: [] })))).toThrowError(
       expect.objectContaining({ code: 'TABLE_GAP' }),
     );
   });
 
-  it.each<[string, Partial<TableDelta>]>([
-    ['removes an unknown address', { pods: { '10.9.9.9': null } }],
-    ['removes an unknown group', { groups: { x: { kind: 'removed' } } }],
-    ['changes an unknown group', { groups: { x: { kind: 'members', added: ['10.0.0.9'], removed: [] } } }],
-    ['adds a member twice', { groups: { [GROUP]: { kind: 'members', added: ['10.0.0.2'], removed: [] } } }],
-    ['removes no member', { groups: { [GROUP]: { kind: 'members', added: [], removed: ['10.0.0.9'] } } }],
+  it.each<[string, Partial<TableChange>]>([
+    ['removes an unknown policy', { policies: { 'shop/x': null } }],
+    ['removes an unknown virtual port', { services: { '10.96.0.1 TCP/80': null } }],
+    ['removes an unknown group', { groups: { x: null } }],
+    ['changes an unknown group', { groups: { x: { members: { '10.0.0.9': 'u' } } } }],
+    ['removes no member', { groups: { [GROUP]: { members: { '10.0.0.9': null } } } }],
+    [
+      'removes ports that are not there',
+      { groups: { [GROUP_WITH_PORTS]: { members: {}, ports: { '10.0.0.2': null } } } },
+    ],
+    ['gives ports to a group without', { groups: { [GROUP]: { members: {}, ports: { '10.0.0.2': [] } } } }],
     ['is of another pod', { subject: { ...tableOf(objects()).subject, name: 'other' } }],
-    [
-      'adds a member that its group does not select',
-      {
-        groups: { [GROUP]: { kind: 'members', added: ['10.0.0.8'], removed: [] } },
-        pods: { '10.0.0.8': { ...WEB, name: 'db', labels: { app: 'db' } } },
-      },
-    ],
-    [
-      'sets a group that does not select its members',
-      {
-        groups: {
-          [GROUP]: { kind: 'set', group: { namespace: 'b', members: ['10.0.0.2', '10.0.0.3', 'fd00::2'] } },
-        },
-      },
-    ],
-    ['relabels a member that stays', { pods: { '10.0.0.2': { ...WEB, labels: { app: 'x' } } } }],
-    [
-      'gives the address of a member to another namespace',
-      { pods: { '10.0.0.2': { ...WEB, namespace: 'b' } } },
-    ],
-    ['removes a group in use', { groups: { [GROUP]: { kind: 'removed' } } }],
+    ['removes a group in use', { groups: { [GROUP]: null } }],
     [
       'asks for a missing group',
       {
-        ingress: {
-          direction: 'ingress',
-          isolating: [],
-          rules: [
-            {
-              policy: { namespace: 'a', name: 'b' },
-              index: 0,
-              ports: [],
-              peers: [{ kind: 'group', group: 'x' }],
-            },
-          ],
+        policies: {
+          'a/b': {
+            policy: { namespace: 'a', name: 'b' },
+            ingress: [{ index: 0, ports: [], peers: [{ kind: 'group', group: 'x' }] }],
+          },
         },
       },
     ],
   ])('is refused whole when it %s', (_, part) => {
     const table = tableOf(objects(), 1);
-    const copy = structuredClone(table);
-    expect(() => applyDelta(table, { schema: 1, from: 1, revision: 2, ...part })).toThrowError(
+    const [parts, said] = [{ ...table }, structuredClone(saidBy(table))];
+    expect(() => applyChange(table, { schema: TABLE_SCHEMA, from: 1, revision: 2, ...part })).toThrowError(
       expect.objectContaining({ code: 'TABLE_MALFORMED' }),
     );
-    expect(table).toEqual(copy);
-  });
-
-  it('is refused whole when it relabels a namespace whose pods stay members', () => {
-    const from = [{ namespaceSelector: { matchLabels: { team: 'x' } } }];
-    const table = tableOf({
-      ...objects({ policies: [apiPolicy('shop/a', { ingress: [{ from }] })] }),
-      namespaces: [apiNamespace('shop', { team: 'x' })],
-    });
-    const relabelled = { schema: 1 as const, from: 1, revision: 2, namespaces: { shop: { team: 'y' } } };
-    expect(() => applyDelta(table, relabelled)).toThrowError(
-      expect.objectContaining({
-        code: 'TABLE_MALFORMED',
-        message: expect.stringMatching(/does not select its member/),
-      }),
-    );
+    expect(saidBy(table)).toEqual(said);
+    for (const [field, value] of Object.entries(parts)) expect(table[field as keyof Table]).toBe(value);
   });
 
   it('may use any text as a key', () => {
-    const delta = JSON.parse(
-      '{"schema":1,"from":1,"revision":2,"namespaces":{"__proto__":{"a":"b"}}}',
-    ) as TableDelta;
-    const after = applyDelta(tableOf(objects(), 1), delta);
-    expect(Object.keys(after.namespaces)).toEqual(['shop', '__proto__']);
-    expect(Object.getPrototypeOf(after.namespaces)).toBe(Object.prototype);
+    const change = JSON.parse(
+      `{"schema":${TABLE_SCHEMA},"from":1,"revision":2,"groups":{"__proto__":{"group":{"members":{}}}}}`,
+    ) as TableChange;
+    const after = overTheWire(applyChange(tableOf(objects(), 1), change).table);
+    expect([...after.groups.keys()].sort()).toEqual(['__proto__', GROUP, GROUP_WITH_PORTS]);
+    expect(after.groups.get('__proto__')?.members.size).toBe(0);
   });
 });
+
+/** A frame that changes one group. */
+function changeOfGroup(group: object): object {
+  return { type: 'change', change: { schema: TABLE_SCHEMA, from: 1, revision: 2, groups: { g: group } } };
+}
 
 describe('what arrives', () => {
   /** A valid table as plain JSON, with the value at a path changed; undefined removes it. */
   function changed(path: (string | number)[], value: unknown): unknown {
-    const table = JSON.parse(JSON.stringify(tableOf(objects()))) as Record<string | number, unknown>;
+    const table = JSON.parse(JSON.stringify(tableJson(tableOf(objects())))) as Record<
+      string | number,
+      unknown
+    >;
     let parent = table;
     for (const step of path.slice(0, -1)) parent = parent[step] as Record<string | number, unknown>;
     const last = path.at(-1) ?? '';
@@ -381,7 +487,8 @@ describe('what arrives', () => {
   }
 
   it.each<[(string | number)[], unknown, string]>([
-    [['schema'], 2, 'table.schema must be 1, is 2'],
+    [['schema'], 1, 'table.schema must be 2, is 1'],
+    [['schema'], 3, 'table.schema must be 2, is 3'],
     [['schema'], undefined, 'table.schema is missing'],
     [['revision'], -1, 'table.revision must be a whole number from 0'],
     [['revision'], '1', 'table.revision must be a whole number'],
@@ -389,55 +496,58 @@ describe('what arrives', () => {
     [['subject', 'ips'], ['10.0.0.01'], 'table.subject.ips[0] is not a canonical address'],
     [['subject', 'ips'], ['::ffff:10.0.0.1'], 'table.subject.ips[0] is not a canonical address'],
     [['subject', 'ports'], {}, 'table.subject.ports must be a list, is object'],
-    [['ingress', 'direction'], 'egress', 'table.ingress.direction must be "ingress", is "egress"'],
+    [['policies', 'shop/a', 'policy', 'name'], 'b', 'table.policies["shop/a"] is the policy shop/b'],
+    [['policies', 'shop/a', 'ingress'], {}, 'table.policies["shop/a"].ingress must be a list, is object'],
     [
-      ['ingress', 'rules', 0, 'peers', 0, 'kind'],
+      ['policies', 'shop/a', 'ingress', 0, 'peers', 0, 'kind'],
       'all',
-      'table.ingress.rules[0].peers[0].kind must be one of group, ipBlock',
+      'table.policies["shop/a"].ingress[0].peers[0].kind must be one of group, ipBlock',
     ],
     [
-      ['ingress', 'rules', 0, 'peers', 0, 'group'],
+      ['policies', 'shop/a', 'ingress', 0, 'peers', 0, 'group'],
       'x',
-      'table.ingress.rules[0].peers[0].group names a missing group',
+      'table.policies["shop/a"].ingress[0].peers[0].group names a missing group',
     ],
     [
-      ['ingress', 'rules', 0, 'peers', 0],
+      ['policies', 'shop/a', 'ingress', 0, 'peers', 0],
       { kind: 'ipBlock', cidr: '10.0.0.1/8', except: [] },
       'peers[0].cidr is not a canonical CIDR',
     ],
     [
-      ['ingress', 'rules', 0, 'ports'],
+      ['policies', 'shop/a', 'ingress', 0, 'ports'],
       [{ protocol: 'TCP', from: 80 }],
-      'rules[0].ports[0] must have both from and to',
+      '.ingress[0].ports[0] must have both from and to',
     ],
     [
-      ['ingress', 'rules', 0, 'ports'],
+      ['policies', 'shop/a', 'ingress', 0, 'ports'],
       [{ protocol: 'TCP', from: 80, to: 79 }],
       'ports[0] ends (79) before it begins (80)',
     ],
     [
-      ['ingress', 'rules', 0, 'ports'],
+      ['policies', 'shop/a', 'ingress', 0, 'ports'],
       [{ protocol: 'tcp' }],
       'ports[0].protocol must be "TCP" or "UDP" or "SCTP"',
     ],
     [
-      ['ingress', 'rules', 0, 'ports'],
+      ['policies', 'shop/a', 'ingress', 0, 'ports'],
       [{ protocol: 'TCP', from: 1, to: 65536 }],
       'ports[0].to must be a whole number from 0 to 65535',
     ],
-    [['pods', '10.0.0.2', 'labels'], { app: 'x' }, `.groups["${GROUP}"] does not select its member 10.0.0.2`],
-    [['groups', GROUP, 'members'], ['10.0.0.3', '10.0.0.2'], '.members[1] is out of order'],
+    [['groups', GROUP, 'members'], ['10.0.0.3'], `.groups["${GROUP}"].members must be an object, is a list`],
+    [['groups', GROUP, 'members', '10.0.0.2'], 1, '.members["10.0.0.2"] must be a string, is number'],
     [
       ['groups', GROUP, 'podSelector', 'matchLabels'],
       [],
       '.podSelector.matchLabels must be an object, is a list',
     ],
-    [['pods', 'not-an-address'], {}, 'table.pods["not-an-address"] is not a canonical address'],
     [
-      ['pods', '10.0.0.2', 'labels', 'app'],
-      1,
-      'table.pods["10.0.0.2"].labels["app"] must be a string, is number',
+      ['groups', GROUP, 'members', 'not-an-address'],
+      'u',
+      '.members["not-an-address"] is not a canonical address',
     ],
+    [['groups', GROUP, 'ports'], { '10.0.0.01': [] }, '.ports["10.0.0.01"] is not a canonical address'],
+    [['groups', GROUP, 'ports'], { '10.0.0.1': [{ port: 80 }] }, '.ports["10.0.0.1"][0].protocol is missing'],
+    [['subject', 'labels', 'app'], 1, 'table.subject.labels["app"] must be a string, is number'],
   ])('is refused as a table with %j = %j', (path, value, message) => {
     const act = () => readTable(changed(path, value));
     expect(act).toThrowError(expect.objectContaining({ code: 'TABLE_MALFORMED' }));
@@ -455,8 +565,8 @@ describe('what arrives', () => {
     { type: 'heartbeat', revision: 1 },
     { type: 'unknown-pod', message: 'wait' },
     { type: 'moved', message: 'too many here' },
-    { type: 'snapshot', table: tableOf(objects()) },
-    { type: 'delta', delta: { schema: 1, from: 1, revision: 2 } },
+    { type: 'snapshot', table: tableJson(tableOf(objects())) },
+    { type: 'change', change: { schema: TABLE_SCHEMA, from: 1, revision: 2 } },
     { type: 'identity', address: '10.0.0.9', pod: null },
     {
       type: 'identity',
@@ -469,6 +579,7 @@ describe('what arrives', () => {
         namespaceLabels: { x: 'y' },
         ports: [],
       },
+      tag: 'u',
     },
   ])('is taken as a frame from the injector: $type', (frame) => {
     expect(readInjectorFrame(frame)).toEqual(frame);
@@ -488,13 +599,30 @@ describe('what arrives', () => {
     [{ type: 'toString' }, 'frame.type must be one of'],
     [{ type: 'heartbeat' }, 'frame.revision is missing'],
     [{ type: 'heartbeat', revision: 1, more: 1 }, 'frame.more is a field'],
-    [{ type: 'delta', delta: { schema: 2 } }, 'frame.delta.schema must be 1'],
-    [{ type: 'delta', delta: { schema: 1, from: 2, revision: 2 } }, 'frame.delta.revision must be greater'],
+    [{ type: 'delta', delta: { schema: 1, from: 1, revision: 2 } }, 'frame.type must be one of'],
+    [{ type: 'change', change: { schema: 1 } }, 'frame.change.schema must be 2'],
     [
-      { type: 'delta', delta: { schema: 1, from: 1, revision: 2, groups: { g: { kind: 'x' } } } },
-      'groups["g"].kind must be',
+      { type: 'change', change: { schema: 2, from: 2, revision: 2 } },
+      'frame.change.revision must be greater',
     ],
-    [{ type: 'snapshot', table: { schema: 1 } }, 'frame.table.revision is missing'],
+    [changeOfGroup({ kind: 'x' }), 'groups["g"].kind is a field this version does not know'],
+    [changeOfGroup({}), 'groups["g"] must have either group or members'],
+    [changeOfGroup({ ports: {} }), 'groups["g"] must have either group or members'],
+    [changeOfGroup({ group: { members: {} }, members: {} }), 'groups["g"] must have either group or members'],
+    [changeOfGroup({ group: { members: {} }, ports: {} }), 'groups["g"] must have either group or members'],
+    [
+      {
+        type: 'change',
+        change: {
+          schema: 2,
+          from: 1,
+          revision: 2,
+          policies: { 'a/b': { policy: { namespace: 'a', name: 'c' } } },
+        },
+      },
+      'change.policies["a/b"] is the policy a/c',
+    ],
+    [{ type: 'snapshot', table: { schema: 2 } }, 'frame.table.revision is missing'],
   ])('is refused as a frame from the injector: %j', (frame, message) => {
     expect(() => readInjectorFrame(frame)).toThrowError(
       expect.objectContaining({ message: expect.stringContaining(message) }),

@@ -1,12 +1,14 @@
 /** Beyond its bounds the gate admits less than policy says, never more, and says so. */
 import { describe, expect, test } from 'vitest';
-import { createJudge, type Table, type TableRule } from '../../../../policy/index.ts';
+import { PersistentMap } from '../../../../common/persistent_map.ts';
+import { createJudge, type Table, type TableRule, type VirtualPort } from '../../../../policy/index.ts';
 import { accessOf } from '../../../../sidecar/gate/plan/access.ts';
 import { DirectionPlanner } from '../../../../sidecar/gate/plan/direction_planner.ts';
 import { overBounds } from '../../../../sidecar/gate/plan/over_bounds.ts';
 import { closedPlan, type DirectionPlan } from '../../../../sidecar/gate/plan/plan.ts';
 import { ServicePlanner } from '../../../../sidecar/gate/plan/service_planner.ts';
-import { table as builtTable } from '../../../builders/tables.ts';
+import { atOnce } from '../../../../sidecar/gate/plan/steps.ts';
+import { table as builtTable, groupOf, withPolicies } from '../../../builders/tables.ts';
 import { gatePlan } from './gate_plan.ts';
 import { planAdmits } from './lookup.ts';
 
@@ -20,10 +22,7 @@ const overlapping: readonly TableRule[] = Array.from({ length: RULES }, (_, i) =
   ports: [{ protocol: 'TCP', from: 1 + 2 * i, to: 1 + 2 * i }],
   peers: [{ kind: 'ipBlock', cidr: '10.0.0.0/8', except: [`10.0.0.${2 * i}/32`] }],
 }));
-const table: Table = {
-  ...builtTable({ revision: 1 }),
-  ingress: { direction: 'ingress', isolating: [POLICY], rules: overlapping },
-};
+const table = withPolicies(builtTable({ revision: 1 }), { policy: POLICY, ingress: overlapping });
 const ADDRESSES = [...Array.from({ length: 2 * RULES }, (_, i) => `10.0.0.${i}`), '9.9.9.9'];
 
 function admitted(ingress: DirectionPlan): { readonly right: number; readonly less: number } {
@@ -44,7 +43,7 @@ function admitted(ingress: DirectionPlan): { readonly right: number; readonly le
 
 describe('rules that give each address another set of ports', () => {
   test('are planned rightly within the bounds', () => {
-    const plan = new DirectionPlanner('ingress').plan(table);
+    const plan = atOnce(new DirectionPlanner('ingress').plan(table));
     expect(plan.isOverBounds).toBe(false);
     expect(admitted(plan).less).toBe(0);
   });
@@ -53,7 +52,7 @@ describe('rules that give each address another set of ports', () => {
     ['parts of sets', { parts: 100, ranges: 100_000 }],
     ['port ranges', { parts: 100_000, ranges: 500 }],
   ])('admit less beyond the bound of %s, never more, and say so', (_, bounds) => {
-    const plan = new DirectionPlanner('ingress', undefined, bounds).plan(table);
+    const plan = atOnce(new DirectionPlanner('ingress', undefined, bounds).plan(table));
     expect(plan.isOverBounds).toBe(true);
     expect(admitted(plan).less).toBeGreaterThan(0);
     expect(overBounds({ ...closedPlan([]), ingress: plan })).toEqual([
@@ -64,31 +63,23 @@ describe('rules that give each address another set of ports', () => {
 
 describe('members that come and go', () => {
   const GROUPS = 12;
-  const withMembers = (members: (group: number) => readonly string[]): Table => {
-    const rules = Array.from({ length: GROUPS }, (_, i) => ({
-      policy: POLICY,
-      index: i,
-      ports: [{ protocol: 'TCP', from: 1 + 2 * i, to: 1 + 2 * i }] as const,
-      peers: [{ kind: 'group', group: `g${i}` }] as const,
-    }));
-    const addresses = [...new Set(rules.flatMap(({ index }) => members(index)))].sort();
-    const pod = { namespace: 'shop', workload: 'web', labels: {}, ports: [] };
-    return {
-      ...builtTable({ revision: 1 }),
-      ingress: membersIngress(rules),
-      groups: Object.fromEntries(
-        rules.map(({ index }) => [`g${index}`, { members: [...members(index)].sort() }]),
-      ),
-      pods: Object.fromEntries(addresses.map((ip) => [ip, { ...pod, name: ip, uid: ip }])),
-    };
-  };
-  /** The same object for each table: the rules do not change. */
-  const kept = new Map<number, Table['ingress']>();
-  function membersIngress(rules: readonly TableRule[]): Table['ingress'] {
-    const made = kept.get(rules.length) ?? { direction: 'ingress' as const, isolating: [POLICY], rules };
-    kept.set(rules.length, made);
-    return made;
-  }
+  /** The same rules for each table. */
+  const rules: readonly TableRule[] = Array.from({ length: GROUPS }, (_, i) => ({
+    policy: POLICY,
+    index: i,
+    ports: [{ protocol: 'TCP', from: 1 + 2 * i, to: 1 + 2 * i }],
+    peers: [{ kind: 'group', group: `g${i}` }],
+  }));
+  const empty = withPolicies(builtTable({ revision: 1 }), { policy: POLICY, ingress: rules });
+  const withMembers = (members: (group: number) => readonly string[]): Table => ({
+    ...empty,
+    groups: new Map(
+      rules.map(({ index }) => [
+        `g${index}`,
+        groupOf(Object.fromEntries(members(index).map((address) => [address, address]))),
+      ]),
+    ),
+  });
   /** Member n is in the groups that n has a bit for. */
   const member = (n: number) => withMembers((group) => ((n >> group) & 1 ? [`10.7.0.${n % 250}`] : []));
   const bounds = { parts: 200, ranges: 10_000 };
@@ -97,7 +88,7 @@ describe('members that come and go', () => {
     const planner = new DirectionPlanner('ingress', undefined, bounds);
     for (let n = 1; n < 1 << GROUPS; n += 37) {
       const table = member(n);
-      const plan = planner.plan(table);
+      const plan = atOnce(planner.plan(table));
       expect(plan.isOverBounds).toBe(false);
       const judge = createJudge(table);
       for (let port = 1; port <= 2 * GROUPS; port += 1) {
@@ -119,15 +110,15 @@ describe('members that come and go', () => {
           (n >> group) & 1 ? [`10.7.${n >> 8}.${n & 255}`] : [],
         ),
       );
-    expect(planner.plan(crowd(2)).isOverBounds).toBe(false);
-    expect(planner.plan(crowd(100)).isOverBounds).toBe(true);
+    expect(atOnce(planner.plan(crowd(2))).isOverBounds).toBe(false);
+    expect(atOnce(planner.plan(crowd(100))).isOverBounds).toBe(true);
   });
 });
 
 /** Services with so many backends each, for a pod that policy lets go everywhere. */
 function planServices(sizes: readonly number[], backends: number, backendsOfPort = 100) {
-  const services = Object.fromEntries(
-    sizes.map((size, i) => [
+  const services = PersistentMap.from(
+    sizes.map((size, i): [string, VirtualPort] => [
       `10.96.0.${i} TCP/80`,
       {
         namespace: 'shop',
@@ -138,7 +129,7 @@ function planServices(sizes: readonly number[], backends: number, backendsOfPort
   );
   const everything = { id: 'all', access: accessOf([[]]) };
   const planner = new ServicePlanner(undefined, { backends, backendsOfPort });
-  const plan = planner.plan({ ...table, services }, undefined, () => everything);
+  const plan = atOnce(planner.plan({ ...table, services }, undefined, () => everything));
   return { plan, used: [...plan.ports.values()].map((port) => [port.address, port.backends.length]).sort() };
 }
 

@@ -1,7 +1,7 @@
 /** What planning costs when a policy becomes eight times as large: about eight times as much, not sixty-four. */
 import { describe, expect, test } from 'vitest';
 import { createJudge, type Table, type TableRule } from '../../../../policy/index.ts';
-import { table as builtTable } from '../../../builders/tables.ts';
+import { table as builtTable, groupOf, withPolicies } from '../../../builders/tables.ts';
 import { gatePlan } from './gate_plan.ts';
 import { growth, N_LOG_N_GROWTH } from './growth.ts';
 
@@ -12,14 +12,8 @@ function address(n: number): string {
 }
 
 function tableOf(rules: readonly Omit<TableRule, 'policy' | 'index'>[]): Table {
-  return {
-    ...builtTable({ revision: 1 }),
-    ingress: {
-      direction: 'ingress',
-      isolating: [POLICY],
-      rules: rules.map((rule, index) => ({ policy: POLICY, index, ...rule })),
-    },
-  };
+  const ingress = rules.map((rule, index) => ({ policy: POLICY, index, ...rule }));
+  return withPolicies(builtTable({ revision: 1 }), { policy: POLICY, ingress });
 }
 
 const everyOther = (n: number, step: number) =>
@@ -60,18 +54,12 @@ const SHAPES: Readonly<Record<string, (n: number) => Table>> = {
     ),
   'rules of one group': (n) => {
     const members = everyOther(n, 1).map((cidr) => cidr.slice(0, -3));
-    const { pods, ...table } = tableOf(
-      Array.from({ length: n }, (_, i) => ({
-        ports: [port(1 + i)],
-        peers: [{ kind: 'group', group: 'all' }],
-      })),
-    );
-    const pod = { namespace: 'shop', workload: 'web', labels: {}, ports: [] };
-    return {
-      ...table,
-      groups: { all: { members: [...members].sort() } },
-      pods: Object.fromEntries(members.map((ip) => [ip, { ...pod, name: ip, uid: ip }])),
-    };
+    const rules = Array.from({ length: n }, (_, i) => ({
+      ports: [port(1 + i)],
+      peers: [{ kind: 'group', group: 'all' }] as const,
+    }));
+    const all = groupOf(Object.fromEntries(members.map((ip) => [ip, ip])));
+    return { ...tableOf(rules), groups: new Map([['all', all]]) };
   },
 };
 

@@ -2,7 +2,13 @@
 
 import fc from 'fast-check';
 import { unreachable } from '../../../../common/errors.ts';
-import { createCompiler, isSubject, type Table } from '../../../../policy/index.ts';
+import {
+  type AddressGroup,
+  createCompiler,
+  isSubject,
+  type Table,
+  tableWith,
+} from '../../../../policy/index.ts';
 import { readCluster } from '../../../builders/api_objects.ts';
 import { apiCluster } from '../../../builders/random_cluster.ts';
 
@@ -44,45 +50,42 @@ export function editedTables(edits: number): fc.Arbitrary<readonly Table[]> {
 function edited(table: Table, { kind, pick, other }: Edit): Table {
   switch (kind) {
     case 'member': {
-      const group = at(Object.keys(table.groups), pick);
-      const address = at([...Object.keys(table.pods), '10.0.0.77', 'fd00::77'], other);
-      if (group === undefined || address === undefined) return table;
-      const known = table.groups[group];
-      const members = new Set(known?.members);
-      if (!members.delete(address)) members.add(address);
-      return {
-        ...table,
-        groups: { ...table.groups, [group]: { ...known, members: [...members].sort() } },
-      };
+      const [id, group] = at([...table.groups], pick) ?? [];
+      const address = at([...addresses(table), '10.0.0.77', 'fd00::77'], other);
+      if (id === undefined || group === undefined || address === undefined) return table;
+      const members = group.members.with([[address, group.members.has(address) ? undefined : 'new']]);
+      return { ...table, groups: new Map(table.groups).set(id, { ...group, members }) };
     }
     case 'pod': {
-      const addresses = [...new Set(Object.values(table.groups).flatMap(({ members }) => members))];
-      const address = at(addresses, pick);
+      const address = at(addresses(table), pick);
       if (address === undefined) return table;
-      const { [address]: gone, ...others } = table.pods;
-      const port = { name: 'http', protocol: 'TCP', port: 79 + (other % 3) } as const;
-      const pod = { namespace: 'a', name: 'new', uid: 'new', workload: 'pod/new', labels: {}, ports: [port] };
-      return { ...table, pods: gone === undefined ? { ...table.pods, [address]: pod } : others };
+      const groups = [...table.groups].map(([id, group]): [string, AddressGroup] => [
+        id,
+        withAnotherPod(group, address, other),
+      ]);
+      return { ...table, groups: new Map(groups) };
     }
     case 'backend': {
-      const key = at(Object.keys(table.services), pick);
-      const service = key === undefined ? undefined : table.services[key];
+      const [key, service] = at([...table.services], pick) ?? [];
       if (key === undefined || service === undefined) return table;
       const gone = at(service.backends, other);
       const backends =
         gone === undefined
           ? addressesLike(key, table).map((address) => ({ address, port: 80 }))
           : service.backends.filter((one) => one !== gone);
-      return { ...table, services: { ...table.services, [key]: { ...service, backends } } };
+      return { ...table, services: table.services.with([[key, { ...service, backends }]]) };
     }
     case 'rules': {
       const direction = pick % 2 === 0 ? 'ingress' : 'egress';
-      const { rules } = table[direction];
+      const [key, policy] = at([...table.policies], pick >> 1) ?? [];
+      const rules = policy?.[direction];
+      if (key === undefined || policy === undefined || rules === undefined) return table;
       const left = rules.filter((_, index) => index !== other % (rules.length + 1));
-      return { ...table, [direction]: { ...table[direction], rules: left } };
+      const policies = new Map(table.policies).set(key, { ...policy, [direction]: left });
+      return tableWith({ ...table, policies });
     }
     case 'node': {
-      const nodeIPs = pick % 2 === 0 ? [] : ['192.168.0.9', ...Object.keys(table.pods).slice(0, other % 2)];
+      const nodeIPs = pick % 2 === 0 ? [] : ['192.168.0.9', ...addresses(table).slice(0, other % 2)];
       return { ...table, subject: { ...table.subject, nodeIPs } };
     }
     default:
@@ -90,10 +93,26 @@ function edited(table: Table, { kind, pick, other }: Edit): Table {
   }
 }
 
+/** Another pod has taken the address over; where the group has ports, it has others or none. */
+function withAnotherPod(group: AddressGroup, address: string, pick: number): AddressGroup {
+  const tag = group.members.get(address);
+  if (tag === undefined) return group;
+  const members = group.members.with([[address, `${tag}+`]]);
+  if (group.ports === undefined) return { ...group, members };
+  const port = { name: 'http', protocol: 'TCP', port: 79 + (pick % 3) } as const;
+  const ports = group.ports.with([[address, pick % 4 === 3 ? undefined : [port]]]);
+  return { ...group, members, ports };
+}
+
+/** Of members of groups. */
+function addresses({ groups }: Table): readonly string[] {
+  return [...new Set([...groups.values()].flatMap(({ members }) => [...members.keys()]))];
+}
+
 /** Pods' addresses of the family that a virtual port has. */
-function addressesLike(virtual: string, { pods }: Table): readonly string[] {
+function addressesLike(virtual: string, table: Table): readonly string[] {
   const isIPv6 = virtual.includes(':');
-  return Object.keys(pods).filter((address) => address.includes(':') === isIPv6);
+  return addresses(table).filter((address) => address.includes(':') === isIPv6);
 }
 
 function at<T>(list: readonly T[], index: number): T | undefined {

@@ -1,21 +1,18 @@
 import { expect, test } from 'vitest';
-import { acceptInbound } from '../../../../sidecar/inbound/inbound.ts';
+import { acceptInbound, type FlowView, type InboundContext } from '../../../../sidecar/inbound/inbound.ts';
 import type { FlowFacts } from '../../../../sidecar/records/flow_record.ts';
 import type { Connection } from '../../../../sidecar/relay/relay.ts';
 import { Enforcement } from '../../../../sidecar/table/enforcement.ts';
 import { LiveTable } from '../../../../sidecar/table/live_table.ts';
-import { table } from '../../../builders/tables.ts';
+import { Owners } from '../../../../sidecar/table/owners.ts';
+import { admittingGroup, groupOf, table } from '../../../builders/tables.ts';
 
 const ALLOWED = '10.0.0.1';
 const DENIED = '10.0.0.2';
 
-/** What is recorded of a connection that sent 9 bytes, if it was dialled, and how it was answered. */
-function recorded(address: string, admitted: boolean): { facts: FlowFacts | undefined; answer: string[] } {
-  const live = new LiveTable();
-  const enforcement = new Enforcement(live);
-  enforcement.replace(table({ revision: 1, allowed: [ALLOWED] }));
-  const answer: string[] = [];
-  const connection: Connection = {
+/** A connection that sent 9 bytes, if it was dialled. */
+function connectionFrom(address: string, admitted: boolean, answer: string[]): Connection {
+  return {
     family: 4,
     source: { address, port: 40_000 },
     destination: { address: '10.0.0.100', port: 80 },
@@ -26,28 +23,42 @@ function recorded(address: string, admitted: boolean): { facts: FlowFacts | unde
     finish: () => answer.push('finish'),
     progress: () => ({ relaying: admitted, fromSource: 9, toSource: 0 }),
   };
-  let facts: FlowFacts | undefined;
-  const owner = acceptInbound(connection, {
+}
+
+/** The context of connections, with what they record and whom they ask about. */
+function contextOf(enforcement: Enforcement, live: LiveTable) {
+  const records: FlowFacts[] = [];
+  const asked: string[] = [];
+  const owners = new Owners({ identify: (address) => asked.push(address) > 0 });
+  const context: InboundContext = {
     enforcement,
     live,
     connectionLimit: 10,
     inboundPort: 15_006,
     canaryPort: 15_020,
     adminPort: 15_021,
-    recorder: {
-      flow(one) {
-        facts = one;
-      },
-    },
+    owners,
+    recorder: { flow: (facts) => records.push(facts) },
     canary: { arrived() {} },
     backlogs: { dialled() {} },
     failures: { dialFailed() {} },
     metrics: { verdictTaken() {} },
-  });
+  };
+  return { context, records, asked, owners };
+}
+
+/** What is recorded of a connection, and how it was answered. */
+function recorded(address: string, admitted: boolean): { facts: FlowFacts | undefined; answer: string[] } {
+  const live = new LiveTable();
+  const enforcement = new Enforcement(live);
+  enforcement.replace(table({ revision: 1, allowed: [ALLOWED] }));
+  const answer: string[] = [];
+  const { context, records } = contextOf(enforcement, live);
+  const owner = acceptInbound(connectionFrom(address, admitted, answer), context);
   const reset = answer.includes('reset');
   owner.ended({ end: reset ? 'reset' : 'closed', fromSource: admitted ? 9 : 0, toSource: 0, durationMs: 1 });
   expect(live.size).toBe(0);
-  return { facts, answer };
+  return { facts: records[0], answer };
 }
 
 test('a denied connection is refused before anything reaches the app', () => {
@@ -66,4 +77,71 @@ test('an allowed one is admitted, and recorded with its own end', () => {
   const { facts, answer } = recorded(ALLOWED, false);
   expect(answer).toEqual(['admit']);
   expect(facts).toMatchObject({ end: 'closed', verdict: { verdict: 'allow' } });
+});
+
+/** A live flow from an address of which the table says this. @param members of the group that is admitted */
+function liveFlow(members: Readonly<Record<string, string>>, source: string = ALLOWED) {
+  const live = new LiveTable();
+  const enforcement = new Enforcement(live);
+  const tableOf = (revision: number, admitted: Readonly<Record<string, string>>) =>
+    admittingGroup(table({ revision }), ['ingress'], groupOf(admitted));
+  enforcement.replace(tableOf(1, members));
+  const { context, records, asked, owners } = contextOf(enforcement, live);
+  const owner = acceptInbound(connectionFrom(source, false, []), context);
+  const named = (name: string, tag: string) =>
+    owners.answer(
+      ALLOWED,
+      { namespace: 'shop', name, workload: `Pod/${name}`, labels: {}, namespaceLabels: {}, ports: [] },
+      tag,
+    );
+  return {
+    asked,
+    named,
+    view: () => [...live].map((flow) => (flow.view() as FlowView).src.pod),
+    change: (revision: number, admitted: Readonly<Record<string, string>>) =>
+      enforcement.replace(tableOf(revision, admitted)),
+    record() {
+      owner.ended({ end: 'reset', fromSource: 0, toSource: 0, durationMs: 1 });
+      return records[0];
+    },
+  };
+}
+
+test('a flow from a pod asks for its name when it begins, and /connections shows it', () => {
+  const { asked, named, view } = liveFlow({ [ALLOWED]: 'uid-web' });
+  expect(asked).toEqual([ALLOWED]);
+  expect(view()).toEqual([undefined]);
+  named('web', 'uid-web');
+  expect(view()).toEqual(['shop/web']);
+  expect(asked).toEqual([ALLOWED]);
+});
+
+test('a flow ends when another pod has the address of its source, and is recorded as from the first', () => {
+  const { change, record } = liveFlow({ [ALLOWED]: 'uid-web' });
+  expect(change(2, { [ALLOWED]: 'uid-web', [DENIED]: 'uid-other' })).toBe(0);
+  expect(change(3, { [ALLOWED]: 'uid-next' })).toBe(1);
+  expect(record()).toMatchObject({
+    end: 'peer-replaced',
+    verdict: { verdict: 'allow' },
+    source: { tag: 'uid-web' },
+  });
+});
+
+test('a pod that the table has only later counts from then on', () => {
+  const { asked, change, record } = liveFlow({}, '10.0.1.1'); // its node is admitted without a rule
+  expect(asked).toEqual([]);
+  expect(change(2, { '10.0.1.1': 'uid-late' })).toBe(0);
+  expect(asked).toEqual(['10.0.1.1']);
+  expect(change(3, { '10.0.1.1': 'uid-later' })).toBe(1);
+  expect(record()).toMatchObject({ end: 'peer-replaced', source: { tag: 'uid-late' } });
+});
+
+test('the pod itself is nobody to ask about: the table names it', () => {
+  const { asked, view, record } = liveFlow({}, '10.0.0.100');
+  expect(view()).toEqual(['shop/api']);
+  expect(asked).toEqual([]);
+  expect(record()).toMatchObject({
+    source: { identity: { name: 'api', workload: 'Deployment/api' } },
+    destination: { identity: { name: 'api' } },
+  });
 });

@@ -1,17 +1,18 @@
 /** Ending outbound flows, with kernels that cannot do all; on a real one: test/netns/egress.test.ts. */
 import { constants } from 'node:os';
 import { expect, test } from 'vitest';
+import { PersistentMap } from '../../../../common/persistent_map.ts';
 import { createJudge, type Table } from '../../../../policy/index.ts';
 import type { Side, TrackedFlow } from '../../../../sidecar/kernel/conntrack.ts';
 import type { TcpSocket } from '../../../../sidecar/kernel/tcp_sockets.ts';
 import { OutboundCutter, type OutboundKernel } from '../../../../sidecar/outbound/cutter.ts';
 import type { EndedOutbound } from '../../../../sidecar/records/ended_outbound.ts';
-import { table } from '../../../builders/tables.ts';
+import { admittingGroup, groupOf, table, withPolicies } from '../../../builders/tables.ts';
 
 const { EOPNOTSUPP, ENOENT } = constants.errno;
 const POD = '10.0.0.100';
-const isolating = [{ namespace: 'shop', name: 'none' }];
-const isolated: Table = { ...table({ revision: 1 }), egress: { direction: 'egress', isolating, rules: [] } };
+const none = { namespace: 'shop', name: 'none' };
+const isolated = withPolicies(table({ revision: 1 }), { policy: none, egress: [] });
 
 const sides = (port: number) => ({
   local: { address: POD, port },
@@ -116,15 +117,7 @@ test('only what the pod itself opened, to others, is destroyed', async () => {
 
 test('connection tracking is asked only about what may have to end', async () => {
   const asked: number[] = [];
-  const pod = { namespace: 'shop', name: 'db', uid: '1', workload: 'pod/db', labels: {}, ports: [] };
-  const policy = { namespace: 'shop', name: 'some' };
-  const rule = { policy, index: 0, ports: [], peers: [{ kind: 'group' as const, group: 'g' }] };
-  const allowing: Table = {
-    ...isolated,
-    groups: { g: { namespace: 'shop', members: ['10.0.0.9'] } },
-    pods: { ...isolated.pods, '10.0.0.9': pod },
-    egress: { direction: 'egress', isolating: [policy], rules: [rule] },
-  };
+  const allowing = admittingGroup(isolated, ['egress'], groupOf({ '10.0.0.9': 'uid-db' }));
   const elsewhere = { ...socket(1003), remote: { address: '10.0.0.8', port: 80 } };
   const busy: OutboundKernel = {
     ...kernel(async (sockets) => sockets.map(() => 0)),
@@ -155,4 +148,32 @@ test("the sidecar's own connection to the injector stays, whatever policy says",
   });
   await cutter.cut(createJudge(isolated));
   expect(destroyed).toEqual([1002]);
+});
+
+test('flows to Services are looked through once for a table, and again when what decides on them changes', async () => {
+  let looks = 0;
+  const watched: OutboundKernel = {
+    ...kernel(async (sockets) => sockets.map(() => 0)),
+    async *flows() {
+      looks += 1;
+      yield [];
+    },
+  };
+  const cutter = new OutboundCutter(() => {}, { kernel: watched });
+  const dns = { namespace: 'kube-system', name: 'kube-dns', backends: [] };
+  const services = PersistentMap.from([['10.96.0.10 UDP/53', dns]]);
+  const group = groupOf({ '10.0.0.9': 'uid-dns' });
+  const first = { ...admittingGroup(isolated, ['egress'], group), services };
+  const forget = (next: Table) => cutter.forgetBackends(createJudge(next));
+  await forget(first);
+  // As a table of schema 1 becomes one: another object for the group, with the same members.
+  await forget({ ...first, revision: 2, groups: new Map([['g', { ...group }]]) });
+  expect(looks).toBe(1);
+  await forget({
+    ...first,
+    groups: new Map([['g', { ...group, members: group.members.with([['10.0.0.8', 'x']]) }]]),
+  });
+  expect(looks).toBe(2);
+  await forget({ ...first, services: services.with([['10.96.0.11 UDP/53', dns]]) });
+  expect(looks).toBe(3);
 });

@@ -6,21 +6,18 @@ import { TCP_STATES, type TrackedFlow } from '../../../../sidecar/kernel/conntra
 import type { FlowEvent } from '../../../../sidecar/kernel/conntrack_events.ts';
 import { type FlowEvents, OutboundEnds } from '../../../../sidecar/outbound/ends.ts';
 import type { EndedOutbound } from '../../../../sidecar/records/ended_outbound.ts';
-import { table } from '../../../builders/tables.ts';
+import { table, withPolicies } from '../../../builders/tables.ts';
 
 const POD = '10.0.0.100';
 const PEER = { address: '10.0.0.9', port: 80 };
 const INJECTOR = { address: '10.96.0.20', port: 15010 };
 const policy = { namespace: 'shop', name: 'out' };
 const free = table({ revision: 1 });
-const isolated = (cidr: string): Table => ({
-  ...free,
-  egress: {
-    direction: 'egress',
-    isolating: [policy],
-    rules: [{ policy, index: 0, ports: [], peers: [{ kind: 'ipBlock', cidr, except: [] }] }],
-  },
-});
+const isolated = (cidr: string): Table =>
+  withPolicies(free, {
+    policy,
+    egress: [{ policy, index: 0, ports: [], peers: [{ kind: 'ipBlock', cidr, except: [] }] }],
+  });
 const open = isolated('0.0.0.0/0');
 
 const flow = (port: number, more: Partial<TrackedFlow> = {}): TrackedFlow => ({
@@ -145,7 +142,7 @@ test('a connection has one record: of the cutter, or from here', async () => {
     local: { address: POD, port },
     remote: PEER,
     backend: PEER,
-    identity: undefined,
+    tag: undefined,
     bytesSent: 0,
     bytesReceived: 0,
     verdict: { verdict: 'deny', direction: 'egress', reason: 'no-table' },

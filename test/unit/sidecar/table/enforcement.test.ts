@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Enforcement } from '../../../../sidecar/table/enforcement.ts';
 import { type LiveFlow, LiveTable } from '../../../../sidecar/table/live_table.ts';
-import { table } from '../../../builders/tables.ts';
+import { admittingGroup, groupOf, table } from '../../../builders/tables.ts';
 
 test('before the first table everything is denied', () => {
   const enforcement = new Enforcement(new LiveTable());
@@ -12,13 +12,13 @@ test('before the first table everything is denied', () => {
   });
 });
 
-test('a delta before any snapshot, or across a gap, is refused and the table stays', () => {
+test('a change before any snapshot, or across a gap, is refused and the table stays', () => {
   const enforcement = new Enforcement(new LiveTable());
-  expect(() => enforcement.apply({ schema: 1, from: 1, revision: 2 })).toThrow(
+  expect(() => enforcement.apply({ schema: 2, from: 1, revision: 2 })).toThrow(
     expect.objectContaining({ code: 'TABLE_GAP' }),
   );
   enforcement.replace(table({ revision: 5 }));
-  expect(() => enforcement.apply({ schema: 1, from: 4, revision: 6 })).toThrow(
+  expect(() => enforcement.apply({ schema: 2, from: 4, revision: 6 })).toThrow(
     expect.objectContaining({ code: 'TABLE_GAP' }),
   );
   expect(enforcement.revision).toBe(5);
@@ -51,16 +51,14 @@ test('a new table ends what it denies, sources first, and nothing else', () => {
   ]);
 });
 
-test('a delta that touches one address has only its flows judged again', () => {
+test('a change that touches one address has only its flows judged again', () => {
   const live = new LiveTable();
   const enforcement = new Enforcement(live);
-  const group = { namespace: 'shop', members: ['10.0.0.1', '10.0.0.2'] };
-  const policy = { namespace: 'shop', name: 'allow' };
-  const rule = { policy, index: 0, ports: [], peers: [{ kind: 'group' as const, group: 'g' }] };
-  enforcement.replace({
-    ...table({ revision: 1 }),
-    ingress: { direction: 'ingress', isolating: [policy], rules: [rule] },
-    groups: { g: group },
+  const group = groupOf({ '10.0.0.1': 'one', '10.0.0.2': 'two' });
+  const outdated: (readonly string[] | 'all')[] = [];
+  enforcement.replace(admittingGroup(table({ revision: 1 }), ['ingress'], group));
+  enforcement.outdates({
+    outdated: (touched) => outdated.push(touched === undefined ? 'all' : [...touched]),
   });
   const judged: string[] = [];
   for (const sourceAddress of ['10.0.0.1', '10.0.0.2', '10.0.0.2', '10.0.0.3'])
@@ -72,15 +70,39 @@ test('a delta that touches one address has only its flows judged again', () => {
       drain() {},
       view() {},
     });
-  enforcement.apply({
-    schema: 1,
-    from: 1,
-    revision: 2,
-    groups: { g: { kind: 'members', added: [], removed: ['10.0.0.2'] } },
-  });
+  enforcement.apply({ schema: 2, from: 1, revision: 2, groups: { g: { members: { '10.0.0.2': null } } } });
   expect(judged).toEqual(['10.0.0.2', '10.0.0.2']);
-  enforcement.apply({ schema: 1, from: 2, revision: 3, groups: { g: { kind: 'set', group } } });
-  expect(judged.length).toBe(6); // whatever it may concern
+  enforcement.apply({ schema: 2, from: 2, revision: 3, groups: { g: { group: { members: {} } } } });
+  expect(judged.length).toBe(6); // any of them may be concerned
+  expect(outdated).toEqual([['10.0.0.2'], 'all']);
+});
+
+test('a change that does not fit leaves the table, its judge, the flows and what is known of peers as they were', () => {
+  const live = new LiveTable();
+  const enforcement = new Enforcement(live);
+  enforcement.replace(admittingGroup(table({ revision: 1 }), ['ingress'], groupOf({ '10.0.0.1': 'one' })));
+  const { judge } = enforcement;
+  let disturbed = 0;
+  const disturb = () => {
+    disturbed += 1;
+  };
+  enforcement.attach({ forgetAdmissions: disturb });
+  enforcement.outdates({ outdated: disturb });
+  live.register({
+    sourceAddress: '10.0.0.1',
+    revoked: () => void disturb(),
+    resetSource() {},
+    cut() {},
+    drain() {},
+    view() {},
+  });
+  const members = { '10.0.0.1': null, '10.0.0.9': null }; // the first is a member, the second is not
+  expect(() => enforcement.apply({ schema: 2, from: 1, revision: 2, groups: { g: { members } } })).toThrow(
+    expect.objectContaining({ code: 'TABLE_MALFORMED' }),
+  );
+  expect(enforcement.judge).toBe(judge);
+  expect(enforcement.verdict('ingress', '10.0.0.1', 'TCP', 80)).toMatchObject({ verdict: 'allow' });
+  expect([enforcement.revision, disturbed]).toEqual([1, 0]);
 });
 
 test('an explanation is that of the table that denied, and of what is known of the peer', () => {

@@ -4,6 +4,7 @@
  * whole table.
  */
 import { writeSync } from 'node:fs';
+import { applyChange } from '../../../../policy/index.ts';
 import { TableFile } from '../../../../sidecar/table/file.ts';
 import { admitting, memberAt, tableAt } from './journaled_tables.ts';
 
@@ -19,14 +20,16 @@ async function keep(folder: string, index: number): Promise<never> {
     throw error;
   });
   let revision = Number(begin);
-  file.save(tableAt(revision));
+  let table = tableAt(revision);
+  file.save(table);
   for (let round = 1; ; round += 1) {
     await file.flush();
     writeSync(STDOUT, `${index} ${revision}\n`);
     for (let i = 0; i < 1 + (round % 3); i += 1) {
-      const delta = admitting(revision, memberAt(revision + 1));
+      const change = admitting(revision, memberAt(revision + 1));
       revision += 1;
-      file.save(tableAt(revision), round % WHOLE_EVERY === 0 ? undefined : [delta]);
+      table = applyChange(table, change).table;
+      file.save(table, round % WHOLE_EVERY === 0 ? undefined : [change]);
     }
   }
 }

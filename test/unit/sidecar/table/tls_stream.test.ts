@@ -48,6 +48,7 @@ function open(serverName = SERVER_NAME): void {
       identified: () => 0,
       unknownPod: (message) => reported.push(`no table: ${message}`),
       turnedAway: (message) => reported.push(`turned away: ${message}`),
+      olderInjector: (message) => reported.push(message),
     },
     link,
   );

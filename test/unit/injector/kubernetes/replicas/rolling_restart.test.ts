@@ -153,9 +153,9 @@ function service(place: number): Transport {
   const to = (host: string): Transport =>
     tlsTransport({ host, port: ports.tables, serverName: SERVER_NAME, tokenFile, caFile });
   return {
-    dial() {
+    dial(asked) {
       const ready = [...replicas.keys()];
-      return to(ready[Math.floor(Math.random() * ready.length)] ?? '127.0.0.5').dial();
+      return to(ready[Math.floor(Math.random() * ready.length)] ?? '127.0.0.5').dial(asked);
     },
     explain: (error) => to('').explain(error),
   };

@@ -9,8 +9,8 @@ import type { SessionLink } from '../../../../../injector/tables/session_link.ts
 import { TableServer } from '../../../../../injector/tables/table_server.ts';
 import type { TableSession } from '../../../../../injector/tables/table_session.ts';
 import { DEFAULT_POLICY_LIMITS } from '../../../../../policy/index.ts';
-import type { InjectorFrame } from '../../../../../policy/table/frames.ts';
-import { TABLE_SCHEMA } from '../../../../../policy/table/table.ts';
+import { TABLE_SCHEMA } from '../../../../../policy/table/form.ts';
+import { readInjectorFrame } from '../../../../../policy/table/frames.ts';
 import { allowApps, endpointSlice, namespace, pod, policy, service } from '../../../../builders/manifests.ts';
 import { ApiServer } from '../../../../support/api_server/api_server.ts';
 import { freePorts } from '../../../../support/free_ports.ts';
@@ -64,12 +64,13 @@ function connect(enforces: boolean): void {
   let session: TableSession | undefined;
   const link: SessionLink = {
     queuedBytes: 0,
-    send: (frame: InjectorFrame) => {
+    send: (bytes) => {
+      const frame = readInjectorFrame(JSON.parse(Buffer.concat(bytes).toString()));
       const revision =
         frame.type === 'snapshot'
           ? frame.table.revision
-          : frame.type === 'delta'
-            ? frame.delta.revision
+          : frame.type === 'change'
+            ? frame.change.revision
             : undefined;
       if (enforces && revision !== undefined)
         queueMicrotask(() => session?.receive({ type: 'ack', revision }));

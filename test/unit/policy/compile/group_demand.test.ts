@@ -1,9 +1,9 @@
 /** Groups by what their selectors demand: none that a pod is in is missed, and few others are found. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { DemandIndex } from '../../../../policy/compile/group_demand.ts';
 import type { LabelSelector, Labels } from '../../../../policy/model.ts';
 import { namespaceMatches, type PodsPeer, podMatches } from '../../../../policy/rules/peer.ts';
-import { DemandIndex } from '../../../../policy/table/group_demand.ts';
 
 const NAME = 'kubernetes.io/metadata.name';
 const KEYS = ['app', 'team', 'constructor', NAME];

@@ -4,12 +4,12 @@ import { SluiceError, unreachable } from '../../common/errors.ts';
 import { compareTexts, ownEntry } from '../key.ts';
 import { strayMemberAfter } from './membership.ts';
 import {
-  type AddressGroup,
-  type DirectionTable,
-  type GroupDelta,
-  TABLE_SCHEMA,
-  type Table,
-  type TableDelta,
+  type AddressGroupV1,
+  type DirectionTableV1,
+  type GroupDeltaV1,
+  SCHEMA_1,
+  type TableDeltaV1,
+  type TableV1,
 } from './table.ts';
 
 type Entries<T> = Readonly<Record<string, T>>;
@@ -21,7 +21,12 @@ function malformed(problem: string): SluiceError {
   );
 }
 
-function applyMembers(id: string, group: AddressGroup, added: readonly string[], removed: readonly string[]) {
+function applyMembers(
+  id: string,
+  group: AddressGroupV1,
+  added: readonly string[],
+  removed: readonly string[],
+) {
   const members = new Set(group.members);
   for (const member of removed) {
     if (!members.delete(member)) throw malformed(`${member} is not in group "${id}"`);
@@ -33,7 +38,11 @@ function applyMembers(id: string, group: AddressGroup, added: readonly string[],
   return { ...group, members: [...members].sort(compareTexts) };
 }
 
-function applyGroup(id: string, group: AddressGroup | undefined, change: GroupDelta): AddressGroup | null {
+function applyGroup(
+  id: string,
+  group: AddressGroupV1 | undefined,
+  change: GroupDeltaV1,
+): AddressGroupV1 | null {
   if (change.kind === 'set') return change.group;
   if (group === undefined) throw malformed(`there is no group "${id}"`);
   switch (change.kind) {
@@ -62,7 +71,7 @@ function applyEntries<T>(record: Entries<T>, changes: Iterable<[string, T | null
 }
 
 /** Refuses rules whose group is missing: such a rule would silently admit nothing. */
-function requireGroups(direction: DirectionTable, groups: Table['groups']): void {
+function requireGroups(direction: DirectionTableV1, groups: TableV1['groups']): void {
   for (const { peers } of direction.rules) {
     for (const peer of peers) {
       if (peer.kind === 'group' && !Object.hasOwn(groups, peer.group)) {
@@ -73,7 +82,7 @@ function requireGroups(direction: DirectionTable, groups: Table['groups']): void
 }
 
 /** Refuses a `subject` of another pod: that pod's addresses, node and ports would count as this pod's own. */
-function requireSamePod(subject: Table['subject'], { namespace, name }: Table['subject']): void {
+function requireSamePod(subject: TableV1['subject'], { namespace, name }: TableV1['subject']): void {
   if (subject.namespace === namespace && subject.name === name) return;
   throw malformed(`it is for ${subject.namespace}/${subject.name}, the table is of ${namespace}/${name}`);
 }
@@ -83,21 +92,24 @@ function requireSamePod(subject: Table['subject'], { namespace, name }: Table['s
  * indexes. Throws TABLE_GAP when the delta continues another revision, TABLE_MALFORMED when it does not fit; the
  * table given is never changed, so a refused delta leaves nothing behind.
  */
-export function applyDelta(table: Table, delta: TableDelta): Table {
+export function applyDelta(table: TableV1, delta: TableDeltaV1): TableV1 {
   if (delta.from !== table.revision) {
     const gap = `the delta continues revision ${delta.from}, but ${table.revision} is in force`;
     throw new SluiceError('TABLE_GAP', `${gap}: ask for a snapshot`);
   }
   const { subject = table.subject, ingress = table.ingress, egress = table.egress } = delta;
   const groupChanges = Object.entries(delta.groups ?? {}).map(
-    ([id, change]): [string, AddressGroup | null] => [id, applyGroup(id, ownEntry(table.groups, id), change)],
+    ([id, change]): [string, AddressGroupV1 | null] => [
+      id,
+      applyGroup(id, ownEntry(table.groups, id), change),
+    ],
   );
   const groups = delta.groups === undefined ? table.groups : applyEntries(table.groups, groupChanges);
   if (delta.groups !== undefined || delta.ingress !== undefined) requireGroups(ingress, groups);
   if (delta.groups !== undefined || delta.egress !== undefined) requireGroups(egress, groups);
   requireSamePod(subject, table.subject);
-  const after: Table = {
-    schema: TABLE_SCHEMA,
+  const after: TableV1 = {
+    schema: SCHEMA_1,
     revision: delta.revision,
     subject,
     ingress,

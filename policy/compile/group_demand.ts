@@ -3,7 +3,7 @@
 import type { LabelSelector, Labels } from '../model.ts';
 import type { PodsPeer } from '../rules/index.ts';
 import { NAMESPACE_NAME_LABEL } from '../rules/index.ts';
-import type { PodIdentity } from './table.ts';
+import type { PodIdentity } from '../table/index.ts';
 
 /** The selectors of a group. */
 type Selectors = Omit<PodsPeer, 'kind'>;

@@ -5,8 +5,8 @@
 
 import { ownEntry } from '../key.ts';
 import { namespaceMatches, podMatches } from '../rules/index.ts';
-import { sameData } from './same_data.ts';
-import type { AddressGroup, PodIdentity, Table, TableDelta } from './table.ts';
+import { type PodIdentity, sameData } from '../table/index.ts';
+import type { AddressGroupV1, TableDeltaV1, TableV1 } from './table.ts';
 
 /** Finding one address in a list by halving costs about as much as looking at so many members. */
 const SEARCH_COST = 16;
@@ -18,7 +18,7 @@ export interface Stray {
 }
 
 /** Whether the pod that owns an address, if the table knows one, may be in a group. Without a pod it counts for nothing. */
-function belongs(group: AddressGroup, pod: PodIdentity | undefined, { namespaces }: Table): boolean {
+function belongs(group: AddressGroupV1, pod: PodIdentity | undefined, { namespaces }: TableV1): boolean {
   if (pod === undefined) return true;
   const test = { kind: 'pods' as const, ...group };
   const known = { ...pod, namespaceLabels: ownEntry(namespaces, pod.namespace) ?? {} };
@@ -26,7 +26,7 @@ function belongs(group: AddressGroup, pod: PodIdentity | undefined, { namespaces
   return (isAnywhere || namespaceMatches(test, known)) && podMatches(test, known);
 }
 
-function strayOf(id: string, addresses: Iterable<string>, table: Table): Stray | undefined {
+function strayOf(id: string, addresses: Iterable<string>, table: TableV1): Stray | undefined {
   const group = ownEntry(table.groups, id);
   if (group === undefined) return undefined;
   for (const address of addresses) {
@@ -36,7 +36,7 @@ function strayOf(id: string, addresses: Iterable<string>, table: Table): Stray |
 }
 
 /** The first member of any group that its group's selectors do not match. */
-export function strayMember(table: Table): Stray | undefined {
+export function strayMember(table: TableV1): Stray | undefined {
   for (const [id, { members }] of Object.entries(table.groups)) {
     const stray = strayOf(id, members, table);
     if (stray !== undefined) return stray;
@@ -45,7 +45,7 @@ export function strayMember(table: Table): Stray | undefined {
 }
 
 /** The same for a table to which a delta has led from one without strays. Costs what the delta touches. */
-export function strayMemberAfter(before: Table, delta: TableDelta, after: Table): Stray | undefined {
+export function strayMemberAfter(before: TableV1, delta: TableDeltaV1, after: TableV1): Stray | undefined {
   for (const [id, change] of Object.entries(delta.groups ?? {})) {
     if (change.kind === 'removed') continue;
     const stray = strayOf(id, change.kind === 'set' ? change.group.members : change.added, after);
@@ -61,7 +61,11 @@ export function strayMemberAfter(before: Table, delta: TableDelta, after: Table)
 }
 
 /** Addresses whose pods selectors may see otherwise than before. */
-function movedPods(before: Table, { pods = {}, namespaces = {} }: TableDelta, after: Table): Set<string> {
+function movedPods(
+  before: TableV1,
+  { pods = {}, namespaces = {} }: TableDeltaV1,
+  after: TableV1,
+): Set<string> {
   const moved = new Set<string>();
   for (const [address, pod] of Object.entries(pods)) {
     const known = ownEntry(before.pods, address);

@@ -1,0 +1,182 @@
+/** A map of texts that never changes. A changed copy shares what is the same, so that only what differs is copied and compared. */
+
+/** Entries that a bucket has on average, at most and at least; beyond either bound the number of buckets changes. */
+const MOST_IN_BUCKET = 64;
+const LEAST_IN_BUCKET = 8;
+/** What a map with another number of buckets begins with. */
+const WANTED_IN_BUCKET = 32;
+/** How many times as many buckets a map has that has outgrown those it had: a power of two, below the quotient of the bounds. */
+const GROWTH = 4;
+
+type Bucket<V> = ReadonlyMap<string, V>;
+
+const NONE: Bucket<never> = new Map<string, never>();
+
+/**
+ * Values by text, none of them `undefined`; compared by identity. A change of some keys costs what they are, plus one pointer for
+ * each bucket: with 10,000 keys a few microseconds. Small maps are one bucket.
+ */
+export class PersistentMap<V> {
+  readonly #buckets: readonly Bucket<V>[];
+  readonly size: number;
+
+  private constructor(buckets: readonly Bucket<V>[], size: number) {
+    this.#buckets = buckets;
+    this.size = size;
+  }
+
+  /** A map of entries; of two with one key the later one counts. */
+  static from<V>(entries: Iterable<readonly [string, V]>): PersistentMap<V> {
+    const all = new Map(entries);
+    return new PersistentMap<V>(split(all, bucketsFor(all.size)), all.size);
+  }
+
+  get(key: string): V | undefined {
+    return this.#bucket(key).get(key);
+  }
+
+  has(key: string): boolean {
+    return this.#bucket(key).has(key);
+  }
+
+  #bucket(key: string): Bucket<V> {
+    return this.#buckets[placeOf(key, this.#buckets.length)] ?? NONE;
+  }
+
+  /** In no order that means anything. */
+  *entries(): Generator<[string, V], void, void> {
+    for (const bucket of this.#buckets) yield* bucket;
+  }
+
+  [Symbol.iterator](): Generator<[string, V], void, void> {
+    return this.entries();
+  }
+
+  *keys(): Generator<string, void, void> {
+    for (const bucket of this.#buckets) yield* bucket.keys();
+  }
+
+  *values(): Generator<V, void, void> {
+    for (const bucket of this.#buckets) yield* bucket.values();
+  }
+
+  /**
+   * The map with other values for some keys; `undefined`: the key is gone. Of two changes of one key the later one counts. The
+   * same map where nothing differs.
+   */
+  with(changes: Iterable<readonly [string, V | undefined]>): PersistentMap<V> {
+    const draft = this.draft();
+    for (const [key, value] of new Map(changes)) draft.set(key, value);
+    return draft.done();
+  }
+
+  /** For many changes that are made bit by bit. */
+  draft(): MapDraft<V> {
+    return new Draft<V>(this.#buckets, this.size, (buckets, size) =>
+      buckets === this.#buckets ? this : new PersistentMap<V>(buckets, size),
+    );
+  }
+
+  /** What differs from an earlier map, by key: the values before and now. Parts that both share are not looked into. */
+  *since(
+    before: PersistentMap<V> | undefined,
+  ): Generator<readonly [key: string, before: V | undefined, now: V | undefined], void, void> {
+    if (before === this) return;
+    const old = before === undefined ? [] : before.#buckets;
+    const isAlike = old.length === this.#buckets.length;
+    for (const [place, bucket] of this.#buckets.entries()) {
+      const then = isAlike ? old[place] : before;
+      if (then === bucket) continue;
+      for (const [key, now] of bucket) {
+        const known = then?.get(key);
+        if (known !== now) yield [key, known, now];
+      }
+    }
+    for (const [place, bucket] of old.entries()) {
+      const now = isAlike ? this.#buckets[place] : this;
+      if (now === bucket) continue;
+      for (const [key, known] of bucket) if (now?.has(key) !== true) yield [key, known, undefined];
+    }
+  }
+}
+
+/** A map that is being changed. The map that it was made of stays as it is. */
+export interface MapDraft<V> {
+  /** Gives a key another value; `undefined`: it is gone. */
+  set(key: string, value: V | undefined): void;
+  /** The map as it is now; the same as before where no call of `set` changed anything. The draft must not be used any more. */
+  done(): PersistentMap<V>;
+}
+
+class Draft<V> implements MapDraft<V> {
+  readonly #made: (buckets: readonly Bucket<V>[], size: number) => PersistentMap<V>;
+  #buckets: readonly Bucket<V>[];
+  /** By place: buckets that belong to the draft. */
+  #own = new Map<number, Map<string, V>>();
+  #size: number;
+
+  /** @param made the map with these buckets */
+  constructor(
+    buckets: readonly Bucket<V>[],
+    size: number,
+    made: (buckets: readonly Bucket<V>[], size: number) => PersistentMap<V>,
+  ) {
+    this.#buckets = buckets;
+    this.#size = size;
+    this.#made = made;
+  }
+
+  set(key: string, value: V | undefined): void {
+    const place = placeOf(key, this.#buckets.length);
+    const known = this.#own.get(place);
+    const before = known ?? this.#buckets[place] ?? NONE;
+    if (before.get(key) === value) return;
+    const bucket = known ?? new Map(before);
+    this.#own.set(place, bucket);
+    this.#size -= bucket.size;
+    if (value === undefined) bucket.delete(key);
+    else bucket.set(key, value);
+    this.#size += bucket.size;
+    if (this.#size > this.#buckets.length * MOST_IN_BUCKET) this.#split(this.#buckets.length * GROWTH);
+  }
+
+  done(): PersistentMap<V> {
+    const count = this.#buckets.length;
+    if (count > 1 && this.#size < count * LEAST_IN_BUCKET) this.#split(bucketsFor(this.#size));
+    return this.#made(this.#current(), this.#size);
+  }
+
+  #current(): readonly Bucket<V>[] {
+    if (this.#own.size === 0) return this.#buckets;
+    return this.#buckets.map((bucket, place) => this.#own.get(place) ?? bucket);
+  }
+
+  #split(count: number): void {
+    const buckets = split(entriesOf(this.#current()), count);
+    this.#buckets = buckets;
+    this.#own = new Map(buckets.entries());
+  }
+}
+
+function* entriesOf<V>(buckets: readonly Bucket<V>[]): Generator<[string, V], void, void> {
+  for (const bucket of buckets) yield* bucket;
+}
+
+/** How many buckets hold so many entries. */
+function bucketsFor(size: number): number {
+  return size <= MOST_IN_BUCKET ? 1 : 2 ** Math.ceil(Math.log2(size / WANTED_IN_BUCKET));
+}
+
+function split<V>(entries: Iterable<readonly [string, V]>, count: number): Map<string, V>[] {
+  const buckets = Array.from({ length: count }, () => new Map<string, V>());
+  for (const [key, value] of entries) buckets[placeOf(key, count)]?.set(key, value);
+  return buckets;
+}
+
+/** FNV-1a, mixed once more: the low bits choose. @param count a power of two */
+function placeOf(key: string, count: number): number {
+  if (count === 1) return 0;
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
+  return ((hash ^ (hash >>> 15)) >>> 0) & (count - 1);
+}

@@ -1,0 +1,137 @@
+/** Whose names records have, and by which labels they explain. */
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import { RecordLog } from '../../../../common/log.ts';
+import type { PeerIdentity, Verdict } from '../../../../policy/index.ts';
+import type { FlowFacts, FlowRecord } from '../../../../sidecar/records/flow_record.ts';
+import { FlowHistory } from '../../../../sidecar/records/history.ts';
+import { SidecarMetrics } from '../../../../sidecar/records/metrics.ts';
+import { Recorder } from '../../../../sidecar/records/recorder.ts';
+import { Enforcement } from '../../../../sidecar/table/enforcement.ts';
+import { LiveTable } from '../../../../sidecar/table/live_table.ts';
+import { Owners } from '../../../../sidecar/table/owners.ts';
+import { admittingGroup, groupOf, table } from '../../../builders/tables.ts';
+
+const PEER = '10.0.0.1';
+const OWN = '10.0.0.100';
+const ALLOWED: Verdict = { verdict: 'allow', direction: 'ingress', reason: 'not-isolated' };
+
+const peer = (name: string, labels: Record<string, string> = {}): PeerIdentity => ({
+  namespace: 'shop',
+  name,
+  workload: `Deployment/${name}`,
+  labels,
+  namespaceLabels: {},
+  ports: [],
+});
+
+/** A recorder of shop/api, whose table admits pods of the label app=web, among them those of these tags. */
+function recorder(members: Readonly<Record<string, string>>) {
+  const enforcement = new Enforcement(new LiveTable());
+  const group = { ...groupOf(members), podSelector: { matchLabels: { app: 'web' }, matchExpressions: [] } };
+  enforcement.replace(admittingGroup(table({ revision: 1 }), ['ingress', 'egress'], group));
+  const asked: string[] = [];
+  const owners = new Owners({ identify: (address) => asked.push(address) > 0 });
+  enforcement.outdates(owners);
+  const history = new FlowHistory(10);
+  const log = pino({ level: 'silent' });
+  const recorder = new Recorder({
+    history,
+    metrics: new SidecarMetrics('test'),
+    enforcement,
+    owners,
+    log,
+    lines: new RecordLog(log, { write() {} }),
+  });
+  const flow = (more: Partial<FlowFacts> = {}) =>
+    recorder.flow({
+      verdict: ALLOWED,
+      end: 'closed',
+      protocol: 'TCP',
+      source: { address: PEER, port: 40_000, identity: undefined, tag: members[PEER] },
+      destination: { address: OWN, port: 80, identity: enforcement.self(OWN) },
+      bytesSent: 0,
+      bytesReceived: 0,
+      durationMs: 1,
+      revision: 1,
+      ...more,
+    });
+  const written = async (count: number): Promise<readonly FlowRecord[]> => {
+    await expect.poll(() => history.list().length).toBe(count);
+    return history.list();
+  };
+  return { recorder, enforcement, owners, asked, flow, history, written };
+}
+
+test('a record names both ends: the pod itself by its table, the other by its tag', () => {
+  const { owners, asked, flow, history } = recorder({ [PEER]: 'uid-web' });
+  owners.meet(PEER, 'uid-web');
+  owners.answer(PEER, peer('web'), 'uid-web');
+  owners.answer(PEER, peer('next'), 'uid-next'); // the address has passed on meanwhile
+  flow();
+  expect(history.list()[0]).toMatchObject({
+    src: { addr: PEER, namespace: 'shop', pod: 'web', workload: 'Deployment/web' },
+    dst: { addr: OWN, namespace: 'shop', pod: 'api', workload: 'Deployment/api' },
+  });
+  expect(asked).toEqual([PEER]);
+});
+
+test('where the name is not known yet, the record waits for it; another pod’s is not taken', async () => {
+  const { owners, asked, flow, written } = recorder({ [PEER]: 'uid-web' });
+  flow();
+  expect(asked).toEqual([PEER]);
+  owners.answer(PEER, peer('web'), 'uid-web');
+  expect((await written(1))[0]).toMatchObject({ src: { pod: 'web' } });
+  flow({ source: { address: PEER, port: 40_000, identity: undefined, tag: 'uid-before' } });
+  owners.answer(PEER, peer('web'), 'uid-web');
+  expect((await written(2))[1]?.src).toEqual({ addr: PEER, port: 40_000 });
+});
+
+test('a pod that has lost the label that admitted it is explained by the labels that it has now', async () => {
+  const { enforcement, owners, asked, flow, written } = recorder({ [PEER]: 'uid-web' });
+  owners.answer(PEER, peer('web', { app: 'web' }), 'uid-web');
+  enforcement.apply({ schema: 2, from: 1, revision: 2, groups: { g: { members: { [PEER]: null } } } });
+  flow({ verdict: enforcement.verdict('ingress', PEER, 'TCP', 80), end: 'policy-changed' });
+  expect(asked).toEqual([PEER]);
+  owners.answer(PEER, peer('web', { app: 'old' }), 'uid-web');
+  expect((await written(1))[0]).toMatchObject({
+    verdict: 'deny',
+    src: { pod: 'web' },
+    near_miss: { failed: 'pod', wanted: 'label app=web', got: 'app=old' },
+  });
+});
+
+test('what the gate drops of a pod in a group is named and explained too, in both directions', async () => {
+  const { recorder: some, owners, asked, written } = recorder({ '10.0.0.9': 'uid-other' });
+  for (const direction of ['ingress', 'egress'] as const)
+    some.dropped(direction, { address: PEER, protocol: 'TCP', port: 80, packets: 3 });
+  expect(asked).toEqual([PEER]);
+  owners.answer(PEER, peer('web', { app: 'old' }), 'uid-web');
+  const [ingress, egress] = await written(2);
+  expect(ingress).toMatchObject({ src: { pod: 'web' }, dst: { pod: 'api' }, near_miss: { got: 'app=old' } });
+  expect(egress).toMatchObject({ src: { pod: 'api' }, dst: { pod: 'web' }, near_miss: { got: 'app=old' } });
+});
+
+test('an outbound flow that ends names the pod that it went to', async () => {
+  const { recorder: some, owners, history } = recorder({ [PEER]: 'uid-web' });
+  owners.answer(PEER, peer('web'), 'uid-web');
+  some.outbound({
+    protocol: 'TCP',
+    local: { address: OWN, port: 40_000 },
+    remote: { address: PEER, port: 80 },
+    backend: { address: PEER, port: 80 },
+    tag: 'uid-web',
+    bytesSent: 1,
+    bytesReceived: 2,
+    verdict: { verdict: 'allow', direction: 'egress', reason: 'not-isolated' },
+    end: 'closed',
+  });
+  expect(history.list()[0]).toMatchObject({ src: { pod: 'api' }, dst: { pod: 'web' }, bytes_sent: 2 });
+});
+
+test('about the own node nobody is asked', () => {
+  const { asked, flow, history } = recorder({});
+  flow({ verdict: { verdict: 'allow', direction: 'ingress', reason: 'own-node' } });
+  expect(history.list()).toHaveLength(1);
+  expect(asked).toEqual([]);
+});
