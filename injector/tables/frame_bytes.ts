@@ -58,6 +58,8 @@ class Made<K extends object, V> {
 
 const policies = new Made((rules: PolicyRules) => bytesOf(policyJson(rules)));
 const groups = new Made((group: AddressGroup) => packedOf(groupJson(group)));
+/** Groups as a change has them that the table lacked. The entry is packed, not the group in it: readers unpack entries only. */
+const newGroups = new Made((group: AddressGroup) => packedOf({ group: groupJson(group) }));
 const digests = new PartDigests(digestOf);
 const services = new Made((all: Table['services']) => packedOf(Object.fromEntries(all)));
 
@@ -68,8 +70,11 @@ const serviceChanges = new Made((_after: Table['services']) => new WeakMap<Table
 /** The bytes of keys, which are few and come again and again. */
 const keys = new Map<string, Buffer>();
 
-/** Beyond this all are forgotten: they are made again when they are asked for. Some 200 bytes each. */
-const MAX_KEYS = 65_536;
+/** Beyond this all are forgotten: they are made again when they are asked for. */
+const MAX_KEYS = 16_384;
+
+/** Longer keys are not kept, bytes: the text of a selector is as long as its author likes. All that are kept have 8 MiB. */
+const MAX_KEPT_KEY_BYTES = 512;
 
 /** Parts from this length on are packed: one record of TLS, and one write. */
 const PACKED_BYTES = 16 * 1024;
@@ -79,8 +84,15 @@ const CLOSE = Buffer.from('}');
 const END = Buffer.from('}}\n');
 const NULL = Buffer.from('null');
 
+/** Bytes that are kept: on their own, since a slice of Node's pool would keep all 64 kB of it. */
+function keptBytes(text: string): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
+  bytes.write(text);
+  return bytes;
+}
+
 function bytesOf(value: unknown): Buffer {
-  return Buffer.from(JSON.stringify(value));
+  return keptBytes(JSON.stringify(value));
 }
 
 /** The bytes of a part that may be packed: it is where that pays, for sending it once already. */
@@ -92,8 +104,9 @@ function packedOf(value: unknown): Buffer {
 function keyBytes(key: string): Buffer {
   const known = keys.get(key);
   if (known !== undefined) return known;
+  const made = keptBytes(`${JSON.stringify(key)}:`);
+  if (made.length > MAX_KEPT_KEY_BYTES) return made;
   if (keys.size >= MAX_KEYS) keys.clear();
-  const made = Buffer.from(`${JSON.stringify(key)}:`);
   keys.set(key, made);
   return made;
 }
@@ -131,7 +144,7 @@ function* changedEntries<V extends object>(
 }
 
 function changeOfGroup(after: AddressGroup, before: AddressGroup | undefined): Buffer | null {
-  if (before === undefined) return Buffer.concat([Buffer.from('{"group":'), groups.of(after), CLOSE]);
+  if (before === undefined) return newGroups.of(after);
   const known = groupChanges.of(after).get(before);
   if (known !== undefined) return known;
   const change = groupChange(before, after);

@@ -110,7 +110,7 @@ export class FrameConnection implements SessionLink, LineSink {
 
   /** See `LineSink`. */
   line(text: string): void {
-    this.#allowance -= 1;
+    this.#allowance -= 1 + Math.floor(text.length / TURN_BYTES); // a long one is as much work as many
     this.#deliver(text);
   }
 

@@ -57,7 +57,7 @@ const DEFAULT_LIMITS: SessionLimits = {
   maxQueuedBytes: 4 * 1024 * 1024, // several deltas of a large cluster; a snapshot of 10,000 pods is about as large
   maxStalledBeats: 5, // 10 s
   refusedRetryMs: 10_000,
-  maxQuestions: 1_000, // 500 a second; one takes some 10 us
+  maxQuestions: 1_000, // 500 a second; one takes 10 us, or 100 us with a thousand groups
   leastAgeMs: 20 * 60_000,
   mostAgeMs: 40 * 60_000,
 };

@@ -198,18 +198,20 @@ export class TableSession {
    */
   open(pod: SessionPod, { schema, holds = false }: SessionForm, wire: WireVersion = 1): void {
     if (this.#podKey !== undefined) return this.fail('a second hello on one connection');
+    const podKey = objectKey(pod.namespace, pod.name);
+    this.#log = this.#log.child({ pod: podKey });
     this.#schema = schema;
     this.#holds = holds;
     this.#writer = this.#host.writer(schema);
     if (this.#writer === undefined) {
+      // Sidecars read the beginning of this sentence to find out what is served: it must not change.
       const served = `${SCHEMA_1} and ${TABLE_SCHEMA} are served`;
       const message = `table schema ${schema} is wanted, ${served}: run sidecar and injector of one release`;
       return this.fail(message, 'schema');
     }
-    this.#podKey = objectKey(pod.namespace, pod.name);
+    this.#podKey = podKey;
     this.#podUid = pod.uid;
     this.#wire = wire;
-    this.#log = this.#log.child({ pod: this.#podKey });
     this.#log.info('sidecar connected');
     this.#host.admit(this);
   }
@@ -268,6 +270,9 @@ export class TableSession {
   withhold(message: string): void {
     if (this.#sent.kind === 'no-table' && this.#sent.message === message) return;
     this.#sent = { kind: 'no-table', message };
+    // What was offered holds no more: the pod's next table comes whole.
+    this.#offered = undefined;
+    this.#wanted = undefined;
     this.#enforced = null;
     this.#refused = false;
     this.#error = message;

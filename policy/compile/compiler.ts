@@ -4,7 +4,7 @@
  *
  * A change goes through two calls. `apply` makes it and records what it touches. `commit` puts policies in force and says whose
  * tables may have changed. `compile` then gives such a table; what it shares with the one before, and with those of other pods,
- * are the same objects, so that `changeBetween` is quick.
+ * are the same objects, so that a change is found by comparing objects.
  */
 
 import { SluiceError } from '../../common/errors.ts';

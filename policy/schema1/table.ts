@@ -1,5 +1,5 @@
 /**
- * One pod's table in schema 1, which sidecars and injectors of before version 0.2 speak: groups are lists of addresses, and the
+ * One pod's table in schema 1, which sidecars and injectors spoke before schema 2: groups are lists of addresses, and the
  * table holds the name and labels of every member. docs/adr/0039-tables-that-share-their-parts.md says how long it is kept.
  */
 

@@ -77,13 +77,13 @@ export class PartDigests {
 
   group(group: AddressGroup): string {
     return this.#of(group, () => {
-      const { members, ports, ...test } = groupJson(group);
+      const { members, ports, ...test } = group;
       return JSON.stringify([test, sorted(members), ports === undefined ? null : sorted(ports)]);
     });
   }
 
   services(services: PersistentMap<VirtualPort>): string {
-    return this.#of(services, () => JSON.stringify(sorted(Object.fromEntries(services))));
+    return this.#of(services, () => JSON.stringify(sorted(services)));
   }
 
   #of(part: object, text: () => string): string {
@@ -96,8 +96,8 @@ export class PartDigests {
 }
 
 /** Entries in the order of their keys: how a map came to be does not matter. */
-function sorted<T>(entries: Readonly<Record<string, T>>): [string, T][] {
-  return Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1));
+function sorted<T>(entries: Iterable<readonly [string, T]>): (readonly [string, T])[] {
+  return [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /**

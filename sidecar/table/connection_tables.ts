@@ -22,7 +22,7 @@ import {
 import type { Enforcement } from './enforcement.ts';
 import { OlderTables } from './older_tables.ts';
 
-/** How an injector that speaks schema 1 only begins its refusal; the second where it does not know a field of the hello. */
+/** How an older injector begins its refusal. First: it speaks schema 1 only. Second: it does not know a field of the hello, such as `holds`. */
 const OLDER = [
   new RegExp(`^table schema ${TABLE_SCHEMA} is wanted, ${SCHEMA_1} is served`),
   /^not a frame: frame\.\w+ is a field this version does not know/,
@@ -144,11 +144,9 @@ export class ConnectionTables {
         return this.#table(true, () => tables.replace(frame.table));
       case 'delta':
         return this.#table(false, () => tables.apply(frame.delta));
-      case 'identity': {
-        const { judge } = this.#parts.enforcement;
-        const tag = frame.pod === null ? undefined : judge?.tag(frame.address);
-        return { type: 'identity', identified: [frame.address, frame.pod, tag] };
-      }
+      case 'identity':
+        // It does not say which pod is meant: the table may still have the one before. Names with UIDs come in the tables.
+        return { type: 'identity', identified: [frame.address, frame.pod, undefined] };
       default:
         return frame;
     }

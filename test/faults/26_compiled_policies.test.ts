@@ -12,6 +12,7 @@ import {
   type Judge,
   type Protocol,
   readTable,
+  tableJson,
 } from '../../policy/index.ts';
 import { type ApiCluster, type ApiPolicy, type ApiSelector, readCluster } from '../builders/api_objects.ts';
 import { apiCluster } from '../builders/random_cluster.ts';
@@ -111,7 +112,7 @@ function judgesOf(objects: ApiCluster): ReadonlyMap<string, Judge> {
   const judges = new Map<string, Judge>();
   for (const [key, pod] of cluster.pods) {
     if (!isSubject(pod)) continue;
-    const judge = createJudge(readTable(JSON.parse(JSON.stringify(compiler.compile(key, 1)))));
+    const judge = createJudge(readTable(JSON.parse(JSON.stringify(tableJson(compiler.compile(key, 1))))));
     for (const address of pod.ips) {
       const owner = obviousOwner(objects, address);
       if (owner && `${owner.metadata.namespace}/${owner.metadata.name}` === key) judges.set(address, judge);

@@ -221,3 +221,20 @@ test('large parts come packed, and a part that cannot be unpacked is refused', a
   }
   raw.close();
 });
+
+test('a change that brings a large group is read as it is sent', async () => {
+  const crowd = Array.from({ length: 1_000 }, (_, i) =>
+    pod(`p${i}`, `10.1.${i >> 8}.${i & 255}`, { app: 'crowd' }),
+  );
+  injector.dir.write('crowd.json', JSON.stringify({ apiVersion: 'v1', kind: 'List', items: crowd }));
+  await injector.status('?refresh=1');
+  const reader = new Reader(read, hello(2));
+  const snapshot = await waitFor(() => reader.frames.find((frame) => frame.type === 'snapshot'));
+  injector.dir.write('q.yaml', policy('second', 'api', ['crowd']));
+  const change = await waitFor(() => reader.frames.find((frame) => frame.type === 'change'));
+  const { table } = applyChange(tableOf(snapshot.table), change.change);
+  expect([...table.groups.values()].map(({ members }) => members.size).sort((a, b) => a - b)).toEqual([
+    1, 1_000,
+  ]);
+  reader.close();
+});
