@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { configDefaults, defineConfig } from 'vitest/config';
 
 /**
@@ -73,8 +74,12 @@ const alone = (timed: readonly string[]) => ({
   fileParallelism: false,
 });
 
+/** Where Node keeps what it has compiled: programs are started a thousand times, and so start in a quarter of the time. */
+const COMPILED = join(import.meta.dirname, 'node_modules/.cache/compiled');
+
 export default defineConfig({
   test: {
+    env: { NODE_COMPILE_CACHE: COMPILED },
     reporters: ['default', './test/reporter.ts'],
     pool: 'forks',
     passWithNoTests: false,

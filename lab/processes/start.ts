@@ -70,7 +70,9 @@ export async function startProcess(spec: ProcessSpec): Promise<StartedProcess> {
 
 /** The environment that processes of a lab have in common. */
 function baseEnvironment(lab: string): Record<string, string> {
-  return { PATH: toolPath(), HOME: process.env.HOME ?? '/root', LANG: 'C.UTF-8', ...labMarks(lab) };
+  const { HOME = '/root', NODE_COMPILE_CACHE } = process.env;
+  const cache = NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };
+  return { PATH: toolPath(), HOME, LANG: 'C.UTF-8', ...cache, ...labMarks(lab) };
 }
 
 /** The last lines of a log, on one line, for an error message. */
