@@ -71,5 +71,5 @@ function entries(record: unknown): [string, unknown][] {
 }
 
 function digest(text: string): string {
-  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+  return createHash('sha256').update(text).digest('base64url');
 }
