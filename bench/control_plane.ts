@@ -122,7 +122,7 @@ for (let namespace = 0; namespace < NAMESPACES; namespace += 1) {
           snapshots += 1;
           snapshotBytes += bytes;
         },
-        delta(bytes, changes) {
+        change(bytes, changes) {
           deltas += 1;
           deltaBytes += bytes;
           const atMs = performance.timeOrigin + performance.now();

@@ -30,14 +30,17 @@ export function namespaceName(index: number): string {
   return `team-${Math.floor(index / TEAM_NAMESPACES)}-${index % TEAM_NAMESPACES}`;
 }
 
-/** A pod, by its namespace, its place in it, and how many had the place before: name, UID and address are its own. */
+/**
+ * A pod, by its namespace, its place in it, and how many had the place before: name, UID and address are its own.
+ * @param change the number of the change that brings it, which its UID ends with, so that frames show it; 0: there from the start
+ */
 export function podAt(namespace: number, place: number, generation: number, change: number): Pod {
   const name = `pod-${place}-${generation}`;
   return {
     namespace: namespaceName(namespace),
     name,
-    uid: `${namespace}-${place}-${generation}`,
-    labels: { app: APPS[place % APPS.length] ?? '', change: `${change}`, 'pod-template-hash': 'abcdef1234' },
+    uid: `${namespace}-${place}-${generation}${change === 0 ? '' : `-c${change}`}`,
+    labels: { app: APPS[place % APPS.length] ?? '', 'pod-template-hash': 'abcdef1234' },
     ips: [`10.${namespace}.${generation}.${place}`],
     hostIPs: ['192.168.0.1'],
     hostNetwork: false,

@@ -44,7 +44,7 @@ for (let place = 0; place < clients.pods; place += 1) {
   const { namespace, name, uid } = podAt(clients.namespace, place, 0, 0);
   const pod = { namespace, name, uid, number: FIRST_NUMBER + place };
   if (place < clients.pipelining) pipeline(pod);
-  else new SimulatedSidecar(way, pod, { snapshot: () => {}, delta: () => {} }, place % NEVER_READS !== 0);
+  else new SimulatedSidecar(way, pod, { snapshot: () => {}, change: () => {} }, place % NEVER_READS !== 0);
 }
 for (let index = 0; index < clients.silent; index += 1) beSilent(index % clients.pods);
 process.on('disconnect', () => process.exit());

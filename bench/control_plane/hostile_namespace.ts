@@ -238,7 +238,7 @@ class QuietSidecars {
             snapshot: () => {
               this.#snapshots += 1;
             },
-            delta: (_, changes) => this.#heard(changes),
+            change: (_, changes) => this.#heard(changes),
           }),
         );
       }

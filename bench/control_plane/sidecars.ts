@@ -12,8 +12,8 @@ const MAX_LINE_BYTES = 64 * 1024 * 1024;
 /** What comes from the injector, not parsed: two thousand tables would cost the machine more than the injector does. */
 export interface SidecarEvents {
   snapshot(bytes: number): void;
-  /** @param changes labels `change` of the pods in it */
-  delta(bytes: number, changes: readonly number[]): void;
+  /** @param changes numbers of the changes that brought the pods in it */
+  change(bytes: number, changes: readonly number[]): void;
 }
 
 /** One of them. */
@@ -57,9 +57,9 @@ export class SimulatedSidecar {
 
   #onLine(socket: Socket, line: string): void {
     const bytes = line.length + 1;
-    if (line.startsWith('{"type":"delta"')) {
-      const changes = [...line.matchAll(/"change":"(\d+)"/g)].map(([, number]) => Number(number));
-      this.#events.delta(bytes, changes);
+    if (line.startsWith('{"type":"change"')) {
+      const changes = [...line.matchAll(/-c(\d+)"/g)].map(([, number]) => Number(number));
+      this.#events.change(bytes, changes);
     } else if (line.startsWith('{"type":"snapshot"')) {
       this.#backoff.reset();
       this.#events.snapshot(bytes);

@@ -97,7 +97,7 @@ test('2,000 sidecars at once, one in twenty of which never reads: the others hav
     return new SimulatedSidecar(
       way,
       pod,
-      { snapshot: () => void served.add(number), delta: () => {} },
+      { snapshot: () => void served.add(number), change: () => {} },
       reads,
     );
   };
