@@ -81,6 +81,7 @@ export class TableSession {
   readonly #link: SessionLink;
   #log: Logger;
   #podKey: string | undefined;
+  #namespace = '';
   #podUid: string | undefined;
   #schema = 0;
   #writer: TableWriter | undefined;
@@ -123,7 +124,7 @@ export class TableSession {
 
   /** Namespace of its pod; empty before the hello. */
   get namespace(): string {
-    return this.#podKey?.split('/')[0] ?? '';
+    return this.#namespace;
   }
 
   /** The only pod of that name that may be served; absent where every client is trusted. */
@@ -210,6 +211,7 @@ export class TableSession {
       return this.fail(message, 'schema');
     }
     this.#podKey = podKey;
+    this.#namespace = pod.namespace;
     this.#podUid = pod.uid;
     this.#wire = wire;
     this.#log.info('sidecar connected');
