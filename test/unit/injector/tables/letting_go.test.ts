@@ -102,7 +102,7 @@ test('one that fills in an outline is asked when it has its table, and is served
   await waitFor(() => link.count('outline') === 2);
   expect(tables.letGo('all', 5, MESSAGE)).toBe(1);
   expect(link.count('moved')).toBe(1);
-  const object = podAt(0, 0, 0, 1);
+  const object = { ...podAt(0, 0, 0, 0), labels: { app: 'other' } };
   source.change({ kind: 'Pod', key: objectKey(namespace, name), object });
   await waitFor(() => link.count('change') === 1);
 });
