@@ -5,6 +5,7 @@ import { ownEntry } from '../key.ts';
 import type { ContainerPort, Labels } from '../model.ts';
 import {
   type AddressGroup,
+  inOrder,
   type PodIdentity,
   type PolicyRules,
   policyKey,
@@ -63,7 +64,7 @@ function policiesFromV1({ ingress, egress }: TableV1): ReadonlyMap<string, Polic
       if (policy !== undefined) policies.set(key, { policy, ...policies.get(key), [direction]: list });
     }
   }
-  return new Map([...policies].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return inOrder(policies);
 }
 
 /** Members without a pod in the directory count for nothing. All named ports come along: schema 1 has them of every pod. */

@@ -1,18 +1,10 @@
 /** The form of tables and deltas that come from outside: their fields, and what no single field shows. */
 
 import { SluiceError } from '../../common/errors.ts';
-import { isRecord, type Problem, problem, refined, Shape } from '../../common/shape.ts';
-import { malformed } from '../table/index.ts';
+import { type Problem, problem, refined, type Shape } from '../../common/shape.ts';
+import { malformed, ofSchema } from '../table/index.ts';
 import { strayMember } from './membership.ts';
 import { deltaFields, schema, type TableDeltaV1, type TableV1, tableFields } from './table.ts';
-
-/** A form of another version is refused for that reason, not for the first field that differs. */
-function ofKnownSchema<T>({ check }: Shape<T>): Shape<T> {
-  return new Shape((value) => {
-    const found = isRecord(value) && Object.hasOwn(value, 'schema') ? schema.check(value.schema) : undefined;
-    return found === undefined ? check(value) : problem(found.text, '.schema');
-  });
-}
 
 /** Every group that a rule asks for is there: a rule without its group would silently admit nothing. */
 function missingGroup(table: TableV1): Problem | undefined {
@@ -38,12 +30,14 @@ function misplacedMember(table: TableV1): Problem | undefined {
 }
 
 /** A table. */
-export const tableForm: Shape<TableV1> = ofKnownSchema(
+export const tableForm: Shape<TableV1> = ofSchema(
+  schema,
   refined<TableV1>(tableFields, missingGroup, misplacedMember),
 );
 
 /** A delta. Whether it fits a table shows when it is applied. */
-export const deltaForm: Shape<TableDeltaV1> = ofKnownSchema(
+export const deltaForm: Shape<TableDeltaV1> = ofSchema(
+  schema,
   refined<TableDeltaV1>(deltaFields, ({ from, revision }) =>
     revision > from ? undefined : problem(`must be greater than from (${from}), is ${revision}`, '.revision'),
   ),

@@ -6,6 +6,7 @@
 import { SluiceError } from '../../common/errors.ts';
 import { PersistentMap } from '../../common/persistent_map.ts';
 import {
+  type AnyShape,
   isRecord,
   list,
   nullable,
@@ -140,17 +141,20 @@ export function tableProblem({ policies, groups }: Table): Problem | undefined {
   return misnamedPolicy(policies) ?? missingGroup(policies, (id) => groups.has(id));
 }
 
-/** A form of another version is refused for that reason, not for the first field that differs. */
-function ofKnownSchema<T>({ check }: Shape<T>): Shape<T> {
+/**
+ * A form of another version is refused for that reason, not for the first field that differs.
+ * @param schema the form of its version
+ */
+export function ofSchema<T>(schema: AnyShape, { check }: Shape<T>): Shape<T> {
   return new Shape((value) => {
-    const found =
-      isRecord(value) && Object.hasOwn(value, 'schema') ? schemaForm.check(value.schema) : undefined;
+    const found = isRecord(value) && Object.hasOwn(value, 'schema') ? schema.check(value.schema) : undefined;
     return found === undefined ? check(value) : problem(found.text, '.schema');
   });
 }
 
 /** A table. */
-export const tableForm: Shape<TableJson> = ofKnownSchema(
+export const tableForm: Shape<TableJson> = ofSchema(
+  schemaForm,
   refined<TableJson>(
     tableFields,
     ({ policies }) => misnamedPolicy(Object.entries(policies)),
@@ -159,7 +163,8 @@ export const tableForm: Shape<TableJson> = ofKnownSchema(
 );
 
 /** A change. Whether it fits a table shows when it is applied. */
-export const changeForm: Shape<TableChange> = ofKnownSchema(
+export const changeForm: Shape<TableChange> = ofSchema(
+  schemaForm,
   refined<TableChange>(
     changeFields,
     ({ from, revision }) =>

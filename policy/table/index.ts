@@ -5,7 +5,9 @@ export { applyChange, changeBetween, differences, groupChange } from './change.t
 export { DNS_SERVICES, type DnsServers, dnsForgottenBy, dnsServers, forgottenDns } from './dns.ts';
 export {
   groupJson,
+  inOrder,
   malformed,
+  ofSchema,
   policyJson,
   readTable,
   TABLE_SCHEMA,

@@ -41,7 +41,7 @@ export const outlineForm = object({
 /** A table of which any part may be only its digest. */
 export type TableOutline = TypeOf<typeof outlineForm>;
 
-/** Makes a digest of a text: as good as the text, whoever chose it. */
+/** Makes a digest of a text: as good as the text, also where a tenant chose it. */
 export type Digest = (text: string) => string;
 
 /**
@@ -139,7 +139,7 @@ export type Resolved =
 
 /**
  * Fills an outline in with the parts of a table.
- * @param held what there is; parts with the right digest are taken from it, under whatever name they stand there
+ * @param held what there is; parts with the right digest are taken from it, also where they have another name there
  */
 export function resolveOutline(
   outline: TableOutline,
