@@ -121,6 +121,7 @@ export {
   groupJson,
   type IdentifiedPeer,
   type InjectorFrame,
+  MAX_MET_AT_ONCE,
   outlineOf,
   PartDigests,
   type PartName,

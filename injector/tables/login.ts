@@ -60,6 +60,7 @@ export class Login implements FrameReader {
       case 'nack':
       case 'identify':
       case 'want':
+      case 'meet':
         return this.fail(`the first frame is a hello, not ${frame.type}`);
       default:
         return unreachable(frame);

@@ -188,6 +188,9 @@ export class TableSession {
         return this.#onQuestion(frame.address);
       case 'want':
         return this.#onWant(frame.parts);
+      case 'meet':
+        // All groups are sent whole, so that the sidecar has those that are members.
+        return void this.#send({ type: 'met', addresses: frame.addresses });
       default:
         return unreachable(frame);
     }

@@ -56,7 +56,7 @@ const selectors = {
 /** The form of a group. */
 export const groupForm = object(
   { members: record(anyText, addressProblem) },
-  { ...selectors, ports: record(list(containerPort), addressProblem) },
+  { ...selectors, partial: oneOf(true), ports: record(list(containerPort), addressProblem) },
 );
 
 /** The form of a table's Services. */

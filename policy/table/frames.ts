@@ -37,19 +37,27 @@ const injectorFrame = tagged('type', {
   outline: object({ outline: outlineForm }),
   /** Answers `identify`: the pod that has the address, or had it a short while ago, with its tag; `null`: none. */
   identity: object({ address, pod: nullable(peerIdentity) }, { tag: anyText }),
+  /**
+   * Answers `meet`, after the tables and changes that bring those of the addresses that are members of partial groups: of the table
+   * sent last, the others are not.
+   */
+  met: object({ addresses: list(address) }),
 });
 
 /** From the injector to a sidecar. */
 export type InjectorFrame = TypeOf<typeof injectorFrame>;
 
+/** Addresses in one `meet`: with the longest ones it is still within the bound of a line. */
+export const MAX_MET_AT_ONCE = 1_024;
+
 const sidecarFrame = tagged('type', {
   /**
    * First on a unix socket: whose table is wanted. Any schema number is a well-formed hello: the injector answers one it does
-   * not speak. `holds`: the sidecar has a table and takes an outline.
+   * not speak. `holds`: the sidecar has a table and takes an outline. `partial`: it takes partial groups, see `AddressGroup`.
    */
-  hello: object({ schema: whole, namespace: anyText, pod: anyText }, { holds: flag }),
+  hello: object({ schema: whole, namespace: anyText, pod: anyText }, { holds: flag, partial: flag }),
   /** First over TLS: a token of the pod whose table is wanted. */
-  'token-hello': object({ schema: whole, token: anyText }, { holds: flag }),
+  'token-hello': object({ schema: whole, token: anyText }, { holds: flag, partial: flag }),
   /** Answers a first `outline`: the numbers of the parts that the sidecar lacks, see `partNames`. None: it has the table. */
   want: object({ parts: list(whole) }),
   /** `revision` is enforced: every flow it disallows has been ended. 0: none is, any more. */
@@ -58,6 +66,11 @@ const sidecarFrame = tagged('type', {
   nack: object({ revision: whole, code: anyText, message: anyText }),
   /** Who has this canonical address? For records only: a verdict never waits. Too many questions stay unanswered. */
   identify: object({ address }),
+  /**
+   * Are these canonical addresses members of the table's partial groups? From now on, while the connection lasts, the partial
+   * groups of this sidecar have those of them that are members. At most `MAX_MET_AT_ONCE`.
+   */
+  meet: object({ addresses: list(address) }),
 });
 
 /** From a sidecar to the injector. */

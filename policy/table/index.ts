@@ -20,6 +20,7 @@ export {
 export {
   commonFrames,
   type InjectorFrame,
+  MAX_MET_AT_ONCE,
   readInjectorFrame,
   readSidecarFrame,
   type SidecarFrame,

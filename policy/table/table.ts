@@ -113,6 +113,11 @@ export interface AddressGroup {
   readonly namespace?: string;
   readonly namespaceSelector?: LabelSelector;
   readonly podSelector?: LabelSelector;
+  /**
+   * Its members are only those that the sidecar has asked about with `meet`: whether another address is a member is not known.
+   * Absent: all members are there.
+   */
+  readonly partial?: true;
   /** By canonical address: the tag of the pod that has it, see `tagOf`. */
   readonly members: PersistentMap<string>;
   /** By address: the named ports of members that declare some. Absent where no rule asks for them. */

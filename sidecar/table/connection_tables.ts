@@ -48,6 +48,8 @@ export type Word =
   | { readonly type: 'identity'; readonly identified: Identified }
   /** The injector is older than this sidecar, and has to be asked for tables in its form. */
   | { readonly type: 'older'; readonly message: string }
+  /** Of these addresses all is known that `meet` has asked. */
+  | { readonly type: 'met'; readonly addresses: readonly string[] }
   | CommonFrame;
 
 /** Who has an address. `tag`: of the pod, where it is known. */

@@ -287,6 +287,7 @@ export class TableStream implements ConnectionListener {
       case 'table':
         return this.#enforced(word.enforce(), word.change);
       case 'incomplete':
+      case 'met':
         return;
       case 'identity':
         return this.#events.identified(...word.identified);

@@ -136,6 +136,8 @@ function validFrame(random: Random): object {
     () => ({ type: 'ack', revision: random.pick([0, 1, Date.now(), Number.MAX_SAFE_INTEGER]) }),
     () => ({ type: 'nack', revision: 1, code: 'TABLE_GAP', message: 'gap' }),
     () => ({ type: 'identify', address: '10.0.0.1' }),
+    () => ({ type: 'meet', addresses: random.pick([[], ['10.0.0.1'], ['10.0.0.1', '10.0.0.1', '::1']]) }),
+    () => ({ ...helloOf(random.below(PODS), TABLE_SCHEMA), partial: true }),
   ])();
 }
 
