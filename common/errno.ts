@@ -14,6 +14,11 @@ export function firstSentenceOf(error: unknown): string {
   return messageOf(error).split(/\.\s/)[0] ?? '';
 }
 
+/** The first line of the message: that of a YAML reader goes on with lines of the file, and those may hold secrets. */
+export function firstLineOf(error: unknown): string {
+  return messageOf(error).split('\n', 1)[0] ?? '';
+}
+
 /** `code` where it is a text: an errno's name such as `ENOENT`, or one of Node's or our own codes. */
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;

@@ -8,7 +8,7 @@ import {
   type V1Pod,
   VersionApi,
 } from '@kubernetes/client-node';
-import { messageOf } from '../../common/errno.ts';
+import { firstLineOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import { fieldsOf, integer, list, part, type TypeOf, text } from '../../common/shape.ts';
 import { isEnabled, STATUS_ANNOTATION } from '../../injector/admission/index.ts';
@@ -49,7 +49,7 @@ export async function readClusterState(choice: ClusterChoice): Promise<{
     return { installation, namespaces, cluster: await readNameServers(config, namespaces) };
   } catch (cause) {
     const server = config.getCurrentCluster()?.server;
-    throw unreadable(`${server}: ${messageOf(cause).split('\n')[0]}`, cause);
+    throw unreadable(`${server}: ${firstLineOf(cause)}`, cause);
   }
 }
 
@@ -58,19 +58,20 @@ function loadConfig({ kubeconfig, context }: ClusterChoice): KubeConfig {
   try {
     if (kubeconfig === undefined) config.loadFromDefault();
     else config.loadFromFile(kubeconfig);
-    if (context !== undefined) config.setCurrentContext(context);
   } catch (cause) {
-    throw unreadable(`the kubeconfig: ${messageOf(cause)}`, cause);
+    // Without the lines of the file that the YAML reader quotes: there may be a token in them.
+    throw unreadable(`the kubeconfig: ${firstLineOf(cause)}`, cause);
   }
-  const cluster = config.getCurrentCluster();
-  if (cluster === null) throw unreadable('the kubeconfig has no such context');
   // What the library makes up where it finds nothing.
   if (
     kubeconfig === undefined &&
     config.getCurrentContext() === 'loaded-context' &&
-    cluster.name === 'cluster'
+    config.getCurrentCluster()?.name === 'cluster'
   )
     throw unreadable('there is no kubeconfig: set KUBECONFIG or --kubeconfig, or have files checked with -f');
+  if (context !== undefined) config.setCurrentContext(context);
+  if (config.getCurrentCluster() === null)
+    throw unreadable(`the kubeconfig has no context '${config.getCurrentContext()}' with a cluster`);
   return config;
 }
 

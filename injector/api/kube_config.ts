@@ -1,6 +1,6 @@
 /** Which API server, with which credentials: from the pod that the injector runs in, or from a kubeconfig file. */
 import { KubeConfig } from '@kubernetes/client-node';
-import { messageOf } from '../../common/errno.ts';
+import { firstLineOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 
 /** Says that the injector runs in the cluster whose policies it is to enforce. */
@@ -23,7 +23,8 @@ export function loadKubeConfig(from: string, env: Readonly<Record<string, string
   try {
     config.loadFromFile(from);
   } catch (cause) {
-    const why = messageOf(cause);
+    // Without the lines of the file that the YAML reader quotes: there may be a token in them.
+    const why = firstLineOf(cause);
     throw new SluiceError(
       'CONFIG_INVALID',
       `SLUICE_KUBERNETES: ${from} is no usable kubeconfig file: ${why}`,

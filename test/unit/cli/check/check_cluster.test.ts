@@ -371,4 +371,27 @@ describe('sluice check in a cluster', () => {
     const none = await runSluice(['check', '--kubeconfig', '/nonexistent']);
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('kubeconfig')]);
   });
+
+  test('names the context that the kubeconfig does not have, and where there is none, the lack of it', async () => {
+    const missing = await check('--context', 'elsewhere');
+    expect([missing.code, missing.stderr]).toEqual([
+      2,
+      "sluice: the cluster cannot be read: the kubeconfig has no context 'elsewhere' with a cluster\n",
+    ]);
+    const nothing = await runSluice(['check', '--context', 'elsewhere'], '', {
+      HOME: temporaryDirectory(),
+      KUBECONFIG: '',
+      KUBERNETES_SERVICE_HOST: '',
+    });
+    expect([nothing.code, nothing.stderr]).toEqual([2, expect.stringContaining('there is no kubeconfig')]);
+  });
+
+  test('quotes nothing of a kubeconfig that cannot be parsed', async () => {
+    writeFileSync(kubeconfig, 'users:\n- name: u\n  user:\n    token: hidden: oops\n');
+    const broken = await check();
+    expect([broken.code, broken.stderr]).toEqual([
+      2,
+      'sluice: the cluster cannot be read: the kubeconfig: bad indentation of a mapping entry (4:18)\n',
+    ]);
+  });
 });
