@@ -16,6 +16,7 @@ import {
 } from '../names/index.ts';
 import type { LabNode, LabPod, Topology } from '../network/index.ts';
 import type { ProcessId } from '../processes/index.ts';
+import { checkOwnLab } from './ownership.ts';
 
 /** state.json of a lab. */
 export interface LabState {
@@ -124,7 +125,7 @@ export function tryReadState(paths: LabPaths): LabState | undefined {
 
 /**
  * The state of a lab that is up.
- * @throws SluiceError `LAB_NOT_FOUND`, `LAB_STATE_INVALID`
+ * @throws SluiceError `LAB_NOT_FOUND`, `LAB_STATE_INVALID`, `LAB_ELSEWHERE`
  */
 export function readState(name: string): LabState {
   const paths = labPaths(name);
@@ -136,6 +137,7 @@ export function readState(name: string): LabState {
       `lab ${name} is not up: its \`up\` has not ended, or was killed; \`sluice lab down --name ${name}\` removes it`,
     );
   }
+  checkOwnLab(name);
   const others = labNames();
   const hint = others.length === 0 ? 'no lab is up' : `there is ${others.join(', ')}`;
   throw new SluiceError(

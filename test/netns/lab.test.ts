@@ -400,7 +400,16 @@ describe('labs of one name in two folders', () => {
     expect(await sluice(['lab', 'up', '-f', folder, '--name', name])).toMatchObject({ code: 0 });
     const here = newFolder([]);
     const theirs = `SLUICE_LAB_DIR=${dirname(labPaths(name).folder)}`;
-    for (const argv of [['up', '-f', folder], ['down'], ['up', '-f', folder]]) {
+    const pod = 'app/none';
+    const commands = [
+      ['up', '-f', folder],
+      ['down'],
+      ['up', '-f', folder],
+      ['status'],
+      ['apply'],
+      ['logs', pod],
+    ];
+    for (const argv of commands) {
       expect(await sluice(['lab', ...argv, '--name', name], '', { SLUICE_LAB_DIR: here })).toMatchObject({
         code: 2,
         stdout: '',
