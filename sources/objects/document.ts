@@ -88,6 +88,9 @@ class ContentBuilder implements DocumentContent {
       this.#addKindless(value, prefix);
     } else if (kind.endsWith('List') && isListOfItems(value)) {
       this.#addList(value, kind.slice(0, -'List'.length), prefix);
+    } else if (isBrokenList(kind, value)) {
+      const problem = value.items === undefined ? 'is required' : 'must be a list';
+      this.#problems.error(`${prefix}items`, problem);
     } else if (typeof apiVersion !== 'string' || apiVersion === '') {
       this.#problems.error(`${prefix}apiVersion`, 'is required', nameOf(kind, value));
       // Most likely ours: a policy must not vanish for want of a line.
@@ -191,6 +194,15 @@ class ContentBuilder implements DocumentContent {
 
 function isListOfItems(value: RawManifest): boolean {
   return Array.isArray(value.items) || (Object.hasOwn(value, 'items') && value.items === null);
+}
+
+/** Whether policies may be meant that are nowhere to be found. A kind of others may end in `List` and be no list. */
+function isBrokenList(kind: string, value: RawManifest): boolean {
+  if (!kind.endsWith('List')) return false;
+  const itemKind = kind.slice(0, -'List'.length);
+  return (
+    Object.hasOwn(value, 'items') || itemKind === '' || isClusterKind(itemKind) || isWorkloadKind(itemKind)
+  );
 }
 
 function describeType(value: unknown): string {

@@ -229,6 +229,29 @@ describe('inputs', () => {
     expect([others, problems]).toEqual([[], []]);
   });
 
+  test.each([
+    ['v1', 'List', { items: 'x' }, 'items: must be a list'],
+    ['v1', 'List', { items: { a: policy('deny', 'web', []) } }, 'items: must be a list'],
+    ['v1', 'List', { item: [policy('deny', 'web', [])] }, 'items: is required'],
+    ['networking.k8s.io/v1', 'NetworkPolicyList', {}, 'items: is required'],
+    ['apps/v1', 'DeploymentList', {}, 'items: is required'],
+    ['example.org/v1', 'AllowList', { items: 7 }, 'items: must be a list'],
+  ])('%s %s of %j is an error: policies may be meant', async (apiVersion, kind, rest, problem) => {
+    dir.write('a.yaml', { apiVersion, kind, ...rest });
+    expect((await read()).problems).toEqual([`error a.yaml, document 1, ${problem}`]);
+  });
+
+  test('a kind of others whose name ends so is no list', async () => {
+    dir.write('a.yaml', {
+      apiVersion: 'example.org/v1',
+      kind: 'AllowList',
+      metadata: { name: 'a' },
+      spec: {},
+    });
+    const { others, problems } = await read();
+    expect([others.length, problems]).toEqual([1, []]);
+  });
+
   test('generateName becomes a name, the same each time', async () => {
     const unnamed = {
       apiVersion: 'v1',
