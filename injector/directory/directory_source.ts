@@ -187,22 +187,30 @@ class DirectorySource implements ClusterSource {
     const nowMs = performance.now();
     const present = new Set(paths.files);
     const gone = [...this.#files.keys()].filter((known) => !present.has(known));
-    for (const path of [...paths.files, ...gone]) this.#lookAt(path, nowMs, time);
+    for (const path of paths.files) this.#lookAt(path, statOf(path), nowMs, time);
+    for (const path of gone) this.#lookAt(path, 'gone', nowMs, time);
     const files = [...this.#files.values()].flatMap((state) => state.file ?? []);
     const merged = this.#unmerged ? mergeManifests(files, this.#merged) : this.#merged;
     this.#unmerged = false;
     this.#publish(merged, [...files.flatMap((file) => file.problems), ...merged.problems]);
   }
 
-  /** Looks at one file, and takes in what is new and trusted. */
-  #lookAt(path: string, nowMs: number, time: 'first' | 'again'): void {
-    const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  /**
+   * Looks at one file, and takes in what is new and trusted.
+   * @param stat undefined for a file that is listed and cannot be looked at, such as a link that leads nowhere: it is broken
+   */
+  #lookAt(
+    path: string,
+    stat: BigIntStats | undefined | 'gone',
+    nowMs: number,
+    time: 'first' | 'again',
+  ): void {
     const state = this.#files.get(path) ?? { stamp: '', racy: true };
-    const known = { stamp: stampOf(stat), racy: stat !== undefined && isRacy(stat) };
+    const known = stampOf(stat);
     const { file, unsettled } = state;
     const current = unsettled ? unsettled.next : file;
     let next = current;
-    if (stat === undefined) next = undefined;
+    if (stat === 'gone') next = undefined;
     else if (known.stamp !== state.stamp || state.racy) next = readManifestFile(path, { previous: current });
 
     if (next?.text !== current?.text) {
@@ -241,9 +249,21 @@ class DirectorySource implements ClusterSource {
   }
 }
 
-/** Identity and times; the empty text for a file that is gone. */
-function stampOf(stat: BigIntStats | undefined): string {
-  return stat === undefined ? '' : `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
+/** Undefined for what cannot be looked at. */
+function statOf(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true });
+  } catch {
+    return undefined;
+  }
+}
+
+/** Identity and times; the empty text where there are none, which is then looked at each time. */
+function stampOf(stat: BigIntStats | undefined | 'gone'): Pick<FileState, 'stamp' | 'racy'> {
+  if (stat === 'gone') return { stamp: '', racy: false };
+  if (stat === undefined) return { stamp: '', racy: true };
+  const stamp = `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
+  return { stamp, racy: isRacy(stat) };
 }
 
 function isRacy(stat: BigIntStats): boolean {

@@ -1,6 +1,6 @@
 /** Which files of a directory are manifests. */
 
-import { readdirSync, type Stats, statSync } from 'node:fs';
+import { lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '../../common/errno.ts';
 
@@ -17,7 +17,8 @@ const EXTENSION = /\.(?:ya?ml|json)$/;
 
 /**
  * Lists the manifests below a directory. Names that start with a dot are left out: editors' swap files, and the
- * `..data` folders behind a mounted ConfigMap, whose visible names are links and are followed.
+ * `..data` folders behind a mounted ConfigMap, whose visible names are links and are followed. A link that leads nowhere
+ * is listed: who reads it finds out, and a policy does not vanish unseen.
  * @param onDirectory Called with each directory before it is read, so that a watch on it misses nothing.
  * @throws Error of `node:fs` when `directory` itself cannot be read; what vanishes meanwhile is left out.
  */
@@ -33,7 +34,7 @@ export function listManifests(directory: string, onDirectory?: (path: string) =>
       if (name.startsWith('.')) continue;
       const entry = join(path, name);
       const stat = statOf(entry);
-      if (stat?.isFile() && EXTENSION.test(name)) files.push(entry);
+      if (EXTENSION.test(name) && (stat === undefined ? isThere(entry) : stat.isFile())) files.push(entry);
       // A link back up the tree ends here.
       if (!stat?.isDirectory() || seen.has(`${stat.dev}:${stat.ino}`)) continue;
       seen.add(`${stat.dev}:${stat.ino}`);
@@ -50,12 +51,22 @@ export function listManifests(directory: string, onDirectory?: (path: string) =>
   return { files, directories };
 }
 
-/** `undefined` for what is gone, and for links that lead nowhere or in a circle. */
+/** `undefined` for what is gone, and for what cannot be looked at. */
 function statOf(path: string): Stats | undefined {
   try {
     return statSync(path);
   } catch {
     return undefined;
+  }
+}
+
+/** Whether there is more than nothing: a link that leads nowhere or in a circle, or what this user may not look at. */
+function isThere(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch (error) {
+    return !isGone(error);
   }
 }
 

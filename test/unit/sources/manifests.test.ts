@@ -1,3 +1,4 @@
+import { symlinkSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readManifests } from '../../../sources/manifests.ts';
 import { describeProblem, type ManifestProblem } from '../../../sources/problem.ts';
@@ -215,6 +216,18 @@ describe('reading manifests', () => {
     const { cluster, problems } = await readManifests([dir.path]);
     expect([...cluster.pods.keys()]).toEqual(['shop/web']);
     expect(errorsOf(problems).at(-1)).toMatch(/^a\.yaml, document 1: cannot be read: /);
+  });
+
+  test.each([
+    ['nowhere', 'nowhere.yaml', /^deny\.yaml: cannot be read: ENOENT/],
+    ['in a circle', 'deny.yaml', /^deny\.yaml: cannot be read: ELOOP/],
+  ])('a link that leads %s is an error: it may stand for a policy', async (_, target, message) => {
+    dir.write('web.yaml', pod('web', '10.0.0.1'));
+    symlinkSync(dir.file(target), dir.file('deny.yaml'));
+    symlinkSync(dir.file('nowhere'), dir.file('README.md'));
+    const { cluster, problems } = await readManifests([dir.path]);
+    expect(errorsOf(problems)).toEqual([expect.stringMatching(message)]);
+    expect([...cluster.pods.keys()]).toEqual(['shop/web']);
   });
 
   test('fails with a code on a path that does not exist', async () => {

@@ -135,6 +135,23 @@ describe('a watched directory', () => {
     expect(source.problems[0]?.path).toBe('spec.ingress[0].ports[0].port');
   });
 
+  test.each(['nowhere', 'deny.yaml'])('keeps what a link led to that now leads to %s', async (target) => {
+    writeFileSync(join(dir.root, 'deny'), yaml(policy('deny', 'web', [])));
+    symlinkSync(join(dir.root, 'deny'), dir.file('deny.yaml'));
+    await open();
+    expect(source.cluster.policies.has('shop/deny')).toBe(true);
+    symlinkSync(dir.file(target), dir.file('.next'));
+    renameSync(dir.file('.next'), dir.file('deny.yaml'));
+    await waitFor(() => errors().length === 1);
+    expect(errors()[0]).toContain('deny.yaml: cannot be read');
+    expect(source.cluster.policies.has('shop/deny')).toBe(true);
+    dir.write('api.yaml', pod('api', '10.0.0.2'));
+    await waitFor(() => ips('shop/api') === '10.0.0.2');
+    dir.remove('deny.yaml');
+    await waitFor(() => !source.cluster.policies.has('shop/deny'));
+    expect(source.problems).toEqual([]);
+  });
+
   test('keeps a policy whose document is no longer recognised', async () => {
     dir.write('p.yaml', policy('old', 'api', ['web']));
     await open();
