@@ -1,5 +1,5 @@
 /** One manifest file: its documents, and what of them holds while some are broken. */
-import { readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { messageOf } from '../../common/errno.ts';
 import {
   type DocumentContent,
@@ -40,6 +40,9 @@ export interface ManifestFile {
 /** A manifest larger than this is refused: it is more likely a stray file. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
+/** Read at a time of what does not say its size, such as a pipe or a device. Bytes. */
+const CHUNK_BYTES = 64 * 1024;
+
 /** What messages call the manifests that come through standard input. */
 const STANDARD_INPUT = 'standard input';
 
@@ -55,7 +58,7 @@ export interface FileContext {
 export function readManifestFile(file: string, context: FileContext = {}): ManifestFile {
   let bytes: Buffer;
   try {
-    bytes = readFileSync(file);
+    bytes = readBounded(file);
   } catch (cause) {
     return unreadable(file, `cannot be read: ${messageOf(cause)}`);
   }
@@ -81,6 +84,31 @@ export async function readManifestInput(
     return unreadable(STANDARD_INPUT, `cannot be read: ${reason}`);
   }
   return readManifestBytes(STANDARD_INPUT, Buffer.concat(chunks), context);
+}
+
+/**
+ * The bytes of a file, and of one that is too large a few more than it may have: enough to know that it is, however long it is.
+ * @throws Error of `node:fs`
+ */
+function readBounded(file: string): Buffer {
+  const descriptor = openSync(file, 'r');
+  try {
+    const { size } = fstatSync(descriptor);
+    // One more than there should be, so that the end is seen at once.
+    const chunkBytes = size > 0 ? Math.min(size, MAX_FILE_BYTES) + 1 : CHUNK_BYTES;
+    const chunks: Buffer[] = [];
+    let total = 0;
+    while (total <= MAX_FILE_BYTES) {
+      const chunk = Buffer.allocUnsafe(chunkBytes);
+      const count = readSync(descriptor, chunk);
+      if (count === 0) break;
+      chunks.push(chunk.subarray(0, count));
+      total += count;
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 function readManifestBytes(file: string, bytes: Buffer, context: FileContext): ManifestFile {

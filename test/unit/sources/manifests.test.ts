@@ -1,4 +1,4 @@
-import { symlinkSync } from 'node:fs';
+import { symlinkSync, truncateSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readManifests } from '../../../sources/manifests.ts';
 import { describeProblem, type ManifestProblem } from '../../../sources/problem.ts';
@@ -216,6 +216,16 @@ describe('reading manifests', () => {
     const { cluster, problems } = await readManifests([dir.path]);
     expect([...cluster.pods.keys()]).toEqual(['shop/web']);
     expect(errorsOf(problems).at(-1)).toMatch(/^a\.yaml, document 1: cannot be read: /);
+  });
+
+  test('reads no more of a file than it may have, also where its end is far or nowhere', async () => {
+    const sparse = dir.write('a.yaml', '');
+    truncateSync(sparse, 3 * 1024 ** 3);
+    const { problems } = await readManifests([sparse, '/dev/zero']);
+    expect(errorsOf(problems)).toEqual([
+      'a.yaml: is larger than 67108864 bytes',
+      '/dev/zero: is larger than 67108864 bytes',
+    ]);
   });
 
   test.each([
