@@ -3,6 +3,7 @@
  * the message is sent, the answer is there, or the next datagram of it comes when the one before is received. What the kernel reports to
  * groups of its own accord waits in a buffer until it is received. Source: netlink(7).
  */
+import { close } from 'node:fs';
 import { errnoName } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
 import { type Addon, loadAddon } from './addon.ts';
@@ -20,6 +21,9 @@ const NETLINK_CAP_ACK = 10;
 /** The kernel fills datagrams up to this in a dump when the reader has room for them. */
 const DATAGRAM_BYTES = 32 * 1024;
 
+/** No descriptor. */
+const CLOSED = -1;
+
 /** Names of errors of recv(2) that mean something here. */
 const NOTHING_THERE = 'EAGAIN';
 
@@ -36,7 +40,7 @@ export interface Subscription {
 /** A socket of one protocol. The caller closes it. */
 export class Netlink {
   readonly #addon: Addon;
-  readonly #fd: number;
+  #fd: number;
   readonly #buffer = new Uint8Array(DATAGRAM_BYTES);
 
   /** @throws SluiceError `NATIVE_ADDON_MISSING`, `NETLINK_UNAVAILABLE` or `SOCKET_*` */
@@ -97,8 +101,14 @@ export class Netlink {
     return readMessages(this.#buffer.subarray(0, length));
   }
 
+  /**
+   * Nothing may be done with it any more. Another thread closes it: where nftables were changed shortly before, also by others, the
+   * kernel has whoever closes a socket wait for a grace period of RCU, some 10 ms.
+   */
   close(): void {
-    this.#addon.close(this.#fd);
+    if (this.#fd === CLOSED) return;
+    close(this.#fd, () => {}); // the descriptor is gone in any case
+    this.#fd = CLOSED;
   }
 }
 

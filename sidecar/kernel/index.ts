@@ -16,6 +16,7 @@ export {
   countedElements,
   ELEMENTS_MAX,
   type ElementChange,
+  ElementWriter,
 } from './nft_elements.ts';
 export { PROTOCOL_BY_NUMBER } from './protocols.ts';
 export { destroySockets, type TcpSocket, tcpSockets } from './tcp_sockets.ts';

@@ -91,16 +91,64 @@ export interface ChainChanges {
 }
 
 /**
- * Removes elements, adds elements, and then changes chains: all of it, or nothing.
- * @param table of the family `inet`
+ * Changes elements of a table, one transaction at a time. It keeps its socket from one transaction to the next: closing one costs as
+ * much as the transaction, since the kernel has its closer wait until what was removed is freed.
+ */
+export class ElementWriter {
+  /** The table, of the family `inet`. */
+  readonly #table: string;
+  #socket: Netlink | undefined;
+
+  constructor(table: string) {
+    this.#table = table;
+  }
+
+  /**
+   * Removes elements, adds elements, and then changes chains: all of it, or nothing. The caller waits for each transaction before
+   * the next.
+   * @throws SluiceError `NETLINK_*` or `SOCKET_*`
+   */
+  async change(changes: readonly ElementChange[], chains: ChainChanges = {}): Promise<void> {
+    const messages = await messagesOf(this.#table, changes, chains);
+    if (messages.length === 0) return;
+    this.#socket ??= new Netlink(NETLINK_PROTOCOLS.NETFILTER);
+    try {
+      await transact(this.#socket, messages);
+    } catch (error) {
+      this.close(); // answers may be left in it
+      throw error;
+    }
+  }
+
+  /** Between transactions only. The next one opens a socket again. */
+  close(): void {
+    this.#socket?.close();
+    this.#socket = undefined;
+  }
+}
+
+/**
+ * One transaction of an `ElementWriter` that nobody keeps.
  * @throws SluiceError `NETLINK_*` or `SOCKET_*`
  */
-export async function changeElements(
+export async function changeElements(table: string, changes: readonly ElementChange[]): Promise<void> {
+  const writer = new ElementWriter(table);
+  try {
+    await writer.change(changes);
+  } finally {
+    writer.close();
+  }
+}
+
+/** A type, and what comes after the fixed part. */
+type Message = readonly [type: number, attributes: readonly Uint8Array[]];
+
+async function messagesOf(
   table: string,
   changes: readonly ElementChange[],
-  { gone = [], emptied = [] }: ChainChanges = {},
-): Promise<void> {
-  const messages: [number, readonly Uint8Array[]][] = [];
+  { gone = [], emptied = [] }: ChainChanges,
+): Promise<readonly Message[]> {
+  const messages: Message[] = [];
   const named = attribute(TABLE, text(table));
   for (const { object, removed } of changes) {
     for (const items of pieces(await written(removed, (key) => [keyOf(key)]))) {
@@ -117,7 +165,7 @@ export async function changeElements(
     messages.push([DELETE_RULE, [named, attribute(RULE_CHAIN, text(chain))]]);
     messages.push([DELETE_CHAIN, [named, attribute(CHAIN_NAME, text(chain))]]);
   }
-  await transact(messages);
+  return messages;
 }
 
 /**
@@ -198,27 +246,21 @@ function goTo(chain: string): Uint8Array {
   return nested(ELEMENT_DATA, [nested(DATA_VERDICT, verdict)]);
 }
 
-async function transact(messages: readonly (readonly [number, readonly Uint8Array[]])[]): Promise<void> {
-  if (messages.length === 0) return;
+async function transact(socket: Netlink, messages: readonly Message[]): Promise<void> {
   const limit = fixed(0, SUBSYSTEM);
   const parts = messages.map(([type, body], index) =>
     message((SUBSYSTEM << 8) | type, NLM_F_ACK, index + 1, [fixed(NFPROTO_INET, 0), ...body]),
   );
-  const socket = new Netlink(NETLINK_PROTOCOLS.NETFILTER);
-  try {
-    const batch = [message(BATCH_BEGIN, 0, 0, [limit]), ...parts, message(BATCH_END, 0, 0, [limit])];
-    await socket.sendAside(Buffer.concat(batch));
-    let done = 0;
-    for (let got = socket.receive(); got !== undefined; got = socket.receive()) {
-      for (const { result = 0 } of got) {
-        if (result < 0) throw refused(errnoName(result));
-        done += 1;
-      }
+  const batch = [message(BATCH_BEGIN, 0, 0, [limit]), ...parts, message(BATCH_END, 0, 0, [limit])];
+  await socket.sendAside(Buffer.concat(batch));
+  let done = 0;
+  for (let got = socket.receive(); got !== undefined; got = socket.receive()) {
+    for (const { result = 0 } of got) {
+      if (result < 0) throw refused(errnoName(result));
+      done += 1;
     }
-    if (done !== messages.length) throw refused('no answer');
-  } finally {
-    socket.close();
   }
+  if (done !== messages.length) throw refused('no answer');
 }
 
 /** `struct nfgenmsg`. */

@@ -110,6 +110,53 @@ test('changes put the same rules in the kernel as a fresh start does, on random 
   await fc.assert(property, { numRuns: 12 });
 }, 180_000);
 
+test('changes of members have one socket, which a gate that is closed gives back', async () => {
+  const first = largeTable(100);
+  const second = withPeer(first, '10.0.9.1', 'g0');
+  const third = withPeer(second, '10.0.9.2', 'g0');
+  const tables = [first, second, third, { ...first, revision: third.revision + 1 }].map(tableJson);
+  const script = `
+    import { readdirSync, readlinkSync } from 'node:fs';
+    import { text } from 'node:stream/consumers';
+    import { setTimeout as sleep } from 'node:timers/promises';
+    import { Gate } from ${JSON.stringify(GATE)};
+    import { readTable } from ${JSON.stringify(POLICY)};
+    const sockets = () => readdirSync('/proc/self/fd').flatMap((fd) => {
+      try {
+        const target = readlinkSync('/proc/self/fd/' + fd);
+        return target.startsWith('socket:') ? [target] : [];
+      } catch {
+        return [];
+      }
+    });
+    const tables = JSON.parse(await text(process.stdin));
+    const before = new Set(sockets());
+    const own = () => sockets().filter((one) => !before.has(one));
+    let replaced = 0;
+    const nothing = () => {};
+    const events = {
+      inForce: nothing, closed: nothing, failed: nothing, unavailable: nothing,
+      beforeReplace: async () => {}, replaced: () => (replaced += 1),
+    };
+    const gate = new Gate(${JSON.stringify(SETTINGS)}, ['10.0.0.1'], events);
+    const kept = [];
+    for (const [index, json] of tables.entries()) {
+      await gate.enforce(readTable(json), index + 1);
+      kept.push(own());
+    }
+    gate.close();
+    while (own().length > 0) await sleep(10);
+    console.log(JSON.stringify({ replaced, kept }));`;
+  const { replaced, kept } = JSON.parse(
+    await apply(JSON.stringify(tables), [process.execPath, '--input-type=module', '-e', script]),
+  ) as { replaced: number; kept: string[][] };
+  expect(replaced).toBe(1);
+  const [whole, ...changes] = kept;
+  expect(whole).toEqual([]);
+  expect(changes.map((sockets) => sockets.length)).toEqual([1, 1, 1]);
+  expect(new Set(changes.flat()).size).toBe(1);
+});
+
 /** Whether some step of the way changes the elements of sets only: such steps go by netlink instead of nft. */
 function changesElements(tables: readonly Table[]): boolean {
   const planner = new GatePlanner();

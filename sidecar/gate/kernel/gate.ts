@@ -106,6 +106,7 @@ export class Gate {
   close(): void {
     this.#closed = true;
     this.#wake();
+    void this.#tries.idle().then(() => this.#rules.close());
   }
 
   /** Resolves when there is nothing to do, or the next try has to wait. */

@@ -1,5 +1,5 @@
 /** The rules that the kernel has of a running sidecar's gate: brings them from one plan to the next. */
-import { changeElements, runNft } from '../../kernel/index.ts';
+import { ElementWriter, runNft } from '../../kernel/index.ts';
 import { type GatePlan, gateChanges, NO_SERVICES } from '../plan/index.ts';
 import { inSlices } from './in_slices.ts';
 import { putWhole } from './install.ts';
@@ -22,6 +22,7 @@ export interface ReplaceEvents {
 export class KernelRules {
   readonly #settings: GateSettings;
   readonly #events: ReplaceEvents;
+  readonly #writer = new ElementWriter(GATE_TABLE_NAME);
   /** What the kernel has; `undefined`: not known, so the next transaction replaces everything. */
   #plan: GatePlan | undefined;
   /** Numbers of backends that the kernel has chains for. */
@@ -46,6 +47,11 @@ export class KernelRules {
   /** The rules may be gone: the next transaction replaces everything. */
   forget(): void {
     this.#plan = undefined;
+  }
+
+  /** The rules stay. To be called when no transaction is under way. */
+  close(): void {
+    this.#writer.close();
   }
 
   /**
@@ -81,9 +87,8 @@ export class KernelRules {
     }
     const changes = await inSlices(gateChanges(before, plan));
     const elements = netlinkElements(changes);
-    if (elements !== undefined)
-      await changeElements(GATE_TABLE_NAME, elements.changes, { gone: elements.goneChains });
-    for (const slice of serviceSlices(from, to)) await changeElements(GATE_TABLE_NAME, slice);
+    if (elements !== undefined) await this.#writer.change(elements.changes, { gone: elements.goneChains });
+    for (const slice of serviceSlices(from, to)) await this.#writer.change(slice);
     if (elements === undefined) await runNft(await inSlices(nftText(changes)));
   }
 
@@ -93,7 +98,7 @@ export class KernelRules {
     this.#limits = await putWhole(plan, this.#settings);
     this.#events.replaced();
     this.#counts = preparedCounts(services);
-    for (const slice of serviceSlices(NO_SERVICES, services)) await changeElements(GATE_TABLE_NAME, slice);
-    if (services.ports.size > 0) await changeElements(GATE_TABLE_NAME, [], { emptied: [LOADING_CHAIN] });
+    for (const slice of serviceSlices(NO_SERVICES, services)) await this.#writer.change(slice);
+    if (services.ports.size > 0) await this.#writer.change([], { emptied: [LOADING_CHAIN] });
   }
 }
