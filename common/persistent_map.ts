@@ -173,10 +173,46 @@ function split<V>(entries: Iterable<readonly [string, V]>, count: number): Map<s
   return buckets;
 }
 
-/** FNV-1a, mixed once more: the low bits choose. @param count a power of two */
+/**
+ * The key of the hash, another one in each process: who chooses names or addresses cannot put them all into one bucket, whose
+ * copies would then cost what the whole map has.
+ */
+const [KEY_0 = 0, KEY_1 = 0] = crypto.getRandomValues(new Int32Array(2));
+
+/** Rounds after the last word. */
+const LAST_ROUNDS = 3;
+
+/**
+ * HalfSipHash-1-3, two characters a word: for an address some 10 ns more than FNV-1a, which takes no key. Source: Aumasson and
+ * Bernstein, "SipHash: a fast short-input PRF"; `hsiphash` of Linux.
+ * @param count a power of two
+ */
 function placeOf(key: string, count: number): number {
   if (count === 1) return 0;
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
-  return ((hash ^ (hash >>> 15)) >>> 0) & (count - 1);
+  const { length } = key;
+  // In the last word there is the length: a key and the same key with a zero at its end are two.
+  const end = (length + 1) & ~1;
+  let v0 = KEY_0;
+  let v1 = KEY_1;
+  let v2 = KEY_0 ^ 0x6c796765;
+  let v3 = KEY_1 ^ 0x74656462;
+  for (let at = 0; at <= end + 2 * LAST_ROUNDS; at += 2) {
+    let word = 0;
+    if (at < end) word = key.charCodeAt(at) | (at + 1 < length ? key.charCodeAt(at + 1) << 16 : 0);
+    else if (at === end) word = length;
+    else if (at === end + 2) v2 ^= 0xff;
+    v3 ^= word;
+    v0 = (v0 + v1) | 0;
+    v2 = (v2 + v3) | 0;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v0 = (v0 + v3) | 0;
+    v2 = (v2 + v1) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+    v0 ^= word;
+  }
+  return ((v1 ^ v3) >>> 0) & (count - 1);
 }

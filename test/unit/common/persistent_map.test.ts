@@ -241,3 +241,33 @@ describe('draft', () => {
     expect(draft.done()).toBe(map);
   });
 });
+
+it('puts keys into other buckets in each process, so that nobody can choose keys that share one', async () => {
+  const keys = Array.from({ length: 1_000 }, (_, i): readonly [string, number] => [keyOf(i), i]);
+  const orders = new Set<string>();
+  for (let process = 0; process < 3; process += 1) {
+    vi.resetModules();
+    const { PersistentMap: Own } = await import('../../../common/persistent_map.ts');
+    orders.add([...Own.from(keys).keys()].join());
+  }
+  expect(orders.size).toBe(3);
+});
+
+it('spreads keys that were chosen for the bits of a hash without a key', () => {
+  // FNV-1a, as it was: 8 buckets of what would be 64.
+  const old = (key: string): number => {
+    let hash = 0x811c9dc5;
+    for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
+    return ((hash ^ (hash >>> 15)) >>> 0) & 63;
+  };
+  const chosen = Array.from({ length: 65_536 }, (_, i) => `10.96.${i >> 8}.${i & 255} TCP/80`).filter(
+    (key) => old(key) === 0,
+  );
+  const map = PersistentMap.from(chosen.map((key): [string, number] => [key, 1]));
+  const changed = map.with([[chosen[0] ?? '', 2]]);
+  const copies = vi.spyOn(Map.prototype, 'get');
+  expect([...changed.since(map)]).toEqual([[chosen[0], 1, 2]]);
+  // What differs is looked for in one bucket.
+  expect(copies.mock.calls.length).toBeLessThan(200);
+  copies.mockRestore();
+});
