@@ -54,15 +54,8 @@ export class PacedQueue {
 
   #stretch(): void {
     this.#timer = undefined;
-    const nowMs = performance.now();
-    const pieces: Piece[] = [];
-    let costMs = 0;
-    while (costMs < STRETCH_MS) {
-      const piece = this.#next(nowMs);
-      if (piece === undefined) break;
-      pieces.push(piece);
-      costMs += piece.costMs;
-    }
+    const pieces = this.#take(performance.now());
+    const costMs = pieces.reduce((sum, piece) => sum + piece.costMs, 0);
     // Where nobody may be served now there is no need to look every millisecond.
     const pauseMs = pieces.length === 0 ? STRETCH_MS : Math.max(1, 2 * costMs);
     if (this.#accounts.size > 0) this.#timer = setTimeout(() => this.#stretch(), pauseMs);
@@ -70,26 +63,37 @@ export class PacedQueue {
     for (const { start } of pieces) start();
   }
 
-  #next(nowMs: number): Piece | undefined {
-    const waiting = [...this.#accounts].filter(([address, { costMs, pieces }]) => {
-      if (pieces.size > 0) return true;
-      if (costMs <= this.#levelMs) this.#accounts.delete(address);
-      return false;
-    });
-    if (waiting.length === 0) {
-      this.#accounts.clear();
-      return undefined;
+  /** Takes out the work of one stretch. All accounts are looked at and put in order once for it: there may be hundreds. */
+  #take(nowMs: number): readonly Piece[] {
+    const waiting: [string, Account][] = [];
+    for (const [address, account] of this.#accounts) {
+      if (account.pieces.size > 0) waiting.push([address, account]);
+      else if (account.costMs <= this.#levelMs) this.#accounts.delete(address);
     }
+    if (waiting.length === 0) this.#accounts.clear();
     waiting.sort(([, a], [, b]) => a.costMs - b.costMs);
-    for (const [address, account] of waiting) {
+    const taken: Piece[] = [];
+    let costMs = 0;
+    while (costMs < STRETCH_MS) {
+      const next = waiting.shift();
+      if (next === undefined) break;
+      const [address, account] = next;
       if (this.#rates?.take(address, nowMs) === false) continue;
       const [piece] = account.pieces;
       if (piece === undefined) continue;
       account.pieces.delete(piece);
       this.#levelMs = Math.max(this.#levelMs, account.costMs);
       account.costMs = Math.max(account.costMs, this.#levelMs) + piece.costMs;
-      return piece;
+      taken.push(piece);
+      costMs += piece.costMs;
+      if (account.pieces.size > 0) insert(waiting, next);
     }
-    return undefined;
+    return taken;
   }
+}
+
+/** Puts an account into a list that is in the order of costs, behind all that have cost no more. */
+function insert(waiting: [string, Account][], one: [string, Account]): void {
+  const place = waiting.findIndex(([, other]) => other.costMs > one[1].costMs);
+  waiting.splice(place === -1 ? waiting.length : place, 0, one);
 }
