@@ -36,7 +36,9 @@ export class Login implements FrameReader {
   readonly #connection: FrameConnection;
   readonly #parts: LoginParts;
   readonly #timeout: NodeJS.Timeout;
-  readonly #over = new AbortController();
+  #isOver = false;
+  /** Ends a wait between two tries. Made for one only: to abort is a good part of what a login costs. */
+  #wait: AbortController | undefined;
 
   constructor(connection: FrameConnection, parts: LoginParts) {
     this.#connection = connection;
@@ -77,7 +79,7 @@ export class Login implements FrameReader {
 
   async #logIn(hello: Extract<SidecarFrame, { type: 'token-hello' }>): Promise<void> {
     const verdict = await this.#check(hello.token);
-    if (verdict === undefined || this.#over.signal.aborted) return;
+    if (verdict === undefined || this.#isOver) return;
     if (verdict.verdict === 'refused') return this.#refuse('token', verdict.message);
     this.#end();
     const session = this.#parts.tables.attach(this.#connection);
@@ -88,14 +90,13 @@ export class Login implements FrameReader {
   /** @returns undefined when the connection has ended before it could be said */
   async #check(token: string): Promise<TokenVerdict | undefined> {
     const { authenticator, log } = this.#parts;
-    const { signal } = this.#over;
     let heartbeat: NodeJS.Timeout | undefined;
     try {
       for (;;) {
         try {
           return await authenticator.authenticate(token);
         } catch (err) {
-          if (signal.aborted) return undefined;
+          if (this.#isOver) return undefined;
           if (heartbeat === undefined) {
             log.warn({ err }, 'a token cannot be checked: the sidecar waits with the table it has');
             this.#connection.send(smallFrame({ type: 'unknown-pod', message: messageOf(err) }));
@@ -105,7 +106,8 @@ export class Login implements FrameReader {
               PULSE_MS,
             );
           }
-          await delay(jittered(RECHECK_MS, 2 * RECHECK_MS), undefined, { signal });
+          this.#wait ??= new AbortController();
+          await delay(jittered(RECHECK_MS, 2 * RECHECK_MS), undefined, { signal: this.#wait.signal });
         }
       }
     } catch {
@@ -116,7 +118,7 @@ export class Login implements FrameReader {
   }
 
   #refuse(reason: CutReason, message: string): void {
-    if (this.#over.signal.aborted) return;
+    if (this.#isOver) return;
     this.#parts.log.warn({ reason }, `sidecar connection refused: ${message}`);
     this.#parts.tables.metrics.sessionsCut.inc({ reason });
     this.#connection.send(smallFrame({ type: 'refused', message }));
@@ -125,8 +127,9 @@ export class Login implements FrameReader {
   }
 
   #end(): void {
-    if (this.#over.signal.aborted) return;
-    this.#over.abort();
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#wait?.abort();
     clearTimeout(this.#timeout);
     this.#parts.place.leave();
   }
