@@ -1,52 +1,27 @@
-/** What a pod may reach, on real packets. */
+/** What a pod may reach, on real packets. How soon flows follow a change is in `egress_delays.test.ts`. */
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { FlowReport } from '../../lab/agent/protocol.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
-import { allowApps, namespace, node, pod, policy } from '../builders/manifests.ts';
+import { allowApps, policy } from '../builders/manifests.ts';
 import { run } from './command.ts';
-import { expectP99Within } from './delays.ts';
-import { type Patience, SILENCE, until, useLab, wallClockMs } from './harness.ts';
+import {
+  API,
+  API_V6,
+  DB,
+  DB_V6,
+  expectUntouched,
+  hold,
+  reach,
+  useEgressLab,
+  WORLD,
+} from './egress_cluster.ts';
+import { type Patience, SILENCE, until } from './harness.ts';
 
-const API = '10.1.1.10';
-const API_V6 = 'fd00:1::10';
-const DB = '10.1.2.11';
-const DB_V6 = 'fd00:1::11';
-const WORLD = '203.0.113.7';
 const SIDECAR = join(import.meta.dirname, '../../sidecar/main.ts');
 
-/** p99 of the cut, from the change to the reset at the app: what the product promises. */
-const CUT_P99_MS = 100;
+const net = useEgressLab();
 
-/** The egress policy of shop/front: to pods with these `app` labels, and to these rules beside. */
-const reach = (apps: readonly string[], ...more: object[]) =>
-  policy('shop/front-out', {
-    podSelector: { matchLabels: { app: 'front' } },
-    policyTypes: ['Egress'],
-    egress: [...apps.map((app) => ({ to: [{ podSelector: { matchLabels: { app } } }] })), ...more],
-  });
-
-const db = (labels: Record<string, string>) =>
-  pod('shop/db', { labels, ips: [DB, DB_V6], node: 2, ports: [80, 'UDP/53', 'web=TCP/8081'] });
-
-const net = useLab({
-  external: [WORLD],
-  sidecarEnv: { SLUICE_FLOW_HISTORY: '10000' }, // more than all flows of this file
-  objects: [
-    node(1),
-    node(2),
-    namespace('shop'),
-    pod('shop/api', { labels: { app: 'api' }, ips: [API, API_V6], ports: [80, 'UDP/53', 'web=TCP/8080'] }),
-    db({ app: 'db' }),
-    pod('shop/front', { labels: { app: 'front' }, ips: ['10.1.1.12', 'fd00:1::12'] }),
-    pod('shop/free', { labels: { app: 'free' }, ips: ['10.1.1.13'] }),
-    reach(['api']),
-  ],
-});
-
-/** Live, and no load: clients, apps and three sidecars share the processors with what is measured. */
-const echo = { kind: 'echo', chunkBytes: 512, intervalMs: 1_000 } as const;
 const fromFront = (address: string, port = 80, options: Partial<Patience> = {}) =>
   net.connect('shop/front', address, port, options);
 
@@ -95,8 +70,8 @@ const endedTo = async (pod: string, address: string, port: number) =>
   );
 
 test.each([API, API_V6])('an allowed connection to %s is recorded when it ends, once', async (address) => {
-  await net.open('shop/front', { group: 'long', count: 3, address, port: 80, work: echo });
-  await net.open('shop/front', { group: 'reset', count: 2, address, port: 80, work: echo });
+  await hold(net, 'long', 3, address);
+  await hold(net, 'reset', 2, address);
   const before = (await endedTo('shop/front', address, 80)).length;
   const locals = (await net.resetFlows('shop/front', 'reset')).length;
   const [reset] = await until('the resets are recorded', async () => {
@@ -219,53 +194,6 @@ test('both halves have their say, each at its own end', async () => {
   await net.apply(reach(['api']));
 });
 
-const hold = (group: string, count: number, address: string) =>
-  net.open('shop/front', { group, count, address, port: 80, work: echo });
-
-function expectUntouched(flows: readonly FlowReport[]): void {
-  for (const flow of flows) {
-    expect(flow).toMatchObject({ state: 'ended' });
-    expect(flow.receivedSha256).toBe(flow.sentSha256);
-  }
-}
-
-/**
- * Changes something while 300 flows run to `address`: all are reset in time, and 300 others go on.
- * @returns how many times that was done
- */
-function expectCutInTime(address: string, change: () => void, back: () => Promise<void>): Promise<number> {
-  return expectP99Within(CUT_P99_MS, async () => {
-    await Promise.all([hold('cut', 300, address), hold('kept', 300, API)]);
-    const changedAt = wallClockMs();
-    change();
-    const cut = await net.allOver('shop/front', 'cut');
-    expect(cut.every((flow) => flow.state === 'failed')).toBe(true);
-    expectUntouched(await net.finish('shop/front', 'kept'));
-    await back();
-    return cut.map(({ overAt = Number.POSITIVE_INFINITY }) => overAt - changedAt);
-  });
-}
-
-test('a change of policy ends exactly the live flows that it should, within 100 ms', async () => {
-  const both = () => net.apply(reach(['api', 'db']));
-  await both();
-  await expectCutInTime(DB, () => net.lab.writeObjects(reach(['api'])), both);
-});
-
-test("a change of a peer's label ends the flows to it, within 100 ms", async () => {
-  await net.apply(reach(['api', 'db']));
-  const rename = () => net.lab.writeObjects(db({ app: 'renamed' }));
-  const times = await expectCutInTime(DB_V6, rename, () => net.apply(db({ app: 'db' })));
-  const cut = await until('all are recorded', async () => {
-    const flows = await flowsOf('shop/front');
-    const found = flows.filter(({ end, dst }) => end === 'policy-changed' && dst.addr === DB_V6);
-    return found.length === times * 300 && found;
-  });
-  expect(cut[0]).toMatchObject({ direction: 'egress', near_miss: { failed: 'pod' }, dst: { pod: 'db' } });
-  expect(cut[0]?.bytes_recv).toBeGreaterThan(0);
-  await net.apply(reach(['api']));
-});
-
 test('the far end hears of it too, also of flows whose packets the gate meets first', async () => {
   for (let round = 0; round < 5; round += 1) {
     await net.apply(reach(['api', 'db']));
@@ -284,12 +212,12 @@ test('the far end hears of it too, also of flows whose packets the gate meets fi
 
 test('isolation that begins later spares the flows it allows and ends the others; when it ends, flows go on', async () => {
   await net.delete(reach([]));
-  await Promise.all([hold('denied', 5, DB), hold('allowed', 5, API)]);
+  await Promise.all([hold(net, 'denied', 5, DB), hold(net, 'allowed', 5, API)]);
   await net.apply(reach(['api']));
   expect((await net.allOver('shop/front', 'denied')).every((flow) => flow.state === 'failed')).toBe(true);
   expectUntouched(await net.finish('shop/front', 'allowed'));
 
-  await hold('freed', 5, API);
+  await hold(net, 'freed', 5, API);
   await net.delete(reach([]));
   expect(await fromFront(DB)).toMatchObject({ allowed: true });
   expectUntouched(await net.finish('shop/front', 'freed'));
@@ -302,7 +230,7 @@ test('the sidecar is killed: the kernel goes on admitting and denying by the las
   await expectBlocked(DB);
   expect(await net.datagram('shop/front', DB, 53, SILENCE)).toMatchObject({ allowed: false });
   // A flow that is denied meanwhile ends all the same.
-  await hold('denied', 1, API);
+  await hold(net, 'denied', 1, API);
   const deny = ['nft', 'flush', 'map', 'inet', 'sluice', 'out_pods4'];
   await run(inNetns(net.lab.netns('shop/front'), deny));
   expect(await net.allOver('shop/front', 'denied')).toMatchObject([{ state: 'failed', error: 'ECONNRESET' }]);

@@ -146,8 +146,9 @@ export class TestLab {
   /**
    * Waits until all flows of a group are over. Asks seldom: the flows note themselves when they were over, and a report of
    * hundreds of them costs the client time that it would miss for that.
+   * @param pollMs how often
    */
-  allOver(from: string, group: string): Promise<readonly FlowReport[]> {
+  allOver(from: string, group: string, pollMs = SELDOM_MS): Promise<readonly FlowReport[]> {
     return until(
       `${group} is over`,
       async () => {
@@ -155,7 +156,7 @@ export class TestLab {
         return flows.every((flow) => flow.overAt !== undefined) && flows;
       },
       ANSWER.timeoutMs * 2,
-      SELDOM_MS,
+      pollMs,
     );
   }
 
