@@ -44,6 +44,7 @@ export class InjectorProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: process.env.PATH,
+        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
         SLUICE_KUBERNETES: kubeconfig,
         SLUICE_TABLES_PORT: String(ports.tables),
         SLUICE_STATUS_PORT: String(ports.status),
