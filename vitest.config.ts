@@ -37,12 +37,11 @@ const TIMED_FAULTS = named('faults', [
   '05_*',
   '06_*',
   '07_*_delays',
-  '08_*',
   '10_*_delays',
   '18_*',
   '28_*_rate',
   '31_*',
-  '32_*',
+  '32_*_delays',
 ]);
 
 function named(folder: string, files: readonly string[]): string[] {
