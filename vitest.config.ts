@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { configDefaults, defineConfig } from 'vitest/config';
+import { LongFirst } from './test/long_first.ts';
 
 /**
  * The order of what runs: each group waits for the one before. From 1 on: the group 0 comes last where there is one worker
@@ -78,6 +79,7 @@ export default defineConfig({
     reporters: ['default', './test/reporter.ts'],
     pool: 'forks',
     passWithNoTests: false,
+    sequence: { sequencer: LongFirst },
     // Of what a test waits for; the default of 1 s is a busy machine's to break.
     expect: { poll: { timeout: 10_000 } },
     projects: [
