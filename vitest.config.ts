@@ -11,7 +11,7 @@ const FIRST = 1;
 /** Nothing that measures time: two files at once, also on a machine with two processors, where vitest would take one. */
 const WORKERS = 2;
 
-/** Real packets, tools that are installed, and an image that is built: most of their time is waiting. */
+/** Real packets, tools that are installed, and an image that is built: some wait, others compute, so two at a time. */
 const SIDE_BY_SIDE = FIRST + 1;
 
 /** One file at a time, when all others are through: no load shall disturb what measures time. */
