@@ -83,8 +83,11 @@ export class PersistentMap<V> {
   ): Generator<readonly [key: string, before: V | undefined, now: V | undefined], void, void> {
     if (before === this) return;
     const old = before === undefined ? [] : before.#buckets;
-    const isAlike = old.length === this.#buckets.length;
-    for (const [place, bucket] of this.#buckets.entries()) {
+    const buckets = this.#buckets;
+    const isAlike = old.length === buckets.length;
+    // There are hundreds of buckets, and most are shared: for those nothing is done but the comparison.
+    for (let place = 0; place < buckets.length; place += 1) {
+      const bucket = buckets[place] ?? NONE;
       const then = isAlike ? old[place] : before;
       if (then === bucket) continue;
       for (const [key, now] of bucket) {
@@ -92,8 +95,9 @@ export class PersistentMap<V> {
         if (known !== now) yield [key, known, now];
       }
     }
-    for (const [place, bucket] of old.entries()) {
-      const now = isAlike ? this.#buckets[place] : this;
+    for (let place = 0; place < old.length; place += 1) {
+      const bucket = old[place] ?? NONE;
+      const now = isAlike ? buckets[place] : this;
       if (now === bucket) continue;
       for (const [key, known] of bucket) if (now?.has(key) !== true) yield [key, known, undefined];
     }
@@ -148,7 +152,9 @@ class Draft<V> implements MapDraft<V> {
 
   #current(): readonly Bucket<V>[] {
     if (this.#own.size === 0) return this.#buckets;
-    return this.#buckets.map((bucket, place) => this.#own.get(place) ?? bucket);
+    const buckets = [...this.#buckets];
+    for (const [place, bucket] of this.#own) buckets[place] = bucket;
+    return buckets;
   }
 
   #split(count: number): void {
