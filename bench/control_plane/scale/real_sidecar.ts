@@ -11,7 +11,10 @@ import { NODE_ADDRESS } from './shapes.ts';
 /** The namespace has no name: when the last process in it ends, it is gone. `setpriv` ends that one with this process. */
 const IN_OWN_NAMESPACE = ['setpriv', '--pdeathsig', 'KILL', '--', 'unshare', '--net', '--', 'sh', '-ec'];
 
-/** $1: the pod's address, $2: the node's; then the command line of the sidecar. */
+/**
+ * $1: the pod's address, $2: the node's; then the command line of the sidecar. As in a cluster, the node's link-layer address is known:
+ * a sidecar looks for one that is not every two seconds, with tools.
+ */
 const START = `
   ip link set lo up
   ip link add eth0 type veth peer name node0
@@ -19,6 +22,7 @@ const START = `
   ip link set eth0 up
   ip link set node0 up
   ip route add "$2" dev eth0
+  ip neighbour replace "$2" lladdr 02:00:00:00:00:01 dev eth0 nud permanent
   ip route add default via "$2" dev eth0
   shift 2
   "$@" redirect apply
