@@ -69,7 +69,11 @@ beforeAll(async () => {
   const settings = { deny: 'drop', otherProtocols: 'drop', adminPort: 15_021 } as const;
   const [command = '', ...args] = inNetns(names.pod, ['nft', '-f', '-']);
   const nft = spawn(command, args, { stdio: ['pipe', 'inherit', 'inherit'] });
-  nft.stdin.end(atOnce(wholeRuleset(gatePlan(dualStackTable()), settings)));
+  const plan = gatePlan(dualStackTable());
+  // The first group is in the set of most pods, all others are in the map.
+  const access = plan.ingress.pods[4].get(PEERS.first[0]);
+  if (access === undefined) throw new Error('the first group has no access');
+  nft.stdin.end(atOnce(wholeRuleset(plan, settings, true, { ingress: access })));
   expect(await once(nft, 'close')).toEqual([0, null]);
   const ports = ['TCP/1000', 'TCP/1001', 'UDP/1000', 'UDP/1001'];
   const [server = '', ...argv] = inNetns(names.pod, [process.execPath, APP_SERVER, ...ports]);

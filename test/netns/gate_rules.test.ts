@@ -17,7 +17,7 @@ import { GatePlanner } from '../../sidecar/gate/plan/planner.ts';
 import { atOnce } from '../../sidecar/gate/plan/steps.ts';
 import { INJECTOR_MARK } from '../../sidecar/kernel/injector_mark.ts';
 import type { ElementChange } from '../../sidecar/kernel/nft_elements.ts';
-import { table } from '../builders/tables.ts';
+import { groupOf, table, withPolicies } from '../builders/tables.ts';
 import { editedTables } from '../unit/sidecar/gate/edited_tables.ts';
 import { gatePlan } from '../unit/sidecar/gate/gate_plan.ts';
 import { run } from './command.ts';
@@ -75,6 +75,8 @@ function sorted(key: string, value: unknown): unknown {
 }
 
 const GATE = new URL('../../sidecar/gate/kernel/gate.ts', import.meta.url).href;
+const KERNEL_RULES = new URL('../../sidecar/gate/kernel/kernel_rules.ts', import.meta.url).href;
+const PLAN = new URL('../../sidecar/gate/plan/index.ts', import.meta.url).href;
 const POLICY = new URL('../../policy/index.ts', import.meta.url).href;
 
 /** Has a gate enforce tables one after the other, and then a fresh gate enforce the last one. */
@@ -155,6 +157,99 @@ test('changes of members have one socket, which a gate that is closed gives back
   expect(whole).toEqual([]);
   expect(changes.map((sockets) => sockets.length)).toEqual([1, 1, 1]);
   expect(new Set(changes.flat()).size).toBe(1);
+});
+
+/**
+ * Has the kernel follow tables, with the access that most pods have in a set, and reads after each table which access each pod has.
+ * @param commonMin pods that an access has to have for a set of its own
+ */
+async function followed(
+  tables: readonly Table[],
+  commonMin: number,
+): Promise<{ replaced: number; wrong: string[]; sets: number; inSets: number }> {
+  const script = `
+    import { execFileSync } from 'node:child_process';
+    import { text } from 'node:stream/consumers';
+    import { KernelRules } from ${JSON.stringify(KERNEL_RULES)};
+    import { atOnce, GatePlanner } from ${JSON.stringify(PLAN)};
+    import { readTable } from ${JSON.stringify(POLICY)};
+    const tables = JSON.parse(await text(process.stdin)).map((one) => readTable(one));
+    let [replaced, sets, inSets] = [0, 0, 0];
+    const wrong = [];
+    const events = { beforeReplace: async () => {}, replaced: () => (replaced += 1) };
+    const rules = new KernelRules(${JSON.stringify(SETTINGS)}, events, ${commonMin});
+    const planner = new GatePlanner();
+    for (const table of tables) {
+      const plan = { ...atOnce(planner.plan(table)), injectors: [] };
+      await rules.enforce(plan);
+      const { nftables } = JSON.parse(execFileSync('nft', ['-j', 'list table inet sluice'], { maxBuffer: 2 ** 28 }));
+      const named = (kind, name) => nftables.find((one) => one[kind]?.name === name)?.[kind];
+      for (const [direction, way] of [['ingress', 'in'], ['egress', 'out']])
+        for (const family of [4, 6]) {
+          const set = way + '_common' + family;
+          const rule = nftables.find(({ rule }) => rule?.expr.some(({ match }) => match?.right === '@' + set))?.rule;
+          const chain = rule?.expr.at(-1).goto.target;
+          const members = named('set', set)?.elem ?? [];
+          if (rule !== undefined) sets += 1;
+          inSets += members.length;
+          const found = new Map([
+            ...members.map((address) => [address, chain]),
+            ...(named('map', way + '_pods' + family)?.elem ?? []).map(([key, to]) => [key, to.goto.target]),
+          ]);
+          const ids = new Map([...plan[direction].pods[family]].map(([key, id]) => [key, way + '_' + id]));
+          const keys = new Set([...found.keys(), ...ids.keys()]);
+          for (const key of keys)
+            if (found.get(key) !== ids.get(key))
+              wrong.push([table.revision, direction, key, found.get(key), ids.get(key)].join(' '));
+        }
+    }
+    rules.close();
+    console.log(JSON.stringify({ replaced, wrong, sets, inSets }));`;
+  const argv = [process.execPath, '--input-type=module', '-e', script];
+  return JSON.parse(await apply(JSON.stringify(tables.map(tableJson)), argv));
+}
+
+test('each pod has its access, in the set of most pods or in the map, on random tables', async () => {
+  let [sets, inSets] = [0, 0];
+  const property = fc.asyncProperty(editedTables(5), async (list) => {
+    const outcome = await followed(list, 1);
+    expect(outcome).toMatchObject({ replaced: 1, wrong: [] });
+    sets += outcome.sets;
+    inSets += outcome.inSets;
+  });
+  await fc.assert(property, { numRuns: 10 });
+  expect(sets).toBeGreaterThan(0);
+  expect(inSets).toBeGreaterThan(0);
+}, 180_000);
+
+test('a pod among many with one access is an element of a set, and the set follows a policy that changes', async () => {
+  const addresses = Array.from({ length: 1_500 }, (_, i) => `10.3.${i >> 8}.${i & 255}`);
+  const policy = { namespace: 'shop', name: 'many' };
+  const reached = (revision: number, port: number, list: readonly string[]): Table => {
+    const group = groupOf(Object.fromEntries(list.map((address) => [address, 'tag'])));
+    const ingress = [
+      {
+        policy,
+        index: 0,
+        ports: [{ protocol: 'TCP' as const, from: port, to: port }],
+        peers: [{ kind: 'group' as const, group: 'g' }],
+      },
+    ];
+    return withPolicies({ ...table({ revision }), groups: new Map([['g', group]]) }, { policy, ingress });
+  };
+  const fewer = addresses.slice(1);
+  const outcome = await followed(
+    [
+      reached(1, 80, []),
+      reached(2, 80, addresses),
+      reached(3, 80, fewer),
+      reached(4, 81, addresses),
+      reached(5, 81, fewer),
+    ],
+    1_024,
+  );
+  expect(outcome).toMatchObject({ replaced: 1, wrong: [] });
+  expect(outcome.inSets).toBe(2 * 1_500 + 2 * 1_499);
 });
 
 /** Whether some step of the way changes the elements of sets only: such steps go by netlink instead of nft. */

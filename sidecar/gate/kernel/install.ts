@@ -1,6 +1,7 @@
 /** Puts the gate in place closed at the redirect step, looks whether it is there, and takes it out. */
 import { findChain, listNft, runNft } from '../../kernel/index.ts';
 import { closedPlan, type GatePlan, socketElement } from '../plan/index.ts';
+import { NONE_COMMON } from './common_access.ts';
 import { inSlices } from './in_slices.ts';
 import { GATE_TABLE, GATE_TABLE_NAME } from './names.ts';
 import { SOCKET_MATCH_PROBE } from './own_ports.ts';
@@ -37,11 +38,16 @@ const NO_SOCKET_MATCH =
 
 /**
  * Puts the whole table in, in place of what is there; without CONFIG_NFT_SOCKET what is left of it.
+ * @param common accesses whose pods are in sets
  * @returns what the kernel lacks, for people
  */
-export async function putWhole(plan: GatePlan, settings: GateSettings): Promise<readonly string[]> {
+export async function putWhole(
+  plan: GatePlan,
+  settings: GateSettings,
+  common = NONE_COMMON,
+): Promise<readonly string[]> {
   try {
-    await runNft(await inSlices(wholeRuleset(plan, settings)));
+    await runNft(await inSlices(wholeRuleset(plan, settings, true, common)));
     return [];
   } catch (error) {
     const matchesSockets = await runNft(SOCKET_MATCH_PROBE).then(
@@ -49,7 +55,7 @@ export async function putWhole(plan: GatePlan, settings: GateSettings): Promise<
       () => false,
     );
     if (matchesSockets) throw error; // something else is wrong
-    await runNft(await inSlices(wholeRuleset(plan, settings, false)));
+    await runNft(await inSlices(wholeRuleset(plan, settings, false, common)));
     return [NO_SOCKET_MATCH];
   }
 }

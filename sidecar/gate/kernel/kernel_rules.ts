@@ -1,6 +1,7 @@
 /** The rules that the kernel has of a running sidecar's gate: brings them from one plan to the next. */
 import { ElementWriter, runNft } from '../../kernel/index.ts';
 import { type GatePlan, gateChanges, NO_SERVICES } from '../plan/index.ts';
+import { COMMON_MIN, commonAfter, commonOf, NONE_COMMON } from './common_access.ts';
 import { inSlices } from './in_slices.ts';
 import { putWhole } from './install.ts';
 import { GATE_TABLE_NAME } from './names.ts';
@@ -27,11 +28,16 @@ export class KernelRules {
   #plan: GatePlan | undefined;
   /** Numbers of backends that the kernel has chains for. */
   #counts: ReadonlySet<number> = new Set();
+  /** Accesses whose pods are in sets. */
+  #common = NONE_COMMON;
   #limits: readonly string[] = [];
+  readonly #commonMin: number;
 
-  constructor(settings: GateSettings, events: ReplaceEvents) {
+  /** @param commonMin pods that an access has to have for a set of its own */
+  constructor(settings: GateSettings, events: ReplaceEvents, commonMin = COMMON_MIN) {
     this.#settings = settings;
     this.#events = events;
+    this.#commonMin = commonMin;
   }
 
   /** The plan that the kernel enforces, as far as is known. */
@@ -86,16 +92,21 @@ export class KernelRules {
       this.#counts = new Set([...this.#counts, ...missing]);
     }
     const changes = await inSlices(gateChanges(before, plan));
-    const elements = netlinkElements(changes);
+    const after = await inSlices(commonAfter(this.#common, changes, this.#commonMin));
+    const common = { before: this.#common, after };
+    // Accesses that take or leave the place come or go, which takes rules.
+    const elements = netlinkElements(changes, common.before);
     if (elements !== undefined) await this.#writer.change(elements.changes, { gone: elements.goneChains });
     for (const slice of serviceSlices(from, to)) await this.#writer.change(slice);
-    if (elements === undefined) await runNft(await inSlices(nftText(changes)));
+    if (elements === undefined) await runNft(await inSlices(nftText(changes, common)));
+    this.#common = common.after;
   }
 
   async #replace(plan: GatePlan): Promise<void> {
     const { services } = plan.egress;
     await this.#events.beforeReplace();
-    this.#limits = await putWhole(plan, this.#settings);
+    this.#common = await inSlices(commonOf(plan, this.#commonMin));
+    this.#limits = await putWhole(plan, this.#settings, this.#common);
     this.#events.replaced();
     this.#counts = preparedCounts(services);
     for (const slice of serviceSlices(NO_SERVICES, services)) await this.#writer.change(slice);

@@ -2,24 +2,37 @@
 import { unreachable } from '../../../common/errors.ts';
 import { familyOf } from '../../../policy/index.ts';
 import { type Access, type GateChange, isAllPorts, Pace, rangeText, type Steps } from '../plan/index.ts';
+import { type CommonAccesses, commonCommands, commonSet, NONE_COMMON } from './common_access.ts';
 import { ALWAYS_SENT } from './exemptions.ts';
 import { chainName, FAMILIES, GATE_TABLE, WAYS, type Way } from './names.ts';
 import { translationHook } from './service_rules.ts';
 
 const ISOLATED_PROTOCOLS = '{ tcp, udp, sctp }';
 
+/** The accesses whose pods are in sets, before a transaction and after it. */
+export interface CommonChange {
+  readonly before: CommonAccesses;
+  readonly after: CommonAccesses;
+}
+
+const NOTHING_COMMON: CommonChange = { before: NONE_COMMON, after: NONE_COMMON };
+
 /** The changes in their order, to be run as one transaction; empty where there are none. */
-export function* nftText(changes: readonly GateChange[]): Steps<string> {
+export function* nftText(changes: readonly GateChange[], common = NOTHING_COMMON): Steps<string> {
   const lines: string[] = [];
   const pace = new Pace();
-  for (const change of changes) {
-    for (const line of yield* commands(change)) lines.push(`${line}\n`);
+  // Accesses are added first and removed last: between, a rule may lead from one to the other.
+  const begin = changes.findIndex(({ kind }) => kind !== 'access-added');
+  for (const [index, change] of changes.entries()) {
+    if (index === begin)
+      for (const line of commonCommands(common.before, common.after)) lines.push(`${line}\n`);
+    for (const line of yield* commands(change, common)) lines.push(`${line}\n`);
     if (pace.isDue()) yield;
   }
   return lines.join('');
 }
 
-function* commands(change: GateChange): Steps<readonly string[]> {
+function* commands(change: GateChange, common: CommonChange): Steps<readonly string[]> {
   switch (change.kind) {
     case 'access-added': {
       const way = WAYS[change.direction];
@@ -44,7 +57,7 @@ function* commands(change: GateChange): Steps<readonly string[]> {
     }
     case 'pods':
     case 'blocks':
-      return yield* peerElements(change);
+      return yield* peerElements(change, common);
     case 'translation':
       return translationHook(change.translates);
     default:
@@ -87,27 +100,35 @@ function addressElements(name: string, list: readonly string[]): readonly string
   });
 }
 
-function* peerElements({
-  kind,
-  direction,
-  family,
-  removed,
-  added,
-}: Extract<GateChange, { readonly added: unknown }>): Steps<readonly string[]> {
+function* peerElements(
+  { kind, direction, family, removed, added }: Extract<GateChange, { readonly added: unknown }>,
+  { before, after }: CommonChange,
+): Steps<readonly string[]> {
   const way = WAYS[direction];
   const map = `${GATE_TABLE} ${way.name}_${kind}${family}`;
+  const set = `${GATE_TABLE} ${commonSet(direction, family)}`;
+  const [gone, come] = kind === 'pods' ? [before[direction], after[direction]] : [undefined, undefined];
+  const [removals, additions] = [yield* listed(way, removed, gone), yield* listed(way, added, come)];
   return [
-    ...(removed.length === 0 ? [] : [`delete element ${map} { ${yield* listed(way, removed)} }`]),
-    ...(added.length === 0 ? [] : [`add element ${map} { ${yield* listed(way, added)} }`]),
+    ...(removals.map === '' ? [] : [`delete element ${map} { ${removals.map} }`]),
+    ...(removals.set === '' ? [] : [`delete element ${set} { ${removals.set} }`]),
+    ...(additions.map === '' ? [] : [`add element ${map} { ${additions.map} }`]),
+    ...(additions.set === '' ? [] : [`add element ${set} { ${additions.set} }`]),
   ];
 }
 
-function* listed(way: Way, peers: readonly (readonly [string, string])[]): Steps<string> {
-  const elements: string[] = [];
+/** Elements of the map, and of the set of those with the common access. */
+function* listed(
+  way: Way,
+  peers: readonly (readonly [string, string])[],
+  common: string | undefined,
+): Steps<{ readonly map: string; readonly set: string }> {
+  const [map, set]: [string[], string[]] = [[], []];
   const pace = new Pace();
   for (const [peer, id] of peers) {
-    elements.push(`${peer} : goto ${chainName(way, id)}`);
+    if (id === common) set.push(peer);
+    else map.push(`${peer} : goto ${chainName(way, id)}`);
     if (pace.isDue()) yield;
   }
-  return elements.join(', ');
+  return { map: map.join(', '), set: set.join(', ') };
 }

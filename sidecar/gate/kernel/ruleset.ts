@@ -1,6 +1,7 @@
 /** The gate's whole table as nft(8) text. It is one transaction. */
 import type { Direction } from '../../../policy/index.ts';
 import { type GateChange, type GatePlan, gateChanges, Pace, type Steps } from '../plan/index.ts';
+import { lookUpRules, NONE_COMMON } from './common_access.ts';
 import { alwaysTaken, NEIGHBOURS } from './exemptions.ts';
 import { ADDRESS_TYPES, chainName, FAMILIES, GATE_TABLE, HEADERS, TCP_FLAGS, WAYS } from './names.ts';
 import { accessRules, nftText } from './nft_text.ts';
@@ -40,8 +41,14 @@ export const REMOVED_RULESET = `table ${GATE_TABLE}\ndelete table ${GATE_TABLE}\
  * Replaces what is there by this plan, all but the elements of Services: `serviceSlices` has them.
  * @param matchesSockets whether the kernel can look at the socket that a packet meets (CONFIG_NFT_SOCKET). Without that the
  * admin port is open to everybody, also where an app has taken it.
+ * @param common accesses whose pods are in sets
  */
-export function* wholeRuleset(plan: GatePlan, settings: GateSettings, matchesSockets = true): Steps<string> {
+export function* wholeRuleset(
+  plan: GatePlan,
+  settings: GateSettings,
+  matchesSockets = true,
+  common = NONE_COMMON,
+): Steps<string> {
   const { services } = plan.egress;
   const changes = yield* gateChanges(undefined, plan);
   const [ingress, egress] = [yield* accessChains('ingress', changes), yield* accessChains('egress', changes)];
@@ -74,7 +81,10 @@ export function* wholeRuleset(plan: GatePlan, settings: GateSettings, matchesSoc
     '}',
     '',
   ];
-  const filled = yield* nftText(changes.filter(({ kind }) => kind !== 'access-added'));
+  const filled = yield* nftText(
+    changes.filter(({ kind }) => kind !== 'access-added'),
+    { before: NONE_COMMON, after: common },
+  );
   return `${lines.join('\n')}${filled}${loadingRules(services)
     .map((line) => `${line}\n`)
     .join('')}`;
@@ -115,19 +125,11 @@ function directionObjects(direction: Direction, settings: GateSettings): readonl
 
 /** From a peer's address to the chain of its access. */
 function lookUps(direction: Direction): readonly string[] {
-  const { name, peer } = WAYS[direction];
+  const { name } = WAYS[direction];
   return [
     `chain ${name}_rest { }`,
     `chain ${name}_isolated {`,
-    // A virtual address that was not translated has no backend that may be reached; blocks do not count for it.
-    ...(name === 'out'
-      ? FAMILIES.map(
-          (family) => `  ${HEADERS[family]} daddr . meta l4proto . th dport @services${family} goto out_deny`,
-        )
-      : []),
-    ...FAMILIES.map((family) => `  ${HEADERS[family]} ${peer} vmap @${name}_pods${family}`),
-    ...FAMILIES.map((family) => `  ${HEADERS[family]} ${peer} vmap @${name}_blocks${family}`),
-    `  goto ${name}_rest`,
+    ...lookUpRules(direction, NONE_COMMON).map((rule) => `  ${rule}`),
     '}',
     // Decides for what the hook has left: `accept`, or on to the look-ups.
     `chain ${name}_subject { }`,
