@@ -19,6 +19,7 @@ export {
   clusterChanges,
   compile,
   createCompiler,
+  DEFAULT_LARGE_GROUP,
   EMPTY_CLUSTER,
   LiveCluster,
   policyExcess,

@@ -23,7 +23,7 @@ import { SetIndex } from './set_index.ts';
 export class ClusterState {
   readonly cluster = new LiveCluster();
   readonly directory = new Directory();
-  readonly groups = new Groups(this.directory, (name) => this.namespaceLabels(name));
+  readonly groups: Groups;
   readonly virtualPorts = new VirtualPorts();
   readonly policies: NamespacePolicies;
   readonly changes = new ChangeSet();
@@ -32,7 +32,9 @@ export class ClusterState {
   readonly #injectorService: string | undefined;
   #injectors: readonly Backend[] = [];
 
-  constructor(policyLimits: PolicyLimits, injectorService: string | undefined) {
+  /** @param mostMembers groups with more are large */
+  constructor(policyLimits: PolicyLimits, injectorService: string | undefined, mostMembers: number) {
+    this.groups = new Groups(this.directory, (name) => this.namespaceLabels(name), mostMembers);
     this.policies = new NamespacePolicies(this.groups, policyLimits);
     this.#injectorService = injectorService;
   }

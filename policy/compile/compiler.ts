@@ -33,8 +33,13 @@ import type { TableShape } from './table_shape.ts';
 
 /** What the changes of one commit led to. */
 export interface ClusterUpdate {
-  /** Followed pods whose tables may differ from those before, by pod key. */
+  /**
+   * Followed pods whose tables may differ from those before, by pod key. Those that do not need every member of large groups
+   * are not among them where members of such groups are all that has changed.
+   */
   readonly touched: ReadonlySet<string>;
+  /** Addresses that have come, gone or changed in groups that were large and still are. */
+  readonly movedInLarge: ReadonlySet<string>;
   /** By address: the pod that owned it, where another pod or none owns it now. */
   readonly formerOwners: ReadonlyMap<string, IdentifiedPeer>;
 }
@@ -45,7 +50,15 @@ export interface CompilerOptions {
   readonly injectorService?: string;
   /** Bounds on policies; default `DEFAULT_POLICY_LIMITS`. */
   readonly policyLimits?: PolicyLimits;
+  /** Groups with more members than this are large; default `DEFAULT_LARGE_GROUP`. */
+  readonly largeGroup?: number;
 }
+
+/**
+ * With more members than this a group is large: whole, it is a text of 700 kB that takes 100 ms to make, and 20 MB of each sidecar
+ * that has it.
+ */
+export const DEFAULT_LARGE_GROUP = 20_000;
 
 /** Compiles the tables of one cluster, which changes by `apply` only. */
 export class Compiler {
@@ -58,7 +71,12 @@ export class Compiler {
   #dns: { readonly of: Table['services']; readonly servers: DnsServers } | undefined;
 
   constructor(cluster: Cluster = EMPTY_CLUSTER, options: CompilerOptions = {}) {
-    this.#state = new ClusterState(options.policyLimits ?? DEFAULT_POLICY_LIMITS, options.injectorService);
+    const {
+      policyLimits = DEFAULT_POLICY_LIMITS,
+      injectorService,
+      largeGroup = DEFAULT_LARGE_GROUP,
+    } = options;
+    this.#state = new ClusterState(policyLimits, injectorService, largeGroup);
     this.#shapes = new ShapeMaker(this.#state);
     this.#tables = new TableMaker(this.#state);
     for (const change of clusterChanges(EMPTY_CLUSTER, cluster)) this.apply(change, 'found');
@@ -88,6 +106,14 @@ export class Compiler {
    */
   follow(key: string): void {
     if (!this.#followers.has(key)) this.#adopt(key);
+  }
+
+  /**
+   * Whether a followed pod's table is used with every member of large groups. So it is until this says no; `movedInLarge` then says
+   * which of them have changed.
+   */
+  needsWholeGroups(key: string, isNeeded: boolean): void {
+    this.#followers.needsWhole(key, isNeeded);
   }
 
   /** Undoes `follow`. */
@@ -129,18 +155,25 @@ export class Compiler {
    */
   commit(goOn: () => boolean = () => true): ClusterUpdate {
     this.#state.enforcePolicies(goOn);
-    const touched = this.#touchedTables();
+    const movedInLarge = new Set<string>();
+    const touched = this.#touchedTables(movedInLarge);
     const formerOwners = this.#formerOwners();
     this.#state.commit((key) => this.#followers.has(key));
     this.#tables.committed();
-    return { touched, formerOwners };
+    return { touched, movedInLarge, formerOwners };
   }
 
-  #touchedTables(): ReadonlySet<string> {
+  /** @param movedInLarge gets the addresses that only concern some tables */
+  #touchedTables(movedInLarge: Set<string>): ReadonlySet<string> {
     const { changes, groups, virtualPorts } = this.#state;
     const touched = new Set<string>();
     if (virtualPorts.isChanged) for (const key of this.#followers.withServices) touched.add(key);
-    for (const group of groups.touched) if (group.isChanged) this.#followers.addWithGroup(group.id, touched);
+    for (const group of groups.touched) {
+      if (!group.isChanged) continue;
+      const staysLarge = group.wasLarge && group.isLarge;
+      this.#followers.addWithGroup(group.id, touched, staysLarge ? 'whole' : 'all');
+      if (staysLarge) for (const address of group.changedAddresses()) movedInLarge.add(address);
+    }
     for (const key of changes.reshaped) {
       if (!this.#followers.has(key)) continue;
       touched.add(key);
@@ -181,6 +214,19 @@ export class Compiler {
   /** Whether a followed pod's rules name the pod that has an address. */
   knows(key: string, address: string): boolean {
     return (this.#followers.shape(key)?.groups ?? []).some((id) => this.#state.groups.get(id)?.has(address));
+  }
+
+  /** Whether a group of tables is large: more than the bound has made it so, and fewer than three quarters of it have not ended that. */
+  isLarge(groupId: string): boolean {
+    return this.#state.groups.get(groupId)?.isLarge === true;
+  }
+
+  /** Whether an address is a member of a large group of a followed pod's table. */
+  isInLarge(key: string, address: string): boolean {
+    return (this.#followers.shape(key)?.groups ?? []).some((id) => {
+      const group = this.#state.groups.get(id);
+      return group?.isLarge === true && group.has(address);
+    });
   }
 
   /** What the rules of a followed pod ask of others. */

@@ -7,7 +7,7 @@ import { matchesSelector, NAMESPACE_NAME_LABEL } from '../rules/index.ts';
 import type { PodIdentity } from '../table/index.ts';
 import type { Directory, OwnerChange } from './directory.ts';
 import { DemandIndex } from './group_demand.ts';
-import { type GroupTest, groupId, LiveGroup } from './live_group.ts';
+import { type Candidate, type GroupTest, groupId, LiveGroup } from './live_group.ts';
 import { SetIndex } from './set_index.ts';
 
 /**
@@ -17,6 +17,7 @@ import { SetIndex } from './set_index.ts';
 export class Groups {
   readonly #directory: Directory;
   readonly #namespaceLabels: (namespace: string) => Labels;
+  readonly #mostMembers: number;
   readonly #groups = new Map<string, LiveGroup>();
   readonly #users = new Map<LiveGroup, number>();
   readonly #byDemand = new DemandIndex<LiveGroup>();
@@ -24,10 +25,18 @@ export class Groups {
   /** Without the label that holds their name. */
   readonly #namespacesByLabel = new SetIndex<string>();
 
-  /** @param namespaceLabels gives the present labels of any namespace */
-  constructor(directory: Directory, namespaceLabels: (namespace: string) => Labels) {
+  /**
+   * @param namespaceLabels gives the present labels of any namespace
+   * @param mostMembers groups with more are large; default: none is
+   */
+  constructor(
+    directory: Directory,
+    namespaceLabels: (namespace: string) => Labels,
+    mostMembers: number = Number.POSITIVE_INFINITY,
+  ) {
     this.#directory = directory;
     this.#namespaceLabels = namespaceLabels;
+    this.#mostMembers = mostMembers;
   }
 
   /**
@@ -47,10 +56,13 @@ export class Groups {
     return this.#touched;
   }
 
-  /** Keeps the group of a selector current until `release` has been called as often as this. */
+  /**
+   * Keeps the group of a selector current until `release` has been called as often as this. Its members are found when it is asked
+   * for: where they are many, call `resolve` before.
+   */
   retain(test: GroupTest): void {
     const id = groupId(test);
-    const group = this.#groups.get(id) ?? this.#resolve(test);
+    const group = this.#groups.get(id) ?? this.#begin(test);
     this.#users.set(group, (this.#users.get(group) ?? 0) + 1);
   }
 
@@ -62,18 +74,32 @@ export class Groups {
     this.#touched.add(group);
   }
 
-  #resolve(test: GroupTest): LiveGroup {
-    const group = new LiveGroup(test, this.#membersOf(test));
+  /**
+   * Finds the members of groups in use, by id, until all are found or `goOn` says no.
+   * @returns whether all are found
+   */
+  resolve(ids: Iterable<string>, goOn: () => boolean): boolean {
+    for (const id of ids) if (this.#groups.get(id)?.resolve(goOn) === false) return false;
+    return true;
+  }
+
+  #begin(test: GroupTest): LiveGroup {
+    const candidates = this.#candidates(test);
+    const group = new LiveGroup(test, this.#tried(test, candidates), {
+      count: sizeOf(candidates),
+      mostMembers: this.#mostMembers,
+    });
     this.#groups.set(group.id, group);
     this.#byDemand.add(test, group);
     return group;
   }
 
-  *#membersOf(test: PodsPeer): Generator<readonly [string, PodIdentity]> {
-    for (const addresses of this.#candidates(test)) {
+  /** Tries a selector on addresses. The cluster may change meanwhile: `ownerChanged` and `namespaceChanged` say so to the group. */
+  *#tried(test: PodsPeer, candidates: readonly Addresses[]): Generator<Candidate> {
+    for (const addresses of candidates) {
       for (const address of addresses.keys()) {
         const owner = this.#directory.owner(address);
-        if (owner !== undefined && this.#matches(test, owner)) yield [address, owner];
+        yield [address, owner !== undefined && this.#matches(test, owner) ? owner : undefined];
       }
     }
   }
@@ -113,7 +139,7 @@ export class Groups {
     }
     for (const group of groups) {
       const is = after !== undefined && this.#matches(group.test, after);
-      if (!is && !group.has(address)) continue;
+      if (!is && !group.mayHave(address)) continue;
       group.set(address, is ? after : undefined);
       this.#touched.add(group);
     }
@@ -135,7 +161,7 @@ export class Groups {
         const owner = this.#directory.owner(address);
         if (owner === undefined) continue;
         const is = this.#matches(group.test, owner);
-        if (is !== group.has(address)) group.set(address, is ? owner : undefined);
+        if (is || group.mayHave(address)) group.set(address, is ? owner : undefined);
       }
       this.#touched.add(group);
     }

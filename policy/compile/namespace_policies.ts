@@ -18,10 +18,13 @@ interface PolicyChange {
 /** What is in force in one namespace. */
 interface InForce {
   readonly policies: readonly NetworkPolicy[];
-  readonly selectors: ReadonlyMap<string, GroupTest>;
+  readonly selectors: Selectors;
   /** The policies have to be measured again when the count of moved addresses reaches this. */
   readonly measureAt: number;
 }
+
+/** By group id. */
+type Selectors = ReadonlyMap<string, GroupTest>;
 
 const NONE: InForce = { policies: [], selectors: new Map(), measureAt: Number.POSITIVE_INFINITY };
 
@@ -32,6 +35,8 @@ export class NamespacePolicies {
   /** By namespace and name. */
   readonly #written = new Map<string, Map<string, NetworkPolicy>>();
   readonly #inForce = new Map<string, InForce>();
+  /** What each namespace retains: the groups of its policies in force, and those that the waiting ones will need. */
+  readonly #retained = new Map<string, Selectors>();
   /** Namespaces with something to put in force, those that have waited longest first. */
   readonly #waiting = new Set<string>();
   readonly #excess = new Map<string, string>();
@@ -99,13 +104,20 @@ export class NamespacePolicies {
       }
   }
 
-  /** Puts in force what was written, one namespace after the other until `goOn` says no; at least one namespace. */
+  /**
+   * Puts in force what was written, one namespace after the other until `goOn` says no; at least one namespace, or a part of the
+   * work for it: finding the members of its groups may take several calls.
+   */
   enforce(goOn: () => boolean): PolicyChange[] {
     this.#measureDue();
     const changes: PolicyChange[] = [];
     for (const namespace of this.#waiting) {
       this.#waiting.delete(namespace);
-      const changed = this.#enforce(namespace);
+      const changed = this.#enforce(namespace, goOn);
+      if (changed === undefined) {
+        this.#waiting.add(namespace);
+        break;
+      }
       if (changed.length > 0) changes.push({ namespace, changed });
       if (!goOn()) break;
     }
@@ -121,14 +133,16 @@ export class NamespacePolicies {
     }
   }
 
-  #enforce(namespace: string): NetworkPolicy[] {
+  /** @returns undefined: there was no time to find the members of all groups */
+  #enforce(namespace: string, goOn: () => boolean): NetworkPolicy[] | undefined {
     const written = [...(this.#written.get(namespace)?.values() ?? [])];
     written.sort((a, b) => compareTexts(a.name, b.name));
     const before = this.#inForce.get(namespace) ?? NONE;
     const { inForce, excess, selectors, namespaceLabels, slack } = this.#bounds.decide(written, this.#groups);
     this.#noteAsked(namespace, namespaceLabels);
-    for (const [id, test] of selectors) if (!before.selectors.has(id)) this.#groups.retain(test);
-    for (const [id, test] of before.selectors) if (!selectors.has(id)) this.#groups.release(test);
+    this.#retain(namespace, new Map([...before.selectors, ...selectors]));
+    if (!this.#groups.resolve(selectors.keys(), goOn)) return undefined;
+    this.#retain(namespace, selectors);
     this.#noteExcess(namespace, [...before.policies, ...written], excess);
     const measureAt = this.#moved + slack;
     this.#measureAt = Math.min(this.#measureAt, measureAt);
@@ -141,6 +155,14 @@ export class NamespacePolicies {
     if (policies.length === 0) this.#inForce.delete(namespace);
     else this.#inForce.set(namespace, { policies, selectors, measureAt });
     return changed;
+  }
+
+  #retain(namespace: string, after: Selectors): void {
+    const before = this.#retained.get(namespace) ?? NONE.selectors;
+    for (const [id, test] of after) if (!before.has(id)) this.#groups.retain(test);
+    for (const [id, test] of before) if (!after.has(id)) this.#groups.release(test);
+    if (after.size === 0) this.#retained.delete(namespace);
+    else this.#retained.set(namespace, after);
   }
 
   #noteAsked(namespace: string, labels: ReadonlySet<string>): void {

@@ -153,8 +153,8 @@ function touchedBy(change: TableChange): ReadonlySet<string> | undefined {
 /** What leads from one form of a group to another; undefined where they say the same. */
 export function groupChange(before: AddressGroup | undefined, after: AddressGroup): GroupChange | undefined {
   if (before === after) return undefined;
-  if (before === undefined || (before.ports === undefined) !== (after.ports === undefined))
-    return { group: groupJson(after) };
+  if (before === undefined || before.partial !== after.partial) return { group: groupJson(after) };
+  if ((before.ports === undefined) !== (after.ports === undefined)) return { group: groupJson(after) };
   const members = differences(before.members, after.members);
   const ports = after.ports === undefined ? {} : differences(before.ports, after.ports);
   const changed = Object.keys(members).length + Object.keys(ports).length;

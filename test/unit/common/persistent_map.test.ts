@@ -233,6 +233,17 @@ describe('draft', () => {
     PROPERTY_TIMEOUT_MS,
   );
 
+  it('of a map with room for many has what is put into it, few or many', () => {
+    for (const count of [0, 1, 70, KEYS]) {
+      for (const room of [0, 100, 10_000]) {
+        const draft = PersistentMap.sized<string>(room).draft();
+        const plain = new Map(Array.from({ length: count }, (_, i) => [keyOf(i), 'a']));
+        for (const [key, value] of plain) draft.set(key, value);
+        expectSame(draft.done(), plain);
+      }
+    }
+  });
+
   it('gives the same map where nothing was changed', () => {
     const map = full(KEYS);
     const draft = map.draft();

@@ -11,10 +11,25 @@ function pod(uid: string, more: Partial<PodIdentity> = {}): PodIdentity {
 }
 
 function groupOf(test: GroupTest = WEB): LiveGroup {
-  return new LiveGroup(test, [
+  const live = new LiveGroup(test, [
     ['10.0.0.1', pod('one')],
     ['10.0.0.2', pod('two', { ports: HTTP })],
+    ['10.0.0.9', undefined],
   ]);
+  live.resolve();
+  return live;
+}
+
+/** So many members, and no more than `mostMembers` make it a group that is not large. */
+function crowdOf(count: number, mostMembers: number): LiveGroup {
+  const candidates = Array.from({ length: count }, (_, i) => [addressOf(i), pod(`p${i}`)] as const);
+  const live = new LiveGroup(WEB, candidates, { count, mostMembers });
+  live.resolve();
+  return live;
+}
+
+function addressOf(place: number): string {
+  return `10.1.${place >> 8}.${place & 255}`;
 }
 
 describe('a group', () => {
@@ -66,6 +81,73 @@ describe('a group', () => {
     expect(live.isChanged).toBe(false);
     live.set('10.0.0.1', pod('one'));
     expect(live.isChanged).toBe(true);
+  });
+});
+
+describe('a group that is being resolved', () => {
+  const candidates = Array.from(
+    { length: 10_000 },
+    (_, i) => [addressOf(i), i % 2 === 0 ? pod(`p${i}`, { ports: HTTP }) : undefined] as const,
+  );
+
+  it('takes in its candidates some at a time, as long as there is time', () => {
+    const live = new LiveGroup({ ...WEB, withPorts: true }, candidates, { count: candidates.length });
+    expect([live.resolve(() => false), live.resolve(() => false), live.resolve(() => false)]).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    expect(live.group.members.size).toBe(5_000);
+    expect(live.group.ports?.size).toBe(5_000);
+  });
+
+  it('has what was said of an address meanwhile, before or after its turn; and nobody has it until it is asked for', () => {
+    const live = new LiveGroup(WEB, candidates, { count: candidates.length });
+    live.resolve(() => false);
+    live.set(addressOf(0), undefined); // has had its turn
+    live.set(addressOf(9_998), undefined);
+    live.set(addressOf(9_999), pod('new'));
+    expect(live.isChanged).toBe(false);
+    expect(live.mayHave(addressOf(1))).toBe(true);
+    live.commit();
+    expect(
+      [addressOf(0), addressOf(2), addressOf(9_998), addressOf(9_999)].map((one) => live.has(one)),
+    ).toEqual([false, true, false, true]);
+    expect(live.group.members.size).toBe(4_999);
+  });
+});
+
+describe('a large group', () => {
+  it('has more members than the bound, and stays large until it has fewer than three quarters of it', () => {
+    const live = crowdOf(4, 4);
+    const steps: [number, number, boolean][] = [
+      [4, 5, true],
+      [5, 3, true],
+      [3, 2, false],
+      [2, 4, false],
+      [4, 5, true],
+    ];
+    expect(live.isLarge).toBe(false);
+    for (const [before, after, isLarge] of steps) {
+      const was = live.isLarge;
+      for (let place = Math.min(before, after); place < Math.max(before, after); place += 1)
+        live.set(addressOf(place), after > before ? pod(`p${place}`) : undefined);
+      expect([live.wasLarge, live.isLarge]).toEqual([was, isLarge]);
+      live.commit();
+      expect([live.wasLarge, live.isLarge]).toEqual([isLarge, isLarge]);
+    }
+    expect(crowdOf(5, 4).wasLarge).toBe(true);
+  });
+
+  it('names the addresses that have changed since the last commit', () => {
+    const live = crowdOf(1_000, 10);
+    live.set(addressOf(3), undefined);
+    live.set(addressOf(5), pod('other'));
+    live.set(addressOf(7), pod('p7'));
+    live.set(addressOf(2_000), pod('new'));
+    expect([...live.changedAddresses()].sort()).toEqual([3, 5, 2_000].map(addressOf).sort());
+    live.commit();
+    expect([...live.changedAddresses()]).toEqual([]);
   });
 });
 

@@ -148,3 +148,91 @@ describe('the tables that a commit names', () => {
     expect(after.policies.get('shop/a')).toBe(before.policies.get('shop/a'));
   });
 });
+
+describe('large groups', () => {
+  const pods = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, i) =>
+      apiPod(`shop/p${from + i}`, { labels: { app: 'web' }, ips: [addressOf(from + i)] }),
+    );
+  const policies = [
+    apiPolicy('shop/a', {
+      podSelector: { matchLabels: { app: 'api' } },
+      ingress: [{ from: [{ podSelector: { matchLabels: { app: 'web' } } }] }],
+    }),
+  ];
+  const api = (name: string, ip: string) => apiPod(name, { labels: { app: 'api' }, ips: [ip] });
+  const addressOf = (place: number) => `10.1.${place >> 8}.${place & 255}`;
+  const change = (from: number, to: number, isThere: boolean) => {
+    for (const pod of pods(from, to)) {
+      const key = `shop/${pod.metadata.name}`;
+      compiler.apply({ kind: 'Pod', key, object: isThere ? accepted(parsePod(pod)) : undefined });
+    }
+  };
+  const found = () => {
+    const { touched, movedInLarge } = compiler.commit();
+    return [[...touched].sort(), [...movedInLarge].sort()];
+  };
+
+  it('touch the tables that need every member, and name the others the addresses; all where it becomes large or is no longer', () => {
+    const own = [api('shop/one', '10.0.0.1'), api('shop/other', '10.0.0.2')];
+    const cluster = readCluster({
+      namespaces: [apiNamespace('shop')],
+      pods: [...own, ...pods(0, 4)],
+      policies,
+    });
+    compiler = createCompiler(cluster, { largeGroup: 4 });
+    const both = ['shop/one', 'shop/other'];
+    for (const key of both) compiler.follow(key);
+    compiler.needsWholeGroups('shop/one', false);
+    const [id = ''] = compiler.compile('shop/one', 1).groups.keys();
+    expect(compiler.isLarge(id)).toBe(false);
+    change(4, 5, true);
+    expect(found()).toEqual([both, []]);
+    expect(compiler.isLarge(id)).toBe(true);
+    expect(compiler.isInLarge('shop/one', addressOf(4))).toBe(true);
+    expect(compiler.isInLarge('shop/one', '10.0.0.2')).toBe(false);
+    change(4, 6, true);
+    expect(found()).toEqual([['shop/other'], [addressOf(5)]]);
+    compiler.needsWholeGroups('shop/one', true);
+    change(3, 6, false);
+    expect(found()).toEqual([both, [3, 4, 5].map(addressOf)]);
+    change(2, 3, false);
+    expect(found()).toEqual([both, []]);
+    expect(compiler.isLarge(id)).toBe(false);
+    compiler.unfollow('shop/one');
+    compiler.follow('shop/one');
+    change(2, 3, true);
+    expect(found()).toEqual([both, []]);
+  });
+
+  it('are found bit by bit, and the policies that need them are in force when all members are', () => {
+    const own = [api('shop/one', '10.0.0.1')];
+    compiler = createCompiler(
+      readCluster({ namespaces: [apiNamespace('shop')], pods: [...own, ...pods(0, 10_000)] }),
+    );
+    compiler.follow('shop/one');
+    const [policy] = policies;
+    compiler.apply({
+      kind: 'NetworkPolicy',
+      key: 'shop/a',
+      object: policy && accepted(parseNetworkPolicy(policy)),
+    });
+    const touched: number[] = [];
+    for (let commit = 0; commit < 3; commit += 1) {
+      touched.push(compiler.commit(() => false).touched.size);
+      expect([...compiler.waiting]).toEqual(commit < 2 ? ['shop'] : []);
+      expect(compiler.isBehind('shop/one')).toBe(true);
+      change(commit, commit + 1, false); // one that has had its turn
+      change(10_000 + commit, 10_001 + commit, true);
+    }
+    expect(touched).toEqual([0, 0, 1]);
+    compiler.commit();
+    const [group] = compiler.compile('shop/one', 2).groups.values();
+    const expected = pods(3, 10_003).map(({ status }) => status.podIPs?.[0]?.ip);
+    expect([...(group?.members.keys() ?? [])].sort()).toEqual(expected.sort());
+    // What nobody needs any more is let go, also where it was never finished.
+    compiler.apply({ kind: 'NetworkPolicy', key: 'shop/a', object: undefined });
+    compiler.commit(() => false);
+    expect(compiler.compile('shop/one', 3).groups.size).toBe(0);
+  });
+});
