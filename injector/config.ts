@@ -4,7 +4,7 @@ import { INJECTOR_PORTS } from '../common/contract.ts';
 import { SluiceError } from '../common/errors.ts';
 import { LOG_LEVELS } from '../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT, readOptions } from '../common/options.ts';
-import type { PolicyLimits } from '../policy/index.ts';
+import { DEFAULT_LARGE_GROUP, type PolicyLimits } from '../policy/index.ts';
 import { POLICY_LIMIT_OPTIONS, policyLimits } from '../sources/index.ts';
 import { INJECTION_OPTIONS, type WebhookSettings, webhookSettings } from './admission/index.ts';
 
@@ -65,6 +65,14 @@ export const INJECTOR_OPTIONS: readonly OptionSpec[] = [
   ...INJECTION_OPTIONS,
   ...POLICY_LIMIT_OPTIONS,
   {
+    env: 'SLUICE_LARGE_GROUP',
+    flag: 'large-group',
+    kind: { type: 'integer', min: 1, max: 10_000_000 },
+    default: String(DEFAULT_LARGE_GROUP),
+    description:
+      'Pods (addresses) that a selector of peers may match; of one that matches more, sidecars are sent only the pods that they ask about',
+  },
+  {
     env: 'SLUICE_LOG_LEVEL',
     flag: 'log-level',
     kind: { type: 'choice', choices: LOG_LEVELS },
@@ -80,6 +88,7 @@ export interface DirectoryConfig {
   readonly socket: string;
   readonly statusSocket?: string;
   readonly policyLimits: PolicyLimits;
+  readonly largeGroup: number;
   readonly logLevel: string;
 }
 
@@ -96,6 +105,7 @@ export interface KubernetesConfig {
   /** Absent: no webhook. */
   readonly webhook?: WebhookSettings;
   readonly policyLimits: PolicyLimits;
+  readonly largeGroup: number;
   readonly logLevel: string;
 }
 
@@ -132,6 +142,7 @@ function directoryConfig(values: OptionValues): DirectoryConfig {
     socket: values.text('SLUICE_SOCKET'),
     ...optional('statusSocket', values.optionalText('SLUICE_STATUS_SOCKET')),
     policyLimits: policyLimits(values),
+    largeGroup: values.integer('SLUICE_LARGE_GROUP'),
     logLevel: values.text('SLUICE_LOG_LEVEL'),
   } as const;
   if (config.statusSocket === config.socket)
@@ -161,6 +172,7 @@ function kubernetesConfig(values: OptionValues): KubernetesConfig {
     ...optional('statusSocket', values.optionalText('SLUICE_STATUS_SOCKET')),
     ...optional('webhook', webhookSettings(values)),
     policyLimits: policyLimits(values),
+    largeGroup: values.integer('SLUICE_LARGE_GROUP'),
     logLevel: values.text('SLUICE_LOG_LEVEL'),
   };
 }

@@ -64,7 +64,7 @@ async function startParts(
     setSourceGauges(gauges, source);
     if (tables !== undefined) setTableGauges(gauges, tables);
   });
-  const { policyLimits } = settings;
+  const { policyLimits, largeGroup } = settings;
   const source = new KubernetesSource(config, log, {
     events: (kind) => countedEvents(metrics, kind),
     policyLimits,
@@ -93,7 +93,7 @@ async function startParts(
   const certificates = await startCertificates({ config, namespace, source, metrics, log });
   running.push(certificates);
   const injectorService = objectKey(namespace, INJECTOR_SERVICE);
-  tables = new TableServer(source, metrics, log, { injectorService, policyLimits });
+  tables = new TableServer(source, metrics, log, { injectorService, policyLimits, largeGroup });
   running.push(tables);
   const authenticator = new TokenReviewer(config.makeApiClient(AuthenticationV1Api));
   const certificate = certificates.serving;

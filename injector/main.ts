@@ -52,8 +52,10 @@ async function main(argv: readonly string[]): Promise<void> {
 }
 
 async function start(config: InjectorConfig, log: Logger, signal: AbortSignal): Promise<Injector> {
-  if (config.source === 'directory')
-    return startDirectoryInjector(config, log, { policyLimits: config.policyLimits });
+  if (config.source === 'directory') {
+    const { policyLimits, largeGroup } = config;
+    return startDirectoryInjector(config, log, { policyLimits, largeGroup });
+  }
   // The Kubernetes client takes 80 MB and half a second to load: only where there is a cluster.
   const { startKubernetesInjector } = await import('./kubernetes_injector.ts');
   return startKubernetesInjector(config, log, signal);

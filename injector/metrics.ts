@@ -12,6 +12,7 @@ export interface InjectorMetrics {
   readonly enforceSeconds: Histogram;
   readonly revision: Gauge;
   readonly sidecars: Gauge<'state'>;
+  readonly metAddresses: Gauge;
   readonly problems: Gauge<'severity'>;
   readonly sourceAge: Gauge<'kind'>;
   readonly sourceObjects: Gauge<'kind'>;
@@ -75,6 +76,11 @@ export function createInjectorMetrics(collect?: (metrics: InjectorMetrics) => vo
       name: 'sluice_injector_sidecars',
       help: 'Pods that policy can select, by the state of their sidecar: enforcing, behind, absent.',
       labelNames: ['state'],
+      registers,
+    }),
+    metAddresses: new Gauge({
+      name: 'sluice_injector_met_addresses',
+      help: 'Addresses in large groups that sidecars have asked about, those of each sidecar counted for itself.',
       registers,
     }),
     problems: new Gauge({

@@ -144,7 +144,8 @@ function* changedEntries<V extends object>(
 }
 
 function changeOfGroup(after: AddressGroup, before: AddressGroup | undefined): Buffer | null {
-  if (before === undefined) return newGroups.of(after);
+  // Who gets a large group whole gets the same bytes as all others.
+  if (before === undefined || before.partial !== after.partial) return newGroups.of(after);
   const known = groupChanges.of(after).get(before);
   if (known !== undefined) return known;
   const change = groupChange(before, after);

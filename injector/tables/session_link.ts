@@ -1,5 +1,6 @@
 /** What a session and the transport that carries it share. */
 import type { FrameBytes } from './frame_bytes.ts';
+import type { ViewLimits } from './partial_view.ts';
 
 /** The transport's side of a session. */
 export interface SessionLink {
@@ -33,7 +34,7 @@ export interface SessionPod {
 }
 
 /** Bounds of a session. */
-export interface SessionLimits {
+export interface SessionLimits extends ViewLimits {
   /** A session with more than this queued is cut instead of sent more. A single frame may be larger. */
   readonly maxQueuedBytes: number;
   /** A queue that has not become shorter for this many heartbeats is cut. */

@@ -7,6 +7,7 @@ export function setTableGauges(metrics: InjectorMetrics, tables: TableServer): v
   const { sidecars } = tables.counts(); // the revision is that after it
   const { revision, problems } = tables;
   metrics.revision.set(revision);
+  metrics.metAddresses.set(tables.metAddresses);
   for (const [state, count] of Object.entries(sidecars)) metrics.sidecars.set({ state }, count);
   for (const severity of ['error', 'warning'] as const)
     metrics.problems.set({ severity }, problems.filter((problem) => problem.severity === severity).length);

@@ -27,6 +27,8 @@ import { Beats } from './beats.ts';
 import { ExcessLog, excessProblems } from './excess_log.ts';
 import { type TableWriter, tableWriter } from './frame_bytes.ts';
 import { TableWriterV1 } from './frame_bytes_v1.ts';
+import { MetAddresses } from './met_addresses.ts';
+import type { ViewHost } from './partial_view.ts';
 import { PastOwners } from './past_owners.ts';
 import { PolicyCounts, type SidecarState } from './policy_counts.ts';
 import { type Due, type FrameMaker, SendQueue } from './send_queue.ts';
@@ -58,6 +60,8 @@ const DEFAULT_LIMITS: SessionLimits = {
   maxStalledBeats: 5, // 10 s
   refusedRetryMs: 10_000,
   maxQuestions: 1_000, // 500 a second; one takes 10 us, or 100 us with a thousand groups
+  maxMet: 4_096, // 0.5 ms for each table or change; more peers than all but a few pods have
+  maxMeets: 8_192, // all that may be met and as many that are no members; one takes 1 us
   leastAgeMs: 20 * 60_000,
   mostAgeMs: 40 * 60_000,
 };
@@ -102,6 +106,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   readonly #pastOwners = new PastOwners();
   readonly #acquaintances: AddressRates;
   readonly #queue = new SendQueue(this);
+  readonly #met = new MetAddresses<TableSession>();
   #counts: PolicyCounts;
   /** Connected pods whose sidecars may be further, or less far, than `#counts` knows. */
   readonly #moved = new Set<string>();
@@ -180,7 +185,10 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
 
   /** For `TableSession`. */
   update(session: TableSession): void {
-    if (session.podKey !== undefined) this.#serve(session, session.podKey);
+    const { podKey } = session;
+    if (podKey === undefined || this.#byPod.get(podKey) !== session) return;
+    this.#moved.add(podKey);
+    this.#serve(session, podKey);
   }
 
   /** For `TableSession`. */
@@ -207,9 +215,27 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   }
 
   /** For `TableSession`. */
+  viewHost(session: TableSession): ViewHost {
+    const { podKey = '' } = session;
+    return {
+      isLarge: (id) => this.#compiler.isLarge(id),
+      isMember: (address) => this.#compiler.isInLarge(podKey, address),
+      met: (address) => this.#met.add(address, session),
+      forgot: (address) => this.#met.delete(address, session),
+      tookWhole: () => this.#compiler.needsWholeGroups(podKey, true),
+    };
+  }
+
+  /** For `TableSession`. */
+  isDue(session: TableSession): boolean {
+    return this.#queue.revision(session) !== undefined;
+  }
+
+  /** For `TableSession`. */
   leave(session: TableSession): void {
     this.#sessions.delete(session);
     this.#queue.delete(session);
+    for (const address of session.met ?? []) this.#met.delete(address, session);
     const { podKey } = session;
     if (podKey === undefined || this.#byPod.get(podKey) !== session) return;
     this.#byPod.delete(podKey);
@@ -268,6 +294,11 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     let carried = 0;
     for (const session of this.#byPod.values()) if (!session.isLeaving) carried += 1;
     return carried;
+  }
+
+  /** Addresses that sidecars have met in large groups, those of each sidecar counted for itself. */
+  get metAddresses(): number {
+    return this.#met.size;
   }
 
   /**
@@ -346,12 +377,10 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     } catch (err) {
       return this.#startOver(err);
     }
-    const { touched, formerOwners } = update;
-    this.#pastOwners.remember(formerOwners, performance.now());
+    const concerned = this.#concerned(update);
+    this.#pastOwners.remember(update.formerOwners, performance.now());
     this.#revision += 1;
-    for (const podKey of touched) {
-      const session = this.#byPod.get(podKey);
-      if (session === undefined) continue;
+    for (const [podKey, session] of concerned) {
       this.#moved.add(podKey);
       this.#serve(session, podKey);
     }
@@ -362,11 +391,24 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     this.#log.info(
       {
         revision: this.#revision,
-        tables: touched.size,
+        tables: concerned.size,
         duration_ms: Math.round(seconds * 1000),
       },
       'cluster changed',
     );
+  }
+
+  /** Who is to hear of a change, by pod. */
+  #concerned({ touched, movedInLarge }: ClusterUpdate): ReadonlyMap<string, TableSession> {
+    const concerned = new Map<string, TableSession>();
+    for (const podKey of touched) {
+      const session = this.#byPod.get(podKey);
+      if (session !== undefined) concerned.set(podKey, session);
+    }
+    for (const address of movedInLarge)
+      for (const session of this.#met.sessions(address))
+        if (session.podKey !== undefined) concerned.set(session.podKey, session);
+    return concerned;
   }
 
   /**
@@ -394,6 +436,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     this.#moved.add(podKey);
     try {
       this.#compiler.follow(podKey);
+      this.#compiler.needsWholeGroups(podKey, session.met === undefined);
       this.#serve(session, podKey);
     } catch (err) {
       this.#blame(session, podKey, err);
@@ -405,6 +448,8 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     const subject = findSubject(this.#compiler.cluster, podKey, session.podUid);
     if (subject.found) {
       if (session.isAsked) return; // it answers soon, and is sent then what has changed
+      // What it has asked about is a change of its table, though none of the cluster.
+      if (session.hasAsked && session.revision === this.#revision) this.#revision += 1;
       if (session.takesChanges) return this.#queue.addChange(session, this.#revision);
       return this.#queue.addTable(session, this.#revision);
     }

@@ -4,6 +4,7 @@ import { jittered } from '../../common/backoff.ts';
 import { unreachable } from '../../common/errors.ts';
 import {
   type IdentifiedPeer,
+  MAX_MET_AT_ONCE,
   objectKey,
   type PartName,
   partNames,
@@ -15,6 +16,7 @@ import {
 } from '../../policy/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import { type FrameBytes, type SmallFrame, smallFrame, type TableWriter } from './frame_bytes.ts';
+import { PartialView, type ViewHost } from './partial_view.ts';
 import { QuestionBudget } from './question_budget.ts';
 import type { CutReason, SessionLimits, SessionLink, SessionPod } from './session_link.ts';
 
@@ -42,6 +44,10 @@ export interface SessionHost {
   ): (Pick<IdentifiedPeer, 'pod'> & { readonly tag?: string }) | undefined;
   /** Whether the pod may ask about one more address. */
   mayMeet(podKey: string, address: string): boolean;
+  /** For the view of a session that takes partial groups. */
+  viewHost(session: TableSession): ViewHost;
+  /** Whether a table or change for the session is to be sent soon. */
+  isDue(session: TableSession): boolean;
   /** What the sidecar enforces, or what it is to enforce, may be another. */
   moved(session: TableSession): void;
   /** The session is over. */
@@ -53,6 +59,8 @@ export interface SessionForm {
   readonly schema: number;
   /** It has a table, and takes an outline. */
   readonly holds?: boolean;
+  /** It takes partial groups. */
+  readonly partial?: boolean;
 }
 
 /** Refusals of one sidecar that are logged between heartbeats: it decides how many there are. */
@@ -91,6 +99,8 @@ export class TableSession {
   #offered: Table | undefined;
   /** Which parts of that it wants. */
   #wanted: { readonly offered: Table; readonly parts: ReadonlySet<number> } | undefined;
+  /** Absent: it is sent tables as they are. */
+  #view: PartialView | undefined;
   #sent: Sent = { kind: 'no-table' };
   /** What was sent when the time to its being enforced was last measured. */
   #measured: Sent | undefined;
@@ -147,6 +157,16 @@ export class TableSession {
     return this.#offered !== undefined;
   }
 
+  /** Addresses that changes of large groups concern it for; undefined: all. */
+  get met(): ReadonlySet<string> | undefined {
+    return this.#view?.isWhole === false ? this.#view.met : undefined;
+  }
+
+  /** Whether its next change may bring what no change of the cluster has brought: what it has asked about. */
+  get hasAsked(): boolean {
+    return this.#view?.hasAsked === true;
+  }
+
   /** Bytes that the sidecar has not read yet. */
   get queuedBytes(): number {
     return this.#link.queuedBytes;
@@ -189,8 +209,7 @@ export class TableSession {
       case 'want':
         return this.#onWant(frame.parts);
       case 'meet':
-        // All groups are sent whole, so that the sidecar has those that are members.
-        return void this.#send({ type: 'met', addresses: frame.addresses });
+        return this.#onMeet(frame.addresses);
       default:
         return unreachable(frame);
     }
@@ -200,8 +219,9 @@ export class TableSession {
    * Whose table is wanted is known, and in which form. A transport that checks it itself calls this.
    * @param wire what the sidecar knows; default: what all know
    */
-  open(pod: SessionPod, { schema, holds = false }: SessionForm, wire: WireVersion = 1): void {
+  open(pod: SessionPod, form: SessionForm, wire: WireVersion = 1): void {
     if (this.#podKey !== undefined) return this.fail('a second hello on one connection');
+    const { schema, holds = false, partial = false } = form;
     const podKey = objectKey(pod.namespace, pod.name);
     this.#log = this.#log.child({ pod: podKey });
     this.#schema = schema;
@@ -217,6 +237,8 @@ export class TableSession {
     this.#namespace = pod.namespace;
     this.#podUid = pod.uid;
     this.#wire = wire;
+    if (partial && schema === TABLE_SCHEMA)
+      this.#view = new PartialView(this.#host.viewHost(this), this.#host.limits);
     this.#log.info('sidecar connected');
     this.#host.admit(this);
   }
@@ -248,9 +270,15 @@ export class TableSession {
   }
 
   /** Sends the whole table, or as much of it as the sidecar lacks. */
-  replace(table: Table): void {
+  replace(whole: Table): void {
     const writer = this.#writer;
     if (writer === undefined) return;
+    const table = this.#view?.of(whole) ?? whole;
+    this.#replace(writer, table);
+    if (!this.isAsked) this.#answerMet();
+  }
+
+  #replace(writer: TableWriter, table: Table): void {
     const [holds, wanted] = [this.#holds, this.#wanted];
     this.#holds = false;
     this.#offered = undefined;
@@ -265,10 +293,12 @@ export class TableSession {
   }
 
   /** Sends what leads from what was sent last to this table; nothing where they say the same. Only while `takesChanges`. */
-  change(table: Table): void {
+  change(whole: Table): void {
     if (this.#sent.kind === 'no-table' || !this.takesChanges) return;
+    const table = this.#view?.of(whole) ?? whole;
     const bytes = this.#writer?.change(this.#sent.table, table);
     if (bytes !== undefined) this.#sendTable(bytes, 'change', table);
+    if (!this.isAsked) this.#answerMet();
   }
 
   /** Sends the sidecar word that there is no table for its pod. */
@@ -308,6 +338,7 @@ export class TableSession {
   beat(): void {
     if (this.#over) return;
     this.#questions.beat();
+    this.#view?.beat();
     this.#nacks = 0;
     const queued = this.#link.queuedBytes;
     const stalled = queued > 0 && queued >= this.#queuedAtBeat;
@@ -339,7 +370,9 @@ export class TableSession {
     this.#enforced = revision;
     this.#host.moved(this);
     if (revision !== this.#sent.table.revision) return;
+    const wasRefused = this.#refused;
     this.#refused = false;
+    if (wasRefused && this.hasAsked) this.#host.update(this); // it waited for a table that is taken
     this.#error = undefined;
     if (this.#measured === this.#sent) return; // said again
     this.#measured = this.#sent;
@@ -376,6 +409,27 @@ export class TableSession {
     const found = this.#host.identify(this, address);
     const tag = found?.tag === undefined || this.#schema === SCHEMA_1 ? {} : { tag: found.tag };
     this.#send({ type: 'identity', address, pod: found?.pod ?? null, ...tag });
+  }
+
+  #onMeet(addresses: readonly string[]): void {
+    if (addresses.length > MAX_MET_AT_ONCE)
+      return this.fail(`a meet has ${MAX_MET_AT_ONCE} addresses at most, not ${addresses.length}`);
+    const view = this.#view;
+    // All groups are sent whole, so that the sidecar has those that are members.
+    if (view === undefined) return void this.#send({ type: 'met', addresses });
+    if (!view.take(addresses)) return;
+    const takesChange = this.takesChanges && !this.isAsked;
+    if (takesChange && !this.#host.isDue(this) && !view.isNews(addresses))
+      return void this.#send({ type: 'met', addresses });
+    view.ask(addresses);
+    if (takesChange) this.#host.update(this);
+  }
+
+  /** After a table or change: what the sidecar has asked about is in it. */
+  #answerMet(): void {
+    const asked = this.#view?.takeAsked() ?? [];
+    for (let start = 0; start < asked.length; start += MAX_MET_AT_ONCE)
+      this.#send({ type: 'met', addresses: asked.slice(start, start + MAX_MET_AT_ONCE) });
   }
 
   #sendTable(bytes: FrameBytes, as: 'snapshot' | 'change' | 'outline', table: Table): void {

@@ -67,8 +67,9 @@ const sidecarFrame = tagged('type', {
   /** Who has this canonical address? For records only: a verdict never waits. Too many questions stay unanswered. */
   identify: object({ address }),
   /**
-   * Are these canonical addresses members of the table's partial groups? From now on, while the connection lasts, the partial
-   * groups of this sidecar have those of them that are members. At most `MAX_MET_AT_ONCE`.
+   * Are these canonical addresses members of the table's partial groups? From now on the partial groups of this sidecar have those
+   * of them that are, for as long as they are in any of them and the connection lasts. One that has left all of them, or was in
+   * none, has to be asked again. At most `MAX_MET_AT_ONCE`. Too many questions stay unanswered.
    */
   meet: object({ addresses: list(address) }),
 });

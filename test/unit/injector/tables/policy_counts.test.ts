@@ -190,8 +190,8 @@ test('what went and came back is no change; an edit is one, with the same counts
 let tables: TableServer | undefined;
 afterEach(() => tables?.close());
 
-/** Connects a sidecar. It says what it enforces when it is asked to. */
-function connect(server: TableServer, name: string, pod: string) {
+/** Connects a sidecar. It says what it enforces when it is asked to. @param partial it takes partial groups */
+function connect(server: TableServer, name: string, pod: string, partial = false) {
   let session: TableSession | undefined;
   let last = 0;
   const link: SessionLink = {
@@ -204,11 +204,12 @@ function connect(server: TableServer, name: string, pod: string) {
     close: () => undefined,
   };
   session = server.attach(link);
-  session.receive({ type: 'hello', schema: TABLE_SCHEMA, namespace: name, pod });
+  session.receive({ type: 'hello', schema: TABLE_SCHEMA, namespace: name, pod, partial });
   return {
     ack: () => session?.receive({ type: 'ack', revision: last }),
     nack: () => session?.receive({ type: 'nack', revision: last, code: 'X', message: 'no' }),
     lose: () => session?.receive({ type: 'ack', revision: 0 }),
+    meet: () => session?.receive({ type: 'meet', addresses: ['10.0.0.1', '10.0.0.2'] }),
     leave: () => session?.closed(),
   };
 }
@@ -218,6 +219,7 @@ const connection = fc.record({
     'connect' as const,
     'ack' as const,
     'ack' as const,
+    'meet' as const,
     'lose' as const,
     'nack' as const,
     'leave' as const,
@@ -237,7 +239,8 @@ test('the server keeps the counts that its status gives, whatever sidecars do', 
       async (steps) => {
         const source = new MemorySource();
         const metrics = createInjectorMetrics();
-        const server = new TableServer(source, metrics, captureLog().log, { heartbeatMs: 600_000 });
+        const options = { heartbeatMs: 600_000, largeGroup: 1 };
+        const server = new TableServer(source, metrics, captureLog().log, options);
         tables = server;
         const sidecars = new Map<string, ReturnType<typeof connect>>();
         for (const [place, step] of steps.entries()) {
@@ -245,7 +248,8 @@ test('the server keeps the counts that its status gives, whatever sidecars do', 
           else if (step.kind === 'Pod' || step.kind === 'NetworkPolicy') source.change(step);
           else {
             const key = `${step.namespace}/p${step.place}`;
-            if (step.kind === 'connect') sidecars.set(key, connect(server, step.namespace, `p${step.place}`));
+            if (step.kind === 'connect')
+              sidecars.set(key, connect(server, step.namespace, `p${step.place}`, step.place % 2 > 0));
             else sidecars.get(key)?.[step.kind]();
           }
           // Every other time, so that more than one change comes together.
