@@ -49,6 +49,31 @@ export class Crowd {
     }
   }
 
+  /**
+   * Each asks about addresses, once.
+   * @param addresses of a sidecar, by its place
+   * @returns from the question until the answer had been read, ms, ascending; empty where the schema has no such question
+   * @throws Error
+   */
+  async meet(
+    addresses: (place: number) => readonly string[],
+    patienceMs: number,
+  ): Promise<readonly number[]> {
+    const { meet } = this.#speech;
+    if (meet === undefined) return [];
+    const askedAtMs = nowMs();
+    for (const [place, member] of this.#members.entries()) member.ask(meet(addresses(place)));
+    const endMs = performance.now() + patienceMs;
+    for (;;) {
+      const left = this.#members.filter(({ metAtMs }) => metAtMs < askedAtMs).length;
+      if (left === 0) break;
+      if (performance.now() > endMs)
+        throw new Error(`${left} of ${this.#members.length} sidecars had no answer within ${patienceMs} ms`);
+      await sleep(POLL_MS);
+    }
+    return this.#members.map(({ metAtMs }) => metAtMs - askedAtMs).sort((a, b) => a - b);
+  }
+
   /** Connections that were made again. */
   get reconnects(): number {
     return this.#members.reduce((sum, member) => sum + member.connects - 1, 0);
@@ -118,6 +143,8 @@ class Member {
   /** It has had a table: one that comes back says so. */
   #holds = false;
   connects = 0;
+  /** When it last had an answer to `ask`, ms since the epoch. */
+  metAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(way: Way, speech: Speech, pod: SidecarPod, heard: (revision: number, bytes: number) => void) {
     this.#way = way;
@@ -125,6 +152,10 @@ class Member {
     this.#pod = pod;
     this.#heard = heard;
     this.#connect();
+  }
+
+  ask(question: object): void {
+    if (this.#socket !== undefined) send(this.#socket, question);
   }
 
   close(): void {
@@ -150,6 +181,7 @@ class Member {
 
   #onFrame(socket: Socket, head: string, bytes: number): void {
     const { type, revision } = readHead(head);
+    if (type === 'met') this.metAtMs = nowMs();
     if (!this.#speech.tables.has(type)) return;
     this.#backoff.reset();
     this.#holds = true;

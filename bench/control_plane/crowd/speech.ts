@@ -13,6 +13,8 @@ export interface Speech {
   hello(hello: SidecarFrame, holds: boolean): object;
   /** Answers a frame of one of `tables`: last that what came with this revision is enforced. */
   answers(type: string, revision: number): readonly object[];
+  /** Asks which of these addresses are members of large groups; `met` answers. Absent: the schema has no such question. */
+  meet?(addresses: readonly string[]): object;
 }
 
 const SPEECHES: readonly Speech[] = [
@@ -25,12 +27,13 @@ const SPEECHES: readonly Speech[] = [
   {
     schema: 2,
     tables: new Set(['snapshot', 'outline', 'change']),
-    hello: (hello, holds) => ({ ...hello, ...(holds ? { holds } : {}) }),
+    hello: (hello, holds) => ({ ...hello, partial: true, ...(holds ? { holds } : {}) }),
     // The table it had is the table that the injector has: nothing is wanted.
     answers: (type, revision) => [
       ...(type === 'outline' ? [{ type: 'want', parts: [] }] : []),
       { type: 'ack', revision },
     ],
+    meet: (addresses) => ({ type: 'meet', addresses }),
   },
 ];
 

@@ -1,7 +1,7 @@
 /** In a large cluster, one namespace is given a policy whose peers are every pod of the cluster: what do the others notice? */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { delaysOf } from '../crowd/delays.ts';
-import { everyPodPolicy, PODS_ONLY, type Shape, sidecarPods } from '../scale/shapes.ts';
+import { everyPodPolicy, PODS_ONLY, podOf, type Shape, sidecarPods } from '../scale/shapes.ts';
 import { MIB, PATIENCE_MS, p99, runRow, watchLateness } from './run_row.ts';
 
 /** The first namespace has sidecars in all its pods; `others` have them in their first `quiet` pods, and change. */
@@ -10,6 +10,12 @@ const SIZES = {
   quick: { namespaces: 10, pods: 20, policies: 10, others: 4, quiet: 5, changes: 20, seconds: 1 },
 } as const;
 
+/** Of a quick run: else no group of it would be large. */
+const QUICK_LARGE_GROUP = 100;
+
+/** Pods of other namespaces that each sidecar of the policy asks about, once it has the policy. */
+const MET = 20;
+
 /** For what is on its way when the changes end, ms. */
 const TAIL_MS = 2_000;
 
@@ -17,7 +23,13 @@ await runRow('every-pod', async (run) => {
   const { namespaces, pods, policies, others, quiet, changes, seconds } = run.isQuick
     ? SIZES.quick
     : SIZES.full;
-  const shape: Shape = { ...PODS_ONLY, namespaces, podsPerNamespace: pods, policiesPerNamespace: policies };
+  const shape: Shape = {
+    ...PODS_ONLY,
+    namespaces,
+    podsPerNamespace: pods,
+    policiesPerNamespace: policies,
+    ...(run.isQuick ? { largeGroup: QUICK_LARGE_GROUP } : {}),
+  };
   const way = run.unixWay();
   const injector = await run.startInjector(way, shape);
   const own = await run.startCrowd(way, sidecarPods(shape, 0, pods));
@@ -30,6 +42,12 @@ await runRow('every-pod', async (run) => {
   await Promise.all([own.allServed(0, PATIENCE_MS), crowd.allServed(0, PATIENCE_MS)]);
   await run.settle();
   const roll = { firstNamespace: 1, namespaces: others, firstPlace: quiet, changesPerSecond: changes };
+  /** Pods that stay: the last ones of the namespaces after those that change. */
+  const peersOf = (place: number): readonly string[] =>
+    Array.from({ length: MET }, (_, i) => {
+      const namespace = 1 + others + ((place + i) % (namespaces - others - 1));
+      return podOf(shape, namespace, (place * MET + i) % pods).ips[0] ?? '';
+    });
   const change = async (whileMs: number) => {
     injector.roll(roll);
     await sleep(whileMs);
@@ -46,10 +64,14 @@ await runRow('every-pod', async (run) => {
   await injector.longestTurnMs();
   const late = watchLateness();
   const atMs = await injector.apply(everyPodPolicy(0));
+  const meeting = own.allServed(atMs, PATIENCE_MS).then(
+    async (firstAtMs) => ({ firstAtMs, met: await own.meet(peersOf, PATIENCE_MS) }),
+    () => ({ firstAtMs: Number.NaN, met: [] }),
+  );
   const beside = await change(seconds * 1000);
   const lateMs = late();
   const longestTurnMs = await injector.longestTurnMs();
-  const firstAtMs = await own.allServed(atMs, PATIENCE_MS).catch(() => Number.NaN);
+  const { firstAtMs, met } = await meeting;
   return {
     others_p99: p99(beside.ms),
     turn: longestTurnMs,
@@ -57,6 +79,7 @@ await runRow('every-pod', async (run) => {
     missed: beside.missed,
     others_cut: crowd.reconnects,
     own_first: firstAtMs - atMs,
+    own_met: p99(met),
     own_bytes: own.frames.reduce((sum, { bytes }) => sum + bytes, 0) / MIB,
     peak: injector.peakBytes / MIB,
     late: lateMs,

@@ -59,7 +59,11 @@ const source = new MemorySource();
 for (const change of objectsOf(shape)) source.cluster.apply(change);
 /** Peers that are every pod of a large cluster are beyond the default bounds: such policies would admit nothing, and cost nothing. */
 const policyLimits = { ...DEFAULT_POLICY_LIMITS, maxPolicyReach: MAX_REACH, maxNamespaceReach: MAX_REACH };
-const tables = new TableServer(source, createInjectorMetrics(), log, { policyLimits });
+const { largeGroup } = shape;
+const tables = new TableServer(source, createInjectorMetrics(), log, {
+  policyLimits,
+  ...(largeGroup === undefined ? {} : { largeGroup }),
+});
 await listenTo(way, tables, log);
 const turns = new Turns();
 report({ type: 'ready', loadMs: performance.now() - beganMs });

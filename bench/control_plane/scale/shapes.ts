@@ -18,6 +18,8 @@ export interface Shape {
   /** All of the first namespace. */
   readonly services: number;
   readonly endpointsPerService: number;
+  /** Groups with more pods are large; default: the injector's own. */
+  readonly largeGroup?: number;
 }
 
 /** Nothing but pods; rows say what they need besides. */
