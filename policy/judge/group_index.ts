@@ -7,6 +7,7 @@ import type { PortIndex } from './port_index.ts';
 interface GroupRules {
   readonly members: { has(address: string): boolean };
   readonly ports: PortIndex;
+  readonly isPartial: boolean;
 }
 
 /** The groups of one direction's rules. Each is asked about an address: with a thousand groups that takes some 50 us. */
@@ -16,8 +17,15 @@ export class GroupIndex {
   constructor(rules: ReadonlyMap<string, PortIndex>, { groups }: Pick<Table, 'groups'>) {
     this.#groups = [...rules].flatMap(([id, ports]): GroupRules[] => {
       const group = groups.get(id);
-      return group === undefined ? [] : [{ members: group.members, ports }];
+      return group === undefined
+        ? []
+        : [{ members: group.members, ports, isPartial: group.partial === true }];
     });
+  }
+
+  /** The port indexes of the groups that have only the members that were asked about. */
+  get partial(): readonly PortIndex[] {
+    return this.#groups.flatMap(({ isPartial, ports }) => (isPartial ? [ports] : []));
   }
 
   /** The port indexes of the groups that an address is in. */

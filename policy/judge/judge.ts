@@ -4,7 +4,13 @@ import { Recent } from '../../common/recent.ts';
 import { isLoopback, parseAddress, socketAddress } from '../addresses/index.ts';
 import type { Direction, Protocol } from '../model.ts';
 import type { Peer } from '../rules/index.ts';
-import { type DirectionTable, type PeerIdentity, type Table, tagOf } from '../table/index.ts';
+import {
+  type AddressGroup,
+  type DirectionTable,
+  type PeerIdentity,
+  type Table,
+  tagOf,
+} from '../table/index.ts';
 import { type ExemptReason, PASS, TIERS, type Tier, type Verdict } from '../verdict.ts';
 import { NetworkPolicyTier } from './network_policy_tier.ts';
 import type { JudgeTier } from './tier.ts';
@@ -22,6 +28,15 @@ export interface Judge {
     port: number,
     owner?: PeerIdentity | null,
   ): Verdict;
+  /**
+   * Whether a denial may be wrong: a partial group that admits this port may have the peer, and nobody has asked yet. Cheap.
+   * `peer` as `judge` has it.
+   */
+  isUnsure(direction: Direction, peer: string, protocol: Protocol, port: number): boolean;
+  /** Whether rules of this direction ask for partial groups: those that have only the members that were asked about. */
+  hasPartial(direction: Direction): boolean;
+  /** Whether a canonical address is a member of a partial group: then all partial groups that have it as a member are known. */
+  isMet(address: string): boolean;
   /** The tag of the pod that has an address, any spelling a socket may give: one in a group, or the subject itself. */
   tag(address: string): string | undefined;
 }
@@ -59,12 +74,14 @@ class TableJudge implements Judge {
   readonly #selfIPs: ReadonlySet<string>;
   readonly #nodeIPs: ReadonlySet<string>;
   readonly #nodePorts: ReadonlySet<number> | undefined;
+  readonly #partial: readonly AddressGroup[];
   /** With a thousand groups, finding one takes 100 us. */
   readonly #tags = new Recent<string, { readonly tag: string | undefined }>(TAGS_MAX);
 
   constructor(table: Table, nodePorts: ReadonlySet<number> | undefined) {
     this.table = table;
     this.#nodePorts = nodePorts;
+    this.#partial = [...table.groups.values()].filter(({ partial }) => partial);
     this.#ingress = judgedDirection(table.ingress, table);
     this.#egress = judgedDirection(table.egress, table);
     this.#selfIPs = new Set(table.subject.ips);
@@ -110,6 +127,22 @@ class TableJudge implements Judge {
       if (answer !== PASS) return answer;
     }
     return verdict;
+  }
+
+  isUnsure(direction: Direction, peer: string, protocol: Protocol, port: number): boolean {
+    if (this.#partial.length === 0 || this.isMet(socketAddress(peer))) return false;
+    const { tiers } = direction === 'ingress' ? this.#ingress : this.#egress;
+    return tiers.some((tier) => tier.mayAdmitOnceMet(protocol, port));
+  }
+
+  hasPartial(direction: Direction): boolean {
+    if (this.#partial.length === 0) return false;
+    const { tiers } = direction === 'ingress' ? this.#ingress : this.#egress;
+    return tiers.some((tier) => tier.hasPartial);
+  }
+
+  isMet(address: string): boolean {
+    return this.#partial.some(({ members }) => members.has(address));
   }
 
   #peer(address: string, owner: PeerIdentity | null | undefined): Peer {

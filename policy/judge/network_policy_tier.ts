@@ -27,6 +27,7 @@ export class NetworkPolicyTier implements JudgeTier {
   readonly #table: Table;
   readonly #index: DirectionIndex;
   readonly #groups: GroupIndex;
+  readonly #partial: readonly PortIndex[];
   readonly #peers = new Recent<string, KnownPeer>(KNOWN_MAX);
   #resolved: readonly ResolvedRule[] | undefined;
 
@@ -35,6 +36,7 @@ export class NetworkPolicyTier implements JudgeTier {
     this.#table = table;
     this.#index = directionIndex(direction);
     this.#groups = new GroupIndex(this.#index.groups, table);
+    this.#partial = this.#groups.partial;
   }
 
   judge(address: string, protocol: Protocol, port: number): TierAnswer {
@@ -63,6 +65,14 @@ export class NetworkPolicyTier implements JudgeTier {
     if (known !== undefined) return known;
     const ports = portsOf(this.#table, address);
     return this.#peers.keep(address, { ports, rules: this.#groups.find(address) });
+  }
+
+  get hasPartial(): boolean {
+    return this.#partial.length > 0;
+  }
+
+  mayAdmitOnceMet(protocol: Protocol, port: number): boolean {
+    return this.#partial.some((ports) => ports.mayAdmit(protocol, port));
   }
 
   explain(address: string, flow: SubjectFlow): TierAnswer {

@@ -43,6 +43,12 @@ export class PortIndex {
     }
   }
 
+  /** Whether some rule admits the port, or admits it of peers that have the right named port. */
+  mayAdmit(protocol: Protocol, port: number): boolean {
+    const hasNames = (this.#protocols.get(protocol)?.names.size ?? 0) > 0;
+    return hasNames || this.find(protocol, port, []) !== NO_RULE;
+  }
+
   /** The ordinal of the first rule that admits the port, or NO_RULE. `peerPorts` resolve named ports. */
   find(protocol: Protocol, port: number, peerPorts: readonly ContainerPort[]): number {
     const ports = this.#protocols.get(protocol);

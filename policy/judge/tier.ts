@@ -8,6 +8,10 @@ import type { TierAnswer } from '../verdict.ts';
 export interface JudgeTier {
   /** Hot path: no near miss, few allocations. `address` is the peer's, canonical. */
   judge(address: string, protocol: Protocol, port: number): TierAnswer;
+  /** Whether its rules ask for partial groups. */
+  readonly hasPartial: boolean;
+  /** Whether a partial group would let an address that it may have reach the port, or be reached there. */
+  mayAdmitOnceMet(protocol: Protocol, port: number): boolean;
   /** The same answer with the near miss filled in. `flow.peer` is who has `address`. */
   explain(address: string, flow: SubjectFlow): TierAnswer;
 }
