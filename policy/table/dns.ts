@@ -123,7 +123,11 @@ export function dnsForgottenBy(table: Table): string | undefined {
     {
       subject: table.subject,
       egress: table.egress,
-      isMember: (group, address) => table.groups.get(group)?.members.has(address) === true,
+      // Whether a partial group has it, is asked before the first lookup.
+      isMember: (id, address) => {
+        const group = table.groups.get(id);
+        return group?.partial === true || group?.members.has(address) === true;
+      },
       portsOf: (address) => portsOf(table, address),
     },
     dnsServers(table.services),

@@ -76,3 +76,8 @@ export function olderTable(table: Table): TableV1 {
     namespaceLabels: () => ({}),
   });
 }
+
+/** The same group, with those members only that the sidecar has asked about. */
+export function partialGroupOf(members: Readonly<Record<string, string>>): AddressGroup {
+  return { ...groupOf(members), partial: true };
+}

@@ -8,3 +8,4 @@ export { closeGate, isGateInForce, removeGate } from './install.ts';
 export { GATE_TABLE } from './names.ts';
 export { wholeRuleset } from './ruleset.ts';
 export type { GateSettings } from './settings.ts';
+export { UnmetPeers, type UnmetSink } from './unmet_peers.ts';

@@ -58,6 +58,7 @@ export function netlinkElements(
       case 'access-added':
       case 'addresses':
       case 'isolation':
+      case 'unmet':
       case 'rest':
       case 'blocks':
       case 'translation':

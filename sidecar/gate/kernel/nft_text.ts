@@ -6,6 +6,7 @@ import { type CommonAccesses, commonCommands, commonSet, NONE_COMMON } from './c
 import { ALWAYS_SENT } from './exemptions.ts';
 import { chainName, FAMILIES, GATE_TABLE, WAYS, type Way } from './names.ts';
 import { translationHook } from './service_rules.ts';
+import { unmetRules } from './unmet_rules.ts';
 
 const ISOLATED_PROTOCOLS = '{ tcp, udp, sctp }';
 
@@ -50,6 +51,8 @@ function* commands(change: GateChange, common: CommonChange): Steps<readonly str
       return addressElements(change.set, change.elements);
     case 'isolation':
       return subjectRules(WAYS[change.direction], change.isolated);
+    case 'unmet':
+      return unmetRules(change.direction, change.noted);
     case 'rest': {
       const way = WAYS[change.direction];
       const chain = `${GATE_TABLE} ${way.name}_rest`;

@@ -9,6 +9,7 @@ import { adminObjects, injectorObjects, toInjector } from './own_ports.ts';
 import { revokedObjects } from './revoked.ts';
 import { loadingRules, serviceChains, serviceObjects } from './service_rules.ts';
 import type { GateSettings } from './settings.ts';
+import { unmetChain, unmetSet } from './unmet_rules.ts';
 
 /** SYNs: before connection tracking (-200), so that a flood of them costs no entries; after defragmentation (-400). */
 const SYN_PRIORITY = 'raw';
@@ -98,9 +99,11 @@ function directionObjects(direction: Direction, settings: GateSettings): readonl
     `set ${name}_dropped { type inet_proto; flags dynamic; size 256; counter; }`,
     ...FAMILIES.flatMap((family) => [
       `set ${name}_denied${family} { type ${ADDRESS_TYPES[family]} . inet_proto . inet_service; flags dynamic,timeout; size ${DENIED_SIZE}; timeout ${DENIED_TIMEOUT_SECONDS}s; counter; }`,
+      unmetSet(direction, family),
       `map ${name}_pods${family} { type ${ADDRESS_TYPES[family]} : verdict; }`,
       `map ${name}_blocks${family} { type ${ADDRESS_TYPES[family]} : verdict; flags interval; }`,
     ]),
+    `chain ${unmetChain(direction)} { }`,
     `chain ${name}_deny {`,
     `  update @${name}_dropped { meta l4proto }`,
     ...FAMILIES.map(
@@ -108,6 +111,7 @@ function directionObjects(direction: Direction, settings: GateSettings): readonl
         `  meta nfproto ipv${family} update @${name}_denied${family} { ${HEADERS[family]} ${peer} . meta l4proto . th dport }`,
     ),
     ...(name === 'out' ? [`  tcp ${TCP_FLAGS} != syn goto out_revoked`] : []),
+    `  jump ${unmetChain(direction)}`,
     ...(settings.deny === 'reset'
       ? [
           `  meta l4proto tcp limit rate ${RESETS_PER_SECOND}/second burst ${RESETS_PER_SECOND} packets reject with tcp reset`,

@@ -79,6 +79,7 @@ export class DirectionPlanner {
       blocks: others.blocks,
       services,
       accesses: users.inUse(),
+      hasPartial: [...view.byGroup.keys()].some((id) => table.groups.get(id)?.partial === true),
       isOverBounds: view.sets.isOverBounds,
     };
     known.plan = before !== undefined && saySame(before, plan) ? before : plan;
@@ -177,6 +178,7 @@ function saySame(a: DirectionPlan, b: DirectionPlan): boolean {
     a.rest === b.rest &&
     a.services === b.services &&
     a.accesses === b.accesses &&
+    a.hasPartial === b.hasPartial &&
     a.isOverBounds === b.isOverBounds &&
     FAMILIES.every((family) => a.pods[family] === b.pods[family] && a.blocks[family] === b.blocks[family])
   );

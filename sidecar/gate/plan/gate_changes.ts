@@ -28,6 +28,8 @@ export type GateChange =
     }
   /** Policies isolate the pod in this direction, or do not any more. */
   | { readonly kind: 'isolation'; readonly direction: Direction; readonly isolated: boolean }
+  /** Denied peers are noted, since they may be members of partial groups; or are not any more. */
+  | { readonly kind: 'unmet'; readonly direction: Direction; readonly noted: boolean }
   /** The access of everybody who is neither a pod nor in a block. */
   | { readonly kind: 'rest'; readonly direction: Direction; readonly access: string }
   /** Pods, or blocks, that came and went; one with another access did both. */
@@ -109,6 +111,8 @@ function* changedDirection(
   const changes: GateChange[] = [];
   if (before?.isolated !== after.isolated)
     changes.push({ kind: 'isolation', direction, isolated: after.isolated });
+  if ((before?.hasPartial ?? false) !== after.hasPartial)
+    changes.push({ kind: 'unmet', direction, noted: after.hasPartial });
   if (before?.rest !== after.rest) changes.push({ kind: 'rest', direction, access: after.rest });
   for (const family of FAMILIES) {
     for (const kind of ['pods', 'blocks'] as const) {

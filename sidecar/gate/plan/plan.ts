@@ -25,6 +25,8 @@ export interface DirectionPlan {
   readonly rest: string;
   /** Egress only: where connections to Services go. */
   readonly services: ServicePlan;
+  /** Rules ask for groups that have only the members that were asked about: who is denied may be a member. */
+  readonly hasPartial: boolean;
   /** Rules and blocks are more than the bounds allow: some addresses may reach less than policy says, or nothing. */
   readonly isOverBounds: boolean;
 }
@@ -60,6 +62,7 @@ export function closedPlan(nodeIPs: readonly string[], injectors: readonly strin
     blocks: { 4: none, 6: none },
     services: NO_SERVICES,
     accesses: PersistentMap.from([[rest, nothing]]),
+    hasPartial: false,
     isOverBounds: false,
   };
   return { revision: CLOSED_REVISION, ingress: closed, egress: closed, nodeIPs, injectors, ownIPs: [] };
