@@ -24,7 +24,14 @@ import { InForceMachine, TransitionLog } from './in_force/index.ts';
 import { inboundLimits } from './inbound/index.ts';
 import { SidecarMetrics } from './records/index.ts';
 import { relayLimits } from './relay/index.ts';
-import { InjectorLink, localTransport, TableStream, type Transport, tlsTransport } from './table/index.ts';
+import {
+  InjectorLink,
+  localTransport,
+  Meetings,
+  TableStream,
+  type Transport,
+  tlsTransport,
+} from './table/index.ts';
 
 /**
  * Enforces until SIGTERM or SIGINT, then drains and resolves.
@@ -81,14 +88,37 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   const link = new InjectorLink();
   const written = { enforcement, link, metrics, log, lines };
   const { history, owners, recorder } = openRecords(config.flowHistory, written);
-  const outbound = new Outbound(config.injector, enforcement, recorder, metrics, log);
+  const meetings = new Meetings(link);
+  enforcement.asks(meetings);
+  const outbound = new Outbound(config.injector, enforcement, meetings, recorder, metrics, log);
   const inForce = new InForceMachine();
-  const gate = new WatchedGate(config, guard.nodeIPs, { inForce, enforcement, recorder, metrics, log });
+  const gate = new WatchedGate(config, guard.nodeIPs, {
+    inForce,
+    enforcement,
+    meetings,
+    recorder,
+    metrics,
+    log,
+  });
   const redirect = new WatchedRedirect(config, inForce, log);
   inForce.follow(new TransitionLog(log));
   inForce.follow(new Effects(inForce, { state, gate, outbound, redirect, link }));
-  const tables = new TableFollower({ state, inForce, gate, guard, outbound, owners, metrics, log });
-  const stream = new TableStream(transportOf(config, sockets), podOf(config), enforcement, tables, link);
+  const tables = new TableFollower({ state, inForce, gate, guard, outbound, owners, meetings, metrics, log });
+  const partialGroups = {
+    areTaken: () => gate.isThere,
+    acquaintances: () => enforcement.acquaintances(),
+    met: (addresses: readonly string[]) => meetings.answered(addresses),
+  };
+  const pod = podOf(config);
+  const stream = new TableStream(
+    transportOf(config, sockets),
+    pod,
+    enforcement,
+    tables,
+    link,
+    {},
+    partialGroups,
+  );
   const backlogs = watchBacklogs(inForce, log);
 
   // It begins.
@@ -105,6 +135,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     relayLimits: relayLimits(config.relay),
   };
   const admin = openAdmin(config.adminPort, sockets, shown, log);
+  await gate.look();
   await tables.restored();
   guard.follow();
   const proxy = { state, inForce, limits, sockets, redirect, recorder, owners, backlogs, metrics, log };

@@ -60,11 +60,15 @@ export class Effects implements InForceFollower {
     if (table !== undefined) void gate.gate.enforce(table, change);
   }
 
-  /** Ends outbound connections that the table forbids: those that were opened until the gate was shut to them. */
+  /**
+   * Ends outbound connections that the table forbids: those that were opened until the gate was shut to them. Inbound ones have
+   * ended, but for those whose sources the injector is being asked about.
+   */
   async #cut(change: number): Promise<void> {
-    const { outbound } = this.#tools;
+    const { outbound, state } = this.#tools;
     await outbound.cut();
     await outbound.forgetBackends();
+    await state.enforcement.settled();
     this.#inForce.happened({ event: 'cut', change });
   }
 

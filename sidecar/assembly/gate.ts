@@ -9,10 +9,13 @@ import {
   Gate,
   type GateEvents,
   type GateSettings,
+  isGateInForce,
+  UnmetPeers,
 } from '../gate/kernel/index.ts';
 import type { InForceMachine } from '../in_force/index.ts';
 import type { Recorder, SidecarMetrics } from '../records/index.ts';
-import type { Enforcement } from '../table/index.ts';
+import type { Enforcement, Meetings } from '../table/index.ts';
+import { Newcomers } from './newcomers.ts';
 
 const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
 
@@ -23,6 +26,7 @@ export const SERVICES_SHOWN = 20;
 export interface GateParts {
   readonly inForce: InForceMachine;
   readonly enforcement: Enforcement;
+  readonly meetings: Meetings;
   readonly recorder: Recorder;
   readonly metrics: SidecarMetrics;
   readonly log: Logger;
@@ -32,8 +36,11 @@ export interface GateParts {
 export class WatchedGate implements GateEvents {
   readonly gate: Gate;
   readonly #reports: readonly DenialReport[];
+  readonly #newcomers: Readonly<Record<Direction, Newcomers>>;
+  readonly #unmet: readonly UnmetPeers[];
   readonly #inForce: InForceMachine;
   readonly #log: Logger;
+  #wasThere = false;
   readonly #mixed = new Changes('');
   readonly #overBounds = new Changes('');
 
@@ -42,18 +49,36 @@ export class WatchedGate implements GateEvents {
     this.#inForce = parts.inForce;
     this.#log = parts.log;
     this.gate = new Gate(settings, exempt, this);
+    const newcomersOf = (direction: Direction): Newcomers =>
+      new Newcomers(direction, { ...parts, unreadable: () => void this.gate.ensure() });
+    this.#newcomers = { ingress: newcomersOf('ingress'), egress: newcomersOf('egress') };
+    this.#unmet = DIRECTIONS.map((direction) => new UnmetPeers(direction, this.#newcomers[direction]));
     this.#reports = DIRECTIONS.map(
-      (direction) => new DenialReport(direction, new Denials(direction, this.gate, parts)),
+      (direction) =>
+        new DenialReport(direction, new Denials(direction, this.gate, this.#newcomers[direction], parts)),
     );
   }
 
-  /** Begins to read what was dropped. */
+  /** Looks whether the redirect step has left a gate, which it does where there is nft. */
+  async look(): Promise<void> {
+    this.#wasThere = await isGateInForce().catch(() => false);
+  }
+
+  /** Whether the kernel has rules that let nobody in who was not asked about: only then groups may come in part. */
+  get isThere(): boolean {
+    const { state } = this.#inForce.state.gate;
+    return state === 'in-force' || state === 'old-rules' || (state === 'closed' && this.#wasThere);
+  }
+
+  /** Begins to read what was dropped, and who may be let in after all. */
   startReports(): void {
+    for (const peers of this.#unmet) void peers.start();
     for (const report of this.#reports) void report.start();
   }
 
   /** Reports what was dropped until now, and stops reading. */
   async closeReports(): Promise<void> {
+    for (const peers of this.#unmet) peers.close();
     for (const report of this.#reports) await report.close();
   }
 
@@ -75,6 +100,7 @@ export class WatchedGate implements GateEvents {
 
   inForce(change: number, revision: number): void {
     this.#logShortcomings();
+    this.#newcomers.egress.askBackends(this.gate.mixedPorts);
     this.#inForce.happened({ event: 'gate-in-force', change, revision });
   }
 
@@ -103,11 +129,13 @@ export class WatchedGate implements GateEvents {
 class Denials implements DenialSink {
   readonly #direction: Direction;
   readonly #gate: Gate;
+  readonly #newcomers: Newcomers;
   readonly #parts: GateParts;
 
-  constructor(direction: Direction, gate: Gate, parts: GateParts) {
+  constructor(direction: Direction, gate: Gate, newcomers: Newcomers, parts: GateParts) {
     this.#direction = direction;
     this.#gate = gate;
+    this.#newcomers = newcomers;
     this.#parts = parts;
   }
 
@@ -116,7 +144,13 @@ class Denials implements DenialSink {
     return this.#parts.enforcement.table?.[this.#direction].isolating.length !== 0;
   }
 
+  ask(peers: readonly DeniedPeer[]): Promise<void> | undefined {
+    return this.#newcomers.ask(peers);
+  }
+
+  /** Who was kept out only until it was asked about was not denied. */
   denied(peer: DeniedPeer): void {
+    if (this.#newcomers.isAdmitted(peer)) return;
     this.#parts.recorder.dropped(this.#direction, peer);
   }
 

@@ -2,9 +2,14 @@
 import type { Logger } from 'pino';
 import { OncePer } from '../../common/pacing.ts';
 import type { SidecarConfig } from '../config.ts';
-import { OutboundCutter, OutboundEnds, type OutboundEndsSink } from '../outbound/index.ts';
+import {
+  OutboundCutter,
+  OutboundEnds,
+  type OutboundEndsSink,
+  type OutboundQuestions,
+} from '../outbound/index.ts';
 import type { EndedOutbound, Recorder, SidecarMetrics } from '../records/index.ts';
-import type { Enforcement } from '../table/index.ts';
+import type { Enforcement, Meetings } from '../table/index.ts';
 import { ERROR_LOG_MS } from './log_intervals.ts';
 
 /** Follows and ends outbound flows by the table in force. */
@@ -22,6 +27,7 @@ export class Outbound implements OutboundEndsSink {
   constructor(
     injector: SidecarConfig['injector'],
     enforcement: Enforcement,
+    meetings: Meetings,
     recorder: Recorder,
     metrics: SidecarMetrics,
     log: Logger,
@@ -31,7 +37,15 @@ export class Outbound implements OutboundEndsSink {
     this.#metrics = metrics;
     this.#log = log;
     this.#ends = new OutboundEnds(() => enforcement.judge, this, { injector });
-    this.#cutter = new OutboundCutter((flow) => this.ended(flow), { injector, claims: this.#ends });
+    const questions: OutboundQuestions = {
+      ask: (addresses, settled) => meetings.ask(addresses, settled),
+      judge: () => enforcement.judge,
+    };
+    this.#cutter = new OutboundCutter((flow) => this.ended(flow), {
+      injector,
+      claims: this.#ends,
+      questions,
+    });
   }
 
   /** Why flows were not ended at once the last time; see `OutboundCutter`. */

@@ -111,14 +111,30 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
     if (isLinkLocal(this.#connection.source.address)) return this.#refuse('link-local');
     if (live.size >= connectionLimit) return this.#refuse('capacity');
     live.register(this); // before the verdict: a change of the table from here on finds this flow
+    this.#decide(true);
+  }
+
+  /** @param mayAsk false where the injector was asked whether partial groups have the source */
+  #decide(mayAsk: boolean): void {
+    if (this.#ownEnd !== undefined) return; // a change of the table has ended it meanwhile
     this.#verdict = this.#judge();
     if (this.#verdict.verdict === 'allow') {
       this.#connection.admit();
       return this.#context.backlogs.dialled(this);
     }
+    // The gate has let it by, so that an earlier table had the source: it gets an answer before it is refused.
+    if (mayAsk && this.#isAsked()) return;
     // What was admitted from memory may have reached the app: the table has changed since.
     if (this.#connection.admitted) this.#end({ end: 'policy-changed' });
     else this.#refuse();
+  }
+
+  #isAsked(): boolean {
+    const { source, destination } = this.#connection;
+    const question = { direction: 'ingress', protocol: 'TCP', port: destination.port } as const;
+    return this.#context.enforcement.isAsked({ ...question, peer: source.address }, () => {
+      if (!this.#hasEnded) this.#decide(false);
+    });
   }
 
   /** A connection to the sidecar itself, rather than through the redirect, has nowhere to go. */
@@ -151,7 +167,10 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
     const { source, destination } = this.#connection;
     const tag = judge.tag(source.address);
     const verdict = judge.judge('ingress', source.address, 'TCP', destination.port);
-    if (verdict.verdict === 'deny') return { cause: 'policy-changed', verdict };
+    if (verdict.verdict === 'deny') {
+      const isUnsure = judge.isUnsure('ingress', source.address, 'TCP', destination.port);
+      return { cause: 'policy-changed', verdict, isUnsure };
+    }
     // Rights never pass to a new owner of an address: what the old one opened ends.
     if (this.#tag !== undefined && tag !== undefined && tag !== this.#tag) {
       return { cause: 'peer-replaced', verdict };

@@ -43,6 +43,26 @@ export interface OutboundClaims {
   release(flow: EndedOutbound): void;
 }
 
+/** Who is asked whether partial groups have the peer of a flow, before the flow ends. */
+export interface OutboundQuestions {
+  /** @param settled called for each when all is known of it, or in time; resolves when it has been called for all */
+  ask(addresses: Iterable<string>, settled: (address: string) => void): Promise<void>;
+  /** The one in force. */
+  judge(): Judge | undefined;
+}
+
+/** What a run works on. */
+interface Run {
+  readonly judge: Judge;
+  /** By address: the judge that knew all about it. Another one may have to ask again. */
+  readonly settled: ReadonlyMap<string, Judge | undefined>;
+  /** Gets the addresses that have to be asked about; absent: those flows end as well. */
+  readonly unsure: Set<string> | undefined;
+}
+
+/** How often flows are asked about again because the table has changed meanwhile. The gate drops their packets all the time. */
+const ROUNDS_MAX = 4;
+
 const NOBODY_ELSE: OutboundClaims = { claim: () => true, release() {} };
 
 /** The kernel of this network namespace, by netlink. */
@@ -64,7 +84,8 @@ export class OutboundCutter {
   readonly #kernel: OutboundKernel;
   readonly #claims: OutboundClaims;
   readonly #injector: Side | undefined;
-  readonly #runs = new LatestWins<Judge>((judge) => this.#run(judge));
+  readonly #questions: OutboundQuestions | undefined;
+  readonly #runs = new LatestWins<Run>((run) => this.#run(run));
   #problem: string | undefined;
   /** Parts of the last table whose Services' flows were looked through. */
   #settled: readonly unknown[] = [];
@@ -79,12 +100,14 @@ export class OutboundCutter {
       readonly kernel?: OutboundKernel;
       readonly injector?: Side | undefined;
       readonly claims?: OutboundClaims;
+      readonly questions?: OutboundQuestions;
     } = {},
   ) {
     this.#ended = ended;
     this.#kernel = options.kernel ?? KERNEL;
     this.#claims = options.claims ?? NOBODY_ELSE;
     this.#injector = options.injector;
+    this.#questions = options.questions;
   }
 
   /** Why the last run did not end flows at once; the gate then ends them some seconds after their next packet. */
@@ -93,17 +116,27 @@ export class OutboundCutter {
   }
 
   /**
-   * Ends what `judge` does not allow; resolves when that is done.
+   * Ends what `judge` does not allow; resolves when that is done. Where a partial group may have the peer, that is asked first, and
+   * the flow is judged by the table that is in force then.
    * @throws SluiceError `OUTBOUND_UNSUPPORTED`, `NETLINK_*` or `SOCKET_*`; the gate then ends flows some seconds after that
    */
-  cut(judge: Judge): Promise<void> {
-    return this.#runs.do(judge);
+  async cut(judge: Judge): Promise<void> {
+    const questions = this.#questions;
+    const settled = new Map<string, Judge | undefined>();
+    let latest = judge;
+    for (let round = 0; ; round += 1) {
+      const unsure = questions === undefined || round === ROUNDS_MAX ? undefined : new Set<string>();
+      await this.#runs.do({ judge: latest, settled, unsure });
+      if (questions === undefined || unsure === undefined || unsure.size === 0) return;
+      await questions.ask(unsure, (address) => settled.set(address, questions.judge()));
+      latest = questions.judge() ?? latest;
+    }
   }
 
-  async #run(judge: Judge): Promise<void> {
-    if (judge.table.egress.isolating.length === 0) return;
+  async #run(run: Run): Promise<void> {
+    if (run.judge.table.egress.isolating.length === 0) return;
     try {
-      await this.#end(judge);
+      await this.#end(run);
       this.#problem = undefined;
     } catch (error) {
       this.#problem = messageOf(error);
@@ -111,7 +144,7 @@ export class OutboundCutter {
     }
   }
 
-  async #end(judge: Judge): Promise<void> {
+  async #end({ judge, settled, unsure }: Run): Promise<void> {
     const own = new Set(judge.table.subject.ips);
     const sockets: TcpSocket[] = [];
     const mayEnd = (local: Side, remote: Side): boolean =>
@@ -126,6 +159,11 @@ export class OutboundCutter {
       if (!isToOthers(flow, own, this.#injector)) continue;
       const revocation = revoked(flow, judge);
       if (revocation === undefined) continue;
+      const peer = flow.answering.address;
+      if (revocation.isUnsure === true && unsure !== undefined && settled.get(peer) !== judge) {
+        unsure.add(peer);
+        continue;
+      }
       const { cause: end, verdict } = revocation;
       doomed.push({ socket, ended: endedOutbound(flow, judge, { bytes: socket, verdict, end }) });
     }
@@ -157,8 +195,21 @@ export class OutboundCutter {
     for await (const some of this.#kernel.flows()) {
       stale.push(...some.filter((flow) => own.has(flow.source.address) && isStale(flow, judge)));
     }
-    check('forget flows', await this.#kernel.forget(stale));
+    const sure = await this.#surelyStale(stale, judge);
+    check('forget flows', await this.#kernel.forget(sure));
     this.#settled = parts;
+  }
+
+  /** Those of the flows that have to leave their backends also when it was asked whether partial groups have these. */
+  async #surelyStale(stale: readonly TrackedFlow[], judge: Judge): Promise<readonly TrackedFlow[]> {
+    const unsure = stale.filter((flow) => revoked(flow, judge)?.isUnsure === true);
+    if (this.#questions === undefined || unsure.length === 0) return stale;
+    await this.#questions.ask(
+      unsure.map(({ answering }) => answering.address),
+      () => undefined,
+    );
+    const latest = this.#questions.judge() ?? judge;
+    return stale.filter((flow) => isStale(flow, latest));
   }
 }
 

@@ -48,7 +48,10 @@ export function endedOutbound(
 export function revoked(flow: TrackedFlow, judge: Judge): Revocation | undefined {
   const { answering, protocol } = flow;
   const verdict = judge.judge('egress', answering.address, protocol, answering.port);
-  if (verdict.verdict === 'deny') return { cause: 'policy-changed', verdict };
+  if (verdict.verdict === 'deny') {
+    const isUnsure = judge.isUnsure('egress', answering.address, protocol, answering.port);
+    return { cause: 'policy-changed', verdict, isUnsure };
+  }
   return isUnresolved(flow, judge) ? { cause: 'service-unresolved', verdict } : undefined;
 }
 

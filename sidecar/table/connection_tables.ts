@@ -22,7 +22,7 @@ import {
 import type { Enforcement } from './enforcement.ts';
 import { OlderTables } from './older_tables.ts';
 
-/** How an older injector begins its refusal. First: it speaks schema 1 only. Second: it does not know a field of the hello, such as `holds`. */
+/** How an older injector begins its refusal. First: it speaks schema 1 only. Second: it does not know a field of the hello, such as `holds` or `partial`. */
 const OLDER = [
   new RegExp(`^table schema ${TABLE_SCHEMA} is wanted, ${SCHEMA_1} is served`),
   /^not a frame: frame\.\w+ is a field this version does not know/,

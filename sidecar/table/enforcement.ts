@@ -14,10 +14,14 @@ import {
 } from '../../policy/index.ts';
 import type { Relay } from '../relay/index.ts';
 import type { LiveTable } from './live_table.ts';
+import type { Meetings } from './meetings.ts';
 import type { Owner, Owners } from './owners.ts';
 
 /** Explanations kept at once; beyond it the oldest goes. Some 300 bytes each. */
 const EXPLANATIONS_MAX = 4096;
+
+/** Peers that a new connection is asked about: with more of them, an injector sends this sidecar whole groups. */
+const ACQUAINTANCES_MAX = 4_096;
 
 /** What policy was asked. `peer` is the other side's address. */
 export interface Question {
@@ -34,6 +38,10 @@ export class Enforcement {
   #relay: Pick<Relay, 'forgetAdmissions'> | undefined;
   /** They remember labels, which tables follow. */
   #owners: Pick<Owners, 'outdated'> | undefined;
+  /** They know who is asked about; absent: nobody is. */
+  #meetings: Pick<Meetings, 'ask'> | undefined;
+  /** The latest questions about sources of live flows, and those before. */
+  #asked: Promise<unknown> = Promise.resolve();
   readonly #nodePorts: ReadonlySet<number> | undefined;
   #judge: Judge | undefined;
   /** By direction, peer, protocol and port; of the table in force. */
@@ -57,6 +65,11 @@ export class Enforcement {
   /** From now on those who answer for peers hear of another table before the live flows are judged by it. */
   outdates(owners: Pick<Owners, 'outdated'>): void {
     this.#owners = owners;
+  }
+
+  /** From now on peers are asked about before their flows end, where partial groups may have them. */
+  asks(meetings: Pick<Meetings, 'ask'>): void {
+    this.#meetings = meetings;
   }
 
   /** Absent before the first table. */
@@ -112,7 +125,38 @@ export class Enforcement {
   }
 
   /**
-   * Puts a whole table in force. When it returns, flows that it disallows are ended.
+   * Whether a denial may be wrong, and the peer is asked about. If so, `settled` is called when there is an answer, or none in time;
+   * who gets another denial then is not asked about again.
+   */
+  isAsked({ direction, peer, protocol, port }: Question, settled: () => void): boolean {
+    if (this.#meetings === undefined || this.#judge?.isUnsure(direction, peer, protocol, port) !== true)
+      return false;
+    void this.#meetings.ask([peer], settled);
+    return true;
+  }
+
+  /**
+   * Canonical addresses of peers whom the table has in partial groups, and of the sources of live flows. Another injector is asked
+   * about them before it sends a table.
+   */
+  acquaintances(): readonly string[] {
+    const found = new Set<string>();
+    for (const one of this.#acquaintances()) {
+      if (found.size >= ACQUAINTANCES_MAX) break;
+      found.add(one);
+    }
+    return [...found];
+  }
+
+  *#acquaintances(): Generator<string> {
+    for (const { partial, members } of this.table?.groups.values() ?? [])
+      if (partial) for (const [address] of members) yield address;
+    yield* this.#live.sources;
+  }
+
+  /**
+   * Puts a whole table in force. When it returns, flows that it disallows are ended, but for those whose sources are asked about: see
+   * `settled`.
    * @param touched only the flows of these addresses can be concerned; absent: all flows
    * @returns how many
    */
@@ -121,7 +165,23 @@ export class Enforcement {
     this.#judge = createJudge(table, this.#nodePorts);
     this.#relay?.forgetAdmissions();
     this.#owners?.outdated(touched);
-    return this.#live.reevaluate(this.#judge, touched);
+    const unsure = this.#meetings && new Set<string>();
+    const ended = this.#live.reevaluate(this.#judge, touched, unsure);
+    if (this.#meetings !== undefined && unsure !== undefined && unsure.size > 0) {
+      const asked = this.#meetings.ask(unsure, (source) => this.#judgeAgain(source));
+      this.#asked = Promise.all([this.#asked, asked]);
+    }
+    return ended;
+  }
+
+  /** By the table in force now. Nobody is asked again. */
+  #judgeAgain(source: string): void {
+    if (this.#judge !== undefined) this.#live.reevaluate(this.#judge, new Set([source]));
+  }
+
+  /** Resolves when the flows that the table in force disallows are ended, those as well whose sources had to be asked about. */
+  async settled(): Promise<void> {
+    await this.#asked;
   }
 
   /**

@@ -27,6 +27,8 @@ export interface LiveFlow {
 export interface Revocation {
   readonly cause: 'policy-changed' | 'peer-replaced' | 'service-unresolved';
   readonly verdict: Verdict;
+  /** The peer may be a member of a partial group that allows the flow: the injector is asked before the flow ends. */
+  readonly isUnsure?: boolean;
 }
 
 /** The live table of one sidecar. */
@@ -54,6 +56,11 @@ export class LiveTable {
     if (flows.size === 0) this.#bySource.delete(flow.sourceAddress);
   }
 
+  /** Canonical addresses of sources that have flows. */
+  get sources(): Iterable<string> {
+    return this.#bySource.keys();
+  }
+
   *[Symbol.iterator](): Generator<LiveFlow> {
     for (const flows of this.#bySource.values()) yield* flows;
   }
@@ -62,13 +69,16 @@ export class LiveTable {
    * Ends what `judge` no longer allows; sources are reset first, because it is they who are no longer allowed. A flow leaves
    * the live table when its descriptors are closed.
    * @param sources only flows of these addresses can be concerned; absent: all flows
+   * @param unsure gets the sources of flows that go on until the injector was asked; absent: these flows end as well
    * @returns how many flows were ended
    */
-  reevaluate(judge: Judge, sources?: ReadonlySet<string>): number {
+  reevaluate(judge: Judge, sources?: ReadonlySet<string>, unsure?: Set<string>): number {
     const ended: { flow: LiveFlow; revocation: Revocation }[] = [];
     for (const flow of sources === undefined ? this : this.#of(sources)) {
       const revocation = flow.revoked(judge);
-      if (revocation !== undefined) ended.push({ flow, revocation });
+      if (revocation === undefined) continue;
+      if (revocation.isUnsure === true && unsure !== undefined) unsure.add(flow.sourceAddress);
+      else ended.push({ flow, revocation });
     }
     for (const { flow } of ended) flow.resetSource();
     for (const { flow, revocation } of ended) flow.cut(revocation);

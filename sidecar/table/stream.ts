@@ -20,7 +20,7 @@ import {
 import { ConnectionTables, type Word } from './connection_tables.ts';
 import type { Enforcement } from './enforcement.ts';
 import { type ConnectionListener, InjectorConnection } from './injector_connection.ts';
-import { InjectorLink } from './injector_link.ts';
+import { InjectorLink, meetFrames } from './injector_link.ts';
 import type { Transport } from './transport.ts';
 
 /**
@@ -77,6 +77,18 @@ export interface StreamTimes {
   readonly goneMs?: number;
 }
 
+/** How groups are taken that have only the members that the sidecar asks about. */
+export interface PartialGroups {
+  /** Whether a connection that is made now asks for such groups. */
+  areTaken(): boolean;
+  /** Addresses that each connection is asked about first, so that another injector knows what the one before knew. */
+  acquaintances(): readonly string[];
+  /** All is known of these addresses, by the table in force. Called before anything that came later is looked at. */
+  met(addresses: readonly string[]): void;
+}
+
+const WHOLE_GROUPS: PartialGroups = { areTaken: () => false, acquaintances: () => [], met: () => undefined };
+
 /** Why another replica is looked for. */
 interface Search {
   readonly reason: string;
@@ -88,6 +100,8 @@ interface Search {
 interface Conversation {
   readonly connection: InjectorConnection;
   readonly tables: ConnectionTables;
+  /** It takes partial groups. */
+  readonly partial: boolean;
 }
 
 /** Follows the injector until `close`. */
@@ -98,6 +112,7 @@ export class TableStream implements ConnectionListener {
   readonly #events: StreamEvents;
   readonly #link: InjectorLink;
   readonly #times: Required<StreamTimes>;
+  readonly #partialGroups: PartialGroups;
   readonly #digests = new PartDigests(digestOf);
   #current: Conversation | undefined;
   /** Of the next try to connect. */
@@ -114,7 +129,10 @@ export class TableStream implements ConnectionListener {
   /** The tables that have not been reported: how many flows they ended, and, unless one came whole, by which changes they came. */
   #unreported: { ended: number; changes: TableChange[] | undefined } | undefined;
 
-  /** @param link opened for each connection; it is for those who have something to say to the injector */
+  /**
+   * @param link opened for each connection; it is for those who have something to say to the injector
+   * @param partialGroups absent: all groups have to come whole
+   */
   constructor(
     transport: Transport,
     pod: { namespace: string; name: string },
@@ -122,12 +140,14 @@ export class TableStream implements ConnectionListener {
     events: StreamEvents,
     link = new InjectorLink(),
     times: StreamTimes = {},
+    partialGroups = WHOLE_GROUPS,
   ) {
     this.#transport = transport;
     this.#pod = pod;
     this.#enforcement = enforcement;
     this.#events = events;
     this.#link = link;
+    this.#partialGroups = partialGroups;
     this.#times = { quietMs: QUIET_MS, goneMs: GONE_MS, ...times };
   }
 
@@ -154,7 +174,9 @@ export class TableStream implements ConnectionListener {
 
   #dial(schema: number): Conversation {
     const enforcement = this.#enforcement;
-    const asked = { schema, holds: schema === TABLE_SCHEMA && enforcement.table !== undefined };
+    const isToday = schema === TABLE_SCHEMA;
+    const partial = isToday && this.#partialGroups.areTaken();
+    const asked = { schema, holds: isToday && enforcement.table !== undefined, partial };
     const patience = { ...this.#times, connectMs: this.#connectMs.next() };
     const connection = new InjectorConnection(this.#transport, asked, patience, this);
     const tables = new ConnectionTables(schema, {
@@ -164,7 +186,7 @@ export class TableStream implements ConnectionListener {
       want: (parts) => connection.send({ type: 'want', parts }),
       identified: (address, pod, tag) => this.#events.identified(address, pod, tag),
     });
-    return { connection, tables };
+    return { connection, tables, partial };
   }
 
   #again(reason: string): void {
@@ -175,8 +197,11 @@ export class TableStream implements ConnectionListener {
   /** See `ConnectionListener`. */
   ready(connection: InjectorConnection): void {
     connection.greet();
-    if (connection !== this.#current?.connection) return;
-    this.#link.open(connection.socket);
+    const current = connection === this.#current?.connection;
+    const partial = (current ? this.#current : this.#next)?.partial ?? false;
+    if (partial) for (const frame of meetFrames(this.#partialGroups.acquaintances())) connection.send(frame);
+    if (!current) return;
+    this.#link.open(connection.socket, partial);
     this.#events.connected();
   }
 
@@ -245,7 +270,7 @@ export class TableStream implements ConnectionListener {
     this.#current = next;
     this.#next = undefined;
     this.#endSearch();
-    this.#link.open(next.connection.socket);
+    this.#link.open(next.connection.socket, next.partial);
     this.#events.moved(reason);
   }
 
@@ -287,8 +312,9 @@ export class TableStream implements ConnectionListener {
       case 'table':
         return this.#enforced(word.enforce(), word.change);
       case 'incomplete':
-      case 'met':
         return;
+      case 'met':
+        return this.#partialGroups.met(word.addresses);
       case 'identity':
         return this.#events.identified(...word.identified);
       case 'heartbeat':

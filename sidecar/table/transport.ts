@@ -19,11 +19,17 @@ export interface Asked {
   readonly schema: number;
   /** The sidecar has a table: it takes an outline, and asks for the parts that it lacks. */
   readonly holds: boolean;
+  /** It takes partial groups, and asks for the members that it meets. */
+  readonly partial: boolean;
 }
 
 /** The fields of `Asked` as a hello has them: earlier injectors refuse those that they do not know. */
-export function askedFields({ schema, holds }: Asked): { readonly schema: number; readonly holds?: boolean } {
-  return holds ? { schema, holds } : { schema };
+export function askedFields({ schema, holds, partial }: Asked): {
+  readonly schema: number;
+  readonly holds?: boolean;
+  readonly partial?: boolean;
+} {
+  return { schema, ...(holds ? { holds } : {}), ...(partial ? { partial } : {}) };
 }
 
 /** Makes one connection. */

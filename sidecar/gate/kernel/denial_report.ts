@@ -19,6 +19,11 @@ const REPEAT_MS = 30_000;
 export interface DenialSink {
   /** Whether there can be anything: reading is left out where the pod is not isolated. */
   active(): boolean;
+  /**
+   * Whether policy may allow some of these after all: resolves when it is known, soon. They are reported then; `undefined`: it is
+   * known already.
+   */
+  ask(peers: readonly DeniedPeer[]): Promise<void> | undefined;
   /** One peer at one port, with the packets dropped since its last record. */
   denied(peer: DeniedPeer): void;
   /** Drops without a record of their own. */
@@ -44,6 +49,8 @@ export class DenialReport {
   readonly #peers = new Map<string, Peer>();
   #timer: NodeJS.Timeout | undefined;
   #reading: Promise<void> | undefined;
+  /** What was asked before the last records. */
+  #asked: Promise<void> | undefined;
   #closed = false;
 
   constructor(direction: Direction, sink: DenialSink) {
@@ -62,6 +69,7 @@ export class DenialReport {
     this.#closed = true;
     clearTimeout(this.#timer);
     await this.collect();
+    await this.#asked;
   }
 
   /** The gate's table has been replaced: its counters begin at zero. */
@@ -69,7 +77,7 @@ export class DenialReport {
     this.#reader.reset();
   }
 
-  /** One reading and its records. Never rejects. */
+  /** One reading and its records; those that wait for an answer come later. Never rejects. */
   async collect(): Promise<void> {
     // One reading at a time: two would report the same packets.
     this.#reading ??= this.#collect().finally(() => {
@@ -107,11 +115,18 @@ export class DenialReport {
       else this.#peers.delete(key);
     }
     due.sort(([, a], [, b]) => b.packets - a.packets);
-    for (const [, known] of due.slice(0, RECORDS_MAX)) {
-      this.#sink.denied({ ...known.peer, packets: known.packets });
+    const records = due.slice(0, RECORDS_MAX).map(([, known]) => {
+      const record = { ...known.peer, packets: known.packets };
       known.reportedAtMs = now;
       known.packets = 0;
-    }
+      return record;
+    });
+    const write = (): void => {
+      for (const record of records) this.#sink.denied(record);
+    };
+    const asked = records.length === 0 ? undefined : this.#sink.ask(records);
+    if (asked === undefined) write();
+    else this.#asked = asked.then(write);
     const over = due.slice(RECORDS_MAX);
     for (const [key] of over) this.#peers.delete(key);
     const packets = over.reduce((sum, [, known]) => sum + known.packets, unattributed);

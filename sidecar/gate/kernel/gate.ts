@@ -70,6 +70,11 @@ export class Gate {
     return [...this.#wanted.egress.services.mixed.values()].sort();
   }
 
+  /** Their keys in the table. */
+  get mixedPorts(): Iterable<string> {
+    return this.#wanted.egress.services.mixed.keys();
+  }
+
   /** What the kernel lacks for the gate and what follows from it, for people; empty where it has all. */
   get limits(): readonly string[] {
     return this.#rules.limits;

@@ -1,13 +1,13 @@
 /** Ending outbound flows, with kernels that cannot do all; on a real one: test/netns/egress.test.ts. */
 import { constants } from 'node:os';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { PersistentMap } from '../../../../common/persistent_map.ts';
-import { createJudge, type Table } from '../../../../policy/index.ts';
+import { createJudge, type Judge, type Table } from '../../../../policy/index.ts';
 import type { Side, TrackedFlow } from '../../../../sidecar/kernel/conntrack.ts';
 import type { TcpSocket } from '../../../../sidecar/kernel/tcp_sockets.ts';
 import { OutboundCutter, type OutboundKernel } from '../../../../sidecar/outbound/cutter.ts';
 import type { EndedOutbound } from '../../../../sidecar/records/ended_outbound.ts';
-import { admittingGroup, groupOf, table, withPolicies } from '../../../builders/tables.ts';
+import { admittingGroup, groupOf, partialGroupOf, table, withPolicies } from '../../../builders/tables.ts';
 
 const { EOPNOTSUPP, ENOENT } = constants.errno;
 const POD = '10.0.0.100';
@@ -176,4 +176,53 @@ test('flows to Services are looked through once for a table, and again when what
   expect(looks).toBe(2);
   await forget({ ...first, services: services.with([['10.96.0.11 UDP/53', dns]]) });
   expect(looks).toBe(3);
+});
+
+describe('where a partial group may have the peer', () => {
+  const partly = (members: Readonly<Record<string, string>>): Judge =>
+    createJudge(admittingGroup(isolated, ['egress'], partialGroupOf(members)));
+
+  /** A cutter; `answer` is what happens when it asks. */
+  function asking(answer: (inForce: (judge: Judge) => void) => void) {
+    let judge = partly({});
+    const [ended, asked]: [number[], string[][]] = [[], []];
+    const cutter = new OutboundCutter((one) => ended.push(one.local.port), {
+      kernel: kernel(async (sockets) => sockets.map(() => 0)),
+      questions: {
+        judge: () => judge,
+        async ask(addresses, settled) {
+          asked.push([...addresses]);
+          expect(ended).toEqual([]);
+          answer((next) => {
+            judge = next;
+          });
+          for (const address of addresses) settled(address);
+        },
+      },
+    });
+    return { cutter, ended, asked, cut: () => cutter.cut(judge) };
+  }
+
+  test('connections go on when it proves to be a member', async () => {
+    const { ended, asked, cut } = asking((inForce) => inForce(partly({ '10.0.0.9': 'nine' })));
+    await cut();
+    expect([asked, ended]).toEqual([[['10.0.0.9']], []]);
+  });
+
+  test('they end when it does not', async () => {
+    const { ended, asked, cut } = asking(() => undefined);
+    await cut();
+    expect([asked.length, ended]).toEqual([1, [1001, 1002]]);
+  });
+
+  test('a table that comes later than the answer is asked about again, but not without end', async () => {
+    let tables = 0;
+    const { ended, asked, cut } = asking((inForce) => {
+      tables += 1;
+      void Promise.resolve().then(() => inForce(partly({})));
+    });
+    await cut();
+    expect(tables).toBe(asked.length);
+    expect([asked.length, ended]).toEqual([4, [1001, 1002]]);
+  });
 });

@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Enforcement } from '../../../../sidecar/table/enforcement.ts';
 import { type LiveFlow, LiveTable } from '../../../../sidecar/table/live_table.ts';
-import { admittingGroup, groupOf, table } from '../../../builders/tables.ts';
+import { Meetings } from '../../../../sidecar/table/meetings.ts';
+import { admittingGroup, groupOf, partialGroupOf, table } from '../../../builders/tables.ts';
 
 test('before the first table everything is denied', () => {
   const enforcement = new Enforcement(new LiveTable());
@@ -120,4 +121,86 @@ test('an explanation is that of the table that denied, and of what is known of t
     nearMiss: { wanted: '10.0.0.3/32' },
   });
   expect(enforcement.explain(judge, asked, null)).toMatchObject({ nearMiss: { wanted: '10.0.0.2/32' } });
+});
+
+describe('a flow that only a partial group may allow', () => {
+  const PEER = '10.0.0.1';
+  const MEMBER = { g: { members: { [PEER]: 'one' } } };
+  const partly = (revision: number) => admittingGroup(table({ revision }), ['ingress'], partialGroupOf({}));
+
+  /** An enforcement with a live flow from `PEER`, which the first table allows. */
+  function withFlow() {
+    const [asked, events]: [string[], string[]] = [[], []];
+    const meetings = new Meetings({ meet: (addresses) => asked.push(...addresses) });
+    const live = new LiveTable();
+    const enforcement = new Enforcement(live);
+    enforcement.asks(meetings);
+    enforcement.replace(table({ revision: 1, allowed: [PEER] }));
+    live.register({
+      sourceAddress: PEER,
+      revoked(judge) {
+        const verdict = judge.judge('ingress', PEER, 'TCP', 80);
+        const isUnsure = judge.isUnsure('ingress', PEER, 'TCP', 80);
+        return verdict.verdict === 'deny' ? { cause: 'policy-changed', verdict, isUnsure } : undefined;
+      },
+      resetSource: () => events.push('reset'),
+      cut: () => events.push('cut'),
+      drain: () => undefined,
+      view: () => PEER,
+    });
+    void enforcement.settled().then(() => events.push('settled'));
+    const settled = () => enforcement.settled().then(() => events.push('settled'));
+    return { enforcement, meetings, asked, events, settled };
+  }
+
+  test('goes on where its source proves to be a member', async () => {
+    const { enforcement, meetings, asked, events, settled } = withFlow();
+    expect(enforcement.replace(partly(2))).toBe(0);
+    expect(asked).toEqual([PEER]);
+    const all = settled();
+    enforcement.apply({ schema: 2, from: 2, revision: 3, groups: MEMBER });
+    meetings.answered([PEER]);
+    await all;
+    expect(events.filter((event) => event !== 'settled')).toEqual([]);
+  });
+
+  test('ends where it does not, before the table counts as settled', async () => {
+    const { enforcement, meetings, events, settled } = withFlow();
+    await enforcement.settled();
+    events.length = 0;
+    enforcement.replace(partly(2));
+    const all = settled();
+    expect(events).toEqual([]);
+    meetings.answered([PEER]);
+    expect(events).toEqual(['reset', 'cut']);
+    await all;
+    expect(events).toEqual(['reset', 'cut', 'settled']);
+  });
+
+  test('ends where nobody answers', async () => {
+    vi.useFakeTimers();
+    const { enforcement, events } = withFlow();
+    enforcement.replace(partly(2));
+    vi.advanceTimersByTime(499);
+    expect(events).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(events).toEqual(['reset', 'cut']);
+    vi.useRealTimers();
+    await enforcement.settled();
+  });
+
+  test('ends at once where a later table leaves no partial group that may allow it', () => {
+    const { enforcement, events } = withFlow();
+    enforcement.replace(partly(2));
+    expect(enforcement.replace(table({ revision: 3, allowed: [] }))).toBe(1);
+    expect(events).toEqual(['reset', 'cut']);
+  });
+
+  test('is among those that another injector is asked about first, beside the members that are known', () => {
+    const { enforcement } = withFlow();
+    enforcement.replace(
+      admittingGroup(table({ revision: 2 }), ['ingress'], partialGroupOf({ '10.0.0.7': 'seven' })),
+    );
+    expect(enforcement.acquaintances()).toEqual(['10.0.0.7', PEER]);
+  });
 });

@@ -1,0 +1,112 @@
+/**
+ * Which addresses are members of partial groups? The injector is asked, and its answer comes as a change of the table, before the
+ * word that it has answered. Fails closed: who gets no answer in time is no member. All of it is bounded.
+ */
+import { Recent } from '../../common/recent.ts';
+import type { InjectorLink } from './injector_link.ts';
+
+/** How long an answer is waited for: a flow that may have to end goes on for so long at most. */
+const ANSWER_MS = 500;
+
+/** Questions under way that somebody waits for: as many as flows of different peers, some 200 bytes each. */
+const ASKED_MAX = 16_384;
+
+/** A peer that keeps knocking is asked about again after this long: its labels may be others. */
+const AGAIN_MS = 1_000;
+
+/** Newcomers asked about in a second. The kernel notices twice as many: see `UNMET_SIZE` of the gate. */
+const NEWCOMERS_PER_SECOND = 2_048;
+
+/** Newcomers that are remembered for `AGAIN_MS`; some 100 bytes each. */
+const NEWCOMERS_MAX = 4_096;
+
+const MS_PER_SECOND = 1000;
+
+/** Hears that all is known of an address, or that nobody has answered in time. */
+type Settled = (address: string) => void;
+
+/** Asks, and remembers what is being asked. */
+export class Meetings {
+  readonly #link: Pick<InjectorLink, 'meet'>;
+  /** Questions under way, with those who wait for the answer. */
+  readonly #asked = new Map<string, Settled[]>();
+  /** When newcomers were asked about; `performance.now`. */
+  readonly #newcomers = new Recent<string, number>(NEWCOMERS_MAX);
+  #allowance = NEWCOMERS_PER_SECOND;
+  #allowedAtMs = performance.now();
+
+  /** @param link sends the questions */
+  constructor(link: Pick<InjectorLink, 'meet'>) {
+    this.#link = link;
+  }
+
+  /**
+   * Asks about addresses.
+   * @param settled called for each: right when its answer comes, before anything that the injector says later; or in time
+   * @returns resolves when it has been called for all
+   */
+  ask(addresses: Iterable<string>, settled: Settled = () => undefined): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wanted = new Set(addresses);
+    let left = wanted.size;
+    if (left === 0) resolve();
+    const one: Settled = (address) => {
+      settled(address);
+      left -= 1;
+      if (left === 0) resolve();
+    };
+    const fresh = new Map<string, Settled[]>();
+    for (const address of wanted) {
+      const waiting = this.#asked.get(address);
+      if (waiting !== undefined) waiting.push(one);
+      else if (this.#asked.size >= ASKED_MAX) one(address);
+      else fresh.set(address, this.#wait(address, one));
+    }
+    if (fresh.size === 0) return promise;
+    this.#link.meet([...fresh.keys()]);
+    setTimeout(() => {
+      // One that was answered may be under way again.
+      for (const [address, waiting] of fresh)
+        if (this.#asked.get(address) === waiting) this.answered([address]);
+    }, ANSWER_MS);
+    return promise;
+  }
+
+  #wait(address: string, settled: Settled): Settled[] {
+    const waiting = [settled];
+    this.#asked.set(address, waiting);
+    return waiting;
+  }
+
+  /** Asks about peers that the gate keeps out, those first that come first. Nobody waits: the gate lets in who is a member. */
+  notice(addresses: Iterable<string>): void {
+    const now = performance.now();
+    const earned = ((now - this.#allowedAtMs) * NEWCOMERS_PER_SECOND) / MS_PER_SECOND;
+    this.#allowance = Math.min(NEWCOMERS_PER_SECOND, this.#allowance + earned);
+    this.#allowedAtMs = now;
+    const fresh: string[] = [];
+    for (const address of addresses) {
+      if (fresh.length + 1 > this.#allowance) break;
+      const askedAtMs = this.#newcomers.get(address) ?? Number.NEGATIVE_INFINITY;
+      if (now - askedAtMs < AGAIN_MS || this.#asked.has(address)) continue;
+      this.#newcomers.keep(address, now);
+      fresh.push(address);
+    }
+    this.#allowance -= fresh.length;
+    this.#link.meet(fresh);
+  }
+
+  /** There is another connection: what was asked on the one before is asked on this one. */
+  again(): void {
+    this.#link.meet([...this.#asked.keys()]);
+  }
+
+  /** All is known of these, or as much as ever will be. */
+  answered(addresses: Iterable<string>): void {
+    for (const address of addresses) {
+      const waiting = this.#asked.get(address);
+      this.#asked.delete(address);
+      for (const settled of waiting ?? []) settled(address);
+    }
+  }
+}

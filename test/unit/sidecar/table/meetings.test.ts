@@ -1,0 +1,95 @@
+/** Questions about members of partial groups: who waits, for how long, and how many are asked. */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Meetings } from '../../../../sidecar/table/meetings.ts';
+
+const ANSWER_MS = 500;
+
+let asked: string[][];
+let meetings: Meetings;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  asked = [];
+  meetings = new Meetings({ meet: (addresses) => asked.push([...addresses]) });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const addresses = (count: number, from = 0): string[] =>
+  Array.from({ length: count }, (_, i) => `10.${((from + i) >> 8) & 255}.${(from + i) & 255}.1`);
+
+/** Whether it has resolved, or has by the next turn. */
+async function isDone(promise: Promise<void>): Promise<boolean> {
+  const open = Symbol();
+  return (await Promise.race([promise, Promise.resolve(open).then((one) => one)])) !== open;
+}
+
+test('who asks hears of each answer at once, and is done with the last', async () => {
+  const settled: string[] = [];
+  const all = meetings.ask(['10.0.0.1', '10.0.0.2', '10.0.0.1'], (address) => settled.push(address));
+  expect(asked).toEqual([['10.0.0.1', '10.0.0.2']]);
+  meetings.answered(['10.0.0.2', '10.0.0.9']);
+  expect(settled).toEqual(['10.0.0.2']);
+  expect(await isDone(all)).toBe(false);
+  meetings.answered(['10.0.0.1']);
+  expect(settled).toEqual(['10.0.0.2', '10.0.0.1']);
+  await all;
+});
+
+test('who gets no answer in time has had one', async () => {
+  const all = meetings.ask(['10.0.0.1']);
+  vi.advanceTimersByTime(ANSWER_MS - 1);
+  expect(await isDone(all)).toBe(false);
+  vi.advanceTimersByTime(1);
+  await all;
+});
+
+test('a question that is under way is not asked twice; one that was answered is', async () => {
+  const settled: string[] = [];
+  const first = meetings.ask(['10.0.0.1'], () => settled.push('first'));
+  const second = meetings.ask(['10.0.0.1'], () => settled.push('second'));
+  expect(asked).toEqual([['10.0.0.1']]);
+  meetings.answered(['10.0.0.1']);
+  expect(settled).toEqual(['first', 'second']);
+  await Promise.all([first, second]);
+  const third = meetings.ask(['10.0.0.1']);
+  expect(asked.length).toBe(2);
+  vi.advanceTimersByTime(ANSWER_MS / 2); // the time of the first question does not count for this one
+  expect(await isDone(third)).toBe(false);
+});
+
+test('another connection is asked what the one before has not answered', () => {
+  void meetings.ask(['10.0.0.1', '10.0.0.2']);
+  meetings.answered(['10.0.0.1']);
+  meetings.again();
+  expect(asked.at(-1)).toEqual(['10.0.0.2']);
+});
+
+test('a newcomer that keeps knocking is asked about once a second', () => {
+  meetings.notice(['10.0.0.1']);
+  meetings.notice(['10.0.0.1', '10.0.0.2']);
+  expect(asked).toEqual([['10.0.0.1'], ['10.0.0.2']]);
+  vi.advanceTimersByTime(1_000);
+  meetings.notice(['10.0.0.1']);
+  expect(asked.length).toBe(3);
+});
+
+test('newcomers by the thousand are asked about at a bounded rate, and those that come later have their turn', () => {
+  meetings.notice(addresses(10_000));
+  expect(asked.flat().length).toBe(2_048);
+  meetings.notice(['192.0.2.1']);
+  expect(asked.flat().length).toBe(2_048);
+  vi.advanceTimersByTime(100);
+  meetings.notice(['192.0.2.1', ...addresses(10_000, 10_000)]);
+  expect(asked.flat()).toContain('192.0.2.1');
+  expect(asked.flat().length).toBeLessThanOrEqual(2_048 + 205);
+});
+
+test('questions that somebody waits for are bounded: who is over the bound has no answer', async () => {
+  void meetings.ask(addresses(16_384));
+  const settled: string[] = [];
+  await meetings.ask(['192.0.2.1'], (address) => settled.push(address));
+  expect(settled).toEqual(['192.0.2.1']);
+  expect(asked.flat()).not.toContain('192.0.2.1');
+});

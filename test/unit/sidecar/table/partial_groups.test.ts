@@ -1,0 +1,151 @@
+/** A stream that takes partial groups: what it says first on a connection, and what it hears. */
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type InjectorFrame, type SidecarFrame, tableJson } from '../../../../policy/index.ts';
+import { Enforcement } from '../../../../sidecar/table/enforcement.ts';
+import { InjectorLink } from '../../../../sidecar/table/injector_link.ts';
+import { LiveTable } from '../../../../sidecar/table/live_table.ts';
+import { TableStream } from '../../../../sidecar/table/stream.ts';
+import { localTransport } from '../../../../sidecar/table/transport.ts';
+import { admittingGroup, olderTable, partialGroupOf, table } from '../../../builders/tables.ts';
+import { waitFor } from '../../injector/wait_for.ts';
+
+const POD = { namespace: 'shop', name: 'api' };
+
+let dir: string;
+let server: Server;
+let stream: TableStream;
+let link: InjectorLink;
+let enforcement: Enforcement;
+let areTaken: boolean;
+let met: { readonly addresses: readonly string[]; readonly revision: number }[];
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'sluice-partial-'));
+  server = createServer();
+  server.listen(join(dir, 'socket'));
+  await once(server, 'listening');
+  link = new InjectorLink();
+  enforcement = new Enforcement(new LiveTable());
+  areTaken = true;
+  met = [];
+  stream = new TableStream(
+    localTransport(join(dir, 'socket'), POD),
+    POD,
+    enforcement,
+    {
+      connected: () => undefined,
+      moved: () => undefined,
+      disconnected: () => undefined,
+      enforced: () => undefined,
+      refused: () => undefined,
+      unknownPod: () => undefined,
+      identified: () => undefined,
+      turnedAway: () => undefined,
+      olderInjector: () => undefined,
+    },
+    link,
+    {},
+    {
+      areTaken: () => areTaken,
+      acquaintances: () => enforcement.acquaintances(),
+      met: (addresses) => met.push({ addresses, revision: enforcement.revision }),
+    },
+  );
+});
+afterEach(() => {
+  stream.close();
+  server.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** The injector's side of the next connection. */
+async function nextConnection() {
+  const [socket] = (await once(server, 'connection')) as [Socket];
+  socket.on('error', () => {});
+  const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
+  return {
+    socket,
+    send: (...frames: readonly (InjectorFrame | object)[]) =>
+      socket.write(frames.map((frame) => `${JSON.stringify(frame)}\n`).join('')),
+    receive: async () => JSON.parse((await lines.next()).value as string) as SidecarFrame,
+  };
+}
+
+const HELLO = { type: 'hello', schema: 2, namespace: 'shop', pod: 'api' };
+
+test('a connection asks for partial groups, and first of all about the members that are known', async () => {
+  enforcement.replace(
+    admittingGroup(table({ revision: 1 }), ['ingress'], partialGroupOf({ '10.0.0.1': 'one' })),
+  );
+  stream.start();
+  const injector = await nextConnection();
+  expect(await injector.receive()).toEqual({ ...HELLO, holds: true, partial: true });
+  expect(await injector.receive()).toEqual({ type: 'meet', addresses: ['10.0.0.1'] });
+});
+
+test('an answer is heard after the change before it, and before the one after it', async () => {
+  stream.start();
+  const injector = await nextConnection();
+  await injector.receive();
+  const first = admittingGroup(table({ revision: 1 }), ['ingress'], partialGroupOf({}));
+  const change = (from: number) => ({
+    type: 'change',
+    change: {
+      schema: 2,
+      from,
+      revision: from + 1,
+      groups: { g: { members: { [`10.0.0.${from}`]: 'one' } } },
+    },
+  });
+  injector.send(
+    { type: 'snapshot', table: tableJson(first) },
+    change(1),
+    { type: 'met', addresses: ['10.0.0.1'] },
+    change(2),
+  );
+  await waitFor(() => enforcement.revision === 3);
+  expect(met).toEqual([{ addresses: ['10.0.0.1'], revision: 2 }]);
+});
+
+test('a long question takes several frames', async () => {
+  stream.start();
+  const injector = await nextConnection();
+  await injector.receive();
+  link.meet(Array.from({ length: 1_025 }, (_, i) => `10.0.${i >> 8}.${i & 255}`));
+  const [long, short] = [await injector.receive(), await injector.receive()];
+  expect(long).toMatchObject({ type: 'meet', addresses: { length: 1_024 } });
+  expect(short).toEqual({ type: 'meet', addresses: ['10.0.4.0'] });
+});
+
+test('without a gate groups have to come whole, and nobody is asked', async () => {
+  areTaken = false;
+  stream.start();
+  const injector = await nextConnection();
+  expect(await injector.receive()).toEqual(HELLO);
+  link.meet(['10.0.0.1']);
+  link.identify('10.0.0.2');
+  expect(await injector.receive()).toEqual({ type: 'identify', address: '10.0.0.2' });
+});
+
+test('an injector that does not know of partial groups is asked for what it serves, and not about members', async () => {
+  stream.start();
+  const before = await nextConnection();
+  expect(await before.receive()).toMatchObject({ partial: true });
+  before.send({
+    type: 'refused',
+    message: 'not a frame: frame.partial is a field this version does not know',
+  });
+  const injector = await nextConnection();
+  expect(await injector.receive()).toEqual({ ...HELLO, schema: 1 });
+  link.meet(['10.0.0.1']);
+  injector.send({ type: 'snapshot', table: olderTable(table({ revision: 4 })) });
+  await waitFor(() => enforcement.revision === 4);
+  link.identify('10.0.0.2');
+  expect(await injector.receive()).toEqual({ type: 'identify', address: '10.0.0.2' });
+});
