@@ -45,6 +45,7 @@ async function reported(steps: readonly Step[]) {
     const said = [];
     const report = new DenialReport('ingress', {
       active: () => true,
+      ask: () => undefined,
       denied: ({ address, protocol, port, packets }) => said.push(address + ' ' + protocol + '/' + port + ' ' + packets),
       more: (summary) => said.push(summary),
       dropped: (packets) => said.push('dropped ' + packets),

@@ -64,6 +64,8 @@ export function patience(answered: boolean): Patience {
 /** The lab of a test file. */
 export interface LabSpec {
   readonly objects: readonly Manifest[];
+  /** Default: one that nobody else has. */
+  readonly name?: string;
   readonly external?: readonly string[];
   /** Environment of every sidecar. */
   readonly sidecarEnv?: Readonly<Record<string, string>>;
@@ -84,7 +86,7 @@ export class TestLab {
 
   /** Brings up a lab with a name of its own. The caller closes it; a watchdog does if this process dies before. */
   static async up(spec: LabSpec): Promise<TestLab> {
-    const name = uniqueLabName();
+    const name = spec.name ?? uniqueLabName();
     const release = guardLab(name);
     const folder = writeManifests(spec.objects);
     try {
