@@ -88,7 +88,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   const link = new InjectorLink();
   const written = { enforcement, link, metrics, log, lines };
   const { history, owners, recorder } = openRecords(config.flowHistory, written);
-  const meetings = new Meetings(link);
+  const meetings = new Meetings(link, () => metrics.meetUnanswered());
   enforcement.asks(meetings);
   const outbound = new Outbound(config.injector, enforcement, meetings, recorder, metrics, log);
   const inForce = new InForceMachine();

@@ -52,6 +52,8 @@ export async function regionTexts(): Promise<ReadonlyMap<string, string>> {
     tableRevision: () => 0,
     tableAgeSeconds: () => 0,
     servicesPartlyAllowed: () => 0,
+    partialGroups: () => 0,
+    metAddresses: () => 0,
     inForce: () => NOTHING_IN_FORCE,
     ownNodeAddresses: () => 0,
   });

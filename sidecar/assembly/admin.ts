@@ -1,7 +1,7 @@
 /** The admin port: what its pages and the metrics show of the parts. All is read when it is asked for. */
 import type { Logger } from 'pino';
 import type { Sockets } from '../../native/index.ts';
-import { dnsForgottenBy, tableJson } from '../../policy/index.ts';
+import { type AddressGroup, dnsForgottenBy, tableJson } from '../../policy/index.ts';
 import { type AdminPages, AdminPort, type AdminPortContext, adminServers } from '../admin/index.ts';
 import type { Binding, Guard } from '../guard/index.ts';
 import { type InForce, type InForceMachine, phase } from '../in_force/index.ts';
@@ -132,6 +132,19 @@ class Figures implements Gauges {
 
   servicesPartlyAllowed(): number {
     return this.#parts.gate.gate.mixedServices.length;
+  }
+
+  partialGroups(): number {
+    return this.#partialGroups().length;
+  }
+
+  metAddresses(): number {
+    return new Set(this.#partialGroups().flatMap(({ members }) => [...members.keys()])).size;
+  }
+
+  #partialGroups(): readonly AddressGroup[] {
+    const groups = this.#parts.state.enforcement.table?.groups.values() ?? [];
+    return [...groups].filter(({ partial }) => partial);
   }
 
   inForce(): InForce {

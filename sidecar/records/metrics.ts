@@ -21,6 +21,9 @@ export interface Gauges {
   /** Seconds since the injector last said that the table is current, or the table of the disk was written; absent before the first table. */
   tableAgeSeconds(): number | undefined;
   servicesPartlyAllowed(): number;
+  partialGroups(): number;
+  /** Members of those that the sidecar knows. */
+  metAddresses(): number;
   inForce(): InForce;
   /** Addresses of the pod's own node that are known in this way. */
   ownNodeAddresses(kind: Binding['kind']): number;
@@ -45,6 +48,7 @@ export class SidecarMetrics {
   readonly #guardDrops: Counter<'reason'>;
   readonly #gatewayDisputes: Counter;
   readonly #peerTimeouts: Counter;
+  readonly #unanswered: Counter;
 
   constructor(version: string) {
     const registers = [this.registry];
@@ -121,6 +125,11 @@ export class SidecarMetrics {
       help: 'Inbound flows that ended because nothing came back from one side any more.',
       registers,
     });
+    this.#unanswered = new Counter({
+      name: 'sluice_meet_unanswered_total',
+      help: 'Times that the injector did not say in time whether an address is in a large group: a flow that only such a group allows was then ended or refused.',
+      registers,
+    });
     new Gauge({
       name: 'sluice_build_info',
       help: 'Always 1; the labels name the version.',
@@ -186,6 +195,16 @@ export class SidecarMetrics {
       "Services' virtual ports of which egress policy allows some ready backends and not others.",
       () => gauges.servicesPartlyAllowed(),
     );
+    gauge(
+      'sluice_partial_groups',
+      'Large groups of the table of which the sidecar knows only the members that it has met.',
+      () => gauges.partialGroups(),
+    );
+    gauge(
+      'sluice_met_addresses',
+      'Addresses in large groups that the sidecar has met. Above 4096 it is sent large groups whole.',
+      () => gauges.metAddresses(),
+    );
     gauge('sluice_table_revision', 'Revision of the table in force; 0 before the first.', () =>
       gauges.tableRevision(),
     );
@@ -213,6 +232,10 @@ export class SidecarMetrics {
 
   guardDropped(reason: GuardReason, packets: number): void {
     this.#guardDrops.inc({ reason }, packets);
+  }
+
+  meetUnanswered(): void {
+    this.#unanswered.inc();
   }
 
   gatewayDisputed(): void {

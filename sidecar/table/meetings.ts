@@ -28,6 +28,7 @@ type Settled = (address: string) => void;
 /** Asks, and remembers what is being asked. */
 export class Meetings {
   readonly #link: Pick<InjectorLink, 'meet'>;
+  readonly #unanswered: () => void;
   /** Questions under way, with those who wait for the answer. */
   readonly #asked = new Map<string, Settled[]>();
   /** When newcomers were asked about; `performance.now`. */
@@ -35,9 +36,13 @@ export class Meetings {
   #allowance = NEWCOMERS_PER_SECOND;
   #allowedAtMs = performance.now();
 
-  /** @param link sends the questions */
-  constructor(link: Pick<InjectorLink, 'meet'>) {
+  /**
+   * @param link sends the questions
+   * @param unanswered called for each address that somebody waits for and nobody answers about in time
+   */
+  constructor(link: Pick<InjectorLink, 'meet'>, unanswered: () => void = () => undefined) {
     this.#link = link;
+    this.#unanswered = unanswered;
   }
 
   /**
@@ -66,8 +71,11 @@ export class Meetings {
     this.#link.meet([...fresh.keys()]);
     setTimeout(() => {
       // One that was answered may be under way again.
-      for (const [address, waiting] of fresh)
-        if (this.#asked.get(address) === waiting) this.answered([address]);
+      for (const [address, waiting] of fresh) {
+        if (this.#asked.get(address) !== waiting) continue;
+        this.#unanswered();
+        this.answered([address]);
+      }
     }, ANSWER_MS);
     return promise;
   }

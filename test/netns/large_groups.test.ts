@@ -133,6 +133,9 @@ test('the first connect of a member takes a second, the next ones none, and neit
 test('the second datagram of a member gets through', async () => {
   expect(await net.datagram('shop/front', API_V6, 53, SILENCE)).toMatchObject({ allowed: false });
   expect(await net.datagram('shop/front', API_V6, 53)).toMatchObject({ allowed: true });
+  const metrics = (await net.admin('shop/api', '/metrics')).body;
+  expect(metrics).toContain('sluice_partial_groups 2\n');
+  expect(metrics).toContain('sluice_met_addresses 2\n');
 });
 
 test('who is no member stays out, without a reset, and has a record that says why', async () => {

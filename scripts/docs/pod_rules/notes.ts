@@ -112,8 +112,15 @@ export const GATE_NOTES: readonly ChainNote[] = [
       COUNTED,
       [/_denied4/, 'notes peer and port, for the record that explains the denial'],
       [/goto out_revoked/, 'a connection that was open before the policy'],
+      [/^jump \w+_note_unmet/, 'where rules ask for a large group'],
       DROPPED,
     ],
+  },
+  {
+    chains: /^(in|out)_note_unmet$/,
+    about:
+      'Empty here. Where rules ask for a large group, of which the sidecar knows some members only, it notes the peer for a second, so that the sidecar asks the injector about it. Then it drops: a reset could not be taken back.',
+    rules: [],
   },
   {
     chains: /^out_revoked$/,

@@ -66,8 +66,10 @@ function section(note: ChainNote, chains: readonly ListedChain[]): string {
     throw new Error(`a sentence without a chain or rule: ${note.about} ${unused?.does ?? ''}`);
   const names = chains.map(({ name }) => `\`${name}\``).join(', ');
   const hooks = chains.flatMap(({ hook }) => (hook === undefined ? [] : [`\`${hook.replace(/;$/, '')}\``]));
+  const head = `**${names}**${hooks.length === 0 ? '' : ` (${hooks.join(', ')})`}: ${note.about}`;
+  if (rows.length === 0) return head;
   return [
-    `**${names}**${hooks.length === 0 ? '' : ` (${hooks.join(', ')})`}: ${note.about}`,
+    head,
     '',
     markdownTable(
       ['rule', 'what it does'],
