@@ -3,13 +3,13 @@ import type { Logger } from 'pino';
 import { Changes } from '../../common/pacing.ts';
 import type { Direction } from '../../policy/index.ts';
 import {
+  areRulesThere,
   DenialReport,
   type DenialSink,
   type DeniedPeer,
   Gate,
   type GateEvents,
   type GateSettings,
-  isGateInForce,
   UnmetPeers,
 } from '../gate/kernel/index.ts';
 import type { InForceMachine } from '../in_force/index.ts';
@@ -37,7 +37,7 @@ export class WatchedGate implements GateEvents {
   readonly gate: Gate;
   readonly #reports: readonly DenialReport[];
   readonly #newcomers: Readonly<Record<Direction, Newcomers>>;
-  readonly #unmet: readonly UnmetPeers[];
+  readonly #unmet: UnmetPeers;
   readonly #inForce: InForceMachine;
   readonly #log: Logger;
   #wasThere = false;
@@ -52,7 +52,7 @@ export class WatchedGate implements GateEvents {
     const newcomersOf = (direction: Direction): Newcomers =>
       new Newcomers(direction, { ...parts, unreadable: () => void this.gate.ensure() });
     this.#newcomers = { ingress: newcomersOf('ingress'), egress: newcomersOf('egress') };
-    this.#unmet = DIRECTIONS.map((direction) => new UnmetPeers(direction, this.#newcomers[direction]));
+    this.#unmet = new UnmetPeers(this.#newcomers);
     this.#reports = DIRECTIONS.map(
       (direction) =>
         new DenialReport(direction, new Denials(direction, this.gate, this.#newcomers[direction], parts)),
@@ -61,7 +61,7 @@ export class WatchedGate implements GateEvents {
 
   /** Looks whether the redirect step has left a gate, which it does where there is nft. */
   async look(): Promise<void> {
-    this.#wasThere = await isGateInForce().catch(() => false);
+    this.#wasThere = await areRulesThere(false);
   }
 
   /** Whether the kernel has rules that let nobody in who was not asked about: only then groups may come in part. */
@@ -72,13 +72,13 @@ export class WatchedGate implements GateEvents {
 
   /** Begins to read what was dropped, and who may be let in after all. */
   startReports(): void {
-    for (const peers of this.#unmet) void peers.start();
+    void this.#unmet.start();
     for (const report of this.#reports) void report.start();
   }
 
   /** Reports what was dropped until now, and stops reading. */
   async closeReports(): Promise<void> {
-    for (const peers of this.#unmet) peers.close();
+    this.#unmet.close();
     for (const report of this.#reports) await report.close();
   }
 

@@ -21,7 +21,7 @@ type VirtualPort = NonNullable<ReturnType<Services['get']>>;
 /** What newcomers are found and asked with. */
 export interface NewcomersParts {
   readonly enforcement: Enforcement;
-  readonly meetings: Pick<Meetings, 'ask' | 'notice'>;
+  readonly meetings: Pick<Meetings, 'ask' | 'notice' | 'hasAnswer'>;
   unreadable(): void;
 }
 
@@ -86,7 +86,8 @@ export class Newcomers implements UnmetSink {
     const unsure = peers.flatMap((peer) =>
       this.#targets(peer, judge)
         .filter(({ address, port }) => judge.isUnsure(this.#direction, address, peer.protocol, port))
-        .map(({ address }) => address),
+        .map(({ address }) => address)
+        .filter((address) => !meetings.hasAnswer(address)),
     );
     return unsure.length === 0 ? undefined : meetings.ask(unsure);
   }

@@ -41,7 +41,7 @@ export class Enforcement {
   /** They know who is asked about; absent: nobody is. */
   #meetings: Pick<Meetings, 'ask'> | undefined;
   /** The latest questions about sources of live flows, and those before. */
-  #asked: Promise<unknown> = Promise.resolve();
+  #asked: Promise<void> = Promise.resolve();
   readonly #nodePorts: ReadonlySet<number> | undefined;
   #judge: Judge | undefined;
   /** By direction, peer, protocol and port; of the table in force. */
@@ -136,8 +136,8 @@ export class Enforcement {
   }
 
   /**
-   * Canonical addresses of peers whom the table has in partial groups, and of the sources of live flows. Another injector is asked
-   * about them before it sends a table.
+   * Whom another injector is asked about before it sends a table: peers whom the table has in partial groups, and, where there are
+   * such groups, sources of live flows. Canonical addresses.
    */
   acquaintances(): readonly string[] {
     const found = new Set<string>();
@@ -149,9 +149,9 @@ export class Enforcement {
   }
 
   *#acquaintances(): Generator<string> {
-    for (const { partial, members } of this.table?.groups.values() ?? [])
-      if (partial) for (const [address] of members) yield address;
-    yield* this.#live.sources;
+    const groups = [...(this.table?.groups.values() ?? [])].filter(({ partial }) => partial);
+    for (const { members } of groups) yield* members.keys();
+    if (groups.length > 0) yield* this.#live.sources;
   }
 
   /**
@@ -169,7 +169,7 @@ export class Enforcement {
     const ended = this.#live.reevaluate(this.#judge, touched, unsure);
     if (this.#meetings !== undefined && unsure !== undefined && unsure.size > 0) {
       const asked = this.#meetings.ask(unsure, (source) => this.#judgeAgain(source));
-      this.#asked = Promise.all([this.#asked, asked]);
+      this.#asked = Promise.all([this.#asked, asked]).then(() => undefined);
     }
     return ended;
   }

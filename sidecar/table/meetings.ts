@@ -14,10 +14,13 @@ const ASKED_MAX = 16_384;
 /** A peer that keeps knocking is asked about again after this long: its labels may be others. */
 const AGAIN_MS = 1_000;
 
-/** Newcomers asked about in a second. The kernel notices twice as many: see `UNMET_SIZE` of the gate. */
+/** An answer about a newcomer is still right, for its record, for this long. A member would have been let in by then. */
+const ANSWERED_MS = 5_000;
+
+/** Newcomers asked about in a second: as many as the kernel notes, see `UNMET_SIZE` of the gate. An injector answers twice as many. */
 const NEWCOMERS_PER_SECOND = 2_048;
 
-/** Newcomers that are remembered for `AGAIN_MS`; some 100 bytes each. */
+/** Newcomers that are remembered; some 100 bytes each. */
 const NEWCOMERS_MAX = 4_096;
 
 const MS_PER_SECOND = 1000;
@@ -102,6 +105,12 @@ export class Meetings {
     }
     this.#allowance -= fresh.length;
     this.#link.meet(fresh);
+  }
+
+  /** Whether an answer about a newcomer has come, or will not come any more. For records: flows are asked about anyway. */
+  hasAnswer(address: string): boolean {
+    const agoMs = performance.now() - (this.#newcomers.get(address) ?? Number.NEGATIVE_INFINITY);
+    return agoMs >= ANSWER_MS && agoMs < ANSWERED_MS;
   }
 
   /** There is another connection: what was asked on the one before is asked on this one. */

@@ -1,6 +1,7 @@
 /**
- * Stands between sidecars and an injector, and makes groups partial: a sidecar that asks for such groups gets only the members that
- * it has asked about. For tests of sidecars with small clusters.
+ * Stands between sidecars and an injector, hears what sidecars ask, and may leave them without an answer. With an injector that sends
+ * all groups whole it makes them partial: a sidecar that asks for such groups gets only the members that it has asked about. For tests
+ * of sidecars with small clusters.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { LineReader } from '../../common/line_reader.ts';
@@ -29,9 +30,12 @@ export class PartialInjector {
   isSilent = false;
   /** Addresses that were asked about, by pod. */
   readonly asked = new Map<string, string[]>();
+  /** Groups are made partial here, and not by the injector. */
+  readonly makesPartial: boolean;
 
   /** @param upstream path of the injector's socket */
-  constructor(path: string, upstream: string) {
+  constructor(path: string, upstream: string, { makesPartial = true } = {}) {
+    this.makesPartial = makesPartial;
     this.#server = createServer((socket) => {
       const session = new PartialSession(socket, upstream, this);
       this.#sessions.add(session);
@@ -83,9 +87,10 @@ class PartialSession {
   #fromSidecar(frame: SidecarFrame): void {
     switch (frame.type) {
       case 'hello': {
+        this.#pod = `${frame.namespace}/${frame.pod}`;
+        if (!this.#owner.makesPartial) return send(this.#injector, frame);
         const { holds: _, partial = false, ...hello } = frame;
         this.#isPartial = partial;
-        this.#pod = `${frame.namespace}/${frame.pod}`;
         return send(this.#injector, hello);
       }
       case 'meet': {
@@ -93,12 +98,14 @@ class PartialSession {
         this.#owner.asked.set(this.#pod, asked);
         asked.push(...frame.addresses);
         if (this.#owner.isSilent) return;
+        if (!this.#owner.makesPartial) return send(this.#injector, frame);
         // Before there is a table, who is a member shows later.
         for (const address of frame.addresses) if (this.#isMember(address) ?? true) this.#met.add(address);
         this.#show();
         return send(this.#sidecar, { type: 'met', addresses: frame.addresses });
       }
       case 'ack':
+        if (!this.#owner.makesPartial) return send(this.#injector, frame);
         this.#acknowledged = frame.revision;
         return send(this.#injector, { ...frame, revision: this.#revisions.get(frame.revision) ?? 0 });
       case 'nack':
@@ -109,6 +116,7 @@ class PartialSession {
   }
 
   #fromInjector(frame: InjectorFrame): void {
+    if (!this.#owner.makesPartial) return send(this.#sidecar, frame);
     switch (frame.type) {
       case 'snapshot':
         this.#whole = tableOf(frame.table);

@@ -75,10 +75,10 @@ export async function isGateInForce(): Promise<boolean> {
 }
 
 /**
- * As `isGateInForce`, but it asks by netlink, because nft may be what fails. When the kernel does not answer, the rules count as
- * being there.
+ * As `isGateInForce`, but it asks by netlink, because nft may be what fails.
+ * @param unanswered what counts when the kernel does not answer
  */
-export async function areRulesThere(): Promise<boolean> {
+export async function areRulesThere(unanswered = true): Promise<boolean> {
   try {
     for (const [hook, subject] of Object.entries(HOOKS)) {
       const asked = await findChain(GATE_TABLE_NAME, hook);
@@ -87,6 +87,6 @@ export async function areRulesThere(): Promise<boolean> {
     }
     return true;
   } catch {
-    return true;
+    return unanswered;
   }
 }

@@ -9,7 +9,7 @@ import { adminObjects, injectorObjects, toInjector } from './own_ports.ts';
 import { revokedObjects } from './revoked.ts';
 import { loadingRules, serviceChains, serviceObjects } from './service_rules.ts';
 import type { GateSettings } from './settings.ts';
-import { unmetChain, unmetSet } from './unmet_rules.ts';
+import { UNMET_TOTALS_SET, unmetChain, unmetSet } from './unmet_rules.ts';
 
 /** SYNs: before connection tracking (-200), so that a flood of them costs no entries; after defragmentation (-400). */
 const SYN_PRIORITY = 'raw';
@@ -69,6 +69,7 @@ export function* wholeRuleset(
           `set full${family} { type ${ADDRESS_TYPES[family]} . inet_service; flags timeout; timeout ${FULL_SECONDS}s; }`,
       ),
       ...revokedObjects(),
+      UNMET_TOTALS_SET,
       ...DIRECTIONS.flatMap((direction) => directionObjects(direction, settings)),
       ...adminObjects(matchesSockets),
       ...injectorObjects(settings),

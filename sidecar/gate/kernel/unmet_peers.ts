@@ -6,15 +6,19 @@ import { asError } from '../../../common/errno.ts';
 import type { Direction } from '../../../policy/index.ts';
 import { addressText, countedElements } from '../../kernel/index.ts';
 import { FAMILIES, GATE_TABLE_NAME } from './names.ts';
-import { unmetSetName } from './unmet_rules.ts';
+import { UNMET_SECONDS, UNMET_TOTALS, unmetSetName } from './unmet_rules.ts';
 
-/** How often the sets are read, ms: an answer is there long before a client sends its SYN again, after 1 s. */
+/** How often it is looked for packets, ms: an answer is there long before a client sends its SYN again, after 1 s. */
 const READ_INTERVAL_MS = 100;
 
 /** Reading takes this part of the time at most, also when the sets are full. */
 const READING_SHARE = 0.1;
 
-/** Where peers are reported. */
+const NOBODY: ReadonlyMap<string, number> = new Map();
+
+const MS_PER_SECOND = 1000;
+
+/** Where peers of one direction are reported. */
 export interface UnmetSink {
   /** Whether there can be any. */
   active(): boolean;
@@ -24,18 +28,16 @@ export interface UnmetSink {
   unreadable(error: Error): void;
 }
 
-/** Reads one direction's sets until `close`. */
+/** Reads the sets of both directions until `close`. */
 export class UnmetPeers {
-  readonly #direction: Direction;
-  readonly #sink: UnmetSink;
-  /** Packets of each peer at the last reading. */
-  #counted: ReadonlyMap<string, number> = new Map();
+  readonly #readers: readonly SetReader[];
+  /** Of both directions, at the last reading. */
+  #packets = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(direction: Direction, sink: UnmetSink) {
-    this.#direction = direction;
-    this.#sink = sink;
+  constructor(sinks: Readonly<Record<Direction, UnmetSink>>) {
+    this.#readers = [new SetReader('ingress', sinks.ingress), new SetReader('egress', sinks.egress)];
   }
 
   /** Reads now, and again after each interval. */
@@ -54,26 +56,52 @@ export class UnmetPeers {
 
   /** Never rejects. */
   async #read(): Promise<void> {
-    if (!this.#sink.active()) return;
-    const counted = new Map<string, number>();
+    const readers = this.#readers.filter(({ sink }) => sink.active());
+    const [first] = readers;
+    if (first === undefined) return;
     try {
-      for (const family of FAMILIES) {
-        const set = unmetSetName(this.#direction, family);
-        for (const { key, packets } of await countedElements(GATE_TABLE_NAME, set))
-          counted.set(addressText(key), packets);
-      }
+      const totals = await countedElements(GATE_TABLE_NAME, UNMET_TOTALS);
+      const packets = totals.reduce((sum, one) => sum + one.packets, 0);
+      if (packets === this.#packets) return;
+      this.#packets = packets;
+      for (const reader of readers) await reader.read();
     } catch (error) {
-      return this.#sink.unreadable(asError(error));
+      first.sink.unreadable(asError(error));
     }
-    const before = this.#counted;
+  }
+}
+
+/** Reads the sets of one direction. */
+class SetReader {
+  readonly sink: UnmetSink;
+  readonly #direction: Direction;
+  /** Packets of each peer at the last reading. */
+  #counted = NOBODY;
+  #readAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(direction: Direction, sink: UnmetSink) {
+    this.#direction = direction;
+    this.sink = sink;
+  }
+
+  async read(): Promise<void> {
+    const now = performance.now();
+    const counted = new Map<string, number>();
+    for (const family of FAMILIES) {
+      const set = unmetSetName(this.#direction, family);
+      for (const { key, packets } of await countedElements(GATE_TABLE_NAME, set))
+        counted.set(addressText(key), packets);
+    }
+    // An entry goes with time. After so long each one that is there is a new one, or has had packets.
+    const before = now - this.#readAtMs < UNMET_SECONDS * MS_PER_SECOND ? this.#counted : NOBODY;
     this.#counted = counted;
-    // Who has sent nothing for a second is not in the set, so that a lower count, or one of a new entry, is news.
+    this.#readAtMs = now;
     const fresh = [...counted].flatMap(([address, packets]) => {
       const more = packets - (before.get(address) ?? 0);
       return more === 0 ? [] : [{ address, packets: more > 0 ? more : packets }];
     });
     if (fresh.length === 0) return;
     fresh.sort((a, b) => b.packets - a.packets);
-    this.#sink.unmet(fresh.map(({ address }) => address));
+    this.sink.unmet(fresh.map(({ address }) => address));
   }
 }

@@ -3,10 +3,16 @@ import type { Direction } from '../../../policy/index.ts';
 import { ADDRESS_TYPES, FAMILIES, GATE_TABLE, HEADERS, WAYS } from './names.ts';
 
 /** Denied peers that are noted at once, of each family, by address: one that tries many ports takes one place. */
-export const UNMET_SIZE = 4_096;
+export const UNMET_SIZE = 2_048;
 
 /** How long a peer is noted after its last packet. It is read several times meanwhile. */
-const UNMET_SECONDS = 1;
+export const UNMET_SECONDS = 1;
+
+/** Counts packets of peers that are noted, in both directions: where that has not moved, no other set has to be read. */
+export const UNMET_TOTALS = 'unmet_packets';
+
+/** That set. */
+export const UNMET_TOTALS_SET = `set ${UNMET_TOTALS} { type inet_proto; flags dynamic; size 256; counter; }`;
 
 /** Where a direction's peers are noted. */
 export function unmetSetName(direction: Direction, family: (typeof FAMILIES)[number]): string {
@@ -34,6 +40,10 @@ export function unmetRules(direction: Direction, noted: boolean): readonly strin
   );
   return [
     `flush chain ${chain}`,
-    ...(noted ? [...notes, 'drop'].map((rule) => `add rule ${chain} ${rule}`) : []),
+    ...(noted
+      ? [`update @${UNMET_TOTALS} { meta l4proto }`, ...notes, 'drop'].map(
+          (rule) => `add rule ${chain} ${rule}`,
+        )
+      : []),
   ];
 }

@@ -12,7 +12,7 @@ import { admittingGroup, groupOf, partialGroupOf, table } from '../../../builder
 const SETTINGS = { deny: 'reset', otherProtocols: 'drop', adminPort: 15_021 } as const;
 
 const NOTED =
-  /add rule inet sluice in_note_unmet meta nfproto ipv4 update @in_unmet4 .*\n.*in_unmet6.*\nadd rule inet sluice in_note_unmet drop\n/;
+  /add rule inet sluice in_note_unmet update @unmet_packets .*\n.*in_note_unmet meta nfproto ipv4 update @in_unmet4 .*\n.*in_unmet6.*\nadd rule inet sluice in_note_unmet drop\n/;
 
 const admitting = (group: AddressGroup, revision = 1) =>
   admittingGroup(table({ revision }), ['ingress'], group);

@@ -93,3 +93,14 @@ test('questions that somebody waits for are bounded: who is over the bound has n
   expect(settled).toEqual(['192.0.2.1']);
   expect(asked.flat()).not.toContain('192.0.2.1');
 });
+
+test('the answer about a newcomer counts for its record, for a while', () => {
+  meetings.notice(['10.0.0.1']);
+  const has: boolean[] = [];
+  for (const ms of [ANSWER_MS - 1, 1, 4_499, 1]) {
+    vi.advanceTimersByTime(ms);
+    has.push(meetings.hasAnswer('10.0.0.1'));
+  }
+  expect(has).toEqual([false, true, true, false]);
+  expect(meetings.hasAnswer('10.0.0.2')).toBe(false);
+});
