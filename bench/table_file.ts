@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { changeBetween, type Table, type TableChange, tableJson } from '../policy/index.ts';
+import { groupChange, TABLE_SCHEMA, type Table, type TableChange, tableJson } from '../policy/index.ts';
 import { TableFile } from '../sidecar/table/index.ts';
 import { largeTable, withPeer } from './large_table.ts';
 import { quantile } from './statistics.ts';
@@ -40,8 +40,16 @@ function changesOf(table: Table, rate: number, seconds: number): { table: Table;
   return Array.from({ length: rate * seconds }, (_, i) => {
     const [before, after] = i % 2 === 0 ? [table, joined] : [joined, table];
     const next = { ...after, revision: i + 2 };
-    return { table: next, change: changeBetween({ ...before, revision: i + 1 }, next) };
+    return { table: next, change: memberChange(before, next, i + 1) };
   });
+}
+
+/** As the injector sends a change of one member. */
+function memberChange({ groups: before }: Table, { groups, revision }: Table, from: number): TableChange {
+  const now = groups.get(GROUP);
+  const change = now === undefined ? undefined : groupChange(before.get(GROUP), now);
+  if (change === undefined) throw new Error('nothing has changed');
+  return { schema: TABLE_SCHEMA, from, revision, groups: { [GROUP]: change } };
 }
 
 async function measure(peers: number, rate: number, seconds: number) {

@@ -1,20 +1,22 @@
 /** Frames as lines of JSON. A part that many tables have in common becomes bytes once, which all connections share. */
 import { digestOf } from '../../common/digest.ts';
 import { pack } from '../../common/pack.ts';
+import { Made, oneStep, type Steps } from '../../common/steps.ts';
 import {
   type AddressGroup,
-  differences,
   groupChange,
-  groupJson,
   type InjectorFrame,
   type InjectorFrameV1,
   PartDigests,
   type PartName,
   type PolicyRules,
   policyJson,
+  type ServiceMap,
+  type ServiceShard,
   sameData,
   TABLE_SCHEMA,
   type Table,
+  type VirtualPort,
 } from '../../policy/index.ts';
 
 /** A line in pieces, newline included. Who gets one must not change it. */
@@ -23,14 +25,17 @@ export type FrameBytes = readonly Buffer[];
 /** Any frame but those with tables. */
 export type SmallFrame = Exclude<InjectorFrame, { readonly type: 'snapshot' | 'change' | 'outline' }>;
 
-/** How tables and their changes are put into bytes: one for each schema that sidecars speak. */
+/**
+ * How tables and their changes are put into bytes: one for each schema that sidecars speak. A frame is made in steps. What it shares
+ * with others is kept, so that frames that are given up halfway, or made at the same time, cost no part twice.
+ */
 export interface TableWriter {
   /** A frame with the whole table. */
-  snapshot(table: Table): FrameBytes;
+  snapshot(table: Table): Steps<FrameBytes>;
   /** A frame with what leads from one table to a later one; undefined: they say the same. */
-  change(before: Table, after: Table): FrameBytes | undefined;
+  change(before: Table, after: Table): Steps<FrameBytes | undefined>;
   /** A frame with the table in outline, for a sidecar that holds a table. Absent: the schema has none. */
-  outline?(table: Table, isWhole?: (name: PartName) => boolean): FrameBytes;
+  outline?(table: Table, isWhole?: (name: PartName) => boolean): Steps<FrameBytes>;
 }
 
 /** A frame without a table. */
@@ -38,34 +43,56 @@ export function smallFrame(frame: SmallFrame | InjectorFrameV1): FrameBytes {
   return [Buffer.from(`${JSON.stringify(frame)}\n`)];
 }
 
-/** What is made of one object once, for as long as it is in use. */
-class Made<K extends object, V> {
-  readonly #made = new WeakMap<K, V>();
-  readonly #make: (from: K) => V;
+/** Of two objects, one before the other: a change back and forth is worked out for each pair. */
+class MadeOfTwo<K extends object, V> {
+  readonly #made = new WeakMap<K, Made<K, V>>();
+  readonly #make: (before: K, after: K) => Steps<V>;
 
-  constructor(make: (from: K) => V) {
+  constructor(make: (before: K, after: K) => Steps<V>) {
     this.#make = make;
   }
 
-  of(from: K): V {
-    const known = this.#made.get(from);
-    if (known !== undefined) return known;
-    const made = this.#make(from);
-    this.#made.set(from, made);
-    return made;
+  of(before: K, after: K): Steps<V> {
+    const made = this.#made.get(after) ?? new Made((earlier: K) => this.#make(earlier, after));
+    this.#made.set(after, made);
+    return made.of(before);
   }
 }
 
-const policies = new Made((rules: PolicyRules) => bytesOf(policyJson(rules)));
-const groups = new Made((group: AddressGroup) => packedOf(groupJson(group)));
+const policies = new Made((rules: PolicyRules) => oneStep(() => bytesOf(policyJson(rules))));
+const groups = new Made(function* (group: AddressGroup) {
+  return yield* packedOf(yield* groupText(group));
+});
 /** Groups as a change has them that the table lacked. The entry is packed, not the group in it: readers unpack entries only. */
-const newGroups = new Made((group: AddressGroup) => packedOf({ group: groupJson(group) }));
+const newGroups = new Made(function* (group: AddressGroup) {
+  return yield* packedOf(`{"group":${yield* groupText(group)}}`);
+});
+const shards = new Made(function* (shard: ServiceShard) {
+  return yield* packedOf(yield* recordText(shard));
+});
 const digests = new PartDigests(digestOf);
-const services = new Made((all: Table['services']) => packedOf(Object.fromEntries(all)));
 
-/** What changed in a group, by the group after and then the one before. A change back and forth is worked out for each pair. */
-const groupChanges = new Made((_after: AddressGroup) => new WeakMap<AddressGroup, Buffer | null>());
-const serviceChanges = new Made((_after: Table['services']) => new WeakMap<Table['services'], Buffer>());
+/** What changed in a group; `null`: nothing. */
+const groupChanges = new MadeOfTwo(function* (before: AddressGroup, after: AddressGroup) {
+  yield;
+  const change = groupChange(before, after);
+  return change === undefined ? null : yield* packedOf(JSON.stringify(change));
+});
+/** What changed in Services, in parts as shards are. */
+const serviceChanges = new MadeOfTwo(function* (before: ServiceMap, after: ServiceMap) {
+  const parts: Buffer[] = [];
+  let part: [string, VirtualPort | null][] = [];
+  let entries = 0;
+  for (const [key, , now] of after.since(before)) {
+    part.push([key, now ?? null]);
+    entries += 1 + (now?.backends.length ?? 0);
+    if (entries < ENTRIES_AT_ONCE) continue;
+    parts.push(yield* packedOf(yield* recordText(part)));
+    [part, entries] = [[], 0];
+  }
+  if (part.length > 0) parts.push(yield* packedOf(yield* recordText(part)));
+  return parts;
+});
 
 /** The bytes of keys, which are few and come again and again. */
 const keys = new Map<string, Buffer>();
@@ -79,8 +106,12 @@ const MAX_KEPT_KEY_BYTES = 512;
 /** Parts from this length on are packed: one record of TLS, and one write. */
 const PACKED_BYTES = 16 * 1024;
 
+/** Entries, or backends of Services, of which one text is made at a time: 1 ms. */
+const ENTRIES_AT_ONCE = 2_048;
+
 const COMMA = Buffer.from(',');
 const CLOSE = Buffer.from('}');
+const CLOSE_LIST = Buffer.from(']');
 const END = Buffer.from('}}\n');
 const NULL = Buffer.from('null');
 
@@ -96,9 +127,37 @@ function bytesOf(value: unknown): Buffer {
 }
 
 /** The bytes of a part that may be packed: it is where that pays, for sending it once already. */
-function packedOf(value: unknown): Buffer {
-  const bytes = bytesOf(value);
-  return bytes.length < PACKED_BYTES ? bytes : bytesOf({ packed: pack(bytes) });
+function* packedOf(json: string): Steps<Buffer> {
+  yield;
+  const bytes = keptBytes(json);
+  if (bytes.length < PACKED_BYTES) return bytes;
+  yield;
+  return keptBytes(`{"packed":"${pack(bytes)}"}`);
+}
+
+/** What \`JSON.stringify\` makes of \`groupJson\`. */
+function* groupText({ members, ports, ...test }: AddressGroup): Steps<string> {
+  const fields = [`"members":${yield* recordText(members)}`];
+  if (ports !== undefined) fields.push(`"ports":${yield* recordText(ports)}`);
+  const own = JSON.stringify(test).slice(1, -1);
+  return `{${[...(own === '' ? [] : [own]), ...fields].join()}}`;
+}
+
+function* recordText<T>(entries: Iterable<readonly [string, T]>): Steps<string> {
+  const texts: string[] = [];
+  let some: (readonly [string, T])[] = [];
+  const put = (): void => {
+    if (some.length > 0) texts.push(JSON.stringify(Object.fromEntries(some)).slice(1, -1));
+    some = [];
+  };
+  for (const entry of entries) {
+    some.push(entry);
+    if (some.length < ENTRIES_AT_ONCE) continue;
+    put();
+    yield;
+  }
+  put();
+  return `{${texts.join()}}`;
 }
 
 function keyBytes(key: string): Buffer {
@@ -122,107 +181,124 @@ function recordField(name: string, entries: Iterable<readonly [string, Buffer]>)
   return pieces;
 }
 
-function* entriesOf<V extends object>(
+/** The field of an object, with a list. */
+function listField(name: string, values: readonly Buffer[]): Buffer[] {
+  const pieces: Buffer[] = [Buffer.from(`,"${name}":[`)];
+  for (const value of values) {
+    if (pieces.length > 1) pieces.push(COMMA);
+    pieces.push(value);
+  }
+  pieces.push(CLOSE_LIST);
+  return pieces;
+}
+
+function* entriesOf<V>(
   map: ReadonlyMap<string, V>,
-  made: Made<V, Buffer>,
-): Generator<readonly [string, Buffer]> {
-  for (const [key, value] of map) yield [key, made.of(value)];
+  made: (value: V, key: string) => Steps<Buffer>,
+): Steps<(readonly [string, Buffer])[]> {
+  const entries: (readonly [string, Buffer])[] = [];
+  for (const [key, value] of map) entries.push([key, yield* made(value, key)]);
+  return entries;
 }
 
 /** Entries that came, went, or are others. */
 function* changedEntries<V extends object>(
   before: ReadonlyMap<string, V>,
   after: ReadonlyMap<string, V>,
-  made: (now: V, known: V | undefined) => Buffer | null,
-): Generator<readonly [string, Buffer]> {
+  made: (now: V, known: V | undefined) => Steps<Buffer | null>,
+): Steps<(readonly [string, Buffer])[]> {
+  const entries: (readonly [string, Buffer])[] = [];
+  if (before === after) return entries;
   for (const [key, now] of after) {
     const known = before.get(key);
-    const bytes = known === now ? null : made(now, known);
-    if (bytes !== null) yield [key, bytes];
+    const bytes = known === now ? null : yield* made(now, known);
+    if (bytes !== null) entries.push([key, bytes]);
   }
-  for (const key of before.keys()) if (!after.has(key)) yield [key, NULL];
+  for (const key of before.keys()) if (!after.has(key)) entries.push([key, NULL]);
+  return entries;
 }
 
-function changeOfGroup(after: AddressGroup, before: AddressGroup | undefined): Buffer | null {
+function changeOfGroup(after: AddressGroup, before: AddressGroup | undefined): Steps<Buffer | null> {
   // Who gets a large group whole gets the same bytes as all others.
   if (before === undefined || before.partial !== after.partial) return newGroups.of(after);
-  const known = groupChanges.of(after).get(before);
-  if (known !== undefined) return known;
-  const change = groupChange(before, after);
-  const made = change === undefined ? null : packedOf(change);
-  groupChanges.of(after).set(before, made);
-  return made;
+  return groupChanges.of(before, after);
 }
 
-function changeOfServices(all: Table['services'], before: Table['services']): Buffer {
-  const known = serviceChanges.of(all).get(before);
-  if (known !== undefined) return known;
-  const made = packedOf(differences(before, all));
-  serviceChanges.of(all).set(before, made);
+function* shardsOf(services: ServiceMap): Steps<Buffer[]> {
+  const made: Buffer[] = [];
+  for (const [, shard] of services.shards()) made.push(yield* shards.of(shard));
   return made;
 }
 
 /** Of schema 2. */
 export const tableWriter: TableWriter = {
-  snapshot(table) {
+  *snapshot(table) {
     const { revision, subject } = table;
     const head = JSON.stringify({ schema: TABLE_SCHEMA, revision, subject }).slice(0, -1);
     return [
       Buffer.from(`{"type":"snapshot","table":${head}`),
-      ...recordField('policies', entriesOf(table.policies, policies)),
-      ...recordField('groups', entriesOf(table.groups, groups)),
-      Buffer.from(',"services":'),
-      services.of(table.services),
+      ...recordField('policies', yield* entriesOf(table.policies, (one) => policies.of(one))),
+      ...recordField('groups', yield* entriesOf(table.groups, (one) => groups.of(one))),
+      ...listField('services', yield* shardsOf(table.services)),
       END,
     ];
   },
 
-  outline(table, isWhole = () => false) {
+  *outline(table, isWhole = () => false) {
     const { revision, subject } = table;
     const head = JSON.stringify({ schema: TABLE_SCHEMA, revision, subject }).slice(0, -1);
-    const part = (name: PartName, whole: () => Buffer, digest: () => string): readonly [string, Buffer] => [
-      name.key,
-      isWhole(name) ? whole() : bytesOf(digest()),
-    ];
-    const ofPolicies = [...table.policies].map(([key, one]) =>
+    const part = function* (
+      name: PartName,
+      whole: () => Steps<Buffer>,
+      digest: () => Steps<string>,
+    ): Steps<Buffer> {
+      return isWhole(name) ? yield* whole() : bytesOf(yield* digest());
+    };
+    const ofPolicies = yield* entriesOf(table.policies, (one, key) =>
       part(
         { kind: 'policy', key },
         () => policies.of(one),
         () => digests.policy(one),
       ),
     );
-    const ofGroups = [...table.groups].map(([key, one]) =>
+    const ofGroups = yield* entriesOf(table.groups, (one, key) =>
       part(
         { kind: 'group', key },
         () => groups.of(one),
         () => digests.group(one),
       ),
     );
-    const [, ofServices] = part(
-      { kind: 'services', key: '' },
-      () => services.of(table.services),
-      () => digests.services(table.services),
+    const ofShards = yield* entriesOf(new Map(table.services.shards()), (one, key) =>
+      part(
+        { kind: 'services', key },
+        () => shards.of(one),
+        () => digests.shard(one),
+      ),
     );
     return [
       Buffer.from(`{"type":"outline","outline":${head}`),
       ...recordField('policies', ofPolicies),
       ...recordField('groups', ofGroups),
-      Buffer.from(',"services":'),
-      ofServices,
+      ...listField(
+        'services',
+        ofShards.map(([, bytes]) => bytes),
+      ),
       END,
     ];
   },
 
-  change(before, after) {
+  *change(before, after) {
     const isSubjectSame = before.subject === after.subject || sameData(before.subject, after.subject);
-    const changedPolicies =
-      before.policies === after.policies
+    const changedPolicies = yield* changedEntries(before.policies, after.policies, (now) => policies.of(now));
+    const changedGroups = yield* changedEntries(before.groups, after.groups, changeOfGroup);
+    const changedServices =
+      before.services === after.services
         ? []
-        : [...changedEntries(before.policies, after.policies, (now) => policies.of(now))];
-    const changedGroups =
-      before.groups === after.groups ? [] : [...changedEntries(before.groups, after.groups, changeOfGroup)];
-    const hasSameServices = before.services === after.services;
-    if (isSubjectSame && hasSameServices && changedPolicies.length + changedGroups.length === 0)
+        : // All that comes to a table without Services is what snapshots have.
+          before.services.size === 0
+          ? yield* shardsOf(after.services)
+          : yield* serviceChanges.of(before.services, after.services);
+    if (isSubjectSame && changedPolicies.length + changedGroups.length + changedServices.length === 0)
       return undefined;
     const head = {
       schema: TABLE_SCHEMA,
@@ -234,9 +310,7 @@ export const tableWriter: TableWriter = {
       Buffer.from(`{"type":"change","change":${JSON.stringify(head).slice(0, -1)}`),
       ...(changedPolicies.length === 0 ? [] : recordField('policies', changedPolicies)),
       ...(changedGroups.length === 0 ? [] : recordField('groups', changedGroups)),
-      ...(hasSameServices
-        ? []
-        : [Buffer.from(',"services":'), changeOfServices(after.services, before.services)]),
+      ...(changedServices.length === 0 ? [] : listField('services', changedServices)),
       END,
     ];
   },

@@ -1,4 +1,5 @@
 /** Tables of schema 1 as lines of JSON, for sidecars of an earlier version. What many tables have in common becomes bytes once. */
+import { oneStep, type Steps } from '../../common/steps.ts';
 import {
   type DirectoryV1,
   deltaToV1,
@@ -30,7 +31,18 @@ export class TableWriterV1 implements TableWriter {
     this.#directory = directory;
   }
 
-  snapshot(table: Table): FrameBytes {
+  snapshot(table: Table): Steps<FrameBytes> {
+    return oneStep(() => this.#snapshot(table));
+  }
+
+  change(before: Table, after: Table): Steps<FrameBytes | undefined> {
+    return oneStep(() => {
+      if (saysTheSame(before, after)) return undefined;
+      return smallFrame({ type: 'delta', delta: deltaToV1(before, after, this.#directory()) });
+    });
+  }
+
+  #snapshot(table: Table): FrameBytes {
     const { groups, pods, namespaces } = this.#partsOf(table);
     const { subject, ingress, egress } = tableToV1({ ...table, groups: new Map() }, this.#directory());
     const head = JSON.stringify({
@@ -50,11 +62,6 @@ export class TableWriterV1 implements TableWriter {
       this.#servicesOf(table),
       Buffer.from('}}\n'),
     ];
-  }
-
-  change(before: Table, after: Table): FrameBytes | undefined {
-    if (saysTheSame(before, after)) return undefined;
-    return smallFrame({ type: 'delta', delta: deltaToV1(before, after, this.#directory()) });
   }
 
   #partsOf(table: Table): GroupParts {

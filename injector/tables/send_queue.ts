@@ -6,7 +6,7 @@
 
 import type { TableSession } from './table_session.ts';
 
-/** Frames are made for this long at a stretch, ms; then what else is waiting has its turn. */
+/** Frames are made for this long at a stretch, ms; then what else is waiting has its turn. What is not done then goes on later. */
 const SLICE_MS = 10;
 
 /** What a namespace may use up before the next one has its turn, ms. What one frame takes beyond it is owed. */
@@ -41,13 +41,19 @@ export interface Due {
 export interface FrameMaker {
   /** Something is about to be made from the cluster as it is, nothing else happens in between. May change who waits. */
   settle(): void;
-  /** Makes and sends one session's frames. Never throws. */
-  send(session: TableSession, due: Due): void;
+  /**
+   * Makes and sends one session's frame. Never throws.
+   * @param goOn whether there is time to go on
+   * @returns whether it is done; if not, this is called again for the same session, with no other of its namespace in between
+   */
+  send(session: TableSession, due: Due, goOn: () => boolean): boolean;
 }
 
 /** Who waits in one namespace. */
 interface Turn {
   readonly waiting: Map<TableSession, Due>;
+  /** Whose frame is half made. What it waits for besides stands among the waiting. */
+  begun: { readonly session: TableSession; readonly due: Due } | undefined;
   /** What it may still use up, ms; below zero: what it has used too much. It is owed while nobody waits as well. */
   leftMs: number;
 }
@@ -67,7 +73,8 @@ export class SendQueue {
 
   /** The revision that a session waits for; undefined: it waits for none. */
   revision(session: TableSession): number | undefined {
-    return this.#due(session)?.revision;
+    const begun = this.#turns.get(session.namespace)?.begun;
+    return (this.#due(session) ?? (begun?.session === session ? begun.due : undefined))?.revision;
   }
 
   /** Has a session sent its whole table soon; one that waits already keeps its place. */
@@ -81,7 +88,9 @@ export class SendQueue {
   }
 
   delete(session: TableSession): void {
-    this.#turns.get(session.namespace)?.waiting.delete(session);
+    const turn = this.#turns.get(session.namespace);
+    turn?.waiting.delete(session);
+    if (turn?.begun?.session === session) turn.begun = undefined;
     this.#unread.delete(session);
   }
 
@@ -98,6 +107,7 @@ export class SendQueue {
   #set(session: TableSession, due: Due): void {
     const turn = this.#turns.get(session.namespace) ?? {
       waiting: new Map<TableSession, Due>(),
+      begun: undefined,
       leftMs: TURN_MS,
     };
     this.#turns.set(session.namespace, turn);
@@ -120,8 +130,10 @@ export class SendQueue {
         return;
       }
       const [[namespace, turn] = ['', undefined]] = this.#turns;
-      const [first] = turn?.waiting ?? [];
-      if (turn === undefined || first === undefined) {
+      const [waiting] = turn?.waiting ?? [];
+      const [session, due] =
+        turn?.begun === undefined ? (waiting ?? []) : [turn.begun.session, turn.begun.due];
+      if (turn === undefined || session === undefined || due === undefined) {
         this.#turns.delete(namespace);
         if (turn === undefined || turn.leftMs >= 0) continue;
         turn.leftMs += TURN_MS;
@@ -144,9 +156,11 @@ export class SendQueue {
         isSettled = true;
         continue; // who waits may have changed
       }
-      const [session, due] = first;
-      turn.waiting.delete(session);
-      this.#maker.send(session, due);
+      if (turn.begun === undefined) turn.waiting.delete(session);
+      // Where the session is deleted on the way, nothing of it goes on.
+      turn.begun = { session, due };
+      const isDone = this.#maker.send(session, due, () => performance.now() - beganMs <= SLICE_MS);
+      if (isDone) turn.begun = undefined;
       const bytes = session.queuedBytes;
       if (bytes > 0 && !this.#unread.has(session)) this.#unread.set(session, nowMs);
       unread.recentBytes += bytes;

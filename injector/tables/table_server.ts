@@ -459,17 +459,15 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   }
 
   /** See `FrameMaker`. Never throws: one pod's fault is not another's. */
-  send(session: TableSession, due: Due): void {
+  send(session: TableSession, due: Due, goOn: () => boolean): boolean {
     const { podKey } = session;
-    if (podKey === undefined) return;
+    if (podKey === undefined) return true;
     this.moved(session);
     try {
-      const table = this.#compiler.compile(podKey, due.revision);
-      // Refused while a change waited: what leads on from it is of no use.
-      if (due.kind === 'change' && session.takesChanges) session.change(table);
-      else session.replace(table);
+      return session.deliver(due.kind, () => this.#compiler.compile(podKey, due.revision), goOn);
     } catch (err) {
       this.#blame(session, podKey, err);
+      return true;
     }
   }
 

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import { jittered } from '../../common/backoff.ts';
 import { unreachable } from '../../common/errors.ts';
+import { doSome, type Steps } from '../../common/steps.ts';
 import {
   type IdentifiedPeer,
   MAX_MET_AT_ONCE,
@@ -83,6 +84,15 @@ type Sent =
       readonly atMs: number;
     };
 
+/** A frame that is being made. */
+interface Begun {
+  readonly frame: Steps<FrameBytes | undefined>;
+  readonly as: 'snapshot' | 'change' | 'outline';
+  readonly table: Table;
+  /** What the sidecar has asked about: the table has those of them that are members. */
+  readonly asked: readonly string[];
+}
+
 /** One sidecar's connection. The transport calls `receive`, `fail` and `closed`. */
 export class TableSession {
   readonly #host: SessionHost;
@@ -102,6 +112,8 @@ export class TableSession {
   /** Absent: it is sent tables as they are. */
   #view: PartialView | undefined;
   #sent: Sent = { kind: 'no-table' };
+  /** A frame that is being made, to be sent next. */
+  #begun: Begun | undefined;
   /** What was sent when the time to its being enforced was last measured. */
   #measured: Sent | undefined;
   /** The sidecar refused what it was last sent: a delta would not apply. */
@@ -269,42 +281,59 @@ export class TableSession {
     this.#link.close(how);
   }
 
-  /** Sends the whole table, or as much of it as the sidecar lacks. */
-  replace(whole: Table): void {
-    const writer = this.#writer;
-    if (writer === undefined) return;
-    const table = this.#view?.of(whole) ?? whole;
-    this.#replace(writer, table);
-    if (!this.isAsked) this.#answerMet();
+  /**
+   * Sends what the sidecar waits for: what leads to a table from the one that was sent last, as far as that will do, or the whole
+   * table, as much of it as the sidecar lacks. A frame is made of the table that there is when it is begun.
+   * @param table as it is now
+   * @param goOn whether there is time to go on
+   * @returns whether it is done; if not, it goes on where it was with the next call
+   */
+  deliver(kind: 'table' | 'change', table: () => Table, goOn: () => boolean): boolean {
+    const begun = this.#begun ?? this.#begin(kind, table());
+    this.#begun = undefined;
+    if (begun === undefined) return true;
+    const done = doSome(begun.frame, goOn);
+    if (done === undefined) {
+      this.#begun = begun;
+      return false;
+    }
+    if (begun.as === 'change' && !this.takesChanges) {
+      // Refused meanwhile: what leads on from it is of no use.
+      this.#view?.ask(begun.asked);
+      return this.deliver('table', table, goOn);
+    }
+    if (done.made !== undefined) this.#sendTable(done.made, begun.as, begun.table);
+    // Of an outline, the parts that the sidecar lacks come first.
+    if (this.isAsked) this.#view?.ask(begun.asked);
+    else this.#answerMet(begun.asked);
+    return true;
   }
 
-  #replace(writer: TableWriter, table: Table): void {
+  #begin(kind: 'table' | 'change', whole: Table): Begun | undefined {
+    const writer = this.#writer;
+    if (writer === undefined) return undefined;
+    const table = this.#view?.of(whole) ?? whole;
+    const asked = this.#view?.takeAsked() ?? [];
+    if (kind === 'change' && this.#sent.kind === 'table' && this.takesChanges)
+      return { frame: writer.change(this.#sent.table, table), as: 'change', table, asked };
     const [holds, wanted] = [this.#holds, this.#wanted];
     this.#holds = false;
     this.#offered = undefined;
     this.#wanted = undefined;
     if (holds && writer.outline !== undefined) {
       this.#offered = table;
-      return this.#sendTable(writer.outline(table), 'outline', table);
+      return { frame: writer.outline(table), as: 'outline', table, asked };
     }
     if (wanted !== undefined && writer.outline !== undefined)
-      return this.#sendTable(writer.outline(table, isLacking(wanted, table)), 'outline', table);
-    this.#sendTable(writer.snapshot(table), 'snapshot', table);
-  }
-
-  /** Sends what leads from what was sent last to this table; nothing where they say the same. Only while `takesChanges`. */
-  change(whole: Table): void {
-    if (this.#sent.kind === 'no-table' || !this.takesChanges) return;
-    const table = this.#view?.of(whole) ?? whole;
-    const bytes = this.#writer?.change(this.#sent.table, table);
-    if (bytes !== undefined) this.#sendTable(bytes, 'change', table);
-    if (!this.isAsked) this.#answerMet();
+      return { frame: writer.outline(table, isLacking(wanted, table)), as: 'outline', table, asked };
+    return { frame: writer.snapshot(table), as: 'snapshot', table, asked };
   }
 
   /** Sends the sidecar word that there is no table for its pod. */
   withhold(message: string): void {
     if (this.#sent.kind === 'no-table' && this.#sent.message === message) return;
     this.#sent = { kind: 'no-table', message };
+    this.#begun = undefined;
     // What was offered holds no more: the pod's next table comes whole.
     this.#offered = undefined;
     this.#wanted = undefined;
@@ -322,7 +351,7 @@ export class TableSession {
   move(message: string): boolean {
     if (this.#wire < 2 || this.#sent.kind === 'no-table' || this.isLeaving) return false;
     // It is about to be served, and has nothing yet that another replica could go on from.
-    if (this.isAsked || this.#wanted !== undefined) return false;
+    if (this.isAsked || this.#wanted !== undefined || this.#begun !== undefined) return false;
     this.#askedToMoveAtMs = performance.now();
     return this.#send({ type: 'moved', message });
   }
@@ -425,9 +454,8 @@ export class TableSession {
     if (takesChange) this.#host.update(this);
   }
 
-  /** After a table or change: what the sidecar has asked about is in it. */
-  #answerMet(): void {
-    const asked = this.#view?.takeAsked() ?? [];
+  /** After the table or change that has them. */
+  #answerMet(asked: readonly string[]): void {
     for (let start = 0; start < asked.length; start += MAX_MET_AT_ONCE)
       this.#send({ type: 'met', addresses: asked.slice(start, start + MAX_MET_AT_ONCE) });
   }
@@ -462,9 +490,10 @@ function isLacking(
   const wanted = new Set(
     partNames(offered).flatMap(({ kind, key }, number) => (parts.has(number) ? [`${kind} ${key}`] : [])),
   );
+  const [before, now] = [new Map(offered.services.shards()), new Map(table.services.shards())];
   return ({ kind, key }) => {
     if (wanted.has(`${kind} ${key}`)) return true;
-    if (kind === 'services') return offered.services !== table.services;
+    if (kind === 'services') return before.get(key) !== now.get(key);
     return kind === 'policy'
       ? offered.policies.get(key) !== table.policies.get(key)
       : offered.groups.get(key) !== table.groups.get(key);

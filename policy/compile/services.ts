@@ -1,12 +1,11 @@
 /** Virtual ports: what the addresses of a cluster's Services stand for, in the form tables carry. */
 
 import type { Family } from '../../common/net.ts';
-import { PersistentMap } from '../../common/persistent_map.ts';
 import { familyOf } from '../addresses/index.ts';
 import { compareTexts, objectKey } from '../key.ts';
 import type { Cluster, EndpointSlice, Service, ServicePort } from '../model.ts';
 import type { Backend, VirtualPort } from '../table/index.ts';
-import { sameData, virtualKey } from '../table/index.ts';
+import { ServiceMap, sameData, virtualKey } from '../table/index.ts';
 import { SetIndex } from './set_index.ts';
 
 function compareBackends(a: Backend, b: Backend): number {
@@ -57,11 +56,11 @@ export class VirtualPorts {
   readonly #claims = new SetIndex<string>();
   /** Changes since `#map` was made. */
   readonly #changes = new Map<string, VirtualPort | undefined>();
-  #map = PersistentMap.from<VirtualPort>([]);
+  #map = ServiceMap.from([]);
   #committed = this.#map;
 
   /** By virtual key; the same map until something changes. */
-  get map(): PersistentMap<VirtualPort> {
+  get map(): ServiceMap {
     this.#map = this.#map.with(this.#changes);
     this.#changes.clear();
     return this.#map;
@@ -128,7 +127,7 @@ export function serviceOf(slice: EndpointSlice | undefined): string | undefined 
 }
 
 /** The virtual ports of a cluster as it is. */
-export function virtualPorts(cluster: Cluster): PersistentMap<VirtualPort> {
+export function virtualPorts(cluster: Cluster): ServiceMap {
   const ports = new VirtualPorts();
   for (const [key, slice] of cluster.endpointSlices) ports.setSlice(key, undefined, slice);
   for (const [key, service] of cluster.services) ports.setService(key, service);

@@ -1,12 +1,11 @@
 /** Makes whole tables of their shapes. */
 
-import { PersistentMap } from '../../common/persistent_map.ts';
-import type { AddressGroup, Table, TableGroups, VirtualPort } from '../table/index.ts';
+import { type AddressGroup, ServiceMap, type Table, type TableGroups } from '../table/index.ts';
 import type { ClusterState } from './cluster_state.ts';
 import type { GroupList, TableShape } from './table_shape.ts';
 
 /** In the tables of pods that egress policy does not isolate. */
-const NO_SERVICES = PersistentMap.from<VirtualPort>([]);
+const NO_SERVICES = ServiceMap.from([]);
 
 /** Of one cluster. Tables with the same groups share one map of them, which is another object once one of them changes. */
 export class TableMaker {

@@ -9,6 +9,7 @@ import {
   type PodIdentity,
   type PolicyRules,
   policyKey,
+  ServiceMap,
   sameData,
   type Table,
   type TableRule,
@@ -42,7 +43,7 @@ export function tableFromV1(v1: TableV1, previous?: Table): Table {
     revision,
     subject: previous !== undefined && sameData(previous.subject, subject) ? previous.subject : subject,
     groups: new Map(groups),
-    services: updated(previous?.services, new Map(Object.entries(v1.services))),
+    services: servicesFromV1(v1, previous?.services),
   };
   return isSame ? { ...previous, ...parts } : tableWith({ ...parts, policies }, previous);
 }
@@ -96,11 +97,23 @@ function isSameGroup({ members, ports, ...test }: AddressGroup, other: AddressGr
   return members === otherMembers && ports === otherPorts && sameData(test, otherTest);
 }
 
+function servicesFromV1({ services }: TableV1, before: ServiceMap | undefined): ServiceMap {
+  const entries = new Map(Object.entries(services));
+  return before === undefined ? ServiceMap.from(entries) : before.with(replacing(before, entries));
+}
+
 /** A map with these entries, made of one before it so that they share what is the same. */
 function updated<V>(before: PersistentMap<V> | undefined, entries: ReadonlyMap<string, V>): PersistentMap<V> {
-  if (before === undefined) return PersistentMap.from(entries);
+  return before === undefined ? PersistentMap.from(entries) : before.with(replacing(before, entries));
+}
+
+/** What makes a map one with these entries only. */
+function replacing<V>(
+  before: { keys(): Iterable<string> },
+  entries: ReadonlyMap<string, V>,
+): (readonly [string, V | undefined])[] {
   const gone = [...before.keys()].filter((key) => !entries.has(key));
-  return before.with([...entries, ...gone.map((key) => [key, undefined] as const)]);
+  return [...entries, ...gone.map((key) => [key, undefined] as const)];
 }
 
 /** Who has an address, and the labels of a namespace: what schema 1 has in each table. */

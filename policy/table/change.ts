@@ -1,4 +1,4 @@
-/** What changes in a table: worked out from two tables, and applied to one. Both cost what has changed, not what there is. */
+/** What changes in a group is worked out, and a change of a table is applied. Both cost what has changed, not what there is. */
 
 import { SluiceError } from '../../common/errors.ts';
 import type { PersistentMap } from '../../common/persistent_map.ts';
@@ -7,9 +7,7 @@ import {
   groupJson,
   groupOf,
   inOrder,
-  policyJson,
   policyOf,
-  TABLE_SCHEMA,
   type TableChange,
   tableWith,
 } from './form.ts';
@@ -48,11 +46,17 @@ function same<T>(value: T): T {
   return value;
 }
 
-function changedMap<V>(
+/** A map that never changes. */
+interface Persistent<V, M> {
+  has(key: string): boolean;
+  with(changes: Iterable<readonly [string, V | undefined]>): M;
+}
+
+function changedMap<V, M extends Persistent<V, M>>(
   what: string,
-  map: PersistentMap<V>,
+  map: M,
   changes: Readonly<Record<string, V | null>> | undefined,
-): PersistentMap<V> {
+): M {
   return changes === undefined ? map : map.with(fitting(what, map, changes, same));
 }
 
@@ -164,51 +168,12 @@ export function groupChange(before: AddressGroup | undefined, after: AddressGrou
   return { members, ...(Object.keys(ports).length === 0 ? {} : { ports }) };
 }
 
-/** What leads from one table of a pod to a later one. */
-export function changeBetween(before: Table, after: Table): TableChange {
-  return {
-    schema: TABLE_SCHEMA,
-    from: before.revision,
-    revision: after.revision,
-    ...(sameData(before.subject, after.subject) ? {} : { subject: after.subject }),
-    ...part(
-      'policies',
-      mapDifferences(before.policies, after.policies, (one) => policyJson(one)),
-    ),
-    ...part(
-      'groups',
-      mapDifferences(before.groups, after.groups, (one, known) => groupChange(known, one)),
-    ),
-    ...part('services', differences(before.services, after.services)),
-  };
-}
-
 /** Entries of a map that came, went, or are others. */
-export function differences<V>(
+function differences<V>(
   before: PersistentMap<V> | undefined,
   after: PersistentMap<V>,
 ): Readonly<Record<string, V | null>> {
   const changed: [string, V | null][] = [];
   for (const [key, , now] of after.since(before)) changed.push([key, now ?? null]);
   return Object.fromEntries(changed);
-}
-
-function mapDifferences<V, J>(
-  before: ReadonlyMap<string, V>,
-  after: ReadonlyMap<string, V>,
-  json: (now: V, known: V | undefined) => J | undefined,
-): Readonly<Record<string, J | null>> {
-  if (before === after) return {};
-  const changed: [string, J | null][] = [];
-  for (const [key, now] of after) {
-    const known = before.get(key);
-    const one = known === now ? undefined : json(now, known);
-    if (one !== undefined) changed.push([key, one]);
-  }
-  for (const key of before.keys()) if (!after.has(key)) changed.push([key, null]);
-  return Object.fromEntries(changed);
-}
-
-function part<K extends string, V extends object>(key: K, value: V): { readonly [P in K]?: V } {
-  return Object.keys(value).length === 0 ? {} : ({ [key]: value } as { readonly [P in K]?: V });
 }

@@ -4,14 +4,8 @@ import { parseAddress } from '../addresses/index.ts';
 import type { ContainerPort } from '../model.ts';
 import type { TablePort } from '../rules/index.ts';
 import { blockMatches, portMatches } from '../rules/index.ts';
-import {
-  type Backend,
-  portsOf,
-  type Table,
-  type TablePeer,
-  type TableRule,
-  type VirtualPort,
-} from './table.ts';
+import { portsOf, type Table, type TablePeer, type TableRule } from './table.ts';
+import type { Backend, VirtualPort } from './virtual_port.ts';
 
 const DNS_PORT = 53;
 const KEY_END = ` UDP/${DNS_PORT}`;

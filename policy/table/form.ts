@@ -22,6 +22,7 @@ import {
 import type { Direction } from '../model.ts';
 import { addressProblem, anyText, containerPort, policyRef, selector, whole } from './parts.ts';
 import { sameData } from './same_data.ts';
+import { ServiceMap } from './service_map.ts';
 import {
   type AddressGroup,
   type DirectionTable,
@@ -32,9 +33,9 @@ import {
   subject,
   type Table,
   type TableRule,
-  virtualPort,
 } from './table.ts';
 import { virtualKeyProblem } from './virtual_key.ts';
+import { virtualPort } from './virtual_port.ts';
 
 /** Version of the table's form. A reader refuses a form it does not know. */
 export const TABLE_SCHEMA = 2;
@@ -59,7 +60,7 @@ export const groupForm = object(
   { ...selectors, partial: oneOf(true), ports: record(list(containerPort), addressProblem) },
 );
 
-/** The form of a table's Services. */
+/** The form of a table's Services, or of a shard of them. */
 export const servicesForm = record(virtualPort, virtualKeyProblem);
 
 const tableFields = object({
@@ -222,7 +223,7 @@ export function tableOf({ revision, subject, policies, groups, services }: Table
     subject,
     policies: inOrder(entries),
     groups: new Map(Object.entries(groups).map(([id, one]) => [id, groupOf(one)])),
-    services: PersistentMap.from(Object.entries(services)),
+    services: ServiceMap.from(Object.entries(services)),
   });
 }
 

@@ -82,7 +82,7 @@ export type SidecarFrame = TypeOf<typeof sidecarFrame>;
  * @param unpack for parts that come packed; absent: such parts are refused
  */
 export function readInjectorFrame(value: unknown, unpack?: Unpack): InjectorFrame {
-  return injectorFrame.read(unpack === undefined ? value : unpackFrame(value, unpack), 'frame', malformed);
+  return injectorFrame.read(unpackFrame(value, unpack), 'frame', malformed);
 }
 
 /** Reads a frame from a sidecar, already parsed as JSON. Throws TABLE_MALFORMED; a frame is refused whole. */

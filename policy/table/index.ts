@@ -1,7 +1,7 @@
 /** One pod's table: its form, its changes, the frames that carry them, and the checks of what arrives. */
 
 export { type AskedOfPeers, asFarAsAsked, askedOfPeers, NOTHING_ASKED } from './asked_of_peers.ts';
-export { applyChange, changeBetween, differences, groupChange } from './change.ts';
+export { applyChange, groupChange } from './change.ts';
 export { DNS_SERVICES, type DnsServers, dnsForgottenBy, dnsServers, forgottenDns } from './dns.ts';
 export {
   groupJson,
@@ -26,7 +26,6 @@ export {
   type SidecarFrame,
 } from './frames.ts';
 export {
-  outlineOf,
   PartDigests,
   type PartName,
   partNames,
@@ -45,9 +44,9 @@ export {
   whole,
 } from './parts.ts';
 export { Comparisons, sameData } from './same_data.ts';
+export { ServiceMap, type ServiceShard } from './service_map.ts';
 export {
   type AddressGroup,
-  type Backend,
   type DirectionTable,
   directionOf,
   type IdentifiedPeer,
@@ -67,9 +66,8 @@ export {
   type TablePeer,
   type TableRule,
   tagOf,
-  type VirtualPort,
-  virtualPort,
 } from './table.ts';
 export { changeText, fileRefused, readChangeFile, readTableFile, tableText } from './text.ts';
 export { virtualKey, virtualKeyProblem } from './virtual_key.ts';
+export { type Backend, type VirtualPort, virtualPort } from './virtual_port.ts';
 export { WIRE_PROTOCOLS, type WireVersion, wireVersion } from './wire.ts';

@@ -4,10 +4,10 @@
  */
 
 import { PersistentMap } from '../../common/persistent_map.ts';
-import { object, record, Shape, type TypeOf } from '../../common/shape.ts';
+import { list, object, record, Shape, type TypeOf } from '../../common/shape.ts';
+import { atOnce, Made, type Steps } from '../../common/steps.ts';
 import {
   groupForm,
-  groupJson,
   groupOf,
   inOrder,
   malformed,
@@ -16,12 +16,13 @@ import {
   policyOf,
   schemaForm,
   servicesForm,
-  TABLE_SCHEMA,
   tableProblem,
   tableWith,
 } from './form.ts';
 import { whole } from './parts.ts';
-import { type AddressGroup, type PolicyRules, subject, type Table, type VirtualPort } from './table.ts';
+import { ServiceMap, type ServiceShard } from './service_map.ts';
+import { type AddressGroup, type PolicyRules, subject, type Table } from './table.ts';
+import type { VirtualPort } from './virtual_port.ts';
 
 /** A part, or its digest. */
 function digestOr<T>({ check }: Shape<T>): Shape<T | string> {
@@ -35,7 +36,8 @@ export const outlineForm = object({
   subject,
   policies: record(digestOr(policyForm)),
   groups: record(digestOr(groupForm)),
-  services: digestOr(servicesForm),
+  /** By shard. */
+  services: list(digestOr(servicesForm)),
 });
 
 /** A table of which any part may be only its digest. */
@@ -45,14 +47,14 @@ export type TableOutline = TypeOf<typeof outlineForm>;
 export type Digest = (text: string) => string;
 
 /**
- * The parts of an outline, in order: its policies, its groups, its Services. The place of a part in this list is its number, by
- * which it is asked for.
+ * The parts of an outline, in order: its policies, its groups, the shards of its Services. The place of a part in this list is its
+ * number, by which it is asked for.
  */
-export function partNames({ policies, groups }: Pick<Table, 'policies' | 'groups'>): PartName[] {
+export function partNames({ policies, groups, services }: Table): PartName[] {
   return [
     ...[...policies.keys()].map((key): PartName => ({ kind: 'policy', key })),
     ...[...groups.keys()].map((key): PartName => ({ kind: 'group', key })),
-    { kind: 'services', key: '' },
+    ...[...services.shards()].map(([key]): PartName => ({ kind: 'services', key })),
   ];
 }
 
@@ -62,74 +64,68 @@ export interface PartName {
   readonly key: string;
 }
 
+/** Entries of which one text is made at a time: 1 ms. */
+const ENTRIES_AT_ONCE = 2_048;
+
 /** Digests of parts, each worked out once. */
 export class PartDigests {
   readonly #digest: Digest;
-  readonly #known = new WeakMap<object, string>();
+  readonly #policies = new Made((rules: PolicyRules) => this.#ofPolicy(rules));
+  readonly #groups = new Made((group: AddressGroup) => this.#ofGroup(group));
+  readonly #shards = new Made((shard: ServiceShard) => this.#ofShard(shard));
 
   constructor(digest: Digest) {
     this.#digest = digest;
   }
 
-  policy(rules: PolicyRules): string {
-    return this.#of(rules, () => JSON.stringify(policyJson(rules)));
+  policy(rules: PolicyRules): Steps<string> {
+    return this.#policies.of(rules);
   }
 
-  group(group: AddressGroup): string {
-    return this.#of(group, () => {
-      const { members, ports, ...test } = group;
-      return JSON.stringify([test, sorted(members), ports === undefined ? null : sorted(ports)]);
-    });
+  group(group: AddressGroup): Steps<string> {
+    return this.#groups.of(group);
   }
 
-  services(services: PersistentMap<VirtualPort>): string {
-    return this.#of(services, () => JSON.stringify(sorted(services)));
+  shard(shard: ServiceShard): Steps<string> {
+    return this.#shards.of(shard);
   }
 
-  #of(part: object, text: () => string): string {
-    const known = this.#known.get(part);
-    if (known !== undefined) return known;
-    const made = this.#digest(text());
-    this.#known.set(part, made);
+  /** Works out those of all parts of a table, ahead of who asks. */
+  *prepare({ policies, groups, services }: Table): Steps<void> {
+    for (const one of policies.values()) yield* this.policy(one);
+    for (const one of groups.values()) yield* this.group(one);
+    for (const [, shard] of services.shards()) yield* this.shard(shard);
+  }
+
+  *#ofPolicy(rules: PolicyRules): Steps<string> {
+    yield;
+    return this.#digest(JSON.stringify(policyJson(rules)));
+  }
+
+  *#ofGroup({ members, ports, ...test }: AddressGroup): Steps<string> {
+    const own = [
+      test,
+      yield* this.#ofEntries(members),
+      ports === undefined ? null : yield* this.#ofEntries(ports),
+    ];
+    return this.#digest(JSON.stringify(own));
+  }
+
+  *#ofShard(shard: ServiceShard): Steps<string> {
+    return this.#digest(JSON.stringify(yield* this.#ofEntries(shard)));
+  }
+
+  /** Of entries in the order of their keys, some at a time: how a map came to be does not matter. */
+  *#ofEntries<T>(map: { keys(): Iterable<string>; get(key: string): T }): Steps<readonly string[]> {
+    const keys = [...map.keys()].sort();
+    const made: string[] = [];
+    for (let at = 0; at < keys.length; at += ENTRIES_AT_ONCE) {
+      yield;
+      const some = keys.slice(at, at + ENTRIES_AT_ONCE).map((key) => [key, map.get(key)]);
+      made.push(this.#digest(JSON.stringify(some)));
+    }
     return made;
   }
-}
-
-/** Entries in the order of their keys: how a map came to be does not matter. */
-function sorted<T>(entries: Iterable<readonly [string, T]>): (readonly [string, T])[] {
-  return [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
-}
-
-/**
- * A table in outline.
- * @param isWhole which parts stand there whole; all others are digests
- */
-export function outlineOf(
-  table: Table,
-  digests: PartDigests,
-  isWhole: (name: PartName) => boolean = () => false,
-): TableOutline {
-  const { revision, subject, policies, groups, services } = table;
-  return {
-    schema: TABLE_SCHEMA,
-    revision,
-    subject,
-    policies: Object.fromEntries(
-      [...policies].map(([key, one]) => [
-        key,
-        isWhole({ kind: 'policy', key }) ? policyJson(one) : digests.policy(one),
-      ]),
-    ),
-    groups: Object.fromEntries(
-      [...groups].map(([key, one]) => [
-        key,
-        isWhole({ kind: 'group', key }) ? groupJson(one) : digests.group(one),
-      ]),
-    ),
-    services: isWhole({ kind: 'services', key: '' })
-      ? Object.fromEntries(services)
-      : digests.services(services),
-  };
 }
 
 /** The table that an outline stands for, or the numbers of the parts that have to be asked for. */
@@ -140,14 +136,16 @@ export type Resolved =
 /**
  * Fills an outline in with the parts of a table.
  * @param held what there is; parts with the right digest are taken from it, also where they have another name there
+ * @param digests of the parts held: those that were not prepared are worked out
  */
 export function resolveOutline(
   outline: TableOutline,
   held: Table | undefined,
   digests: PartDigests,
 ): Resolved {
-  const heldPolicies = new Map([...(held?.policies.values() ?? [])].map((one) => [digests.policy(one), one]));
-  const heldGroups = new Map([...(held?.groups.values() ?? [])].map((one) => [digests.group(one), one]));
+  const heldPolicies = byDigest(held?.policies.values(), (one) => digests.policy(one));
+  const heldGroups = byDigest(held?.groups.values(), (one) => digests.group(one));
+  const heldShards = byDigest(shardsOf(held), (one) => digests.shard(one));
   const missing: number[] = [];
   let number = 0;
   const find = <T>(part: T | undefined): T | undefined => {
@@ -163,17 +161,37 @@ export function resolveOutline(
     const found = find(typeof part === 'string' ? heldGroups.get(part) : groupOf(part));
     return found === undefined ? [] : [[id, found]];
   });
-  const { services: part } = outline;
-  const known =
-    held !== undefined && typeof part === 'string' && digests.services(held.services) === part
-      ? held.services
-      : undefined;
-  const services = find(typeof part === 'string' ? known : PersistentMap.from(Object.entries(part)));
-  if (missing.length > 0 || services === undefined) return { kind: 'missing', parts: missing };
+  const [kept, come]: [Set<ServiceShard>, [string, VirtualPort][]] = [new Set(), []];
+  for (const part of outline.services) {
+    const found = find(typeof part === 'string' ? heldShards.get(part) : part);
+    if (found instanceof PersistentMap) kept.add(found);
+    else for (const entry of Object.entries(found ?? {})) come.push(entry);
+  }
+  if (missing.length > 0) return { kind: 'missing', parts: missing };
   const { revision, subject } = outline;
+  const services = servicesOf(held, kept, come);
   const parts = { revision, subject, policies: inOrder(policies), groups: new Map(groups), services };
   const table = tableWith(parts, held);
   const wrong = tableProblem(table);
   if (wrong !== undefined) throw malformed(`frame.outline${wrong.path} ${wrong.text}`);
   return { kind: 'table', table };
+}
+
+function byDigest<T>(parts: Iterable<T> = [], digest: (part: T) => Steps<string>): ReadonlyMap<string, T> {
+  return new Map([...parts].map((one) => [atOnce(digest(one)), one]));
+}
+
+function shardsOf(table: Table | undefined): ServiceShard[] {
+  return table === undefined ? [] : [...table.services.shards()].map(([, shard]) => shard);
+}
+
+/** The Services of some shards that are held, and of others that have come. Those that are held stay the same objects. */
+function servicesOf(
+  held: Table | undefined,
+  kept: ReadonlySet<ServiceShard>,
+  come: readonly (readonly [string, VirtualPort])[],
+): ServiceMap {
+  if (held === undefined) return ServiceMap.from(come);
+  const gone = shardsOf(held).flatMap((shard) => (kept.has(shard) ? [] : [...shard.keys()]));
+  return held.services.with([...gone.map((key) => [key, undefined] as const), ...come]);
 }

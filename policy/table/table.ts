@@ -5,26 +5,13 @@
  */
 
 import type { PersistentMap } from '../../common/persistent_map.ts';
-import {
-  integer,
-  list,
-  object,
-  objectFor,
-  problem,
-  refined,
-  type TypeOf,
-  tagged,
-} from '../../common/shape.ts';
+import { list, object, objectFor, problem, refined, type TypeOf, tagged } from '../../common/shape.ts';
 import type { ContainerPort, Direction, LabelSelector } from '../model.ts';
 import type { TablePort } from '../rules/index.ts';
 import type { PolicyRef } from '../verdict.ts';
 import { address, anyText, cidr, containerPort, labels, port, protocol, whole } from './parts.ts';
-
-/** The form of `Backend`. */
-export const backend = object({ address, port });
-
-/** Where connections to a virtual port end up. The address is canonical. */
-export interface Backend extends TypeOf<typeof backend> {}
+import type { ServiceMap } from './service_map.ts';
+import { backend } from './virtual_port.ts';
 
 /** The fields of a subject. */
 export const subjectFields = {
@@ -143,7 +130,7 @@ export interface Table {
    * address and port, never the virtual one: who enforces egress looks a destination up here first, and asks for
    * verdicts about backends. No verdict is ever asked for about an address and port that stands here.
    */
-  readonly services: PersistentMap<VirtualPort>;
+  readonly services: ServiceMap;
 }
 
 /** Who owns an address. */
@@ -177,26 +164,6 @@ export interface IdentifiedPeer {
   /** Tells the pod from another one that has the address before or after it. */
   readonly tag: string;
 }
-
-/** The form of `VirtualPort`. */
-export const virtualPort = object(
-  {
-    /** The Service's namespace and name. */
-    namespace: anyText,
-    name: anyText,
-    /** Ready ones, in order of address and port, each once. None: the port is served by nobody at present. */
-    backends: list(backend),
-  },
-  {
-    /** The Service's name for the port, where it has one. */
-    port: anyText,
-    /** With session affinity: how long a client keeps its backend, in seconds. */
-    affinitySeconds: integer(1, Number.MAX_SAFE_INTEGER),
-  },
-);
-
-/** What one address, protocol and port of a Service stands for. */
-export interface VirtualPort extends TypeOf<typeof virtualPort> {}
 
 /** The most policies that a direction names as isolating, since people do not read longer lists. The rules of all are there. */
 const MAX_NAMED = 1_000;

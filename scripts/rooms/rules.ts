@@ -27,6 +27,7 @@ const PURE: readonly string[] = [
   'common/persistent_map.ts',
   'common/recent.ts',
   'common/shape.ts',
+  'common/steps.ts',
 ];
 
 /** Folders whose files are a face each: using one of them shall not load the others. */

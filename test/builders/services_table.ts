@@ -1,6 +1,5 @@
 /** Tables with many Services, for a pod that policy lets go to all their backends. */
-import { PersistentMap } from '../../common/persistent_map.ts';
-import type { Table, VirtualPort } from '../../policy/index.ts';
+import { ServiceMap, type Table, type VirtualPort } from '../../policy/index.ts';
 import { table as builtTable, withPolicies } from './tables.ts';
 
 const POLICY = { namespace: 'shop', name: 'out' };
@@ -30,7 +29,7 @@ export function servicesTable(ports: number, backends: number): Table {
     ];
   });
   const peers = ['0.0.0.0/0', '::/0'].map((cidr) => ({ kind: 'ipBlock', cidr, except: [] }) as const);
-  const free = { ...builtTable({ revision: 1 }), services: PersistentMap.from(entries) };
+  const free = { ...builtTable({ revision: 1 }), services: ServiceMap.from(entries) };
   return withPolicies(free, { policy: POLICY, egress: [{ policy: POLICY, index: 0, ports: [], peers }] });
 }
 

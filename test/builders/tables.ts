@@ -4,6 +4,7 @@ import {
   type AddressGroup,
   type PolicyRules,
   policyKey,
+  ServiceMap,
   type Table,
   type TableRule,
   type TableV1,
@@ -34,7 +35,7 @@ export function table(spec: { revision: number; allowed?: readonly string[]; nam
     },
     policies: new Map(),
     groups: new Map(),
-    services: PersistentMap.from([]),
+    services: ServiceMap.from([]),
   });
   if (spec.allowed === undefined) return open;
   const ingress = peers.length === 0 ? [] : [{ policy: POLICY, index: 0, ports: [], peers }];

@@ -9,16 +9,25 @@ type Json = Record<string, unknown>;
  */
 export function obviousTable(frame: unknown, before: unknown): unknown {
   const { type, table, change, outline } = frame as { type: string } & Record<string, Json>;
-  if (type === 'snapshot') return table;
+  if (type === 'snapshot') return { ...table, services: joined((table as Json).services) };
   if (type === 'outline') return filledIn(outline as Json, (before ?? {}) as Json);
   const after = structuredClone(before) as Json;
   for (const [field, value] of Object.entries(change ?? {})) {
     if (field === 'from') continue;
     if (field === 'groups') changeGroups(after.groups as Json, value as Json);
-    else if (['policies', 'services'].includes(field)) changeEntries(after[field] as Json, value as Json);
+    else if (field === 'services') changeEntries(after.services as Json, joined(value));
+    else if (field === 'policies') changeEntries(after.policies as Json, value as Json);
     else put(after, field, value);
   }
   return after;
+}
+
+/** Services come as one record, or in parts. */
+function joined(services: unknown): Json {
+  const all: Json = {};
+  for (const part of Array.isArray(services) ? services : [services])
+    for (const [key, value] of Object.entries(part as Json)) put(all, key, value);
+  return all;
 }
 
 function changeGroups(groups: Json, changes: Json): void {
@@ -59,15 +68,19 @@ function filledIn({ policies, groups, services, ...others }: Json, before: Json)
     ...others,
     policies: filled(policies, before.policies, (policy) => JSON.stringify(policy)),
     groups: filled(groups, before.groups, ({ members, ports, ...test }) =>
-      JSON.stringify([test, entries(members), ports === undefined ? null : entries(ports)]),
+      JSON.stringify([test, digests(members), ports === undefined ? null : digests(ports)]),
     ),
-    services: filled({ services }, { services: before.services }, (ports) => JSON.stringify(entries(ports)))
-      .services,
+    // The tables here are small: their Services are one shard.
+    services: joined(
+      (services as unknown[]).map((part) => (typeof part === 'string' ? before.services : part)),
+    ),
   };
 }
 
-function entries(record: unknown): [string, unknown][] {
-  return Object.entries(record as Json).sort(([a], [b]) => (a < b ? -1 : 1));
+/** Of all entries at once, since there are few; none of none. */
+function digests(record: unknown): string[] {
+  const entries = Object.entries(record as Json).sort(([a], [b]) => (a < b ? -1 : 1));
+  return entries.length === 0 ? [] : [digest(JSON.stringify(entries))];
 }
 
 function digest(text: string): string {

@@ -10,7 +10,6 @@ import { PersistentMap } from '../../common/persistent_map.ts';
 import {
   type AddressGroup,
   applyChange,
-  changeBetween,
   type InjectorFrame,
   readInjectorFrame,
   readSidecarFrame,
@@ -19,6 +18,7 @@ import {
   tableJson,
   tableOf,
 } from '../../policy/index.ts';
+import { changeBetween } from '../builders/table_frames.ts';
 
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 

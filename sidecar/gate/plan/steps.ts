@@ -1,7 +1,8 @@
-/** Long work cut into steps, so that who has it done decides when to go on. Pure: there is no clock here. */
+/** Planning cut into steps of some 200 microseconds each. Pure: there is no clock here. */
 
-/** Work that pauses after each step; a step takes some 200 microseconds. */
-export type Steps<T> = Generator<void, T, void>;
+import type { Steps } from '../../../common/steps.ts';
+
+export { atOnce, type Steps } from '../../../common/steps.ts';
 
 /** Elements that a loop looks at in one step. Each takes about a microsecond. */
 const IN_STEP = 256;
@@ -16,14 +17,6 @@ export class Pace {
     if (this.#left > 0) return false;
     this.#left = IN_STEP;
     return true;
-  }
-}
-
-/** Does the work in one go. */
-export function atOnce<T>(steps: Steps<T>): T {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
   }
 }
 

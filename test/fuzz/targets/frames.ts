@@ -7,12 +7,10 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { digestOf } from '../../../common/digest.ts';
 import {
-  changeBetween,
   createCompiler,
   createJudge,
   type Direction,
   isSubject,
-  outlineOf,
   PartDigests,
   type Protocol,
   readTable,
@@ -27,6 +25,7 @@ import { GatePlanner } from '../../../sidecar/gate/plan/planner.ts';
 import { atOnce } from '../../../sidecar/gate/plan/steps.ts';
 import { readCluster } from '../../builders/api_objects.ts';
 import { apiCluster } from '../../builders/random_cluster.ts';
+import { changeBetween, outlineOf } from '../../builders/table_frames.ts';
 import { gatePlan } from '../../unit/sidecar/gate/gate_plan.ts';
 import { planAdmits } from '../../unit/sidecar/gate/lookup.ts';
 import { mutated, mutatedText } from '../mutation.ts';
@@ -132,6 +131,9 @@ function tryStream(random: Random, counts: Counts, { pod, table, change, later }
   const digests = new PartDigests(digestOf);
   const valid: readonly object[] = [
     { type: 'snapshot', table: tableJson(table) },
+    // As it comes from the injector: the Services in parts.
+    { type: 'snapshot', table: { ...tableJson(table), services: partsOf(tableJson(table).services) } },
+    { type: 'change', change: { ...change, services: partsOf(change.services ?? {}) } },
     { type: 'change', change },
     { type: 'outline', outline: outlineOf(table, digests) },
     { type: 'outline', outline: outlineOf(later, digests, () => random.chance(70)) },
@@ -171,6 +173,11 @@ function tryStream(random: Random, counts: Counts, { pod, table, change, later }
   } finally {
     stream.close();
   }
+}
+
+/** Each entry by itself. */
+function partsOf(record: object): object[] {
+  return Object.entries(record).map(([key, value]) => ({ [key]: value }));
 }
 
 function typeOf(line: string): string {

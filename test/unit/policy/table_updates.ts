@@ -4,7 +4,6 @@ import { expect } from 'vitest';
 import {
   applyChange,
   type Cluster,
-  changeBetween,
   clusterChanges,
   createCompiler,
   readInjectorFrame,
@@ -13,6 +12,7 @@ import {
   type TableChange,
   tableJson,
 } from '../../../policy/index.ts';
+import { changeBetween } from '../../builders/table_frames.ts';
 
 /** The revisions that a change leads from and to. */
 interface Revisions {

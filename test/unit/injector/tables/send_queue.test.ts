@@ -18,7 +18,10 @@ function session(namespace: string, queuedBytes = 0): TableSession {
 function start(
   costMs: Readonly<Record<string, number>> = {},
   onServed: (namespace: string) => void = () => undefined,
+  /** How many calls the frame of a namespace takes; default one. */
+  calls: Readonly<Record<string, number>> = {},
 ): void {
+  let left = 0;
   served = [];
   dues = [];
   settled = 0;
@@ -26,12 +29,21 @@ function start(
     settle: () => {
       settled += 1;
     },
-    send: ({ namespace }, due) => {
+    send: ({ namespace }, due, goOn) => {
+      if (namespace in calls) {
+        left = left === 0 ? (calls[namespace] ?? 0) : left;
+        for (left -= 1; left > 0; left -= 1) {
+          const stepMs = performance.now() + 4;
+          while (performance.now() < stepMs);
+          if (!goOn()) return false;
+        }
+      }
       const endMs = performance.now() + (costMs[namespace] ?? 0);
       while (performance.now() < endMs);
       served.push(namespace);
       dues.push(due);
       onServed(namespace);
+      return true;
     },
   });
 }
@@ -79,6 +91,47 @@ test('changes that come while a session waits are one; a whole table stands for 
     { kind: 'table', revision: 3 },
   ]);
   expect(settled).toBe(1);
+});
+
+test('a frame that takes long is made a little at a time: others get theirs in between, those of its namespace after it', async () => {
+  start({}, undefined, { large: 100 });
+  const [first, second] = [session('large'), session('large')];
+  let turns = 0;
+  const count = setInterval(() => {
+    turns += 1;
+  }, 0);
+  queue.addTable(first, 1);
+  queue.addTable(second, 1);
+  for (let i = 0; i < 3; i += 1) queue.addTable(session('a'), 1);
+  await waitFor(() => served.length === 3);
+  // What comes while it is being made is sent after it.
+  queue.addChange(first, 2);
+  expect(queue.revision(first)).toBe(2);
+  await waitFor(() => served.includes('large'));
+  clearInterval(count);
+  expect(served).toEqual(['a', 'a', 'a', 'large']);
+  expect(turns).toBeGreaterThanOrEqual(20);
+  expect(settled).toBeGreaterThanOrEqual(20);
+  queue.delete(second);
+  await waitFor(() => dues.length === 5);
+  expect(dues.slice(3)).toEqual([
+    { kind: 'table', revision: 1 },
+    { kind: 'change', revision: 2 },
+  ]);
+});
+
+test('a frame whose session is gone is not gone on with', async () => {
+  start({}, undefined, { large: 100 });
+  const gone = session('large');
+  queue.addTable(gone, 1);
+  await waitFor(() => settled >= 2);
+  queue.delete(gone);
+  expect(queue.revision(gone)).toBeUndefined();
+  const before = settled;
+  queue.addTable(session('a'), 1);
+  await waitFor(() => served.length === 1);
+  expect(served).toEqual(['a']);
+  expect(settled).toBe(before + 1);
 });
 
 test('a namespace that reads slowly keeps nobody else waiting', async () => {

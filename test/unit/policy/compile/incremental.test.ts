@@ -5,7 +5,6 @@ import {
   type Cluster,
   type ClusterChange,
   type Compiler,
-  changeBetween,
   clusterChanges,
   createCompiler,
   EMPTY_CLUSTER,
@@ -15,6 +14,7 @@ import {
 } from '../../../../policy/index.ts';
 import { readCluster } from '../../../builders/api_objects.ts';
 import { apiCluster } from '../../../builders/random_cluster.ts';
+import { changeBetween } from '../../../builders/table_frames.ts';
 import { obviousOwner } from '../obvious.ts';
 import { changedTable, expectSameTable, overTheWire } from '../table_updates.ts';
 import { expectOthersUntouched } from '../untouched.ts';

@@ -4,7 +4,6 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import {
   applyChange,
-  changeBetween,
   createCompiler,
   isSubject,
   TABLE_SCHEMA,
@@ -13,6 +12,7 @@ import {
 } from '../../../../policy/index.ts';
 import { readCluster } from '../../../builders/api_objects.ts';
 import { apiCluster } from '../../../builders/random_cluster.ts';
+import { changeBetween } from '../../../builders/table_frames.ts';
 import { changedTable, changeOverTheWire, expectSameTable, overTheWire, saidBy } from '../table_updates.ts';
 import { expectOthersUntouched } from '../untouched.ts';
 import { history, tablesOf } from './histories.ts';

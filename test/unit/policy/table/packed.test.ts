@@ -17,6 +17,7 @@ const SUBJECT = {
 };
 const GROUP = { namespace: 'shop', members: { '10.0.0.1': 'one' } };
 const SERVICES = { '10.96.0.1 TCP/80': { namespace: 'shop', name: 'web', backends: [] } };
+const MORE = { '10.96.0.2 UDP/53': { namespace: 'shop', name: 'dns', backends: [] } };
 
 const table = (group: object, services: object) => ({
   schema: 2,
@@ -37,9 +38,9 @@ it.each([
       change: { schema: 2, from: 1, revision: 2, groups: { g: { group } }, services },
     }),
   ],
-])('a %s says the same packed', (_, frame) => {
-  const whole = frame(GROUP, SERVICES);
-  const some = JSON.stringify(frame(GROUP, packed(SERVICES)));
+])('a %s says the same packed', (name, frame) => {
+  const whole = frame(GROUP, name === 'outline' ? [SERVICES, MORE] : { ...SERVICES, ...MORE });
+  const some = JSON.stringify(frame(GROUP, [packed(SERVICES), MORE]));
   expect(readInjectorFrame(JSON.parse(some), unpack)).toEqual(readInjectorFrame(whole));
 });
 
@@ -61,6 +62,21 @@ it('a group and what changes in it may be packed', () => {
   });
 });
 
+it.each([
+  ['a text', ['x']],
+  ['a list', [[SERVICES]]],
+  ['another form', [packed({ x: 1 })]],
+  ['packed twice', [packed(packed(SERVICES))]],
+])('Services are refused of which a part is %s', (_, services) => {
+  for (const whole of [
+    { type: 'snapshot', table: table(GROUP, services) },
+    { type: 'change', change: { schema: 2, from: 1, revision: 2, services } },
+  ])
+    expect(() => readInjectorFrame(JSON.parse(JSON.stringify(whole)), unpack)).toThrowError(
+      expect.objectContaining({ code: 'TABLE_MALFORMED' }),
+    );
+});
+
 it.each<[string, object]>([
   ['no base64 and no frame of Zstandard', { packed: '!' }],
   ['nothing', { packed: '' }],
@@ -75,6 +91,6 @@ it.each<[string, object]>([
 });
 
 it('a packed part is refused by who does not unpack', () => {
-  const frame = { type: 'snapshot', table: table(GROUP, packed(SERVICES)) };
+  const frame = { type: 'snapshot', table: table(GROUP, [packed(SERVICES)]) };
   expect(() => readInjectorFrame(frame)).toThrowError(expect.objectContaining({ code: 'TABLE_MALFORMED' }));
 });

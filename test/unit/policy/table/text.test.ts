@@ -4,7 +4,6 @@ import { expect, test } from 'vitest';
 import { PersistentMap } from '../../../../common/persistent_map.ts';
 import {
   type AddressGroup,
-  changeBetween,
   changeText,
   type Labels,
   readChangeFile,
@@ -14,6 +13,7 @@ import {
   tableJson,
   tableText,
 } from '../../../../policy/index.ts';
+import { changeBetween } from '../../../builders/table_frames.ts';
 import { admittingGroup, groupOf, table } from '../../../builders/tables.ts';
 import { asJson, expectSameTable } from '../table_updates.ts';
 import { history, tablesOf } from './histories.ts';

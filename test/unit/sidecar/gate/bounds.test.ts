@@ -1,7 +1,12 @@
 /** Beyond its bounds the gate admits less than policy says, never more, and says so. */
 import { describe, expect, test } from 'vitest';
-import { PersistentMap } from '../../../../common/persistent_map.ts';
-import { createJudge, type Table, type TableRule, type VirtualPort } from '../../../../policy/index.ts';
+import {
+  createJudge,
+  ServiceMap,
+  type Table,
+  type TableRule,
+  type VirtualPort,
+} from '../../../../policy/index.ts';
 import { accessOf } from '../../../../sidecar/gate/plan/access.ts';
 import { DirectionPlanner } from '../../../../sidecar/gate/plan/direction_planner.ts';
 import { overBounds } from '../../../../sidecar/gate/plan/over_bounds.ts';
@@ -117,7 +122,7 @@ describe('members that come and go', () => {
 
 /** Services with so many backends each, for a pod that policy lets go everywhere. */
 function planServices(sizes: readonly number[], backends: number, backendsOfPort = 100) {
-  const services = PersistentMap.from(
+  const services = ServiceMap.from(
     sizes.map((size, i): [string, VirtualPort] => [
       `10.96.0.${i} TCP/80`,
       {

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { PersistentMap } from '../../../../common/persistent_map.ts';
 import {
   createCompiler,
   createJudge,
   isSubject,
   type Protocol,
+  ServiceMap,
   virtualKey,
 } from '../../../../policy/index.ts';
 import { accessOf, accessText } from '../../../../sidecar/gate/plan/access.ts';
@@ -157,7 +157,7 @@ test('the virtual port that tables come from is left to the node, others are not
     name,
     backends: [{ address: '10.0.0.7', port: 1 }],
   });
-  const services = PersistentMap.from([
+  const services = ServiceMap.from([
     ['10.96.0.20 TCP/15010', virtual('sluice-injector')],
     ['10.96.0.20 TCP/443', virtual('sluice-injector')],
   ]);

@@ -1,8 +1,7 @@
 /** Ending outbound flows, with kernels that cannot do all; on a real one: test/netns/egress.test.ts. */
 import { constants } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { PersistentMap } from '../../../../common/persistent_map.ts';
-import { createJudge, type Judge, type Table } from '../../../../policy/index.ts';
+import { createJudge, type Judge, ServiceMap, type Table } from '../../../../policy/index.ts';
 import type { Side, TrackedFlow } from '../../../../sidecar/kernel/conntrack.ts';
 import type { TcpSocket } from '../../../../sidecar/kernel/tcp_sockets.ts';
 import { OutboundCutter, type OutboundKernel } from '../../../../sidecar/outbound/cutter.ts';
@@ -161,7 +160,7 @@ test('flows to Services are looked through once for a table, and again when what
   };
   const cutter = new OutboundCutter(() => {}, { kernel: watched });
   const dns = { namespace: 'kube-system', name: 'kube-dns', backends: [] };
-  const services = PersistentMap.from([['10.96.0.10 UDP/53', dns]]);
+  const services = ServiceMap.from([['10.96.0.10 UDP/53', dns]]);
   const group = groupOf({ '10.0.0.9': 'uid-dns' });
   const first = { ...admittingGroup(isolated, ['egress'], group), services };
   const forget = (next: Table) => cutter.forgetBackends(createJudge(next));

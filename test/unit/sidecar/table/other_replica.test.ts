@@ -10,7 +10,6 @@ import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { digestOf } from '../../../../common/digest.ts';
 import {
-  outlineOf,
   PartDigests,
   type SidecarFrame,
   type Table,
@@ -22,6 +21,7 @@ import { InjectorLink } from '../../../../sidecar/table/injector_link.ts';
 import { LiveTable } from '../../../../sidecar/table/live_table.ts';
 import { TableStream } from '../../../../sidecar/table/stream.ts';
 import { tlsTransport } from '../../../../sidecar/table/tls_transport.ts';
+import { outlineOf } from '../../../builders/table_frames.ts';
 import { admittingGroup, groupOf, olderTable, table } from '../../../builders/tables.ts';
 import { SERVER_NAME, TestCertificate } from '../../injector/test_credentials.ts';
 import { waitFor } from '../../injector/wait_for.ts';

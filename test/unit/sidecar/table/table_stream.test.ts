@@ -11,7 +11,6 @@ import { digestOf } from '../../../../common/digest.ts';
 import { pack } from '../../../../common/pack.ts';
 import {
   type InjectorFrame,
-  outlineOf,
   PartDigests,
   readSidecarFrame,
   type SidecarFrame,
@@ -24,6 +23,7 @@ import { LiveTable } from '../../../../sidecar/table/live_table.ts';
 import { TableStream } from '../../../../sidecar/table/stream.ts';
 import { tlsTransport } from '../../../../sidecar/table/tls_transport.ts';
 import { localTransport, type Transport } from '../../../../sidecar/table/transport.ts';
+import { outlineOf } from '../../../builders/table_frames.ts';
 import { admittingGroup, groupOf, olderTable, table } from '../../../builders/tables.ts';
 import { SERVER_NAME, TestCertificate } from '../../injector/test_credentials.ts';
 
