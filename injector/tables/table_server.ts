@@ -49,8 +49,11 @@ export const PULSE_MS = 1_500;
  */
 const GATHER_MS = 20;
 
-/** Policies are put in force for this long at a stretch, ms; those of other namespaces have their turn next. */
-const SETTLE_MS = 10;
+/**
+ * Policies are put in force for this long at a stretch, ms; those of other namespaces have their turn next. With the frames that are
+ * made after it, it is a turn of the event loop.
+ */
+const SETTLE_MS = 5;
 
 /** Time in which a connection must say whose table it wants, ms. */
 const HELLO_TIMEOUT_MS = 5_000;
@@ -111,8 +114,10 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   /** Connected pods whose sidecars may be further, or less far, than `#counts` knows. */
   readonly #moved = new Set<string>();
   readonly #excess: ExcessLog;
-  /** Set while changes wait to be sent. */
+  /** Set while changes wait to be taken in. */
   #gathering: NodeJS.Timeout | undefined;
+  /** Set while policies wait to be put in force. */
+  #goingOn: NodeJS.Immediate | undefined;
   /** When changes were last sent; on the clock of `performance.now`. */
   #sentAtMs = Number.NEGATIVE_INFINITY;
 
@@ -339,6 +344,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     this.#beats.close();
     this.#pulses.close();
     clearTimeout(this.#gathering);
+    clearImmediate(this.#goingOn);
     this.#queue.close();
     for (const session of [...this.#sessions]) session.cut('stopping');
   }
@@ -364,11 +370,13 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     this.#flush();
   }
 
-  /** Has what the changes so far led to sent. */
+  /** Has what the changes so far led to sent, but for policies that there was no time for. */
   #flush(): void {
-    if (this.#gathering === undefined) return;
-    clearTimeout(this.#gathering);
-    this.#gathering = undefined;
+    if (this.#gathering !== undefined) this.#commit();
+  }
+
+  #commit(): void {
+    this.#forgetTurns();
     const stop = this.metrics.updateSeconds.startTimer();
     const endMs = performance.now() + SETTLE_MS;
     let update: ClusterUpdate;
@@ -385,7 +393,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
       this.#serve(session, podKey);
     }
     for (const key of this.#excess.note(this.#compiler.excess)) this.#counts.touch(key);
-    if (this.#compiler.waiting.size > 0) this.#gathering = setTimeout(() => this.#flush(), 0);
+    if (this.#compiler.waiting.size > 0) this.#goingOn = setImmediate(() => this.#commit());
     const seconds = stop();
     this.#sentAtMs = performance.now();
     this.#log.info(
@@ -396,6 +404,13 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
       },
       'cluster changed',
     );
+  }
+
+  #forgetTurns(): void {
+    clearTimeout(this.#gathering);
+    clearImmediate(this.#goingOn);
+    this.#gathering = undefined;
+    this.#goingOn = undefined;
   }
 
   /** Who is to hear of a change, by pod. */
@@ -417,8 +432,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
    */
   #startOver(err: unknown): void {
     this.#log.error({ err }, 'a change cannot be taken in: all tables are made again');
-    clearTimeout(this.#gathering);
-    this.#gathering = undefined;
+    this.#forgetTurns();
     try {
       this.#compiler = createCompiler(this.#source.cluster, this.#compilerOptions);
     } catch (fault) {

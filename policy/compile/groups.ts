@@ -96,9 +96,16 @@ export class Groups {
 
   /** Tries a selector on addresses. The cluster may change meanwhile: `ownerChanged` and `namespaceChanged` say so to the group. */
   *#tried(test: PodsPeer, candidates: readonly Addresses[]): Generator<Candidate> {
+    const { owners } = this.#directory;
     for (const addresses of candidates) {
+      if (addresses === owners) {
+        // All there are: they need not be looked up.
+        for (const [address, owner] of owners)
+          yield [address, this.#matches(test, owner) ? owner : undefined];
+        continue;
+      }
       for (const address of addresses.keys()) {
-        const owner = this.#directory.owner(address);
+        const owner = owners.get(address);
         yield [address, owner !== undefined && this.#matches(test, owner) ? owner : undefined];
       }
     }

@@ -34,8 +34,8 @@ export interface GroupOptions {
 /** A group that has become large stays so until it has less than this share of the bound: else each pod that comes and goes there would send it whole. */
 const STAYS_LARGE = 0.75;
 
-/** Candidates that are looked at at a time: about 3 ms. */
-const AT_A_TIME = 4_096;
+/** Candidates that are looked at at a time: 1 to 2 ms. */
+const AT_A_TIME = 512;
 
 /** A group whose members are being found. */
 interface Unresolved {

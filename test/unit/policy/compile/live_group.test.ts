@@ -92,11 +92,10 @@ describe('a group that is being resolved', () => {
 
   it('takes in its candidates some at a time, as long as there is time', () => {
     const live = new LiveGroup({ ...WEB, withPorts: true }, candidates, { count: candidates.length });
-    expect([live.resolve(() => false), live.resolve(() => false), live.resolve(() => false)]).toEqual([
-      false,
-      false,
-      true,
-    ]);
+    let calls = 1;
+    while (!live.resolve(() => false)) calls += 1;
+    expect(calls).toBeGreaterThan(3);
+    expect(live.resolve(() => false)).toBe(true);
     expect(live.group.members.size).toBe(5_000);
     expect(live.group.ports?.size).toBe(5_000);
   });
