@@ -2,6 +2,7 @@
  * Whom the injector is asked about because the gate keeps them out, though they may be members of partial groups. Behind a Service
  * these are its backends.
  */
+import { PROTOCOLS } from '../../common/net.ts';
 import { type Direction, type Judge, type Protocol, type Table, virtualKey } from '../../policy/index.ts';
 import type { DeniedPeer, UnmetSink } from '../gate/kernel/index.ts';
 import type { Enforcement, Meetings } from '../table/index.ts';
@@ -54,7 +55,7 @@ export class Newcomers implements UnmetSink {
   *#unmet(addresses: readonly string[], judge: Judge): Generator<string> {
     for (const address of addresses) {
       const ports = this.#direction === 'egress' ? this.#services.at(address, judge.table.services) : [];
-      if (ports.length > 0) for (const port of ports) yield* unmetBackends(port, judge);
+      if (ports.length > 0) for (const key of ports) yield* unmetBackends(key, judge);
       else if (!judge.isMet(address)) yield address;
     }
   }
@@ -74,7 +75,7 @@ export class Newcomers implements UnmetSink {
       if (port === undefined || now - (this.#askedAtMs.get(port) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS)
         continue;
       this.#askedAtMs.set(port, now);
-      this.#parts.meetings.notice(unmetBackends(port, judge));
+      this.#parts.meetings.notice(unmetBackends(key, judge));
     }
   }
 
@@ -114,39 +115,47 @@ export class Newcomers implements UnmetSink {
   }
 }
 
-function* unmetBackends({ backends }: VirtualPort, judge: Judge): Generator<string> {
-  for (const { address } of backends.slice(0, BACKENDS_MAX)) if (!judge.isMet(address)) yield address;
+/** Backends of a virtual port that a partial group may allow. */
+function* unmetBackends(key: string, judge: Judge): Generator<string> {
+  const protocol = PROTOCOLS.find((one) => key.includes(` ${one}/`));
+  const backends = judge.table.services.get(key)?.backends ?? [];
+  if (protocol === undefined) return;
+  for (const { address, port } of backends.slice(0, BACKENDS_MAX))
+    if (judge.isUnsure('egress', address, protocol, port)) yield address;
 }
 
-/** Virtual ports by address, of one map of Services: worked out when first asked for. */
+const NO_KEYS: readonly string[] = [];
+
+/** Keys of virtual ports by address. Follows tables: a change costs the virtual ports that came and went. */
 class ServiceIndex {
   #services: Services | undefined;
-  #byAddress = new Map<string, VirtualPort[]>();
-  #dns: string[] = [];
+  readonly #byAddress = new Map<string, readonly string[]>();
+  readonly #dns = new Set<string>();
 
-  /** Virtual ports of a virtual address. */
-  at(address: string, services: Services): readonly VirtualPort[] {
+  /** Keys of the virtual ports of a virtual address. */
+  at(address: string, services: Services): readonly string[] {
     this.#follow(services);
-    return this.#byAddress.get(address) ?? [];
+    return this.#byAddress.get(address) ?? NO_KEYS;
   }
 
   /** Keys of those for lookups of names. */
-  dns(services: Services): readonly string[] {
+  dns(services: Services): Iterable<string> {
     this.#follow(services);
     return this.#dns;
   }
 
   #follow(services: Services): void {
-    if (services === this.#services) return;
-    this.#services = services;
-    this.#byAddress = new Map();
-    this.#dns = [];
-    for (const [key, port] of services) {
+    for (const [key, before, now] of services.since(this.#services)) {
+      if (before !== undefined && now !== undefined) continue;
       const address = key.slice(0, key.indexOf(' '));
-      const known = this.#byAddress.get(address);
-      if (known === undefined) this.#byAddress.set(address, [port]);
-      else known.push(port);
-      if (key.endsWith(`/${DNS_PORT}`)) this.#dns.push(key);
+      const others = (this.#byAddress.get(address) ?? NO_KEYS).filter((one) => one !== key);
+      const keys = now === undefined ? others : [...others, key];
+      if (keys.length === 0) this.#byAddress.delete(address);
+      else this.#byAddress.set(address, keys);
+      if (!key.endsWith(`/${DNS_PORT}`)) continue;
+      if (now === undefined) this.#dns.delete(key);
+      else this.#dns.add(key);
     }
+    this.#services = services;
   }
 }

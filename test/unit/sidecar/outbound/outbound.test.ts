@@ -224,4 +224,42 @@ describe('where a partial group may have the peer', () => {
     expect(tables).toBe(asked.length);
     expect([asked.length, ended]).toEqual([4, [1001, 1002]]);
   });
+
+  test.each([
+    [{ '10.0.0.9': 'nine' }, 0],
+    [{}, 1],
+  ])(
+    'a datagram flow to a Service leaves its backend only when that is no member: %o',
+    async (members, forgotten) => {
+      const service = { namespace: 'shop', name: 'dns', backends: [{ address: '10.0.0.9', port: 53 }] };
+      const services = PersistentMap.from([['10.96.0.10 UDP/53', service]]);
+      const judgeWith = (some: Readonly<Record<string, string>>): Judge =>
+        createJudge({ ...partly(some).table, services });
+      const destination = { address: '10.96.0.10', port: 53 };
+      const tracked: TrackedFlow = {
+        ...flow({ address: POD, port: 1001 }, destination),
+        protocol: 'UDP',
+        answering: { address: '10.0.0.9', port: 53 },
+      };
+      const gone: TrackedFlow[] = [];
+      let judge = judgeWith({});
+      const cutter = new OutboundCutter(() => undefined, {
+        kernel: {
+          ...kernel(async () => []),
+          async *flows() {
+            yield [tracked];
+          },
+          forget: async (flows) => flows.map((one) => gone.push(one) && 0),
+        },
+        questions: {
+          judge: () => judge,
+          async ask() {
+            judge = judgeWith(members);
+          },
+        },
+      });
+      await cutter.forgetBackends(judge);
+      expect(gone.length).toBe(forgotten);
+    },
+  );
 });
