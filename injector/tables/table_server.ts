@@ -114,6 +114,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   /** Connected pods whose sidecars may be further, or less far, than `#counts` knows. */
   readonly #moved = new Set<string>();
   readonly #excess: ExcessLog;
+  readonly #serviceExcess: ExcessLog;
   /** Set while changes wait to be taken in. */
   #gathering: NodeJS.Timeout | undefined;
   /** Set while policies wait to be put in force. */
@@ -137,8 +138,10 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     this.#compilerOptions = options;
     this.#compiler = createCompiler(source.cluster, options);
     this.#counts = new PolicyCounts(source.cluster);
-    this.#excess = new ExcessLog(log);
+    this.#excess = new ExcessLog(log, 'NetworkPolicy');
+    this.#serviceExcess = new ExcessLog(log, 'Service');
     this.#excess.note(this.#compiler.excess);
+    this.#serviceExcess.note(this.#compiler.serviceExcess);
     this.#unsubscribe = source.onChange(this);
     const { heartbeatMs = HEARTBEAT_MS, pulseMs = PULSE_MS } = options;
     this.#beats = new Beats(this.#sessions, heartbeatMs, (session) => session.beat());
@@ -289,9 +292,10 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     return { revision: this.#revision, problems: this.problems, sidecars, waiting };
   }
 
-  /** What is wrong with manifests, and which policies are beyond a bound. */
+  /** What is wrong with manifests, and which policies and Services are beyond a bound. */
   get problems(): readonly ManifestProblem[] {
-    return [...this.#source.problems, ...this.policyProblems()];
+    const services = excessProblems('Service', this.#compiler.serviceExcess);
+    return [...this.#source.problems, ...this.policyProblems(), ...services];
   }
 
   /** Sidecars that are connected; without those that have been asked to leave, until it shows that they cannot. */
@@ -330,7 +334,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
 
   /** Policies that are beyond a bound: all, or the one of a key. */
   policyProblems(key?: string): readonly ManifestProblem[] {
-    return excessProblems(this.#compiler.excess, key);
+    return excessProblems('NetworkPolicy', this.#compiler.excess, key);
   }
 
   /** Says where the egress of the pod with this `namespace/name` leaves out DNS. */
@@ -393,6 +397,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
       this.#serve(session, podKey);
     }
     for (const key of this.#excess.note(this.#compiler.excess)) this.#counts.touch(key);
+    this.#serviceExcess.note(this.#compiler.serviceExcess);
     if (this.#compiler.waiting.size > 0) this.#goingOn = setImmediate(() => this.#commit());
     const seconds = stop();
     this.#sentAtMs = performance.now();
@@ -442,6 +447,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     this.#revision += 1;
     this.#counts = new PolicyCounts(this.#source.cluster);
     this.#excess.note(this.#compiler.excess);
+    this.#serviceExcess.note(this.#compiler.serviceExcess);
     for (const [podKey, session] of this.#byPod) this.#follow(session, podKey);
   }
 

@@ -12,9 +12,21 @@ import { type ChangeOrder, Directory } from './directory.ts';
 import { Groups } from './groups.ts';
 import { LiveCluster } from './live_cluster.ts';
 import { NamespacePolicies } from './namespace_policies.ts';
+import type { ServiceLimits } from './service_bounds.ts';
 import { serviceSockets } from './service_sockets.ts';
 import { serviceOf, VirtualPorts } from './services.ts';
 import { SetIndex } from './set_index.ts';
+
+/** What a cluster is kept with, beside its objects. */
+export interface StateOptions {
+  readonly policyLimits: PolicyLimits;
+  /** Default `DEFAULT_SERVICE_LIMITS`. */
+  readonly serviceLimits?: ServiceLimits | undefined;
+  /** Groups with more members are large. */
+  readonly largeGroup: number;
+  /** `namespace/name`; absent: sidecars do not find the injector over the network. */
+  readonly injectorService?: string | undefined;
+}
 
 /**
  * The order of calls: `apply` for each change, then `enforcePolicies`, then `commit`. After `enforcePolicies` and before `commit` it
@@ -24,7 +36,7 @@ export class ClusterState {
   readonly cluster = new LiveCluster();
   readonly directory = new Directory();
   readonly groups: Groups;
-  readonly virtualPorts = new VirtualPorts();
+  readonly virtualPorts: VirtualPorts;
   readonly policies: NamespacePolicies;
   readonly changes = new ChangeSet();
   readonly #podsByNamespace = new SetIndex<string>();
@@ -32,9 +44,9 @@ export class ClusterState {
   readonly #injectorService: string | undefined;
   #injectors: readonly Backend[] = [];
 
-  /** @param mostMembers groups with more are large */
-  constructor(policyLimits: PolicyLimits, injectorService: string | undefined, mostMembers: number) {
-    this.groups = new Groups(this.directory, (name) => this.namespaceLabels(name), mostMembers);
+  constructor({ policyLimits, serviceLimits, largeGroup, injectorService }: StateOptions) {
+    this.groups = new Groups(this.directory, (name) => this.namespaceLabels(name), largeGroup);
+    this.virtualPorts = new VirtualPorts(serviceLimits);
     this.policies = new NamespacePolicies(this.groups, policyLimits);
     this.#injectorService = injectorService;
   }

@@ -26,6 +26,7 @@ import { type ClusterChange, clusterChanges } from './cluster_change.ts';
 import { ClusterState } from './cluster_state.ts';
 import type { ChangeOrder } from './directory.ts';
 import { EMPTY_CLUSTER } from './live_cluster.ts';
+import type { ServiceLimits } from './service_bounds.ts';
 import { ShapeMaker } from './shape_maker.ts';
 import { Followers } from './table_followers.ts';
 import { TableMaker } from './table_maker.ts';
@@ -52,6 +53,8 @@ export interface CompilerOptions {
   readonly policyLimits?: PolicyLimits;
   /** Groups with more members than this are large; default `DEFAULT_LARGE_GROUP`. */
   readonly largeGroup?: number;
+  /** Bounds on Services; default `DEFAULT_SERVICE_LIMITS`. */
+  readonly serviceLimits?: ServiceLimits;
 }
 
 /**
@@ -71,12 +74,11 @@ export class Compiler {
   #dns: { readonly of: Table['services']; readonly servers: DnsServers } | undefined;
 
   constructor(cluster: Cluster = EMPTY_CLUSTER, options: CompilerOptions = {}) {
-    const {
-      policyLimits = DEFAULT_POLICY_LIMITS,
-      injectorService,
-      largeGroup = DEFAULT_LARGE_GROUP,
-    } = options;
-    this.#state = new ClusterState(policyLimits, injectorService, largeGroup);
+    this.#state = new ClusterState({
+      policyLimits: DEFAULT_POLICY_LIMITS,
+      largeGroup: DEFAULT_LARGE_GROUP,
+      ...options,
+    });
     this.#shapes = new ShapeMaker(this.#state);
     this.#tables = new TableMaker(this.#state);
     for (const change of clusterChanges(EMPTY_CLUSTER, cluster)) this.apply(change, 'found');
@@ -146,6 +148,11 @@ export class Compiler {
   /** Policies beyond a bound, by key, and which: they isolate and admit nothing. As of the last `commit`. */
   get excess(): ReadonlyMap<string, string> {
     return this.#state.policies.excess;
+  }
+
+  /** Services beyond a bound, by key, and which: some of their backends are left out. As of the last `commit`. */
+  get serviceExcess(): ReadonlyMap<string, string> {
+    return this.#state.virtualPorts.excess;
   }
 
   /**

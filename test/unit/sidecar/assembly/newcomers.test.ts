@@ -1,7 +1,6 @@
 /** Whom the injector is asked about because the gate keeps them out: peers, and the backends of Services. */
 import { beforeEach, expect, test } from 'vitest';
-import { PersistentMap } from '../../../../common/persistent_map.ts';
-import type { Table, VirtualPort } from '../../../../policy/index.ts';
+import { ServiceMap, type Table, type VirtualPort } from '../../../../policy/index.ts';
 import { Newcomers } from '../../../../sidecar/assembly/newcomers.ts';
 import { Enforcement, LiveTable } from '../../../../sidecar/table/index.ts';
 import { admittingGroup, partialGroupOf, table } from '../../../builders/tables.ts';
@@ -37,7 +36,7 @@ const withServices = (
   members: Readonly<Record<string, string>> = {},
 ): Table => ({
   ...admittingGroup(table({ revision: 1 }), ['egress'], partialGroupOf(members)),
-  services: PersistentMap.from(Object.entries(services)),
+  services: ServiceMap.from(Object.entries(services)),
 });
 
 const peer = (address: string, port: number) => ({ address, protocol: 'TCP', port, packets: 1 }) as const;

@@ -232,7 +232,7 @@ describe('where a partial group may have the peer', () => {
     'a datagram flow to a Service leaves its backend only when that is no member: %o',
     async (members, forgotten) => {
       const service = { namespace: 'shop', name: 'dns', backends: [{ address: '10.0.0.9', port: 53 }] };
-      const services = PersistentMap.from([['10.96.0.10 UDP/53', service]]);
+      const services = ServiceMap.from([['10.96.0.10 UDP/53', service]]);
       const judgeWith = (some: Readonly<Record<string, string>>): Judge =>
         createJudge({ ...partly(some).table, services });
       const destination = { address: '10.96.0.10', port: 53 };
