@@ -10,11 +10,13 @@ import { Backoff, type BackoffBounds, jittered } from '../../common/backoff.ts';
 import { digestOf } from '../../common/digest.ts';
 import { asError, messageOf } from '../../common/errno.ts';
 import { SluiceError, unreachable } from '../../common/errors.ts';
+import { doSome } from '../../common/steps.ts';
 import {
   PartDigests,
   type PeerIdentity,
   SCHEMA_1,
   TABLE_SCHEMA,
+  type Table,
   type TableChange,
 } from '../../policy/index.ts';
 import { ConnectionTables, type Word } from './connection_tables.ts';
@@ -43,6 +45,9 @@ const GONE_MS = 10_000;
 
 /** Before a sidecar moves to another replica: an injector asks several at a time. */
 const MOVE_MS = 500;
+
+/** Digests are worked out for this long at a stretch, ms. */
+const SLICE_MS = 5;
 
 /** What the stream reports. In the sidecar, `TableFollower` of `sidecar/assembly/` hears it. */
 export interface StreamEvents {
@@ -114,6 +119,8 @@ export class TableStream implements ConnectionListener {
   readonly #times: Required<StreamTimes>;
   readonly #partialGroups: PartialGroups;
   readonly #digests = new PartDigests(digestOf);
+  /** Set while digests of the table in force are worked out. */
+  #preparing: NodeJS.Immediate | undefined;
   #current: Conversation | undefined;
   /** Of the next try to connect. */
   #timer: NodeJS.Timeout | undefined;
@@ -168,6 +175,7 @@ export class TableStream implements ConnectionListener {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearImmediate(this.#preparing);
     this.#endSearch();
     this.#current?.connection.drop();
   }
@@ -177,6 +185,7 @@ export class TableStream implements ConnectionListener {
     const isToday = schema === TABLE_SCHEMA;
     const partial = isToday && this.#partialGroups.areTaken();
     const asked = { schema, holds: isToday && enforcement.table !== undefined, partial };
+    if (asked.holds) this.#prepareDigests(enforcement.table);
     const patience = { ...this.#times, connectMs: this.#connectMs.next() };
     const connection = new InjectorConnection(this.#transport, asked, patience, this);
     const tables = new ConnectionTables(schema, {
@@ -187,6 +196,18 @@ export class TableStream implements ConnectionListener {
       identified: (address, pod, tag) => this.#events.identified(address, pod, tag),
     });
     return { connection, tables, partial };
+  }
+
+  /** What an outline will be compared with is worked out while the connection is made, so that it takes no long turn when it comes. */
+  #prepareDigests(table: Table | undefined): void {
+    clearImmediate(this.#preparing);
+    if (table === undefined) return;
+    const steps = this.#digests.prepare(table);
+    const goOn = (): void => {
+      const endMs = performance.now() + SLICE_MS;
+      if (doSome(steps, () => performance.now() < endMs) === undefined) this.#preparing = setImmediate(goOn);
+    };
+    this.#preparing = setImmediate(goOn);
   }
 
   #again(reason: string): void {

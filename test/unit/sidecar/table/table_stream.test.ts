@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createServer as createTlsServer } from 'node:tls';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { digestOf } from '../../../../common/digest.ts';
 import { pack } from '../../../../common/pack.ts';
 import {
@@ -340,6 +340,34 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
       const groups = { g: { members: { '10.0.0.1': null } } };
       injector.send({ type: 'change', change: { schema: 2, from: 9, revision: 10, groups } });
       expect(await injector.receive()).toEqual({ type: 'ack', revision: 10 });
+    });
+
+    test('has worked out the digests of a large table a little at a time before an outline comes', async () => {
+      const addresses = Array.from(
+        { length: 20_000 },
+        (_, i) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`,
+      );
+      const members = Object.fromEntries(addresses.map((address) => [address, 'f47ac10b58cc4372']));
+      const large = admittingGroup(table({ revision: 7 }), ['ingress'], groupOf(members));
+      const outline = outlineOf({ ...large, revision: 9 }, digests);
+      enforcement.replace(large);
+      const texts: number[] = [];
+      const stringify = JSON.stringify;
+      vi.spyOn(JSON, 'stringify').mockImplementation((value: unknown) => {
+        const text = stringify(value);
+        if (text?.length > 10_000) texts.push(text.length);
+        return text;
+      });
+      stream.start();
+      const injector = await nextConnection();
+      await injector.receive();
+      while (texts.length < 10) await new Promise((resolve) => setImmediate(resolve));
+      expect(Math.max(...texts)).toBeLessThan(100_000);
+      texts.length = 0;
+      injector.send({ type: 'outline', outline });
+      expect(await injector.receive()).toEqual({ type: 'want', parts: [] });
+      expect(texts).toEqual([]);
+      vi.restoreAllMocks();
     });
 
     test('asks for what it lacks, and enforces the table when that has come', async () => {
