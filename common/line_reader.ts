@@ -25,14 +25,21 @@ export class LineReader {
   push(chunk: Buffer): boolean {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
-      if (!this.#keep(chunk.subarray(start, end))) return false;
-      const line = Buffer.concat(this.#parts).toString('utf8');
-      this.#parts = [];
-      this.#length = 0;
+      if (this.#length + end - start > this.#maxBytes) return false;
+      const line =
+        this.#parts.length === 0 ? chunk.toString('utf8', start, end) : this.#end(chunk.subarray(start, end));
       start = end + 1;
       this.#sink.line(line);
     }
-    return this.#keep(chunk.subarray(start));
+    return start === chunk.length || this.#keep(chunk.subarray(start));
+  }
+
+  /** A line that came in several chunks. */
+  #end(last: Buffer): string {
+    const line = Buffer.concat([...this.#parts, last]).toString('utf8');
+    this.#parts = [];
+    this.#length = 0;
+    return line;
   }
 
   #keep(part: Buffer): boolean {

@@ -65,6 +65,7 @@ export class FrameConnection implements SessionLink, LineSink {
   #unwrittenBytes = 0;
   #isWriting = false;
   readonly #onWritten = (): void => this.#write();
+  readonly #resume = (): void => void this.#socket.resume();
 
   constructor(socket: Socket, log: Logger) {
     this.#socket = socket;
@@ -102,8 +103,9 @@ export class FrameConnection implements SessionLink, LineSink {
     this.#reader = reader;
     const lines = new LineReader(MAX_LINE_BYTES, this);
     this.#socket.on('data', (chunk: Buffer) => {
-      if (!lines.push(chunk.subarray(0, TURN_BYTES))) this.#reader?.fail(TOO_LONG);
-      this.#rest(chunk.subarray(TURN_BYTES));
+      const isLong = chunk.length > TURN_BYTES;
+      if (!lines.push(isLong ? chunk.subarray(0, TURN_BYTES) : chunk)) this.#reader?.fail(TOO_LONG);
+      this.#rest(isLong ? chunk.subarray(TURN_BYTES) : undefined);
     });
     this.#socket.resume();
   }
@@ -121,22 +123,21 @@ export class FrameConnection implements SessionLink, LineSink {
   }
 
   /** Reads on when others have had their turn, and not before as much may come as has; `rest` is what is left of a chunk. */
-  #rest(rest: Buffer): void {
+  #rest(rest: Buffer | undefined): void {
     const nowMs = performance.now();
     const earned = ((nowMs - this.#allowanceAtMs) * FRAMES_PER_SECOND) / MS_PER_SECOND;
     this.#allowance = Math.min(FRAMES_AT_ONCE, this.#allowance + earned);
     this.#allowanceAtMs = nowMs;
     // One that is being closed is read on: what comes is dropped.
     if (!this.#socket.writable) return;
-    const resume = (): void => void this.#socket.resume();
     if (this.#allowance < 0) {
       this.#socket.pause();
-      setTimeout(resume, (-this.#allowance * MS_PER_SECOND) / FRAMES_PER_SECOND).unref();
-    } else if (rest.length > 0) {
+      setTimeout(this.#resume, (-this.#allowance * MS_PER_SECOND) / FRAMES_PER_SECOND).unref();
+    } else if (rest !== undefined) {
       this.#socket.pause();
-      setImmediate(resume);
+      setImmediate(this.#resume);
     }
-    if (rest.length > 0) this.#socket.unshift(rest);
+    if (rest !== undefined) this.#socket.unshift(rest);
   }
 
   send(frame: FrameBytes): void {
