@@ -289,29 +289,74 @@ export const tableWriter: TableWriter = {
 
   *change(before, after) {
     const isSubjectSame = before.subject === after.subject || sameData(before.subject, after.subject);
-    const changedPolicies = yield* changedEntries(before.policies, after.policies, (now) => policies.of(now));
-    const changedGroups = yield* changedEntries(before.groups, after.groups, changeOfGroup);
-    const changedServices =
-      before.services === after.services
-        ? []
-        : // All that comes to a table without Services is what snapshots have.
-          before.services.size === 0
-          ? yield* shardsOf(after.services)
-          : yield* serviceChanges.of(before.services, after.services);
-    if (isSubjectSame && changedPolicies.length + changedGroups.length + changedServices.length === 0)
-      return undefined;
-    const head = {
-      schema: TABLE_SCHEMA,
-      from: before.revision,
-      revision: after.revision,
-      ...(isSubjectSame ? {} : { subject: after.subject }),
-    };
-    return [
-      Buffer.from(`{"type":"change","change":${JSON.stringify(head).slice(0, -1)}`),
-      ...(changedPolicies.length === 0 ? [] : recordField('policies', changedPolicies)),
-      ...(changedGroups.length === 0 ? [] : recordField('groups', changedGroups)),
-      ...(changedServices.length === 0 ? [] : listField('services', changedServices)),
-      END,
-    ];
+    return yield* isSubjectSame ? latestChange.of(before, after) : changeBytes(before, after, after.subject);
   },
 };
+
+/** @param subject of the table after; absent: it is as before */
+function* changeBytes(
+  before: Table,
+  after: Table,
+  subject?: Table['subject'],
+): Steps<FrameBytes | undefined> {
+  const changedPolicies = yield* changedEntries(before.policies, after.policies, (now) => policies.of(now));
+  const changedGroups = yield* changedEntries(before.groups, after.groups, changeOfGroup);
+  const changedServices =
+    before.services === after.services
+      ? []
+      : // All that comes to a table without Services is what snapshots have.
+        before.services.size === 0
+        ? yield* shardsOf(after.services)
+        : yield* serviceChanges.of(before.services, after.services);
+  if (subject === undefined && changedPolicies.length + changedGroups.length + changedServices.length === 0)
+    return undefined;
+  const head = {
+    schema: TABLE_SCHEMA,
+    from: before.revision,
+    revision: after.revision,
+    ...(subject === undefined ? {} : { subject }),
+  };
+  return joined([
+    Buffer.from(`{"type":"change","change":${JSON.stringify(head).slice(0, -1)}`),
+    ...(changedPolicies.length === 0 ? [] : recordField('policies', changedPolicies)),
+    ...(changedGroups.length === 0 ? [] : recordField('groups', changedGroups)),
+    ...(changedServices.length === 0 ? [] : listField('services', changedServices)),
+    END,
+  ]);
+}
+
+/** A short frame in one piece, which is written as it is. */
+function joined(pieces: FrameBytes): FrameBytes {
+  const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+  return bytes > PACKED_BYTES ? pieces : [Buffer.concat(pieces, bytes)];
+}
+
+/**
+ * The change that was made last, of tables whose subject is as before. The sidecars of a namespace are sent theirs one after the
+ * other, and where they have the same policies and are at the same revision, all are the same bytes.
+ */
+class LatestChange {
+  #before: Table | undefined;
+  #after: Table | undefined;
+  #bytes: FrameBytes | undefined;
+
+  *of(before: Table, after: Table): Steps<FrameBytes | undefined> {
+    if (hasSameParts(this.#before, before) && hasSameParts(this.#after, after)) return this.#bytes;
+    const bytes = yield* changeBytes(before, after);
+    this.#before = before;
+    this.#after = after;
+    this.#bytes = bytes;
+    return bytes;
+  }
+}
+
+const latestChange = new LatestChange();
+
+function hasSameParts(a: Table | undefined, b: Table): boolean {
+  return (
+    a?.revision === b.revision &&
+    a.groups === b.groups &&
+    a.policies === b.policies &&
+    a.services === b.services
+  );
+}

@@ -33,6 +33,8 @@ let metrics: InjectorMetrics;
 /** A connection whose frames stay where they are. */
 class RecordingLink implements SessionLink {
   readonly frames: InjectorFrame[] = [];
+  /** The bytes of the last one. */
+  bytes: FrameBytes = [];
   queuedBytes = 0;
   readonly #reads: boolean;
 
@@ -43,6 +45,7 @@ class RecordingLink implements SessionLink {
   send(bytes: FrameBytes): void {
     const frame = readInjectorFrame(JSON.parse(Buffer.concat(bytes).toString()), unpack);
     this.frames.push(frame);
+    this.bytes = bytes;
     this.#apply(frame);
     if (!this.#reads) this.queuedBytes += QUEUED_BYTES;
   }
@@ -142,6 +145,26 @@ test('changes of one event go as one frame', async () => {
   await waitFor(() => link.changes > 0);
   expect(link.changes).toBe(1);
   expect(members(link)).toBe(50);
+});
+
+test('a change is the same bytes for all sidecars with the same policies and revision, and in one piece', async () => {
+  start(4);
+  const links = [0, 1].map((place) => connect(place));
+  await waitFor(() => links.every(({ table }) => table !== undefined));
+  put(3, 1);
+  await waitFor(() => links.every(({ changes }) => changes === 1));
+  expect(links[0]?.bytes).toHaveLength(1);
+  expect(links[0]?.bytes[0]).toBe(links[1]?.bytes[0]);
+
+  // One that is at another revision gets its own, from where it is.
+  const late = connect(2);
+  await waitFor(() => late.table);
+  put(3, 2);
+  await waitFor(() => late.changes === 1 && links.every(({ changes }) => changes === 2));
+  put(0, 1);
+  await waitFor(() => late.changes === 2 && links.every(({ changes }) => changes === 3));
+  for (const [place, { table }] of [...links, late].entries())
+    expectTable(table, source.cluster, `team-0-0/pod-${place}-0`);
 });
 
 test('changes that go on are gathered, and none is lost', async () => {
