@@ -4,6 +4,8 @@
  * their frames cost: one with large tables, or many changes, waits for itself.
  */
 
+import type { Due, Sending } from './due.ts';
+import { Rests } from './rests.ts';
 import type { TableSession } from './table_session.ts';
 
 /** Frames are made for this long at a stretch, ms; then what else is waiting has its turn. What is not done then goes on later. */
@@ -30,13 +32,6 @@ const MAX_UNREAD_IN_ALL_BYTES = 384 * 1024 * 1024;
 /** How often it is looked whether some have been read, ms. */
 const POLL_MS = 10;
 
-/** What a session waits for: its whole table, or what changes in it. Either is made when its turn comes, as things are then. */
-export interface Due {
-  readonly kind: 'table' | 'change';
-  /** What its table has then. */
-  readonly revision: number;
-}
-
 /** Makes what is waited for. */
 export interface FrameMaker {
   /** Something is about to be made from the cluster as it is, nothing else happens in between. May change who waits. */
@@ -44,9 +39,10 @@ export interface FrameMaker {
   /**
    * Makes and sends one session's frame. Never throws.
    * @param goOn whether there is time to go on
-   * @returns whether it is done; if not, this is called again for the same session, with no other of its namespace in between
+   * @returns `begun`: there was no time for all of it, and this is called again for the same session, with no other of its
+   *   namespace in between; `change`: a change was sent, and after many the session rests
    */
-  send(session: TableSession, due: Due, goOn: () => boolean): boolean;
+  send(session: TableSession, due: Due, goOn: () => boolean): Sending;
 }
 
 /** Who waits in one namespace. */
@@ -62,6 +58,7 @@ interface Turn {
 export class SendQueue {
   readonly #maker: FrameMaker;
   readonly #turns = new Map<string, Turn>();
+  readonly #rests = new Rests((session, due) => this.#set(session, due));
   /** Since when each session has had something to read, the longest first. */
   readonly #unread = new Map<TableSession, number>();
   #next: NodeJS.Immediate | undefined;
@@ -79,29 +76,36 @@ export class SendQueue {
 
   /** Has a session sent its whole table soon; one that waits already keeps its place. */
   addTable(session: TableSession, revision: number): void {
+    this.#rests.release(session);
     this.#set(session, { kind: 'table', revision });
   }
 
-  /** Has a session sent what changes in its table; however often it is called until then, it is sent once. */
+  /** Has a session sent what changes in its table, when it has rested; however often it is called until then, it is sent once. */
   addChange(session: TableSession, revision: number): void {
-    this.#set(session, { kind: this.#due(session)?.kind ?? 'change', revision });
+    const change: Due = { kind: 'change', revision };
+    if (this.#rests.holdOn(session, change)) return; // as for thousands of sidecars of a busy namespace
+    const waiting = this.#turns.get(session.namespace)?.waiting.get(session);
+    if (waiting === undefined && this.#rests.hold(session, change)) return;
+    this.#set(session, waiting?.kind === 'table' ? { kind: 'table', revision } : change);
   }
 
   delete(session: TableSession): void {
     const turn = this.#turns.get(session.namespace);
     turn?.waiting.delete(session);
     if (turn?.begun?.session === session) turn.begun = undefined;
+    this.#rests.delete(session);
     this.#unread.delete(session);
   }
 
   close(): void {
     this.#turns.clear();
+    this.#rests.close();
     if (this.#next !== undefined) clearImmediate(this.#next);
     clearTimeout(this.#later);
   }
 
   #due(session: TableSession): Due | undefined {
-    return this.#turns.get(session.namespace)?.waiting.get(session);
+    return this.#turns.get(session.namespace)?.waiting.get(session) ?? this.#rests.due(session);
   }
 
   #set(session: TableSession, due: Due): void {
@@ -159,8 +163,9 @@ export class SendQueue {
       if (turn.begun === undefined) turn.waiting.delete(session);
       // Where the session is deleted on the way, nothing of it goes on.
       turn.begun = { session, due };
-      const isDone = this.#maker.send(session, due, () => performance.now() - beganMs <= SLICE_MS);
-      if (isDone) turn.begun = undefined;
+      const sending = this.#maker.send(session, due, () => performance.now() - beganMs <= SLICE_MS);
+      if (sending !== 'begun') turn.begun = undefined;
+      if (sending === 'change') this.#rests.sent(session, nowMs);
       const bytes = session.queuedBytes;
       if (bytes > 0 && !this.#unread.has(session)) this.#unread.set(session, nowMs);
       unread.recentBytes += bytes;

@@ -13,16 +13,15 @@ export type SubjectLookup =
  * @param uid the pod must have it; absent: any pod of that name will do
  */
 export function findSubject(cluster: Cluster, podKey: string, uid?: string): SubjectLookup {
-  const none = (gone: boolean, why: string): SubjectLookup => ({
-    found: false,
-    gone,
-    message: `pod ${podKey} ${why}`,
-  });
   const pod = cluster.pods.get(podKey);
-  if (pod === undefined) return none(true, 'is not known; is its manifest in the source?');
-  if (uid !== undefined && pod.uid !== uid) return none(true, `has another UID than ${uid}`);
+  if (pod === undefined) return none(podKey, true, 'is not known; is its manifest in the source?');
+  if (uid !== undefined && pod.uid !== uid) return none(podKey, true, `has another UID than ${uid}`);
   const reason = whyNoSubject(pod);
-  return reason === undefined ? { found: true, pod } : none(false, reason);
+  return reason === undefined ? { found: true, pod } : none(podKey, false, reason);
+}
+
+function none(podKey: string, gone: boolean, why: string): SubjectLookup {
+  return { found: false, gone, message: `pod ${podKey} ${why}` };
 }
 
 /** `undefined` for a pod that gets a table. */

@@ -24,6 +24,7 @@ import { AddressRates, type RateLimits } from '../doors/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { ClusterSource, SourceListener } from '../source.ts';
 import { Beats } from './beats.ts';
+import type { Due, Sending } from './due.ts';
 import { ExcessLog, excessProblems } from './excess_log.ts';
 import { type TableWriter, tableWriter } from './frame_bytes.ts';
 import { TableWriterV1 } from './frame_bytes_v1.ts';
@@ -31,7 +32,7 @@ import { MetAddresses } from './met_addresses.ts';
 import type { ViewHost } from './partial_view.ts';
 import { PastOwners } from './past_owners.ts';
 import { PolicyCounts, type SidecarState } from './policy_counts.ts';
-import { type Due, type FrameMaker, SendQueue } from './send_queue.ts';
+import { type FrameMaker, SendQueue } from './send_queue.ts';
 import type { ServerStatus, SidecarStatus } from './server_status.ts';
 import type { SessionLimits, SessionLink } from './session_link.ts';
 import { findSubject, whyNoSubject } from './subject.ts';
@@ -113,6 +114,8 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   #counts: PolicyCounts;
   /** Connected pods whose sidecars may be further, or less far, than `#counts` knows. */
   readonly #moved = new Set<string>();
+  /** Connected pods that have changed themselves since changes were last sent: whether policy can select them may have, too. */
+  readonly #changedPods = new Set<string>();
   readonly #excess: ExcessLog;
   readonly #serviceExcess: ExcessLog;
   /** Set while changes wait to be taken in. */
@@ -360,7 +363,9 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
       for (const change of changes) {
         this.#compiler.apply(change, this.#source.changeOrder);
         this.#counts.apply(change);
-        if (change.kind === 'Pod' && this.#byPod.has(change.key)) this.#moved.add(change.key);
+        if (change.kind !== 'Pod' || !this.#byPod.has(change.key)) continue;
+        this.#moved.add(change.key);
+        this.#changedPods.add(change.key);
       }
     } catch (err) {
       return this.#startOver(err);
@@ -394,8 +399,11 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     this.#revision += 1;
     for (const [podKey, session] of concerned) {
       this.#moved.add(podKey);
-      this.#serve(session, podKey);
+      if (session.takesChanges && !session.isAsked && !this.#changedPods.has(podKey))
+        this.#queue.addChange(session, this.#revision); // as for thousands of sidecars of a busy namespace
+      else this.#serve(session, podKey);
     }
+    this.#changedPods.clear();
     for (const key of this.#excess.note(this.#compiler.excess)) this.#counts.touch(key);
     this.#serviceExcess.note(this.#compiler.serviceExcess);
     if (this.#compiler.waiting.size > 0) this.#goingOn = setImmediate(() => this.#commit());
@@ -479,15 +487,15 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   }
 
   /** See `FrameMaker`. Never throws: one pod's fault is not another's. */
-  send(session: TableSession, due: Due, goOn: () => boolean): boolean {
+  send(session: TableSession, due: Due, goOn: () => boolean): Sending {
     const { podKey } = session;
-    if (podKey === undefined) return true;
+    if (podKey === undefined) return 'done';
     this.moved(session);
     try {
       return session.deliver(due.kind, () => this.#compiler.compile(podKey, due.revision), goOn);
     } catch (err) {
       this.#blame(session, podKey, err);
-      return true;
+      return 'done';
     }
   }
 

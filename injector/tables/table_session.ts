@@ -16,6 +16,7 @@ import {
   type WireVersion,
 } from '../../policy/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
+import type { Sending } from './due.ts';
 import { type FrameBytes, type SmallFrame, smallFrame, type TableWriter } from './frame_bytes.ts';
 import { PartialView, type ViewHost } from './partial_view.ts';
 import { QuestionBudget } from './question_budget.ts';
@@ -286,16 +287,16 @@ export class TableSession {
    * table, as much of it as the sidecar lacks. A frame is made of the table that there is when it is begun.
    * @param table as it is now
    * @param goOn whether there is time to go on
-   * @returns whether it is done; if not, it goes on where it was with the next call
+   * @returns `begun`: there was no time for all of it, and it goes on where it was with the next call
    */
-  deliver(kind: 'table' | 'change', table: () => Table, goOn: () => boolean): boolean {
+  deliver(kind: 'table' | 'change', table: () => Table, goOn: () => boolean): Sending {
     const begun = this.#begun ?? this.#begin(kind, table());
     this.#begun = undefined;
-    if (begun === undefined) return true;
+    if (begun === undefined) return 'done';
     const done = doSome(begun.frame, goOn);
     if (done === undefined) {
       this.#begun = begun;
-      return false;
+      return 'begun';
     }
     if (begun.as === 'change' && !this.takesChanges) {
       // Refused meanwhile: what leads on from it is of no use.
@@ -306,7 +307,7 @@ export class TableSession {
     // Of an outline, the parts that the sidecar lacks come first.
     if (this.isAsked) this.#view?.ask(begun.asked);
     else this.#answerMet(begun.asked);
-    return true;
+    return begun.as === 'change' && done.made !== undefined && !this.#over ? 'change' : 'done';
   }
 
   #begin(kind: 'table' | 'change', whole: Table): Begun | undefined {

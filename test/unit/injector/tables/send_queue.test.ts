@@ -1,6 +1,7 @@
 /** Whose turn it is: namespaces by what they cost, sessions as they came. */
 import { afterEach, expect, test, vi } from 'vitest';
-import { type Due, SendQueue } from '../../../../injector/tables/send_queue.ts';
+import type { Due } from '../../../../injector/tables/due.ts';
+import { SendQueue } from '../../../../injector/tables/send_queue.ts';
 import type { TableSession } from '../../../../injector/tables/table_session.ts';
 import { waitFor } from '../wait_for.ts';
 
@@ -20,6 +21,7 @@ function start(
   onServed: (namespace: string) => void = () => undefined,
   /** How many calls the frame of a namespace takes; default one. */
   calls: Readonly<Record<string, number>> = {},
+  sendsChanges = false,
 ): void {
   let left = 0;
   served = [];
@@ -35,7 +37,7 @@ function start(
         for (left -= 1; left > 0; left -= 1) {
           const stepMs = performance.now() + 4;
           while (performance.now() < stepMs);
-          if (!goOn()) return false;
+          if (!goOn()) return 'begun';
         }
       }
       const endMs = performance.now() + (costMs[namespace] ?? 0);
@@ -43,7 +45,7 @@ function start(
       served.push(namespace);
       dues.push(due);
       onServed(namespace);
-      return true;
+      return sendsChanges && due.kind === 'change' ? 'change' : 'done';
     },
   });
 }
@@ -194,4 +196,66 @@ test('what a namespace has used too much is owed while none of its sessions wait
   await waitFor(() => served.filter((namespace) => namespace === 'a').length === 60);
   const before = served.slice(0, served.lastIndexOf('a'));
   expect(before.filter((namespace) => namespace === 'costly').length).toBeLessThanOrEqual(10);
+});
+
+test('who was sent ten changes rests: what changes meanwhile is one, a whole table does not wait, nor does another session', async () => {
+  start({}, undefined, {}, true);
+  const [one, other] = [session('a'), session('b')];
+  const beganMs = performance.now();
+  for (let revision = 1; revision <= 10; revision += 1) {
+    queue.addChange(one, revision);
+    await waitFor(() => dues.length === revision);
+  }
+  const tookMs = performance.now() - beganMs;
+  for (let revision = 11; revision < 18; revision += 1) queue.addChange(one, revision);
+  expect(queue.revision(one)).toBe(17);
+  queue.addChange(other, 17);
+  await waitFor(() => dues.length === 12);
+  if (tookMs < 80) expect(served.slice(10)).toEqual(['b', 'a']);
+  expect(dues.at(-1)).toEqual({ kind: 'change', revision: 17 });
+  expect(performance.now() - beganMs).toBeGreaterThan(95);
+
+  queue.addChange(one, 18);
+  queue.addTable(one, 19);
+  await waitFor(() => dues.length === 13);
+  expect(dues[12]).toEqual({ kind: 'table', revision: 19 });
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(dues).toHaveLength(13); // the table has the change
+});
+
+test('in the long run a session is sent ten changes a second, however many there are', async () => {
+  start({}, undefined, {}, true);
+  const one = session('a');
+  const beganMs = performance.now();
+  let revision = 0;
+  while (performance.now() - beganMs < 1_000) {
+    revision += 1;
+    queue.addChange(one, revision);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  await waitFor(() => dues.at(-1)?.revision === revision);
+  expect(dues.length).toBeLessThanOrEqual(10 + (performance.now() - beganMs) / 100);
+});
+
+test('after a change that came to nothing nobody rests, nor does one who has gone', async () => {
+  start();
+  const one = session('a');
+  const beganMs = performance.now();
+  for (let revision = 1; revision <= 30; revision += 1) {
+    queue.addChange(one, revision);
+    await waitFor(() => dues.length === revision);
+  }
+  expect(performance.now() - beganMs).toBeLessThan(1_000); // with rests: 2 s
+
+  queue.close();
+  start({}, undefined, {}, true);
+  for (let revision = 3; revision < 13; revision += 1) {
+    queue.addChange(one, revision);
+    await waitFor(() => dues.length === revision - 2);
+  }
+  queue.addChange(one, 13);
+  queue.delete(one);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(dues.length).toBeLessThanOrEqual(10);
+  expect(queue.revision(one)).toBeUndefined();
 });
