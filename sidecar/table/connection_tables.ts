@@ -28,6 +28,9 @@ const OLDER = [
   /^not a frame: frame\.\w+ is a field this version does not know/,
 ];
 
+/** Parts that are asked for by number: with more, the frame would be longer than the injector reads. The table is asked for whole then. */
+const MAX_WANTED = 4_096;
+
 /** Frames that are the same in both schemas. */
 export type CommonFrame = Extract<InjectorFrame, { type: 'heartbeat' | 'unknown-pod' | 'refused' | 'moved' }>;
 
@@ -69,6 +72,8 @@ interface ConnectionTablesParts {
   readonly digests: PartDigests;
   /** Asks on this connection for parts of the outline, by their numbers; none: there are all. */
   want(parts: readonly number[]): void;
+  /** Asks on this connection for the whole table instead of the parts of an outline. @param message why */
+  wantWhole(message: string): void;
   /** Takes who has an address. */
   identified(...answer: Identified): void;
 }
@@ -132,7 +137,10 @@ export class ConnectionTables {
     const resolved = resolveOutline(outline, held, digests);
     if (resolved.kind === 'missing' && this.#hasOutline)
       throw new SluiceError('TABLE_GAP', 'an outline lacks parts that it had to bring: a snapshot is wanted');
-    if (!this.#hasOutline) want(resolved.kind === 'missing' ? resolved.parts : []);
+    const missing = resolved.kind === 'missing' ? resolved.parts : [];
+    if (missing.length > MAX_WANTED)
+      this.#parts.wantWhole(`${missing.length} parts of the outline are lacking`);
+    else if (!this.#hasOutline) want(missing);
     this.#hasOutline = true;
     this.#held = held;
     if (resolved.kind === 'missing') return { type: 'incomplete' };

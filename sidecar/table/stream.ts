@@ -193,6 +193,8 @@ export class TableStream implements ConnectionListener {
       enforcement,
       digests: this.#digests,
       want: (parts) => connection.send({ type: 'want', parts }),
+      wantWhole: (message) =>
+        connection.send({ type: 'nack', revision: enforcement.revision, code: 'TABLE_GAP', message }),
       identified: (address, pod, tag) => this.#events.identified(address, pod, tag),
     });
     return { connection, tables, partial };

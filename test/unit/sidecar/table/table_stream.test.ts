@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { digestOf } from '../../../../common/digest.ts';
 import { pack } from '../../../../common/pack.ts';
 import {
+  type AddressGroup,
   type InjectorFrame,
   PartDigests,
   readSidecarFrame,
@@ -380,6 +381,21 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
       expect(enforcement.table && tableJson(enforcement.table)).toEqual(
         tableJson({ ...changed, revision: 10 }),
       );
+    });
+
+    test('that lacks more parts than a frame can name asks for the whole table', async () => {
+      const injector = await connected();
+      const many = Array.from({ length: 5_000 }, (_, i): [string, AddressGroup] => [
+        `g${i}`,
+        groupOf({ '10.0.0.3': `uid-${i}` }),
+      ]);
+      const large = { ...held, groups: new Map([...held.groups, ...many]), revision: 9 };
+      injector.sendOutline(large);
+      expect(await injector.receive()).toMatchObject({ type: 'nack', revision: 7, code: 'TABLE_GAP' });
+      expect(enforcement.table).toBe(held);
+      injector.send({ type: 'snapshot', table: tableJson(large) });
+      expect(await injector.receive()).toEqual({ type: 'ack', revision: 9 });
+      expect(enforcement.table?.groups.size).toBe(5_001);
     });
 
     test('refuses an outline that lacks what it has asked for, and takes a snapshot then', async () => {
