@@ -76,6 +76,9 @@ const DEFAULT_LIMITS: SessionLimits = {
  */
 const ACQUAINTANCES: RateLimits = { burst: 256, perSecond: 2 };
 
+/** Whole tables that a pod's sidecar is sent because it refused what it had been sent: it decides how often it refuses. */
+const WHOLE_AFTER_REFUSAL: RateLimits = { burst: 5, perSecond: 0.1 };
+
 /** Settings; tests shorten them. */
 export interface TableServerOptions extends Partial<SessionLimits>, CompilerOptions {
   /** By pod; default 256, then 2 a second. */
@@ -109,6 +112,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   readonly #writerV1 = new TableWriterV1(() => this.#compiler.directory);
   readonly #pastOwners = new PastOwners();
   readonly #acquaintances: AddressRates;
+  readonly #afterRefusal = new AddressRates(WHOLE_AFTER_REFUSAL);
   readonly #queue = new SendQueue(this);
   readonly #met = new MetAddresses<TableSession>();
   #counts: PolicyCounts;
@@ -491,6 +495,8 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     const { podKey } = session;
     if (podKey === undefined) return 'done';
     this.moved(session);
+    // It gets one later: its heartbeat asks again.
+    if (session.refuses && !this.#afterRefusal.take(podKey, performance.now())) return false;
     try {
       return session.deliver(due.kind, () => this.#compiler.compile(podKey, due.revision), goOn);
     } catch (err) {

@@ -71,6 +71,12 @@ const MAX_LOGGED_NACKS = 5;
 /** What a sidecar says of a refusal is kept and logged up to this length, characters: ours are shorter. */
 const MAX_MESSAGE_LENGTH = 1_000;
 
+/** With more than this unread its questions stay unanswered, bytes: it decides how many there are, and whether it reads. */
+const MAX_UNREAD_BYTES = 64 * 1024;
+
+/** An answer about a pod that would be longer has its names only, bytes: a pod may have thousands of labels. */
+const MAX_ANSWER_BYTES = 16 * 1024;
+
 /** A sidecar that was asked to move and is still here after this long could not, ms: it counts, and may be asked again. */
 const LEAVING_MS = 30_000;
 
@@ -163,6 +169,11 @@ export class TableSession {
   /** Whether the sidecar can go on from what it was last sent; else it needs a snapshot. */
   get takesChanges(): boolean {
     return this.#sent.kind === 'table' && !this.#refused && this.#wanted === undefined;
+  }
+
+  /** Whether the sidecar refused what it was last sent, and does not enforce what it was sent for that yet. */
+  get refuses(): boolean {
+    return this.#refused;
   }
 
   /** Whether the sidecar has yet to say which parts of its table it wants: until then it is sent nothing more. */
@@ -402,7 +413,7 @@ export class TableSession {
     if (revision !== this.#sent.table.revision) return;
     const wasRefused = this.#refused;
     this.#refused = false;
-    if (wasRefused && this.hasAsked) this.#host.update(this); // it waited for a table that is taken
+    if (wasRefused) this.#host.update(this); // what changed while it refused, or was asked about, may not have been sent
     this.#error = undefined;
     if (this.#measured === this.#sent) return; // said again
     this.#measured = this.#sent;
@@ -434,11 +445,16 @@ export class TableSession {
 
   #onQuestion(address: string): void {
     const podKey = this.#podKey;
+    if (this.#link.queuedBytes > MAX_UNREAD_BYTES) return;
     const mayMeet = (): boolean => podKey !== undefined && this.#host.mayMeet(podKey, address);
     if (podKey === undefined || !this.#questions.take(address, mayMeet)) return;
     const found = this.#host.identify(this, address);
     const tag = found?.tag === undefined || this.#schema === SCHEMA_1 ? {} : { tag: found.tag };
-    this.#send({ type: 'identity', address, pod: found?.pod ?? null, ...tag });
+    const answer = { type: 'identity', address, pod: found?.pod ?? null, ...tag } as const;
+    const bytes = smallFrame(answer);
+    if (answer.pod === null || lengthOf(bytes) <= MAX_ANSWER_BYTES)
+      return void this.#sendBytes(bytes, answer.type);
+    this.#send({ ...answer, pod: { ...answer.pod, labels: {}, namespaceLabels: {}, ports: [] } });
   }
 
   #onMeet(addresses: readonly string[]): void {
@@ -481,6 +497,10 @@ export class TableSession {
     this.#host.metrics.framesSent.inc({ type });
     return true;
   }
+}
+
+function lengthOf(bytes: FrameBytes): number {
+  return bytes.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** Which parts of a table a sidecar lacks: those it wants, and those that have changed since they were offered. */

@@ -289,6 +289,66 @@ test('a sidecar that goes on and on does not fill the log, nor what is measured'
   expect((await metrics.nacks.get()).values[0]?.value).toBe(50);
 });
 
+test('a sidecar that refuses change after change is sent few whole tables, and all that changed when it takes one', async () => {
+  start(1);
+  const link = new RecordingLink();
+  const session = tables.attach(link);
+  session.open({ namespace: 'team-0-0', name: 'pod-0-0' }, { schema: TABLE_SCHEMA });
+  await waitFor(() => link.table);
+  const snapshots = () => link.frames.filter(({ type }) => type === 'snapshot').length;
+  for (let round = 1; round <= 20; round += 1) {
+    const before = link.frames.length;
+    put(round);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    if (link.frames.length === before) continue;
+    session.receive({ type: 'nack', revision: 0, code: 'TABLE_GAP', message: 'no' });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    session.receive({ type: 'ack', revision: link.table?.revision ?? 0 });
+  }
+  expect(snapshots()).toBeGreaterThan(2);
+  expect(snapshots()).toBeLessThanOrEqual(6);
+  session.receive({ type: 'ack', revision: session.revision ?? 0 });
+  await waitFor(() => members(link) === 21);
+  expectTable(link.table, source.cluster, 'team-0-0/pod-0-0');
+});
+
+test('a sidecar that reads no answers is sent few of them, and a pod with many labels is named without them', async () => {
+  start(3);
+  const { namespace, name: pod, ips } = podAt(0, 1, 0, 0);
+  const labels = Object.fromEntries(Array.from({ length: 3_000 }, (_, i) => [`label-${i}`, 'x'.repeat(60)]));
+  source.change({ kind: 'Pod', key: objectKey(namespace, pod), object: { ...podAt(0, 1, 0, 0), labels } });
+  const matchExpressions = Object.keys(labels).map((key) => ({
+    key,
+    operator: 'DoesNotExist' as const,
+    values: [],
+  }));
+  const asking = {
+    namespace,
+    name: 'asking',
+    podSelector: { matchLabels: {}, matchExpressions: [] },
+    policyTypes: ['ingress' as const],
+    ingress: [
+      { peers: [{ kind: 'pods' as const, podSelector: { matchLabels: {}, matchExpressions } }], ports: [] },
+    ],
+    egress: [],
+  };
+  source.change({ kind: 'NetworkPolicy', key: objectKey(namespace, 'asking'), object: asking });
+  const link = new RecordingLink();
+  const session = tables.attach(link);
+  session.open({ namespace, name: 'pod-0-0' }, { schema: TABLE_SCHEMA });
+  await waitFor(() => link.table);
+  const answers = () => link.frames.filter((frame) => frame.type === 'identity');
+  session.receive({ type: 'identify', address: ips[0] ?? '' });
+  expect(answers()).toHaveLength(1);
+  expect(answers()[0]).toMatchObject({ pod: { namespace, name: pod, labels: {} } });
+  link.queuedBytes = 70_000;
+  session.receive({ type: 'identify', address: ips[0] ?? '' });
+  expect(answers()).toHaveLength(1);
+  link.queuedBytes = 60_000;
+  session.receive({ type: 'identify', address: ips[0] ?? '' });
+  expect(answers()).toHaveLength(2);
+});
+
 test('a sidecar may take back that it enforces its table, and say it again: that is measured once', async () => {
   const { session, revision } = await served();
   session.receive({ type: 'ack', revision });
