@@ -43,6 +43,20 @@ export function smallFrame(frame: SmallFrame | InjectorFrameV1): FrameBytes {
   return [Buffer.from(`${JSON.stringify(frame)}\n`)];
 }
 
+/** Heartbeats. Sessions whose tables have the same revision, as most have, are sent the same bytes one after the other. */
+export class Heartbeats {
+  #revision: number | undefined;
+  #bytes: FrameBytes = [];
+
+  of(revision: number): FrameBytes {
+    if (this.#revision !== revision) {
+      this.#bytes = smallFrame({ type: 'heartbeat', revision });
+      this.#revision = revision;
+    }
+    return this.#bytes;
+  }
+}
+
 /** Of two objects, one before the other: a change back and forth is worked out for each pair. */
 class MadeOfTwo<K extends object, V> {
   readonly #made = new WeakMap<K, Made<K, V>>();

@@ -26,7 +26,7 @@ import type { ClusterSource, SourceListener } from '../source.ts';
 import { Beats } from './beats.ts';
 import type { Due, Sending } from './due.ts';
 import { ExcessLog, excessProblems } from './excess_log.ts';
-import { type TableWriter, tableWriter } from './frame_bytes.ts';
+import { Heartbeats, type TableWriter, tableWriter } from './frame_bytes.ts';
 import { TableWriterV1 } from './frame_bytes_v1.ts';
 import { MetAddresses } from './met_addresses.ts';
 import type { ViewHost } from './partial_view.ts';
@@ -97,6 +97,7 @@ export interface TableServerOptions extends Partial<SessionLimits>, CompilerOpti
 export class TableServer implements SessionHost, SourceListener, FrameMaker {
   readonly limits: SessionLimits;
   readonly metrics: InjectorMetrics;
+  readonly heartbeats = new Heartbeats();
   readonly #source: ClusterSource;
   readonly #log: Logger;
   readonly #helloTimeoutMs: number;
@@ -496,7 +497,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     if (podKey === undefined) return 'done';
     this.moved(session);
     // It gets one later: its heartbeat asks again.
-    if (session.refuses && !this.#afterRefusal.take(podKey, performance.now())) return false;
+    if (session.refuses && !this.#afterRefusal.take(podKey, performance.now())) return 'done';
     try {
       return session.deliver(due.kind, () => this.#compiler.compile(podKey, due.revision), goOn);
     } catch (err) {

@@ -17,7 +17,13 @@ import {
 } from '../../policy/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { Sending } from './due.ts';
-import { type FrameBytes, type SmallFrame, smallFrame, type TableWriter } from './frame_bytes.ts';
+import {
+  type FrameBytes,
+  type Heartbeats,
+  type SmallFrame,
+  smallFrame,
+  type TableWriter,
+} from './frame_bytes.ts';
 import { PartialView, type ViewHost } from './partial_view.ts';
 import { QuestionBudget } from './question_budget.ts';
 import type { CutReason, SessionLimits, SessionLink, SessionPod } from './session_link.ts';
@@ -28,6 +34,7 @@ export interface SessionHost {
   readonly revision: number;
   readonly limits: SessionLimits;
   readonly metrics: InjectorMetrics;
+  readonly heartbeats: Heartbeats;
   /** It is known whose table the session wants: it is to be sent now. */
   admit(session: TableSession): void;
   /** The sidecar needs its whole table, as it is now. */
@@ -399,7 +406,7 @@ export class TableSession {
   #showLife(): void {
     // Without a table it shows life only: what the sidecar may still have is not confirmed by another revision.
     const revision = this.#sent.kind === 'table' ? this.#sent.table.revision : this.#host.revision;
-    this.#send({ type: 'heartbeat', revision });
+    this.#sendBytes(this.#host.heartbeats.of(revision), 'heartbeat');
   }
 
   #onAck(revision: number): void {

@@ -54,6 +54,7 @@ beforeEach(() => {
   const host = {
     revision: 1,
     limits,
+    heartbeats: new Heartbeats(),
     metrics: createInjectorMetrics(),
     admit: vi.fn(),
     resend: vi.fn(),
