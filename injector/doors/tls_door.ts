@@ -30,8 +30,6 @@ const TALK_PER_SAID = 8;
 /** How often that is looked at, ms, and how long the address of one who has brought more stays outside. */
 const LOOK_MS = 100;
 const OUTSIDE_MS = 60_000;
-/** Who has given back its place is no stranger any more: at each look one of so many parts of them has its turn. Looking costs 1 us. */
-const PARTS = 5;
 /** Addresses that are outside at once. Some 100 bytes each. */
 const MAX_OUTSIDE = 10_000;
 
@@ -58,15 +56,13 @@ export interface TlsDoor {
 export function putDoor(server: Server, limits: DoorLimits, turnedAway: () => void): TlsDoor {
   const places = new ConnectionPlaces(limits);
   const handshakes = new PacedQueue(limits.handshakes);
-  const strangers = new Set<Guest>();
-  const known = Array.from({ length: PARTS }, () => new Set<Guest>());
-  let part = 0;
+  const guests = new Set<Guest>();
   const byPeer = new Map<string, Guest>();
   /** Until when each address is outside, the first to come in again first; on the clock of `performance.now`. */
   const outside = new Map<string, number>();
   const inside = server.listeners('connection');
   server.removeAllListeners('connection');
-  const lookAt = (guests: Iterable<Guest>): void => {
+  const look = (): void => {
     for (const { address, socket, tls } of guests) {
       const { bytesRead } = socket;
       if (bytesRead <= MAX_IDLE_TALK_BYTES) continue; // as for nearly all: to ask both of thousands takes time
@@ -76,11 +72,6 @@ export function putDoor(server: Server, limits: DoorLimits, turnedAway: () => vo
       outside.delete(address);
       outside.set(address, performance.now() + OUTSIDE_MS);
     }
-  };
-  const look = (): void => {
-    lookAt(strangers);
-    part = (part + 1) % PARTS;
-    lookAt(known[part] ?? []);
     for (const [address, untilMs] of outside) {
       if (outside.size <= MAX_OUTSIDE && untilMs > performance.now()) break;
       outside.delete(address);
@@ -106,26 +97,21 @@ export function putDoor(server: Server, limits: DoorLimits, turnedAway: () => vo
       socket.destroy();
     };
     if (outside.has(address)) return refuse();
-    const taken = places.take(address, refuse);
-    if (taken === undefined) return refuse();
-    const leave = (): void => {
-      taken.leave();
-      if (strangers.delete(guest)) known[part]?.add(guest);
-    };
-    const place: Place = { ...taken, leave };
+    const place = places.take(address, refuse);
+    if (place === undefined) return refuse();
     const guest: Guest = { address, socket, place };
     const peer = peerOf(socket);
     const late = setTimeout(() => socket.destroy(), limits.stepMs);
     let giveUpTurn = (): void => {};
-    strangers.add(guest);
+    guests.add(guest);
     byPeer.set(peer, guest);
     socket.on('error', () => {}); // the server's own listener says so where it matters
     socket.once('close', () => {
       clearTimeout(late);
       giveUpTurn();
-      place.leave();
-      for (const guests of known) guests.delete(guest);
+      guests.delete(guest);
       if (byPeer.get(peer) === guest) byPeer.delete(peer); // its client may have come again from the same port
+      place.leave();
     });
     onHello(socket, () => {
       place.rise();
@@ -140,7 +126,7 @@ export function putDoor(server: Server, limits: DoorLimits, turnedAway: () => vo
   return {
     placeOf: (socket) => byPeer.get(peerOf(socket))?.place,
     closeAll: () => {
-      for (const guests of [strangers, ...known]) for (const { socket } of guests) socket.destroy();
+      for (const { socket } of guests) socket.destroy();
     },
   };
 }
