@@ -20,7 +20,7 @@ import {
   tableWith,
 } from './form.ts';
 import { whole } from './parts.ts';
-import { ServiceMap, type ServiceShard } from './service_map.ts';
+import { hashOf, ServiceMap, type ServiceShard } from './service_map.ts';
 import { type AddressGroup, type PolicyRules, subject, type Table } from './table.ts';
 import type { VirtualPort } from './virtual_port.ts';
 
@@ -115,14 +115,21 @@ export class PartDigests {
     return this.#digest(JSON.stringify(yield* this.#ofEntries(shard)));
   }
 
-  /** Of entries in the order of their keys, some at a time: how a map came to be does not matter. */
-  *#ofEntries<T>(map: { keys(): Iterable<string>; get(key: string): T }): Steps<readonly string[]> {
-    const keys = [...map.keys()].sort();
+  /**
+   * Of some entries at a time, in the order of their keys: how a map came to be does not matter. Which go together follows from their
+   * keys, so that no more are sorted at once.
+   */
+  *#ofEntries<T>(map: {
+    readonly size: number;
+    keys(): Iterable<string>;
+    get(key: string): T;
+  }): Steps<readonly string[]> {
+    const lots = Array.from({ length: Math.ceil(map.size / ENTRIES_AT_ONCE) }, (): string[] => []);
+    for (const key of map.keys()) lots[lots.length === 1 ? 0 : hashOf(key) % lots.length]?.push(key);
     const made: string[] = [];
-    for (let at = 0; at < keys.length; at += ENTRIES_AT_ONCE) {
+    for (const keys of lots) {
       yield;
-      const some = keys.slice(at, at + ENTRIES_AT_ONCE).map((key) => [key, map.get(key)]);
-      made.push(this.#digest(JSON.stringify(some)));
+      made.push(this.#digest(JSON.stringify(keys.sort().map((key) => [key, map.get(key)]))));
     }
     return made;
   }

@@ -204,8 +204,11 @@ function* differences(was: Node, is: Node, depth: number): Differences {
       if (found(is, key, hashOf(key) >>> depth) === undefined) yield [key, before, undefined];
 }
 
-/** FNV-1a, and the last steps of MurmurHash3, so that each bit is as good as another. It has no key: processes have to agree. */
-function hashOf(key: string): number {
+/**
+ * FNV-1a, and the last steps of MurmurHash3, so that each bit is as good as another. It has no key: processes have to agree.
+ * @returns 32 bits
+ */
+export function hashOf(key: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
