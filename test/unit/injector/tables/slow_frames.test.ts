@@ -2,7 +2,7 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import { unpack } from '../../../../common/pack.ts';
 import { createInjectorMetrics } from '../../../../injector/metrics.ts';
-import { type FrameBytes, tableWriter } from '../../../../injector/tables/frame_bytes.ts';
+import { type FrameBytes, Heartbeats, tableWriter } from '../../../../injector/tables/frame_bytes.ts';
 import type { SessionLink } from '../../../../injector/tables/session_link.ts';
 import { TableSession } from '../../../../injector/tables/table_session.ts';
 import {
