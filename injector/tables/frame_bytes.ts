@@ -82,7 +82,7 @@ const newGroups = new Made(function* (group: AddressGroup) {
   return yield* packedOf(`{"group":${yield* groupText(group)}}`);
 });
 const shards = new Made(function* (shard: ServiceShard) {
-  return yield* packedOf(yield* recordText(shard));
+  return yield* packedOf(yield* recordText(shard, portWeight));
 });
 const digests = new PartDigests(digestOf);
 
@@ -99,7 +99,7 @@ const serviceChanges = new MadeOfTwo(function* (before: ServiceMap, after: Servi
   let entries = 0;
   for (const [key, , now] of after.since(before)) {
     part.push([key, now ?? null]);
-    entries += 1 + (now?.backends.length ?? 0);
+    entries += now === undefined ? 1 : portWeight(now);
     if (entries < ENTRIES_AT_ONCE) continue;
     parts.push(yield* packedOf(yield* recordText(part)));
     [part, entries] = [[], 0];
@@ -157,16 +157,24 @@ function* groupText({ members, ports, ...test }: AddressGroup): Steps<string> {
   return `{${[...(own === '' ? [] : [own]), ...fields].join()}}`;
 }
 
-function* recordText<T>(entries: Iterable<readonly [string, T]>): Steps<string> {
+const portWeight = ({ backends }: VirtualPort): number => 1 + backends.length;
+
+/** @param weightOf how much text an entry is, in entries of some 40 bytes */
+function* recordText<T>(
+  entries: Iterable<readonly [string, T]>,
+  weightOf: (value: T) => number = () => 1,
+): Steps<string> {
   const texts: string[] = [];
   let some: (readonly [string, T])[] = [];
+  let weight = 0;
   const put = (): void => {
     if (some.length > 0) texts.push(JSON.stringify(Object.fromEntries(some)).slice(1, -1));
-    some = [];
+    [some, weight] = [[], 0];
   };
   for (const entry of entries) {
     some.push(entry);
-    if (some.length < ENTRIES_AT_ONCE) continue;
+    weight += weightOf(entry[1]);
+    if (weight < ENTRIES_AT_ONCE) continue;
     put();
     yield;
   }

@@ -112,19 +112,21 @@ export class PartDigests {
   }
 
   *#ofShard(shard: ServiceShard): Steps<string> {
-    return this.#digest(JSON.stringify(yield* this.#ofEntries(shard)));
+    let weight = 0;
+    for (const { backends } of shard.values()) weight += 1 + backends.length;
+    return this.#digest(JSON.stringify(yield* this.#ofEntries(shard, weight)));
   }
 
   /**
    * Of some entries at a time, in the order of their keys: how a map came to be does not matter. Which go together follows from their
    * keys, so that no more are sorted at once.
+   * @param weight of all, in entries of some 40 bytes
    */
-  *#ofEntries<T>(map: {
-    readonly size: number;
-    keys(): Iterable<string>;
-    get(key: string): T;
-  }): Steps<readonly string[]> {
-    const lots = Array.from({ length: Math.ceil(map.size / ENTRIES_AT_ONCE) }, (): string[] => []);
+  *#ofEntries<T>(
+    map: { readonly size: number; keys(): Iterable<string>; get(key: string): T },
+    weight: number = map.size,
+  ): Steps<readonly string[]> {
+    const lots = Array.from({ length: Math.ceil(weight / ENTRIES_AT_ONCE) }, (): string[] => []);
     for (const key of map.keys()) lots[lots.length === 1 ? 0 : hashOf(key) % lots.length]?.push(key);
     const made: string[] = [];
     for (const keys of lots) {

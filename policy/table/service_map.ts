@@ -16,8 +16,11 @@ type Differences = Generator<
   void
 >;
 
-/** Ports and backends of a shard; a backend takes some 40 bytes: 120 kB of JSON, which is made and packed in 5 ms. */
-const SHARD_WEIGHT = 3_000;
+/**
+ * Ports and backends of a shard; a backend takes some 40 bytes: 800 kB of JSON, made in steps and packed in 5 ms. Smaller shards
+ * pack worse, and each is one more piece to send.
+ */
+const SHARD_WEIGHT = 20_000;
 
 /** What a port weighs without its backends. */
 const PORT_WEIGHT = 3;
@@ -39,7 +42,7 @@ type Change = readonly [hash: number, key: string, value: VirtualPort | undefine
 
 /**
  * Virtual ports by their key, as a `PersistentMap`; compared by identity. A change costs the shards that it touches, of which each has
- * 3,000 ports and backends at most, or one port.
+ * 20,000 ports and backends at most, or one port.
  */
 export class ServiceMap {
   readonly #root: Node;
@@ -52,7 +55,7 @@ export class ServiceMap {
     this.size = sizeOf(root);
   }
 
-  /** @param mostWeight of a shard; default 3,000 ports and backends */
+  /** @param mostWeight of a shard; default 20,000 ports and backends */
   static from(
     entries: Iterable<readonly [string, VirtualPort]>,
     mostWeight: number = SHARD_WEIGHT,
