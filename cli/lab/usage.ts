@@ -33,7 +33,7 @@ their node's spec.podCIDR (default 10.244.N.0/24). A pod whose status has a phas
 of a pod serves its containerPorts: it answers each line with the address of the peer it sees. Every node serves the
 Services that have a spec.clusterIP; where a Service has a selector and no EndpointSlice, its endpoints are derived from
 the pods. SLUICE_LAB_DIR says where labs are kept, default /run/sluice/lab; SLUICE_MAX_POLICY_ENTRIES
-and the other bounds on policies hold as in sluice can, for an injector from its start.
+and the other bounds on policies hold as in sluice can, and SLUICE_LARGE_GROUP as for the injector, from its start.
 Exit code: 2 for errors, else as above.
 `;
 

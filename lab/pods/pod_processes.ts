@@ -40,6 +40,15 @@ function program(script: string, ...args: readonly string[]): readonly string[] 
   return [process.execPath, '--disable-sigusr1', script, ...args];
 }
 
+/** Of this process's environment: the bounds on policies, as the manifests were checked with them, and which groups are large. */
+function injectorEnvironment(env: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  const { SLUICE_LARGE_GROUP: largeGroup } = env;
+  return {
+    ...policyLimitEnvironment(env),
+    ...(largeGroup === undefined ? {} : { SLUICE_LARGE_GROUP: largeGroup }),
+  };
+}
+
 /** Starts the injector. It is at work when its status socket answers. */
 export async function startInjector(paths: LabPaths, state: LabState): Promise<ProcessId> {
   const main = join(ROOT, 'injector/main.ts');
@@ -47,7 +56,7 @@ export async function startInjector(paths: LabPaths, state: LabState): Promise<P
   const { id } = await startProcess({
     lab: state.name,
     argv: program(main, '--dir', paths.manifests, ...sockets),
-    env: policyLimitEnvironment(process.env), // the manifests were checked with them
+    env: injectorEnvironment(process.env),
     logFile: injectorLog(paths),
   });
   return id;

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { labPaths } from '../../lab/names/index.ts';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { allowApps, type Manifest, namespace, node, pod, policy, service } from '../builders/manifests.ts';
-import { PartialInjector } from '../support/partial_injector.ts';
+import { HeardInjector } from '../support/heard_injector.ts';
 import { ANSWER, SILENCE, uniqueLabName, until, useLab, wallClockMs } from './harness.ts';
 import { usePackets } from './tools/packets.ts';
 
@@ -42,9 +42,12 @@ const name = uniqueLabName();
 const folder = mkdtempSync(join(tmpdir(), 'sluice-large-'));
 const socket = join(folder, 'injector.sock');
 
-let injector: PartialInjector;
+// The lab's injector has no larger group.
+process.env.SLUICE_LARGE_GROUP = '1';
+
+let injector: HeardInjector;
 beforeAll(() => {
-  injector = new PartialInjector(socket, labPaths(name).injectorSocket);
+  injector = new HeardInjector(socket, labPaths(name).injectorSocket);
 });
 
 const packets = usePackets();
