@@ -3,9 +3,10 @@
  * Prints one JSON document; takes about a minute. Times are ms. Those of what takes long are processor time
  * of the main thread, which is too coarse for the others.
  *
- *     node bench/control_plane/compile.ts [antrea|team]
+ *     node bench/control_plane/compile.ts [antrea|team|small]
  *
  * `antrea`: 25,000 namespaces of 4 pods and 3 policies, all with the same labels, as Antrea measures its controller.
+ * `small`: the same in small, to see that it runs.
  * `team`: 500 namespaces of 200 pods and 10 policies, whose peers are of the same namespace and of the same team.
  */
 import { execFileSync } from 'node:child_process';
@@ -28,6 +29,7 @@ import { MemorySource } from './memory_source.ts';
 const SHAPES = {
   antrea: { namespaces: 25_000, pods: 4, policies: 3, team: 1 },
   team: { namespaces: 500, pods: 200, policies: 10, team: 5 },
+  small: { namespaces: 100, pods: 4, policies: 3, team: 1 },
 };
 
 type Shape = keyof typeof SHAPES;
@@ -93,7 +95,7 @@ function measureCompiler({ cluster }: MemorySource, shape: Shape) {
 async function measureStatus(source: MemorySource, shape: Shape) {
   const metrics = createInjectorMetrics();
   const tables = new TableServer(source, metrics, pino({ level: 'fatal' }), { heartbeatMs: 3_600_000 });
-  const every = Math.floor(source.cluster.pods.size / SESSIONS);
+  const every = Math.max(1, Math.floor(source.cluster.pods.size / SESSIONS));
   const pods = [...source.cluster.pods.values()].filter((_, place) => place % every === 0);
   for (const { namespace, name } of pods) connect(tables, namespace, name);
   const isEnforced = () => tables.counts().sidecars.enforcing === pods.length;
