@@ -19,8 +19,19 @@ int32_t addon_int(napi_env env, napi_value value) {
   return out;
 }
 
+int addon_bytes(napi_env env, napi_value value, void **data, size_t *length) {
+  napi_typedarray_type type;
+  if (napi_get_typedarray_info(env, value, &type, length, data, NULL, NULL) != napi_ok) return -1;
+  return type == napi_uint8_array ? 0 : -1;
+}
+
 NAPI_MODULE_INIT() {
-  const struct addon_function *const tables[] = {sockets_functions, netlink_functions, relay_functions};
+  const struct addon_function *const tables[] = {
+      sockets_functions,
+      netlink_functions,
+      destroy_functions,
+      relay_functions,
+  };
   for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {
     for (const struct addon_function *entry = tables[t]; entry->name != NULL; entry++) {
       napi_value function;

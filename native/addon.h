@@ -12,6 +12,7 @@ struct addon_function {
 // Tables end with a NULL name.
 extern const struct addon_function sockets_functions[];
 extern const struct addon_function netlink_functions[];
+extern const struct addon_function destroy_functions[];
 extern const struct addon_function relay_functions[];
 
 // `value`, or -errno where it is negative.
@@ -22,3 +23,6 @@ void addon_args(napi_env env, napi_callback_info info, size_t count, napi_value 
 
 // An integer argument; wrong types become 0, which the callers' validation in TypeScript has excluded.
 int32_t addon_int(napi_env env, napi_value value);
+
+// The bytes of a Uint8Array argument; -1 for anything else.
+int addon_bytes(napi_env env, napi_value value, void **data, size_t *length);

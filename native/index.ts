@@ -1,6 +1,7 @@
 /** The addon, for what Node lacks: transparent and marked sockets, netlink, and the thread of the relay. It decides nothing. */
 
 export { type Addon, type Family, loadAddon } from './addon.ts';
+export { destroySockets, type SocketHandle } from './destroy.ts';
 export { NETLINK_PROTOCOLS, Netlink } from './netlink.ts';
 export {
   attribute,

@@ -17,13 +17,6 @@ static napi_value invalid(napi_env env) {
   return addon_result(env, -1);
 }
 
-// The bytes of a Uint8Array argument.
-static int bytes_arg(napi_env env, napi_value value, void **data, size_t *length) {
-  napi_typedarray_type type;
-  if (napi_get_typedarray_info(env, value, &type, length, data, NULL, NULL) != napi_ok) return -1;
-  return type == napi_uint8_array ? 0 : -1;
-}
-
 // netlinkSocket(protocol): fd — non-blocking, close-on-exec, with an address that the kernel picks.
 static napi_value netlink_socket(napi_env env, napi_callback_info info) {
   napi_value a[MAX_ARGS];
@@ -51,7 +44,7 @@ static napi_value netlink_send(napi_env env, napi_callback_info info) {
   addon_args(env, info, MAX_ARGS, a);
   void *data = NULL;
   size_t length = 0;
-  if (bytes_arg(env, a[1], &data, &length) < 0) return invalid(env);
+  if (addon_bytes(env, a[1], &data, &length) < 0) return invalid(env);
   return addon_result(env, (int)send_to_kernel(addon_int(env, a[0]), data, length));
 }
 
@@ -88,7 +81,7 @@ static napi_value netlink_send_aside(napi_env env, napi_callback_info info) {
   addon_args(env, info, MAX_ARGS, a);
   void *data = NULL;
   size_t length = 0;
-  if (bytes_arg(env, a[1], &data, &length) < 0) return invalid(env);
+  if (addon_bytes(env, a[1], &data, &length) < 0) return invalid(env);
   struct sending *sending = calloc(1, sizeof *sending);
   if (sending == NULL) return addon_result(env, -1);
   *sending = (struct sending){.fd = addon_int(env, a[0]), .data = data, .length = length};
@@ -106,7 +99,7 @@ static napi_value netlink_receive(napi_env env, napi_callback_info info) {
   addon_args(env, info, MAX_ARGS, a);
   void *data = NULL;
   size_t length = 0;
-  if (bytes_arg(env, a[1], &data, &length) < 0) return invalid(env);
+  if (addon_bytes(env, a[1], &data, &length) < 0) return invalid(env);
   return addon_result(env, (int)recv(addon_int(env, a[0]), data, length, MSG_TRUNC));
 }
 
@@ -135,7 +128,7 @@ static napi_value netlink_filter(napi_env env, napi_callback_info info) {
   addon_args(env, info, MAX_ARGS, a);
   void *data = NULL;
   size_t length = 0;
-  if (bytes_arg(env, a[1], &data, &length) < 0) return invalid(env);
+  if (addon_bytes(env, a[1], &data, &length) < 0) return invalid(env);
   struct sock_fprog program = {.len = (unsigned short)(length / sizeof(struct sock_filter)), .filter = data};
   return addon_result(env, setsockopt(addon_int(env, a[0]), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program));
 }

@@ -46,7 +46,7 @@ export class Netlink {
   /** @throws SluiceError `NATIVE_ADDON_MISSING`, `NETLINK_UNAVAILABLE` or `SOCKET_*` */
   constructor(protocol: number, addon: Addon = loadAddon()) {
     this.#addon = addon;
-    this.#fd = checked('open', addon.netlinkSocket(protocol));
+    this.#fd = checkedNetlink('open', addon.netlinkSocket(protocol));
     addon.netlinkOption(this.#fd, NETLINK_CAP_ACK, 1); // only spares bytes
   }
 
@@ -55,7 +55,7 @@ export class Netlink {
    * @throws SluiceError `NETLINK_FAILED`
    */
   send(datagram: Uint8Array): void {
-    checked('send', this.#addon.netlinkSend(this.#fd, datagram));
+    checkedNetlink('send', this.#addon.netlinkSend(this.#fd, datagram));
   }
 
   /**
@@ -64,7 +64,7 @@ export class Netlink {
    * @throws SluiceError `NETLINK_FAILED`
    */
   async sendAside(datagram: Uint8Array): Promise<void> {
-    checked('send', await this.#addon.netlinkSendAside(this.#fd, datagram));
+    checkedNetlink('send', await this.#addon.netlinkSendAside(this.#fd, datagram));
   }
 
   /**
@@ -72,7 +72,7 @@ export class Netlink {
    * @throws SluiceError `NETLINK_FAILED` or `SOCKET_*`
    */
   makeRoom(bytes: number): void {
-    checked('give room to', this.#addon.netlinkBuffer(this.#fd, bytes));
+    checkedNetlink('give room to', this.#addon.netlinkBuffer(this.#fd, bytes));
   }
 
   /**
@@ -81,9 +81,9 @@ export class Netlink {
    */
   subscribe({ groups, filter, bufferBytes }: Subscription): void {
     this.makeRoom(bufferBytes);
-    checked('filter', this.#addon.netlinkFilter(this.#fd, filter));
+    checkedNetlink('filter', this.#addon.netlinkFilter(this.#fd, filter));
     for (const group of groups) {
-      checked('subscribe', this.#addon.netlinkOption(this.#fd, NETLINK_ADD_MEMBERSHIP, group));
+      checkedNetlink('subscribe', this.#addon.netlinkOption(this.#fd, NETLINK_ADD_MEMBERSHIP, group));
     }
   }
 
@@ -95,7 +95,7 @@ export class Netlink {
   receive(): readonly NetlinkMessage[] | undefined {
     const length = this.#addon.netlinkReceive(this.#fd, this.#buffer);
     if (length < 0 && errnoName(length) === NOTHING_THERE) return undefined;
-    checked('receive', length);
+    checkedNetlink('receive', length);
     if (length > DATAGRAM_BYTES)
       throw new SluiceError('NETLINK_FAILED', `a netlink datagram of ${length} bytes; please report it`);
     return readMessages(this.#buffer.subarray(0, length));
@@ -112,7 +112,12 @@ export class Netlink {
   }
 }
 
-function checked(step: string, result: number): number {
+/**
+ * What a call gave, or its error.
+ * @param step what was to be done, as in `send`
+ * @throws SluiceError `NETLINK_*` or `SOCKET_*` for a negative error number
+ */
+export function checkedNetlink(step: string, result: number): number {
   if (result >= 0) return result;
   const name = errnoName(result);
   const { code, hint } = errnoMeaning(name, 'netlink');

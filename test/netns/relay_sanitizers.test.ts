@@ -1,11 +1,11 @@
-/** The native relay under sanitizers, driven from C: clients and apps that end in every way, more of them than Node can be. */
+/** The addon under sanitizers, driven from C: clients and apps that end in every way, more of them than Node can be. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enterOwnNamespace, redirectTo } from './tools/own_namespace.ts';
-import { buildRelayDriver } from './tools/relay_driver.ts';
+import { buildDestroyDriver, buildRelayDriver } from './tools/relay_driver.ts';
 
 const INBOUND_PORT = 15_006;
 const TIMEOUT_MS = 90_000;
@@ -21,9 +21,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe.each(['address,undefined', 'thread'])('under the sanitizers %s', (sanitizers) => {
   const driver = join(folder, `driver-${sanitizers}`);
+  const destroyer = join(folder, `destroyer-${sanitizers}`);
 
   beforeAll(() => {
-    buildRelayDriver(driver, [
+    const flags = [
       '-g',
       '-O1',
       '-Wall',
@@ -32,7 +33,19 @@ describe.each(['address,undefined', 'thread'])('under the sanitizers %s', (sanit
       '-fno-omit-frame-pointer',
       `-fsanitize=${sanitizers}`,
       '-fno-sanitize-recover=all',
-    ]);
+    ];
+    buildRelayDriver(driver, flags);
+    buildDestroyDriver(destroyer, flags);
+  });
+
+  test('sockets are destroyed from several threads at once, each with its own result', () => {
+    const { status, stdout, stderr } = spawnSync('setarch', ['--addr-no-randomize', destroyer], {
+      encoding: 'utf8',
+      timeout: TIMEOUT_MS,
+    });
+    expect(stderr).toBe('');
+    expect(stdout).toBe('300 destroyed, 300 gone, 300 reset\n');
+    expect(status).toBe(0);
   });
 
   test.each([

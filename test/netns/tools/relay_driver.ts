@@ -1,4 +1,4 @@
-/** Builds `relay_driver.c` with the relay's own sources: those of native/ that know nothing of Node. */
+/** Builds the drivers in C with the addon's sources that know nothing of Node. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,11 +11,19 @@ const NATIVE = join(import.meta.dirname, '../../../native');
  * @throws Error with the compiler's output
  */
 export function buildRelayDriver(output: string, flags: readonly string[]): void {
-  const own = ['relay_driver', 'refusals'].map((name) => join(import.meta.dirname, `${name}.c`));
-  const relay = readdirSync(NATIVE)
+  build(['relay_driver', 'refusals'], output, [...flags, '-Wl,--wrap=splice,--wrap=epoll_wait']);
+}
+
+/** The same for `destroy_driver.c`. */
+export function buildDestroyDriver(output: string, flags: readonly string[]): void {
+  build(['destroy_driver'], output, flags);
+}
+
+function build(sources: readonly string[], output: string, flags: readonly string[]): void {
+  const own = sources.map((name) => join(import.meta.dirname, `${name}.c`));
+  const native = readdirSync(NATIVE)
     .filter((name) => name.endsWith('.c'))
     .map((name) => join(NATIVE, name))
     .filter((path) => !readFileSync(path, 'utf8').includes('#include "addon.h"'));
-  const link = ['-Wl,--wrap=splice,--wrap=epoll_wait', '-o', output];
-  execFileSync('cc', ['-std=c11', '-pthread', ...flags, '-I', NATIVE, ...link, ...own, ...relay]);
+  execFileSync('cc', ['-std=c11', '-pthread', ...flags, '-I', NATIVE, '-o', output, ...own, ...native]);
 }

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
+import { loadAddon } from '../../../native/addon.ts';
+import { destroySockets as destroyListed } from '../../../native/destroy.ts';
 import { NETLINK_PROTOCOLS, Netlink } from '../../../native/netlink.ts';
 import {
   attribute,
@@ -81,6 +83,30 @@ test('of many sockets at once each has its own result; one that has gone is ENOE
   expect(results.map((result) => (result === 0 ? 'OK' : getSystemErrorName(result)))).toEqual(
     sockets.map((one) => (one === gone ? 'ENOENT' : 'OK')),
   );
+});
+
+test('more sockets than one call takes have a result each, in order', async () => {
+  const { client, accepted } = await connection('127.0.0.1');
+  for (const end of [client, accepted]) end.on('error', () => {});
+  const { family, id } = (await found(client)).handle;
+  const gone = Uint8Array.from(id).fill(7, 4, 8); // from another address
+  const handles = Array.from({ length: 2100 }, (_, index) => ({ family, id: index === 2050 ? id : gone }));
+  const results = await destroyListed(handles);
+  expect(results).toHaveLength(handles.length);
+  expect(results.flatMap((result, index) => (result === 0 ? index : []))).toEqual([2050]);
+  expect(await destroyListed([])).toEqual([]);
+});
+
+test('a list that does not fit its results is refused', async () => {
+  const addon = loadAddon();
+  for (const [bytes, places] of [
+    [51, 1],
+    [52, 0],
+    [0, 1],
+  ] as const) {
+    const result = await addon.destroySockets(new Uint8Array(bytes), new Int32Array(places));
+    expect(getSystemErrorName(result)).toBe('EINVAL');
+  }
 });
 
 test('what the kernel cannot do is a result, not silence', async () => {
