@@ -32,7 +32,10 @@ export interface TrackedFlow {
   readonly isAssured: boolean;
   /** One of `TCP_STATES`, where the kernel says it. */
   readonly tcpState: number | undefined;
-  /** From and to `source`, with the headers of each packet; 0 where nothing counts them (`nf_conntrack_acct`). */
+  /**
+   * From and to `source`, with the IP and transport headers of each packet; 0 where the entry is older than the gate, which has the
+   * kernel count them (`nf_conntrack_acct`).
+   */
   readonly bytesSent: number;
   readonly bytesReceived: number;
   /** What the kernel knows the entry by. */

@@ -13,7 +13,7 @@ const DELETED = 2;
 /** Some 6,000 events in the kernel's accounting; it belongs to nobody's memory limit. */
 const BUFFER_BYTES = 4 * 1024 * 1024;
 
-/** Whether bytes are counted: a setting of the network namespace, which takes hold of new flows. */
+/** Whether bytes are counted: a setting of the network namespace, which takes hold of new flows. The gate switches it on. */
 const ACCOUNTING = '/proc/sys/net/netfilter/nf_conntrack_acct';
 
 /** An entry of connection tracking whose TCP connection has ended, or that is gone. */

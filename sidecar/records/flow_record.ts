@@ -76,7 +76,10 @@ export interface FlowRecord {
   readonly src: FlowSide;
   /** `service` and its `virtual` address where the pod asked for a Service. */
   readonly dst: FlowSide & { readonly service?: string; readonly virtual?: string };
-  /** Bytes sent to and received from the flow's source. */
+  /**
+   * Bytes sent to and received from the flow's source: payload, but for outbound flows that the sidecar did not end: of those
+   * connection tracking counts the IP and transport headers of each packet too.
+   */
   readonly bytes_sent: number;
   readonly bytes_recv: number;
   /** Packets that the gate dropped since the last record of this peer and port; `dropped` only. */

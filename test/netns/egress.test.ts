@@ -95,24 +95,56 @@ test.each([API, API_V6])('an allowed connection to %s is recorded when it ends, 
   expect(ended.map(({ end }) => end)).toEqual(['closed', 'closed', 'closed']);
 });
 
-test('bytes are counted where connection tracking counts them', async () => {
-  const count = (value: number) =>
-    run(inNetns(net.lab.netns('shop/front'), ['sysctl', '-qw', `net.netfilter.nf_conntrack_acct=${value}`]));
-  await count(1);
-  onTestFinished(async () => void (await count(0)));
-  const before = (await endedTo('shop/front', API, 8080)).length;
-  await net.apply(reach(['api'], {}));
-  expect(await net.connect('shop/front', API, 8080, { send: `${'x'.repeat(1000)}\n` })).toMatchObject({
-    allowed: true,
-  });
+const sysctl = (where: string, ...settings: readonly string[]) =>
+  run(inNetns(net.lab.netns(where), ['sysctl', '-n', ...settings]));
+
+const ACCOUNTING = 'net.netfilter.nf_conntrack_acct';
+
+/** The one record of a flow to this port since there were `before`. */
+const recordedSince = async (before: number, address: string, port: number) => {
   const [ended] = await until('it is recorded', async () => {
-    const found = (await endedTo('shop/front', API, 8080)).slice(before);
+    const found = (await endedTo('shop/front', address, port)).slice(before);
     return found.length === 1 && found;
   });
+  return ended;
+};
+
+test('the gate has connection tracking count bytes in its pod, not elsewhere', async () => {
+  expect(await sysctl('outside', ACCOUNTING)).toBe('0\n');
+  expect(await sysctl('shop/front', ACCOUNTING)).toBe('1\n');
+});
+
+test.each([API, API_V6])('the record of a TCP flow to %s has its bytes, with headers', async (address) => {
+  const before = (await endedTo('shop/front', address, 8080)).length;
+  await net.apply(reach(['api'], {}));
+  expect(await net.connect('shop/front', address, 8080, { send: `${'x'.repeat(1000)}\n` })).toMatchObject({
+    allowed: true,
+  });
+  const ended = await recordedSince(before, address, 8080);
   expect(ended?.bytes_recv).toBeGreaterThan(1000);
   expect(ended?.bytes_recv).toBeLessThan(2000);
   expect(ended?.bytes_sent).toBeGreaterThan(0);
   await net.apply(reach(['api']));
+});
+
+test.each([API, API_V6])('so has that of a UDP flow to %s', async (address) => {
+  const timeouts = ['', '_stream'].map((kind) => `net.netfilter.nf_conntrack_udp_timeout${kind}`);
+  const usual = (await sysctl('shop/front', ...timeouts)).trim().split('\n');
+  const setTo = (seconds: readonly string[]) =>
+    sysctl('shop/front', '-w', ...timeouts.map((name, index) => `${name}=${seconds[index]}`));
+  onTestFinished(async () => void (await setTo(usual)));
+  await setTo(['1', '1']);
+  const before = (await endedTo('shop/front', address, 53)).length;
+  expect(await net.datagram('shop/front', address, 53)).toMatchObject({ allowed: true });
+  // The kernel drops entries that have expired when somebody lists them; by itself it takes up to a minute.
+  const listing = setInterval(() => {
+    void run(inNetns(net.lab.netns('shop/front'), ['cat', '/proc/net/nf_conntrack']));
+  }, 500);
+  onTestFinished(() => clearInterval(listing));
+  const ended = await recordedSince(before, address, 53);
+  const headers = address === API ? 28 : 48;
+  expect(ended?.bytes_recv).toBeGreaterThan(headers);
+  expect(ended?.bytes_sent).toBeGreaterThan(headers);
 });
 
 test('a connection that never came about, and those of a pod that is not isolated, have no record', async () => {
@@ -257,6 +289,8 @@ test('before the first table nothing leaves the pod but to its own node', async 
     'nothing is in the way, so that the rest shows something',
     async () => (await fromFront(DB, 80, SILENCE)).allowed,
   );
+  expect(await sysctl('shop/front', ACCOUNTING)).toBe('1\n'); // stays, and harms nothing
+  await sysctl('shop/front', '-w', `${ACCOUNTING}=0`);
   await redirect('apply');
   for (const address of [API, API_V6, DB, DB_V6]) {
     expect(await fromFront(address, 80, SILENCE)).toMatchObject({ connected: false });
@@ -264,4 +298,5 @@ test('before the first table nothing leaves the pod but to its own node', async 
   }
   await net.lab.startSidecar('shop/front');
   await until('connections pass again', async () => (await fromFront(API, 80, SILENCE)).allowed);
+  expect(await sysctl('shop/front', ACCOUNTING)).toBe('1\n');
 });

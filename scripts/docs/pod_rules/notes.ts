@@ -138,6 +138,16 @@ export const GATE_NOTES: readonly ChainNote[] = [
     rules: [COUNTED, DROPPED],
   },
   {
+    chains: /^counting$/,
+    about: 'No packet comes here.',
+    rules: [
+      [
+        /^ct bytes/,
+        "because of this rule connection tracking counts bytes in the pod (`nf_conntrack_acct`), for records of the pod's own flows",
+      ],
+    ],
+  },
+  {
     chains: /^admin$/,
     about: 'SYNs to the admin port.',
     rules: [

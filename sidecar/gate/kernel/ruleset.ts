@@ -33,6 +33,13 @@ const RESETS_PER_SECOND = 1000;
 /** How long an element of the sets of full ports stays, should the sidecar not renew it. */
 const FULL_SECONDS = 2;
 
+/**
+ * Has connection tracking count the bytes of flows, for the records of outbound ones: the kernel switches `nf_conntrack_acct` on, in this
+ * network namespace only, when a rule comes that reads them. The rule need not be reached, so no packet pays for it. The setting
+ * stays when the rule goes. Source: nft_ct_get_init() of net/netfilter/nft_ct.c.
+ */
+const COUNTING: readonly string[] = ['chain counting {', '  ct bytes > 0', '}'];
+
 const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
 
 /** Takes the gate out; no error where there is none. */
@@ -78,6 +85,7 @@ export function* wholeRuleset(
       ...ingress,
       ...lookUps('egress'),
       ...egress,
+      ...COUNTING,
       ...hooks(settings),
     ].map((line) => `  ${line}`),
     '}',
