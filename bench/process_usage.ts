@@ -1,4 +1,4 @@
-/** What a process takes: processor time and resident memory, from /proc. Linux, proc(5). */
+/** What a process takes: processor time and memory, from /proc. Linux, proc(5). */
 import { readFileSync, writeFileSync } from 'node:fs';
 
 /** USER_HZ: 100 on every architecture that Linux has in its ABI today. */
@@ -23,6 +23,14 @@ export function cpuSeconds(pid: number): number {
 /** Resident memory of a process, in bytes; file pages included. */
 export function residentBytes(pid: number): number {
   return kibibytes(`/proc/${pid}/status`, 'VmRSS');
+}
+
+/**
+ * Memory that the process has written to, in bytes: what it costs where others of the same program run, as pages of files are there
+ * once for all. Pages of files that only this process has mapped are not counted: that depends on who else runs.
+ */
+export function privateBytes(pid: number): number {
+  return kibibytes(`/proc/${pid}/smaps_rollup`, 'Private_Dirty');
 }
 
 /** The most resident memory that a process has had since it began, or since `forgetPeak`, in bytes. */

@@ -80,3 +80,29 @@ export const SIDECAR_ENV = [
 
 /** The name of one of them. */
 export type SidecarEnv = (typeof SIDECAR_ENV)[number];
+
+/**
+ * Flags of Node for the sidecar and the redirect step. Injection, the lab and the benchmarks start them alike.
+ *
+ * - `--disable-sigusr1`: else SIGUSR1, which any process of user 0 that sees this one may send, opens Node's inspector, and who
+ *   connects to it runs code as the sidecar.
+ * - `--max-semi-space-size=1`, in MiB: young objects take 1.4 MB less, and no collection has much to move.
+ * - `--max-old-space-size-percentage=50`, of the container's memory limit: V8 else lets its heap grow to all of it, and the kernel
+ *   kills the sidecar before V8 collects in earnest. The rest is for the buffers of flows (a third, docs/adr/0023), and Node itself.
+ * - `--v8-pool-size=1`: one helper for collections and compilation, not four; 0.2 MB.
+ *
+ * libuv's pool keeps its four threads: a disk that hangs may hold one, and look-ups of names two, and the gate must not wait for
+ * either. One thread instead of four saves nothing that can be measured. Source: node(1), v8.h, threadpool.c of libuv.
+ */
+export const SIDECAR_NODE_FLAGS: readonly string[] = [
+  '--disable-sigusr1',
+  '--max-semi-space-size=1',
+  '--max-old-space-size-percentage=50',
+  '--v8-pool-size=1',
+];
+
+/**
+ * Environment of the same processes. `MALLOC_ARENA_MAX`: glibc else gives each thread memory of its own, which few give back;
+ * 2.5 MB. Source: mallopt(3).
+ */
+export const SIDECAR_NODE_ENV = { MALLOC_ARENA_MAX: '1' } as const;

@@ -1,6 +1,7 @@
 /** Starts the processes of a lab: the injector, and for each pod the redirect, the sidecar and the app. */
 
 import { join } from 'node:path';
+import { SIDECAR_NODE_ENV, SIDECAR_NODE_FLAGS } from '../../common/contract.ts';
 import { SluiceError } from '../../common/errors.ts';
 import { policyLimitEnvironment } from '../../sources/index.ts';
 import { APP_SERVER } from '../app/index.ts';
@@ -40,6 +41,11 @@ function program(script: string, ...args: readonly string[]): readonly string[] 
   return [process.execPath, '--disable-sigusr1', script, ...args];
 }
 
+/** The same for the sidecar and the redirect step, which run as injection has them run. */
+function sidecarProgram(script: string, ...args: readonly string[]): readonly string[] {
+  return [process.execPath, ...SIDECAR_NODE_FLAGS, script, ...args];
+}
+
 /** Of this process's environment: the bounds on policies, as the manifests were checked with them, and which groups are large. */
 function injectorEnvironment(env: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
   const { SLUICE_LARGE_GROUP: largeGroup } = env;
@@ -71,7 +77,7 @@ export async function applyRedirect(paths: LabPaths, state: LabState, pod: LabPo
   const { ended } = await startProcess({
     lab: state.name,
     netns: pod.netns,
-    argv: program(SIDECAR_MAIN, 'redirect', 'apply'),
+    argv: sidecarProgram(SIDECAR_MAIN, 'redirect', 'apply'),
     env: sidecarEnvironment(paths, state, pod),
     logFile,
     awaited: true,
@@ -95,7 +101,7 @@ export async function startSidecarProcess(
   const { id } = await startProcess({
     lab: state.name,
     netns: pod.netns,
-    argv: [...(options.wrapper ?? []), ...program(options.main ?? SIDECAR_MAIN, 'run')],
+    argv: [...(options.wrapper ?? []), ...sidecarProgram(options.main ?? SIDECAR_MAIN, 'run')],
     env: { ...sidecarEnvironment(paths, state, pod), ...options.env },
     logFile: processLog(paths, pod.key, 'sidecar'),
   });
@@ -141,6 +147,7 @@ function sidecarEnvironment(paths: LabPaths, state: LabState, pod: LabPod): Reco
     value.replaceAll('{pod}', fileSlug(pod.key)),
   ]);
   return {
+    ...SIDECAR_NODE_ENV,
     SLUICE_POD_NAMESPACE: pod.namespace,
     SLUICE_POD_NAME: pod.name,
     SLUICE_SOURCE: `unix:${paths.injectorSocket}`,

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { SIDECAR_NODE_ENV, SIDECAR_NODE_FLAGS } from '../../../common/contract.ts';
 import { lastLines, toolPath } from '../../../lab/index.ts';
 import type { Pod } from '../../../policy/index.ts';
 import { cpuSeconds, peakBytes, residentBytes, writtenBytes } from '../../process_usage.ts';
@@ -46,11 +47,12 @@ export class RealSidecar {
     this.#log = join(folder, 'sidecar.log');
     const log = openSync(this.#log, 'a', 0o600);
     const argv = [...IN_OWN_NAMESPACE, START, 'sh', pod.ips[0] ?? '', NODE_ADDRESS];
-    const [command = '', ...args] = [...argv, process.execPath, '--disable-sigusr1', main];
+    const [command = '', ...args] = [...argv, process.execPath, ...SIDECAR_NODE_FLAGS, main];
     this.#child = spawn(command, args, {
       stdio: ['ignore', log, log],
       env: {
         PATH: toolPath(),
+        ...SIDECAR_NODE_ENV,
         SLUICE_POD_NAMESPACE: pod.namespace,
         SLUICE_POD_NAME: pod.name,
         SLUICE_SOURCE: `unix:${socket}`,

@@ -11,6 +11,8 @@ import {
   IDENTITY_VOLUME,
   REDIRECT_CONTAINER,
   SIDECAR_CONTAINER,
+  SIDECAR_NODE_ENV,
+  SIDECAR_NODE_FLAGS,
   SIDECAR_PORTS,
   type SidecarEnv,
   STATE_DIR,
@@ -35,11 +37,8 @@ export interface SidecarPlan {
   readonly confinement?: PodConfinement;
 }
 
-/**
- * The command of the image that runs the sidecar's bundle. Without the flag SIGUSR1, which any process of user 0 that sees
- * this one may send, opens Node's inspector, and who connects to it runs code as the sidecar. Source: node(1).
- */
-const COMMAND = ['node', '--disable-sigusr1', '/sluice/sidecar.mjs'];
+/** The command of the image that runs the sidecar's bundle. */
+const COMMAND = ['node', ...SIDECAR_NODE_FLAGS, '/sluice/sidecar.mjs'];
 
 /**
  * Notes when the pod's termination begins. The kubelet runs it then, and sends SIGTERM when it has ended and the app too.
@@ -182,6 +181,7 @@ function environment({ config, environment: own }: SidecarPlan): readonly ApiObj
     text('SLUICE_IPTABLES', config.iptables),
     // What an image or a mutating webhook sets here would be flags of Node's, such as --inspect.
     text('NODE_OPTIONS', ''),
+    text('MALLOC_ARENA_MAX', SIDECAR_NODE_ENV.MALLOC_ARENA_MAX),
     // The gate always lets the pod get there, closed or open.
     text('SLUICE_INJECTOR_ADDRESS', config.injectorAddress),
     ...Object.entries({ SLUICE_LOG_LEVEL: config.sidecarLogLevel, ...own }).map(([name, value]) => ({
@@ -191,7 +191,10 @@ function environment({ config, environment: own }: SidecarPlan): readonly ApiObj
   ];
 }
 
-function text(name: SidecarEnv | 'NODE_OPTIONS' | 'XTABLES_LOCKFILE', value: string): ApiObject {
+function text(
+  name: SidecarEnv | 'NODE_OPTIONS' | 'MALLOC_ARENA_MAX' | 'XTABLES_LOCKFILE',
+  value: string,
+): ApiObject {
   return { name, value };
 }
 

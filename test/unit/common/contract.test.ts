@@ -1,8 +1,11 @@
+import { execFileSync } from 'node:child_process';
+import { totalmem } from 'node:os';
 import { expect, test } from 'vitest';
 import {
   INJECTOR_PORTS,
   OWN_PORTS,
   SIDECAR_ENV,
+  SIDECAR_NODE_FLAGS,
   SIDECAR_PORTS,
   STATE_DIR,
 } from '../../../common/contract.ts';
@@ -35,4 +38,13 @@ test.each([
 
 test('no two ports of the sidecar are the same', () => {
   expect(new Set(OWN_PORTS).size).toBe(OWN_PORTS.length);
+});
+
+test("the sidecar's flags are flags of this Node: the heap has half of the memory limit", () => {
+  const script = 'console.log(v8.getHeapStatistics().heap_size_limit, process.constrainedMemory())';
+  const said = execFileSync(process.execPath, [...SIDECAR_NODE_FLAGS, '-e', script], { encoding: 'utf8' });
+  const [heap = 0, constrained = 0] = said.split(' ').map(Number);
+  const limit = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+  expect(heap / limit).toBeGreaterThan(0.45);
+  expect(heap / limit).toBeLessThan(0.55);
 });

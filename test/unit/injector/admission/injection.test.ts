@@ -224,6 +224,21 @@ describe('injection', () => {
     });
   });
 
+  it('starts the sidecar and the redirect step with the flags and the environment that keep them small', () => {
+    for (const container of injected(pod()).spec.initContainers?.slice(0, 2) ?? []) {
+      expect(container.command).toEqual([
+        'node',
+        '--disable-sigusr1',
+        '--max-semi-space-size=1',
+        '--max-old-space-size-percentage=50',
+        '--v8-pool-size=1',
+        '/sluice/sidecar.mjs',
+      ]);
+      expect(container.env).toContainEqual({ name: 'MALLOC_ARENA_MAX', value: '1' });
+      expect(container.env).toContainEqual({ name: 'NODE_OPTIONS', value: '' });
+    }
+  });
+
   it.each([
     ['the usual grace period', undefined, '25'],
     ['a long one', 600, '595'],
