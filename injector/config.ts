@@ -70,7 +70,7 @@ export const INJECTOR_OPTIONS: readonly OptionSpec[] = [
     kind: { type: 'integer', min: 1, max: 10_000_000 },
     default: String(DEFAULT_LARGE_GROUP),
     description:
-      'Pods (addresses) that a selector of peers may match; of one that matches more, sidecars are sent only the pods that they ask about',
+      'A selector of peers that matches more pods (addresses) than this makes a large group: sidecars are sent only those of its pods that they ask about',
   },
   {
     env: 'SLUICE_LOG_LEVEL',

@@ -80,7 +80,7 @@ export function createInjectorMetrics(collect?: (metrics: InjectorMetrics) => vo
     }),
     metAddresses: new Gauge({
       name: 'sluice_injector_met_addresses',
-      help: 'Addresses in large groups that sidecars have asked about, those of each sidecar counted for itself.',
+      help: 'Members of large groups that sidecars have met, those of each sidecar counted for itself.',
       registers,
     }),
     problems: new Gauge({

@@ -2,8 +2,8 @@
  * Gives each sidecar its own pod's table and nothing else: a snapshot first, then what changes. It knows no socket:
  * a transport attaches links and passes frames on.
  *
- * Revisions: `revision` counts the changes of the cluster. A table carries the revision of the change that last
- * altered it, so a table that a change does not touch keeps its revision and nothing is sent. Counting starts at the
+ * Revisions: `revision` counts what may change a table: changes of the cluster, and answers to what a sidecar has asked. A table
+ * carries the revision of the change that last altered it, so a table that a change does not touch keeps its revision and nothing is sent. Counting starts at the
  * wall clock in milliseconds: nothing is stored, and a restarted injector still goes on above what any sidecar has
  * (an earlier run would have needed a thousand changes a second to be ahead).
  */
@@ -156,7 +156,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     this.#pulses = new Beats(this.#sessions, pulseMs, (session) => session.pulse(pulseMs));
   }
 
-  /** Counts the cluster's changes; grows across restarts. */
+  /** Counts what may change a table; grows across restarts. */
   get revision(): number {
     return this.#revision;
   }

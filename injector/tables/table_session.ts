@@ -30,7 +30,7 @@ import type { CutReason, SessionLimits, SessionLink, SessionPod } from './sessio
 
 /** What a session asks of the server. */
 export interface SessionHost {
-  /** Of the cluster. No table has it while its pod has none. */
+  /** Of what may change a table. No table has it while its pod has none. */
   readonly revision: number;
   readonly limits: SessionLimits;
   readonly metrics: InjectorMetrics;
@@ -467,6 +467,7 @@ export class TableSession {
   #onMeet(addresses: readonly string[]): void {
     if (addresses.length > MAX_MET_AT_ONCE)
       return this.fail(`a meet has ${MAX_MET_AT_ONCE} addresses at most, not ${addresses.length}`);
+    if (this.#podKey === undefined || this.#link.queuedBytes > MAX_UNREAD_BYTES) return;
     const view = this.#view;
     // All groups are sent whole, so that the sidecar has those that are members.
     if (view === undefined) return void this.#send({ type: 'met', addresses });

@@ -64,8 +64,8 @@ export interface PartName {
   readonly key: string;
 }
 
-/** Entries of which one text is made at a time: 1 ms. */
-const ENTRIES_AT_ONCE = 2_048;
+/** Entries of one lot, whose digest takes 1 ms. Part of the digest: two versions with other values send each other everything once. */
+const DIGEST_LOT_ENTRIES = 2_048;
 
 /** Digests of parts, each worked out once. */
 export class PartDigests {
@@ -126,7 +126,7 @@ export class PartDigests {
     map: { readonly size: number; keys(): Iterable<string>; get(key: string): T },
     weight: number = map.size,
   ): Steps<readonly string[]> {
-    const lots = Array.from({ length: Math.ceil(weight / ENTRIES_AT_ONCE) }, (): string[] => []);
+    const lots = Array.from({ length: Math.ceil(weight / DIGEST_LOT_ENTRIES) }, (): string[] => []);
     for (const key of map.keys()) lots[lots.length === 1 ? 0 : hashOf(key) % lots.length]?.push(key);
     const made: string[] = [];
     for (const keys of lots) {

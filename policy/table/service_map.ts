@@ -18,7 +18,8 @@ type Differences = Generator<
 
 /**
  * Ports and backends of a shard; a backend takes some 40 bytes: 800 kB of JSON, made in steps and packed in 5 ms. Smaller shards
- * pack worse, and each is one more piece to send.
+ * pack worse, and each is one more piece to send. Part of the digests, as `PORT_WEIGHT` is: two versions with other values send each
+ * other all Services once.
  */
 const SHARD_WEIGHT = 20_000;
 

@@ -60,7 +60,10 @@ interface Run {
   readonly unsure: Set<string> | undefined;
 }
 
-/** How often flows are asked about again because the table has changed meanwhile. The gate drops their packets all the time. */
+/**
+ * How often flows are asked about again because the table has changed meanwhile, for 500 ms each: the gate drops their packets all the
+ * time, and resets those that are still there after 5 s.
+ */
 const ROUNDS_MAX = 4;
 
 const NOBODY_ELSE: OutboundClaims = { claim: () => true, release() {} };

@@ -67,8 +67,10 @@ export class Meetings {
     for (const address of wanted) {
       const waiting = this.#asked.get(address);
       if (waiting !== undefined) waiting.push(one);
-      else if (this.#asked.size >= ASKED_MAX) one(address);
-      else fresh.set(address, this.#wait(address, one));
+      else if (this.#asked.size >= ASKED_MAX) {
+        this.#unanswered();
+        one(address);
+      } else fresh.set(address, this.#wait(address, one));
     }
     if (fresh.size === 0) return promise;
     this.#link.meet([...fresh.keys()]);
