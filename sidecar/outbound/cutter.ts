@@ -56,8 +56,8 @@ interface Run {
   readonly judge: Judge;
   /** By address: the judge that knew all about it. Another one may have to ask again. */
   readonly settled: ReadonlyMap<string, Judge | undefined>;
-  /** Gets the addresses that have to be asked about; absent: those flows end as well. */
-  readonly unsure: Set<string> | undefined;
+  /** Flows of peers who have to be asked about first go on; else they end as well. */
+  readonly asks: boolean;
 }
 
 /**
@@ -89,6 +89,11 @@ export class OutboundCutter {
   readonly #injector: Side | undefined;
   readonly #questions: OutboundQuestions | undefined;
   readonly #runs = new LatestWins<Run>((run) => this.#run(run));
+  /**
+   * Peers who have to be asked about, of the run that ended last. A run may be for several callers, whose own were left out: all of
+   * them look here, right when it has ended.
+   */
+  #unsure: ReadonlySet<string> = new Set();
   #problem: string | undefined;
   /** Parts of the last table whose Services' flows were looked through. */
   #settled: readonly unknown[] = [];
@@ -128,26 +133,31 @@ export class OutboundCutter {
     const settled = new Map<string, Judge | undefined>();
     let latest = judge;
     for (let round = 0; ; round += 1) {
-      const unsure = questions === undefined || round === ROUNDS_MAX ? undefined : new Set<string>();
-      await this.#runs.do({ judge: latest, settled, unsure });
-      if (questions === undefined || unsure === undefined || unsure.size === 0) return;
+      // After the last round as well: its run may have been left out for one that asks.
+      await this.#runs.do({ judge: latest, settled, asks: questions !== undefined && round < ROUNDS_MAX });
+      const unsure = this.#unsure;
+      if (questions === undefined || unsure.size === 0) return;
       await questions.ask(unsure, (address) => settled.set(address, questions.judge()));
       latest = questions.judge() ?? latest;
     }
   }
 
   async #run(run: Run): Promise<void> {
-    if (run.judge.table.egress.isolating.length === 0) return;
+    const unsure = new Set<string>();
     try {
-      await this.#end(run);
+      if (run.judge.table.egress.isolating.length === 0) return;
+      await this.#end(run, unsure);
       this.#problem = undefined;
     } catch (error) {
       this.#problem = messageOf(error);
       throw error;
+    } finally {
+      this.#unsure = unsure;
     }
   }
 
-  async #end({ judge, settled, unsure }: Run): Promise<void> {
+  /** @param unsure gets the peers who have to be asked about */
+  async #end({ judge, settled, asks }: Run, unsure: Set<string>): Promise<void> {
     const own = new Set(judge.table.subject.ips);
     const sockets: TcpSocket[] = [];
     const mayEnd = (local: Side, remote: Side): boolean =>
@@ -163,7 +173,7 @@ export class OutboundCutter {
       const revocation = revoked(flow, judge);
       if (revocation === undefined) continue;
       const peer = flow.answering.address;
-      if (revocation.isUnsure === true && unsure !== undefined && settled.get(peer) !== judge) {
+      if (revocation.isUnsure === true && asks && settled.get(peer) !== judge) {
         unsure.add(peer);
         continue;
       }

@@ -225,6 +225,37 @@ describe('where a partial group may have the peer', () => {
     expect([asked.length, ended]).toEqual([4, [1001, 1002]]);
   });
 
+  test('each of those who wait for one run waits until its flows were asked about and have ended', async () => {
+    const judge = partly({});
+    const [ended, seen]: [number[], number[]] = [[], []];
+    const looks: PromiseWithResolvers<void>[] = [];
+    const cutter = new OutboundCutter((one) => ended.push(one.local.port), {
+      kernel: {
+        ...kernel(async (sockets) => sockets.map(() => 0)),
+        // The first run goes on until the others have come.
+        async *sockets() {
+          const look = Promise.withResolvers<void>();
+          looks.push(look);
+          if (looks.length === 1) await look.promise;
+          yield [socket(1001), socket(1002)].filter(({ local }) => !ended.includes(local.port));
+        },
+      },
+      questions: {
+        judge: () => judge,
+        async ask(addresses, settled) {
+          await new Promise((resolve) => setImmediate(resolve));
+          for (const address of addresses) settled(address);
+        },
+      },
+    });
+    const cut = () => cutter.cut(judge).then(() => seen.push(ended.length));
+    const all = [cut(), cut(), cut()];
+    looks[0]?.resolve();
+    await Promise.all(all);
+    expect(seen).toEqual([2, 2, 2]);
+    expect(ended).toEqual([1001, 1002]);
+  });
+
   test.each([
     [{ '10.0.0.9': 'nine' }, 0],
     [{}, 1],
