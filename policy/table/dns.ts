@@ -117,7 +117,7 @@ export function dnsForgottenBy(table: Table): string | undefined {
     {
       subject: table.subject,
       egress: table.egress,
-      // Whether a partial group has it, is asked before the first lookup.
+      // A partial group may have it: that is asked, of name servers in resolv.conf before the first lookup.
       isMember: (id, address) => {
         const group = table.groups.get(id);
         return group?.partial === true || group?.members.has(address) === true;

@@ -27,6 +27,8 @@ export interface GateParts {
   readonly inForce: InForceMachine;
   readonly enforcement: Enforcement;
   readonly meetings: Meetings;
+  /** Canonical addresses of those that the pod asks. */
+  readonly nameServers: readonly string[];
   readonly recorder: Recorder;
   readonly metrics: SidecarMetrics;
   readonly log: Logger;

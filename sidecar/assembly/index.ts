@@ -5,6 +5,7 @@ export { openDataPath, watchBacklogs } from './data_path.ts';
 export { Effects } from './effects.ts';
 export { WatchedGate } from './gate.ts';
 export { openGuard } from './guard.ts';
+export { readNameServers } from './name_servers.ts';
 export { Outbound } from './outbound.ts';
 export { openRecords } from './records.ts';
 export { WatchedRedirect } from './redirect.ts';

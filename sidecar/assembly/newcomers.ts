@@ -3,26 +3,45 @@
  * these are its backends.
  */
 import { PROTOCOLS } from '../../common/net.ts';
+import { Recent } from '../../common/recent.ts';
 import { type Direction, type Judge, type Protocol, type Table, virtualKey } from '../../policy/index.ts';
 import type { DeniedPeer, UnmetSink } from '../gate/kernel/index.ts';
 import type { Enforcement, Meetings } from '../table/index.ts';
 
-/** Backends of one Service that are asked about at a time. */
+/** Backends of one Service that are looked at, at a time. */
 const BACKENDS_MAX = 1_024;
 
-/** Lookups of names are asked about before the first one: many resolvers send a lost one again only after 5 s. */
+/** Backends of one Service that are asked about at a time: who uses it needs one. */
+const ASKED_AT_ONCE = 32;
+
+/** Virtual ports of which it is remembered when their backends were asked about; some 150 bytes each. */
+const PORTS_MAX = 1_024;
+
+/** With so many met members, only name servers are asked about ahead: a quarter of those with which groups are sent whole. */
+const MET_MAX = 1_024;
+
+/** Where names are looked up. */
 const DNS_PORT = 53;
 
 /** Backends that are no members are asked about again after this long, when a table comes: their labels may be others, ms. */
 const AGAIN_MS = 10_000;
 
 type Services = Table['services'];
-type VirtualPort = NonNullable<ReturnType<Services['get']>>;
+
+/** How far the backends of a virtual port have been asked about. */
+interface Asked {
+  /** When some were, ahead; `performance.now`. */
+  readonly aheadAtMs: number;
+  /** Number of the backend that is next: who is no member must not keep others from being asked about. */
+  readonly next: number;
+}
 
 /** What newcomers are found and asked with. */
 export interface NewcomersParts {
   readonly enforcement: Enforcement;
-  readonly meetings: Pick<Meetings, 'ask' | 'notice' | 'hasAnswer'>;
+  readonly meetings: Pick<Meetings, 'ask' | 'notice' | 'ahead' | 'hasAnswer'>;
+  /** Canonical addresses of those that the pod asks. */
+  readonly nameServers: readonly string[];
   unreadable(): void;
 }
 
@@ -31,8 +50,10 @@ export class Newcomers implements UnmetSink {
   readonly #direction: Direction;
   readonly #parts: NewcomersParts;
   readonly #services = new ServiceIndex();
-  /** When the backends of a virtual port were asked about; `performance.now`. */
-  readonly #askedAtMs = new WeakMap<VirtualPort, number>();
+  /** By virtual key, which stays the same however often the Service's slices are written. */
+  readonly #asked = new Recent<string, Asked>(PORTS_MAX);
+  /** The virtual port that was asked about ahead last: the next one begins the next time. */
+  #last: string | undefined;
 
   constructor(direction: Direction, parts: NewcomersParts) {
     this.#direction = direction;
@@ -55,28 +76,54 @@ export class Newcomers implements UnmetSink {
   *#unmet(addresses: readonly string[], judge: Judge): Generator<string> {
     for (const address of addresses) {
       const ports = this.#direction === 'egress' ? this.#services.at(address, judge.table.services) : [];
-      if (ports.length > 0) for (const key of ports) yield* unmetBackends(key, judge);
+      if (ports.length > 0) for (const key of ports) yield* this.#nextBackends(key, judge);
       else if (!judge.isMet(address)) yield address;
     }
   }
 
   /**
-   * To be called when the gate has a table. Of a Service of which some backends may be reached, the others are asked about: else all
-   * connections would go to the few that were met.
+   * To be called when the gate has a table. The pod's name servers are asked about before the first lookup. Of a Service of which some
+   * backends may be reached, the others are asked about: else all connections would go to the few that were met. Services are made by
+   * anyone, and the pod may use none of these, so that few are asked about at a time.
    * @param mixed keys of such virtual ports
    */
   askBackends(mixed: Iterable<string>): void {
     const { judge } = this.#parts.enforcement;
     if (judge === undefined || !this.active()) return;
-    const { services } = judge.table;
-    const now = performance.now();
-    for (const key of [...mixed, ...this.#services.dns(services)]) {
-      const port = services.get(key);
-      if (port === undefined || now - (this.#askedAtMs.get(port) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS)
-        continue;
-      this.#askedAtMs.set(port, now);
-      this.#parts.meetings.notice(unmetBackends(key, judge));
+    for (const key of this.#dnsKeys(judge)) if (!this.#askAhead(key, judge)) return;
+    if (metCount(judge.table) >= MET_MAX) return;
+    const keys = [...mixed];
+    const begin = this.#last === undefined ? 0 : keys.indexOf(this.#last) + 1;
+    for (const key of [...keys.slice(begin), ...keys.slice(0, begin)]) {
+      if (!this.#askAhead(key, judge)) return;
+      this.#last = key;
     }
+  }
+
+  /** Virtual ports where the pod looks names up. A lost lookup is sent again only after 5 s by many resolvers. */
+  #dnsKeys({ table }: Judge): readonly string[] {
+    return this.#parts.nameServers.flatMap((address) =>
+      this.#services.at(address, table.services).filter((key) => key.endsWith(`/${DNS_PORT}`)),
+    );
+  }
+
+  /** @returns false where nobody else can be asked about now */
+  #askAhead(key: string, judge: Judge): boolean {
+    const now = performance.now();
+    const before = this.#asked.get(key);
+    if (before !== undefined && now - before.aheadAtMs < AGAIN_MS) return true;
+    const { addresses, next } = unmetBackends(key, judge, before?.next);
+    if (!this.#parts.meetings.ahead(addresses)) return false;
+    this.#asked.keep(key, { aheadAtMs: now, next });
+    return true;
+  }
+
+  /** Backends of a virtual port to which the pod has sent something: the next ones. */
+  #nextBackends(key: string, judge: Judge): readonly string[] {
+    const before = this.#asked.get(key);
+    const { addresses, next } = unmetBackends(key, judge, before?.next);
+    this.#asked.keep(key, { aheadAtMs: before?.aheadAtMs ?? Number.NEGATIVE_INFINITY, next });
+    return addresses;
   }
 
   /** Asks about those of the peers whom policy may allow after all; `undefined`: there are none. */
@@ -88,7 +135,8 @@ export class Newcomers implements UnmetSink {
       this.#targets(peer, judge)
         .filter(({ address, port }) => judge.isUnsure(this.#direction, address, peer.protocol, port))
         .map(({ address }) => address)
-        .filter((address) => !meetings.hasAnswer(address)),
+        .filter((address) => !meetings.hasAnswer(address))
+        .slice(0, ASKED_AT_ONCE),
     );
     return unsure.length === 0 ? undefined : meetings.ask(unsure);
   }
@@ -115,13 +163,36 @@ export class Newcomers implements UnmetSink {
   }
 }
 
-/** Backends of a virtual port that a partial group may allow. */
-function* unmetBackends(key: string, judge: Judge): Generator<string> {
+/**
+ * Some backends of a virtual port that a partial group may allow.
+ * @param from number of the backend to begin with
+ * @returns `next`: with whom to begin the next time
+ */
+function unmetBackends(
+  key: string,
+  judge: Judge,
+  from = 0,
+): { readonly addresses: readonly string[]; readonly next: number } {
+  const addresses: string[] = [];
   const protocol = PROTOCOLS.find((one) => key.includes(` ${one}/`));
   const backends = judge.table.services.get(key)?.backends ?? [];
-  if (protocol === undefined) return;
-  for (const { address, port } of backends.slice(0, BACKENDS_MAX))
-    if (judge.isUnsure('egress', address, protocol, port)) yield address;
+  if (protocol === undefined || backends.length === 0) return { addresses, next: 0 };
+  let next = from % backends.length;
+  for (let left = Math.min(backends.length, BACKENDS_MAX); left > 0; left -= 1) {
+    if (addresses.length === ASKED_AT_ONCE) break;
+    const backend = backends[next];
+    next = (next + 1) % backends.length;
+    if (backend !== undefined && judge.isUnsure('egress', backend.address, protocol, backend.port))
+      addresses.push(backend.address);
+  }
+  return { addresses, next };
+}
+
+/** Addresses that were met, at most: some may be in several groups. */
+function metCount({ groups }: Table): number {
+  let count = 0;
+  for (const { partial, members } of groups.values()) if (partial === true) count += members.size;
+  return count;
 }
 
 const NO_KEYS: readonly string[] = [];
@@ -130,18 +201,11 @@ const NO_KEYS: readonly string[] = [];
 class ServiceIndex {
   #services: Services | undefined;
   readonly #byAddress = new Map<string, readonly string[]>();
-  readonly #dns = new Set<string>();
 
   /** Keys of the virtual ports of a virtual address. */
   at(address: string, services: Services): readonly string[] {
     this.#follow(services);
     return this.#byAddress.get(address) ?? NO_KEYS;
-  }
-
-  /** Keys of those for lookups of names. */
-  dns(services: Services): Iterable<string> {
-    this.#follow(services);
-    return this.#dns;
   }
 
   #follow(services: Services): void {
@@ -152,9 +216,6 @@ class ServiceIndex {
       const keys = now === undefined ? others : [...others, key];
       if (keys.length === 0) this.#byAddress.delete(address);
       else this.#byAddress.set(address, keys);
-      if (!key.endsWith(`/${DNS_PORT}`)) continue;
-      if (now === undefined) this.#dns.delete(key);
-      else this.#dns.add(key);
     }
     this.#services = services;
   }

@@ -20,6 +20,13 @@ const ANSWERED_MS = 5_000;
 /** Newcomers asked about in a second: as many as the kernel notes, see `UNMET_SIZE` of the gate. An injector answers twice as many. */
 const NEWCOMERS_PER_SECOND = 2_048;
 
+/**
+ * Backends asked about ahead, at once and in a second. Nobody has been seen to use them, and who is met is not forgotten: they must
+ * not become many because a Service somewhere has many.
+ */
+const AHEAD_AT_ONCE = 256;
+const AHEAD_PER_SECOND = 64;
+
 /** Newcomers that are remembered; some 100 bytes each. */
 const NEWCOMERS_MAX = 4_096;
 
@@ -27,6 +34,30 @@ const MS_PER_SECOND = 1000;
 
 /** Hears that all is known of an address, or that nobody has answered in time. */
 type Settled = (address: string) => void;
+
+/** How many may be asked about now: some at once, and then so many in a second. */
+class Allowance {
+  readonly #most: number;
+  readonly #perSecond: number;
+  #left: number;
+  #atMs = performance.now();
+
+  constructor(most: number, perSecond: number) {
+    this.#most = most;
+    this.#perSecond = perSecond;
+    this.#left = most;
+  }
+
+  /** @returns whether one more is allowed; then it is taken */
+  take(nowMs: number): boolean {
+    const earned = ((nowMs - this.#atMs) * this.#perSecond) / MS_PER_SECOND;
+    this.#left = Math.min(this.#most, this.#left + earned);
+    this.#atMs = nowMs;
+    if (this.#left < 1) return false;
+    this.#left -= 1;
+    return true;
+  }
+}
 
 /** Asks, and remembers what is being asked. */
 export class Meetings {
@@ -36,8 +67,8 @@ export class Meetings {
   readonly #asked = new Map<string, Settled[]>();
   /** When newcomers were asked about; `performance.now`. */
   readonly #newcomers = new Recent<string, number>(NEWCOMERS_MAX);
-  #allowance = NEWCOMERS_PER_SECOND;
-  #allowedAtMs = performance.now();
+  readonly #allowed = new Allowance(NEWCOMERS_PER_SECOND, NEWCOMERS_PER_SECOND);
+  readonly #allowedAhead = new Allowance(AHEAD_AT_ONCE, AHEAD_PER_SECOND);
 
   /**
    * @param link sends the questions
@@ -93,20 +124,31 @@ export class Meetings {
 
   /** Asks about peers that the gate keeps out, those first that come first. Nobody waits: the gate lets in who is a member. */
   notice(addresses: Iterable<string>): void {
+    this.#notice(addresses, this.#allowed);
+  }
+
+  /**
+   * As `notice`, for those who have not been kept out yet.
+   * @returns false where not all could be asked about now
+   */
+  ahead(addresses: Iterable<string>): boolean {
+    return this.#notice(addresses, this.#allowedAhead);
+  }
+
+  #notice(addresses: Iterable<string>, allowance: Allowance): boolean {
     const now = performance.now();
-    const earned = ((now - this.#allowedAtMs) * NEWCOMERS_PER_SECOND) / MS_PER_SECOND;
-    this.#allowance = Math.min(NEWCOMERS_PER_SECOND, this.#allowance + earned);
-    this.#allowedAtMs = now;
     const fresh: string[] = [];
+    let isAll = true;
     for (const address of addresses) {
-      if (fresh.length + 1 > this.#allowance) break;
       const askedAtMs = this.#newcomers.get(address) ?? Number.NEGATIVE_INFINITY;
       if (now - askedAtMs < AGAIN_MS || this.#asked.has(address)) continue;
+      isAll = allowance.take(now);
+      if (!isAll) break;
       this.#newcomers.keep(address, now);
       fresh.push(address);
     }
-    this.#allowance -= fresh.length;
     this.#link.meet(fresh);
+    return isAll;
   }
 
   /** Whether an answer about a newcomer has come, or will not come any more. For records: flows are asked about anyway. */

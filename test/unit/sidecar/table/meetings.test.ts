@@ -104,3 +104,14 @@ test('the answer about a newcomer counts for its record, for a while', () => {
   expect(has).toEqual([false, true, true, false]);
   expect(meetings.hasAnswer('10.0.0.2')).toBe(false);
 });
+
+test('backends that are asked about ahead take nothing from newcomers, and the other way round', () => {
+  expect(meetings.ahead(addresses(1_000))).toBe(false);
+  expect(asked.flat().length).toBe(256);
+  meetings.notice(addresses(3_000, 1_000));
+  expect(asked.flat().length).toBe(256 + 2_048);
+  vi.advanceTimersByTime(1_000);
+  expect(meetings.ahead(addresses(10, 5_000))).toBe(true);
+  expect(meetings.ahead(addresses(1_000, 6_000))).toBe(false);
+  expect(asked.flat().length).toBe(256 + 2_048 + 64);
+});
