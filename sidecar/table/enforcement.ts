@@ -16,12 +16,10 @@ import type { Relay } from '../relay/index.ts';
 import type { LiveTable } from './live_table.ts';
 import type { Meetings } from './meetings.ts';
 import type { Owner, Owners } from './owners.ts';
+import { hasLargeWhole, MET_MAX } from './whole_groups.ts';
 
 /** Explanations kept at once; beyond it the oldest goes. Some 300 bytes each. */
 const EXPLANATIONS_MAX = 4096;
-
-/** Peers that a new connection is asked about: with more of them, an injector sends this sidecar whole groups. */
-const ACQUAINTANCES_MAX = 4_096;
 
 /** What policy was asked. `peer` is the other side's address. */
 export interface Question {
@@ -137,12 +135,12 @@ export class Enforcement {
 
   /**
    * Whom another injector is asked about before it sends a table: peers whom the table has in partial groups, and, where there are
-   * such groups, sources of live flows. Canonical addresses.
+   * such groups or large ones that are whole, sources of live flows. Canonical addresses.
    */
   acquaintances(): readonly string[] {
     const found = new Set<string>();
     for (const one of this.#acquaintances()) {
-      if (found.size >= ACQUAINTANCES_MAX) break;
+      if (found.size >= MET_MAX) break;
       found.add(one);
     }
     return [...found];
@@ -151,7 +149,8 @@ export class Enforcement {
   *#acquaintances(): Generator<string> {
     const groups = [...(this.table?.groups.values() ?? [])].filter(({ partial }) => partial);
     for (const { members } of groups) yield* members.keys();
-    if (groups.length > 0) yield* this.#live.sources;
+    if (groups.length > 0 || (this.table !== undefined && hasLargeWhole(this.table)))
+      yield* this.#live.sources;
   }
 
   /**

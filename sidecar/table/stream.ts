@@ -24,6 +24,7 @@ import type { Enforcement } from './enforcement.ts';
 import { type ConnectionListener, InjectorConnection } from './injector_connection.ts';
 import { InjectorLink, meetFrames } from './injector_link.ts';
 import type { Transport } from './transport.ts';
+import { WholeGroups } from './whole_groups.ts';
 
 /**
  * Reconnect delays. The first is anything up to 400 ms: the sidecars of an injector that ended do not come to the others all at
@@ -118,6 +119,7 @@ export class TableStream implements ConnectionListener {
   readonly #link: InjectorLink;
   readonly #times: Required<StreamTimes>;
   readonly #partialGroups: PartialGroups;
+  readonly #wholeGroups = new WholeGroups();
   readonly #digests = new PartDigests(digestOf);
   /** Set while digests of the table in force are worked out. */
   #preparing: NodeJS.Immediate | undefined;
@@ -183,7 +185,7 @@ export class TableStream implements ConnectionListener {
   #dial(schema: number): Conversation {
     const enforcement = this.#enforcement;
     const isToday = schema === TABLE_SCHEMA;
-    const partial = isToday && this.#partialGroups.areTaken();
+    const partial = isToday && this.#partialGroups.areTaken() && !this.#wholeGroups.areWanted;
     const asked = { schema, holds: isToday && enforcement.table !== undefined, partial };
     if (asked.holds) this.#prepareDigests(enforcement.table);
     const patience = { ...this.#times, connectMs: this.#connectMs.next() };
@@ -333,7 +335,7 @@ export class TableStream implements ConnectionListener {
   #obey(word: Word): void {
     switch (word.type) {
       case 'table':
-        return this.#enforced(word.enforce(), word.change);
+        return this.#enforced(this.#enforce(word), word.change);
       case 'incomplete':
         return;
       case 'met':
@@ -355,6 +357,15 @@ export class TableStream implements ConnectionListener {
       default:
         return unreachable(word);
     }
+  }
+
+  /** @returns how many live flows were ended */
+  #enforce(word: Extract<Word, { readonly type: 'table' }>): number {
+    const { table: before } = this.#enforcement;
+    const ended = word.enforce();
+    const { table } = this.#enforcement;
+    if (table !== undefined) this.#wholeGroups.took(before, table, this.#current?.partial === true);
+    return ended;
   }
 
   /** At once, and in this connection's stead: later ones ask for today's schema again, since injectors are renewed. */

@@ -203,4 +203,17 @@ describe('a flow that only a partial group may allow', () => {
     );
     expect(enforcement.acquaintances()).toEqual(['10.0.0.7', PEER]);
   });
+
+  test('is among those as well where the groups are whole that another injector may send in part', () => {
+    const { enforcement } = withFlow();
+    const many = Array.from({ length: 4_097 }, (_, i) => [`10.1.${i >> 8}.${i & 255}`, 'pod']);
+    enforcement.replace(
+      admittingGroup(table({ revision: 2 }), ['ingress'], groupOf(Object.fromEntries(many))),
+    );
+    expect(enforcement.acquaintances()).toEqual([PEER]);
+    enforcement.replace(
+      admittingGroup(table({ revision: 3 }), ['ingress'], groupOf({ '10.0.0.7': 'seven' })),
+    );
+    expect(enforcement.acquaintances()).toEqual([]);
+  });
 });

@@ -5,14 +5,19 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type InjectorFrame, type SidecarFrame, tableJson } from '../../../../policy/index.ts';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  type AddressGroup,
+  type InjectorFrame,
+  type SidecarFrame,
+  tableJson,
+} from '../../../../policy/index.ts';
 import { Enforcement } from '../../../../sidecar/table/enforcement.ts';
 import { InjectorLink } from '../../../../sidecar/table/injector_link.ts';
 import { LiveTable } from '../../../../sidecar/table/live_table.ts';
 import { TableStream } from '../../../../sidecar/table/stream.ts';
 import { localTransport } from '../../../../sidecar/table/transport.ts';
-import { admittingGroup, olderTable, partialGroupOf, table } from '../../../builders/tables.ts';
+import { admittingGroup, groupOf, olderTable, partialGroupOf, table } from '../../../builders/tables.ts';
 import { waitFor } from '../../injector/wait_for.ts';
 
 const POD = { namespace: 'shop', name: 'api' };
@@ -148,4 +153,56 @@ test('an injector that does not know of partial groups is asked for what it serv
   await waitFor(() => enforcement.revision === 4);
   link.identify('10.0.0.2');
   expect(await injector.receive()).toEqual({ type: 'identify', address: '10.0.0.2' });
+});
+
+describe('a group that has come whole after it was partial', () => {
+  const many = groupOf(
+    Object.fromEntries(Array.from({ length: 4_097 }, (_, i) => [`10.0.${i >> 8}.${i & 255}`, `pod-${i}`])),
+  );
+  const sent = (revision: number, group: AddressGroup) => ({
+    type: 'snapshot',
+    table: tableJson(admittingGroup(table({ revision }), ['ingress'], group)),
+  });
+
+  /** @returns the hello of the connection that follows one with these tables */
+  async function helloAfter(...groups: readonly AddressGroup[]): Promise<SidecarFrame> {
+    const before = enforcement.revision;
+    const injector = await nextConnection();
+    await injector.receive();
+    injector.send(...groups.map((group, i) => sent(before + i + 1, group)));
+    await waitFor(() => enforcement.revision === before + groups.length);
+    injector.socket.destroy();
+    const next = await nextConnection();
+    const hello = await next.receive();
+    next.socket.destroy();
+    return hello;
+  }
+
+  test('with many members is asked for whole on later connections, until it is small', async () => {
+    stream.start();
+    expect(await helloAfter(partialGroupOf({}), many)).toEqual({ ...HELLO, holds: true });
+    expect(await helloAfter(many)).toEqual({ ...HELLO, holds: true });
+    expect(await helloAfter(groupOf({}))).toEqual({ ...HELLO, holds: true, partial: true });
+  });
+
+  test('with few members is no large one any more', async () => {
+    stream.start();
+    expect(await helloAfter(partialGroupOf({}), groupOf({ '10.0.0.1': 'one' }))).toMatchObject({
+      partial: true,
+    });
+  });
+
+  test('because the connection did not ask for partial groups is asked for in part as soon as they are taken', async () => {
+    enforcement.replace(admittingGroup(table({ revision: 1 }), ['ingress'], partialGroupOf({})));
+    areTaken = false;
+    stream.start();
+    const injector = await nextConnection();
+    await injector.receive();
+    injector.send(sent(2, many));
+    await waitFor(() => enforcement.revision === 2);
+    areTaken = true;
+    injector.socket.destroy();
+    const next = await nextConnection();
+    expect(await next.receive()).toMatchObject({ partial: true });
+  });
 });
