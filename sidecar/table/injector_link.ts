@@ -9,6 +9,8 @@ import { MAX_MET_AT_ONCE, type SidecarFrame } from '../../policy/index.ts';
 export class InjectorLink {
   #socket: Socket | undefined;
   #answersMeet = false;
+  /** Of another replica that is tried, where it answers `meet`. One that was dropped takes nothing. */
+  #tried: Socket | undefined;
 
   /**
    * From now on frames go to this connection. It may be written to, and the hello has been.
@@ -17,6 +19,15 @@ export class InjectorLink {
   open(socket: Socket, answersMeet = false): void {
     this.#socket = socket;
     this.#answersMeet = answersMeet;
+    this.#tried = undefined;
+  }
+
+  /**
+   * Another replica is tried, which answers `meet`: it is asked about the same addresses as the present one, so that its first table
+   * has the members that were met meanwhile.
+   */
+  tries(socket: Socket): void {
+    this.#tried = socket;
   }
 
   /** Another connection is being made: until it is open, nothing is sent. */
@@ -41,12 +52,15 @@ export class InjectorLink {
 
   /** Asks which of these canonical addresses are members of partial groups. Nothing is sent without a connection on which they are answered. */
   meet(addresses: readonly string[]): void {
-    if (this.#answersMeet) for (const frame of meetFrames(addresses)) this.#send(frame);
+    for (const frame of meetFrames(addresses)) {
+      if (this.#answersMeet) this.#send(frame);
+      if (this.#tried !== undefined) this.#send(frame, this.#tried);
+    }
   }
 
-  #send(frame: SidecarFrame): boolean {
-    if (!this.#socket?.writable) return false;
-    this.#socket.write(`${JSON.stringify(frame)}\n`);
+  #send(frame: SidecarFrame, socket = this.#socket): boolean {
+    if (!socket?.writable) return false;
+    socket.write(`${JSON.stringify(frame)}\n`);
     return true;
   }
 }

@@ -225,7 +225,10 @@ export class TableStream implements ConnectionListener {
     const current = connection === this.#current?.connection;
     const partial = (current ? this.#current : this.#next)?.partial ?? false;
     if (partial) for (const frame of meetFrames(this.#partialGroups.acquaintances())) connection.send(frame);
-    if (!current) return;
+    if (!current) {
+      if (partial) this.#link.tries(connection.socket);
+      return;
+    }
     this.#link.open(connection.socket, partial);
     this.#events.connected();
   }

@@ -128,6 +128,29 @@ test('a long question takes several frames', async () => {
   expect(short).toEqual({ type: 'meet', addresses: ['10.0.4.0'] });
 });
 
+test('another replica that is tried is asked about whom the first one is asked about meanwhile', async () => {
+  const first = admittingGroup(table({ revision: 1 }), ['ingress'], partialGroupOf({}));
+  stream.start();
+  const injector = await nextConnection();
+  await injector.receive();
+  injector.send({ type: 'snapshot', table: tableJson(first) }, { type: 'moved', message: 'too many here' });
+  const other = await nextConnection();
+  expect(await other.receive()).toMatchObject({ type: 'hello', partial: true });
+  await waitFor(() => enforcement.revision === 1);
+  link.meet(['10.0.0.1']);
+  const question = (address: string) => ({ type: 'meet', addresses: [address] });
+  expect([await injector.receive(), await other.receive()]).toEqual([
+    question('10.0.0.1'),
+    question('10.0.0.1'),
+  ]);
+  other.send({ type: 'snapshot', table: tableJson({ ...first, revision: 7 }) });
+  await waitFor(() => enforcement.revision === 7);
+  link.meet(['10.0.0.2']);
+  link.identify('10.0.0.3');
+  expect(await other.receive()).toEqual(question('10.0.0.2'));
+  expect(await other.receive()).toEqual({ type: 'identify', address: '10.0.0.3' });
+});
+
 test('without a gate groups have to come whole, and nobody is asked', async () => {
   areTaken = false;
   stream.start();
