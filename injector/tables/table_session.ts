@@ -350,12 +350,12 @@ export class TableSession {
 
   /** Sends the sidecar word that there is no table for its pod. */
   withhold(message: string): void {
-    if (this.#sent.kind === 'no-table' && this.#sent.message === message) return;
-    this.#sent = { kind: 'no-table', message };
+    // What is being made, or was offered, holds no more, also where the sidecar knows already: the pod's next table comes whole.
     this.#begun = undefined;
-    // What was offered holds no more: the pod's next table comes whole.
     this.#offered = undefined;
     this.#wanted = undefined;
+    if (this.#sent.kind === 'no-table' && this.#sent.message === message) return;
+    this.#sent = { kind: 'no-table', message };
     this.#enforced = null;
     this.#refused = false;
     this.#error = message;

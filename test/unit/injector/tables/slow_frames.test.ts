@@ -116,3 +116,15 @@ test('what is being made for a pod that has no table any more is not sent', () =
   delivered('table', next);
   expect(held()).toEqual(tableJson(next));
 });
+
+test('a table that was begun is not sent to a pod that has gone and come back meanwhile', () => {
+  const first = servicesTable(ports, 20);
+  const second = withBackend(first, 7, '10.9.0.1');
+  session.withhold('no such pod');
+  expect(session.deliver('table', () => first, never)).toBe('begun');
+  session.withhold('no such pod');
+  expect(sidecar.types).toEqual(['unknown-pod']);
+  session.deliver('table', () => second, always);
+  expect(sidecar.types).toEqual(['unknown-pod', 'snapshot']);
+  expect(held()).toEqual(tableJson(second));
+});
