@@ -7,7 +7,7 @@ import { matchesSelector, NAMESPACE_NAME_LABEL } from '../rules/index.ts';
 import type { PodIdentity } from '../table/index.ts';
 import type { Directory, OwnerChange } from './directory.ts';
 import { DemandIndex } from './group_demand.ts';
-import { type Candidate, type GroupTest, groupId, LiveGroup } from './live_group.ts';
+import { type Candidate, EVERY_POD, type GroupTest, groupId, LiveGroup } from './live_group.ts';
 import { SetIndex } from './set_index.ts';
 
 /**
@@ -87,7 +87,7 @@ export class Groups {
     const candidates = this.#candidates(test);
     const group = new LiveGroup(test, this.#tried(test, candidates), {
       count: sizeOf(candidates),
-      mostMembers: this.#mostMembers,
+      mostMembers: groupId(test) === EVERY_POD_ID ? Number.POSITIVE_INFINITY : this.#mostMembers,
     });
     this.#groups.set(group.id, group);
     this.#byDemand.add(test, group);
@@ -186,6 +186,8 @@ export class Groups {
     this.#touched.clear();
   }
 }
+
+const EVERY_POD_ID = groupId(EVERY_POD);
 
 /** A selector counts as at least this many pods: trying a new pod on 1,000 selectors takes 1 ms. */
 export const LEAST_REACH = 100;

@@ -12,6 +12,16 @@ export interface GroupTest extends PodsPeer {
   readonly withPorts?: true;
 }
 
+/**
+ * Every pod of the cluster, for named ports of rules that may mean any of them. It is never large: no rule has it as a peer, so a sidecar
+ * would not ask about a member that it lacks.
+ */
+export const EVERY_POD: GroupTest = {
+  kind: 'pods',
+  namespaceSelector: { matchLabels: {}, matchExpressions: [] },
+  withPorts: true,
+};
+
 /** The group id of a canonical selector: readable, and equal for equal selectors only. */
 export function groupId(test: GroupTest): string {
   const pods = `pods(${test.podSelector === undefined ? '*' : formatSelector(test.podSelector)})`;

@@ -13,14 +13,7 @@ import {
   type TablePeer,
   type TableRule,
 } from '../table/index.ts';
-import { type GroupTest, groupId } from './live_group.ts';
-
-/** Every pod of the cluster, for named ports of rules that may mean any of them. */
-const EVERY_POD: GroupTest = {
-  kind: 'pods',
-  namespaceSelector: { matchLabels: {}, matchExpressions: [] },
-  withPorts: true,
-};
+import { EVERY_POD, type GroupTest, groupId } from './live_group.ts';
 
 /** One policy's rules, and the groups that they ask for or need. */
 interface CompiledPolicy {

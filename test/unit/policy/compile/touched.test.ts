@@ -205,6 +205,29 @@ describe('large groups', () => {
     expect(found()).toEqual([both, []]);
   });
 
+  it('never are the one whose ports are asked for by rules without it: no rule would name a member that is asked about', () => {
+    const named = { ports: [{ port: 'http' }] };
+    const cluster = readCluster({
+      namespaces: [apiNamespace('shop')],
+      pods: [api('shop/one', '10.0.0.1'), ...pods(0, 6)],
+      policies: [
+        apiPolicy('shop/b', { podSelector: {}, policyTypes: ['Egress'], egress: [named] }),
+        apiPolicy('shop/c', {
+          podSelector: {},
+          policyTypes: ['Egress'],
+          egress: [{ ...named, to: [{ podSelector: {} }] }],
+        }),
+      ],
+    });
+    compiler = createCompiler(cluster, { largeGroup: 4 });
+    compiler.follow('shop/one');
+    compiler.needsWholeGroups('shop/one', false);
+    const large = [...compiler.compile('shop/one', 1).groups.keys()].filter((id) => compiler.isLarge(id));
+    expect(large).toEqual(['pods(*) in namespace shop with ports']);
+    change(6, 7, true);
+    expect(found()).toEqual([['shop/one'], [addressOf(6)]]);
+  });
+
   it('are found bit by bit, and the policies that need them are in force when all members are', () => {
     const own = [api('shop/one', '10.0.0.1')];
     compiler = createCompiler(
