@@ -230,6 +230,11 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     return this.#compiler.knows(podKey, address) || this.#acquaintances.take(podKey, performance.now());
   }
 
+  /** For `TableSession`. By pod, as a connection is soon made again. */
+  mayStartOver(podKey: string): boolean {
+    return this.#afterRefusal.take(podKey, performance.now());
+  }
+
   /** For `TableSession`. */
   viewHost(session: TableSession): ViewHost {
     const { podKey = '' } = session;
@@ -273,7 +278,11 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   #stateOf(podKey: string): SidecarState {
     const session = this.#byPod.get(podKey);
     if (session === undefined) return 'absent';
-    const isCurrent = session.revision === session.enforced && this.#queue.revision(session) === undefined;
+    // One that refuses is sent nothing more for a while, however much changes.
+    const isCurrent =
+      session.revision === session.enforced &&
+      this.#queue.revision(session) === undefined &&
+      !session.refuses;
     return isCurrent ? 'enforcing' : 'behind';
   }
 
@@ -334,9 +343,10 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
 
   /** Of the table that a session's pod has now, sent or not. */
   #wantedRevision(session: TableSession, podKey: string): number {
-    // Policies that wait their turn will be another revision, which nobody has; and so may what came since an outline was sent.
-    if (this.#queue.revision(session) === undefined && (this.#compiler.isBehind(podKey) || session.isAsked))
-      return this.#revision + 1;
+    // Policies that wait their turn will be another revision, which nobody has; and so may what came since an outline was sent, or since
+    // the sidecar has refused so much that it is sent nothing for a while.
+    const lacksSome = this.#compiler.isBehind(podKey) || session.isAsked || session.refuses;
+    if (this.#queue.revision(session) === undefined && lacksSome) return this.#revision + 1;
     return this.#queue.revision(session) ?? session.revision ?? 0;
   }
 
@@ -496,8 +506,6 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     const { podKey } = session;
     if (podKey === undefined) return 'done';
     this.moved(session);
-    // It gets one later: its heartbeat asks again.
-    if (session.refuses && !this.#afterRefusal.take(podKey, performance.now())) return 'done';
     try {
       return session.deliver(due.kind, () => this.#compiler.compile(podKey, due.revision), goOn);
     } catch (err) {

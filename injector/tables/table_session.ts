@@ -53,6 +53,8 @@ export interface SessionHost {
   ): (Pick<IdentifiedPeer, 'pod'> & { readonly tag?: string }) | undefined;
   /** Whether the pod may ask about one more address. */
   mayMeet(podKey: string, address: string): boolean;
+  /** Whether the pod's sidecar, which refused what it was sent, may be sent a whole table now. It counts. */
+  mayStartOver(podKey: string): boolean;
   /** For the view of a session that takes partial groups. */
   viewHost(session: TableSession): ViewHost;
   /** Whether a table or change for the session is to be sent soon. */
@@ -302,13 +304,14 @@ export class TableSession {
 
   /**
    * Sends what the sidecar waits for: what leads to a table from the one that was sent last, as far as that will do, or the whole
-   * table, as much of it as the sidecar lacks. A frame is made of the table that there is when it is begun.
+   * table, as much of it as the sidecar lacks. A frame is made of the table that there is when it is begun. None is begun for a sidecar
+   * that has refused too much: `beat` asks again.
    * @param table as it is now
    * @param goOn whether there is time to go on
    * @returns `begun`: there was no time for all of it, and it goes on where it was with the next call
    */
   deliver(kind: 'table' | 'change', table: () => Table, goOn: () => boolean): Sending {
-    const begun = this.#begun ?? this.#begin(kind, table());
+    const begun = this.#begun ?? (this.#mayBegin ? this.#begin(kind, table()) : undefined);
     this.#begun = undefined;
     if (begun === undefined) return 'done';
     const done = doSome(begun.frame, goOn);
@@ -326,6 +329,10 @@ export class TableSession {
     if (this.isAsked) this.#view?.ask(begun.asked);
     else this.#answerMet(begun.asked);
     return begun.as === 'change' && done.made !== undefined && !this.#over ? 'change' : 'done';
+  }
+
+  get #mayBegin(): boolean {
+    return !this.#refused || (this.#podKey !== undefined && this.#host.mayStartOver(this.#podKey));
   }
 
   #begin(kind: 'table' | 'change', whole: Table): Begun | undefined {
@@ -437,6 +444,7 @@ export class TableSession {
       this.#log.warn({ revision: nack.revision, code }, `sidecar refused a table: ${message}`);
     if (this.#sent.kind === 'no-table') return;
     this.#refused = true;
+    this.#host.moved(this);
     // A snapshot is under way, or was refused itself and would be again, without end: `beat` retries it.
     if (this.#sent.as !== 'snapshot') this.#host.resend(this);
   }

@@ -62,6 +62,7 @@ beforeEach(() => {
     writer: () => tableWriter,
     identify: () => undefined,
     mayMeet: () => false,
+    mayStartOver: () => true,
     viewHost: () => {
       throw new Error('no partial groups here');
     },

@@ -312,6 +312,58 @@ test('a sidecar that refuses change after change is sent few whole tables, and a
   expectTable(link.table, source.cluster, 'team-0-0/pod-0-0');
 });
 
+/** A policy of the namespace that changes nothing for who is let in. */
+function putPolicy(name: string): string {
+  const { namespace } = podAt(0, 0, 0, 0);
+  const podSelector = { matchLabels: {}, matchExpressions: [] };
+  const ingress = [{ peers: [{ kind: 'pods' as const }], ports: [] }];
+  const object = { namespace, name, podSelector, policyTypes: ['ingress' as const], ingress, egress: [] };
+  const key = objectKey(namespace, name);
+  source.change({ kind: 'NetworkPolicy', key, object });
+  return key;
+}
+
+test('a whole table that takes many goes after a refusal counts once', async () => {
+  start(1);
+  const link = new RecordingLink();
+  const session = tables.attach(link);
+  session.open({ namespace: 'team-0-0', name: 'pod-0-0' }, { schema: TABLE_SCHEMA });
+  await waitFor(() => link.table);
+  session.receive({ type: 'nack', revision: 0, code: 'TABLE_GAP', message: 'no' });
+  for (let policy = 0; policy < 100; policy += 1) putPolicy(`p${policy}`);
+  tables.settle();
+  const due = { kind: 'table' as const, revision: tables.revision };
+  let calls = 1;
+  while (tables.send(session, due, () => false) === 'begun') calls += 1;
+  expect(calls).toBeGreaterThan(20);
+  expect(link.frames.map(({ type }) => type)).toEqual(['snapshot', 'snapshot']);
+});
+
+test('a sidecar that is sent nothing for now because it refused so much counts as behind, and has the rest later', async () => {
+  start(1);
+  const link = new RecordingLink();
+  const session = tables.attach(link);
+  session.open({ namespace: 'team-0-0', name: 'pod-0-0' }, { schema: TABLE_SCHEMA });
+  await waitFor(() => link.table);
+  const sent = session.revision ?? 0;
+  session.receive({ type: 'ack', revision: sent });
+  for (let refused = 0; refused < 5; refused += 1) {
+    session.receive({ type: 'nack', revision: 0, code: 'TABLE_GAP', message: 'no' });
+    expect(tables.send(session, { kind: 'table', revision: sent }, () => true)).toBe('done');
+  }
+  const frames = link.frames.length;
+  const key = putPolicy('late');
+  tables.settle();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(link.frames).toHaveLength(frames);
+  expect(tables.counts().of(key)).toMatchObject({ selected: 1, enforcing: 0 });
+  const [status] = tables.status().sidecars;
+  expect(status?.revision).toBeGreaterThan(status?.enforced ?? 0);
+  session.receive({ type: 'ack', revision: sent });
+  await waitFor(() => link.table?.policies.has(key));
+  expect(session.revision).toBeGreaterThan(sent);
+});
+
 test('a sidecar that reads no answers is sent few of them, and a pod with many labels is named without them', async () => {
   start(3);
   const { namespace, name: pod, ips } = podAt(0, 1, 0, 0);
