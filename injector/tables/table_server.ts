@@ -196,7 +196,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   /** For `TableSession`. */
   resend(session: TableSession): void {
     this.moved(session);
-    this.#queue.addTable(session, this.#queue.revision(session) ?? session.revision ?? this.#revision);
+    this.#queue.addTable(session, this.#queue.revision(session) ?? this.#revisionFor(session));
   }
 
   /** For `TableSession`. */
@@ -278,11 +278,12 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   #stateOf(podKey: string): SidecarState {
     const session = this.#byPod.get(podKey);
     if (session === undefined) return 'absent';
-    // One that refuses is sent nothing more for a while, however much changes.
+    // However much changes, one that refuses, or has yet to say what it wants, may be sent nothing more for a while.
     const isCurrent =
       session.revision === session.enforced &&
       this.#queue.revision(session) === undefined &&
-      !session.refuses;
+      !session.refuses &&
+      !session.isAsked;
     return isCurrent ? 'enforcing' : 'behind';
   }
 
@@ -491,14 +492,20 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     const subject = findSubject(this.#compiler.cluster, podKey, session.podUid);
     if (subject.found) {
       if (session.isAsked) return; // it answers soon, and is sent then what has changed
-      // What it has asked about is a change of its table, though none of the cluster.
-      if (session.hasAsked && session.revision === this.#revision) this.#revision += 1;
-      if (session.takesChanges) return this.#queue.addChange(session, this.#revision);
-      return this.#queue.addTable(session, this.#revision);
+      const revision = this.#revisionFor(session);
+      if (session.takesChanges) return this.#queue.addChange(session, revision);
+      return this.#queue.addTable(session, revision);
     }
     this.#queue.delete(session);
     const ended = subject.gone && session.podUid !== undefined && session.revision !== undefined;
     return ended ? session.fail(subject.message, 'pod-gone') : session.withhold(subject.message);
+  }
+
+  /** Of what a session is sent next: not that of what it was sent last, unless that is the same. */
+  #revisionFor(session: TableSession): number {
+    // What it has asked about is a change of its table, though none of the cluster.
+    if (session.hasAsked && session.revision === this.#revision) this.#revision += 1;
+    return this.#revision;
   }
 
   /** See `FrameMaker`. Never throws: one pod's fault is not another's. */

@@ -364,6 +364,26 @@ test('a sidecar that is sent nothing for now because it refused so much counts a
   expect(session.revision).toBeGreaterThan(sent);
 });
 
+test('a policy that comes while a sidecar fills in an outline has a revision that it does not have yet', async () => {
+  start(1);
+  const link = new RecordingLink();
+  const session = tables.attach(link);
+  const pod = { namespace: 'team-0-0', name: 'pod-0-0' };
+  session.open(pod, { schema: TABLE_SCHEMA, holds: true });
+  await waitFor(() => link.frames[0]);
+  const offered = session.revision ?? 0;
+  session.receive({ type: 'ack', revision: offered });
+  const key = putPolicy('late');
+  expect(tables.counts().of(key)).toMatchObject({ selected: 1, enforcing: 0 });
+  session.receive({ type: 'want', parts: [0] });
+  expect(tables.counts().of(key)).toMatchObject({ selected: 1, enforcing: 0 });
+  await waitFor(() => link.frames.length === 2);
+  expect(session.revision).toBeGreaterThan(offered);
+  expect(tables.counts().of(key)).toMatchObject({ selected: 1, enforcing: 0 });
+  session.receive({ type: 'ack', revision: session.revision ?? 0 });
+  expect(tables.counts().of(key)).toMatchObject({ selected: 1, enforcing: 1 });
+});
+
 test('a sidecar that reads no answers is sent few of them, and a pod with many labels is named without them', async () => {
   start(3);
   const { namespace, name: pod, ips } = podAt(0, 1, 0, 0);
