@@ -24,7 +24,7 @@ export interface ViewHost {
 export interface ViewLimits {
   /** Addresses that a sidecar may have met at once: with more it is sent large groups whole. */
   readonly maxMet: number;
-  /** Addresses that it may ask about per heartbeat: about others it gets no answer. */
+  /** Addresses that it may have asked about without an answer: others are not kept. */
   readonly maxMeets: number;
 }
 
@@ -35,8 +35,6 @@ export class PartialView {
   readonly #met = new Set<string>();
   /** Asked about; to be answered after the next table or change. */
   readonly #asked = new Set<string>();
-  /** Asked about since the last heartbeat. */
-  #meets = 0;
   #isWhole = false;
   /** The partial groups last made, by id. */
   #partial: ReadonlyMap<string, AddressGroup> = new Map();
@@ -61,20 +59,6 @@ export class PartialView {
   /** Whether something waits for the next table or change to be answered. */
   get hasAsked(): boolean {
     return this.#asked.size > 0;
-  }
-
-  /**
-   * Takes a question.
-   * @returns whether it is answered at all
-   */
-  take(addresses: readonly string[]): boolean {
-    this.#meets += addresses.length;
-    return this.#meets <= this.#limits.maxMeets;
-  }
-
-  /** A heartbeat has passed. */
-  beat(): void {
-    this.#meets = 0;
   }
 
   /** Whether the next table would have one of these addresses that the last one has not. */

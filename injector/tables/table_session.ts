@@ -151,7 +151,7 @@ export class TableSession {
     this.#host = host;
     this.#link = link;
     this.#log = log;
-    this.#questions = new QuestionBudget(host.limits.maxQuestions);
+    this.#questions = new QuestionBudget(host.limits.maxQuestions, host.limits.maxMeets);
     this.#agedAtMs = performance.now() + jittered(host.limits.leastAgeMs, host.limits.mostAgeMs);
   }
 
@@ -393,7 +393,6 @@ export class TableSession {
   beat(): void {
     if (this.#over) return;
     this.#questions.beat();
-    this.#view?.beat();
     this.#nacks = 0;
     const queued = this.#link.queuedBytes;
     const stalled = queued > 0 && queued >= this.#queuedAtBeat;
@@ -476,10 +475,10 @@ export class TableSession {
     if (addresses.length > MAX_MET_AT_ONCE)
       return this.fail(`a meet has ${MAX_MET_AT_ONCE} addresses at most, not ${addresses.length}`);
     if (this.#podKey === undefined || this.#link.queuedBytes > MAX_UNREAD_BYTES) return;
+    if (!this.#questions.takeMeet(addresses.length)) return;
     const view = this.#view;
     // All groups are sent whole, so that the sidecar has those that are members.
     if (view === undefined) return void this.#send({ type: 'met', addresses });
-    if (!view.take(addresses)) return;
     const takesChange = this.takesChanges && !this.isAsked;
     if (takesChange && !this.#host.isDue(this) && !view.isNews(addresses))
       return void this.#send({ type: 'met', addresses });

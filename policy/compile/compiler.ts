@@ -26,11 +26,12 @@ import { type ClusterChange, clusterChanges } from './cluster_change.ts';
 import { ClusterState } from './cluster_state.ts';
 import type { ChangeOrder } from './directory.ts';
 import { EMPTY_CLUSTER } from './live_cluster.ts';
+import type { LiveGroup } from './live_group.ts';
 import type { ServiceLimits } from './service_bounds.ts';
 import { ShapeMaker } from './shape_maker.ts';
 import { Followers } from './table_followers.ts';
 import { TableMaker } from './table_maker.ts';
-import type { TableShape } from './table_shape.ts';
+import type { GroupList, TableShape } from './table_shape.ts';
 
 /** What the changes of one commit led to. */
 export interface ClusterUpdate {
@@ -70,6 +71,8 @@ export class Compiler {
   readonly #followers = new Followers();
   readonly #tables: TableMaker;
   readonly #asked = new WeakMap<TableShape, AskedOfPeers>();
+  /** Large groups by the list that they are in, as the cluster is now. */
+  readonly #large = new Map<GroupList, readonly LiveGroup[]>();
   /** The name servers among these virtual ports. */
   #dns: { readonly of: Table['services']; readonly servers: DnsServers } | undefined;
 
@@ -97,6 +100,7 @@ export class Compiler {
   apply(change: ClusterChange, order: ChangeOrder = 'seen'): void {
     const { injectors } = this.#state;
     this.#state.apply(change, order);
+    this.#large.clear();
     if (this.#state.injectors === injectors) return;
     // They stand in each table: rarely, as when the injector is upgraded, all change at once.
     for (const key of this.#followers.keys()) this.#state.changes.recordShape(key);
@@ -167,6 +171,7 @@ export class Compiler {
     const formerOwners = this.#formerOwners();
     this.#state.commit((key) => this.#followers.has(key));
     this.#tables.committed();
+    this.#large.clear();
     return { touched, movedInLarge, formerOwners };
   }
 
@@ -230,10 +235,17 @@ export class Compiler {
 
   /** Whether an address is a member of a large group of a followed pod's table. */
   isInLarge(key: string, address: string): boolean {
-    return (this.#followers.shape(key)?.groups ?? []).some((id) => {
-      const group = this.#state.groups.get(id);
-      return group?.isLarge === true && group.has(address);
-    });
+    const list = this.#followers.shape(key)?.groups;
+    return list !== undefined && this.#largeOf(list).some((group) => group.has(address));
+  }
+
+  /** The large ones of the groups of tables. They are looked for once between two changes: a sidecar asks about many addresses. */
+  #largeOf(list: GroupList): readonly LiveGroup[] {
+    const known = this.#large.get(list);
+    if (known !== undefined) return known;
+    const large = list.flatMap((id) => this.#state.groups.get(id) ?? []).filter(({ isLarge }) => isLarge);
+    this.#large.set(list, large);
+    return large;
   }
 
   /** What the rules of a followed pod ask of others. */

@@ -380,6 +380,21 @@ describe('a sidecar', () => {
     expect(sidecar.closed).toBe(true);
   });
 
+  test('that has all groups whole is answered no more often than others', async () => {
+    await crowd(10, { largeGroup: 5, maxMeets: 3 });
+    const whole = new Sidecar('n/p0', {});
+    await sent();
+    whole.types();
+    whole.meet(addressOf(1), addressOf(2));
+    whole.meet(addressOf(3), addressOf(4));
+    whole.meet();
+    expect(whole.types()).toEqual(['met']);
+    whole.session.beat();
+    whole.types();
+    whole.meet(addressOf(1));
+    expect(whole.types()).toEqual(['met']);
+  });
+
   test('that comes back and says at once whom it has met is sent nothing that it has', async () => {
     await crowd(10, { largeGroup: 5 });
     const first = new Sidecar('n/p0');

@@ -1,5 +1,6 @@
 /** `commit` names the followed pods whose tables may have changed, and no pod for nothing. */
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { LiveGroup } from '../../../../policy/compile/live_group.ts';
 import {
   type Compiler,
   createCompiler,
@@ -226,6 +227,29 @@ describe('large groups', () => {
     expect(large).toEqual(['pods(*) in namespace shop with ports']);
     change(6, 7, true);
     expect(found()).toEqual([['shop/one'], [addressOf(6)]]);
+  });
+
+  it('are looked for once, however many addresses are asked about, until the cluster changes', () => {
+    const apps = Array.from({ length: 50 }, (_, place) => `app${place}`);
+    const ingress = ['web', ...apps].map((app) => ({ from: [{ podSelector: { matchLabels: { app } } }] }));
+    const cluster = readCluster({
+      namespaces: [apiNamespace('shop')],
+      pods: [api('shop/one', '10.0.0.1'), ...pods(0, 4)],
+      policies: [apiPolicy('shop/a', { podSelector: {}, ingress })],
+    });
+    compiler = createCompiler(cluster, { largeGroup: 4 });
+    compiler.follow('shop/one');
+    const looked = vi.spyOn(LiveGroup.prototype, 'isLarge', 'get');
+    const asked = () => Array.from({ length: 100 }, (_, i) => compiler.isInLarge('shop/one', addressOf(i)));
+    expect(asked().filter(Boolean)).toHaveLength(0);
+    expect(looked.mock.calls.length).toBeLessThanOrEqual(51);
+    change(4, 6, true);
+    expect(asked().filter(Boolean)).toHaveLength(6);
+    compiler.commit();
+    looked.mockClear();
+    expect(asked().filter(Boolean)).toHaveLength(6);
+    expect(looked.mock.calls.length).toBeLessThanOrEqual(51);
+    looked.mockRestore();
   });
 
   it('are found bit by bit, and the policies that need them are in force when all members are', () => {
