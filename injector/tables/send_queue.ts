@@ -47,6 +47,9 @@ export interface FrameMaker {
 
 /** Who waits in one namespace. */
 interface Turn {
+  /** Those that have asked: live flows end where the answer takes long. They come first. Rests keep them from being served without end. */
+  readonly asking: Map<TableSession, Due>;
+  /** The others. */
   readonly waiting: Map<TableSession, Due>;
   /** Whose frame is half made. What it waits for besides stands among the waiting. */
   begun: { readonly session: TableSession; readonly due: Due } | undefined;
@@ -54,7 +57,7 @@ interface Turn {
   leftMs: number;
 }
 
-/** Sessions in the order in which they came, namespaces in turn. */
+/** Sessions in the order in which they came, those that have asked before others, namespaces in turn. */
 export class SendQueue {
   readonly #maker: FrameMaker;
   readonly #turns = new Map<string, Turn>();
@@ -84,13 +87,14 @@ export class SendQueue {
   addChange(session: TableSession, revision: number): void {
     const change: Due = { kind: 'change', revision };
     if (this.#rests.holdOn(session, change)) return; // as for thousands of sidecars of a busy namespace
-    const waiting = this.#turns.get(session.namespace)?.waiting.get(session);
+    const waiting = waitingIn(this.#turns.get(session.namespace), session);
     if (waiting === undefined && this.#rests.hold(session, change)) return;
     this.#set(session, waiting?.kind === 'table' ? { kind: 'table', revision } : change);
   }
 
   delete(session: TableSession): void {
     const turn = this.#turns.get(session.namespace);
+    turn?.asking.delete(session);
     turn?.waiting.delete(session);
     if (turn?.begun?.session === session) turn.begun = undefined;
     this.#rests.delete(session);
@@ -105,17 +109,20 @@ export class SendQueue {
   }
 
   #due(session: TableSession): Due | undefined {
-    return this.#turns.get(session.namespace)?.waiting.get(session) ?? this.#rests.due(session);
+    return waitingIn(this.#turns.get(session.namespace), session) ?? this.#rests.due(session);
   }
 
   #set(session: TableSession, due: Due): void {
     const turn = this.#turns.get(session.namespace) ?? {
+      asking: new Map<TableSession, Due>(),
       waiting: new Map<TableSession, Due>(),
       begun: undefined,
       leftMs: TURN_MS,
     };
     this.#turns.set(session.namespace, turn);
-    turn.waiting.set(session, due);
+    if (session.hasAsked) turn.waiting.delete(session);
+    const isFirst = session.hasAsked || turn.asking.has(session);
+    turn[isFirst ? 'asking' : 'waiting'].set(session, due);
     if (this.#later === undefined) this.#next ??= setImmediate(() => this.#slice());
   }
 
@@ -134,9 +141,10 @@ export class SendQueue {
         return;
       }
       const [[namespace, turn] = ['', undefined]] = this.#turns;
+      const [asking] = turn?.asking ?? [];
       const [waiting] = turn?.waiting ?? [];
       const [session, due] =
-        turn?.begun === undefined ? (waiting ?? []) : [turn.begun.session, turn.begun.due];
+        turn?.begun === undefined ? (asking ?? waiting ?? []) : [turn.begun.session, turn.begun.due];
       if (turn === undefined || session === undefined || due === undefined) {
         this.#turns.delete(namespace);
         if (turn === undefined || turn.leftMs >= 0) continue;
@@ -160,7 +168,10 @@ export class SendQueue {
         isSettled = true;
         continue; // who waits may have changed
       }
-      if (turn.begun === undefined) turn.waiting.delete(session);
+      if (turn.begun === undefined) {
+        turn.asking.delete(session);
+        turn.waiting.delete(session);
+      }
       // Where the session is deleted on the way, nothing of it goes on.
       turn.begun = { session, due };
       const sending = this.#maker.send(session, due, () => performance.now() - beganMs <= SLICE_MS);
@@ -206,4 +217,8 @@ export class SendQueue {
     }
     return { recentBytes, byNamespace };
   }
+}
+
+function waitingIn(turn: Turn | undefined, session: TableSession): Due | undefined {
+  return turn?.asking.get(session) ?? turn?.waiting.get(session);
 }

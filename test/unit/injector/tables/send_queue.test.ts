@@ -259,3 +259,38 @@ test('after a change that came to nothing nobody rests, nor does one who has gon
   expect(dues.length).toBeLessThanOrEqual(10);
   expect(queue.revision(one)).toBeUndefined();
 });
+
+test('in their namespace, those that have asked are served before those that have not', async () => {
+  const inOrder: TableSession[] = [];
+  const asking = new Set<TableSession>();
+  const made = (): TableSession => {
+    const one = {
+      namespace: 'a',
+      queuedBytes: 0,
+      get hasAsked() {
+        return asking.has(one);
+      },
+    } as TableSession;
+    return one;
+  };
+  queue = new SendQueue({
+    settle: () => undefined,
+    send: (one) => {
+      inOrder.push(one);
+      return 'done';
+    },
+  });
+  const [first, second, third, fourth] = [made(), made(), made(), made()] as const;
+  for (const one of [first, second, third]) queue.addTable(one, 1);
+  asking.add(third);
+  queue.addChange(third, 2);
+  asking.add(fourth);
+  queue.addChange(fourth, 2);
+  queue.addChange(fourth, 3);
+  expect([queue.revision(third), queue.revision(fourth)]).toEqual([2, 3]);
+  await waitFor(() => inOrder.length === 4);
+  expect(inOrder).toEqual([third, fourth, first, second]);
+  queue.addChange(fourth, 4);
+  queue.delete(fourth);
+  expect(queue.revision(fourth)).toBeUndefined();
+});
