@@ -175,9 +175,10 @@ export class SendQueue {
       // Where the session is deleted on the way, nothing of it goes on.
       turn.begun = { session, due };
       const sending = this.#maker.send(session, due, () => performance.now() - beganMs <= SLICE_MS);
+      const isGone = turn.begun === undefined;
       if (sending !== 'begun') turn.begun = undefined;
-      if (sending === 'change') this.#rests.sent(session, nowMs);
-      const bytes = session.queuedBytes;
+      if (sending === 'change' && !isGone) this.#rests.sent(session, nowMs);
+      const bytes = isGone ? 0 : session.queuedBytes;
       if (bytes > 0 && !this.#unread.has(session)) this.#unread.set(session, nowMs);
       unread.recentBytes += bytes;
       unread.byNamespace.set(namespace, (unread.byNamespace.get(namespace) ?? 0) + bytes);

@@ -294,3 +294,23 @@ test('in their namespace, those that have asked are served before those that hav
   queue.delete(fourth);
   expect(queue.revision(fourth)).toBeUndefined();
 });
+
+test('a session that is cut while it is sent something is not remembered', async () => {
+  const mebibyte = 1024 * 1024;
+  const cut = { namespace: 'a', queuedBytes: 400 * mebibyte, cut: vi.fn() };
+  const gone = cut as unknown as TableSession;
+  let sent = 0;
+  queue = new SendQueue({
+    settle: () => undefined,
+    send: (one) => {
+      sent += 1;
+      if (one === gone) queue.delete(one);
+      return 'change';
+    },
+  });
+  queue.addTable(gone, 1);
+  await waitFor(() => sent === 1);
+  queue.addTable(session('b'), 1);
+  await waitFor(() => sent === 2);
+  expect(cut.cut).not.toHaveBeenCalled(); // more is unread than all may have: the oldest would be cut
+});
