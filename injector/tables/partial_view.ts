@@ -1,5 +1,6 @@
 /**
- * What of its pod's table one sidecar is sent that takes partial groups: of a large group, only the members that it has met. An
+ * What of its pod's table one sidecar is sent that takes partial groups: of a large group, only the members that it has met. One that
+ * becomes large while the sidecar has it whole stays whole. An
  * address is met when the sidecar has asked about it and it is a member of a large group of the table, for as long as it is.
  */
 
@@ -16,8 +17,8 @@ export interface ViewHost {
   met(address: string): void;
   /** Undoes `met`. */
   forgot(address: string): void;
-  /** From here on, changes of all members concern it. */
-  tookWhole(): void;
+  /** From here on, changes of all members of large groups concern it, or only of those that it has met. */
+  needsWhole(isNeeded: boolean): void;
 }
 
 /** Bounds of a view. */
@@ -36,6 +37,8 @@ export class PartialView {
   /** Asked about; to be answered after the next table or change. */
   readonly #asked = new Set<string>();
   #isWhole = false;
+  /** It has a large group whole, which was not large before. */
+  #holdsLarge = false;
   /** The partial groups last made, by id. */
   #partial: ReadonlyMap<string, AddressGroup> = new Map();
   /** The groups of the table last made. */
@@ -49,6 +52,11 @@ export class PartialView {
   /** Whether the sidecar has met too many: it is sent every table as it is. */
   get isWhole(): boolean {
     return this.#isWhole;
+  }
+
+  /** Whether changes of all members of large groups concern the sidecar. */
+  get needsWhole(): boolean {
+    return this.#isWhole || this.#holdsLarge;
   }
 
   /** Members of large groups that the sidecar has asked about. */
@@ -87,12 +95,16 @@ export class PartialView {
   /** What the sidecar is sent of a table. Parts that say the same as those of the last one are the same objects. */
   of(table: Table): Table {
     if (this.#isWhole) return table;
-    const large = [...table.groups].filter(([id]) => this.#host.isLarge(id));
+    const all = [...table.groups].filter(([id]) => this.#host.isLarge(id));
+    const large = all.filter(([id]) => !this.#isHeldWhole(id));
     this.#meet(large.map(([, group]) => group));
     if (this.#met.size > this.#limits.maxMet) {
       this.#takeWhole();
       return table;
     }
+    const holdsLarge = large.length < all.length;
+    if (holdsLarge !== this.#holdsLarge) this.#host.needsWhole(holdsLarge);
+    this.#holdsLarge = holdsLarge;
     this.#partial = new Map(large.map(([id, group]) => [id, this.#partOf(group, this.#partial.get(id))]));
     const groups = large.length === 0 ? table.groups : new Map([...table.groups, ...this.#partial]);
     if (!haveSameGroups(groups, this.#groups)) this.#groups = groups;
@@ -120,7 +132,13 @@ export class PartialView {
     this.#met.clear();
     this.#partial = new Map();
     this.#groups = new Map();
-    this.#host.tookWhole();
+    this.#host.needsWhole(true);
+  }
+
+  /** A group that becomes large is not taken from a sidecar that has it whole: live flows of its members would end. */
+  #isHeldWhole(id: string): boolean {
+    const held = this.#groups.get(id);
+    return held !== undefined && held.partial !== true;
   }
 
   /** The members of a group that are met. @param before the same of the group before */

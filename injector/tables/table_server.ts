@@ -243,7 +243,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
       isMember: (address) => this.#compiler.isInLarge(podKey, address),
       met: (address) => this.#met.add(address, session),
       forgot: (address) => this.#met.delete(address, session),
-      tookWhole: () => this.#compiler.needsWholeGroups(podKey, true),
+      needsWhole: (isNeeded) => this.#compiler.needsWholeGroups(podKey, isNeeded),
     };
   }
 
@@ -480,7 +480,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     this.#moved.add(podKey);
     try {
       this.#compiler.follow(podKey);
-      this.#compiler.needsWholeGroups(podKey, session.met === undefined);
+      this.#compiler.needsWholeGroups(podKey, session.needsWholeGroups);
       this.#serve(session, podKey);
     } catch (err) {
       this.#blame(session, podKey, err);

@@ -190,7 +190,12 @@ export class TableSession {
     return this.#offered !== undefined;
   }
 
-  /** Addresses that changes of large groups concern it for; undefined: all. */
+  /** Whether changes of all members of large groups concern it. */
+  get needsWholeGroups(): boolean {
+    return this.#view?.needsWhole !== false;
+  }
+
+  /** Addresses that it has met in large groups; undefined: it has all of them whole. */
   get met(): ReadonlySet<string> | undefined {
     return this.#view?.isWhole === false ? this.#view.met : undefined;
   }

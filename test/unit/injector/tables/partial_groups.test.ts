@@ -263,7 +263,7 @@ describe('a large group', () => {
     expect(sidecar.admits(addressOf(11))).toBe(true);
   });
 
-  test('comes whole when it is no longer large, and partial when it is again', async () => {
+  test('comes whole when it is no longer large, and stays so for those who have it when it is again', async () => {
     await crowd(6, { largeGroup: 5 });
     const sidecar = new Sidecar('n/p0');
     await sent();
@@ -275,15 +275,25 @@ describe('a large group', () => {
     setPod(4, undefined);
     await sent();
     expect([sidecar.members, sidecar.group?.partial]).toEqual([[1, 2, 3].map(addressOf), undefined]);
-    for (const place of [4, 5]) setPod(place, 'crowd');
+    for (const place of [4, 5, 6]) setPod(place, 'crowd');
     await sent();
-    expect([sidecar.members, sidecar.group?.partial]).toEqual([[1, 2, 3, 4, 5].map(addressOf), undefined]);
-    setPod(6, 'crowd');
+    expect([sidecar.members, sidecar.group?.partial]).toEqual([[1, 2, 3, 4, 5, 6].map(addressOf), undefined]);
+    // Nothing that it has admitted is taken from it, and it hears of everybody who comes.
+    setPod(7, 'crowd');
     await sent();
-    expect([sidecar.members, sidecar.group?.partial]).toEqual([[], true]);
-    sidecar.meet(addressOf(2));
+    expect(sidecar.members).toEqual([1, 2, 3, 4, 5, 6, 7].map(addressOf));
+    // A group of another policy is large when it comes: it is sent in part.
+    setPolicy('all', undefined);
     await sent();
-    expect(sidecar.members).toEqual([addressOf(2)]);
+    expect([...(sidecar.table?.groups.values() ?? [])].map(({ partial }) => partial).sort()).toEqual([
+      true,
+      undefined,
+    ]);
+    source.change({ kind: 'NetworkPolicy', key: 'n/all', object: undefined });
+    sidecar.session.closed();
+    const back = new Sidecar('n/p0');
+    await sent();
+    expect([back.members, back.group?.partial]).toEqual([[], true]);
   });
 
   test('of another policy has who was met before', async () => {
