@@ -401,6 +401,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   }
 
   #commit(): void {
+    const goesOn = this.#gathering === undefined; // with what the last one left: nothing has come since
     this.#forgetTurns();
     const stop = this.metrics.updateSeconds.startTimer();
     const endMs = performance.now() + SETTLE_MS;
@@ -412,7 +413,9 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     }
     const concerned = this.#concerned(update);
     this.#pastOwners.remember(update.formerOwners, performance.now());
-    this.#revision += 1;
+    // Policies that are not in force yet, because their groups' members are still being found, change no table.
+    const isNothing = goesOn && concerned.size === 0;
+    if (!isNothing) this.#revision += 1;
     for (const [podKey, session] of concerned) {
       this.#moved.add(podKey);
       if (session.takesChanges && !session.isAsked && !this.#changedPods.has(podKey))
@@ -425,13 +428,13 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     if (this.#compiler.waiting.size > 0) this.#goingOn = setImmediate(() => this.#commit());
     const seconds = stop();
     this.#sentAtMs = performance.now();
-    this.#log.info(
+    this.#log[isNothing ? 'debug' : 'info'](
       {
         revision: this.#revision,
         tables: concerned.size,
         duration_ms: Math.round(seconds * 1000),
       },
-      'cluster changed',
+      isNothing ? 'the last change goes on' : 'cluster changed',
     );
   }
 

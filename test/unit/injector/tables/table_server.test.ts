@@ -1,5 +1,5 @@
 /** How the table server treats many sidecars and many changes: over a cluster in memory and links that record. */
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { podAt } from '../../../../bench/control_plane/cluster.ts';
 import { MemorySource } from '../../../../bench/control_plane/memory_source.ts';
 import { unpack } from '../../../../common/pack.ts';
@@ -7,10 +7,12 @@ import { createInjectorMetrics, type InjectorMetrics } from '../../../../injecto
 import type { FrameBytes } from '../../../../injector/tables/frame_bytes.ts';
 import type { SessionLink } from '../../../../injector/tables/session_link.ts';
 import { TableServer } from '../../../../injector/tables/table_server.ts';
+import { Compiler } from '../../../../policy/compile/compiler.ts';
 import {
   applyChange,
   compile,
   type InjectorFrame,
+  type LabelSelector,
   objectKey,
   readInjectorFrame,
   TABLE_SCHEMA,
@@ -313,10 +315,12 @@ test('a sidecar that refuses change after change is sent few whole tables, and a
 });
 
 /** A policy of the namespace that changes nothing for who is let in. */
-function putPolicy(name: string): string {
+function putPolicy(name: string, namespaceSelector?: LabelSelector): string {
   const { namespace } = podAt(0, 0, 0, 0);
   const podSelector = { matchLabels: {}, matchExpressions: [] };
-  const ingress = [{ peers: [{ kind: 'pods' as const }], ports: [] }];
+  const ingress = [
+    { peers: [{ kind: 'pods' as const, ...(namespaceSelector && { namespaceSelector }) }], ports: [] },
+  ];
   const object = { namespace, name, podSelector, policyTypes: ['ingress' as const], ingress, egress: [] };
   const key = objectKey(namespace, name);
   source.change({ kind: 'NetworkPolicy', key, object });
@@ -382,6 +386,31 @@ test('a policy that comes while a sidecar fills in an outline has a revision tha
   expect(tables.counts().of(key)).toMatchObject({ selected: 1, enforcing: 0 });
   session.receive({ type: 'ack', revision: session.revision ?? 0 });
   expect(tables.counts().of(key)).toMatchObject({ selected: 1, enforcing: 1 });
+});
+
+test('as long as members are only being found for policies that wait, nothing counts as changed', async () => {
+  start(1);
+  for (let team = 1; team <= 10; team += 1)
+    for (let place = 0; place < 250; place += 1) {
+      const object = podAt(team, place, 0, 0);
+      source.change({ kind: 'Pod', key: objectKey(object.namespace, object.name), object });
+    }
+  const link = connect(0);
+  await waitFor(() => link.table);
+  const commit = Compiler.prototype.commit;
+  let commits = 0;
+  const slow = vi.spyOn(Compiler.prototype, 'commit').mockImplementation(function (this: Compiler) {
+    commits += 1;
+    return commit.call(this, () => false); // no time for more than a few members
+  });
+  const before = tables.revision;
+  lines.length = 0;
+  putPolicy('all', { matchLabels: {}, matchExpressions: [] });
+  await waitFor(() => link.table?.policies.size === 2);
+  expect(commits).toBeGreaterThan(4);
+  slow.mockRestore();
+  expect(tables.revision).toBe(before + 2);
+  expect(lines.filter(({ msg }) => msg === 'cluster changed')).toHaveLength(2);
 });
 
 test('a sidecar that reads no answers is sent few of them, and a pod with many labels is named without them', async () => {
