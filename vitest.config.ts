@@ -37,7 +37,7 @@ const TIMED_FAULTS = named('faults', [
   '03_*',
   '05_*',
   '06_*',
-  '07_*_delays',
+  '07_*', // other work on the machine makes buffers and the heap larger
   '10_*_delays',
   '18_*',
   '28_*_rate',

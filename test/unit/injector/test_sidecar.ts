@@ -7,6 +7,9 @@ import type { Table } from '../../../policy/table/table.ts';
 import type { TestDoor } from './test_door.ts';
 import { waitFor } from './wait_for.ts';
 
+/** Hundreds come at once in some tests, and their handshakes take turns. */
+const FIRST_TABLE_MS = 15_000;
+
 /** Connects at once; `hello` says whose table it wants. */
 export class TestSidecar {
   readonly frames: InjectorFrame[] = [];
@@ -33,7 +36,7 @@ export class TestSidecar {
   static async open(door: TestDoor, pod: string): Promise<TestSidecar> {
     const sidecar = new TestSidecar(door);
     sidecar.hello(pod);
-    await waitFor(() => sidecar.table);
+    await waitFor(() => sidecar.table, FIRST_TABLE_MS);
     return sidecar;
   }
 
