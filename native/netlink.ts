@@ -103,7 +103,7 @@ export class Netlink {
 
   /**
    * Nothing may be done with it any more. Another thread closes it: where nftables were changed shortly before, also by others, the
-   * kernel has whoever closes a socket wait for a grace period of RCU, some 10 ms.
+   * kernel has the thread that closes a socket wait for a grace period of RCU, some 10 ms.
    */
   close(): void {
     if (this.#fd === CLOSED) return;

@@ -1,7 +1,7 @@
 /**
- * What of its pod's table one sidecar is sent that takes partial groups: of a large group, only the members that it has met. One that
- * becomes large while the sidecar has it whole stays whole. An
- * address is met when the sidecar has asked about it and it is a member of a large group of the table, for as long as it is.
+ * What of its pod's table one sidecar is sent that takes partial groups: of a large group, only the members that it has met. An
+ * address is met when the sidecar has asked about it and it is a member of a large group of the table, for as long as it is. A group
+ * that becomes large while the sidecar has it whole stays whole.
  */
 
 import { PersistentMap } from '../../common/persistent_map.ts';

@@ -16,6 +16,7 @@ import {
   type Compiler,
   type CompilerOptions,
   createCompiler,
+  MAX_MET,
   SCHEMA_1,
   TABLE_SCHEMA,
 } from '../../policy/index.ts';
@@ -64,7 +65,7 @@ const DEFAULT_LIMITS: SessionLimits = {
   maxStalledBeats: 5, // 10 s
   refusedRetryMs: 10_000,
   maxQuestions: 1_000, // 500 a second; one takes 10 us, or 100 us with a thousand groups
-  maxMet: 4_096, // 0.5 ms for each table or change; more peers than all but a few pods have
+  maxMet: MAX_MET, // some 10 ms for a table or change of one who has met so many; more peers than all but a few pods have
   maxMeets: 8_192, // all that may be met and as many that are no members; one takes 1 us
   leastAgeMs: 20 * 60_000,
   mostAgeMs: 40 * 60_000,

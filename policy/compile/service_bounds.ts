@@ -1,5 +1,5 @@
 /**
- * How much of a Service counts. Whoever may write EndpointSlices of a namespace could make one Service of any size, which stands in the
+ * How much of a Service counts. A tenant that may write EndpointSlices could make one Service of any size, which stands in the
  * tables of all pods that are isolated for egress. What is beyond a bound is left out, and its virtual ports stay: connections
  * go to the other backends, and none is let through for it. Without the port its address would be judged as if nothing were behind it.
  */

@@ -7,7 +7,8 @@ import { blockMatches, portMatches } from '../rules/index.ts';
 import { portsOf, type Table, type TablePeer, type TableRule } from './table.ts';
 import type { Backend, VirtualPort } from './virtual_port.ts';
 
-const DNS_PORT = 53;
+/** Where names are looked up. */
+export const DNS_PORT = 53;
 const KEY_END = ` UDP/${DNS_PORT}`;
 
 /** The Services that clusters configure as their pods' name server, by `namespace/name`. Other Services may serve names too. */

@@ -47,6 +47,12 @@ const injectorFrame = tagged('type', {
 /** From the injector to a sidecar. */
 export type InjectorFrame = TypeOf<typeof injectorFrame>;
 
+/**
+ * Members of large groups that a sidecar may have met at once: with more it is sent these groups whole, and asks for them whole on its
+ * later connections.
+ */
+export const MAX_MET = 4_096;
+
 /** Addresses in one `meet`: with the longest ones it is still within the bound of a line. */
 export const MAX_MET_AT_ONCE = 1_024;
 

@@ -2,7 +2,7 @@
 
 export { type AskedOfPeers, asFarAsAsked, askedOfPeers, NOTHING_ASKED } from './asked_of_peers.ts';
 export { applyChange, groupChange } from './change.ts';
-export { DNS_SERVICES, type DnsServers, dnsForgottenBy, dnsServers, forgottenDns } from './dns.ts';
+export { DNS_PORT, DNS_SERVICES, type DnsServers, dnsForgottenBy, dnsServers, forgottenDns } from './dns.ts';
 export {
   groupJson,
   inOrder,
@@ -20,6 +20,7 @@ export {
 export {
   commonFrames,
   type InjectorFrame,
+  MAX_MET,
   MAX_MET_AT_ONCE,
   readInjectorFrame,
   readSidecarFrame,

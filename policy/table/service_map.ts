@@ -26,7 +26,7 @@ const SHARD_WEIGHT = 20_000;
 /** What a port weighs without its backends. */
 const PORT_WEIGHT = 3;
 
-/** Bits of a hash. Whoever chooses addresses and ports finds too few that have all of them in common. */
+/** Bits of a hash. A tenant that chooses addresses and ports finds too few that have all of them in common. */
 const BITS = 32;
 
 interface Leaf {

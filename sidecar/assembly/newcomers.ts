@@ -4,7 +4,15 @@
  */
 import { PROTOCOLS } from '../../common/net.ts';
 import { Recent } from '../../common/recent.ts';
-import { type Direction, type Judge, type Protocol, type Table, virtualKey } from '../../policy/index.ts';
+import {
+  type Direction,
+  DNS_PORT,
+  type Judge,
+  MAX_MET,
+  type Protocol,
+  type Table,
+  virtualKey,
+} from '../../policy/index.ts';
 import type { DeniedPeer, UnmetSink } from '../gate/kernel/index.ts';
 import type { Enforcement, Meetings } from '../table/index.ts';
 
@@ -17,11 +25,8 @@ const ASKED_AT_ONCE = 32;
 /** Virtual ports of which it is remembered when their backends were asked about; some 150 bytes each. */
 const PORTS_MAX = 1_024;
 
-/** With so many met members, only name servers are asked about ahead: a quarter of those with which groups are sent whole. */
-const MET_MAX = 1_024;
-
-/** Where names are looked up. */
-const DNS_PORT = 53;
+/** With so many met members, only name servers are asked about ahead. */
+const MET_MAX = MAX_MET / 4;
 
 /** Backends that are no members are asked about again after this long, when a table comes: their labels may be others, ms. */
 const AGAIN_MS = 10_000;

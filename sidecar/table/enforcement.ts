@@ -7,6 +7,7 @@ import {
   createJudge,
   type Direction,
   type Judge,
+  MAX_MET,
   type Protocol,
   type Table,
   type TableChange,
@@ -16,7 +17,7 @@ import type { Relay } from '../relay/index.ts';
 import type { LiveTable } from './live_table.ts';
 import type { Meetings } from './meetings.ts';
 import type { Owner, Owners } from './owners.ts';
-import { hasLargeWhole, MET_MAX } from './whole_groups.ts';
+import { hasLargeWhole } from './whole_groups.ts';
 
 /** Explanations kept at once; beyond it the oldest goes. Some 300 bytes each. */
 const EXPLANATIONS_MAX = 4096;
@@ -140,7 +141,7 @@ export class Enforcement {
   acquaintances(): readonly string[] {
     const found = new Set<string>();
     for (const one of this.#acquaintances()) {
-      if (found.size >= MET_MAX) break;
+      if (found.size >= MAX_MET) break;
       found.add(one);
     }
     return [...found];

@@ -2,10 +2,7 @@
  * An injector sends a sidecar that has met too many members the large groups whole, for as long as the connection lasts. It is
  * remembered here: on another connection the sidecar would begin with few members again, and its peers would be denied meanwhile.
  */
-import type { AddressGroup, Table } from '../../policy/index.ts';
-
-/** Members that an injector lets a sidecar meet before it sends groups whole: ADR 0042. */
-export const MET_MAX = 4_096;
+import { type AddressGroup, MAX_MET, type Table } from '../../policy/index.ts';
 
 /** Knows whether groups have to come whole, for the life of the process or until none has many members. */
 export class WholeGroups {
@@ -42,5 +39,5 @@ function wentWhole(before: Table, now: Table): boolean {
 }
 
 function isLargeWhole({ partial, members }: AddressGroup): boolean {
-  return partial !== true && members.size > MET_MAX;
+  return partial !== true && members.size > MAX_MET;
 }
