@@ -1,0 +1,55 @@
+/** Which way inbound TCP connections take to the app, by port: the form of `SLUICE_PATH` and of the annotation `sluice.dev/path`. */
+import { MAX_PORT } from './net.ts';
+
+/**
+ * - `proxy`: through the sidecar, which splices each connection to the app.
+ * - `direct`: to the app's own socket; the kernel ends what policy no longer allows.
+ * - `auto`: direct where a probe shows that the kernel can do all of it, else the proxy.
+ */
+export const PATHS = ['proxy', 'direct', 'auto'] as const;
+
+/** One of `PATHS`. */
+export type Path = (typeof PATHS)[number];
+
+/** Most ports with a path of their own. */
+export const OWN_PATHS_MAX = 15;
+
+/** The paths of a pod. */
+export interface PathChoice {
+  /** Of all ports that have none of their own. */
+  readonly usual: Path;
+  readonly ports: ReadonlyMap<number, Path>;
+}
+
+/** What a pod has without a choice of its own. */
+export const USUAL_PATH: PathChoice = { usual: 'proxy', ports: new Map() };
+
+/**
+ * Reads a path, and ports with paths of their own: `direct`, `auto,5432=proxy` or `8080=direct`. Without a usual path it is `proxy`.
+ * @returns a sentence where the text is wrong
+ */
+export function parsePath(text: string): PathChoice | string {
+  let usual: Path | undefined;
+  const ports = new Map<number, Path>();
+  for (const item of text.split(',')) {
+    const [, port, path] = /^(?:([1-9]\d{0,4})=)?([a-z]+)$/.exec(item.trim()) ?? [];
+    if (!isPath(path) || Number(port ?? 1) > MAX_PORT) return wanted(item.trim());
+    if (port === undefined) {
+      if (usual !== undefined) return `it names two usual paths, '${usual}' and '${path}'`;
+      usual = path;
+    } else {
+      if (ports.has(Number(port))) return `it names port ${port} twice`;
+      ports.set(Number(port), path);
+    }
+  }
+  if (ports.size > OWN_PATHS_MAX) return `at most ${OWN_PATHS_MAX} ports have a path of their own`;
+  return { usual: usual ?? USUAL_PATH.usual, ports };
+}
+
+function wanted(item: string): string {
+  return `'${item}' is not one of ${PATHS.join(', ')}, or of PORT=PATH with a port from 1 to ${MAX_PORT}, as in auto,5432=proxy`;
+}
+
+function isPath(text: string | undefined): text is Path {
+  return PATHS.some((path) => path === text);
+}
