@@ -11,8 +11,11 @@ const FIRST = 1;
 /** Nothing that measures time: two files at once, also on a machine with two processors, where vitest would take one. */
 const WORKERS = 2;
 
-/** Real packets, tools that are installed, and an image that is built: some wait, others compute, so two at a time. */
+/** Real packets, tools that are installed, and an image that is built. */
 const SIDE_BY_SIDE = FIRST + 1;
+
+/** Of those, many wait for the half of their time: a third one uses what two leave of two processors. */
+const WORKERS_THAT_WAIT = 3;
 
 /** One file at a time, when all others are through: no load shall disturb what measures time. */
 const ALONE = SIDE_BY_SIDE + 1;
@@ -61,7 +64,7 @@ const IMAGE = { include: ['test/image/**/*.test.ts'], testTimeout: 120_000, hook
 const sideBySide = (timed: readonly string[]) => ({
   exclude: [...configDefaults.exclude, ...timed],
   sequence: { groupOrder: SIDE_BY_SIDE },
-  maxWorkers: WORKERS,
+  maxWorkers: WORKERS_THAT_WAIT,
 });
 
 const alone = (timed: readonly string[]) => ({
