@@ -3,14 +3,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { listenTcp, type TcpAddress } from '../common/tcp_listen.ts';
+import type { RateLimits } from '../common/token_bucket.ts';
 import { socketAddress } from '../policy/index.ts';
-import {
-  AddressRates,
-  ConnectionPlaces,
-  listenUnix,
-  type PlaceLimits,
-  type RateLimits,
-} from './doors/index.ts';
+import { AddressRates, ConnectionPlaces, listenUnix, type PlaceLimits } from './doors/index.ts';
 import type { InjectorMetrics } from './metrics.ts';
 import type { ClusterSource } from './source.ts';
 import type { TableServer } from './tables/index.ts';

@@ -1,6 +1,6 @@
 /** What every listener of the injector needs against strangers: bounds on connections, rates, handshakes and work. */
 
-export { AddressRates, type RateLimits } from './address_rates.ts';
+export { AddressRates } from './address_rates.ts';
 export { ConnectionPlaces, type Place, type PlaceLimits } from './connection_places.ts';
 export { PacedQueue } from './paced_queue.ts';
 export {

@@ -2,7 +2,8 @@
  * Work that strangers ask for, on the thread that serves all sidecars: it takes half of the time at most, a few milliseconds
  * at a stretch, and the address that has cost least is next. So who asks for much waits for himself.
  */
-import { AddressRates, type RateLimits } from './address_rates.ts';
+import type { RateLimits } from '../../common/token_bucket.ts';
+import { AddressRates } from './address_rates.ts';
 
 /** Work done at a stretch, ms, as announced. One piece may be longer. */
 const STRETCH_MS = 6;

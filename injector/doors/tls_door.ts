@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Server, TLSSocket } from 'node:tls';
-import type { RateLimits } from './address_rates.ts';
+import type { RateLimits } from '../../common/token_bucket.ts';
 import { onHello } from './client_hello.ts';
 import { ConnectionPlaces, type Place, type PlaceLimits } from './connection_places.ts';
 import { PacedQueue } from './paced_queue.ts';

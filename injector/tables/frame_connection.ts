@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { messageOf } from '../../common/errno.ts';
 import { LineReader, type LineSink } from '../../common/line_reader.ts';
+import { type RateLimits, TokenBucket } from '../../common/token_bucket.ts';
 import type { SidecarFrame } from '../../policy/index.ts';
 import { readSidecarFrame } from '../../policy/index.ts';
 import type { FrameBytes } from './frame_bytes.ts';
@@ -13,14 +14,11 @@ const MAX_LINE_BYTES = 64 * 1024;
 
 const TOO_LONG = `a frame longer than ${MAX_LINE_BYTES} bytes`;
 
-/** Frames a second that are taken in, and at once; a sidecar sends up to 200 when much changes. Who sends more is read later. */
-const FRAMES_PER_SECOND = 250;
-const FRAMES_AT_ONCE = 500;
+/** Frames that are taken in; a sidecar sends up to 200 a second when much changes. Who sends more is read later. */
+const FRAMES: RateLimits = { burst: 500, perSecond: 250 };
 
 /** Taken in before all other connections have their turn, bytes: some 50 frames, half a millisecond. */
 const TURN_BYTES = 2 * 1024;
-
-const MS_PER_SECOND = 1_000;
 
 /**
  * What is written at a time, bytes: one record of TLS, so that a thousand connections that all want more take 50 ms of a turn.
@@ -55,9 +53,8 @@ export interface FrameReader {
 /** One connection. Bytes are taken in from the first `read` or `readFirst` on. */
 export class FrameConnection implements SessionLink, LineSink {
   readonly #socket: Socket;
-  /** Frames that may come before it is read later; below zero: it is not read now. */
-  #allowance = FRAMES_AT_ONCE;
-  #allowanceAtMs = performance.now();
+  /** Frames that may come before it is read later. While some are owed it is not read. */
+  readonly #allowance = new TokenBucket(FRAMES, performance.now());
   #reader: FrameReader | undefined;
   /** What waits until the piece before has been written, and how much of the first is in that. */
   readonly #unwritten: Buffer[] = [];
@@ -112,7 +109,8 @@ export class FrameConnection implements SessionLink, LineSink {
 
   /** See `LineSink`. */
   line(text: string): void {
-    this.#allowance -= 1 + Math.floor(text.length / TURN_BYTES); // a long one is as much work as many
+    // A long one is as much work as many.
+    this.#allowance.spend(1 + Math.floor(text.length / TURN_BYTES), performance.now());
     this.#deliver(text);
   }
 
@@ -124,15 +122,12 @@ export class FrameConnection implements SessionLink, LineSink {
 
   /** Reads on when others have had their turn, and not before as much may come as has; `rest` is what is left of a chunk. */
   #rest(rest: Buffer | undefined): void {
-    const nowMs = performance.now();
-    const earned = ((nowMs - this.#allowanceAtMs) * FRAMES_PER_SECOND) / MS_PER_SECOND;
-    this.#allowance = Math.min(FRAMES_AT_ONCE, this.#allowance + earned);
-    this.#allowanceAtMs = nowMs;
+    const owedMs = this.#allowance.owedMs(performance.now());
     // One that is being closed is read on: what comes is dropped.
     if (!this.#socket.writable) return;
-    if (this.#allowance < 0) {
+    if (owedMs > 0) {
       this.#socket.pause();
-      setTimeout(this.#resume, (-this.#allowance * MS_PER_SECOND) / FRAMES_PER_SECOND).unref();
+      setTimeout(this.#resume, owedMs).unref();
     } else if (rest !== undefined) {
       this.#socket.pause();
       setImmediate(this.#resume);

@@ -9,6 +9,7 @@
  */
 import type { Logger } from 'pino';
 import { SluiceError } from '../../common/errors.ts';
+import type { RateLimits } from '../../common/token_bucket.ts';
 import {
   asFarAsAsked,
   type ClusterChange,
@@ -21,7 +22,7 @@ import {
   TABLE_SCHEMA,
 } from '../../policy/index.ts';
 import type { ManifestProblem } from '../../sources/index.ts';
-import { AddressRates, type RateLimits } from '../doors/index.ts';
+import { AddressRates } from '../doors/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { ClusterSource, SourceListener } from '../source.ts';
 import { Beats } from './beats.ts';
