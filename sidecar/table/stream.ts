@@ -10,7 +10,8 @@ import { Backoff, type BackoffBounds, jittered } from '../../common/backoff.ts';
 import { digestOf } from '../../common/digest.ts';
 import { asError, messageOf } from '../../common/errno.ts';
 import { SluiceError, unreachable } from '../../common/errors.ts';
-import { doSome } from '../../common/steps.ts';
+import { inSlices } from '../../common/in_slices.ts';
+import type { Steps } from '../../common/steps.ts';
 import {
   PartDigests,
   type PeerIdentity,
@@ -46,9 +47,6 @@ const GONE_MS = 10_000;
 
 /** Before a sidecar moves to another replica: an injector asks several at a time. */
 const MOVE_MS = 500;
-
-/** Digests are worked out for this long at a stretch, ms. */
-const SLICE_MS = 5;
 
 /** What the stream reports. In the sidecar, `TableFollower` of `sidecar/assembly/` hears it. */
 export interface StreamEvents {
@@ -121,8 +119,8 @@ export class TableStream implements ConnectionListener {
   readonly #partialGroups: PartialGroups;
   readonly #wholeGroups = new WholeGroups();
   readonly #digests = new PartDigests(digestOf);
-  /** Set while digests of the table in force are worked out. */
-  #preparing: NodeJS.Immediate | undefined;
+  /** Works out digests of the table in force. */
+  #preparing: Steps<void> | undefined;
   #current: Conversation | undefined;
   /** Of the next try to connect. */
   #timer: NodeJS.Timeout | undefined;
@@ -177,7 +175,7 @@ export class TableStream implements ConnectionListener {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    clearImmediate(this.#preparing);
+    this.#preparing?.return();
     this.#endSearch();
     this.#current?.connection.drop();
   }
@@ -204,14 +202,11 @@ export class TableStream implements ConnectionListener {
 
   /** What an outline will be compared with is worked out while the connection is made, so that it takes no long turn when it comes. */
   #prepareDigests(table: Table | undefined): void {
-    clearImmediate(this.#preparing);
+    this.#preparing?.return();
     if (table === undefined) return;
     const steps = this.#digests.prepare(table);
-    const goOn = (): void => {
-      const endMs = performance.now() + SLICE_MS;
-      if (doSome(steps, () => performance.now() < endMs) === undefined) this.#preparing = setImmediate(goOn);
-    };
-    this.#preparing = setImmediate(goOn);
+    this.#preparing = steps;
+    setImmediate(() => void inSlices(steps));
   }
 
   #again(reason: string): void {

@@ -7,10 +7,10 @@
 import { Backoff, type BackoffBounds } from '../../../common/backoff.ts';
 import { messageOf } from '../../../common/errno.ts';
 import { SluiceError } from '../../../common/errors.ts';
+import { inSlices } from '../../../common/in_slices.ts';
 import { LatestWins } from '../../../common/latest_wins.ts';
 import { type Table, virtualKey } from '../../../policy/index.ts';
 import { CLOSED_REVISION, closedPlan, type GatePlan, GatePlanner, overBounds } from '../plan/index.ts';
-import { inSlices } from './in_slices.ts';
 import { areRulesThere, injectorElements } from './install.ts';
 import { KernelRules, type ReplaceEvents } from './kernel_rules.ts';
 import type { GateSettings } from './settings.ts';

@@ -1,8 +1,9 @@
 /** Puts the gate in place closed at the redirect step, looks whether it is there, and takes it out. */
+
+import { inSlices } from '../../../common/in_slices.ts';
 import { findChain, listNft, runNft } from '../../kernel/index.ts';
 import { closedPlan, type GatePlan, socketElement } from '../plan/index.ts';
 import { NONE_COMMON } from './common_access.ts';
-import { inSlices } from './in_slices.ts';
 import { GATE_TABLE, GATE_TABLE_NAME } from './names.ts';
 import { SOCKET_MATCH_PROBE } from './own_ports.ts';
 import { REMOVED_RULESET, wholeRuleset } from './ruleset.ts';

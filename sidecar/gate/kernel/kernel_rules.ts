@@ -1,8 +1,9 @@
 /** The rules that the kernel has of a running sidecar's gate: brings them from one plan to the next. */
+
+import { inSlices } from '../../../common/in_slices.ts';
 import { ElementWriter, runNft } from '../../kernel/index.ts';
 import { type GatePlan, gateChanges, NO_SERVICES } from '../plan/index.ts';
 import { COMMON_MIN, commonAfter, commonOf, NONE_COMMON } from './common_access.ts';
-import { inSlices } from './in_slices.ts';
 import { putWhole } from './install.ts';
 import { GATE_TABLE_NAME } from './names.ts';
 import { netlinkElements } from './netlink_elements.ts';

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
-import { inSlices } from '../../../../sidecar/gate/kernel/in_slices.ts';
-import type { Steps } from '../../../../sidecar/gate/plan/steps.ts';
+import { inSlices } from '../../../common/in_slices.ts';
+import type { Steps } from '../../../common/steps.ts';
 
 /** The clock goes on by the steps of the work only. */
 let nowMs = 0;
