@@ -137,6 +137,7 @@ export {
   readSidecarFrame,
   readTable,
   readTableFile,
+  readVirtualKey,
   resolveOutline,
   ServiceMap,
   type ServiceShard,

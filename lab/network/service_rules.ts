@@ -6,7 +6,7 @@
 
 import { familyOf } from '../../common/net.ts';
 import type { Cluster, VirtualPort } from '../../policy/index.ts';
-import { virtualPorts } from '../../policy/index.ts';
+import { readVirtualKey, virtualPorts } from '../../policy/index.ts';
 import { gatewayOf } from './network_plan.ts';
 import type { LabNode } from './topology.ts';
 
@@ -61,8 +61,7 @@ ${lines(dead.map(({ match }) => `${match} reject`))}
 }
 
 function servedPort(key: string, { backends }: VirtualPort): Served {
-  const [address = '', target = ''] = key.split(' ');
-  const [protocol = '', port = ''] = target.split('/');
+  const { address, protocol, port } = readVirtualKey(key);
   const family = familyOf(address) === 6 ? 'ip6' : 'ip';
   const match = `${family} daddr ${address} ${protocol.toLowerCase()} dport ${port}`;
   return { family, match, backends };

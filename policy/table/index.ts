@@ -69,6 +69,6 @@ export {
   tagOf,
 } from './table.ts';
 export { changeText, fileRefused, readChangeFile, readTableFile, tableText } from './text.ts';
-export { virtualKey, virtualKeyProblem } from './virtual_key.ts';
+export { readVirtualKey, virtualKey, virtualKeyProblem } from './virtual_key.ts';
 export { type Backend, type VirtualPort, virtualPort } from './virtual_port.ts';
 export { WIRE_PROTOCOLS, type WireVersion, wireVersion } from './wire.ts';

@@ -2,7 +2,6 @@
  * Whom the injector is asked about because the gate keeps them out, though they may be members of partial groups. Behind a Service
  * these are its backends.
  */
-import { PROTOCOLS } from '../../common/net.ts';
 import { Recent } from '../../common/recent.ts';
 import {
   type Direction,
@@ -10,6 +9,7 @@ import {
   type Judge,
   MAX_MET,
   type Protocol,
+  readVirtualKey,
   type Table,
   virtualKey,
 } from '../../policy/index.ts';
@@ -108,7 +108,7 @@ export class Newcomers implements UnmetSink {
   /** Virtual ports where the pod looks names up. A lost lookup is sent again only after 5 s by many resolvers. */
   #dnsKeys({ table }: Judge): readonly string[] {
     return this.#parts.nameServers.flatMap((address) =>
-      this.#services.at(address, table.services).filter((key) => key.endsWith(`/${DNS_PORT}`)),
+      this.#services.at(address, table.services).filter((key) => readVirtualKey(key).port === DNS_PORT),
     );
   }
 
@@ -179,9 +179,9 @@ function unmetBackends(
   from = 0,
 ): { readonly addresses: readonly string[]; readonly next: number } {
   const addresses: string[] = [];
-  const protocol = PROTOCOLS.find((one) => key.includes(` ${one}/`));
+  const { protocol } = readVirtualKey(key);
   const backends = judge.table.services.get(key)?.backends ?? [];
-  if (protocol === undefined || backends.length === 0) return { addresses, next: 0 };
+  if (backends.length === 0) return { addresses, next: 0 };
   let next = from % backends.length;
   for (let left = Math.min(backends.length, BACKENDS_MAX); left > 0; left -= 1) {
     if (addresses.length === ASKED_AT_ONCE) break;
@@ -216,7 +216,7 @@ class ServiceIndex {
   #follow(services: Services): void {
     for (const [key, before, now] of services.since(this.#services)) {
       if (before !== undefined && now !== undefined) continue;
-      const address = key.slice(0, key.indexOf(' '));
+      const { address } = readVirtualKey(key);
       const others = (this.#byAddress.get(address) ?? NO_KEYS).filter((one) => one !== key);
       const keys = now === undefined ? others : [...others, key];
       if (keys.length === 0) this.#byAddress.delete(address);

@@ -1,8 +1,7 @@
 /** A Service is its backends: the kernel of the pod itself picks one of those that policy lets it reach. */
 
-import { PROTOCOLS } from '../../../common/net.ts';
 import type { Backend, Protocol, Table, VirtualPort } from '../../../policy/index.ts';
-import { familyOf } from '../../../policy/index.ts';
+import { familyOf, readVirtualKey } from '../../../policy/index.ts';
 import { admits } from './access.ts';
 import { PortsByBackend } from './ports_by_backend.ts';
 import type { NamedAccess } from './rule_sets.ts';
@@ -188,17 +187,13 @@ function reachableOf(
   { backends }: VirtualPort,
   reaches: (backend: Backend, protocol: Protocol) => boolean,
 ): readonly Backend[] {
-  const { protocol } = partsOf(key);
+  const { protocol } = readVirtualKey(key);
   return backends.filter((one) => reaches(one, protocol));
 }
 
 function partsOf(key: string): Omit<PlannedPort, 'backends'> {
-  const space = key.indexOf(' ');
-  const slash = key.indexOf('/', space);
-  const address = key.slice(0, space);
-  const protocol = PROTOCOLS.find((one) => one === key.slice(space + 1, slash));
-  if (protocol === undefined) throw new Error(`no virtual port of a table: ${key}`);
-  return { family: familyOf(address), address, protocol, port: Number(key.slice(slash + 1)) };
+  const parts = readVirtualKey(key);
+  return { family: familyOf(parts.address), ...parts };
 }
 
 /** Numbers of backends, and how many virtual ports have each. */
