@@ -102,6 +102,19 @@ export function readOptions(
   };
 }
 
+/** What of an environment sets some options: to hand on to another program that has them. */
+export function environmentOf(
+  specs: readonly OptionSpec[],
+  env: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> {
+  const set: [string, string][] = [];
+  for (const { env: name } of specs) {
+    const text = env[name];
+    if (text) set.push([name, text]);
+  }
+  return Object.fromEntries(set);
+}
+
 /** The options as help text, one line each. */
 export function describeOptions(specs: readonly OptionSpec[]): string {
   const width = Math.max(...specs.map((spec) => spec.flag.length + spec.env.length)) + 6;

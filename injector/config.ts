@@ -4,8 +4,8 @@ import { INJECTOR_PORTS } from '../common/contract.ts';
 import { SluiceError } from '../common/errors.ts';
 import { LOG_LEVELS } from '../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT, readOptions } from '../common/options.ts';
-import { DEFAULT_LARGE_GROUP, type PolicyLimits } from '../policy/index.ts';
-import { POLICY_LIMIT_OPTIONS, policyLimits } from '../sources/index.ts';
+import type { PolicyLimits } from '../policy/index.ts';
+import { LARGE_GROUP_OPTION, POLICY_LIMIT_OPTIONS, policyLimits } from '../sources/index.ts';
 import { INJECTION_OPTIONS, type WebhookSettings, webhookSettings } from './admission/index.ts';
 
 /** Every option of `injector/main.ts`; docs/reference/configuration.md is made from this. */
@@ -64,14 +64,7 @@ export const INJECTOR_OPTIONS: readonly OptionSpec[] = [
   },
   ...INJECTION_OPTIONS,
   ...POLICY_LIMIT_OPTIONS,
-  {
-    env: 'SLUICE_LARGE_GROUP',
-    flag: 'large-group',
-    kind: { type: 'integer', min: 1, max: 10_000_000 },
-    default: String(DEFAULT_LARGE_GROUP),
-    description:
-      'A selector of peers that matches more pods (addresses) than this makes a large group: sidecars are sent only those of its pods that they ask about',
-  },
+  LARGE_GROUP_OPTION,
   {
     env: 'SLUICE_LOG_LEVEL',
     flag: 'log-level',

@@ -22,7 +22,7 @@ export {
   WORKLOAD_KINDS,
   type WorkloadKind,
 } from './objects/index.ts';
-export { POLICY_LIMIT_OPTIONS, policyLimitEnvironment, policyLimits } from './policy_limit_options.ts';
+export { LARGE_GROUP_OPTION, POLICY_LIMIT_OPTIONS, policyLimits } from './policy_limit_options.ts';
 export { describeProblem, type ManifestProblem } from './problem.ts';
 export { problemLines } from './report.ts';
 export {

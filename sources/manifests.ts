@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { messageOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
+import { environmentOf } from '../common/options.ts';
 import type { Cluster } from '../policy/index.ts';
 import { policyExcess, withoutRules } from '../policy/index.ts';
 import { clusterOf, mergeManifests } from './cluster_merge.ts';
@@ -15,7 +16,7 @@ import {
   readManifestFile,
   readManifestInput,
 } from './files/index.ts';
-import { policyLimitEnvironment, policyLimitsOf } from './policy_limit_options.ts';
+import { POLICY_LIMIT_OPTIONS, policyLimitsOf } from './policy_limit_options.ts';
 import type { ManifestProblem } from './problem.ts';
 
 /** What a set of manifests holds. */
@@ -87,7 +88,7 @@ function isolating(loaded: LoadedObject & { readonly kind: 'NetworkPolicy' }): L
 function excessProblem(object: LoadedObject, message: string | undefined): ManifestProblem | undefined {
   if (message === undefined || object.kind !== 'NetworkPolicy') return undefined;
   const { file, document } = object;
-  const isDefault = Object.keys(policyLimitEnvironment(process.env)).length === 0;
+  const isDefault = Object.keys(environmentOf(POLICY_LIMIT_OPTIONS, process.env)).length === 0;
   return {
     file,
     document,

@@ -1,6 +1,6 @@
-/** Settings of how large policies may be. */
+/** Settings of how large policies may be, and of which groups of peers are large. */
 import { type OptionKind, type OptionSpec, type OptionValues, readOptions } from '../common/options.ts';
-import { DEFAULT_POLICY_LIMITS, type PolicyLimits } from '../policy/index.ts';
+import { DEFAULT_LARGE_GROUP, DEFAULT_POLICY_LIMITS, type PolicyLimits } from '../policy/index.ts';
 
 const COUNT: OptionKind = { type: 'integer', min: 1, max: 10_000_000 };
 
@@ -38,7 +38,17 @@ export const POLICY_LIMIT_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
-/** The checked settings. */
+/** Of the injector, and of a lab's. */
+export const LARGE_GROUP_OPTION: OptionSpec = {
+  env: 'SLUICE_LARGE_GROUP',
+  flag: 'large-group',
+  kind: COUNT,
+  default: String(DEFAULT_LARGE_GROUP),
+  description:
+    'A selector of peers that matches more pods (addresses) than this makes a large group: sidecars are sent only those of its pods that they ask about',
+};
+
+/** The checked settings of `POLICY_LIMIT_OPTIONS`. */
 export function policyLimits(values: OptionValues): PolicyLimits {
   return {
     maxPolicyEntries: values.integer('SLUICE_MAX_POLICY_ENTRIES'),
@@ -48,18 +58,10 @@ export function policyLimits(values: OptionValues): PolicyLimits {
   };
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /**
  * The settings of an environment, for programs that have no flags for them.
  * @throws SluiceError `CONFIG_INVALID` naming the variable with the wrong value
  */
-export function policyLimitsOf(env: Environment): PolicyLimits {
+export function policyLimitsOf(env: Readonly<Record<string, string | undefined>>): PolicyLimits {
   return policyLimits(readOptions(POLICY_LIMIT_OPTIONS, [], env).values);
-}
-
-/** What of an environment sets them. */
-export function policyLimitEnvironment(env: Environment): Readonly<Record<string, string>> {
-  const set = POLICY_LIMIT_OPTIONS.flatMap(({ env: name }) => (env[name] ? [[name, env[name]]] : []));
-  return Object.fromEntries(set);
 }

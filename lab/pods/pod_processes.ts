@@ -3,7 +3,8 @@
 import { join } from 'node:path';
 import { SIDECAR_NODE_ENV, SIDECAR_NODE_FLAGS } from '../../common/contract.ts';
 import { SluiceError } from '../../common/errors.ts';
-import { policyLimitEnvironment } from '../../sources/index.ts';
+import { environmentOf } from '../../common/options.ts';
+import { LARGE_GROUP_OPTION, POLICY_LIMIT_OPTIONS } from '../../sources/index.ts';
 import { APP_SERVER } from '../app/index.ts';
 import {
   fileSlug,
@@ -46,14 +47,8 @@ function sidecarProgram(script: string, ...args: readonly string[]): readonly st
   return [process.execPath, ...SIDECAR_NODE_FLAGS, script, ...args];
 }
 
-/** Of this process's environment: the bounds on policies, as the manifests were checked with them, and which groups are large. */
-function injectorEnvironment(env: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
-  const { SLUICE_LARGE_GROUP: largeGroup } = env;
-  return {
-    ...policyLimitEnvironment(env),
-    ...(largeGroup === undefined ? {} : { SLUICE_LARGE_GROUP: largeGroup }),
-  };
-}
+/** Those of this process that its injector has as well: the bounds on policies, as the manifests were checked with them. */
+const HANDED_ON = [...POLICY_LIMIT_OPTIONS, LARGE_GROUP_OPTION];
 
 /** Starts the injector. It is at work when its status socket answers. */
 export async function startInjector(paths: LabPaths, state: LabState): Promise<ProcessId> {
@@ -62,7 +57,7 @@ export async function startInjector(paths: LabPaths, state: LabState): Promise<P
   const { id } = await startProcess({
     lab: state.name,
     argv: program(main, '--dir', paths.manifests, ...sockets),
-    env: injectorEnvironment(process.env),
+    env: environmentOf(HANDED_ON, process.env),
     logFile: injectorLog(paths),
   });
   return id;
