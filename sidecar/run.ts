@@ -28,7 +28,7 @@ import { relayLimits } from './relay/index.ts';
 import {
   InjectorLink,
   localTransport,
-  Meetings,
+  MembershipQueries,
   TableStream,
   type Transport,
   tlsTransport,
@@ -55,7 +55,7 @@ import {
  * 2. Flows may finish. Those that are left are reset, and recorded.
  * 3. The relay and the admin port close.
  * 4. The last drops of the gate, and the last ends of outbound flows, are recorded with the names that the injector can still give.
- * 5. The connection to the injector closes, and the gate tries no more. Its rules stay.
+ * 5. The injector is asked no more. The connection to it closes, and the gate tries no more. Its rules stay.
  * 6. The latest table is on disk.
  * 7. The guard closes. Its rules stay.
  *
@@ -89,14 +89,14 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   const link = new InjectorLink();
   const written = { enforcement, link, metrics, log, lines };
   const { history, owners, recorder } = openRecords(config.flowHistory, written);
-  const meetings = new Meetings(link, () => metrics.meetUnanswered());
-  enforcement.asks(meetings);
-  const outbound = new Outbound(config.injector, enforcement, meetings, recorder, metrics, log);
+  const membership = new MembershipQueries(link, () => metrics.meetUnanswered());
+  enforcement.asks(membership);
+  const outbound = new Outbound(config.injector, enforcement, membership, recorder, metrics, log);
   const inForce = new InForceMachine();
   const gate = new WatchedGate(config, guard.nodeIPs, {
     inForce,
     enforcement,
-    meetings,
+    membership,
     nameServers: readNameServers(),
     recorder,
     metrics,
@@ -105,11 +105,21 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   const redirect = new WatchedRedirect(config, inForce, log);
   inForce.follow(new TransitionLog(log));
   inForce.follow(new Effects(inForce, { state, gate, outbound, redirect, link }));
-  const tables = new TableFollower({ state, inForce, gate, guard, outbound, owners, meetings, metrics, log });
+  const tables = new TableFollower({
+    state,
+    inForce,
+    gate,
+    guard,
+    outbound,
+    owners,
+    membership,
+    metrics,
+    log,
+  });
   const partialGroups = {
     areTaken: () => gate.isThere,
     acquaintances: () => enforcement.acquaintances(),
-    met: (addresses: readonly string[]) => meetings.answered(addresses),
+    met: (addresses: readonly string[]) => membership.answered(addresses),
   };
   const pod = podOf(config);
   const stream = new TableStream(
@@ -148,7 +158,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
 
   const signal = await terminated();
   await drain(signal, drainTimeMs(config), { state, redirect, relay, backlogs, log });
-  await takeDown({ state, relay, admin, gate, outbound, owners, stream, guard });
+  await takeDown({ state, relay, admin, gate, outbound, owners, membership, stream, guard });
   log.info('stopped');
 }
 

@@ -68,7 +68,7 @@ export class Effects implements InForceFollower {
     const { outbound, state } = this.#tools;
     await outbound.cut();
     await outbound.forgetBackends();
-    await state.enforcement.settled();
+    await state.enforcement.allEnded();
     this.#inForce.happened({ event: 'cut', change });
   }
 

@@ -14,7 +14,7 @@ import {
 } from '../gate/kernel/index.ts';
 import type { InForceMachine } from '../in_force/index.ts';
 import type { Recorder, SidecarMetrics } from '../records/index.ts';
-import type { Enforcement, Meetings } from '../table/index.ts';
+import type { Enforcement, MembershipQueries } from '../table/index.ts';
 import { Newcomers } from './newcomers.ts';
 
 const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
@@ -26,7 +26,7 @@ export const SERVICES_SHOWN = 20;
 export interface GateParts {
   readonly inForce: InForceMachine;
   readonly enforcement: Enforcement;
-  readonly meetings: Meetings;
+  readonly membership: MembershipQueries;
   /** Canonical addresses of those that the pod asks. */
   readonly nameServers: readonly string[];
   readonly recorder: Recorder;

@@ -14,7 +14,7 @@ import {
   virtualKey,
 } from '../../policy/index.ts';
 import type { DeniedPeer, UnmetSink } from '../gate/kernel/index.ts';
-import type { Enforcement, Meetings } from '../table/index.ts';
+import type { Enforcement, MembershipQueries } from '../table/index.ts';
 
 /** Backends of one Service that are looked at, at a time. */
 const BACKENDS_MAX = 1_024;
@@ -44,7 +44,7 @@ interface Asked {
 /** What newcomers are found and asked with. */
 export interface NewcomersParts {
   readonly enforcement: Enforcement;
-  readonly meetings: Pick<Meetings, 'ask' | 'notice' | 'ahead' | 'hasAnswer'>;
+  readonly membership: Pick<MembershipQueries, 'ask' | 'notice' | 'ahead' | 'hasAnswer'>;
   /** Canonical addresses of those that the pod asks. */
   readonly nameServers: readonly string[];
   unreadable(): void;
@@ -71,7 +71,7 @@ export class Newcomers implements UnmetSink {
 
   unmet(addresses: readonly string[]): void {
     const { judge } = this.#parts.enforcement;
-    if (judge !== undefined) this.#parts.meetings.notice(this.#unmet(addresses, judge));
+    if (judge !== undefined) this.#parts.membership.notice(this.#unmet(addresses, judge));
   }
 
   unreadable(): void {
@@ -118,7 +118,7 @@ export class Newcomers implements UnmetSink {
     const before = this.#asked.get(key);
     if (before !== undefined && now - before.aheadAtMs < AGAIN_MS) return true;
     const { addresses, next } = unmetBackends(key, judge, before?.next);
-    if (!this.#parts.meetings.ahead(addresses)) return false;
+    if (!this.#parts.membership.ahead(addresses)) return false;
     this.#asked.keep(key, { aheadAtMs: now, next });
     return true;
   }
@@ -133,17 +133,17 @@ export class Newcomers implements UnmetSink {
 
   /** Asks about those of the peers whom policy may allow after all; `undefined`: there are none. */
   ask(peers: readonly DeniedPeer[]): Promise<void> | undefined {
-    const { enforcement, meetings } = this.#parts;
+    const { enforcement, membership } = this.#parts;
     const { judge } = enforcement;
     if (judge === undefined || !this.active()) return undefined;
     const unsure = peers.flatMap((peer) =>
       this.#targets(peer, judge)
         .filter(({ address, port }) => judge.isUnsure(this.#direction, address, peer.protocol, port))
         .map(({ address }) => address)
-        .filter((address) => !meetings.hasAnswer(address))
+        .filter((address) => !membership.hasAnswer(address))
         .slice(0, ASKED_AT_ONCE),
     );
-    return unsure.length === 0 ? undefined : meetings.ask(unsure);
+    return unsure.length === 0 ? undefined : membership.ask(unsure);
   }
 
   /** Whether a peer was kept out only until it was asked about. */

@@ -9,7 +9,7 @@ import {
   type OutboundQuestions,
 } from '../outbound/index.ts';
 import type { EndedOutbound, Recorder, SidecarMetrics } from '../records/index.ts';
-import type { Enforcement, Meetings } from '../table/index.ts';
+import type { Enforcement, MembershipQueries } from '../table/index.ts';
 import { ERROR_LOG_MS } from './log_intervals.ts';
 
 /** Follows and ends outbound flows by the table in force. */
@@ -27,7 +27,7 @@ export class Outbound implements OutboundEndsSink {
   constructor(
     injector: SidecarConfig['injector'],
     enforcement: Enforcement,
-    meetings: Meetings,
+    membership: MembershipQueries,
     recorder: Recorder,
     metrics: SidecarMetrics,
     log: Logger,
@@ -38,7 +38,7 @@ export class Outbound implements OutboundEndsSink {
     this.#log = log;
     this.#ends = new OutboundEnds(() => enforcement.judge, this, { injector });
     const questions: OutboundQuestions = {
-      ask: (addresses, settled) => meetings.ask(addresses, settled),
+      ask: (addresses, answered) => membership.ask(addresses, answered),
       judge: () => enforcement.judge,
     };
     this.#cutter = new OutboundCutter((flow) => this.ended(flow), {

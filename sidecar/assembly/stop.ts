@@ -6,7 +6,7 @@ import type { SidecarConfig } from '../config.ts';
 import type { Guard } from '../guard/index.ts';
 import type { Backlogs } from '../inbound/index.ts';
 import type { Relay } from '../relay/index.ts';
-import type { LiveTable, Owners, TableStream } from '../table/index.ts';
+import type { LiveTable, MembershipQueries, Owners, TableStream } from '../table/index.ts';
 import { drainLeftMs, terminationBeganAtMs } from '../termination.ts';
 import type { WatchedGate } from './gate.ts';
 import type { Outbound } from './outbound.ts';
@@ -74,18 +74,20 @@ export interface RunningParts {
   readonly gate: WatchedGate;
   readonly outbound: Outbound;
   readonly owners: Owners;
+  readonly membership: MembershipQueries;
   readonly stream: TableStream;
   readonly guard: Guard;
 }
 
 /** Closes everything, in an order in which what one part still has to say reaches the part that it says it to. */
 export async function takeDown(parts: RunningParts): Promise<void> {
-  const { state, relay, admin, gate, outbound, owners, stream, guard } = parts;
+  const { state, relay, admin, gate, outbound, owners, membership, stream, guard } = parts;
   relay.close();
   admin.close();
   await gate.closeReports();
   await outbound.close();
   await owners.close(); // the last records are written
+  membership.close();
   stream.close();
   gate.gate.close(); // its rules stay: the kernel goes on enforcing
   await state.file.idle(); // before what may wait for a tool

@@ -5,7 +5,7 @@ import { dnsForgottenBy, type PeerIdentity, type Table, type TableChange } from 
 import type { Guard } from '../guard/index.ts';
 import type { InForceMachine } from '../in_force/index.ts';
 import type { SidecarMetrics } from '../records/index.ts';
-import type { Meetings, Owners, StreamEvents } from '../table/index.ts';
+import type { MembershipQueries, Owners, StreamEvents } from '../table/index.ts';
 import type { WatchedGate } from './gate.ts';
 import type { Outbound } from './outbound.ts';
 import type { State } from './state.ts';
@@ -18,7 +18,7 @@ export interface TableParts {
   readonly guard: Guard;
   readonly outbound: Outbound;
   readonly owners: Owners;
-  readonly meetings: Meetings;
+  readonly membership: MembershipQueries;
   readonly metrics: SidecarMetrics;
   readonly log: Logger;
 }
@@ -33,14 +33,14 @@ export class TableFollower implements StreamEvents {
   }
 
   connected(): void {
-    this.#parts.meetings.again();
+    this.#parts.membership.again();
     this.#parts.log.info('connected to the injector');
   }
 
   moved(reason: string): void {
-    const { owners, meetings, log } = this.#parts;
+    const { owners, membership, log } = this.#parts;
     owners.lost();
-    meetings.again();
+    membership.again();
     log.info({ reason }, 'moved to another replica of the injector');
   }
 

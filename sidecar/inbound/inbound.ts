@@ -123,16 +123,17 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
       return this.#context.backlogs.dialled(this);
     }
     // The gate has let it by, so that an earlier table had the source: it gets an answer before it is refused.
-    if (mayAsk && this.#isAsked()) return;
+    if (mayAsk && this.#askIfUnsure()) return;
     // What was admitted from memory may have reached the app: the table has changed since.
     if (this.#connection.admitted) this.#end({ end: 'policy-changed' });
     else this.#refuse();
   }
 
-  #isAsked(): boolean {
+  /** @returns whether the source is asked about */
+  #askIfUnsure(): boolean {
     const { source, destination } = this.#connection;
     const question = { direction: 'ingress', protocol: 'TCP', port: destination.port } as const;
-    return this.#context.enforcement.isAsked({ ...question, peer: source.address }, () => {
+    return this.#context.enforcement.askIfUnsure({ ...question, peer: source.address }, () => {
       if (!this.#hasEnded) this.#decide(false);
     });
   }

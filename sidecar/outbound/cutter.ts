@@ -45,8 +45,8 @@ export interface OutboundClaims {
 
 /** Who is asked whether partial groups have the peer of a flow, before the flow ends. */
 export interface OutboundQuestions {
-  /** @param settled called for each when all is known of it, or in time; resolves when it has been called for all */
-  ask(addresses: Iterable<string>, settled: (address: string) => void): Promise<void>;
+  /** @param answered called for each when all is known of it, or in time; resolves when it has been called for all */
+  ask(addresses: Iterable<string>, answered: (address: string) => void): Promise<void>;
   /** The one in force. */
   judge(): Judge | undefined;
 }
@@ -55,7 +55,7 @@ export interface OutboundQuestions {
 interface Run {
   readonly judge: Judge;
   /** By address: the judge that knew all about it. Another one may have to ask again. */
-  readonly settled: ReadonlyMap<string, Judge | undefined>;
+  readonly answered: ReadonlyMap<string, Judge | undefined>;
   /** Flows of peers who have to be asked about first go on; else they end as well. */
   readonly asks: boolean;
 }
@@ -96,7 +96,7 @@ export class OutboundCutter {
   #unsure: ReadonlySet<string> = new Set();
   #problem: string | undefined;
   /** Parts of the last table whose Services' flows were looked through. */
-  #settled: readonly unknown[] = [];
+  #lookedThrough: readonly unknown[] = [];
 
   /**
    * @param ended called for each connection that was destroyed, or was reset by the gate a moment before
@@ -130,14 +130,14 @@ export class OutboundCutter {
    */
   async cut(judge: Judge): Promise<void> {
     const questions = this.#questions;
-    const settled = new Map<string, Judge | undefined>();
+    const answered = new Map<string, Judge | undefined>();
     let latest = judge;
     for (let round = 0; ; round += 1) {
       // After the last round as well: its run may have been left out for one that asks.
-      await this.#runs.do({ judge: latest, settled, asks: questions !== undefined && round < ROUNDS_MAX });
+      await this.#runs.do({ judge: latest, answered, asks: questions !== undefined && round < ROUNDS_MAX });
       const unsure = this.#unsure;
       if (questions === undefined || unsure.size === 0) return;
-      await questions.ask(unsure, (address) => settled.set(address, questions.judge()));
+      await questions.ask(unsure, (address) => answered.set(address, questions.judge()));
       latest = questions.judge() ?? latest;
     }
   }
@@ -157,7 +157,7 @@ export class OutboundCutter {
   }
 
   /** @param unsure gets the peers who have to be asked about */
-  async #end({ judge, settled, asks }: Run, unsure: Set<string>): Promise<void> {
+  async #end({ judge, answered, asks }: Run, unsure: Set<string>): Promise<void> {
     const own = new Set(judge.table.subject.ips);
     const sockets: TcpSocket[] = [];
     const mayEnd = (local: Side, remote: Side): boolean =>
@@ -173,7 +173,7 @@ export class OutboundCutter {
       const revocation = revoked(flow, judge);
       if (revocation === undefined) continue;
       const peer = flow.answering.address;
-      if (revocation.isUnsure === true && asks && settled.get(peer) !== judge) {
+      if (revocation.isUnsure === true && asks && answered.get(peer) !== judge) {
         unsure.add(peer);
         continue;
       }
@@ -200,9 +200,10 @@ export class OutboundCutter {
     const { egress, groups, services, subject } = judge.table;
     const members = [...groups.values()].flatMap((group) => [group.members, group.ports]);
     const parts = [egress, services, subject, ...members];
-    const isSettled =
-      parts.length === this.#settled.length && parts.every((part, index) => part === this.#settled[index]);
-    if (isSettled || !hasDatagrams(services)) return;
+    const isDone =
+      parts.length === this.#lookedThrough.length &&
+      parts.every((part, index) => part === this.#lookedThrough[index]);
+    if (isDone || !hasDatagrams(services)) return;
     const own = new Set(subject.ips);
     const stale: TrackedFlow[] = [];
     for await (const some of this.#kernel.flows()) {
@@ -210,7 +211,7 @@ export class OutboundCutter {
     }
     const sure = await this.#surelyStale(stale, judge);
     check('forget flows', await this.#kernel.forget(sure));
-    this.#settled = parts;
+    this.#lookedThrough = parts;
   }
 
   /** Those of the flows that have to leave their backends also when it was asked whether partial groups have these. */

@@ -15,7 +15,7 @@ import {
 } from '../../policy/index.ts';
 import type { Relay } from '../relay/index.ts';
 import type { LiveTable } from './live_table.ts';
-import type { Meetings } from './meetings.ts';
+import type { MembershipQueries } from './membership_queries.ts';
 import type { Owner, Owners } from './owners.ts';
 import { hasLargeWhole } from './whole_groups.ts';
 
@@ -38,7 +38,7 @@ export class Enforcement {
   /** They remember labels, which tables follow. */
   #owners: Pick<Owners, 'outdated'> | undefined;
   /** They know who is asked about; absent: nobody is. */
-  #meetings: Pick<Meetings, 'ask'> | undefined;
+  #membership: Pick<MembershipQueries, 'ask'> | undefined;
   /** The latest questions about sources of live flows, and those before. */
   #asked: Promise<void> = Promise.resolve();
   readonly #nodePorts: ReadonlySet<number> | undefined;
@@ -67,8 +67,8 @@ export class Enforcement {
   }
 
   /** From now on peers are asked about before their flows end, where partial groups may have them. */
-  asks(meetings: Pick<Meetings, 'ask'>): void {
-    this.#meetings = meetings;
+  asks(membership: Pick<MembershipQueries, 'ask'>): void {
+    this.#membership = membership;
   }
 
   /** Absent before the first table. */
@@ -124,13 +124,14 @@ export class Enforcement {
   }
 
   /**
-   * Whether a denial may be wrong, and the peer is asked about. If so, `settled` is called when there is an answer, or none in time;
-   * who gets another denial then is not asked about again.
+   * Asks about the peer where a denial may be wrong. `answered` is called when there is an answer, or none in time; who gets another
+   * denial then is not asked about again.
+   * @returns whether the peer is asked about
    */
-  isAsked({ direction, peer, protocol, port }: Question, settled: () => void): boolean {
-    if (this.#meetings === undefined || this.#judge?.isUnsure(direction, peer, protocol, port) !== true)
+  askIfUnsure({ direction, peer, protocol, port }: Question, answered: () => void): boolean {
+    if (this.#membership === undefined || this.#judge?.isUnsure(direction, peer, protocol, port) !== true)
       return false;
-    void this.#meetings.ask([peer], settled);
+    void this.#membership.ask([peer], answered);
     return true;
   }
 
@@ -156,7 +157,7 @@ export class Enforcement {
 
   /**
    * Puts a whole table in force. When it returns, flows that it disallows are ended, but for those whose sources are asked about: see
-   * `settled`.
+   * `allEnded`.
    * @param touched only the flows of these addresses can be concerned; absent: all flows
    * @returns how many
    */
@@ -165,10 +166,10 @@ export class Enforcement {
     this.#judge = createJudge(table, this.#nodePorts);
     this.#relay?.forgetAdmissions();
     this.#owners?.outdated(touched);
-    const unsure = this.#meetings && new Set<string>();
+    const unsure = this.#membership && new Set<string>();
     const ended = this.#live.reevaluate(this.#judge, touched, unsure);
-    if (this.#meetings !== undefined && unsure !== undefined && unsure.size > 0) {
-      const asked = this.#meetings.ask(unsure, (source) => this.#judgeAgain(source));
+    if (this.#membership !== undefined && unsure !== undefined && unsure.size > 0) {
+      const asked = this.#membership.ask(unsure, (source) => this.#judgeAgain(source));
       this.#asked = Promise.all([this.#asked, asked]).then(() => undefined);
     }
     return ended;
@@ -180,7 +181,7 @@ export class Enforcement {
   }
 
   /** Resolves when the flows that the table in force disallows are ended, those as well whose sources had to be asked about. */
-  async settled(): Promise<void> {
+  async allEnded(): Promise<void> {
     await this.#asked;
   }
 

@@ -4,7 +4,7 @@ export { Enforcement } from './enforcement.ts';
 export { TableFile } from './file.ts';
 export { InjectorLink } from './injector_link.ts';
 export { type LiveFlow, LiveTable, type Revocation } from './live_table.ts';
-export { Meetings } from './meetings.ts';
+export { MembershipQueries } from './membership_queries.ts';
 export { type Need, type Owner, Owners } from './owners.ts';
 export { type PartialGroups, type StreamEvents, TableStream } from './stream.ts';
 export { type TlsSource, tlsTransport } from './tls_transport.ts';

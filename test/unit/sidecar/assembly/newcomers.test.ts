@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ServiceMap, type Table, type VirtualPort } from '../../../../policy/index.ts';
 import { nameServersOf } from '../../../../sidecar/assembly/name_servers.ts';
 import { Newcomers } from '../../../../sidecar/assembly/newcomers.ts';
-import { Enforcement, LiveTable, Meetings } from '../../../../sidecar/table/index.ts';
+import { Enforcement, LiveTable, MembershipQueries } from '../../../../sidecar/table/index.ts';
 import { admittingGroup, partialGroupOf, table } from '../../../builders/tables.ts';
 
 let noticed: string[];
@@ -19,7 +19,7 @@ afterEach(() => {
 beforeEach(() => {
   [noticed, asked, answered] = [[], [], new Set()];
   enforcement = new Enforcement(new LiveTable());
-  const meetings = {
+  const membership = {
     notice: (addresses: Iterable<string>) => void noticed.push(...addresses),
     ahead: (addresses: Iterable<string>) => noticed.push(...addresses) >= 0,
     ask: (addresses: Iterable<string>) => {
@@ -30,7 +30,7 @@ beforeEach(() => {
   };
   newcomers = new Newcomers('egress', {
     enforcement,
-    meetings,
+    membership,
     nameServers: ['10.96.0.10'],
     unreadable: () => undefined,
   });
@@ -144,14 +144,14 @@ test('all Services have their turn, however many there are', () => {
     ]),
   );
   const met = new Set<string>();
-  const meetings = new Meetings({
+  const membership = new MembershipQueries({
     meet(addresses) {
       for (const address of addresses) met.add(address);
     },
   });
   const paced = new Newcomers('egress', {
     enforcement,
-    meetings,
+    membership,
     nameServers: ['10.96.0.10'],
     unreadable: () => undefined,
   });

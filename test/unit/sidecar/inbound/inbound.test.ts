@@ -4,7 +4,7 @@ import type { FlowFacts } from '../../../../sidecar/records/flow_record.ts';
 import type { Connection } from '../../../../sidecar/relay/relay.ts';
 import { Enforcement } from '../../../../sidecar/table/enforcement.ts';
 import { LiveTable } from '../../../../sidecar/table/live_table.ts';
-import { Meetings } from '../../../../sidecar/table/meetings.ts';
+import { MembershipQueries } from '../../../../sidecar/table/membership_queries.ts';
 import { Owners } from '../../../../sidecar/table/owners.ts';
 import { admittingGroup, groupOf, partialGroupOf, table } from '../../../builders/tables.ts';
 
@@ -151,40 +151,40 @@ test('the pod itself is nobody to ask about: the table names it', () => {
 function unsure(admitted = false) {
   const live = new LiveTable();
   const enforcement = new Enforcement(live);
-  const meetings = new Meetings({ meet() {} });
-  enforcement.asks(meetings);
+  const membership = new MembershipQueries({ meet() {} });
+  enforcement.asks(membership);
   enforcement.replace(admittingGroup(table({ revision: 1 }), ['ingress'], partialGroupOf({})));
   const answer: string[] = [];
   const { context } = contextOf(enforcement, live);
   const owner = acceptInbound(connectionFrom(DENIED, admitted, answer), context);
   expect(answer).toEqual([]);
-  return { enforcement, meetings, answer, owner };
+  return { enforcement, membership, answer, owner };
 }
 
 test('one that only a partial group may allow is admitted when its source proves to be a member', () => {
-  const { enforcement, meetings, answer } = unsure();
+  const { enforcement, membership, answer } = unsure();
   enforcement.apply({ schema: 2, from: 1, revision: 2, groups: { g: { members: { [DENIED]: 'two' } } } });
-  meetings.answered([DENIED]);
+  membership.answered([DENIED]);
   expect(answer).toEqual(['admit']);
 });
 
 test('it is refused when its source does not', () => {
-  const { meetings, answer } = unsure();
-  meetings.answered([DENIED]);
+  const { membership, answer } = unsure();
+  membership.answered([DENIED]);
   expect(answer).toEqual(['reset']);
 });
 
 test('it is refused at once when a table comes that no longer has such a group', () => {
-  const { enforcement, meetings, answer } = unsure();
+  const { enforcement, membership, answer } = unsure();
   enforcement.replace(table({ revision: 2, allowed: [ALLOWED] }));
   expect(answer).toEqual(['resetSource', 'reset']);
-  meetings.answered([DENIED]);
+  membership.answered([DENIED]);
   expect(answer.length).toBe(2);
 });
 
 test('one that has gone before the answer is left alone', () => {
-  const { meetings, answer, owner } = unsure();
+  const { membership, answer, owner } = unsure();
   owner.ended({ end: 'closed', fromSource: 0, toSource: 0, durationMs: 1 });
-  meetings.answered([DENIED]);
+  membership.answered([DENIED]);
   expect(answer).toEqual([]);
 });

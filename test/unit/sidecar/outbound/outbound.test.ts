@@ -189,13 +189,13 @@ describe('where a partial group may have the peer', () => {
       kernel: kernel(async (sockets) => sockets.map(() => 0)),
       questions: {
         judge: () => judge,
-        async ask(addresses, settled) {
+        async ask(addresses, answered) {
           asked.push([...addresses]);
           expect(ended).toEqual([]);
           answer((next) => {
             judge = next;
           });
-          for (const address of addresses) settled(address);
+          for (const address of addresses) answered(address);
         },
       },
     });
@@ -242,9 +242,9 @@ describe('where a partial group may have the peer', () => {
       },
       questions: {
         judge: () => judge,
-        async ask(addresses, settled) {
+        async ask(addresses, answered) {
           await new Promise((resolve) => setImmediate(resolve));
-          for (const address of addresses) settled(address);
+          for (const address of addresses) answered(address);
         },
       },
     });

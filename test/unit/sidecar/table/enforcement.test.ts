@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { Enforcement } from '../../../../sidecar/table/enforcement.ts';
 import { type LiveFlow, LiveTable } from '../../../../sidecar/table/live_table.ts';
-import { Meetings } from '../../../../sidecar/table/meetings.ts';
+import { MembershipQueries } from '../../../../sidecar/table/membership_queries.ts';
 import { admittingGroup, groupOf, partialGroupOf, table } from '../../../builders/tables.ts';
 
 test('before the first table everything is denied', () => {
@@ -131,10 +131,10 @@ describe('a flow that only a partial group may allow', () => {
   /** An enforcement with a live flow from `PEER`, which the first table allows. */
   function withFlow() {
     const [asked, events]: [string[], string[]] = [[], []];
-    const meetings = new Meetings({ meet: (addresses) => asked.push(...addresses) });
+    const membership = new MembershipQueries({ meet: (addresses) => asked.push(...addresses) });
     const live = new LiveTable();
     const enforcement = new Enforcement(live);
-    enforcement.asks(meetings);
+    enforcement.asks(membership);
     enforcement.replace(table({ revision: 1, allowed: [PEER] }));
     live.register({
       sourceAddress: PEER,
@@ -148,33 +148,33 @@ describe('a flow that only a partial group may allow', () => {
       drain: () => undefined,
       view: () => PEER,
     });
-    void enforcement.settled().then(() => events.push('settled'));
-    const settled = () => enforcement.settled().then(() => events.push('settled'));
-    return { enforcement, meetings, asked, events, settled };
+    void enforcement.allEnded().then(() => events.push('ended'));
+    const ended = () => enforcement.allEnded().then(() => events.push('ended'));
+    return { enforcement, membership, asked, events, ended };
   }
 
   test('goes on where its source proves to be a member', async () => {
-    const { enforcement, meetings, asked, events, settled } = withFlow();
+    const { enforcement, membership, asked, events, ended } = withFlow();
     expect(enforcement.replace(partly(2))).toBe(0);
     expect(asked).toEqual([PEER]);
-    const all = settled();
+    const all = ended();
     enforcement.apply({ schema: 2, from: 2, revision: 3, groups: MEMBER });
-    meetings.answered([PEER]);
+    membership.answered([PEER]);
     await all;
-    expect(events.filter((event) => event !== 'settled')).toEqual([]);
+    expect(events.filter((event) => event !== 'ended')).toEqual([]);
   });
 
-  test('ends where it does not, before the table counts as settled', async () => {
-    const { enforcement, meetings, events, settled } = withFlow();
-    await enforcement.settled();
+  test('ends where it does not, before all that the table forbids counts as ended', async () => {
+    const { enforcement, membership, events, ended } = withFlow();
+    await enforcement.allEnded();
     events.length = 0;
     enforcement.replace(partly(2));
-    const all = settled();
+    const all = ended();
     expect(events).toEqual([]);
-    meetings.answered([PEER]);
+    membership.answered([PEER]);
     expect(events).toEqual(['reset', 'cut']);
     await all;
-    expect(events).toEqual(['reset', 'cut', 'settled']);
+    expect(events).toEqual(['reset', 'cut', 'ended']);
   });
 
   test('ends where nobody answers', async () => {
@@ -186,7 +186,7 @@ describe('a flow that only a partial group may allow', () => {
     vi.advanceTimersByTime(1);
     expect(events).toEqual(['reset', 'cut']);
     vi.useRealTimers();
-    await enforcement.settled();
+    await enforcement.allEnded();
   });
 
   test('ends at once where a later table leaves no partial group that may allow it', () => {

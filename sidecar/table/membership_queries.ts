@@ -3,6 +3,7 @@
  * word that it has answered. Fails closed: who gets no answer in time is no member. All of it is bounded.
  */
 import { Recent } from '../../common/recent.ts';
+import { type RateLimits, TokenBucket } from '../../common/token_bucket.ts';
 import type { InjectorLink } from './injector_link.ts';
 
 /** How long an answer is waited for: a flow that may have to end goes on for so long at most. */
@@ -17,58 +18,34 @@ const AGAIN_MS = 1_000;
 /** An answer about a newcomer is still right, for its record, for this long. A member would have been let in by then. */
 const ANSWERED_MS = 5_000;
 
-/** Newcomers asked about in a second: as many as the kernel notes, see `UNMET_SIZE` of the gate. An injector answers twice as many. */
-const NEWCOMERS_PER_SECOND = 2_048;
+/** Newcomers asked about: as many as the kernel notes, see `UNMET_SIZE` of the gate. An injector answers twice as many. */
+const NEWCOMERS: RateLimits = { burst: 2_048, perSecond: 2_048 };
 
 /**
- * Backends asked about ahead, at once and in a second. Nobody has been seen to use them, and who is met is not forgotten: they must
- * not become many because a Service somewhere has many.
+ * Backends asked about ahead. Nobody has been seen to use them, and who is met is not forgotten: they must not become many because a
+ * Service somewhere has many.
  */
-const AHEAD_AT_ONCE = 256;
-const AHEAD_PER_SECOND = 64;
+const AHEAD: RateLimits = { burst: 256, perSecond: 64 };
 
 /** Newcomers that are remembered; some 100 bytes each. */
 const NEWCOMERS_MAX = 4_096;
 
-const MS_PER_SECOND = 1000;
+/** Called when all is known of an address, or when nobody has answered in time. */
+type Answered = (address: string) => void;
 
-/** Hears that all is known of an address, or that nobody has answered in time. */
-type Settled = (address: string) => void;
-
-/** How many may be asked about now: some at once, and then so many in a second. */
-class Allowance {
-  readonly #most: number;
-  readonly #perSecond: number;
-  #left: number;
-  #atMs = performance.now();
-
-  constructor(most: number, perSecond: number) {
-    this.#most = most;
-    this.#perSecond = perSecond;
-    this.#left = most;
-  }
-
-  /** @returns whether one more is allowed; then it is taken */
-  take(nowMs: number): boolean {
-    const earned = ((nowMs - this.#atMs) * this.#perSecond) / MS_PER_SECOND;
-    this.#left = Math.min(this.#most, this.#left + earned);
-    this.#atMs = nowMs;
-    if (this.#left < 1) return false;
-    this.#left -= 1;
-    return true;
-  }
-}
-
-/** Asks, and remembers what is being asked. */
-export class Meetings {
+/** Asks, and remembers what is being asked. `close` ends it. */
+export class MembershipQueries {
   readonly #link: Pick<InjectorLink, 'meet'>;
   readonly #unanswered: () => void;
   /** Questions under way, with those who wait for the answer. */
-  readonly #asked = new Map<string, Settled[]>();
+  readonly #asked = new Map<string, Answered[]>();
+  /** Of questions that may still be answered in time. */
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #isClosed = false;
   /** When newcomers were asked about; `performance.now`. */
   readonly #newcomers = new Recent<string, number>(NEWCOMERS_MAX);
-  readonly #allowed = new Allowance(NEWCOMERS_PER_SECOND, NEWCOMERS_PER_SECOND);
-  readonly #allowedAhead = new Allowance(AHEAD_AT_ONCE, AHEAD_PER_SECOND);
+  readonly #allowed = new TokenBucket(NEWCOMERS, performance.now());
+  readonly #allowedAhead = new TokenBucket(AHEAD, performance.now());
 
   /**
    * @param link sends the questions
@@ -81,23 +58,24 @@ export class Meetings {
 
   /**
    * Asks about addresses.
-   * @param settled called for each: right when its answer comes, before anything that the injector says later; or in time
+   * @param answered called for each: right when its answer comes, before anything that the injector says later; or in time
    * @returns resolves when it has been called for all
    */
-  ask(addresses: Iterable<string>, settled: Settled = () => undefined): Promise<void> {
+  ask(addresses: Iterable<string>, answered: Answered = () => undefined): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const wanted = new Set(addresses);
     let left = wanted.size;
     if (left === 0) resolve();
-    const one: Settled = (address) => {
-      settled(address);
+    const one: Answered = (address) => {
+      answered(address);
       left -= 1;
       if (left === 0) resolve();
     };
-    const fresh = new Map<string, Settled[]>();
+    const fresh = new Map<string, Answered[]>();
     for (const address of wanted) {
       const waiting = this.#asked.get(address);
       if (waiting !== undefined) waiting.push(one);
+      else if (this.#isClosed) one(address);
       else if (this.#asked.size >= ASKED_MAX) {
         this.#unanswered();
         one(address);
@@ -105,7 +83,8 @@ export class Meetings {
     }
     if (fresh.size === 0) return promise;
     this.#link.meet([...fresh.keys()]);
-    setTimeout(() => {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
       // One that was answered may be under way again.
       for (const [address, waiting] of fresh) {
         if (this.#asked.get(address) !== waiting) continue;
@@ -113,11 +92,12 @@ export class Meetings {
         this.answered([address]);
       }
     }, ANSWER_MS);
+    this.#timers.add(timer);
     return promise;
   }
 
-  #wait(address: string, settled: Settled): Settled[] {
-    const waiting = [settled];
+  #wait(address: string, answered: Answered): Answered[] {
+    const waiting = [answered];
     this.#asked.set(address, waiting);
     return waiting;
   }
@@ -135,7 +115,7 @@ export class Meetings {
     return this.#notice(addresses, this.#allowedAhead);
   }
 
-  #notice(addresses: Iterable<string>, allowance: Allowance): boolean {
+  #notice(addresses: Iterable<string>, allowance: TokenBucket): boolean {
     const now = performance.now();
     const fresh: string[] = [];
     let isAll = true;
@@ -167,7 +147,15 @@ export class Meetings {
     for (const address of addresses) {
       const waiting = this.#asked.get(address);
       this.#asked.delete(address);
-      for (const settled of waiting ?? []) settled(address);
+      for (const answered of waiting ?? []) answered(address);
     }
+  }
+
+  /** Nobody answers any more: who waits is no member, and nor is who is asked about from here on. */
+  close(): void {
+    this.#isClosed = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    this.answered([...this.#asked.keys()]);
   }
 }
