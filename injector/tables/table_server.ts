@@ -28,8 +28,7 @@ import type { ClusterSource, SourceListener } from '../source.ts';
 import { Beats } from './beats.ts';
 import type { Due, Sending } from './due.ts';
 import { ExcessLog, excessProblems } from './excess_log.ts';
-import { Heartbeats, type TableWriter, tableWriter } from './frame_bytes.ts';
-import { TableWriterV1 } from './frame_bytes_v1.ts';
+import { Heartbeats } from './frame_bytes.ts';
 import { MetAddresses } from './met_addresses.ts';
 import type { ViewHost } from './partial_view.ts';
 import { PastOwners } from './past_owners.ts';
@@ -39,6 +38,9 @@ import type { ServerStatus, SidecarStatus } from './server_status.ts';
 import type { SessionLimits, SessionLink } from './session_link.ts';
 import { findSubject, whyNoSubject } from './subject.ts';
 import { type SessionHost, TableSession } from './table_session.ts';
+import type { TableWriter } from './table_writer.ts';
+import { TableWriterV1 } from './table_writer_v1.ts';
+import { TableWriterV2 } from './table_writer_v2.ts';
 
 /** Time between heartbeats, ms. Sidecars of `WireVersion` 1 take five missed ones as the injector's absence. */
 const HEARTBEAT_MS = 2_000;
@@ -112,6 +114,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   #revision = Date.now();
   readonly #compilerOptions: CompilerOptions;
   #compiler: Compiler;
+  readonly #writerV2 = new TableWriterV2();
   readonly #writerV1 = new TableWriterV1(() => this.#compiler.directory);
   readonly #pastOwners = new PastOwners();
   readonly #acquaintances: AddressRates;
@@ -211,7 +214,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
 
   /** For `TableSession`. */
   writer(schema: number): TableWriter | undefined {
-    if (schema === TABLE_SCHEMA) return tableWriter;
+    if (schema === TABLE_SCHEMA) return this.#writerV2;
     return schema === SCHEMA_1 ? this.#writerV1 : undefined;
   }
 

@@ -17,16 +17,11 @@ import {
 } from '../../policy/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { Sending } from './due.ts';
-import {
-  type FrameBytes,
-  type Heartbeats,
-  type SmallFrame,
-  smallFrame,
-  type TableWriter,
-} from './frame_bytes.ts';
+import { type FrameBytes, type Heartbeats, lengthOf, type SmallFrame, smallFrame } from './frame_bytes.ts';
 import { PartialView, type ViewHost } from './partial_view.ts';
 import { QuestionBudget } from './question_budget.ts';
 import type { CutReason, SessionLimits, SessionLink, SessionPod } from './session_link.ts';
+import type { TableWriter } from './table_writer.ts';
 
 /** What a session asks of the server. */
 export interface SessionHost {
@@ -517,10 +512,6 @@ export class TableSession {
     this.#host.metrics.framesSent.inc({ type });
     return true;
   }
-}
-
-function lengthOf(bytes: FrameBytes): number {
-  return bytes.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** Which parts of a table a sidecar lacks: those it wants, and those that have changed since they were offered. */

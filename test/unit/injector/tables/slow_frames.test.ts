@@ -2,9 +2,10 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import { unpack } from '../../../../common/pack.ts';
 import { createInjectorMetrics } from '../../../../injector/metrics.ts';
-import { type FrameBytes, Heartbeats, tableWriter } from '../../../../injector/tables/frame_bytes.ts';
+import { type FrameBytes, Heartbeats } from '../../../../injector/tables/frame_bytes.ts';
 import type { SessionLink } from '../../../../injector/tables/session_link.ts';
 import { TableSession } from '../../../../injector/tables/table_session.ts';
+import { TableWriterV2 } from '../../../../injector/tables/table_writer_v2.ts';
 import {
   applyChange,
   type InjectorFrame,
@@ -36,6 +37,8 @@ class Sidecar implements SessionLink {
   close(): void {}
 }
 
+const writer = new TableWriterV2();
+
 let sidecar: Sidecar;
 let session: TableSession;
 
@@ -59,7 +62,7 @@ beforeEach(() => {
     admit: vi.fn(),
     resend: vi.fn(),
     update: vi.fn(),
-    writer: () => tableWriter,
+    writer: () => writer,
     identify: () => undefined,
     mayMeet: () => false,
     mayStartOver: () => true,

@@ -6,7 +6,8 @@ import { digestOf } from '../../../../common/digest.ts';
 import * as packing from '../../../../common/pack.ts';
 import { PersistentMap } from '../../../../common/persistent_map.ts';
 import { atOnce, doSome, type Steps } from '../../../../common/steps.ts';
-import { type FrameBytes, tableWriter } from '../../../../injector/tables/frame_bytes.ts';
+import type { FrameBytes } from '../../../../injector/tables/frame_bytes.ts';
+import { TableWriterV2 } from '../../../../injector/tables/table_writer_v2.ts';
 import {
   type AddressGroup,
   type InjectorFrame,
@@ -25,6 +26,8 @@ import { isEmpty } from '../../policy/table_updates.ts';
 /** Far above what the runs take, for a machine with other work to do. */
 const PROPERTY_TIMEOUT_MS = 180_000;
 
+const writer = new TableWriterV2();
+
 const EMPTY = builtTable({ revision: 1 });
 
 function read(bytes: FrameBytes): InjectorFrame {
@@ -39,19 +42,14 @@ function expectEqual(found: unknown, expected: unknown): void {
 function expectSaid(before: Table, after: Table, isWhole: (name: PartName) => boolean): void {
   // As JSON has them: without fields that are not there.
   const plain = (value: object): unknown => JSON.parse(JSON.stringify(value));
-  expectEqual(
-    read(atOnce(tableWriter.snapshot(after))),
-    plain({ type: 'snapshot', table: tableJson(after) }),
-  );
+  expectEqual(read(atOnce(writer.snapshot(after))), plain({ type: 'snapshot', table: tableJson(after) }));
   const change = changeBetween(before, after);
-  const bytes = atOnce(tableWriter.change(before, after));
+  const bytes = atOnce(writer.change(before, after));
   if (bytes === undefined) expect(isEmpty(change)).toBe(true);
   else expectEqual(read(bytes), plain({ type: 'change', change }));
   for (const some of [undefined, isWhole]) {
     const outline = outlineOf(after, new PartDigests(digestOf), some);
-    const written = tableWriter.outline?.(after, some);
-    if (written === undefined) throw new Error('no outline');
-    expectEqual(read(atOnce(written)), plain({ type: 'outline', outline }));
+    expectEqual(read(atOnce(writer.outline(after, some))), plain({ type: 'outline', outline }));
   }
 }
 
@@ -193,56 +191,56 @@ describe('the work of one step is bounded', () => {
   const withServices = (): Table => ({ ...EMPTY, revision: 2, services: services(0, 2_000, 40) });
 
   it.each<[string, () => Steps<unknown>, number]>([
-    ['a snapshot with a group of 20,000 members', () => tableWriter.snapshot(withGroup()), 10],
-    ['a change that brings a group of 20,000', () => tableWriter.change(EMPTY, withGroup()), 10],
+    ['a snapshot with a group of 20,000 members', () => writer.snapshot(withGroup()), 10],
+    ['a change that brings a group of 20,000', () => writer.change(EMPTY, withGroup()), 10],
     ['an outline with a group of 20,000', () => outlineSteps(withGroup()), 10],
-    ['a snapshot with 2,000 Services of 40 backends', () => tableWriter.snapshot(withServices()), 30],
-    ['a change that brings 2,000 Services', () => tableWriter.change(EMPTY, withServices()), 30],
+    ['a snapshot with 2,000 Services of 40 backends', () => writer.snapshot(withServices()), 30],
+    ['a change that brings 2,000 Services', () => writer.change(EMPTY, withServices()), 30],
     ['a change of 2,000 Services', () => changeOfAll(withServices()), 30],
     ['an outline with 2,000 Services', () => outlineSteps(withServices()), 10],
   ])('%s', (_, steps, least) => expectSmallSteps(steps(), least));
 
   const outlineSteps = (table: Table): Steps<unknown> => {
-    const steps = tableWriter.outline?.(table);
+    const steps = writer.outline?.(table);
     if (steps === undefined) throw new Error('no outline');
     return steps;
   };
 
   const changeOfAll = (table: Table): Steps<unknown> =>
-    tableWriter.change(table, { ...table, revision: 3, services: services(0, 2_000, 41) });
+    writer.change(table, { ...table, revision: 3, services: services(0, 2_000, 41) });
 });
 
 describe('parts are made once', () => {
   const table: Table = { ...EMPTY, revision: 2, services: services(0, 2_000, 40) };
 
   it('also where a frame is given up halfway', () => {
-    const whole = workOf(tableWriter.snapshot({ ...table, services: services(0, 2_000, 40) })).length;
+    const whole = workOf(writer.snapshot({ ...table, services: services(0, 2_000, 40) })).length;
     let steps = 0;
-    const halfway = tableWriter.snapshot(table);
+    const halfway = writer.snapshot(table);
     doSome(halfway, () => {
       steps += 1;
       return steps < whole / 2;
     });
-    expect(workOf(tableWriter.snapshot(table)).length).toBeLessThanOrEqual(whole / 2 + 1);
-    expect(workOf(tableWriter.snapshot(table)).length).toBe(1);
+    expect(workOf(writer.snapshot(table)).length).toBeLessThanOrEqual(whole / 2 + 1);
+    expect(workOf(writer.snapshot(table)).length).toBe(1);
   });
 
   it('a change of one Service makes one shard again', () => {
-    atOnce(tableWriter.snapshot(table));
+    atOnce(writer.snapshot(table));
     const [key = '', port] = [...table.services][0] ?? [];
     if (port === undefined) throw new Error('no Services');
     const backends = port.backends.slice(1);
     const next = { ...table, revision: 3, services: table.services.with([[key, { ...port, backends }]]) };
     const sum = (work: Work[]) => work.reduce((all, { packed }) => all + packed, 0);
-    expect(sum(workOf(tableWriter.snapshot(next)))).toBeLessThan(500_000); // all are 3 MB
-    expect(sum(workOf(tableWriter.change(table, next)))).toBe(0);
+    expect(sum(workOf(writer.snapshot(next)))).toBeLessThan(500_000); // all are 3 MB
+    expect(sum(workOf(writer.change(table, next)))).toBe(0);
     const digestsOf = (of: Table) => new Set(outlineOf(of, new PartDigests(digestOf)).services);
     expect(digestsOf(next).size).toBeGreaterThan(4);
     expect([...digestsOf(next)].filter((one) => !digestsOf(table).has(one)).length).toBe(1);
   });
 
   it('all the Services of a table that had none are those of its snapshot', () => {
-    atOnce(tableWriter.snapshot(table));
-    expect(workOf(tableWriter.change(EMPTY, table)).length).toBe(1);
+    atOnce(writer.snapshot(table));
+    expect(workOf(writer.change(EMPTY, table)).length).toBe(1);
   });
 });

@@ -9,7 +9,8 @@ import {
   type TableGroups,
   tableToV1,
 } from '../../policy/index.ts';
-import { type FrameBytes, smallFrame, type TableWriter } from './frame_bytes.ts';
+import { type FrameBytes, smallFrame } from './frame_bytes.ts';
+import type { TableWriter } from './table_writer.ts';
 
 /** The parts of a table that come from its groups: they are the same for all pods of a namespace with the same policies. */
 interface GroupParts {
