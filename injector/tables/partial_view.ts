@@ -64,8 +64,8 @@ export class PartialView {
     return this.#met;
   }
 
-  /** Whether something waits for the next table or change to be answered. */
-  get hasAsked(): boolean {
+  /** Whether the sidecar has asked what the next table or change will answer. */
+  get hasQuestions(): boolean {
     return this.#asked.size > 0;
   }
 

@@ -4,8 +4,8 @@
  * their frames cost: one with large tables, or many changes, waits for itself.
  */
 
+import { ChangeLimiter } from './change_limiter.ts';
 import type { Due, Sending } from './due.ts';
-import { Rests } from './rests.ts';
 import type { TableSession } from './table_session.ts';
 
 /** Frames are made for this long at a stretch, ms; then what else is waiting has its turn. What is not done then goes on later. */
@@ -34,20 +34,23 @@ const POLL_MS = 10;
 
 /** Makes what is waited for. */
 export interface FrameMaker {
-  /** Something is about to be made from the cluster as it is, nothing else happens in between. May change who waits. */
-  settle(): void;
+  /**
+   * Takes in all changes of the cluster that have come: something is about to be made from it, and nothing else happens in between. May
+   * change who waits.
+   */
+  catchUp(): void;
   /**
    * Makes and sends one session's frame. Never throws.
    * @param goOn whether there is time to go on
    * @returns `begun`: there was no time for all of it, and this is called again for the same session, with no other of its
-   *   namespace in between; `change`: a change was sent, and after many the session rests
+   *   namespace in between; `change`: a change was sent, and after many the next ones are held
    */
   send(session: TableSession, due: Due, goOn: () => boolean): Sending;
 }
 
 /** Who waits in one namespace. */
 interface Turn {
-  /** Those that have asked: live flows end where the answer takes long. They come first. Rests keep them from being served without end. */
+  /** Those that have asked: live flows end where the answer takes long. They come first. That their changes are limited keeps them from being served without end. */
   readonly asking: Map<TableSession, Due>;
   /** The others. */
   readonly waiting: Map<TableSession, Due>;
@@ -61,7 +64,7 @@ interface Turn {
 export class SendQueue {
   readonly #maker: FrameMaker;
   readonly #turns = new Map<string, Turn>();
-  readonly #rests = new Rests((session, due) => this.#set(session, due));
+  readonly #changes = new ChangeLimiter((session, due) => this.#set(session, due));
   /** Since when each session has had something to read, the longest first. */
   readonly #unread = new Map<TableSession, number>();
   #next: NodeJS.Immediate | undefined;
@@ -79,16 +82,16 @@ export class SendQueue {
 
   /** Has a session sent its whole table soon; one that waits already keeps its place. */
   addTable(session: TableSession, revision: number): void {
-    this.#rests.release(session);
+    this.#changes.drop(session);
     this.#set(session, { kind: 'table', revision });
   }
 
-  /** Has a session sent what changes in its table, when it has rested; however often it is called until then, it is sent once. */
+  /** Has a session sent what changes in its table, when it may be sent a change; however often it is called until then, it is sent once. */
   addChange(session: TableSession, revision: number): void {
     const change: Due = { kind: 'change', revision };
-    if (this.#rests.holdOn(session, change)) return; // as for thousands of sidecars of a busy namespace
+    if (this.#changes.replace(session, change)) return; // as for thousands of sidecars of a busy namespace
     const waiting = waitingIn(this.#turns.get(session.namespace), session);
-    if (waiting === undefined && this.#rests.hold(session, change)) return;
+    if (waiting === undefined && this.#changes.hold(session, change)) return;
     this.#set(session, waiting?.kind === 'table' ? { kind: 'table', revision } : change);
   }
 
@@ -97,19 +100,19 @@ export class SendQueue {
     turn?.asking.delete(session);
     turn?.waiting.delete(session);
     if (turn?.begun?.session === session) turn.begun = undefined;
-    this.#rests.delete(session);
+    this.#changes.delete(session);
     this.#unread.delete(session);
   }
 
   close(): void {
     this.#turns.clear();
-    this.#rests.close();
+    this.#changes.close();
     if (this.#next !== undefined) clearImmediate(this.#next);
     clearTimeout(this.#later);
   }
 
   #due(session: TableSession): Due | undefined {
-    return waitingIn(this.#turns.get(session.namespace), session) ?? this.#rests.due(session);
+    return waitingIn(this.#turns.get(session.namespace), session) ?? this.#changes.held(session);
   }
 
   #set(session: TableSession, due: Due): void {
@@ -120,8 +123,8 @@ export class SendQueue {
       leftMs: TURN_MS,
     };
     this.#turns.set(session.namespace, turn);
-    if (session.hasAsked) turn.waiting.delete(session);
-    const isFirst = session.hasAsked || turn.asking.has(session);
+    if (session.hasQuestions) turn.waiting.delete(session);
+    const isFirst = session.hasQuestions || turn.asking.has(session);
     turn[isFirst ? 'asking' : 'waiting'].set(session, due);
     if (this.#later === undefined) this.#next ??= setImmediate(() => this.#slice());
   }
@@ -132,7 +135,7 @@ export class SendQueue {
     const unread = this.#countUnread();
     this.#cutBeyond(unread.byNamespace);
     const beganMs = performance.now();
-    let [nowMs, isSettled] = [beganMs, false];
+    let [nowMs, isCaughtUp] = [beganMs, false];
     let blocked = 0;
     while (this.#turns.size > blocked) {
       if (unread.recentBytes > 2 * MAX_UNREAD_BYTES) break;
@@ -163,9 +166,9 @@ export class SendQueue {
         if (!isBlocked) turn.leftMs += TURN_MS;
         continue;
       }
-      if (!isSettled) {
-        this.#maker.settle();
-        isSettled = true;
+      if (!isCaughtUp) {
+        this.#maker.catchUp();
+        isCaughtUp = true;
         continue; // who waits may have changed
       }
       if (turn.begun === undefined) {
@@ -177,7 +180,7 @@ export class SendQueue {
       const sending = this.#maker.send(session, due, () => performance.now() - beganMs <= SLICE_MS);
       const isGone = turn.begun === undefined;
       if (sending !== 'begun') turn.begun = undefined;
-      if (sending === 'change' && !isGone) this.#rests.sent(session, nowMs);
+      if (sending === 'change' && !isGone) this.#changes.sent(session, nowMs);
       const bytes = isGone ? 0 : session.queuedBytes;
       if (bytes > 0 && !this.#unread.has(session)) this.#unread.set(session, nowMs);
       unread.recentBytes += bytes;

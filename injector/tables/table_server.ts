@@ -58,7 +58,7 @@ const GATHER_MS = 20;
  * Policies are put in force for this long at a stretch, ms; those of other namespaces have their turn next. With the frames that are
  * made after it, it is a turn of the event loop.
  */
-const SETTLE_MS = 5;
+const ENFORCE_MS = 5;
 
 /** Time in which a connection must say whose table it wants, ms. */
 const HELLO_TIMEOUT_MS = 5_000;
@@ -183,7 +183,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   admit(session: TableSession): void {
     const { podKey } = session;
     if (podKey === undefined) return;
-    this.#flush(); // it is followed from a state that is settled
+    this.#flush(); // what it is sent has all changes so far, and only later ones follow it
     const older = this.#byPod.get(podKey);
     const subject = findSubject(this.#compiler.cluster, podKey, session.podUid);
     if (older?.revision !== undefined && !subject.found && subject.gone)
@@ -288,7 +288,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
       session.revision === session.enforced &&
       this.#queue.revision(session) === undefined &&
       !session.refuses &&
-      !session.isAsked;
+      !session.awaitsWant;
     return isCurrent ? 'enforcing' : 'behind';
   }
 
@@ -351,7 +351,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   #wantedRevision(session: TableSession, podKey: string): number {
     // Policies that wait their turn will be another revision, which nobody has; and so may what came since an outline was sent, or since
     // the sidecar has refused so much that it is sent nothing for a while.
-    const lacksSome = this.#compiler.isBehind(podKey) || session.isAsked || session.refuses;
+    const lacksSome = this.#compiler.isBehind(podKey) || session.awaitsWant || session.refuses;
     if (this.#queue.revision(session) === undefined && lacksSome) return this.#revision + 1;
     return this.#queue.revision(session) ?? session.revision ?? 0;
   }
@@ -396,7 +396,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   }
 
   /** See `FrameMaker`: a table that is made has all changes so far, and only later ones follow it. */
-  settle(): void {
+  catchUp(): void {
     this.#flush();
   }
 
@@ -409,7 +409,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     const goesOn = this.#gathering === undefined; // with what the last one left: nothing has come since
     this.#forgetTurns();
     const stop = this.metrics.updateSeconds.startTimer();
-    const endMs = performance.now() + SETTLE_MS;
+    const endMs = performance.now() + ENFORCE_MS;
     let update: ClusterUpdate;
     try {
       update = this.#compiler.commit(() => performance.now() < endMs);
@@ -423,7 +423,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     if (!isNothing) this.#revision += 1;
     for (const [podKey, session] of concerned) {
       this.#moved.add(podKey);
-      if (session.takesChanges && !session.isAsked && !this.#changedPods.has(podKey))
+      if (session.takesChanges && !session.awaitsWant && !this.#changedPods.has(podKey))
         this.#queue.addChange(session, this.#revision); // as for thousands of sidecars of a busy namespace
       else this.#serve(session, podKey);
     }
@@ -499,7 +499,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   #serve(session: TableSession, podKey: string): void {
     const subject = findSubject(this.#compiler.cluster, podKey, session.podUid);
     if (subject.found) {
-      if (session.isAsked) return; // it answers soon, and is sent then what has changed
+      if (session.awaitsWant) return; // it answers soon, and is sent then what has changed
       const revision = this.#revisionFor(session);
       if (session.takesChanges) return this.#queue.addChange(session, revision);
       return this.#queue.addTable(session, revision);
@@ -512,7 +512,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   /** Of what a session is sent next: not that of what it was sent last, unless that is the same. */
   #revisionFor(session: TableSession): number {
     // What it has asked about is a change of its table, though none of the cluster.
-    if (session.hasAsked && session.revision === this.#revision) this.#revision += 1;
+    if (session.hasQuestions && session.revision === this.#revision) this.#revision += 1;
     return this.#revision;
   }
 

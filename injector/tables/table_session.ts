@@ -181,7 +181,7 @@ export class TableSession {
   }
 
   /** Whether the sidecar has yet to say which parts of its table it wants: until then it is sent nothing more. */
-  get isAsked(): boolean {
+  get awaitsWant(): boolean {
     return this.#offered !== undefined;
   }
 
@@ -195,9 +195,9 @@ export class TableSession {
     return this.#view?.isWhole === false ? this.#view.met : undefined;
   }
 
-  /** Whether its next change may bring what no change of the cluster has brought: what it has asked about. */
-  get hasAsked(): boolean {
-    return this.#view?.hasAsked === true;
+  /** Whether its next change may bring what no change of the cluster has brought: answers to what it has asked. */
+  get hasQuestions(): boolean {
+    return this.#view?.hasQuestions === true;
   }
 
   /** Bytes that the sidecar has not read yet. */
@@ -326,7 +326,7 @@ export class TableSession {
     }
     if (done.made !== undefined) this.#sendTable(done.made, begun.as, begun.table);
     // Of an outline, the parts that the sidecar lacks come first.
-    if (this.isAsked) this.#view?.ask(begun.asked);
+    if (this.awaitsWant) this.#view?.ask(begun.asked);
     else this.#answerMet(begun.asked);
     return begun.as === 'change' && done.made !== undefined && !this.#over ? 'change' : 'done';
   }
@@ -377,7 +377,7 @@ export class TableSession {
   move(message: string): boolean {
     if (this.#wire < 2 || this.#sent.kind === 'no-table' || this.isLeaving) return false;
     // It is about to be served, and has nothing yet that another replica could go on from.
-    if (this.isAsked || this.#wanted !== undefined || this.#begun !== undefined) return false;
+    if (this.awaitsWant || this.#wanted !== undefined || this.#begun !== undefined) return false;
     this.#askedToMoveAtMs = performance.now();
     return this.#send({ type: 'moved', message });
   }
@@ -402,7 +402,7 @@ export class TableSession {
     // A heartbeat behind a queue would only make it longer.
     if (queued > 0 || this.#podKey === undefined) return;
     const isRetryDue =
-      (this.#refused || this.isAsked) &&
+      (this.#refused || this.awaitsWant) &&
       this.#sent.kind === 'table' &&
       performance.now() - this.#sent.atMs >= this.#host.limits.refusedRetryMs;
     if (isRetryDue) this.#host.resend(this);
@@ -479,7 +479,7 @@ export class TableSession {
     const view = this.#view;
     // All groups are sent whole, so that the sidecar has those that are members.
     if (view === undefined) return void this.#send({ type: 'met', addresses });
-    const takesChange = this.takesChanges && !this.isAsked;
+    const takesChange = this.takesChanges && !this.awaitsWant;
     if (takesChange && !this.#host.isDue(this) && !view.isNews(addresses))
       return void this.#send({ type: 'met', addresses });
     view.ask(addresses);

@@ -61,7 +61,7 @@ function start(options: TableServerOptions): void {
 
 /** What has changed is sent to all. */
 async function sent(): Promise<void> {
-  server.settle();
+  server.catchUp();
   for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 

@@ -335,7 +335,7 @@ test('a whole table that takes many goes after a refusal counts once', async () 
   await waitFor(() => link.table);
   session.receive({ type: 'nack', revision: 0, code: 'TABLE_GAP', message: 'no' });
   for (let policy = 0; policy < 100; policy += 1) putPolicy(`p${policy}`);
-  tables.settle();
+  tables.catchUp();
   const due = { kind: 'table' as const, revision: tables.revision };
   let calls = 1;
   while (tables.send(session, due, () => false) === 'begun') calls += 1;
@@ -357,7 +357,7 @@ test('a sidecar that is sent nothing for now because it refused so much counts a
   }
   const frames = link.frames.length;
   const key = putPolicy('late');
-  tables.settle();
+  tables.catchUp();
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(link.frames).toHaveLength(frames);
   expect(tables.counts().of(key)).toMatchObject({ selected: 1, enforcing: 0 });
