@@ -35,9 +35,10 @@ import { PastOwners } from './past_owners.ts';
 import { PolicyCounts, type SidecarState } from './policy_counts.ts';
 import { type FrameMaker, SendQueue } from './send_queue.ts';
 import type { ServerStatus, SidecarStatus } from './server_status.ts';
+import type { Identified, SessionHost } from './session_host.ts';
 import type { SessionLimits, SessionLink } from './session_link.ts';
 import { findSubject, whyNoSubject } from './subject.ts';
-import { type SessionHost, TableSession } from './table_session.ts';
+import { TableSession } from './table_session.ts';
 import type { TableWriter } from './table_writer.ts';
 import { TableWriterV1 } from './table_writer_v1.ts';
 import { TableWriterV2 } from './table_writer_v2.ts';
@@ -98,7 +99,7 @@ export interface TableServerOptions extends Partial<SessionLimits>, CompilerOpti
 }
 
 /** Serves tables of one source. Fail static: what cannot be made or sent leaves sidecars what they have. */
-export class TableServer implements SessionHost, SourceListener, FrameMaker {
+export class TableServer implements SessionHost<TableSession>, SourceListener, FrameMaker {
   readonly limits: SessionLimits;
   readonly metrics: InjectorMetrics;
   readonly heartbeats = new Heartbeats();
@@ -177,7 +178,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
   }
 
   /**
-   * For `TableSession`. A pod has one sidecar: the newer connection wins, the older one is a leftover. But the sidecar of
+   * See `SessionHost`. A pod has one sidecar: the newer connection wins, the older one is a leftover. But the sidecar of
    * a pod that is gone does not displace that of its successor of the same name.
    */
   admit(session: TableSession): void {
@@ -193,18 +194,18 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     this.#follow(session, podKey);
   }
 
-  /** For `TableSession`. */
+  /** See `SessionHost`. */
   moved({ podKey }: TableSession): void {
     if (podKey !== undefined && this.#byPod.has(podKey)) this.#moved.add(podKey);
   }
 
-  /** For `TableSession`. */
+  /** See `SessionHost`. */
   resend(session: TableSession): void {
     this.moved(session);
     this.#queue.addTable(session, this.#queue.revision(session) ?? this.#revisionFor(session));
   }
 
-  /** For `TableSession`. */
+  /** See `SessionHost`. */
   update(session: TableSession): void {
     const { podKey } = session;
     if (podKey === undefined || this.#byPod.get(podKey) !== session) return;
@@ -212,37 +213,35 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     this.#serve(session, podKey);
   }
 
-  /** For `TableSession`. */
+  /** See `SessionHost`. */
   writer(schema: number): TableWriter | undefined {
     if (schema === TABLE_SCHEMA) return this.#writerV2;
     return schema === SCHEMA_1 ? this.#writerV1 : undefined;
   }
 
-  /** For `TableSession`. Nodes and host-network pods are no pod, as for policies. */
-  identify(session: TableSession, address: string): ReturnType<SessionHost['identify']> {
-    const { podKey } = session;
+  /** See `SessionHost`. Nodes and host-network pods are no pod, as for policies. */
+  identify(podKey: string, address: string): Identified | undefined {
     const found = this.#compiler.identify(address) ?? this.#pastOwners.find(address, performance.now());
-    if (found === undefined || podKey === undefined) return undefined;
+    if (found === undefined) return undefined;
     const pod = asFarAsAsked(found.pod, this.#compiler.askedOfPeers(podKey));
     return this.#compiler.knows(podKey, address) ? { pod, tag: found.tag } : { pod };
   }
 
   /**
-   * For `TableSession`. Who is in a group of the pod's own table is no stranger. Others are counted by pod, and not by session: a
+   * See `SessionHost`. Who is in a group of the pod's own table is no stranger. Others are counted by pod, and not by session: a
    * connection is soon made again.
    */
   mayMeet(podKey: string, address: string): boolean {
     return this.#compiler.knows(podKey, address) || this.#acquaintances.take(podKey, performance.now());
   }
 
-  /** For `TableSession`. By pod, as a connection is soon made again. */
+  /** See `SessionHost`. By pod, as a connection is soon made again. */
   mayStartOver(podKey: string): boolean {
     return this.#afterRefusal.take(podKey, performance.now());
   }
 
-  /** For `TableSession`. */
-  viewHost(session: TableSession): ViewHost {
-    const { podKey = '' } = session;
+  /** See `SessionHost`. */
+  viewHost(session: TableSession, podKey: string): ViewHost {
     return {
       isLarge: (id) => this.#compiler.isLarge(id),
       isMember: (address) => this.#compiler.isInLarge(podKey, address),
@@ -252,12 +251,12 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     };
   }
 
-  /** For `TableSession`. */
+  /** See `SessionHost`. */
   isDue(session: TableSession): boolean {
     return this.#queue.revision(session) !== undefined;
   }
 
-  /** For `TableSession`. */
+  /** See `SessionHost`. */
   leave(session: TableSession): void {
     this.#sessions.delete(session);
     this.#queue.delete(session);
@@ -423,7 +422,7 @@ export class TableServer implements SessionHost, SourceListener, FrameMaker {
     if (!isNothing) this.#revision += 1;
     for (const [podKey, session] of concerned) {
       this.#moved.add(podKey);
-      if (session.takesChanges && !session.awaitsWant && !this.#changedPods.has(podKey))
+      if (session.takesChanges && !this.#changedPods.has(podKey))
         this.#queue.addChange(session, this.#revision); // as for thousands of sidecars of a busy namespace
       else this.#serve(session, podKey);
     }
