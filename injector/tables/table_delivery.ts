@@ -20,6 +20,8 @@ export interface DeliveryParts {
   send(bytes: FrameBytes, as: TableFrame): boolean;
   /** What was sent last answers all that the sidecar has asked about these addresses. */
   answered(addresses: readonly string[]): void;
+  /** Has the sidecar sent what has changed since, and what it has asked about. */
+  update(): void;
 }
 
 /** A frame that is being made. */
@@ -27,7 +29,10 @@ interface Making {
   readonly frame: Steps<FrameBytes | undefined>;
   readonly as: TableFrame;
   readonly table: Table;
-  /** What the sidecar has asked about: the table has those of them that are members. */
+  /**
+   * What the sidecar had asked about when the frame was begun: the table has those of them that are members. What it asks later is
+   * answered by the next frame, of another revision: this one does not have who has become a member meanwhile.
+   */
   readonly asked: readonly string[];
 }
 
@@ -93,8 +98,14 @@ export class TableDelivery {
     const isSent = done.made !== undefined && this.#send(done.made, making);
     // Of an outline, the parts that the sidecar lacks come first.
     if (this.awaitsWant) this.#parts.view?.ask(making.asked);
-    else this.#parts.answered(making.asked);
+    else this.#answer(making.asked);
     return isSent && making.as === 'change' ? 'change' : 'done';
+  }
+
+  #answer(asked: readonly string[]): void {
+    this.#parts.answered(asked);
+    // Asked while the frame was made: its revision answers none of that, and nothing else may change for long.
+    if (this.takesChanges && this.#parts.view?.hasQuestions === true) this.#parts.update();
   }
 
   #mayBegin(): boolean {
@@ -135,6 +146,7 @@ export class TableDelivery {
    * @returns whether the sidecar does not know yet
    */
   withhold(message: string): boolean {
+    this.#parts.view?.ask(this.#making?.asked ?? []);
     this.#making = undefined;
     const before = this.#state;
     if (before.kind === 'nothing' && before.message === message) return false;

@@ -231,6 +231,7 @@ export class TableSession {
       mayStartOver: () => host.mayStartOver(podKey),
       send: (bytes, as) => this.#sendTable(bytes, as),
       answered: (addresses) => questions.answered(addresses),
+      update: () => host.update(this),
     });
     return { view, delivery, questions };
   }

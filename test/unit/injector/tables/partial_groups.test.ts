@@ -453,6 +453,92 @@ describe('a sidecar', () => {
   });
 });
 
+describe('a sidecar that asks while a frame is being made for it', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  /** From here on each step of a frame takes so long that the next one is for the next turn. */
+  function slowly(): void {
+    let nowMs = performance.now();
+    vi.spyOn(performance, 'now').mockImplementation(() => {
+      nowMs += 11;
+      return nowMs;
+    });
+  }
+
+  /** Resolves in the turn in which a frame has been begun for a session. */
+  function begun(session: TableSession): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const deliver = session.deliver.bind(session);
+    vi.spyOn(session, 'deliver').mockImplementation((...what) => {
+      const sending = deliver(...what);
+      if (sending === 'begun') resolve();
+      return sending;
+    });
+    return promise;
+  }
+
+  /** All that waits is sent. */
+  async function idle({ session }: Sidecar): Promise<void> {
+    await vi.waitFor(() => expect(server.isDue(session)).toBe(false), { interval: 0 });
+  }
+
+  test('is answered by the next one, which has another revision', async () => {
+    await crowd(10, { largeGroup: 5 });
+    const sidecar = new Sidecar('n/p0');
+    await sent();
+    sidecar.ack();
+    sidecar.types();
+    slowly();
+    sidecar.meet(addressOf(1));
+    await begun(sidecar.session);
+    sidecar.meet(addressOf(2), '10.9.9.9');
+    await idle(sidecar);
+    expect(sidecar.frames).toMatchObject([
+      { type: 'change' },
+      { type: 'met', addresses: [addressOf(1)] },
+      { type: 'change' },
+      { type: 'met', addresses: [addressOf(2), '10.9.9.9'] },
+    ]);
+    expect(sidecar.members).toEqual([1, 2].map(addressOf));
+    const revisions = sidecar.frames.flatMap((frame) =>
+      frame.type === 'change' ? [frame.change.revision] : [],
+    );
+    // With the first alone it does not enforce what it was sent last.
+    sidecar.session.receive({ type: 'ack', revision: revisions[0] ?? 0 });
+    expect(server.counts().of('n/crowd').enforcing).toBe(0);
+    sidecar.session.receive({ type: 'ack', revision: revisions[1] ?? 0 });
+    expect(server.counts().of('n/crowd').enforcing).toBe(1);
+  });
+
+  test('is answered after its first table, though nothing else changes', async () => {
+    await crowd(10, { largeGroup: 5 });
+    slowly();
+    const sidecar = new Sidecar('n/p0');
+    await begun(sidecar.session);
+    sidecar.meet(addressOf(1), '10.9.9.9');
+    await idle(sidecar);
+    expect(sidecar.types()).toEqual(['snapshot', 'change', 'met']);
+    expect(sidecar.members).toEqual([addressOf(1)]);
+  });
+
+  test('is answered also where its pod has gone and come back meanwhile', async () => {
+    await crowd(10, { largeGroup: 5 });
+    const sidecar = new Sidecar('n/p0');
+    await sent();
+    sidecar.types();
+    slowly();
+    sidecar.meet(addressOf(1), '10.9.9.9');
+    await begun(sidecar.session);
+    setPod(0, undefined);
+    server.catchUp();
+    setPod(0, 'subject');
+    server.catchUp();
+    await idle(sidecar);
+    expect(sidecar.types()).toEqual(['unknown-pod', 'snapshot', 'met']);
+    expect(sidecar.members).toEqual([addressOf(1)]);
+  });
+});
+
 /** The verdicts that differ between what a sidecar has and the whole table. */
 const PROBES: readonly (readonly [Protocol, number])[] = [
   ['TCP', 80],
