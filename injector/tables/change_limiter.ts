@@ -3,8 +3,7 @@
  * change. After a quiet time the next changes do not wait.
  */
 import { type RateLimits, TokenBucket } from '../../common/token_bucket.ts';
-import type { Due } from './due.ts';
-import type { TableSession } from './table_session.ts';
+import type { Due, TableSession } from './session/index.ts';
 
 /**
  * Changes of one session. Each costs the sidecar milliseconds of work, and us a write and a read. Those of a person or a script, one after

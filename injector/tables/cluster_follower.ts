@@ -18,7 +18,7 @@ import type { ManifestProblem } from '../../sources/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { ClusterSource, SourceListener } from '../source.ts';
 import { ExcessLog, excessProblems } from './excess_log.ts';
-import type { TableSession } from './table_session.ts';
+import type { TableSession } from './session/index.ts';
 
 /**
  * Changes that come within this of the last are gathered, ms: a pod that starts is several of them, and under load each

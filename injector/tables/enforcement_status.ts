@@ -5,9 +5,9 @@ import type { ClusterFollower } from './cluster_follower.ts';
 import { PolicyCounts, type SidecarState } from './policy_counts.ts';
 import type { SendQueue } from './send_queue.ts';
 import type { ServerStatus, SidecarStatus } from './server_status.ts';
+import type { TableSession } from './session/index.ts';
 import type { Sessions } from './sessions.ts';
 import { whyNoSubject } from './subject.ts';
-import type { TableSession } from './table_session.ts';
 
 /** What is looked at. */
 export interface StatusParts {

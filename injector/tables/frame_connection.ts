@@ -6,8 +6,8 @@ import { LineReader, type LineSink } from '../../common/line_reader.ts';
 import { type RateLimits, TokenBucket } from '../../common/token_bucket.ts';
 import type { SidecarFrame } from '../../policy/index.ts';
 import { readSidecarFrame } from '../../policy/index.ts';
-import type { FrameBytes } from './frame_bytes.ts';
-import type { SessionLink } from './session_link.ts';
+import type { FrameBytes } from './frames/index.ts';
+import type { SessionLink } from './session/index.ts';
 
 /** A sidecar's frames are short: the longest parts are a message and a token. */
 const MAX_LINE_BYTES = 64 * 1024;

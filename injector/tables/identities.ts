@@ -3,7 +3,7 @@ import type { RateLimits } from '../../common/token_bucket.ts';
 import { asFarAsAsked, type Compiler, type IdentifiedPeer } from '../../policy/index.ts';
 import { AddressRates } from '../doors/index.ts';
 import { PastOwners } from './past_owners.ts';
-import type { Identified } from './session_host.ts';
+import type { Identified } from './session/index.ts';
 
 /**
  * Addresses that a pod's sidecar may ask about for the first time: as many as a busy pod meets at once, and then as many as come

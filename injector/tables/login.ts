@@ -7,9 +7,9 @@ import { unreachable } from '../../common/errors.ts';
 import type { SidecarFrame, WireVersion } from '../../policy/index.ts';
 import type { Place } from '../doors/index.ts';
 import type { TokenAuthenticator, TokenVerdict } from '../tokens/index.ts';
-import { smallFrame } from './frame_bytes.ts';
 import type { FrameConnection, FrameReader } from './frame_connection.ts';
-import type { CutReason } from './session_link.ts';
+import { smallFrame } from './frames/index.ts';
+import type { CutReason } from './session/index.ts';
 import { PULSE_MS, type TableServer } from './table_server.ts';
 
 /** Time between tries to check one token while that fails, ms; up to the same again is added as jitter. */

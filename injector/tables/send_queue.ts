@@ -5,8 +5,7 @@
  */
 
 import { ChangeLimiter } from './change_limiter.ts';
-import type { Due, Sending } from './due.ts';
-import type { TableSession } from './table_session.ts';
+import type { Due, Sending, TableSession } from './session/index.ts';
 
 /** Frames are made for this long at a stretch, ms; then what else is waiting has its turn. What is not done then goes on later. */
 const SLICE_MS = 10;

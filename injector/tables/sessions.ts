@@ -1,7 +1,7 @@
 /** All sessions: of which pods they are, and which of them hear of whom. */
 import type { ClusterUpdate } from '../../policy/index.ts';
 import { MetAddresses } from './met_addresses.ts';
-import type { TableSession } from './table_session.ts';
+import type { TableSession } from './session/index.ts';
 
 /** Those of one server. A pod has one session at a time that counts. */
 export class Sessions {

@@ -22,22 +22,24 @@ import type { InjectorMetrics } from '../metrics.ts';
 import type { ClusterSource } from '../source.ts';
 import { Beats } from './beats.ts';
 import { type ClusterEvents, ClusterFollower, type SessionsByPod } from './cluster_follower.ts';
-import type { Due, Sending } from './due.ts';
 import { EnforcementStatus } from './enforcement_status.ts';
-import { Heartbeats } from './frame_bytes.ts';
+import { Heartbeats, type TableWriter, TableWriterV1, TableWriterV2 } from './frames/index.ts';
 import { Identities } from './identities.ts';
-import type { ViewHost } from './partial_view.ts';
 import type { PolicyCounts } from './policy_counts.ts';
 import { type FrameMaker, SendQueue } from './send_queue.ts';
 import type { ServerStatus } from './server_status.ts';
-import type { Identified, SessionHost } from './session_host.ts';
-import type { SessionLimits, SessionLink } from './session_link.ts';
+import {
+  type Due,
+  type Identified,
+  type Sending,
+  type SessionHost,
+  type SessionLimits,
+  type SessionLink,
+  TableSession,
+  type ViewHost,
+} from './session/index.ts';
 import { Sessions } from './sessions.ts';
 import { findSubject } from './subject.ts';
-import { TableSession } from './table_session.ts';
-import type { TableWriter } from './table_writer.ts';
-import { TableWriterV1 } from './table_writer_v1.ts';
-import { TableWriterV2 } from './table_writer_v2.ts';
 
 /** Time between heartbeats, ms. Sidecars of `WireVersion` 1 take five missed ones as the injector's absence. */
 const HEARTBEAT_MS = 2_000;

@@ -5,8 +5,8 @@ import { podAt } from '../../../../bench/control_plane/cluster.ts';
 import { MemorySource } from '../../../../bench/control_plane/memory_source.ts';
 import { unpack } from '../../../../common/pack.ts';
 import { createInjectorMetrics } from '../../../../injector/metrics.ts';
-import type { FrameBytes } from '../../../../injector/tables/frame_bytes.ts';
-import type { SessionLink } from '../../../../injector/tables/session_link.ts';
+import type { FrameBytes } from '../../../../injector/tables/frames/frame_bytes.ts';
+import type { SessionLink } from '../../../../injector/tables/session/session_link.ts';
 import { TableServer, type TableServerOptions } from '../../../../injector/tables/table_server.ts';
 import {
   type InjectorFrame,

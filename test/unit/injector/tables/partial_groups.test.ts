@@ -5,10 +5,10 @@ import { MemorySource } from '../../../../bench/control_plane/memory_source.ts';
 import { digestOf } from '../../../../common/digest.ts';
 import { pack, unpack } from '../../../../common/pack.ts';
 import { createInjectorMetrics } from '../../../../injector/metrics.ts';
-import type { FrameBytes } from '../../../../injector/tables/frame_bytes.ts';
-import type { SessionLink } from '../../../../injector/tables/session_link.ts';
+import type { FrameBytes } from '../../../../injector/tables/frames/frame_bytes.ts';
+import type { SessionLink } from '../../../../injector/tables/session/session_link.ts';
+import type { TableSession } from '../../../../injector/tables/session/table_session.ts';
 import { TableServer, type TableServerOptions } from '../../../../injector/tables/table_server.ts';
-import type { TableSession } from '../../../../injector/tables/table_session.ts';
 import {
   type AddressGroup,
   applyChange,

@@ -4,11 +4,11 @@ import { afterEach, expect, test } from 'vitest';
 import { MemorySource } from '../../../../bench/control_plane/memory_source.ts';
 import { createInjectorMetrics } from '../../../../injector/metrics.ts';
 import { PolicyCounts, type SidecarState } from '../../../../injector/tables/policy_counts.ts';
-import type { SessionLink } from '../../../../injector/tables/session_link.ts';
+import type { SessionLink } from '../../../../injector/tables/session/session_link.ts';
+import type { TableSession } from '../../../../injector/tables/session/table_session.ts';
 import { whyNoSubject } from '../../../../injector/tables/subject.ts';
 import { setTableGauges } from '../../../../injector/tables/table_gauges.ts';
 import { TableServer } from '../../../../injector/tables/table_server.ts';
-import type { TableSession } from '../../../../injector/tables/table_session.ts';
 import {
   type Cluster,
   isolatingPolicies,

@@ -1,8 +1,8 @@
 /** Whose turn it is: namespaces by what they cost, sessions as they came. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Due } from '../../../../injector/tables/due.ts';
 import { SendQueue } from '../../../../injector/tables/send_queue.ts';
-import type { TableSession } from '../../../../injector/tables/table_session.ts';
+import type { Due } from '../../../../injector/tables/session/due.ts';
+import type { TableSession } from '../../../../injector/tables/session/table_session.ts';
 import { waitFor } from '../wait_for.ts';
 
 let queue: SendQueue;

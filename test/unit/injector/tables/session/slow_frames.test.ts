@@ -1,11 +1,11 @@
 /** A frame that is made in several goes: what happens meanwhile comes after it, and nothing is lost. */
 import { beforeEach, expect, test, vi } from 'vitest';
-import { unpack } from '../../../../common/pack.ts';
-import { createInjectorMetrics } from '../../../../injector/metrics.ts';
-import { type FrameBytes, Heartbeats } from '../../../../injector/tables/frame_bytes.ts';
-import type { SessionLink } from '../../../../injector/tables/session_link.ts';
-import { TableSession } from '../../../../injector/tables/table_session.ts';
-import { TableWriterV2 } from '../../../../injector/tables/table_writer_v2.ts';
+import { unpack } from '../../../../../common/pack.ts';
+import { createInjectorMetrics } from '../../../../../injector/metrics.ts';
+import { type FrameBytes, Heartbeats } from '../../../../../injector/tables/frames/frame_bytes.ts';
+import { TableWriterV2 } from '../../../../../injector/tables/frames/table_writer_v2.ts';
+import type { SessionLink } from '../../../../../injector/tables/session/session_link.ts';
+import { TableSession } from '../../../../../injector/tables/session/table_session.ts';
 import {
   applyChange,
   type InjectorFrame,
@@ -14,9 +14,9 @@ import {
   type Table,
   tableJson,
   tableOf,
-} from '../../../../policy/index.ts';
-import { servicesTable, withBackend } from '../../../builders/services_table.ts';
-import { captureLog } from '../captured_log.ts';
+} from '../../../../../policy/index.ts';
+import { servicesTable, withBackend } from '../../../../builders/services_table.ts';
+import { captureLog } from '../../captured_log.ts';
 
 const ports = 2_000;
 

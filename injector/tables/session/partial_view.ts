@@ -4,8 +4,8 @@
  * that becomes large while the sidecar has it whole stays whole.
  */
 
-import { PersistentMap } from '../../common/persistent_map.ts';
-import type { AddressGroup, Table, TableGroups } from '../../policy/index.ts';
+import { PersistentMap } from '../../../common/persistent_map.ts';
+import type { AddressGroup, Table, TableGroups } from '../../../policy/index.ts';
 
 /** What a view asks of the server, and says to it. All is about one pod. */
 export interface ViewHost {

@@ -1,5 +1,5 @@
 /** Tables of schema 1 as lines of JSON, for sidecars of an earlier version. What many tables have in common becomes bytes once. */
-import { oneStep, type Steps } from '../../common/steps.ts';
+import { oneStep, type Steps } from '../../../common/steps.ts';
 import {
   type DirectoryV1,
   deltaToV1,
@@ -8,7 +8,7 @@ import {
   type Table,
   type TableGroups,
   tableToV1,
-} from '../../policy/index.ts';
+} from '../../../policy/index.ts';
 import { type FrameBytes, smallFrame } from './frame_bytes.ts';
 import type { TableWriter } from './table_writer.ts';
 

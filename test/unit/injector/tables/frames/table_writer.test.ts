@@ -2,12 +2,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { digestOf } from '../../../../common/digest.ts';
-import * as packing from '../../../../common/pack.ts';
-import { PersistentMap } from '../../../../common/persistent_map.ts';
-import { atOnce, doSome, type Steps } from '../../../../common/steps.ts';
-import type { FrameBytes } from '../../../../injector/tables/frame_bytes.ts';
-import { TableWriterV2 } from '../../../../injector/tables/table_writer_v2.ts';
+import { digestOf } from '../../../../../common/digest.ts';
+import * as packing from '../../../../../common/pack.ts';
+import { PersistentMap } from '../../../../../common/persistent_map.ts';
+import { atOnce, doSome, type Steps } from '../../../../../common/steps.ts';
+import type { FrameBytes } from '../../../../../injector/tables/frames/frame_bytes.ts';
+import { TableWriterV2 } from '../../../../../injector/tables/frames/table_writer_v2.ts';
 import {
   type AddressGroup,
   type InjectorFrame,
@@ -17,11 +17,11 @@ import {
   type ServiceMap,
   type Table,
   tableJson,
-} from '../../../../policy/index.ts';
-import { changeBetween, outlineOf } from '../../../builders/table_frames.ts';
-import { table as builtTable } from '../../../builders/tables.ts';
-import { history, tablesOf } from '../../policy/table/histories.ts';
-import { isEmpty } from '../../policy/table_updates.ts';
+} from '../../../../../policy/index.ts';
+import { changeBetween, outlineOf } from '../../../../builders/table_frames.ts';
+import { table as builtTable } from '../../../../builders/tables.ts';
+import { history, tablesOf } from '../../../policy/table/histories.ts';
+import { isEmpty } from '../../../policy/table_updates.ts';
 
 /** Far above what the runs take, for a machine with other work to do. */
 const PROPERTY_TIMEOUT_MS = 180_000;
@@ -136,7 +136,7 @@ interface Work {
   packs: number;
 }
 
-vi.mock(import('../../../../common/pack.ts'), async (original) => {
+vi.mock(import('../../../../../common/pack.ts'), async (original) => {
   const real = await original();
   return { ...real, pack: vi.fn(real.pack) };
 });

@@ -1,6 +1,6 @@
 /** Tables of schema 2 as lines of JSON, put together of bytes that all connections share. */
-import type { Steps } from '../../common/steps.ts';
-import { type PartName, sameData, TABLE_SCHEMA, type Table } from '../../policy/index.ts';
+import type { Steps } from '../../../common/steps.ts';
+import { type PartName, sameData, TABLE_SCHEMA, type Table } from '../../../policy/index.ts';
 import { type FrameBytes, lengthOf } from './frame_bytes.ts';
 import { bytesOf, keptBytes, PACKED_BYTES, PartBytes } from './part_bytes.ts';
 import type { TableWriter } from './table_writer.ts';

@@ -1,6 +1,6 @@
 /** How tables and their changes are put into bytes: one writer for each schema that sidecars speak. */
-import type { Steps } from '../../common/steps.ts';
-import type { PartName, Table } from '../../policy/index.ts';
+import type { Steps } from '../../../common/steps.ts';
+import type { PartName, Table } from '../../../policy/index.ts';
 import type { FrameBytes } from './frame_bytes.ts';
 
 /**

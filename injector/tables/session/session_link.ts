@@ -1,5 +1,5 @@
 /** What a session and the transport that carries it share. */
-import type { FrameBytes } from './frame_bytes.ts';
+import type { FrameBytes } from '../frames/index.ts';
 import type { ViewLimits } from './partial_view.ts';
 
 /** The transport's side of a session. */

@@ -1,6 +1,6 @@
 /** How often one sidecar may ask about addresses. It asks about those it denies: they decide how many they are. */
 
-import { Recent } from '../../common/recent.ts';
+import { Recent } from '../../../common/recent.ts';
 
 /** Addresses remembered for one session. Some 100 bytes each. */
 const MAX_MET = 1_024;

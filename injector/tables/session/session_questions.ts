@@ -1,6 +1,6 @@
 /** What one sidecar asks about addresses: who has one, and which are members of large groups. It decides how often it asks. */
-import { MAX_MET_AT_ONCE, SCHEMA_1 } from '../../policy/index.ts';
-import { type FrameBytes, lengthOf, type SmallFrame, smallFrame } from './frame_bytes.ts';
+import { MAX_MET_AT_ONCE, SCHEMA_1 } from '../../../policy/index.ts';
+import { type FrameBytes, lengthOf, type SmallFrame, smallFrame } from '../frames/index.ts';
 import type { PartialView } from './partial_view.ts';
 import { QuestionBudget } from './question_budget.ts';
 import type { Identified } from './session_host.ts';

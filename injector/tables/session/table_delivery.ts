@@ -1,11 +1,10 @@
 /** The table of one sidecar on its way: what it has been sent, and the frame that is being made for it. */
-import { doSome, type Steps } from '../../common/steps.ts';
-import { type PartName, partNames, type Table } from '../../policy/index.ts';
+import { doSome, type Steps } from '../../../common/steps.ts';
+import { type PartName, partNames, type Table } from '../../../policy/index.ts';
+import type { FrameBytes, TableWriter } from '../frames/index.ts';
 import { type DeliveryState, nextDelivery, type Sent, type TableFrame } from './delivery_state.ts';
 import type { Due, Sending } from './due.ts';
-import type { FrameBytes } from './frame_bytes.ts';
 import type { PartialView } from './partial_view.ts';
-import type { TableWriter } from './table_writer.ts';
 
 /** What a delivery needs. */
 export interface DeliveryParts {

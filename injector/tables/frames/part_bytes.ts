@@ -1,7 +1,7 @@
 /** The parts of tables as bytes. What many tables have in common is made once, in steps, and shared by all who are sent it. */
-import { digestOf } from '../../common/digest.ts';
-import { pack } from '../../common/pack.ts';
-import { Made, oneStep, type Steps } from '../../common/steps.ts';
+import { digestOf } from '../../../common/digest.ts';
+import { pack } from '../../../common/pack.ts';
+import { Made, oneStep, type Steps } from '../../../common/steps.ts';
 import {
   type AddressGroup,
   groupChange,
@@ -11,7 +11,7 @@ import {
   type ServiceMap,
   type ServiceShard,
   type VirtualPort,
-} from '../../policy/index.ts';
+} from '../../../policy/index.ts';
 
 /** Parts from this length on are packed: one record of TLS, and one write. Bytes. */
 export const PACKED_BYTES = 16 * 1024;

@@ -6,8 +6,8 @@ import {
   nextDelivery,
   type Sent,
   type TableFrame,
-} from '../../../../injector/tables/delivery_state.ts';
-import { table } from '../../../builders/tables.ts';
+} from '../../../../../injector/tables/session/delivery_state.ts';
+import { table } from '../../../../builders/tables.ts';
 
 const sent = (as: TableFrame, revision: number): Sent => ({ as, table: table({ revision }), atMs: revision });
 

@@ -1,10 +1,9 @@
 /** What a session asks of the server, and reports to it. */
-import type { IdentifiedPeer } from '../../policy/index.ts';
-import type { InjectorMetrics } from '../metrics.ts';
-import type { Heartbeats } from './frame_bytes.ts';
+import type { IdentifiedPeer } from '../../../policy/index.ts';
+import type { InjectorMetrics } from '../../metrics.ts';
+import type { Heartbeats, TableWriter } from '../frames/index.ts';
 import type { ViewHost } from './partial_view.ts';
 import type { SessionLimits } from './session_link.ts';
-import type { TableWriter } from './table_writer.ts';
 
 /** Who has an address. The tag is for those who have it in their table already. */
 export type Identified = Pick<IdentifiedPeer, 'pod'> & { readonly tag?: string };

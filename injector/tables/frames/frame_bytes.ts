@@ -1,5 +1,5 @@
 /** Frames as lines of JSON. */
-import type { InjectorFrame, InjectorFrameV1 } from '../../policy/index.ts';
+import type { InjectorFrame, InjectorFrameV1 } from '../../../policy/index.ts';
 
 /** A line in pieces, newline included. Who gets one must not change it. */
 export type FrameBytes = readonly Buffer[];

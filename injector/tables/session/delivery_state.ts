@@ -24,8 +24,8 @@
  *
  * `offered` and `wanted` become `refused` by a nack as well. Every state becomes `nothing` when the pod has no table any more.
  */
-import { unreachable } from '../../common/errors.ts';
-import type { Table } from '../../policy/index.ts';
+import { unreachable } from '../../../common/errors.ts';
+import type { Table } from '../../../policy/index.ts';
 
 /** Frames with tables: a whole table, an outline, an outline with the parts that are wanted, what has changed. */
 export type TableFrame = 'snapshot' | 'outline' | 'parts' | 'change';

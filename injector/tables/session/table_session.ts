@@ -1,7 +1,7 @@
 /** One sidecar's connection over any transport: its hello, what it says of its table, and how far behind it reads. */
 import type { Logger } from 'pino';
-import { jittered } from '../../common/backoff.ts';
-import { unreachable } from '../../common/errors.ts';
+import { jittered } from '../../../common/backoff.ts';
+import { unreachable } from '../../../common/errors.ts';
 import {
   MAX_MET_AT_ONCE,
   objectKey,
@@ -10,16 +10,15 @@ import {
   TABLE_SCHEMA,
   type Table,
   type WireVersion,
-} from '../../policy/index.ts';
+} from '../../../policy/index.ts';
+import { type FrameBytes, type SmallFrame, smallFrame, type TableWriter } from '../frames/index.ts';
 import type { Sent, TableFrame } from './delivery_state.ts';
 import type { Due, Sending } from './due.ts';
-import { type FrameBytes, type SmallFrame, smallFrame } from './frame_bytes.ts';
 import { PartialView } from './partial_view.ts';
 import type { SessionHost } from './session_host.ts';
 import type { CutReason, SessionLink, SessionPod } from './session_link.ts';
 import { SessionQuestions } from './session_questions.ts';
 import { TableDelivery } from './table_delivery.ts';
-import type { TableWriter } from './table_writer.ts';
 
 /** What a sidecar says of itself in its hello. */
 export interface SessionForm {
