@@ -25,6 +25,7 @@ enum {
   SMALL_BYTES = 16 * 1024,  // a read that fills this shows bulk
   READING_BYTES = 4 * 1024 * 1024,  // more than any reader's kernel takes for a program that does not read
   TURN_ROUNDS = 16,         // moves in one turn, at most 4 MiB: then other flows have theirs
+  PROVEN_FILLS = 2,         // moves that fill the pipe: then a larger one is worth its memory
 };
 
 static void add_bytes(struct way *way, size_t count) {
@@ -33,9 +34,9 @@ static void add_bytes(struct way *way, size_t count) {
 }
 
 static void give_pipe(struct way *way, struct flow_shared *shared) {
-  if (way->pipe_bytes == 0) return;
+  if (way->pipe.bytes == 0) return;
   pipes_give(&shared->pipes, way->pipe, way->piped == 0);
-  way->pipe_bytes = 0;
+  way->pipe.bytes = 0;
 }
 
 enum step { STEP_DONE, STEP_BLOCKED, STEP_BROKEN };
@@ -74,10 +75,12 @@ static enum step flush(struct flow *flow, int side) {
 // Reads into the pipe. STEP_BLOCKED: there was nothing.
 static enum step splice_in(struct flow *flow, int side, struct flow_shared *shared) {
   struct way *way = &flow->way[side];
-  ssize_t got = splice(flow->fd[side], NULL, way->pipe.write, NULL, way->pipe_bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  ssize_t got = splice(flow->fd[side], NULL, way->pipe.write, NULL, way->pipe.bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   if (got > 0) {
     way->piped = (uint32_t)got;
     way->bulk = got >= SMALL_BYTES;
+    // A page of the pipe seldom gets a whole page of the socket, so it is full before it holds its size.
+    if (way->piped >= way->pipe.bytes / 4 * 3 && way->fills < PROVEN_FILLS) way->fills += 1;
     return STEP_DONE;
   }
   if (got < 0 && errno == EINTR) return STEP_DONE;
@@ -152,6 +155,17 @@ static void size_buffers(struct flow *flow, const struct way *way) {
   if (flow->near) buffers_widen(flow->fd[SOURCE]);
 }
 
+// For bulk a pipe; for what has proved to be bulk, to a reader that reads, a large one if there is one.
+static void take_pipe(struct flow *flow, struct way *way, struct flow_shared *shared) {
+  bool large = way->fills == PROVEN_FILLS && flow->buffers == BUFFERS_WIDE;
+  if (way->pipe.bytes > 0) {
+    if (!large || pipe_is_large(way->pipe)) return;
+    give_pipe(way, shared);
+  }
+  if (!pipes_take(&shared->pipes, large, &way->pipe)) way->pipe.bytes = 0;
+  if (large && !pipe_is_large(way->pipe)) way->fills = 0;  // asked for again when it has been filled as often
+}
+
 enum pump_result flow_pump(struct flow *flow, int side, struct flow_shared *shared) {
   struct way *way = &flow->way[side];
   for (int round = 0;; round++) {
@@ -174,13 +188,13 @@ enum pump_result flow_pump(struct flow *flow, int side, struct flow_shared *shar
       give_pipe(way, shared);
       return PUMP_IDLE;
     }
-    if (round == TURN_ROUNDS) return PUMP_AGAIN;
+    if (round >= TURN_ROUNDS) return PUMP_AGAIN;
     if (way->bulk && flow->buffers != BUFFERS_WIDE) size_buffers(flow, way);
-    if (way->bulk && way->pipe_bytes == 0 && !pipes_take(&shared->pipes, &way->pipe, &way->pipe_bytes))
-      way->pipe_bytes = 0;
+    if (way->bulk) take_pipe(flow, way, shared);
+    if (pipe_is_large(way->pipe)) round++;  // it moves twice as much
     bool source_broken = true;
     enum step step =
-        way->pipe_bytes > 0 ? splice_in(flow, side, shared) : copy(flow, side, shared, &source_broken);
+        way->pipe.bytes > 0 ? splice_in(flow, side, shared) : copy(flow, side, shared, &source_broken);
     if (step == STEP_BROKEN) return broken(source_broken ? side : !side);
   }
 }

@@ -26,10 +26,10 @@ struct way {
   char *rest;  // copied, not yet sent
   uint32_t rest_at, rest_bytes;
   bool rest_urgent;  // it is one byte of urgent data
-  struct pipe_ends pipe;
-  uint32_t pipe_bytes;  // size; 0 while no pipe is lent
+  struct pipe_ends pipe;  // of no bytes while none is lent
   uint32_t piped;       // in the pipe, not yet sent
   bool bulk;            // full buffers have been seen: splice
+  uint8_t fills;        // moves that have filled the pipe, as far as they are counted: then a large one
   bool ended, shut;     // end of stream read; passed on
   _Atomic uint64_t bytes;  // passed on; written by the relay's thread only
 };

@@ -27,5 +27,6 @@ void relay_look_at_flows(struct relay *relay, uint64_t now) {
   uint64_t held = sweep(&relay->flows, most, &victims);
   for (uint32_t i = 0; i < victims.count; i++) relay_end_flow(relay, victims.flows[i], RELAY_END_STALLED, 0);
   free(victims.flows);
+  if (relay->live == 0) pipes_drop_large(&relay->shared.pipes);
   relay->sweep_us = relay->live == 0 ? 0 : now + (held > most / 2 ? SWEEP_SOON_US : SWEEP_US);
 }

@@ -49,13 +49,27 @@ describe.each(['address,undefined', 'thread'])('under the sanitizers %s', (sanit
   });
 
   test.each([
-    ['flows that end in every way carry all that they should', 'ends', /[1-9]\d* splices done, 0 refused/],
+    [
+      'flows that end in every way carry all that they should, and none has a large pipe',
+      'ends',
+      /[1-9]\d* splices done, 0 refused; .*; 0 of large ones at once$/m,
+    ],
     ['so they do where splice answers EINVAL', 'no-splice', /\b0 splices done, [1-9]\d* refused/],
     ['so they do where pipes come too small', 'no-pipes', /\b0 splices done, 0 refused/],
     [
       'connections that wait when it is to stop accepting are served',
       'last',
       /^96 accepted, 96 ended, 96 completed/,
+    ],
+    [
+      'more bulk than there are large pipes has those, and the usual ones',
+      'large',
+      /^12 accepted, 12 ended, 12 completed, .*; ([1-9]|1[0-6]) of large ones at once$/m,
+    ],
+    [
+      'so it does where the quota is enough for a few pipes',
+      'few-large',
+      /^12 accepted, 12 ended, 12 completed, .*; [0-4] of large ones at once$/m,
     ],
     ['an answer arrives whole though the app resets after it', 'answers', /splices done, 0 refused/],
   ] as const)(

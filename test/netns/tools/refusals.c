@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -20,6 +21,7 @@ enum {
   FIRST_UID = 1 << 24,  // far from any user's; the process's id makes it one that no other process has
   WANTED_PIPE_BYTES = 64 * 1024,
   HELD_PIPE_BYTES = 1 << 20,
+  USUAL_PIPE_BYTES = 256 * 1024,
   HELD_PIPES = 4096,  // many times the usual quota of 64 MiB
   DESCRIPTORS = 1 << 16,  // more than are ever open: they are given from the lowest on
 };
@@ -80,6 +82,8 @@ static void become_subject_to_quota(void) {
   if (syscall(SYS_capset, &header, sets) < 0) fail("capset");
 }
 
+static int first_held[2];
+
 void use_up_pipe_quota(void) {
   become_subject_to_quota();
   for (int held = 0; held < HELD_PIPES; held++) {
@@ -88,14 +92,25 @@ void use_up_pipe_quota(void) {
     int size = fcntl(fds[1], F_GETPIPE_SZ);
     if (size < 0) fail("F_GETPIPE_SZ");
     if (size < WANTED_PIPE_BYTES) return;
+    if (held == 0) memcpy(first_held, fds, sizeof fds);
     fcntl(fds[1], F_SETPIPE_SZ, HELD_PIPE_BYTES);  // refused where it would exceed the quota: then more pipes do
   }
   fprintf(stderr, "no end of pipes: /proc/sys/fs/pipe-user-pages-soft must be neither 0 nor large\n");
   exit(1);
 }
 
-int open_pipe_ends(void) {
+void use_up_most_of_pipe_quota(void) {
+  use_up_pipe_quota();
+  close(first_held[0]);
+  close(first_held[1]);
+}
+
+static int pipe_ends_over(int bytes) {
   int ends = 0;
-  for (int fd = 0; fd < DESCRIPTORS; fd++) ends += fcntl(fd, F_GETPIPE_SZ) > 0;
+  for (int fd = 0; fd < DESCRIPTORS; fd++) ends += fcntl(fd, F_GETPIPE_SZ) > bytes;
   return ends;
 }
+
+int open_pipe_ends(void) { return pipe_ends_over(0); }
+
+int large_pipe_ends(void) { return pipe_ends_over(USUAL_PIPE_BYTES); }

@@ -3,7 +3,8 @@
 // Exits 0 when every flow that was left alone carried its bytes, all ends were reported and no pipe is left.
 // `relay_driver ends`: flows end in every way, some by command. `no-splice`, `no-pipes`: the same where splice(2) answers
 // EINVAL, or the user's quota of pipes is used up. `answers`: apps answer early and reset. `last`: the relay is told to stop
-// accepting while connections wait for it; they are served all the same.
+// accepting while connections wait for it; they are served all the same. `large`: more bulk than there are large pipes. `few-large`: the
+// same, where most of the quota of pipes is used up.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,8 +26,11 @@
 
 enum {
   CLIENTS = 8,
+  LARGE_CLIENTS = 12,  // more than there are large pipes
   ROUNDS = 60,
   BULK_BYTES = 1 << 20,
+  LARGE_BYTES = 128 << 20,  // much more than must have been read before a pipe is enlarged
+  LOOK_EVERY = 20,  // turns of the loop between two looks at pipes, where none should be large
   PIECE_BYTES = 100,
   ANSWER_BYTES = 10000,
   PATIENCE_SECONDS = 20,
@@ -254,6 +258,26 @@ static void answered_early(int fd, char *bytes) {
   check_answer(fd, bytes);
 }
 
+// Bulk one way, as fast as it goes; the app counts it.
+static void *large_client(void *argument) {
+  (void)argument;
+  char *bytes = calloc(1, BULK_BYTES);
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  struct sockaddr_in from = at("10.9.0.1", 0), to = at("10.9.0.2", APP_PORT);
+  be_patient(fd);
+  if (bind(fd, (struct sockaddr *)&from, sizeof from) < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0) fail("connect");
+  bool whole = send_all(fd, "C", 1);
+  for (int sent = 0; whole && sent < LARGE_BYTES; sent += BULK_BYTES) whole = send_all(fd, bytes, BULK_BYTES);
+  shutdown(fd, SHUT_WR);
+  uint32_t count = 0;
+  if (whole && recv(fd, &count, sizeof count, MSG_WAITALL) == sizeof count && count == LARGE_BYTES) completed++;
+  else wrong++;
+  close(fd);
+  free(bytes);
+  finished_clients++;
+  return NULL;
+}
+
 static void *asking_client(void *argument) {
   (void)argument;
   char *bytes = malloc(BULK_BYTES);
@@ -323,10 +347,10 @@ static void notify(void *argument) {
   if (write(*(int *)argument, &one, sizeof one) < 0) abort();
 }
 
-static int listen_at(struct sockaddr_in address, bool transparent) {
+static int listen_at(struct sockaddr_in address, bool transparent, bool narrow) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | (transparent ? SOCK_NONBLOCK : 0), 0), on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (!transparent) be_narrow(fd);
+  if (narrow) be_narrow(fd);
   if (transparent && setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof on) < 0) fail("IP_TRANSPARENT");
   if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 1024) < 0) fail("listen");
   return fd;
@@ -335,13 +359,16 @@ static int listen_at(struct sockaddr_in address, bool transparent) {
 int main(int argument_count, char **arguments) {
   const char *mode = argument_count == 2 ? arguments[1] : "";
   bool answers_only = strcmp(mode, "answers") == 0, last_only = strcmp(mode, "last") == 0;
+  bool few_large = strcmp(mode, "few-large") == 0, large_only = few_large || strcmp(mode, "large") == 0;
+  if (few_large) use_up_most_of_pipe_quota();
   if (strcmp(mode, "no-splice") == 0) refuse_splice();
   else if (strcmp(mode, "no-pipes") == 0) use_up_pipe_quota();
-  else if (!answers_only && !last_only && strcmp(mode, "ends") != 0) return 2;
-  int pipe_ends = open_pipe_ends();
-  int app = listen_at(at("10.9.0.2", APP_PORT), false), resetting = listen_at(at("10.9.0.2", RESETTING_PORT), false);
+  else if (!answers_only && !last_only && !large_only && strcmp(mode, "ends") != 0) return 2;
+  int pipe_ends = open_pipe_ends(), held_large_ends = large_pipe_ends();
+  int app = listen_at(at("10.9.0.2", APP_PORT), false, !large_only);
+  int resetting = listen_at(at("10.9.0.2", RESETTING_PORT), false, true);
   int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  int inbound = listen_at(at("127.0.0.1", 15006), true);
+  int inbound = listen_at(at("127.0.0.1", 15006), true, false);
   struct relay_options options = {.listeners = {inbound},
                                   .listener_count = 1,
                                   .first_port = 10000,
@@ -352,7 +379,7 @@ int main(int argument_count, char **arguments) {
                                   .keepalive_interval_seconds = 60,
                                   .keepalive_probes = 119,
                                   .max_flows = 1000,
-                                  .max_pipes = 4,
+                                  .max_pipes = large_only ? LARGE_CLIENTS + 4 : 4,
                                   .max_held_kib = 1 << 20,
                                   .max_untaken = 4096};
   struct relay *relay = relay_start(&options, notify, &wake);
@@ -367,15 +394,20 @@ int main(int argument_count, char **arguments) {
     relay_stop_accepting(relay);
     release_epoll();
   }
-  pthread_t accepting, answering, clients[CLIENTS];
+  int client_count = large_only ? LARGE_CLIENTS : CLIENTS, large = 0, turns = 0;
+  pthread_t accepting, answering, clients[LARGE_CLIENTS];
   pthread_create(&accepting, NULL, accept_all, (void *)(intptr_t)app);
   pthread_create(&answering, NULL, answer_all, (void *)(intptr_t)resetting);
-  for (intptr_t i = 0; i < CLIENTS; i++)
-    pthread_create(&clients[i], NULL, answers_only ? asking_client : last_only ? last_client : client, (void *)(i + 1));
+  void *(*start)(void *) = answers_only ? asking_client : last_only ? last_client : large_only ? large_client : client;
+  for (intptr_t i = 0; i < client_count; i++) pthread_create(&clients[i], NULL, start, (void *)(i + 1));
 
   unsigned seed = 7, accepted = 0, ended = 0;
   uint32_t epoch = 1;
-  while (atomic_load(&finished_clients) < CLIENTS || ended < accepted) {
+  while (atomic_load(&finished_clients) < client_count || ended < accepted) {
+    if (large_only || turns++ % LOOK_EVERY == 0) {
+      int ends = large_pipe_ends() - held_large_ends;
+      if (ends > large) large = ends;
+    }
     struct pollfd ready = {.fd = wake, .events = POLLIN};
     uint64_t count;
     poll(&ready, 1, 50);
@@ -391,7 +423,7 @@ int main(int argument_count, char **arguments) {
         if (event->kind == RELAY_ENDED && answers_only && event->as.ended.end != RELAY_END_DESTINATION) wrong++;
         if (event->kind != RELAY_ACCEPTED) continue;
         accepted++;
-        int chance = answers_only || last_only ? 15 : rand_r(&seed) % 16;
+        int chance = answers_only || last_only || large_only ? 15 : rand_r(&seed) % 16;
         uint64_t bytes[2];
         bool relaying;
         relay_bytes(relay, event->slot, event->generation, bytes, &relaying);
@@ -412,7 +444,7 @@ int main(int argument_count, char **arguments) {
     }
     if (rand_r(&seed) % 8 == 0) epoch = relay_forget(relay);
   }
-  for (int i = 0; i < CLIENTS; i++) pthread_join(clients[i], NULL);
+  for (int i = 0; i < client_count; i++) pthread_join(clients[i], NULL);
   int left = last_only ? -1 : connect_app(APP_PORT);  // closing must end what is live
   relay_stop_accepting(relay);
   relay_close(relay);
@@ -425,7 +457,8 @@ int main(int argument_count, char **arguments) {
   close(resetting);
   close(wake);
   pipe_ends = open_pipe_ends() - pipe_ends;
-  printf("%u accepted, %u ended, %d completed, %d wrong; %d splices done, %d refused; %d pipe ends left\n", accepted, ended,
-         completed, wrong, splices_done, splices_refused, pipe_ends);
-  return accepted > CLIENTS && accepted == ended && completed > CLIENTS && wrong == 0 && pipe_ends == 0 ? 0 : 1;
+  printf("%u accepted, %u ended, %d completed, %d wrong; %d splices done, %d refused; %d pipe ends left; %d of large ones at once\n",
+         accepted, ended, completed, wrong, splices_done, splices_refused, pipe_ends, large);
+  int least = large_only ? LARGE_CLIENTS - 1 : CLIENTS;
+  return (int)accepted > least && accepted == ended && completed > least && wrong == 0 && pipe_ends == 0 ? 0 : 1;
 }
