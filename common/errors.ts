@@ -34,6 +34,7 @@ export const ERROR_CODES = {
   GATE_REFUSED: 'The kernel refused rules of the gate or the guard, or nft failed; the last good ones stay.',
   REDIRECT_CAPABILITY_MISSING: 'Changing the redirect rules needs the capability NET_ADMIN.',
   REDIRECT_KERNEL_UNSUPPORTED: 'The kernel lacks a feature that the redirect rules need.',
+  PATH_UNSUPPORTED: 'The direct path is asked for, and the kernel of the pod cannot do all of it.',
   REDIRECT_INCOMPLETE: 'The redirect rules in force are not the ones that should be.',
   MANIFEST_UNREADABLE: 'A file or directory of manifests cannot be read.',
   LISTEN_PATH_IN_USE: 'Another process listens on the unix socket path.',

@@ -7,6 +7,7 @@ import { inboundPorts, LAST_INBOUND_PORT } from '../common/inbound_ports.ts';
 import { LOG_LEVELS, type LogLevel } from '../common/log.ts';
 import { isPort } from '../common/net.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../common/options.ts';
+import { type PathChoice, parsePath, USUAL_PATH } from '../common/path.ts';
 import { canonicalAddress } from '../policy/index.ts';
 import type { RedirectConfig } from './redirect/index.ts';
 import type { RelayKind, SilenceLimits } from './relay/index.ts';
@@ -108,7 +109,15 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     flag: 'excluded-ports',
     kind: { type: 'list' },
     description:
-      'TCP ports of the pod that bypass the proxy, comma-separated. The gate still judges their handshakes; what they carry is neither recorded nor ended by a change',
+      'TCP ports of the pod that are direct, comma-separated: they bypass the proxy, also where the kernel cannot end connections there. Where there is no gate, the proxy has them',
+  },
+  {
+    env: 'SLUICE_PATH',
+    flag: 'path',
+    kind: { type: 'text' },
+    default: USUAL_PATH.usual,
+    description:
+      "Which path inbound TCP connections take: proxy, direct (to the app's own socket; the kernel ends what policy no longer allows), or auto (direct where a probe shows that the kernel can do all of it, else proxy). Single ports may have another: auto,5432=proxy. Decided by the redirect step",
   },
   {
     env: 'SLUICE_NODE_TRAFFIC',
@@ -272,7 +281,7 @@ export function redirectConfig(values: OptionValues): RedirectConfig {
   return {
     nodeIPs,
     ...ports,
-    excludedPorts: values.list('SLUICE_EXCLUDED_PORTS').map((text) => excludedPort(text, own)),
+    ...paths(values, own),
     nodePorts: nodePorts(values, ports.adminPort),
     iptables: values.choice('SLUICE_IPTABLES', IPTABLES),
     deny: values.choice('SLUICE_DENY', DENY),
@@ -315,6 +324,28 @@ function silenceLimits(values: OptionValues): SilenceLimits {
 function portNumber(text: string): number | undefined {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   return isPort(port) ? port : undefined;
+}
+
+/** Which path which port is to have. */
+function paths(values: OptionValues, own: readonly number[]): Pick<RedirectConfig, 'path' | 'excludedPorts'> {
+  const excludedPorts = values.list('SLUICE_EXCLUDED_PORTS').map((text) => excludedPort(text, own));
+  const path = pathChoice(values.text('SLUICE_PATH'));
+  for (const port of path.ports.keys()) {
+    if (own.includes(port))
+      throw new SluiceError('CONFIG_INVALID', `SLUICE_PATH has port ${port}: it is the sidecar's own`);
+    if (excludedPorts.includes(port))
+      throw new SluiceError(
+        'CONFIG_INVALID',
+        `SLUICE_PATH and SLUICE_EXCLUDED_PORTS both have port ${port}: name it in one of them`,
+      );
+  }
+  return { path, excludedPorts };
+}
+
+function pathChoice(text: string): PathChoice {
+  const path = parsePath(text);
+  if (typeof path !== 'string') return path;
+  throw new SluiceError('CONFIG_INVALID', `SLUICE_PATH is '${text}': ${path}`);
 }
 
 function excludedPort(text: string, own: readonly number[]): number {

@@ -3,6 +3,7 @@ import { openLog, RecordLog, standardOutput } from '../common/log.ts';
 import { VERSION } from '../common/version.ts';
 import { openSockets, type Sockets } from '../native/index.ts';
 import {
+  Direct,
   drain,
   drainTimeMs,
   Effects,
@@ -13,6 +14,7 @@ import {
   openRecords,
   openState,
   readNameServers,
+  readPathsInUse,
   TableFollower,
   takeDown,
   terminated,
@@ -42,7 +44,8 @@ import {
  * 1. The last table is read from disk, and judged by.
  * 2. The guard is put in force.
  * 3. The admin port opens. /readyz says what is missing.
- * 4. The table of the disk is brought into force: outbound flows are followed, and the kernel is tried once.
+ * 4. The table of the disk is brought into force: outbound flows are followed, and the kernel is tried once. Direct connections are
+ *    followed; those that are there already are judged by that table.
  * 5. The guard is looked after.
  * 6. The proxy listens. Until here the redirect has no listener, so that nothing is admitted. From here on, a change of the
  *    table has the relay forget what it admitted.
@@ -54,7 +57,7 @@ import {
  * 1. The redirect is no longer watched; nothing is accepted any more; full accept queues are let go.
  * 2. Flows may finish. Those that are left are reset, and recorded.
  * 3. The relay and the admin port close.
- * 4. The last drops of the gate, and the last ends of outbound flows, are recorded with the names that the injector can still give.
+ * 4. The last drops of the gate, and the last ends of outbound and direct flows, are recorded with the names that the injector can still give.
  * 5. The injector is asked no more. The connection to it closes, and the gate tries no more. Its rules stay.
  * 6. The latest table is on disk.
  * 7. The guard closes. Its rules stay.
@@ -102,15 +105,18 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     metrics,
     log,
   });
-  const redirect = new WatchedRedirect(config, inForce, log);
+  const paths = await readPathsInUse(config, log);
+  const redirect = new WatchedRedirect(config, paths.paths, inForce, log);
+  const direct = new Direct(config, paths, { state, guard, redirect, recorder, owners, metrics, log });
   inForce.follow(new TransitionLog(log));
-  inForce.follow(new Effects(inForce, { state, gate, outbound, redirect, link }));
+  inForce.follow(new Effects(inForce, { state, gate, outbound, direct, redirect, link }));
   const tables = new TableFollower({
     state,
     inForce,
     gate,
     guard,
     outbound,
+    direct,
     owners,
     membership,
     metrics,
@@ -140,6 +146,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     gate,
     guard,
     outbound,
+    direct,
     backlogs,
     history,
     metrics,
@@ -149,6 +156,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   const admin = openAdmin(config.adminPort, sockets, shown, log);
   await gate.look();
   await tables.restored();
+  await direct.start();
   guard.follow();
   const proxy = { state, inForce, limits, sockets, redirect, recorder, owners, backlogs, metrics, log };
   const relay = await openDataPath(config, proxy);
@@ -158,7 +166,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
 
   const signal = await terminated();
   await drain(signal, drainTimeMs(config), { state, redirect, relay, backlogs, log });
-  await takeDown({ state, relay, admin, gate, outbound, owners, membership, stream, guard });
+  await takeDown({ state, relay, admin, gate, outbound, direct, owners, membership, stream, guard });
   log.info('stopped');
 }
 

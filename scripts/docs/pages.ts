@@ -6,6 +6,7 @@ import { createInjectorMetrics } from '../../injector/metrics.ts';
 import { SIDECAR_OPTIONS } from '../../sidecar/config.ts';
 import { NOTHING_IN_FORCE } from '../../sidecar/in_force/index.ts';
 import { SidecarMetrics } from '../../sidecar/records/index.ts';
+import { ALL_PROXY } from '../../sidecar/redirect/index.ts';
 import { helpTexts } from './help_texts.ts';
 import { namespaceAnnotations, podAnnotations, rbacTable } from './kubernetes.ts';
 import { podRuleRegions } from './pod_rules/tables.ts';
@@ -48,6 +49,7 @@ export async function regionTexts(): Promise<ReadonlyMap<string, string>> {
   const sidecarMetrics = new SidecarMetrics('');
   sidecarMetrics.readFrom({
     connectionsOpen: () => 0,
+    paths: () => ({ paths: ALL_PROXY, reason: 'set' }),
     connectionsLimit: () => 0,
     tableRevision: () => 0,
     tableAgeSeconds: () => 0,

@@ -14,7 +14,7 @@ export interface AdminPages {
   notReady(): readonly string[];
   /** Detail of /readyz. */
   status(): object;
-  connections(): unknown;
+  connections(): Promise<unknown>;
   table(): unknown;
   flows(): unknown;
   metrics(): Promise<string>;
@@ -57,7 +57,7 @@ export function adminServers(exempt: readonly string[], pages: AdminPages): () =
           return { status: 200, type: pages.metricsType, body: await metrics() };
         }
         const { status, body } = page(method, path, isInside(remoteAddress), pages);
-        return { status, type: 'application/json', body: `${JSON.stringify(body)}\n` };
+        return { status, type: 'application/json', body: `${JSON.stringify(await body)}\n` };
       },
     );
 }

@@ -7,7 +7,9 @@ import type { Binding, Guard } from '../guard/index.ts';
 import { type InForce, type InForceMachine, phase } from '../in_force/index.ts';
 import type { Backlogs, InboundLimits } from '../inbound/index.ts';
 import type { FlowHistory, Gauges, SidecarMetrics } from '../records/index.ts';
+import { pathsText } from '../redirect/index.ts';
 import type { Enforcement } from '../table/index.ts';
+import type { Direct, PathsInUse } from './direct.ts';
 import { SERVICES_SHOWN, type WatchedGate } from './gate.ts';
 import type { Outbound } from './outbound.ts';
 import type { State } from './state.ts';
@@ -24,6 +26,7 @@ export interface AdminParts {
   readonly gate: WatchedGate;
   readonly guard: Guard;
   readonly outbound: Outbound;
+  readonly direct: Direct;
   readonly backlogs: Backlogs;
   readonly history: FlowHistory;
   readonly metrics: SidecarMetrics;
@@ -62,7 +65,7 @@ class Pages implements AdminPages {
   }
 
   status(): object {
-    const { state, inForce, gate, guard, outbound, backlogs } = this.#parts;
+    const { state, inForce, gate, guard, outbound, direct, backlogs } = this.#parts;
     const now = inForce.state;
     return {
       revision: state.enforcement.revision,
@@ -70,6 +73,10 @@ class Pages implements AdminPages {
       in_force: phase(now),
       acknowledged: now.acknowledged,
       gate: now.gate,
+      path: pathsText(direct.inUse.paths),
+      path_reason: direct.inUse.reason,
+      ...(direct.inUse.problem === undefined ? {} : { path_problem: direct.inUse.problem }),
+      ...(direct.cut === undefined ? {} : { direct_cut: direct.cut }),
       guard: guard.status,
       redirect_limits: now.redirectLimits,
       gate_limits: gate.gate.limits,
@@ -81,7 +88,8 @@ class Pages implements AdminPages {
     };
   }
 
-  connections(): unknown {
+  async connections(): Promise<unknown> {
+    await this.#parts.direct.count();
     return [...this.#parts.state.live].map((flow) => flow.view());
   }
 
@@ -114,8 +122,12 @@ class Figures implements Gauges {
     this.#parts = parts;
   }
 
-  connectionsOpen(): number {
-    return this.#parts.state.live.size;
+  connectionsOpen(path: 'proxy' | 'direct'): number {
+    return this.#parts.state.live.sizeOf(path);
+  }
+
+  paths(): PathsInUse {
+    return this.#parts.direct.inUse;
   }
 
   connectionsLimit(): number {

@@ -78,6 +78,7 @@ function startOn(inboundPort: number, config: SidecarConfig, parts: DataPathPart
   const connectionLimit = limits.connections.flows;
   const failures = new InboundFailures(metrics, log);
   const context: InboundContext = {
+    path: 'proxy',
     enforcement: state.enforcement,
     live: state.live,
     owners,

@@ -8,6 +8,7 @@ import {
   type InForceMachine,
 } from '../in_force/index.ts';
 import type { InjectorLink } from '../table/index.ts';
+import type { Direct } from './direct.ts';
 import type { WatchedGate } from './gate.ts';
 import type { Outbound } from './outbound.ts';
 import type { WatchedRedirect } from './redirect.ts';
@@ -18,6 +19,7 @@ export interface EffectTools {
   readonly state: State;
   readonly gate: WatchedGate;
   readonly outbound: Outbound;
+  readonly direct: Direct;
   readonly redirect: WatchedRedirect;
   readonly link: InjectorLink;
 }
@@ -61,14 +63,15 @@ export class Effects implements InForceFollower {
   }
 
   /**
-   * Ends outbound connections that the table forbids: those that were opened until the gate was shut to them. Inbound ones have
-   * ended, but for those whose sources the injector is being asked about.
+   * Ends outbound and direct connections that the table forbids: those that were opened until the gate was shut to them. The proxy's
+   * have ended, but for those whose sources the injector is being asked about.
    */
   async #cut(change: number): Promise<void> {
-    const { outbound, state } = this.#tools;
+    const { outbound, direct, state } = this.#tools;
     await outbound.cut();
     await outbound.forgetBackends();
     await state.enforcement.allEnded();
+    await direct.cutAll();
     this.#inForce.happened({ event: 'cut', change });
   }
 

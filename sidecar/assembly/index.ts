@@ -2,6 +2,7 @@
 
 export { openAdmin } from './admin.ts';
 export { openDataPath, watchBacklogs } from './data_path.ts';
+export { Direct, readPathsInUse } from './direct.ts';
 export { Effects } from './effects.ts';
 export { WatchedGate } from './gate.ts';
 export { openGuard } from './guard.ts';

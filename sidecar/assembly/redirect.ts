@@ -7,6 +7,7 @@ import {
   Canary,
   type CanaryContext,
   leadRedirect,
+  type Paths,
   type RedirectConfig,
   verifyRedirect,
 } from '../redirect/index.ts';
@@ -22,16 +23,24 @@ export class WatchedRedirect implements CanaryContext {
   readonly #inForce: InForceMachine;
   readonly #log: Logger;
   #config: RedirectConfig;
+  readonly #paths: Paths;
   readonly #leading = new LatestWins<number>((port) => this.#lead(port));
   readonly #leadingAgain = new OncePer(LEAD_AGAIN_MS);
   readonly #leadFailures = new OncePer(REPEATED_LOG_MS);
 
-  constructor(config: RedirectConfig, inForce: InForceMachine, log: Logger) {
+  /** @param paths those that the rules had when this process began: it follows them, so that they may not change */
+  constructor(config: RedirectConfig, paths: Paths, inForce: InForceMachine, log: Logger) {
     this.port = config.canaryPort;
+    this.#paths = paths;
     this.#config = config;
     this.#inForce = inForce;
     this.#log = log;
     this.canary = new Canary(this);
+  }
+
+  /** The port that the proxy has. */
+  get inboundPort(): number {
+    return this.#config.inboundPort;
   }
 
   /** The proxy listens on another port than is set: the rules are led there. Never rejects. */
@@ -56,7 +65,7 @@ export class WatchedRedirect implements CanaryContext {
   }
 
   async verify(): Promise<void> {
-    const { limits } = await verifyRedirect(this.#config);
+    const { limits } = await verifyRedirect(this.#config, this.#paths);
     this.#inForce.happened({ event: 'redirect-verified', limits });
   }
 

@@ -8,6 +8,7 @@ import type { Backlogs } from '../inbound/index.ts';
 import type { Relay } from '../relay/index.ts';
 import type { LiveTable, MembershipQueries, Owners, TableStream } from '../table/index.ts';
 import { drainLeftMs, terminationBeganAtMs } from '../termination.ts';
+import type { Direct } from './direct.ts';
 import type { WatchedGate } from './gate.ts';
 import type { Outbound } from './outbound.ts';
 import type { WatchedRedirect } from './redirect.ts';
@@ -73,6 +74,7 @@ export interface RunningParts {
   readonly admin: AdminPort;
   readonly gate: WatchedGate;
   readonly outbound: Outbound;
+  readonly direct: Direct;
   readonly owners: Owners;
   readonly membership: MembershipQueries;
   readonly stream: TableStream;
@@ -81,11 +83,12 @@ export interface RunningParts {
 
 /** Closes everything, in an order in which what one part still has to say reaches the part that it says it to. */
 export async function takeDown(parts: RunningParts): Promise<void> {
-  const { state, relay, admin, gate, outbound, owners, membership, stream, guard } = parts;
+  const { state, relay, admin, gate, outbound, direct, owners, membership, stream, guard } = parts;
   relay.close();
   admin.close();
   await gate.closeReports();
   await outbound.close();
+  await direct.close();
   await owners.close(); // the last records are written
   membership.close();
   stream.close();

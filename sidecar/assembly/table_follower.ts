@@ -6,6 +6,7 @@ import type { Guard } from '../guard/index.ts';
 import type { InForceMachine } from '../in_force/index.ts';
 import type { SidecarMetrics } from '../records/index.ts';
 import type { MembershipQueries, Owners, StreamEvents } from '../table/index.ts';
+import type { Direct } from './direct.ts';
 import type { WatchedGate } from './gate.ts';
 import type { Outbound } from './outbound.ts';
 import type { State } from './state.ts';
@@ -17,6 +18,7 @@ export interface TableParts {
   readonly gate: WatchedGate;
   readonly guard: Guard;
   readonly outbound: Outbound;
+  readonly direct: Direct;
   readonly owners: Owners;
   readonly membership: MembershipQueries;
   readonly metrics: SidecarMetrics;
@@ -57,13 +59,14 @@ export class TableFollower implements StreamEvents {
 
   /** The proxy judges by another table. The kernel and the disk follow, and then it is acknowledged: see `Effects`. */
   enforced(ended: number, changes?: readonly TableChange[]): void {
-    const { state, outbound, log } = this.#parts;
+    const { state, outbound, direct, log } = this.#parts;
     const { table } = state.enforcement;
     if (table === undefined) return;
     state.file.save(table, changes);
     log.info({ revision: table.revision, flows_ended: ended }, 'table in force');
     this.#warnOfDns(table);
     outbound.follow();
+    direct.tableChanged();
     void outbound.cut(); // at once; again when the gate is shut
     this.#bringIntoForce(table);
   }

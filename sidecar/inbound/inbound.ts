@@ -14,11 +14,13 @@ import type { InboundFailures } from './failures.ts';
 
 /** What all inbound connections of a sidecar share. */
 export interface InboundContext {
+  /** Whether connections are the relay's, or the app's own sockets. */
+  readonly path: 'proxy' | 'direct';
   readonly enforcement: Enforcement;
   readonly live: LiveTable;
   /** Names peers. */
   readonly owners: Pick<Owners, 'meet' | 'known'>;
-  /** Most flows at once. */
+  /** Most flows of this path at once. */
   readonly connectionLimit: number;
   readonly inboundPort: number;
   readonly canaryPort: number;
@@ -37,6 +39,7 @@ const MS_PER_SECOND = 1000;
 
 /** What /connections shows of a live flow. */
 export interface FlowView {
+  readonly path: InboundContext['path'];
   readonly state: 'dialling' | 'relaying' | 'ending';
   readonly since: string;
   readonly src: { readonly addr: string; readonly port: number; readonly pod?: string };
@@ -93,6 +96,10 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
       this.#context.owners.meet(address, tag);
   }
 
+  get path(): InboundContext['path'] {
+    return this.#context.path;
+  }
+
   get sourceAddress(): string {
     return this.#connection.source.address;
   }
@@ -106,10 +113,10 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
   }
 
   start(): void {
-    const { live, connectionLimit } = this.#context;
+    const { path, live, connectionLimit } = this.#context;
     if (this.#isOwnPort()) return this.#refuse('reserved-port');
-    if (isLinkLocal(this.#connection.source.address)) return this.#refuse('link-local');
-    if (live.size >= connectionLimit) return this.#refuse('capacity');
+    if (path === 'proxy' && isLinkLocal(this.#connection.source.address)) return this.#refuse('link-local');
+    if (live.sizeOf(path) >= connectionLimit) return this.#refuse('capacity');
     live.register(this); // before the verdict: a change of the table from here on finds this flow
     this.#decide(true);
   }
@@ -207,6 +214,7 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
     const { source, destination } = this.#connection;
     const tag = this.#tag ?? enforcement.judge?.tag(source.address);
     this.#context.recorder.flow({
+      path: this.path,
       verdict: this.#verdict,
       ...(refusal === undefined ? {} : { refusal }),
       end,
@@ -230,6 +238,8 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
       case 'stalled':
       case 'idle-timeout':
         return { end };
+      case 'broken':
+        return { end: 'reset' };
       case 'unreachable':
         return { end: 'app-unreachable' };
       case 'shortage':
@@ -250,6 +260,7 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
     const { relaying, fromSource, toSource } = this.#connection.progress();
     const pod = this.#sourcePod();
     return {
+      path: this.path,
       state: this.#ownEnd !== undefined ? 'ending' : relaying ? 'relaying' : 'dialling',
       since: new Date(performance.timeOrigin + this.#startedAtMs).toISOString(),
       src: { ...at(source), ...(pod === undefined ? {} : { pod: `${pod.namespace}/${pod.name}` }) },

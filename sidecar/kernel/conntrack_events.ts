@@ -1,11 +1,16 @@
-/** Flows that end, as connection tracking reports them by itself. Source: linux/netfilter/nfnetlink_conntrack.h. */
+/** Flows that end, or TCP flows that begin, as connection tracking reports them by itself. Source: linux/netfilter/nfnetlink_conntrack.h. */
 import { readFileSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { hostUint16, hostUint32, NETLINK_PROTOCOLS, Netlink } from '../../native/index.ts';
 import { readFlow, TCP_STATE_PATH, TCP_STATES, type TrackedFlow, tcpFlows } from './conntrack.ts';
 
-/** NFNLGRP_CONNTRACK_UPDATE and NFNLGRP_CONNTRACK_DESTROY. */
-const GROUPS = [2, 3] as const;
+/** What can be reported. */
+const KINDS = {
+  /** NFNLGRP_CONNTRACK_UPDATE, and of that a TCP connection that has ended; NFNLGRP_CONNTRACK_DESTROY. */
+  ends: { groups: [2, 3], states: [TCP_STATES.TIME_WAIT, TCP_STATES.CLOSE] },
+  /** NFNLGRP_CONNTRACK_UPDATE, and of that a TCP connection whose handshake is complete: before its socket can be closed. */
+  beginnings: { groups: [2], states: [TCP_STATES.ESTABLISHED, TCP_STATES.ESTABLISHED] },
+} as const;
 
 /** IPCTNL_MSG_CT_DELETE, without the subsystem. */
 const DELETED = 2;
@@ -16,7 +21,7 @@ const BUFFER_BYTES = 4 * 1024 * 1024;
 /** Whether bytes are counted: a setting of the network namespace, which takes hold of new flows. The gate switches it on. */
 const ACCOUNTING = '/proc/sys/net/netfilter/nf_conntrack_acct';
 
-/** An entry of connection tracking whose TCP connection has ended, or that is gone. */
+/** An entry of connection tracking whose TCP connection has ended or begun, or that is gone. */
 export interface FlowEvent {
   readonly flow: TrackedFlow;
   /** The entry is gone. That of a TCP connection outlives it by up to two minutes. */
@@ -28,10 +33,11 @@ export class ConntrackEvents {
   readonly #socket: Netlink;
 
   /** @throws SluiceError `NETLINK_*`, `SOCKET_*` or `NATIVE_ADDON_MISSING` */
-  constructor() {
+  constructor(kind: keyof typeof KINDS = 'ends') {
+    const { groups, states } = KINDS[kind];
     this.#socket = new Netlink(NETLINK_PROTOCOLS.NETFILTER);
     try {
-      this.#socket.subscribe({ groups: GROUPS, filter: filter(), bufferBytes: BUFFER_BYTES });
+      this.#socket.subscribe({ groups, filter: filter(states), bufferBytes: BUFFER_BYTES });
     } catch (error) {
       this.#socket.close();
       throw error;
@@ -83,8 +89,8 @@ const TYPE_AT = endianness() === 'LE' ? 4 : 5;
 const ATTRIBUTES_AT = 20;
 const ATTRIBUTE_HEADER_BYTES = 4;
 
-/** Lets pass entries that are gone, and TCP connections that have ended: of each some two messages, not seven. */
-function filter(): Uint8Array {
+/** Lets pass entries that are gone, and TCP connections in one of these states: of each one or two messages, not seven. */
+function filter([first, last]: readonly [number, number]): Uint8Array {
   const [info, tcp, state] = TCP_STATE_PATH;
   const [pass, drop] = [15, 16];
   const steps: readonly (readonly [code: number, value: number, ifTrue?: number, ifFalse?: number])[] = [
@@ -101,8 +107,8 @@ function filter(): Uint8Array {
     [LOAD_WORD_AT, NESTED_ATTRIBUTE],
     [TO_X, 0],
     [LOAD_BYTE_AT_X, ATTRIBUTE_HEADER_BYTES],
-    [IF_AT_LEAST, TCP_STATES.TIME_WAIT, 14, drop],
-    [IF_GREATER, TCP_STATES.CLOSE, drop, pass],
+    [IF_AT_LEAST, first, 14, drop],
+    [IF_GREATER, last, drop, pass],
     [RETURN, -1],
     [RETURN, 0],
   ];

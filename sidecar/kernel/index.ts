@@ -18,6 +18,16 @@ export {
   type ElementChange,
   ElementWriter,
 } from './nft_elements.ts';
+export { firstFailure, hasFailed } from './order_results.ts';
 export { PROTOCOL_BY_NUMBER } from './protocols.ts';
-export { destroySockets, type TcpSocket, tcpSockets } from './tcp_sockets.ts';
+export { type EndedSocket, SocketEnds, type WantedPorts } from './socket_ends.ts';
+export {
+  destroySockets,
+  SOCKET_STATES,
+  socketCookie,
+  type TcpSocket,
+  tcpSockets,
+  tcpSocketsAt,
+} from './tcp_sockets.ts';
 export { tryTool } from './tools.ts';
+export { whyNotDirect } from './why_not_direct.ts';

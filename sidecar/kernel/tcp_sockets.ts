@@ -12,12 +12,15 @@ import {
 } from '../../native/index.ts';
 import { addressText, portAt } from './address_bytes.ts';
 import type { Side } from './conntrack.ts';
-import { dump } from './exchange.ts';
+import { ask, dump } from './exchange.ts';
+import { socketQuestion, TCP_LISTEN } from './socket_question.ts';
 
 /** A connected socket that a process has open, or a connection that is being opened to a listener. */
 export interface TcpSocket {
   readonly local: Side;
   readonly remote: Side;
+  /** A listener has answered its SYN; no process has this connection yet. */
+  readonly isArriving: boolean;
   /** Bytes that the process has sent, without retransmissions, and received. */
   readonly bytesSent: number;
   readonly bytesReceived: number;
@@ -30,6 +33,8 @@ const TCPDIAG_GETSOCK = 18;
 const AF_INET = 2;
 /** tcp_states.h */
 const TCP_SYN_RECV = 3;
+const TCP_FIN_WAIT1 = 4;
+const TCP_FIN_WAIT2 = 5;
 
 /**
  * Sets of states, to be combined with `|`. `live`: a connection can carry data in at least one direction (ESTABLISHED, FIN_WAIT1
@@ -54,6 +59,7 @@ const LOCAL_PORT_AT = 0;
 const REMOTE_PORT_AT = 2;
 const LOCAL_AT = 4;
 const REMOTE_AT = 20;
+const COOKIE_AT = 40;
 const BYTES_RECEIVED_AT = 128;
 const BYTES_SENT_AT = 200;
 const BYTES_RETRANSMITTED_AT = 208;
@@ -61,6 +67,7 @@ const INFO_BYTES_MIN = 216;
 
 /**
  * Every socket in these states that is `wanted`; those that only the kernel still has, after a process closed them, are left out.
+ * Connections that no process has accepted yet are not.
  * @param wanted asked before the rest of a socket is read: most are not
  * @param states of `SOCKET_STATES`
  */
@@ -72,6 +79,20 @@ export async function* tcpSockets(
   for await (const messages of dump(NETLINK_PROTOCOLS.SOCK_DIAG, { type: TCPDIAG_GETSOCK, body })) {
     yield messages.flatMap((one) => readSocket(one, wanted) ?? []);
   }
+}
+
+/**
+ * The connections that have these ends, each as `tcpSockets` has it; of a listener there is none.
+ * @throws SluiceError `NETLINK_*` or `SOCKET_*`
+ */
+export async function tcpSocketsAt(
+  ends: readonly { readonly local: Side; readonly remote: Side }[],
+): Promise<readonly (TcpSocket | undefined)[]> {
+  const questions = ends.map(({ local, remote }) => socketQuestion(local, remote, WITH_INFO));
+  const found = await ask(NETLINK_PROTOCOLS.SOCK_DIAG, questions, (one) =>
+    one === undefined || one.body[STATE_AT] === TCP_LISTEN ? null : (readSocket(one, () => true) ?? null),
+  );
+  return found.map((socket) => socket ?? undefined);
 }
 
 /**
@@ -98,23 +119,52 @@ function readSocket(
   wanted: (local: Side, remote: Side) => boolean,
 ): TcpSocket | undefined {
   if (body.length < MESSAGE_BYTES) return undefined;
-  if (readHostUint32(body, INODE_AT) === 0 && body[STATE_AT] !== TCP_SYN_RECV) return undefined;
-  const family = body[0] ?? 0;
-  const length = family === AF_INET ? 4 : 16;
+  const state = body[STATE_AT];
+  const isLeft = state === TCP_FIN_WAIT1 || state === TCP_FIN_WAIT2;
+  if (isLeft && readHostUint32(body, INODE_AT) === 0) return undefined;
+  const { local, remote } = socketSides(body);
+  if (!wanted(local, remote)) return undefined;
+  const info = socketInfo(body);
+  const bytes = info === undefined ? { sent: 0, received: 0 } : socketBytes(info);
+  return {
+    local,
+    remote,
+    isArriving: state === TCP_SYN_RECV,
+    bytesSent: bytes.sent,
+    bytesReceived: bytes.received,
+    // Buffers of a dump are used again: what is kept has to be copied.
+    handle: { family: body[0] ?? 0, id: body.slice(ID_AT, ID_AT + ID_BYTES) },
+  };
+}
+
+/** What the kernel calls a socket: no other has the same, as long as the machine runs. */
+export function socketCookie({ id }: Pick<SocketHandle, 'id'>): number {
+  return readHostUint64(id, COOKIE_AT);
+}
+
+/** The same, of an `inet_diag_msg`. */
+export function cookieAt(body: Uint8Array): number {
+  return readHostUint64(body, ID_AT + COOKIE_AT);
+}
+
+/** The two ends in an `inet_diag_msg`. */
+export function socketSides(body: Uint8Array): { readonly local: Side; readonly remote: Side } {
+  const length = body[0] === AF_INET ? 4 : 16;
   const side = (addressAt: number, ofPort: number): Side => ({
     address: addressText(body.subarray(ID_AT + addressAt, ID_AT + addressAt + length)),
     port: portAt(body, ID_AT + ofPort),
   });
-  const [local, remote] = [side(LOCAL_AT, LOCAL_PORT_AT), side(REMOTE_AT, REMOTE_PORT_AT)];
-  if (!wanted(local, remote)) return undefined;
+  return { local: side(LOCAL_AT, LOCAL_PORT_AT), remote: side(REMOTE_AT, REMOTE_PORT_AT) };
+}
+
+/** `struct tcp_info` of an `inet_diag_msg`; undefined where the kernel is too old to count. */
+export function socketInfo(body: Uint8Array): Uint8Array | undefined {
   const info = readAttributes(body, MESSAGE_BYTES).get(INFO);
-  const known = info !== undefined && info.length >= INFO_BYTES_MIN;
-  return {
-    local,
-    remote,
-    bytesSent: known ? readHostUint64(info, BYTES_SENT_AT) - readHostUint64(info, BYTES_RETRANSMITTED_AT) : 0,
-    bytesReceived: known ? readHostUint64(info, BYTES_RECEIVED_AT) : 0,
-    // Buffers of a dump are used again: what is kept has to be copied.
-    handle: { family, id: body.slice(ID_AT, ID_AT + ID_BYTES) },
-  };
+  return info !== undefined && info.length >= INFO_BYTES_MIN ? info : undefined;
+}
+
+/** Bytes that the process has sent, without retransmissions, and that were received: with the end of the stream, if that came. */
+export function socketBytes(info: Uint8Array): { readonly sent: number; readonly received: number } {
+  const sent = readHostUint64(info, BYTES_SENT_AT) - readHostUint64(info, BYTES_RETRANSMITTED_AT);
+  return { sent, received: readHostUint64(info, BYTES_RECEIVED_AT) };
 }

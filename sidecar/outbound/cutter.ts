@@ -11,7 +11,9 @@ import { LatestWins } from '../../common/latest_wins.ts';
 import { type Judge, virtualKey } from '../../policy/index.ts';
 import {
   destroySockets,
+  firstFailure,
   forgetFlows,
+  hasFailed,
   type Side,
   type TcpSocket,
   type TrackedFlow,
@@ -247,13 +249,8 @@ function isStale({ protocol, destination, answering }: TrackedFlow, judge: Judge
   return !isListed || judge.judge('egress', answering.address, protocol, answering.port).verdict === 'deny';
 }
 
-/** What has gone meanwhile is no failure. */
-function hasFailed(result = 0): boolean {
-  return result !== 0 && errnoName(result) !== 'ENOENT';
-}
-
 function check(task: string, results: readonly number[]): void {
-  const failed = results.find(hasFailed);
+  const failed = firstFailure(results);
   if (failed === undefined) return;
   const name = errnoName(failed);
   if (name !== 'ENOTSUP') {

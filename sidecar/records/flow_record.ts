@@ -18,7 +18,7 @@ import { describeFlow } from '../../policy/index.ts';
  * - `policy-changed`, `peer-replaced`, `service-unresolved`: ended by a change of the table; see `Revocation`. `policy-changed` is
  *   also the end of a flow that the relay admitted from memory, or because the gate let it by, where the table denies it when the relay
  *   reports it.
- * - `reset`: of an outbound flow, by whichever end; connection tracking does not say which.
+ * - `reset`: of an outbound or direct flow, by whichever end; the kernel does not say which.
  */
 export type FlowEnd =
   | 'closed'
@@ -86,6 +86,8 @@ export interface FlowRecord {
   /** Packets that the gate dropped since the last record of this peer and port; `dropped` only. */
   readonly packets?: number;
   readonly duration_ms: number;
+  /** The app had the connection itself; absent otherwise. */
+  readonly path?: 'direct';
   readonly mode: 'enforce';
   readonly revision: number;
 }
@@ -111,6 +113,7 @@ export const FLOW_LOG_FIELDS: readonly string[] = [
   'bytes_recv',
   'packets',
   'duration_ms',
+  'path',
   'mode',
   'revision',
 ];
@@ -127,6 +130,8 @@ export interface FactsSide {
 
 /** What a record is made of. */
 export interface FlowFacts {
+  /** Who had an inbound connection: the relay, or the app itself. */
+  readonly path?: 'proxy' | 'direct';
   readonly verdict: Verdict;
   /** Set when the refusal is not policy's. */
   readonly refusal?: RefusalReason;
@@ -181,6 +186,7 @@ export function flowRecord(
     bytes_recv: facts.bytesReceived,
     ...(facts.packets === undefined ? {} : { packets: facts.packets }),
     duration_ms: Math.round(facts.durationMs * 1000) / 1000,
+    ...(facts.path === 'direct' ? { path: facts.path } : {}),
     mode: 'enforce',
     revision: facts.revision,
   };

@@ -15,7 +15,12 @@ const VERDICT_BUCKETS_SECONDS = [1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 1e-3,
 
 /** Figures that are read when /metrics is asked for. */
 export interface Gauges {
-  connectionsOpen(): number;
+  connectionsOpen(path: 'proxy' | 'direct'): number;
+  /** Which paths connections take, and why. */
+  paths(): {
+    readonly paths: { readonly usual: string; readonly others: readonly number[] };
+    readonly reason: string;
+  };
   connectionsLimit(): number;
   tableRevision(): number;
   /** Seconds since the injector last said that the table is current, or the table of the disk was written; absent before the first table. */
@@ -28,6 +33,9 @@ export interface Gauges {
   /** Addresses of the pod's own node that are known in this way. */
   ownNodeAddresses(kind: Binding['kind']): number;
 }
+
+/** Label values of `sluice_connections_open`. */
+const PATHS = ['proxy', 'direct'] as const;
 
 /** Label values of `sluice_own_node_addresses`. */
 const BINDINGS: readonly Binding['kind'][] = ['link', 'address-alone', 'unresolved'];
@@ -45,6 +53,7 @@ export class SidecarMetrics {
   readonly #gateDrops: Counter<'direction'>;
   readonly #framesRefused: Counter;
   readonly #outboundOverruns: Counter;
+  readonly #directOverruns: Counter;
   readonly #guardDrops: Counter<'reason'>;
   readonly #gatewayDisputes: Counter;
   readonly #peerTimeouts: Counter;
@@ -120,6 +129,11 @@ export class SidecarMetrics {
       help: 'Times that more outbound flows ended at once than could be taken note of: some have no record.',
       registers,
     });
+    this.#directOverruns = new Counter({
+      name: 'sluice_direct_overruns_total',
+      help: 'Times that direct connections could not be taken note of, because too many began or ended at once, or are open: some have no record. A change of the table ends them all the same.',
+      registers,
+    });
     this.#peerTimeouts = new Counter({
       name: 'sluice_peer_timeouts_total',
       help: 'Inbound flows that ended because nothing came back from one side any more.',
@@ -165,11 +179,21 @@ export class SidecarMetrics {
     });
     new Gauge({
       name: 'sluice_connections_open',
-      help: 'Flows being judged, dialled or relayed.',
-      labelNames: ['direction'],
+      help: 'Flows being judged, dialled or relayed by the proxy, and those of direct ports.',
+      labelNames: ['direction', 'path'],
       registers,
       collect() {
-        this.set({ direction: 'ingress' }, gauges.connectionsOpen());
+        for (const path of PATHS) this.set({ direction: 'ingress', path }, gauges.connectionsOpen(path));
+      },
+    });
+    new Gauge({
+      name: 'sluice_path_info',
+      help: 'Always 1. path: the usual path of inbound TCP connections, proxy or direct. others: how many ports have the other one. reason: set, probed (auto, and the kernel can do the direct path) or fell-back (auto, and it cannot).',
+      labelNames: ['path', 'others', 'reason'],
+      registers,
+      collect() {
+        const { paths, reason } = gauges.paths();
+        this.set({ path: paths.usual, others: paths.others.length, reason }, 1);
       },
     });
     gauge('sluice_connections_limit', 'Most flows at once; excess is refused.', () =>
@@ -228,6 +252,11 @@ export class SidecarMetrics {
   /** Ends of outbound flows were lost. The kernel does not say how many. */
   outboundOverrun(): void {
     this.#outboundOverruns.inc();
+  }
+
+  /** Direct connections could not be taken note of. */
+  directOverrun(): void {
+    this.#directOverruns.inc();
   }
 
   guardDropped(reason: GuardReason, packets: number): void {

@@ -3,6 +3,7 @@ import { unreachable } from '../../common/errors.ts';
 import type { Family } from '../../native/index.ts';
 import type { GuardProblems, NodeAddress } from '../guard/index.ts';
 import { APP_LEG_PORTS } from '../kernel/index.ts';
+import type { Paths } from './paths.ts';
 import type { RedirectScope } from './rules.ts';
 import type { Backend } from './tools.ts';
 
@@ -13,6 +14,9 @@ export interface Redirect {
   readonly families: readonly Family[];
   /** The pod's own node, default gateways included. */
   readonly nodeIPs: readonly string[];
+  readonly paths: Paths;
+  /** Why a direct path that was asked for is not in use; absent where it is, or nobody asked for it. */
+  readonly notDirect?: string;
   /** `closed` until the sidecar opens it; `kept` where one was there already; else why there is none. */
   readonly gate: string;
   /** How each address of the node is known, and what of the guard is missing. */

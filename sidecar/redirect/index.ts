@@ -2,7 +2,16 @@
 
 export { Canary, type CanaryContext } from './canary.ts';
 export { leadRedirect } from './lead.ts';
+export {
+  ALL_PROXY,
+  asksFor,
+  hasDirect,
+  hasFallenBack,
+  isDirect,
+  type Paths,
+  pathsText,
+} from './paths.ts';
 export { applyRedirect, removeRedirect } from './redirect.ts';
 export type { RedirectConfig } from './redirect_config.ts';
 export { type Chain, chains, listenerAddress } from './rules.ts';
-export { verifyRedirect } from './verify.ts';
+export { pathsInForce, verifyRedirect } from './verify.ts';

@@ -5,9 +5,10 @@ import { SluiceError } from '../../common/errors.ts';
 import type { Family } from '../../native/index.ts';
 import { closeGate, removeGate } from '../gate/kernel/index.ts';
 import { bindGuard, installGuard, planGuard, removeGuard } from '../guard/index.ts';
-import { isSwitchedOn, kernelFamilies, tryTool } from '../kernel/index.ts';
+import { isSwitchedOn, kernelFamilies, tryTool, whyNotDirect } from '../kernel/index.ts';
 import { limitsOf, type Redirect } from './applied_redirect.ts';
 import { chainsPresent, removeChains } from './own_chains.ts';
+import { asksFor, type Paths, resolvePaths } from './paths.ts';
 import { planFor, type RedirectConfig } from './redirect_config.ts';
 import {
   type Chain,
@@ -41,8 +42,9 @@ export async function applyRedirect(config: RedirectConfig): Promise<Redirect> {
   const problems = await installGuard(plan);
   const gate = await closed(config, nodeIPs); // first: from here on nothing unchecked gets in
   const limits: string[] = [];
+  const { paths, notDirect } = await decidePaths(config, gate); // with the gate, which has connection tracking look at packets
   for (const family of families) {
-    const redirect = planFor(config, nodeIPs, GATE_THERE.includes(gate));
+    const redirect = planFor(config, nodeIPs, paths);
     if (isSwitchedOn(family)) await routeMarkedLocally(family);
     const scope = await restoreAsMuchAsPossible(backend, family, redirect);
     for (const chain of chains(family, redirect, scope)) await jumpTo(backend, family, chain);
@@ -50,7 +52,30 @@ export async function applyRedirect(config: RedirectConfig): Promise<Redirect> {
   }
   const mtuProbing = await probePathMtu();
   const { nodes } = problems.packets === undefined ? await bindGuard(plan) : plan;
-  return { backend, because, families, nodeIPs, gate, limits, guard: { nodes, problems }, mtuProbing };
+  const found = notDirect === undefined ? { paths } : { paths, notDirect };
+  const guard = { nodes, problems };
+  return { backend, because, families, nodeIPs, ...found, gate, limits, guard, mtuProbing };
+}
+
+/**
+ * Decides which ports are direct: where it is asked for, this kernel is tried.
+ * @throws SluiceError `PATH_UNSUPPORTED` where `direct` is asked for and the kernel cannot do it
+ */
+async function decidePaths(
+  config: RedirectConfig,
+  gate: string,
+): Promise<{ readonly paths: Paths; readonly notDirect?: string }> {
+  const hasGate = GATE_THERE.includes(gate);
+  const isAsked = asksFor('direct', config) || asksFor('auto', config);
+  if (!isAsked) return { paths: resolvePaths(config, { gate: hasGate, direct: false }) };
+  const notDirect = hasGate ? await whyNotDirect() : `there is no gate: ${gate}`;
+  const paths = resolvePaths(config, { gate: hasGate, direct: notDirect === undefined });
+  if (notDirect === undefined) return { paths };
+  if (!asksFor('direct', config)) return { paths, notDirect };
+  throw new SluiceError(
+    'PATH_UNSUPPORTED',
+    `SLUICE_PATH asks for the direct path, and ${notDirect}: set it to auto, which then takes the proxy, or to proxy`,
+  );
 }
 
 /**
@@ -106,7 +131,8 @@ async function removeUnused(
 export async function removeRedirect(config: RedirectConfig): Promise<void> {
   await removeGate().catch(() => {}); // without nft there is none
   await removeGuard().catch(() => {});
-  const none: RedirectPlan = { ...config, nodeIPs: [] };
+  // With all chains that there may be.
+  const none = planFor(config, [], { usual: 'direct', others: [] });
   for (const family of kernelFamilies()) {
     for (const backend of ['nft', 'legacy'] as const) {
       if (!(await chainsPresent(backend, family))) continue;

@@ -1,5 +1,7 @@
 /** What the redirect depends on. */
 import type { AddressPort } from '../../common/net.ts';
+import type { PathChoice } from '../../common/path.ts';
+import type { Paths } from './paths.ts';
 import type { RedirectPlan } from './rules.ts';
 
 /** What `redirect` needs. */
@@ -7,7 +9,9 @@ export interface RedirectConfig {
   readonly nodeIPs: readonly string[];
   readonly inboundPort: number;
   readonly adminPort: number;
-  /** TCP ports that bypass the proxy. */
+  /** Which path connections are to take, by port. */
+  readonly path: PathChoice;
+  /** TCP ports that go straight to the app, where there is a gate. */
   readonly excludedPorts: readonly number[];
   readonly canaryPort: number;
   /** TCP ports that the own node always reaches; absent: everything. */
@@ -19,7 +23,7 @@ export interface RedirectConfig {
   readonly injector: AddressPort | undefined;
 }
 
-/** What the rules depend on. Without a gate nobody would judge what bypasses the proxy: then nothing does. */
-export function planFor(config: RedirectConfig, nodeIPs: readonly string[], hasGate: boolean): RedirectPlan {
-  return { ...config, nodeIPs, excludedPorts: hasGate ? config.excludedPorts : [] };
+/** What the rules depend on. */
+export function planFor(config: RedirectConfig, nodeIPs: readonly string[], paths: Paths): RedirectPlan {
+  return { ...config, nodeIPs, paths };
 }

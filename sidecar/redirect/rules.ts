@@ -7,6 +7,7 @@ import { translatedPorts } from '../../common/inbound_ports.ts';
 import type { Family } from '../../native/index.ts';
 import { familyOf } from '../../policy/index.ts';
 import { APP_LEG_MARK } from '../kernel/index.ts';
+import { hasDirect, PATH_CHAIN, type Paths, PROXY_CHAIN } from './paths.ts';
 
 /** Leaves the other bits of a mark as they are. */
 const MARK_MASK = 0xfff;
@@ -33,8 +34,8 @@ export interface RedirectPlan {
   readonly inboundPort: number;
   readonly adminPort: number;
   readonly canaryPort: number;
-  /** TCP ports that go straight to the app; the gate has judged their handshakes. */
-  readonly excludedPorts: readonly number[];
+  /** Which TCP ports go straight to the app; the gate has judged their handshakes. */
+  readonly paths: Paths;
   /** The pod's own node: its traffic bypasses the sidecar, so that the kubelet's probes see the app itself. */
   readonly nodeIPs: readonly string[];
   /** Of that, only TCP to these ports; absent: all of it. */
@@ -77,9 +78,16 @@ export function chains(family: Family, plan: RedirectPlan, scope: RedirectScope 
   const mark = masked(APP_LEG_MARK);
   const tproxy = `-j TPROXY --on-port ${plan.inboundPort} --on-ip ${listenerAddress(family)} --tproxy-mark 0x0/0x0`;
   const nodeIPs = plan.nodeIPs.filter((address) => familyOf(address) === family);
+  const toProxy = [
+    ...(zones ? ['-p tcp -m conntrack --ctstate SNAT,DNAT -g SLUICE_MOVED'] : []),
+    ...(listeners ? [`-p tcp -m tcp ${SYN} -g SLUICE_SYN`] : []),
+    `-p tcp ${tproxy}`,
+  ];
+  const direct = hasDirect(plan.paths);
   return [
     ...(zones ? zoneChains(plan.inboundPort, tproxy) : []),
     ...(listeners ? [synChain(zones, tproxy)] : []),
+    ...(direct ? pathChains(plan.paths, toProxy) : []),
     {
       table: 'mangle',
       name: 'SLUICE_IN',
@@ -107,10 +115,7 @@ export function chains(family: Family, plan: RedirectPlan, scope: RedirectScope 
         // Health and metrics of the sidecar itself: its listener is the only transparent one on that port. An app that has taken it
         // gets nothing past the proxy, where there is no gate to say so.
         `-p tcp -m tcp --dport ${plan.adminPort}${listeners ? ' -m socket --transparent --nowildcard' : ''} -j RETURN`,
-        ...plan.excludedPorts.map((port) => `-p tcp -m tcp --dport ${port} -j RETURN`),
-        ...(zones ? ['-p tcp -m conntrack --ctstate SNAT,DNAT -g SLUICE_MOVED'] : []),
-        ...(listeners ? [`-p tcp -m tcp ${SYN} -g SLUICE_SYN`] : []),
-        `-p tcp ${tproxy}`,
+        ...(direct ? [`-p tcp -g ${PATH_CHAIN}`] : toProxy),
       ],
     },
     {
@@ -122,6 +127,18 @@ export function chains(family: Family, plan: RedirectPlan, scope: RedirectScope 
         `-m conntrack --ctdir REPLY -m connmark --mark ${mark} -j MARK --set-xmark ${mark}`,
       ],
     },
+  ];
+}
+
+/** The ports that go straight to the app leave the chains here; the others go to the proxy. The sidecar reads them: `readPaths`. */
+function pathChains({ usual, others }: Paths, toProxy: readonly string[]): readonly Chain[] {
+  const own = (target: string): readonly string[] =>
+    others.map((port) => `-p tcp -m tcp --dport ${port} ${target}`);
+  if (usual === 'proxy')
+    return [{ table: 'mangle', name: PATH_CHAIN, rules: [...own('-j RETURN'), ...toProxy] }];
+  return [
+    { table: 'mangle', name: PROXY_CHAIN, rules: toProxy },
+    { table: 'mangle', name: PATH_CHAIN, rules: [...own(`-g ${PROXY_CHAIN}`), '-j RETURN'] },
   ];
 }
 

@@ -6,6 +6,7 @@ import { planGuard, verifyGuard } from '../guard/index.ts';
 import { isSwitchedOn, kernelFamilies, tryTool } from '../kernel/index.ts';
 import { limitsOf, type Redirect } from './applied_redirect.ts';
 import { chainsPresent, removeChains } from './own_chains.ts';
+import { ALL_PROXY, type Paths, pathsText, possiblePaths, readPaths, samePaths } from './paths.ts';
 import { planFor, type RedirectConfig } from './redirect_config.ts';
 import {
   type Chain,
@@ -22,14 +23,17 @@ import {
 import { type Backend, iptables, runTool } from './tools.ts';
 
 /**
- * Checks that every rule of ours is in force, in both families. Excluded ports may be left to the proxy all the same, which is
- * stricter: so it is where the redirect was applied when there was no gate, whether there is one now or not.
+ * Checks that every rule of ours is in force, in both families.
+ * @param paths those that the rules have to have; absent: any that the settings can come to. Where the redirect was applied without
+ * a gate the proxy has all ports, whether there is a gate now or not
  * @throws SluiceError `REDIRECT_INCOMPLETE` naming the first thing that is missing.
  */
-export async function verifyRedirect(config: RedirectConfig): Promise<Redirect> {
+export async function verifyRedirect(config: RedirectConfig, paths?: Paths): Promise<Redirect> {
   const families = kernelFamilies();
   const nodeIPs = await exemptAddresses(config);
   const backend = await backendInForce();
+  const inForce = paths ?? (await pathsInForce(config));
+  const plan = planFor(config, nodeIPs, inForce);
   const gate = await isGateInForce().then(
     (present) => (present ? 'in force' : 'missing'),
     (error: Error) => error.message,
@@ -37,15 +41,28 @@ export async function verifyRedirect(config: RedirectConfig): Promise<Redirect> 
   const limits: string[] = [];
   for (const family of families) {
     const scope = await scopeInForce(backend, family);
-    const strict = chains(family, planFor(config, nodeIPs, false), scope);
-    const usual = chains(family, planFor(config, nodeIPs, true), scope);
-    for (const [index, chain] of usual.entries()) await verifyChain(backend, family, chain, strict[index]);
+    for (const chain of chains(family, plan, scope)) await verifyChain(backend, family, chain);
     if (isSwitchedOn(family)) await verifyRoute(family);
     limits.push(...limitsOf(family, scope));
   }
   if (gate === 'missing') throw incomplete(`nft: the table ${GATE_TABLE} has no hook`);
   await verifyGuard();
-  return { backend, because: 'its rules are in force', families, nodeIPs, gate, limits };
+  return { backend, because: 'its rules are in force', families, nodeIPs, paths: inForce, gate, limits };
+}
+
+/**
+ * The paths that the rules of this pod have. The redirect step has decided them; nobody decides them again.
+ * @throws SluiceError `REDIRECT_INCOMPLETE` where there are no rules, or none that the settings can come to
+ */
+export async function pathsInForce(config: RedirectConfig): Promise<Paths> {
+  const possible = possiblePaths(config);
+  if (possible.every((one) => samePaths(one, ALL_PROXY))) return ALL_PROXY; // the check of the rules would show others
+  const listed = await tryTool(iptables(await backendInForce(), 4), ['-w', '-t', 'mangle', '-S']);
+  const found = readPaths(listed.stdout);
+  if (possible.some((one) => samePaths(one, found))) return found;
+  throw incomplete(
+    `the rules are for the path ${pathsText(found)}, and SLUICE_PATH and SLUICE_EXCLUDED_PORTS ask for another`,
+  );
 }
 
 /** The scope that the chains were made for, unless this kernel can do more: then something is missing. */
@@ -63,7 +80,7 @@ async function widestScope(backend: Backend, family: Family): Promise<RedirectSc
     inboundPort: 1,
     adminPort: 1,
     canaryPort: 1,
-    excludedPorts: [],
+    paths: ALL_PROXY,
     nodeIPs: [],
     nodePorts: undefined,
   };
@@ -88,12 +105,10 @@ async function exemptAddresses(config: RedirectConfig): Promise<readonly string[
   return (await planGuard(config.nodeIPs)).nodes.map(({ address }) => address);
 }
 
-/** @param or what may be in force instead: it is, where the chain has as many rules */
-async function verifyChain(backend: Backend, family: Family, usual: Chain, or = usual): Promise<void> {
+async function verifyChain(backend: Backend, family: Family, chain: Chain): Promise<void> {
   const program = iptables(backend, family);
-  const listed = await tryTool(program, ['-w', '-t', usual.table, '-S', usual.name]);
+  const listed = await tryTool(program, ['-w', '-t', chain.table, '-S', chain.name]);
   const count = listed.stdout.match(/^-A /gm)?.length ?? 0;
-  const chain = count === or.rules.length ? or : usual;
   const expected = [
     ...(chain.from === undefined ? [] : [[chain.from, '-j', chain.name]]),
     ...chain.rules.map((rule) => [chain.name, ...rule.split(' ')]),

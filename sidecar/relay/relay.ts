@@ -45,6 +45,7 @@ export interface Progress {
  * How a connection ended.
  *
  * - `closed`: both sides finished, or by `finish`.
+ * - `broken`: reset by one of both sides; the direct path does not know which.
  * - `peer-timeout`: nothing came back from one side, until the kernel gave it up.
  * - `stalled`: it stood still while the buffers of all flows were full.
  * - `idle-timeout`: nothing passed for `idleMs`.
@@ -57,6 +58,7 @@ export type RelayEnd =
   | 'closed'
   | 'reset-by-source'
   | 'reset-by-destination'
+  | 'broken'
   | 'peer-timeout'
   | 'stalled'
   | 'idle-timeout'

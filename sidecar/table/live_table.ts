@@ -6,6 +6,8 @@ import type { Judge, Verdict } from '../../policy/index.ts';
 
 /** What the live table needs to know of a flow, and may do to it. */
 export interface LiveFlow {
+  /** Who carries it: the relay, or the app's own socket. */
+  readonly path: 'proxy' | 'direct';
   /** Canonical address of the source; never changes. */
   readonly sourceAddress: string;
   /** Takes the verdict under `judge`; `undefined` while it still holds, else why it does not. */
@@ -35,24 +37,28 @@ export interface Revocation {
 export class LiveTable {
   /** By address of the source, so that a change that touches few addresses costs the flows of others nothing. */
   readonly #bySource = new Map<string, Set<LiveFlow>>();
-  #size = 0;
+  readonly #sizes: Record<LiveFlow['path'], number> = { proxy: 0, direct: 0 };
 
-  /** Flows that are being judged, dialled or relayed. */
+  /** Flows that are being judged, dialled or relayed, or that their apps have. */
   get size(): number {
-    return this.#size;
+    return this.#sizes.proxy + this.#sizes.direct;
+  }
+
+  sizeOf(path: LiveFlow['path']): number {
+    return this.#sizes[path];
   }
 
   register(flow: LiveFlow): void {
     const flows = this.#bySource.get(flow.sourceAddress);
     if (flows === undefined) this.#bySource.set(flow.sourceAddress, new Set([flow]));
     else flows.add(flow);
-    this.#size += 1;
+    this.#sizes[flow.path] += 1;
   }
 
   forget(flow: LiveFlow): void {
     const flows = this.#bySource.get(flow.sourceAddress);
     if (flows === undefined || !flows.delete(flow)) return;
-    this.#size -= 1;
+    this.#sizes[flow.path] -= 1;
     if (flows.size === 0) this.#bySource.delete(flow.sourceAddress);
   }
 

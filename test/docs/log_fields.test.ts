@@ -55,6 +55,7 @@ const FIELDS: Readonly<Record<keyof FlowRecord, true>> = {
   bytes_recv: true,
   packets: true,
   duration_ms: true,
+  path: true,
   mode: true,
   revision: true,
 };

@@ -64,6 +64,7 @@ describe('a day, by a clock that runs fast', () => {
     const live = new LiveTable();
     let cut = 0;
     live.register({
+      path: 'proxy',
       sourceAddress: PEER,
       revoked: (judge) => {
         const verdict = judge.judge('ingress', PEER, 'TCP', 80);

@@ -1,6 +1,6 @@
 /**
- * Ports that bypass the proxy: the gate judges their handshakes, and nobody stands between client and app. Where there is
- * no gate, no port bypasses the proxy.
+ * Ports that bypass the proxy: the gate judges their handshakes, and nobody stands between client and app. They take the direct path:
+ * their flows are recorded and end with a change. Where there is no gate, no port bypasses the proxy.
  */
 import { describe, expect, test } from 'vitest';
 import { toolPath } from '../../lab/processes/tools.ts';
@@ -61,7 +61,7 @@ describe('with a gate', () => {
     expect(record).toMatchObject({ end: 'dropped', reason: 'no-rule' });
   });
 
-  test('a change keeps new connections out, of IPv6 too; what is open there goes on', async () => {
+  test('a change keeps new connections out, of IPv6 too, and ends what is open there', async () => {
     const echo = { kind: 'echo', chunkBytes: 64, intervalMs: 20 } as const;
     for (const port of [80, 9090])
       await net.open('shop/front', { group: `${port}`, count: 1, address: API[0], port, work: echo });
@@ -69,14 +69,20 @@ describe('with a gate', () => {
       allowApps('shop/allow', 'api', ['batch']),
       policy('shop/silent', { podSelector: { matchLabels: { app: 'api' } }, policyTypes: ['Egress'] }),
     );
-    const proxied = await until('the flow through the proxy is over', async () =>
-      (await net.report('shop/front', '80')).find(({ overAt }) => overAt !== undefined),
-    );
-    expect(proxied).toMatchObject({ error: 'ECONNRESET' });
+    for (const port of [80, 9090]) {
+      const over = await until(`the flow to port ${port} is over`, async () =>
+        (await net.report('shop/front', `${port}`)).find(({ overAt }) => overAt !== undefined),
+      );
+      expect(over).toMatchObject({ error: 'ECONNRESET' });
+      const record = await until('it is recorded', async () => {
+        const flows = JSON.parse((await net.admin('shop/api', '/flows')).body) as FlowRecord[];
+        return flows.find(({ src }) => src.port === over.localPort);
+      });
+      expect(record).toMatchObject({ end: 'policy-changed', verdict: 'deny', dst: { port } });
+      expect(record.path).toBe(port === 9090 ? 'direct' : undefined);
+    }
     for (const address of API)
       expect(await net.connect('shop/front', address, 9090, SILENCE)).toMatchObject({ connected: false });
-    const [excluded] = await net.finish('shop/front', '9090');
-    expect(excluded).toMatchObject({ state: 'ended', receivedBytes: excluded?.sentBytes });
     await net.delete(policy('shop/silent', {}));
     await net.apply(allowApps('shop/allow', 'api', ['front']));
   });

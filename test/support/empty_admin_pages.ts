@@ -4,7 +4,7 @@ import type { AdminPages } from '../../sidecar/admin/admin.ts';
 export const EMPTY_ADMIN_PAGES: AdminPages = {
   notReady: () => [],
   status: () => ({}),
-  connections: () => [],
+  connections: async () => [],
   table: () => null,
   flows: () => [],
   metrics: async () => '',

@@ -30,6 +30,7 @@ export class FollowingSidecar {
   constructor(transport: Transport, pod: { readonly namespace: string; readonly name: string }) {
     const live = new LiveTable();
     live.register({
+      path: 'proxy',
       sourceAddress: FLOW_SOURCE,
       revoked: (judge) => {
         const verdict = judge.judge('ingress', FLOW_SOURCE, 'TCP', FLOW_PORT);

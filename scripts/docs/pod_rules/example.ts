@@ -81,7 +81,7 @@ export function exampleRules(): ExampleRules {
     gate: atOnce(wholeRuleset({ ...plan, injectors }, GATE)),
     guard: guardRuleset(GUARD),
     frames: framesRuleset(GUARD, { addresses: [POD_IP], links: [POD_LINK] }),
-    redirect: chains(4, { ...PORTS, excludedPorts: [], nodeIPs, nodePorts: undefined }),
+    redirect: chains(4, { ...PORTS, paths: { usual: 'proxy', others: [] }, nodeIPs, nodePorts: undefined }),
   };
 }
 

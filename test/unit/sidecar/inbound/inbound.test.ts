@@ -39,6 +39,7 @@ function contextOf(enforcement: Enforcement, live: LiveTable) {
   const asked: string[] = [];
   const owners = new Owners({ identify: (address) => asked.push(address) > 0 });
   const context: InboundContext = {
+    path: 'proxy',
     enforcement,
     live,
     connectionLimit: 10,

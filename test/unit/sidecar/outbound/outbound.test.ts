@@ -19,6 +19,7 @@ const sides = (port: number) => ({
 });
 const socket = (port: number): TcpSocket => ({
   ...sides(port),
+  isArriving: false,
   bytesSent: 1,
   bytesReceived: 2,
   handle: { family: 2, id: new Uint8Array(48) },

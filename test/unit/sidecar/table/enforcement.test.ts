@@ -30,6 +30,7 @@ test('a new table ends what it denies, sources first, and nothing else', () => {
   const enforcement = new Enforcement(live);
   const events: string[] = [];
   const flow = (peer: string): LiveFlow => ({
+    path: 'proxy',
     sourceAddress: peer,
     revoked(judge) {
       const verdict = judge.judge('ingress', peer, 'TCP', 80);
@@ -64,6 +65,7 @@ test('a change that touches one address has only its flows judged again', () => 
   const judged: string[] = [];
   for (const sourceAddress of ['10.0.0.1', '10.0.0.2', '10.0.0.2', '10.0.0.3'])
     live.register({
+      path: 'proxy',
       sourceAddress,
       revoked: () => void judged.push(sourceAddress),
       resetSource() {},
@@ -90,6 +92,7 @@ test('a change that does not fit leaves the table, its judge, the flows and what
   enforcement.attach({ forgetAdmissions: disturb });
   enforcement.outdates({ outdated: disturb });
   live.register({
+    path: 'proxy',
     sourceAddress: '10.0.0.1',
     revoked: () => void disturb(),
     resetSource() {},
@@ -137,6 +140,7 @@ describe('a flow that only a partial group may allow', () => {
     enforcement.asks(membership);
     enforcement.replace(table({ revision: 1, allowed: [PEER] }));
     live.register({
+      path: 'proxy',
       sourceAddress: PEER,
       revoked(judge) {
         const verdict = judge.judge('ingress', PEER, 'TCP', 80);

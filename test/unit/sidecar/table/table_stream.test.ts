@@ -169,6 +169,7 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
   function registerDenied(resetSource: () => void): void {
     const verdict = { verdict: 'deny', direction: 'ingress', reason: 'no-rule', isolating: [] } as const;
     live.register({
+      path: 'proxy',
       sourceAddress: '10.0.0.1',
       revoked: () => ({ cause: 'policy-changed', verdict }),
       resetSource,

@@ -1,0 +1,174 @@
+/** The direct path of a running sidecar: connections that go straight to the app are judged, recorded and ended like the proxy's. */
+import type { Logger } from 'pino';
+import { inboundPorts } from '../../common/inbound_ports.ts';
+import { OncePer } from '../../common/pacing.ts';
+import type { SidecarConfig } from '../config.ts';
+import { DirectFlows, type DirectPorts, type DirectSink } from '../direct/index.ts';
+import type { Guard } from '../guard/index.ts';
+import { InboundAcceptor, type InboundContext, InboundFailures } from '../inbound/index.ts';
+import { whyNotDirect } from '../kernel/index.ts';
+import type { Recorder, SidecarMetrics } from '../records/index.ts';
+import {
+  ALL_PROXY,
+  asksFor,
+  hasDirect,
+  hasFallenBack,
+  isDirect,
+  type Paths,
+  pathsInForce,
+  pathsText,
+} from '../redirect/index.ts';
+import type { Owners } from '../table/index.ts';
+import { ERROR_LOG_MS } from './log_intervals.ts';
+import type { WatchedRedirect } from './redirect.ts';
+import type { State } from './state.ts';
+
+/** A SYN cookie that was sent before a change may complete a handshake a round trip after it, ms. */
+const COOKIES_MS = 100;
+
+/** Which paths are in use, and why. */
+export interface PathsInUse {
+  readonly paths: Paths;
+  /** `set`: as configured. `probed`: auto, and the kernel can do all of it. `fell-back`: auto, and it cannot. */
+  readonly reason: 'set' | 'probed' | 'fell-back';
+  /** What the kernel lacks for a direct path that is asked for, or in use on excluded ports. */
+  readonly problem: string | undefined;
+}
+
+/** Reads from the rules which paths the redirect step has decided on. Never rejects: without rules, the proxy has all ports. */
+export async function readPathsInUse(config: SidecarConfig, log: Logger): Promise<PathsInUse> {
+  const paths = await pathsInForce(config).catch((err: Error) => {
+    log.error({ err }, 'the path of connections is not known: they are taken to go through the proxy');
+    return ALL_PROXY;
+  });
+  const found = { paths, ...(await reasonOf(config, paths)) };
+  log.info({ path: pathsText(paths), reason: found.reason, problem: found.problem }, 'path of connections');
+  return found;
+}
+
+async function reasonOf(config: SidecarConfig, paths: Paths): Promise<Omit<PathsInUse, 'paths'>> {
+  if (hasFallenBack(config, paths)) {
+    const problem = (await whyNotDirect()) ?? 'there was no gate when the redirect was applied';
+    return { reason: 'fell-back', problem };
+  }
+  if (asksFor('auto', config)) return { reason: 'probed', problem: undefined };
+  // Excluded ports are direct on any kernel that has a gate.
+  const isUntried = hasDirect(paths) && !asksFor('direct', config);
+  return { reason: 'set', problem: isUntried ? await whyNotDirect() : undefined };
+}
+
+/** What the direct path works with. */
+export interface DirectParts {
+  readonly state: State;
+  readonly guard: Guard;
+  readonly redirect: WatchedRedirect;
+  readonly recorder: Recorder;
+  readonly owners: Owners;
+  readonly metrics: SidecarMetrics;
+  readonly log: Logger;
+}
+
+/** Follows and ends direct connections by the table in force; where no port is direct it does nothing. */
+export class Direct implements DirectSink {
+  readonly inUse: PathsInUse;
+  readonly #flows: DirectFlows | undefined;
+  readonly #metrics: SidecarMetrics;
+  readonly #log: Logger;
+  readonly #overruns = new OncePer(ERROR_LOG_MS);
+  readonly #failures = new OncePer(ERROR_LOG_MS);
+  #cookies: NodeJS.Timeout | undefined;
+
+  constructor(config: SidecarConfig, inUse: PathsInUse, parts: DirectParts) {
+    this.inUse = inUse;
+    this.#metrics = parts.metrics;
+    this.#log = parts.log;
+    if (!hasDirect(inUse.paths)) return;
+    const { state, metrics, log } = parts;
+    const failures = new InboundFailures(metrics, log);
+    const acceptor = new InboundAcceptor(contextOf(config, parts, failures), failures);
+    const ports = portsOf(config, inUse.paths, parts);
+    this.#flows = new DirectFlows(ports, acceptor, () => state.enforcement.judge, this);
+  }
+
+  /** How denied connections end; for people. */
+  get cut(): string | undefined {
+    if (this.#flows === undefined) return undefined;
+    return this.#flows.problem ?? this.inUse.problem ?? 'at once';
+  }
+
+  /** Begins to follow connections; those that are there are taken over. */
+  async start(): Promise<void> {
+    await this.#flows?.start();
+  }
+
+  /** To be called when another table is in force: what has begun before it is judged by it, even if nobody knows of it yet. */
+  tableChanged(): void {
+    void this.#flows?.read();
+  }
+
+  /** Ends what the table in force forbids, when the gate is shut to it, and once more a moment later. Never rejects. */
+  async cutAll(): Promise<void> {
+    if (this.#flows === undefined) return;
+    await this.#sweep();
+    clearTimeout(this.#cookies);
+    this.#cookies = setTimeout(() => void this.#sweep(), COOKIES_MS);
+  }
+
+  /** Asks how far connections are, for who looks at them. Never rejects. */
+  async count(): Promise<void> {
+    await this.#flows?.count().catch(() => undefined);
+  }
+
+  /** Records what has ended by now, and stops; connections go on. */
+  async close(): Promise<void> {
+    clearTimeout(this.#cookies);
+    await this.#flows?.close();
+  }
+
+  overrun(): void {
+    this.#metrics.directOverrun();
+    if (this.#overruns.isDue())
+      this.#log.warn('more direct connections than could be taken note of: some have no record');
+  }
+
+  failed(err: Error): void {
+    this.#log.error({ err }, 'direct connections have no record');
+  }
+
+  async #sweep(): Promise<void> {
+    await this.#flows?.sweep();
+    const problem = this.#flows?.problem;
+    if (problem !== undefined && this.#failures.isDue())
+      this.#log.error({ problem }, 'direct connections were not ended');
+  }
+}
+
+function contextOf(config: SidecarConfig, parts: DirectParts, failures: InboundFailures): InboundContext {
+  const { state, redirect, recorder, owners, metrics } = parts;
+  return {
+    path: 'direct',
+    enforcement: state.enforcement,
+    live: state.live,
+    owners,
+    connectionLimit: Number.POSITIVE_INFINITY, // they cost no descriptors; `DirectFlows` has a bound of its own
+    inboundPort: config.inboundPort,
+    canaryPort: config.canaryPort,
+    adminPort: config.adminPort,
+    canary: redirect.canary,
+    recorder,
+    metrics,
+    backlogs: { dialled() {} }, // the app's queue takes them itself
+    failures,
+  };
+}
+
+function portsOf(config: SidecarConfig, paths: Paths, { guard, redirect }: DirectParts): DirectPorts {
+  const { adminPort, canaryPort, nodePorts } = config;
+  const own = (): readonly number[] => [...inboundPorts(redirect.inboundPort), adminPort, canaryPort];
+  const nodes = new Set(guard.nodeIPs);
+  return {
+    isDirect: (port) => isDirect(paths, port) && !own().includes(port),
+    wanted: { ports: paths.others, are: paths.usual === 'direct' ? 'unwanted' : 'wanted' },
+    isExempt: (address, port) => nodes.has(address) && nodePorts?.includes(port) !== false,
+  };
+}

@@ -1,0 +1,75 @@
+/**
+ * A connection of the app's own, as the relay's are to the sidecar: it is accepted already, can be reset, and has an end. So the
+ * rest of the sidecar does with it what it does with those of the proxy.
+ */
+import { type Family, familyOf } from '../../common/net.ts';
+import type { Side } from '../kernel/index.ts';
+import type { Connection, ConnectionOwner, Ending } from '../relay/index.ts';
+
+/** What ends one. */
+export interface DirectCutter {
+  /** Has the kernel destroy its socket, together with others that are to end now. */
+  doom(connection: DirectConnection): void;
+}
+
+/** One connection. */
+export class DirectConnection implements Connection {
+  readonly source: Side;
+  readonly destination: Side;
+  /** The app has it. */
+  readonly admitted = true;
+  readonly #cutter: DirectCutter;
+  readonly #beganAtMs = performance.now();
+  owner: ConnectionOwner | undefined;
+  /** One from the same port of the client, that began before the end of this one was reported. */
+  next: DirectConnection | undefined;
+  isDoomed = false;
+  /** Payload from and to the source, as far as the kernel was asked. */
+  fromSource = 0;
+  toSource = 0;
+
+  constructor(source: Side, destination: Side, cutter: DirectCutter) {
+    this.source = source;
+    this.destination = destination;
+    this.#cutter = cutter;
+  }
+
+  get family(): Family {
+    return familyOf(this.source.address) === 6 ? 6 : 4;
+  }
+
+  admit(): void {}
+
+  /** `reset` resets both ends at once. */
+  resetSource(): void {}
+
+  reset(): void {
+    if (this.isDoomed) return;
+    this.isDoomed = true;
+    this.#cutter.doom(this);
+  }
+
+  finish(): void {}
+
+  progress(): { relaying: boolean; fromSource: number; toSource: number } {
+    return { relaying: true, fromSource: this.fromSource, toSource: this.toSource };
+  }
+
+  /** What the kernel has counted. */
+  counted({
+    bytesSent,
+    bytesReceived,
+  }: {
+    readonly bytesSent: number;
+    readonly bytesReceived: number;
+  }): void {
+    this.toSource = bytesSent;
+    this.fromSource = bytesReceived;
+  }
+
+  /** It has ended. */
+  ended(end: Ending['end']): void {
+    const { fromSource, toSource } = this;
+    this.owner?.ended({ end, fromSource, toSource, durationMs: performance.now() - this.#beganAtMs });
+  }
+}
