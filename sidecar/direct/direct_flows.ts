@@ -43,8 +43,8 @@ const AT_ONCE = 50;
 /** Most connections that are followed; some 700 bytes each. Those beyond it have no record, and end with a table all the same. */
 const FOLLOWED_MAX = 65_536;
 
-/** Connections of one order to the kernel, some 20 us each. */
-const CUT_AT_ONCE = 1_024;
+/** Connections that are asked about at a time, some 20 us each, and of one order to the kernel. */
+const ASKED_AT_ONCE = 256;
 
 /** Destroyed sockets that their apps still hold: when they close them, that is reported too. */
 const CUT_REMEMBERED = 4_096;
@@ -194,8 +194,8 @@ export class DirectFlows implements DirectCutter {
   /** Asks the kernel how far the connections are, for who looks at them. */
   async count(): Promise<void> {
     const all = [...this.#live];
-    for (let from = 0; from < all.length; from += CUT_AT_ONCE) {
-      const some = all.slice(from, from + CUT_AT_ONCE);
+    for (let from = 0; from < all.length; from += ASKED_AT_ONCE) {
+      const some = all.slice(from, from + ASKED_AT_ONCE);
       const sockets = await this.#kernel.socketsAt(some.map(endsOf));
       for (const [index, one] of some.entries()) {
         const socket = sockets[index];
@@ -345,8 +345,8 @@ export class DirectFlows implements DirectCutter {
   async #findLost(): Promise<void> {
     this.#isLost = false;
     const all = [...this.#live];
-    for (let from = 0; from < all.length; from += CUT_AT_ONCE)
-      await this.#endMissing(all.slice(from, from + CUT_AT_ONCE), 'broken');
+    for (let from = 0; from < all.length; from += ASKED_AT_ONCE)
+      await this.#endMissing(all.slice(from, from + ASKED_AT_ONCE), 'broken');
     await this.#takeStock();
   }
 
@@ -430,7 +430,8 @@ export class DirectFlows implements DirectCutter {
   /** Never rejects. */
   async #cutDoomed(): Promise<void> {
     while (this.#doomed.length > 0) {
-      const some = this.#doomed.splice(0, CUT_AT_ONCE);
+      const some = this.#doomed;
+      this.#doomed = [];
       try {
         const missing = await this.#cutNow(some);
         if (missing.length === 0) continue;
@@ -444,20 +445,31 @@ export class DirectFlows implements DirectCutter {
     }
   }
 
-  /** @returns those that the kernel does not have */
+  /** While some are destroyed, on another thread, the next ones are asked about. @returns those that the kernel does not have */
   async #cutNow(connections: readonly DirectConnection[]): Promise<readonly DirectConnection[]> {
-    const sockets = await this.#kernel.socketsAt(connections.map(endsOf));
-    const there: { readonly connection: DirectConnection; readonly socket: TcpSocket }[] = [];
     const missing: DirectConnection[] = [];
-    for (const [index, connection] of connections.entries()) {
-      const socket = sockets[index];
-      if (socket === undefined) missing.push(connection);
-      else there.push({ connection, socket });
+    const orders: Promise<readonly DirectConnection[]>[] = [];
+    for (let from = 0; from < connections.length; from += ASKED_AT_ONCE) {
+      const some = connections.slice(from, from + ASKED_AT_ONCE);
+      const there: { readonly connection: DirectConnection; readonly socket: TcpSocket }[] = [];
+      for (const [index, socket] of (await this.#kernel.socketsAt(some.map(endsOf))).entries()) {
+        const connection = some[index];
+        if (connection === undefined) continue;
+        if (socket === undefined) missing.push(connection);
+        else there.push({ connection, socket });
+      }
+      orders.push(
+        this.#destroy(there.map(({ socket }) => socket)).then((results) =>
+          there.flatMap(({ connection, socket }, index) => {
+            if (hasFailed(results[index])) return [];
+            connection.counted(socket);
+            return [connection];
+          }),
+        ),
+      );
     }
-    const results = await this.#destroy(there.map(({ socket }) => socket));
-    for (const [index, { connection, socket }] of there.entries()) {
-      if (hasFailed(results[index])) continue;
-      connection.counted(socket);
+    // Records last: they take longer than all else.
+    for (const [index, connection] of (await Promise.all(orders)).flat().entries()) {
       this.#finish(connection, 'reset');
       if (index % AT_ONCE === AT_ONCE - 1) await turn();
     }

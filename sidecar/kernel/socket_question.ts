@@ -1,5 +1,4 @@
 /** The question about one TCP socket, by its addresses and ports. Source: sock_diag(7), `inet_diag_req_v2`. */
-import { hostUint32 } from '../../native/index.ts';
 import { familyOf } from '../../policy/index.ts';
 import { addressBytes } from './address_bytes.ts';
 import type { Side } from './conntrack.ts';
@@ -14,9 +13,17 @@ export const TCP_LISTEN = 10;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const IPPROTO_TCP = 6;
-const ADDRESS_BYTES = 16;
-const EVERY_STATE = 0xffffffff;
-const NO_COOKIE = new Uint8Array(8).fill(0xff);
+
+/** Where things are in it. */
+const STATES_AT = 4;
+const PORTS_AT = 8;
+const LOCAL_AT = 12;
+const REMOTE_AT = 28;
+const COOKIE_AT = 48;
+const QUESTION_BYTES = 56;
+
+/** Each byte of the cookie of a socket whose cookie is not known. */
+const NO_COOKIE = 0xff;
 
 /**
  * Asks for the socket that a packet from `remote` to `local` would reach.
@@ -28,20 +35,17 @@ export function socketQuestion(
   remote: { readonly address: string | undefined; readonly port: number },
   extensions = 0,
 ): Order {
-  const body = Buffer.concat([
-    Uint8Array.of(familyOf(local.address) === 6 ? AF_INET6 : AF_INET, IPPROTO_TCP, extensions, 0),
-    hostUint32(EVERY_STATE),
-    Uint8Array.of(local.port >>> 8, local.port & 0xff, remote.port >>> 8, remote.port & 0xff),
-    inFull(local.address),
-    inFull(remote.address),
-    hostUint32(0),
-    NO_COOKIE,
-  ]);
+  const body = new Uint8Array(QUESTION_BYTES); // in one piece: they are asked by the thousand
+  body[0] = familyOf(local.address) === 6 ? AF_INET6 : AF_INET;
+  body[1] = IPPROTO_TCP;
+  body[2] = extensions;
+  body.fill(0xff, STATES_AT, PORTS_AT); // every state
+  body[PORTS_AT] = local.port >>> 8;
+  body[PORTS_AT + 1] = local.port;
+  body[PORTS_AT + 2] = remote.port >>> 8;
+  body[PORTS_AT + 3] = remote.port;
+  body.set(addressBytes(local.address), LOCAL_AT);
+  if (remote.address !== undefined) body.set(addressBytes(remote.address), REMOTE_AT);
+  body.fill(NO_COOKIE, COOKIE_AT);
   return { type: SOCK_DIAG_BY_FAMILY, body: [body] };
-}
-
-function inFull(address: string | undefined): Uint8Array {
-  const bytes = new Uint8Array(ADDRESS_BYTES);
-  if (address !== undefined) bytes.set(addressBytes(address));
-  return bytes;
 }

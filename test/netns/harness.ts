@@ -41,6 +41,9 @@ export const SLUICE = join(ROOT, 'cli/bin/sluice');
 /** Default of SLUICE_ADMIN_PORT. */
 const ADMIN_PORT = SIDECAR_PORTS.admin;
 
+/** `SLUICE_TEST_PATH=direct` runs a suite over the direct path; without it sidecars have the usual path. */
+const TEST_PATH = process.env.SLUICE_TEST_PATH;
+
 /** How often `until` looks, in milliseconds; and how often where looking disturbs what is looked at. */
 const POLL_MS = 10;
 const SELDOM_MS = 250;
@@ -90,7 +93,9 @@ export class TestLab {
     const release = guardLab(name);
     const folder = writeManifests(spec.objects);
     try {
-      const { external, sidecarEnv = {}, controlPlane } = spec;
+      const { external, controlPlane } = spec;
+      const path = TEST_PATH === undefined ? {} : { SLUICE_PATH: TEST_PATH };
+      const sidecarEnv = { ...path, ...spec.sidecarEnv };
       const own = controlPlane === undefined ? {} : { controlPlane };
       const lab = await Lab.up({ name, paths: [folder], external, sidecarEnv, ...own });
       return new TestLab(lab, release);

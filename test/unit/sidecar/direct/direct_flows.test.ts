@@ -1,0 +1,274 @@
+import { expect, test } from 'vitest';
+import { SluiceError } from '../../../../common/errors.ts';
+import { createJudge } from '../../../../policy/index.ts';
+import { DirectFlows, type DirectKernel } from '../../../../sidecar/direct/direct_flows.ts';
+import type { Side, TrackedFlow } from '../../../../sidecar/kernel/conntrack.ts';
+import type { EndedSocket } from '../../../../sidecar/kernel/socket_ends.ts';
+import type { TcpSocket } from '../../../../sidecar/kernel/tcp_sockets.ts';
+import type { Connection, Ending } from '../../../../sidecar/relay/relay.ts';
+import { table } from '../../../builders/tables.ts';
+
+const POD = '10.0.0.100';
+const ALLOWED = '10.0.0.1';
+const DENIED = '10.0.0.2';
+const EOPNOTSUPP = -95;
+
+const app: Side = { address: POD, port: 80 };
+const client = (port: number, address = ALLOWED): Side => ({ address, port });
+
+function begun(remote: Side, local = app): TrackedFlow {
+  const entry = { family: 2, tuple: new Uint8Array(), id: new Uint8Array(4) };
+  const counts = { bytesSent: 0, bytesReceived: 0 };
+  const ends = { source: remote, destination: local, answering: local };
+  return { protocol: 'TCP', ...ends, isAssured: true, tcpState: 3, ...counts, entry };
+}
+
+function gone(remote: Side, more: Partial<EndedSocket> = {}): EndedSocket {
+  return { local: app, remote, cookie: 0, bytesSent: 2, bytesReceived: 3, end: 'closed', ...more };
+}
+
+/** A kernel that has what a test puts there. */
+class FakeKernel {
+  readonly begins: TrackedFlow[] = [];
+  readonly gone: EndedSocket[] = [];
+  sockets: TcpSocket[] = [];
+  isLost = false;
+  result = 0;
+  readonly destroyed: number[] = [];
+  #cookie = 1;
+
+  /** A socket of the app's; its beginning may be reported. */
+  socket(remote: Side, isArriving = false): TcpSocket {
+    const id = new Uint8Array(48);
+    id[40] = this.#cookie;
+    this.#cookie += 1;
+    const counts = { bytesSent: 5, bytesReceived: 7 };
+    const socket = { local: app, remote, isArriving, ...counts, handle: { family: 2, id } };
+    this.sockets.push(socket);
+    return socket;
+  }
+
+  find({ local, remote }: { local: Side; remote: Side }): TcpSocket | undefined {
+    return this.sockets.find((one) => one.remote.port === remote.port && one.local.port === local.port);
+  }
+}
+
+/** Follows what a kernel reports. */
+function following(kernel: FakeKernel, allowed: readonly string[] = [ALLOWED]) {
+  const accepted: Connection[] = [];
+  const ended: { readonly port: number; readonly ending: Ending }[] = [];
+  const overruns: number[] = [];
+  const judge = createJudge(table({ revision: 1, allowed }));
+  const fake: DirectKernel = {
+    beginnings: () => ({
+      receive: () => {
+        if (kernel.isLost) {
+          kernel.isLost = false;
+          throw new SluiceError('NETLINK_OVERRUN', 'lost');
+        }
+        const some = kernel.begins.splice(0);
+        return some.length === 0 ? undefined : some.map((flow) => ({ flow, gone: false }));
+      },
+      close() {},
+    }),
+    ends: () => ({
+      receive: () => {
+        const some = kernel.gone.splice(0);
+        return some.length === 0 ? undefined : some;
+      },
+      close() {},
+    }),
+    async *sockets(wanted) {
+      yield kernel.sockets.filter(({ local, remote }) => wanted(local, remote));
+    },
+    socketsAt: async (ends) => ends.map((one) => kernel.find(one)),
+    flowsOf: async (sockets) => sockets.map(({ remote }) => begun(remote)),
+    isListening: async () => true,
+    async destroy(sockets) {
+      for (const { remote } of sockets) kernel.destroyed.push(remote.port);
+      if (kernel.result === 0) kernel.sockets = kernel.sockets.filter((one) => !sockets.includes(one));
+      return sockets.map(() => kernel.result);
+    },
+  };
+  const ports = {
+    isDirect: (port: number) => port === 80,
+    wanted: { ports: [80], are: 'wanted' as const },
+    isExempt: (address: string) => address === '10.0.0.254',
+  };
+  const flows = new DirectFlows(
+    ports,
+    {
+      accepted(connection) {
+        accepted.push(connection);
+        if (judge.judge('ingress', connection.source.address, 'TCP', 80).verdict === 'deny')
+          connection.reset();
+        return { ended: (ending) => ended.push({ port: connection.source.port, ending }) };
+      },
+    },
+    () => judge,
+    { overrun: () => overruns.push(1), failed: (error) => expect.unreachable(error.message) },
+    fake,
+  );
+  return { flows, accepted, ended, overruns };
+}
+
+test('a connection begins and ends as it is reported, with what the kernel has counted', async () => {
+  const kernel = new FakeKernel();
+  const { flows, accepted, ended } = following(kernel);
+  await flows.start();
+  kernel.begins.push(begun(client(1)), begun(client(2)));
+  await flows.read();
+  expect(accepted).toMatchObject([{ source: client(1), destination: app, admitted: true }, {}]);
+  kernel.gone.push(gone(client(1)), gone(client(2), { end: 'silent' }));
+  await flows.read();
+  expect(ended).toMatchObject([
+    { port: 1, ending: { end: 'closed', toSource: 2, fromSource: 3 } },
+    { port: 2, ending: { end: 'peer-timeout' } },
+  ]);
+  await flows.close();
+});
+
+test('one that is short has begun before it ended, whichever report is read first', async () => {
+  const kernel = new FakeKernel();
+  const { flows, ended } = following(kernel);
+  await flows.start();
+  kernel.begins.push(begun(client(1)));
+  kernel.gone.push(gone(client(1)));
+  await flows.read();
+  expect(ended).toMatchObject([{ port: 1 }]);
+  await flows.close();
+});
+
+test('of two connections from one port of a client each has its own end', async () => {
+  const kernel = new FakeKernel();
+  const { flows, ended } = following(kernel);
+  await flows.start();
+  kernel.begins.push(begun(client(1)), begun(client(1)));
+  kernel.gone.push(gone(client(1), { bytesSent: 10 }));
+  await flows.read();
+  expect(ended).toMatchObject([{ port: 1, ending: { toSource: 10 } }]);
+  kernel.gone.push(gone(client(1), { bytesSent: 20 }));
+  await flows.read();
+  expect(ended[1]).toMatchObject({ port: 1, ending: { toSource: 20 } });
+  await flows.close();
+});
+
+test('what is not of a direct port, of the node, of the pod or local is left alone', async () => {
+  const kernel = new FakeKernel();
+  const { flows, accepted } = following(kernel);
+  await flows.start();
+  kernel.begins.push(
+    begun(client(1), { address: POD, port: 81 }),
+    begun(client(2, '10.0.0.254')),
+    begun(client(3, POD)),
+    begun(client(4, '127.0.0.1')),
+  );
+  await flows.read();
+  expect(accepted).toEqual([]);
+  await flows.close();
+});
+
+test('one that is denied is destroyed, and its later end is not recorded again', async () => {
+  const kernel = new FakeKernel();
+  const { flows, ended } = following(kernel);
+  await flows.start();
+  kernel.socket(client(1, DENIED));
+  kernel.begins.push(begun(client(1, DENIED)));
+  await flows.read();
+  await flows.settled();
+  expect(kernel.destroyed).toEqual([1]);
+  expect(ended).toMatchObject([{ port: 1, ending: { end: 'reset', toSource: 5, fromSource: 7 } }]);
+  // The client uses its port again before the app has closed the socket that was destroyed.
+  kernel.begins.push(begun(client(1)));
+  kernel.gone.push(gone(client(1), { cookie: 1 }));
+  await flows.read();
+  expect(ended).toHaveLength(1);
+  await flows.close();
+});
+
+test('one that is denied and not there any more is recorded all the same', async () => {
+  const kernel = new FakeKernel();
+  const { flows, ended } = following(kernel);
+  await flows.start();
+  kernel.begins.push(begun(client(1, DENIED)));
+  await flows.read();
+  await flows.settled();
+  expect(ended).toMatchObject([{ port: 1, ending: { end: 'reset' } }]);
+  await flows.close();
+});
+
+test('those that were there before are taken over, and are not taken for two when they are reported too', async () => {
+  const kernel = new FakeKernel();
+  const { flows, accepted, ended } = following(kernel);
+  kernel.socket(client(1));
+  kernel.socket(client(2, DENIED));
+  kernel.begins.push(begun(client(3)));
+  await flows.start();
+  expect(accepted.map(({ source }) => source.port).toSorted()).toEqual([1, 2, 3]);
+  expect(kernel.destroyed).toEqual([2]);
+  kernel.gone.push(gone(client(1)));
+  await flows.read();
+  expect(ended.map(({ port }) => port)).toEqual([2, 1]);
+  await flows.close();
+});
+
+test('a sweep ends those that are being opened, and leaves no record of them', async () => {
+  const kernel = new FakeKernel();
+  const { flows, accepted } = following(kernel);
+  await flows.start();
+  kernel.socket(client(1, DENIED), true);
+  kernel.socket(client(2), true);
+  await flows.sweep();
+  expect(kernel.destroyed).toEqual([1]);
+  expect(accepted).toEqual([]);
+  await flows.close();
+});
+
+test('one that the app has reset is that of the client which is not there any more', async () => {
+  const kernel = new FakeKernel();
+  const { flows, ended } = following(kernel, [ALLOWED, '10.0.0.3']);
+  await flows.start();
+  kernel.socket(client(1));
+  kernel.begins.push(begun(client(1)), begun(client(2)), begun(client(3, '10.0.0.3')));
+  kernel.gone.push(gone({ address: ALLOWED, port: 0 }, { local: { address: '::', port: 80 } }));
+  await flows.read();
+  expect(ended).toMatchObject([{ port: 2, ending: { end: 'reset-by-destination' } }]);
+  await flows.close();
+});
+
+test('where reports were lost, the list of sockets stands in for them', async () => {
+  const kernel = new FakeKernel();
+  const { flows, accepted, ended, overruns } = following(kernel);
+  await flows.start();
+  kernel.begins.push(begun(client(1)));
+  await flows.read();
+  kernel.isLost = true;
+  kernel.socket(client(2));
+  kernel.socket(client(3, DENIED));
+  await flows.read();
+  await flows.settled();
+  expect(overruns).toHaveLength(1);
+  expect(ended).toMatchObject([
+    { port: 1, ending: { end: 'broken' } },
+    { port: 3, ending: { end: 'reset' } },
+  ]);
+  expect(accepted.map(({ source }) => source.port)).toEqual([1, 2, 3]);
+  await flows.close();
+});
+
+test('a kernel that cannot destroy sockets is named; it is tried again at the next change', async () => {
+  const kernel = new FakeKernel();
+  kernel.result = EOPNOTSUPP;
+  const { flows, ended } = following(kernel);
+  await flows.start();
+  kernel.socket(client(1, DENIED));
+  kernel.begins.push(begun(client(1, DENIED)));
+  await flows.sweep();
+  expect(flows.problem).toContain('ENOTSUP');
+  expect(ended).toEqual([]);
+  kernel.result = 0;
+  await flows.sweep();
+  expect(flows.problem).toBeUndefined();
+  expect(ended).toMatchObject([{ port: 1 }]);
+  await flows.close();
+});
