@@ -64,6 +64,7 @@ async function run(options: BenchOptions, signal: AbortSignal): Promise<Results>
       sidecar,
       subject: SLUICE,
       maxFlows: rig.maxFlows,
+      gateBeforePeers: true,
       machine,
       paths: Object.fromEntries(pathsOf(suite).map(({ name, label }) => [name, label])),
       ...outcome,

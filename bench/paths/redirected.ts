@@ -1,19 +1,29 @@
-/** The TPROXY rules that Sluice's own redirect makes, for proxies that are not Sluice. */
+/** The TPROXY rules that Sluice's own redirect makes, and its gate, for proxies that are not Sluice. */
 
 import { SIDECAR_PORTS } from '../../common/contract.ts';
 import type { ProcessId } from '../../lab/index.ts';
 import { applyRedirect, labPaths, readState, startProcess } from '../../lab/index.ts';
+import { readManifests } from '../../sources/index.ts';
 import { runInNetns } from '../rig/commands.ts';
 import { type Path, type PathRig, podOf } from '../rig/path.ts';
+import { openGateRules } from './open_gate.ts';
 
 /** Where TPROXY delivers: SLUICE_INBOUND_PORT's default. */
 export const INBOUND_PORT = SIDECAR_PORTS.inbound;
 
-/** Puts the redirect into a pod, without the gate: that one is part of Sluice, and would stay closed. */
+/**
+ * Puts the redirect into a pod, and Sluice's gate, open to the client: what the gate costs is the same on all paths that are
+ * compared. The guard against forged addresses is Sluice's alone.
+ */
 export async function redirect(rig: PathRig, path: Pick<Path, 'name'>): Promise<void> {
-  const { name } = rig.lab;
-  await applyRedirect(labPaths(name), readState(name), rig.lab.pod(podOf(path)));
-  await runInNetns(rig.lab, podOf(path), ['nft', 'delete', 'table', 'inet', 'sluice']);
+  const paths = labPaths(rig.lab.name);
+  await applyRedirect(paths, readState(rig.lab.name), rig.lab.pod(podOf(path)));
+  const { cluster } = await readManifests([paths.manifests]);
+  const load = async (matchesSockets: boolean): Promise<void> => {
+    const rules = openGateRules(cluster, path, matchesSockets);
+    await runInNetns(rig.lab, podOf(path), ['nft', '-f', '-'], rules);
+  };
+  await load(true).catch(async () => await load(false));
 }
 
 /** Starts a proxy in a path's pod. */

@@ -11,6 +11,8 @@ export interface Machine {
   readonly memoryGB: number;
   readonly system: string;
   readonly kernel: string;
+  /** Of TCP, in the pods: they have that of the machine. Absent in runs of before it was noted. */
+  readonly congestionControl?: string;
   /** Load average of the minute before the run: above 0.5 others were at work, and the figures are not to be trusted. */
   readonly loadBefore: number;
   /** Versions by name. */
@@ -35,12 +37,23 @@ export function describeMachine(envoyBinary?: string): Machine {
     memoryGB: Math.round(totalmem() / 1e9),
     system: /^PRETTY_NAME="(.*)"/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'unknown',
     kernel: release(),
+    ...congestionControl(),
     loadBefore: Math.round((loadavg()[0] ?? 0) * 10) / 10,
     versions: Object.fromEntries([
       ['Node', process.versions.node],
       ...(envoyBinary === undefined ? [] : toolVersions(envoyBinary)),
     ]),
   };
+}
+
+/** What new network namespaces have; tcp(7). */
+function congestionControl(): { readonly congestionControl?: string } {
+  try {
+    const text = readFileSync('/proc/sys/net/ipv4/tcp_congestion_control', 'utf8').trim();
+    return { congestionControl: text };
+  } catch {
+    return {};
+  }
 }
 
 function toolVersions(envoyBinary: string): [string, string][] {

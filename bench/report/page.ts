@@ -55,10 +55,11 @@ function page(results: Results, remarks: string, plots: ReadonlySet<string>): st
   return `${sections.join('\n\n')}\n`;
 }
 
-function intro({ startedAt, seconds, rounds, sidecar }: Results): string {
+function intro(results: Results): string {
+  const { startedAt, seconds, rounds, sidecar } = results;
   const minutes = Math.round(seconds / 60);
   return `What enforcement costs, by \`npm run bench -- --docs\` of ${startedAt.slice(0, 10)} (${minutes} minutes): no rules, kernel
-rules, Sluice with each of its relays, HAProxy and Envoy behind the same TPROXY rules, in one run. Figures are medians of
+rules, Sluice with each of its relays, HAProxy and Envoy behind the same TPROXY rules${gate(results)}, in one run. Figures are medians of
 ${rounds} runs or more with the least and the most of them; the ratios are what to look at, since absolute figures belong to one machine
 and one day. The sidecar ran ${sidecar === 'bundle' ? 'as one bundled file, as it ships' : 'from its TypeScript sources; as one bundled file it needs less memory'}.`;
 }
@@ -74,10 +75,20 @@ node. All paths are there at once with the same app; they are measured in turn, 
 the proxies that are not measured are stopped. Proxies have one thread, the client's address on the app's side, and ports
 of their own. Sluice's targets are about \`${subject}\`. "All flows" are ${number(maxFlows)}: two descriptors each.
 
-Machine: ${machine.processor}, ${machine.processors} processors, ${machine.memoryGB} GB, ${machine.system}, Linux ${machine.kernel}; load ${machine.loadBefore} before the run.
+Machine: ${machine.processor}, ${machine.processors} processors, ${machine.memoryGB} GB, ${machine.system}, Linux ${machine.kernel}${congestion(machine)}; load ${machine.loadBefore} before the run.
 Versions: ${versions.join(', ')}. Paths: ${Object.entries(paths)
     .map(([name, label]) => `\`${name}\` (${label})`)
     .join(', ')}.`;
+}
+
+/** Without it, what the gate costs is on Sluice's side alone. */
+function gate({ gateBeforePeers = false }: Results): string {
+  return gateBeforePeers ? ' and the same gate' : ", though without Sluice's gate";
+}
+
+/** Throughput and the times of short flows depend on it: most nodes have cubic. */
+function congestion({ congestionControl }: Results['machine']): string {
+  return congestionControl === undefined ? '' : `, TCP congestion control ${congestionControl}`;
 }
 
 function targetTable(targets: readonly Judged[], { paths, subject }: Results): string {

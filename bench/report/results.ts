@@ -16,6 +16,8 @@ export interface Results {
   readonly subject: string;
   /** Flows that "all flows" means. */
   readonly maxFlows: number;
+  /** Whether HAProxy and Envoy had Sluice's gate before them; absent in runs of before they had. */
+  readonly gateBeforePeers?: boolean;
   readonly machine: Machine;
   /** Labels by the name of the path, in the order they are shown. */
   readonly paths: Readonly<Record<string, string>>;

@@ -38,7 +38,7 @@ export function manifests(paths: readonly Path[]): readonly RawManifest[] {
 }
 
 /** The policy that admits pods with this `app` label to a path's pod. */
-export function admission(path: Path, app: string): RawManifest {
+export function admission(path: Pick<Path, 'name'>, app: string): RawManifest {
   return policy(path, 'last', [{ from: [{ podSelector: { matchLabels: { app } } }] }]);
 }
 
@@ -50,7 +50,7 @@ function otherPolicy(path: Path, index: number): RawManifest {
   ]);
 }
 
-function policy(path: Path, name: string, ingress: readonly object[]): RawManifest {
+function policy(path: Pick<Path, 'name'>, name: string, ingress: readonly object[]): RawManifest {
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',

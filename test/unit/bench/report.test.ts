@@ -63,6 +63,19 @@ test('the page warns where others were at work on the machine', () => {
   expect(pages(busy).get('benchmarks.md')).toContain('its load was 3.5 before the run');
 });
 
+test('the page names the congestion control, and says whether other proxies had the gate before them, where a run noted it', () => {
+  const before = bulk(12);
+  const noted = {
+    ...before,
+    gateBeforePeers: true,
+    machine: { ...before.machine, congestionControl: 'cubic' },
+  };
+  expect(pages(noted).get('benchmarks.md')).toContain('Linux 6.1, TCP congestion control cubic; load 0.1');
+  expect(pages(noted).get('benchmarks.md')).toContain('the same TPROXY rules and the same gate, in one run');
+  expect(pages(before).get('benchmarks.md')).toContain('Linux 6.1; load 0.1');
+  expect(pages(before).get('benchmarks.md')).toContain("though without Sluice's gate, in one run");
+});
+
 test('the page says how many runs failed and were made again', () => {
   const results = bulk(12);
   const figures = results.figures.map((figure) => ({ ...figure, failures: ['envoy: no answer'] }));
