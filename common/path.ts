@@ -25,10 +25,11 @@ export interface PathChoice {
 export const USUAL_PATH: PathChoice = { usual: 'proxy', ports: new Map() };
 
 /**
- * Reads a path, and ports with paths of their own: `direct`, `auto,5432=proxy` or `8080=direct`. Without a usual path it is `proxy`.
+ * Reads a path, and ports with paths of their own: `direct`, `auto,5432=proxy` or `8080=direct`.
+ * @param otherwise the usual path of a text that names none
  * @returns a sentence where the text is wrong
  */
-export function parsePath(text: string): PathChoice | string {
+export function parsePath(text: string, otherwise: Path = USUAL_PATH.usual): PathChoice | string {
   let usual: Path | undefined;
   const ports = new Map<number, Path>();
   for (const item of text.split(',')) {
@@ -43,7 +44,12 @@ export function parsePath(text: string): PathChoice | string {
     }
   }
   if (ports.size > OWN_PATHS_MAX) return `at most ${OWN_PATHS_MAX} ports have a path of their own`;
-  return { usual: usual ?? USUAL_PATH.usual, ports };
+  return { usual: usual ?? otherwise, ports };
+}
+
+/** A choice as `parsePath` reads it, the usual path first. */
+export function pathText({ usual, ports }: PathChoice): string {
+  return [usual, ...[...ports].map(([port, path]) => `${port}=${path}`)].join();
 }
 
 function wanted(item: string): string {

@@ -1,5 +1,6 @@
 /** Puts the sidecar together in a straight line of stages, and takes it down again. The stages are in `assembly/`. */
 import { openLog, RecordLog, standardOutput } from '../common/log.ts';
+import { pathText } from '../common/path.ts';
 import { VERSION } from '../common/version.ts';
 import { openSockets, type Sockets } from '../native/index.ts';
 import {
@@ -73,7 +74,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   log.info(
     {
       version: VERSION,
-      config,
+      config: { ...config, path: pathText(config.path) },
       connection_limit,
       connection_limit_by,
       memory_limit_bytes: limits.memoryBytes,

@@ -3,6 +3,7 @@
 export {
   allows,
   annotatedEnvironment,
+  chosenPath,
   EXCLUDED_PORTS_ANNOTATION,
   EXCLUDED_PORTS_MAX,
   excludedPorts,
@@ -17,6 +18,7 @@ export {
   nodeTraffic,
   OPT_OUT_ANNOTATION,
   OPT_OUT_VALUE,
+  PATH_ANNOTATION,
   RESOURCE_ANNOTATIONS,
   SIDECAR_ANNOTATIONS,
   STATUS_ANNOTATION,

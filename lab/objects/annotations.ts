@@ -5,6 +5,7 @@ import { SluiceError } from '../../common/errors.ts';
 import { anything, record, type Shape } from '../../common/shape.ts';
 import {
   allows,
+  chosenPath,
   excludedPorts,
   nodeTraffic,
   parseAdmittedPod,
@@ -55,11 +56,17 @@ function settingsOf(pod: RawManifest, namespace: RawManifest): ReturnType<typeof
   const [own, namespaces] = [annotationsOf(pod), annotationsOf(namespace)];
   const settings = sidecarEnvironment(own);
   const excluded = excludedPorts(own, allows(namespaces, 'allowExcludedPorts'));
+  const path = chosenPath(own, namespaces);
   const parsed = parseAdmittedPod(pod);
   const node = nodeTraffic(own, namespaces, parsed.ok ? podProbePorts(parsed.object) : []);
   return {
-    environment: { ...settings.environment, ...excluded.environment, ...node.environment },
-    problems: [...settings.problems, ...excluded.problems, ...node.problems],
+    environment: {
+      ...settings.environment,
+      ...excluded.environment,
+      ...path.environment,
+      ...node.environment,
+    },
+    problems: [...settings.problems, ...excluded.problems, ...path.problems, ...node.problems],
   };
 }
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { OWN_PATHS_MAX, PATHS } from '../../common/path.ts';
 import {
   EXCLUDED_PORTS_ANNOTATION,
   EXCLUDED_PORTS_MAX,
@@ -10,6 +11,7 @@ import {
   NODE_TRAFFIC_VALUES,
   OPT_OUT_ANNOTATION,
   OPT_OUT_VALUE,
+  PATH_ANNOTATION,
   RESOURCE_ANNOTATIONS,
   SIDECAR_ANNOTATIONS,
 } from '../../injector/admission/index.ts';
@@ -33,9 +35,14 @@ export function podAnnotations(): string {
         description,
       ]),
       [
+        `\`${PATH_ANNOTATION}\``,
+        `${PATHS.map((path) => `\`${path}\``).join(', ')}; up to ${OWN_PATHS_MAX} ports with a path of their own, as in \`auto,5432=proxy\``,
+        'which way inbound TCP connections take to the app, [see below](#which-way-connections-take)',
+      ],
+      [
         `\`${EXCLUDED_PORTS_ANNOTATION}\``,
         `up to ${EXCLUDED_PORTS_MAX} TCP ports, such as \`9090,9091\``,
-        `ports that bypass the proxy, where the namespace has \`${NAMESPACE_ANNOTATIONS.allowExcludedPorts.annotation}\``,
+        `ports that are direct, also where the kernel cannot end their connections; only where the namespace has \`${NAMESPACE_ANNOTATIONS.allowExcludedPorts.annotation}\``,
       ],
       [
         `\`${NODE_TRAFFIC_ANNOTATION}\``,
@@ -60,6 +67,10 @@ export function namespaceAnnotations(): string {
         `\`${annotation}\``,
         description,
       ]),
+      [
+        `\`${PATH_ANNOTATION}\``,
+        'nothing: it is the path of pods that have no such annotation of their own, with the values that it has there',
+      ],
       [
         `\`${NODE_TRAFFIC_ANNOTATION}: probes\``,
         'the other way round: its isolated pods take from their own node only TCP to the ports of their probes and hooks, and no pod may ask for more',

@@ -60,6 +60,9 @@ function annotations(random: Random): Json {
     ...some(random, 30, () => ({ 'sluice.dev/inject': random.pick(['disabled', 'enabled', 'x']) })),
     ...some(random, 20, () => ({ 'sluice.dev/excluded-ports': random.pick(['80', '15006', 'x', '']) })),
     ...some(random, 20, () => ({
+      'sluice.dev/path': random.pick(['direct', 'auto,80=proxy', '80=direct', '15021=direct', 'fast', '']),
+    })),
+    ...some(random, 20, () => ({
       'sluice.dev/memory-limit': random.pick(['1', '128Mi', '1e3', '-1', '9999999Ei', 'x']),
     })),
     ...some(random, 20, () => ({ 'sluice.dev/status': '{}' })),

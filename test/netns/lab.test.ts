@@ -235,6 +235,7 @@ describe('a lab that is up', () => {
       { 'sluice.dev/excluded-ports': '9090' },
       'does not allow it',
     ],
+    ['names a path that there is not', { 'sluice.dev/path': 'fast' }, 'is not one of proxy, direct, auto'],
   ])('takes in no pod, new or running, of which an annotation %s', async (_, annotations, reason) => {
     const unrelated = allowApps('shop/web', 'web', []);
     for (const [key, ips] of [

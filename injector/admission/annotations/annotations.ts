@@ -68,7 +68,7 @@ export const NAMESPACE_ANNOTATIONS = {
   allowExcludedPorts: {
     annotation: 'sluice.dev/allow-excluded-ports',
     description:
-      'pods may have TCP ports bypass the proxy with `sluice.dev/excluded-ports`: the gate still judges new connections to them, but a change of policy does not end live ones, and allowed ones are not recorded',
+      'pods may have TCP ports bypass the proxy with `sluice.dev/excluded-ports`, also where the kernel cannot end connections: there the gate still judges new ones, but a change of policy does not end live ones. `sluice.dev/path` needs no permission',
   },
 } as const;
 
@@ -77,6 +77,9 @@ export const EXCLUDED_PORTS_ANNOTATION = 'sluice.dev/excluded-ports';
 
 /** How many; each is a rule that every packet passes. */
 export const EXCLUDED_PORTS_MAX = 15;
+
+/** Annotation of a namespace, for its pods that have none, and of a pod: which way inbound TCP takes to its app, see `parsePath`. */
+export const PATH_ANNOTATION = 'sluice.dev/path';
 
 /** Whether a namespace allows something to its pods. */
 export function allows(
@@ -224,6 +227,7 @@ export function unknownAnnotations(annotations: Readonly<Record<string, unknown>
     STATUS_ANNOTATION,
     OPT_OUT_ANNOTATION,
     EXCLUDED_PORTS_ANNOTATION,
+    PATH_ANNOTATION,
     NODE_TRAFFIC_ANNOTATION,
   ]);
   for (const { annotation } of [...SIDECAR_ANNOTATIONS, ...RESOURCE_ANNOTATIONS]) known.add(annotation);

@@ -16,6 +16,7 @@ export {
   NAMESPACE_ANNOTATIONS,
   OPT_OUT_ANNOTATION,
   OPT_OUT_VALUE,
+  PATH_ANNOTATION,
   RESOURCE_ANNOTATIONS,
   type Resources,
   SIDECAR_ANNOTATIONS,
@@ -24,4 +25,5 @@ export {
   withEvictableVolume,
 } from './annotations.ts';
 export { NODE_TRAFFIC_ANNOTATION, NODE_TRAFFIC_VALUES, nodeTraffic } from './node_traffic.ts';
+export { chosenPath } from './path.ts';
 export { quantityValue, type ResourceName, resourceProblem } from './quantity.ts';

@@ -16,6 +16,7 @@ import {
   allows,
   annotatedEnvironment,
   annotatedResources,
+  chosenPath,
   EVICTABLE_VOLUMES_ANNOTATION,
   excludedPorts,
   NAMESPACE_ANNOTATIONS,
@@ -88,19 +89,26 @@ export function inject(
 
   const env = annotatedEnvironment(pod.annotations);
   const excluded = excludedPorts(pod.annotations, allows(namespaceAnnotations, 'allowExcludedPorts'));
+  const path = chosenPath(pod.annotations, namespaceAnnotations);
   const node = nodeTraffic(pod.annotations, namespaceAnnotations, podProbePorts(bare));
   const resources = annotatedResources(pod.annotations, config.resources);
   const reasons = [
     ...optOutProblems(optOut),
     ...env.problems,
     ...excluded.problems,
+    ...path.problems,
     ...node.problems,
     ...resources.problems,
     ...missing,
     ...refusals(bare),
   ];
   if (reasons.length > 0) return { kind: 'refused', reasons };
-  const environment = { ...env.environment, ...excluded.environment, ...node.environment };
+  const environment = {
+    ...env.environment,
+    ...excluded.environment,
+    ...path.environment,
+    ...node.environment,
+  };
   const { graceSeconds, confinement } = pod;
   const plan = { config, environment, resources: resources.resources, graceSeconds, confinement };
   const held = isPrivilegeAllowed ? bare : withoutRights(bare);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parsePath } from '../../../common/path.ts';
+import { parsePath, pathText } from '../../../common/path.ts';
 
 test.each([
   ['direct', { usual: 'direct', ports: new Map() }],
@@ -25,3 +25,13 @@ test.each([
   ['80=direct,80=proxy', /port 80 twice/],
   [Array.from({ length: 16 }, (_, index) => `${index + 1}=direct`).join(','), /at most 15 ports/],
 ])('%s is refused with a reason', (text, reason) => expect(parsePath(text)).toMatch(reason));
+
+test('a text without a usual path takes the one that is usual otherwise', () => {
+  expect(parsePath('80=direct', 'auto')).toEqual({ usual: 'auto', ports: new Map([[80, 'direct']]) });
+  expect(parsePath('proxy', 'auto')).toEqual({ usual: 'proxy', ports: new Map() });
+});
+
+test.each(['proxy', 'auto,5432=proxy', 'direct,80=proxy,443=auto'])('%s is written as it is read', (text) => {
+  const choice = parsePath(text);
+  expect(typeof choice === 'string' ? choice : pathText(choice)).toBe(text);
+});

@@ -46,6 +46,19 @@ describe('a pod’s annotations', () => {
     await expect(checked(excluding)).rejects.toThrow(REFUSED);
   });
 
+  test('say which way connections take, for the pod or as the usual way of its namespace', async () => {
+    const shop = annotated(namespace('shop'), { 'sluice.dev/path': 'auto' });
+    expect(await checked(shop, api({ 'sluice.dev/path': '5432=proxy' }))).toEqual([]);
+    await expect(checked(shop, api({ 'sluice.dev/path': 'fast' }))).rejects.toMatchObject({
+      message: expect.stringContaining(
+        "pod shop/api: annotation sluice.dev/path is 'fast': 'fast' is not one",
+      ),
+    });
+    await expect(
+      checked(annotated(namespace('shop'), { 'sluice.dev/path': 'fast' }), api({})),
+    ).rejects.toThrow(REFUSED);
+  });
+
   test('mean nothing where there is no sidecar, or no value is wrong', async () => {
     expect(await checked(namespace('shop'), api({ 'sluice.dev/deny': 'maybe' }, true))).toEqual([]);
     expect(await checked(namespace('shop'), api({ 'sluice.dev/deny': 'reset', other: '' }))).toEqual([]);

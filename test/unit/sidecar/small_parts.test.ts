@@ -26,6 +26,14 @@ test('a flag wins over the variable, the variable over the default', () => {
   expect(config({ SLUICE_ADMIN_PORT: '9000' }, ['--admin-port', '9001']).adminPort).toBe(9001);
 });
 
+test('which way connections take is the proxy, unless it is said', () => {
+  expect(config({}).path).toEqual({ usual: 'proxy', ports: new Map() });
+  expect(config({ SLUICE_PATH: 'auto,5432=proxy' }).path).toEqual({
+    usual: 'auto',
+    ports: new Map([[5432, 'proxy']]),
+  });
+});
+
 test('in a cluster the table comes from an address over TLS', () => {
   const source = (SLUICE_INJECTOR_ADDRESS: string) =>
     config({ SLUICE_SOURCE: '', SLUICE_INJECTOR_ADDRESS }).source;
@@ -56,6 +64,9 @@ test.each([
   [{ SLUICE_LOG_LEVEL: 'loud' }, 'SLUICE_LOG_LEVEL'],
   [{ SLUICE_KEEPALIVE_SECONDS: '7200' }, 'SLUICE_PEER_TIMEOUT_SECONDS must be more'],
   [{ SLUICE_NODE_IPS: '10.0.0.1, nonsense' }, 'SLUICE_NODE_IPS'],
+  [{ SLUICE_PATH: 'fast' }, "SLUICE_PATH is 'fast': 'fast' is not one of proxy, direct, auto"],
+  [{ SLUICE_PATH: 'direct,15021=proxy' }, "SLUICE_PATH has port 15021: it is the sidecar's own"],
+  [{ SLUICE_PATH: '80=direct', SLUICE_EXCLUDED_PORTS: '80' }, 'both have port 80'],
 ])('a wrong value names its variable: %j', (env, named) => {
   expect(() => config(env)).toThrow(
     expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(named) }),
