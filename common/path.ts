@@ -52,6 +52,12 @@ export function pathText({ usual, ports }: PathChoice): string {
   return [usual, ...[...ports].map(([port, path]) => `${port}=${path}`)].join();
 }
 
+/** Which way the connections of a pod take in fact: all of them one, or by port. */
+export const PATH_USES = ['proxy', 'direct', 'mixed'] as const;
+
+/** One of `PATH_USES`. */
+export type PathUse = (typeof PATH_USES)[number];
+
 function wanted(item: string): string {
   return `'${item}' is not one of ${PATHS.join(', ')}, or of PORT=PATH with a port from 1 to ${MAX_PORT}, as in auto,5432=proxy`;
 }

@@ -12,6 +12,7 @@ export interface InjectorMetrics {
   readonly enforceSeconds: Histogram;
   readonly revision: Gauge;
   readonly sidecars: Gauge<'state'>;
+  readonly sidecarPaths: Gauge<'path'>;
   readonly metAddresses: Gauge;
   readonly problems: Gauge<'severity'>;
   readonly sourceAge: Gauge<'kind'>;
@@ -76,6 +77,12 @@ export function createInjectorMetrics(collect?: (metrics: InjectorMetrics) => vo
       name: 'sluice_injector_sidecars',
       help: 'Pods that policy can select, by the state of their sidecar: enforcing, behind, absent.',
       labelNames: ['state'],
+      registers,
+    }),
+    sidecarPaths: new Gauge({
+      name: 'sluice_injector_sidecar_paths',
+      help: 'Connected sidecars, by the way that inbound TCP takes to their apps: proxy, direct, mixed.',
+      labelNames: ['path'],
       registers,
     }),
     metAddresses: new Gauge({

@@ -1,5 +1,6 @@
 /** `lab status`: what runs, and how far each sidecar is. */
 
+import type { PathUse } from '../common/path.ts';
 import type { SidecarStatus } from '../injector/tables/index.ts';
 import { describeProblem, type ManifestProblem } from '../sources/index.ts';
 import { labPaths } from './names/index.ts';
@@ -31,6 +32,8 @@ export interface PodStatus {
   readonly inForce: boolean;
   readonly revision: number | null;
   readonly enforcedRevision: number | null;
+  /** Which way inbound TCP takes to the app; null where no sidecar is connected. */
+  readonly path: PathUse | null;
   /** What its policies seem to forget, a sentence each. */
   readonly warnings: readonly string[];
 }
@@ -132,9 +135,10 @@ function describeSidecar(pod: PodStatus, known: boolean): string {
   if (pod.hostNetwork) return 'none (host network)';
   if (pod.sidecar.state !== 'running') return pod.sidecar.state;
   if (!known) return 'running, table not known';
+  const path = pod.path === null || pod.path === 'proxy' ? '' : `, ${pod.path}`;
   return pod.inForce
-    ? `revision ${pod.enforcedRevision} in force`
-    : `behind: has ${pod.enforcedRevision ?? 'nothing'}`;
+    ? `revision ${pod.enforcedRevision} in force${path}`
+    : `behind: has ${pod.enforcedRevision ?? 'nothing'}${path}`;
 }
 
 function podStatus(state: LabState, pod: LabPod, report: SidecarStatus | undefined): PodStatus {
@@ -154,6 +158,7 @@ function podStatus(state: LabState, pod: LabPod, report: SidecarStatus | undefin
     inForce: hostNetwork || (report?.connected === true && enforced === report.revision),
     revision: report?.revision ?? null,
     enforcedRevision: enforced,
+    path: report?.path ?? null,
     warnings: report?.warnings ?? [],
   };
 }

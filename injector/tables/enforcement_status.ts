@@ -92,6 +92,7 @@ export class EnforcementStatus {
         revision: session === undefined ? 0 : this.#wantedRevision(session, key),
         enforced: session?.enforced ?? null,
         ...(session?.error === undefined ? {} : { error: session.error }),
+        ...(session === undefined ? {} : { path: session.path }),
         warnings: [compiler.forgottenDns(key) ?? []].flat(),
       });
     }

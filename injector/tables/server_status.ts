@@ -1,4 +1,5 @@
 /** What is served to whom, as the status port shows it. */
+import type { PathUse } from '../../common/path.ts';
 import type { ManifestProblem } from '../../sources/index.ts';
 
 /** One pod's sidecar, as `/status` shows it. */
@@ -11,6 +12,8 @@ export interface SidecarStatus {
   /** Last revision the connected sidecar enforces. The policy is in force when it equals `revision`. */
   readonly enforced: number | null;
   readonly error?: string;
+  /** Which way inbound TCP takes to the pod's app, as the connected sidecar said when it connected. */
+  readonly path?: PathUse;
   /** What its policies seem to forget: egress that is isolated without DNS. */
   readonly warnings: readonly string[];
 }

@@ -1,4 +1,5 @@
 /** All sessions: of which pods they are, and which of them hear of whom. */
+import type { PathUse } from '../../common/path.ts';
 import type { ClusterUpdate } from '../../policy/index.ts';
 import { MetAddresses } from './met_addresses.ts';
 import type { TableSession } from './session/index.ts';
@@ -57,6 +58,13 @@ export class Sessions {
     let carried = 0;
     for (const session of this.#byPod.values()) if (!session.isLeaving) carried += 1;
     return carried;
+  }
+
+  /** Connected sidecars by the way that inbound TCP takes to their apps. */
+  get paths(): Readonly<Record<PathUse, number>> {
+    const counts = { proxy: 0, direct: 0, mixed: 0 };
+    for (const { path } of this.#byPod.values()) counts[path] += 1;
+    return counts;
   }
 
   /**

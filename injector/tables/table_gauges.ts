@@ -9,6 +9,7 @@ export function setTableGauges(metrics: InjectorMetrics, tables: TableServer): v
   metrics.revision.set(revision);
   metrics.metAddresses.set(tables.metAddresses);
   for (const [state, count] of Object.entries(sidecars)) metrics.sidecars.set({ state }, count);
+  for (const [path, count] of Object.entries(tables.paths)) metrics.sidecarPaths.set({ path }, count);
   for (const severity of ['error', 'warning'] as const)
     metrics.problems.set({ severity }, problems.filter((problem) => problem.severity === severity).length);
 }

@@ -7,6 +7,7 @@
  */
 import type { Logger } from 'pino';
 import { SluiceError } from '../../common/errors.ts';
+import type { PathUse } from '../../common/path.ts';
 import type { RateLimits } from '../../common/token_bucket.ts';
 import {
   type ClusterChange,
@@ -152,6 +153,11 @@ export class TableServer implements SessionHost<TableSession>, ClusterEvents, Fr
   /** See `Sessions`. */
   get carried(): number {
     return this.#sessions.carried;
+  }
+
+  /** See `Sessions`. */
+  get paths(): Readonly<Record<PathUse, number>> {
+    return this.#sessions.paths;
   }
 
   /** See `Sessions`. */

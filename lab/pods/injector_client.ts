@@ -3,6 +3,7 @@
 import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SluiceError } from '../../common/errors.ts';
+import { PATH_USES } from '../../common/path.ts';
 import {
   flag,
   integer,
@@ -47,7 +48,7 @@ const serverStatus = partFor<ServerStatus>(
           enforced: nullable(whole),
           warnings: list(anyText),
         },
-        { error: anyText },
+        { error: anyText, path: oneOf(...PATH_USES) },
       ),
     ),
     waiting: list(object({ pod: anyText, message: anyText })),

@@ -3,7 +3,8 @@
  * `readInjectorFrame` and `readSidecarFrame` check what arrives.
  */
 
-import { flag, list, nullable, object, type TypeOf, tagged } from '../../common/shape.ts';
+import { PATH_USES } from '../../common/path.ts';
+import { flag, list, nullable, object, oneOf, type TypeOf, tagged } from '../../common/shape.ts';
 import { changeForm, malformed, tableForm } from './form.ts';
 import { outlineForm } from './outline.ts';
 import { type Unpack, unpackFrame } from './packed.ts';
@@ -56,14 +57,18 @@ export const MAX_MET = 4_096;
 /** Addresses in one `meet`: with the longest ones it is still within the bound of a line. */
 export const MAX_MET_AT_ONCE = 1_024;
 
+/** What a hello may say besides. Injectors that do not know a field refuse the hello. */
+const helloFields = { holds: flag, partial: flag, path: oneOf(...PATH_USES) };
+
 const sidecarFrame = tagged('type', {
   /**
    * First on a unix socket: whose table is wanted. Any schema number is a well-formed hello: the injector answers one it does
-   * not speak. `holds`: the sidecar has a table and takes an outline. `partial`: it takes partial groups, see `AddressGroup`.
+   * not speak. `holds`: the sidecar has a table and takes an outline. `partial`: it takes partial groups, see `AddressGroup`. `path`:
+   * which way inbound TCP takes to the pod's app, for the injector's status only; absent: through the sidecar.
    */
-  hello: object({ schema: whole, namespace: anyText, pod: anyText }, { holds: flag, partial: flag }),
+  hello: object({ schema: whole, namespace: anyText, pod: anyText }, helloFields),
   /** First over TLS: a token of the pod whose table is wanted. */
-  'token-hello': object({ schema: whole, token: anyText }, { holds: flag, partial: flag }),
+  'token-hello': object({ schema: whole, token: anyText }, helloFields),
   /** Answers a first `outline`: the numbers of the parts that the sidecar lacks, see `partNames`. None: it has the table. */
   want: object({ parts: list(whole) }),
   /** `revision` is enforced: every flow it disallows has been ended. 0: none is, any more. */

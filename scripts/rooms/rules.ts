@@ -24,6 +24,7 @@ const PURE: readonly string[] = [
   'common/contract.ts',
   'common/errors.ts',
   'common/net.ts',
+  'common/path.ts',
   'common/persistent_map.ts',
   'common/recent.ts',
   'common/shape.ts',

@@ -18,6 +18,8 @@ export class DirectConnection implements Connection {
   readonly destination: Side;
   /** The app has it. */
   readonly admitted = true;
+  /** It began some time ago, by which table is not known. */
+  readonly admittedSince = false;
   readonly #cutter: DirectCutter;
   readonly #beganAtMs = performance.now();
   owner: ConnectionOwner | undefined;
@@ -39,6 +41,8 @@ export class DirectConnection implements Connection {
   }
 
   admit(): void {}
+
+  doubtGate(): void {}
 
   /** `reset` resets both ends at once. */
   resetSource(): void {}

@@ -11,6 +11,7 @@ import { digestOf } from '../../common/digest.ts';
 import { asError, messageOf } from '../../common/errno.ts';
 import { SluiceError, unreachable } from '../../common/errors.ts';
 import { inSlices } from '../../common/in_slices.ts';
+import type { PathUse } from '../../common/path.ts';
 import type { Steps } from '../../common/steps.ts';
 import {
   PartDigests,
@@ -93,6 +94,9 @@ export interface PartialGroups {
 
 const WHOLE_GROUPS: PartialGroups = { areTaken: () => false, acquaintances: () => [], met: () => undefined };
 
+/** What need not be said. */
+const USUAL_PATH_USE: PathUse = 'proxy';
+
 /** Why another replica is looked for. */
 interface Search {
   readonly reason: string;
@@ -117,6 +121,7 @@ export class TableStream implements ConnectionListener {
   readonly #link: InjectorLink;
   readonly #times: Required<StreamTimes>;
   readonly #partialGroups: PartialGroups;
+  readonly #path: () => PathUse;
   readonly #wholeGroups = new WholeGroups();
   readonly #digests = new PartDigests(digestOf);
   /** Works out digests of the table in force. */
@@ -139,6 +144,7 @@ export class TableStream implements ConnectionListener {
   /**
    * @param link opened for each connection; it is for those who have something to say to the injector
    * @param partialGroups absent: all groups have to come whole
+   * @param path which way inbound TCP takes to the app, asked for each connection
    */
   constructor(
     transport: Transport,
@@ -148,6 +154,7 @@ export class TableStream implements ConnectionListener {
     link = new InjectorLink(),
     times: StreamTimes = {},
     partialGroups = WHOLE_GROUPS,
+    path: () => PathUse = () => USUAL_PATH_USE,
   ) {
     this.#transport = transport;
     this.#pod = pod;
@@ -155,6 +162,7 @@ export class TableStream implements ConnectionListener {
     this.#events = events;
     this.#link = link;
     this.#partialGroups = partialGroups;
+    this.#path = path;
     this.#times = { quietMs: QUIET_MS, goneMs: GONE_MS, ...times };
   }
 
@@ -184,8 +192,9 @@ export class TableStream implements ConnectionListener {
     const enforcement = this.#enforcement;
     const isToday = schema === TABLE_SCHEMA;
     const partial = isToday && this.#partialGroups.areTaken() && !this.#wholeGroups.areWanted;
-    const asked = { schema, holds: isToday && enforcement.table !== undefined, partial };
-    if (asked.holds) this.#prepareDigests(enforcement.table);
+    const holds = isToday && enforcement.table !== undefined;
+    const asked = { schema, holds, partial, path: isToday ? this.#path() : USUAL_PATH_USE };
+    if (holds) this.#prepareDigests(enforcement.table);
     const patience = { ...this.#times, connectMs: this.#connectMs.next() };
     const connection = new InjectorConnection(this.#transport, asked, patience, this);
     const tables = new ConnectionTables(schema, {

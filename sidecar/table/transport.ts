@@ -1,5 +1,6 @@
 /** How the sidecar reaches the injector: what the table stream needs to know of a connection that is being made. */
 import net from 'node:net';
+import type { PathUse } from '../../common/path.ts';
 import type { SidecarFrame, WireVersion } from '../../policy/index.ts';
 
 /** A connection that is being made. */
@@ -21,15 +22,23 @@ export interface Asked {
   readonly holds: boolean;
   /** It takes partial groups, and asks for the members that it meets. */
   readonly partial: boolean;
+  /** Which way inbound TCP takes to the app. */
+  readonly path: PathUse;
 }
 
 /** The fields of `Asked` as a hello has them: earlier injectors refuse those that they do not know. */
-export function askedFields({ schema, holds, partial }: Asked): {
+export function askedFields({ schema, holds, partial, path }: Asked): {
   readonly schema: number;
   readonly holds?: boolean;
   readonly partial?: boolean;
+  readonly path?: PathUse;
 } {
-  return { schema, ...(holds ? { holds } : {}), ...(partial ? { partial } : {}) };
+  return {
+    schema,
+    ...(holds ? { holds } : {}),
+    ...(partial ? { partial } : {}),
+    ...(path === 'proxy' ? {} : { path }),
+  };
 }
 
 /** Makes one connection. */

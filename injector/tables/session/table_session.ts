@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import { jittered } from '../../../common/backoff.ts';
 import { unreachable } from '../../../common/errors.ts';
+import type { PathUse } from '../../../common/path.ts';
 import {
   MAX_MET_AT_ONCE,
   objectKey,
@@ -27,6 +28,8 @@ export interface SessionForm {
   readonly holds?: boolean;
   /** It takes partial groups. */
   readonly partial?: boolean;
+  /** Which way inbound TCP takes to the pod's app; absent: through the sidecar. */
+  readonly path?: PathUse;
 }
 
 /** Refusals of one sidecar that are logged between heartbeats: it decides how many there are. */
@@ -46,6 +49,7 @@ interface Opened {
   readonly podKey: string;
   readonly pod: SessionPod;
   readonly wire: WireVersion;
+  readonly path: PathUse;
   /** Absent: it is sent tables as they are. */
   readonly view: PartialView | undefined;
   readonly delivery: TableDelivery;
@@ -91,6 +95,11 @@ export class TableSession {
   /** The only pod of that name that may be served; absent where every client is trusted. */
   get podUid(): string | undefined {
     return this.#opened?.pod.uid;
+  }
+
+  /** Which way inbound TCP took to the pod's app when the sidecar connected. */
+  get path(): PathUse {
+    return this.#opened?.path ?? 'proxy';
   }
 
   /** Revision of the table last sent; absent where there is none. */
@@ -197,7 +206,8 @@ export class TableSession {
       const message = `table schema ${schema} is wanted, ${served}: run sidecar and injector of one release`;
       return this.fail(message, 'schema');
     }
-    this.#opened = { podKey, pod, wire, ...this.#parts(podKey, form, writer) };
+    const { path = 'proxy' } = form;
+    this.#opened = { podKey, pod, wire, path, ...this.#parts(podKey, form, writer) };
     this.#log.info('sidecar connected');
     this.#host.admit(this);
   }

@@ -98,6 +98,7 @@ class InjectorUnderTest implements OpenTarget {
         JSON.stringify({
           ...helloOf(random.below(PODS), schemaOf(random)),
           ...(random.chance(30) ? { holds: true } : {}),
+          ...(random.chance(30) ? { path: random.pick(['direct', 'mixed', 'auto']) } : {}),
         }),
       );
     counts.inputs += lines.length;

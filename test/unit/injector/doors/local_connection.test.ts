@@ -70,6 +70,7 @@ describe('the status socket', () => {
     const { body } = await injector.get('/metrics');
     expect(body).toContain('sluice_injector_sidecars{state="enforcing"} 1');
     expect(body).toContain('sluice_injector_sidecars{state="absent"} 1');
+    expect(body).toContain('sluice_injector_sidecar_paths{path="proxy"} 1');
     expect(body).toContain('sluice_injector_frames_sent_total{type="snapshot"} 1');
     expect(body).toContain('sluice_injector_manifest_problems{severity="error"} 0');
     expect(body).toMatch(/sluice_injector_revision \d{13}/);

@@ -122,6 +122,29 @@ describe('a sidecar of schema 1', () => {
   });
 });
 
+test.each(['direct', 'mixed', 'proxy'])(
+  'a sidecar that says so has the path %s in the status and the metrics, for as long as it is connected',
+  async (path) => {
+    const sidecar = new Reader(read, hello(2, { path }));
+    const status = async () => (await injector.status()).sidecars.find(({ pod }) => pod === 'api');
+    const metrics = async () => (await injector.get('/metrics')).body;
+    await waitFor(() => sidecar.frames.length > 0);
+    expect(await status()).toMatchObject({ connected: true, path });
+    expect(await metrics()).toContain(`sluice_injector_sidecar_paths{path="${path}"} 1`);
+    sidecar.close();
+    await waitFor(async () => (await status())?.connected === false);
+    expect(await status()).not.toHaveProperty('path');
+    expect(await metrics()).toContain(`sluice_injector_sidecar_paths{path="${path}"} 0`);
+  },
+);
+
+test('a hello with a path that is none is refused', async () => {
+  const sidecar = new Reader(read, hello(2, { path: 'auto' }));
+  const frame = await waitFor(() => sidecar.frames[0]);
+  expect(frame).toMatchObject({ type: 'refused', message: expect.stringContaining('frame.path') });
+  sidecar.close();
+});
+
 /** The table of the pod as a sidecar holds it that has just been served. */
 async function heldTable(): Promise<Table> {
   const sidecar = await injector.sidecar('shop/api');

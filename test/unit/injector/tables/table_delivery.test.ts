@@ -157,6 +157,7 @@ describe('table delivery', () => {
       connected: true,
       revision,
       enforced: null,
+      path: 'proxy',
       warnings: [],
     });
     api.send({ type: 'ack', revision });

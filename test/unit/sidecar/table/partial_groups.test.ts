@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { PathUse } from '../../../../common/path.ts';
 import {
   type AddressGroup,
   type InjectorFrame,
@@ -28,6 +29,7 @@ let stream: TableStream;
 let link: InjectorLink;
 let enforcement: Enforcement;
 let areTaken: boolean;
+let path: PathUse;
 let met: { readonly addresses: readonly string[]; readonly revision: number }[];
 
 beforeEach(async () => {
@@ -38,6 +40,7 @@ beforeEach(async () => {
   link = new InjectorLink();
   enforcement = new Enforcement(new LiveTable());
   areTaken = true;
+  path = 'proxy';
   met = [];
   stream = new TableStream(
     localTransport(join(dir, 'socket'), POD),
@@ -61,6 +64,7 @@ beforeEach(async () => {
       acquaintances: () => enforcement.acquaintances(),
       met: (addresses) => met.push({ addresses, revision: enforcement.revision }),
     },
+    () => path,
   );
 });
 afterEach(() => {
@@ -93,6 +97,25 @@ test('a connection asks for partial groups, and first of all about the members t
   expect(await injector.receive()).toEqual({ ...HELLO, holds: true, partial: true });
   expect(await injector.receive()).toEqual({ type: 'meet', addresses: ['10.0.0.1'] });
 });
+
+test.each(['direct', 'mixed'] as const)(
+  'a connection says that inbound TCP takes the path %s, but not to an injector that does not know the word',
+  async (used) => {
+    areTaken = false;
+    path = used;
+    stream.start();
+    const before = await nextConnection();
+    expect(await before.receive()).toEqual({ ...HELLO, path: used });
+    before.send({
+      type: 'refused',
+      message: 'not a frame: frame.path is a field this version does not know',
+    });
+    const injector = await nextConnection();
+    expect(await injector.receive()).toEqual({ ...HELLO, schema: 1 });
+    injector.send({ type: 'snapshot', table: olderTable(table({ revision: 4 })) });
+    await waitFor(() => enforcement.revision === 4);
+  },
+);
 
 test('an answer is heard after the change before it, and before the one after it', async () => {
   stream.start();
