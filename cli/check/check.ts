@@ -1,5 +1,6 @@
 /** `sluice check`: what keeps pods from being injected and enforced. */
 
+import { unreachable } from '../../common/errors.ts';
 import type { InjectionConfig } from '../../injector/admission/index.ts';
 import { isEnabled } from '../../injector/admission/index.ts';
 import type { Cluster } from '../../policy/index.ts';
@@ -9,6 +10,7 @@ import { CHECK_HELP, type CheckCommand, readCheckCommand } from './check_options
 import { checkDns } from './dns_check.ts';
 import { type NamespaceContent, namespacesOf } from './files.ts';
 import { error, type Finding, findingText, warning } from './finding.ts';
+import { checkMachine } from './machine_check.ts';
 import {
   checkLabel,
   checkNamespace,
@@ -33,13 +35,26 @@ export async function runCheck(argv: readonly string[]): Promise<number> {
     await stdout.write(CHECK_HELP);
     return EXIT.fine;
   }
-  const findings = command.kind === 'files' ? await checkFiles(command) : await checkCluster(command);
+  const findings = await findingsOf(command);
   await stdout.write(
     command.output === 'json'
       ? `${JSON.stringify({ findings }, null, 2)}\n`
       : findings.map(findingText).join(''),
   );
   return findings.some(({ level }) => level === 'error') ? EXIT.found : EXIT.fine;
+}
+
+function findingsOf(command: Exclude<CheckCommand, { kind: 'help' }>): Promise<readonly Finding[]> {
+  switch (command.kind) {
+    case 'files':
+      return checkFiles(command);
+    case 'cluster':
+      return checkCluster(command);
+    case 'node':
+      return checkMachine();
+    default:
+      return unreachable(command);
+  }
 }
 
 async function checkFiles({ paths, namespace }: Extract<CheckCommand, { kind: 'files' }>) {

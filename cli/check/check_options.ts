@@ -7,6 +7,7 @@ import { checkNamespaceFlag } from '../namespace_flag.ts';
 /** What `sluice check --help` prints. docs/reference/cli.md carries the same text. */
 export const CHECK_HELP = `usage: sluice check [-n NAMESPACE] [--kubeconfig FILE] [--context NAME] [-o text|json]
        sluice check -f DIR|FILE... [-n NAMESPACE] [-o text|json]
+       sluice check --node [-o text|json]
 
 Says what keeps pods from being injected and enforced, before a ReplicaSet says it with FailedCreate: Pod Security, what
 containers ask for, labels and annotations that mean nothing; and policies that admit nothing because they cannot be
@@ -16,9 +17,13 @@ default limits where there is none. In a cluster also its version, the webhook a
 sidecar, and sidecars that look for the injector at an address that it had. Looks at the namespaces labelled
 sluice.dev/inject=enabled; with -n at that one, labelled or not.
 
+With --node it looks at nothing but the kernel of this machine: whether it ends TCP connections, as the direct path needs
+(sluice.dev/path). It tries that on a connection of its own. Run it as root on a node.
+
 Flags:
   -f, --file PATH          manifests instead of a cluster: files or directories, - for standard input; may be repeated
   -n, --namespace NS       this namespace only, as if it were labelled; objects of manifests without a namespace are in it
+      --node               the kernel of this machine, instead of manifests or a cluster
       --kubeconfig FILE    default: as kubectl finds it
       --context NAME       context of the kubeconfig
   -o, --output FORMAT      text (the default) or json
@@ -32,6 +37,7 @@ Exit code: 0 nothing found but warnings, 1 pods will be refused or are not enfor
 /** A checked command line. */
 export type CheckCommand =
   | { readonly kind: 'help' }
+  | { readonly kind: 'node'; readonly output: Common['output'] }
   | ({ readonly kind: 'files'; readonly paths: readonly string[] } & Common)
   | ({ readonly kind: 'cluster'; readonly kubeconfig?: string; readonly context?: string } & Common);
 
@@ -43,6 +49,7 @@ interface Common {
 const FLAGS = {
   file: { type: 'string', short: 'f', multiple: true },
   namespace: { type: 'string', short: 'n' },
+  node: { type: 'boolean' },
   kubeconfig: { type: 'string' },
   context: { type: 'string' },
   output: { type: 'string', short: 'o', default: 'text' },
@@ -53,10 +60,15 @@ const FLAGS = {
 export function readCheckCommand(argv: readonly string[]): CheckCommand {
   const { values, positionals } = parse(argv);
   if (values.help) return { kind: 'help' };
-  const { file: paths, namespace, kubeconfig, context, output } = values;
+  const { file: paths, namespace, node, kubeconfig, context, output } = values;
   // -f *.yaml: the shell makes one flag and many words of it.
   if (positionals.length > 0 && paths === undefined) throw usage(`'${positionals[0]}' is not expected`);
   if (output !== 'text' && output !== 'json') throw usage(`-o is '${output}': wants text or json`);
+  if (node) {
+    if ([paths, namespace, kubeconfig, context].some((flag) => flag !== undefined))
+      throw usage('--node looks at this machine: leave -f, -n, --kubeconfig and --context out');
+    return { kind: 'node', output };
+  }
   const common = {
     output,
     ...(namespace === undefined ? {} : { namespace: checkNamespaceFlag(namespace) }),

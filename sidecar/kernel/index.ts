@@ -5,6 +5,7 @@ export { APP_LEG_MARK, APP_LEG_PORTS } from './app_leg_marking.ts';
 export { backlogRoom } from './backlog.ts';
 export { forgetFlows, type Side, TCP_STATES, type TrackedFlow, tcpFlows, trackedFlows } from './conntrack.ts';
 export { ConntrackEvents, type FlowEvent } from './conntrack_events.ts';
+export { endingProblem } from './ending_probe.ts';
 export { INJECTOR_MARK, INJECTOR_MARK_MASK } from './injector_mark.ts';
 export { isSwitchedOn, kernelFamilies } from './kernel_families.ts';
 export { listNft, runNft, tryNft } from './nft.ts';
