@@ -12,6 +12,12 @@ import { openGateRules } from './open_gate.ts';
 export const INBOUND_PORT = SIDECAR_PORTS.inbound;
 
 /**
+ * The rule for SYNs that meet a socket, such as one in TIME_WAIT of the connection that had the client's port before. It leads to
+ * ports on which only Sluice listens; without it they go to the proxy. docs/adr/0020
+ */
+const MET = ['-m', 'conntrack', '--ctstate', 'NEW', '-m', 'socket', '-g', 'SLUICE_MET'];
+
+/**
  * Puts the redirect into a pod, and Sluice's gate, open to the client: what the gate costs is the same on all paths that are
  * compared. The guard against forged addresses is Sluice's alone.
  */
@@ -24,6 +30,7 @@ export async function redirect(rig: PathRig, path: Pick<Path, 'name'>): Promise<
     await runInNetns(rig.lab, podOf(path), ['nft', '-f', '-'], rules);
   };
   await load(true).catch(async () => await load(false));
+  await runInNetns(rig.lab, podOf(path), ['iptables', '-w', '-t', 'mangle', '-D', 'SLUICE_SYN', ...MET]);
 }
 
 /** Starts a proxy in a path's pod. */
