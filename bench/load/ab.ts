@@ -6,6 +6,8 @@ const NO_LIMIT = 10_000_000;
 
 /** What a client saw. */
 export interface Connections {
+  /** How many there were. */
+  readonly requests: number;
   readonly perSecond: number;
   /** Connect, request, answer and close, in milliseconds. */
   readonly p50Ms: number;
@@ -39,6 +41,7 @@ export function readConnections(output: string, csv: string): Connections {
   const failed = numberIn(output, /^Failed requests:\s+(\d+)/m);
   if (failed > 0) throw new Error(`ab: ${failed} requests failed`);
   return {
+    requests: numberIn(output, /^Complete requests:\s+(\d+)/m),
     perSecond: numberIn(output, /^Requests per second:\s+([\d.]+)/m),
     p50Ms: numberIn(csv, /^50,([\d.]+)/m),
     p99Ms: numberIn(csv, /^99,([\d.]+)/m),

@@ -5,7 +5,7 @@ import { DIRECT } from './direct.ts';
 import { envoy } from './envoy.ts';
 import { haproxy } from './haproxy.ts';
 import { KERNEL } from './kernel.ts';
-import { relays, sluice, sluiceWithPolicies } from './sluice.ts';
+import { relays, sluice, sluiceDirect, sluiceWithPolicies } from './sluice.ts';
 
 /** The path of Sluice with its default relay: what the targets are about. */
 export const SLUICE = `sluice-${relays()[0]}`;
@@ -15,7 +15,15 @@ const POLICY_COUNTS: readonly number[] = [0, 200, 1000];
 
 /** The paths that can be chosen. @param envoyBinary Envoy's program */
 export function allPaths(envoyBinary: string): readonly Path[] {
-  return [DIRECT, KERNEL, ...relays().map(sluice), haproxy('splice'), haproxy('copy'), envoy(envoyBinary)];
+  return [
+    DIRECT,
+    KERNEL,
+    sluiceDirect(),
+    ...relays().map(sluice),
+    haproxy('splice'),
+    haproxy('copy'),
+    envoy(envoyBinary),
+  ];
 }
 
 /** Sluice with more and more policies. */

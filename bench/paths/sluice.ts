@@ -1,5 +1,6 @@
 /** Sluice as it ships: its redirect, its gate, its sidecar, with a table from a real injector. */
 
+import { PATH_ANNOTATION } from '../../injector/admission/index.ts';
 import { applyRedirect, labPaths, readState, removeSidecarState } from '../../lab/index.ts';
 import { SIDECAR_OPTIONS } from '../../sidecar/config.ts';
 import { type Path, podOf } from '../rig/path.ts';
@@ -26,11 +27,26 @@ export function sluiceWithPolicies(policies: number): Path {
   return path(relays()[0] ?? 'node', { name: `policies-${policies}`, label, policies });
 }
 
-function path(relay: string, { name, label, policies }: Pick<Path, 'name' | 'label' | 'policies'>): Path {
+/** Connections go to the app's own socket: the sidecar records and ends them. The kernel has to be one that can do that. */
+export function sluiceDirect(): Path {
+  const annotations = { [PATH_ANNOTATION]: 'direct' };
+  return path(relays()[0] ?? 'node', {
+    name: 'sluice-direct',
+    label: 'Sluice, direct path',
+    policies: 1,
+    annotations,
+  });
+}
+
+function path(
+  relay: string,
+  { name, label, policies, annotations = {} }: Pick<Path, 'name' | 'label' | 'policies' | 'annotations'>,
+): Path {
   return {
     name,
     label,
     policies,
+    annotations,
     variant: relay !== relays()[0],
     prepare: async (rig) => {
       const lab = rig.lab.name;

@@ -59,7 +59,7 @@ function intro(results: Results): string {
   const { startedAt, seconds, rounds, sidecar } = results;
   const minutes = Math.round(seconds / 60);
   return `What enforcement costs, by \`npm run bench -- --docs\` of ${startedAt.slice(0, 10)} (${minutes} minutes): no rules, kernel
-rules, Sluice with each of its relays, HAProxy and Envoy behind the same TPROXY rules${gate(results)}, in one run. Figures are medians of
+rules, Sluice ${results.paths['sluice-direct'] === undefined ? '' : 'on its direct path and '}with each of its relays, HAProxy and Envoy behind the same TPROXY rules${gate(results)}, in one run. Figures are medians of
 ${rounds} runs or more with the least and the most of them; the ratios are what to look at, since absolute figures belong to one machine
 and one day. The sidecar ran ${sidecar === 'bundle' ? 'as one bundled file, as it ships' : 'from its TypeScript sources; as one bundled file it needs less memory'}.`;
 }

@@ -21,6 +21,10 @@ export interface Judged extends Target {
   readonly met: boolean | undefined;
 }
 
+/** Sluice's direct path is compared with no rules at all. */
+const SLUICE_DIRECT = 'sluice-direct';
+const NO_RULES = 'direct';
+
 const HAPROXY = 'haproxy-splice';
 const ENVOY = 'envoy';
 
@@ -69,6 +73,26 @@ const TARGETS: readonly Target[] = [
     })),
   ),
   { title: '1,000 flows cut, p99 in ms', metric: 'cut_p99', bound: 'at most', value: 100 },
+  ...BULK.map(([id, title]) => direct(`Bulk, ${title}`, `bulk_${id}`, 'at least', 0.97)),
+  direct('HTTP keep-alive, rate', 'keep_alive_rate', 'at least', 0.95),
+  direct('Round trip p50', 'round_trip_p50', 'at most', 1.05),
+  direct('Round trip p99', 'round_trip_p99', 'at most', 1.15),
+  direct('Connect-request-close, rate', 'connections_rate', 'at least', 0.8),
+  {
+    title: 'CPU per 1,000 connections',
+    metric: 'connections_cpu',
+    path: SLUICE_DIRECT,
+    against: 'sluice-splice',
+    bound: 'at most',
+    value: 0.4,
+  },
+  {
+    title: '1,000 flows cut, p99 in ms',
+    metric: 'cut_p99',
+    path: SLUICE_DIRECT,
+    bound: 'at most',
+    value: 60,
+  },
 ];
 
 /** Judges every target by the results. */
@@ -90,6 +114,11 @@ function reachedBy(results: Pick<Results, 'figures' | 'subject'>, target: Target
   if (own === undefined || target.against === undefined) return own?.median;
   const other = paths[target.against];
   return other === undefined ? undefined : ratioOf(own, other).ratio;
+}
+
+/** Of the direct path, against no rules at all. */
+function direct(title: string, metric: string, bound: Target['bound'], value: number): Target {
+  return { title, metric, path: SLUICE_DIRECT, against: NO_RULES, bound, value };
 }
 
 function target(

@@ -28,7 +28,9 @@ export function manifests(paths: readonly Path[]): readonly RawManifest[] {
     },
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'bench' } },
     pod(CLIENT, { app: 'client' }, CLIENT_ADDRESS),
-    ...paths.map((path, index) => pod(podOf(path), { path: path.name }, pathAddress(index))),
+    ...paths.map((path, index) =>
+      pod(podOf(path), { path: path.name }, pathAddress(index), path.annotations),
+    ),
     ...paths.flatMap((path) =>
       Array.from({ length: path.policies }, (_, index) =>
         index === path.policies - 1 ? admission(path, 'client') : otherPolicy(path, index),
@@ -59,12 +61,17 @@ function policy(path: Pick<Path, 'name'>, name: string, ingress: readonly object
   };
 }
 
-function pod(key: string, labels: Readonly<Record<string, string>>, address: string): RawManifest {
+function pod(
+  key: string,
+  labels: Readonly<Record<string, string>>,
+  address: string,
+  annotations: Readonly<Record<string, string>> = {},
+): RawManifest {
   const [namespace, name] = key.split('/');
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { namespace, name, labels },
+    metadata: { namespace, name, labels, annotations },
     spec: { nodeName: NODE, containers: [{ name: 'app', image: 'app' }] },
     status: { phase: 'Running', hostIP: NODE_ADDRESS, podIP: address, podIPs: [{ ip: address }] },
   };

@@ -20,6 +20,8 @@ export interface Path {
   readonly label: string;
   /** NetworkPolicies that select its pod. Only Sluice looks at them. */
   readonly policies: number;
+  /** Of its pod. */
+  readonly annotations?: Readonly<Record<string, string>>;
   /** System tools that it needs. */
   readonly tools?: readonly string[];
   /** A variant, left out of a quick run unless it is asked for by name. */

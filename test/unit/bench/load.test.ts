@@ -16,7 +16,12 @@ Time per request:       0.403 [ms] (mean, across all concurrent requests)
 const AB_CSV = 'Percentage served,Time in ms\n0,0.412\n50,3.100\n98,8.100\n99,35.012\n100,40.000\n';
 
 test('ab: rate, p50 and p99 of a request with its connection', () => {
-  expect(readConnections(AB, AB_CSV)).toEqual({ perSecond: 2480.9, p50Ms: 3.1, p99Ms: 35.012 });
+  expect(readConnections(AB, AB_CSV)).toEqual({
+    requests: 2481,
+    perSecond: 2480.9,
+    p50Ms: 3.1,
+    p99Ms: 35.012,
+  });
 });
 
 test('ab: failed requests are an error, not a figure', () => {

@@ -27,6 +27,20 @@ test('a target with an upper bound is missed above it', () => {
   expect(cut(101).find(({ metric }) => metric === 'cut_p99')).toMatchObject({ met: false });
 });
 
+test('the direct path is compared with no rules at all, and its processor time with that of the proxy', () => {
+  const targets = judge(
+    resultsOf({
+      bulk_1_down: { direct: [20], 'sluice-direct': [19.4], 'sluice-splice': [14] },
+      connections_cpu: { 'sluice-direct': [50], 'sluice-splice': [100] },
+    }),
+  );
+  const own = targets.filter(({ path, reached }) => path === 'sluice-direct' && reached !== undefined);
+  expect(own).toMatchObject([
+    { metric: 'bulk_1_down', against: 'direct', reached: 0.97, met: true },
+    { metric: 'connections_cpu', against: 'sluice-splice', reached: 0.5, met: false },
+  ]);
+});
+
 test('what was not measured is neither met nor missed', () => {
   const targets = judge(resultsOf({ bulk_1_down: { 'sluice-splice': [10] } }));
   expect(targets.every(({ met }) => met === undefined)).toBe(true);
