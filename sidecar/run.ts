@@ -27,6 +27,7 @@ import type { SidecarConfig } from './config.ts';
 import { InForceMachine, TransitionLog } from './in_force/index.ts';
 import { inboundLimits } from './inbound/index.ts';
 import { SidecarMetrics } from './records/index.ts';
+import { pathUse } from './redirect/index.ts';
 import { relayLimits } from './relay/index.ts';
 import {
   InjectorLink,
@@ -137,6 +138,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     link,
     {},
     partialGroups,
+    () => pathUse(paths.paths),
   );
   const backlogs = watchBacklogs(inForce, log);
 

@@ -10,6 +10,7 @@ export {
   isDirect,
   type Paths,
   pathsText,
+  pathUse,
 } from './paths.ts';
 export { applyRedirect, removeRedirect } from './redirect.ts';
 export type { RedirectConfig } from './redirect_config.ts';

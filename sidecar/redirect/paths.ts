@@ -2,7 +2,7 @@
  * Which TCP ports of the pod are the proxy's, and which go straight to the app's own socket. The redirect step decides it, and puts it
  * into the rules; who wants to know later reads it there, so that nobody can decide otherwise. Pure.
  */
-import type { Path, PathChoice } from '../../common/path.ts';
+import type { Path, PathChoice, PathUse } from '../../common/path.ts';
 
 /** The path of connections, by port. */
 export interface Paths {
@@ -66,6 +66,11 @@ export function isDirect({ usual, others }: Paths, port: number): boolean {
 /** Whether a port is direct anywhere. */
 export function hasDirect({ usual, others }: Paths): boolean {
   return usual === 'direct' || others.length > 0;
+}
+
+/** In a word, for the injector. */
+export function pathUse({ usual, others }: Paths): PathUse {
+  return others.length === 0 ? usual : 'mixed';
 }
 
 /** Whether both are the same. */
