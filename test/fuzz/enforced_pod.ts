@@ -7,6 +7,7 @@ interface Container {
   readonly name?: unknown;
   readonly image?: unknown;
   readonly restartPolicy?: unknown;
+  readonly env?: readonly ({ readonly name?: unknown; readonly value?: unknown } | null)[] | null;
   readonly securityContext?: {
     readonly privileged?: unknown;
     readonly capabilities?: { readonly add?: readonly unknown[] | null } | null;
@@ -53,6 +54,8 @@ function wrongWith(spec: Json, isPrivilegedAllowed: boolean, image: string): str
     return 'the redirect does not come first';
   if (sidecar?.name !== 'sluice-sidecar' || sidecar.image !== image || sidecar.restartPolicy !== 'Always')
     return 'the sidecar does not come second';
+  const asked = pathProblem(redirect, sidecar);
+  if (asked !== undefined) return asked;
   // The API server refuses a list with null in it.
   const foreign = [...others, ...list('containers'), ...list('ephemeralContainers')].filter(
     (one) => one !== null,
@@ -67,6 +70,20 @@ function wrongWith(spec: Json, isPrivilegedAllowed: boolean, image: string): str
   if (!isPrivilegedAllowed && (spec.shareProcessNamespace === true || spec.hostPID === true))
     return "the sidecar's process is in sight";
   return undefined;
+}
+
+const PATH = /^(proxy|direct|auto)(,[1-9]\d{0,4}=(proxy|direct|auto))*$/;
+
+/** A sidecar whose path is not that of the redirect step, or that names a port twice, does not start. */
+function pathProblem(redirect: Container, sidecar: Container): string | undefined {
+  const setting = ({ env }: Container, name: string) => env?.find((one) => one?.name === name)?.value;
+  const path = setting(sidecar, 'SLUICE_PATH');
+  if (path !== setting(redirect, 'SLUICE_PATH')) return 'the redirect and the sidecar have different paths';
+  if (path === undefined) return undefined;
+  if (!PATH.test(String(path))) return `the path is '${path}'`;
+  const excluded = String(setting(sidecar, 'SLUICE_EXCLUDED_PORTS') ?? '').split(',');
+  const both = excluded.find((port) => port !== '' && String(path).includes(`,${port}=`));
+  return both === undefined ? undefined : `port ${both} is excluded and has a path`;
 }
 
 function isMighty({ securityContext }: Container): boolean {

@@ -58,7 +58,7 @@ function container(random: Random): Json {
 function annotations(random: Random): Json {
   return {
     ...some(random, 30, () => ({ 'sluice.dev/inject': random.pick(['disabled', 'enabled', 'x']) })),
-    ...some(random, 20, () => ({ 'sluice.dev/excluded-ports': random.pick(['80', '15006', 'x', '']) })),
+    ...some(random, 20, () => ({ 'sluice.dev/excluded-ports': random.pick(['80', '80', '15006', 'x', '']) })),
     ...some(random, 20, () => ({
       'sluice.dev/path': random.pick(['direct', 'auto,80=proxy', '80=direct', '15021=direct', 'fast', '']),
     })),

@@ -58,12 +58,14 @@ function reviewOf(object: unknown): unknown {
   return { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request };
 }
 
-/** Only the value `true` is a permission. */
+/** Annotations of the namespace. Only the value `true` is a permission. */
 function permissionsOf(random: Random): Record<string, string> {
   const named = ['allow-privileged', 'allow-opt-out', 'allow-excluded-ports'].filter(() => random.chance(15));
-  return Object.fromEntries(
-    named.map((name) => [`sluice.dev/${name}`, random.pick(['true', 'true', 'True', '1'])]),
-  );
+  const allowed = named.map((name) => [`sluice.dev/${name}`, random.pick(['true', 'true', 'True', '1'])]);
+  const path = random.chance(30)
+    ? { 'sluice.dev/path': random.pick(['auto', '80=proxy', '80=proxy', 'fast']) }
+    : {};
+  return { ...Object.fromEntries(allowed), ...path };
 }
 
 function tryReview(value: unknown, namespace: Record<string, string>, counts: Counts): string | undefined {

@@ -156,6 +156,20 @@ describe('sluice check -f', () => {
     );
   });
 
+  test('finds a path that there is not, of a workload and of its namespace', async () => {
+    const { code, stdout } = await check([namespace(), deployment({}, { 'sluice.dev/path': 'fast' })]);
+
+    expect(code).toBe(1);
+    expect(stdout).toMatch(
+      /^error +deployment shop\/web: will be refused: annotation sluice\.dev\/path is 'fast': 'fast' is not one of proxy, direct, auto/m,
+    );
+    const everywhere = await check([namespace({}, { 'sluice.dev/path': 'fast' }), deployment({})]);
+    expect(everywhere.stdout).toMatch(
+      /will be refused: its namespace's annotation sluice\.dev\/path is 'fast'/,
+    );
+    expect((await check([namespace({}, { 'sluice.dev/path': 'auto' }), deployment({})])).code).toBe(0);
+  });
+
   test('looks at a namespace before it is labelled, when asked', async () => {
     const plain = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } };
 
