@@ -7,8 +7,9 @@ import type { HeardFrame } from './delays.ts';
 import { FrameHeads } from './frame_heads.ts';
 import { readHead, type Speech } from './speech.ts';
 
-/** Reconnect delays, as the real one has them. */
-const RECONNECT: BackoffBounds = { firstMs: 100, lastMs: 10_000 };
+/** Reconnect delays, and the time for a connection and its handshake, as the real one has them. */
+const RECONNECT: BackoffBounds = { firstMs: 400, lastMs: 10_000, firstFromZero: true };
+const CONNECT: BackoffBounds = { firstMs: 3_000, lastMs: 10_000, jitter: false };
 
 /** Connections that are begun at a time, and the time between, ms: pods of a cluster do not all start in the same millisecond. */
 const AT_A_TIME = 25;
@@ -79,6 +80,12 @@ export class Crowd {
     return this.#members.reduce((sum, member) => sum + member.connects - 1, 0);
   }
 
+  /** Connections that were begun, and those of them that came to a hello. */
+  get tries(): { readonly begun: number; readonly made: number } {
+    const made = this.#members.reduce((sum, member) => sum + member.connects, 0);
+    return { begun: this.#members.reduce((sum, member) => sum + member.tries, 0), made };
+  }
+
   /** What was read since the last call, in order. */
   takeFrames(): readonly HeardFrame[] {
     const frames = this.#frames;
@@ -137,11 +144,13 @@ class Member {
   readonly #pod: SidecarPod;
   readonly #heard: (revision: number, bytes: number) => void;
   readonly #backoff = new Backoff(RECONNECT);
+  readonly #connectMs = new Backoff(CONNECT);
   #socket: Socket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
   /** It has had a table: one that comes back says so. */
   #holds = false;
+  tries = 0;
   connects = 0;
   /** When it last had an answer to `ask`, ms since the epoch. */
   metAtMs = Number.NEGATIVE_INFINITY;
@@ -167,14 +176,18 @@ class Member {
   #connect(): void {
     const { socket, ready, hello } = dial(this.#way, this.#pod);
     this.#socket = socket;
+    this.tries += 1;
+    const late = setTimeout(() => socket.destroy(), this.#connectMs.next());
     const heads = new FrameHeads((head, bytes) => this.#onFrame(socket, head, bytes));
     socket.on(ready, () => {
+      clearTimeout(late);
       this.connects += 1;
       send(socket, this.#speech.hello(hello, this.#holds));
     });
     socket.on('data', (chunk: Buffer) => heads.push(chunk));
     socket.on('error', () => {}); // 'close' follows
     socket.on('close', () => {
+      clearTimeout(late);
       if (!this.#isClosed) this.#timer = setTimeout(() => this.#connect(), this.#backoff.next());
     });
   }
@@ -184,6 +197,7 @@ class Member {
     if (type === 'met') this.metAtMs = nowMs();
     if (!this.#speech.tables.has(type)) return;
     this.#backoff.reset();
+    this.#connectMs.reset();
     this.#holds = true;
     for (const answer of this.#speech.answers(type, revision)) send(socket, answer);
     this.#heard(revision, bytes);

@@ -19,10 +19,15 @@ await runRow('one-namespace', async (run) => {
     `${pods} pods have tables after ${Math.round(servedMs)} ms, idle at ${Math.round(idleBytes / MIB)} MiB; the injector is killed`,
   );
   crowd.takeFrames();
+  const before = crowd.tries;
   const killedMs = nowMs();
   await first.kill();
   const second = await run.startInjector(way, shape);
   const againMs = (await crowd.allServed(killedMs, PATIENCE_MS)) - killedMs;
+  const { begun, made } = crowd.tries;
+  run.progress(
+    `all again after ${Math.round(againMs)} ms: ${begun - before.begun} connections were begun, ${made - before.made} of them made`,
+  );
   await run.settle();
   return {
     idle: idleBytes / MIB,
