@@ -45,8 +45,11 @@ import { findSubject } from './subject.ts';
 /** Time between heartbeats, ms. Sidecars of `WireVersion` 1 take five missed ones as the injector's absence. */
 const HEARTBEAT_MS = 2_000;
 
-/** Time between heartbeats to those of `WireVersion` 2, ms: two in the three seconds after which they look for another replica. */
-export const PULSE_MS = 1_500;
+/**
+ * Time between heartbeats to those of `WireVersion` 2, ms. They look for another replica after three seconds of silence: what the
+ * thread may be late by is most of the third.
+ */
+export const PULSE_MS = 2_000;
 
 /** Time in which a connection must say whose table it wants, ms. */
 const HELLO_TIMEOUT_MS = 5_000;

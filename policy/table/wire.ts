@@ -6,7 +6,7 @@
 
 /**
  * - 1: what all know. Also on unix sockets: both ends are of one release there.
- * - 2: the injector says something every 1.5 s, and may send `moved`.
+ * - 2: the injector says something every 2 s, and may send `moved`.
  */
 export type WireVersion = 1 | 2;
 

@@ -12,7 +12,7 @@ const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 export interface Patience {
   /** For the connection and its handshake. */
   readonly connectMs: number;
-  /** For the next words of an injector that speaks every 1.5 s: after it another connection is tried. */
+  /** For the next words of an injector that speaks every 2 s: after it another connection is tried. */
   readonly quietMs: number;
   /** For the first words, and for those of an injector that speaks less: the connection ends. */
   readonly goneMs: number;
@@ -25,7 +25,7 @@ export interface ConnectionListener {
   line(connection: InjectorConnection, text: string): void;
   /** A line is too long to be a frame. The connection ends. */
   overlong(connection: InjectorConnection, error: Error): void;
-  /** Nothing has come for `quietMs`, though the injector speaks every 1.5 s: it hangs, or is out of reach. */
+  /** Nothing has come for `quietMs`, though the injector speaks every 2 s: it hangs, or is out of reach. */
   quiet(connection: InjectorConnection): void;
   /** Something comes after all. */
   heard(connection: InjectorConnection): void;

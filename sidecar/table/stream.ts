@@ -40,7 +40,7 @@ const RECONNECT: BackoffBounds = { firstMs: 400, lastMs: 10_000, firstFromZero: 
  */
 const CONNECT: BackoffBounds = { firstMs: 3_000, lastMs: 10_000, jitter: false };
 
-/** An injector that speaks every 1.5 s hangs, or is out of reach. */
+/** An injector that speaks every 2 s hangs, or is out of reach. */
 const QUIET_MS = 3_000;
 
 /** Others say something every 2 s; five missed heartbeats mean that the injector is gone. */

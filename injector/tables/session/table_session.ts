@@ -38,6 +38,9 @@ const MAX_LOGGED_NACKS = 5;
 /** What a sidecar says of a refusal is kept and logged up to this length, characters: ours are shorter. */
 const MAX_MESSAGE_LENGTH = 1_000;
 
+/** A table that was sent within this share of the time between heartbeats is as good as one: the next is 2.5 s after it at the latest. */
+const SHOWN_SHARE = 1 / 4;
+
 /** A sidecar that was asked to move and is still here after this long could not, ms: it counts, and may be asked again. */
 const LEAVING_MS = 30_000;
 
@@ -302,7 +305,7 @@ export class TableSession {
     if (this.#opened === undefined || this.#opened.wire < 2) return;
     if (this.#over || this.#link.queuedBytes > 0) return;
     const sentAtMs = this.#last?.atMs ?? Number.NEGATIVE_INFINITY;
-    if (performance.now() - sentAtMs >= intervalMs / 2) this.#showLife();
+    if (performance.now() - sentAtMs >= intervalMs * SHOWN_SHARE) this.#showLife();
   }
 
   /** Every few seconds: notices a reader that does not drain, retries what was refused, and shows life to the others. */

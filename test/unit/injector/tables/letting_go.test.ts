@@ -151,3 +151,16 @@ test.each([
     expect(other?.count('heartbeat')).toBe(0);
   },
 );
+
+test('a heartbeat is left out only where a table was sent within a quarter of the time between them', async () => {
+  const link = new RecordingLink();
+  const { namespace, name, uid } = podAt(0, 0, 0, 0);
+  const session = tables.attach(link);
+  session.open({ namespace, name, uid }, { schema: TABLE_SCHEMA }, 2);
+  await waitFor(() => link.count('snapshot') === 1);
+  session.pulse(60_000);
+  expect(link.count('heartbeat')).toBe(0);
+  await delay(30);
+  session.pulse(100);
+  expect(link.count('heartbeat')).toBe(1);
+});
