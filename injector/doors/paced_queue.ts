@@ -1,12 +1,22 @@
 /**
- * Work that strangers ask for, on the thread that serves all sidecars: it takes half of the time at most, a few milliseconds
- * at a stretch, and the address that has cost least is next. So who asks for much waits for himself.
+ * Work that strangers ask for, on the thread that serves all sidecars: a few milliseconds at a stretch, and the address that has cost
+ * least is next. So who asks for much waits for himself. After a stretch the others have as long: it takes half of the time at most.
+ * What has come to something, such as a login, lets as much more work be done sooner, when the others have nothing to do.
  */
 import type { RateLimits } from '../../common/token_bucket.ts';
 import { AddressRates } from './address_rates.ts';
 
 /** Work done at a stretch, ms, as announced. One piece may be longer. */
 const STRETCH_MS = 6;
+
+/** Work that may be done sooner is not saved up beyond this, ms. */
+const MAX_EARNED_MS = 2 * STRETCH_MS;
+
+/** Between looks whether the others have nothing to do, ms: the shortest timer. */
+const LOOK_MS = 1;
+
+/** The thread has waited for something to do for so long since the last stretch, ms: what was ready meanwhile has been done. */
+const IDLE_MS = 0.5;
 
 interface Piece {
   readonly costMs: number;
@@ -23,14 +33,25 @@ interface Account {
 /** Pieces of work that wait. Their number is bounded where they are added. */
 export class PacedQueue {
   readonly #rates: AddressRates | undefined;
+  readonly #mayBegin: () => boolean;
   readonly #accounts = new Map<string, Account>();
   /** What the address that was served last had cost before. */
   #levelMs = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** When the next stretch begins at the latest; of `performance.now`. */
+  #nextMs = 0;
+  /** How long the thread had waited for something to do, since it began, when the last stretch began, ms. */
+  #idleMs = 0;
+  /** Work that may be done sooner, ms. */
+  #earnedMs = 0;
 
-  /** @param perAddress also bounds how often each address is served */
-  constructor(perAddress?: RateLimits) {
+  /**
+   * @param perAddress also bounds how often each address is served
+   * @param mayBegin asked before each stretch; where not, it is asked again a few milliseconds later
+   */
+  constructor(perAddress?: RateLimits, mayBegin: () => boolean = () => true) {
     this.#rates = perAddress && new AddressRates(perAddress);
+    this.#mayBegin = mayBegin;
   }
 
   /**
@@ -44,8 +65,13 @@ export class PacedQueue {
     const account = known ?? { costMs: this.#levelMs, pieces: new Set() };
     if (known === undefined) this.#accounts.set(address, account);
     account.pieces.add(piece);
-    this.#timer ??= setTimeout(() => this.#stretch(), 0);
+    this.#timer ??= setTimeout(() => this.#look(), 0);
     return () => void account.pieces.delete(piece);
+  }
+
+  /** Work of so many ms has come to something. */
+  earn(costMs: number): void {
+    this.#earnedMs = Math.min(this.#earnedMs + costMs, MAX_EARNED_MS);
   }
 
   close(): void {
@@ -53,15 +79,31 @@ export class PacedQueue {
     this.#accounts.clear();
   }
 
-  #stretch(): void {
+  #look(): void {
     this.#timer = undefined;
-    const pieces = this.#take(performance.now());
+    const nowMs = performance.now();
+    const idleMs = idleSoFarMs();
+    const isEarly = nowMs < this.#nextMs;
+    if (isEarly && (this.#earnedMs <= 0 || idleMs - this.#idleMs < IDLE_MS)) {
+      this.#timer = setTimeout(() => this.#look(), LOOK_MS);
+      return;
+    }
+    const costMs = this.#stretch(nowMs, idleMs);
+    if (isEarly) this.#earnedMs -= costMs;
+  }
+
+  /** @returns what the work costs, ms */
+  #stretch(nowMs: number, idleMs: number): number {
+    const pieces = this.#mayBegin() ? this.#take(nowMs) : [];
     const costMs = pieces.reduce((sum, piece) => sum + piece.costMs, 0);
+    this.#nextMs = nowMs + 2 * costMs;
+    this.#idleMs = idleMs;
     // Where nobody may be served now there is no need to look every millisecond.
-    const pauseMs = pieces.length === 0 ? STRETCH_MS : Math.max(1, 2 * costMs);
-    if (this.#accounts.size > 0) this.#timer = setTimeout(() => this.#stretch(), pauseMs);
+    const pauseMs = pieces.length === 0 ? STRETCH_MS : LOOK_MS;
+    if (this.#accounts.size > 0) this.#timer = setTimeout(() => this.#look(), pauseMs);
     else this.#levelMs = 0;
     for (const { start } of pieces) start();
+    return costMs;
   }
 
   /** Takes out the work of one stretch. All accounts are looked at and put in order once for it: there may be hundreds. */
@@ -97,4 +139,8 @@ export class PacedQueue {
 function insert(waiting: [string, Account][], one: [string, Account]): void {
   const place = waiting.findIndex(([, other]) => other.costMs > one[1].costMs);
   waiting.splice(place === -1 ? waiting.length : place, 0, one);
+}
+
+function idleSoFarMs(): number {
+  return performance.eventLoopUtilization().idle;
 }

@@ -1,6 +1,8 @@
 /**
  * The way in to a TLS server, for strangers: anybody who reaches the port can open a connection, say nothing, or say much. A
- * connection gets a place when it is accepted, and a turn for its handshake when it has said its hello. Both are bounded.
+ * connection gets a place in the lobby when it is accepted, and a turn for its handshake when it has said its hello. With its turn it
+ * leaves the lobby and gets a place inside. All three are bounded. In the lobby a connection is a socket and a hello, so that there is
+ * room for all sidecars of an injector that was started again: one that has to give way comes back seconds later.
  */
 import type { Socket } from 'node:net';
 import type { Server, TLSSocket } from 'node:tls';
@@ -9,16 +11,28 @@ import { onHello } from './client_hello.ts';
 import { ConnectionPlaces, type Place, type PlaceLimits } from './connection_places.ts';
 import { PacedQueue } from './paced_queue.ts';
 
-/** Bounds at a door. */
+/** Bounds at a door. Those of `PlaceLimits` are inside. */
 export interface DoorLimits extends PlaceLimits {
+  /** In the lobby, from all addresses; some 15 kB each. From one address as many as inside. */
+  readonly maxWaiting: number;
   /** Of one address. */
   readonly handshakes: RateLimits;
-  /** Time for the hello and until the handshake has its turn, ms. The server bounds the handshake itself. */
+  /** Time for the hello, ms. The server bounds the handshake itself. */
   readonly stepMs: number;
 }
 
+/** Time until the handshake has its turn, ms: as long as the most patient sidecar waits for it. */
+const TURN_MS = 10_000;
+
 /** What the server's thread does in one handshake, ms. */
 const HANDSHAKE_MS = 1.5;
+
+/**
+ * Handshakes that wait for their client. More are begun when the client of the oldest has had so long, ms: a client that is slow, on
+ * a node where much is started, does not lose its place to others that are, too.
+ */
+const MAX_UNFINISHED = 256;
+const FINISH_MS = 1_000;
 
 /**
  * TLS has messages that cost the server's thread a little and carry no data, such as KeyUpdate: a connection may bring this
@@ -37,7 +51,8 @@ const MAX_OUTSIDE = 10_000;
 interface Guest {
   readonly address: string;
   readonly socket: Socket;
-  readonly place: Place;
+  /** Once it is inside. */
+  place?: Place;
   tls?: TLSSocket;
 }
 
@@ -45,6 +60,8 @@ interface Guest {
 export interface TlsDoor {
   /** The place of a connection, asked with the TLS socket over it; `undefined` when it has given it back. */
   placeOf(socket: Socket): Place | undefined;
+  /** A connection has come to a login: as where all sidecars come at once, handshakes are worth the time that others leave. */
+  admitted(): void;
   /** Ends all connections. */
   closeAll(): void;
 }
@@ -54,8 +71,14 @@ export interface TlsDoor {
  * @param turnedAway called when a connection has lost its place, or got none
  */
 export function putDoor(server: Server, limits: DoorLimits, turnedAway: () => void): TlsDoor {
+  const lobby = new ConnectionPlaces({ maxPerAddress: limits.maxPerAddress, maxTotal: limits.maxWaiting });
   const places = new ConnectionPlaces(limits);
-  const handshakes = new PacedQueue(limits.handshakes);
+  /** When each handshake began that waits for its client, the oldest first; of `performance.now`. */
+  const unfinished = new Map<Guest, number>();
+  const handshakes = new PacedQueue(limits.handshakes, () => {
+    const [oldestMs = 0] = unfinished.values();
+    return unfinished.size < MAX_UNFINISHED || performance.now() - oldestMs > FINISH_MS;
+  });
   const guests = new Set<Guest>();
   const byPeer = new Map<string, Guest>();
   /** Until when each address is outside, the first to come in again first; on the clock of `performance.now`. */
@@ -87,7 +110,10 @@ export function putDoor(server: Server, limits: DoorLimits, turnedAway: () => vo
   });
   server.on('secureConnection', (tls: TLSSocket) => {
     const guest = byPeer.get(peerOf(tls));
-    if (guest !== undefined) guest.tls = tls;
+    if (guest === undefined) return;
+    guest.tls = tls;
+    guest.place?.rise();
+    unfinished.delete(guest);
   });
 
   server.on('connection', (socket: Socket) => {
@@ -97,11 +123,11 @@ export function putDoor(server: Server, limits: DoorLimits, turnedAway: () => vo
       socket.destroy();
     };
     if (outside.has(address)) return refuse();
-    const place = places.take(address, refuse);
-    if (place === undefined) return refuse();
-    const guest: Guest = { address, socket, place };
+    const seat = lobby.take(address, refuse);
+    if (seat === undefined) return refuse();
+    const guest: Guest = { address, socket };
     const peer = peerOf(socket);
-    const late = setTimeout(() => socket.destroy(), limits.stepMs);
+    let late = setTimeout(() => socket.destroy(), limits.stepMs);
     let giveUpTurn = (): void => {};
     guests.add(guest);
     byPeer.set(peer, guest);
@@ -110,14 +136,22 @@ export function putDoor(server: Server, limits: DoorLimits, turnedAway: () => vo
       clearTimeout(late);
       giveUpTurn();
       guests.delete(guest);
+      unfinished.delete(guest);
       if (byPeer.get(peer) === guest) byPeer.delete(peer); // its client may have come again from the same port
-      place.leave();
+      seat.leave();
+      guest.place?.leave();
     });
     onHello(socket, () => {
-      place.rise();
+      seat.rise();
+      clearTimeout(late);
+      late = setTimeout(() => socket.destroy(), TURN_MS);
       giveUpTurn = handshakes.add(address, HANDSHAKE_MS, () => {
         clearTimeout(late);
-        place.rise();
+        seat.leave();
+        const place = places.take(address, refuse);
+        if (place === undefined) return refuse();
+        guest.place = place;
+        unfinished.set(guest, performance.now());
         // What has been read is taken in first: that is how Node's servers are handed connections.
         for (const listener of inside) listener.call(server, socket);
       });
@@ -125,6 +159,7 @@ export function putDoor(server: Server, limits: DoorLimits, turnedAway: () => vo
   });
   return {
     placeOf: (socket) => byPeer.get(peerOf(socket))?.place,
+    admitted: () => handshakes.earn(HANDSHAKE_MS),
     closeAll: () => {
       for (const { socket } of guests) socket.destroy();
     },

@@ -24,6 +24,8 @@ export interface LoginParts {
   readonly helloTimeoutMs: number;
   /** Of the connection: held until it is logged in, refused or gone. */
   readonly place: Pick<Place, 'settle' | 'leave'>;
+  /** Called when the token is good. */
+  readonly admitted?: () => void;
   /** What the sidecar knows; default: what all know. */
   readonly wire?: WireVersion;
 }
@@ -82,6 +84,7 @@ export class Login implements FrameReader {
     if (verdict === undefined || this.#isOver) return;
     if (verdict.verdict === 'refused') return this.#refuse('token', verdict.message);
     this.#end();
+    this.#parts.admitted?.();
     const session = this.#parts.tables.attach(this.#connection);
     this.#connection.read(session);
     session.open(verdict.pod, hello, this.#parts.wire);

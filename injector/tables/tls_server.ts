@@ -32,6 +32,7 @@ const TCP = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_M
 const LOGIN_LIMITS: Omit<DoorLimits, 'stepMs'> = {
   maxPerAddress: 16,
   maxTotal: 512,
+  maxWaiting: HERD_BACKLOG,
   handshakes: { burst: 20, perSecond: 20 },
 };
 
@@ -82,8 +83,9 @@ export async function startTlsServer(parts: TlsServerParts, options: TlsServerOp
     if (place === undefined) return void socket.destroy(); // it has just made room
     const connection = new FrameConnection(socket, log);
     const wire = wireVersion(socket.alpnProtocol);
+    const { admitted } = door;
     connection.readFirst(
-      new Login(connection, { tables, authenticator, log, helloTimeoutMs: stepMs, place, wire }),
+      new Login(connection, { tables, authenticator, log, helloTimeoutMs: stepMs, place, admitted, wire }),
     );
   });
 

@@ -35,6 +35,7 @@ const MAX_REQUESTS = 64;
 const DOOR_LIMITS: Omit<DoorLimits, 'stepMs'> = {
   maxPerAddress: 128,
   maxTotal: 512,
+  maxWaiting: 512,
   handshakes: { burst: 128, perSecond: 50 },
 };
 

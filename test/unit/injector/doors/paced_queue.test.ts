@@ -1,6 +1,12 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { PacedQueue } from '../../../../injector/doors/paced_queue.ts';
 import { waitFor } from '../wait_for.ts';
+
+/** Keeps the thread busy. */
+function burn(ms: number): void {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
+}
 
 test('who has asked for little does not wait for those who ask for much', async () => {
   const queue = new PacedQueue();
@@ -34,4 +40,74 @@ test('what was taken out is not done', async () => {
   giveUp();
   await waitFor(() => done.length > 0);
   expect(done).toEqual(['next']);
+});
+
+test('it takes half of the time at most while others want it', async () => {
+  const queue = new PacedQueue();
+  const pieceMs = 3;
+  let own = 0;
+  const work = (): void => {
+    own += pieceMs;
+    burn(pieceMs);
+    queue.add('a', pieceMs, work);
+  };
+  const beganMs = performance.now();
+  for (let count = 0; count < 4; count += 1) queue.add('a', pieceMs, work);
+  let others = 0;
+  await new Promise<void>((resolve) => {
+    const othersWork = (): void => {
+      burn(1);
+      others += 1;
+      if (others < 200) setImmediate(othersWork);
+      else resolve();
+    };
+    othersWork();
+  });
+  queue.close();
+  const tookMs = performance.now() - beganMs;
+  expect(own).toBeGreaterThan(0);
+  expect(own).toBeLessThanOrEqual(tookMs / 2 + 2 * pieceMs);
+});
+
+describe('where others have nothing to do', () => {
+  const stretchMs = 6;
+  const stretches = 50;
+
+  /** @returns how long it took, ms */
+  async function doAll(comesToSomething: boolean): Promise<number> {
+    const queue = new PacedQueue();
+    let done = 0;
+    const beganMs = performance.now();
+    for (let count = 0; count < stretches; count += 1)
+      queue.add('a', stretchMs, () => {
+        done += 1;
+        if (comesToSomething) setImmediate(() => queue.earn(stretchMs));
+      });
+    await waitFor(() => done === stretches);
+    return performance.now() - beganMs;
+  }
+
+  test('work that comes to something does not wait for them', async () => {
+    // Nothing is really done in a stretch here, so that there is much time to take.
+    expect(await doAll(true)).toBeLessThan(stretches * stretchMs);
+  });
+
+  test('work that comes to nothing does: nobody is to have the whole processor for it', async () => {
+    expect(await doAll(false)).toBeGreaterThanOrEqual((stretches - 1) * 2 * stretchMs);
+  });
+});
+
+test('what was asked for in a stretch waits for the next one', async () => {
+  const queue = new PacedQueue();
+  let turn = 0;
+  const turns: number[] = [];
+  queue.add('a', 1, () => {
+    turns.push(turn);
+    queue.add('a', 1, () => turns.push(turn));
+    setImmediate(() => {
+      turn += 1;
+    });
+  });
+  await waitFor(() => turns.length === 2);
+  expect(turns).toEqual([0, 1]);
 });

@@ -89,7 +89,7 @@ async function logsIn(localAddress: string): Promise<boolean> {
 
 describe('silent connections that are opened again as soon as they are cut', () => {
   test('of forty other addresses keep no sidecar from its login', async () => {
-    await injector.start();
+    await injector.start({ maxWaiting: 512 });
     for (let address = 1; address <= 40; address += 1)
       for (let count = 0; count < 16; count += 1) silent(`127.0.1.${address}`);
     await waitFor(() => sockets.length > 40 * 16); // the places are taken: some were cut
@@ -101,6 +101,30 @@ describe('silent connections that are opened again as soon as they are cut', () 
     for (let count = 0; count < 17; count += 1) silent('127.0.1.1');
     await waitFor(() => sockets.length > 17);
     for (let round = 0; round < 10; round += 1) expect(await logsIn('127.0.1.1')).toBe(true);
+  });
+});
+
+describe('sidecars that come all at once', () => {
+  test('wait for their turn when there are more than places inside: none is turned away', async () => {
+    const names = Array.from({ length: 100 }, (_, number) => `pod-${number}`);
+    injector.dir.write('herd.yaml', ...names.map((name, number) => pod(name, `10.0.1.${number + 1}`)));
+    await injector.start({ maxTotal: 64 });
+    const said = names.map((name, number) => {
+      const socket = tlsFrom(`127.0.3.${number + 1}`);
+      socket.write(hello(name));
+      return typesOn(socket);
+    });
+    await waitFor(() => said.every((types) => types.includes('snapshot')));
+    expect((await injector.get('/metrics')).body).not.toContain('reason="too-many"');
+  });
+
+  test('who holds the places inside makes room for those whose turn it is', async () => {
+    await injector.start({ maxTotal: 4 });
+    for (let address = 1; address <= 4; address += 1)
+      tcpFrom(`127.0.1.${address}`).write(await clientHello());
+    const silentOnes = sockets.slice();
+    await waitFor(() => silentOnes.filter((socket) => socket.bytesRead > 0).length === 4);
+    for (let round = 0; round < 3; round += 1) expect(await logsIn('127.0.2.1')).toBe(true);
   });
 });
 
