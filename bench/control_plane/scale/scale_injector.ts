@@ -39,7 +39,7 @@ export type ScaleReport =
   | { readonly type: 'changed'; readonly change: MadeChange }
   | { readonly type: 'applied'; readonly atMs: number }
   | { readonly type: 'rested' }
-  /** Since the last report of it; processor time. */
+  /** Since the last report of it, and since the question where it is the first; processor time. */
   | { readonly type: 'longest-turn'; readonly ms: number };
 
 /** Between looks whether a change is due, ms. */
@@ -65,7 +65,8 @@ const tables = new TableServer(source, createInjectorMetrics(), log, {
   ...(largeGroup === undefined ? {} : { largeGroup }),
 });
 await listenTo(way, tables, log);
-const turns = new Turns();
+/** From the first question on: looking each millisecond takes its own share of a processor. */
+let turns: Turns | undefined;
 report({ type: 'ready', loadMs: performance.now() - beganMs });
 
 let rolling: NodeJS.Timeout | undefined;
@@ -82,6 +83,7 @@ process.on('message', (order: ScaleOrder) => {
       clearInterval(rolling);
       return report({ type: 'rested' });
     case 'longest-turn':
+      turns ??= new Turns();
       return report({ type: 'longest-turn', ms: turns.takeLongestMs() });
     default:
       return unreachable(order);
