@@ -41,8 +41,15 @@ const FINISH_MS = 1_000;
 const MAX_IDLE_TALK_BYTES = 256 * 1024;
 const TALK_PER_SAID = 8;
 
-/** How often that is looked at, ms, and how long the address of one who has brought more stays outside. */
+/**
+ * How often that is looked at, ms. While the thread has nothing to do for half of the time, nobody has to wait for one who keeps it busy:
+ * then a look is at some of the connections, and at all of them in so many looks.
+ */
 const LOOK_MS = 100;
+const CALM_LOOKS = 10;
+const CALM_UTILIZATION = 0.5;
+
+/** How long the address of one who has brought more stays outside. */
 const OUTSIDE_MS = 60_000;
 /** Addresses that are outside at once. Some 100 bytes each. */
 const MAX_OUTSIDE = 10_000;
@@ -85,16 +92,33 @@ export function putDoor(server: Server, limits: DoorLimits, turnedAway: () => vo
   const outside = new Map<string, number>();
   const inside = server.listeners('connection');
   server.removeAllListeners('connection');
-  const look = (): void => {
-    for (const { address, socket, tls } of guests) {
-      const { bytesRead } = socket;
-      if (bytesRead <= MAX_IDLE_TALK_BYTES) continue; // as for nearly all: to ask both of thousands takes time
-      if (bytesRead - TALK_PER_SAID * (tls?.bytesRead ?? 0) <= MAX_IDLE_TALK_BYTES) continue;
-      turnedAway();
-      socket.destroy();
-      outside.delete(address);
-      outside.set(address, performance.now() + OUTSIDE_MS);
+  const check = ({ address, socket, tls }: Guest): void => {
+    const { bytesRead } = socket;
+    if (bytesRead <= MAX_IDLE_TALK_BYTES) return; // as for nearly all: to ask both of thousands takes time
+    if (bytesRead - TALK_PER_SAID * (tls?.bytesRead ?? 0) <= MAX_IDLE_TALK_BYTES) return;
+    turnedAway();
+    socket.destroy();
+    outside.delete(address);
+    outside.set(address, performance.now() + OUTSIDE_MS);
+  };
+  let before = performance.eventLoopUtilization();
+  /** Who is looked at next in a calm. */
+  let round = guests.values();
+  const lookAtSome = (): void => {
+    for (let left = Math.ceil(guests.size / CALM_LOOKS); left > 0; left -= 1) {
+      const { value } = round.next();
+      if (value === undefined) {
+        round = guests.values();
+        return;
+      }
+      check(value);
     }
+  };
+  const look = (): void => {
+    const isCalm = performance.eventLoopUtilization(before).utilization < CALM_UTILIZATION;
+    before = performance.eventLoopUtilization();
+    if (isCalm) lookAtSome();
+    else for (const guest of guests) check(guest);
     for (const [address, untilMs] of outside) {
       if (outside.size <= MAX_OUTSIDE && untilMs > performance.now()) break;
       outside.delete(address);
