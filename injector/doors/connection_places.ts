@@ -32,13 +32,26 @@ interface Held {
   since: number;
 }
 
+/** The connections of one address. */
+interface Account {
+  readonly held: Set<Held>;
+  /** Where it stands in line to make room; absent: none of its connections can. */
+  line?: number;
+}
+
+/** Connections that have shown as much as this, or more, are alike. */
+const MOST_RANK = 3;
+
 /**
  * Gives out places. Who is silent cannot keep others out: where there is no place left, the address that has the most makes
- * room, with the connection that has shown the least of itself; of several with the oldest.
+ * room, with the connection that has shown the least of itself; of several with the oldest. Of several addresses it is the one with the
+ * connection that has shown least, and then the one that has been in that line for longest: to compare thousands takes time.
  */
 export class ConnectionPlaces {
   readonly #limits: PlaceLimits;
-  readonly #byAddress = new Map<string, Set<Held>>();
+  readonly #byAddress = new Map<string, Account>();
+  /** Addresses that can make room, by line: a higher one makes room first. None is empty. */
+  readonly #lines = new Map<number, Set<string>>();
   #total = 0;
   #count = 0;
 
@@ -55,19 +68,22 @@ export class ConnectionPlaces {
     if (!this.#hasRoom(address)) return undefined;
     this.#count += 1;
     const held: Held = { makeRoom, rank: 0, settled: false, since: this.#count };
-    const own = this.#byAddress.get(address);
-    if (own === undefined) this.#byAddress.set(address, new Set([held]));
-    else own.add(held);
+    const account = this.#byAddress.get(address) ?? { held: new Set() };
+    this.#byAddress.set(address, account);
+    account.held.add(held);
     this.#total += 1;
+    this.#putInLine(address, account);
     return {
       rise: () => {
         held.rank += 1;
+        this.#putInLine(address, account);
       },
       settle: (settled = true) => {
         this.#count += 1;
         held.settled = settled;
         if (!settled) held.rank = 0;
         held.since = this.#count;
+        this.#putInLine(address, account);
       },
       leave: () => this.#leave(address, held),
     };
@@ -76,29 +92,23 @@ export class ConnectionPlaces {
   /** Makes room where there is none. */
   #hasRoom(address: string): boolean {
     const { maxPerAddress, maxTotal, sparesOwn = false } = this.#limits;
-    const own = this.#byAddress.get(address)?.size ?? 0;
+    const own = this.#byAddress.get(address)?.held.size ?? 0;
     if (own < maxPerAddress && this.#total < maxTotal) return true;
     const largest = own < maxPerAddress ? this.#largest() : address;
-    const isOwn = own >= (this.#byAddress.get(largest ?? address)?.size ?? 0);
+    const isOwn = own >= (this.#byAddress.get(largest ?? address)?.held.size ?? 0);
     return isOwn && sparesOwn ? this.#evict(address, 0) : this.#evict(largest, Number.POSITIVE_INFINITY);
   }
 
   /** The address that has the most places of those that can make room. */
   #largest(): string | undefined {
-    let [largest, most]: [string | undefined, number] = [undefined, 0];
-    let first: Held | undefined;
-    for (const [address, held] of this.#byAddress) {
-      if (held.size < most) continue;
-      const next = nextToGo(held);
-      if (next === undefined || (held.size === most && first !== undefined && !goesBefore(next, first)))
-        continue;
-      [largest, most, first] = [address, held.size, next];
-    }
-    return largest;
+    let highest = Number.NEGATIVE_INFINITY;
+    for (const line of this.#lines.keys()) highest = Math.max(highest, line);
+    const [first] = this.#lines.get(highest) ?? [];
+    return first;
   }
 
   #evict(address: string | undefined, maxRank: number): boolean {
-    const next = address === undefined ? undefined : nextToGo(this.#byAddress.get(address) ?? []);
+    const next = address === undefined ? undefined : nextToGo(this.#byAddress.get(address)?.held ?? []);
     if (address === undefined || next === undefined || next.rank > maxRank) return false;
     this.#leave(address, next);
     next.makeRoom();
@@ -106,10 +116,31 @@ export class ConnectionPlaces {
   }
 
   #leave(address: string, held: Held): void {
-    const own = this.#byAddress.get(address);
-    if (own?.delete(held) !== true) return;
+    const account = this.#byAddress.get(address);
+    if (account?.held.delete(held) !== true) return;
     this.#total -= 1;
-    if (own.size === 0) this.#byAddress.delete(address);
+    this.#putInLine(address, account);
+    if (account.held.size === 0) this.#byAddress.delete(address);
+  }
+
+  /** By how many connections it has, and then by how little the one has shown that would go. */
+  #putInLine(address: string, account: Account): void {
+    if (this.#byAddress.get(address) !== account) return; // all of its connections have left
+    const next = nextToGo(account.held);
+    const line = next && account.held.size * (MOST_RANK + 1) + MOST_RANK - Math.min(next.rank, MOST_RANK);
+    const { line: before } = account;
+    if (line === before) return;
+    if (before !== undefined) {
+      const left = this.#lines.get(before);
+      left?.delete(address);
+      if (left?.size === 0) this.#lines.delete(before);
+    }
+    if (line === undefined) delete account.line;
+    else {
+      account.line = line;
+      const standing = this.#lines.get(line) ?? new Set();
+      this.#lines.set(line, standing.add(address));
+    }
   }
 }
 
