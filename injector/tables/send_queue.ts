@@ -66,7 +66,9 @@ export class SendQueue {
   readonly #changes = new ChangeLimiter((session, due) => this.#set(session, due));
   /** Since when each session has had something to read, the longest first. */
   readonly #unread = new Map<TableSession, number>();
+  /** Set while a slice is due in the next turn of the event loop, and during it: there is never more than one in a turn. */
   #next: NodeJS.Immediate | undefined;
+  /** Set while all who wait are blocked. */
   #later: NodeJS.Timeout | undefined;
 
   constructor(maker: FrameMaker) {
@@ -128,9 +130,22 @@ export class SendQueue {
     if (this.#later === undefined) this.#next ??= setImmediate(() => this.#slice());
   }
 
+  /** Who comes meanwhile, as by `settle`, is served in this slice or in the one after it: that begins no other slice. */
   #slice(): void {
+    const isBlocked = this.#serve();
     this.#next = undefined;
+    if (this.#turns.size === 0) return;
+    if (isBlocked) this.#later = setTimeout(() => this.#look(), POLL_MS);
+    else this.#next = setImmediate(() => this.#slice());
+  }
+
+  #look(): void {
     this.#later = undefined;
+    this.#next = setImmediate(() => this.#slice());
+  }
+
+  /** @returns whether all who still wait have to wait until more has been read */
+  #serve(): boolean {
     const unread = this.#countUnread();
     this.#cutBeyond(unread.byNamespace);
     const beganMs = performance.now();
@@ -138,10 +153,7 @@ export class SendQueue {
     let blocked = 0;
     while (this.#turns.size > blocked) {
       if (unread.recentBytes > 2 * MAX_UNREAD_BYTES) break;
-      if (nowMs - beganMs > SLICE_MS) {
-        this.#next = setImmediate(() => this.#slice());
-        return;
-      }
+      if (nowMs - beganMs > SLICE_MS) return false;
       const [[namespace, turn] = ['', undefined]] = this.#turns;
       const [asking] = turn?.asking ?? [];
       const [waiting] = turn?.waiting ?? [];
@@ -188,7 +200,7 @@ export class SendQueue {
       turn.leftMs -= sentMs - nowMs;
       nowMs = sentMs;
     }
-    if (this.#turns.size > 0) this.#later = setTimeout(() => this.#slice(), POLL_MS);
+    return true;
   }
 
   /** @param byNamespace what each has unread, bytes */

@@ -97,6 +97,29 @@ test('what is made takes no turn of the event loop for longer than a frame', asy
   expect(turns()).toBeGreaterThanOrEqual(15);
 });
 
+test('a turn of the event loop has one slice, also where each slice brings more to send', async () => {
+  start({ a: 11 });
+  const sessions = Array.from({ length: 30 }, () => session('a'));
+  let turn = 0;
+  const slicesOfTurn = new Map<number, number>();
+  onCaughtUp = () => {
+    slicesOfTurn.set(turn, (slicesOfTurn.get(turn) ?? 0) + 1);
+    const one = sessions[caughtUp];
+    if (one !== undefined) queue.addTable(one, 1);
+  };
+  for (const one of sessions) queue.addTable(one, 1);
+  let isOver = false;
+  const next = (): void => {
+    turn += 1;
+    if (!isOver) setImmediate(next);
+  };
+  setImmediate(next);
+  await waitFor(() => served.length >= sessions.length);
+  isOver = true;
+  // The count goes on before or after the slice: two slices may have the same number, and no more.
+  expect(Math.max(...slicesOfTurn.values())).toBeLessThanOrEqual(2);
+});
+
 test('changes that come while a session waits are one; a whole table stands for all of them', async () => {
   start();
   const [one, two] = [session('a'), session('a')];
