@@ -5,6 +5,9 @@ import { type FrameBytes, lengthOf } from './frame_bytes.ts';
 import { bytesOf, keptBytes, PACKED_BYTES, PartBytes } from './part_bytes.ts';
 import type { TableWriter } from './table_writer.ts';
 
+/** Changes that many sidecars may be sent are put into one piece up to this length, bytes: a copy of 100 us, and no copy for each sidecar. */
+const SHARED_BYTES = 1024 * 1024;
+
 /** Keys that are kept; beyond it all are forgotten: they are made again when they are asked for. */
 const MAX_KEYS = 16_384;
 
@@ -105,13 +108,14 @@ export class TableWriterV2 implements TableWriter {
       revision: after.revision,
       ...(subject === undefined ? {} : { subject }),
     };
-    return joined([
+    const pieces = [
       Buffer.from(`{"type":"change","change":${JSON.stringify(head).slice(0, -1)}`),
       ...(policies.length === 0 ? [] : this.#recordField('policies', policies)),
       ...(groups.length === 0 ? [] : this.#recordField('groups', groups)),
       ...(services.length === 0 ? [] : listField('services', services)),
       END,
-    ]);
+    ];
+    return joined(pieces, subject === undefined ? SHARED_BYTES : PACKED_BYTES);
   }
 
   /** The field of an object, with a record of entries. */
@@ -212,8 +216,8 @@ function* changedEntries<V extends object>(
   return entries;
 }
 
-/** A short frame in one piece, which is written as it is. */
-function joined(pieces: FrameBytes): FrameBytes {
+/** A frame up to a length in one piece: what is written of it at a time is a part of it, and no copy. */
+function joined(pieces: FrameBytes, mostBytes: number): FrameBytes {
   const bytes = lengthOf(pieces);
-  return bytes > PACKED_BYTES ? pieces : [Buffer.concat(pieces, bytes)];
+  return bytes > mostBytes ? pieces : [Buffer.concat(pieces, bytes)];
 }

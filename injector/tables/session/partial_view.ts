@@ -29,6 +29,9 @@ export interface ViewLimits {
   readonly maxMeets: number;
 }
 
+/** One object for all sessions: those whose tables have the same groups share the bytes of their changes. */
+const NO_GROUPS: TableGroups = new Map();
+
 /** The view of one session. */
 export class PartialView {
   readonly #host: ViewHost;
@@ -42,7 +45,7 @@ export class PartialView {
   /** The partial groups last made, by id. */
   #partial: ReadonlyMap<string, AddressGroup> = new Map();
   /** The groups of the table last made. */
-  #groups: TableGroups = new Map();
+  #groups: TableGroups = NO_GROUPS;
 
   constructor(host: ViewHost, limits: ViewLimits) {
     this.#host = host;
@@ -131,7 +134,7 @@ export class PartialView {
     for (const address of this.#met) this.#host.forgot(address);
     this.#met.clear();
     this.#partial = new Map();
-    this.#groups = new Map();
+    this.#groups = NO_GROUPS;
     this.#host.needsWhole(true);
   }
 
