@@ -33,7 +33,8 @@ export class PersistentMap<V> {
 
   /** An empty map with room for so many entries: filling its draft bit by bit has no long step. */
   static sized<V>(count: number): PersistentMap<V> {
-    return new PersistentMap<V>(new Array<Bucket<V>>(bucketsFor(count)).fill(NONE), 0);
+    const buckets = bucketsFor(count);
+    return buckets === 1 ? EMPTY : new PersistentMap<V>(new Array<Bucket<V>>(buckets).fill(NONE), 0);
   }
 
   get(key: string): V | undefined {
@@ -109,6 +110,9 @@ export class PersistentMap<V> {
   }
 }
 
+/** Most groups of a large cluster begin with it. */
+const EMPTY = PersistentMap.from<never>([]);
+
 /** A map that is being changed. The map that it was made of stays as it is. */
 export interface MapDraft<V> {
   /** Gives a key another value; `undefined`: it is gone. */
@@ -120,8 +124,9 @@ export interface MapDraft<V> {
 class Draft<V> implements MapDraft<V> {
   readonly #made: (buckets: readonly Bucket<V>[], size: number) => PersistentMap<V>;
   #buckets: readonly Bucket<V>[];
-  /** By place: buckets that belong to the draft. */
-  #own = new Map<number, Map<string, V>>();
+  /** Buckets that belong to the draft: the first one, which is all that small maps have, and others by place. */
+  #first: Map<string, V> | undefined;
+  #others: Map<number, Map<string, V>> | undefined;
   #size: number;
 
   /** @param made the map with these buckets */
@@ -137,11 +142,11 @@ class Draft<V> implements MapDraft<V> {
 
   set(key: string, value: V | undefined): void {
     const place = placeOf(key, this.#buckets.length);
-    const known = this.#own.get(place);
+    const known = place === 0 ? this.#first : this.#others?.get(place);
     const before = known ?? this.#buckets[place] ?? NONE;
     if (before.get(key) === value) return;
-    const bucket = known ?? new Map(before);
-    this.#own.set(place, bucket);
+    const bucket = known ?? copyOf(before);
+    if (known === undefined) this.#own(place, bucket);
     this.#size -= bucket.size;
     if (value === undefined) bucket.delete(key);
     else bucket.set(key, value);
@@ -156,17 +161,31 @@ class Draft<V> implements MapDraft<V> {
   }
 
   #current(): readonly Bucket<V>[] {
-    if (this.#own.size === 0) return this.#buckets;
+    if (this.#first === undefined && this.#others === undefined) return this.#buckets;
     const buckets = [...this.#buckets];
-    for (const [place, bucket] of this.#own) buckets[place] = bucket;
+    if (this.#first !== undefined) buckets[0] = this.#first;
+    for (const [place, bucket] of this.#others ?? []) buckets[place] = bucket;
     return buckets;
+  }
+
+  #own(place: number, bucket: Map<string, V>): void {
+    if (place === 0) this.#first = bucket;
+    else {
+      this.#others ??= new Map();
+      this.#others.set(place, bucket);
+    }
   }
 
   #split(count: number): void {
     const buckets = split(entriesOf(this.#current()), count);
     this.#buckets = buckets;
-    this.#own = new Map(buckets.entries());
+    this.#others = undefined;
+    for (const [place, bucket] of buckets.entries()) this.#own(place, bucket);
   }
+}
+
+function copyOf<V>(bucket: Bucket<V>): Map<string, V> {
+  return bucket.size === 0 ? new Map<string, V>() : new Map(bucket);
 }
 
 function* entriesOf<V>(buckets: readonly Bucket<V>[]): Generator<[string, V], void, void> {

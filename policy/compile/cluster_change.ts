@@ -22,6 +22,18 @@ export function clusterChanges(before: Cluster, after: Cluster): ClusterChange[]
   return CLUSTER_KINDS.flatMap((kind) => changesOfKind(kind, before, after));
 }
 
+/** What leads from nothing to a cluster, one after the other. */
+export function* clusterObjects(cluster: Cluster): Generator<ClusterChange, void, void> {
+  for (const kind of CLUSTER_KINDS) yield* objectsOfKind(kind, cluster);
+}
+
+function* objectsOfKind<Kind extends ClusterKind>(
+  kind: Kind,
+  cluster: Cluster,
+): Generator<ClusterChange<Kind>, void, void> {
+  for (const [key, object] of cluster[KINDS[kind].part]) yield { kind, key, object };
+}
+
 function changesOfKind<Kind extends ClusterKind>(
   kind: Kind,
   before: Cluster,

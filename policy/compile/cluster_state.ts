@@ -122,7 +122,8 @@ export class ClusterState {
   }
 
   #replacePod(key: string, before: Pod | undefined, after: Pod | undefined, order: ChangeOrder): void {
-    for (const pod of [before, after]) if (pod !== undefined) this.#filePod(key, pod, pod === after);
+    if (before !== undefined) this.#filePod(key, before, false);
+    if (after !== undefined) this.#filePod(key, after, true);
     this.changes.recordShape(key);
     for (const change of this.directory.replace(before, after, order)) {
       this.changes.recordOwner(change.address, change.before);
@@ -150,6 +151,7 @@ export class ClusterState {
   /** Records the pods that one of these policies selects. A policy that has gone is among `changed` too. */
   #recordSelected(namespace: string, changed: readonly NetworkPolicy[]): void {
     for (const key of this.#podsByNamespace.get(namespace)) {
+      if (this.changes.reshaped.has(key)) continue;
       const labels = this.cluster.pods.get(key)?.labels ?? {};
       if (changed.some(({ podSelector }) => matchesSelector(podSelector, labels)))
         this.changes.recordShape(key);

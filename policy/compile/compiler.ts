@@ -22,7 +22,7 @@ import {
   NOTHING_ASKED,
   type Table,
 } from '../table/index.ts';
-import { type ClusterChange, clusterChanges } from './cluster_change.ts';
+import { type ClusterChange, clusterObjects } from './cluster_change.ts';
 import { ClusterState } from './cluster_state.ts';
 import type { ChangeOrder } from './directory.ts';
 import { EMPTY_CLUSTER } from './live_cluster.ts';
@@ -84,7 +84,7 @@ export class Compiler {
     });
     this.#shapes = new ShapeMaker(this.#state);
     this.#tables = new TableMaker(this.#state);
-    for (const change of clusterChanges(EMPTY_CLUSTER, cluster)) this.apply(change, 'found');
+    for (const change of clusterObjects(cluster)) this.apply(change, 'found');
     this.commit();
   }
 

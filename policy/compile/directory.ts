@@ -1,6 +1,6 @@
 /** The pod directory of a cluster: who owns which address, kept current pod by pod. */
 
-import { compareTexts, objectKey } from '../key.ts';
+import { compareTexts } from '../key.ts';
 import type { Pod } from '../model.ts';
 import { type Claim, isSubject, LATE, podKey, takesOver, UNSEEN } from '../rules/index.ts';
 import type { PodIdentity } from '../table/index.ts';
@@ -14,6 +14,12 @@ export interface OwnerChange {
   readonly after: PodIdentity | undefined;
 }
 
+const NOWHERE: ReadonlySet<string> = new Set();
+
+function isNamed({ name }: Pod['ports'][number]): boolean {
+  return name !== undefined;
+}
+
 function identityOf(pod: Pod): PodIdentity {
   return {
     namespace: pod.namespace,
@@ -21,16 +27,18 @@ function identityOf(pod: Pod): PodIdentity {
     uid: pod.uid,
     workload: pod.workload,
     labels: pod.labels,
-    ports: pod.ports.filter((port) => port.name !== undefined),
+    ports: pod.ports.every(isNamed) ? pod.ports : pod.ports.filter(isNamed),
   };
 }
+
+const NOBODY: readonly Claim[] = [];
 
 /** `seen`: changes come in the order in which they happen. `found`: in no order, as from files. */
 export type ChangeOrder = 'seen' | 'found';
 
 /** The addresses a pod lays claim to: see `addressOwners` for which pods do. */
 function claimsOf(pod: Pod | undefined): ReadonlySet<string> {
-  return new Set(pod !== undefined && isSubject(pod) ? pod.ips : []);
+  return pod !== undefined && isSubject(pod) ? new Set(pod.ips) : NOWHERE;
 }
 
 /** Owners by address. The cost of a change depends on the pod's addresses and labels, not on the size of the cluster. */
@@ -43,7 +51,8 @@ export class Directory {
   /** By pod key; the same object as long as its content is the same. */
   readonly #identities = new Map<string, PodIdentity>();
   readonly #byNamespace = new SetIndex<string>();
-  readonly #byLabel = new SetIndex<string>();
+  /** By the key of a label, and then by its value. */
+  readonly #byLabel = new Map<string, SetIndex<string>>();
 
   /** Who owns a canonical address. */
   owner(address: string): PodIdentity | undefined {
@@ -69,7 +78,7 @@ export class Directory {
 
   /** Owned addresses of pods with a label. */
   withLabel(key: string, value: string): ReadonlySet<string> {
-    return this.#byLabel.get(objectKey(key, value));
+    return this.#byLabel.get(key)?.get(value) ?? NOWHERE;
   }
 
   /**
@@ -79,19 +88,18 @@ export class Directory {
   replace(before: Pod | undefined, after: Pod | undefined, order: ChangeOrder): OwnerChange[] {
     const [released, claimed] = [claimsOf(before), claimsOf(after)];
     this.#setIdentity(before, claimed.size === 0 ? undefined : after);
-    for (const address of new Set([...released, ...claimed])) {
-      const known = this.#claims.get(address) ?? [];
+    const addresses = released.size === 0 ? claimed : new Set([...released, ...claimed]);
+    for (const address of addresses) {
+      const known = this.#claims.get(address) ?? NOBODY;
       const others = known.filter(({ pod }) => pod !== before);
       const own = known.find(({ pod }) => pod === before && pod.uid === after?.uid);
-      const claims =
-        after !== undefined && claimed.has(address)
-          ? [...others, { pod: after, order: own?.order ?? this.#place(after, order) }]
-          : others;
-      if (claims.length === 0) this.#claims.delete(address);
-      else this.#claims.set(address, claims);
+      if (after !== undefined && claimed.has(address))
+        others.push({ pod: after, order: own?.order ?? this.#place(after, order) });
+      if (others.length === 0) this.#claims.delete(address);
+      else this.#claims.set(address, others);
     }
     const changes: OwnerChange[] = [];
-    for (const address of new Set([...released, ...claimed])) {
+    for (const address of addresses) {
       const change = this.#decide(address);
       if (change !== undefined) changes.push(change);
     }
@@ -111,8 +119,8 @@ export class Directory {
       if (before !== undefined) this.#identities.delete(podKey(before));
       return;
     }
-    const made = identityOf(after);
-    if (!sameData(this.#identities.get(podKey(after)), made)) this.#identities.set(podKey(after), made);
+    const [key, made] = [podKey(after), identityOf(after)];
+    if (!sameData(this.#identities.get(key), made)) this.#identities.set(key, made);
   }
 
   /** Works out who owns an address now. */
@@ -133,12 +141,19 @@ export class Directory {
   #index(address: string, pod: PodIdentity): void {
     this.#owners.set(address, pod);
     this.#byNamespace.add(pod.namespace, address);
-    for (const [key, value] of Object.entries(pod.labels)) this.#byLabel.add(objectKey(key, value), address);
+    for (const [key, value] of Object.entries(pod.labels)) {
+      const byValue = this.#byLabel.get(key) ?? new SetIndex<string>();
+      this.#byLabel.set(key, byValue);
+      byValue.add(value, address);
+    }
   }
 
   #unindex(address: string, pod: PodIdentity): void {
     this.#byNamespace.delete(pod.namespace, address);
-    for (const [key, value] of Object.entries(pod.labels))
-      this.#byLabel.delete(objectKey(key, value), address);
+    for (const [key, value] of Object.entries(pod.labels)) {
+      const byValue = this.#byLabel.get(key);
+      byValue?.delete(value, address);
+      if (byValue?.isEmpty === true) this.#byLabel.delete(key);
+    }
   }
 }

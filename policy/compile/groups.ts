@@ -59,16 +59,16 @@ export class Groups {
   /**
    * Keeps the group of a selector current until `release` has been called as often as this. Its members are found when it is asked
    * for: where they are many, call `resolve` before.
+   * @param id `groupId` of the selector, where that is known
    */
-  retain(test: GroupTest): void {
-    const id = groupId(test);
-    const group = this.#groups.get(id) ?? this.#begin(test);
+  retain(test: GroupTest, id: string = groupId(test)): void {
+    const group = this.#groups.get(id) ?? this.#begin(test, id);
     this.#users.set(group, (this.#users.get(group) ?? 0) + 1);
   }
 
   /** Undoes one `retain`. A group that is not needed any more is removed by the next commit. */
-  release(test: GroupTest): void {
-    const group = this.#groups.get(groupId(test));
+  release(test: GroupTest, id: string = groupId(test)): void {
+    const group = this.#groups.get(id);
     if (group === undefined) return;
     this.#users.set(group, (this.#users.get(group) ?? 0) - 1);
     this.#touched.add(group);
@@ -83,13 +83,14 @@ export class Groups {
     return true;
   }
 
-  #begin(test: GroupTest): LiveGroup {
+  #begin(test: GroupTest, id: string): LiveGroup {
     const candidates = this.#candidates(test);
     const group = new LiveGroup(test, this.#tried(test, candidates), {
+      id,
       count: sizeOf(candidates),
-      mostMembers: groupId(test) === EVERY_POD_ID ? Number.POSITIVE_INFINITY : this.#mostMembers,
+      mostMembers: id === EVERY_POD_ID ? Number.POSITIVE_INFINITY : this.#mostMembers,
     });
-    this.#groups.set(group.id, group);
+    this.#groups.set(id, group);
     this.#byDemand.add(test, group);
     return group;
   }
@@ -113,10 +114,13 @@ export class Groups {
 
   /** Disjoint sets of addresses that together hold every member: the smallest choice that the indexes offer. */
   #candidates({ namespace, namespaceSelector, podSelector }: PodsPeer): Addresses[] {
+    const own = namespace === undefined ? undefined : this.#directory.inNamespace(namespace);
+    // As in most namespaces. Fewer would count as so many, too.
+    if (own !== undefined && own.size <= LEAST_REACH) return [own];
     const choices = Object.entries(podSelector?.matchLabels ?? {}).map(([key, value]): Addresses[] => [
       this.#directory.withLabel(key, value),
     ]);
-    if (namespace !== undefined) choices.push([this.#directory.inNamespace(namespace)]);
+    if (own !== undefined) choices.push([own]);
     for (const [key, value] of Object.entries(namespaceSelector?.matchLabels ?? {})) {
       const names = key === NAMESPACE_NAME_LABEL ? new Set([value]) : this.#namespacesWith(key, value);
       if (names.size <= MOST_NAMESPACES)
@@ -139,6 +143,7 @@ export class Groups {
 
   /** An address has another owner, or its owner other labels. */
   ownerChanged({ address, before, after }: OwnerChange): void {
+    if (this.#groups.size === 0) return; // as at the start, for each pod there is
     const groups = new Set<LiveGroup>();
     for (const pod of [before, after]) {
       if (pod === undefined) continue;
@@ -192,9 +197,12 @@ const EVERY_POD_ID = groupId(EVERY_POD);
 /** A selector counts as at least this many pods: trying a new pod on 1,000 selectors takes 1 ms. */
 export const LEAST_REACH = 100;
 
+const NO_LABELS: readonly string[] = [];
+
 /** Labels of namespaces, `key/value`, that `reach` depends on: which namespaces have them. A namespace never changes its name. */
-export function namespaceLabelsOf({ namespaceSelector }: PodsPeer): string[] {
-  return Object.entries(namespaceSelector?.matchLabels ?? {}).flatMap(([key, value]) =>
+export function namespaceLabelsOf({ namespaceSelector }: PodsPeer): readonly string[] {
+  if (namespaceSelector === undefined) return NO_LABELS;
+  return Object.entries(namespaceSelector.matchLabels).flatMap(([key, value]) =>
     key === NAMESPACE_NAME_LABEL ? [] : [objectKey(key, value)],
   );
 }

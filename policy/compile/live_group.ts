@@ -35,6 +35,8 @@ export type Candidate = readonly [address: string, member: PodIdentity | undefin
 
 /** What a group is made with. */
 export interface GroupOptions {
+  /** Its `groupId`, where that is known. */
+  readonly id?: string;
   /** How many candidates there are, about. */
   readonly count?: number;
   /** With more members than this a group is large; default: none is. */
@@ -65,7 +67,7 @@ export class LiveGroup {
   /** Until all candidates have been looked at. */
   #unresolved: Unresolved | undefined;
   /** Changes since `#group` was made. */
-  readonly #changes = new Map<string, PodIdentity | undefined>();
+  #changes: Map<string, PodIdentity | undefined> | undefined;
   #group: AddressGroup;
   /** What tables had at the last commit. */
   #committed: AddressGroup;
@@ -74,8 +76,8 @@ export class LiveGroup {
 
   /** @param candidates each address once; what `set` says of one counts more. They are looked at when the group is asked for, or before that by `resolve` */
   constructor(test: GroupTest, candidates: Iterable<Candidate>, options: GroupOptions = {}) {
-    const { count = 0, mostMembers = Number.POSITIVE_INFINITY } = options;
-    this.id = groupId(test);
+    const { id = groupId(test), count = 0, mostMembers = Number.POSITIVE_INFINITY } = options;
+    this.id = id;
     this.test = test;
     this.#mostMembers = mostMembers;
     const { kind: _, withPorts, ...selectors } = test;
@@ -122,7 +124,7 @@ export class LiveGroup {
   }
 
   has(address: string): boolean {
-    if (this.#changes.has(address)) return this.#changes.get(address) !== undefined;
+    if (this.#changes?.has(address) === true) return this.#changes.get(address) !== undefined;
     this.resolve();
     return this.#group.members.has(address);
   }
@@ -134,13 +136,14 @@ export class LiveGroup {
 
   /** An address is that of this member now; undefined: of none. */
   set(address: string, pod: PodIdentity | undefined): void {
+    this.#changes ??= new Map();
     this.#changes.set(address, pod);
   }
 
   /** The group as tables carry it; the same object until something of it changes. */
   get group(): AddressGroup {
     this.resolve();
-    if (this.#changes.size === 0) return this.#group;
+    if (this.#changes === undefined) return this.#group;
     const { members, ports } = this.#group;
     const changed = [...this.#changes];
     const group = {
@@ -148,7 +151,7 @@ export class LiveGroup {
       members: members.with(changed.map(([address, pod]) => [address, pod && tagOf(pod.uid)])),
       ...(ports === undefined ? {} : { ports: ports.with(changed.map((one) => portsAfter(ports, one))) }),
     };
-    this.#changes.clear();
+    this.#changes = undefined;
     if (group.members !== members || group.ports !== ports) this.#group = group;
     return this.#group;
   }

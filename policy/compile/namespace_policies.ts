@@ -140,17 +140,16 @@ export class NamespacePolicies {
     const before = this.#inForce.get(namespace) ?? NONE;
     const { inForce, excess, selectors, namespaceLabels, slack } = this.#bounds.decide(written, this.#groups);
     this.#noteAsked(namespace, namespaceLabels);
-    this.#retain(namespace, new Map([...before.selectors, ...selectors]));
+    this.#retain(
+      namespace,
+      before.selectors.size === 0 ? selectors : new Map([...before.selectors, ...selectors]),
+    );
     if (!this.#groups.resolve(selectors.keys(), goOn)) return undefined;
     this.#retain(namespace, selectors);
     this.#noteExcess(namespace, [...before.policies, ...written], excess);
     const measureAt = this.#moved + slack;
     this.#measureAt = Math.min(this.#measureAt, measureAt);
-    const [was, is] = [new Set(before.policies), new Set(inForce)];
-    const changed = [
-      ...before.policies.filter((policy) => !is.has(policy)),
-      ...inForce.filter((policy) => !was.has(policy)),
-    ];
+    const changed = differing(before.policies, inForce);
     const policies = changed.length === 0 ? before.policies : inForce;
     if (policies.length === 0) this.#inForce.delete(namespace);
     else this.#inForce.set(namespace, { policies, selectors, measureAt });
@@ -159,8 +158,9 @@ export class NamespacePolicies {
 
   #retain(namespace: string, after: Selectors): void {
     const before = this.#retained.get(namespace) ?? NONE.selectors;
-    for (const [id, test] of after) if (!before.has(id)) this.#groups.retain(test);
-    for (const [id, test] of before) if (!after.has(id)) this.#groups.release(test);
+    if (before === after) return;
+    for (const [id, test] of after) if (!before.has(id)) this.#groups.retain(test, id);
+    for (const [id, test] of before) if (!after.has(id)) this.#groups.release(test, id);
     if (after.size === 0) this.#retained.delete(namespace);
     else this.#retained.set(namespace, after);
   }
@@ -178,10 +178,18 @@ export class NamespacePolicies {
     policies: readonly NetworkPolicy[],
     excess: ReadonlyMap<string, string>,
   ): void {
+    if (excess.size === 0 && this.#excess.size === 0) return;
     for (const { name } of policies) {
       const why = excess.get(name);
       if (why === undefined) this.#excess.delete(objectKey(namespace, name));
       else this.#excess.set(objectKey(namespace, name), why);
     }
   }
+}
+
+/** Those that are in one of two lists only. */
+function differing(before: readonly NetworkPolicy[], after: readonly NetworkPolicy[]): NetworkPolicy[] {
+  if (before.length === 0) return [...after];
+  const [was, is] = [new Set(before), new Set(after)];
+  return [...before.filter((policy) => !is.has(policy)), ...after.filter((policy) => !was.has(policy))];
 }

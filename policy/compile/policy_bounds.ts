@@ -23,11 +23,21 @@ interface BoundedPolicies {
 /** What is known of a policy without looking at the cluster. */
 interface Measured {
   readonly entries: number;
-  /** By group id; empty where the policy is beyond a bound in every cluster. */
-  readonly selectors: ReadonlyMap<string, GroupTest>;
+  /** Each once; none where the policy is beyond a bound in every cluster. */
+  readonly selectors: readonly Selector[];
   /** The bound that it is beyond in every cluster. */
   readonly excess: string | undefined;
-  readonly isolating: NetworkPolicy;
+  /** The policy without its rules; made when it is needed. */
+  isolating: NetworkPolicy | undefined;
+}
+
+/** A selector that a policy needs. */
+interface Selector {
+  /** Of its group. */
+  readonly id: string;
+  readonly test: GroupTest;
+  /** See `namespaceLabelsOf`. */
+  readonly namespaceLabels: readonly string[];
 }
 
 /** A sum with an upper bound. */
@@ -89,20 +99,20 @@ export class PolicyBounds {
           : noRoom('entries', measured.entries, maxNamespaceEntries));
       if (beyond !== undefined) {
         excess.set(policy.name, beyond);
-        return measured.isolating;
+        return isolatingOf(policy, measured);
       }
       entries.used += measured.entries;
       const own = new Budget(maxPolicyReach);
       let ownReach = 0;
       let newReach = 0;
-      for (const [id, test] of measured.selectors) {
+      for (const { id, test, namespaceLabels: labels } of measured.selectors) {
         const pods = reaches.get(id) ?? groups.reach(test);
         reaches.set(id, pods);
-        for (const label of namespaceLabelsOf(test)) namespaceLabels.add(label);
+        for (const label of labels) namespaceLabels.add(label);
         ownReach += pods;
         if (!selectors.has(id)) newReach += pods;
       }
-      asked += measured.selectors.size;
+      asked += measured.selectors.length;
       const distance = Math.min(own.distance(ownReach), reach.distance(newReach));
       if (asked > 0) slack = Math.min(slack, Math.ceil(distance / asked));
       const why =
@@ -110,10 +120,10 @@ export class PolicyBounds {
         (reach.fits(newReach) ? undefined : noRoom('reach', newReach, maxNamespaceReach));
       if (why !== undefined) {
         excess.set(policy.name, why);
-        return measured.isolating;
+        return isolatingOf(policy, measured);
       }
       reach.used += newReach;
-      for (const [id, test] of measured.selectors) selectors.set(id, test);
+      for (const { id, test } of measured.selectors) selectors.set(id, test);
       return policy;
     });
     return { inForce, excess, selectors, namespaceLabels, slack };
@@ -127,22 +137,33 @@ export class PolicyBounds {
     const selectors = entries > maxPolicyEntries ? NO_SELECTORS : selectorsOf(policy);
     const excess =
       tooMuch('entries', entries, maxPolicyEntries) ??
-      tooMuch('reach', selectors.size * LEAST_REACH, maxPolicyReach);
+      tooMuch('reach', selectors.length * LEAST_REACH, maxPolicyReach);
     const measured = {
       entries,
       selectors: excess === undefined ? selectors : NO_SELECTORS,
       excess,
-      isolating: { ...policy, ingress: [], egress: [] },
+      isolating: undefined,
     };
     this.#measured.set(policy, measured);
     return measured;
   }
 }
 
-const NO_SELECTORS: ReadonlyMap<string, GroupTest> = new Map();
+const NO_SELECTORS: readonly Selector[] = [];
 
-function selectorsOf(policy: NetworkPolicy): ReadonlyMap<string, GroupTest> {
-  return new Map(groupsOf(policy).map((test) => [groupId(test), test]));
+function selectorsOf(policy: NetworkPolicy): readonly Selector[] {
+  const tests = groupsOf(policy);
+  const selectors = tests.map((test) => ({
+    id: groupId(test),
+    test,
+    namespaceLabels: namespaceLabelsOf(test),
+  }));
+  return selectors.length < 2 ? selectors : [...new Map(selectors.map((one) => [one.id, one])).values()];
+}
+
+function isolatingOf(policy: NetworkPolicy, measured: Measured): NetworkPolicy {
+  measured.isolating ??= { ...policy, ingress: [], egress: [] };
+  return measured.isolating;
 }
 
 /** Whether any policy may be beyond a bound. Cheap: it assumes that every selector is tried on every pod, so it may say yes too often. */

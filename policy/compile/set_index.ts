@@ -6,6 +6,10 @@ const NONE: ReadonlySet<never> = new Set<never>();
 export class SetIndex<T> {
   readonly #sets = new Map<string, Set<T>>();
 
+  get isEmpty(): boolean {
+    return this.#sets.size === 0;
+  }
+
   /** The set of a key; empty where there is none. */
   get(key: string): ReadonlySet<T> {
     return this.#sets.get(key) ?? NONE;

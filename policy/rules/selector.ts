@@ -167,6 +167,8 @@ export function formatSelector(selector: LabelSelector): string {
 
 /** The same selector with labels, expressions and values in order, so that selectors that say the same are equal data. */
 export function canonicalSelector(selector: LabelSelector): LabelSelector {
+  // As most are: there is nothing to be put in order.
+  if (selector.matchExpressions.length === 0 && Object.keys(selector.matchLabels).length < 2) return selector;
   const expressions = selector.matchExpressions.map((requirement) => ({
     key: requirement.key,
     operator: requirement.operator,

@@ -187,12 +187,9 @@ export function policyKey({ namespace, name, kind = 'NetworkPolicy' }: PolicyRef
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** Hexadecimal digits of a UUID that a tag keeps: 60 random bits of an API server's UIDs. */
-const TAG_DIGITS = 16;
-
-/** What tells a pod from the one that had its address before: the beginning of its UID. A UID that is no UUID stands whole. */
+/** What tells a pod from the one that had its address before: the first 16 digits of its UID, 60 random bits of an API server's. A UID that is no UUID stands whole. */
 export function tagOf(uid: string): string {
-  return UUID.test(uid) ? uid.replaceAll('-', '').slice(0, TAG_DIGITS) : uid;
+  return UUID.test(uid) ? `${uid.slice(0, 8)}${uid.slice(9, 13)}${uid.slice(14, 18)}` : uid;
 }
 
 /** Named ports of the pod that has an address, as far as a rule asks for such. */

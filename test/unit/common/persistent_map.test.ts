@@ -212,6 +212,21 @@ describe('since', () => {
   });
 });
 
+it('looks at no character of the keys of a small map: it is one bucket', () => {
+  const characters = vi.spyOn(String.prototype, 'charCodeAt');
+  try {
+    const draft = PersistentMap.sized<string>(40).draft();
+    for (let number = 0; number < 40; number += 1) draft.set(keyOf(number), 'a');
+    const map = draft.done().with([[keyOf(7), 'b']]);
+    expect([map.size, map.get(keyOf(7)), map.has('none')]).toEqual([40, 'b', false]);
+    expect(characters).not.toHaveBeenCalled();
+    expect(full(KEYS).size).toBe(KEYS);
+    expect(characters).toHaveBeenCalled();
+  } finally {
+    characters.mockRestore();
+  }
+});
+
 describe('draft', () => {
   it(
     'gives what a plain map has that is changed entry by entry, and leaves the map it is made of',
