@@ -183,7 +183,8 @@ class InjectorProcess {
 
   constructor(way: Way, size: ClusterSize) {
     const program = fileURLToPath(new URL('injector_process.ts', import.meta.url));
-    this.#child = fork(program, [JSON.stringify(way), JSON.stringify(size)]);
+    // Policies of a megabyte come as they are, and not as JSON within JSON.
+    this.#child = fork(program, [JSON.stringify(way), JSON.stringify(size)], { serialization: 'advanced' });
     this.ready = new Promise((resolve) => {
       this.#child.on('message', (report: InjectorReport) => {
         if (report.type === 'ready') resolve(report);

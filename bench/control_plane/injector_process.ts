@@ -3,6 +3,7 @@
  * Its parent gives it orders and asks for its figures.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { unreachable } from '../../common/errors.ts';
 import { createInjectorMetrics } from '../../injector/metrics.ts';
@@ -65,7 +66,9 @@ process.on('message', (order: InjectorOrder) => {
     case 'usage':
       return reportUsage();
     case 'policy':
-      return putPolicy(JSON.parse(order.json));
+      policies.push(order.json);
+      if (policies.length === 1) void takePolicies();
+      return;
     case 'rest':
       return clearInterval(timer);
     case 'churn':
@@ -92,6 +95,18 @@ function reportUsage(): void {
 
 /** Policies whose rules were too many to be read. */
 const unread = new Set<string>();
+
+/** Texts of policies that have come, in order; the first one is being read. */
+const policies: string[] = [];
+
+/** As a watch of the API server reads events of this size: one in a turn of the event loop. */
+async function takePolicies(): Promise<void> {
+  for (let json = policies[0]; json !== undefined; json = policies[0]) {
+    putPolicy(JSON.parse(json));
+    policies.shift();
+    await nextTurn();
+  }
+}
 
 /** As a watch of the API server takes it in. */
 function putPolicy(value: unknown): void {
