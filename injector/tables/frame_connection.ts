@@ -7,6 +7,7 @@ import { type RateLimits, TokenBucket } from '../../common/token_bucket.ts';
 import type { SidecarFrame } from '../../policy/index.ts';
 import { readSidecarFrame } from '../../policy/index.ts';
 import type { FrameBytes } from './frames/index.ts';
+import type { ReadingTurns } from './reading_turns.ts';
 import type { SessionLink } from './session/index.ts';
 
 /** A sidecar's frames are short: the longest parts are a message and a token. */
@@ -62,10 +63,14 @@ export class FrameConnection implements SessionLink, LineSink {
   #unwrittenBytes = 0;
   #isWriting = false;
   readonly #onWritten = (): void => this.#write();
+  readonly #turns: ReadingTurns;
   readonly #resume = (): void => void this.#socket.resume();
+  readonly #waitForTurn = (): void => this.#turns.add(this.#resume);
 
-  constructor(socket: Socket, log: Logger) {
+  /** @param turns shared with the other connections of the server */
+  constructor(socket: Socket, log: Logger, turns: ReadingTurns) {
     this.#socket = socket;
+    this.#turns = turns;
     socket.on('error', (err) => log.debug({ err }, 'sidecar connection failed'));
     socket.on('close', () => this.#reader?.closed());
   }
@@ -127,10 +132,10 @@ export class FrameConnection implements SessionLink, LineSink {
     if (!this.#socket.writable) return;
     if (owedMs > 0) {
       this.#socket.pause();
-      setTimeout(this.#resume, owedMs).unref();
+      setTimeout(this.#waitForTurn, owedMs).unref();
     } else if (rest !== undefined) {
       this.#socket.pause();
-      setImmediate(this.#resume);
+      this.#waitForTurn();
     }
     if (rest !== undefined) this.#socket.unshift(rest);
   }

@@ -3,6 +3,7 @@ import { createServer, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { listenUnix } from '../doors/index.ts';
 import { FrameConnection } from './frame_connection.ts';
+import { ReadingTurns } from './reading_turns.ts';
 import type { TableServer } from './table_server.ts';
 
 /** A listening server. */
@@ -17,10 +18,11 @@ export interface LocalServer {
  */
 export async function startLocalServer(tables: TableServer, path: string, log: Logger): Promise<LocalServer> {
   const sockets = new Set<Socket>();
+  const turns = new ReadingTurns();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    const connection = new FrameConnection(socket, log);
+    const connection = new FrameConnection(socket, log, turns);
     connection.read(tables.attach(connection));
   });
   await listenUnix(server, path);

@@ -14,6 +14,7 @@ import {
 import type { TokenAuthenticator } from '../tokens/index.ts';
 import { FrameConnection } from './frame_connection.ts';
 import { Login } from './login.ts';
+import { ReadingTurns } from './reading_turns.ts';
 import type { TableServer } from './table_server.ts';
 
 /** Time for a handshake, and again for the token that follows it, ms. */
@@ -72,6 +73,7 @@ export async function startTlsServer(parts: TlsServerParts, options: TlsServerOp
     handshakeTimeout: stepMs,
   });
   followCertificate(server, certificate);
+  const turns = new ReadingTurns();
   const turnedAway = (): void => tables.metrics.sessionsCut.inc({ reason: 'too-many' });
   const door = putDoor(server, { ...LOGIN_LIMITS, ...options, stepMs }, turnedAway);
   server.on('tlsClientError', (err, socket) => {
@@ -81,7 +83,7 @@ export async function startTlsServer(parts: TlsServerParts, options: TlsServerOp
   server.on('secureConnection', (socket: TLSSocket) => {
     const place = door.placeOf(socket);
     if (place === undefined) return void socket.destroy(); // it has just made room
-    const connection = new FrameConnection(socket, log);
+    const connection = new FrameConnection(socket, log, turns);
     const wire = wireVersion(socket.alpnProtocol);
     const { admitted } = door;
     connection.readFirst(

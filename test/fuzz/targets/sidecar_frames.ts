@@ -10,6 +10,7 @@ import { unpack } from '../../../common/pack.ts';
 import { createInjectorMetrics } from '../../../injector/metrics.ts';
 import { FrameConnection } from '../../../injector/tables/frame_connection.ts';
 import { Login } from '../../../injector/tables/login.ts';
+import { ReadingTurns } from '../../../injector/tables/reading_turns.ts';
 import { TableServer } from '../../../injector/tables/table_server.ts';
 import type { TokenAuthenticator } from '../../../injector/tokens/authenticator.ts';
 import {
@@ -61,6 +62,7 @@ const authenticator: TokenAuthenticator = {
 
 class InjectorUnderTest implements OpenTarget {
   readonly #log = pino({ level: 'silent' });
+  readonly #turns = new ReadingTurns();
   readonly #tables: TableServer;
 
   constructor() {
@@ -88,7 +90,7 @@ class InjectorUnderTest implements OpenTarget {
 
   async tryCase(random: Random, counts: Counts): Promise<void> {
     const socket = new MemorySocket();
-    const connection = new FrameConnection(socket.asSocket, this.#log);
+    const connection = new FrameConnection(socket.asSocket, this.#log, this.#turns);
     const place = { settle: () => {}, leave: () => {} };
     const parts = { tables: this.#tables, authenticator, log: this.#log, helloTimeoutMs: NEVER_MS, place };
     connection.readFirst(new Login(connection, parts));
