@@ -25,7 +25,7 @@ const ROUNDS = 3;
 const QUIET_P99_MS = 250;
 const WEBHOOK_MOST_MS = 1_000;
 
-/** Processor time; where processors are shared it has less of their caches. Several policies may come in one turn, of 30 ms each. */
+/** Processor time; where processors are shared it has less of their caches. One policy is read in a turn, of 30 ms and more. */
 const LONGEST_TURN_MS = 200;
 
 /** The limit in manifests/base/deployment.yaml. */
