@@ -16,10 +16,6 @@ export interface DirectCutter {
 export class DirectConnection implements Connection {
   readonly source: Side;
   readonly destination: Side;
-  /** The app has it. */
-  readonly admitted = true;
-  /** It began some time ago, by which table is not known. */
-  readonly admittedSince = false;
   readonly #cutter: DirectCutter;
   readonly #beganAtMs = performance.now();
   owner: ConnectionOwner | undefined;
@@ -34,6 +30,16 @@ export class DirectConnection implements Connection {
     this.source = source;
     this.destination = destination;
     this.#cutter = cutter;
+  }
+
+  /** The app has it. */
+  get admitted(): boolean {
+    return true;
+  }
+
+  /** It began some time ago, by which table is not known. */
+  get admittedSince(): boolean {
+    return false;
   }
 
   get family(): Family {

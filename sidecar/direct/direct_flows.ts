@@ -40,7 +40,7 @@ const READ_INTERVAL_MS = 50;
 /** Reports taken at a time: a record takes some 50 us. */
 const AT_ONCE = 50;
 
-/** Most connections that are followed; some 700 bytes each. Those beyond it have no record, and end with a table all the same. */
+/** Most connections that are followed; some 450 bytes each. Those beyond it have no record, and end with a table all the same. */
 const FOLLOWED_MAX = 65_536;
 
 /** Connections that are asked about at a time, some 20 us each, and of one order to the kernel. */
@@ -48,6 +48,9 @@ const ASKED_AT_ONCE = 256;
 
 /** Destroyed sockets that their apps still hold: when they close them, that is reported too. */
 const CUT_REMEMBERED = 4_096;
+
+/** Ends of apps that are shared by their connections; an app has few. */
+const PLACES_MAX = 256;
 
 /** Connections of one client that are asked about because one of them was reset by the app. */
 const SUSPECTS_MAX = 1_024;
@@ -112,6 +115,7 @@ export class DirectFlows implements DirectCutter {
   readonly #sink: DirectSink;
   readonly #kernel: DirectKernel;
   readonly #live = new ConnectionsByEnds();
+  readonly #places = new Recent<string, Side>(PLACES_MAX);
   readonly #cut = new Recent<number, true>(CUT_REMEMBERED);
   #beginnings: ReturnType<DirectKernel['beginnings']> | undefined;
   #ends: ReturnType<DirectKernel['ends']> | undefined;
@@ -307,10 +311,16 @@ export class DirectFlows implements DirectCutter {
       this.#sink.overrun();
       return undefined;
     }
-    const connection = new DirectConnection(remote, local, this);
+    const connection = new DirectConnection(remote, this.#shared(local), this);
     this.#live.add(connection);
     connection.owner = this.#events.accepted(connection);
     return connection;
+  }
+
+  /** The same object for the same end of the app: there are few of these, and many connections. */
+  #shared(local: Side): Side {
+    const key = `${local.address} ${local.port}`;
+    return this.#places.get(key) ?? this.#places.keep(key, local);
   }
 
   #ended({ local, remote, bytesSent, bytesReceived, end, cookie }: EndedSocket): void {

@@ -44,6 +44,9 @@ const ADMIN_PORT = SIDECAR_PORTS.admin;
 /** `SLUICE_TEST_PATH=direct` runs a suite over the direct path; without it sidecars have the usual path. */
 const TEST_PATH = process.env.SLUICE_TEST_PATH;
 
+/** Whether a suite runs over the direct path: docs/what-an-app-can-notice.md says where the paths differ. */
+export const IS_DIRECT = TEST_PATH === 'direct';
+
 /** How often `until` looks, in milliseconds; and how often where looking disturbs what is looked at. */
 const POLL_MS = 10;
 const SELDOM_MS = 250;
