@@ -55,6 +55,9 @@ const PLACES_MAX = 256;
 /** Connections of one client that are asked about because one of them was reset by the app. */
 const SUSPECTS_MAX = 1_024;
 
+/** Connections whose bytes are asked for when somebody looks at them, some 20 us each. */
+const COUNTED_MAX = 4_096;
+
 /** How often some connections are asked about, ms, and how many: a report may be missing. */
 const AUDIT_INTERVAL_MS = 10_000;
 const AUDITED_AT_ONCE = 256;
@@ -129,6 +132,7 @@ export class DirectFlows implements DirectCutter {
   #isLost = false;
   #doomed: DirectConnection[] = [];
   #cutting: Promise<void> | undefined;
+  #counting: Promise<void> | undefined;
   #auditing: Iterator<DirectConnection> | undefined;
   #auditedAtMs = performance.now();
   #problem: string | undefined;
@@ -195,9 +199,16 @@ export class DirectFlows implements DirectCutter {
     while (this.#cutting !== undefined) await this.#cutting;
   }
 
-  /** Asks the kernel how far the connections are, for who looks at them. */
+  /** Asks the kernel how far the connections are, for who looks at them: the first of many. */
   async count(): Promise<void> {
-    const all = [...this.#live];
+    this.#counting ??= this.#count().finally(() => {
+      this.#counting = undefined;
+    });
+    await this.#counting;
+  }
+
+  async #count(): Promise<void> {
+    const all = this.#first(COUNTED_MAX, this.#live);
     for (let from = 0; from < all.length; from += ASKED_AT_ONCE) {
       const some = all.slice(from, from + ASKED_AT_ONCE);
       const sockets = await this.#kernel.socketsAt(some.map(endsOf));
@@ -218,11 +229,13 @@ export class DirectFlows implements DirectCutter {
   doom(connection: DirectConnection): void {
     this.#doomed.push(connection);
     // Not at once: of all that a change ends there is one order.
-    this.#cutting ??= Promise.resolve()
-      .then(() => this.#cutDoomed())
-      .finally(() => {
-        this.#cutting = undefined;
-      });
+    this.#cutting ??= Promise.resolve().then(() => this.#cutDoomed());
+  }
+
+  #first(most: number, of: Iterable<DirectConnection>): readonly DirectConnection[] {
+    const some: DirectConnection[] = [];
+    for (const one of of) if (some.push(one) >= most) break;
+    return some;
   }
 
   #stop(): void {
@@ -345,8 +358,7 @@ export class DirectFlows implements DirectCutter {
     const suspects = [...this.#suspects.values()];
     this.#suspects.clear();
     for (const { client, port } of suspects) {
-      const some: DirectConnection[] = [];
-      for (const one of this.#live.of(client, port)) if (some.push(one) >= SUSPECTS_MAX) break;
+      const some = this.#first(SUSPECTS_MAX, this.#live.of(client, port));
       await this.#endMissing(some, 'reset-by-destination');
     }
   }
@@ -397,7 +409,8 @@ export class DirectFlows implements DirectCutter {
     const states = SOCKET_STATES.live | SOCKET_STATES.arriving;
     for await (const some of this.#kernel.sockets(isStranger, states)) strangers.push(...some);
     const doomed: TcpSocket[] = [];
-    for (const socket of await this.#accepted(strangers)) {
+    for (const [index, socket] of (await this.#accepted(strangers)).entries()) {
+      if (index % AT_ONCE === AT_ONCE - 1) await turn();
       const known = this.#live.get(socket.remote, socket.local);
       if (known !== undefined) {
         if (known.isDoomed && this.#cutting === undefined) this.doom(known); // an order has failed
@@ -453,6 +466,8 @@ export class DirectFlows implements DirectCutter {
         this.#problem = messageOf(error);
       }
     }
+    // In the same step as the look at what is left: what is doomed later finds nobody at work.
+    this.#cutting = undefined;
   }
 
   /** While some are destroyed, on another thread, the next ones are asked about. @returns those that the kernel does not have */
