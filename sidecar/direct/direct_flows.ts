@@ -199,11 +199,13 @@ export class DirectFlows implements DirectCutter {
     while (this.#cutting !== undefined) await this.#cutting;
   }
 
-  /** Asks the kernel how far the connections are, for who looks at them: the first of many. */
+  /** Takes note of what has begun by now, and asks the kernel how far connections are, for who looks at them: the first of many. */
   async count(): Promise<void> {
-    this.#counting ??= this.#count().finally(() => {
-      this.#counting = undefined;
-    });
+    this.#counting ??= this.read()
+      .then(() => this.#count())
+      .finally(() => {
+        this.#counting = undefined;
+      });
     await this.#counting;
   }
 
