@@ -10,6 +10,7 @@ import {
   tableToV1,
 } from '../../../policy/index.ts';
 import { type FrameBytes, smallFrame } from './frame_bytes.ts';
+import { bytesOf } from './part_bytes.ts';
 import type { TableWriter } from './table_writer.ts';
 
 /** The parts of a table that come from its groups: they are the same for all pods of a namespace with the same policies. */
@@ -108,8 +109,4 @@ function saysTheSame(before: Table, after: Table): boolean {
     before.services === after.services &&
     sameData(before.subject, after.subject)
   );
-}
-
-function bytesOf(value: unknown): Buffer {
-  return Buffer.from(JSON.stringify(value));
 }
