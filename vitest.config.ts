@@ -14,7 +14,7 @@ const WORKERS = 2;
 /** Real packets, tools that are installed, and an image that is built. */
 const SIDE_BY_SIDE = FIRST + 1;
 
-/** Of those, many wait for the half of their time: a third one uses what two leave of two processors. */
+/** Many of these wait for half of their time: a third one uses what two leave of two processors. */
 const WORKERS_THAT_WAIT = 3;
 
 /** One file at a time, when all others are through: no load shall disturb what measures time. */

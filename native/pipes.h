@@ -6,7 +6,7 @@
 enum {
   PIPES_POOLED = 32,
   // Of twice the size, for what has proved to be bulk: one direction of one flow each. The user's quota of pipes, 64 MiB by default,
-  // is shared by all sidecars of a node: these take 4 MiB of it. More streams at once are bound by the processors, not by moves.
+  // is shared by all sidecars of a node: those of one thread take 4 MiB of it. More streams at once are bound by the processors, not by moves.
   LARGE_PIPES = 8,
 };
 

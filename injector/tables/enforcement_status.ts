@@ -17,7 +17,7 @@ export interface StatusParts {
   readonly queue: SendQueue;
 }
 
-/** Of one server. It is told what happens, and looks at sessions when it is asked: thousands of acknowledgements come in a second. */
+/** Of one server. It notes which sidecars have moved, and looks at them only when it is asked: thousands of acknowledgements come in a second. */
 export class EnforcementStatus {
   readonly #parts: StatusParts;
   #counts: PolicyCounts;

@@ -49,7 +49,10 @@ export interface FrameMaker {
 
 /** Who waits in one namespace. */
 interface Turn {
-  /** Those that have asked: live flows end where the answer takes long. They come first. That their changes are limited keeps them from being served without end. */
+  /**
+   * Those that have asked: live flows end where the answer takes long. They come first. `ChangeLimiter` keeps them from being served
+   * without end.
+   */
   readonly asking: Map<TableSession, Due>;
   /** The others. */
   readonly waiting: Map<TableSession, Due>;
@@ -130,7 +133,7 @@ export class SendQueue {
     if (this.#later === undefined) this.#next ??= setImmediate(() => this.#slice());
   }
 
-  /** Who comes meanwhile, as by `settle`, is served in this slice or in the one after it: that begins no other slice. */
+  /** Who comes meanwhile, as by `catchUp`, is served in this slice or in the next one: no other slice begins in this turn. */
   #slice(): void {
     const isBlocked = this.#serve();
     this.#next = undefined;

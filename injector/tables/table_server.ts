@@ -46,8 +46,8 @@ import { findSubject } from './subject.ts';
 const HEARTBEAT_MS = 2_000;
 
 /**
- * Time between heartbeats to those of `WireVersion` 2, ms. They look for another replica after three seconds of silence: what the
- * thread may be late by is most of the third.
+ * Time between heartbeats to those of `WireVersion` 2, ms. They look for another replica after 3 s of silence, and a table that was sent
+ * up to 500 ms before stands for a heartbeat: so this thread may be late by 500 ms.
  */
 export const PULSE_MS = 2_000;
 

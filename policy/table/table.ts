@@ -187,7 +187,10 @@ export function policyKey({ namespace, name, kind = 'NetworkPolicy' }: PolicyRef
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** What tells a pod from the one that had its address before: the first 16 digits of its UID, 60 random bits of an API server's. A UID that is no UUID stands whole. */
+/**
+ * Names a pod apart from the one that had its address before: the first 16 digits of its UID, with 60 random bits where an API server
+ * has made it. A UID that is no UUID stands whole.
+ */
 export function tagOf(uid: string): string {
   return UUID.test(uid) ? `${uid.slice(0, 8)}${uid.slice(9, 13)}${uid.slice(14, 18)}` : uid;
 }

@@ -1,6 +1,6 @@
 /**
- * Ports that bypass the proxy: the gate judges their handshakes, and nobody stands between client and app. They take the direct path:
- * their flows are recorded and end with a change. Where there is no gate, no port bypasses the proxy.
+ * Ports that bypass the proxy: the gate judges their handshakes, and nobody stands between client and app. They are on the direct
+ * path: their flows are recorded, and a change ends them. Where there is no gate, no port bypasses the proxy.
  */
 import { describe, expect, test } from 'vitest';
 import { toolPath } from '../../lab/processes/tools.ts';

@@ -45,7 +45,7 @@ export type DeliveryState =
       readonly kind: 'nothing';
       /** The sidecar has a table of its own, and no frame has been begun for it. */
       readonly holds: boolean;
-      /** Why there is no table, as the sidecar was told. */
+      /** Why there is no table, as the sidecar has been sent it. */
       readonly message?: string;
     }
   | { readonly kind: 'offered'; readonly last: Sent }

@@ -1,6 +1,6 @@
-/** What sessions wait for. */
+/** What a session waits for, and what comes of sending it. */
 
-/** What a session waits for: its whole table, or what changes in it. Either is made when its turn comes, as things are then. */
+/** Its whole table, or what changes in it. Either is made when its turn comes, as things are then. */
 export interface Due {
   readonly kind: 'table' | 'change';
   /** What its table has then. */

@@ -38,7 +38,7 @@ const MAX_LOGGED_NACKS = 5;
 /** What a sidecar says of a refusal is kept and logged up to this length, characters: ours are shorter. */
 const MAX_MESSAGE_LENGTH = 1_000;
 
-/** A table that was sent within this share of the time between heartbeats is as good as one: the next is 2.5 s after it at the latest. */
+/** A table that was sent within this share of the time between heartbeats stands for one: the next comes 2.5 s after it at the latest. */
 const SHOWN_SHARE = 1 / 4;
 
 /** A sidecar that was asked to move and is still here after this long could not, ms: it counts, and may be asked again. */

@@ -34,7 +34,7 @@ const MOST = MEAN + LEAST_EXCESS;
 /** Five moves in each. The status port lets an address ask 25 times a second, and here all have one address. */
 const LOOK_MS = 250;
 
-/** What a table in force was last confirmed within, ms: heartbeats come every 1.5 s. */
+/** What a table in force was last confirmed within, ms: heartbeats come every 2 s. */
 const MOST_AGE_MS = 5_000;
 
 const PATIENCE_MS = 45_000;
