@@ -11,6 +11,12 @@ export const PATHS = ['proxy', 'direct', 'auto'] as const;
 /** One of `PATHS`. */
 export type Path = (typeof PATHS)[number];
 
+/** The paths that a connection can take. `auto` comes to one of them, as a probe decides. */
+export const CONNECTION_PATHS = ['proxy', 'direct'] as const;
+
+/** One of `CONNECTION_PATHS`. */
+export type ConnectionPath = (typeof CONNECTION_PATHS)[number];
+
 /** Most ports with a path of their own. */
 export const OWN_PATHS_MAX = 15;
 

@@ -1,5 +1,6 @@
 /** The admin port: what its pages and the metrics show of the parts. All is read when it is asked for. */
 import type { Logger } from 'pino';
+import type { ConnectionPath } from '../../common/path.ts';
 import type { Sockets } from '../../native/index.ts';
 import { type AddressGroup, dnsForgottenBy, tableJson } from '../../policy/index.ts';
 import { type AdminPages, AdminPort, type AdminPortContext, adminServers } from '../admin/index.ts';
@@ -122,7 +123,7 @@ class Figures implements Gauges {
     this.#parts = parts;
   }
 
-  connectionsOpen(path: 'proxy' | 'direct'): number {
+  connectionsOpen(path: ConnectionPath): number {
     return this.#parts.state.live.sizeOf(path);
   }
 

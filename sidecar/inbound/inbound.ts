@@ -4,6 +4,7 @@
  */
 import { unreachable } from '../../common/errors.ts';
 import { isTranslatedPort } from '../../common/inbound_ports.ts';
+import type { ConnectionPath } from '../../common/path.ts';
 import type { Judge, Verdict } from '../../policy/index.ts';
 import type { FlowEnd, Recorder, RefusalReason, SidecarMetrics } from '../records/index.ts';
 import type { Canary } from '../redirect/index.ts';
@@ -15,7 +16,7 @@ import type { InboundFailures } from './failures.ts';
 /** What all inbound connections of a sidecar share. */
 export interface InboundContext {
   /** Whether connections are the relay's, or the app's own sockets. */
-  readonly path: 'proxy' | 'direct';
+  readonly path: ConnectionPath;
   readonly enforcement: Enforcement;
   readonly live: LiveTable;
   /** Names peers. */
@@ -39,7 +40,7 @@ const MS_PER_SECOND = 1000;
 
 /** What /connections shows of a live flow. */
 export interface FlowView {
-  readonly path: InboundContext['path'];
+  readonly path: ConnectionPath;
   readonly state: 'dialling' | 'relaying' | 'ending';
   readonly since: string;
   readonly src: { readonly addr: string; readonly port: number; readonly pod?: string };
@@ -96,7 +97,7 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
       this.#context.owners.meet(address, tag);
   }
 
-  get path(): InboundContext['path'] {
+  get path(): ConnectionPath {
     return this.#context.path;
   }
 

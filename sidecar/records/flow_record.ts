@@ -4,6 +4,7 @@
  */
 import { unreachable } from '../../common/errors.ts';
 import type { AddressPort } from '../../common/net.ts';
+import type { ConnectionPath } from '../../common/path.ts';
 import type { Direction, NearMiss, PeerIdentity, PolicyRef, Protocol, Verdict } from '../../policy/index.ts';
 import { describeFlow } from '../../policy/index.ts';
 
@@ -131,7 +132,7 @@ export interface FactsSide {
 /** What a record is made of. */
 export interface FlowFacts {
   /** Who had an inbound connection: the relay, or the app itself. */
-  readonly path?: 'proxy' | 'direct';
+  readonly path?: ConnectionPath;
   readonly verdict: Verdict;
   /** Set when the refusal is not policy's. */
   readonly refusal?: RefusalReason;

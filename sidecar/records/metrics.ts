@@ -2,6 +2,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { registerActiveResources } from '../../common/active_resources.ts';
 import { unreachable } from '../../common/errors.ts';
+import { CONNECTION_PATHS, type ConnectionPath } from '../../common/path.ts';
 import type { Direction, PolicyRef, Verdict } from '../../policy/index.ts';
 import type { Binding, GuardReason } from '../guard/index.ts';
 import { type InForce, PHASES, phase } from '../in_force/index.ts';
@@ -15,7 +16,7 @@ const VERDICT_BUCKETS_SECONDS = [1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 1e-3,
 
 /** Figures that are read when /metrics is asked for. */
 export interface Gauges {
-  connectionsOpen(path: 'proxy' | 'direct'): number;
+  connectionsOpen(path: ConnectionPath): number;
   /** Which paths connections take, and why. */
   paths(): {
     readonly paths: { readonly usual: string; readonly others: readonly number[] };
@@ -33,9 +34,6 @@ export interface Gauges {
   /** Addresses of the pod's own node that are known in this way. */
   ownNodeAddresses(kind: Binding['kind']): number;
 }
-
-/** Label values of `sluice_connections_open`. */
-const PATHS = ['proxy', 'direct'] as const;
 
 /** Label values of `sluice_own_node_addresses`. */
 const BINDINGS: readonly Binding['kind'][] = ['link', 'address-alone', 'unresolved'];
@@ -183,7 +181,8 @@ export class SidecarMetrics {
       labelNames: ['direction', 'path'],
       registers,
       collect() {
-        for (const path of PATHS) this.set({ direction: 'ingress', path }, gauges.connectionsOpen(path));
+        for (const path of CONNECTION_PATHS)
+          this.set({ direction: 'ingress', path }, gauges.connectionsOpen(path));
       },
     });
     new Gauge({

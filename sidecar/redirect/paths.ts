@@ -2,11 +2,11 @@
  * Which TCP ports of the pod are the proxy's, and which go straight to the app's own socket. The redirect step decides it, and puts it
  * into the rules; who wants to know later reads it there, so that nobody can decide otherwise. Pure.
  */
-import type { Path, PathChoice, PathUse } from '../../common/path.ts';
+import type { ConnectionPath, Path, PathChoice, PathUse } from '../../common/path.ts';
 
 /** The path of connections, by port. */
 export interface Paths {
-  readonly usual: 'proxy' | 'direct';
+  readonly usual: ConnectionPath;
   /** Ports that have the other path, in order. */
   readonly others: readonly number[];
 }
@@ -36,9 +36,9 @@ export const PROXY_CHAIN = 'SLUICE_PROXY';
 /** What follows from settings on a kernel. `direct` is taken as it is: whether the kernel can do it is looked at elsewhere. */
 export function resolvePaths({ path, excludedPorts }: PathSettings, able: PathAbilities): Paths {
   if (!able.gate) return ALL_PROXY;
-  const resolved = (one: Path): Paths['usual'] => (one === 'auto' ? (able.direct ? 'direct' : 'proxy') : one);
+  const resolved = (one: Path): ConnectionPath => (one === 'auto' ? (able.direct ? 'direct' : 'proxy') : one);
   const usual = resolved(path.usual);
-  const ports = new Map<number, Paths['usual']>(excludedPorts.map((port) => [port, 'direct']));
+  const ports = new Map<number, ConnectionPath>(excludedPorts.map((port) => [port, 'direct']));
   for (const [port, one] of path.ports) ports.set(port, resolved(one));
   const others = [...ports].filter(([, one]) => one !== usual).map(([port]) => port);
   return { usual, others: others.sort((a, b) => a - b) };

@@ -2,12 +2,13 @@
  * Every flow that is being judged, dialled or relayed. A flow enters before its verdict is taken, so a change of the
  * policy table never slips between; a change ends all flows that it no longer allows, and no other.
  */
+import type { ConnectionPath } from '../../common/path.ts';
 import type { Judge, Verdict } from '../../policy/index.ts';
 
 /** What the live table needs to know of a flow, and may do to it. */
 export interface LiveFlow {
   /** Who carries it: the relay, or the app's own socket. */
-  readonly path: 'proxy' | 'direct';
+  readonly path: ConnectionPath;
   /** Canonical address of the source; never changes. */
   readonly sourceAddress: string;
   /** Takes the verdict under `judge`; `undefined` while it still holds, else why it does not. */
@@ -37,14 +38,14 @@ export interface Revocation {
 export class LiveTable {
   /** By address of the source, so that a change that touches few addresses costs the flows of others nothing. */
   readonly #bySource = new Map<string, Set<LiveFlow>>();
-  readonly #sizes: Record<LiveFlow['path'], number> = { proxy: 0, direct: 0 };
+  readonly #sizes: Record<ConnectionPath, number> = { proxy: 0, direct: 0 };
 
   /** Flows that are being judged, dialled or relayed, or that their apps have. */
   get size(): number {
     return this.#sizes.proxy + this.#sizes.direct;
   }
 
-  sizeOf(path: LiveFlow['path']): number {
+  sizeOf(path: ConnectionPath): number {
     return this.#sizes[path];
   }
 

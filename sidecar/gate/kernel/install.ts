@@ -1,5 +1,4 @@
 /** Puts the gate in place closed at the redirect step, looks whether it is there, and takes it out. */
-
 import { inSlices } from '../../../common/in_slices.ts';
 import { findChain, listNft, runNft } from '../../kernel/index.ts';
 import { closedPlan, type GatePlan, socketElement } from '../plan/index.ts';

@@ -1,5 +1,4 @@
 /** The rules that the kernel has of a running sidecar's gate: brings them from one plan to the next. */
-
 import { inSlices } from '../../../common/in_slices.ts';
 import { ElementWriter, runNft } from '../../kernel/index.ts';
 import { type GatePlan, gateChanges, NO_SERVICES } from '../plan/index.ts';
