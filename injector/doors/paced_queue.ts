@@ -106,7 +106,7 @@ export class PacedQueue {
     return costMs;
   }
 
-  /** Takes out the work of one stretch. All accounts are looked at and put in order once for it: there may be hundreds. */
+  /** Takes out the work of one stretch. All accounts are looked at and put in order once for it: there may be thousands. */
   #take(nowMs: number): readonly Piece[] {
     const waiting: [string, Account][] = [];
     for (const [address, account] of this.#accounts) {
