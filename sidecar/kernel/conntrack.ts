@@ -43,7 +43,14 @@ export interface TrackedFlow {
 }
 
 /** States of a TCP connection between its handshake and its end, in order; nf_conntrack_tcp.h. */
-export const TCP_STATES = { ESTABLISHED: 3, LAST_ACK: 6, TIME_WAIT: 7, CLOSE: 8 } as const;
+export const TCP_STATES = {
+  SYN_RECEIVED: 2,
+  ESTABLISHED: 3,
+  FIN_WAIT: 4,
+  LAST_ACK: 6,
+  TIME_WAIT: 7,
+  CLOSE: 8,
+} as const;
 
 const CT_GET = 0x0101;
 const CT_DELETE = 0x0102;
@@ -56,9 +63,10 @@ const IPPROTO_TCP = 6;
 
 const TUPLE_ORIGINAL = 1;
 const TUPLE_REPLY = 2;
-const STATUS = 3;
+/** Of an entry. */
+export const STATUS = 3;
 /** In it: the bit IPS_ASSURED. */
-const ASSURED = 1 << 2;
+export const ASSURED = 1 << 2;
 /** PROTOINFO, in it TCP, in it STATE: a byte. */
 export const TCP_STATE_PATH = [4, 1, 1] as const;
 const COUNTED_ORIGINAL = 9;

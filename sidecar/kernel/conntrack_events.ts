@@ -2,14 +2,29 @@
 import { readFileSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { hostUint16, hostUint32, NETLINK_PROTOCOLS, Netlink } from '../../native/index.ts';
-import { readFlow, TCP_STATE_PATH, TCP_STATES, type TrackedFlow, tcpFlows } from './conntrack.ts';
+import {
+  ASSURED,
+  readFlow,
+  STATUS,
+  TCP_STATE_PATH,
+  TCP_STATES,
+  type TrackedFlow,
+  tcpFlows,
+} from './conntrack.ts';
 
 /** What can be reported. */
 const KINDS = {
   /** NFNLGRP_CONNTRACK_UPDATE, and of that a TCP connection that has ended; NFNLGRP_CONNTRACK_DESTROY. */
-  ends: { groups: [2, 3], states: [TCP_STATES.TIME_WAIT, TCP_STATES.CLOSE] },
-  /** NFNLGRP_CONNTRACK_UPDATE, and of that a TCP connection whose handshake is complete: before its socket can be closed. */
-  beginnings: { groups: [2], states: [TCP_STATES.ESTABLISHED, TCP_STATES.ESTABLISHED] },
+  ends: { groups: [2, 3], states: [TCP_STATES.TIME_WAIT, TCP_STATES.CLOSE], unassured: undefined },
+  /**
+   * NFNLGRP_CONNTRACK_UPDATE, and of that a TCP connection whose handshake is complete: before its socket can be closed. A client that
+   * completes it with a FIN is never `ESTABLISHED`, nor assured, and the app has its connection all the same.
+   */
+  beginnings: {
+    groups: [2],
+    states: [TCP_STATES.ESTABLISHED, TCP_STATES.ESTABLISHED],
+    unassured: TCP_STATES.FIN_WAIT,
+  },
 } as const;
 
 /** IPCTNL_MSG_CT_DELETE, without the subsystem. */
@@ -34,10 +49,10 @@ export class ConntrackEvents {
 
   /** @throws SluiceError `NETLINK_*`, `SOCKET_*` or `NATIVE_ADDON_MISSING` */
   constructor(kind: keyof typeof KINDS = 'ends') {
-    const { groups, states } = KINDS[kind];
+    const { groups, states, unassured } = KINDS[kind];
     this.#socket = new Netlink(NETLINK_PROTOCOLS.NETFILTER);
     try {
-      this.#socket.subscribe({ groups, filter: filter(states), bufferBytes: BUFFER_BYTES });
+      this.#socket.subscribe({ groups, filter: filter(states, unassured), bufferBytes: BUFFER_BYTES });
     } catch (error) {
       this.#socket.close();
       throw error;
@@ -76,10 +91,12 @@ const LOAD_X = 0x01;
 const LOAD_BYTE_AT = 0x30;
 const LOAD_WORD_AT = 0x20;
 const LOAD_BYTE_AT_X = 0x50;
+const LOAD_WORD_AT_X = 0x40;
 const TO_X = 0x07;
 const IF_EQUAL = 0x15;
 const IF_GREATER = 0x25;
 const IF_AT_LEAST = 0x35;
+const IF_ANY_BIT = 0x45;
 const RETURN = 0x06;
 const ATTRIBUTE = -0x1000 + 12;
 const NESTED_ATTRIBUTE = -0x1000 + 16;
@@ -89,10 +106,14 @@ const TYPE_AT = endianness() === 'LE' ? 4 : 5;
 const ATTRIBUTES_AT = 20;
 const ATTRIBUTE_HEADER_BYTES = 4;
 
-/** Lets pass entries that are gone, and TCP connections in one of these states: of each one or two messages, not seven. */
-function filter([first, last]: readonly [number, number]): Uint8Array {
+/**
+ * Lets pass entries that are gone, and TCP connections in one of these states: of each one or two messages, not seven.
+ * @param unassured another state, of those that are not assured
+ */
+function filter([first, last]: readonly [number, number], unassured: number | undefined): Uint8Array {
   const [info, tcp, state] = TCP_STATE_PATH;
-  const [pass, drop] = [15, 16];
+  const [pass, drop] = [23, 24];
+  const other = unassured === undefined ? drop : 15;
   const steps: readonly (readonly [code: number, value: number, ifTrue?: number, ifFalse?: number])[] = [
     [LOAD_BYTE_AT, TYPE_AT],
     [IF_EQUAL, DELETED, pass],
@@ -108,7 +129,15 @@ function filter([first, last]: readonly [number, number]): Uint8Array {
     [TO_X, 0],
     [LOAD_BYTE_AT_X, ATTRIBUTE_HEADER_BYTES],
     [IF_AT_LEAST, first, 14, drop],
-    [IF_GREATER, last, drop, pass],
+    [IF_GREATER, last, other, pass],
+    [IF_EQUAL, unassured ?? 0, 16, drop],
+    [LOAD, ATTRIBUTES_AT],
+    [LOAD_X, STATUS],
+    [LOAD_WORD_AT, ATTRIBUTE],
+    [IF_EQUAL, 0, drop],
+    [TO_X, 0],
+    [LOAD_WORD_AT_X, ATTRIBUTE_HEADER_BYTES],
+    [IF_ANY_BIT, ASSURED, drop, pass],
     [RETURN, -1],
     [RETURN, 0],
   ];
