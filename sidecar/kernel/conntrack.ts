@@ -10,6 +10,7 @@ import {
   readUint32,
   readUint64,
   uint16,
+  uint32,
 } from '../../native/index.ts';
 import type { Protocol } from '../../policy/index.ts';
 import { familyOf } from '../../policy/index.ts';
@@ -65,7 +66,10 @@ const TUPLE_ORIGINAL = 1;
 const TUPLE_REPLY = 2;
 /** Of an entry. */
 export const STATUS = 3;
-/** In it: the bit IPS_ASSURED. */
+/** Bits of the status that a list is about; their values are in STATUS. Kernels before 5.18 list all. */
+const STATUS_MASK = 26;
+/** In it: the bits IPS_SEEN_REPLY and IPS_ASSURED. */
+const SEEN_REPLY = 1 << 1;
 export const ASSURED = 1 << 2;
 /** PROTOINFO, in it TCP, in it STATE: a byte. */
 export const TCP_STATE_PATH = [4, 1, 1] as const;
@@ -93,6 +97,21 @@ export async function* trackedFlows(): AsyncGenerator<readonly TrackedFlow[], vo
   const all = { type: CT_GET, body: [fixed(ANY_FAMILY)] };
   for await (const messages of dump(NETLINK_PROTOCOLS.NETFILTER, all)) {
     yield messages.flatMap((one) => readFlow(one) ?? []);
+  }
+}
+
+/** TCP flows of this network namespace whose handshake was answered, and has not been completed. */
+export async function* openHandshakes(): AsyncGenerator<readonly TrackedFlow[], void, void> {
+  const body = [
+    fixed(ANY_FAMILY),
+    attribute(STATUS, uint32(SEEN_REPLY)),
+    attribute(STATUS_MASK, uint32(SEEN_REPLY | ASSURED)),
+  ];
+  for await (const messages of dump(NETLINK_PROTOCOLS.NETFILTER, { type: CT_GET, body })) {
+    const flows = messages.flatMap((one) => readFlow(one) ?? []);
+    yield flows.filter(
+      ({ protocol, tcpState }) => protocol === 'TCP' && tcpState === TCP_STATES.SYN_RECEIVED,
+    );
   }
 }
 

@@ -3,7 +3,15 @@
 export { addressBytes, addressText, portAt } from './address_bytes.ts';
 export { APP_LEG_MARK, APP_LEG_PORTS } from './app_leg_marking.ts';
 export { backlogRoom } from './backlog.ts';
-export { forgetFlows, type Side, TCP_STATES, type TrackedFlow, tcpFlows, trackedFlows } from './conntrack.ts';
+export {
+  forgetFlows,
+  openHandshakes,
+  type Side,
+  TCP_STATES,
+  type TrackedFlow,
+  tcpFlows,
+  trackedFlows,
+} from './conntrack.ts';
 export { ConntrackEvents, type FlowEvent } from './conntrack_events.ts';
 export { endingProblem } from './ending_probe.ts';
 export { INJECTOR_MARK, INJECTOR_MARK_MASK } from './injector_mark.ts';
@@ -22,6 +30,7 @@ export {
 export { firstFailure, hasFailed } from './order_results.ts';
 export { PROTOCOL_BY_NUMBER } from './protocols.ts';
 export { type EndedSocket, SocketEnds, type WantedPorts } from './socket_ends.ts';
+export { SynCookies } from './syn_cookies.ts';
 export {
   destroySockets,
   SOCKET_STATES,

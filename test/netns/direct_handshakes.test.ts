@@ -1,6 +1,6 @@
 /** Direct connections whose handshakes are odd: the app has them, so they are recorded and ended like others. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
@@ -9,12 +9,16 @@ import { until, useLab } from './harness.ts';
 
 const API = ['10.1.1.10', 'fd00:1::10'] as const;
 const ALLOW = allowApps('shop/allow', 'api', ['front']);
+const ALLOW_BOTH = allowApps('shop/allow', 'api', ['front', 'batch']);
 
 /** A table of the client's own, with which it holds packets back. */
 const HELD = 'inet held-back';
 
 /** The handshake is over by then, and what was sent in vain is sent again, ms. */
 const HELD_MS = 300;
+
+/** From when a client has its cookie until it sends something; the table has changed by then, ms. */
+const WAITS_MS = 2_000;
 
 const net = useLab({
   objects: [
@@ -78,4 +82,29 @@ test.each(API)('one whose client completes the handshake with a FIN has a record
     bytes_recv: 11,
     bytes_sent: 6,
   });
+});
+
+/** What completes a handshake: an ACK as usual, which is held back here, or a FIN. */
+const LAST_PACKETS = ['ack', 'fin'] as const;
+
+describe('with SYN cookies', () => {
+  beforeAll(() => inPod('shop/api', 'sysctl', '-qw', 'net.ipv4.tcp_syncookies=2'));
+  afterAll(() => inPod('shop/api', 'sysctl', '-qw', 'net.ipv4.tcp_syncookies=1'));
+
+  test.each(
+    LAST_PACKETS.flatMap((last, index) => API.map((address) => ({ last, address, port: 40_010 + index }))),
+  )(
+    'a client that was allowed when it got a cookie gets nothing for it later ($last, $address)',
+    async ({ last, address, port }) => {
+      await net.apply(ALLOW_BOTH);
+      await hold('shop/batch', 'syn');
+      const asking = askFrom('shop/batch', address, port, WAITS_MS);
+      await sleep(HELD_MS);
+      await net.apply(ALLOW);
+      if (last === 'fin') await sleep(WAITS_MS);
+      await letGo('shop/batch');
+      expect(await asking).toBe('');
+      expect(await recordsOf(port)).toEqual([]);
+    },
+  );
 });
