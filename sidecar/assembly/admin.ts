@@ -76,7 +76,7 @@ class Pages implements AdminPages {
       gate: now.gate,
       path: pathsText(direct.inUse.paths),
       path_reason: direct.inUse.reason,
-      ...(direct.inUse.problem === undefined ? {} : { path_problem: direct.inUse.problem }),
+      ...(direct.problem === undefined ? {} : { path_problem: direct.problem }),
       ...(direct.cut === undefined ? {} : { direct_cut: direct.cut }),
       guard: guard.status,
       redirect_limits: now.redirectLimits,

@@ -79,6 +79,7 @@ export class Direct implements DirectSink {
   readonly #overruns = new OncePer(ERROR_LOG_MS);
   readonly #failures = new OncePer(ERROR_LOG_MS);
   #cookies: NodeJS.Timeout | undefined;
+  #unrecorded: string | undefined;
 
   constructor(config: SidecarConfig, inUse: PathsInUse, parts: DirectParts) {
     this.inUse = inUse;
@@ -95,7 +96,14 @@ export class Direct implements DirectSink {
     if (!hasDirect(inUse.paths)) return;
     const failures = new InboundFailures(metrics, log);
     const acceptor = new InboundAcceptor(contextOf(config, parts, failures), failures);
-    this.#flows = new DirectFlows(ports, acceptor, () => state.enforcement.judge, this);
+    // On a kernel that is known not to end connections, no acknowledgement waits for that.
+    const mustEnd = inUse.problem === undefined;
+    this.#flows = new DirectFlows(ports, acceptor, () => state.enforcement.judge, this, mustEnd);
+  }
+
+  /** What is not as it should be; for people. */
+  get problem(): string | undefined {
+    return this.#unrecorded ?? this.inUse.problem;
   }
 
   /** How denied connections end; for people. */
@@ -141,6 +149,7 @@ export class Direct implements DirectSink {
   }
 
   failed(err: Error): void {
+    this.#unrecorded = `direct connections have no record: ${err.message}`;
     this.#log.error({ err }, 'direct connections have no record');
   }
 

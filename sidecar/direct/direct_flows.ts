@@ -7,32 +7,26 @@
  * the kernel's own list of sockets when the gate is in force: what was on its way then is in that list, or is reported later, and
  * judged by the table of then. Where reports were lost, the list stands in for them.
  */
-import { setImmediate as turn } from 'node:timers/promises';
-import { asError, errnoName, messageOf } from '../../common/errno.ts';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
+import { Backoff } from '../../common/backoff.ts';
+import { asError, messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
+import { LatestWins } from '../../common/latest_wins.ts';
 import { Recent } from '../../common/recent.ts';
 import { isLoopback, type Judge } from '../../policy/index.ts';
 import {
-  backlogRoom,
-  ConntrackEvents,
-  destroySockets,
   type EndedSocket,
-  firstFailure,
-  hasFailed,
   type Side,
   SOCKET_STATES,
-  SocketEnds,
-  socketCookie,
   type TcpSocket,
   type TrackedFlow,
-  tcpFlows,
-  tcpSockets,
-  tcpSocketsAt,
   type WantedPorts,
 } from '../kernel/index.ts';
 import type { RelayEvents } from '../relay/index.ts';
 import { ConnectionsByEnds } from './connections_by_ends.ts';
-import { DirectConnection, type DirectCutter } from './direct_connection.ts';
+import { DirectConnection } from './direct_connection.ts';
+import { type DirectKernel, KERNEL } from './direct_kernel.ts';
+import { ASKED_AT_ONCE, endsOf, SocketCutter } from './socket_cutter.ts';
 
 /** How often reports are read: the precision of durations, ms. An idle read takes microseconds. */
 const READ_INTERVAL_MS = 50;
@@ -42,12 +36,6 @@ const AT_ONCE = 50;
 
 /** Most connections that are followed; some 450 bytes each. Those beyond it have no record, and end with a table all the same. */
 const FOLLOWED_MAX = 65_536;
-
-/** Connections that are asked about at a time, some 20 us each, and of one order to the kernel. */
-const ASKED_AT_ONCE = 256;
-
-/** Destroyed sockets that their apps still hold: when they close them, that is reported too. */
-const CUT_REMEMBERED = 4_096;
 
 /** Ends of apps that are shared by their connections; an app has few. */
 const PLACES_MAX = 256;
@@ -61,6 +49,9 @@ const COUNTED_MAX = 4_096;
 /** How often some connections are asked about, ms, and how many: a report may be missing. */
 const AUDIT_INTERVAL_MS = 10_000;
 const AUDITED_AT_ONCE = 256;
+
+/** What failed is tried again after so long, ms: the kernel, or this process, may be short of something. */
+const RETRY = { firstMs: 50, lastMs: 2_000, jitter: false } as const;
 
 /** Which connections are direct. */
 export interface DirectPorts {
@@ -80,38 +71,8 @@ export interface DirectSink {
   failed(error: Error): void;
 }
 
-/** What the kernel does for it. */
-export interface DirectKernel {
-  beginnings(): Pick<ConntrackEvents, 'receive' | 'close'>;
-  ends(wanted: WantedPorts): Pick<SocketEnds, 'receive' | 'close'>;
-  sockets(
-    wanted: (local: Side, remote: Side) => boolean,
-    states: number,
-  ): AsyncIterable<readonly TcpSocket[]>;
-  socketsAt(
-    ends: readonly { readonly local: Side; readonly remote: Side }[],
-  ): Promise<readonly (TcpSocket | undefined)[]>;
-  flowsOf(sockets: readonly TcpSocket[]): Promise<readonly (TrackedFlow | undefined)[]>;
-  /** Whether somebody listens there. */
-  isListening(place: Side): Promise<boolean>;
-  /** @returns for each 0 or a negative error number */
-  destroy(sockets: readonly TcpSocket[]): Promise<readonly number[]>;
-}
-
-/** The kernel of this network namespace, by netlink. */
-const KERNEL: DirectKernel = {
-  beginnings: () => new ConntrackEvents('beginnings'),
-  ends: (wanted) => new SocketEnds(wanted),
-  sockets: tcpSockets,
-  socketsAt: tcpSocketsAt,
-  flowsOf: (sockets) =>
-    tcpFlows(sockets.map(({ local, remote }) => ({ source: remote, destination: local }))),
-  isListening: async (place) => (await backlogRoom(place)) !== undefined,
-  destroy: destroySockets,
-};
-
 /** Connections of direct ports, from their beginning to their end. */
-export class DirectFlows implements DirectCutter {
+export class DirectFlows {
   readonly #ports: DirectPorts;
   readonly #events: Pick<RelayEvents, 'accepted'>;
   readonly #judge: () => Judge | undefined;
@@ -119,7 +80,8 @@ export class DirectFlows implements DirectCutter {
   readonly #kernel: DirectKernel;
   readonly #live = new ConnectionsByEnds();
   readonly #places = new Recent<string, Side>(PLACES_MAX);
-  readonly #cut = new Recent<number, true>(CUT_REMEMBERED);
+  readonly #cutter: SocketCutter;
+  readonly #mustEnd: boolean;
   #beginnings: ReturnType<DirectKernel['beginnings']> | undefined;
   #ends: ReturnType<DirectKernel['ends']> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -129,35 +91,41 @@ export class DirectFlows implements DirectCutter {
   readonly #suspects = new Map<string, { readonly client: string; readonly port: number }>();
   /** Found in the kernel's list: their beginnings may still be reported. */
   readonly #listed = new Set<DirectConnection>();
+  /** One at a time: while one is tried again, the next ones are one. */
+  readonly #sweeps = new LatestWins<void>(() => this.#sweep());
   #isLost = false;
-  #doomed: DirectConnection[] = [];
-  #cutting: Promise<void> | undefined;
+  #isClosed = false;
   #counting: Promise<void> | undefined;
   #auditing: Iterator<DirectConnection> | undefined;
   #auditedAtMs = performance.now();
   #problem: string | undefined;
 
   /**
-   * @param events takes over each connection when it has begun
+   * @param accepting takes over each connection when it has begun
    * @param judge the one in force
+   * @param mustEnd false: the kernel is known not to destroy sockets, so nobody waits for that
    */
   constructor(
     ports: DirectPorts,
-    events: Pick<RelayEvents, 'accepted'>,
+    accepting: Pick<RelayEvents, 'accepted'>,
     judge: () => Judge | undefined,
     sink: DirectSink,
+    mustEnd = true,
     kernel = KERNEL,
   ) {
     this.#ports = ports;
-    this.#events = events;
+    this.#events = accepting;
     this.#judge = judge;
     this.#sink = sink;
     this.#kernel = kernel;
+    this.#mustEnd = mustEnd;
+    const events = { read: () => this.read(), finish: (one: DirectConnection) => this.#finish(one, 'reset') };
+    this.#cutter = new SocketCutter(kernel, events, mustEnd);
   }
 
   /** Why connections were not ended the last time. */
   get problem(): string | undefined {
-    return this.#problem;
+    return this.#cutter.problem ?? this.#problem;
   }
 
   /** Begins to follow; connections that are there already are taken over. Never rejects. */
@@ -169,7 +137,7 @@ export class DirectFlows implements DirectCutter {
       return this.#fail(asError(error));
     }
     // Before the first table the gate is shut. What was there before this process is looked at when that table comes.
-    if (this.#judge() !== undefined) await this.sweep();
+    if (this.#judge() !== undefined) await this.#look();
     this.#later();
   }
 
@@ -181,22 +149,41 @@ export class DirectFlows implements DirectCutter {
 
   /**
    * Ends what the table in force does not allow, whether it was reported or not, and what is being opened too. Resolves when all
-   * that was to end is destroyed. Never rejects: see `problem`.
+   * that was to end is destroyed, however often that has to be tried. Never rejects: see `problem`.
    */
   async sweep(): Promise<void> {
-    this.#reading = this.#reading
-      .then(() => this.#readAll())
-      .then(() => this.#takeStock())
-      .catch((error: unknown) => {
-        this.#problem = messageOf(error);
-      });
-    await this.#reading;
-    await this.settled();
+    await this.#sweeps.do();
   }
 
   /** Resolves when all that was to end is destroyed. */
-  async settled(): Promise<void> {
-    while (this.#cutting !== undefined) await this.#cutting;
+  settled(): Promise<void> {
+    return this.#cutter.settled();
+  }
+
+  async #sweep(): Promise<void> {
+    const backoff = new Backoff(RETRY);
+    while (!(await this.#look()) && this.#mustEnd && !this.#isClosed)
+      await delay(backoff.next(), undefined, { ref: false });
+    await this.settled();
+  }
+
+  /** @returns whether all sockets were looked at, and those that nobody follows are gone where they are denied */
+  async #look(): Promise<boolean> {
+    let isDone = false;
+    this.#reading = this.#reading
+      .then(() => this.#readAll())
+      .then(() => this.#takeStock())
+      .then(
+        () => {
+          isDone = true;
+          this.#problem = undefined;
+        },
+        (error: unknown) => {
+          this.#problem = messageOf(error);
+        },
+      );
+    await this.#reading;
+    return isDone;
   }
 
   /** Takes note of what has begun by now, and asks the kernel how far connections are, for who looks at them: the first of many. */
@@ -224,14 +211,10 @@ export class DirectFlows implements DirectCutter {
   /** Reports what has ended by now, and stops. The connections go on. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
+    this.#isClosed = true;
+    this.#cutter.close();
     await this.read();
     this.#stop();
-  }
-
-  doom(connection: DirectConnection): void {
-    this.#doomed.push(connection);
-    // Not at once: of all that a change ends there is one order.
-    this.#cutting ??= Promise.resolve().then(() => this.#cutDoomed());
   }
 
   #first(most: number, of: Iterable<DirectConnection>): readonly DirectConnection[] {
@@ -269,7 +252,7 @@ export class DirectFlows implements DirectCutter {
       if (this.#isLost) await this.#findLost();
       if (performance.now() - this.#auditedAtMs >= AUDIT_INTERVAL_MS) await this.#audit();
     } catch (error) {
-      this.#fail(asError(error));
+      this.#problem = messageOf(error); // what was not asked about is there next time
     }
   }
 
@@ -300,7 +283,10 @@ export class DirectFlows implements DirectCutter {
         if (some === undefined) break;
         taken.push(...some);
       } catch (error) {
-        if (!(error instanceof SluiceError) || error.code !== 'NETLINK_OVERRUN') throw error;
+        if (!(error instanceof SluiceError) || error.code !== 'NETLINK_OVERRUN') {
+          this.#fail(asError(error));
+          break;
+        }
         this.#isLost = true;
         this.#sink.overrun();
       }
@@ -326,7 +312,7 @@ export class DirectFlows implements DirectCutter {
       this.#sink.overrun();
       return undefined;
     }
-    const connection = new DirectConnection(remote, this.#shared(local), this);
+    const connection = new DirectConnection(remote, this.#shared(local), this.#cutter);
     this.#live.add(connection);
     connection.owner = this.#events.accepted(connection);
     return connection;
@@ -339,7 +325,7 @@ export class DirectFlows implements DirectCutter {
   }
 
   #ended({ local, remote, bytesSent, bytesReceived, end, cookie }: EndedSocket): void {
-    if (this.#cut.has(cookie)) return this.#cut.delete(cookie); // what there is to record is recorded
+    if (this.#cutter.hasCut(cookie)) return; // what there is to record is recorded
     if (remote.port === 0) {
       this.#suspects.set(`${remote.address} ${local.port}`, { client: remote.address, port: local.port });
       return;
@@ -357,21 +343,25 @@ export class DirectFlows implements DirectCutter {
   /** An app has reset connections: the kernel says of which client, not which. They are those that are not there any more. */
   async #findReset(): Promise<void> {
     if (this.#suspects.size === 0) return;
-    const suspects = [...this.#suspects.values()];
-    this.#suspects.clear();
-    for (const { client, port } of suspects) {
+    for (const [key, { client, port }] of [...this.#suspects]) {
       const some = this.#first(SUSPECTS_MAX, this.#live.of(client, port));
       await this.#endMissing(some, 'reset-by-destination');
+      this.#suspects.delete(key);
     }
   }
 
   /** Reports were lost: all connections are asked about, and those that are not known are looked for. */
   async #findLost(): Promise<void> {
     this.#isLost = false;
-    const all = [...this.#live];
-    for (let from = 0; from < all.length; from += ASKED_AT_ONCE)
-      await this.#endMissing(all.slice(from, from + ASKED_AT_ONCE), 'broken');
-    await this.#takeStock();
+    try {
+      const all = [...this.#live];
+      for (let from = 0; from < all.length; from += ASKED_AT_ONCE)
+        await this.#endMissing(all.slice(from, from + ASKED_AT_ONCE), 'broken');
+      await this.#takeStock();
+    } catch (error) {
+      this.#isLost = true;
+      throw error;
+    }
   }
 
   /** Asks about some connections, each time about others. */
@@ -415,14 +405,16 @@ export class DirectFlows implements DirectCutter {
       if (index % AT_ONCE === AT_ONCE - 1) await turn();
       const known = this.#live.get(socket.remote, socket.local);
       if (known !== undefined) {
-        if (known.isDoomed && this.#cutting === undefined) this.doom(known); // an order has failed
+        if (known.isDoomed && this.#cutter.isIdle) this.#cutter.doom(known); // an order has failed
       } else if (this.#isDenied(socket)) doomed.push(socket);
       else if (!socket.isArriving) {
         const connection = this.#follow(socket.local, socket.remote);
         if (connection !== undefined) this.#listed.add(connection);
       }
     }
-    await this.#destroy(doomed);
+    const gone = await this.#cutter.destroy(doomed);
+    if (gone.includes(false))
+      throw new SluiceError('NETLINK_FAILED', this.#cutter.problem ?? 'not destroyed');
     await this.#readReports();
     this.#listed.clear();
   }
@@ -451,77 +443,10 @@ export class DirectFlows implements DirectCutter {
     if (judge.judge('ingress', remote.address, 'TCP', local.port).verdict === 'allow') return false;
     return !judge.isUnsure('ingress', remote.address, 'TCP', local.port);
   }
-
-  /** Never rejects. */
-  async #cutDoomed(): Promise<void> {
-    while (this.#doomed.length > 0) {
-      const some = this.#doomed;
-      this.#doomed = [];
-      try {
-        const missing = await this.#cutNow(some);
-        if (missing.length === 0) continue;
-        // They have ended by themselves, or were being opened and the list of sockets had them; or their last packet of the handshake
-        // is on its way to the socket.
-        await this.read();
-        for (const one of await this.#cutNow(missing)) this.#finish(one, 'reset');
-      } catch (error) {
-        this.#problem = messageOf(error);
-      }
-    }
-    // In the same step as the look at what is left: what is doomed later finds nobody at work.
-    this.#cutting = undefined;
-  }
-
-  /** While some are destroyed, on another thread, the next ones are asked about. @returns those that the kernel does not have */
-  async #cutNow(connections: readonly DirectConnection[]): Promise<readonly DirectConnection[]> {
-    const missing: DirectConnection[] = [];
-    const orders: Promise<readonly DirectConnection[]>[] = [];
-    for (let from = 0; from < connections.length; from += ASKED_AT_ONCE) {
-      const some = connections.slice(from, from + ASKED_AT_ONCE);
-      const there: { readonly connection: DirectConnection; readonly socket: TcpSocket }[] = [];
-      for (const [index, socket] of (await this.#kernel.socketsAt(some.map(endsOf))).entries()) {
-        const connection = some[index];
-        if (connection === undefined) continue;
-        if (socket === undefined) missing.push(connection);
-        else there.push({ connection, socket });
-      }
-      orders.push(
-        this.#destroy(there.map(({ socket }) => socket)).then((results) =>
-          there.flatMap(({ connection, socket }, index) => {
-            if (hasFailed(results[index])) return [];
-            connection.counted(socket);
-            return [connection];
-          }),
-        ),
-      );
-    }
-    // Records last: they take longer than all else.
-    for (const [index, connection] of (await Promise.all(orders)).flat().entries()) {
-      this.#finish(connection, 'reset');
-      if (index % AT_ONCE === AT_ONCE - 1) await turn();
-    }
-    return missing;
-  }
-
-  async #destroy(sockets: readonly TcpSocket[]): Promise<readonly number[]> {
-    if (sockets.length === 0) return [];
-    for (const { handle } of sockets) this.#cut.keep(socketCookie(handle), true);
-    const results = await this.#kernel.destroy(sockets);
-    for (const [index, { handle }] of sockets.entries())
-      if (hasFailed(results[index])) this.#cut.delete(socketCookie(handle));
-    const failed = firstFailure(results);
-    this.#problem =
-      failed === undefined ? undefined : `the kernel does not destroy sockets: ${errnoName(failed)}`;
-    return results;
-  }
 }
 
 /** How the kernel's ends are called. */
 const ENDS = { closed: 'closed', silent: 'peer-timeout', reset: 'broken' } as const;
-
-function endsOf({ source, destination }: DirectConnection): { readonly local: Side; readonly remote: Side } {
-  return { local: destination, remote: source };
-}
 
 function isSame(a: Side, b: Side): boolean {
   return a.address === b.address && a.port === b.port;

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { SluiceError } from '../../../../common/errors.ts';
 import { createJudge } from '../../../../policy/index.ts';
-import { DirectFlows, type DirectKernel } from '../../../../sidecar/direct/direct_flows.ts';
+import { DirectFlows } from '../../../../sidecar/direct/direct_flows.ts';
+import type { DirectKernel } from '../../../../sidecar/direct/direct_kernel.ts';
 import type { Side, TrackedFlow } from '../../../../sidecar/kernel/conntrack.ts';
 import type { EndedSocket } from '../../../../sidecar/kernel/socket_ends.ts';
 import type { TcpSocket } from '../../../../sidecar/kernel/tcp_sockets.ts';
@@ -34,6 +35,8 @@ class FakeKernel {
   sockets: TcpSocket[] = [];
   isLost = false;
   result = 0;
+  /** So many questions, or orders, are not answered. */
+  failures = 0;
   readonly destroyed: number[] = [];
   #cookie = 1;
 
@@ -48,13 +51,19 @@ class FakeKernel {
     return socket;
   }
 
+  mayFail(): void {
+    if (this.failures === 0) return;
+    this.failures -= 1;
+    throw new SluiceError('SOCKET_FAILED', 'too many open files');
+  }
+
   find({ local, remote }: { local: Side; remote: Side }): TcpSocket | undefined {
     return this.sockets.find((one) => one.remote.port === remote.port && one.local.port === local.port);
   }
 }
 
 /** Follows what a kernel reports. */
-function following(kernel: FakeKernel, allowed: readonly string[] = [ALLOWED]) {
+function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = true } = {}) {
   const accepted: Connection[] = [];
   const ended: { readonly port: number; readonly ending: Ending }[] = [];
   const overruns: number[] = [];
@@ -81,10 +90,14 @@ function following(kernel: FakeKernel, allowed: readonly string[] = [ALLOWED]) {
     async *sockets(wanted) {
       yield kernel.sockets.filter(({ local, remote }) => wanted(local, remote));
     },
-    socketsAt: async (ends) => ends.map((one) => kernel.find(one)),
+    async socketsAt(ends) {
+      kernel.mayFail();
+      return ends.map((one) => kernel.find(one));
+    },
     flowsOf: async (sockets) => sockets.map(({ remote }) => begun(remote)),
     isListening: async () => true,
     async destroy(sockets) {
+      kernel.mayFail();
       for (const { remote } of sockets) kernel.destroyed.push(remote.port);
       if (kernel.result === 0) kernel.sockets = kernel.sockets.filter((one) => !sockets.includes(one));
       return sockets.map(() => kernel.result);
@@ -107,6 +120,7 @@ function following(kernel: FakeKernel, allowed: readonly string[] = [ALLOWED]) {
     },
     () => judge,
     { overrun: () => overruns.push(1), failed: (error) => expect.unreachable(error.message) },
+    mustEnd,
     fake,
   );
   return { flows, accepted, ended, overruns };
@@ -226,7 +240,7 @@ test('a sweep ends those that are being opened, and leaves no record of them', a
 
 test('one that the app has reset is that of the client which is not there any more', async () => {
   const kernel = new FakeKernel();
-  const { flows, ended } = following(kernel, [ALLOWED, '10.0.0.3']);
+  const { flows, ended } = following(kernel, { allowed: [ALLOWED, '10.0.0.3'] });
   await flows.start();
   kernel.socket(client(1));
   kernel.begins.push(begun(client(1)), begun(client(2)), begun(client(3, '10.0.0.3')));
@@ -259,7 +273,7 @@ test('where reports were lost, the list of sockets stands in for them', async ()
 test('a kernel that cannot destroy sockets is named; it is tried again at the next change', async () => {
   const kernel = new FakeKernel();
   kernel.result = EOPNOTSUPP;
-  const { flows, ended } = following(kernel);
+  const { flows, ended } = following(kernel, { mustEnd: false });
   await flows.start();
   kernel.socket(client(1, DENIED));
   kernel.begins.push(begun(client(1, DENIED)));
@@ -270,5 +284,55 @@ test('a kernel that cannot destroy sockets is named; it is tried again at the ne
   await flows.sweep();
   expect(flows.problem).toBeUndefined();
   expect(ended).toMatchObject([{ port: 1 }]);
+  await flows.close();
+});
+
+test.each([1, 2])('what fails is tried again: question or order %i', async (failures) => {
+  const kernel = new FakeKernel();
+  const { flows, ended } = following(kernel);
+  await flows.start();
+  kernel.socket(client(1, DENIED));
+  kernel.begins.push(begun(client(1, DENIED)));
+  await flows.read();
+  kernel.failures = failures;
+  await flows.sweep();
+  expect(kernel.destroyed).toContain(1);
+  expect(ended).toMatchObject([{ port: 1, ending: { end: 'reset' } }]);
+  expect(flows.problem).toBeUndefined();
+  await flows.close();
+});
+
+test('of many that end, an order that fails while others are asked about is tried again', async () => {
+  const kernel = new FakeKernel();
+  const { flows, ended } = following(kernel);
+  await flows.start();
+  for (let port = 1; port <= 600; port += 1) {
+    kernel.socket(client(port, DENIED));
+    kernel.begins.push(begun(client(port, DENIED)));
+  }
+  kernel.failures = 2; // the first question, and the first order
+  await flows.read();
+  await flows.settled();
+  expect(ended).toHaveLength(600);
+  expect(kernel.sockets).toEqual([]);
+  await flows.close();
+});
+
+test('a question that fails stops no records', async () => {
+  const kernel = new FakeKernel();
+  const { flows, ended } = following(kernel);
+  await flows.start();
+  kernel.begins.push(begun(client(1)), begun(client(2)));
+  kernel.socket(client(2));
+  // Port 1 was reset by its app, which has to be found out.
+  kernel.gone.push(gone({ address: ALLOWED, port: 0 }));
+  kernel.failures = 1;
+  await flows.read();
+  expect(flows.problem).toBe('too many open files');
+  await flows.read();
+  expect(ended).toMatchObject([{ port: 1, ending: { end: 'reset-by-destination' } }]);
+  kernel.gone.push(gone(client(2)));
+  await flows.read();
+  expect(ended).toHaveLength(2);
   await flows.close();
 });

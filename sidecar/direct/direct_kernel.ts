@@ -1,0 +1,44 @@
+/** What the kernel says of direct connections, and does to them. */
+import {
+  backlogRoom,
+  ConntrackEvents,
+  destroySockets,
+  type Side,
+  SocketEnds,
+  type TcpSocket,
+  type TrackedFlow,
+  tcpFlows,
+  tcpSockets,
+  tcpSocketsAt,
+  type WantedPorts,
+} from '../kernel/index.ts';
+
+/** What is asked of it. */
+export interface DirectKernel {
+  beginnings(): Pick<ConntrackEvents, 'receive' | 'close'>;
+  ends(wanted: WantedPorts): Pick<SocketEnds, 'receive' | 'close'>;
+  sockets(
+    wanted: (local: Side, remote: Side) => boolean,
+    states: number,
+  ): AsyncIterable<readonly TcpSocket[]>;
+  socketsAt(
+    ends: readonly { readonly local: Side; readonly remote: Side }[],
+  ): Promise<readonly (TcpSocket | undefined)[]>;
+  flowsOf(sockets: readonly TcpSocket[]): Promise<readonly (TrackedFlow | undefined)[]>;
+  /** Whether somebody listens there. */
+  isListening(place: Side): Promise<boolean>;
+  /** @returns for each 0 or a negative error number */
+  destroy(sockets: readonly TcpSocket[]): Promise<readonly number[]>;
+}
+
+/** The kernel of this network namespace, by netlink. */
+export const KERNEL: DirectKernel = {
+  beginnings: () => new ConntrackEvents('beginnings'),
+  ends: (wanted) => new SocketEnds(wanted),
+  sockets: tcpSockets,
+  socketsAt: tcpSocketsAt,
+  flowsOf: (sockets) =>
+    tcpFlows(sockets.map(({ local, remote }) => ({ source: remote, destination: local }))),
+  isListening: async (place) => (await backlogRoom(place)) !== undefined,
+  destroy: destroySockets,
+};
