@@ -404,6 +404,7 @@ export class DirectFlows {
     for (const [index, socket] of (await this.#accepted(strangers)).entries()) {
       if (index % AT_ONCE === AT_ONCE - 1) await turn();
       const known = this.#live.get(socket.remote, socket.local);
+      if (this.#cutter.isCut(socket)) continue; // while it was asked about
       if (known !== undefined) {
         if (known.isDoomed && this.#cutter.isIdle) this.#cutter.doom(known); // an order has failed
       } else if (this.#isDenied(socket)) doomed.push(socket);

@@ -13,8 +13,8 @@ export const ASKED_AT_ONCE = 256;
 /** Records written at a time; each takes some 50 us. */
 const RECORDS_AT_ONCE = 50;
 
-/** Destroyed sockets that their apps still hold: when they close them, that is reported too. */
-const CUT_REMEMBERED = 4_096;
+/** Destroyed sockets that their apps may still hold: when they close them, that is reported too. All that are followed may end at once. */
+const CUT_REMEMBERED = 65_536;
 
 /** What failed is tried again after so long, ms: the kernel, or this process, may be short of something. */
 const RETRY = { firstMs: 50, lastMs: 2_000, jitter: false } as const;
@@ -72,6 +72,11 @@ export class SocketCutter implements DirectCutter {
   /** Resolves when all that was to end is destroyed. */
   async settled(): Promise<void> {
     while (this.#cutting !== undefined) await this.#cutting;
+  }
+
+  /** Whether a socket was destroyed here: a list of before still has it. */
+  isCut({ handle }: TcpSocket): boolean {
+    return this.#cut.has(socketCookie(handle));
   }
 
   /** Whether the end of a socket is no news. Said once for each. */

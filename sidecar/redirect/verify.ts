@@ -60,8 +60,9 @@ export async function pathsInForce(config: RedirectConfig): Promise<Paths> {
   const listed = await tryTool(iptables(await backendInForce(), 4), ['-w', '-t', 'mangle', '-S']);
   const found = readPaths(listed.stdout);
   if (possible.some((one) => samePaths(one, found))) return found;
+  const asked = [...new Set(possible.map(pathsText))].join(', or for ');
   throw incomplete(
-    `the rules are for the path ${pathsText(found)}, and SLUICE_PATH and SLUICE_EXCLUDED_PORTS ask for another`,
+    `the rules are for the path ${pathsText(found)}, and SLUICE_PATH and SLUICE_EXCLUDED_PORTS ask for ${asked}`,
   );
 }
 

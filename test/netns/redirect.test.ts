@@ -178,7 +178,7 @@ test('rules that are not those that were asked for are a fault: other excluded p
   await expect(redirect('verify')).rejects.toMatchObject({
     stderr: expect.stringMatching(/REDIRECT_INCOMPLETE/),
   });
-  await inside(...'iptables-nft -t mangle -D SLUICE_IN -p tcp -m tcp --dport 9090 -j RETURN'.split(' '));
+  await inside(...'iptables-nft -t mangle -D SLUICE_PATH -p tcp -m tcp --dport 9090 -j RETURN'.split(' '));
   await expect(redirect('verify', '--excluded-ports', '9090,9091')).rejects.toMatchObject({
     stderr: expect.stringMatching(/REDIRECT_INCOMPLETE: .*9090/),
   });
