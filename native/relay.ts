@@ -29,8 +29,6 @@ export interface NativeRelayOptions {
   readonly maxHeldBytes: number;
   /** A flow over which nothing passes for so long is ended; 0: never. */
   readonly endIdleSeconds: number;
-  /** Two TCP ports beside those of listeners; a connection to one of them always waits for the decision. */
-  readonly ownPorts: readonly [number, number];
 }
 
 /** Names a flow for as long as it lives, and nobody after it. */
@@ -63,10 +61,8 @@ export interface NativeAccepted extends FlowId {
   readonly sourcePort: number;
   readonly destination: Uint8Array;
   readonly destinationPort: number;
-  /** It is being dialled already: the same source was admitted to the same port before, or the gate has judged it. */
+  /** It is being dialled already: the same source was admitted to the same port before. */
   readonly remembered: boolean;
-  /** `remembered`, and not before the last `forget`. */
-  readonly rememberedSince: boolean;
 }
 
 /** A flow that is over. */
@@ -119,8 +115,6 @@ export class NativeRelay {
   #inBatch = false;
   #submitting = false;
   #epoch = 1;
-  /** The first epoch after the last `forget`. */
-  #since = 1;
   #closed = false;
 
   /** @throws SluiceError `SOCKET_FAILED`, `SOCKET_DESCRIPTORS_EXHAUSTED`, `NATIVE_ADDON_MISSING` */
@@ -140,7 +134,6 @@ export class NativeRelay {
       UNTAKEN_MAX,
       Math.floor(options.maxHeldBytes / BYTES_PER_KIB),
       options.endIdleSeconds,
-      ...options.ownPorts,
       options.listeners.length,
       ...options.listeners,
     );
@@ -171,21 +164,7 @@ export class NativeRelay {
 
   /** Forgets what was remembered, at once and before anything else that is asked for. */
   forget(): void {
-    this.doubt();
-    this.#since = this.#epoch;
-  }
-
-  /** The same where the gate is not what it should be; what was remembered wrongly still counts as `rememberedSince`. */
-  doubt(): void {
     this.#epoch = this.#addon.relayForget(this.#handle);
-  }
-
-  /**
-   * Whether the kernel judges SYNs by the table in force, from now on. Until that is taken back, or `forget`, a connection whose SYN it
-   * has judged is dialled and remembered without being asked for.
-   */
-  trustGate(inForce: boolean): void {
-    this.#addon.relayTrustGate(this.#handle, inForce ? 1 : 0);
   }
 
   /**
@@ -252,7 +231,6 @@ export class NativeRelay {
           source: this.#bytes.subarray(at + 24, at + 24 + length),
           destination: this.#bytes.subarray(at + 40, at + 40 + length),
           remembered: (flags & FLAG.remembered) !== 0,
-          rememberedSince: (flags & FLAG.remembered) !== 0 && this.#isSince(this.#words[word + 5] ?? 0),
         });
       }
       case KIND.ended: {
@@ -272,11 +250,6 @@ export class NativeRelay {
       default: // the addon reports nothing else
         return;
     }
-  }
-
-  /** Epochs are 32 bits, and begin again. */
-  #isSince(epoch: number): boolean {
-    return (epoch - this.#since) >>> 0 <= (this.#epoch - this.#since) >>> 0;
   }
 
   #long(word: number): number {

@@ -37,18 +37,11 @@ export class DirectConnection implements Connection {
     return true;
   }
 
-  /** It began some time ago, by which table is not known. */
-  get admittedSince(): boolean {
-    return false;
-  }
-
   get family(): Family {
     return familyOf(this.source.address) === 6 ? 6 : 4;
   }
 
   admit(): void {}
-
-  doubtGate(): void {}
 
   /** `reset` resets both ends at once. */
   resetSource(): void {}

@@ -67,9 +67,6 @@ export function startSpliceRelay(
       for (const relay of relays) relay.forget();
       for (const relay of relays) relay.reportRemembered();
     },
-    trustGate(inForce) {
-      for (const relay of relays) relay.trustGate(inForce);
-    },
     stopAccepting() {
       for (const relay of relays) relay.stopAccepting();
     },
@@ -98,12 +95,10 @@ function startThread(
       maxFlows: settings.connectionLimit,
       maxPipes: settings.pipeLimit,
       maxHeldBytes: settings.bufferBytes,
-      ownPorts: [settings.adminPort, settings.canaryPort],
       endIdleSeconds: Math.ceil(settings.idleMs / MS_PER_SECOND),
     },
     {
-      accepted(event) {
-        const { slot, generation, family, source, sourcePort, destination, destinationPort } = event;
+      accepted({ slot, generation, family, source, sourcePort, destination, destinationPort, remembered }) {
         const connection = new SpliceConnection(
           relay,
           slot,
@@ -111,8 +106,7 @@ function startThread(
           family,
           { address: addressOfBytes(source), port: sourcePort },
           { address: addressOfBytes(destination), port: destinationPort },
-          event.remembered,
-          event.rememberedSince,
+          remembered,
         );
         flows[slot] = connection;
         connection.owner = events.accepted(connection);
@@ -136,7 +130,6 @@ class SpliceConnection implements Connection {
   readonly source: Endpoint;
   readonly destination: Endpoint;
   readonly admitted: boolean;
-  readonly admittedSince: boolean;
   readonly #relay: NativeRelay;
   owner: ConnectionOwner | undefined;
 
@@ -148,7 +141,6 @@ class SpliceConnection implements Connection {
     source: Endpoint,
     destination: Endpoint,
     admitted: boolean,
-    admittedSince: boolean,
   ) {
     this.#relay = relay;
     this.slot = slot;
@@ -157,15 +149,10 @@ class SpliceConnection implements Connection {
     this.source = source;
     this.destination = destination;
     this.admitted = admitted;
-    this.admittedSince = admittedSince;
   }
 
   admit(): void {
     if (!this.admitted) this.#relay.admit(this, true);
-  }
-
-  doubtGate(): void {
-    this.#relay.doubt();
   }
 
   resetSource(): void {

@@ -79,7 +79,6 @@ export async function startNodeRelay(settings: RelaySettings, events: RelayEvent
   return {
     families: listeners.map(({ family }) => family),
     forgetAdmissions() {}, // it remembers none
-    trustGate() {}, // and asks about each
     stopAccepting,
     close() {
       stopAccepting();
@@ -118,7 +117,6 @@ class NodeConnection implements Connection {
   readonly source: Endpoint;
   readonly destination: Endpoint;
   readonly admitted = false;
-  readonly admittedSince = false;
   onEnd: (ending: Ending) => void = () => {};
   readonly #client: net.Socket;
   readonly #shared: Shared;
@@ -135,8 +133,6 @@ class NodeConnection implements Connection {
     this.source = source;
     this.destination = destination;
   }
-
-  doubtGate(): void {}
 
   admit(): void {
     if (this.#state === 'waiting') this.#dial(1);
