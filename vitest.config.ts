@@ -31,6 +31,7 @@ const TIMED_NETNS = named('netns', [
   'gate_protocols_flood',
   'kubernetes_delays',
   'live_flows',
+  'relay_stalls',
 ]);
 
 /** By their cases' numbers; see `TIMED_NETNS`. */
