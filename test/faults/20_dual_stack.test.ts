@@ -2,7 +2,6 @@
  * Case 20. Given an IPv6 or v4-mapped peer on a dual-stack pod, when v4-only rules exist, then the verdict is by spec, and
  * if IPv6 cannot be intercepted it is dropped, not open.
  */
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +12,7 @@ import { allowApps, namespace, node, pod, policy } from '../builders/manifests.t
 import { run } from '../netns/command.ts';
 import { ANSWER, patience, SILENCE, until, useLab } from '../netns/harness.ts';
 import { useForge } from '../netns/tools/forge.ts';
+import { addNetns, netnsName, removeNetns } from '../support/netns.ts';
 
 const SIDECAR = join(import.meta.dirname, '../../sidecar/main.ts');
 const API = ['10.1.1.10', 'fd00:1::10'] as const;
@@ -93,12 +93,12 @@ describe('a dual-stack pod whose rules name IPv4 addresses only', () => {
 });
 
 describe('where IPv6 cannot be intercepted', () => {
-  const name = `sluice-t-${process.pid}-${randomBytes(3).toString('hex')}`;
+  const name = netnsName();
   const [own, peer] = [`${name}-a`, `${name}-b`];
   let path = '';
 
   beforeAll(async () => {
-    for (const netns of [own, peer]) await run(['ip', 'netns', 'add', netns]);
+    for (const netns of [own, peer]) addNetns(netns);
     await run([
       'ip',
       'link',
@@ -133,7 +133,7 @@ describe('where IPv6 cannot be intercepted', () => {
   });
 
   afterAll(async () => {
-    for (const netns of [own, peer]) await run(['ip', 'netns', 'del', netns]);
+    for (const netns of [own, peer]) removeNetns(netns);
     rmSync(path, { recursive: true, force: true });
   });
 

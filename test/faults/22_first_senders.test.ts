@@ -16,6 +16,7 @@ import { toolPath } from '../../lab/processes/tools.ts';
 import { config, injected, pod, reasons, type TestContainer } from '../builders/admitted_pods.ts';
 import { run } from '../netns/command.ts';
 import { until } from '../netns/harness.ts';
+import { addNetns, removeNetns } from '../support/netns.ts';
 
 const SIDECAR = join(import.meta.dirname, '../../sidecar/main.ts');
 
@@ -119,7 +120,7 @@ describe('the order of containers', () => {
 
 describe('the kernel after the redirect, before any sidecar', () => {
   beforeAll(() => {
-    for (const name of [POD, PEER]) ip('netns', 'add', name);
+    for (const name of [POD, PEER]) addNetns(name);
     ip('link', 'add', 'eth0', 'netns', POD, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', PEER);
     for (const [name, address] of [
       [POD, POD_ADDRESS],
@@ -130,7 +131,7 @@ describe('the kernel after the redirect, before any sidecar', () => {
     }
   });
   afterAll(() => {
-    for (const name of [POD, PEER]) ip('netns', 'delete', name);
+    for (const name of [POD, PEER]) removeNetns(name);
   });
 
   test('without the redirect both directions are open: the cable works', async () => {

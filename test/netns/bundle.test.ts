@@ -3,7 +3,6 @@
  * sidecar enforce it with the capabilities that injection gives them and no others.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,10 +11,11 @@ import { redirectContainer, sidecarContainer } from '../../injector/admission/in
 import { inNetns } from '../../lab/processes/netns.ts';
 import { bundle } from '../../scripts/bundle/bundle.ts';
 import { config } from '../builders/admitted_pods.ts';
+import { addNetns, netnsName, removeNetns } from '../support/netns.ts';
 import { waitFor } from '../unit/injector/wait_for.ts';
 import { run } from './command.ts';
 
-const netns = `sluice-t-${process.pid}-${randomBytes(3).toString('hex')}`;
+const netns = netnsName();
 /** Where a client is, at the other end of the pod's cable. */
 const outside = `${netns}-c`;
 const [POD, CLIENT] = ['10.9.9.9', '10.9.9.8'];
@@ -25,8 +25,8 @@ const children: ChildProcess[] = [];
 
 beforeAll(async () => {
   await bundle(join(folder, 'sluice'));
-  await run(['ip', 'netns', 'add', netns]);
-  await run(['ip', 'netns', 'add', outside]);
+  addNetns(netns);
+  addNetns(outside);
   await run(['ip', '-n', netns, 'link', 'set', 'lo', 'up']);
   await run(['ip', '-n', netns, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'eth0', 'netns', outside]);
   for (const [place, address] of [
@@ -46,9 +46,9 @@ beforeAll(async () => {
     }),
   );
 });
-afterAll(async () => {
+afterAll(() => {
   for (const child of children) child.kill('SIGKILL');
-  for (const name of [netns, outside]) await run(['ip', 'netns', 'del', name]);
+  for (const name of [netns, outside]) removeNetns(name);
   rmSync(folder, { recursive: true, force: true });
 });
 

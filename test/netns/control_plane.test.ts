@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
+import { addNetns, removeNetns } from '../support/netns.ts';
 import { run } from './command.ts';
 
 const MAIN = join(import.meta.dirname, '../../sidecar/main.ts');
@@ -14,7 +15,7 @@ const node = `sluice-t-${unique}-n`;
 beforeAll(async () => {
   const ip = (netns: string, ...args: string[]) => run(['ip', '-n', netns, ...args]);
   for (const netns of [pod, node]) {
-    await run(['ip', 'netns', 'add', netns]);
+    addNetns(netns);
     await ip(netns, 'link', 'set', 'lo', 'up');
   }
   await ip(pod, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', node);
@@ -27,8 +28,8 @@ beforeAll(async () => {
     await ip(netns, 'link', 'set', 'eth0', 'up');
   }
 });
-afterAll(async () => {
-  for (const netns of [pod, node]) await run(['ip', 'netns', 'del', netns]);
+afterAll(() => {
+  for (const netns of [pod, node]) removeNetns(netns);
 });
 
 /** What a SYN from the pod comes to: `refused` by the other end, which has no listener, or `silence`. */

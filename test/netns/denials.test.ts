@@ -1,10 +1,10 @@
 /** How drops of the gate become records: read from a real kernel's sets, in a network namespace of its own. */
-import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { DENIED_TIMEOUT_SECONDS, wholeRuleset } from '../../sidecar/gate/kernel/ruleset.ts';
 import { closedPlan } from '../../sidecar/gate/plan/plan.ts';
 import { atOnce } from '../../sidecar/gate/plan/steps.ts';
+import { addNetns, netnsName, removeNetns } from '../support/netns.ts';
 import { run } from './command.ts';
 
 const RULES = atOnce(
@@ -14,12 +14,12 @@ const REPORT = new URL('../../sidecar/gate/kernel/denial_report.ts', import.meta
 
 let netns = '';
 
-beforeEach(async () => {
-  netns = `sluice-t-${process.pid}-${randomBytes(3).toString('hex')}`;
-  await run(['ip', 'netns', 'add', netns]);
+beforeEach(() => {
+  netns = netnsName();
+  addNetns(netns);
 });
-afterEach(async () => {
-  await run(['ip', 'netns', 'del', netns]);
+afterEach(() => {
+  removeNetns(netns);
 });
 
 /** What the kernel counts: packets of a peer at a port, and totals by protocol. */

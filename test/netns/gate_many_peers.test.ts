@@ -9,6 +9,7 @@ import { inNetns } from '../../lab/processes/netns.ts';
 import type { Table } from '../../policy/index.ts';
 import { wholeRuleset } from '../../sidecar/gate/kernel/ruleset.ts';
 import { atOnce } from '../../sidecar/gate/plan/steps.ts';
+import { addNetns, removeNetns } from '../support/netns.ts';
 import { gatePlan } from '../unit/sidecar/gate/gate_plan.ts';
 import { run } from './command.ts';
 import { patience } from './harness.ts';
@@ -47,8 +48,8 @@ function v6(address: string): string {
 }
 
 beforeAll(async () => {
-  await run(['ip', 'netns', 'add', names.pod]);
-  await run(['ip', 'netns', 'add', names.peers]);
+  addNetns(names.pod);
+  addNetns(names.peers);
   await run(
     `ip link add ${links.pod} netns ${names.pod} type veth peer name ${links.peers} netns ${names.peers}`.split(
       ' ',
@@ -85,9 +86,9 @@ beforeAll(async () => {
   await once(app.stdio[3] ?? app, 'data');
 });
 let stopApp = () => {};
-afterAll(async () => {
+afterAll(() => {
   stopApp();
-  for (const name of Object.values(names)) await run(['ip', 'netns', 'del', name]).catch(() => {});
+  for (const name of Object.values(names)) removeNetns(name);
 });
 
 interface Probe {

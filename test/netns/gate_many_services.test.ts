@@ -1,17 +1,17 @@
 /** Thousands of virtual ports in a real kernel: what is loaded is what the plan says, and a changed endpoint touches its own. */
-import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
 import type { Table } from '../../policy/index.ts';
 import { servicesTable, withBackend } from '../builders/services_table.ts';
+import { addNetns, netnsName, removeNetns } from '../support/netns.ts';
 import { run } from './command.ts';
 
 const PORTS = 3_000;
 const BACKENDS = 3;
 
-const netns = `sluice-t-${process.pid}-${randomBytes(3).toString('hex')}`;
-beforeAll(() => run(['ip', 'netns', 'add', netns]));
-afterAll(() => run(['ip', 'netns', 'del', netns]));
+const netns = netnsName();
+beforeAll(() => addNetns(netns));
+afterAll(() => removeNetns(netns));
 
 const module = (path: string) => JSON.stringify(new URL(`../../${path}`, import.meta.url).href);
 

@@ -1,7 +1,6 @@
 /** The gate's rules in a real kernel, in network namespaces of their own. */
 
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { largeTable, withPeer } from '../../bench/large_table.ts';
@@ -18,6 +17,7 @@ import { atOnce } from '../../sidecar/gate/plan/steps.ts';
 import { INJECTOR_MARK } from '../../sidecar/kernel/injector_mark.ts';
 import type { ElementChange } from '../../sidecar/kernel/nft_elements.ts';
 import { groupOf, table, withPolicies } from '../builders/tables.ts';
+import { addNetns, netnsName, removeNetns } from '../support/netns.ts';
 import { editedTables } from '../unit/sidecar/gate/edited_tables.ts';
 import { gatePlan } from '../unit/sidecar/gate/gate_plan.ts';
 import { run } from './command.ts';
@@ -26,12 +26,12 @@ const SETTINGS: GateSettings = { deny: 'drop', otherProtocols: 'drop', adminPort
 
 let netns = '';
 
-beforeEach(async () => {
-  netns = `sluice-t-${process.pid}-${randomBytes(3).toString('hex')}`;
-  await run(['ip', 'netns', 'add', netns]);
+beforeEach(() => {
+  netns = netnsName();
+  addNetns(netns);
 });
-afterEach(async () => {
-  await run(['ip', 'netns', 'del', netns]);
+afterEach(() => {
+  removeNetns(netns);
 });
 
 /** One transaction, or another command that reads `text`; rejects with what it says. @returns its output */

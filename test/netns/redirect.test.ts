@@ -1,9 +1,9 @@
 /** The redirect step as its init container runs it, in network namespaces of its own. */
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { TOOL_TIMEOUT_MS } from '../../sidecar/kernel/tools.ts';
+import { addNetns, netnsName, removeNetns } from '../support/netns.ts';
 import { run } from './command.ts';
 import { pathThatRefuses, pathWithoutNft } from './tools/without_nft.ts';
 
@@ -16,13 +16,13 @@ const TPROXY_RULES = 10;
 let netns = '';
 
 beforeEach(async () => {
-  netns = `sluice-t-${process.pid}-${randomBytes(3).toString('hex')}`;
-  await run(['ip', 'netns', 'add', netns]);
+  netns = netnsName();
+  addNetns(netns);
   await run(['ip', '-n', netns, 'link', 'set', 'lo', 'up']);
 });
 
-afterEach(async () => {
-  await run(['ip', 'netns', 'del', netns]);
+afterEach(() => {
+  removeNetns(netns);
 });
 
 const inside = (...argv: string[]) => run(inNetns(netns, argv));

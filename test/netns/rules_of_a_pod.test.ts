@@ -1,22 +1,22 @@
 /** What docs/internals/rules-of-a-pod.md shows is what a kernel has when these rules are put into it. */
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/index.ts';
 import { exampleRules, POD_INTERFACE } from '../../scripts/docs/pod_rules/example.ts';
 import { listingOf } from '../../scripts/docs/pod_rules/listing.ts';
 import { restoreText } from '../../sidecar/redirect/rules.ts';
+import { addNetns, netnsName, removeNetns } from '../support/netns.ts';
 import { run } from './command.ts';
 
-const netns = `sluice-t-${process.pid}-${randomBytes(3).toString('hex')}`;
+const netns = netnsName();
 const rules = exampleRules();
 
 beforeAll(async () => {
-  await run(['ip', 'netns', 'add', netns]);
+  addNetns(netns);
   await run(['ip', '-n', netns, 'link', 'add', POD_INTERFACE, 'type', 'veth', 'peer', 'name', 'node']);
 });
-afterAll(async () => {
-  await run(['ip', 'netns', 'del', netns]);
+afterAll(() => {
+  removeNetns(netns);
 });
 
 /** Runs a command of the namespace that reads `text`; rejects with what it says. */
