@@ -6,7 +6,7 @@ import type { SidecarConfig } from '../config.ts';
 import { DirectFlows, type DirectPorts, type DirectSink } from '../direct/index.ts';
 import type { Guard } from '../guard/index.ts';
 import { InboundAcceptor, type InboundContext, InboundFailures } from '../inbound/index.ts';
-import { forgetFlows, openHandshakes, SynCookies, type TrackedFlow, whyNotDirect } from '../kernel/index.ts';
+import { whyNotDirect } from '../kernel/index.ts';
 import type { Recorder, SidecarMetrics } from '../records/index.ts';
 import {
   ALL_PROXY,
@@ -72,8 +72,6 @@ export interface DirectParts {
 export class Direct implements DirectSink {
   readonly inUse: PathsInUse;
   readonly #flows: DirectFlows | undefined;
-  readonly #synCookies = new SynCookies();
-  readonly #isDenied: (flow: TrackedFlow) => boolean;
   readonly #metrics: SidecarMetrics;
   readonly #log: Logger;
   readonly #overruns = new OncePer(ERROR_LOG_MS);
@@ -85,15 +83,9 @@ export class Direct implements DirectSink {
     this.inUse = inUse;
     this.#metrics = parts.metrics;
     this.#log = parts.log;
+    if (!hasDirect(inUse.paths)) return;
     const { state, metrics, log } = parts;
     const ports = portsOf(config, inUse.paths, parts);
-    this.#isDenied = ({ source, answering: { port } }) => {
-      const { judge } = state.enforcement;
-      if (judge === undefined || !ports.isDirect(port) || ports.isExempt(source.address, port)) return false;
-      const { verdict } = judge.judge('ingress', source.address, 'TCP', port);
-      return verdict !== 'allow' && !judge.isUnsure('ingress', source.address, 'TCP', port);
-    };
-    if (!hasDirect(inUse.paths)) return;
     const failures = new InboundFailures(metrics, log);
     const acceptor = new InboundAcceptor(contextOf(config, parts, failures), failures);
     // On a kernel that is known not to end connections, no acknowledgement waits for that.
@@ -125,10 +117,9 @@ export class Direct implements DirectSink {
   /** Ends what the table in force forbids, when the gate is shut to it, and once more a moment later. Never rejects. */
   async cutAll(): Promise<void> {
     if (this.#flows === undefined) return;
-    await this.#forgetHandshakes();
-    await this.#sweep();
+    await this.#flows.sweep();
     clearTimeout(this.#cookies);
-    this.#cookies = setTimeout(() => void this.#sweep(), COOKIES_MS);
+    this.#cookies = setTimeout(() => void this.#flows?.sweep(), COOKIES_MS);
   }
 
   /** Asks how far connections are, for who looks at them. Never rejects. */
@@ -153,26 +144,8 @@ export class Direct implements DirectSink {
     this.#log.error({ err }, 'direct connections have no record');
   }
 
-  /**
-   * A client that has a SYN cookie can complete its handshake long after the gate was shut to it. Connection tracking forgets that
-   * the handshake has begun: its last packet is then that of another flow, which the gate judges.
-   */
-  async #forgetHandshakes(): Promise<void> {
-    if (!this.#synCookies.mayBeValid()) return;
-    try {
-      const denied: TrackedFlow[] = [];
-      for await (const some of openHandshakes()) denied.push(...some.filter(this.#isDenied));
-      await forgetFlows(denied);
-    } catch (err) {
-      if (this.#failures.isDue()) this.#log.error({ err }, 'handshakes by SYN cookie were not ended');
-    }
-  }
-
-  async #sweep(): Promise<void> {
-    await this.#flows?.sweep();
-    const problem = this.#flows?.problem;
-    if (problem !== undefined && this.#failures.isDue())
-      this.#log.error({ problem }, 'direct connections were not ended');
+  notEnded(problem: string): void {
+    if (this.#failures.isDue()) this.#log.error({ problem }, 'direct connections were not ended');
   }
 }
 

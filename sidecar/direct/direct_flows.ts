@@ -9,13 +9,14 @@
  */
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { Backoff } from '../../common/backoff.ts';
-import { asError, messageOf } from '../../common/errno.ts';
+import { errnoName, messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import { LatestWins } from '../../common/latest_wins.ts';
 import { Recent } from '../../common/recent.ts';
 import { isLoopback, type Judge } from '../../policy/index.ts';
 import {
   type EndedSocket,
+  firstFailure,
   type Side,
   SOCKET_STATES,
   type TcpSocket,
@@ -26,12 +27,13 @@ import type { RelayEvents } from '../relay/index.ts';
 import { ConnectionsByEnds } from './connections_by_ends.ts';
 import { DirectConnection } from './direct_connection.ts';
 import { type DirectKernel, KERNEL } from './direct_kernel.ts';
+import { DirectReports } from './direct_reports.ts';
 import { ASKED_AT_ONCE, endsOf, SocketCutter } from './socket_cutter.ts';
 
 /** How often reports are read: the precision of durations, ms. An idle read takes microseconds. */
 const READ_INTERVAL_MS = 50;
 
-/** Reports taken at a time: a record takes some 50 us. */
+/** Sockets judged at a time, some 20 us each. */
 const AT_ONCE = 50;
 
 /** Most connections that are followed; some 450 bytes each. Those beyond it have no record, and end with a table all the same. */
@@ -69,6 +71,8 @@ export interface DirectSink {
   overrun(): void;
   /** Nothing is recorded from here on. */
   failed(error: Error): void;
+  /** What is to end did not. It is tried again, where the kernel is not known to be unable. */
+  notEnded(problem: string): void;
 }
 
 /** Connections of direct ports, from their beginning to their end. */
@@ -80,10 +84,10 @@ export class DirectFlows {
   readonly #kernel: DirectKernel;
   readonly #live = new ConnectionsByEnds();
   readonly #places = new Recent<string, Side>(PLACES_MAX);
+  readonly #cookies: ReturnType<DirectKernel['cookies']>;
+  readonly #reports: DirectReports;
   readonly #cutter: SocketCutter;
   readonly #mustEnd: boolean;
-  #beginnings: ReturnType<DirectKernel['beginnings']> | undefined;
-  #ends: ReturnType<DirectKernel['ends']> | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Reads one after another. */
   #reading: Promise<void> = Promise.resolve();
@@ -98,7 +102,9 @@ export class DirectFlows {
   #counting: Promise<void> | undefined;
   #auditing: Iterator<DirectConnection> | undefined;
   #auditedAtMs = performance.now();
+  /** Of the last sweep, and of the last reading. */
   #problem: string | undefined;
+  #readingProblem: string | undefined;
 
   /**
    * @param accepting takes over each connection when it has begun
@@ -119,23 +125,33 @@ export class DirectFlows {
     this.#sink = sink;
     this.#kernel = kernel;
     this.#mustEnd = mustEnd;
-    const events = { read: () => this.read(), finish: (one: DirectConnection) => this.#finish(one, 'reset') };
+    this.#cookies = kernel.cookies();
+    this.#reports = new DirectReports(kernel, ports.wanted, {
+      began: (flow) => this.#began(flow),
+      ended: (socket) => this.#ended(socket),
+      lost: () => {
+        this.#isLost = true;
+        sink.overrun();
+      },
+      failed: (error) => sink.failed(error),
+    });
+    const events = {
+      read: () => this.read(),
+      finish: (one: DirectConnection) => this.#finish(one, 'reset'),
+      failed: (problem: string) => sink.notEnded(problem),
+    };
     this.#cutter = new SocketCutter(kernel, events, mustEnd);
   }
 
-  /** Why connections were not ended the last time. */
+  /** Why connections were not ended, or not looked at, the last time. */
   get problem(): string | undefined {
-    return this.#cutter.problem ?? this.#problem;
+    return this.#cutter.problem ?? this.#problem ?? this.#readingProblem;
   }
 
   /** Begins to follow; connections that are there already are taken over. Never rejects. */
   async start(): Promise<void> {
-    try {
-      this.#beginnings = this.#kernel.beginnings();
-      this.#ends = this.#kernel.ends(this.#ports.wanted);
-    } catch (error) {
-      return this.#fail(asError(error));
-    }
+    this.#reports.open();
+    if (!this.#reports.areOpen) return;
     // Before the first table the gate is shut. What was there before this process is looked at when that table comes.
     if (this.#judge() !== undefined) await this.#look();
     this.#later();
@@ -172,6 +188,7 @@ export class DirectFlows {
     let isDone = false;
     this.#reading = this.#reading
       .then(() => this.#readAll())
+      .then(() => this.#forgetHandshakes())
       .then(() => this.#takeStock())
       .then(
         () => {
@@ -180,6 +197,7 @@ export class DirectFlows {
         },
         (error: unknown) => {
           this.#problem = messageOf(error);
+          this.#sink.notEnded(this.#problem);
         },
       );
     await this.#reading;
@@ -214,7 +232,7 @@ export class DirectFlows {
     this.#isClosed = true;
     this.#cutter.close();
     await this.read();
-    this.#stop();
+    this.#reports.close();
   }
 
   #first(most: number, of: Iterable<DirectConnection>): readonly DirectConnection[] {
@@ -223,23 +241,10 @@ export class DirectFlows {
     return some;
   }
 
-  #stop(): void {
-    clearTimeout(this.#timer);
-    this.#beginnings?.close();
-    this.#ends?.close();
-    this.#beginnings = undefined;
-    this.#ends = undefined;
-  }
-
-  #fail(error: Error): void {
-    this.#stop();
-    this.#sink.failed(error);
-  }
-
   #later(): void {
     this.#timer = setTimeout(() => {
       void this.read().then(() => {
-        if (this.#ends !== undefined) this.#later();
+        if (this.#reports.areOpen && !this.#isClosed) this.#later();
       });
     }, READ_INTERVAL_MS);
   }
@@ -247,51 +252,14 @@ export class DirectFlows {
   /** Never rejects. */
   async #readAll(): Promise<void> {
     try {
-      await this.#readReports();
+      await this.#reports.read();
       await this.#findReset();
       if (this.#isLost) await this.#findLost();
       if (performance.now() - this.#auditedAtMs >= AUDIT_INTERVAL_MS) await this.#audit();
+      this.#readingProblem = undefined;
     } catch (error) {
-      this.#problem = messageOf(error); // what was not asked about is there next time
+      this.#readingProblem = messageOf(error); // what was not asked about is there next time
     }
-  }
-
-  /**
-   * Takes all reports that wait. Those of ends are taken first, and then all beginnings, as these come before the ends of the same
-   * connections.
-   */
-  async #readReports(): Promise<void> {
-    for (;;) {
-      const ended = this.#take(this.#ends);
-      for (;;) {
-        const begun = this.#take(this.#beginnings);
-        if (begun === undefined) break;
-        for (const { flow } of begun) this.#began(flow);
-        await turn();
-      }
-      if (ended === undefined) return;
-      for (const one of ended) this.#ended(one);
-      await turn();
-    }
-  }
-
-  #take<T>(from: { receive(): readonly T[] | undefined } | undefined): readonly T[] | undefined {
-    const taken: T[] = [];
-    while (from !== undefined && taken.length < AT_ONCE) {
-      try {
-        const some = from.receive();
-        if (some === undefined) break;
-        taken.push(...some);
-      } catch (error) {
-        if (!(error instanceof SluiceError) || error.code !== 'NETLINK_OVERRUN') {
-          this.#fail(asError(error));
-          break;
-        }
-        this.#isLost = true;
-        this.#sink.overrun();
-      }
-    }
-    return taken.length === 0 ? undefined : taken;
   }
 
   #began({ protocol, source, answering }: TrackedFlow): void {
@@ -389,8 +357,24 @@ export class DirectFlows {
     const sockets = await this.#kernel.socketsAt(connections.map(endsOf));
     const missing = connections.filter((_, index) => sockets[index] === undefined);
     if (missing.length === 0) return;
-    await this.#readReports();
+    await this.#reports.read();
     for (const one of missing) this.#finish(one, end);
+  }
+
+  /**
+   * A client that has a SYN cookie can complete its handshake long after the gate was shut to it. Connection tracking forgets that
+   * the handshake has begun: its last packet is then that of another flow, which the gate judges.
+   */
+  async #forgetHandshakes(): Promise<void> {
+    if (!this.#cookies.mayBeValid()) return;
+    const denied: TrackedFlow[] = [];
+    for await (const some of this.#kernel.openHandshakes())
+      for (const flow of some)
+        if (this.#concerns(flow.answering, flow.source) && this.#isDenied(flow.source, flow.answering))
+          denied.push(flow);
+    const failed = firstFailure(await this.#kernel.forget(denied));
+    if (failed !== undefined)
+      throw new SluiceError('NETLINK_FAILED', `the kernel does not forget flows: ${errnoName(failed)}`);
   }
 
   /** Looks through the kernel's sockets for those that are not followed: they are now, or end. */
@@ -407,7 +391,11 @@ export class DirectFlows {
       if (this.#cutter.isCut(socket)) continue; // while it was asked about
       if (known !== undefined) {
         if (known.isDoomed && this.#cutter.isIdle) this.#cutter.doom(known); // an order has failed
-      } else if (this.#isDenied(socket)) doomed.push(socket);
+        continue;
+      }
+      // Who takes over what is followed from now on judges it.
+      const isFollowed = !socket.isArriving && this.#live.size < FOLLOWED_MAX;
+      if (!isFollowed && this.#isDenied(socket.remote, socket.local)) doomed.push(socket);
       else if (!socket.isArriving) {
         const connection = this.#follow(socket.local, socket.remote);
         if (connection !== undefined) this.#listed.add(connection);
@@ -416,7 +404,7 @@ export class DirectFlows {
     const gone = await this.#cutter.destroy(doomed);
     if (gone.includes(false))
       throw new SluiceError('NETLINK_FAILED', this.#cutter.problem ?? 'not destroyed');
-    await this.#readReports();
+    await this.#reports.read();
     this.#listed.clear();
   }
 
@@ -436,13 +424,12 @@ export class DirectFlows {
     return accepted;
   }
 
-  /** Of what is followed from now on others say so. */
-  #isDenied({ local, remote, isArriving }: TcpSocket): boolean {
+  /** Whether the table in force denies a client for certain: it knows all that has to be known of it. */
+  #isDenied(client: Side, { port }: Side): boolean {
     const judge = this.#judge();
-    const isFollowed = !isArriving && this.#live.size < FOLLOWED_MAX;
-    if (judge === undefined || isFollowed) return false;
-    if (judge.judge('ingress', remote.address, 'TCP', local.port).verdict === 'allow') return false;
-    return !judge.isUnsure('ingress', remote.address, 'TCP', local.port);
+    if (judge === undefined) return false;
+    if (judge.judge('ingress', client.address, 'TCP', port).verdict === 'allow') return false;
+    return !judge.isUnsure('ingress', client.address, 'TCP', port);
   }
 }
 

@@ -3,8 +3,11 @@ import {
   backlogRoom,
   ConntrackEvents,
   destroySockets,
+  forgetFlows,
+  openHandshakes,
   type Side,
   SocketEnds,
+  SynCookies,
   type TcpSocket,
   type TrackedFlow,
   tcpFlows,
@@ -29,6 +32,11 @@ export interface DirectKernel {
   isListening(place: Side): Promise<boolean>;
   /** @returns for each 0 or a negative error number */
   destroy(sockets: readonly TcpSocket[]): Promise<readonly number[]>;
+  /** Says when clients may have SYN cookies. */
+  cookies(): Pick<SynCookies, 'mayBeValid'>;
+  openHandshakes(): AsyncIterable<readonly TrackedFlow[]>;
+  /** Has connection tracking forget flows. @returns for each 0 or a negative error number */
+  forget(flows: readonly TrackedFlow[]): Promise<readonly number[]>;
 }
 
 /** The kernel of this network namespace, by netlink. */
@@ -41,4 +49,7 @@ export const KERNEL: DirectKernel = {
     tcpFlows(sockets.map(({ local, remote }) => ({ source: remote, destination: local }))),
   isListening: async (place) => (await backlogRoom(place)) !== undefined,
   destroy: destroySockets,
+  cookies: () => new SynCookies(),
+  openHandshakes,
+  forget: forgetFlows,
 };

@@ -25,6 +25,8 @@ export interface CutEvents {
   read(): Promise<void>;
   /** A connection is gone. */
   finish(connection: DirectConnection): void;
+  /** Connections were not ended. */
+  failed(problem: string): void;
 }
 
 /** What became of some connections. */
@@ -105,13 +107,18 @@ export class SocketCutter implements DirectCutter {
     try {
       const results = await this.#kernel.destroy(sockets);
       const failed = firstFailure(results);
-      this.#problem =
-        failed === undefined ? undefined : `the kernel does not destroy sockets: ${errnoName(failed)}`;
+      this.#problem = undefined;
+      if (failed !== undefined) this.#fail(`the kernel does not destroy sockets: ${errnoName(failed)}`);
       return results.map((result) => !hasFailed(result));
     } catch (error) {
-      this.#problem = messageOf(error);
+      this.#fail(messageOf(error));
       return sockets.map(() => false);
     }
+  }
+
+  #fail(problem: string): void {
+    this.#problem = problem;
+    this.#events.failed(problem);
   }
 
   /** Never rejects. */
@@ -171,7 +178,7 @@ export class SocketCutter implements DirectCutter {
     try {
       return await this.#kernel.socketsAt(connections.map(endsOf));
     } catch (error) {
-      this.#problem = messageOf(error);
+      this.#fail(messageOf(error));
       return undefined;
     }
   }

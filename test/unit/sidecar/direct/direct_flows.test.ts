@@ -33,6 +33,9 @@ class FakeKernel {
   readonly begins: TrackedFlow[] = [];
   readonly gone: EndedSocket[] = [];
   sockets: TcpSocket[] = [];
+  /** Answered, and not completed. */
+  handshakes: TrackedFlow[] = [];
+  readonly forgotten: number[] = [];
   isLost = false;
   result = 0;
   /** So many questions, or orders, are not answered. */
@@ -67,6 +70,7 @@ function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = true } =
   const accepted: Connection[] = [];
   const ended: { readonly port: number; readonly ending: Ending }[] = [];
   const overruns: number[] = [];
+  const notEnded: string[] = [];
   const judge = createJudge(table({ revision: 1, allowed }));
   const fake: DirectKernel = {
     beginnings: () => ({
@@ -102,6 +106,15 @@ function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = true } =
       if (kernel.result === 0) kernel.sockets = kernel.sockets.filter((one) => !sockets.includes(one));
       return sockets.map(() => kernel.result);
     },
+    cookies: () => ({ mayBeValid: () => kernel.handshakes.length > 0 }),
+    async *openHandshakes() {
+      yield kernel.handshakes;
+    },
+    async forget(flows) {
+      kernel.mayFail();
+      for (const { source } of flows) kernel.forgotten.push(source.port);
+      return flows.map(() => 0);
+    },
   };
   const ports = {
     isDirect: (port: number) => port === 80,
@@ -119,11 +132,15 @@ function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = true } =
       },
     },
     () => judge,
-    { overrun: () => overruns.push(1), failed: (error) => expect.unreachable(error.message) },
+    {
+      overrun: () => overruns.push(1),
+      failed: (error) => expect.unreachable(error.message),
+      notEnded: (problem) => notEnded.push(problem),
+    },
     mustEnd,
     fake,
   );
-  return { flows, accepted, ended, overruns };
+  return { flows, accepted, ended, overruns, notEnded };
 }
 
 test('a connection begins and ends as it is reported, with what the kernel has counted', async () => {
@@ -289,16 +306,29 @@ test('a kernel that cannot destroy sockets is named; it is tried again at the ne
 
 test.each([1, 2])('what fails is tried again: question or order %i', async (failures) => {
   const kernel = new FakeKernel();
-  const { flows, ended } = following(kernel);
+  const { flows, ended, notEnded } = following(kernel);
   await flows.start();
   kernel.socket(client(1, DENIED));
   kernel.begins.push(begun(client(1, DENIED)));
-  await flows.read();
   kernel.failures = failures;
+  await flows.read();
   await flows.sweep();
   expect(kernel.destroyed).toContain(1);
   expect(ended).toMatchObject([{ port: 1, ending: { end: 'reset' } }]);
   expect(flows.problem).toBeUndefined();
+  expect(notEnded).toEqual(Array.from({ length: failures }, () => 'too many open files'));
+  await flows.close();
+});
+
+test('handshakes of denied clients are forgotten where there may be SYN cookies, however often that is tried', async () => {
+  const kernel = new FakeKernel();
+  const { flows, notEnded } = following(kernel);
+  await flows.start();
+  kernel.handshakes = [begun(client(1, DENIED)), begun(client(2)), begun(client(3, '10.0.0.254'))];
+  kernel.failures = 1;
+  await flows.sweep();
+  expect(kernel.forgotten).toEqual([1]);
+  expect(notEnded).toHaveLength(1);
   await flows.close();
 });
 
