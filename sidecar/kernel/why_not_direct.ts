@@ -48,7 +48,7 @@ export async function whyNotDirect(): Promise<string | undefined> {
       return 'the kernel does not list sockets (INET_TCP_DIAG)';
     const [result = 0] = await destroySockets([asked]);
     if (result !== 0) return `the kernel does not destroy sockets (INET_DIAG_DESTROY): ${errnoName(result)}`;
-    const isReset = await Promise.race([broken.then(() => true), sleep(PATIENCE_MS, false)]);
+    const isReset = await Promise.race([broken.then(() => true), sleep(PATIENCE_MS, false, { ref: false })]);
     if (!isReset) return 'the kernel destroyed a socket, and the other end was not reset';
     accepted.destroy();
     const gone = await isSoon(() => ends.receive()?.some(({ remote }) => remote.port === clientPort));
