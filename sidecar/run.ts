@@ -130,16 +130,11 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     met: (addresses: readonly string[]) => membership.answered(addresses),
   };
   const pod = podOf(config);
-  const stream = new TableStream(
-    transportOf(config, sockets),
-    pod,
-    enforcement,
-    tables,
+  const stream = new TableStream(transportOf(config, sockets), pod, enforcement, tables, {
     link,
-    {},
     partialGroups,
-    () => pathUse(paths.paths),
-  );
+    path: () => pathUse(paths.paths),
+  });
   const backlogs = watchBacklogs(inForce, log);
 
   // It begins.

@@ -23,7 +23,7 @@ import {
 } from '../../policy/index.ts';
 import { ConnectionTables, type Word } from './connection_tables.ts';
 import type { Enforcement } from './enforcement.ts';
-import { type ConnectionListener, InjectorConnection } from './injector_connection.ts';
+import { type ConnectionListener, InjectorConnection, type Patience } from './injector_connection.ts';
 import { InjectorLink, meetFrames } from './injector_link.ts';
 import type { Transport } from './transport.ts';
 import { WholeGroups } from './whole_groups.ts';
@@ -74,14 +74,6 @@ export interface StreamEvents {
   olderInjector(message: string): void;
 }
 
-/** Times; tests shorten them. */
-export interface StreamTimes {
-  /** Default 3 s. */
-  readonly quietMs?: number;
-  /** Default 10 s. */
-  readonly goneMs?: number;
-}
-
 /** How groups are taken that have only the members that the sidecar asks about. */
 export interface PartialGroups {
   /** Whether a connection that is made now asks for such groups. */
@@ -96,6 +88,20 @@ const WHOLE_GROUPS: PartialGroups = { areTaken: () => false, acquaintances: () =
 
 /** What need not be said. */
 const USUAL_PATH_USE: PathUse = 'proxy';
+
+/** What a stream need not be given. */
+export interface StreamOptions {
+  /** Opened for each connection; it is for those who have something to say to the injector. */
+  readonly link?: InjectorLink;
+  /** Absent: all groups have to come whole. */
+  readonly partialGroups?: PartialGroups;
+  /** Which way inbound TCP takes to the app, asked for each connection; absent: through the sidecar. */
+  readonly path?: () => PathUse;
+  /** Default 3 s; tests have less. */
+  readonly quietMs?: number;
+  /** Default 10 s; tests have less. */
+  readonly goneMs?: number;
+}
 
 /** Why another replica is looked for. */
 interface Search {
@@ -119,7 +125,7 @@ export class TableStream implements ConnectionListener {
   readonly #enforcement: Enforcement;
   readonly #events: StreamEvents;
   readonly #link: InjectorLink;
-  readonly #times: Required<StreamTimes>;
+  readonly #times: Pick<Patience, 'quietMs' | 'goneMs'>;
   readonly #partialGroups: PartialGroups;
   readonly #path: () => PathUse;
   readonly #wholeGroups = new WholeGroups();
@@ -141,29 +147,22 @@ export class TableStream implements ConnectionListener {
   /** The tables that have not been reported: how many flows they ended, and, unless one came whole, by which changes they came. */
   #unreported: { ended: number; changes: TableChange[] | undefined } | undefined;
 
-  /**
-   * @param link opened for each connection; it is for those who have something to say to the injector
-   * @param partialGroups absent: all groups have to come whole
-   * @param path which way inbound TCP takes to the app, asked for each connection
-   */
   constructor(
     transport: Transport,
     pod: { namespace: string; name: string },
     enforcement: Enforcement,
     events: StreamEvents,
-    link = new InjectorLink(),
-    times: StreamTimes = {},
-    partialGroups = WHOLE_GROUPS,
-    path: () => PathUse = () => USUAL_PATH_USE,
+    options: StreamOptions = {},
   ) {
+    const { quietMs = QUIET_MS, goneMs = GONE_MS } = options;
     this.#transport = transport;
     this.#pod = pod;
     this.#enforcement = enforcement;
     this.#events = events;
-    this.#link = link;
-    this.#partialGroups = partialGroups;
-    this.#path = path;
-    this.#times = { quietMs: QUIET_MS, goneMs: GONE_MS, ...times };
+    this.#link = options.link ?? new InjectorLink();
+    this.#partialGroups = options.partialGroups ?? WHOLE_GROUPS;
+    this.#path = options.path ?? (() => USUAL_PATH_USE);
+    this.#times = { quietMs, goneMs };
   }
 
   /** Connects, and reconnects whenever the connection ends. */

@@ -69,7 +69,7 @@ export class FollowingSidecar {
         turnedAway: (message) => refusals.push(message),
         olderInjector: (message) => refusals.push(message),
       },
-      link,
+      { link },
     );
     this.#stream.start();
   }

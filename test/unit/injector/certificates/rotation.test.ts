@@ -107,7 +107,7 @@ async function sidecar(): Promise<Enforcement> {
       turnedAway: (message) => reported.push(message),
       olderInjector: (message) => reported.push(message),
     },
-    link,
+    { link },
   );
   closing.push(stream);
   stream.start();

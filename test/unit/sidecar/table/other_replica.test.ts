@@ -90,8 +90,7 @@ async function open(protocols: readonly string[]): Promise<void> {
       turnedAway: (message) => reported.push(`turned away: ${message}`),
       olderInjector: () => reported.push('older injector'),
     },
-    link,
-    TIMES,
+    { link, ...TIMES },
   );
   stream.start();
 }

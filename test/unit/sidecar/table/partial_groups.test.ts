@@ -57,14 +57,15 @@ beforeEach(async () => {
       turnedAway: () => undefined,
       olderInjector: () => undefined,
     },
-    link,
-    {},
     {
-      areTaken: () => areTaken,
-      acquaintances: () => enforcement.acquaintances(),
-      met: (addresses) => met.push({ addresses, revision: enforcement.revision }),
+      link,
+      partialGroups: {
+        areTaken: () => areTaken,
+        acquaintances: () => enforcement.acquaintances(),
+        met: (addresses) => met.push({ addresses, revision: enforcement.revision }),
+      },
+      path: () => path,
     },
-    () => path,
   );
 });
 afterEach(() => {

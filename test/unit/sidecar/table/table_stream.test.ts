@@ -120,7 +120,7 @@ describe.each(WAYS)('a stream over $name', ({ connection, hello, open }) => {
         turnedAway: (message) => reported.push(`turned away: ${message}`),
         olderInjector: () => reported.push('older injector'),
       },
-      link,
+      { link },
     );
   });
 

@@ -50,7 +50,7 @@ function open(serverName = SERVER_NAME): void {
       turnedAway: (message) => reported.push(`turned away: ${message}`),
       olderInjector: (message) => reported.push(message),
     },
-    link,
+    { link },
   );
   stream.start();
 }
