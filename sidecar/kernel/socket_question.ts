@@ -4,8 +4,8 @@ import { addressBytes } from './address_bytes.ts';
 import type { Side } from './conntrack.ts';
 import type { Order } from './exchange.ts';
 
-/** sock_diag.h; messages of the kernel have it too. */
-export const SOCK_DIAG_BY_FAMILY = 20;
+/** sock_diag.h */
+const SOCK_DIAG_BY_FAMILY = 20;
 
 /** tcp_states.h: the state of a listener, which is found where no connection has the addresses and ports. */
 export const TCP_LISTEN = 10;
