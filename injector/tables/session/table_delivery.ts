@@ -182,7 +182,7 @@ export class TableDelivery {
     return wasRefused && !this.isRefused;
   }
 
-  /** Whether the sidecar has let so long a time pass, ms, that it is sent its whole table, whatever it refused or was offered. */
+  /** Whether the sidecar was sent so long ago, ms, what it refused or has not answered, that it is sent its whole table now. */
   isRetryDue(afterMs: number): boolean {
     const state = this.#state;
     if (state.kind !== 'refused' && state.kind !== 'offered') return false;
