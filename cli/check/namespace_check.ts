@@ -15,6 +15,7 @@ import {
   POD_SECURITY_LEVELS,
   parseAdmittedPod,
   podSecurityLevel,
+  unknownNamespaceAnnotations,
 } from '../../injector/admission/index.ts';
 import type { Labels } from '../../policy/index.ts';
 import { error, type Finding, ok, warning } from './finding.ts';
@@ -95,6 +96,7 @@ export function checkNamespace(
   const found = [
     ...label(namespace, subject),
     ...podSecurity(namespace, subject),
+    ...unknownNamespaceAnnotations(namespace.annotations).map((sentence) => warning(subject, sentence)),
     ...pods.flatMap((pod) => checkPod(pod, namespace, settings, injector)),
   ];
   const count = `${pods.length} ${pods.length === 1 ? 'pod or workload' : 'pods and workloads'}`;

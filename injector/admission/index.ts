@@ -23,6 +23,7 @@ export {
   SIDECAR_ANNOTATIONS,
   STATUS_ANNOTATION,
   unknownAnnotations,
+  unknownNamespaceAnnotations,
 } from './annotations/index.ts';
 export {
   DEFAULT_RESOURCES,

@@ -223,17 +223,33 @@ function requestsOverLimits(resources: Resources, set: readonly ResourceAnnotati
 
 /** Annotations of a pod that begin with our name and that nothing reads: likely misspelt. One sentence for each. */
 export function unknownAnnotations(annotations: Readonly<Record<string, unknown>>): readonly string[] {
-  const known = new Set([
+  const settings = [...SIDECAR_ANNOTATIONS, ...RESOURCE_ANNOTATIONS].map(({ annotation }) => annotation);
+  const others = [
     STATUS_ANNOTATION,
     OPT_OUT_ANNOTATION,
     EXCLUDED_PORTS_ANNOTATION,
     PATH_ANNOTATION,
     NODE_TRAFFIC_ANNOTATION,
-  ]);
-  for (const { annotation } of [...SIDECAR_ANNOTATIONS, ...RESOURCE_ANNOTATIONS]) known.add(annotation);
+  ];
+  return meaningless(annotations, [...settings, ...others], 'sluice');
+}
+
+/** The same of a namespace. */
+export function unknownNamespaceAnnotations(
+  annotations: Readonly<Record<string, unknown>>,
+): readonly string[] {
+  const permissions = Object.values(NAMESPACE_ANNOTATIONS).map(({ annotation }) => annotation);
+  return meaningless(annotations, [...permissions, PATH_ANNOTATION, NODE_TRAFFIC_ANNOTATION], 'sluice here');
+}
+
+function meaningless(
+  annotations: Readonly<Record<string, unknown>>,
+  known: readonly string[],
+  whom: string,
+): readonly string[] {
   return Object.keys(annotations)
-    .filter((name) => name.startsWith(ANNOTATION_PREFIX) && !known.has(name))
-    .map((name) => `annotation ${name} means nothing to sluice: look at its spelling`);
+    .filter((name) => name.startsWith(ANNOTATION_PREFIX) && !known.includes(name))
+    .map((name) => `annotation ${name} means nothing to ${whom}: look at its spelling`);
 }
 
 function own(annotations: Readonly<Record<string, unknown>>, name: string): unknown {

@@ -22,6 +22,7 @@ export {
   SIDECAR_ANNOTATIONS,
   STATUS_ANNOTATION,
   unknownAnnotations,
+  unknownNamespaceAnnotations,
   withEvictableVolume,
 } from './annotations.ts';
 export { NODE_TRAFFIC_ANNOTATION, NODE_TRAFFIC_VALUES, nodeTraffic } from './node_traffic.ts';

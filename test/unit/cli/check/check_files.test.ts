@@ -118,6 +118,17 @@ describe('sluice check -f', () => {
     expect(misspelt.stdout).toMatch(
       /^warning +deployment shop\/web: annotation sluice.dev\/denny means nothing/m,
     );
+
+    const ofNamespace = {
+      'sluice.dev/paths': 'direct',
+      'sluice.dev/deny': 'reset',
+      'sluice.dev/path': 'direct',
+    };
+    const { stdout: ofIt } = await check([namespace({}, ofNamespace)]);
+    expect(ofIt.match(/annotation \S+ means nothing/g)).toEqual([
+      'annotation sluice.dev/paths means nothing',
+      'annotation sluice.dev/deny means nothing',
+    ]);
   });
 
   test("finds what injection will refuse in a workload's pods", async () => {
