@@ -182,6 +182,7 @@ export const ROWS: readonly Row[] = [
       { id: 'alone_p99', title: "other namespaces' changes before it began, p99", unit: 'ms' },
       { id: 'turn', title: "longest turn of the injector's event loop", unit: 'ms' },
       MISSED,
+      { id: 'reconnects', title: 'connections that others made again', unit: '' },
       LATE,
     ],
     read: hostileValues,
@@ -207,6 +208,7 @@ function hostileValues(document: unknown): Readonly<Record<string, unknown>> {
     alone_p99: fieldsOf(result.aloneMs).p99,
     turn: result.longestTurnMs,
     missed: result.missed,
+    reconnects: result.reconnects,
     late: result.lateMs,
   };
 }
