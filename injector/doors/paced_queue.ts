@@ -18,6 +18,19 @@ const LOOK_MS = 1;
 /** The thread has waited for something to do for so long since the last stretch, ms: what was ready meanwhile has been done. */
 const IDLE_MS = 0.5;
 
+/** What it goes by; tests have another one. */
+export interface PacedClock {
+  /** Never goes back, ms. */
+  nowMs(): number;
+  /** How long this thread has waited for something to do, since it began, ms. */
+  idleMs(): number;
+}
+
+const CLOCK: PacedClock = {
+  nowMs: () => performance.now(),
+  idleMs: () => performance.eventLoopUtilization().idle,
+};
+
 interface Piece {
   readonly costMs: number;
   readonly start: () => void;
@@ -34,11 +47,12 @@ interface Account {
 export class PacedQueue {
   readonly #rates: AddressRates | undefined;
   readonly #mayBegin: () => boolean;
+  readonly #clock: PacedClock;
   readonly #accounts = new Map<string, Account>();
   /** What the address that was served last had cost before. */
   #levelMs = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** When the next stretch begins at the latest; of `performance.now`. */
+  /** When the next stretch begins at the latest; of the clock. */
   #nextMs = 0;
   /** How long the thread had waited for something to do, since it began, when the last stretch began, ms. */
   #idleMs = 0;
@@ -49,9 +63,10 @@ export class PacedQueue {
    * @param perAddress also bounds how often each address is served
    * @param mayBegin asked before each stretch; where not, it is asked again a few milliseconds later
    */
-  constructor(perAddress?: RateLimits, mayBegin: () => boolean = () => true) {
+  constructor(perAddress?: RateLimits, mayBegin: () => boolean = () => true, clock = CLOCK) {
     this.#rates = perAddress && new AddressRates(perAddress);
     this.#mayBegin = mayBegin;
+    this.#clock = clock;
   }
 
   /**
@@ -81,8 +96,7 @@ export class PacedQueue {
 
   #look(): void {
     this.#timer = undefined;
-    const nowMs = performance.now();
-    const idleMs = idleSoFarMs();
+    const [nowMs, idleMs] = [this.#clock.nowMs(), this.#clock.idleMs()];
     const isEarly = nowMs < this.#nextMs;
     if (isEarly && (this.#earnedMs <= 0 || idleMs - this.#idleMs < IDLE_MS)) {
       this.#timer = setTimeout(() => this.#look(), LOOK_MS);
@@ -139,8 +153,4 @@ export class PacedQueue {
 function insert(waiting: [string, Account][], one: [string, Account]): void {
   const place = waiting.findIndex(([, other]) => other.costMs > one[1].costMs);
   waiting.splice(place === -1 ? waiting.length : place, 0, one);
-}
-
-function idleSoFarMs(): number {
-  return performance.eventLoopUtilization().idle;
 }

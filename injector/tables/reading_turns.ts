@@ -9,7 +9,13 @@ const READ_MS = 5;
 /** Shared by all connections of a server. */
 export class ReadingTurns {
   readonly #waiting = new Set<() => void>();
+  readonly #nowMs: () => number;
   #isScheduled = false;
+
+  /** @param nowMs tests have another clock */
+  constructor(nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs;
+  }
 
   /** @param resume has a connection read on, in the ticks after the call */
   add(resume: () => void): void {
@@ -21,12 +27,12 @@ export class ReadingTurns {
     if (this.#isScheduled || this.#waiting.size === 0) return;
     this.#isScheduled = true;
     // Who waits again has had his turn: no more than those who wait now have it.
-    setImmediate(() => this.#next(this.#waiting.size, performance.now() + READ_MS));
+    setImmediate(() => this.#next(this.#waiting.size, this.#nowMs() + READ_MS));
   }
 
   #next(most: number, endMs: number): void {
     const [resume] = this.#waiting;
-    if (resume === undefined || most === 0 || performance.now() >= endMs) {
+    if (resume === undefined || most === 0 || this.#nowMs() >= endMs) {
       this.#isScheduled = false;
       return this.#schedule();
     }

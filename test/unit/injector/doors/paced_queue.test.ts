@@ -1,12 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { PacedQueue } from '../../../../injector/doors/paced_queue.ts';
 import { waitFor } from '../wait_for.ts';
-
-/** Keeps the thread busy. */
-function burn(ms: number): void {
-  const endMs = performance.now() + ms;
-  while (performance.now() < endMs);
-}
 
 test('who has asked for little does not wait for those who ask for much', async () => {
   const queue = new PacedQueue();
@@ -42,58 +36,66 @@ test('what was taken out is not done', async () => {
   expect(done).toEqual(['next']);
 });
 
-test('it takes half of the time at most while others want it', async () => {
-  const queue = new PacedQueue();
-  const pieceMs = 3;
-  let own = 0;
-  const work = (): void => {
-    own += pieceMs;
-    burn(pieceMs);
-    queue.add('a', pieceMs, work);
-  };
-  const beganMs = performance.now();
-  for (let count = 0; count < 4; count += 1) queue.add('a', pieceMs, work);
-  let others = 0;
-  await new Promise<void>((resolve) => {
-    const othersWork = (): void => {
-      burn(1);
-      others += 1;
-      if (others < 200) setImmediate(othersWork);
-      else resolve();
-    };
-    othersWork();
+describe('by a clock', () => {
+  let nowMs = 0;
+  let idleMs = 0;
+  const clock = { nowMs: () => nowMs, idleMs: () => idleMs };
+
+  beforeEach(() => {
+    [nowMs, idleMs] = [0, 0];
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate'] });
   });
-  queue.close();
-  const tookMs = performance.now() - beganMs;
-  expect(own).toBeGreaterThan(0);
-  expect(own).toBeLessThanOrEqual(tookMs / 2 + 2 * pieceMs);
-});
 
-describe('where others have nothing to do', () => {
-  const stretchMs = 6;
-  const stretches = 50;
+  afterEach(() => void vi.useRealTimers());
 
-  /** @returns how long it took, ms */
-  async function doAll(comesToSomething: boolean): Promise<number> {
-    const queue = new PacedQueue();
-    let done = 0;
-    const beganMs = performance.now();
-    for (let count = 0; count < stretches; count += 1)
-      queue.add('a', stretchMs, () => {
-        done += 1;
-        if (comesToSomething) setImmediate(() => queue.earn(stretchMs));
-      });
-    await waitFor(() => done === stretches);
-    return performance.now() - beganMs;
+  /** A millisecond passes, in which the thread has something else to do or not; then it is the queue's turn. */
+  function pass(isIdle: boolean): void {
+    nowMs += 1;
+    if (isIdle) idleMs += 1;
+    vi.advanceTimersByTime(1);
   }
 
-  test('work that comes to something does not wait for them', async () => {
-    // Nothing is really done in a stretch here, so that there is much time to take.
-    expect(await doAll(true)).toBeLessThan(stretches * stretchMs);
+  test('it takes half of the time at most while others want it', () => {
+    const queue = new PacedQueue(undefined, undefined, clock);
+    const pieceMs = 3;
+    let own = 0;
+    const work = (): void => {
+      own += pieceMs;
+      nowMs += pieceMs;
+      queue.add('a', pieceMs, work);
+    };
+    for (let count = 0; count < 4; count += 1) queue.add('a', pieceMs, work);
+    for (let others = 0; others < 200; others += 1) pass(false);
+    queue.close();
+    expect(own).toBeGreaterThan(nowMs / 4);
+    expect(own).toBeLessThanOrEqual(nowMs / 2 + 2 * pieceMs);
   });
 
-  test('work that comes to nothing does: nobody is to have the whole processor for it', async () => {
-    expect(await doAll(false)).toBeGreaterThanOrEqual((stretches - 1) * 2 * stretchMs);
+  describe('where others have nothing to do', () => {
+    const stretchMs = 6;
+    const stretches = 50;
+
+    /** @returns how long it took, ms */
+    function doAll(comesToSomething: boolean): number {
+      const queue = new PacedQueue(undefined, undefined, clock);
+      let done = 0;
+      for (let count = 0; count < stretches; count += 1)
+        queue.add('a', stretchMs, () => {
+          done += 1;
+          if (comesToSomething) setImmediate(() => queue.earn(stretchMs));
+        });
+      while (done < stretches) pass(true);
+      return nowMs;
+    }
+
+    test('work that comes to something does not wait for them', () => {
+      // Nothing is really done in a stretch here, so that there is much time to take.
+      expect(doAll(true)).toBeLessThan(stretches * stretchMs);
+    });
+
+    test('work that comes to nothing does: nobody is to have the whole processor for it', () => {
+      expect(doAll(false)).toBeGreaterThanOrEqual((stretches - 1) * 2 * stretchMs);
+    });
   });
 });
 
