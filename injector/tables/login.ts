@@ -10,7 +10,7 @@ import type { TokenAuthenticator, TokenVerdict } from '../tokens/index.ts';
 import type { FrameConnection, FrameReader } from './frame_connection.ts';
 import { smallFrame } from './frames/index.ts';
 import type { CutReason } from './session/index.ts';
-import { PULSE_MS, type TableServer } from './table_server.ts';
+import { HEARTBEAT_MS, type TableServer } from './table_server.ts';
 
 /** Time between tries to check one token while that fails, ms; up to the same again is added as jitter. */
 const RECHECK_MS = 1_000;
@@ -106,7 +106,7 @@ export class Login implements FrameReader {
             // Shows life. No table has revision 0, so that none is taken for current.
             heartbeat = setInterval(
               () => this.#connection.send(smallFrame({ type: 'heartbeat', revision: 0 })),
-              PULSE_MS,
+              HEARTBEAT_MS,
             );
           }
           this.#wait ??= new AbortController();

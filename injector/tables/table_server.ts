@@ -42,14 +42,12 @@ import {
 import { Sessions } from './sessions.ts';
 import { findSubject } from './subject.ts';
 
-/** Time between heartbeats, ms. Sidecars of `WireVersion` 1 take five missed ones as the injector's absence. */
-const HEARTBEAT_MS = 2_000;
-
 /**
- * Time between heartbeats to those of `WireVersion` 2, ms. They look for another replica after 3 s of silence, and a table that was sent
- * up to 500 ms before stands for a heartbeat: so this thread may be late by 500 ms.
+ * Time between heartbeats, ms. Sidecars of `WireVersion` 1 take five missed ones as the injector's absence. Those of 2 look for another
+ * replica after 3 s of silence, and a table that was sent up to 500 ms before stands for a heartbeat: so this thread may be late by
+ * 500 ms.
  */
-export const PULSE_MS = 2_000;
+export const HEARTBEAT_MS = 2_000;
 
 /** Time in which a connection must say whose table it wants, ms. */
 const HELLO_TIMEOUT_MS = 5_000;
@@ -74,8 +72,6 @@ export interface TableServerOptions extends Partial<SessionLimits>, CompilerOpti
   readonly acquaintances?: RateLimits;
   /** Default `HEARTBEAT_MS`. */
   readonly heartbeatMs?: number;
-  /** Default `PULSE_MS`. */
-  readonly pulseMs?: number;
   /** Default 5 s. */
   readonly helloTimeoutMs?: number;
   /** Called when tables can no longer be made; all sessions are cut by then. Default: the process ends, and is started again. */
@@ -99,7 +95,6 @@ export class TableServer implements SessionHost<TableSession>, ClusterEvents, Fr
   readonly #writerV1 = new TableWriterV1(() => this.#follower.compiler.directory);
   readonly #afterRefusal = new AddressRates(WHOLE_AFTER_REFUSAL);
   readonly #beats: Beats<TableSession>;
-  readonly #pulses: Beats<TableSession>;
   /** Connected pods that have changed themselves since changes were last sent: whether policy can select them may have, too. */
   readonly #changedPods = new Set<string>();
 
@@ -118,9 +113,8 @@ export class TableServer implements SessionHost<TableSession>, ClusterEvents, Fr
     this.#identities = new Identities(() => this.#follower.compiler, options.acquaintances);
     const [follower, sessions, queue] = [this.#follower, this.#sessions, this.#queue];
     this.#status = new EnforcementStatus({ source, follower, sessions, queue });
-    const { heartbeatMs = HEARTBEAT_MS, pulseMs = PULSE_MS } = options;
-    this.#beats = new Beats(this.#sessions.all, heartbeatMs, (session) => session.beat());
-    this.#pulses = new Beats(this.#sessions.all, pulseMs, (session) => session.pulse(pulseMs));
+    const { heartbeatMs = HEARTBEAT_MS } = options;
+    this.#beats = new Beats(this.#sessions.all, heartbeatMs, (session) => session.beat(heartbeatMs));
   }
 
   /** Counts what may change a table; grows across restarts. */
@@ -177,7 +171,6 @@ export class TableServer implements SessionHost<TableSession>, ClusterEvents, Fr
   close(): void {
     this.#follower.close();
     this.#beats.close();
-    this.#pulses.close();
     this.#queue.close();
     for (const session of [...this.#sessions.all]) session.cut('stopping');
   }

@@ -300,16 +300,11 @@ export class TableSession {
     return this.#send({ type: 'moved', message });
   }
 
-  /** Shows life to a sidecar that wants it often. A table, or a change of it, shows as much. */
-  pulse(intervalMs: number): void {
-    if (this.#opened === undefined || this.#opened.wire < 2) return;
-    if (this.#over || this.#link.queuedBytes > 0) return;
-    const sentAtMs = this.#last?.atMs ?? Number.NEGATIVE_INFINITY;
-    if (performance.now() - sentAtMs >= intervalMs * SHOWN_SHARE) this.#showLife();
-  }
-
-  /** Every few seconds: notices a reader that does not drain, retries what was refused, and shows life to the others. */
-  beat(): void {
+  /**
+   * Every `intervalMs`: notices a reader that does not drain, retries what was refused, and shows life. To a sidecar of `WireVersion` 2 a
+   * table, or a change of it, shows as much.
+   */
+  beat(intervalMs: number): void {
     if (this.#over) return;
     this.#opened?.questions.beat();
     this.#nacks = 0;
@@ -320,8 +315,15 @@ export class TableSession {
     if (this.#stalledBeats > this.#host.limits.maxStalledBeats) return this.cut('slow');
     // A heartbeat behind a queue would only make it longer.
     if (queued > 0 || this.#opened === undefined) return;
-    if (this.#opened.delivery.isRetryDue(this.#host.limits.refusedRetryMs)) this.#host.resend(this);
-    else if (this.#opened.wire < 2) this.#showLife();
+    const isRetried = this.#opened.delivery.isRetryDue(this.#host.limits.refusedRetryMs);
+    if (isRetried) this.#host.resend(this);
+    // What is sent again has to wait for its turn: a sidecar that looks for another replica soon hears something before that.
+    const hears = this.#opened.wire < 2 ? !isRetried : this.#hasSaidNothingFor(intervalMs * SHOWN_SHARE);
+    if (hears) this.#showLife();
+  }
+
+  #hasSaidNothingFor(ms: number): boolean {
+    return this.#last === undefined || performance.now() - this.#last.atMs >= ms;
   }
 
   #showLife(): void {

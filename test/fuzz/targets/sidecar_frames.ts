@@ -84,7 +84,6 @@ class InjectorUnderTest implements OpenTarget {
     this.#tables = new TableServer(source, createInjectorMetrics(), this.#log, {
       largeGroup: PODS - 1,
       heartbeatMs: NEVER_MS,
-      pulseMs: NEVER_MS,
     });
   }
 

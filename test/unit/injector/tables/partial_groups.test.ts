@@ -42,7 +42,7 @@ vi.mock(import('../../../../common/pack.ts'), async (original) => {
 });
 
 /** Heartbeats do not come by themselves. */
-const QUIET: TableServerOptions = { heartbeatMs: 600_000, pulseMs: 600_000 };
+const QUIET: TableServerOptions = { heartbeatMs: 600_000 };
 
 const PROPERTY_TIMEOUT_MS = 120_000;
 
@@ -389,7 +389,7 @@ describe('a sidecar', () => {
     await sent();
     expect(sidecar.types()).toEqual(['met']);
     expect(sidecar.members).toEqual([]);
-    sidecar.session.beat();
+    sidecar.session.beat(0);
     sidecar.meet(addressOf(1));
     await sent();
     expect(sidecar.members).toEqual([addressOf(1)]);
@@ -406,7 +406,7 @@ describe('a sidecar', () => {
     whole.meet(addressOf(3), addressOf(4));
     whole.meet();
     expect(whole.types()).toEqual(['met']);
-    whole.session.beat();
+    whole.session.beat(0);
     whole.types();
     whole.meet(addressOf(1));
     expect(whole.types()).toEqual(['met']);

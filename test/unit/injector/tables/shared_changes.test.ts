@@ -31,7 +31,6 @@ function start(partial: boolean) {
   }
   const tables = new TableServer(source, createInjectorMetrics(), captureLog().log, {
     heartbeatMs: 600_000,
-    pulseMs: 600_000,
   });
   server = tables;
   const frames: FrameBytes[] = [];
