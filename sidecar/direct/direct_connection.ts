@@ -22,6 +22,8 @@ export class DirectConnection implements Connection {
   /** One from the same port of the client, that began before the end of this one was reported. */
   next: DirectConnection | undefined;
   isDoomed = false;
+  /** What the kernel calls its socket, once somebody has seen that. */
+  cookie: number | undefined;
   /** Payload from and to the source, as far as the kernel was asked. */
   fromSource = 0;
   toSource = 0;

@@ -8,6 +8,15 @@ import type { DirectKernel } from './direct_kernel.ts';
 /** Reports taken at a time: a record takes some 50 us. */
 const AT_ONCE = 50;
 
+/**
+ * Beginnings taken between two looks at ends: more than the kernel's buffer has (some 6,000), so that all that came before an end are
+ * among them. Of a read twice as many at most, some 0.8 s: more wait for the next read, or the kernel says that they were lost.
+ */
+const BEGINNINGS_MAX = 8_192;
+
+/** Ends taken of a read. */
+const ENDS_MAX = 8_192;
+
 /** Where reports go. */
 export interface ReportEvents {
   began(flow: TrackedFlow): void;
@@ -49,22 +58,35 @@ export class DirectReports {
   }
 
   /**
-   * Takes all reports that wait. Those of ends are taken first, and then all beginnings, as these come before the ends of the same
-   * connections.
+   * Takes the reports that wait, however many come meanwhile. Those of ends are taken first, and then the beginnings, as these come
+   * before the ends of the same connections.
+   * @returns whether none waits any more
    */
-  async read(): Promise<void> {
-    for (;;) {
+  async read(): Promise<boolean> {
+    let [beginnings, ends] = [0, 0];
+    while (beginnings < BEGINNINGS_MAX && ends < ENDS_MAX) {
       const ended = this.#take(this.#ends);
-      for (;;) {
-        const begun = this.#take(this.#beginnings);
-        if (begun === undefined) break;
-        for (const { flow } of begun) this.#events.began(flow);
-        await turn();
-      }
-      if (ended === undefined) return;
+      const taken = await this.#readBeginnings();
+      if (ended === undefined) return taken < BEGINNINGS_MAX;
       for (const one of ended) this.#events.ended(one);
+      beginnings += taken;
+      ends += ended.length;
       await turn();
     }
+    return false;
+  }
+
+  /** @returns how many; fewer than `BEGINNINGS_MAX` where none waits any more */
+  async #readBeginnings(): Promise<number> {
+    let taken = 0;
+    while (taken < BEGINNINGS_MAX) {
+      const begun = this.#take(this.#beginnings);
+      if (begun === undefined) break;
+      for (const { flow } of begun) this.#events.began(flow);
+      taken += begun.length;
+      await turn();
+    }
+    return taken;
   }
 
   /** The kernel reports no more. */

@@ -33,6 +33,8 @@ export interface TrackedFlow {
   readonly isAssured: boolean;
   /** One of `TCP_STATES`, where the kernel says it. */
   readonly tcpState: number | undefined;
+  /** A TCP connection whose handshake the kernel has not seen, or has forgotten: `source` may not be who opened it. */
+  readonly isPickedUp?: true;
   /**
    * From and to `source`, with the IP and transport headers of each packet; 0 where the entry is older than the gate, which has the
    * kernel count them (`nf_conntrack_acct`).
@@ -68,11 +70,15 @@ const TUPLE_REPLY = 2;
 export const STATUS = 3;
 /** Bits of the status that a list is about; their values are in STATUS. Kernels before 5.18 list all. */
 const STATUS_MASK = 26;
-/** In it: the bits IPS_SEEN_REPLY and IPS_ASSURED. */
+/** In it: the bits IPS_SEEN_REPLY, IPS_ASSURED and IPS_DST_NAT. */
 const SEEN_REPLY = 1 << 1;
 export const ASSURED = 1 << 2;
+const DESTINATION_TRANSLATED = 1 << 5;
 /** PROTOINFO, in it TCP, in it STATE: a byte. */
 export const TCP_STATE_PATH = [4, 1, 1] as const;
+/** In TCP: flags of each direction, a byte of flags and one of their mask; IP_CT_TCP_FLAG_BE_LIBERAL is set in both of what was picked up. */
+const TCP_FLAGS = [4, 5] as const;
+const LIBERAL = 0x08;
 const COUNTED_ORIGINAL = 9;
 const COUNTED_REPLY = 10;
 const COUNTED_BYTES = 2;
@@ -102,17 +108,29 @@ export async function* trackedFlows(): AsyncGenerator<readonly TrackedFlow[], vo
 
 /** TCP flows of this network namespace whose handshake was answered, and has not been completed. */
 export async function* openHandshakes(): AsyncGenerator<readonly TrackedFlow[], void, void> {
-  const body = [
-    fixed(ANY_FAMILY),
-    attribute(STATUS, uint32(SEEN_REPLY)),
-    attribute(STATUS_MASK, uint32(SEEN_REPLY | ASSURED)),
-  ];
-  for await (const messages of dump(NETLINK_PROTOCOLS.NETFILTER, { type: CT_GET, body })) {
-    const flows = messages.flatMap((one) => readFlow(one) ?? []);
+  for await (const flows of flowsByStatus(SEEN_REPLY, SEEN_REPLY | ASSURED))
     yield flows.filter(
       ({ protocol, tcpState }) => protocol === 'TCP' && tcpState === TCP_STATES.SYN_RECEIVED,
     );
-  }
+}
+
+/** TCP flows of this network namespace that are answered elsewhere than where they were sent to: rules translate them. */
+export async function* movedFlows(): AsyncGenerator<readonly TrackedFlow[], void, void> {
+  for await (const flows of flowsByStatus(DESTINATION_TRANSLATED, DESTINATION_TRANSLATED))
+    yield flows.filter(
+      ({ protocol, destination, answering }) =>
+        protocol === 'TCP' &&
+        (destination.port !== answering.port || destination.address !== answering.address),
+    );
+}
+
+async function* flowsByStatus(
+  status: number,
+  mask: number,
+): AsyncGenerator<readonly TrackedFlow[], void, void> {
+  const body = [fixed(ANY_FAMILY), attribute(STATUS, uint32(status)), attribute(STATUS_MASK, uint32(mask))];
+  for await (const messages of dump(NETLINK_PROTOCOLS.NETFILTER, { type: CT_GET, body }))
+    yield messages.flatMap((one) => readFlow(one) ?? []);
 }
 
 /** The TCP connections that packets from `source` to `destination` belong to, in either direction. */
@@ -183,18 +201,21 @@ export function readFlow({ body }: NetlinkMessage): TrackedFlow | undefined {
     destination,
     answering: answered.source,
     isAssured: (readUint32(attributes.get(STATUS) ?? NOTHING) & ASSURED) !== 0,
-    tcpState: readTcpState(attributes),
+    ...readTcp(attributes),
     bytesSent: readBytes(attributes.get(COUNTED_ORIGINAL)),
     bytesReceived: readBytes(attributes.get(COUNTED_REPLY)),
     entry,
   };
 }
 
-function readTcpState(attributes: ReadonlyMap<number, Uint8Array>): number | undefined {
+function readTcp(attributes: ReadonlyMap<number, Uint8Array>): Pick<TrackedFlow, 'tcpState' | 'isPickedUp'> {
   const [info, tcp, state] = TCP_STATE_PATH;
   const known = attributes.get(info);
   const ofTcp = known && readAttributes(known).get(tcp);
-  return ofTcp && readAttributes(ofTcp).get(state)?.[0];
+  if (ofTcp === undefined) return { tcpState: undefined };
+  const found = readAttributes(ofTcp);
+  const isPickedUp = TCP_FLAGS.every((flags) => ((found.get(flags)?.[0] ?? 0) & LIBERAL) !== 0);
+  return { tcpState: found.get(state)?.[0], ...(isPickedUp ? { isPickedUp } : {}) };
 }
 
 function readBytes(counters: Uint8Array | undefined): number {

@@ -35,14 +35,18 @@ const AF_INET = 2;
 const TCP_SYN_RECV = 3;
 const TCP_FIN_WAIT1 = 4;
 const TCP_FIN_WAIT2 = 5;
+const TCP_LAST_ACK = 9;
+const TCP_CLOSING = 11;
 
 /**
  * Sets of states, to be combined with `|`. `live`: a connection can carry data in at least one direction (ESTABLISHED, FIN_WAIT1
- * and 2, CLOSE_WAIT). `arriving`: a listener has answered a SYN (SYN_RECV); no process has this connection yet.
+ * and 2, CLOSE_WAIT). `arriving`: a listener has answered a SYN (SYN_RECV); no process has this connection yet. `closing`: the kernel
+ * may still send what a process has left behind (LAST_ACK, CLOSING, and FIN_WAIT1 after a process closed it).
  */
 export const SOCKET_STATES = {
   live: (1 << 1) | (1 << 4) | (1 << 5) | (1 << 8),
   arriving: 1 << TCP_SYN_RECV,
+  closing: (1 << TCP_LAST_ACK) | (1 << TCP_CLOSING),
 } as const;
 
 /** Asks for `struct tcp_info`. */
@@ -66,7 +70,8 @@ const BYTES_RETRANSMITTED_AT = 208;
 const INFO_BYTES_MIN = 216;
 
 /**
- * Every socket in these states that is `wanted`; those that only the kernel still has, after a process closed them, are left out.
+ * Every socket in these states that is `wanted`; those that only the kernel still has, after a process closed them, are left out,
+ * but for those that are `closing`.
  * Connections that no process has accepted yet are not.
  * @param wanted asked before the rest of a socket is read: most are not
  * @param states of `SOCKET_STATES`
@@ -76,8 +81,9 @@ export async function* tcpSockets(
   states: number = SOCKET_STATES.live,
 ): AsyncGenerator<readonly TcpSocket[], void, void> {
   const body = [listRequest(WITH_INFO, states)];
+  const isClosingWanted = (states & SOCKET_STATES.closing) !== 0;
   for await (const messages of dump(NETLINK_PROTOCOLS.SOCK_DIAG, { type: TCPDIAG_GETSOCK, body })) {
-    yield messages.flatMap((one) => readSocket(one, wanted) ?? []);
+    yield messages.flatMap((one) => readSocket(one, wanted, isClosingWanted) ?? []);
   }
 }
 
@@ -90,7 +96,9 @@ export async function tcpSocketsAt(
 ): Promise<readonly (TcpSocket | undefined)[]> {
   const questions = ends.map(({ local, remote }) => socketQuestion(local, remote, WITH_INFO));
   const found = await ask(NETLINK_PROTOCOLS.SOCK_DIAG, questions, (one) =>
-    one === undefined || one.body[STATE_AT] === TCP_LISTEN ? null : (readSocket(one, () => true) ?? null),
+    one === undefined || one.body[STATE_AT] === TCP_LISTEN
+      ? null
+      : (readSocket(one, () => true, true) ?? null),
   );
   return found.map((socket) => socket ?? undefined);
 }
@@ -117,10 +125,11 @@ function listRequest(extensions: number, states: number): Uint8Array {
 function readSocket(
   { body }: NetlinkMessage,
   wanted: (local: Side, remote: Side) => boolean,
+  isClosingWanted: boolean,
 ): TcpSocket | undefined {
   if (body.length < MESSAGE_BYTES) return undefined;
   const state = body[STATE_AT];
-  const isLeft = state === TCP_FIN_WAIT1 || state === TCP_FIN_WAIT2;
+  const isLeft = state === TCP_FIN_WAIT2 || (state === TCP_FIN_WAIT1 && !isClosingWanted);
   if (isLeft && readHostUint32(body, INODE_AT) === 0) return undefined;
   const { local, remote } = socketSides(body);
   if (!wanted(local, remote)) return undefined;

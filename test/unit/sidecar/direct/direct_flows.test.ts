@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { SluiceError } from '../../../../common/errors.ts';
 import { createJudge } from '../../../../policy/index.ts';
 import { DirectFlows } from '../../../../sidecar/direct/direct_flows.ts';
@@ -37,16 +37,24 @@ class FakeKernel {
   handshakes: TrackedFlow[] = [];
   readonly forgotten: number[] = [];
   isLost = false;
+  /** Another connection begins each time that somebody looks: of this client, from the next port. */
+  flood: { readonly address: string; port: number } | undefined;
   result = 0;
   /** So many questions, or orders, are not answered. */
   failures = 0;
   readonly destroyed: number[] = [];
+  /** How many connections it was asked about. */
+  asked = 0;
+  /** Ports of clients whose flows connection tracking has picked up when the app sent something. */
+  readonly pickedUp = new Set<number>();
+  isListening = true;
   #cookie = 1;
 
   /** A socket of the app's; its beginning may be reported. */
   socket(remote: Side, isArriving = false): TcpSocket {
     const id = new Uint8Array(48);
-    id[40] = this.#cookie;
+    id[40] = this.#cookie & 0xff;
+    id[41] = this.#cookie >> 8;
     this.#cookie += 1;
     const counts = { bytesSent: 5, bytesReceived: 7 };
     const socket = { local: app, remote, isArriving, ...counts, handle: { family: 2, id } };
@@ -79,6 +87,10 @@ function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = true } =
           kernel.isLost = false;
           throw new SluiceError('NETLINK_OVERRUN', 'lost');
         }
+        if (kernel.flood !== undefined) {
+          kernel.flood.port += 1;
+          kernel.begins.push(begun(client(kernel.flood.port, kernel.flood.address)));
+        }
         const some = kernel.begins.splice(0);
         return some.length === 0 ? undefined : some.map((flow) => ({ flow, gone: false }));
       },
@@ -96,10 +108,14 @@ function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = true } =
     },
     async socketsAt(ends) {
       kernel.mayFail();
+      kernel.asked += ends.length;
       return ends.map((one) => kernel.find(one));
     },
-    flowsOf: async (sockets) => sockets.map(({ remote }) => begun(remote)),
-    isListening: async () => true,
+    flowsOf: async (sockets) =>
+      sockets.map(({ local, remote }) =>
+        kernel.pickedUp.has(remote.port) ? { ...begun(local, remote), isPickedUp: true } : begun(remote),
+      ),
+    isListening: async () => kernel.isListening,
     async destroy(sockets) {
       kernel.mayFail();
       for (const { remote } of sockets) kernel.destroyed.push(remote.port);
@@ -364,5 +380,148 @@ test('a question that fails stops no records', async () => {
   kernel.gone.push(gone(client(2)));
   await flows.read();
   expect(ended).toHaveLength(2);
+  await flows.close();
+});
+
+/** Time passes only when a test says so. */
+function stopClock(): void {
+  vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+}
+
+test('a flood of connections holds up neither a read nor a sweep, and none of them is taken for two', async () => {
+  stopClock();
+  const kernel = new FakeKernel();
+  const { flows, accepted, ended } = following(kernel);
+  await flows.start();
+  kernel.flood = { address: ALLOWED, port: 0 };
+  await flows.read();
+  const followed = accepted.length;
+  expect(followed).toBeGreaterThan(6_000); // what the kernel's buffer has
+  expect(followed).toBeLessThan(20_000);
+  // In the list, with a report that comes after it.
+  const listed = 1_000_000;
+  kernel.socket(client(listed));
+  kernel.socket(client(1, DENIED));
+  kernel.begins.push(begun(client(1, DENIED)));
+  await flows.sweep();
+  expect(kernel.destroyed).toEqual([1]);
+  kernel.flood = undefined;
+  kernel.begins.push(begun(client(listed)));
+  await flows.read();
+  expect(accepted.filter(({ source }) => source.port === listed)).toHaveLength(1);
+  kernel.gone.push(gone(client(listed)));
+  await flows.read();
+  expect(ended.filter(({ port }) => port === listed)).toHaveLength(1);
+  await flows.close();
+});
+
+test('one of which the app never gets a socket ends soon; others are looked for once', async () => {
+  stopClock();
+  const kernel = new FakeKernel();
+  const { flows, ended } = following(kernel);
+  await flows.start();
+  kernel.begins.push(begun(client(1)), begun(client(2)), begun(client(3)));
+  const waiting = kernel.socket(client(2), true); // the app's accept queue is full
+  kernel.socket(client(3));
+  await flows.read();
+  expect([ended, kernel.asked]).toEqual([[], 0]);
+  vi.advanceTimersByTime(1_000);
+  await flows.read();
+  expect(ended).toMatchObject([{ port: 1, ending: { end: 'broken' } }]);
+  kernel.sockets = kernel.sockets.filter((one) => one !== waiting); // its client has given up
+  await flows.read();
+  expect(kernel.asked).toBe(3);
+  vi.advanceTimersByTime(1_000);
+  await flows.read();
+  expect(ended).toMatchObject([{ port: 1 }, { port: 2, ending: { end: 'broken' } }]);
+  vi.advanceTimersByTime(1_000);
+  await flows.read();
+  expect(kernel.asked).toBe(4);
+  await flows.close();
+});
+
+test('of thousands of connections of a client the one that the app has reset is found without a question', async () => {
+  stopClock();
+  const kernel = new FakeKernel();
+  const { flows, ended } = following(kernel);
+  await flows.start();
+  const count = 3_000;
+  for (let port = 1; port <= count; port += 1) {
+    kernel.socket(client(port));
+    kernel.begins.push(begun(client(port)));
+  }
+  await flows.read();
+  vi.advanceTimersByTime(1_000);
+  while (kernel.asked < count) await flows.read();
+  kernel.sockets = kernel.sockets.filter(({ remote }) => remote.port !== 2_500);
+  kernel.gone.push(gone({ address: ALLOWED, port: 0 }, { cookie: 2_500 }));
+  await flows.read();
+  expect(ended).toMatchObject([{ port: 2_500, ending: { end: 'reset-by-destination' } }]);
+  expect(kernel.asked).toBe(count);
+  await flows.close();
+});
+
+test('where nobody has seen the sockets of thousands, no read asks about all of them', async () => {
+  stopClock();
+  const kernel = new FakeKernel();
+  const { flows, ended } = following(kernel);
+  await flows.start();
+  const count = 3_000;
+  for (let port = 1; port <= count; port += 1) {
+    if (port !== 2_500) kernel.socket(client(port));
+    kernel.begins.push(begun(client(port)));
+  }
+  kernel.gone.push(gone({ address: ALLOWED, port: 0 }, { cookie: 2_500_000 }));
+  for (let read = 1; read <= 3; read += 1) {
+    const before = kernel.asked;
+    await flows.read();
+    expect(kernel.asked - before).toBeLessThanOrEqual(1_024);
+  }
+  expect(ended).toMatchObject([{ port: 2_500, ending: { end: 'reset-by-destination' } }]);
+  await flows.close();
+});
+
+test('where reports are lost all the time, not all connections are asked about each time', async () => {
+  stopClock();
+  const kernel = new FakeKernel();
+  const { flows, ended } = following(kernel);
+  await flows.start();
+  for (let port = 1; port <= 600; port += 1) {
+    kernel.socket(client(port));
+    kernel.begins.push(begun(client(port)));
+  }
+  for (let read = 0; read < 10; read += 1) {
+    kernel.isLost = true;
+    await flows.read();
+  }
+  expect(kernel.asked).toBe(600);
+  kernel.sockets = [];
+  vi.advanceTimersByTime(5_000);
+  await flows.read();
+  expect(ended).toHaveLength(600);
+  await flows.close();
+});
+
+test('one that connection tracking had forgotten, and took for the own of the app when that sent something, is ended', async () => {
+  const kernel = new FakeKernel();
+  const { flows, accepted, ended } = following(kernel);
+  kernel.socket(client(1, DENIED));
+  kernel.pickedUp.add(1);
+  await flows.start();
+  await flows.settled();
+  expect(accepted).toHaveLength(1);
+  expect(ended).toMatchObject([{ port: 1, ending: { end: 'reset' } }]);
+  await flows.close();
+});
+
+test('one that the pod has opened is left alone where connection tracking has picked it up', async () => {
+  const kernel = new FakeKernel();
+  const { flows, accepted } = following(kernel);
+  kernel.isListening = false;
+  kernel.socket(client(1, DENIED));
+  kernel.pickedUp.add(1);
+  await flows.start();
+  expect([accepted, kernel.destroyed]).toEqual([[], []]);
   await flows.close();
 });

@@ -1,0 +1,175 @@
+/**
+ * Connections of which the kernel may have said less than there is to say, and which it is therefore asked about: whether the app has
+ * one at all, which one an app has reset, and, where reports may be missing, whether one is still there.
+ */
+import type { EndedSocket, TcpSocket } from '../kernel/index.ts';
+import type { DirectConnection } from './direct_connection.ts';
+import type { DirectKernel } from './direct_kernel.ts';
+import type { DirectReports } from './direct_reports.ts';
+import type { Followed } from './followed.ts';
+import { ASKED_AT_ONCE, endsOf } from './socket_cutter.ts';
+
+/**
+ * When a connection is looked for the first time after it has begun, ms: most have ended by then. Connection tracking takes a handshake for
+ * complete when its last packet passes; where the app's accept queue is full, no socket comes of that.
+ */
+const LOOKED_FOR_MS = 1_000;
+
+/** Connections that are looked for in one read, some 20 us each: 5,000 a second. */
+const LOOKED_FOR_AT_ONCE = 256;
+
+/** Connections that are asked about in one read because an app has reset one of their client's. The others are next time. */
+const SUSPECTS_AT_ONCE = 1_024;
+
+/** Clients and ports of whom apps have reset connections, between two reads. Of more, all connections are asked about. */
+const RESETS_MAX = 4_096;
+
+/** How often some connections are asked about, ms, and how many: a report may be missing. */
+const AUDIT_INTERVAL_MS = 10_000;
+const AUDITED_AT_ONCE = 256;
+
+/** Where reports are lost all the time, all connections are asked about so often, ms: 65,536 take more than a second. */
+const LOST_INTERVAL_MS = 5_000;
+
+/** Connections that an app has reset, of one client to one port. */
+interface Resets {
+  readonly client: string;
+  readonly port: number;
+  /** What the kernel calls their sockets. */
+  readonly cookies: Set<number>;
+}
+
+/** What is asked, and when. */
+export class Doubts {
+  readonly #kernel: Pick<DirectKernel, 'socketsAt'>;
+  readonly #followed: Followed;
+  readonly #reports: Pick<DirectReports, 'read'>;
+  readonly #takeStock: () => Promise<void>;
+  readonly #resets = new Map<string, Resets>();
+  #isLost = false;
+  #foundLostAtMs = Number.NEGATIVE_INFINITY;
+  #auditing: Iterator<DirectConnection> | undefined;
+  #auditedAtMs = performance.now();
+
+  /** @param takeStock looks for connections that are not followed */
+  constructor(
+    kernel: Pick<DirectKernel, 'socketsAt'>,
+    followed: Followed,
+    reports: Pick<DirectReports, 'read'>,
+    takeStock: () => Promise<void>,
+  ) {
+    this.#kernel = kernel;
+    this.#followed = followed;
+    this.#reports = reports;
+    this.#takeStock = takeStock;
+  }
+
+  /** An app has reset a connection: the kernel says of which client, not of which of its ports. */
+  reset({ local, remote, cookie }: Pick<EndedSocket, 'local' | 'remote' | 'cookie'>): void {
+    const key = `${remote.address} ${local.port}`;
+    const known = this.#resets.get(key);
+    if (known !== undefined) return void known.cookies.add(cookie);
+    if (this.#resets.size >= RESETS_MAX) return this.lost();
+    this.#resets.set(key, { client: remote.address, port: local.port, cookies: new Set([cookie]) });
+  }
+
+  /** Reports are missing. */
+  lost(): void {
+    this.#isLost = true;
+  }
+
+  /** To be called when reports have been read. What fails is asked again the next time. @throws SluiceError */
+  async ask(): Promise<void> {
+    await this.#findReset();
+    await this.#lookFor();
+    const nowMs = performance.now();
+    if (this.#isLost && nowMs - this.#foundLostAtMs >= LOST_INTERVAL_MS) await this.#findLost(nowMs);
+    if (nowMs - this.#auditedAtMs >= AUDIT_INTERVAL_MS) await this.#audit(nowMs);
+  }
+
+  /**
+   * Those whose sockets are known are found at once. Others are asked about: those that are there are known from then on, and those that are
+   * not are the ones that were reset.
+   */
+  async #findReset(): Promise<void> {
+    let room = SUSPECTS_AT_ONCE;
+    for (const [key, { client, port, cookies }] of this.#resets) {
+      const unknown: DirectConnection[] = [];
+      const found: DirectConnection[] = [];
+      for (const one of this.#followed.of(client, port)) {
+        if (one.cookie === undefined) unknown.push(one);
+        else if (cookies.delete(one.cookie)) found.push(one);
+      }
+      for (const one of found) this.#followed.finish(one, 'reset-by-destination');
+      const asked = cookies.size === 0 ? [] : unknown.slice(0, room);
+      await this.#endMissing(asked, 'reset-by-destination');
+      room -= asked.length;
+      if (asked.length < unknown.length && cookies.size > 0) return; // the rest is next time
+      this.#resets.delete(key);
+    }
+  }
+
+  /** Connections that are old enough to be looked for: where there is only a handshake, once more later. */
+  async #lookFor(): Promise<void> {
+    const { unseen } = this.#followed;
+    const nowMs = performance.now();
+    const due: DirectConnection[] = [];
+    for (const [one, sinceMs] of unseen) {
+      if (nowMs - sinceMs < LOOKED_FOR_MS || due.length >= LOOKED_FOR_AT_ONCE) break;
+      due.push(one);
+    }
+    await this.#endMissing(due, 'broken');
+    for (const one of due) this.#followed.lookLater(one, nowMs);
+  }
+
+  /** All connections are asked about, and those that are not known are looked for. */
+  async #findLost(nowMs: number): Promise<void> {
+    this.#isLost = false;
+    this.#foundLostAtMs = nowMs;
+    try {
+      const all = [...this.#followed];
+      for (let from = 0; from < all.length; from += ASKED_AT_ONCE)
+        await this.#endMissing(all.slice(from, from + ASKED_AT_ONCE), 'broken');
+      await this.#takeStock();
+    } catch (error) {
+      this.#isLost = true;
+      this.#foundLostAtMs = Number.NEGATIVE_INFINITY;
+      throw error;
+    }
+  }
+
+  /** Asks about some connections, each time about others. */
+  async #audit(nowMs: number): Promise<void> {
+    this.#auditedAtMs = nowMs;
+    const some: DirectConnection[] = [];
+    this.#auditing ??= this.#followed[Symbol.iterator]();
+    while (some.length < AUDITED_AT_ONCE) {
+      const { done, value } = this.#auditing.next();
+      if (done === true) {
+        this.#auditing = undefined;
+        break;
+      }
+      some.push(value);
+    }
+    await this.#endMissing(some, 'broken');
+  }
+
+  /** Ends those of the connections that the kernel does not have any more, and has not reported either. */
+  async #endMissing(
+    connections: readonly DirectConnection[],
+    end: 'broken' | 'reset-by-destination',
+  ): Promise<void> {
+    if (connections.length === 0) return;
+    const sockets = await this.#kernel.socketsAt(connections.map(endsOf));
+    const missing = connections.filter((one, index) => !this.#isThere(one, sockets[index]));
+    if (missing.length === 0) return;
+    await this.#reports.read();
+    for (const one of missing) this.#followed.finish(one, end);
+  }
+
+  #isThere(connection: DirectConnection, socket: TcpSocket | undefined): boolean {
+    if (socket === undefined) return false;
+    this.#followed.seen(connection, socket);
+    return true;
+  }
+}

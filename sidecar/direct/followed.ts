@@ -1,0 +1,135 @@
+/** The connections of the direct ports that are followed: each from when it is known until it has ended. */
+import { Recent } from '../../common/recent.ts';
+import { isLoopback, type Judge } from '../../policy/index.ts';
+import { type Side, socketCookie, type TcpSocket, type TrackedFlow } from '../kernel/index.ts';
+import type { RelayEvents } from '../relay/index.ts';
+import { ConnectionsByEnds } from './connections_by_ends.ts';
+import { DirectConnection, type DirectCutter } from './direct_connection.ts';
+import type { DirectPorts } from './direct_ports.ts';
+
+/** Most connections that are followed; some 450 bytes each. Those beyond it have no record, and end with a table all the same. */
+const FOLLOWED_MAX = 65_536;
+
+/** Ends of apps that are shared by their connections; an app has few. */
+const PLACES_MAX = 256;
+
+/** Who has to know. */
+export interface FollowedEvents extends Pick<RelayEvents, 'accepted'>, DirectCutter {
+  /** There are too many: one has no record. */
+  overrun(): void;
+}
+
+/** Those of one sidecar. */
+export class Followed {
+  readonly #ports: Pick<DirectPorts, 'isDirect' | 'isExempt'>;
+  readonly #judge: () => Judge | undefined;
+  readonly #events: FollowedEvents;
+  readonly #live = new ConnectionsByEnds();
+  readonly #places = new Recent<string, Side>(PLACES_MAX);
+  /** Found in the kernel's list: their beginnings may still be reported. */
+  readonly #listed = new Set<DirectConnection>();
+  /** Those whose sockets nobody has seen, and since when they are waited for, ms; in that order. */
+  readonly unseen = new Map<DirectConnection, number>();
+
+  /** @param judge the one in force */
+  constructor(
+    ports: Pick<DirectPorts, 'isDirect' | 'isExempt'>,
+    judge: () => Judge | undefined,
+    events: FollowedEvents,
+  ) {
+    this.#ports = ports;
+    this.#judge = judge;
+    this.#events = events;
+  }
+
+  /** Whether no more can be followed. */
+  get isFull(): boolean {
+    return this.#live.size >= FOLLOWED_MAX;
+  }
+
+  /** The oldest, where a client has used its port again. */
+  get(client: Side, app: Side): DirectConnection | undefined {
+    return this.#live.get(client, app);
+  }
+
+  /** Those of a client's address to a port of the pod. */
+  of(client: string, port: number): Iterable<DirectConnection> {
+    return this.#live.of(client, port);
+  }
+
+  [Symbol.iterator](): Iterator<DirectConnection> {
+    return this.#live[Symbol.iterator]();
+  }
+
+  /** Some of them. */
+  first(most: number): readonly DirectConnection[] {
+    const some: DirectConnection[] = [];
+    for (const one of this.#live) if (some.push(one) >= most) break;
+    return some;
+  }
+
+  /** Whether a socket with these ends is one that the app has accepted on a direct port, or one that the pod has opened. */
+  concerns(local: Side, remote: Side): boolean {
+    if (!this.#ports.isDirect(local.port) || remote.address === local.address) return false;
+    if (isLoopback(remote.address) || this.#ports.isExempt(remote.address, local.port)) return false;
+    return this.#judge()?.table.subject.ips.includes(remote.address) !== true;
+  }
+
+  /** A handshake was completed, as connection tracking says. */
+  began({ protocol, source, answering }: TrackedFlow): void {
+    if (protocol !== 'TCP' || !this.concerns(answering, source)) return;
+    const known = this.#live.get(source, answering);
+    if (known !== undefined && this.#listed.delete(known)) return;
+    const connection = this.#follow(answering, source);
+    if (connection !== undefined) this.unseen.set(connection, performance.now());
+  }
+
+  /** A socket was found that nobody followed. */
+  found(socket: TcpSocket): void {
+    const connection = this.#follow(socket.local, socket.remote);
+    if (connection === undefined) return;
+    connection.cookie = socketCookie(socket.handle);
+    this.#listed.add(connection);
+  }
+
+  /** All beginnings have been reported of connections that were found before. */
+  allReported(): void {
+    this.#listed.clear();
+  }
+
+  /** The kernel has this socket for a connection. */
+  seen(connection: DirectConnection, socket: TcpSocket): void {
+    if (socket.isArriving) return; // the app does not have it yet
+    connection.cookie = socketCookie(socket.handle);
+    this.unseen.delete(connection);
+  }
+
+  /** One that nobody has seen yet is waited for again. */
+  lookLater(connection: DirectConnection, nowMs: number): void {
+    if (this.unseen.delete(connection)) this.unseen.set(connection, nowMs);
+  }
+
+  /** It has ended, if that is not known. */
+  finish(connection: DirectConnection, end: Parameters<DirectConnection['ended']>[0]): void {
+    if (!this.#live.remove(connection)) return;
+    this.unseen.delete(connection);
+    connection.ended(end);
+  }
+
+  #follow(local: Side, remote: Side): DirectConnection | undefined {
+    if (this.isFull) {
+      this.#events.overrun();
+      return undefined;
+    }
+    const connection = new DirectConnection(remote, this.#shared(local), this.#events);
+    this.#live.add(connection);
+    connection.owner = this.#events.accepted(connection);
+    return connection;
+  }
+
+  /** The same object for the same end of the app: there are few of these, and many connections. */
+  #shared(local: Side): Side {
+    const key = `${local.address} ${local.port}`;
+    return this.#places.get(key) ?? this.#places.keep(key, local);
+  }
+}

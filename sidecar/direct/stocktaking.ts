@@ -1,0 +1,117 @@
+/**
+ * Looks through the kernel's own list of sockets for those that nobody follows: they are followed from then on, or end. Handshakes that are
+ * not complete are in no list where there are SYN cookies: connection tracking forgets those of denied clients.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import { errnoName } from '../../common/errno.ts';
+import { SluiceError } from '../../common/errors.ts';
+import type { Judge } from '../../policy/index.ts';
+import { firstFailure, type Side, SOCKET_STATES, type TcpSocket, type TrackedFlow } from '../kernel/index.ts';
+import type { DirectKernel } from './direct_kernel.ts';
+import type { DirectReports } from './direct_reports.ts';
+import type { Followed } from './followed.ts';
+import type { SocketCutter } from './socket_cutter.ts';
+
+/** Sockets judged at a time, some 20 us each. */
+const AT_ONCE = 50;
+
+/**
+ * Those that may carry data, those that are being opened, and those whose app has closed them while the kernel still sends what it
+ * has left.
+ */
+const STATES = SOCKET_STATES.live | SOCKET_STATES.arriving | SOCKET_STATES.closing;
+
+/** What it works with. */
+export interface StocktakingParts {
+  readonly kernel: DirectKernel;
+  readonly followed: Followed;
+  readonly reports: Pick<DirectReports, 'read'>;
+  readonly cutter: SocketCutter;
+  /** The one in force. */
+  readonly judge: () => Judge | undefined;
+}
+
+/** Of one sidecar. */
+export class Stocktaking {
+  readonly #parts: StocktakingParts;
+  readonly #cookies: ReturnType<DirectKernel['cookies']>;
+
+  constructor(parts: StocktakingParts) {
+    this.#parts = parts;
+    this.#cookies = parts.kernel.cookies();
+  }
+
+  /**
+   * A client that has a SYN cookie can complete its handshake long after the gate was shut to it. Connection tracking forgets that
+   * the handshake has begun: its last packet is then that of another flow, which the gate judges.
+   * @throws SluiceError `NETLINK_*` or `SOCKET_*`
+   */
+  async forgetHandshakes(): Promise<void> {
+    if (!this.#cookies.mayBeValid()) return;
+    const { kernel, followed } = this.#parts;
+    const denied: TrackedFlow[] = [];
+    for await (const some of kernel.openHandshakes())
+      for (const flow of some)
+        if (followed.concerns(flow.answering, flow.source) && this.#isDenied(flow.source, flow.answering))
+          denied.push(flow);
+    const failed = firstFailure(await kernel.forget(denied));
+    if (failed !== undefined)
+      throw new SluiceError('NETLINK_FAILED', `the kernel does not forget flows: ${errnoName(failed)}`);
+  }
+
+  /** @throws SluiceError `NETLINK_*` or `SOCKET_*`, also where sockets are not destroyed */
+  async take(): Promise<void> {
+    const { kernel, followed, reports, cutter } = this.#parts;
+    const strangers: TcpSocket[] = [];
+    const isStranger = (local: Side, remote: Side): boolean =>
+      followed.concerns(local, remote) && followed.get(remote, local)?.isDoomed !== false;
+    for await (const some of kernel.sockets(isStranger, STATES)) strangers.push(...some);
+    const doomed: TcpSocket[] = [];
+    for (const [index, socket] of (await this.#accepted(strangers)).entries()) {
+      if (index % AT_ONCE === AT_ONCE - 1) await turn();
+      const known = followed.get(socket.remote, socket.local);
+      if (cutter.isCut(socket)) continue; // while it was asked about
+      if (known !== undefined) {
+        if (known.isDoomed && cutter.isIdle) cutter.doom(known); // an order has failed
+        continue;
+      }
+      // Who takes over what is followed from now on judges it.
+      const isFollowed = !socket.isArriving && !followed.isFull;
+      if (!isFollowed && this.#isDenied(socket.remote, socket.local)) doomed.push(socket);
+      else if (!socket.isArriving) followed.found(socket);
+    }
+    const gone = await cutter.destroy(doomed);
+    if (gone.includes(false)) throw new SluiceError('NETLINK_FAILED', cutter.problem ?? 'not destroyed');
+    // What waits may still be about those that are in the list.
+    if (await reports.read()) followed.allReported();
+  }
+
+  /** Those that the pod has not opened itself. */
+  async #accepted(sockets: readonly TcpSocket[]): Promise<readonly TcpSocket[]> {
+    const { kernel } = this.#parts;
+    const asked = sockets.filter(({ isArriving }) => !isArriving);
+    const flows = await kernel.flowsOf(asked);
+    const accepted = sockets.filter(({ isArriving }) => isArriving);
+    for (const [index, socket] of asked.entries()) {
+      const flow = flows[index];
+      const isAccepted =
+        flow === undefined || flow.isPickedUp === true
+          ? await kernel.isListening(socket.local) // connection tracking does not know who has opened it
+          : isSame(flow.source, socket.remote);
+      if (isAccepted) accepted.push(socket);
+    }
+    return accepted;
+  }
+
+  /** Whether the table in force denies a client for certain: it knows all that has to be known of it. */
+  #isDenied(client: Side, { port }: Side): boolean {
+    const judge = this.#parts.judge();
+    if (judge === undefined) return false;
+    if (judge.judge('ingress', client.address, 'TCP', port).verdict === 'allow') return false;
+    return !judge.isUnsure('ingress', client.address, 'TCP', port);
+  }
+}
+
+function isSame(a: Side, b: Side): boolean {
+  return a.address === b.address && a.port === b.port;
+}
