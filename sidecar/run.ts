@@ -8,6 +8,8 @@ import {
   drain,
   drainTimeMs,
   Effects,
+  exemptFrom,
+  Leftovers,
   Outbound,
   openAdmin,
   openDataPath,
@@ -111,7 +113,8 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   const redirect = new WatchedRedirect(config, paths.paths, inForce, log);
   const direct = new Direct(config, paths, { state, guard, redirect, recorder, owners, metrics, log });
   inForce.follow(new TransitionLog(log));
-  inForce.follow(new Effects(inForce, { state, gate, outbound, direct, redirect, link }));
+  const leftovers = new Leftovers(enforcement, exemptFrom(config, guard), log);
+  inForce.follow(new Effects(inForce, { state, gate, outbound, direct, leftovers, redirect, link }));
   const tables = new TableFollower({
     state,
     inForce,

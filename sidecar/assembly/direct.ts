@@ -19,6 +19,7 @@ import {
   pathsText,
 } from '../redirect/index.ts';
 import type { Owners } from '../table/index.ts';
+import { exemptFrom } from './exempt.ts';
 import { ERROR_LOG_MS } from './log_intervals.ts';
 import type { WatchedRedirect } from './redirect.ts';
 import type { State } from './state.ts';
@@ -169,12 +170,11 @@ function contextOf(config: SidecarConfig, parts: DirectParts, failures: InboundF
 }
 
 function portsOf(config: SidecarConfig, paths: Paths, { guard, redirect }: DirectParts): DirectPorts {
-  const { adminPort, canaryPort, nodePorts } = config;
+  const { adminPort, canaryPort } = config;
   const own = (): readonly number[] => [...inboundPorts(redirect.inboundPort), adminPort, canaryPort];
-  const nodes = new Set(guard.nodeIPs);
   return {
     isDirect: (port) => isDirect(paths, port) && !own().includes(port),
     wanted: { ports: paths.others, are: paths.usual === 'direct' ? 'unwanted' : 'wanted' },
-    isExempt: (address, port) => nodes.has(address) && nodePorts?.includes(port) !== false,
+    isExempt: exemptFrom(config, guard),
   };
 }

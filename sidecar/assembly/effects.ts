@@ -10,6 +10,7 @@ import {
 import type { InjectorLink } from '../table/index.ts';
 import type { Direct } from './direct.ts';
 import type { WatchedGate } from './gate.ts';
+import type { Leftovers } from './leftovers.ts';
 import type { Outbound } from './outbound.ts';
 import type { WatchedRedirect } from './redirect.ts';
 import type { State } from './state.ts';
@@ -20,6 +21,7 @@ export interface EffectTools {
   readonly gate: WatchedGate;
   readonly outbound: Outbound;
   readonly direct: Direct;
+  readonly leftovers: Leftovers;
   readonly redirect: WatchedRedirect;
   readonly link: InjectorLink;
 }
@@ -67,11 +69,12 @@ export class Effects implements InForceFollower {
    * have ended, but for those whose sources the injector is being asked about.
    */
   async #cut(change: number): Promise<void> {
-    const { outbound, direct, state } = this.#tools;
+    const { outbound, direct, leftovers, state } = this.#tools;
     await outbound.cut();
     await outbound.forgetBackends();
     await state.enforcement.allEnded();
     await direct.cutAll();
+    await leftovers.end();
     this.#inForce.happened({ event: 'cut', change });
   }
 

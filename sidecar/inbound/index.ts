@@ -5,4 +5,5 @@ export { Backlogs } from './backlogs.ts';
 export { connectionLimit, descriptorLimit, type InboundLimits, inboundLimits } from './capacity.ts';
 export { InboundFailures } from './failures.ts';
 export type { InboundContext } from './inbound.ts';
+export { endLeftovers } from './leftovers.ts';
 export { memoryLimit } from './memory_limit.ts';
