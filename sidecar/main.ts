@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** Entry of the sidecar: `run`, and `redirect apply|verify|remove`, of which `apply` is the init step. */
+/**
+ * Entry of the sidecar: `run`, and `redirect apply|verify|remove`. `apply` is the step before an ordinary sidecar; a native one does
+ * the same in `run`, and fails with the same message and exit code.
+ */
 import { stackOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
 import { describeOptions, readOptions } from '../common/options.ts';
@@ -34,7 +37,8 @@ async function main(argv: readonly string[]): Promise<void> {
     }
     case 'redirect apply': {
       const { applyRedirect } = await import('./redirect/index.ts');
-      say('redirect in force', await applyRedirect(redirectConfig(values)));
+      const { redirect } = await applyRedirect(redirectConfig(values));
+      say('redirect in force', redirect);
       return;
     }
     case 'redirect verify': {

@@ -10,6 +10,7 @@ import { whyNotDirect } from '../kernel/index.ts';
 import type { Recorder, SidecarMetrics } from '../records/index.ts';
 import {
   ALL_PROXY,
+  type AppliedRedirect,
   asksFor,
   hasDirect,
   hasFallenBack,
@@ -36,20 +37,34 @@ export interface PathsInUse {
   readonly problem: string | undefined;
 }
 
-/** Reads from the rules which paths the redirect step has decided on. Never rejects: without rules, the proxy has all ports. */
-export async function readPathsInUse(config: SidecarConfig, log: Logger): Promise<PathsInUse> {
-  const paths = await pathsInForce(config).catch((err: Error) => {
-    log.error({ err }, 'the path of connections is not known: they are taken to go through the proxy');
-    return ALL_PROXY;
-  });
-  const found = { paths, ...(await reasonOf(config, paths)) };
+/**
+ * Reads from the rules which paths the redirect step has decided on. Never rejects: without rules, the proxy has all ports.
+ * @param applied what this process has put in force itself: then nothing is read, and the kernel is not tried again
+ */
+export async function readPathsInUse(
+  config: SidecarConfig,
+  log: Logger,
+  applied?: AppliedRedirect,
+): Promise<PathsInUse> {
+  const paths =
+    applied?.redirect.paths ??
+    (await pathsInForce(config).catch((err: Error) => {
+      log.error({ err }, 'the path of connections is not known: they are taken to go through the proxy');
+      return ALL_PROXY;
+    }));
+  const found = { paths, ...(await reasonOf(config, paths, applied?.redirect.notDirect)) };
   log.info({ path: pathsText(paths), reason: found.reason, problem: found.problem }, 'path of connections');
   return found;
 }
 
-async function reasonOf(config: SidecarConfig, paths: Paths): Promise<Omit<PathsInUse, 'paths'>> {
+/** @param notDirect what the kernel lacks, where that is known */
+async function reasonOf(
+  config: SidecarConfig,
+  paths: Paths,
+  notDirect: string | undefined,
+): Promise<Omit<PathsInUse, 'paths'>> {
   if (hasFallenBack(config, paths)) {
-    const problem = (await whyNotDirect()) ?? 'there was no gate when the redirect was applied';
+    const problem = notDirect ?? (await whyNotDirect()) ?? 'there was no gate when the redirect was applied';
     return { reason: 'fell-back', problem };
   }
   if (asksFor('auto', config)) return { reason: 'probed', problem: undefined };

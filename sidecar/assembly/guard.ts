@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { OncePer } from '../../common/pacing.ts';
 import { bindingText, Guard, type GuardEvents, type GuardReason } from '../guard/index.ts';
 import type { SidecarMetrics } from '../records/index.ts';
+import type { AppliedRedirect } from '../redirect/index.ts';
 import { ERROR_LOG_MS, REPEATED_LOG_MS } from './log_intervals.ts';
 
 /** What each reason of the guard says in the log. */
@@ -15,14 +16,16 @@ const MESSAGES: Readonly<Record<GuardReason, string>> = {
 
 /**
  * Puts the guard in force, before anything is accepted.
+ * @param applied what this process has put in force itself, the guard with it
  * @throws SluiceError where the kernel refuses its tables
  */
 export async function openGuard(
   nodeIPs: readonly string[],
   metrics: SidecarMetrics,
   log: Logger,
+  applied?: AppliedRedirect,
 ): Promise<Guard> {
-  const guard = await Guard.open(nodeIPs, new GuardFollower(metrics, log));
+  const guard = await Guard.open(nodeIPs, new GuardFollower(metrics, log), applied?.guard);
   const { status } = guard;
   const isLacking = status.packets !== status.frames;
   if (isLacking || status.own_node.some(({ known_by }) => known_by.includes('alone')))

@@ -4,6 +4,7 @@ import { LatestWins } from '../../common/latest_wins.ts';
 import { OncePer } from '../../common/pacing.ts';
 import type { InForceMachine } from '../in_force/index.ts';
 import {
+  type AppliedRedirect,
   Canary,
   type CanaryContext,
   leadRedirect,
@@ -24,18 +25,30 @@ export class WatchedRedirect implements CanaryContext {
   readonly #log: Logger;
   #config: RedirectConfig;
   readonly #paths: Paths;
+  /** What the kernel lacks, where that is known from the start. */
+  readonly #limits: readonly string[];
   readonly #leading = new LatestWins<number>((port) => this.#lead(port));
   readonly #leadingAgain = new OncePer(LEAD_AGAIN_MS);
   readonly #leadFailures = new OncePer(REPEATED_LOG_MS);
 
-  /** @param paths those that the rules had when this process began: it follows them, so that they may not change */
-  constructor(config: RedirectConfig, paths: Paths, inForce: InForceMachine, log: Logger) {
+  /**
+   * @param paths those that the rules had when this process began: it follows them, so that they may not change
+   * @param applied what this process has put in force itself; absent: its rules are looked at first of all
+   */
+  constructor(
+    config: RedirectConfig,
+    paths: Paths,
+    inForce: InForceMachine,
+    log: Logger,
+    applied?: AppliedRedirect,
+  ) {
     this.port = config.canaryPort;
     this.#paths = paths;
     this.#config = config;
     this.#inForce = inForce;
     this.#log = log;
-    this.canary = new Canary(this);
+    this.canary = new Canary(this, applied !== undefined);
+    this.#limits = applied?.redirect.limits ?? [];
   }
 
   /** The port that the proxy has. */
@@ -57,6 +70,7 @@ export class WatchedRedirect implements CanaryContext {
   /** Watches the redirect of the families that the proxy listens on, until `close`. */
   start(): void {
     const { proxy } = this.#inForce.state;
+    if (this.#limits.length > 0) this.#inForce.happened({ event: 'redirect-verified', limits: this.#limits });
     if (proxy.state === 'listening') void this.canary.start(proxy.families);
   }
 
@@ -67,10 +81,6 @@ export class WatchedRedirect implements CanaryContext {
   async verify(): Promise<void> {
     const { limits } = await verifyRedirect(this.#config, this.#paths);
     this.#inForce.happened({ event: 'redirect-verified', limits });
-  }
-
-  isIntact(): boolean {
-    return this.#inForce.state.redirect.state === 'intact';
   }
 
   checked(problem: string | undefined): void {

@@ -9,7 +9,14 @@ import { Confirmations } from './confirmations.ts';
 import { GuardCounts, type GuardDrops } from './counts.ts';
 import { disputeOf } from './dispute.ts';
 import { type BoundHop, boundHops, isThrough, nodeThrough } from './hops.ts';
-import { type GuardProblems, installGuard, planGuard, putNodes, withNodes } from './install.ts';
+import {
+  type GuardProblems,
+  type InstalledGuard,
+  installGuard,
+  planGuard,
+  putNodes,
+  withNodes,
+} from './install.ts';
 import { missingParts } from './kept_plan.ts';
 import {
   type Binding,
@@ -78,10 +85,18 @@ export class Guard {
   /**
    * Puts the guard in force by what the redirect step found, in place of its table: counters begin at zero.
    * @param nodeIPs as set
+   * @param installed this process has just put it in force itself
    */
-  static async open(nodeIPs: readonly string[], events: GuardEvents): Promise<Guard> {
-    const guard = new Guard(nodeIPs, await planGuard(nodeIPs), events);
-    await guard.#install(GUARD_PARTS);
+  static async open(
+    nodeIPs: readonly string[],
+    events: GuardEvents,
+    installed?: InstalledGuard,
+  ): Promise<Guard> {
+    const guard = new Guard(nodeIPs, installed?.plan ?? (await planGuard(nodeIPs)), events);
+    if (installed === undefined) await guard.#install(GUARD_PARTS);
+    else guard.#takeOver(installed);
+    // All of it has just been looked at.
+    guard.#neighboursAtMs = performance.now();
     return guard;
   }
 
@@ -141,6 +156,11 @@ export class Guard {
     await work().catch((error: Error) => {
       if (!signal.aborted) this.#events.failed(error.message);
     });
+  }
+
+  #takeOver({ problems, own }: InstalledGuard): void {
+    this.#problems = problems;
+    this.#own = own;
   }
 
   async #install(parts: readonly GuardPart[]): Promise<void> {

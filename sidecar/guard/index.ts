@@ -4,6 +4,7 @@ export { Guard, type GuardEvents } from './guard.ts';
 export {
   bindGuard,
   type GuardProblems,
+  type InstalledGuard,
   installGuard,
   planGuard,
   removeGuard,
@@ -11,3 +12,4 @@ export {
 } from './install.ts';
 export { type Binding, bindingText, type GuardPlan, type NodeAddress } from './plan.ts';
 export { framesRuleset, type GuardReason, guardRuleset } from './ruleset.ts';
+export { ownAddresses } from './surroundings.ts';

@@ -5,7 +5,7 @@ import { familyOf } from '../../policy/index.ts';
 import { runNft, tryNft } from '../kernel/index.ts';
 import { bind, type Claim, RESOLVE_TIMEOUT_MS, withHops } from './bind.ts';
 import { keptPlan, missingParts } from './kept_plan.ts';
-import { GUARD_PARTS, type GuardPart, type GuardPlan, type NodeAddress } from './plan.ts';
+import { GUARD_PARTS, type GuardPart, type GuardPlan, type NodeAddress, type OwnAddresses } from './plan.ts';
 import {
   changedBindings,
   FRAMES_TABLE,
@@ -23,6 +23,14 @@ export interface GuardProblems {
   readonly packets?: string;
   /** Frames of raw packet sockets are not looked at. */
   readonly frames?: string;
+}
+
+/** A guard that this process has put in force. */
+export interface InstalledGuard {
+  readonly plan: GuardPlan;
+  readonly problems: GuardProblems;
+  /** The pod's own addresses that frames may carry. */
+  readonly own: OwnAddresses;
 }
 
 /**
@@ -70,12 +78,14 @@ export async function withNodes(plan: GuardPlan, nodeIPs: readonly string[]): Pr
 /**
  * Puts the guard in force, with what is known of hops so far: addresses that are not bound yet do not come in.
  * @param parts those to put in; each whole, in place of what is there
+ * @param own what frames may carry; default: the pod's addresses as they are now
  * @returns what does not hold of these; never throws for what the kernel or the image lacks
  * @throws SluiceError `GATE_REFUSED`
  */
 export async function installGuard(
   plan: GuardPlan,
   parts: readonly GuardPart[] = GUARD_PARTS,
+  own: OwnAddresses = ownAddresses(),
 ): Promise<GuardProblems> {
   if (parts.includes('packets')) {
     try {
@@ -88,7 +98,7 @@ export async function installGuard(
   }
   if (!parts.includes('frames')) return {};
   // Older kernels have no hook there: what they lack is said.
-  return runNft(framesRuleset(plan, ownAddresses())).then(
+  return runNft(framesRuleset(plan, own)).then(
     () => ({}),
     (error: Error) => ({ frames: error.message }),
   );
@@ -113,16 +123,14 @@ export async function removeGuard(): Promise<void> {
   await runNft(REMOVED_FRAMES).catch(() => {}); // where frames cannot be looked at there is none
 }
 
-/** @throws SluiceError `REDIRECT_INCOMPLETE` where a part of the guard is missing and could be there */
-export async function verifyGuard(): Promise<void> {
-  const plan = await keptPlan().catch((error: SluiceError) => {
-    if (error.code === 'GATE_UNAVAILABLE') return 'without nft' as const;
-    throw error;
-  });
-  if (plan === 'without nft') return;
-  const missing = plan === undefined ? GUARD_PARTS : await missingParts(plan);
-  if (plan === undefined || missing.includes('packets')) throw incomplete(GUARD_TABLE);
-  if (!missing.includes('frames')) return;
+/**
+ * @param plan of the guard
+ * @throws SluiceError `REDIRECT_INCOMPLETE` where a part of the guard is missing and could be there
+ */
+export async function verifyGuard(plan: GuardPlan): Promise<void> {
+  const missing = await missingParts(plan);
+  if (missing.length === 0 || (await isWithoutNft())) return;
+  if (missing.includes('packets')) throw incomplete(GUARD_TABLE);
   const possible = await tryNft(framesRuleset(plan, ownAddresses())).then(
     () => true,
     (error: SluiceError) => {
@@ -131,6 +139,16 @@ export async function verifyGuard(): Promise<void> {
     },
   );
   if (possible) throw incomplete(FRAMES_TABLE);
+}
+
+async function isWithoutNft(): Promise<boolean> {
+  return keptPlan().then(
+    () => false,
+    (error: SluiceError) => {
+      if (error.code === 'GATE_UNAVAILABLE') return true;
+      throw error;
+    },
+  );
 }
 
 function incomplete(table: string): SluiceError {

@@ -1,8 +1,8 @@
 /** The guard's plan as the kernel keeps it: what the redirect step found, read back from the table. */
 import { canonicalAddress } from '../../policy/index.ts';
-import { listNft } from '../kernel/index.ts';
+import { findChain, listNft } from '../kernel/index.ts';
 import { type Binding, GUARD_PARTS, type GuardPart, type GuardPlan, type NodeAddress } from './plan.ts';
-import { FRAMES_TABLE, GUARD_TABLE, WITH_LINKS } from './ruleset.ts';
+import { GUARD_TABLE, GUARD_TABLE_NAME, WITH_LINKS } from './ruleset.ts';
 import { LINK, listOf, parsed, recordOf, textOf } from './tool_answer.ts';
 
 /** One element of a set: `nft -j` writes it bare, or with a comment or a counter around it. */
@@ -51,30 +51,33 @@ export async function keptPlan(): Promise<GuardPlan | undefined> {
   };
 }
 
-/** The chains with hooks, which have a `goto` as long as their rules are there. */
-const HOOKED: Readonly<Record<GuardPart, readonly string[]>> = {
-  packets: [`${GUARD_TABLE} in`, `${GUARD_TABLE} out`],
-  frames: [`${FRAMES_TABLE} out`],
+/** The chains with hooks, and one to which each leads as long as its rules are there. */
+const HOOKED: Readonly<Record<GuardPart, readonly (readonly [chain: string, leadsTo: string])[]>> = {
+  packets: [
+    ['in', 'own_node4'],
+    ['out', 'drop_forged'],
+  ],
+  frames: [['out', 'drop_forged']],
 };
+const FAMILIES: Readonly<Record<GuardPart, 'inet' | 'netdev'>> = { packets: 'inet', frames: 'netdev' };
 
 /**
  * The parts of the guard that the kernel does not have, or not whole. Where no interface has link-layer addresses there are no
  * frames to look at.
- * @throws SluiceError `GATE_*` when nft cannot say
+ * @throws SluiceError `NETLINK_*` or `SOCKET_*` when the kernel does not say
  */
 export async function missingParts({ links }: Pick<GuardPlan, 'links'>): Promise<readonly GuardPart[]> {
   const missing: GuardPart[] = [];
   for (const part of GUARD_PARTS) {
     if (part === 'frames' && links.length === 0) continue;
-    const whole = await Promise.all(HOOKED[part].map(isHooked));
-    if (whole.includes(false)) missing.push(part);
+    for (const [chain, target] of HOOKED[part]) {
+      const found = await findChain(GUARD_TABLE_NAME, chain, FAMILIES[part]);
+      if (found?.hooked === true && found.rules.some((rule) => rule.leadsTo(target))) continue;
+      missing.push(part);
+      break;
+    }
   }
   return missing;
-}
-
-async function isHooked(chain: string): Promise<boolean> {
-  const listed = (await listNft(`chain ${chain}`)) ?? '';
-  return listed.includes(' hook ') && listed.includes('goto ');
 }
 
 function elementOf(element: unknown, what: string): Element {

@@ -2,7 +2,8 @@
 import { attribute, NETLINK_PROTOCOLS, readAttributes, text } from '../../native/index.ts';
 import { ask, dump } from './exchange.ts';
 
-const NFPROTO_INET = 1;
+/** Families of tables that are asked for. */
+const FAMILIES = { inet: 1, netdev: 5 } as const;
 const SUBSYSTEM = 10;
 
 /** Message types. */
@@ -17,7 +18,6 @@ const CHAIN_HOOK = 4;
 
 /** nfgenmsg. */
 const FIXED_BYTES = 4;
-const FIXED = Uint8Array.of(NFPROTO_INET, 0, 0, 0);
 
 /** A chain. */
 export interface KernelChain {
@@ -34,14 +34,19 @@ export interface KernelRule {
 
 /**
  * A chain and its rules; `undefined` where there is none.
- * @param table of the family `inet`
+ * @param family of the table
  * @throws SluiceError `NETLINK_*` or `SOCKET_*`
  */
-export async function findChain(table: string, chain: string): Promise<KernelChain | undefined> {
+export async function findChain(
+  table: string,
+  chain: string,
+  family: keyof typeof FAMILIES = 'inet',
+): Promise<KernelChain | undefined> {
   const named = attribute(TABLE, text(table));
+  const fixed = Uint8Array.of(FAMILIES[family], 0, 0, 0);
   const question = {
     type: (SUBSYSTEM << 8) | GET_CHAIN,
-    body: [FIXED, named, attribute(CHAIN_NAME, text(chain))],
+    body: [fixed, named, attribute(CHAIN_NAME, text(chain))],
   };
   const [hooked] = await ask(NETLINK_PROTOCOLS.NETFILTER, [question], (found) =>
     found === undefined ? 'absent' : readAttributes(found.body, FIXED_BYTES).has(CHAIN_HOOK),
@@ -49,7 +54,7 @@ export async function findChain(table: string, chain: string): Promise<KernelCha
   if (hooked === undefined || hooked === 'absent') return undefined;
   const all = {
     type: (SUBSYSTEM << 8) | GET_RULE,
-    body: [FIXED, named, attribute(RULE_CHAIN, text(chain))],
+    body: [fixed, named, attribute(RULE_CHAIN, text(chain))],
   };
   const rules: KernelRule[] = [];
   for await (const messages of dump(NETLINK_PROTOCOLS.NETFILTER, all)) {

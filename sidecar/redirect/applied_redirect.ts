@@ -1,7 +1,7 @@
 /** A redirect that is in force, and what does not hold where the kernel lacks something. */
 import { unreachable } from '../../common/errors.ts';
 import type { Family } from '../../native/index.ts';
-import type { GuardProblems, NodeAddress } from '../guard/index.ts';
+import type { GuardProblems, InstalledGuard, NodeAddress } from '../guard/index.ts';
 import { APP_LEG_PORTS } from '../kernel/index.ts';
 import type { Paths } from './paths.ts';
 import type { RedirectScope } from './rules.ts';
@@ -25,6 +25,12 @@ export interface Redirect {
   readonly limits: readonly string[];
   /** `on`, or why TCP does not find out by itself about paths that drop large packets; absent where nothing was applied. */
   readonly mtuProbing?: string;
+}
+
+/** A redirect that this process has put in force, with all that a sidecar goes on from. */
+export interface AppliedRedirect {
+  readonly redirect: Redirect;
+  readonly guard: InstalledGuard;
 }
 
 /** What does not hold where the kernel cannot do all, for people. */

@@ -22,8 +22,6 @@ export interface CanaryContext {
   readonly port: number;
   /** Checks every rule; rejects with what is missing. */
   verify(): Promise<unknown>;
-  /** Whether the redirect was in force when last checked. */
-  isIntact(): boolean;
   /** Called after each check. `problem` is absent when all is well. */
   checked(problem: string | undefined): void;
 }
@@ -37,11 +35,15 @@ export class Canary {
   readonly #awaited = new Map<string, () => void>();
   /** Connections that the proxy accepted before the dial knew its port. */
   readonly #early = new Set<string>();
-  #verifiedAtMs = Number.NEGATIVE_INFINITY;
+  #verifiedAtMs: number;
+  /** The last check has found something wrong. */
+  #isLost = false;
   #closed = false;
 
-  constructor(context: CanaryContext) {
+  /** @param verified this process has just put all rules in, so that they need not be checked yet */
+  constructor(context: CanaryContext, verified = false) {
     this.#context = context;
+    this.#verifiedAtMs = verified ? performance.now() : Number.NEGATIVE_INFINITY;
   }
 
   /** Checks the redirect of these families, and again until `close`. */
@@ -69,8 +71,10 @@ export class Canary {
     const failed = dials.find((problem) => problem !== undefined);
     // A dial that works again after a loss proves only the rules that it met: all of them are looked at, at once.
     const due = performance.now() - this.#verifiedAtMs >= VERIFY_INTERVAL_MS;
-    if (failed === undefined && (due || !this.#context.isIntact())) await this.#verify();
-    if (!this.#closed) this.#context.checked(failed ?? this.#verifyProblem);
+    if (failed === undefined && (due || this.#isLost)) await this.#verify();
+    const problem = failed ?? this.#verifyProblem;
+    this.#isLost = problem !== undefined;
+    if (!this.#closed) this.#context.checked(problem);
   }
 
   async #verify(): Promise<void> {

@@ -1,5 +1,6 @@
 /** Leads inbound TCP connections to the sidecar (TPROXY), and checks that the rules for it are there. */
 
+export type { AppliedRedirect } from './applied_redirect.ts';
 export { Canary, type CanaryContext } from './canary.ts';
 export { leadRedirect } from './lead.ts';
 export {

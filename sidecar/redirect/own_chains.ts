@@ -2,6 +2,7 @@
 import type { Family } from '../../native/index.ts';
 import { tryTool } from '../kernel/index.ts';
 import type { Chain } from './rules.ts';
+import type { SavedRules } from './saved_rules.ts';
 import { type Backend, iptables } from './tools.ts';
 
 /** Takes chains out, and what leads to them. What is not there is no error. */
@@ -15,11 +16,6 @@ export async function removeChains(backend: Backend, family: Family, list: reado
 }
 
 /** Whether the redirect's chains are there, whole or not. */
-export async function chainsPresent(backend: Backend, family: Family): Promise<boolean> {
-  // Saving reads what is there; listing would make the legacy back end create its tables.
-  const saved = await tryTool(
-    iptables(backend, family, '-save'),
-    backend === 'nft' ? ['-t', 'mangle'] : [],
-  ).catch(() => undefined);
-  return saved?.stdout.includes(':SLUICE_IN ') ?? false;
+export function hasRedirect(saved: SavedRules): boolean {
+  return saved.has('mangle', 'SLUICE_IN');
 }

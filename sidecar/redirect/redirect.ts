@@ -4,14 +4,13 @@ import { messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import type { Family } from '../../native/index.ts';
 import { closeGate, removeGate } from '../gate/kernel/index.ts';
-import { bindGuard, installGuard, planGuard, removeGuard } from '../guard/index.ts';
+import { bindGuard, installGuard, ownAddresses, planGuard, removeGuard } from '../guard/index.ts';
 import { isSwitchedOn, kernelFamilies, tryTool, whyNotDirect } from '../kernel/index.ts';
-import { limitsOf, type Redirect } from './applied_redirect.ts';
-import { chainsPresent, removeChains } from './own_chains.ts';
+import { type AppliedRedirect, limitsOf } from './applied_redirect.ts';
+import { hasRedirect, removeChains } from './own_chains.ts';
 import { asksFor, type Paths, resolvePaths } from './paths.ts';
 import { planFor, type RedirectConfig } from './redirect_config.ts';
 import {
-  type Chain,
   chains,
   LOCAL_ROUTE,
   POLICY_RULE,
@@ -19,9 +18,9 @@ import {
   type RedirectPlan,
   type RedirectScope,
   restoreText,
-  SHOW_RULE,
 } from './rules.ts';
-import { type Backend, chooseBackend, iptables, runTool, toolError } from './tools.ts';
+import { savedRules } from './saved_rules.ts';
+import { type Backend, chooseBackend, iptables, toolError } from './tools.ts';
 
 /** tcp_mtu_probing of tcp(7): 0 is never, 1 when packets are lost time and again. */
 const MTU_PROBING = '/proc/sys/net/ipv4/tcp_mtu_probing';
@@ -32,29 +31,33 @@ const GATE_THERE: readonly string[] = ['closed', 'kept'];
 /**
  * Applies the redirect for both families. Where IPv6 is switched off its rules are there all the same: without a
  * listener they drop.
+ * @param kept paths that are decided already; absent: they are decided now
  * @throws SluiceError `REDIRECT_*` saying what is missing; nothing is then redirected half: the caller must not go on.
  */
-export async function applyRedirect(config: RedirectConfig): Promise<Redirect> {
+export async function applyRedirect(config: RedirectConfig, kept?: Paths): Promise<AppliedRedirect> {
   const { backend, because } = await chooseBackend(config.iptables);
   const families = kernelFamilies();
   const plan = await planGuard(config.nodeIPs);
   const nodeIPs = plan.nodes.map(({ address }) => address);
-  const problems = await installGuard(plan);
+  const own = ownAddresses();
+  const problems = await installGuard(plan, undefined, own);
   const gate = await closed(config, nodeIPs); // first: from here on nothing unchecked gets in
   const limits: string[] = [];
-  const { paths, notDirect } = await decidePaths(config, gate); // with the gate, which has connection tracking look at packets
+  const { paths, notDirect } = kept === undefined ? await decidePaths(config, gate) : { paths: kept }; // with the gate, which has connection tracking look at packets
   for (const family of families) {
     const redirect = planFor(config, nodeIPs, paths);
     if (isSwitchedOn(family)) await routeMarkedLocally(family);
     const scope = await restoreAsMuchAsPossible(backend, family, redirect);
-    for (const chain of chains(family, redirect, scope)) await jumpTo(backend, family, chain);
     limits.push(...limitsOf(family, scope));
   }
   const mtuProbing = await probePathMtu();
-  const { nodes } = problems.packets === undefined ? await bindGuard(plan) : plan;
+  const bound = problems.packets === undefined ? await bindGuard(plan) : plan;
   const found = notDirect === undefined ? { paths } : { paths, notDirect };
-  const guard = { nodes, problems };
-  return { backend, because, families, nodeIPs, ...found, gate, limits, guard, mtuProbing };
+  const guard = { nodes: bound.nodes, problems };
+  return {
+    redirect: { backend, because, families, nodeIPs, ...found, gate, limits, guard, mtuProbing },
+    guard: { plan: bound, problems, own },
+  };
 }
 
 /**
@@ -105,7 +108,11 @@ async function restoreAsMuchAsPossible(
   const args = ['-w', '--noflush'];
   let failure = '';
   for (const scope of REDIRECT_SCOPES) {
-    const result = await tryTool(command, args, restoreText(chains(family, plan, scope)));
+    const list = chains(family, plan, scope);
+    // Read each time: a failed attempt may have filled the first tables.
+    const saved = await savedRules(backend, family);
+    const unreached = list.filter((chain) => !saved.isReached(chain));
+    const result = await tryTool(command, args, restoreText(list, unreached));
     if (result.status === 0) {
       if (scope !== 'all') await removeUnused(backend, family, plan, scope);
       return scope;
@@ -135,7 +142,7 @@ export async function removeRedirect(config: RedirectConfig): Promise<void> {
   const none = planFor(config, [], { usual: 'direct', others: [] });
   for (const family of kernelFamilies()) {
     for (const backend of ['nft', 'legacy'] as const) {
-      if (!(await chainsPresent(backend, family))) continue;
+      if (!hasRedirect(await savedRules(backend, family))) continue;
       await removeChains(backend, family, chains(family, none));
     }
     await tryTool('ip', [`-${family}`, 'rule', 'del', ...POLICY_RULE]);
@@ -153,16 +160,11 @@ async function closed(config: RedirectConfig, nodeIPs: readonly string[]): Promi
   }
 }
 
+/** The rule comes last: where it is there already, the kernel says so, and all is done. */
 async function routeMarkedLocally(family: Family): Promise<void> {
-  await runTool('ip', [`-${family}`, 'route', 'replace', ...LOCAL_ROUTE]);
-  const listed = await runTool('ip', [`-${family}`, 'rule', 'show', ...SHOW_RULE]);
-  if (listed.trim() === '') await runTool('ip', [`-${family}`, 'rule', 'add', ...POLICY_RULE]);
-}
-
-async function jumpTo(backend: Backend, family: Family, chain: Chain): Promise<void> {
-  if (chain.from === undefined) return;
-  const program = iptables(backend, family);
-  const jump = [chain.from, '-j', chain.name];
-  const present = await tryTool(program, ['-w', '-t', chain.table, '-C', ...jump]);
-  if (present.status !== 0) await runTool(program, ['-w', '-t', chain.table, '-I', ...jump]);
+  const args = [`-${family}`, '-batch', '-'];
+  const orders = [`route replace ${LOCAL_ROUTE.join(' ')}`, `rule add ${POLICY_RULE.join(' ')}`];
+  const { status, stderr } = await tryTool('ip', args, `${orders.join('\n')}\n`);
+  const isThere = /file exists/i.test(stderr) && !stderr.includes('Command failed -:1');
+  if (status !== 0 && !isThere) throw toolError('ip', args, stderr);
 }

@@ -215,8 +215,11 @@ function zoneChains(inboundPort: number, tproxy: string): readonly Chain[] {
   ];
 }
 
-/** Input of iptables-restore --noflush: declaring a chain empties it, so the text may be applied again. */
-export function restoreText(chainList: readonly Chain[]): string {
+/**
+ * Input of iptables-restore --noflush: declaring a chain empties it, so the text may be applied again.
+ * @param unreached those that their built-in chain does not lead to yet; it leads to them first of all then
+ */
+export function restoreText(chainList: readonly Chain[], unreached: readonly Chain[] = []): string {
   return TABLES.flatMap((table) => {
     const own = chainList.filter((chain) => chain.table === table);
     if (own.length === 0) return [];
@@ -224,6 +227,9 @@ export function restoreText(chainList: readonly Chain[]): string {
       `*${table}`,
       ...own.map((chain) => `:${chain.name} - [0:0]`),
       ...own.flatMap((chain) => chain.rules.map((rule) => `-A ${chain.name} ${rule}`)),
+      ...unreached
+        .filter((chain) => chain.table === table)
+        .flatMap(({ from, name }) => (from === undefined ? [] : [`-I ${from} -j ${name}`])),
       'COMMIT',
       '',
     ];

@@ -1,5 +1,7 @@
 /** Runs iptables and ip, and picks the iptables back end that the kernel of this pod really has. */
 
+import { readFile } from 'node:fs/promises';
+import { codeOf } from '../../common/errno.ts';
 import { type ErrorCode, SluiceError } from '../../common/errors.ts';
 import type { Family } from '../../native/index.ts';
 import { tryTool } from '../kernel/index.ts';
@@ -32,18 +34,22 @@ export async function chooseBackend(
   if (wanted !== 'auto') return { backend: wanted, because: 'configured' };
   if (await hasLegacyRules()) return { backend: 'legacy', because: 'legacy rules are already there' };
   const probe = `SLUICE_PROBE_${process.pid}`;
-  const program = iptables('nft', 4);
-  const text = `*mangle\n:${probe} - [0:0]\n-A ${probe} -j RETURN\nCOMMIT\n`;
+  const text = `*mangle\n:${probe} - [0:0]\n-A ${probe} -j RETURN\n-F ${probe}\n-X ${probe}\nCOMMIT\n`;
   const added = await tryTool(iptables('nft', 4, '-restore'), ['--noflush', '-w'], text).catch(
     () => undefined,
   );
   if (added?.status !== 0) return { backend: 'legacy', because: 'the nft back end refuses a no-op rule' };
-  await tryTool(program, ['-w', '-t', 'mangle', '-F', probe]);
-  await tryTool(program, ['-w', '-t', 'mangle', '-X', probe]);
   return { backend: 'nft', because: 'a no-op rule could be added and removed' };
 }
 
+/** The tables that the legacy back end has in this network namespace, a line each; there is no such file where it has none. */
+const LEGACY_TABLES = '/proc/net/ip_tables_names';
+
 async function hasLegacyRules(): Promise<boolean> {
+  const tables = await readFile(LEGACY_TABLES, 'utf8').catch((error: unknown) =>
+    codeOf(error) === 'ENOENT' ? '' : 'unknown',
+  );
+  if (tables === '') return false;
   const saved = await tryTool(iptables('legacy', 4, '-save'), []).catch(() => undefined);
   return saved?.status === 0 && /^-A /m.test(saved.stdout);
 }

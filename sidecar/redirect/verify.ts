@@ -5,7 +5,7 @@ import { GATE_TABLE, isGateInForce } from '../gate/kernel/index.ts';
 import { planGuard, verifyGuard } from '../guard/index.ts';
 import { isSwitchedOn, kernelFamilies, tryTool } from '../kernel/index.ts';
 import { limitsOf, type Redirect } from './applied_redirect.ts';
-import { chainsPresent, removeChains } from './own_chains.ts';
+import { hasRedirect, removeChains } from './own_chains.ts';
 import { ALL_PROXY, type Paths, pathsText, possiblePaths, readPaths, samePaths } from './paths.ts';
 import { planFor, type RedirectConfig } from './redirect_config.ts';
 import {
@@ -20,7 +20,8 @@ import {
   SHOW_ROUTE,
   SHOW_RULE,
 } from './rules.ts';
-import { type Backend, iptables, runTool } from './tools.ts';
+import { type SavedRules, savedRules } from './saved_rules.ts';
+import { type Backend, iptables } from './tools.ts';
 
 /**
  * Checks that every rule of ours is in force, in both families.
@@ -30,9 +31,10 @@ import { type Backend, iptables, runTool } from './tools.ts';
  */
 export async function verifyRedirect(config: RedirectConfig, paths?: Paths): Promise<Redirect> {
   const families = kernelFamilies();
-  const nodeIPs = await exemptAddresses(config);
-  const backend = await backendInForce();
-  const inForce = paths ?? (await pathsInForce(config));
+  const guard = await planGuard(config.nodeIPs);
+  const nodeIPs = guard.nodes.map(({ address }) => address);
+  const { backend, saved: saved4 } = await backendInForce();
+  const inForce = paths ?? pathsOf(config, saved4);
   const plan = planFor(config, nodeIPs, inForce);
   const gate = await isGateInForce().then(
     (present) => (present ? 'in force' : 'missing'),
@@ -40,13 +42,15 @@ export async function verifyRedirect(config: RedirectConfig, paths?: Paths): Pro
   );
   const limits: string[] = [];
   for (const family of families) {
-    const scope = await scopeInForce(backend, family);
-    for (const chain of chains(family, plan, scope)) await verifyChain(backend, family, chain);
+    const saved = family === 4 ? saved4 : await savedRules(backend, family);
+    const scope = await scopeInForce(backend, family, saved);
+    for (const chain of chains(family, plan, scope))
+      if (!saved.holds(chain)) await verifyChain(backend, family, chain);
     if (isSwitchedOn(family)) await verifyRoute(family);
     limits.push(...limitsOf(family, scope));
   }
   if (gate === 'missing') throw incomplete(`nft: the table ${GATE_TABLE} has no hook`);
-  await verifyGuard();
+  await verifyGuard(guard);
   return { backend, because: 'its rules are in force', families, nodeIPs, paths: inForce, gate, limits };
 }
 
@@ -55,10 +59,14 @@ export async function verifyRedirect(config: RedirectConfig, paths?: Paths): Pro
  * @throws SluiceError `REDIRECT_INCOMPLETE` where there are no rules, or none that the settings can come to
  */
 export async function pathsInForce(config: RedirectConfig): Promise<Paths> {
+  const isAsked = possiblePaths(config).some((one) => !samePaths(one, ALL_PROXY));
+  return isAsked ? pathsOf(config, (await backendInForce()).saved) : ALL_PROXY;
+}
+
+function pathsOf(config: RedirectConfig, saved: SavedRules): Paths {
   const possible = possiblePaths(config);
   if (possible.every((one) => samePaths(one, ALL_PROXY))) return ALL_PROXY; // the check of the rules would show others
-  const listed = await tryTool(iptables(await backendInForce(), 4), ['-w', '-t', 'mangle', '-S']);
-  const found = readPaths(listed.stdout);
+  const found = readPaths(saved.listed('mangle'));
   if (possible.some((one) => samePaths(one, found))) return found;
   const asked = [...new Set(possible.map(pathsText))].join(', or for ');
   throw incomplete(
@@ -67,9 +75,8 @@ export async function pathsInForce(config: RedirectConfig): Promise<Paths> {
 }
 
 /** The scope that the chains were made for, unless this kernel can do more: then something is missing. */
-async function scopeInForce(backend: Backend, family: Family): Promise<RedirectScope> {
-  const listed = await tryTool(iptables(backend, family), ['-w', '-t', 'mangle', '-S']);
-  const has = (chain: string): boolean => listed.stdout.includes(`-N ${chain}\n`);
+async function scopeInForce(backend: Backend, family: Family, saved: SavedRules): Promise<RedirectScope> {
+  const has = (chain: string): boolean => saved.has('mangle', chain);
   const scope = has('SLUICE_MOVED') ? 'all' : has('SLUICE_SYN') ? 'listeners' : 'plain';
   return scope === 'all' ? scope : await widestScope(backend, family);
 }
@@ -101,11 +108,7 @@ async function widestScope(backend: Backend, family: Family): Promise<RedirectSc
   return 'plain';
 }
 
-/** The pod's own node: as configured, and the default gateways that the redirect step found. */
-async function exemptAddresses(config: RedirectConfig): Promise<readonly string[]> {
-  return (await planGuard(config.nodeIPs)).nodes.map(({ address }) => address);
-}
-
+/** Asks for each rule: names the first that is missing. */
 async function verifyChain(backend: Backend, family: Family, chain: Chain): Promise<void> {
   const program = iptables(backend, family);
   const listed = await tryTool(program, ['-w', '-t', chain.table, '-S', chain.name]);
@@ -123,15 +126,21 @@ async function verifyChain(backend: Backend, family: Family, chain: Chain): Prom
 }
 
 async function verifyRoute(family: Family): Promise<void> {
-  const rule = await runTool('ip', [`-${family}`, 'rule', 'show', ...SHOW_RULE]);
-  if (rule.trim() === '') throw incomplete(`ip -${family} rule: '${POLICY_RULE.join(' ')}' is missing`);
-  const route = await tryTool('ip', [`-${family}`, 'route', 'show', ...SHOW_ROUTE]);
-  if (!route.stdout.includes('local default'))
+  // Both at once. Where there is no such routing table, the second fails.
+  const questions = [`rule show ${SHOW_RULE.join(' ')}`, `route show ${SHOW_ROUTE.join(' ')}`];
+  const { stdout } = await tryTool('ip', [`-${family}`, '-force', '-batch', '-'], questions.join('\n'));
+  if (!stdout.includes(' fwmark '))
+    throw incomplete(`ip -${family} rule: '${POLICY_RULE.join(' ')}' is missing`);
+  if (!stdout.includes('local default'))
     throw incomplete(`ip -${family} route: '${LOCAL_ROUTE.join(' ')}' is missing`);
 }
 
-async function backendInForce(): Promise<Backend> {
-  for (const backend of ['nft', 'legacy'] as const) if (await chainsPresent(backend, 4)) return backend;
+/** The back end with our rules, and what it has for IPv4. */
+async function backendInForce(): Promise<{ readonly backend: Backend; readonly saved: SavedRules }> {
+  for (const backend of ['nft', 'legacy'] as const) {
+    const saved = await savedRules(backend, 4);
+    if (hasRedirect(saved)) return { backend, saved };
+  }
   throw incomplete('no back end of iptables has the chain SLUICE_IN');
 }
 

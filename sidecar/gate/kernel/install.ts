@@ -19,7 +19,7 @@ export async function closeGate(
   settings: GateSettings,
   nodeIPs: readonly string[],
 ): Promise<'closed' | 'kept'> {
-  if (await isGateInForce()) return 'kept';
+  if ((await findRules()) ?? (await isGateInForce())) return 'kept';
   await putWhole(closedPlan(nodeIPs, injectorElements(settings)), settings);
   return 'closed';
 }
@@ -65,8 +65,12 @@ export async function removeGate(): Promise<void> {
   await runNft(REMOVED_RULESET);
 }
 
-/** Whether the gate's hooks are in the kernel, with the rule at the end of each that asks the table. */
+/**
+ * Whether the gate's hooks are in the kernel, with the rule at the end of each that asks the table. Where they are not, nft is
+ * asked, which says why.
+ */
 export async function isGateInForce(): Promise<boolean> {
+  if (await findRules()) return true;
   for (const [hook, subject] of Object.entries(HOOKS)) {
     const listed = (await listNft(`chain ${GATE_TABLE} ${hook}`)) ?? '';
     if (!listed.includes(' hook ') || !listed.includes(`jump ${subject}`)) return false;
@@ -79,6 +83,11 @@ export async function isGateInForce(): Promise<boolean> {
  * @param unanswered what counts when the kernel does not answer
  */
 export async function areRulesThere(unanswered = true): Promise<boolean> {
+  return (await findRules()) ?? unanswered;
+}
+
+/** The same; undefined: the kernel does not answer. */
+async function findRules(): Promise<boolean | undefined> {
   try {
     for (const [hook, subject] of Object.entries(HOOKS)) {
       const asked = await findChain(GATE_TABLE_NAME, hook);
@@ -87,6 +96,6 @@ export async function areRulesThere(unanswered = true): Promise<boolean> {
     }
     return true;
   } catch {
-    return unanswered;
+    return undefined;
   }
 }
