@@ -7,7 +7,7 @@ import { inboundPorts } from './inbound_ports.ts';
 /** How the names of our labels and annotations begin. */
 export const ANNOTATION_PREFIX = 'sluice.dev/';
 
-/** Init container that puts the redirect rules and the closed gate in force. */
+/** Init container that puts the redirect rules and the closed gate in force. A native sidecar does that itself. */
 export const REDIRECT_CONTAINER = 'sluice-redirect';
 /** The sidecar. */
 export const SIDECAR_CONTAINER = 'sluice-sidecar';
@@ -15,6 +15,14 @@ export const SIDECAR_CONTAINER = 'sluice-sidecar';
 export const STATE_VOLUME = 'sluice-state';
 /** Projected volume: the service-account token for the injector, and the CA that signs the injector. */
 export const IDENTITY_VOLUME = 'sluice-identity';
+
+/**
+ * Who puts the redirect and the closed gate in force: the values of SLUICE_REDIRECT. `init`: a step that has ended before `run`
+ * begins. `run`: the sidecar itself, before all else; every other container waits for its startup probe.
+ */
+export const REDIRECT_BY = ['init', 'run'] as const;
+/** One of these. */
+export type RedirectBy = (typeof REDIRECT_BY)[number];
 
 /** What injection adds, by name: a container or volume of such a name is ours, no matter who put it there. */
 export const OWN_CONTAINERS: readonly string[] = [REDIRECT_CONTAINER, SIDECAR_CONTAINER];
@@ -74,6 +82,7 @@ export const SIDECAR_ENV = [
   'SLUICE_CANARY_PORT',
   'SLUICE_ADMIN_PORT',
   'SLUICE_IPTABLES',
+  'SLUICE_REDIRECT',
   'SLUICE_DENY',
   'SLUICE_OTHER_PROTOCOLS',
   'SLUICE_LOG_LEVEL',

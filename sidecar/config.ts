@@ -1,6 +1,6 @@
 /** The sidecar's settings: read once at start, from the environment and flags. */
 import { isIP } from 'node:net';
-import { SIDECAR_PORTS, STATE_DIR } from '../common/contract.ts';
+import { REDIRECT_BY, type RedirectBy, SIDECAR_PORTS, STATE_DIR } from '../common/contract.ts';
 import { messageOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
 import { inboundPorts, LAST_INBOUND_PORT } from '../common/inbound_ports.ts';
@@ -210,6 +210,14 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     description: 'iptables back end',
   },
   {
+    env: 'SLUICE_REDIRECT',
+    flag: 'redirect',
+    kind: { type: 'choice', choices: REDIRECT_BY },
+    default: 'init',
+    description:
+      'Who puts the redirect and the closed gate in force: init, a `redirect apply` that has ended before; run, the sidecar itself before all else, as a native sidecar does',
+  },
+  {
     env: 'SLUICE_DENY',
     flag: 'deny',
     kind: { type: 'choice', choices: DENY },
@@ -256,6 +264,7 @@ export interface SidecarConfig extends RedirectConfig {
   readonly drainMs: number;
   readonly flowHistory: number;
   readonly logLevel: LogLevel;
+  readonly redirectBy: RedirectBy;
 }
 
 const MS_PER_SECOND = 1000;
@@ -307,6 +316,7 @@ export function sidecarConfig(values: OptionValues): SidecarConfig {
     drainMs: values.integer('SLUICE_DRAIN_SECONDS') * MS_PER_SECOND,
     flowHistory: values.integer('SLUICE_FLOW_HISTORY'),
     logLevel: values.choice('SLUICE_LOG_LEVEL', LOG_LEVELS),
+    redirectBy: values.choice('SLUICE_REDIRECT', REDIRECT_BY),
   };
 }
 

@@ -16,6 +16,7 @@ import {
   openGuard,
   openRecords,
   openState,
+  putRedirect,
   readNameServers,
   readPathsInUse,
   TableFollower,
@@ -45,6 +46,7 @@ import {
  *
  * At the start, in this order, which keeps the sidecar closed until it can judge:
  *
+ * 0. A native sidecar puts the redirect and the closed gate in force. Until then it opens nothing, and nobody else runs.
  * 1. The last table is read from disk, and judged by.
  * 2. The guard is put in force.
  * 3. The admin port opens. /readyz says what is missing.
@@ -85,11 +87,14 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     'starting',
   );
 
+  // First of all: nothing gets in or out of the pod unchecked from here on.
+  const applied = await putRedirect(config, log);
+
   // What it judges by, and what keeps addresses true.
   const metrics = new SidecarMetrics(VERSION);
   const state = await openState(config, log);
   const { enforcement } = state;
-  const guard = await openGuard(config.nodeIPs, metrics, log);
+  const guard = await openGuard(config.nodeIPs, metrics, log, applied);
   const sockets = openSockets();
 
   // What carries the table out, and reports on it. Nothing happens here yet.
@@ -109,8 +114,8 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     metrics,
     log,
   });
-  const paths = await readPathsInUse(config, log);
-  const redirect = new WatchedRedirect(config, paths.paths, inForce, log);
+  const paths = await readPathsInUse(config, log, applied);
+  const redirect = new WatchedRedirect(config, paths.paths, inForce, log, applied);
   const direct = new Direct(config, paths, { state, guard, redirect, recorder, owners, metrics, log });
   inForce.follow(new TransitionLog(log));
   const leftovers = new Leftovers(enforcement, exemptFrom(config, guard), log);

@@ -1,7 +1,9 @@
 /** Whether a pod has what injection adds. The annotation would say so, but anybody who makes a pod may write that. */
-import { REDIRECT_CONTAINER, SIDECAR_CONTAINER } from '../../common/contract.ts';
+import { REDIRECT_CONTAINER, SIDECAR_CONTAINER, type SidecarEnv } from '../../common/contract.ts';
 import { OPT_OUT_ANNOTATION, OPT_OUT_VALUE } from '../admission/index.ts';
 import { field, type RawObject } from '../api/index.ts';
+
+const REDIRECT_SETTING: SidecarEnv = 'SLUICE_REDIRECT';
 
 /** A pod that runs, or is about to, and that no sidecar enforces. */
 export interface UnenforcedPod {
@@ -15,13 +17,24 @@ export function unenforcedPod(pod: RawObject): UnenforcedPod | undefined {
   const phase = field(field(pod, 'status'), 'phase');
   if (field(spec, 'hostNetwork') === true || phase === 'Succeeded' || phase === 'Failed') return undefined;
   const [init, containers] = [list(field(spec, 'initContainers')), list(field(spec, 'containers'))];
-  const native = init.find((container) => field(container, 'name') === SIDECAR_CONTAINER);
+  if (redirectsItself(init[0])) return undefined;
+  const native = init.find(isSidecar);
   const isRedirected = field(init[0], 'name') === REDIRECT_CONTAINER;
-  const hasSidecar =
-    field(native, 'restartPolicy') === 'Always' ||
-    containers.some((container) => field(container, 'name') === SIDECAR_CONTAINER);
+  const hasSidecar = field(native, 'restartPolicy') === 'Always' || containers.some(isSidecar);
   if (isRedirected && hasSidecar) return undefined;
   return { optsOut: pod.metadata.annotations?.[OPT_OUT_ANNOTATION] === OPT_OUT_VALUE };
+}
+
+/** A native sidecar that puts the redirect in force. Those of earlier injectors come second, after a step that does it. */
+function redirectsItself(first: unknown): boolean {
+  const isItsTask = list(field(first, 'env')).some(
+    (one) => field(one, 'name') === REDIRECT_SETTING && field(one, 'value') === 'run',
+  );
+  return isSidecar(first) && field(first, 'restartPolicy') === 'Always' && isItsTask;
+}
+
+function isSidecar(container: unknown): boolean {
+  return field(container, 'name') === SIDECAR_CONTAINER;
 }
 
 function list(value: unknown): readonly unknown[] {

@@ -5,6 +5,7 @@ export { openDataPath, watchBacklogs } from './data_path.ts';
 export { Direct, readPathsInUse } from './direct.ts';
 export { Effects } from './effects.ts';
 export { exemptFrom } from './exempt.ts';
+export { putRedirect } from './first_redirect.ts';
 export { WatchedGate } from './gate.ts';
 export { openGuard } from './guard.ts';
 export { Leftovers } from './leftovers.ts';

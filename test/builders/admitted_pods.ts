@@ -1,6 +1,10 @@
 /** Pods as people apply them, and the same pods as injection and the API server leave them. */
 import jsonpatch from 'fast-json-patch';
-import { sidecarContainer } from '../../injector/admission/injection/containers.ts';
+import {
+  redirectContainer,
+  type SidecarPlan,
+  sidecarContainer,
+} from '../../injector/admission/injection/containers.ts';
 import { inject } from '../../injector/admission/injection/inject.ts';
 import type { InjectionConfig } from '../../injector/admission/injection/injection_config.ts';
 import { parseAdmittedPod } from '../../injector/admission/pod/pod_object.ts';
@@ -43,9 +47,7 @@ export function config(changes: Partial<InjectionConfig> = {}): InjectionConfig 
 
 /** The command that the kubelet runs in a native sidecar's container when its pod's termination begins; empty: none. */
 export function preStopCommand(changes: Partial<InjectionConfig> = {}): readonly string[] {
-  const own = config(changes);
-  const plan = { config: own, environment: {}, resources: own.resources, graceSeconds: 30 };
-  const { lifecycle } = sidecarContainer(plan) as {
+  const { lifecycle } = sidecarContainer(planOf(changes)) as {
     readonly lifecycle?: { readonly preStop: { readonly exec: { readonly command: readonly string[] } } };
   };
   return lifecycle?.preStop.exec.command ?? [];
@@ -76,6 +78,22 @@ export function injected(object: TestPod, options: Parameters<typeof decide>[1] 
   const copy = structuredClone(object);
   // The library's type wants its own operations; ours are a subset of them.
   return jsonpatch.applyPatch(copy, structuredClone([...decision.patch])).newDocument;
+}
+
+/** An injected pod as injectors made it before native sidecars put the redirect in force themselves. */
+export function earlierForm(object: TestPod): TestPod {
+  const [sidecar, ...others] = object.spec.initContainers ?? [];
+  const isOther = ({ name }: { readonly name: string }) =>
+    !['SLUICE_REDIRECT', 'XTABLES_LOCKFILE'].includes(name);
+  const env = (sidecar?.env ?? []) as readonly { readonly name: string }[];
+  const earlier = { ...sidecar, command: ['node'], args: ['run'], env: env.filter(isOther) };
+  const initContainers = [redirectContainer(planOf()), earlier, ...others] as TestContainer[];
+  return { ...object, spec: { ...object.spec, initContainers } };
+}
+
+function planOf(changes: Partial<InjectionConfig> = {}): SidecarPlan {
+  const own = config(changes);
+  return { config: own, environment: {}, resources: own.resources, graceSeconds: 30 };
 }
 
 /** The reasons for which a pod is refused; none when it is not. */

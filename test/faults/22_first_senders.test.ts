@@ -2,8 +2,9 @@
  * Case 22. Given init, other sidecar and ephemeral containers, when they send first, then rules are already in place or the
  * pod fails to start; none runs before interception.
  *
- * What makes it so: the redirect is the first init container; it ends only when the rules and the closed gate are in the
- * kernel, and fails otherwise, so that nothing after it starts; the sidecar comes second and starts up only with a table.
+ * What makes it so: a native sidecar is the first init container. It puts the rules and the closed gate in the kernel before all else,
+ * and ends where it cannot; nothing after it starts before its startup probe has seen a table in force. An ordinary sidecar has a step
+ * before it that does the same, and ends.
  * Ephemeral containers can be added to a pod that runs, and not to one that is created.
  */
 import { execFileSync, spawn } from 'node:child_process';
@@ -85,15 +86,12 @@ describe('the order of containers', () => {
     ],
   };
 
-  test('the redirect comes before every other container, and then the sidecar, whose start waits for a table', () => {
+  test('the sidecar comes before every other container, puts the redirect in force, and starts up with a table', () => {
     const { spec } = injected(pod(others));
-    expect(names(spec.initContainers)).toEqual(['sluice-redirect', 'sluice-sidecar', 'first', 'mesh']);
-    const [redirectContainer, sidecar] = spec.initContainers ?? [];
-    // An init container without restartPolicy has to end well before the next one starts. Source: core v1 `Container`.
-    expect(redirectContainer).not.toHaveProperty('restartPolicy');
-    expect(redirectContainer?.args).toEqual(['redirect', 'apply']);
-    expect(sidecar).toMatchObject({
+    expect(names(spec.initContainers)).toEqual(['sluice-sidecar', 'first', 'mesh']);
+    expect(spec.initContainers?.[0]).toMatchObject({
       restartPolicy: 'Always',
+      env: expect.arrayContaining([{ name: 'SLUICE_REDIRECT', value: 'run' }]),
       startupProbe: { httpGet: { path: '/readyz' } },
     });
   });
@@ -101,13 +99,16 @@ describe('the order of containers', () => {
   test('with an ordinary sidecar the redirect is first all the same: until the first table nothing passes', () => {
     const { spec } = injected(pod(others), { config: config({ mode: 'classic' }) });
     expect(names(spec.initContainers)).toEqual(['sluice-redirect', 'first', 'mesh']);
+    // An init container without restartPolicy has to end well before the next one starts. Source: core v1 `Container`.
+    expect(spec.initContainers?.[0]).not.toHaveProperty('restartPolicy');
+    expect(spec.initContainers?.[0]?.args).toEqual(['redirect', 'apply']);
   });
 
   test('a container that is put before them is put behind them', () => {
     const once = injected(pod());
     const initContainers = [{ name: 'early', image: 'e' }, ...(once.spec.initContainers ?? [])];
     const again = injected({ ...once, spec: { ...once.spec, initContainers } });
-    expect(names(again.spec.initContainers)).toEqual(['sluice-redirect', 'sluice-sidecar', 'early']);
+    expect(names(again.spec.initContainers)).toEqual(['sluice-sidecar', 'early']);
   });
 
   test('an ephemeral container that could undo the rules is refused', () => {

@@ -49,12 +49,11 @@ export function unenforced(
 
 function wrongWith(spec: Json, isPrivilegedAllowed: boolean, image: string): string | undefined {
   const list = (name: string) => (spec[name] ?? []) as readonly (Container | null)[];
-  const [redirect, sidecar, ...others] = list('initContainers');
-  if (redirect?.name !== 'sluice-redirect' || redirect.image !== image)
-    return 'the redirect does not come first';
+  const [sidecar, ...others] = list('initContainers');
   if (sidecar?.name !== 'sluice-sidecar' || sidecar.image !== image || sidecar.restartPolicy !== 'Always')
-    return 'the sidecar does not come second';
-  const asked = pathProblem(redirect, sidecar);
+    return 'the sidecar does not come first';
+  if (settingOf(sidecar, 'SLUICE_REDIRECT') !== 'run') return 'nobody puts the redirect in force';
+  const asked = pathProblem(sidecar);
   if (asked !== undefined) return asked;
   // The API server refuses a list with null in it.
   const foreign = [...others, ...list('containers'), ...list('ephemeralContainers')].filter(
@@ -74,14 +73,16 @@ function wrongWith(spec: Json, isPrivilegedAllowed: boolean, image: string): str
 
 const PATH = /^(proxy|direct|auto)(,[1-9]\d{0,4}=(proxy|direct|auto))*$/;
 
-/** A sidecar whose path is not that of the redirect step, or that names a port twice, does not start. */
-function pathProblem(redirect: Container, sidecar: Container): string | undefined {
-  const setting = ({ env }: Container, name: string) => env?.find((one) => one?.name === name)?.value;
-  const path = setting(sidecar, 'SLUICE_PATH');
-  if (path !== setting(redirect, 'SLUICE_PATH')) return 'the redirect and the sidecar have different paths';
+function settingOf({ env }: Container, name: string): unknown {
+  return env?.find((one) => one?.name === name)?.value;
+}
+
+/** A sidecar that names a port twice does not start. */
+function pathProblem(sidecar: Container): string | undefined {
+  const path = settingOf(sidecar, 'SLUICE_PATH');
   if (path === undefined) return undefined;
   if (!PATH.test(String(path))) return `the path is '${path}'`;
-  const excluded = String(setting(sidecar, 'SLUICE_EXCLUDED_PORTS') ?? '').split(',');
+  const excluded = String(settingOf(sidecar, 'SLUICE_EXCLUDED_PORTS') ?? '').split(',');
   const both = excluded.find((port) => port !== '' && String(path).includes(`,${port}=`));
   return both === undefined ? undefined : `port ${both} is excluded and has a path`;
 }

@@ -18,7 +18,7 @@ async function followed(change: Promise<unknown>, from: string, allowed: boolean
 test('pods got their sidecar at admission, with the address and the audience that sidecars here use', () => {
   for (const { spec } of shop.lab.pods) {
     const { initContainers = [], volumes = [] } = spec as Record<string, { name: string }[] | undefined>;
-    expect(initContainers.map(({ name }) => name)).toEqual(['sluice-redirect', 'sluice-sidecar']);
+    expect(initContainers.map(({ name }) => name)).toEqual(['sluice-sidecar']);
     expect(JSON.stringify(initContainers)).toContain('"10.0.0.9:15010"');
     expect(JSON.stringify(volumes)).toContain('"audience":"sluice.dev"');
   }

@@ -37,8 +37,23 @@ export interface SidecarPlan {
   readonly confinement?: PodConfinement;
 }
 
-/** The command of the image that runs the sidecar's bundle. */
-const COMMAND = ['node', ...SIDECAR_NODE_FLAGS, '/sluice/sidecar.mjs'];
+/** The sidecar's bundle in the image, and the command that runs it. */
+const BUNDLE = '/sluice/sidecar.mjs';
+const COMMAND = ['node', ...SIDECAR_NODE_FLAGS, BUNDLE];
+
+/** A setting that the bundle reads, if it can put the redirect in force itself. */
+const REDIRECT_SETTING: SidecarEnv = 'SLUICE_REDIRECT';
+
+/**
+ * The command of a native sidecar: `run`, which puts the redirect and the closed gate in force before all else. An image from before
+ * it could does that in a step of its own first; such an image may be on a node under the tag that is asked for. Both end with
+ * the message and the exit code of the redirect when that fails. The shell is gone when the sidecar runs. docs/adr/0045
+ */
+const NATIVE_COMMAND = [
+  'sh',
+  '-c',
+  `grep -qs ${REDIRECT_SETTING} ${BUNDLE} || ${COMMAND.join(' ')} redirect apply || exit; exec ${COMMAND.join(' ')} run`,
+];
 
 /**
  * Notes when the pod's termination begins. The kubelet runs it then, and sends SIGTERM when it has ended and the app too.
@@ -69,21 +84,25 @@ const DRAIN_MAX_SECONDS = 3_600;
 /** What runtimes give to containers that ask for no other. Source: container-selinux, `container_selinux(8)`. */
 const SELINUX_TYPE = 'container_t';
 
+/** iptables-legacy locks a file; the root file system is read-only. */
+const XTABLES_LOCK = text('XTABLES_LOCKFILE', `${STATE_DIR}/xtables.lock`);
+
 /** The redirect step is over in a second; a start that waits for more than this has failed. */
 const REDIRECT_RESOURCES: Resources = {
   requests: { cpu: '10m', memory: '64Mi' },
   limits: { cpu: '1', memory: '128Mi' },
 };
 
-/** The init container that puts the redirect and the closed gate in force: nothing gets in or out unchecked. */
+/**
+ * The init container that puts the redirect and the closed gate in force, where the sidecar is an ordinary container: nothing gets
+ * in or out unchecked.
+ */
 export function redirectContainer(plan: SidecarPlan): ApiObject {
   return {
-    ...container(REDIRECT_CONTAINER, plan, ['redirect', 'apply']),
-    env: [
-      ...environment(plan),
-      // iptables-legacy locks a file; the root file system is read-only.
-      text('XTABLES_LOCKFILE', `${STATE_DIR}/xtables.lock`),
-    ],
+    ...container(REDIRECT_CONTAINER, plan),
+    command: COMMAND,
+    args: ['redirect', 'apply'],
+    env: [...environment(plan), XTABLES_LOCK],
     resources: REDIRECT_RESOURCES,
     securityContext: security(plan),
     volumeMounts: [{ name: STATE_VOLUME, mountPath: STATE_DIR }],
@@ -91,15 +110,20 @@ export function redirectContainer(plan: SidecarPlan): ApiObject {
 }
 
 /**
- * The sidecar. As a native sidecar (`restartPolicy: Always` in the init containers) no other container starts before
- * its startupProbe has seen the first table in force.
+ * The sidecar. As a native sidecar (`restartPolicy: Always` in the init containers) it puts the redirect and the closed gate in
+ * force itself, and no other container starts before its startupProbe has seen the first table in force.
  */
 export function sidecarContainer(plan: SidecarPlan): ApiObject {
+  const native = plan.config.mode === 'native';
   return {
-    ...container(SIDECAR_CONTAINER, plan, ['run']),
-    ...(plan.config.mode === 'native'
-      ? { restartPolicy: 'Always', lifecycle: { preStop: { exec: { command: PRE_STOP } } } }
-      : {}),
+    ...container(SIDECAR_CONTAINER, plan),
+    ...(native
+      ? {
+          command: NATIVE_COMMAND,
+          restartPolicy: 'Always',
+          lifecycle: { preStop: { exec: { command: PRE_STOP } } },
+        }
+      : { command: COMMAND, args: ['run'] }),
     ports: [{ name: ADMIN_PORT_NAME, containerPort: SIDECAR_PORTS.admin, protocol: 'TCP' }],
     env: [
       fromField('SLUICE_POD_NAMESPACE', 'metadata.namespace'),
@@ -109,6 +133,7 @@ export function sidecarContainer(plan: SidecarPlan): ApiObject {
       text('SLUICE_CA_FILE', `${IDENTITY_DIR}/${CA_FILE}`),
       text('SLUICE_STATE_DIR', STATE_DIR),
       text('SLUICE_DRAIN_SECONDS', String(drainSeconds(plan))),
+      ...(native ? [text(REDIRECT_SETTING, 'run'), XTABLES_LOCK] : []),
       ...environment(plan),
     ],
     resources: plan.resources,
@@ -132,7 +157,7 @@ function drainSeconds({ graceSeconds }: SidecarPlan): number {
   return Math.min(Math.max(graceSeconds - LAST_SECONDS, 0), DRAIN_MAX_SECONDS);
 }
 
-/** What both containers mount. A pod whose namespace has no CA yet waits for it before any container starts. */
+/** What our containers mount. A pod whose namespace has no CA yet waits for it before any container starts. */
 export function volumes(): readonly ApiObject[] {
   return [
     { name: STATE_VOLUME, emptyDir: { sizeLimit: STATE_SIZE_LIMIT } },
@@ -155,20 +180,18 @@ export function volumes(): readonly ApiObject[] {
   ];
 }
 
-function container(name: string, { config }: SidecarPlan, args: readonly string[]): ApiObject {
+function container(name: string, { config }: SidecarPlan): ApiObject {
   return {
     name,
     image: config.image,
     imagePullPolicy: config.imagePullPolicy,
-    command: COMMAND,
-    args,
     terminationMessagePath: '/dev/termination-log',
     terminationMessagePolicy: 'FallbackToLogsOnError',
   };
 }
 
 /**
- * What both steps need to agree on. The ports stand here although they are the defaults: a Service named
+ * What the redirect and the sidecar need to agree on. The ports stand here although they are the defaults: a Service named
  * `sluice-admin` would else set SLUICE_ADMIN_PORT in every pod of its namespace.
  */
 function environment({ config, environment: own }: SidecarPlan): readonly ApiObject[] {

@@ -164,12 +164,13 @@ function withoutRights(pod: AdmittedPod): AdmittedPod {
 /** The fields that injection sets, by path from the pod. */
 function built(bare: AdmittedPod, plan: SidecarPlan): ReadonlyMap<string, unknown> {
   const native = plan.config.mode === 'native';
-  const redirect = redirectContainer(plan);
-  const sidecar = sidecarContainer(plan);
+  // A native sidecar puts the redirect in force itself.
+  const first = native ? sidecarContainer(plan) : redirectContainer(plan);
+  const beside = native ? [] : [sidecarContainer(plan)];
   const status = {
     version: plan.config.version,
     mode: plan.config.mode,
-    initContainers: native ? OWN_CONTAINERS : [REDIRECT_CONTAINER],
+    initContainers: [native ? SIDECAR_CONTAINER : REDIRECT_CONTAINER],
     containers: native ? [] : [SIDECAR_CONTAINER],
     volumes: OWN_VOLUMES,
   };
@@ -185,8 +186,8 @@ function built(bare: AdmittedPod, plan: SidecarPlan): ReadonlyMap<string, unknow
   };
   return new Map<string, unknown>([
     ['metadata/annotations', annotations],
-    ['spec/initContainers', [redirect, ...(native ? [sidecar] : []), ...raw(bare.initContainers)]],
-    ['spec/containers', [...(native ? [] : [sidecar]), ...raw(bare.containers)]],
+    ['spec/initContainers', [first, ...raw(bare.initContainers)]],
+    ['spec/containers', [...beside, ...raw(bare.containers)]],
     ['spec/volumes', [...raw(bare.volumes), ...volumes()]],
   ]);
 }

@@ -72,7 +72,7 @@ test('pods of a labelled namespace come up behind a sidecar, probed by their nod
   const [server, client] = await Promise.all([pods.server('server'), pods.client('client')]);
   await pods.client('other');
   for (const { spec } of [server, client] as V1Pod[])
-    expect(spec?.initContainers?.map(({ name }) => name)).toEqual(['sluice-redirect', 'sluice-sidecar']);
+    expect(spec?.initContainers?.map(({ name }) => name)).toEqual(['sluice-sidecar']);
   const { lines } = await connected('client');
   expect(lines[0]).toBe(`::ffff:${client.status?.podIP}`);
 });

@@ -7,7 +7,7 @@ import {
   type V1Pod,
 } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { config, injected, pod, type TestPod } from '../../builders/admitted_pods.ts';
+import { config, earlierForm, injected, pod, type TestPod } from '../../builders/admitted_pods.ts';
 import { BEYOND_BASELINE, BEYOND_RESTRICTED, type PodSecurityCase, TIDY_PODS } from './pod_security_cases.ts';
 import { type Access, idlePod, settled, TestCluster } from './test_cluster.ts';
 
@@ -83,7 +83,7 @@ export function guardScenarios(open: () => Promise<Access>): void {
   }
 
   /** Gives a container, by its place, another memory limit. */
-  function resize(running: V1Pod, place: 'containers/0' | 'initContainers/1'): Promise<V1Pod> {
+  function resize(running: V1Pod, place: 'containers/0' | 'initContainers/0'): Promise<V1Pod> {
     const path = `/spec/${place}/resources/limits/memory`;
     const body = [{ op: 'replace', path, value: '300Mi' }];
     return core.patchNamespacedPodResize({ ...whereOf(running), body }, asJsonPatch);
@@ -121,12 +121,23 @@ export function guardScenarios(open: () => Promise<Access>): void {
       await expect(create('shop', pod())).rejects.toThrow(UNGUARDED);
     });
 
+    test('is taken as earlier injectors make it: a step of its own puts the redirect in force', async () => {
+      await create('shop', earlierForm(injected(pod())));
+    });
+
+    test('is refused with a sidecar first that leaves the redirect to somebody else', async () => {
+      const [, ...initContainers] = earlierForm(injected(pod())).spec.initContainers ?? [];
+      const good = injected(pod());
+      const wrong = { ...good, spec: { ...good.spec, initContainers } };
+      await expect(create('shop', wrong)).rejects.toThrow(UNGUARDED);
+    });
+
     test('is taken as injection makes it, natively and classically', async () => {
       await create('shop', injected(pod({ initContainers: [{ name: 'migrate', image: 'm' }] })));
       await create('shop', injected(pod(), { config: config({ mode: 'classic' }) }));
     });
 
-    test('is refused when another container comes before the redirect', async () => {
+    test('is refused when another container comes before the sidecar', async () => {
       const good = injected(pod());
       const initContainers = [{ name: 'first', image: 'f' }, ...(good.spec.initContainers ?? [])];
       const wrong = { ...good, spec: { ...good.spec, initContainers } };
@@ -314,9 +325,9 @@ export function guardScenarios(open: () => Promise<Access>): void {
       const resources = { limits: { memory: '200Mi' }, requests: { memory: '100Mi' } };
       const sized = injected(pod({ containers: [{ name: 'app', image: 'app', resources }] }));
       const running = await create('shop', sized);
-      await expect(resize(running, 'initContainers/1')).rejects.toThrow(/resources .* stay/);
+      await expect(resize(running, 'initContainers/0')).rejects.toThrow(/resources .* stay/);
       await resize(running, 'containers/0');
-      await resize(await create('lenient', sized), 'initContainers/1');
+      await resize(await create('lenient', sized), 'initContainers/0');
     });
 
     test('keeps the images of the sidecar, and may change others and its labels', async () => {

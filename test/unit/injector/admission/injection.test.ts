@@ -1,28 +1,50 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { config, decide, injected, pod } from '../../../builders/admitted_pods.ts';
+import {
+  config,
+  decide,
+  earlierForm,
+  injected,
+  pod,
+  type TestContainer,
+} from '../../../builders/admitted_pods.ts';
 
 const names = (list: readonly { readonly name: string }[] | undefined) =>
   (list ?? []).map(({ name }) => name);
 
 describe('injection', () => {
-  it('puts the redirect and the sidecar before every other init container', () => {
+  it('puts the sidecar before every other init container', () => {
     const { spec } = injected(pod({ initContainers: [{ name: 'migrate' }] }));
 
-    expect(names(spec.initContainers)).toEqual(['sluice-redirect', 'sluice-sidecar', 'migrate']);
+    expect(names(spec.initContainers)).toEqual(['sluice-sidecar', 'migrate']);
     expect(names(spec.containers)).toEqual(['app']);
   });
 
   it('makes the app wait for the first table: a native sidecar whose startup probe is readiness', () => {
-    const sidecar = injected(pod()).spec.initContainers?.[1];
+    const sidecar = injected(pod()).spec.initContainers?.[0];
 
     expect(sidecar?.restartPolicy).toBe('Always');
     expect(sidecar?.startupProbe).toMatchObject({ httpGet: { path: '/readyz', port: 15021 } });
   });
 
+  it('has a native sidecar put the redirect in force itself, and an image that cannot do that by a step before it', () => {
+    const sidecar = injected(pod()).spec.initContainers?.[0];
+
+    expect(sidecar?.env).toContainEqual({ name: 'SLUICE_REDIRECT', value: 'run' });
+    expect(sidecar).not.toHaveProperty('args');
+    expect(sidecar?.command).toEqual([
+      'sh',
+      '-c',
+      expect.stringMatching(
+        /^grep -qs SLUICE_REDIRECT \/sluice\/sidecar.mjs \|\| node .* redirect apply \|\| exit; exec node .* run$/,
+      ),
+    ]);
+  });
+
   it('gives each container exactly the rights that it needs', () => {
-    const [redirect, sidecar] =
-      injected(pod({ securityContext: { runAsUser: 1000, runAsNonRoot: true } })).spec.initContainers ?? [];
+    const object = pod({ securityContext: { runAsUser: 1000, runAsNonRoot: true } });
+    const [sidecar] = injected(object).spec.initContainers ?? [];
+    const [redirect] = injected(object, { config: config({ mode: 'classic' }) }).spec.initContainers ?? [];
 
     const common = {
       allowPrivilegeEscalation: false,
@@ -107,13 +129,14 @@ describe('injection', () => {
   });
 
   it('gives iptables-legacy its raw sockets and a lock that can be written', () => {
-    const { initContainers = [] } = injected(pod(), { config: config({ iptables: 'legacy' }) }).spec;
-    const [redirect] = initContainers;
+    for (const mode of ['native', 'classic'] as const) {
+      const { initContainers = [] } = injected(pod(), { config: config({ iptables: 'legacy', mode }) }).spec;
+      const [first] = initContainers;
 
-    for (const { securityContext } of initContainers)
-      expect(securityContext).toMatchObject({ capabilities: { add: ['NET_ADMIN', 'NET_RAW'] } });
-    expect(redirect?.env).toContainEqual({ name: 'XTABLES_LOCKFILE', value: '/var/lib/sluice/xtables.lock' });
-    expect(redirect?.volumeMounts).toContainEqual({ name: 'sluice-state', mountPath: '/var/lib/sluice' });
+      expect(first?.securityContext).toMatchObject({ capabilities: { add: ['NET_ADMIN', 'NET_RAW'] } });
+      expect(first?.env).toContainEqual({ name: 'XTABLES_LOCKFILE', value: '/var/lib/sluice/xtables.lock' });
+      expect(first?.volumeMounts).toContainEqual({ name: 'sluice-state', mountPath: '/var/lib/sluice' });
+    }
   });
 
   it('mounts a token for the injector alone, the CA, and room for the last table', () => {
@@ -151,7 +174,7 @@ describe('injection', () => {
     expect(JSON.parse(metadata.annotations?.['sluice.dev/status'] ?? '')).toEqual({
       version: '9.9.9',
       mode: 'native',
-      initContainers: ['sluice-redirect', 'sluice-sidecar'],
+      initContainers: ['sluice-sidecar'],
       containers: [],
       volumes: ['sluice-state', 'sluice-identity'],
     });
@@ -177,7 +200,7 @@ describe('injection', () => {
   it('injects a pod that is as bare as the API allows', () => {
     const { spec, metadata } = injected({ spec: { containers: [{ name: 'app' }] } } as never);
 
-    expect(names(spec.initContainers)).toEqual(['sluice-redirect', 'sluice-sidecar']);
+    expect(names(spec.initContainers)).toEqual(['sluice-sidecar']);
     expect(metadata.annotations).toHaveProperty('sluice.dev/status');
   });
 
@@ -209,7 +232,7 @@ describe('injection', () => {
           'sluice.dev/cpu-request': '250m',
         },
       ),
-    ).spec.initContainers?.[1];
+    ).spec.initContainers?.[0];
 
     expect(sidecar?.env).toEqual(
       expect.arrayContaining([
@@ -225,15 +248,22 @@ describe('injection', () => {
   });
 
   it('starts the sidecar and the redirect step with the flags and the environment that keep them small', () => {
-    for (const container of injected(pod()).spec.initContainers?.slice(0, 2) ?? []) {
-      expect(container.command).toEqual([
-        'node',
-        '--disable-sigusr1',
-        '--max-semi-space-size=1',
-        '--max-old-space-size-percentage=50',
-        '--v8-pool-size=1',
-        '/sluice/sidecar.mjs',
-      ]);
+    const command = [
+      'node',
+      '--disable-sigusr1',
+      '--max-semi-space-size=1',
+      '--max-old-space-size-percentage=50',
+      '--v8-pool-size=1',
+      '/sluice/sidecar.mjs',
+    ];
+    const [native] = injected(pod()).spec.initContainers ?? [];
+    const classic = injected(pod(), { config: config({ mode: 'classic' }) }).spec;
+    const [redirect, ordinary] = [classic.initContainers?.[0], classic.containers[0]];
+
+    expect(redirect).toMatchObject({ command, args: ['redirect', 'apply'] });
+    expect(ordinary).toMatchObject({ command, args: ['run'] });
+    expect(JSON.stringify(native?.command)).toContain(`exec ${command.join(' ')} run`);
+    for (const container of [native, redirect, ordinary] as TestContainer[]) {
       expect(container.env).toContainEqual({ name: 'MALLOC_ARENA_MAX', value: '1' });
       expect(container.env).toContainEqual({ name: 'NODE_OPTIONS', value: '' });
     }
@@ -246,28 +276,29 @@ describe('injection', () => {
     ['one beyond what the sidecar takes', 10_000, '3600'],
   ])('lets flows go on until 5 s before SIGKILL: %s', (_what, terminationGracePeriodSeconds, value) => {
     const spec = terminationGracePeriodSeconds === undefined ? {} : { terminationGracePeriodSeconds };
-    const sidecar = injected(pod(spec)).spec.initContainers?.[1];
+    const sidecar = injected(pod(spec)).spec.initContainers?.[0];
 
     expect(sidecar?.env).toContainEqual({ name: 'SLUICE_DRAIN_SECONDS', value });
   });
 
   it('has a native sidecar note when termination begins: its SIGTERM comes when the app has ended', () => {
-    const [redirect, sidecar] = injected(pod()).spec.initContainers ?? [];
+    const [sidecar] = injected(pod()).spec.initContainers ?? [];
 
     const command = ['sh', '-c', expect.stringContaining('"$SLUICE_STATE_DIR/terminating"')];
     expect(sidecar?.lifecycle).toEqual({ preStop: { exec: { command } } });
     expect(sidecar?.env).toContainEqual({ name: 'SLUICE_STATE_DIR', value: '/var/lib/sluice' });
-    expect(redirect).not.toHaveProperty('lifecycle'); // the API takes none of an init container that ends
   });
 
   it('gives an ordinary sidecar no hook: it gets SIGTERM together with the app', () => {
     const { spec } = injected(pod(), { config: config({ mode: 'classic' }) });
 
     expect(spec.containers[0]).not.toHaveProperty('lifecycle');
+    expect(spec.initContainers?.[0]).not.toHaveProperty('lifecycle'); // the API takes none of an init container that ends
   });
 
   it('passes how a denied SYN is answered to the redirect too, which makes the closed gate', () => {
-    const redirect = injected(pod({}, { 'sluice.dev/deny': 'reset' })).spec.initContainers?.[0];
+    const object = pod({}, { 'sluice.dev/deny': 'reset' });
+    const redirect = injected(object, { config: config({ mode: 'classic' }) }).spec.initContainers?.[0];
 
     expect(redirect?.env).toContainEqual({ name: 'SLUICE_DENY', value: 'reset' });
   });
@@ -313,7 +344,8 @@ describe('injection of a pod that is injected', () => {
           });
           const all = [...(once.spec.initContainers ?? []), ...once.spec.containers];
           expect(names(all).filter((item) => item === 'sluice-sidecar')).toHaveLength(1);
-          for (const ours of ['sluice-redirect', 'sluice-state', 'sluice-identity'])
+          const first = mode === 'native' ? 'sluice-sidecar' : 'sluice-redirect';
+          for (const ours of [first, 'sluice-state', 'sluice-identity'])
             expect(names([...all, ...((once.spec.volumes ?? []) as { name: string }[])])).toContain(ours);
         },
       ),
@@ -327,7 +359,7 @@ describe('injection of a pod that is injected', () => {
     );
 
     expect(names(spec.containers)).toEqual(['app']);
-    expect(names(spec.initContainers)).toEqual(['sluice-redirect', 'sluice-sidecar']);
+    expect(names(spec.initContainers)).toEqual(['sluice-sidecar']);
     expect(JSON.stringify(spec)).not.toContain('evil');
   });
 
@@ -344,17 +376,20 @@ describe('injection of a pod that is injected', () => {
       spec: { ...once.spec, initContainers: [{ name: 'mesh' }, ...(once.spec.initContainers ?? [])] },
     };
 
-    expect(names(injected(moved).spec.initContainers)).toEqual(['sluice-redirect', 'sluice-sidecar', 'mesh']);
+    expect(names(injected(moved).spec.initContainers)).toEqual(['sluice-sidecar', 'mesh']);
   });
 
   it('takes the new version when the installation was upgraded', () => {
     const old = injected(pod());
     const { spec } = injected(old, { config: config({ image: 'registry.example/sluice:10' }) });
 
-    expect(spec.initContainers?.map(({ image }) => image)).toEqual([
-      'registry.example/sluice:10',
-      'registry.example/sluice:10',
-    ]);
+    expect(spec.initContainers?.map(({ image }) => image)).toEqual(['registry.example/sluice:10']);
+  });
+
+  it('takes the form of today: the step of earlier injectors is gone', () => {
+    const { spec } = injected(earlierForm(injected(pod({ initContainers: [{ name: 'migrate' }] }))));
+
+    expect(names(spec.initContainers)).toEqual(['sluice-sidecar', 'migrate']);
   });
 
   it('takes away the API token that is mounted into every container it finds', () => {

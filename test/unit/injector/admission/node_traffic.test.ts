@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { NODE_PORTS_MAX } from '../../../../injector/admission/annotations/node_traffic.ts';
-import { decide, injected, pod, reasons } from '../../../builders/admitted_pods.ts';
+import { config, decide, injected, pod, reasons } from '../../../builders/admitted_pods.ts';
 
 const ANNOTATION = 'sluice.dev/node-traffic';
 const PROBES = { [ANNOTATION]: 'probes' };
 
-/** The ports of both containers that injection adds; `undefined` where the node may reach everything. */
-function nodePorts(...args: Parameters<typeof injected>): readonly (string | undefined)[] {
-  const [redirect, sidecar] = injected(...args).spec.initContainers ?? [];
-  return [redirect, sidecar].map((container) => {
+/** The ports of a native sidecar, and of the redirect step; `undefined` where the node may reach everything. */
+function nodePorts(...[object, options]: Parameters<typeof injected>): readonly (string | undefined)[] {
+  const classic = injected(object, { ...options, config: config({ mode: 'classic' }) });
+  const made = [injected(object, options), classic];
+  return made.map(({ spec }) => {
+    const [container] = spec.initContainers ?? [];
     const env = container?.env as { name: string; value?: string }[];
     const value = (name: string) => env.find((variable) => variable.name === name)?.value;
     return value('SLUICE_NODE_TRAFFIC') === 'probes' ? value('SLUICE_NODE_PORTS') : undefined;

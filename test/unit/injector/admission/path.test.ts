@@ -1,17 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { parsePath, pathText } from '../../../../common/path.ts';
-import { decide, injected, pod, reasons } from '../../../builders/admitted_pods.ts';
+import { config, decide, injected, pod, reasons } from '../../../builders/admitted_pods.ts';
 
 const ANNOTATION = 'sluice.dev/path';
 const asks = (path: string) => ({ [ANNOTATION]: path });
 
-/** The path that both containers of injection have: the redirect step and the sidecar; `undefined`: as usual. */
-function path(...args: Parameters<typeof injected>): string | undefined {
-  const [redirect, sidecar] = (injected(...args).spec.initContainers ?? []).map(({ env }) =>
-    (env as { name: string; value?: string }[]).find(({ name }) => name === 'SLUICE_PATH'),
+/** The path that all containers of injection have: a native sidecar, the redirect step, an ordinary sidecar; `undefined`: as usual. */
+function path(...[object, options]: Parameters<typeof injected>): string | undefined {
+  const classic = injected(object, { ...options, config: config({ mode: 'classic' }) }).spec;
+  const ours = [
+    injected(object, options).spec.initContainers?.[0],
+    classic.initContainers?.[0],
+    classic.containers[0],
+  ];
+  const [native, redirect, ordinary] = ours.map((container) =>
+    ((container?.env ?? []) as { name: string; value?: string }[]).find(({ name }) => name === 'SLUICE_PATH'),
   );
-  expect(redirect).toEqual(sidecar);
-  return sidecar?.value;
+  expect([redirect, ordinary]).toEqual([native, native]);
+  return native?.value;
 }
 
 describe("which way inbound TCP takes to a pod's app", () => {

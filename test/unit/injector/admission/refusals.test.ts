@@ -239,7 +239,7 @@ describe("a pod's annotations", () => {
   it('may raise request and limit together', () => {
     const annotations = { 'sluice.dev/memory-request': '512Mi', 'sluice.dev/memory-limit': '0.5Gi' };
 
-    expect(injected(pod({}, annotations)).spec.initContainers?.[1]?.resources).toMatchObject({
+    expect(injected(pod({}, annotations)).spec.initContainers?.[0]?.resources).toMatchObject({
       requests: { memory: '512Mi' },
       limits: { memory: '0.5Gi' },
     });

@@ -56,7 +56,7 @@ describe('a pod that is created', () => {
 
     const { spec } = await webhook.create('shop', pod());
 
-    expect(spec.initContainers?.map(({ name }) => name)).toEqual(['sluice-redirect', 'sluice-sidecar']);
+    expect(spec.initContainers?.map(({ name }) => name)).toEqual(['sluice-sidecar']);
     // Between the two calls the API server mounts the account's token in what is new. The sidecar has no use for it.
     expect(await webhook.admissions('injected')).toBe(2);
     expect(mountsOf(spec.initContainers)).not.toContain(ACCOUNT_TOKEN);
@@ -272,7 +272,7 @@ describe('bounds', () => {
     await waitFor(() => refused === held.length - 128); // the older ones made room
 
     const { spec } = await webhook.create('shop', pod());
-    expect(spec.initContainers).toHaveLength(2);
+    expect(spec.initContainers).toHaveLength(1);
     expect(refused).toBe(held.length - 128);
     for (const socket of held) socket.destroy();
   });
@@ -314,7 +314,7 @@ describe('bounds', () => {
 
     for (let round = 0; round < 3; round += 1) {
       const { spec } = await webhook.create('shop', pod());
-      expect(spec.initContainers).toHaveLength(2);
+      expect(spec.initContainers).toHaveLength(1);
     }
     for (const socket of held) socket.destroy();
   });

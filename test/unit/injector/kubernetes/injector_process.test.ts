@@ -143,8 +143,8 @@ test('adds the sidecar to pods as the API server creates them, once the webhook 
   const { initContainers } = made.spec as {
     initContainers: { name: string; env?: { name: string; value?: string }[] }[];
   };
-  expect(initContainers.map(({ name }) => name)).toEqual(['sluice-redirect', 'sluice-sidecar']);
-  const env = Object.fromEntries((initContainers[1]?.env ?? []).map(({ name, value }) => [name, value]));
+  expect(initContainers.map(({ name }) => name)).toEqual(['sluice-sidecar']);
+  const env = Object.fromEntries((initContainers[0]?.env ?? []).map(({ name, value }) => [name, value]));
   expect(env.SLUICE_INJECTOR_ADDRESS).toBe('10.96.0.9:15010');
 });
 

@@ -1,0 +1,25 @@
+/** A native sidecar puts the redirect and the closed gate in force itself, before all else: docs/adr/0045. */
+import type { Logger } from 'pino';
+import type { SidecarConfig } from '../config.ts';
+import { type AppliedRedirect, applyRedirect, pathsInForce, verifyRedirect } from '../redirect/index.ts';
+
+/**
+ * Puts them in force, if that is this sidecar's task and they are not there yet: after a restart they are. Where they are there in
+ * part, they keep the paths that were decided on, as connections of these paths may live on.
+ * @returns what was put in force; undefined: all was there
+ * @throws SluiceError as `applyRedirect`; the sidecar must not go on then
+ */
+export async function putRedirect(config: SidecarConfig, log: Logger): Promise<AppliedRedirect | undefined> {
+  if (config.redirectBy === 'init') return undefined;
+  const isThere = await verifyRedirect(config).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) {
+    log.info('the redirect is in force already');
+    return undefined;
+  }
+  const applied = await applyRedirect(config, await pathsInForce(config).catch(() => undefined));
+  log.info(applied.redirect, 'redirect in force');
+  return applied;
+}
