@@ -29,7 +29,7 @@ NAPI_MODULE_INIT() {
   const struct addon_function *const tables[] = {
       sockets_functions,
       netlink_functions,
-      destroy_functions,
+      diag_functions,
       relay_functions,
   };
   for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {

@@ -12,7 +12,7 @@ struct addon_function {
 // Tables end with a NULL name.
 extern const struct addon_function sockets_functions[];
 extern const struct addon_function netlink_functions[];
-extern const struct addon_function destroy_functions[];
+extern const struct addon_function diag_functions[];
 extern const struct addon_function relay_functions[];
 
 // `value`, or -errno where it is negative.

@@ -1,4 +1,4 @@
-/** Loads the addon, and says which calls it has. Only `sockets.ts`, `netlink.ts`, `destroy.ts` and `relay.ts` make them. */
+/** Loads the addon, and says which calls it has. Only the other files of this room make them. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { messageOf } from '../common/errno.ts';
@@ -18,7 +18,7 @@ export interface RelayAddon {
   relayClose(handle: object): void;
 }
 
-/** All of the addon's functions. Those of sockets.c, netlink.c and destroy_addon.c give a value >= 0, or a negative errno. */
+/** All of the addon's functions. Those of sockets.c, netlink.c and diag_addon.c give a value >= 0, or a negative errno. */
 export interface Addon extends RelayAddon {
   tcpSocket(family: Family): number;
   setTransparent(fd: number, family: Family): number;
@@ -41,6 +41,7 @@ export interface Addon extends RelayAddon {
   netlinkOption(fd: number, option: number, value: number): number;
   netlinkBuffer(fd: number, bytes: number): number;
   netlinkFilter(fd: number, program: Uint8Array): number;
+  lookUpSockets(list: Uint8Array, facts: Float64Array): number;
   destroySockets(list: Uint8Array, results: Int32Array): Promise<number> | number;
 }
 

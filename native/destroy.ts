@@ -1,21 +1,10 @@
 /** Destroys TCP sockets of this network namespace, of all processes, on a thread of Node's pool. Source: sock_diag(7). */
 import { type Addon, loadAddon } from './addon.ts';
 import { checkedNetlink } from './netlink.ts';
-
-/** What the kernel knows a socket by, as a listing of sock_diag has it; an address or port used again is another. */
-export interface SocketHandle {
-  /** AF_INET or AF_INET6, of the socket; this says nothing about its addresses. */
-  readonly family: number;
-  /** `struct inet_diag_sockid`. */
-  readonly id: Uint8Array;
-}
+import { listOf, type SocketHandle } from './socket_handle.ts';
 
 /** Sockets of one call: it has a thread of the pool for some 20 ms. */
 const SOCKETS_AT_ONCE = 1024;
-
-/** `struct doomed_socket` of destroy.h, and where the id is in it. */
-const LISTED_BYTES = 52;
-const ID_AT = 4;
 
 /**
  * Ends connections with a reset at both ends, and drops those that are being opened.
@@ -28,13 +17,8 @@ export async function destroySockets(
 ): Promise<readonly number[]> {
   const all: number[] = [];
   for (let from = 0; from < handles.length; from += SOCKETS_AT_ONCE) {
-    const piece = handles.slice(from, from + SOCKETS_AT_ONCE);
-    const list = new Uint8Array(piece.length * LISTED_BYTES);
-    for (const [index, { family, id }] of piece.entries()) {
-      list[index * LISTED_BYTES] = family;
-      list.set(id.subarray(0, LISTED_BYTES - ID_AT), index * LISTED_BYTES + ID_AT);
-    }
-    const results = new Int32Array(piece.length);
+    const list = listOf(handles.slice(from, from + SOCKETS_AT_ONCE));
+    const results = new Int32Array(Math.min(SOCKETS_AT_ONCE, handles.length - from));
     checkedNetlink('destroy sockets with', await addon.destroySockets(list, results));
     all.push(...results);
   }

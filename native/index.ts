@@ -1,7 +1,8 @@
 /** The addon, for what Node lacks: transparent and marked sockets, netlink, and the thread of the relay. It decides nothing. */
 
 export { type Addon, type Family, loadAddon } from './addon.ts';
-export { destroySockets, type SocketHandle } from './destroy.ts';
+export { destroySockets } from './destroy.ts';
+export { type FoundSocket, lookUpSockets } from './look_up.ts';
 export { NETLINK_PROTOCOLS, Netlink } from './netlink.ts';
 export {
   attribute,
@@ -23,4 +24,5 @@ export {
   uint32,
 } from './netlink_message.ts';
 export { type NativeEnd, type NativeEnded, NativeRelay } from './relay.ts';
+export type { AddressPair, SocketHandle } from './socket_handle.ts';
 export { openSockets, type Sockets } from './sockets.ts';

@@ -24,9 +24,10 @@ export interface DirectKernel {
     wanted: (local: Side, remote: Side) => boolean,
     states: number,
   ): AsyncIterable<readonly TcpSocket[]>;
+  /** At once, so that nothing comes between a look and the order that follows from it. */
   socketsAt(
     ends: readonly { readonly local: Side; readonly remote: Side }[],
-  ): Promise<readonly (TcpSocket | undefined)[]>;
+  ): readonly (TcpSocket | undefined)[];
   flowsOf(sockets: readonly TcpSocket[]): Promise<readonly (TrackedFlow | undefined)[]>;
   /** Whether somebody listens there. */
   isListening(place: Side): Promise<boolean>;

@@ -2,6 +2,7 @@
  * Connections of which the kernel may have said less than there is to say, and which it is therefore asked about: whether the app has
  * one at all, which one an app has reset, and, where reports may be missing, whether one is still there.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { EndedSocket, TcpSocket } from '../kernel/index.ts';
 import type { DirectConnection } from './direct_connection.ts';
 import type { DirectKernel } from './direct_kernel.ts';
@@ -160,9 +161,9 @@ export class Doubts {
     end: 'broken' | 'reset-by-destination',
   ): Promise<void> {
     if (connections.length === 0) return;
-    const sockets = await this.#kernel.socketsAt(connections.map(endsOf));
+    const sockets = this.#kernel.socketsAt(connections.map(endsOf));
     const missing = connections.filter((one, index) => !this.#isThere(one, sockets[index]));
-    if (missing.length === 0) return;
+    if (missing.length === 0) return await turn();
     await this.#reports.read();
     for (const one of missing) this.#followed.finish(one, end);
   }

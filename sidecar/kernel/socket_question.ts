@@ -28,17 +28,14 @@ const NO_COOKIE = 0xff;
 /**
  * Asks for the socket that a packet from `remote` to `local` would reach.
  * @param remote without an address: of none
- * @param extensions what the answer is to have besides, a mask of INET_DIAG_*
  */
 export function socketQuestion(
   local: Side,
   remote: { readonly address: string | undefined; readonly port: number },
-  extensions = 0,
 ): Order {
-  const body = new Uint8Array(QUESTION_BYTES); // in one piece: they are asked by the thousand
+  const body = new Uint8Array(QUESTION_BYTES);
   body[0] = familyOf(local.address) === 6 ? AF_INET6 : AF_INET;
   body[1] = IPPROTO_TCP;
-  body[2] = extensions;
   body.fill(0xff, STATES_AT, PORTS_AT); // every state
   body[PORTS_AT] = local.port >>> 8;
   body[PORTS_AT + 1] = local.port;

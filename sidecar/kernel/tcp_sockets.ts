@@ -2,7 +2,9 @@
 
 import {
   destroySockets as destroyByHandle,
+  type FoundSocket,
   hostUint32,
+  lookUpSockets,
   NETLINK_PROTOCOLS,
   type NetlinkMessage,
   readAttributes,
@@ -10,10 +12,10 @@ import {
   readHostUint64,
   type SocketHandle,
 } from '../../native/index.ts';
-import { addressText, portAt } from './address_bytes.ts';
+import { addressBytes, addressText, portAt } from './address_bytes.ts';
 import type { Side } from './conntrack.ts';
-import { ask, dump } from './exchange.ts';
-import { socketQuestion, TCP_LISTEN } from './socket_question.ts';
+import { dump } from './exchange.ts';
+import { TCP_LISTEN } from './socket_question.ts';
 
 /** A connected socket that a process has open, or a connection that is being opened to a listener. */
 export interface TcpSocket {
@@ -26,6 +28,12 @@ export interface TcpSocket {
   readonly bytesReceived: number;
   /** What the kernel knows the socket by; an address or port used again is another. */
   readonly handle: SocketHandle;
+}
+
+/** A connection by its ends. */
+export interface SocketPair {
+  readonly local: Side;
+  readonly remote: Side;
 }
 
 /** The older question, whose answer has the sockets of both families: each dump walks the whole table of the machine's sockets. */
@@ -88,19 +96,37 @@ export async function* tcpSockets(
 }
 
 /**
- * The connections that have these ends, each as `tcpSockets` has it; of a listener there is none.
- * @throws SluiceError `NETLINK_*` or `SOCKET_*`
+ * The connections that have these ends, each as `tcpSockets` has it; of a listener there is none. Some 3 us each, and the caller waits: so
+ * some hundreds at a time.
+ * @throws SluiceError `NETLINK_*`, `SOCKET_*` or `NATIVE_ADDON_MISSING`
  */
-export async function tcpSocketsAt(
-  ends: readonly { readonly local: Side; readonly remote: Side }[],
-): Promise<readonly (TcpSocket | undefined)[]> {
-  const questions = ends.map(({ local, remote }) => socketQuestion(local, remote, WITH_INFO));
-  const found = await ask(NETLINK_PROTOCOLS.SOCK_DIAG, questions, (one) =>
-    one === undefined || one.body[STATE_AT] === TCP_LISTEN
-      ? null
-      : (readSocket(one, () => true, true) ?? null),
-  );
-  return found.map((socket) => socket ?? undefined);
+export function tcpSocketsAt(ends: readonly SocketPair[]): readonly (TcpSocket | undefined)[] {
+  const bytes = new Map<string, Uint8Array>(); // most ends have an address that another has too
+  const bytesOf = (address: string): Uint8Array => {
+    const known = bytes.get(address) ?? addressBytes(address);
+    bytes.set(address, known);
+    return known;
+  };
+  const pairs = ends.map(({ local, remote }) => ({
+    local: bytesOf(local.address),
+    localPort: local.port,
+    remote: bytesOf(remote.address),
+    remotePort: remote.port,
+  }));
+  const found = lookUpSockets(pairs);
+  return ends.map((one, index) => socketOf(one, found[index]));
+}
+
+function socketOf({ local, remote }: SocketPair, found: FoundSocket | undefined): TcpSocket | undefined {
+  if (found === undefined || found.state === TCP_LISTEN) return undefined;
+  const { state, hasProcess, bytesSent, bytesReceived, handle } = found;
+  if (isLeft(state, true) && !hasProcess) return undefined;
+  return { local, remote, isArriving: state === TCP_SYN_RECV, bytesSent, bytesReceived, handle };
+}
+
+/** Whether a socket that no process has is left out: this side has closed it, and has nothing more to send, or that is not wanted. */
+function isLeft(state: number | undefined, isClosingWanted: boolean): boolean {
+  return state === TCP_FIN_WAIT2 || (state === TCP_FIN_WAIT1 && !isClosingWanted);
 }
 
 /**
@@ -129,8 +155,7 @@ function readSocket(
 ): TcpSocket | undefined {
   if (body.length < MESSAGE_BYTES) return undefined;
   const state = body[STATE_AT];
-  const isLeft = state === TCP_FIN_WAIT2 || (state === TCP_FIN_WAIT1 && !isClosingWanted);
-  if (isLeft && readHostUint32(body, INODE_AT) === 0) return undefined;
+  if (isLeft(state, isClosingWanted) && readHostUint32(body, INODE_AT) === 0) return undefined;
   const { local, remote } = socketSides(body);
   if (!wanted(local, remote)) return undefined;
   const info = socketInfo(body);

@@ -43,7 +43,7 @@ export async function whyNotDirect(): Promise<string | undefined> {
       beginnings.receive()?.some(({ flow }) => flow.source.port === clientPort),
     );
     if (!began) return 'the kernel does not report connections (NF_CONNTRACK_EVENTS)';
-    const [asked] = await tcpSocketsAt([end]);
+    const [asked] = tcpSocketsAt([end]);
     if (asked === undefined || !(await isListed(asked)))
       return 'the kernel does not list sockets (INET_TCP_DIAG)';
     const [result = 0] = await destroySockets([asked]);

@@ -17,7 +17,13 @@ import {
   text,
 } from '../../../native/netlink_message.ts';
 import { order } from '../../../sidecar/kernel/exchange.ts';
-import { destroySockets, type TcpSocket, tcpSockets } from '../../../sidecar/kernel/tcp_sockets.ts';
+import {
+  destroySockets,
+  socketCookie,
+  type TcpSocket,
+  tcpSockets,
+  tcpSocketsAt,
+} from '../../../sidecar/kernel/tcp_sockets.ts';
 
 /** A connection over loopback, and how both ends fare. */
 async function connection(address: string) {
@@ -57,6 +63,39 @@ test.each(['127.0.0.1', '::1'])('a connection on %s is listed with the bytes it 
     bytesSent: 5,
     bytesReceived: 3,
   });
+});
+
+test.each(['127.0.0.1', '::1'])(
+  'connections on %s are found by their ends, as they are listed; what nobody has, or only listens, is not',
+  async (address) => {
+    const { client, accepted } = await connection(address);
+    client.write('12345');
+    await once(accepted, 'data');
+    const ends = {
+      local: { address, port: client.localPort ?? 0 },
+      remote: { address, port: client.remotePort ?? 0 },
+    };
+    const stranger = { ...ends, local: { address, port: 1 } };
+    const listener = { local: ends.remote, remote: { address, port: 1 } };
+    const [one, ...others] = tcpSocketsAt([ends, stranger, listener]);
+    expect(one).toEqual(await found(client));
+    expect(others).toEqual([undefined, undefined]);
+    expect(tcpSocketsAt([])).toEqual([]);
+  },
+);
+
+test('more sockets than one datagram has are found, each in its place', async () => {
+  const connections = await Promise.all(Array.from({ length: 150 }, () => connection('127.0.0.1')));
+  const ends = connections.map(({ client }) => ({
+    local: { address: '127.0.0.1', port: client.localPort ?? 0 },
+    remote: { address: '127.0.0.1', port: client.remotePort ?? 0 },
+  }));
+  const cookies = new Set(tcpSocketsAt(ends).map((socket) => socket && socketCookie(socket.handle)));
+  expect(cookies.size).toBe(150);
+  for (const one of [0, 63, 64, 149]) {
+    const { client } = connections[one] ?? {};
+    if (client !== undefined) expect(tcpSocketsAt(ends)[one]).toEqual(await found(client));
+  }
 });
 
 test.each(['127.0.0.1', '::1', '::ffff:127.0.0.1'])(
@@ -106,6 +145,8 @@ test('a list that does not fit its results is refused', async () => {
   ] as const) {
     const result = await addon.destroySockets(new Uint8Array(bytes), new Int32Array(places));
     expect(getSystemErrorName(result)).toBe('EINVAL');
+    const found = addon.lookUpSockets(new Uint8Array(bytes), new Float64Array(4 * places));
+    expect(getSystemErrorName(found)).toBe('EINVAL');
   }
 });
 

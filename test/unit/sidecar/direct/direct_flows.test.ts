@@ -106,7 +106,7 @@ function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = true } =
     async *sockets(wanted) {
       yield kernel.sockets.filter(({ local, remote }) => wanted(local, remote));
     },
-    async socketsAt(ends) {
+    socketsAt(ends) {
       kernel.mayFail();
       kernel.asked += ends.length;
       return ends.map((one) => kernel.find(one));
@@ -230,6 +230,24 @@ test('one that is denied is destroyed, and its later end is not recorded again',
   kernel.gone.push(gone(client(1), { cookie: 1 }));
   await flows.read();
   expect(ended).toHaveLength(1);
+  await flows.close();
+});
+
+test('what is to end is destroyed before anything that is asked for after it', async () => {
+  const kernel = new FakeKernel();
+  const { flows, accepted, ended } = following(kernel);
+  await flows.start();
+  for (const port of [1, 2]) {
+    kernel.socket(client(port));
+    kernel.begins.push(begun(client(port)));
+  }
+  await flows.read();
+  for (const connection of accepted) connection.reset();
+  await Promise.resolve(); // whoever asks for something next
+  expect(kernel.destroyed).toEqual([1, 2]);
+  expect(ended).toEqual([]);
+  await flows.settled();
+  expect(ended.map(({ port }) => port)).toEqual([1, 2]);
   await flows.close();
 });
 
