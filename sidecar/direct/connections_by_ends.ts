@@ -2,10 +2,20 @@
 import type { Side } from '../kernel/index.ts';
 import type { DirectConnection } from './direct_connection.ts';
 
+/** Those of a client to one address of the pod. By both ports in one number, which takes less memory than a text. */
+type ByPorts = Map<number, DirectConnection>;
+
+/** A client of one address of the pod. */
+interface Client {
+  /** All of its connections have this one text. */
+  readonly address: string;
+  readonly connections: ByPorts;
+}
+
 /** Finds a connection by its ends, and those of a client by its address. */
 export class ConnectionsByEnds {
-  /** By the client's address, then by the rest. */
-  readonly #byClient = new Map<string, Map<string, DirectConnection>>();
+  /** By the pod's address, of which there are few, then by the client's. */
+  readonly #byPlace = new Map<string, Map<string, Client>>();
   #size = 0;
 
   get size(): number {
@@ -14,19 +24,22 @@ export class ConnectionsByEnds {
 
   /** The oldest, where a client has used its port again. */
   get(client: Side, app: Side): DirectConnection | undefined {
-    return this.#byClient.get(client.address)?.get(keyOf(client, app));
+    return this.#client(client.address, app.address)?.connections.get(bothPorts(client.port, app.port));
+  }
+
+  /** The text of a client's address: that of its other connections, where it has some. */
+  textOf(client: string, app: Side): string {
+    return this.#client(client, app.address)?.address ?? client;
   }
 
   add(connection: DirectConnection): void {
-    const { source, destination } = connection;
-    const known = this.#byClient.get(source.address);
-    const ofClient = known ?? new Map<string, DirectConnection>();
-    if (known === undefined) this.#byClient.set(source.address, ofClient);
-    const key = keyOf(source, destination);
-    let before = ofClient.get(key);
+    const { connections } =
+      this.#client(connection.sourceAddress, connection.destination.address) ?? this.#meet(connection);
+    const key = portsOf(connection);
+    let before = connections.get(key);
     this.#size += 1;
     if (before === undefined) {
-      ofClient.set(key, connection);
+      connections.set(key, connection);
       return;
     }
     while (before.next !== undefined) before = before.next;
@@ -35,29 +48,47 @@ export class ConnectionsByEnds {
 
   /** @returns whether it was there, as the oldest of its ends */
   remove(connection: DirectConnection): boolean {
-    const { source, destination, next } = connection;
-    const ofClient = this.#byClient.get(source.address);
-    const key = keyOf(source, destination);
-    if (ofClient === undefined || ofClient.get(key) !== connection) return false;
+    const { sourceAddress, destination, next } = connection;
+    const connections = this.#client(sourceAddress, destination.address)?.connections;
+    const key = portsOf(connection);
+    if (connections === undefined || connections.get(key) !== connection) return false;
     this.#size -= 1;
-    if (next !== undefined) ofClient.set(key, next);
-    else ofClient.delete(key);
-    if (ofClient.size === 0) this.#byClient.delete(source.address);
+    if (next !== undefined) connections.set(key, next);
+    else connections.delete(key);
+    if (connections.size === 0) this.#byPlace.get(destination.address)?.delete(sourceAddress);
     return true;
   }
 
   /** The connections of a client's address to a port of the pod. */
   *of(client: string, port: number): Generator<DirectConnection> {
-    for (const connection of this.#byClient.get(client)?.values() ?? [])
-      if (connection.destination.port === port) yield connection;
+    for (const clients of this.#byPlace.values())
+      for (const connection of clients.get(client)?.connections.values() ?? [])
+        if (connection.destination.port === port) yield connection;
   }
 
   *[Symbol.iterator](): Generator<DirectConnection> {
-    for (const ofClient of this.#byClient.values()) yield* ofClient.values();
+    for (const clients of this.#byPlace.values())
+      for (const { connections } of clients.values()) yield* connections.values();
+  }
+
+  #client(client: string, app: string): Client | undefined {
+    return this.#byPlace.get(app)?.get(client);
+  }
+
+  /** The first of its client to the address. */
+  #meet({ sourceAddress, destination }: DirectConnection): Client {
+    const client: Client = { address: sourceAddress, connections: new Map() };
+    const clients = this.#byPlace.get(destination.address) ?? new Map<string, Client>();
+    this.#byPlace.set(destination.address, clients.set(sourceAddress, client));
+    return client;
   }
 }
 
-/** Without the client's address. */
-function keyOf(client: Side, app: Side): string {
-  return `${client.port} ${app.port} ${app.address}`;
+function portsOf({ sourcePort, destination }: DirectConnection): number {
+  return bothPorts(sourcePort, destination.port);
+}
+
+/** In 32 bits: a larger number would have to be kept as an object. */
+function bothPorts(client: number, app: number): number {
+  return (client << 16) | app;
 }

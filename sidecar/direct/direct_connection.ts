@@ -12,12 +12,14 @@ export interface DirectCutter {
   doom(connection: DirectConnection): void;
 }
 
-/** One connection. */
+/** One connection. There may be tens of thousands: what several have in common they share, and numbers fit into a field. */
 export class DirectConnection implements Connection {
-  readonly source: Side;
+  readonly sourceAddress: string;
+  readonly sourcePort: number;
   readonly destination: Side;
   readonly #cutter: DirectCutter;
-  readonly #beganAtMs = performance.now();
+  /** Of `performance.now`, in whole ms. */
+  readonly #beganAtMs = Math.floor(performance.now());
   owner: ConnectionOwner | undefined;
   /** One from the same port of the client, that began before the end of this one was reported. */
   next: DirectConnection | undefined;
@@ -28,10 +30,15 @@ export class DirectConnection implements Connection {
   fromSource = 0;
   toSource = 0;
 
-  constructor(source: Side, destination: Side, cutter: DirectCutter) {
-    this.source = source;
+  constructor(sourceAddress: string, sourcePort: number, destination: Side, cutter: DirectCutter) {
+    this.sourceAddress = sourceAddress;
+    this.sourcePort = sourcePort;
     this.destination = destination;
     this.#cutter = cutter;
+  }
+
+  get source(): Side {
+    return { address: this.sourceAddress, port: this.sourcePort };
   }
 
   /** The app has it. */
@@ -40,7 +47,7 @@ export class DirectConnection implements Connection {
   }
 
   get family(): Family {
-    return familyOf(this.source.address) === 6 ? 6 : 4;
+    return familyOf(this.sourceAddress) === 6 ? 6 : 4;
   }
 
   admit(): void {}

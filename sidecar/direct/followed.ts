@@ -7,7 +7,7 @@ import { ConnectionsByEnds } from './connections_by_ends.ts';
 import { DirectConnection, type DirectCutter } from './direct_connection.ts';
 import type { DirectPorts } from './direct_ports.ts';
 
-/** Most connections that are followed; some 450 bytes each. Those beyond it have no record, and end with a table all the same. */
+/** Most connections that are followed; some 300 bytes each. Those beyond it have no record, and end with a table all the same. */
 const FOLLOWED_MAX = 65_536;
 
 /** Ends of apps that are shared by their connections; an app has few. */
@@ -121,7 +121,8 @@ export class Followed {
       this.#events.overrun();
       return undefined;
     }
-    const connection = new DirectConnection(remote, this.#shared(local), this.#events);
+    const source = this.#live.textOf(remote.address, local);
+    const connection = new DirectConnection(source, remote.port, this.#shared(local), this.#events);
     this.#live.add(connection);
     connection.owner = this.#events.accepted(connection);
     return connection;

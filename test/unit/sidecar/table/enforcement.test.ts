@@ -89,7 +89,7 @@ test('a change that does not fit leaves the table, its judge, the flows and what
   const disturb = () => {
     disturbed += 1;
   };
-  enforcement.attach({ forgetAdmissions: disturb });
+  enforcement.attach({ forgetAdmissions: disturb, settled: async () => undefined });
   enforcement.outdates({ outdated: disturb });
   live.register({
     path: 'proxy',
