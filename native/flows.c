@@ -65,6 +65,7 @@ void flows_post(struct flows *all, struct flow *flow, enum relay_event_kind kind
   if (flow->events == 0) {
     append(&all->event_first, &all->event_last, flow);
     all->event_count += 1;
+    all->posted += 1;
   }
   flow->events |= (uint8_t)(1u << kind);
   pthread_mutex_unlock(&all->lock);
@@ -76,9 +77,17 @@ void flows_post_accept_error(struct flows *all, int error) {
   pthread_mutex_unlock(&all->lock);
 }
 
+void flows_post_caught_up(struct flows *all) {
+  pthread_mutex_lock(&all->lock);
+  all->catching_up = true;
+  all->catch_up = all->posted;
+  pthread_mutex_unlock(&all->lock);
+}
+
 bool flows_notify(struct flows *all) {
   pthread_mutex_lock(&all->lock);
-  bool needed = !all->notified && (all->event_first != NULL || all->accept_error != 0);
+  bool waits = all->event_first != NULL || all->accept_error != 0 || all->catching_up;
+  bool needed = !all->notified && waits;
   if (needed) all->notified = true;
   pthread_mutex_unlock(&all->lock);
   return needed;
@@ -110,6 +119,13 @@ static struct relay_event event_of(const struct flow *flow, enum relay_event_kin
 
 static const uint8_t ACCEPTED_BIT = 1u << RELAY_ACCEPTED, ENDED_BIT = 1u << RELAY_ENDED;
 
+static size_t take_caught_up(struct flows *all, struct relay_event *events, size_t room) {
+  if (!all->catching_up || all->taken < all->catch_up || room == 0) return 0;
+  all->catching_up = false;
+  *events = (struct relay_event){.kind = RELAY_CAUGHT_UP};
+  return 1;
+}
+
 size_t flows_take_events(struct flows *all, struct relay_event *events, size_t max) {
   size_t count = 0;
   pthread_mutex_lock(&all->lock);
@@ -117,6 +133,7 @@ size_t flows_take_events(struct flows *all, struct relay_event *events, size_t m
     events[count++] = (struct relay_event){.kind = RELAY_ACCEPT_FAILED, .as.ended.error = all->accept_error};
     all->accept_error = 0;
   }
+  count += take_caught_up(all, events + count, max - count);  // not last: more may come all the time
   while (count < max && all->event_first != NULL) {
     struct flow *flow = all->event_first;
     if (flow->events & ACCEPTED_BIT) {
@@ -129,10 +146,12 @@ size_t flows_take_events(struct flows *all, struct relay_event *events, size_t m
     }
     shift(&all->event_first);
     all->event_count -= 1;
+    all->taken += 1;
     if (events[count - 1].kind != RELAY_ENDED) continue;
     atomic_store(&flow->state, FLOW_FREE);
     append(&all->free_first, &all->free_last, flow);
   }
+  count += take_caught_up(all, events + count, max - count);
   if (count < max) all->notified = false;
   pthread_mutex_unlock(&all->lock);
   return count;

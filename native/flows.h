@@ -19,6 +19,9 @@ struct flows {
   struct flow *free_first, *free_last;  // first in, first out: a slot's generations are far apart in time
   struct flow *event_first, *event_last;
   uint32_t event_count;  // flows with events
+  uint64_t posted, taken;  // the same, of all time: who came first is taken first
+  uint64_t catch_up;       // RELAY_CAUGHT_UP is due when so many have been taken
+  bool catching_up;
   int accept_error;      // errno of the last failed accept that was not taken yet, or 0
   bool notified;         // the taker has been notified, and has not taken all since
 };
@@ -37,6 +40,8 @@ static inline struct flow *flows_at(const struct flows *all, uint32_t slot) {
 // Posts an event of a flow, which must be filled in before.
 void flows_post(struct flows *all, struct flow *flow, enum relay_event_kind kind);
 void flows_post_accept_error(struct flows *all, int error);
+// Posts RELAY_CAUGHT_UP.
+void flows_post_caught_up(struct flows *all);
 // Whether the taker has to be notified now: events wait, and it has not been notified since it last took all of them.
 bool flows_notify(struct flows *all);
 // Flows with events that wait.

@@ -32,7 +32,7 @@ struct relay_options {
   int listeners[RELAY_LISTENERS];  // listening, non-blocking, transparent; duplicated: they stay the caller's
 };
 
-enum relay_event_kind { RELAY_ACCEPTED = 1, RELAY_ENDED = 2, RELAY_ACCEPT_FAILED = 3 };
+enum relay_event_kind { RELAY_ACCEPTED = 1, RELAY_ENDED = 2, RELAY_ACCEPT_FAILED = 3, RELAY_CAUGHT_UP = 4 };
 enum relay_end {
   RELAY_END_CLOSED = 1,       // both sides have finished, or by RELAY_FINISH
   RELAY_END_SOURCE,           // the source's side broke
@@ -71,6 +71,7 @@ enum relay_command_kind {
   RELAY_RESET_SOURCE,  // reset the source's side; RELAY_RESET is to follow
   RELAY_RESET,         // reset both sides and end
   RELAY_FINISH,        // close the source's side in order and end
+  RELAY_CATCH_UP,      // of no flow: report RELAY_CAUGHT_UP, right after what was reported before. One at a time
 };
 struct relay_command {
   uint32_t kind, slot, generation, argument;

@@ -4,6 +4,7 @@
  */
 import { errnoName } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
+import { LatestWins } from '../common/latest_wins.ts';
 import { type Addon, loadAddon, type RelayAddon } from './addon.ts';
 import { errnoMeaning } from './errno_error.ts';
 
@@ -92,13 +93,16 @@ const BATCH = 256;
 const UNTAKEN_MAX = 4096;
 /** Most batches of events that stand before that of a flow that was admitted from memory: two events a flow. */
 const BATCHES_BEFORE_REMEMBERED = (2 * UNTAKEN_MAX) / BATCH;
-const KIND = { accepted: 1, ended: 2, acceptFailed: 3 } as const;
+const KIND = { accepted: 1, ended: 2, acceptFailed: 3, caughtUp: 4 } as const;
 const FLAG = { ipv6: 1, remembered: 2 } as const;
-const COMMAND = { admit: 1, resetSource: 2, reset: 3, finish: 4 } as const;
+const COMMAND = { admit: 1, resetSource: 2, reset: 3, finish: 4, catchUp: 5 } as const;
 const COMMAND_WORDS = 4;
 const US_PER_MS = 1000;
 const BYTES_PER_KIB = 1024;
 const TWO_32 = 2 ** 32;
+
+/** For a command that is about none. */
+const NO_FLOW: FlowId = { slot: 0, generation: 0 };
 
 /** A running native relay. */
 export class NativeRelay {
@@ -115,6 +119,8 @@ export class NativeRelay {
   #inBatch = false;
   #submitting = false;
   #epoch = 1;
+  readonly #catchingUp = new LatestWins<void>(() => this.#catchUp());
+  #caughtUp: () => void = () => {};
   #closed = false;
 
   /** @throws SluiceError `SOCKET_FAILED`, `SOCKET_DESCRIPTORS_EXHAUSTED`, `NATIVE_ADDON_MISSING` */
@@ -176,6 +182,14 @@ export class NativeRelay {
     while (batches < BATCHES_BEFORE_REMEMBERED && this.#reportBatch()) batches += 1;
   }
 
+  /**
+   * Resolves when all that was asked for until now is done, and all that was accepted until then has been reported; or when the relay is
+   * closed. The thread may be late: until it is, this waits.
+   */
+  caughtUp(): Promise<void> {
+    return this.#catchingUp.do();
+  }
+
   /** Bytes so far, and whether the two sides are connected; absent when the end of the flow has been taken. */
   progress(id: FlowId): { fromSource: number; toSource: number; relaying: boolean } | undefined {
     const found = this.#addon.relayBytes(this.#handle, id.slot, id.generation, this.#progress);
@@ -193,6 +207,7 @@ export class NativeRelay {
   close(): void {
     this.#closed = true;
     this.#addon.relayClose(this.#handle);
+    this.#caughtUp();
   }
 
   /** A flood must not keep the rest of the sidecar, such as a new table, from its turn: hence the pause. */
@@ -247,9 +262,19 @@ export class NativeRelay {
       }
       case KIND.acceptFailed:
         return this.#handler.acceptFailed(errnoName(this.#words[word + 5] ?? 0));
+      case KIND.caughtUp:
+        return this.#caughtUp();
       default: // the addon reports nothing else
         return;
     }
+  }
+
+  #catchUp(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#caughtUp = resolve;
+    this.#command(COMMAND.catchUp, NO_FLOW, 0);
+    return promise;
   }
 
   #long(word: number): number {

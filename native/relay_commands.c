@@ -20,6 +20,10 @@ static void admit(struct relay *relay, struct flow *flow, uint32_t epoch) {
 }
 
 static void obey(struct relay *relay, const struct relay_command *command) {
+  if (command->kind == RELAY_CATCH_UP) {
+    flows_post_caught_up(&relay->flows);
+    return relay_notify(relay);
+  }
   struct flow *flow = flows_find(&relay->flows, command->slot, command->generation);
   if (flow == NULL || atomic_load_explicit(&flow->state, memory_order_relaxed) == FLOW_ENDED) return;
   switch (command->kind) {

@@ -93,10 +93,15 @@ export interface Relay {
   /**
    * Forgets every admission that it remembers. To be called between putting a new table in force and asking it about the flows
    * that are live. When this returns, `accepted` has been called for each flow that an admission let in before. A flow that is
-   * being accepted at that very moment is reported a moment later, and judged then. A change waits for these calls: those of the
+   * being accepted at that very moment is reported a moment later, and judged then: see `settled`. A change waits for these calls: those of the
    * last 3 ms, or, where the main thread was busy for long, 4,096 a thread at most.
    */
   forgetAdmissions(): void;
+  /**
+   * Resolves when `accepted` has been called for each connection that was accepted until now, and what that has asked for is done. The
+   * native relay's thread may be late with both, where the machine is busy. Never rejects.
+   */
+  settled(): Promise<void>;
   /**
    * Closes the listeners; accepted connections go on. The native relay first accepts what waits already, as far as connections
    * may wait for a decision.

@@ -67,6 +67,11 @@ export function startSpliceRelay(
       for (const relay of relays) relay.forget();
       for (const relay of relays) relay.reportRemembered();
     },
+    async settled() {
+      await Promise.all(relays.map((relay) => relay.caughtUp()));
+      // Once more, for what was asked for because of what was reported.
+      await Promise.all(relays.map((relay) => relay.caughtUp()));
+    },
     stopAccepting() {
       for (const relay of relays) relay.stopAccepting();
     },

@@ -34,7 +34,7 @@ export interface Question {
 export class Enforcement {
   readonly #live: LiveTable;
   /** It remembers admissions of the table in force. */
-  #relay: Pick<Relay, 'forgetAdmissions'> | undefined;
+  #relay: Pick<Relay, 'forgetAdmissions' | 'settled'> | undefined;
   /** They remember labels, which tables follow. */
   #owners: Pick<Owners, 'outdated'> | undefined;
   /** They know who is asked about; absent: nobody is. */
@@ -57,7 +57,7 @@ export class Enforcement {
   }
 
   /** From now on the relay forgets what it remembers when a new table is in force, before the live flows are judged by it. */
-  attach(relay: Pick<Relay, 'forgetAdmissions'>): void {
+  attach(relay: Pick<Relay, 'forgetAdmissions' | 'settled'>): void {
     this.#relay = relay;
   }
 
@@ -131,7 +131,7 @@ export class Enforcement {
   askIfUnsure({ direction, peer, protocol, port }: Question, answered: () => void): boolean {
     if (this.#membership === undefined || this.#judge?.isUnsure(direction, peer, protocol, port) !== true)
       return false;
-    void this.#membership.ask([peer], answered);
+    this.#waitFor(this.#membership.ask([peer], answered));
     return true;
   }
 
@@ -169,10 +169,13 @@ export class Enforcement {
     const unsure = this.#membership && new Set<string>();
     const ended = this.#live.reevaluate(this.#judge, touched, unsure);
     if (this.#membership !== undefined && unsure !== undefined && unsure.size > 0) {
-      const asked = this.#membership.ask(unsure, (source) => this.#judgeAgain(source));
-      this.#asked = Promise.all([this.#asked, asked]).then(() => undefined);
+      this.#waitFor(this.#membership.ask(unsure, (source) => this.#judgeAgain(source)));
     }
     return ended;
+  }
+
+  #waitFor(asked: Promise<void>): void {
+    this.#asked = Promise.all([this.#asked, asked]).then(() => undefined);
   }
 
   /** By the table in force now. Nobody is asked again. */
@@ -180,8 +183,12 @@ export class Enforcement {
     if (this.#judge !== undefined) this.#live.reevaluate(this.#judge, new Set([source]));
   }
 
-  /** Resolves when the flows that the table in force disallows are ended, those as well whose sources had to be asked about. */
+  /**
+   * Resolves when the flows that the table in force disallows are ended: those as well that the relay was accepting when the table came, and
+   * those whose sources had to be asked about.
+   */
   async allEnded(): Promise<void> {
+    await this.#relay?.settled();
     await this.#asked;
   }
 

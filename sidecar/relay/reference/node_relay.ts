@@ -79,6 +79,7 @@ export async function startNodeRelay(settings: RelaySettings, events: RelayEvent
   return {
     families: listeners.map(({ family }) => family),
     forgetAdmissions() {}, // it remembers none
+    settled: () => Promise.resolve(), // and has no thread of its own
     stopAccepting,
     close() {
       stopAccepting();
