@@ -49,6 +49,26 @@ const TIMED_FAULTS = named('faults', [
   '32_*_delays',
 ]);
 
+/**
+ * Suites that run over the direct path too: those that may not differ but where docs/what-an-app-can-notice.md says so. The other files
+ * have both paths themselves, or are about what is neither's: `CONTRIBUTING.md` says how to run any of them over it.
+ */
+const DIRECT = [
+  ...named('netns', [
+    'closed_ports',
+    'conformance',
+    'enforcement',
+    'hostile_clients',
+    'large_groups',
+    'services',
+    'streams',
+  ]),
+  ...named('faults', ['08_*', '11_*', '12_*', '13_*', '14_*', '15_*', '16_*', '20_*', '27_*', '29_*']),
+];
+
+/** Those of them that run alone. */
+const TIMED_DIRECT = named('faults', ['01_*']);
+
 function named(folder: string, files: readonly string[]): string[] {
   return files.map((file) => `test/${folder}/${file}.test.ts`);
 }
@@ -58,6 +78,9 @@ const NETNS = { include: ['test/netns/**/*.test.ts'], testTimeout: 120_000, hook
 
 /** What must hold when networks, peers and tenants misbehave; a number for each case. */
 const FAULTS = { include: ['test/faults/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 };
+
+/** The same, but that sidecars have another path. */
+const OVER_DIRECT = { env: { SLUICE_TEST_PATH: 'direct' }, testTimeout: 120_000, hookTimeout: 120_000 };
 
 /** Installs tools, as no other test does, and packages for the image; its bases and the image are made before its tests. */
 const IMAGE = { include: ['test/image/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 900_000 };
@@ -110,9 +133,11 @@ export default defineConfig({
       },
       { extends: true, test: { name: 'netns', ...NETNS, ...sideBySide(TIMED_NETNS) } },
       { extends: true, test: { name: 'faults', ...FAULTS, ...sideBySide(TIMED_FAULTS) } },
+      { extends: true, test: { name: 'direct', include: DIRECT, ...OVER_DIRECT, ...sideBySide([]) } },
       { extends: true, test: { name: 'image', ...IMAGE, ...sideBySide([]) } },
       { extends: true, test: { name: 'netns-timed', ...NETNS, ...alone(TIMED_NETNS) } },
       { extends: true, test: { name: 'faults-timed', ...FAULTS, ...alone(TIMED_FAULTS) } },
+      { extends: true, test: { name: 'direct-timed', ...OVER_DIRECT, ...alone(TIMED_DIRECT) } },
     ],
   },
 });

@@ -9,7 +9,7 @@ import type { FlowSide } from '../../sidecar/records/flow_record.ts';
 import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from '../netns/command.ts';
 import { expectP99Within } from '../netns/delays.ts';
-import { patternSha256, until, useLab, wallClockMs } from '../netns/harness.ts';
+import { IS_DIRECT, patternSha256, until, useLab, wallClockMs } from '../netns/harness.ts';
 
 const API = '10.1.1.10';
 const BATCH = '10.1.1.12';
@@ -72,8 +72,8 @@ class Carried {
 test('both ends are reset within 100 ms, nothing comes after, and the twin is whole', async () => {
   const [atClient, atApp] = [new Carried('shop/batch'), new Carried('shop/api')];
   await atClient.count(`ip saddr ${API} tcp sport 80`);
-  // Bytes of the app leg: from the port that the sidecar took to the app.
-  await atApp.count(`iif lo ip saddr ${BATCH} tcp dport 80`);
+  // Bytes on their way to the app: those of the app leg, from the port that the sidecar took, or the client's own.
+  await atApp.count(`iif ${IS_DIRECT ? 'eth0' : 'lo'} ip saddr ${BATCH} tcp dport 80`);
   let round = 0;
   await expectP99Within(RESET_MS, async () => {
     round += 1;

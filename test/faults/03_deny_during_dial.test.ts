@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from '../netns/command.ts';
-import { until, useLab, wallClockMs } from '../netns/harness.ts';
+import { ofProxy, until, useLab, wallClockMs } from '../netns/harness.ts';
 
 const API = '10.1.1.10';
 const BATCH = '10.1.1.12';
@@ -41,48 +41,51 @@ const letDialsGo = () => nft('delete table inet test');
 
 const fromBatch = () => net.accepted('shop/api').filter(({ peer }) => peer === BATCH).length;
 
-test.each([
-  ['by the decision', false],
-  ['from memory', true],
-])('admitted %s: the deny ends what is being dialled, and the app never sees it', async (_how, warm) => {
-  const delays: number[] = [];
-  for (let round = 0; round < ROUNDS; round += 1) {
-    await net.apply(allowApps('shop/allow', 'api', ['front', 'batch']));
-    // A table forgets who was admitted: the first connection after it is decided about, the next ones are not.
-    if (warm) expect(await net.connect('shop/batch', API, 80)).toMatchObject({ allowed: true });
-    const accepted = fromBatch();
-    await holdDials();
-    const group = `dialling-${warm}-${round}`;
-    const opened = net.open('shop/batch', {
-      group,
-      count: FLOWS,
-      address: API,
-      port: 80,
-      work: { kind: 'hold' },
-    });
-    await until('all are being dialled', async () => {
-      const live = JSON.parse((await net.admin('shop/api', '/connections')).body) as { state: string }[];
-      return live.filter(({ state }) => state === 'dialling').length === FLOWS;
-    });
+/** How the proxy has admitted what it dials. */
+const ADMITTED = ofProxy<readonly [string, boolean]>(['by the decision', false], ['from memory', true]);
 
-    const changedAt = wallClockMs();
-    net.lab.writeObjects(allowApps('shop/allow', 'api', ['front']));
-    const flows = await opened; // it answers when each is over, as none gets a byte
-    expect(flows.map(({ error }) => error)).toEqual(flows.map(() => 'ECONNRESET'));
-    delays.push(Math.max(...flows.map(({ overAt = Number.POSITIVE_INFINITY }) => overAt - changedAt)));
+test.each(ADMITTED)(
+  'admitted %s: the deny ends what is being dialled, and the app never sees it',
+  async (_how, warm) => {
+    const delays: number[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      await net.apply(allowApps('shop/allow', 'api', ['front', 'batch']));
+      // A table forgets who was admitted: the first connection after it is decided about, the next ones are not.
+      if (warm) expect(await net.connect('shop/batch', API, 80)).toMatchObject({ allowed: true });
+      const accepted = fromBatch();
+      await holdDials();
+      const group = `dialling-${warm}-${round}`;
+      const opened = net.open('shop/batch', {
+        group,
+        count: FLOWS,
+        address: API,
+        port: 80,
+        work: { kind: 'hold' },
+      });
+      await until('all are being dialled', async () => {
+        const live = JSON.parse((await net.admin('shop/api', '/connections')).body) as { state: string }[];
+        return live.filter(({ state }) => state === 'dialling').length === FLOWS;
+      });
 
-    // From here on a dial would get through: the kernel repeats SYNs after 1 s and 3 s.
-    await letDialsGo();
-    await until(
-      'nothing is live',
-      async () => (await net.admin('shop/api', '/connections')).body.trim() === '[]',
-    );
-    expect(await net.connect('shop/front', API, 80)).toMatchObject({ allowed: true });
-    expect(fromBatch()).toBe(accepted);
-  }
-  console.info(`from the deny to the last reset, ms: ${delays.map((ms) => ms.toFixed()).join(', ')}`);
-  expect(Math.min(...delays)).toBeLessThanOrEqual(RESET_MS);
-});
+      const changedAt = wallClockMs();
+      net.lab.writeObjects(allowApps('shop/allow', 'api', ['front']));
+      const flows = await opened; // it answers when each is over, as none gets a byte
+      expect(flows.map(({ error }) => error)).toEqual(flows.map(() => 'ECONNRESET'));
+      delays.push(Math.max(...flows.map(({ overAt = Number.POSITIVE_INFINITY }) => overAt - changedAt)));
+
+      // From here on a dial would get through: the kernel repeats SYNs after 1 s and 3 s.
+      await letDialsGo();
+      await until(
+        'nothing is live',
+        async () => (await net.admin('shop/api', '/connections')).body.trim() === '[]',
+      );
+      expect(await net.connect('shop/front', API, 80)).toMatchObject({ allowed: true });
+      expect(fromBatch()).toBe(accepted);
+    }
+    console.info(`from the deny to the last reset, ms: ${delays.map((ms) => ms.toFixed()).join(', ')}`);
+    expect(Math.min(...delays)).toBeLessThanOrEqual(RESET_MS);
+  },
+);
 
 test('connections that begin around a deny: what the app has taken is reset, and nothing lives on', async () => {
   for (let round = 0; round < ROUNDS; round += 1) {

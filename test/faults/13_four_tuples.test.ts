@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from '../netns/command.ts';
-import { until, useLab } from '../netns/harness.ts';
+import { ofProxy, RELAYS, until, useLab } from '../netns/harness.ts';
 import type { ManyConnections } from '../netns/tools/many_connections.ts';
 
 const MANY = join(import.meta.dirname, '../netns/tools/many_connections.ts');
@@ -56,7 +56,7 @@ describe('a client with all ports from 1024 on', () => {
   );
 });
 
-describe.each(['splice', 'node'])('the %s relay', (relay) => {
+describe.each(RELAYS)('the %s relay', (relay) => {
   const net = useLab({ objects, sidecarEnv: { SLUICE_RELAY: relay } });
 
   /** Runs a script in the client's namespace that can `open` connections, and returns what it prints last as JSON. */
@@ -81,7 +81,7 @@ describe.each(['splice', 'node'])('the %s relay', (relay) => {
   /** The ports of the app legs that the app has seen of the client, newest last. */
   const legs = (): readonly number[] => net.accepted('shop/db').map(({ peerPort }) => peerPort);
 
-  test.each(FAMILIES)(
+  test.each(ofProxy(...FAMILIES))(
     'IPv%i: a SYN that meets a live app leg is served at once, and both go on',
     async (family) => {
       // The leg of a connection that is kept here.
@@ -112,9 +112,11 @@ describe.each(['splice', 'node'])('the %s relay', (relay) => {
     },
   );
 
-  test.each(FAMILIES)('IPv%i: an app leg never takes the port of a live connection', async (family) => {
-    expect(
-      await client(`
+  test.each(ofProxy(...FAMILIES))(
+    'IPv%i: an app leg never takes the port of a live connection',
+    async (family) => {
+      expect(
+        await client(`
         const first = await open('${DB[family]}', 80);
         const from = ${legs().at(-1) ?? 20_000};
         const victims = [];
@@ -124,8 +126,9 @@ describe.each(['splice', 'node'])('the %s relay', (relay) => {
         const alive = await Promise.all([...victims, ...others].map(ask));
         console.log(JSON.stringify(alive.filter((one) => one).length));
       `),
-    ).toBe(48);
-  });
+      ).toBe(48);
+    },
+  );
 
   test.each(FAMILIES)('IPv%i: one client port towards two servers, and two ports of one', async (family) => {
     expect(

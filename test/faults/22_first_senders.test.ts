@@ -12,6 +12,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CONNECTION_PATHS } from '../../common/path.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { toolPath } from '../../lab/processes/tools.ts';
 import { config, injected, pod, reasons, type TestContainer } from '../builders/admitted_pods.ts';
@@ -33,8 +34,10 @@ const ip = (...argv: string[]) => execFileSync('ip', argv, { env: { ...process.e
 
 const inPod = (...argv: string[]) => run(inNetns(POD, argv));
 
-const redirect = (...more: string[]) =>
-  inPod(process.execPath, SIDECAR, 'redirect', 'apply', '--node-ips', NODE_ADDRESS, ...more);
+const redirect = (command: string, path: string) =>
+  run(inNetns(POD, [process.execPath, SIDECAR, 'redirect', command, '--node-ips', NODE_ADDRESS]), {
+    SLUICE_PATH: path,
+  });
 
 /** A server that says what reaches it. */
 const LISTEN = `
@@ -146,9 +149,13 @@ describe('the kernel after the redirect, before any sidecar', () => {
     await expect(inPod(...bare, ...argv)).rejects.toThrow();
   });
 
-  test('what sends first, either way, is held back from the moment the redirect ends', async () => {
-    await redirect();
-    expect(await reaches(PEER, POD, POD_ADDRESS)).toEqual([]);
-    expect(await reaches(POD, PEER, PEER_ADDRESS)).toEqual([]);
-  });
+  test.each(CONNECTION_PATHS)(
+    'what sends first, either way, is held back from the moment the redirect ends (%s)',
+    async (path) => {
+      await redirect('apply', path);
+      expect(await reaches(PEER, POD, POD_ADDRESS)).toEqual([]);
+      expect(await reaches(POD, PEER, PEER_ADDRESS)).toEqual([]);
+      await redirect('remove', path);
+    },
+  );
 });

@@ -47,6 +47,14 @@ const TEST_PATH = process.env.SLUICE_TEST_PATH;
 /** Whether a suite runs over the direct path: docs/what-an-app-can-notice.md says where the paths differ. */
 export const IS_DIRECT = TEST_PATH === 'direct';
 
+/** Cases of the proxy alone, such as a kernel without nft: over the direct path there are none of them. */
+export function ofProxy<T>(...cases: readonly T[]): readonly T[] {
+  return IS_DIRECT ? [] : cases;
+}
+
+/** Values of `SLUICE_RELAY` that a suite runs with. Nothing is relayed on the direct path: there it runs once. */
+export const RELAYS: readonly string[] = ['splice', ...ofProxy('node')];
+
 /** How often `until` looks, in milliseconds; and how often where looking disturbs what is looked at. */
 const POLL_MS = 10;
 const SELDOM_MS = 250;

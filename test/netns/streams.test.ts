@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { namespace, node, pod } from '../builders/manifests.ts';
-import { patternSha256, until, useLab } from './harness.ts';
+import { patternSha256, RELAYS, until, useLab } from './harness.ts';
 
 const GIB = 1024 ** 3;
 
@@ -15,7 +15,7 @@ const GROWTH_BYTES = GIB / 8;
 const APP = '10.1.1.10';
 const APP_V6 = 'fd00:1::10';
 
-describe.each(['splice', 'node'])('with the %s relay', (relay) => {
+describe.each(RELAYS)('with the %s relay', (relay) => {
   const net = useLab({
     sidecarEnv: { SLUICE_RELAY: relay },
     objects: [
