@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { firstSentenceOf } from './errno.ts';
 import { SluiceError, unreachable } from './errors.ts';
 import { MAX_PORT } from './net.ts';
+import { shown } from './shown.ts';
 
 /** One option. `default` absent: required where the program needs it; the empty text counts as absent. */
 export interface OptionSpec {
@@ -150,7 +151,7 @@ function checkText(spec: OptionSpec, text: string, name: string): void {
       if (/^\d+$/.test(text) && value >= kind.min && value <= kind.max) return;
       throw new SluiceError(
         'CONFIG_INVALID',
-        `${name} is '${text}': wants a whole number ${kind.min}-${kind.max}`,
+        `${name} is '${shown(text)}': wants a whole number ${kind.min}-${kind.max}`,
       );
     }
     case 'choice':
@@ -162,5 +163,5 @@ function checkText(spec: OptionSpec, text: string, name: string): void {
 }
 
 function notAChoice(name: string, text: string, choices: readonly string[]): SluiceError {
-  return new SluiceError('CONFIG_INVALID', `${name} is '${text}': wants one of ${choices.join(', ')}`);
+  return new SluiceError('CONFIG_INVALID', `${name} is '${shown(text)}': wants one of ${choices.join(', ')}`);
 }

@@ -1,5 +1,6 @@
 /** Which way inbound TCP connections take to the app, by port: the form of `SLUICE_PATH` and of the annotation `sluice.dev/path`. */
 import { MAX_PORT } from './net.ts';
+import { shown } from './shown.ts';
 
 /**
  * - `proxy`: through the sidecar, which splices each connection to the app.
@@ -42,14 +43,15 @@ export function parsePath(text: string, otherwise: Path = USUAL_PATH.usual): Pat
     const [, port, path] = /^(?:([1-9]\d{0,4})=)?([a-z]+)$/.exec(item.trim()) ?? [];
     if (!isPath(path) || Number(port ?? 1) > MAX_PORT) return wanted(item.trim());
     if (port === undefined) {
-      if (usual !== undefined) return `it names two usual paths, '${usual}' and '${path}'`;
+      if (usual !== undefined) return `it names two usual paths, '${usual}' and '${path}': leave one out`;
       usual = path;
     } else {
-      if (ports.has(Number(port))) return `it names port ${port} twice`;
+      if (ports.has(Number(port))) return `it names port ${port} twice: leave one out`;
       ports.set(Number(port), path);
     }
   }
-  if (ports.size > OWN_PATHS_MAX) return `at most ${OWN_PATHS_MAX} ports have a path of their own`;
+  if (ports.size > OWN_PATHS_MAX)
+    return `at most ${OWN_PATHS_MAX} ports have a path of their own, and it names ${ports.size}: leave some out`;
   return { usual: usual ?? otherwise, ports };
 }
 
@@ -65,7 +67,7 @@ export const PATH_USES = ['proxy', 'direct', 'mixed'] as const;
 export type PathUse = (typeof PATH_USES)[number];
 
 function wanted(item: string): string {
-  return `'${item}' is not one of ${PATHS.join(', ')}, or of PORT=PATH with a port from 1 to ${MAX_PORT}, as in auto,5432=proxy`;
+  return `'${shown(item)}' is not one of ${PATHS.join(', ')}, or of PORT=PATH with a port from 1 to ${MAX_PORT}, as in auto,5432=proxy`;
 }
 
 function isPath(text: string | undefined): text is Path {

@@ -24,7 +24,7 @@ import {
   readForLab,
   warnOfPods,
 } from './objects/index.ts';
-import { bringUpInjector, bringUpPods } from './pods/index.ts';
+import { bringUpInjector, bringUpPods, checkSettings } from './pods/index.ts';
 import { checkPrerequisites } from './processes/index.ts';
 import { checkOwnLab, createFolders, lockLab, tryReadState, writeState } from './state/index.ts';
 
@@ -57,12 +57,13 @@ export interface UpOptions {
 /**
  * Brings a lab up; returns when every sidecar has its table in force and every app listens. On any failure what was
  * built is removed again.
- * @throws SluiceError `LAB_NAME_INVALID`, `LAB_NOT_ROOT`, `LAB_TOOL_MISSING`, `LAB_MANIFESTS_INVALID`, `LAB_EXISTS`,
+ * @throws SluiceError `CONFIG_INVALID`, `LAB_NAME_INVALID`, `LAB_NOT_ROOT`, `LAB_TOOL_MISSING`, `LAB_MANIFESTS_INVALID`, `LAB_EXISTS`,
  *   `LAB_ELSEWHERE`, `LAB_BUSY`, `LAB_PORT_RESERVED`, `LAB_FOLDER_UNUSABLE`, `LAB_INTERRUPTED`, and those of the steps
  */
 export async function bringLabUp(options: UpOptions): Promise<void> {
   const name = checkLabName(options.name);
   checkPrerequisites();
+  checkSettings(process.env);
   const warn = options.warn ?? (() => undefined);
   const manifests = await readForLab(options.paths, warn, options.namespace);
   const external = options.external?.map(canonicalAddress);

@@ -8,6 +8,7 @@ import { LOG_LEVELS, type LogLevel } from '../common/log.ts';
 import { isPort } from '../common/net.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../common/options.ts';
 import { type PathChoice, parsePath, USUAL_PATH } from '../common/path.ts';
+import { shown } from '../common/shown.ts';
 import { canonicalAddress } from '../policy/index.ts';
 import type { RedirectConfig } from './redirect/index.ts';
 import type { RelayKind, SilenceLimits } from './relay/index.ts';
@@ -342,7 +343,10 @@ function paths(values: OptionValues, own: readonly number[]): Pick<RedirectConfi
   const path = pathChoice(values.text('SLUICE_PATH'));
   for (const port of path.ports.keys()) {
     if (own.includes(port))
-      throw new SluiceError('CONFIG_INVALID', `SLUICE_PATH has port ${port}: it is the sidecar's own`);
+      throw new SluiceError(
+        'CONFIG_INVALID',
+        `SLUICE_PATH has port ${port}: it is the sidecar's own: leave it out`,
+      );
     if (excludedPorts.includes(port))
       throw new SluiceError(
         'CONFIG_INVALID',
@@ -355,7 +359,7 @@ function paths(values: OptionValues, own: readonly number[]): Pick<RedirectConfi
 function pathChoice(text: string): PathChoice {
   const path = parsePath(text);
   if (typeof path !== 'string') return path;
-  throw new SluiceError('CONFIG_INVALID', `SLUICE_PATH is '${text}': ${path}`);
+  throw new SluiceError('CONFIG_INVALID', `SLUICE_PATH is '${shown(text)}': ${path}`);
 }
 
 function excludedPort(text: string, own: readonly number[]): number {
@@ -363,7 +367,7 @@ function excludedPort(text: string, own: readonly number[]): number {
   if (port !== undefined && !own.includes(port)) return port;
   throw new SluiceError(
     'CONFIG_INVALID',
-    `SLUICE_EXCLUDED_PORTS has '${text}': wants ports from 1 to 65535 that are not the sidecar's own`,
+    `SLUICE_EXCLUDED_PORTS has '${shown(text)}': wants ports from 1 to 65535 that are not the sidecar's own`,
   );
 }
 

@@ -71,6 +71,7 @@ async function checkFiles({ paths, namespace }: Extract<CheckCommand, { kind: 'f
       settings: settings.injection,
       cluster: withEndpoints(manifests),
       injector: UNKNOWN_INJECTOR,
+      isWhole: !manifests.problems.some(({ severity }) => severity === 'error'),
     }),
     ...(judged ? settings.findings : []),
   ];
@@ -95,6 +96,7 @@ async function checkCluster({ kind: _, output: __, ...choice }: Extract<CheckCom
         hasWebhook: installation.webhook !== undefined,
         namespace: injectorNamespace(installation),
       },
+      isWhole: true,
     }),
   ];
 }
@@ -105,6 +107,8 @@ interface Surroundings {
   /** For the name servers, and whom policies may mean by them. */
   readonly cluster: Cluster;
   readonly injector: InjectorFacts;
+  /** Whether all namespaces could be read. One that could not may be labelled. */
+  readonly isWhole: boolean;
 }
 
 function checkNamespaces(
@@ -122,7 +126,7 @@ function checkNamespaces(
     .filter(({ namespace }) => isMislabelled(namespace, surroundings.injector.namespace))
     .flatMap(({ namespace }) => checkLabel(namespace));
   const enabled = contents.filter(({ namespace }) => isEnabled(namespace));
-  if (enabled.length === 0)
+  if (enabled.length === 0 && surroundings.isWhole)
     return [
       ...misspelt,
       warning('namespaces', 'none is labelled sluice.dev/inject=enabled: no pod is injected'),

@@ -75,7 +75,13 @@ function wantsAddress({ object, raw }: Extract<DocumentObject, { kind: 'Service'
 
 /** A manifest's annotations; none where it has none. */
 export function annotationsOf(manifest: RawManifest): Annotations {
-  return fieldsOf(fieldsOf(manifest.metadata).annotations);
+  // As an API server reads them: a value that is not there is empty text.
+  return Object.fromEntries(
+    Object.entries(fieldsOf(fieldsOf(manifest.metadata).annotations)).map(([name, value]) => [
+      name,
+      value ?? '',
+    ]),
+  );
 }
 
 /** Puts objects in place. A watcher sees them come together: drafts are written first, then only renamed. */

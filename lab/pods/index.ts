@@ -3,6 +3,7 @@ export { bringUpInjector, bringUpPods, START_TIMEOUT_MS } from './bring_up.ts';
 export { askInjector, revisionsOf, sidecarsByPod, waitEnforced } from './injector_client.ts';
 export {
   applyRedirect,
+  checkSettings,
   type SidecarOptions,
   servedPorts,
   startAppProcess,

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { SIDECAR_NODE_ENV, SIDECAR_NODE_FLAGS } from '../../common/contract.ts';
 import { SluiceError } from '../../common/errors.ts';
-import { environmentOf } from '../../common/options.ts';
+import { environmentOf, readOptions } from '../../common/options.ts';
 import { LARGE_GROUP_OPTION, POLICY_LIMIT_OPTIONS } from '../../sources/index.ts';
 import { APP_SERVER } from '../app/index.ts';
 import {
@@ -49,6 +49,14 @@ function sidecarProgram(script: string, ...args: readonly string[]): readonly st
 
 /** Those of this process that its injector has as well: the bounds on policies, as the manifests were checked with them. */
 const HANDED_ON = [...POLICY_LIMIT_OPTIONS, LARGE_GROUP_OPTION];
+
+/**
+ * Checks those, before anything is made.
+ * @throws SluiceError `CONFIG_INVALID` naming the variable with the wrong value
+ */
+export function checkSettings(env: Readonly<Record<string, string | undefined>>): void {
+  readOptions(HANDED_ON, [], env);
+}
 
 /** Starts the injector. It is at work when its status socket answers. */
 export async function startInjector(paths: LabPaths, state: LabState): Promise<ProcessId> {

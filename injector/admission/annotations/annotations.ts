@@ -6,6 +6,7 @@
 import { ANNOTATION_PREFIX, OWN_PORTS, type SidecarEnv } from '../../../common/contract.ts';
 import { LOG_LEVELS } from '../../../common/log.ts';
 import { isPort } from '../../../common/net.ts';
+import { shown } from '../../../common/shown.ts';
 import { NODE_TRAFFIC_ANNOTATION } from './node_traffic.ts';
 import { quantityValue, type ResourceName, resourceProblem } from './quantity.ts';
 
@@ -153,7 +154,7 @@ export function annotatedEnvironment(annotations: Readonly<Record<string, unknow
     const value = own(annotations, annotation);
     if (value === undefined) continue;
     if (typeof value === 'string' && values.includes(value)) environment[env] = value;
-    else problems.push(`annotation ${annotation} is '${value}': wants one of ${values.join(', ')}`);
+    else problems.push(`annotation ${annotation} is '${shown(value)}': wants one of ${values.join(', ')}`);
   }
   return { environment, problems };
 }
@@ -170,7 +171,10 @@ export function excludedPorts(
     : `its namespace does not allow it: leave it out, or annotate the namespace with ${NAMESPACE_ANNOTATIONS.allowExcludedPorts.annotation}=true`;
   return problem === undefined
     ? { environment: { SLUICE_EXCLUDED_PORTS: String(value) }, problems: [] }
-    : { environment: {}, problems: [`annotation ${EXCLUDED_PORTS_ANNOTATION} is '${value}': ${problem}`] };
+    : {
+        environment: {},
+        problems: [`annotation ${EXCLUDED_PORTS_ANNOTATION} is '${shown(value)}': ${problem}`],
+      };
 }
 
 function excludedPortsProblem(ports: readonly string[]): string | undefined {
@@ -178,7 +182,7 @@ function excludedPortsProblem(ports: readonly string[]): string | undefined {
   if (ports.length > EXCLUDED_PORTS_MAX || !ports.every(isOne))
     return `wants at most ${EXCLUDED_PORTS_MAX} ports from 1 to 65535, separated by commas`;
   const own = ports.find((port) => OWN_PORTS.includes(Number(port)));
-  return own === undefined ? undefined : `${own} is the sidecar's own`;
+  return own === undefined ? undefined : `${own} is the sidecar's own: leave it out`;
 }
 
 /** Requests and limits of one container, by resource. */
@@ -200,7 +204,7 @@ export function annotatedResources(
     if (value === undefined) continue;
     const problem = resourceProblem(entry.resource, String(value));
     if (problem !== undefined) {
-      problems.push(`annotation ${entry.annotation} is '${value}': ${problem}`);
+      problems.push(`annotation ${entry.annotation} is '${shown(value)}': ${problem}`);
       continue;
     }
     resources[entry.kind][entry.resource] = String(value);
@@ -216,7 +220,7 @@ function requestsOverLimits(resources: Resources, set: readonly ResourceAnnotati
     const { requests, limits } = resources;
     if (named.length === 0 || quantityValue(requests[resource]) <= quantityValue(limits[resource])) return [];
     return [
-      `annotation ${named.join(' and ')}: the sidecar's ${resource} request ${requests[resource]} is over its limit ${limits[resource]}`,
+      `annotation ${named.join(' and ')}: the sidecar's ${resource} request ${shown(requests[resource])} is over its limit ${shown(limits[resource])}`,
     ];
   });
 }

@@ -1,3 +1,5 @@
+import { shown } from '../../../common/shown.ts';
+
 /** Annotation of a namespace and of a pod. A pod may ask for less than its namespace, never for more. */
 export const NODE_TRAFFIC_ANNOTATION = 'sluice.dev/node-traffic';
 export const NODE_TRAFFIC_VALUES = ['all', 'probes'] as const;
@@ -51,5 +53,7 @@ function wrongValue(value: unknown, whose: string): readonly string[] {
   const known: readonly unknown[] = NODE_TRAFFIC_VALUES;
   return value === undefined || known.includes(value)
     ? []
-    : [`${whose} ${NODE_TRAFFIC_ANNOTATION} is '${value}': wants one of ${NODE_TRAFFIC_VALUES.join(', ')}`];
+    : [
+        `${whose} ${NODE_TRAFFIC_ANNOTATION} is '${shown(value)}': wants one of ${NODE_TRAFFIC_VALUES.join(', ')}`,
+      ];
 }

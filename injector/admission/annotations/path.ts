@@ -4,6 +4,7 @@
  */
 import { OWN_PORTS } from '../../../common/contract.ts';
 import { type Path, type PathChoice, parsePath, pathText } from '../../../common/path.ts';
+import { shown } from '../../../common/shown.ts';
 import { EXCLUDED_PORTS_ANNOTATION, PATH_ANNOTATION } from './annotations.ts';
 
 type Annotations = Readonly<Record<string, unknown>>;
@@ -37,13 +38,14 @@ function read(
   const text = String(annotations[PATH_ANNOTATION]);
   const choice = parsePath(text, otherwise);
   const problem = typeof choice === 'string' ? choice : ownPortProblem(choice);
-  if (problem !== undefined) return { problems: [`${whose} ${PATH_ANNOTATION} is '${text}': ${problem}`] };
+  if (problem !== undefined)
+    return { problems: [`${whose} ${PATH_ANNOTATION} is '${shown(text)}': ${problem}`] };
   return typeof choice === 'string' ? { problems: [] } : { choice, problems: [] };
 }
 
 function ownPortProblem({ ports }: PathChoice): string | undefined {
   const own = OWN_PORTS.find((port) => ports.has(port));
-  return own === undefined ? undefined : `${own} is the sidecar's own`;
+  return own === undefined ? undefined : `${own} is the sidecar's own: leave it out`;
 }
 
 /** Each once. `excludedPorts` of `annotations.ts` says what is wrong with them. */

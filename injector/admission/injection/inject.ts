@@ -12,6 +12,7 @@ import {
   STATE_VOLUME,
 } from '../../../common/contract.ts';
 import { fieldsOf } from '../../../common/shape.ts';
+import { shown } from '../../../common/shown.ts';
 import {
   allows,
   annotatedEnvironment,
@@ -132,7 +133,7 @@ function optOutProblems(value: string | undefined): readonly string[] {
           `leave it out, or annotate the namespace with ${NAMESPACE_ANNOTATIONS.allowOptOut.annotation}=true`,
       ];
     default:
-      return [`annotation ${OPT_OUT_ANNOTATION} is '${value}': wants enabled or ${OPT_OUT_VALUE}`];
+      return [`annotation ${OPT_OUT_ANNOTATION} is '${shown(value)}': wants enabled or ${OPT_OUT_VALUE}`];
   }
 }
 

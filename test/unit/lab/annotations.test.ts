@@ -39,6 +39,12 @@ describe('a pod’s annotations', () => {
     });
   });
 
+  test('without a value are empty text, as in a cluster', async () => {
+    await expect(checked(namespace('shop'), api({ 'sluice.dev/path': null }))).rejects.toMatchObject({
+      message: expect.stringContaining("pod shop/api: annotation sluice.dev/path is '': "),
+    });
+  });
+
   test('may exclude ports for as long as the namespace allows it', async () => {
     const excluding = api({ 'sluice.dev/excluded-ports': '9090' });
     expect(await checked(annotated(namespace('shop'), PERMISSION), excluding)).toEqual([]);

@@ -181,6 +181,15 @@ describe('sluice check -f', () => {
     expect((await check([namespace({}, { 'sluice.dev/path': 'auto' }), deployment({})])).code).toBe(0);
   });
 
+  test('says nothing of labels of a namespace that it cannot read', async () => {
+    const labels = { 'sluice.dev/inject': 'enabled' };
+    const metadata = { name: 'shop', labels, annotations: { 'sluice.dev/path': true } };
+    const { code, stdout } = await check([{ apiVersion: 'v1', kind: 'Namespace', metadata }]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/sluice\.dev\/path: Invalid value: true: must be a string/);
+    expect(stdout).not.toMatch(/labelled/);
+  });
+
   test('looks at a namespace before it is labelled, when asked', async () => {
     const plain = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } };
 
