@@ -1,6 +1,7 @@
 /** A native sidecar puts the redirect and the closed gate in force itself, before all else: docs/adr/0045. */
 import type { Logger } from 'pino';
 import type { SidecarConfig } from '../config.ts';
+import { areRulesThere } from '../gate/kernel/index.ts';
 import { type AppliedRedirect, applyRedirect, pathsInForce, verifyRedirect } from '../redirect/index.ts';
 
 /**
@@ -11,15 +12,20 @@ import { type AppliedRedirect, applyRedirect, pathsInForce, verifyRedirect } fro
  */
 export async function putRedirect(config: SidecarConfig, log: Logger): Promise<AppliedRedirect | undefined> {
   if (config.redirectBy === 'init') return undefined;
-  const isThere = await verifyRedirect(config).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) {
+  if (await isThere(config)) {
     log.info('the redirect is in force already');
     return undefined;
   }
   const applied = await applyRedirect(config, await pathsInForce(config).catch(() => undefined));
   log.info(applied.redirect, 'redirect in force');
   return applied;
+}
+
+/** Where there is no gate nothing is there: that is asked first, as it starts no tool. */
+async function isThere(config: SidecarConfig): Promise<boolean> {
+  if (!(await areRulesThere(false))) return false;
+  return await verifyRedirect(config).then(
+    () => true,
+    () => false,
+  );
 }

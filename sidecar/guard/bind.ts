@@ -1,11 +1,13 @@
 /** Finds out how packets of the own node are known: each address by the link-layer address of its next hop. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Backoff, type BackoffBounds } from '../../common/backoff.ts';
 import type { Binding, Hop, NodeAddress } from './plan.ts';
 import { hopTo, type Interface, neighbour, resolve } from './surroundings.ts';
 
 /** How long the redirect step waits for a hop to answer, ms: the kernel asks three times, a second apart. */
 export const RESOLVE_TIMEOUT_MS = 3_000;
-const RESOLVE_POLL_MS = 50;
+/** Between two looks, ms: a hop answers within a millisecond, or takes a while. */
+const RESOLVE_POLL_MS: BackoffBounds = { firstMs: 5, lastMs: 50, jitter: false };
 
 /** An own-node address as it is heard of. */
 export type Claim = Pick<NodeAddress, 'address' | 'from'> & { readonly hop?: Hop };
@@ -48,11 +50,12 @@ async function bindingOf(hop: Hop, list: readonly Interface[], timeoutMs: number
   if (list.find(({ name }) => name === hop.device)?.hasLinks !== true)
     return { kind: 'address-alone', why: `${hop.device} has no link-layer addresses` };
   const giveUpAtMs = performance.now() + timeoutMs;
+  const poll = new Backoff(RESOLVE_POLL_MS);
   for (;;) {
     const { link } = await neighbour(hop);
     if (link !== undefined) return { kind: 'link', link };
     await resolve(hop);
     if (performance.now() >= giveUpAtMs) return { kind: 'unresolved' };
-    await sleep(RESOLVE_POLL_MS);
+    await sleep(poll.next());
   }
 }

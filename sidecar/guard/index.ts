@@ -3,6 +3,7 @@
 export { Guard, type GuardEvents } from './guard.ts';
 export {
   bindGuard,
+  bindPlan,
   type GuardProblems,
   type InstalledGuard,
   installGuard,
@@ -10,6 +11,6 @@ export {
   removeGuard,
   verifyGuard,
 } from './install.ts';
-export { type Binding, bindingText, type GuardPlan, type NodeAddress } from './plan.ts';
+export { type Binding, bindingText, type GuardPlan, type NodeAddress, type OwnAddresses } from './plan.ts';
 export { framesRuleset, type GuardReason, guardRuleset } from './ruleset.ts';
 export { ownAddresses } from './surroundings.ts';

@@ -2,7 +2,7 @@
 
 import { SluiceError } from '../../common/errors.ts';
 import { familyOf } from '../../policy/index.ts';
-import { runNft, tryNft } from '../kernel/index.ts';
+import { listNft, runNft, tryNft } from '../kernel/index.ts';
 import { bind, type Claim, RESOLVE_TIMEOUT_MS, withHops } from './bind.ts';
 import { keptPlan, missingParts } from './kept_plan.ts';
 import { GUARD_PARTS, type GuardPart, type GuardPlan, type NodeAddress, type OwnAddresses } from './plan.ts';
@@ -15,7 +15,7 @@ import {
   REMOVED_FRAMES,
   REMOVED_GUARD,
 } from './ruleset.ts';
-import { defaultGateways, interfaces, ownAddresses } from './surroundings.ts';
+import { defaultGateways, type Interface, interfaces, ownAddresses } from './surroundings.ts';
 
 /** What does not hold here, as text; absent where it does. */
 export interface GuardProblems {
@@ -104,10 +104,22 @@ export async function installGuard(
   );
 }
 
+/** How long a guard that is not in the kernel yet waits for hops, ms: most answer within one. */
+const FIRST_BIND_MS = 30;
+
+/** The plan, with what can be bound at once: then the guard goes in with its bindings. */
+export async function bindPlan(plan: GuardPlan): Promise<GuardPlan> {
+  return { ...plan, nodes: await bind(plan.nodes, uplinksOf(plan), FIRST_BIND_MS) };
+}
+
 /** Binds what is not bound yet, in the kernel as well. @returns the plan in force */
-export async function bindGuard(plan: GuardPlan, timeoutMs = RESOLVE_TIMEOUT_MS): Promise<GuardPlan> {
-  const nodes = await bind(plan.nodes, await interfaces(), timeoutMs);
+export async function bindGuard(plan: GuardPlan): Promise<GuardPlan> {
+  const nodes = await bind(plan.nodes, uplinksOf(plan), RESOLVE_TIMEOUT_MS);
   return putNodes(plan, nodes);
+}
+
+function uplinksOf({ uplinks, links }: GuardPlan): readonly Interface[] {
+  return uplinks.map((name) => ({ name, hasLinks: links.includes(name) }));
 }
 
 /** Has the kernel know the node by these bindings. @throws SluiceError `GATE_*` */
@@ -142,7 +154,7 @@ export async function verifyGuard(plan: GuardPlan): Promise<void> {
 }
 
 async function isWithoutNft(): Promise<boolean> {
-  return keptPlan().then(
+  return listNft(`table ${GUARD_TABLE}`).then(
     () => false,
     (error: SluiceError) => {
       if (error.code === 'GATE_UNAVAILABLE') return true;

@@ -1,6 +1,6 @@
 /** The guard's plan as the kernel keeps it: what the redirect step found, read back from the table. */
 import { canonicalAddress } from '../../policy/index.ts';
-import { findChain, listNft } from '../kernel/index.ts';
+import { areAbsent, findChain, listNft } from '../kernel/index.ts';
 import { type Binding, GUARD_PARTS, type GuardPart, type GuardPlan, type NodeAddress } from './plan.ts';
 import { GUARD_TABLE, GUARD_TABLE_NAME, WITH_LINKS } from './ruleset.ts';
 import { LINK, listOf, parsed, recordOf, textOf } from './tool_answer.ts';
@@ -16,6 +16,7 @@ interface Element {
  * @throws SluiceError `GATE_UNAVAILABLE` without nft, `GATE_REFUSED` when nft cannot say now, `TOOL_ANSWER_UNKNOWN`
  */
 export async function keptPlan(): Promise<GuardPlan | undefined> {
+  if (await areAbsent([{ family: 'inet', table: GUARD_TABLE_NAME, chain: 'in' }])) return undefined;
   const listed = await listNft(`table ${GUARD_TABLE}`, '-j');
   if (listed === undefined) return undefined;
   const sets = new Map<string, unknown>();

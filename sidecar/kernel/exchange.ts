@@ -63,6 +63,15 @@ export function ask<T>(
   return answers(protocol, 0, questions, (found) => read(found.result === undefined ? found : undefined));
 }
 
+/**
+ * Asks whether single objects are there.
+ * @returns for each question 0 or a negative error number
+ * @throws SluiceError `NETLINK_*` or `SOCKET_*`
+ */
+export function look(protocol: number, questions: readonly Order[]): Promise<readonly number[]> {
+  return answers(protocol, 0, questions, ({ result }) => result ?? 0);
+}
+
 async function answers<T>(
   protocol: number,
   flags: number,

@@ -18,7 +18,7 @@ export { endingProblem } from './ending_probe.ts';
 export { INJECTOR_MARK, INJECTOR_MARK_MASK } from './injector_mark.ts';
 export { isSwitchedOn, kernelFamilies } from './kernel_families.ts';
 export { listNft, runNft, tryNft } from './nft.ts';
-export { findChain } from './nft_chains.ts';
+export { areAbsent, findChain } from './nft_chains.ts';
 export {
   CHAINS_MAX,
   type CountedElement,

@@ -1,9 +1,12 @@
 /** Chains in nftables, as the kernel has them: no process is started. Source: linux/netfilter/nf_tables.h. */
+import { constants } from 'node:os';
 import { attribute, NETLINK_PROTOCOLS, readAttributes, text } from '../../native/index.ts';
-import { ask, dump } from './exchange.ts';
+import { ask, dump, look } from './exchange.ts';
 
-/** Families of tables that are asked for. */
-const FAMILIES = { inet: 1, netdev: 5 } as const;
+/** Families of tables that are asked for. The nft back end of iptables has its tables in `ip` and `ip6`. */
+const FAMILIES = { inet: 1, ip: 2, netdev: 5, ip6: 10 } as const;
+/** One of them. */
+export type TableFamily = keyof typeof FAMILIES;
 const SUBSYSTEM = 10;
 
 /** Message types. */
@@ -32,6 +35,31 @@ export interface KernelRule {
   leadsTo(chain: string): boolean;
 }
 
+/** Where a chain would be. */
+export interface ChainPlace {
+  readonly family: TableFamily;
+  readonly table: string;
+  readonly chain: string;
+}
+
+/**
+ * Whether the kernel says that there is none of these chains. False too where it says nothing, or anything else.
+ */
+export async function areAbsent(places: readonly ChainPlace[]): Promise<boolean> {
+  const questions = places.map(({ family, table, chain }) => ({
+    type: (SUBSYSTEM << 8) | GET_CHAIN,
+    body: [
+      Uint8Array.of(FAMILIES[family], 0, 0, 0),
+      attribute(TABLE, text(table)),
+      attribute(CHAIN_NAME, text(chain)),
+    ],
+  }));
+  return await look(NETLINK_PROTOCOLS.NETFILTER, questions).then(
+    (results) => results.every((result) => result === -constants.errno.ENOENT),
+    () => false,
+  );
+}
+
 /**
  * A chain and its rules; `undefined` where there is none.
  * @param family of the table
@@ -40,7 +68,7 @@ export interface KernelRule {
 export async function findChain(
   table: string,
   chain: string,
-  family: keyof typeof FAMILIES = 'inet',
+  family: TableFamily = 'inet',
 ): Promise<KernelChain | undefined> {
   const named = attribute(TABLE, text(table));
   const fixed = Uint8Array.of(FAMILIES[family], 0, 0, 0);

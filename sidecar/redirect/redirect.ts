@@ -3,14 +3,27 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import type { Family } from '../../native/index.ts';
-import { closeGate, removeGate } from '../gate/kernel/index.ts';
-import { bindGuard, installGuard, ownAddresses, planGuard, removeGuard } from '../guard/index.ts';
-import { isSwitchedOn, kernelFamilies, tryTool, whyNotDirect } from '../kernel/index.ts';
+import { closedRuleset, closeGate, GATE_TABLE_NAME, removeGate } from '../gate/kernel/index.ts';
+import {
+  bindGuard,
+  bindPlan,
+  framesRuleset,
+  type GuardPlan,
+  type GuardProblems,
+  guardRuleset,
+  installGuard,
+  type OwnAddresses,
+  ownAddresses,
+  planGuard,
+  removeGuard,
+} from '../guard/index.ts';
+import { areAbsent, isSwitchedOn, kernelFamilies, runNft, tryTool, whyNotDirect } from '../kernel/index.ts';
 import { type AppliedRedirect, limitsOf } from './applied_redirect.ts';
 import { hasRedirect, removeChains } from './own_chains.ts';
 import { asksFor, type Paths, resolvePaths } from './paths.ts';
 import { planFor, type RedirectConfig } from './redirect_config.ts';
 import {
+  type Chain,
   chains,
   LOCAL_ROUTE,
   POLICY_RULE,
@@ -20,7 +33,7 @@ import {
   restoreText,
 } from './rules.ts';
 import { savedRules } from './saved_rules.ts';
-import { type Backend, chooseBackend, iptables, toolError } from './tools.ts';
+import { type Backend, chooseBackend, iptables, otherBackend, toolError } from './tools.ts';
 
 /** tcp_mtu_probing of tcp(7): 0 is never, 1 when packets are lost time and again. */
 const MTU_PROBING = '/proc/sys/net/ipv4/tcp_mtu_probing';
@@ -35,19 +48,23 @@ const GATE_THERE: readonly string[] = ['closed', 'kept'];
  * @throws SluiceError `REDIRECT_*` saying what is missing; nothing is then redirected half: the caller must not go on.
  */
 export async function applyRedirect(config: RedirectConfig, kept?: Paths): Promise<AppliedRedirect> {
-  const { backend, because } = await chooseBackend(config.iptables);
+  let chosen = await chooseBackend(config.iptables);
   const families = kernelFamilies();
-  const plan = await planGuard(config.nodeIPs);
+  const plan = await bindPlan(await planGuard(config.nodeIPs));
   const nodeIPs = plan.nodes.map(({ address }) => address);
   const own = ownAddresses();
-  const problems = await installGuard(plan, undefined, own);
-  const gate = await closed(config, nodeIPs); // first: from here on nothing unchecked gets in
+  const { problems, gate } = await close(config, plan, own); // first: from here on nothing unchecked gets in
   const limits: string[] = [];
   const { paths, notDirect } = kept === undefined ? await decidePaths(config, gate) : { paths: kept }; // with the gate, which has connection tracking look at packets
   for (const family of families) {
     const redirect = planFor(config, nodeIPs, paths);
     if (isSwitchedOn(family)) await routeMarkedLocally(family);
-    const scope = await restoreAsMuchAsPossible(backend, family, redirect);
+    const scope = await restoreAsMuchAsPossible(chosen.backend, family, redirect).catch(async (error) => {
+      const other = family === 4 ? await otherBackend(config.iptables, chosen) : undefined;
+      if (other === undefined) throw error;
+      chosen = other;
+      return await restoreAsMuchAsPossible(chosen.backend, family, redirect);
+    });
     limits.push(...limitsOf(family, scope));
   }
   const mtuProbing = await probePathMtu();
@@ -55,9 +72,32 @@ export async function applyRedirect(config: RedirectConfig, kept?: Paths): Promi
   const found = notDirect === undefined ? { paths } : { paths, notDirect };
   const guard = { nodes: bound.nodes, problems };
   return {
-    redirect: { backend, because, families, nodeIPs, ...found, gate, limits, guard, mtuProbing },
+    redirect: { ...chosen, families, nodeIPs, ...found, gate, limits, guard, mtuProbing },
     guard: { plan: bound, problems, own },
   };
+}
+
+/**
+ * Puts the guard in force, and the gate in place closed, unless one is there already. On a kernel that has all that they need this is
+ * one transaction; elsewhere each is put in as far as it goes.
+ */
+async function close(
+  config: RedirectConfig,
+  plan: GuardPlan,
+  own: OwnAddresses,
+): Promise<{ readonly problems: GuardProblems; readonly gate: string }> {
+  const nodeIPs = plan.nodes.map(({ address }) => address);
+  const isFirst = await areAbsent([{ family: 'inet', table: GATE_TABLE_NAME, chain: 'syns' }]);
+  if (isFirst) {
+    const text = [guardRuleset(plan), framesRuleset(plan, own), await closedRuleset(config, nodeIPs)];
+    const isDone = await runNft(text.join('')).then(
+      () => true,
+      () => false, // what is wrong shows when each is put in by itself
+    );
+    if (isDone) return { problems: {}, gate: 'closed' };
+  }
+  const problems = await installGuard(plan, undefined, own);
+  return { problems, gate: await closed(config, nodeIPs) };
 }
 
 /**
@@ -110,8 +150,7 @@ async function restoreAsMuchAsPossible(
   for (const scope of REDIRECT_SCOPES) {
     const list = chains(family, plan, scope);
     // Read each time: a failed attempt may have filled the first tables.
-    const saved = await savedRules(backend, family);
-    const unreached = list.filter((chain) => !saved.isReached(chain));
+    const unreached = await unreachedOf(backend, family, list);
     const result = await tryTool(command, args, restoreText(list, unreached));
     if (result.status === 0) {
       if (scope !== 'all') await removeUnused(backend, family, plan, scope);
@@ -120,6 +159,19 @@ async function restoreAsMuchAsPossible(
     failure = result.stderr;
   }
   throw toolError(command, args, failure);
+}
+
+/** Those that their built-in chain does not lead to. Nothing leads to a chain that is not there. */
+async function unreachedOf(
+  backend: Backend,
+  family: Family,
+  list: readonly Chain[],
+): Promise<readonly Chain[]> {
+  const tables = family === 6 ? 'ip6' : 'ip';
+  const places = list.map(({ table, name }) => ({ family: tables, table, chain: name }) as const);
+  if (backend === 'nft' && (await areAbsent(places))) return list;
+  const saved = await savedRules(backend, family);
+  return list.filter((chain) => !saved.isReached(chain));
 }
 
 /** Chains of a wider scope, which a failed attempt may have left behind. */

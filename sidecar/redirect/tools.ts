@@ -24,22 +24,35 @@ export function iptables(backend: Backend, family: Family, suffix: '' | '-save' 
   return `ip${family === 6 ? '6' : ''}tables-${backend}${suffix}`;
 }
 
+/** A back end, and why it was chosen. */
+export interface ChosenBackend {
+  readonly backend: Backend;
+  readonly because: string;
+}
+
 /**
- * Legacy if legacy rules are already there (two back ends in one namespace surprise everybody), else nft if a
- * no-op rule can be added and removed, else legacy.
+ * Legacy if legacy rules are already there (two back ends in one namespace surprise everybody), else nft. Whether the kernel has
+ * that shows when the rules go in: see `otherBackend`.
  */
-export async function chooseBackend(
-  wanted: Backend | 'auto',
-): Promise<{ backend: Backend; because: string }> {
+export async function chooseBackend(wanted: Backend | 'auto'): Promise<ChosenBackend> {
   if (wanted !== 'auto') return { backend: wanted, because: 'configured' };
   if (await hasLegacyRules()) return { backend: 'legacy', because: 'legacy rules are already there' };
+  return { backend: 'nft', because: 'no legacy rules are there' };
+}
+
+/** What to try when a back end has refused the rules: legacy, where nft takes no rule at all and nobody has configured it. */
+export async function otherBackend(
+  wanted: Backend | 'auto',
+  { backend }: ChosenBackend,
+): Promise<ChosenBackend | undefined> {
+  if (wanted !== 'auto' || backend !== 'nft') return undefined;
   const probe = `SLUICE_PROBE_${process.pid}`;
   const text = `*mangle\n:${probe} - [0:0]\n-A ${probe} -j RETURN\n-F ${probe}\n-X ${probe}\nCOMMIT\n`;
   const added = await tryTool(iptables('nft', 4, '-restore'), ['--noflush', '-w'], text).catch(
     () => undefined,
   );
   if (added?.status !== 0) return { backend: 'legacy', because: 'the nft back end refuses a no-op rule' };
-  return { backend: 'nft', because: 'a no-op rule could be added and removed' };
+  return undefined;
 }
 
 /** The tables that the legacy back end has in this network namespace, a line each; there is no such file where it has none. */

@@ -24,6 +24,11 @@ export async function closeGate(
   return 'closed';
 }
 
+/** The closed gate as nft(8) text, for a kernel that has all that it needs: for who puts it in place together with something else. */
+export async function closedRuleset(settings: GateSettings, nodeIPs: readonly string[]): Promise<string> {
+  return await inSlices(wholeRuleset(closedPlan(nodeIPs, injectorElements(settings)), settings));
+}
+
 /** Where the injector can be reached: the Service's address, and what the table knows; nowhere where tables do not come over the network. */
 export function injectorElements(
   { injector }: GateSettings,
