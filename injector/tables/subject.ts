@@ -8,15 +8,23 @@ export type SubjectLookup =
   | { readonly found: true; readonly pod: Pod }
   | { readonly found: false; readonly gone: boolean; readonly message: string };
 
+/** What is asked of a pod. */
+export interface Wanted {
+  /** The pod must have it; absent: any pod of that name will do. */
+  readonly uid?: string | undefined;
+  /** It must have an address: a table of schema 1 says who the pod is by that. */
+  readonly address: boolean;
+}
+
 /**
- * Looks a pod up by its key `namespace/name`.
- * @param uid the pod must have it; absent: any pod of that name will do
+ * Looks a pod up by its key `namespace/name`. A pod that has no address yet is served: its containers start before the API server
+ * has heard of the address, a second or two in which the sidecar would have no table. The address comes as a change.
  */
-export function findSubject(cluster: Cluster, podKey: string, uid?: string): SubjectLookup {
+export function findSubject(cluster: Cluster, podKey: string, { uid, address }: Wanted): SubjectLookup {
   const pod = cluster.pods.get(podKey);
   if (pod === undefined) return none(podKey, true, 'is not known; is its manifest in the source?');
   if (uid !== undefined && pod.uid !== uid) return none(podKey, true, `has another UID than ${uid}`);
-  const reason = whyNoSubject(pod);
+  const reason = address ? whyNoSubject(pod) : whyNeverSubject(pod);
   return reason === undefined ? { found: true, pod } : none(podKey, false, reason);
 }
 
@@ -24,10 +32,15 @@ function none(podKey: string, gone: boolean, why: string): SubjectLookup {
   return { found: false, gone, message: `pod ${podKey} ${why}` };
 }
 
-/** `undefined` for a pod that gets a table. */
+/** `undefined` for a pod that has an address, and is to be enforced. */
 export function whyNoSubject(pod: Pod): string | undefined {
+  const never = whyNeverSubject(pod);
+  return never ?? (pod.ips.length === 0 ? 'has no address yet (status.podIP)' : undefined);
+}
+
+/** `undefined` for a pod that gets a table. */
+function whyNeverSubject(pod: Pod): string | undefined {
   if (pod.hostNetwork) return 'is on the host network: network policy cannot select it';
   if (!isLive(pod)) return `has finished (${pod.phase})`;
-  if (pod.ips.length === 0) return 'has no address yet (status.podIP)';
   return undefined;
 }

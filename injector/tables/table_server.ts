@@ -40,7 +40,7 @@ import {
   type ViewHost,
 } from './session/index.ts';
 import { Sessions } from './sessions.ts';
-import { findSubject } from './subject.ts';
+import { findSubject, type SubjectLookup } from './subject.ts';
 
 /**
  * Time between heartbeats, ms. Sidecars of `WireVersion` 1 take five missed ones as the injector's absence. Those of 2 look for another
@@ -194,7 +194,7 @@ export class TableServer implements SessionHost<TableSession>, ClusterEvents, Fr
     if (podKey === undefined) return;
     this.catchUp(); // what it is sent has all changes so far, and only later ones follow it
     const older = this.#sessions.byPod.get(podKey);
-    const subject = findSubject(this.#follower.compiler.cluster, podKey, session.podUid);
+    const subject = this.#subjectOf(session, podKey);
     if (older?.revision !== undefined && !subject.found && subject.gone)
       return session.fail(subject.message, 'pod-gone');
     older?.cut(older.isLeaving ? 'moved' : 'replaced');
@@ -329,7 +329,7 @@ export class TableServer implements SessionHost<TableSession>, ClusterEvents, Fr
 
   /** Has a session sent what is new for it: its whole table, what changes in it, or why there is none. */
   #serve(session: TableSession, podKey: string): void {
-    const subject = findSubject(this.#follower.compiler.cluster, podKey, session.podUid);
+    const subject = this.#subjectOf(session, podKey);
     if (subject.found) {
       if (session.awaitsWant) return; // it answers soon, and is sent then what has changed
       const revision = this.#revisionFor(session);
@@ -339,6 +339,10 @@ export class TableServer implements SessionHost<TableSession>, ClusterEvents, Fr
     this.#queue.delete(session);
     const ended = subject.gone && session.podUid !== undefined && session.revision !== undefined;
     return ended ? session.fail(subject.message, 'pod-gone') : session.withhold(subject.message);
+  }
+
+  #subjectOf({ podUid, needsAddress }: TableSession, podKey: string): SubjectLookup {
+    return findSubject(this.#follower.compiler.cluster, podKey, { uid: podUid, address: needsAddress });
   }
 
   /** Of what a session is sent next: not that of what it was sent last, unless that is the same. */

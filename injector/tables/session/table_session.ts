@@ -53,6 +53,7 @@ interface Opened {
   readonly pod: SessionPod;
   readonly wire: WireVersion;
   readonly path: PathUse;
+  readonly schema: number;
   /** Absent: it is sent tables as they are. */
   readonly view: PartialView | undefined;
   readonly delivery: TableDelivery;
@@ -98,6 +99,11 @@ export class TableSession {
   /** The only pod of that name that may be served; absent where every client is trusted. */
   get podUid(): string | undefined {
     return this.#opened?.pod.uid;
+  }
+
+  /** Whether its table needs an address of the pod. */
+  get needsAddress(): boolean {
+    return this.#opened?.schema === SCHEMA_1;
   }
 
   /** Which way inbound TCP took to the pod's app when the sidecar connected. */
@@ -210,7 +216,7 @@ export class TableSession {
       return this.fail(message, 'schema');
     }
     const { path = 'proxy' } = form;
-    this.#opened = { podKey, pod, wire, path, ...this.#parts(podKey, form, writer) };
+    this.#opened = { podKey, pod, wire, path, schema, ...this.#parts(podKey, form, writer) };
     this.#log.info('sidecar connected');
     this.#host.admit(this);
   }

@@ -108,6 +108,15 @@ describe('a sidecar of schema 1', () => {
     old.close();
   });
 
+  test('has no table before its pod has an address, by which such a table says who the pod is', async () => {
+    injector.dir.write('new.yaml', { ...pod('new', ''), status: { phase: 'Pending' } });
+    const old = new Reader(readInjectorFrameV1, hello(1, { pod: 'new' }));
+    await waitFor(() => old.frames.some(({ type }) => type === 'unknown-pod'));
+    injector.dir.write('new.yaml', pod('new', '10.0.0.9'));
+    await waitFor(() => tableV1(old)?.subject.ips[0] === '10.0.0.9');
+    old.close();
+  });
+
   test('is answered who an address is without a tag, which it does not know', async () => {
     const old = new Reader(readInjectorFrameV1, hello(1));
     await waitFor(() => tableV1(old));

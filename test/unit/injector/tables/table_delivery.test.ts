@@ -242,20 +242,33 @@ describe('table delivery', () => {
   });
 
   test('gives no table to pods that policy cannot select', async () => {
-    injector.dir.write(
-      'more.yaml',
-      pod('host', '192.168.0.1', {}, { hostNetwork: true }),
-      { ...pod('done', '10.0.0.8'), status: { phase: 'Succeeded', podIP: '10.0.0.8' } },
-      { ...pod('new', ''), status: { phase: 'Pending' } },
-    );
+    injector.dir.write('more.yaml', pod('host', '192.168.0.1', {}, { hostNetwork: true }), {
+      ...pod('done', '10.0.0.8'),
+      status: { phase: 'Succeeded', podIP: '10.0.0.8' },
+    });
     await injector.start();
-    for (const name of ['host', 'done', 'new']) {
+    for (const name of ['host', 'done']) {
       const sidecar = injector.connection();
       sidecar.hello(`shop/${name}`);
       await waitFor(() => sidecar.types.length > 0);
       expect(sidecar.types).toEqual(['unknown-pod']);
     }
     expect((await injector.status()).sidecars.map(({ pod }) => pod)).toEqual(['api', 'db', 'web']);
+  });
+
+  test('serves a pod that the API server knows no address of yet, which comes as a change', async () => {
+    injector.dir.write('new.yaml', { ...pod('new', ''), status: { phase: 'Pending' } });
+    injector.dir.write('closed.yaml', policy('closed', 'new', []));
+    await injector.start();
+    const sidecar = await injector.sidecar('shop/new');
+    expect(sidecar.table?.subject).toMatchObject({ name: 'new', ips: [] });
+    expect(sidecar.table?.ingress.isolating).toMatchObject([{ name: 'closed' }]);
+    // It does not count as a pod of a policy before it has one.
+    expect((await injector.status()).sidecars.map(({ pod }) => pod)).not.toContain('new');
+    injector.dir.write('new.yaml', pod('new', '10.0.0.9'));
+    await waitFor(() => sidecar.table?.subject.ips[0] === '10.0.0.9');
+    expect(sidecar.types).toEqual(['snapshot', 'change']);
+    expect((await injector.status()).sidecars.map(({ pod }) => pod)).toContain('new');
   });
 
   test('says who has an address, who had it a short while ago, and of nobody what a sidecar need not know', async () => {
