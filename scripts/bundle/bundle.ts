@@ -14,8 +14,7 @@ const ROOT = join(import.meta.dirname, '../..');
 export const PROGRAMS = ['sidecar', 'injector'] as const;
 
 /** Packages that are CommonJS ask for Node's own modules with `require`, which a module does not have. */
-const REQUIRE =
-  "import { createRequire as bundleRequire } from 'node:module'; const require = bundleRequire(import.meta.url);";
+const REQUIRE = "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);";
 
 /**
  * Parts of prom-client that no program here uses. They load node:https, node:cluster and OpenTelemetry: 13 MB resident.
@@ -27,6 +26,23 @@ const UNUSED_METRICS: Plugin = {
       importer.includes('/prom-client/') ? { path, namespace: 'unused' } : undefined,
     );
     onLoad({ filter: /.*/, namespace: 'unused' }, () => ({ contents: 'module.exports = undefined;' }));
+  },
+};
+
+/**
+ * Node's own modules are taken when what uses them is, and as they are. An import statement loads all of them at the start, and
+ * reads every property of each, which loads what Node itself leaves for later: streams, web crypto, web streams. That is a third of
+ * the processor time until the first line of ours runs. Source: `syncExports` in Node's lib/internal/bootstrap/realm.js.
+ */
+const LATE_BUILTINS: Plugin = {
+  name: 'late-builtins',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:/ }, ({ path, kind }) =>
+      kind === 'import-statement' ? { path, namespace: 'builtin' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    }));
   },
 };
 
@@ -91,7 +107,7 @@ export async function bundleProgram(program: (typeof PROGRAMS)[number], outfile:
     minifyWhitespace: true,
     legalComments: 'none', // LICENSES-third-party.txt has them in full
     banner: { js: REQUIRE },
-    plugins: [UNUSED_METRICS],
+    plugins: [UNUSED_METRICS, LATE_BUILTINS],
     metafile: true,
     logLevel: 'warning',
   });

@@ -87,6 +87,8 @@ describe('the image', () => {
     const command = redirectContainer(plan).command as readonly string[];
 
     expect(await inImage(...command, '--help')).toContain('redirect apply');
+    // By this the command of a native sidecar knows that the image needs no step before it.
+    await inImage('sh', '-c', 'grep -qs SLUICE_REDIRECT /sluice/sidecar.mjs');
     expect(await inImage('node', '--disable-sigusr1', '/sluice/injector.mjs', '--help')).toMatch(/^usage: /);
   });
 
