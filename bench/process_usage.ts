@@ -1,5 +1,5 @@
 /** What a process takes: processor time and memory, from /proc. Linux, proc(5). */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** USER_HZ: 100 on every architecture that Linux has in its ABI today. */
 const TICKS_PER_SECOND = 100;
@@ -14,10 +14,33 @@ const CLEAR_PEAK = '5';
 
 /** User and system time of a process, its threads and its ended children, in seconds. */
 export function cpuSeconds(pid: number): number {
+  return statSeconds(pid, STAT_UTIME, STAT_UTIME + 4);
+}
+
+function statSeconds(pid: number | 'self', from: number, to: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ticks = fields.slice(STAT_UTIME, STAT_UTIME + 4).map(Number);
+  const ticks = fields.slice(from, to).map(Number);
   return ticks.reduce((sum, value) => sum + value, 0) / TICKS_PER_SECOND;
+}
+
+/** User and system time of the children of this process that have ended, with theirs, in seconds. */
+export function endedChildrenSeconds(): number {
+  return statSeconds('self', STAT_UTIME + 2, STAT_UTIME + 4);
+}
+
+const NS_PER_SECOND = 1e9;
+
+/**
+ * The same as `cpuSeconds`, exact for the threads that live: for what takes less than a tick counts. Source: schedstats of
+ * Linux, sched-stats.rst.
+ */
+export function liveSeconds(pid: number): number {
+  const threads = readdirSync(`/proc/${pid}/task`).map((thread) => {
+    const [ran = '0'] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ');
+    return Number(ran) / NS_PER_SECOND;
+  });
+  return threads.reduce((sum, value) => sum + value, 0) + statSeconds(pid, STAT_UTIME + 2, STAT_UTIME + 4);
 }
 
 /** Resident memory of a process, in bytes; file pages included. */
