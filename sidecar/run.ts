@@ -49,7 +49,7 @@ import {
  * 0. A native sidecar puts the redirect and the closed gate in force. Until then it opens nothing, and nobody else runs.
  * 1. The last table is read from disk, and judged by.
  * 2. The guard is put in force.
- * 3. The admin port opens. /readyz says what is missing.
+ * 3. The admin port opens. /readyz says what is missing. The kernel is tried for the direct path, where nobody has.
  * 4. The table of the disk is brought into force: outbound flows are followed, and the kernel is tried once. Direct connections are
  *    followed; those that are there already are judged by that table.
  * 5. The guard is looked after.
@@ -114,7 +114,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     metrics,
     log,
   });
-  const paths = await readPathsInUse(config, log, applied);
+  const paths = await readPathsInUse(config, applied);
   const redirect = new WatchedRedirect(config, paths.paths, inForce, log, applied);
   const direct = new Direct(config, paths, { state, guard, redirect, recorder, owners, metrics, log });
   inForce.follow(new TransitionLog(log));
@@ -160,6 +160,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
     relayLimits: relayLimits(config.relay),
   };
   const admin = openAdmin(config.adminPort, sockets, shown, log);
+  await direct.prepare();
   await gate.look();
   await tables.restored();
   await direct.start();

@@ -1,5 +1,6 @@
 /** The direct path of a running sidecar: connections that go straight to the app are judged, recorded and ended like the proxy's. */
 import type { Logger } from 'pino';
+import { SluiceError } from '../../common/errors.ts';
 import { inboundPorts } from '../../common/inbound_ports.ts';
 import { OncePer } from '../../common/pacing.ts';
 import type { SidecarConfig } from '../config.ts';
@@ -9,7 +10,6 @@ import { InboundAcceptor, type InboundContext, InboundFailures } from '../inboun
 import { whyNotDirect } from '../kernel/index.ts';
 import type { Recorder, SidecarMetrics } from '../records/index.ts';
 import {
-  ALL_PROXY,
   type AppliedRedirect,
   asksFor,
   hasDirect,
@@ -33,44 +33,43 @@ export interface PathsInUse {
   readonly paths: Paths;
   /** `set`: as configured. `probed`: auto, and the kernel can do all of it. `fell-back`: auto, and it cannot. */
   readonly reason: 'set' | 'probed' | 'fell-back';
-  /** What the kernel lacks for a direct path that is asked for, or in use on excluded ports. */
-  readonly problem: string | undefined;
+  /** What the kernel lacks, where this process has tried it already. */
+  readonly notDirect: string | undefined;
 }
 
 /**
- * Reads from the rules which paths the redirect step has decided on. Never rejects: without rules, the proxy has all ports.
- * @param applied what this process has put in force itself: then nothing is read, and the kernel is not tried again
+ * Reads from the rules which paths the redirect step has decided on.
+ * @param applied what this process has put in force itself: then nothing is read
+ * @throws SluiceError where they cannot be read, or are others: a sidecar that does not know which connections are direct could not end
+ * these. It is then not to start: the gate keeps its last rules
  */
-export async function readPathsInUse(
-  config: SidecarConfig,
-  log: Logger,
-  applied?: AppliedRedirect,
-): Promise<PathsInUse> {
-  const paths =
-    applied?.redirect.paths ??
-    (await pathsInForce(config).catch((err: Error) => {
-      log.error({ err }, 'the path of connections is not known: they are taken to go through the proxy');
-      return ALL_PROXY;
-    }));
-  const found = { paths, ...(await reasonOf(config, paths, applied?.redirect.notDirect)) };
-  log.info({ path: pathsText(paths), reason: found.reason, problem: found.problem }, 'path of connections');
-  return found;
+export async function readPathsInUse(config: SidecarConfig, applied?: AppliedRedirect): Promise<PathsInUse> {
+  const paths = applied?.redirect.paths ?? (await readPaths(config));
+  const notDirect = applied?.redirect.notDirect;
+  if (hasFallenBack(config, paths)) return { paths, reason: 'fell-back', notDirect };
+  return { paths, reason: asksFor('auto', config) ? 'probed' : 'set', notDirect };
 }
 
-/** @param notDirect what the kernel lacks, where that is known */
-async function reasonOf(
-  config: SidecarConfig,
-  paths: Paths,
-  notDirect: string | undefined,
-): Promise<Omit<PathsInUse, 'paths'>> {
-  if (hasFallenBack(config, paths)) {
-    const problem = notDirect ?? (await whyNotDirect()) ?? 'there was no gate when the redirect was applied';
-    return { reason: 'fell-back', problem };
+async function readPaths(config: SidecarConfig): Promise<Paths> {
+  try {
+    return await pathsInForce(config);
+  } catch (cause) {
+    if (!(cause instanceof SluiceError)) throw cause;
+    const problem = 'the sidecar does not start, as it cannot read from the rules which ports are direct';
+    throw new SluiceError(cause.code, `${problem}: ${cause.message}`, { cause });
   }
-  if (asksFor('auto', config)) return { reason: 'probed', problem: undefined };
-  // Excluded ports are direct on any kernel that has a gate.
-  const isUntried = hasDirect(paths) && !asksFor('direct', config);
-  return { reason: 'set', problem: isUntried ? await whyNotDirect() : undefined };
+}
+
+/** What the kernel lacks for a direct path that is asked for, or in use on excluded ports. Trying that may take seconds. */
+async function lackingFor(
+  config: SidecarConfig,
+  { paths, reason, notDirect }: PathsInUse,
+): Promise<string | undefined> {
+  if (reason === 'fell-back')
+    return notDirect ?? (await whyNotDirect()) ?? 'there was no gate when the redirect was applied';
+  // Where it was asked for the redirect step has tried it. Excluded ports are direct on any kernel that has a gate.
+  const isTried = reason === 'probed' || asksFor('direct', config);
+  return isTried || !hasDirect(paths) ? undefined : await whyNotDirect();
 }
 
 /** What the direct path works with. */
@@ -87,7 +86,10 @@ export interface DirectParts {
 /** Follows and ends direct connections by the table in force; where no port is direct it does nothing. */
 export class Direct implements DirectSink {
   readonly inUse: PathsInUse;
-  readonly #flows: DirectFlows | undefined;
+  readonly #config: SidecarConfig;
+  readonly #parts: DirectParts;
+  #flows: DirectFlows | undefined;
+  #lacking: string | undefined;
   readonly #metrics: SidecarMetrics;
   readonly #log: Logger;
   readonly #overruns = new OncePer(ERROR_LOG_MS);
@@ -97,27 +99,37 @@ export class Direct implements DirectSink {
 
   constructor(config: SidecarConfig, inUse: PathsInUse, parts: DirectParts) {
     this.inUse = inUse;
+    this.#config = config;
+    this.#parts = parts;
     this.#metrics = parts.metrics;
     this.#log = parts.log;
-    if (!hasDirect(inUse.paths)) return;
-    const { state, metrics, log } = parts;
-    const ports = portsOf(config, inUse.paths, parts);
+  }
+
+  /** Tries the kernel, where nobody has; before that, nothing is followed. To be called before any table is brought into force. */
+  async prepare(): Promise<void> {
+    const { paths, reason } = this.inUse;
+    const problem = await lackingFor(this.#config, this.inUse);
+    this.#lacking = problem;
+    this.#log.info({ path: pathsText(paths), reason, problem }, 'path of connections');
+    if (!hasDirect(paths)) return;
+    const { state, metrics, log } = this.#parts;
+    const ports = portsOf(this.#config, paths, this.#parts);
     const failures = new InboundFailures(metrics, log);
-    const acceptor = new InboundAcceptor(contextOf(config, parts, failures), failures);
+    const acceptor = new InboundAcceptor(contextOf(this.#config, this.#parts, failures), failures);
     // On a kernel that is known not to end connections, no acknowledgement waits for that.
-    const mustEnd = inUse.problem === undefined;
+    const mustEnd = problem === undefined;
     this.#flows = new DirectFlows(ports, acceptor, () => state.enforcement.judge, this, mustEnd);
   }
 
   /** What is not as it should be; for people. */
   get problem(): string | undefined {
-    return this.#unrecorded ?? this.inUse.problem;
+    return this.#unrecorded ?? this.#lacking;
   }
 
   /** How denied connections end; for people. */
   get cut(): string | undefined {
     if (this.#flows === undefined) return undefined;
-    return this.#flows.problem ?? this.inUse.problem ?? 'at once';
+    return this.#flows.problem ?? this.#lacking ?? 'at once';
   }
 
   /** Begins to follow connections; those that are there are taken over. */

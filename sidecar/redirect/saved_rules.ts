@@ -1,4 +1,5 @@
 /** The rules of a back end of iptables, as one command lists them all. */
+import { messageOf } from '../../common/errno.ts';
 import type { Family } from '../../native/index.ts';
 import { tryTool } from '../kernel/index.ts';
 import type { Chain } from './rules.ts';
@@ -8,9 +9,12 @@ import { type Backend, iptables } from './tools.ts';
 export class SavedRules {
   /** By table and chain, such as `mangle SLUICE_IN`: the rules as the tools print them. */
   readonly #chains = new Map<string, string[]>();
+  /** Why it cannot be seen: a tool or what the kernel needs for it is missing. A sentence for people. */
+  readonly problem: string | undefined;
 
   /** @param text of iptables-save */
-  constructor(text: string) {
+  constructor(text: string, problem?: string) {
+    this.problem = problem;
     let table = '';
     for (const line of text.split('\n')) {
       const [, newTable, declared, chain = '', rule = ''] =
@@ -52,9 +56,15 @@ export class SavedRules {
 
 /**
  * Reads what is there. Saving changes nothing, where listing would make the legacy back end create its tables.
- * @returns nothing in it where the back end is not to be had
+ * @returns nothing in it, and why, where the back end is not to be had
  */
 export async function savedRules(backend: Backend, family: Family): Promise<SavedRules> {
-  const saved = await tryTool(iptables(backend, family, '-save'), []).catch(() => undefined);
-  return new SavedRules(saved?.status === 0 ? saved.stdout : '');
+  const program = iptables(backend, family, '-save');
+  try {
+    const { status, stdout, stderr } = await tryTool(program, []);
+    if (status === 0) return new SavedRules(stdout);
+    return new SavedRules('', `${program} failed: ${stderr.trim().replaceAll('\n', '; ')}`);
+  } catch (error) {
+    return new SavedRules('', messageOf(error));
+  }
 }

@@ -34,7 +34,8 @@ export async function verifyRedirect(config: RedirectConfig, paths?: Paths): Pro
   const guard = await planGuard(config.nodeIPs);
   const nodeIPs = guard.nodes.map(({ address }) => address);
   const { backend, saved: saved4 } = await backendInForce();
-  const inForce = paths ?? pathsOf(config, saved4);
+  const inForce = pathsOf(config, saved4);
+  if (paths !== undefined && !samePaths(paths, inForce)) throw otherPaths(inForce, paths);
   const plan = planFor(config, nodeIPs, inForce);
   const gate = await isGateInForce().then(
     (present) => (present ? 'in force' : 'missing'),
@@ -56,7 +57,8 @@ export async function verifyRedirect(config: RedirectConfig, paths?: Paths): Pro
 
 /**
  * The paths that the rules of this pod have. The redirect step has decided them; nobody decides them again.
- * @throws SluiceError `REDIRECT_INCOMPLETE` where there are no rules, or none that the settings can come to
+ * @throws SluiceError `REDIRECT_INCOMPLETE` where there are no rules, or none that the settings can come to; `REDIRECT_*` or `TOOL_*` where
+ * they cannot be read: nothing may be taken for granted then
  */
 export async function pathsInForce(config: RedirectConfig): Promise<Paths> {
   const isAsked = possiblePaths(config).some((one) => !samePaths(one, ALL_PROXY));
@@ -137,11 +139,22 @@ async function verifyRoute(family: Family): Promise<void> {
 
 /** The back end with our rules, and what it has for IPv4. */
 async function backendInForce(): Promise<{ readonly backend: Backend; readonly saved: SavedRules }> {
+  const problems: string[] = [];
   for (const backend of ['nft', 'legacy'] as const) {
     const saved = await savedRules(backend, 4);
     if (hasRedirect(saved)) return { backend, saved };
+    if (saved.problem !== undefined) problems.push(saved.problem);
   }
-  throw incomplete('no back end of iptables has the chain SLUICE_IN');
+  const unseen = problems.length === 0 ? '' : ` (${problems.join('; ')})`;
+  throw incomplete(`no back end of iptables has the chain SLUICE_IN${unseen}`);
+}
+
+/** Nothing else of the sidecar can change its ways while it runs: what it does not follow it could not end. */
+function otherPaths(inForce: Paths, followed: Paths): SluiceError {
+  return new SluiceError(
+    'REDIRECT_INCOMPLETE',
+    `the rules are for the path ${pathsText(inForce)} now, and this sidecar has begun with ${pathsText(followed)}: restart the sidecar, which then follows what the rules say, or run 'sidecar/main.ts redirect apply' with the settings of before`,
+  );
 }
 
 function incomplete(what: string): SluiceError {

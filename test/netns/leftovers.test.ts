@@ -1,12 +1,11 @@
 /** What a program has sent before it closed its connection is not delivered after a denial, on any path and in either direction. */
-import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { allowApps, namespace, node, pod, policy } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { type TestLab, until, useLab } from './harness.ts';
+import { inPod } from './tools/pod_script.ts';
 
 const API = ['10.1.1.10', 'fd00:1::10'] as const;
 const BATCH = ['10.1.1.12', 'fd00:1::12'] as const;
@@ -31,19 +30,6 @@ const SENT_TO_POD_BYTES = 2_000_000;
 /** Of who reads late: the kernel takes some 10 kB for it. */
 const READER_BUFFERS = 'net.ipv4.tcp_rmem=4096 8192 16384';
 const SENDER_BUFFERS = 'net.ipv4.tcp_wmem=4096 4194304 8388608';
-
-/** A script in a pod: what it prints, line by line, and a way to have it go on. */
-function inPod(net: TestLab, name: string, script: string) {
-  const argv = [process.execPath, '--input-type=module', '-e', script];
-  const [command = '', ...args] = inNetns(net.lab.netns(name), argv);
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  onTestFinished(() => void child.kill());
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-  return {
-    line: async () => String((await lines.next()).value),
-    goOn: () => child.stdin.write('\n'),
-  };
-}
 
 const setting = (net: TestLab, name: string, text: string) =>
   run(inNetns(net.lab.netns(name), ['sysctl', '-qw', text]));
