@@ -13,6 +13,7 @@ export interface RelayAddon {
   relayTake(handle: object, events: Uint8Array): number;
   relaySubmit(handle: object, commands: Uint32Array, count: number): void;
   relayForget(handle: object): number;
+  relayTrustGate(handle: object, inForce: number): void;
   relayBytes(handle: object, slot: number, generation: number, out: Float64Array): number;
   relayStopAccepting(handle: object): void;
   relayClose(handle: object): void;

@@ -38,6 +38,7 @@ struct flow {
   uint32_t slot, generation;  // the slot has had so many flows: together they name this one and no other
   _Atomic uint8_t state;
   uint8_t flags;   // RELAY_IPV6, RELAY_REMEMBERED
+  uint32_t epoch;  // when it was accepted
   uint8_t events;  // 1 << relay_event_kind, still to be taken; behind flows.lock
   uint8_t end;     // relay_end
   int32_t error;

@@ -105,6 +105,7 @@ static struct relay_event event_of(const struct flow *flow, enum relay_event_kin
   if (kind == RELAY_ACCEPTED) {
     event.as.accepted.source_port = flow->port[SOURCE];
     event.as.accepted.destination_port = flow->port[DESTINATION];
+    event.as.accepted.epoch = flow->epoch;
     memcpy(event.as.accepted.source, flow->address[SOURCE], RELAY_ADDRESS_BYTES);
     memcpy(event.as.accepted.destination, flow->address[DESTINATION], RELAY_ADDRESS_BYTES);
     return event;

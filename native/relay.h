@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 enum { RELAY_LISTENERS = 32, RELAY_ADDRESS_BYTES = 16 };  // at most so many; a bit for each
+enum { RELAY_OWN_PORTS = 2 };
 
 struct relay_options {
   uint32_t first_port, last_port;  // of the app leg, inclusive
@@ -28,6 +29,7 @@ struct relay_options {
   uint32_t max_untaken;  // of flows whose events wait to be taken: beyond it nothing is admitted from memory
   uint32_t max_held_kib;  // of memory in flows' buffers: beyond it those that stall are ended
   uint32_t idle_seconds;  // a flow over which nothing passes for so long is ended; 0: never
+  uint32_t own_ports[RELAY_OWN_PORTS];  // the sidecar's own, beside those of listeners: no gate admits to these
   uint32_t listener_count;
   int listeners[RELAY_LISTENERS];  // listening, non-blocking, transparent; duplicated: they stay the caller's
 };
@@ -53,7 +55,7 @@ struct relay_event {
   union {
     struct {
       uint16_t source_port, destination_port;
-      uint32_t unused;
+      uint32_t epoch;  // when it was accepted: under which it was remembered
       uint8_t source[RELAY_ADDRESS_BYTES], destination[RELAY_ADDRESS_BYTES];  // IPv4 in the first 4
     } accepted;
     struct {
@@ -88,6 +90,9 @@ size_t relay_take(struct relay *relay, struct relay_event *events, size_t max);
 void relay_submit(struct relay *relay, const struct relay_command *commands, size_t count);
 // Forgets every remembered admission, at once. Returns the new epoch.
 uint32_t relay_forget(struct relay *relay);
+// With `in_force`, the kernel judges SYNs by the table of this epoch from now on: until the next epoch, or until the gate is not in
+// force, a connection whose SYN it has judged since is dialled as a remembered one, and remembered.
+void relay_trust_gate(struct relay *relay, bool in_force);
 // Bytes so far: from the source, then from the destination. False when the end of the flow has been taken.
 bool relay_bytes(struct relay *relay, uint32_t slot, uint32_t generation, uint64_t bytes[2], bool *relaying);
 // Accepts what waits already, as far as connections may wait for a decision, then closes the listeners.

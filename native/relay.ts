@@ -30,6 +30,8 @@ export interface NativeRelayOptions {
   readonly maxHeldBytes: number;
   /** A flow over which nothing passes for so long is ended; 0: never. */
   readonly endIdleSeconds: number;
+  /** Two TCP ports beside those of listeners; a connection to one of them always waits for the decision. */
+  readonly ownPorts: readonly [number, number];
 }
 
 /** Names a flow for as long as it lives, and nobody after it. */
@@ -62,8 +64,10 @@ export interface NativeAccepted extends FlowId {
   readonly sourcePort: number;
   readonly destination: Uint8Array;
   readonly destinationPort: number;
-  /** It is being dialled already: the same source was admitted to the same port before. */
+  /** It is being dialled already: the same source was admitted to the same port before, or the gate has judged it. */
   readonly remembered: boolean;
+  /** `remembered`, and not before the last `forget`. */
+  readonly rememberedSince: boolean;
 }
 
 /** A flow that is over. */
@@ -121,6 +125,8 @@ export class NativeRelay {
   #epoch = 1;
   readonly #catchingUp = new LatestWins<void>(() => this.#catchUp());
   #caughtUp: () => void = () => {};
+  /** The first epoch after the last `forget`. */
+  #since = 1;
   #closed = false;
 
   /** @throws SluiceError `SOCKET_FAILED`, `SOCKET_DESCRIPTORS_EXHAUSTED`, `NATIVE_ADDON_MISSING` */
@@ -140,6 +146,7 @@ export class NativeRelay {
       UNTAKEN_MAX,
       Math.floor(options.maxHeldBytes / BYTES_PER_KIB),
       options.endIdleSeconds,
+      ...options.ownPorts,
       options.listeners.length,
       ...options.listeners,
     );
@@ -170,7 +177,21 @@ export class NativeRelay {
 
   /** Forgets what was remembered, at once and before anything else that is asked for. */
   forget(): void {
+    this.doubt();
+    this.#since = this.#epoch;
+  }
+
+  /** The same where the gate is not what it should be; what was remembered wrongly still counts as `rememberedSince`. */
+  doubt(): void {
     this.#epoch = this.#addon.relayForget(this.#handle);
+  }
+
+  /**
+   * Whether the kernel judges SYNs by the table in force, from now on. Until that is taken back, or `forget`, a connection whose SYN it
+   * has judged is dialled and remembered without being asked for.
+   */
+  trustGate(inForce: boolean): void {
+    this.#addon.relayTrustGate(this.#handle, inForce ? 1 : 0);
   }
 
   /**
@@ -246,6 +267,7 @@ export class NativeRelay {
           source: this.#bytes.subarray(at + 24, at + 24 + length),
           destination: this.#bytes.subarray(at + 40, at + 40 + length),
           remembered: (flags & FLAG.remembered) !== 0,
+          rememberedSince: (flags & FLAG.remembered) !== 0 && this.#isSince(this.#words[word + 5] ?? 0),
         });
       }
       case KIND.ended: {
@@ -275,6 +297,11 @@ export class NativeRelay {
     this.#caughtUp = resolve;
     this.#command(COMMAND.catchUp, NO_FLOW, 0);
     return promise;
+  }
+
+  /** Epochs are 32 bits, and begin again. */
+  #isSince(epoch: number): boolean {
+    return (epoch - this.#since) >>> 0 <= (this.#epoch - this.#since) >>> 0;
   }
 
   #long(word: number): number {

@@ -59,10 +59,11 @@ static napi_value start(napi_env env, napi_callback_info info) {
       .max_untaken = given[9],
       .max_held_kib = given[10],
       .idle_seconds = given[11],
-      .listener_count = given[12],
+      .own_ports = {given[12], given[13]},
+      .listener_count = given[14],
   };
   if (options.listener_count > RELAY_LISTENERS) return number(env, -EINVAL);
-  for (uint32_t i = 0; i < options.listener_count; i++) options.listeners[i] = (int)given[13 + i];
+  for (uint32_t i = 0; i < options.listener_count; i++) options.listeners[i] = (int)given[15 + i];
   struct handle *handle = calloc(1, sizeof *handle);
   if (handle == NULL) return number(env, -ENOMEM);
   napi_create_string_utf8(env, "sluice-relay", NAPI_AUTO_LENGTH, &name);
@@ -110,6 +111,15 @@ static napi_value forget(napi_env env, napi_callback_info info) {
   return number(env, handle->relay == NULL ? 0 : relay_forget(handle->relay));
 }
 
+// relayTrustGate(handle, in force: 0 or 1)
+static napi_value trust_gate(napi_env env, napi_callback_info info) {
+  napi_value a[2];
+  addon_args(env, info, 2, a);
+  struct handle *handle = handle_of(env, a[0]);
+  if (handle->relay != NULL) relay_trust_gate(handle->relay, addon_int(env, a[1]) != 0);
+  return NULL;
+}
+
 // relayBytes(handle, slot, generation, out: Float64Array): 1 and out = [from source, from destination, relaying], or 0
 static napi_value bytes(napi_env env, napi_callback_info info) {
   napi_value a[4];
@@ -154,6 +164,7 @@ const struct addon_function relay_functions[] = {
     {"relayTake", take},
     {"relaySubmit", submit},
     {"relayForget", forget},
+    {"relayTrustGate", trust_gate},
     {"relayBytes", bytes},
     {"relayStopAccepting", stop_accepting},
     {"relayClose", close_relay},

@@ -86,6 +86,11 @@ uint32_t relay_forget(struct relay *relay) {
   return epoch == 0 ? relay_forget(relay) : epoch;  // 0 means "do not remember"
 }
 
+void relay_trust_gate(struct relay *relay, bool in_force) {
+  if (in_force) atomic_store(&relay->gate_since_us, now_us());
+  atomic_store(&relay->gate_epoch, in_force ? atomic_load(&relay->epoch) : 0);
+}
+
 void relay_ask(struct relay *relay, bool *flag) {
   pthread_mutex_lock(&relay->flows.lock);
   *flag = true;

@@ -22,6 +22,9 @@ static const uint64_t SWEEP_US = 1000000, SWEEP_SOON_US = 100000;
 static const uint64_t BYTES_PER_KIB = 1024, US_PER_MS = 1000, US_PER_SECOND = 1000000, NS_PER_US = 1000;
 // Connections that wait for a decision; more wait in the kernel's backlog, where they cost no descriptor.
 enum { UNDECIDED_MAX = 128 };
+// From the kernel's word that it has new rules until no SYN that was judged by the old ones is answered any more. It takes no longer
+// than a packet; a virtual processor may stand still meanwhile.
+static const uint64_t GATE_CHANGE_US = 1000000;
 
 // What an epoll event belongs to: a flow's side (slot and generation), or one of these.
 enum { TAG_WAKE = 0xffffffff, TAG_LISTENER = 0xfffffffe };  // the upper half says which listener
@@ -50,6 +53,9 @@ struct relay {
   struct flow *again;                   // flows that have used up their turn, and go on in the next
   struct flows flows;                   // has a lock of its own; see flows.h
   _Atomic uint32_t epoch;               // the other thread counts it up, and admissions of before count no more
+  _Atomic uint32_t gate_epoch;          // the gate judges by the table of this epoch; 0: of none
+  _Atomic uint64_t gate_since_us;       // and does so since then; written before `gate_epoch`
+  uint64_t drained_us[RELAY_LISTENERS];  // when nothing waited at a listener last: what it has now was connected later
   // Behind flows.lock: what the other thread has asked for.
   struct relay_command *commands;
   size_t command_count, command_room;

@@ -16,6 +16,7 @@ import { backlogRoom } from '../kernel/index.ts';
 import type { Recorder, SidecarMetrics } from '../records/index.ts';
 import { onFreePort, type Relay, relayLimits, startRelay } from '../relay/index.ts';
 import type { Owners } from '../table/index.ts';
+import { GateTrust } from './gate_trust.ts';
 import { ERROR_LOG_MS } from './log_intervals.ts';
 import type { WatchedRedirect } from './redirect.ts';
 import type { State } from './state.ts';
@@ -56,6 +57,7 @@ export async function openDataPath(config: SidecarConfig, parts: DataPathParts):
     inboundPort: port,
   }));
   state.enforcement.attach(relay);
+  inForce.follow(new GateTrust(relay, inForce.state));
   inForce.happened({ event: 'listening', families: relay.families });
   log.info(
     { families: relay.families, port: inboundPort, revision: state.enforcement.revision },

@@ -46,11 +46,18 @@ export class DirectConnection implements Connection {
     return true;
   }
 
+  /** It began some time ago, by which table is not known. */
+  get admittedSince(): boolean {
+    return false;
+  }
+
   get family(): Family {
     return familyOf(this.sourceAddress) === 6 ? 6 : 4;
   }
 
   admit(): void {}
+
+  doubtGate(): void {}
 
   /** `reset` resets both ends at once. */
   resetSource(): void {}

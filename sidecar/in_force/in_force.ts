@@ -120,6 +120,11 @@ export function phase(state: InForce): Phase {
   return state.step === 'done' && state.redirect.state === 'intact' ? 'all' : 'proxy-only';
 }
 
+/** Whether the kernel judges by the table that the proxy judges by. */
+export function isGateCurrent({ gate, step }: InForce): boolean {
+  return gate.state === 'in-force' && step !== 'gate';
+}
+
 /** The next state. */
 export function next(before: InForce, event: InForceEvent): InForce {
   const after = moved(before, event);

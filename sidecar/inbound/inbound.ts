@@ -131,6 +131,11 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
       this.#connection.admit();
       return this.#context.backlogs.dialled(this);
     }
+    // It was admitted as if by this table: the gate does not have the rules that it should have.
+    if (this.#connection.admittedSince) {
+      this.#connection.doubtGate();
+      return this.#end({ end: 'policy-changed' });
+    }
     // The gate has let it by, so that an earlier table had the source: it gets an answer before it is refused.
     if (mayAsk && this.#askIfUnsure()) return;
     // What was admitted from memory may have reached the app: the table has changed since.

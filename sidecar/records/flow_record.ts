@@ -17,7 +17,8 @@ import { describeFlow } from '../../policy/index.ts';
  * - `stalled`: it stood still while the buffers of all flows were full.
  * - `idle-timeout`: nothing passed for `SLUICE_IDLE_SECONDS`.
  * - `policy-changed`, `peer-replaced`, `service-unresolved`: ended by a change of the table; see `Revocation`. `policy-changed` is
- *   also the end of a flow that the relay admitted from memory, where the table denies it when the relay reports it.
+ *   also the end of a flow that the relay admitted from memory, or because the gate let it by, where the table denies it when the relay
+ *   reports it.
  * - `reset`: of an outbound or direct flow, by whichever end; the kernel does not say which.
  */
 export type FlowEnd =

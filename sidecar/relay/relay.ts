@@ -15,8 +15,12 @@ export interface Connection {
   readonly source: Endpoint;
   /** The original destination. */
   readonly destination: Endpoint;
-  /** It is being dialled already, by an admission that the relay remembers. */
+  /** It is being dialled already, by an admission that the relay remembers, or as the gate has judged it. */
   readonly admitted: boolean;
+  /** It was admitted so since the last `forgetAdmissions`: where the table in force denies it, the gate has other rules than it should. */
+  readonly admittedSince: boolean;
+  /** Has the relay forget what it remembers, and ask about connections until the gate is in force once more. */
+  doubtGate(): void;
   /** Dials the destination from the source's address, then relays until both sides have finished. */
   admit(): void;
   /** Resets the source's side; `reset` is to follow. Of many flows this is done first for all. */
@@ -103,6 +107,11 @@ export interface Relay {
    */
   settled(): Promise<void>;
   /**
+   * Whether the gate is in force with the table in force. While it is, the native relay dials a connection whose SYN the gate has judged
+   * by that table before it is asked; it reports it a moment later, as it does those that it remembers. `forgetAdmissions` ends this.
+   */
+  trustGate(inForce: boolean): void;
+  /**
    * Closes the listeners; accepted connections go on. The native relay first accepts what waits already, as far as connections
    * may wait for a decision.
    */
@@ -119,6 +128,9 @@ export interface RelaySettings {
   readonly connectTimeoutMs: number;
   /** Silence of the client before it is probed. */
   readonly keepAliveMs: number;
+  /** Connections to these TCP ports, and to `inboundPorts`, always wait to be admitted: no gate judges them. */
+  readonly adminPort: number;
+  readonly canaryPort: number;
   /** Silence of the client before it is given up. */
   readonly peerTimeoutMs: number;
   /** Most flows at once; the sidecar refuses what is beyond it. */

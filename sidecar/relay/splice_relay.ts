@@ -72,6 +72,9 @@ export function startSpliceRelay(
       // Once more, for what was asked for because of what was reported.
       await Promise.all(relays.map((relay) => relay.caughtUp()));
     },
+    trustGate(inForce) {
+      for (const relay of relays) relay.trustGate(inForce);
+    },
     stopAccepting() {
       for (const relay of relays) relay.stopAccepting();
     },
@@ -100,10 +103,12 @@ function startThread(
       maxFlows: settings.connectionLimit,
       maxPipes: settings.pipeLimit,
       maxHeldBytes: settings.bufferBytes,
+      ownPorts: [settings.adminPort, settings.canaryPort],
       endIdleSeconds: Math.ceil(settings.idleMs / MS_PER_SECOND),
     },
     {
-      accepted({ slot, generation, family, source, sourcePort, destination, destinationPort, remembered }) {
+      accepted(event) {
+        const { slot, generation, family, source, sourcePort, destination, destinationPort } = event;
         const connection = new SpliceConnection(
           relay,
           slot,
@@ -111,7 +116,8 @@ function startThread(
           family,
           { address: addressOfBytes(source), port: sourcePort },
           { address: addressOfBytes(destination), port: destinationPort },
-          remembered,
+          event.remembered,
+          event.rememberedSince,
         );
         flows[slot] = connection;
         connection.owner = events.accepted(connection);
@@ -135,6 +141,7 @@ class SpliceConnection implements Connection {
   readonly source: Endpoint;
   readonly destination: Endpoint;
   readonly admitted: boolean;
+  readonly admittedSince: boolean;
   readonly #relay: NativeRelay;
   owner: ConnectionOwner | undefined;
 
@@ -146,6 +153,7 @@ class SpliceConnection implements Connection {
     source: Endpoint,
     destination: Endpoint,
     admitted: boolean,
+    admittedSince: boolean,
   ) {
     this.#relay = relay;
     this.slot = slot;
@@ -154,10 +162,15 @@ class SpliceConnection implements Connection {
     this.source = source;
     this.destination = destination;
     this.admitted = admitted;
+    this.admittedSince = admittedSince;
   }
 
   admit(): void {
     if (!this.admitted) this.#relay.admit(this, true);
+  }
+
+  doubtGate(): void {
+    this.#relay.doubt();
   }
 
   resetSource(): void {

@@ -38,6 +38,8 @@ beforeAll(async () => {
   const settings = {
     sockets: openSockets(),
     inboundPort: INBOUND_PORT,
+    adminPort: 15_021,
+    canaryPort: 15_020,
     connectTimeoutMs: 10_000,
     keepAliveMs: 60_000,
     peerTimeoutMs: 7_200_000,

@@ -42,6 +42,8 @@ describe.each(['splice', 'node'] as const)('with the %s relay', (kind) => {
     const settings = {
       sockets,
       inboundPort: INBOUND_PORT,
+      adminPort: 15_021,
+      canaryPort: 15_020,
       connectTimeoutMs: 10_000,
       keepAliveMs: 60_000,
       peerTimeoutMs: 7_200_000,

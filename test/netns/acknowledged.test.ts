@@ -1,4 +1,4 @@
-/** What a table denies has ended when it is acknowledged, also where the relay's thread gets no processor for a while. */
+/** What a table denies has ended when it is acknowledged, also where a thread of the sidecar gets no processor for a while. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -7,13 +7,17 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
-import { useLab } from './harness.ts';
+import { SILENCE, until, useLab } from './harness.ts';
 
 const API = '10.1.1.10';
 const BATCH = '10.1.1.12';
+const NEWCOMER = '10.1.1.13';
 
 /** An acknowledgement takes some 50 ms otherwise. */
 const HELD_MS = 1_000;
+
+/** GATE_CHANGE_US of native/relay_internal.h, and a little. */
+const GATE_CHANGED_MS = 1_200;
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-hold-'));
 const tool = join(folder, 'hold_thread');
@@ -26,6 +30,7 @@ const net = useLab({
     pod('shop/api', { labels: { app: 'api' }, ips: [API] }),
     pod('shop/front', { labels: { app: 'front' }, ips: ['10.1.1.11'] }),
     pod('shop/batch', { labels: { app: 'batch' }, ips: [BATCH] }),
+    pod('shop/newcomer', { labels: { app: 'batch' }, ips: [NEWCOMER] }),
   ],
 });
 
@@ -36,12 +41,13 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The thread stands still from when this resolves until what it gave is called. */
-async function holdRelay(): Promise<() => Promise<void>> {
-  const tasks = `/proc/${net.lab.process('shop/api', 'sidecar').pid}/task`;
-  const thread = readdirSync(tasks).find(
-    (id) => readFileSync(`${tasks}/${id}/comm`, 'utf8').trim() === 'sluice-relay',
-  );
+/** The thread stands still from when this resolves until what it gave is called. The first of a Node process is JavaScript's. */
+async function hold(which: 'javascript' | 'relay'): Promise<() => Promise<void>> {
+  const { pid } = net.lab.process('shop/api', 'sidecar');
+  const tasks = `/proc/${pid}/task`;
+  const nameOf = (id: string) => readFileSync(`${tasks}/${id}/comm`, 'utf8').trim();
+  const thread =
+    which === 'javascript' ? pid : readdirSync(tasks).find((id) => nameOf(id) === 'sluice-relay');
   const holder = spawn(tool, [String(thread)], { stdio: ['pipe', 'pipe', 'inherit'] });
   await once(holder.stdout, 'data');
   return async () => {
@@ -51,22 +57,25 @@ async function holdRelay(): Promise<() => Promise<void>> {
   };
 }
 
-const recordedOfBatch = async () => {
+const open = (from: string, group: string, count: number) =>
+  net.open(from, { group, count, address: API, port: 80, work: { kind: 'hold' } });
+
+const reached = (address: string) => net.accepted('shop/api').filter(({ peer }) => peer === address).length;
+
+const recordedOf = async (address: string) => {
   const flows = JSON.parse((await net.admin('shop/api', '/flows')).body) as {
     readonly src: { readonly addr: string };
     readonly verdict: string;
     readonly end: string;
   }[];
-  return flows.filter(({ src }) => src.addr === BATCH).map(({ verdict, end }) => `${verdict} ${end}`);
+  return flows.filter(({ src }) => src.addr === address).map(({ verdict, end }) => `${verdict} ${end}`);
 };
 
 test('a table is acknowledged when the relay has ended what it denies, and refused what it had not accepted', async () => {
   await net.apply(allowApps('shop/allow', 'api', ['front', 'batch']));
-  const open = (group: string, count: number) =>
-    net.open('shop/batch', { group, count, address: API, port: 80, work: { kind: 'hold' } });
-  await open('live', 5);
-  const goOn = await holdRelay();
-  const waiting = open('waiting', 5); // their handshakes complete: the gate has admitted them
+  await open('shop/batch', 'live', 5);
+  const goOn = await hold('relay');
+  const waiting = open('shop/batch', 'waiting', 5); // their handshakes complete: the gate has admitted them
   await sleep(HELD_MS / 2);
   net.lab.writeObjects(allowApps('shop/allow', 'api', ['front']));
   const acknowledged = net.lab.waitEnforced();
@@ -76,8 +85,29 @@ test('a table is acknowledged when the relay has ended what it denies, and refus
   await acknowledged;
   const flows = [...(await net.allOver('shop/batch', 'live')), ...(await waiting)];
   expect(flows.map(({ error }) => error)).toEqual(flows.map(() => 'ECONNRESET'));
-  expect(net.accepted('shop/api').filter(({ peer }) => peer === BATCH)).toHaveLength(5);
+  expect(reached(BATCH)).toBe(5);
   await expect
-    .poll(async () => (await recordedOfBatch()).toSorted())
+    .poll(async () => (await recordedOf(BATCH)).toSorted())
     .toEqual([...Array(5).fill('deny policy-changed'), ...Array(5).fill('deny refused')]);
+});
+
+test('what the gate has let by, and JavaScript has not seen before a denial, has ended when that is acknowledged', async () => {
+  await net.apply(allowApps('shop/allow', 'api', ['front', 'batch']));
+  await net.connect('shop/newcomer', API, 9, SILENCE); // its agent is started by that
+  await sleep(GATE_CHANGED_MS);
+  expect(await net.connect('shop/front', API, 80)).toMatchObject({ allowed: true });
+  const judge = await hold('javascript');
+  await open('shop/newcomer', 'unseen', 5);
+  await until('the app has them', () => reached(NEWCOMER) === 5);
+  const end = await hold('relay');
+  net.lab.writeObjects(allowApps('shop/allow', 'api', ['front']));
+  const acknowledged = net.lab.waitEnforced();
+  await judge();
+  const isEarly = await Promise.race([acknowledged.then(() => true), sleep(HELD_MS, false)]);
+  await end();
+  expect(isEarly).toBe(false);
+  await acknowledged;
+  const flows = await net.allOver('shop/newcomer', 'unseen');
+  expect(flows.map(({ error }) => error)).toEqual(flows.map(() => 'ECONNRESET'));
+  await expect.poll(() => recordedOf(NEWCOMER)).toEqual(Array(5).fill('deny policy-changed'));
 });

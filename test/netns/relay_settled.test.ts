@@ -24,6 +24,8 @@ beforeAll(async () => {
     {
       sockets: openSockets(),
       inboundPort: INBOUND_PORT,
+      adminPort: 1,
+      canaryPort: 2,
       connectTimeoutMs: 1_000,
       keepAliveMs: 60_000,
       peerTimeoutMs: 7_200_000,

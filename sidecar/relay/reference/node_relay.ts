@@ -80,6 +80,7 @@ export async function startNodeRelay(settings: RelaySettings, events: RelayEvent
     families: listeners.map(({ family }) => family),
     forgetAdmissions() {}, // it remembers none
     settled: () => Promise.resolve(), // and has no thread of its own
+    trustGate() {}, // and asks about each
     stopAccepting,
     close() {
       stopAccepting();
@@ -118,6 +119,7 @@ class NodeConnection implements Connection {
   readonly source: Endpoint;
   readonly destination: Endpoint;
   readonly admitted = false;
+  readonly admittedSince = false;
   onEnd: (ending: Ending) => void = () => {};
   readonly #client: net.Socket;
   readonly #shared: Shared;
@@ -134,6 +136,8 @@ class NodeConnection implements Connection {
     this.source = source;
     this.destination = destination;
   }
+
+  doubtGate(): void {}
 
   admit(): void {
     if (this.#state === 'waiting') this.#dial(1);

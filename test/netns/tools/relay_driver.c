@@ -443,6 +443,7 @@ int main(int argument_count, char **arguments) {
       if (asked > 0) relay_submit(relay, commands, asked);
     }
     if (rand_r(&seed) % 8 == 0) epoch = relay_forget(relay);
+    if (rand_r(&seed) % 4 == 0) relay_trust_gate(relay, rand_r(&seed) % 2 == 0);
   }
   for (int i = 0; i < client_count; i++) pthread_join(clients[i], NULL);
   int left = last_only ? -1 : connect_app(APP_PORT);  // closing must end what is live

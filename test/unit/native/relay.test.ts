@@ -15,6 +15,7 @@ const OPTIONS = {
   probes: 119,
   maxHeldBytes: 2 ** 30,
   endIdleSeconds: 0,
+  ownPorts: [15_021, 15_020] as [number, number],
   maxFlows: 1_000,
   maxPipes: 4,
 };

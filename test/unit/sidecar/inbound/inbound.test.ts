@@ -12,12 +12,19 @@ const ALLOWED = '10.0.0.1';
 const DENIED = '10.0.0.2';
 
 /** A connection that sent 9 bytes, if it was dialled. */
-function connectionFrom(address: string, admitted: boolean, answer: string[]): Connection {
+function connectionFrom(
+  address: string,
+  admitted: boolean,
+  answer: string[],
+  admittedSince = false,
+): Connection {
   return {
     family: 4,
     source: { address, port: 40_000 },
     destination: { address: '10.0.0.100', port: 80 },
     admitted,
+    admittedSince,
+    doubtGate: () => answer.push('doubtGate'),
     admit: () => answer.push('admit'),
     resetSource: () => answer.push('resetSource'),
     reset: () => answer.push('reset'),
@@ -50,13 +57,17 @@ function contextOf(enforcement: Enforcement, live: LiveTable) {
 }
 
 /** What is recorded of a connection, and how it was answered. */
-function recorded(address: string, admitted: boolean): { facts: FlowFacts | undefined; answer: string[] } {
+function recorded(
+  address: string,
+  admitted: boolean,
+  admittedSince = false,
+): { facts: FlowFacts | undefined; answer: string[] } {
   const live = new LiveTable();
   const enforcement = new Enforcement(live);
   enforcement.replace(table({ revision: 1, allowed: [ALLOWED] }));
   const answer: string[] = [];
   const { context, records } = contextOf(enforcement, live);
-  const owner = acceptInbound(connectionFrom(address, admitted, answer), context);
+  const owner = acceptInbound(connectionFrom(address, admitted, answer, admittedSince), context);
   const reset = answer.includes('reset');
   owner.ended({ end: reset ? 'reset' : 'closed', fromSource: admitted ? 9 : 0, toSource: 0, durationMs: 1 });
   expect(live.size).toBe(0);
@@ -72,6 +83,12 @@ test('a denied connection is refused before anything reaches the app', () => {
 test('one that was admitted from memory, and that the table denies by now, is recorded as cut', () => {
   const { facts, answer } = recorded(DENIED, true);
   expect(answer).toEqual(['reset']);
+  expect(facts).toMatchObject({ end: 'policy-changed', verdict: { verdict: 'deny' }, bytesReceived: 9 });
+});
+
+test('one that the gate has let by against the table in force is cut, and the gate is doubted', () => {
+  const { facts, answer } = recorded(DENIED, true, true);
+  expect(answer).toEqual(['doubtGate', 'reset']);
   expect(facts).toMatchObject({ end: 'policy-changed', verdict: { verdict: 'deny' }, bytesReceived: 9 });
 });
 

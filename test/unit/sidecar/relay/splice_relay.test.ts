@@ -10,6 +10,8 @@ test('no thread goes on admitting by the old table while another reports what it
   const settings = {
     sockets: { listenTransparent: () => 0, close() {} } as unknown as Sockets,
     inboundPort: 15_006,
+    adminPort: 15_021,
+    canaryPort: 15_020,
     connectTimeoutMs: 1_000,
     keepAliveMs: 1_000,
     peerTimeoutMs: 4_000,
