@@ -15,7 +15,7 @@ const MAIN = join(import.meta.dirname, '../../sidecar/main.ts');
 /** Until each rule is checked some fifty processes are started: on a busy machine that takes its time. */
 const CHECKED_MS = 60_000;
 
-const iptables = breakableTool('iptables-nft');
+const iptables = breakableTool('iptables-nft-save');
 const net = useLab({
   objects: [
     node(1),
@@ -38,7 +38,7 @@ test('it does not take rules that it cannot read for those of the proxy', async 
   await until('it has ended', async () => !isAlive(started));
   const log = readFileSync(net.lab.logFile('shop/api', 'sidecar'), 'utf8');
   expect(log).toMatch(
-    /REDIRECT_\w+: the sidecar does not start, .* which ports are direct: .*iptables-nft is broken/,
+    /REDIRECT_\w+: the sidecar does not start, .* which ports are direct: .*iptables-nft-save is broken/,
   );
   expect(await net.connect('shop/batch', API, 80, SILENCE)).toMatchObject({ connected: false });
   iptables.mend();

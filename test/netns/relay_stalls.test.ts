@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SIDECAR_PORTS } from '../../common/contract.ts';
 import { openSockets } from '../../native/sockets.ts';
 import type { Relay } from '../../sidecar/relay/relay.ts';
 import { startRelay } from '../../sidecar/relay/start.ts';
@@ -29,6 +30,8 @@ describe('the native relay with little memory for buffers', () => {
     const settings = {
       sockets,
       inboundPort: INBOUND_PORT,
+      adminPort: SIDECAR_PORTS.admin,
+      canaryPort: SIDECAR_PORTS.canary,
       connectTimeoutMs: 10_000,
       keepAliveMs: 60_000,
       peerTimeoutMs: 7_200_000,
