@@ -186,7 +186,7 @@ export class Lab {
     const state = readState(this.name);
     const paths = labPaths(this.name);
     const pod = this.pod(key);
-    if (options.redirect !== false) await applyRedirect(paths, state, pod);
+    if (options.redirect !== false) await applyRedirect(paths, state, pod, options.main);
     const id = await startSidecarProcess(paths, state, pod, options);
     recordProcess(paths, key, 'sidecar', id);
     return id;

@@ -38,6 +38,11 @@ export class Agent {
     createInterface({ input: child.stdout }).on('line', (line) => this.#answer(line));
   }
 
+  /** Its process, in the namespace of its target; undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   /** Sends a request; rejects when the agent cannot do it or ends. */
   ask<K extends AgentRequest['do']>(request: AgentRequest & { readonly do: K }): Promise<AgentAnswers[K]> {
     const { do: asked }: { readonly do: K } = request;

@@ -73,14 +73,20 @@ export async function startInjector(paths: LabPaths, state: LabState): Promise<P
 
 /**
  * Puts a pod's redirect rules in force, as its init container does. Running it again changes nothing.
+ * @param main what Node runs, as `SidecarOptions.main`
  * @throws SluiceError `LAB_PROCESS_FAILED`
  */
-export async function applyRedirect(paths: LabPaths, state: LabState, pod: LabPod): Promise<void> {
+export async function applyRedirect(
+  paths: LabPaths,
+  state: LabState,
+  pod: LabPod,
+  main = SIDECAR_MAIN,
+): Promise<void> {
   const logFile = processLog(paths, pod.key, 'sidecar');
   const { ended } = await startProcess({
     lab: state.name,
     netns: pod.netns,
-    argv: sidecarProgram(SIDECAR_MAIN, 'redirect', 'apply'),
+    argv: sidecarProgram(main, 'redirect', 'apply'),
     env: sidecarEnvironment(paths, state, pod),
     logFile,
     awaited: true,
