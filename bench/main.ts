@@ -7,6 +7,7 @@ import { FIGURES } from './figures/catalogue.ts';
 import type { Scale } from './figures/figure.ts';
 import { type BenchOptions, benchHelp, type Choices, readBenchOptions } from './options.ts';
 import { allPaths, SLUICE } from './paths/catalogue.ts';
+import { waitForQuiet } from './quiet/watch.ts';
 import { documentOf, printed } from './report/document.ts';
 import { describeMachine } from './report/machine.ts';
 import { record } from './report/recorded.ts';
@@ -43,8 +44,9 @@ async function run(options: BenchOptions, signal: AbortSignal): Promise<Results>
   const scale = { ...base, rounds: options.rounds ?? base.rounds };
   checkPrerequisites();
   installTools([...figures, ...paths].flatMap(({ tools = [] }) => tools));
-  const startedAt = new Date();
   const machine = describeMachine(envoyBinary());
+  const othersBefore = await waitForQuiet(progress, signal);
+  const startedAt = new Date();
   const sidecar = options.sidecar ?? defaultSidecar();
   const suite = { figures, paths, scale, progress };
   const rig = await Rig.open({
@@ -65,7 +67,7 @@ async function run(options: BenchOptions, signal: AbortSignal): Promise<Results>
       subject: SLUICE,
       maxFlows: rig.maxFlows,
       gateBeforePeers: true,
-      machine,
+      machine: { ...machine, othersBefore, congestionControl: rig.congestionControl },
       paths: Object.fromEntries(pathsOf(suite).map(({ name, label }) => [name, label])),
       ...outcome,
     };

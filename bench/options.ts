@@ -49,6 +49,8 @@ Compares what enforcement costs: no rules, kernel rules, Sluice with each relay,
 once and are measured in turn. Needs root on Debian; installs the tools it needs, and Envoy into bench/.cache.
 Prints one JSON document on standard output; what it is doing goes to standard error.
 
+Everything takes about 25 minutes on two processors, with --rounds 1 less than ten.
+
       --quick            three minutes: three runs, shorter and fewer loads, without the variants of paths and the
                          figures that no target is about
       --only FIGURE,…    ${figures.join(', ')}

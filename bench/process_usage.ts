@@ -8,6 +8,7 @@ const TICKS_PER_SECOND = 100;
 const STAT_UTIME = 14 - 3;
 
 const BYTES_PER_KIB = 1024;
+const NANOSECONDS_PER_SECOND = 1e9;
 
 /** Written to clear_refs: the peak is what is resident now. */
 const CLEAR_PEAK = '5';
@@ -29,8 +30,6 @@ export function endedChildrenSeconds(): number {
   return statSeconds('self', STAT_UTIME + 2, STAT_UTIME + 4);
 }
 
-const NS_PER_SECOND = 1e9;
-
 /**
  * The same as `cpuSeconds`, exact for the threads that live: for what takes less than a tick counts. Source: schedstats of
  * Linux, sched-stats.rst.
@@ -38,9 +37,15 @@ const NS_PER_SECOND = 1e9;
 export function liveSeconds(pid: number): number {
   const threads = readdirSync(`/proc/${pid}/task`).map((thread) => {
     const [ran = '0'] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ');
-    return Number(ran) / NS_PER_SECOND;
+    return Number(ran) / NANOSECONDS_PER_SECOND;
   });
   return threads.reduce((sum, value) => sum + value, 0) + statSeconds(pid, STAT_UTIME + 2, STAT_UTIME + 4);
+}
+
+/** Time that a process's first thread, which in Node runs JavaScript, has had a processor, in seconds. */
+export function mainThreadSeconds(pid: number): number {
+  const [nanoseconds] = readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ');
+  return Number(nanoseconds) / NANOSECONDS_PER_SECOND;
 }
 
 /** Resident memory of a process, in bytes; file pages included. */
@@ -54,6 +59,11 @@ export function residentBytes(pid: number): number {
  */
 export function privateBytes(pid: number): number {
   return kibibytes(`/proc/${pid}/smaps_rollup`, 'Private_Dirty');
+}
+
+/** Memory of a process as the kernel divides it among those who share it (PSS), in bytes. The kernel walks through all its pages. */
+export function proportionalBytes(pid: number): number {
+  return kibibytes(`/proc/${pid}/smaps_rollup`, 'Pss');
 }
 
 /** The most resident memory that a process has had since it began, or since `forgetPeak`, in bytes. */

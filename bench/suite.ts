@@ -1,6 +1,8 @@
 /** Measures figures on paths, in turn. */
 import { messageOf } from '../common/errno.ts';
 import type { Figure, Sample, Scale } from './figures/figure.ts';
+import { SecondTries } from './quiet/second_tries.ts';
+import { QUIET_SHARE, type Watched, watched } from './quiet/watch.ts';
 import type { Measured } from './report/results.ts';
 import type { Path } from './rig/path.ts';
 import type { Rig } from './rig/rig.ts';
@@ -8,6 +10,9 @@ import { summarize } from './statistics.ts';
 
 /** A figure is given up when a run fails so often in a row. */
 const ATTEMPTS = 3;
+
+/** Runs of a path that is a variant: no target is about it, and the time is wanted for those that one is about. */
+const VARIANT_ROUNDS = 3;
 
 /** What to measure. */
 export interface Suite {
@@ -60,20 +65,28 @@ async function measure(
   for (const path of paths) await figure.prepare?.(rig, path);
   const runs = new Map<string, Map<string, number[]>>();
   const failures: string[] = [];
-  const rounds = scale.rounds * (scale.name === 'full' ? (figure.times ?? 1) : 1);
+  const rounds = roundsOf(figure, scale);
+  const tries = new SecondTries(figure.unhurried ? 0 : rounds * paths.length);
   for (let round = 0; round < rounds; round += 1) {
-    for (const path of rotated(paths, round)) {
+    const inTurn = paths.filter(({ variant = false }) => !variant || round < VARIANT_ROUNDS);
+    for (const path of rotated(inTurn, round)) {
       const name = `${figure.name} ${round + 1}/${rounds} ${path.name}`;
-      const sample = await tryRuns(
-        rig,
-        path,
-        async () => await figure.measure(rig, path, scale),
-        (reason) => {
-          progress(`${name} failed and is made again: ${reason}`);
-          failures.push(`${path.name}: ${reason}`);
-        },
+      const run = async (): Promise<Watched<Sample>> =>
+        await tryRuns(
+          rig,
+          path,
+          async () => await figure.measure(rig, path, scale),
+          (reason) => {
+            progress(`${name} failed and is made again: ${reason}`);
+            failures.push(`${path.name}: ${reason}`);
+          },
+        );
+      const { value: sample, others } = await tries.quietest(run, (share) =>
+        progress(`warning: ${name} is made again: others used ${percent(share)} of the processors`),
       );
-      progress(`${name}: ${described(sample)}`);
+      const isDisturbed = !figure.unhurried && others > QUIET_SHARE;
+      const disturbance = isDisturbed ? `; warning: others used ${percent(others)}` : '';
+      progress(`${name}: ${described(sample)}${disturbance}`);
       for (const [id, value] of Object.entries(sample)) listOf(runs, id, path.name).push(value);
     }
   }
@@ -84,6 +97,7 @@ async function measure(
     seconds: Math.round((performance.now() - startedAt) / 1000),
     rounds,
     failures,
+    ...(figure.unhurried ? {} : { quiet: tries.outcome }),
     metrics: figure.metrics(scale).map((metric) => ({
       ...metric,
       paths: Object.fromEntries(
@@ -102,17 +116,26 @@ async function tryRuns(
   path: Path,
   run: () => Promise<Sample>,
   onFailure: (reason: string) => void,
-): Promise<Sample> {
+): Promise<Watched<Sample>> {
   for (let attempt = 1; ; attempt += 1) {
     rig.signal.throwIfAborted();
     await rig.measureOnly(path);
     try {
-      return await run();
+      return await watched(run);
     } catch (error) {
       if (attempt === ATTEMPTS || rig.signal.aborted) throw error;
       onFailure(messageOf(error));
     }
   }
+}
+
+function roundsOf(figure: Figure, scale: Scale): number {
+  const times = scale.name === 'full' ? (figure.times ?? 1) : 1;
+  return Math.min(scale.rounds * times, figure.mostRounds ?? Number.POSITIVE_INFINITY);
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
 }
 
 function rotated<T>(list: readonly T[], by: number): readonly T[] {

@@ -1,7 +1,6 @@
 /** How fast bytes go, and what they cost. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { type BulkDirection, iperfClient, readBulk } from '../load/iperf3.ts';
-import { tryTool } from '../load/tool.ts';
+import { runIperf } from '../load/iperf3_run.ts';
 import { cpuSeconds } from '../process_usage.ts';
 import type { Path } from '../rig/path.ts';
 import type { Rig } from '../rig/rig.ts';
@@ -9,11 +8,6 @@ import type { Figure, Metric, Sample, Scale } from './figure.ts';
 
 const STREAMS: readonly number[] = [1, 8];
 const BITS_PER_GBIT = 1e9;
-const MS_PER_SECOND = 1000;
-
-/** iperf3's server takes one run at a time, and may notice the end of the last one late. */
-const ATTEMPTS = 20;
-const RETRY_MS = 100;
 
 /** One and eight streams, both ways. */
 export const BULK: Figure = {
@@ -65,22 +59,15 @@ export async function moveBulk(
   path: Path,
   load: { readonly streams: number; readonly direction: BulkDirection; readonly seconds: number },
 ): Promise<{ readonly bitsPerSecond: number; readonly cpuPerBit: number | undefined }> {
-  const proxy = rig.proxy(path);
-  const argv = iperfClient(rig.address(path), load);
-  for (let attempt = 1; ; attempt += 1) {
-    const before = proxy === undefined ? 0 : cpuSeconds(proxy.pid);
-    const { output, failure } = await tryTool(rig, argv, load.seconds * MS_PER_SECOND);
-    const bulk = readBulk(output);
-    if (bulk === undefined && attempt < ATTEMPTS) {
-      await delay(RETRY_MS, undefined, { signal: rig.signal });
-      continue;
-    }
-    if (bulk === undefined || failure !== undefined) throw new Error(failure ?? output);
-    return {
-      bitsPerSecond: bulk.bitsPerSecond,
-      cpuPerBit: proxy === undefined ? undefined : (cpuSeconds(proxy.pid) - before) / bulk.bits,
-    };
-  }
+  const proxy = path.isDirect ? undefined : rig.proxy(path);
+  const cpu = () => (proxy === undefined ? 0 : cpuSeconds(proxy.pid));
+  const { output, before } = await runIperf(rig, iperfClient(rig.address(path), load), load.seconds, cpu);
+  const bulk = readBulk(output);
+  if (bulk === undefined) throw new Error(output);
+  return {
+    bitsPerSecond: bulk.bitsPerSecond,
+    cpuPerBit: proxy === undefined ? undefined : (cpu() - before) / bulk.bits,
+  };
 }
 
 function rateId(streams: number, direction: BulkDirection): string {

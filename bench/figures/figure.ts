@@ -35,6 +35,10 @@ export interface Figure {
   readonly tools?: readonly string[];
   /** How many times as many runs as others it needs in a full run: it looks for small differences. */
   readonly times?: number;
+  /** More runs than this say nothing new: its values hardly differ from run to run, and a run takes long. */
+  readonly mostRounds?: number;
+  /** Its values do not depend on what others do on the machine meanwhile: no run is made again for that. */
+  readonly unhurried?: boolean;
   /** Left out of a quick run, unless it is asked for by name. */
   readonly slow?: boolean;
   readonly metrics: (scale: Scale) => readonly Metric[];
@@ -50,4 +54,14 @@ export interface Figure {
 /** Paths with a process in the way. */
 export function proxied(paths: readonly Path[]): readonly Path[] {
   return paths.filter((path) => path.start !== undefined);
+}
+
+/** Paths of Sluice, which alone ends flows that run and records them. */
+export function sluices(paths: readonly Path[]): readonly Path[] {
+  return paths.filter((path) => path.policies > 0);
+}
+
+/** The same without variants: for figures that take long. */
+export function usualSluices(paths: readonly Path[]): readonly Path[] {
+  return sluices(paths).filter(({ variant = false }) => !variant);
 }

@@ -24,7 +24,7 @@ export const LOSSY: Figure = {
   tools: ['iperf3'],
   slow: true,
   metrics: () => [{ id: 'lossy_1_down', title: '1 stream down', unit: 'Gbit/s', better: 'more' }],
-  paths: (chosen) => chosen,
+  paths: (chosen) => chosen.filter(({ variant = false }) => !variant),
   prepare: (rig, path) => rig.serve(path, 'iperf3'),
   measure: async (rig, path, { seconds }) => {
     const inClient = (...argv: readonly string[]) => runInNetns(rig.lab, rig.client, argv);

@@ -19,7 +19,7 @@ export const MEMORY: Figure = {
   name: 'memory',
   title: 'Memory',
   method:
-    'The proxy is started again for this. Each flow exchanges one line and is then held. Resident memory is that of the proxy process, file pages included. Private memory is what the process has written to; all else are pages of files, which all pods of a node share that run the same image. Proportional memory is private memory and a twentieth of the rest: what each of 20 pods on a node takes. Per flow: the growth from idle to all flows. Kernel memory is the growth of the slabs of the whole machine, client and app included: compare with direct. All flows are 10,000, or what the limit of open files allows.',
+    'The proxy is started again for this. Each flow exchanges one line and is then held. Resident memory is that of the proxy process, file pages included. Private memory is what the process has written to; all else are pages of files, which all pods of a node share that run the same image. Proportional memory is private memory and a twentieth of the rest: what each of 20 pods on a node takes. Per flow: the growth from idle to all flows; per further flow: from 1,000 to all, when the heap has grown to what work as such needs. Kernel memory is the growth of the slabs of the whole machine, client and app included: compare with direct. All flows are 10,000, or what the limit of open files allows.',
   metrics: (scale) => [
     { id: 'memory_idle', title: 'idle', unit: 'MB', better: 'less' },
     { id: 'memory_idle_private', title: 'idle, private', unit: 'MB', better: 'less' },
@@ -29,8 +29,15 @@ export const MEMORY: Figure = {
       ? []
       : ([{ id: 'memory_many', title: 'all flows', unit: 'MB', better: 'less' }] as const)),
     { id: 'memory_flow', title: 'per flow, user space', unit: 'kB', better: 'less' },
+    ...(scale.name === 'quick'
+      ? []
+      : ([
+          { id: 'memory_flow_more', title: 'per further flow, user space', unit: 'kB', better: 'less' },
+        ] as const)),
     { id: 'memory_flow_kernel', title: 'per flow, kernel', unit: 'kB', better: 'less' },
   ],
+  unhurried: true,
+  mostRounds: 3,
   paths: (chosen) => chosen.filter((path) => path.start !== undefined || path.name === 'direct'),
   measure: async (rig, path, scale) => {
     await rig.restart(path);
@@ -54,7 +61,12 @@ export const MEMORY: Figure = {
             memory_idle: idle.resident / BYTES_PER_MB,
             ...idleShares,
             memory_few: few.resident / BYTES_PER_MB,
-            ...(scale.name === 'quick' ? {} : { memory_many: many.resident / BYTES_PER_MB }),
+            ...(scale.name === 'quick'
+              ? {}
+              : {
+                  memory_many: many.resident / BYTES_PER_MB,
+                  memory_flow_more: (many.resident - few.resident) / (count - FEW_FLOWS) / 1000,
+                }),
             memory_flow: (many.resident - idle.resident) / count / 1000,
           }),
     };

@@ -16,7 +16,8 @@ export const START_UP: Figure = {
   method: `From the start of the process, its redirect rules in place, to the first connection that is answered; an attempt each ${INTERVAL_MS} ms. Sluice has fetched its table from the injector by then, and opened its gate.`,
   slow: true,
   metrics: () => [{ id: 'start_up', title: 'first answer', unit: 'ms', better: 'less' }],
-  paths: (chosen) => proxied(chosen),
+  // Connections of a direct path do not wait for its sidecar.
+  paths: (chosen) => proxied(chosen).filter(({ isDirect = false }) => !isDirect),
   measure: async (rig, path) => {
     const first = Promise.withResolvers<number>();
     const deadline = AbortSignal.timeout(PATIENCE_MS);

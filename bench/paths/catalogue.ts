@@ -5,7 +5,7 @@ import { DIRECT } from './direct.ts';
 import { envoy } from './envoy.ts';
 import { haproxy } from './haproxy.ts';
 import { KERNEL } from './kernel.ts';
-import { relays, sluice, sluiceDirect, sluiceWithPolicies } from './sluice.ts';
+import { DIRECT_VARIANTS, relays, sluice, sluiceDirect, sluiceWithPolicies } from './sluice.ts';
 
 /** The path of Sluice with its default relay: what the targets are about. */
 export const SLUICE = `sluice-${relays()[0]}`;
@@ -18,7 +18,7 @@ export function allPaths(envoyBinary: string): readonly Path[] {
   return [
     DIRECT,
     KERNEL,
-    sluiceDirect(),
+    ...DIRECT_VARIANTS.map(sluiceDirect),
     ...relays().map(sluice),
     haproxy('splice'),
     haproxy('copy'),

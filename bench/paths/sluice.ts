@@ -27,26 +27,31 @@ export function sluiceWithPolicies(policies: number): Path {
   return path(relays()[0] ?? 'node', { name: `policies-${policies}`, label, policies });
 }
 
+/** What one direct path has of its own. */
+export type DirectVariant = Pick<Path, 'name' | 'label' | 'peers'> & {
+  /** Of the pod, beside the one that chooses the direct path. */
+  readonly annotations?: Readonly<Record<string, string>>;
+};
+
+/** The direct paths that can be chosen. A further kind of it is one more line here. */
+export const DIRECT_VARIANTS: readonly DirectVariant[] = [
+  { name: 'sluice-direct', label: 'Sluice, direct path' },
+];
+
 /** Connections go to the app's own socket: the sidecar records and ends them. The kernel has to be one that can do that. */
-export function sluiceDirect(): Path {
-  const annotations = { [PATH_ANNOTATION]: 'direct' };
+export function sluiceDirect({ annotations = {}, ...variant }: DirectVariant): Path {
   return path(relays()[0] ?? 'node', {
-    name: 'sluice-direct',
-    label: 'Sluice, direct path',
+    ...variant,
     policies: 1,
-    annotations,
+    isDirect: true,
+    annotations: { [PATH_ANNOTATION]: 'direct', ...annotations },
   });
 }
 
-function path(
-  relay: string,
-  { name, label, policies, annotations = {} }: Pick<Path, 'name' | 'label' | 'policies' | 'annotations'>,
-): Path {
+function path(relay: string, own: Pick<Path, 'name' | 'label' | 'policies' | 'peers' | 'annotations'>): Path {
+  const { name } = own;
   return {
-    name,
-    label,
-    policies,
-    annotations,
+    ...own,
     variant: relay !== relays()[0],
     prepare: async (rig) => {
       const lab = rig.lab.name;

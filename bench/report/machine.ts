@@ -11,10 +11,12 @@ export interface Machine {
   readonly memoryGB: number;
   readonly system: string;
   readonly kernel: string;
-  /** Of TCP, in the pods: they have that of the machine. Absent in runs of before it was noted. */
+  /** Of TCP, in the pods: what the machine has, where a run gives them no other. Absent in runs of before it was noted. */
   readonly congestionControl?: string;
   /** Load average of the minute before the run: above 0.5 others were at work, and the figures are not to be trusted. */
   readonly loadBefore: number;
+  /** The share of all processors, 0 to 1, that others used just before. Absent in runs of before it was noted. */
+  readonly othersBefore?: number;
   /** Versions by name. */
   readonly versions: Readonly<Record<string, string>>;
 }

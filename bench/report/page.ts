@@ -2,14 +2,12 @@
 import { REFERENCES, ratiosOf } from './document.ts';
 import { number, ratio } from './format.ts';
 import { plot } from './plot.ts';
+import { disturbance, warnings } from './quiet.ts';
 import type { Measured, MeasuredMetric, Results } from './results.ts';
 import { type Judged, judge } from './targets.ts';
 
 /** Folder of the plots, beside the page. */
 export const PLOT_FOLDER = 'benchmarks';
-
-/** Above this load average somebody else was at work. */
-const QUIET_LOAD = 0.5;
 
 const TITLE = '# Benchmarks';
 const MADE =
@@ -43,7 +41,7 @@ function page(results: Results, remarks: string, plots: ReadonlySet<string>): st
     TITLE,
     MADE,
     intro(results),
-    ...(results.machine.loadBefore > QUIET_LOAD ? [warning(results)] : []),
+    ...warnings(results),
     '## Targets',
     targetTable(judge(results), results),
     ...(remarks === '' ? [] : [remarks]),
@@ -60,12 +58,8 @@ function intro(results: Results): string {
   const minutes = Math.round(seconds / 60);
   return `What enforcement costs, by \`npm run bench -- --docs\` of ${startedAt.slice(0, 10)} (${minutes} minutes): no rules, kernel
 rules, Sluice ${results.paths['sluice-direct'] === undefined ? '' : 'on its direct path and '}with each of its relays, HAProxy and Envoy behind the same TPROXY rules${gate(results)}, in one run. Figures are medians of
-${rounds} runs or more with the least and the most of them; the ratios are what to look at, since absolute figures belong to one machine
+${rounds} run${rounds === 1 ? '' : 's'}, where a figure does not say another number, with the least and the most of them; the ratios are what to look at, since absolute figures belong to one machine
 and one day. The sidecar ran ${sidecar === 'bundle' ? 'as one bundled file, as it ships' : 'from its TypeScript sources; as one bundled file it needs less memory'}.`;
-}
-
-function warning({ machine }: Results): string {
-  return `> The machine was not quiet: its load was ${machine.loadBefore} before the run. Take these figures as provisional.`;
 }
 
 function method({ machine, subject, maxFlows, paths }: Results): string {
@@ -107,13 +101,22 @@ function section(figure: Measured, results: Results, plots: ReadonlySet<string>)
   const path = plotPath(figure);
   return [
     `## ${figure.title}`,
-    `${figure.method} ${figure.rounds} runs on each path.${failures(figure)}`,
+    `${figure.method} ${figure.rounds} run${figure.rounds === 1 ? '' : 's'} on each path${fewerRuns(figure, results.paths)}.${failures(figure)}${disturbance(figure)}`,
     ...(plots.has(path) ? [`![${figure.title}](${path})`] : []),
     ...figure.metrics.flatMap((metric) => [
       `**${capitalised(metric.title)}**, ${metric.unit}, ${metric.better} is better`,
       metricTable(metric, results.paths),
     ]),
   ];
+}
+
+/** Paths that were measured less often than the others. */
+function fewerRuns({ metrics, rounds }: Measured, labels: Results['paths']): string {
+  const fewer = new Map<string, number>();
+  for (const { paths } of metrics)
+    for (const [name, { runs }] of Object.entries(paths))
+      if (runs.length < rounds) fewer.set(labelOf(name, labels), runs.length);
+  return [...fewer].map(([label, runs]) => `; ${runs} on ${label}`).join('');
 }
 
 function failures({ failures: list }: Measured): string {

@@ -1,7 +1,10 @@
-/** A bar chart as SVG: for each metric one bar a path, as ratio to a reference, with the runs' spread. */
+/**
+ * A bar chart as SVG: for each metric one bar a path, with the runs' spread. As ratio to a reference, or as it was measured where there is
+ * none.
+ */
 
 import { ratiosOf } from './document.ts';
-import { ratio as ratioText } from './format.ts';
+import { number, ratio as ratioText } from './format.ts';
 import type { Measured, MeasuredMetric, Results } from './results.ts';
 
 /** Lengths in pixels. */
@@ -21,19 +24,25 @@ const COLOURS: readonly string[] = [
   '#d93025',
   '#f29900',
   '#9334e6',
+  '#137333',
+  '#12b5cb',
+  '#b80672',
+  '#5bb974',
+  '#a142f4',
 ];
 
-/** The chart of a figure; undefined where there is nothing to compare. */
+/** The chart of a figure; undefined where nothing was measured. */
 export function plot(figure: Measured, { paths }: Pick<Results, 'paths'>): string | undefined {
   const groups = figure.metrics.flatMap((metric) => groupOf(metric, Object.keys(paths)));
   if (groups.length === 0) return undefined;
   const lines: string[] = [];
   let y = MARGIN;
   for (const { title, reference, bars } of groups) {
-    const against = `, ratio to ${paths[reference] ?? reference}`;
+    const against = reference === undefined ? '' : `, ratio to ${paths[reference] ?? reference}`;
     lines.push(text(MARGIN, y + TITLE / 2, title + against, 'font-weight="bold"'));
     y += TITLE;
-    const scale = Math.max(...bars.map((bar) => bar.most), 1);
+    const most = Math.max(...bars.map((bar) => bar.most));
+    const scale = reference === undefined ? most || 1 : Math.max(most, 1);
     for (const bar of bars) {
       lines.push(...drawn(bar, y, scale, paths));
       y += BAR + GAP;
@@ -53,24 +62,39 @@ export function plot(figure: Measured, { paths }: Pick<Results, 'paths'>): strin
 interface Bar {
   readonly path: string;
   readonly colour: string;
-  readonly ratio: number;
+  readonly value: number;
   readonly least: number;
   readonly most: number;
+  /** The value, for people. */
+  readonly shown: string;
 }
 
-function groupOf(
-  metric: MeasuredMetric,
-  order: readonly string[],
-): { title: string; reference: string; bars: Bar[] }[] {
+interface Group {
+  readonly title: string;
+  /** Absent: the bars are no ratios. */
+  readonly reference?: string;
+  readonly bars: readonly Bar[];
+}
+
+function groupOf(metric: MeasuredMetric, order: readonly string[]): readonly Group[] {
+  const colourOf = (path: string, index: number): string => {
+    const place = order.indexOf(path);
+    return COLOURS[(place === -1 ? index : place) % COLOURS.length] ?? '#000';
+  };
+  const title = `${metric.title} (${metric.better} is better)`;
   const [first] = Object.entries(ratiosOf(metric));
-  if (first === undefined) return [];
+  if (first === undefined) {
+    const bars = Object.entries(metric.paths).map(([path, { median, least, most }], index): Bar => {
+      const shown = number(median);
+      return { path, colour: colourOf(path, index), value: median, least, most, shown };
+    });
+    return bars.length === 0 ? [] : [{ title: `${title}, ${metric.unit}`, bars }];
+  }
   const [reference, ratios] = first;
   const bars = Object.entries(ratios).map(([path, { ratio, least, most }], index): Bar => {
-    const place = order.indexOf(path);
-    const colour = COLOURS[(place === -1 ? index : place) % COLOURS.length] ?? '#000';
-    return { path, colour, ratio, least, most };
+    return { path, colour: colourOf(path, index), value: ratio, least, most, shown: ratioText(ratio) };
   });
-  return [{ title: `${metric.title} (${metric.better} is better)`, reference, bars }];
+  return [{ title, reference, bars }];
 }
 
 function drawn(bar: Bar, y: number, scale: number, labels: Results['paths']): string[] {
@@ -79,9 +103,9 @@ function drawn(bar: Bar, y: number, scale: number, labels: Results['paths']): st
   const middle = y + BAR / 2;
   return [
     text(MARGIN, y + BAR - 3, labels[bar.path] ?? bar.path),
-    `<rect x="${x(0)}" y="${y}" width="${x(bar.ratio) - x(0)}" height="${BAR}" fill="${bar.colour}"/>`,
+    `<rect x="${x(0)}" y="${y}" width="${x(bar.value) - x(0)}" height="${BAR}" fill="${bar.colour}"/>`,
     `<path d="M${x(bar.least)} ${middle}H${x(bar.most)}" stroke="#202124" stroke-width="2"/>`,
-    text(x(Math.max(bar.most, bar.ratio)) + 6, y + BAR - 3, ratioText(bar.ratio)),
+    text(x(Math.max(bar.most, bar.value)) + 6, y + BAR - 3, bar.shown),
   ];
 }
 

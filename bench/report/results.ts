@@ -1,5 +1,6 @@
 /** The results of one run of the benchmarks: what is printed, and what the page is made from. */
 import type { Metric } from '../figures/figure.ts';
+import type { Quiet } from '../quiet/second_tries.ts';
 import type { Summary } from '../statistics.ts';
 import type { Machine } from './machine.ts';
 
@@ -36,6 +37,8 @@ export interface Measured {
   readonly rounds: number;
   /** Runs that failed and were made again, and why. */
   readonly failures: readonly string[];
+  /** What others did on the machine meanwhile. Absent in runs of before it was noted. */
+  readonly quiet?: Quiet;
   readonly metrics: readonly MeasuredMetric[];
 }
 

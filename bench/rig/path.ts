@@ -20,12 +20,16 @@ export interface Path {
   readonly label: string;
   /** NetworkPolicies that select its pod. Only Sluice looks at them. */
   readonly policies: number;
+  /** Addresses beside the client's that further policies of its pod admit; absent: none. */
+  readonly peers?: number;
   /** Of its pod. */
   readonly annotations?: Readonly<Record<string, string>>;
   /** System tools that it needs. */
   readonly tools?: readonly string[];
-  /** A variant, left out of a quick run unless it is asked for by name. */
+  /** A variant, with fewer runs than others, and left out of a quick run unless it is asked for by name. */
   readonly variant?: boolean;
+  /** Connections do not pass its process, which only records and ends them: they come and go also while it is not there. */
+  readonly isDirect?: boolean;
   /** Puts rules into its pod, once. */
   prepare(rig: PathRig): Promise<void>;
   /** Absent: no process is in the way. It may not answer yet when this returns. */

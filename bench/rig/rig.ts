@@ -3,9 +3,10 @@
  * it. All paths are there at once, so that runs can alternate; a proxy that is not being measured is stopped.
  */
 
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { SIDECAR_PORTS } from '../../common/contract.ts';
 import { unreachable } from '../../common/errors.ts';
 import {
   Agent,
@@ -26,6 +27,8 @@ import { IPERF_PORT, IPERF_SERVER } from '../load/iperf3.ts';
 import { SOCKPERF_PORT, SOCKPERF_SERVER } from '../load/sockperf.ts';
 import { HTTP_PORT, webServer } from '../load/web_server.ts';
 import { runInNetns } from './commands.ts';
+import { type Permission, permitCongestionControl, setCongestionControl } from './congestion.ts';
+import { listens } from './listens.ts';
 import { writeManifests } from './manifest_folder.ts';
 import { CLIENT, CLIENT_ADDRESS, manifests, pathAddress } from './manifests.ts';
 import { type Path, podOf } from './path.ts';
@@ -50,6 +53,9 @@ const SETTLE_MS = 100;
 
 /** How long a path may take to answer, in milliseconds. */
 const ANSWER_TIMEOUT_MS = 30_000;
+
+/** Status of a sidecar's /readyz that is at work. */
+const READY = 200;
 
 /** How long one attempt may take, and the pause between two, in milliseconds. */
 const ATTEMPT_MS = 500;
@@ -87,9 +93,13 @@ export class Rig {
   readonly #servers = new Map<string, Promise<void>>();
   readonly #webServer: (name: string) => readonly string[];
   readonly #release: () => void;
+  readonly #congestion: Permission;
+  /** The TCP congestion control of the client and of all pods. */
+  congestionControl = '';
 
-  private constructor(lab: Lab, spec: RigSpec, release: () => void) {
+  private constructor(lab: Lab, spec: RigSpec, release: () => void, congestion: Permission) {
     this.lab = lab;
+    this.#congestion = congestion;
     this.sidecarMain = spec.sidecarMain;
     this.signal = spec.signal;
     this.folder = join(labPaths(lab.name).folder, 'bench');
@@ -104,10 +114,13 @@ export class Rig {
   static async open(spec: RigSpec): Promise<Rig> {
     const release = guardLab(spec.name);
     const { folder, remove } = writeManifests(manifests(spec.paths));
+    const congestion = permitCongestionControl();
     let rig: Rig | undefined;
     try {
       const { name, signal, progress } = spec;
-      rig = new Rig(await Lab.up({ name, paths: [folder], bare: true, signal, progress }), spec, release);
+      const lab = await Lab.up({ name, paths: [folder], bare: true, signal, progress });
+      rig = new Rig(lab, spec, release, congestion);
+      rig.congestionControl = await setCongestionControl(lab, CLIENT, progress);
       for (const path of spec.paths) {
         progress(`path ${path.name}`);
         await rig.#bringUp(path);
@@ -115,6 +128,7 @@ export class Rig {
       return rig;
     } catch (error) {
       await rig?.close();
+      await congestion.release();
       release();
       throw error;
     } finally {
@@ -174,8 +188,8 @@ export class Rig {
         port: APP_PORT,
         timeoutMs: ATTEMPT_MS,
       });
-      if (answer.allowed && answer.seenAddress === CLIENT_ADDRESS) return;
-      if (answer.allowed)
+      if (answer.allowed && answer.seenAddress === CLIENT_ADDRESS && (await this.#isAtWork(path))) return;
+      if (answer.allowed && answer.seenAddress !== CLIENT_ADDRESS)
         throw new Error(`${path.name} hides the client: the app sees ${answer.seenAddress ?? answer.reply}`);
       this.signal.throwIfAborted();
       this.#requireAlive(path);
@@ -185,9 +199,24 @@ export class Rig {
     }
   }
 
+  /**
+   * A connection through a proxy shows that it is at work. On a direct path, where connections come and go also without its sidecar, the
+   * sidecar has to say so: one that has just been started ends what it does not yet know to be allowed.
+   */
+  async #isAtWork(path: Path): Promise<boolean> {
+    if (!path.isDirect) return true;
+    const address = this.address(path);
+    const asked = this.agent.ask({ do: 'http', address, port: SIDECAR_PORTS.admin, path: '/readyz' });
+    return await asked.then(
+      ({ status }) => status === READY,
+      () => false,
+    );
+  }
+
   async close(): Promise<void> {
     this.agent.close();
     await this.lab.down();
+    await this.#congestion.release();
     this.#release();
   }
 
@@ -198,6 +227,9 @@ export class Rig {
       '-c',
       `echo ${PROXY_PORTS} >/proc/sys/net/ipv4/ip_local_port_range`,
     ]);
+    const congestion = await setCongestionControl(this.lab, pod);
+    if (congestion !== this.congestionControl)
+      throw new Error(`the pod of ${path.name} has ${congestion}, the client ${this.congestionControl}`);
     await this.#spawnServer(path, 'app', [process.execPath, APP_SERVER, `TCP/${APP_PORT}`]);
     await path.prepare(this);
     await this.restart(path);
@@ -253,19 +285,4 @@ export class Rig {
 function mostFlows(): number {
   const room = connectionLimit(0, descriptorLimit(), memoryLimit()).flows - SPARE_FLOWS;
   return Math.min(MAX_FLOWS, Math.floor(room / ROUND_TO) * ROUND_TO);
-}
-
-/** Whether anybody listens on a port in the network namespace of a process; proc_pid_net(5). */
-function listens(pid: number, port: number): boolean {
-  const listening = new RegExp(
-    `:${port.toString(16).toUpperCase().padStart(4, '0')} [0-9A-F]+:0000 0A `,
-    'm',
-  );
-  return ['tcp', 'tcp6'].some((family) => {
-    try {
-      return listening.test(readFileSync(`/proc/${pid}/net/${family}`, 'latin1'));
-    } catch {
-      return false; // It has ended, or there is no IPv6.
-    }
-  });
 }

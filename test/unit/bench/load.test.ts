@@ -1,7 +1,7 @@
 /** What the load generators print, read. The texts are theirs. */
 import { expect, test } from 'vitest';
 import { readConnections } from '../../../bench/load/ab.ts';
-import { readBulk } from '../../../bench/load/iperf3.ts';
+import { isBusy, packetClient, readBulk, readSeconds } from '../../../bench/load/iperf3.ts';
 import { readRoundTrip } from '../../../bench/load/sockperf.ts';
 import { readRequests } from '../../../bench/load/wrk.ts';
 
@@ -38,6 +38,22 @@ test('iperf3: a server that is busy with the last run is to be asked again', () 
   expect(readBulk(JSON.stringify({ error: 'the server is busy running a test. try again later' }))).toBe(
     undefined,
   );
+});
+
+test('iperf3: small packets are datagrams of that size, or segments', () => {
+  const load = (protocol: 'udp' | 'tcp') => packetClient('10.0.0.1', { protocol, seconds: 2 }).join(' ');
+  expect(load('udp')).toContain('--udp --bitrate 0 --length 128');
+  expect(load('tcp')).toContain('--set-mss 128');
+});
+
+test('iperf3: for how long it has sent', () => {
+  const output = JSON.stringify({ end: { sum_sent: { seconds: 2.01 }, sum_received: { seconds: 2.05 } } });
+  expect(readSeconds(output)).toBe(2.01);
+  expect(() => readSeconds('{"error": "the server is busy running a test. try again later"}')).toThrow(
+    'busy',
+  );
+  expect(isBusy('{"error": "the server is busy running a test. try again later"}')).toBe(true);
+  expect(isBusy(output)).toBe(false);
 });
 
 test('iperf3: any other error is reported', () => {
