@@ -48,7 +48,10 @@ export function sluiceDirect({ annotations = {}, ...variant }: DirectVariant): P
   });
 }
 
-function path(relay: string, own: Pick<Path, 'name' | 'label' | 'policies' | 'peers' | 'annotations'>): Path {
+function path(
+  relay: string,
+  own: Pick<Path, 'name' | 'label' | 'policies' | 'peers' | 'annotations' | 'isDirect'>,
+): Path {
   const { name } = own;
   return {
     ...own,
