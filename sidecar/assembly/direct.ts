@@ -202,6 +202,7 @@ function portsOf(config: SidecarConfig, paths: Paths, { guard, redirect }: Direc
   return {
     isDirect: (port) => isDirect(paths, port) && !own().includes(port),
     wanted: { ports: paths.others, are: paths.usual === 'direct' ? 'unwanted' : 'wanted' },
+    isOwn: (port) => own().includes(port),
     isExempt: exemptFrom(config, guard),
   };
 }

@@ -34,7 +34,7 @@ export class ConnectionsByEnds {
 
   add(connection: DirectConnection): void {
     const { connections } =
-      this.#client(connection.sourceAddress, connection.destination.address) ?? this.#meet(connection);
+      this.#client(connection.sourceAddress, connection.local.address) ?? this.#meet(connection);
     const key = portsOf(connection);
     let before = connections.get(key);
     this.#size += 1;
@@ -48,14 +48,14 @@ export class ConnectionsByEnds {
 
   /** @returns whether it was there, as the oldest of its ends */
   remove(connection: DirectConnection): boolean {
-    const { sourceAddress, destination, next } = connection;
-    const connections = this.#client(sourceAddress, destination.address)?.connections;
+    const { sourceAddress, local, next } = connection;
+    const connections = this.#client(sourceAddress, local.address)?.connections;
     const key = portsOf(connection);
     if (connections === undefined || connections.get(key) !== connection) return false;
     this.#size -= 1;
     if (next !== undefined) connections.set(key, next);
     else connections.delete(key);
-    if (connections.size === 0) this.#byPlace.get(destination.address)?.delete(sourceAddress);
+    if (connections.size === 0) this.#byPlace.get(local.address)?.delete(sourceAddress);
     return true;
   }
 
@@ -63,7 +63,7 @@ export class ConnectionsByEnds {
   *of(client: string, port: number): Generator<DirectConnection> {
     for (const clients of this.#byPlace.values())
       for (const connection of clients.get(client)?.connections.values() ?? [])
-        if (connection.destination.port === port) yield connection;
+        if (connection.local.port === port) yield connection;
   }
 
   *[Symbol.iterator](): Generator<DirectConnection> {
@@ -76,16 +76,16 @@ export class ConnectionsByEnds {
   }
 
   /** The first of its client to the address. */
-  #meet({ sourceAddress, destination }: DirectConnection): Client {
+  #meet({ sourceAddress, local }: DirectConnection): Client {
     const client: Client = { address: sourceAddress, connections: new Map() };
-    const clients = this.#byPlace.get(destination.address) ?? new Map<string, Client>();
-    this.#byPlace.set(destination.address, clients.set(sourceAddress, client));
+    const clients = this.#byPlace.get(local.address) ?? new Map<string, Client>();
+    this.#byPlace.set(local.address, clients.set(sourceAddress, client));
     return client;
   }
 }
 
-function portsOf({ sourcePort, destination }: DirectConnection): number {
-  return bothPorts(sourcePort, destination.port);
+function portsOf({ sourcePort, local }: DirectConnection): number {
+  return bothPorts(sourcePort, local.port);
 }
 
 /** In 32 bits: a larger number would have to be kept as an object. */

@@ -16,7 +16,10 @@ export interface DirectCutter {
 export class DirectConnection implements Connection {
   readonly sourceAddress: string;
   readonly sourcePort: number;
+  /** What the client has sent to; it is judged and recorded by that. */
   readonly destination: Side;
+  /** The app's end of its socket: another port where a rule of the pod's own leads connections there. */
+  readonly local: Side;
   readonly #cutter: DirectCutter;
   /** Of `performance.now`, in whole ms. */
   readonly #beganAtMs = Math.floor(performance.now());
@@ -30,10 +33,17 @@ export class DirectConnection implements Connection {
   fromSource = 0;
   toSource = 0;
 
-  constructor(sourceAddress: string, sourcePort: number, destination: Side, cutter: DirectCutter) {
+  constructor(
+    sourceAddress: string,
+    sourcePort: number,
+    destination: Side,
+    local: Side,
+    cutter: DirectCutter,
+  ) {
     this.sourceAddress = sourceAddress;
     this.sourcePort = sourcePort;
     this.destination = destination;
+    this.local = local;
     this.#cutter = cutter;
   }
 

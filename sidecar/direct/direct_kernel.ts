@@ -28,6 +28,7 @@ export interface DirectKernel {
   socketsAt(
     ends: readonly { readonly local: Side; readonly remote: Side }[],
   ): readonly (TcpSocket | undefined)[];
+  /** The flow that each socket belongs to, opened by either end; a rule may have led it to the socket. */
   flowsOf(sockets: readonly TcpSocket[]): Promise<readonly (TrackedFlow | undefined)[]>;
   /** Whether somebody listens there. */
   isListening(place: Side): Promise<boolean>;
@@ -47,7 +48,7 @@ export const KERNEL: DirectKernel = {
   sockets: tcpSockets,
   socketsAt: tcpSocketsAt,
   flowsOf: (sockets) =>
-    tcpFlows(sockets.map(({ local, remote }) => ({ source: remote, destination: local }))),
+    tcpFlows(sockets.map(({ local, remote }) => ({ source: local, destination: remote }))),
   isListening: async (place) => (await backlogRoom(place)) !== undefined,
   destroy: destroySockets,
   cookies: () => new SynCookies(),

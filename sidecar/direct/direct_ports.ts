@@ -7,6 +7,8 @@ export interface DirectPorts {
   isDirect(port: number): boolean;
   /** The same for the kernel, which reports no others. */
   readonly wanted: WantedPorts;
+  /** Whether a port is the sidecar's own: what a rule of the pod's leads there is the proxy's. */
+  isOwn(port: number): boolean;
   /** Whether the redirect lets an address in to a port without asking policy: the pod's own node. */
   isExempt(address: string, port: number): boolean;
 }

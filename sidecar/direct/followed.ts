@@ -21,7 +21,7 @@ export interface FollowedEvents extends Pick<RelayEvents, 'accepted'>, DirectCut
 
 /** Those of one sidecar. */
 export class Followed {
-  readonly #ports: Pick<DirectPorts, 'isDirect' | 'isExempt'>;
+  readonly #ports: Omit<DirectPorts, 'wanted'>;
   readonly #judge: () => Judge | undefined;
   readonly #events: FollowedEvents;
   readonly #live = new ConnectionsByEnds();
@@ -32,11 +32,7 @@ export class Followed {
   readonly unseen = new Map<DirectConnection, number>();
 
   /** @param judge the one in force */
-  constructor(
-    ports: Pick<DirectPorts, 'isDirect' | 'isExempt'>,
-    judge: () => Judge | undefined,
-    events: FollowedEvents,
-  ) {
+  constructor(ports: Omit<DirectPorts, 'wanted'>, judge: () => Judge | undefined, events: FollowedEvents) {
     this.#ports = ports;
     this.#judge = judge;
     this.#events = events;
@@ -68,25 +64,29 @@ export class Followed {
     return some;
   }
 
-  /** Whether a socket with these ends is one that the app has accepted on a direct port, or one that the pod has opened. */
-  concerns(local: Side, remote: Side): boolean {
-    if (!this.#ports.isDirect(local.port) || remote.address === local.address) return false;
-    if (isLoopback(remote.address) || this.#ports.isExempt(remote.address, local.port)) return false;
+  /**
+   * Whether a connection with these ends is one to a direct port, or one that the pod has opened.
+   * @param place what the client has sent to, where that is known; else the socket's own end
+   */
+  concerns(place: Side, remote: Side): boolean {
+    if (!this.#ports.isDirect(place.port) || remote.address === place.address) return false;
+    if (isLoopback(remote.address) || this.#ports.isExempt(remote.address, place.port)) return false;
     return this.#judge()?.table.subject.ips.includes(remote.address) !== true;
   }
 
   /** A handshake was completed, as connection tracking says. */
-  began({ protocol, source, answering }: TrackedFlow): void {
-    if (protocol !== 'TCP' || !this.concerns(answering, source)) return;
+  began({ protocol, source, destination, answering }: TrackedFlow): void {
+    if (protocol !== 'TCP' || !this.concerns(destination, source) || this.#ports.isOwn(answering.port))
+      return;
     const known = this.#live.get(source, answering);
     if (known !== undefined && this.#listed.delete(known)) return;
-    const connection = this.#follow(answering, source);
+    const connection = this.#follow(source, destination, answering);
     if (connection !== undefined) this.unseen.set(connection, performance.now());
   }
 
-  /** A socket was found that nobody followed. */
-  found(socket: TcpSocket): void {
-    const connection = this.#follow(socket.local, socket.remote);
+  /** A socket was found that nobody followed. @param place what its client has sent to */
+  found(socket: TcpSocket, place: Side): void {
+    const connection = this.#follow(socket.remote, place, socket.local);
     if (connection === undefined) return;
     connection.cookie = socketCookie(socket.handle);
     this.#listed.add(connection);
@@ -116,13 +116,19 @@ export class Followed {
     connection.ended(end);
   }
 
-  #follow(local: Side, remote: Side): DirectConnection | undefined {
+  #follow(client: Side, place: Side, local: Side): DirectConnection | undefined {
     if (this.isFull) {
       this.#events.overrun();
       return undefined;
     }
-    const source = this.#live.textOf(remote.address, local);
-    const connection = new DirectConnection(source, remote.port, this.#shared(local), this.#events);
+    const source = this.#live.textOf(client.address, local);
+    const connection = new DirectConnection(
+      source,
+      client.port,
+      this.#shared(place),
+      this.#shared(local),
+      this.#events,
+    );
     this.#live.add(connection);
     connection.owner = this.#events.accepted(connection);
     return connection;

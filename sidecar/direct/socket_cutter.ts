@@ -214,9 +214,9 @@ export class SocketCutter implements DirectCutter {
 }
 
 /** As the kernel is asked about a connection. */
-export function endsOf({ source, destination }: DirectConnection): {
+export function endsOf({ source, local }: DirectConnection): {
   readonly local: Side;
   readonly remote: Side;
 } {
-  return { local: destination, remote: source };
+  return { local, remote: source };
 }

@@ -21,6 +21,13 @@ const AT_ONCE = 50;
  */
 const STATES = SOCKET_STATES.live | SOCKET_STATES.arriving | SOCKET_STATES.closing;
 
+/** A socket that the app has accepted, or is about to. */
+interface Accepted {
+  readonly socket: TcpSocket;
+  /** What its client has sent to. */
+  readonly place: Side;
+}
+
 /** What it works with. */
 export interface StocktakingParts {
   readonly kernel: DirectKernel;
@@ -52,7 +59,7 @@ export class Stocktaking {
     const denied: TrackedFlow[] = [];
     for await (const some of kernel.openHandshakes())
       for (const flow of some)
-        if (followed.concerns(flow.answering, flow.source) && this.#isDenied(flow.source, flow.answering))
+        if (followed.concerns(flow.destination, flow.source) && this.#isDenied(flow.source, flow.destination))
           denied.push(flow);
     const failed = firstFailure(await kernel.forget(denied));
     if (failed !== undefined)
@@ -67,7 +74,7 @@ export class Stocktaking {
       followed.concerns(local, remote) && followed.get(remote, local)?.isDoomed !== false;
     for await (const some of kernel.sockets(isStranger, STATES)) strangers.push(...some);
     const doomed: TcpSocket[] = [];
-    for (const [index, socket] of (await this.#accepted(strangers)).entries()) {
+    for (const [index, { socket, place }] of (await this.#accepted(strangers)).entries()) {
       if (index % AT_ONCE === AT_ONCE - 1) await turn();
       const known = followed.get(socket.remote, socket.local);
       if (cutter.isCut(socket)) continue; // while it was asked about
@@ -77,8 +84,8 @@ export class Stocktaking {
       }
       // Who takes over what is followed from now on judges it.
       const isFollowed = !socket.isArriving && !followed.isFull;
-      if (!isFollowed && this.#isDenied(socket.remote, socket.local)) doomed.push(socket);
-      else if (!socket.isArriving) followed.found(socket);
+      if (!isFollowed && this.#isDenied(socket.remote, place)) doomed.push(socket);
+      else if (!socket.isArriving) followed.found(socket, place);
     }
     const gone = await cutter.destroy(doomed);
     if (gone.includes(false)) throw new SluiceError('NETLINK_FAILED', cutter.problem ?? 'not destroyed');
@@ -87,18 +94,20 @@ export class Stocktaking {
   }
 
   /** Those that the pod has not opened itself. */
-  async #accepted(sockets: readonly TcpSocket[]): Promise<readonly TcpSocket[]> {
-    const { kernel } = this.#parts;
+  async #accepted(sockets: readonly TcpSocket[]): Promise<readonly Accepted[]> {
+    const { kernel, followed } = this.#parts;
     const asked = sockets.filter(({ isArriving }) => !isArriving);
     const flows = await kernel.flowsOf(asked);
-    const accepted = sockets.filter(({ isArriving }) => isArriving);
+    const accepted: Accepted[] = [];
+    for (const socket of sockets) if (socket.isArriving) accepted.push({ socket, place: socket.local });
     for (const [index, socket] of asked.entries()) {
       const flow = flows[index];
-      const isAccepted =
-        flow === undefined || flow.isPickedUp === true
-          ? await kernel.isListening(socket.local) // connection tracking does not know who has opened it
-          : isSame(flow.source, socket.remote);
-      if (isAccepted) accepted.push(socket);
+      // Where connection tracking does not know who has opened it, a listener says so.
+      if (flow === undefined || flow.isPickedUp === true) {
+        if (await kernel.isListening(socket.local)) accepted.push({ socket, place: socket.local });
+      } else if (isSame(flow.source, socket.remote) && followed.concerns(flow.destination, socket.remote)) {
+        accepted.push({ socket, place: flow.destination });
+      }
     }
     return accepted;
   }

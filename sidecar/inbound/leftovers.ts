@@ -47,20 +47,22 @@ export async function endLeftovers(
 ): Promise<number | undefined> {
   const { ingress, subject } = judge.table;
   if (ingress.isolating.length === 0) return undefined;
-  const isDenied = (local: Side, remote: Side): boolean => {
+  const isDenied = ({ port }: Side, remote: Side): boolean => {
     if (isLoopback(remote.address) || subject.ips.includes(remote.address)) return false;
-    if (isExempt(remote.address, local.port)) return false;
-    if (judge.judge('ingress', remote.address, 'TCP', local.port).verdict === 'allow') return false;
-    return !judge.isUnsure('ingress', remote.address, 'TCP', local.port);
+    if (isExempt(remote.address, port)) return false;
+    if (judge.judge('ingress', remote.address, 'TCP', port).verdict === 'allow') return false;
+    return !judge.isUnsure('ingress', remote.address, 'TCP', port);
   };
   const denied: TcpSocket[] = [];
   for await (const some of kernel.sockets(isDenied, SOCKET_STATES.closing)) denied.push(...some);
   if (denied.length === 0) return undefined;
   const flows = await kernel.flowsOf(denied);
   // What the pod has opened itself is judged by the gate, packet by packet.
-  const accepted = denied.filter(({ local }, index) => {
-    const source = flows[index]?.source;
-    return source?.address !== local.address || source.port !== local.port;
+  const accepted = denied.filter(({ local, remote }, index) => {
+    const flow = flows[index];
+    if (flow === undefined) return true;
+    const isOpenedHere = flow.source.address === local.address && flow.source.port === local.port;
+    return !isOpenedHere && isDenied(flow.destination, remote); // a rule of the pod's own may have led it here
   });
   return firstFailure(await kernel.destroy(accepted));
 }

@@ -5,7 +5,7 @@ import { DirectConnection } from '../../../../sidecar/direct/direct_connection.t
 const CUTTER = { doom() {} };
 
 function connection(address: string, port: number, app = { address: '10.0.0.100', port: 80 }) {
-  return new DirectConnection(address, port, app, CUTTER);
+  return new DirectConnection(address, port, app, app, CUTTER);
 }
 
 test('each is found by all four of its ends, large ports included', () => {

@@ -134,6 +134,7 @@ function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = true } =
   };
   const ports = {
     isDirect: (port: number) => port === 80,
+    isOwn: (port: number) => port === 15_006,
     wanted: { ports: [80], are: 'wanted' as const },
     isExempt: (address: string) => address === '10.0.0.254',
   };
@@ -541,5 +542,23 @@ test('one that the pod has opened is left alone where connection tracking has pi
   kernel.pickedUp.add(1);
   await flows.start();
   expect([accepted, kernel.destroyed]).toEqual([[], []]);
+  await flows.close();
+});
+
+test('one that a rule of the pod leads to another port is that of the port which its client has sent to', async () => {
+  const kernel = new FakeKernel();
+  const { flows, accepted, ended } = following(kernel);
+  await flows.start();
+  const elsewhere = { address: POD, port: 9090 };
+  kernel.sockets.push({ ...kernel.socket(client(1)), local: elsewhere });
+  kernel.begins.push({ ...begun(client(1)), answering: elsewhere });
+  // Not direct where it was sent to, or led to the proxy.
+  kernel.begins.push({ ...begun(client(2), elsewhere), answering: app });
+  kernel.begins.push({ ...begun(client(3)), answering: { address: POD, port: 15_006 } });
+  await flows.read();
+  expect(accepted).toMatchObject([{ source: client(1), destination: app }]);
+  kernel.gone.push(gone(client(1), { local: elsewhere }));
+  await flows.read();
+  expect(ended).toMatchObject([{ port: 1, ending: { end: 'closed' } }]);
   await flows.close();
 });
