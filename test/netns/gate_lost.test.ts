@@ -56,6 +56,10 @@ test('the rules are deleted while nft fails: nothing counts as enforced until th
   await until('the word is taken back', async () => !(await isEnforced()), NOTICED_MS);
   // So it had to be: this is what the kernel now lets by.
   expect(await udpFromBatch()).toBe(true);
+  // Of TCP the sidecar hears, and ends what is denied.
+  const tcp = { group: 'without a gate', count: 3, address: API, port: 80, work: { kind: 'hold' } } as const;
+  await net.open('shop/batch', tcp);
+  for (const { error } of await net.allOver('shop/batch', tcp.group)) expect(error).toBe('ECONNRESET');
   expect(await readiness()).toMatchObject({
     ready: false,
     in_force: 'less',
