@@ -5,8 +5,7 @@ import { ask, dump, look } from './exchange.ts';
 
 /** Families of tables that are asked for. The nft back end of iptables has its tables in `ip` and `ip6`. */
 const FAMILIES = { inet: 1, ip: 2, netdev: 5, ip6: 10 } as const;
-/** One of them. */
-export type TableFamily = keyof typeof FAMILIES;
+type TableFamily = keyof typeof FAMILIES;
 const SUBSYSTEM = 10;
 
 /** Message types. */
