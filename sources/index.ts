@@ -10,18 +10,23 @@ export {
   losesObjects,
   type ManifestFile,
   objectId,
+  type RawObject,
+  readManifestBytes,
   readManifestFile,
+  readManifestInput,
 } from './files/index.ts';
-export { INPUT_PATH, type Manifests, readManifests } from './manifests.ts';
+export { filesAt, INPUT_PATH, type Manifests, manifestsOf, readManifests } from './manifests.ts';
 export {
   type DocumentObject,
   isWorkloadKind,
   podTemplate,
   type RawManifest,
   readDocument,
+  readValue,
   WORKLOAD_KINDS,
   type WorkloadKind,
 } from './objects/index.ts';
+export { createPlaces, describePlace, type FieldPath, type Place, type Places } from './places.ts';
 export { LARGE_GROUP_OPTION, POLICY_LIMIT_OPTIONS, policyLimits } from './policy_limit_options.ts';
 export { describeProblem, type ManifestProblem } from './problem.ts';
 export { problemLines } from './report.ts';

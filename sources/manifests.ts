@@ -26,6 +26,8 @@ export interface Manifests {
   readonly objects: readonly LoadedObject[];
   /** Objects of kinds that no table depends on, such as Deployments. */
   readonly others: readonly RawObject[];
+  /** What was read, in order; `createPlaces` finds fields in it. */
+  readonly files: readonly ManifestFile[];
   /** Faults of single documents; a broken policy isolates what it selects, and its good rules count. */
   readonly problems: readonly ManifestProblem[];
 }
@@ -52,17 +54,25 @@ export async function readManifests(
   paths: readonly string[],
   { namespace, input = process.stdin }: ReadOptions = {},
 ): Promise<Manifests> {
-  const limits = policyLimitsOf(process.env);
   const files = new Map<string, string>();
   const loaded: ManifestFile[] = [];
   // Before standard input, which may be slow to come.
   for (const path of paths) {
     if (path === INPUT_PATH) continue;
     // The first spelling of a file stays, and a file given twice is read once.
-    for (const file of expand(path)) if (!files.has(resolve(file))) files.set(resolve(file), file);
+    for (const file of filesAt(path)) if (!files.has(resolve(file))) files.set(resolve(file), file);
   }
   for (const file of files.values()) loaded.push(readManifestFile(file, { namespace }));
   if (paths.includes(INPUT_PATH)) loaded.push(await readManifestInput(input, { namespace }));
+  return manifestsOf(loaded);
+}
+
+/**
+ * What files hold together. How large policies may be the environment says, as with an injector.
+ * @throws SluiceError `CONFIG_INVALID` when a variable has a wrong value
+ */
+export function manifestsOf(loaded: readonly ManifestFile[]): Manifests {
+  const limits = policyLimitsOf(process.env);
   const merged = mergeManifests(loaded);
   const excess = policyExcess(merged.cluster, limits);
   const objects = merged.objects.map((object) =>
@@ -72,6 +82,7 @@ export async function readManifests(
     cluster: excess.size === 0 ? merged.cluster : clusterOf(objects),
     objects,
     others: loaded.flatMap((file) => file.others),
+    files: loaded,
     problems: [
       ...loaded.flatMap((file) => file.problems),
       ...merged.problems,
@@ -98,7 +109,11 @@ function excessProblem(object: LoadedObject, message: string | undefined): Manif
   };
 }
 
-function expand(path: string): readonly string[] {
+/**
+ * The files that a path stands for: itself, or a directory's manifests.
+ * @throws SluiceError `MANIFEST_UNREADABLE`
+ */
+export function filesAt(path: string): readonly string[] {
   try {
     return statSync(path).isDirectory() ? listManifests(path).files : [path];
   } catch (cause) {

@@ -111,7 +111,11 @@ function readBounded(file: string): Buffer {
   }
 }
 
-function readManifestBytes(file: string, bytes: Buffer, context: FileContext): ManifestFile {
+/**
+ * Reads what a file holds, wherever its bytes come from. Never throws.
+ * @param file what messages call it
+ */
+export function readManifestBytes(file: string, bytes: Buffer, context: FileContext = {}): ManifestFile {
   if (bytes.length > MAX_FILE_BYTES) return unreadable(file, `is larger than ${MAX_FILE_BYTES} bytes`);
   let text: string;
   try {

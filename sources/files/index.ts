@@ -8,6 +8,7 @@ export {
   type ManifestFile,
   objectId,
   type RawObject,
+  readManifestBytes,
   readManifestFile,
   readManifestInput,
 } from './file.ts';

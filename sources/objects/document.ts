@@ -49,6 +49,17 @@ export function readDocument(text: string, line: number, context: DocumentContex
   return content;
 }
 
+/** Reads what somebody else has parsed, such as a list of the API. Never throws. */
+export function readValue(value: unknown, context: DocumentContext = {}): DocumentContent {
+  const content = new ContentBuilder(context);
+  try {
+    content.addValue(value);
+  } catch (cause) {
+    content.addUnusable(messageOf(cause));
+  }
+  return content;
+}
+
 class ContentBuilder implements DocumentContent {
   readonly objects: DocumentObject[] = [];
   readonly others: OtherObject[] = [];
@@ -69,6 +80,10 @@ class ContentBuilder implements DocumentContent {
     const parsed = parseText(text);
     if (!parsed.ok) this.#addBroken(parsed, line, text);
     else if (parsed.value !== undefined && parsed.value !== null) this.#add(parsed.value, '');
+  }
+
+  addValue(value: unknown): void {
+    this.#add(value, '');
   }
 
   addUnusable(reason: string): void {
@@ -146,7 +161,7 @@ class ContentBuilder implements DocumentContent {
   #addObject(kind: ClusterKind, raw: RawManifest, prefix: string): void {
     const { parsed, object } = readClusterObject(kind, raw);
     this.#problems.report(kind, raw, prefix, parsed);
-    if (object !== undefined) this.objects.push(object);
+    if (object !== undefined) this.objects.push({ ...object, ...within(prefix) });
   }
 
   #addOther(kind: string, apiVersion: string, raw: RawManifest, prefix: string): void {
@@ -175,7 +190,7 @@ class ContentBuilder implements DocumentContent {
     }
     const hint = kustomizeHint(apiVersion);
     if (hint !== undefined) this.#problems.warn(object, `passed over: it ${hint}`);
-    this.others.push({ apiVersion, kind, raw });
+    this.others.push({ apiVersion, kind, raw, ...within(prefix) });
   }
 
   /** Nothing in a Template is an object yet: its parameters are open. */
@@ -190,6 +205,10 @@ class ContentBuilder implements DocumentContent {
       );
     }
   }
+}
+
+function within(prefix: string): { readonly within?: string } {
+  return prefix === '' ? {} : { within: prefix };
 }
 
 function isListOfItems(value: RawManifest): boolean {

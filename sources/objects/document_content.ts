@@ -10,6 +10,8 @@ export type DocumentObject<Kind extends ClusterKind = ClusterKind> = {
     /** Only of a policy that does not pass validation: it isolates what it selects, and its faulty rules admit nothing. */
     readonly isolating: boolean;
     readonly raw: RawManifest;
+    /** Where in its document it stands, such as `items[3].`; absent: it is the document. */
+    readonly within?: string;
   };
 }[Kind];
 
@@ -43,6 +45,8 @@ export interface OtherObject {
   readonly apiVersion: string;
   readonly kind: string;
   readonly raw: RawManifest;
+  /** As of a `DocumentObject`. */
+  readonly within?: string;
 }
 
 /** All that one document holds. */

@@ -1,6 +1,6 @@
 /** One document of a manifest: which objects it holds, each checked, and what is wrong with it. */
 
-export { readDocument } from './document.ts';
+export { readDocument, readValue } from './document.ts';
 export type {
   DocumentContent,
   DocumentContext,

@@ -102,6 +102,15 @@ export function parseText(text: string): ParsedText {
   }
 }
 
+/** A document's tree with the lines of its text; undefined for one beyond the bounds. */
+export function parseTree(
+  text: string,
+): { readonly document: Document; readonly lines: LineCounter } | undefined {
+  const lines = new LineCounter();
+  const tokens = readTokens(text, lines);
+  return typeof tokens === 'string' ? undefined : { document: compose(tokens, text.length), lines };
+}
+
 /** The tokens of a text; what is wrong with it where it is beyond the bounds. */
 function readTokens(text: string, lines: LineCounter): readonly CST.Token[] | string {
   const parser = new Parser(lines.addNewLine);
