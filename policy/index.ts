@@ -5,6 +5,7 @@ export {
   canonicalAddress,
   familyOf,
   formatAddress,
+  formatCidr,
   isLoopback,
   parseAddress,
   parseCidr,
@@ -161,4 +162,4 @@ export {
   type WireVersion,
   wireVersion,
 } from './table/index.ts';
-export type { FlowVerdict, NearMiss, PolicyRef, Verdict } from './verdict.ts';
+export type { FailedTest, FlowVerdict, Meant, NearMiss, PolicyRef, RuleMiss, Verdict } from './verdict.ts';

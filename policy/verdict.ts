@@ -39,6 +39,39 @@ export interface NearMiss {
   readonly got: string;
 }
 
+/** A test of a rule that a denied flow did not pass. */
+export interface FailedTest {
+  readonly failed: NearMiss['failed'];
+  /** Ready for people, as in `NearMiss`. */
+  readonly wanted: string;
+  readonly got: string;
+  /** Of a selector: the label that was asked for. */
+  readonly key?: string;
+  /** What may have been meant, by its likeness to what was there. */
+  readonly meant?: Meant;
+}
+
+/** What somebody may have meant who wrote a test. */
+export type Meant =
+  /** The label's value is nearly this. */
+  | { readonly kind: 'value'; readonly value: string }
+  /** Another label has the value. */
+  | { readonly kind: 'key'; readonly key: string }
+  /** The port of the Service was written, and policies see that of the pod. */
+  | { readonly kind: 'target-port' };
+
+/** A rule that came close to admitting a denied flow, with all of its tests that failed. */
+export interface RuleMiss {
+  readonly policy: PolicyRef;
+  readonly direction: Direction;
+  /** Index in the policy's `spec.ingress` or `spec.egress`. */
+  readonly rule: number;
+  /** Index in the rule's `from` or `to` of the peer that came nearest; absent where the rule names no peer. */
+  readonly peer?: number;
+  /** In the order in which they are made: namespace, then pod or ipBlock, then protocol or port. */
+  readonly tests: readonly FailedTest[];
+}
+
 /** What a tier decides about one direction of a flow: it accepts it, or denies it. */
 export type Decision =
   | {

@@ -2,7 +2,7 @@
 
 import { canonicalAddress, familyOf, isLoopback, parseAddress } from '../addresses/index.ts';
 import type { Cluster, Direction, Pod, Protocol } from '../model.ts';
-import { type FlowVerdict, PASS, TIERS, type Tier, type Verdict } from '../verdict.ts';
+import { type FlowVerdict, PASS, type RuleMiss, TIERS, type Tier, type Verdict } from '../verdict.ts';
 import { NetworkPolicyTier } from './network_policy_tier.ts';
 import { addressOwners, isLive, namespaceLabels, nodeAddresses, podKey } from './ownership.ts';
 import type { Peer } from './peer.ts';
@@ -20,12 +20,20 @@ export interface Flow {
   readonly destination: Endpoint;
   readonly protocol: Protocol;
   readonly port: number;
+  /** The port that was asked for, where a Service translates it: for near misses only. */
+  readonly servicePort?: number;
 }
 
 /** Evaluates flows of one cluster, near misses included: what depends on the cluster only is worked out once. */
 export interface Evaluator {
   /** Throws ADDRESS_INVALID when an endpoint's address is none. */
   evaluate(flow: Flow): FlowVerdict;
+  /**
+   * The rules that came nearest to admitting a flow that policies of one direction deny: those that fail by slips alone, then
+   * those with the fewest failed tests. Empty where they allow it. Throws as `evaluate`.
+   * @param max how many at most
+   */
+  nearMisses(flow: Flow, direction: Direction, max: number): readonly RuleMiss[];
 }
 
 /** One end of a flow with the addresses it may use. `pod` may be on the host network, finished or without address. */
@@ -109,7 +117,7 @@ function judgeSide(
   direction: Direction,
   subjectSide: Side,
   peerSide: Side,
-  { protocol, port }: Flow,
+  { protocol, port, servicePort }: Flow,
 ): Verdict {
   const subject = subjectSide.pod;
   // Policy selects pods: at an external address, a node or a host-network pod nothing is judged.
@@ -124,13 +132,43 @@ function judgeSide(
   if (peerSide.address !== undefined && nodeAddresses(lookup.cluster, subject).includes(peerSide.address)) {
     return { verdict: 'allow', direction, reason: 'own-node' };
   }
-  const flow = { direction, peer: peerOf(peerSide, lookup.cluster), protocol, port };
+  const flow = {
+    direction,
+    peer: peerOf(peerSide, lookup.cluster),
+    protocol,
+    port,
+    ...(servicePort === undefined ? {} : { servicePort }),
+  };
   // The first tier that does not pass decides; what all tiers pass on is allowed.
   for (const tier of lookup.tiers) {
     const answer = tier.evaluate(subject, flow);
     if (answer !== PASS) return answer;
   }
   return { verdict: 'allow', direction, reason: 'not-isolated' };
+}
+
+function nearMissesAt(
+  lookup: Lookup,
+  direction: Direction,
+  subjectSide: Side,
+  peerSide: Side,
+  asked: Flow,
+  max: number,
+): readonly RuleMiss[] {
+  const { protocol, port, servicePort } = asked;
+  const subject = subjectSide.pod;
+  if (subject === undefined || judgeSide(lookup, direction, subjectSide, peerSide, asked).verdict === 'allow')
+    return [];
+  const flow = {
+    direction,
+    peer: peerOf(peerSide, lookup.cluster),
+    protocol,
+    port,
+    ...(servicePort === undefined ? {} : { servicePort }),
+  };
+  // The first tier that does not pass has denied.
+  const denier = lookup.tiers.find((tier) => tier.evaluate(subject, flow) !== PASS);
+  return denier?.nearMisses(subject, flow, max) ?? [];
 }
 
 function tiersOf(cluster: Cluster): readonly EvaluatorTier[] {
@@ -155,6 +193,15 @@ export function createEvaluator(cluster: Cluster): Evaluator {
       // A flow passes only if the source's egress and the destination's ingress both allow it; replies need nothing.
       const allowed = egress.verdict === 'allow' && ingress.verdict === 'allow';
       return { verdict: allowed ? 'allow' : 'deny', egress, ingress };
+    },
+    nearMisses(flow, direction, max) {
+      const { source, destination } = chooseSides(
+        partyOf(flow.source, lookup),
+        partyOf(flow.destination, lookup),
+      );
+      return direction === 'egress'
+        ? nearMissesAt(lookup, direction, source, destination, flow, max)
+        : nearMissesAt(lookup, direction, destination, source, flow, max);
     },
   };
 }

@@ -3,7 +3,8 @@
 import { cidrContains, parseCidr } from '../addresses/index.ts';
 import { ownEntry } from '../key.ts';
 import type { IPBlock, Labels } from '../model.ts';
-import type { NearMiss } from '../verdict.ts';
+import type { FailedTest, NearMiss, RuleMiss } from '../verdict.ts';
+import { meantLabel } from './likeness.ts';
 import {
   blockMatches,
   namespaceMatches,
@@ -20,15 +21,16 @@ import type { SubjectFlow } from './tier.ts';
 
 type Failed = NearMiss['failed'];
 
-/** How one test of a rule failed. */
+/** How a rule, or a part of it, missed a flow. */
 interface Miss {
-  readonly failed: Failed;
-  readonly wanted: string;
-  readonly got: string;
-  /** Tests of the rule that failed; fewer is nearer. */
+  /** Those that failed, in the order in which they are made; one at least. */
+  readonly tests: readonly [FailedTest, ...FailedTest[]];
+  /** Tests of the rule that failed; fewer is nearer. An address where a pod is wanted counts twice. */
   readonly failures: number;
   /** Among equal `failures`: how far the flow got, 0 to below 1; more is nearer. */
   readonly closeness: number;
+  /** The peer that it is about. */
+  readonly peer?: number;
 }
 
 /** The tests of a rule in the order they are made. One that fails late is nearer than one that fails early. */
@@ -65,42 +67,53 @@ function missPods(test: PodsPeer, peer: Peer): Miss | undefined {
   if (pod === undefined) {
     const first = podRequirements[0];
     const wanted = first === undefined ? 'a pod' : `a pod with ${wantedLabel(first)}`;
-    return {
-      failed: 'pod',
-      wanted,
-      got: peer.unidentified
-        ? `labels that are not known here (${peer.address ?? 'it'})`
-        : `no labels (${peer.address ?? 'it'} is not a pod)`,
-      failures: 2,
-      closeness: 0,
-    };
+    const got = peer.unidentified
+      ? `labels that are not known here (${peer.address ?? 'it'})`
+      : `no labels (${peer.address ?? 'it'} is not a pod)`;
+    return { tests: [{ failed: 'pod', wanted, got }], failures: 2, closeness: 0 };
   }
-  const podOk = podMatches(test, pod);
+  const podTest = podMatches(test, pod) ? undefined : missLabels('pod', podRequirements, pod.labels, '', '');
   const podCloseness = labelCloseness(podRequirements, pod.labels);
   if (!namespaceMatches(test, pod)) {
-    const failures = podOk ? 1 : 2;
-    const requirement = namespaceRequirements.find((one) => !meetsRequirement(one, pod.namespaceLabels));
-    const base = { failed: 'namespace', failures } as const;
-    if (requirement === undefined) {
-      const wanted = `namespace ${test.namespace ?? ''}`;
-      return { ...base, wanted, got: `namespace ${pod.namespace}`, closeness: podCloseness / 2 };
-    }
-    return {
-      ...base,
-      wanted: `namespace ${wantedLabel(requirement)}`,
-      got: `namespace ${pod.namespace} with ${gotLabel(requirement, pod.namespaceLabels)}`,
-      closeness: (podCloseness + labelCloseness(namespaceRequirements, pod.namespaceLabels)) / 4,
-    };
+    const others = podTest === undefined ? [] : [podTest];
+    const failures = 1 + others.length;
+    const labels = missLabels(
+      'namespace',
+      namespaceRequirements,
+      pod.namespaceLabels,
+      'namespace ',
+      `namespace ${pod.namespace} with `,
+    );
+    if (labels !== undefined)
+      return {
+        tests: [labels, ...others],
+        failures,
+        closeness: (podCloseness + labelCloseness(namespaceRequirements, pod.namespaceLabels)) / 4,
+      };
+    const wanted = `namespace ${test.namespace ?? ''}`;
+    const name = { failed: 'namespace', wanted, got: `namespace ${pod.namespace}` } as const;
+    return { tests: [name, ...others], failures, closeness: podCloseness / 2 };
   }
-  if (podOk) return undefined;
-  const requirement = podRequirements.find((one) => !meetsRequirement(one, pod.labels));
+  return podTest && { tests: [podTest], failures: 1, closeness: podCloseness / 2 };
+}
+
+/** The first of a selector's requirements that labels do not meet. */
+function missLabels(
+  failed: 'namespace' | 'pod',
+  requirements: readonly Requirement[],
+  labels: Labels,
+  wantedLead: string,
+  gotLead: string,
+): FailedTest | undefined {
+  const requirement = requirements.find((one) => !meetsRequirement(one, labels));
   if (requirement === undefined) return undefined;
+  const meant = meantLabel(requirement, labels);
   return {
-    failed: 'pod',
-    wanted: wantedLabel(requirement),
-    got: gotLabel(requirement, pod.labels),
-    failures: 1,
-    closeness: podCloseness / 2,
+    failed,
+    wanted: `${wantedLead}${wantedLabel(requirement)}`,
+    got: `${gotLead}${gotLabel(requirement, labels)}`,
+    key: requirement.key,
+    ...(meant === undefined ? {} : { meant }),
   };
 }
 
@@ -117,10 +130,9 @@ function missPeer(test: ResolvedPeer, peer: Peer): Miss | undefined {
         });
   const inBlock = blockMatches({ cidr: test.cidr, except: [] }, words);
   const address = peer.address ?? 'no address yet';
+  const got = inBlock && exception !== undefined ? `${address}, in the exception ${exception}` : address;
   return {
-    failed: 'ipBlock',
-    wanted: formatBlock(test),
-    got: inBlock && exception !== undefined ? `${address}, in the exception ${exception}` : address,
+    tests: [{ failed: 'ipBlock', wanted: formatBlock(test), got }],
     failures: 1,
     closeness: inBlock ? 0.5 : 0,
   };
@@ -144,8 +156,8 @@ function formatPort(test: TablePort, flow: SubjectFlow): string {
   return `${protocol}/${name} (${numbers.length === 0 ? 'no such port there' : numbers.join(', ')})`;
 }
 
-function missPorts(tests: readonly TablePort[], flow: SubjectFlow): Miss | undefined {
-  const { direction, protocol, port, peer } = flow;
+function missPorts(tests: readonly TablePort[], flow: SubjectFlow): FailedTest | undefined {
+  const { direction, protocol, port, peer, servicePort } = flow;
   const peerPorts = peer.pod?.ports ?? [];
   if (tests.length === 0 || tests.some((test) => portMatches(test, direction, protocol, port, peerPorts))) {
     return undefined;
@@ -154,37 +166,53 @@ function missPorts(tests: readonly TablePort[], flow: SubjectFlow): Miss | undef
   const nearest = sameProtocol.length === 0 ? tests : sameProtocol;
   const listed = nearest.slice(0, MAX_LISTED).map((test) => formatPort(test, flow));
   if (nearest.length > listed.length) listed.push(`${nearest.length - listed.length} more`);
+  const isServicePort =
+    servicePort !== undefined &&
+    servicePort !== port &&
+    sameProtocol.some((test) => portMatches(test, direction, protocol, servicePort, peerPorts));
   return {
     failed: sameProtocol.length === 0 ? 'protocol' : 'port',
     wanted: listed.join(', '),
     got: `${protocol}/${port}`,
-    failures: 1,
-    closeness: 0,
+    ...(isServicePort ? { meant: { kind: 'target-port' } } : {}),
   };
 }
 
-/** Negative when `a` is nearer: fewer failed tests, then the later test, then more of it met. */
+/** Whether all tests that failed look like slips: such a rule was most likely meant for this flow. */
+function isLikely({ tests, failures }: Miss): boolean {
+  return failures === tests.length && tests.every(({ meant }) => meant !== undefined);
+}
+
+/** Negative when `a` is nearer: what failed by slips alone, then fewer failed tests, then the later test, then more of it met. */
 function compareMisses(a: Miss, b: Miss): number {
-  return a.failures - b.failures || ORDER[b.failed] - ORDER[a.failed] || b.closeness - a.closeness;
+  return (
+    Number(isLikely(b)) - Number(isLikely(a)) ||
+    a.failures - b.failures ||
+    ORDER[b.tests[0].failed] - ORDER[a.tests[0].failed] ||
+    b.closeness - a.closeness
+  );
 }
 
 /** How a rule missed the flow: by its nearest peer, and by its ports. */
 function missRule(rule: ResolvedRule, flow: SubjectFlow): Miss | undefined {
-  const portMiss = missPorts(rule.ports, flow);
+  const portTest = missPorts(rule.ports, flow);
+  const portMiss: Miss | undefined = portTest && { tests: [portTest], failures: 1, closeness: 0 };
   let peerMiss: Miss | undefined;
-  for (const test of rule.peers) {
+  for (const [peer, test] of rule.peers.entries()) {
     const miss = missPeer(test, flow.peer);
-    if (miss === undefined) return portMiss;
-    if (peerMiss === undefined || compareMisses(miss, peerMiss) < 0) peerMiss = miss;
+    if (miss === undefined) return portMiss && { ...portMiss, peer };
+    if (peerMiss === undefined || compareMisses(miss, peerMiss) < 0) peerMiss = { ...miss, peer };
   }
-  if (peerMiss === undefined || portMiss === undefined) return peerMiss ?? portMiss;
-  return { ...peerMiss, failures: peerMiss.failures + portMiss.failures };
+  if (peerMiss === undefined || portTest === undefined) return peerMiss ?? portMiss;
+  const [first, ...others] = peerMiss.tests;
+  return { ...peerMiss, tests: [first, ...others, portTest], failures: peerMiss.failures + 1 };
 }
 
 /**
  * The rule that came closest, and the first of its tests that failed (namespace, then pod or ipBlock, then
- * protocol, then port). Closest is the rule with the fewest failed tests; then the one whose failed test comes
- * later; then the one with more of its labels met; then the first. Undefined when there is no rule.
+ * protocol, then port). Closest is a rule that fails by what looks like slips alone, for it was most likely meant for this flow;
+ * then the one with the fewest failed tests; then the one whose failed test comes later; then the one with more of its labels
+ * met; then the first. Undefined when there is no rule.
  */
 export function nearestMiss(rules: readonly ResolvedRule[], flow: SubjectFlow): NearMiss | undefined {
   let nearest: { rule: ResolvedRule; miss: Miss } | undefined;
@@ -196,5 +224,28 @@ export function nearestMiss(rules: readonly ResolvedRule[], flow: SubjectFlow): 
   }
   if (nearest === undefined) return undefined;
   const { rule, miss } = nearest;
-  return { policy: rule.policy, rule: rule.index, failed: miss.failed, wanted: miss.wanted, got: miss.got };
+  const [{ failed, wanted, got }] = miss.tests;
+  return { policy: rule.policy, rule: rule.index, failed, wanted, got };
+}
+
+/** The rules that came closest, in the order of `nearestMiss`, with all of their tests that failed. */
+export function nearestMisses(
+  rules: readonly ResolvedRule[],
+  flow: SubjectFlow,
+  max: number,
+): readonly RuleMiss[] {
+  const missed = rules.flatMap((rule) => {
+    const miss = missRule(rule, flow);
+    return miss === undefined ? [] : [{ rule, miss }];
+  });
+  return missed
+    .sort((a, b) => compareMisses(a.miss, b.miss))
+    .slice(0, max)
+    .map(({ rule, miss }) => ({
+      policy: rule.policy,
+      direction: flow.direction,
+      rule: rule.index,
+      ...(miss.peer === undefined ? {} : { peer: miss.peer }),
+      tests: miss.tests,
+    }));
 }

@@ -1,8 +1,8 @@
 /** The tier of NetworkPolicies, evaluated from objects: it passes on pods that no policy isolates, and else goes by the rules. */
 
 import type { Cluster, NetworkPolicy, Pod } from '../model.ts';
-import { PASS, type TierAnswer } from '../verdict.ts';
-import { nearestMiss } from './near_miss.ts';
+import { PASS, type RuleMiss, type TierAnswer } from '../verdict.ts';
+import { nearestMiss, nearestMisses } from './near_miss.ts';
 import { peerMatches } from './peer.ts';
 import { portMatches } from './ports.ts';
 import { isolatingPolicies, policiesByNamespace, policyRef, resolveRules } from './rules.ts';
@@ -40,5 +40,12 @@ export class NetworkPolicyTier implements EvaluatorTier {
       isolating: isolating.map(policyRef),
       ...(nearMiss === undefined ? {} : { nearMiss }),
     };
+  }
+
+  nearMisses(subject: Pod, flow: SubjectFlow, max: number): readonly RuleMiss[] {
+    const { direction } = flow;
+    const isolating = isolatingPolicies(this.#policies.get(subject.namespace) ?? [], subject, direction);
+    const rules = isolating.flatMap((policy) => resolveRules(policy, direction, subject.ports));
+    return nearestMisses(rules, flow, max);
   }
 }

@@ -22,6 +22,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** Of `common/`, what the engine may use: it is pure, and so must this be. */
 const PURE: readonly string[] = [
   'common/contract.ts',
+  'common/edit_distance.ts',
   'common/errors.ts',
   'common/net.ts',
   'common/path.ts',

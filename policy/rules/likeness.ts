@@ -1,0 +1,38 @@
+/** What somebody may have meant by a label that a peer does not have. */
+import { editDistance } from '../../common/edit_distance.ts';
+import { ownEntry } from '../key.ts';
+import type { Labels } from '../model.ts';
+import type { Meant } from '../verdict.ts';
+import type { Requirement } from './selector.ts';
+
+/** Edits that a slip may have, at most; and it may be no more than every third character. */
+const MAX_EDITS = 2;
+const CHARACTERS_AN_EDIT = 3;
+
+/** Labels of a peer that are looked at for a value: an object may have many thousands. */
+const MAX_LABELS = 64;
+
+/** Undefined where nothing is like it, or a requirement does not ask for one value. */
+export function meantLabel(requirement: Requirement, labels: Labels): Meant | undefined {
+  const wanted = singleValue(requirement);
+  if (wanted === undefined || wanted === '') return undefined;
+  const value = ownEntry(labels, requirement.key);
+  if (value !== undefined && isSlip(wanted, value)) return { kind: 'value', value };
+  let looked = 0;
+  for (const key of Object.keys(labels)) {
+    looked += 1;
+    if (looked > MAX_LABELS) break;
+    if (ownEntry(labels, key) === wanted) return { kind: 'key', key };
+  }
+  return undefined;
+}
+
+function singleValue(requirement: Requirement): string | undefined {
+  if (requirement.operator === 'Equals') return requirement.value;
+  return requirement.operator === 'In' && requirement.values.length === 1 ? requirement.values[0] : undefined;
+}
+
+function isSlip(wanted: string, got: string): boolean {
+  const limit = Math.min(MAX_EDITS, Math.floor(Math.min(wanted.length, got.length) / CHARACTERS_AN_EDIT));
+  return limit > 0 && editDistance(wanted, got, limit) !== undefined;
+}
