@@ -3,49 +3,65 @@
 import { stackOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
 import { VERSION } from '../common/version.ts';
+import { COMMANDS } from './commands.ts';
+import { didYouMean } from './likeness.ts';
 import { complain } from './output.ts';
 import { watchOutput } from './output_watch.ts';
 
 const USAGE = `usage: sluice <command> [options]
 
-  can    may one pod connect to another, by the manifests, and why
-  check  what keeps pods from being enforced, by the manifests or in a cluster
-  lab    a small cluster on this machine, made of network namespaces
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(6)} ${summary}\n`).join('')}
+  help COMMAND   explains a command, as \`sluice COMMAND --help\` does
+  -v, --version  the version
+  -h, --help     this text
 
-  --help       this text; \`sluice <command> --help\` explains a command
-  --version    the version
-
-Exit code: 0 done (can: allowed), 1 can: denied, check: something found, 2 an error, said on stderr; 141 when the reader
-of the output has gone away.
+Exit code: 0 done, or yes; 1 no, or something found; 2 an error, said on stderr; 124 the time of --timeout is over; 141
+the reader of the output has gone away.
 `;
 
-/** Errors of use, of manifests and of the system alike; `can` has 1 for "denied", `check` for what it found. */
+/** Errors of use, of manifests and of the system alike; 1 is an answer. */
 const EXIT_ERROR = 2;
+
+/** As of timeout(1). */
+const EXIT_TIMED_OUT = 124;
 
 async function run(argv: readonly string[]): Promise<number> {
   const [command, ...rest] = argv;
   switch (command) {
-    case 'can':
-      return await (await import('./can/index.ts')).runCan(rest);
-    case 'check':
-      return await (await import('./check/index.ts')).runCheck(rest);
-    case 'lab':
-      return await (await import('./lab/index.ts')).runLab(rest);
     case 'help':
+      return rest[0] === undefined ? usage() : await runCommand(rest[0], ['--help']);
     case '--help':
     case '-h':
-      process.stdout.write(USAGE);
-      return 0;
+      return usage();
     case 'version':
     case '--version':
+    case '-v':
       process.stdout.write(`sluice ${VERSION}\n`);
       return 0;
     case undefined:
       process.stderr.write(USAGE);
       return EXIT_ERROR;
     default:
-      throw new SluiceError('USAGE', `${JSON.stringify(command)} is no command: see \`sluice --help\``);
+      return await runCommand(command, rest);
   }
+}
+
+function usage(): number {
+  process.stdout.write(USAGE);
+  return 0;
+}
+
+async function runCommand(command: string, argv: readonly string[]): Promise<number> {
+  const entry = COMMANDS.find(({ name }) => name === command);
+  if (entry !== undefined) return await (await entry.load())(argv);
+  const hint = didYouMean(
+    command,
+    COMMANDS.map(({ name }) => name),
+  );
+  throw new SluiceError(
+    'USAGE',
+    `${JSON.stringify(command)} is no command${hint || ': see `sluice --help`'}`,
+  );
 }
 
 /** What people read: a message for errors we know, a stack for those we do not. */
@@ -54,10 +70,10 @@ function describeError(error: unknown): string {
   return stackOf(error);
 }
 
-/** Says what went wrong; every error is exit code 2. */
+/** Says what went wrong. Every error is exit code 2, but for a time limit of the user's own. */
 function fail(error: unknown): number {
   complain(`sluice: ${describeError(error)}`);
-  return EXIT_ERROR;
+  return error instanceof SluiceError && error.code === 'TIMED_OUT' ? EXIT_TIMED_OUT : EXIT_ERROR;
 }
 
 // Node's own exit code for an error that nothing caught is 1, and that means denied.
@@ -66,3 +82,5 @@ process.on('uncaughtException', (error) => process.exit(fail(error)));
 const output = watchOutput('sluice');
 const code = await run(process.argv.slice(2)).catch(fail);
 process.exitCode = (await output.exitCode()) ?? code;
+// What was given up may still wait for something.
+if (code === EXIT_TIMED_OUT) process.exit();

@@ -69,7 +69,14 @@ export const ERROR_CODES = {
   LAB_INTERRUPTED: 'Building the lab was interrupted; what was built has been removed.',
   LAB_LEFTOVERS: 'Something of the lab could not be removed.',
   USAGE: 'A command line is wrong; the message says how it is written.',
+  TIMED_OUT: 'The time that the user gave a command with --timeout is over.',
   CLUSTER_UNREADABLE: 'The cluster that a command asks cannot be read; the message says what failed.',
+  KUBECONFIG_UNUSABLE:
+    'There is no kubeconfig, or it has no such context or no server; the message says where it was looked for.',
+  RIGHT_MISSING:
+    'The user of the kubeconfig may not read what a command needs; the message names verb, resource and namespace.',
+  INPUT_TOO_LARGE: 'What a command is to read is beyond a bound; the message names the bound.',
+  GIT_UNREADABLE: 'A revision, or a path in it, cannot be read from the git repository.',
   ENDPOINT_INVALID: 'An end of a flow is written in none of the accepted forms.',
   ENDPOINT_UNKNOWN: 'An end of a flow names a pod or workload that the manifests do not have.',
   PORT_INVALID: 'A port or protocol is not well-formed, or the two contradict each other.',

@@ -4,11 +4,13 @@ export { clusterOf, type MergedCluster, mergeManifests } from './cluster_merge.t
 export { deriveEndpoints, isDerived, withEndpoints } from './derived_endpoints.ts';
 export {
   isIsolating,
+  isManifestName,
   keepLastGood,
   type LoadedObject,
   listManifests,
   losesObjects,
   type ManifestFile,
+  manifestFileOf,
   objectId,
   type RawObject,
   readManifestBytes,

@@ -9,6 +9,8 @@ export interface Question {
   readonly to: string;
   /** `8080`, `53/UDP`, `http`; absent where `to` has it, as `svc/web:http`. */
   readonly port?: string;
+  /** Every port that the destination declares or a policy names, instead of one. */
+  readonly allPorts?: true;
   /** Where it is given apart from the port. */
   readonly protocol?: string;
 }
@@ -48,6 +50,39 @@ export interface Answer extends Judged {
   /** `partly`: some of the backends that connections go to let them in, others do not. */
   readonly verdict: 'allow' | 'deny' | 'partly';
   readonly service?: AskedService;
+  /** Where an end is a block of addresses: its parts, of which the fields above are one that decides. */
+  readonly block?: readonly AnsweredPart[];
   /** What the verdict rests on without being known, a sentence each. */
   readonly notes: readonly string[];
+}
+
+/** Addresses of a block that all get the same answer. */
+export interface AnsweredPart {
+  /** First and last address of each run, both inclusive. */
+  readonly ranges: readonly { readonly first: string; readonly last: string }[];
+  readonly answer: Answer;
+}
+
+/** The answer about every port. */
+export interface PortsAnswer {
+  readonly verdict: Answer['verdict'];
+  /** In order of protocol and number. */
+  readonly ports: readonly AnsweredPorts[];
+}
+
+/** Ports that all get the same answer. */
+export interface AnsweredPorts {
+  readonly protocol: Protocol;
+  /** Both inclusive. */
+  readonly first: number;
+  readonly last: number;
+  /** What the destination calls a single port. */
+  readonly name?: string;
+  readonly answer: Answer;
+}
+
+/** What many answers come to. */
+export function verdictOf(answers: readonly Pick<Answer, 'verdict'>[]): Answer['verdict'] {
+  const [first = 'deny', ...others] = new Set(answers.map(({ verdict }) => verdict));
+  return others.length === 0 ? first : 'partly';
 }

@@ -2,8 +2,11 @@
 import { unreachable } from '../../common/errors.ts';
 import type { PolicyRef, Verdict } from '../../policy/index.ts';
 import { objectKey } from '../../policy/index.ts';
-import type { Answer, AskedService } from './answer.ts';
+import type { Answer, AskedService, PortsAnswer } from './answer.ts';
 import type { Party } from './endpoint_resolver.ts';
+
+/** Names the form of what `sluice can` prints as JSON: docs/schema/can.v1.json. */
+export const CAN_SCHEMA = 'sluice.dev/can/v1';
 
 /** What was found for one end of the flow. */
 export interface PartyJson {
@@ -46,8 +49,54 @@ export interface AnswerJson {
   readonly destination: PartyJson;
   /** Where the question is about a Service. The fields above are then those of a backend that decides. */
   readonly service?: ServiceJson;
+  /** Where an end is a block of addresses: its parts. The fields above are then those of a part that decides. */
+  readonly block?: readonly BlockPartJson[];
   /** What the verdict rests on without being known; absent where there is nothing. */
   readonly notes?: readonly string[];
+}
+
+/** Addresses of a block that all get the same answer. */
+export interface BlockPartJson {
+  readonly ranges: readonly { readonly first: string; readonly last: string }[];
+  readonly verdict: 'allow' | 'deny' | 'partly';
+  readonly egress: DirectionJson;
+  readonly ingress: DirectionJson;
+}
+
+/** Ports that all get the same answer. */
+export interface PortsJson {
+  readonly verdict: 'allow' | 'deny' | 'partly';
+  readonly source?: PartyJson;
+  readonly ports: readonly {
+    readonly protocol: string;
+    readonly first: number;
+    readonly last: number;
+    readonly name?: string;
+    readonly verdict: 'allow' | 'deny' | 'partly';
+    readonly egress: DirectionJson;
+    readonly ingress: DirectionJson;
+  }[];
+}
+
+/** The answer about every port. */
+export function portsJson({ verdict, ports }: PortsAnswer): PortsJson {
+  const [first] = ports;
+  return {
+    verdict,
+    ...(first === undefined ? {} : { source: partyJson(first.answer.source) }),
+    ports: ports.map(({ answer, ...range }) => ({
+      ...range,
+      verdict: answer.verdict,
+      ...directionsJson(answer),
+    })),
+  };
+}
+
+function directionsJson({ flow, isolating }: Answer): Pick<AnswerJson, 'egress' | 'ingress'> {
+  return {
+    egress: directionJson(flow.egress, isolating.egress),
+    ingress: directionJson(flow.ingress, isolating.ingress),
+  };
 }
 
 /** A Service and its ready backends. */
@@ -79,11 +128,19 @@ export interface BackendJson {
 export function answerJson(answer: Answer): AnswerJson {
   return {
     verdict: answer.verdict,
-    egress: directionJson(answer.flow.egress, answer.isolating.egress),
-    ingress: directionJson(answer.flow.ingress, answer.isolating.ingress),
+    ...directionsJson(answer),
     source: partyJson(answer.source),
     destination: partyJson(answer.destination),
     ...(answer.service === undefined ? {} : { service: serviceJson(answer.service) }),
+    ...(answer.block === undefined
+      ? {}
+      : {
+          block: answer.block.map(({ ranges, answer: part }) => ({
+            ranges,
+            verdict: part.verdict,
+            ...directionsJson(part),
+          })),
+        }),
     ...(answer.notes.length === 0 ? {} : { notes: answer.notes }),
   };
 }

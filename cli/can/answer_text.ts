@@ -8,7 +8,8 @@ import {
   type PolicyRef,
   type Verdict,
 } from '../../policy/index.ts';
-import type { Answer, Judged } from './answer.ts';
+import { tableText } from '../terminal/index.ts';
+import type { Answer, Judged, PortsAnswer } from './answer.ts';
 import { describeParty, type Party, partyName } from './endpoint_resolver.ts';
 import type { Front } from './service_fronts.ts';
 
@@ -87,4 +88,53 @@ function ruleName(policy: PolicyRef, direction: Direction, index: number): strin
 
 function policyList(policies: readonly PolicyRef[]): string {
   return policies.map((policy) => objectKey(policy.namespace, policy.name)).join(', ');
+}
+
+/** Runs of addresses, and of ports, that are listed; more are only counted. */
+const MAX_LISTED = 8;
+
+/** The parts of a block that are answered differently, a line each; nothing where all of it is answered alike. */
+export function blockLines({ block = [] }: Answer): string {
+  if (block.length < 2) return '';
+  const rows = block.map(({ ranges, answer }) => {
+    const listed = ranges
+      .slice(0, MAX_LISTED)
+      .map(({ first, last }) => (first === last ? first : `${first}-${last}`));
+    const more = ranges.length > MAX_LISTED ? `, ${ranges.length - MAX_LISTED} more` : '';
+    return [`  ${WORDS[answer.verdict]}`, `${listed.join(', ')}${more}`, reasonsOf(answer)];
+  });
+  return tableText(rows);
+}
+
+/** What is answered about every port: a line but for its first word, and one for each run of ports. */
+export function portLines({ ports }: PortsAnswer): string {
+  const [first] = ports;
+  if (first === undefined) return ': there is no port\n';
+  const { service, source, destination } = first.answer;
+  const to =
+    service === undefined
+      ? partyName(destination)
+      : `${service.service.namespace}/svc/${service.service.name}`;
+  const rows = ports.map((port) => {
+    const numbers = port.first === port.last ? `${port.first}` : `${port.first}-${port.last}`;
+    const name = port.name === undefined ? '' : ` ${port.name}`;
+    return [`  ${WORDS[port.answer.verdict]}`, `${port.protocol}/${numbers}${name}`, reasonsOf(port.answer)];
+  });
+  return `: ${partyName(source)} -> ${to}\n${tableText(rows)}`;
+}
+
+const WORDS = { allow: 'allowed', deny: 'denied', partly: 'partly' } as const;
+
+/** Who denies, or what admits, in short. */
+function reasonsOf({ flow, isolating }: Answer): string {
+  const deniers = [flow.egress, flow.ingress].filter(({ verdict }) => verdict === 'deny');
+  if (deniers.length > 0)
+    return deniers
+      .map(({ direction }) => `${direction}: isolated by ${policyList(isolating[direction])}`)
+      .join('; ');
+  return [flow.egress, flow.ingress]
+    .flatMap((verdict) =>
+      verdict.reason === 'rule' ? [ruleName(verdict.policy, verdict.direction, verdict.rule)] : [],
+    )
+    .join(', ');
 }

@@ -2,6 +2,7 @@
 
 import { SluiceError } from '../../common/errors.ts';
 import {
+  addressOwners,
   createEvaluator,
   type Direction,
   type Endpoint,
@@ -14,13 +15,28 @@ import {
   policyRef,
   type Service,
   type ServicePort,
+  type Verdict,
 } from '../../policy/index.ts';
 import type { Manifests } from '../../sources/index.ts';
 import { createWorkloads } from '../../sources/index.ts';
-import type { Answer, Judged, Question } from './answer.ts';
-import { createEndpointResolver, type Party, type ServiceParty } from './endpoint_resolver.ts';
+import { createAddressBlocks } from './address_blocks.ts';
+import {
+  type Answer,
+  type AnsweredPorts,
+  type Judged,
+  type PortsAnswer,
+  type Question,
+  verdictOf,
+} from './answer.ts';
+import {
+  type BlockParty,
+  createEndpointResolver,
+  type Party,
+  type ServiceParty,
+} from './endpoint_resolver.ts';
 import { createNodePorts } from './node_ports.ts';
 import { createNotes } from './notes.ts';
+import { portRanges } from './port_ranges.ts';
 import { findServicePort, type PortRef, parsePortRef, resolvePort } from './port_ref.ts';
 import { type Backend, createBackends } from './service_backends.ts';
 import { createServiceFronts, type Front, hidesSource } from './service_fronts.ts';
@@ -29,12 +45,21 @@ import { createServiceFronts, type Front, hidesSource } from './service_fronts.t
 export interface Answerer {
   /** @throws SluiceError when an end or the port is not known or not well-formed. */
   answer(question: Question): Answer;
+  /**
+   * The same for every port, in runs that get the same answer.
+   * @throws as `answer`, and `INPUT_TOO_LARGE` where policies tell too many ports apart
+   */
+  answerPorts(question: Question): PortsAnswer;
 }
 
 /** Settings of an answerer. */
 export interface AnswererOptions {
   /** The namespace of names without one, from `-n`. */
   readonly namespace?: string;
+  /** The same for the destination. */
+  readonly toNamespace?: string;
+  /** What is asked, for messages; default `manifests`. */
+  readonly noun?: string;
   /** Whether errors offer near names; off where many questions are asked. */
   readonly suggest: boolean;
 }
@@ -44,7 +69,9 @@ export function createAnswerer(manifests: Manifests, options: AnswererOptions): 
   const { cluster } = manifests;
   const workloads = createWorkloads(cluster, manifests.others);
   const fronts = createServiceFronts(cluster);
-  const resolver = createEndpointResolver(manifests, { ...options, workloads, fronts });
+  const resolver = createEndpointResolver(manifests, { noun: 'manifests', ...options, workloads, fronts });
+  const owners = addressOwners(cluster);
+  const blocks = createAddressBlocks(cluster);
   const evaluator = createEvaluator(cluster);
   const policies = policiesByNamespace(cluster);
   const backends = createBackends(cluster, workloads);
@@ -55,7 +82,14 @@ export function createAnswerer(manifests: Manifests, options: AnswererOptions): 
       ? []
       : isolatingPolicies(policies.get(pod.namespace) ?? [], pod, direction).map(policyRef);
 
-  const judge = (source: Party, destination: Party, protocol: Protocol, port: number): Judged => ({
+  /** @param servicePort what was asked for, where a Service translates it */
+  const judge = (
+    source: Party,
+    destination: Party,
+    protocol: Protocol,
+    port: number,
+    servicePort?: number,
+  ): Judged => ({
     destination,
     port,
     flow: evaluator.evaluate({
@@ -63,6 +97,7 @@ export function createAnswerer(manifests: Manifests, options: AnswererOptions): 
       destination: destination.endpoint,
       protocol,
       port,
+      ...(servicePort === undefined ? {} : { servicePort }),
     }),
     isolating: {
       egress: isolating(source.pod, 'egress'),
@@ -79,7 +114,7 @@ export function createAnswerer(manifests: Manifests, options: AnswererOptions): 
     behind: ServicePort,
   ): Judged => {
     const { protocol } = behind;
-    const judged = judge(source, party, protocol, port);
+    const judged = judge(source, party, protocol, port, behind.port);
     if (front.kind === 'cluster') return judged;
     const at: Endpoint = { kind: 'address', address: front.address };
     const asked = front.kind === 'node' ? front.nodePort : behind.port;
@@ -102,7 +137,7 @@ export function createAnswerer(manifests: Manifests, options: AnswererOptions): 
     const reached = front === undefined ? found : backends.reachedFrom(source, found, service, front);
     const all = reached.map((backend) =>
       front === undefined
-        ? judge(source, backend.party, port.protocol, backend.port)
+        ? judge(source, backend.party, port.protocol, backend.port, port.port)
         : judgeBehind(source, backend, service, front, port),
     );
     const reachable = all.filter(({ flow }) => flow.egress.verdict === 'allow');
@@ -128,37 +163,115 @@ export function createAnswerer(manifests: Manifests, options: AnswererOptions): 
     return met === undefined ? destination : { text, ...met };
   };
 
+  const answerOne = (source: Party, named: Party | ServiceParty, portRef: PortRef): Answer => {
+    const destination = 'service' in named ? named : meet(named, portRef);
+    if (!('service' in destination)) {
+      const owner = destination.pod;
+      const at: Endpoint = owner === undefined ? destination.endpoint : { kind: 'pod', pod: owner };
+      const judged = judge(source, destination, portRef.protocol, resolvePort(portRef, at));
+      const answer = {
+        ...judged,
+        source,
+        protocol: portRef.protocol,
+        askedPort: judged.port,
+        verdict: judged.flow.verdict,
+      };
+      return { ...answer, notes: notes.of(answer) };
+    }
+    const { protocol, askedPort, service } = ofService(source, destination, portRef);
+    const { candidates } = service;
+    const denied = candidates.find(({ flow }) => flow.verdict === 'deny');
+    const allowed = candidates.find(({ flow }) => flow.verdict === 'allow');
+    const deciding = denied ?? allowed;
+    if (deciding === undefined) throw new Error('a Service without backends was answered');
+    const verdict = denied === undefined ? 'allow' : allowed === undefined ? 'deny' : 'partly';
+    const answer = { ...deciding, source, protocol, askedPort, verdict, service } as const;
+    return { ...answer, notes: notes.of(answer) };
+  };
+
+  /** One address of each part of a block that policies tell apart. */
+  const answerBlock = (party: BlockParty, answerAt: (party: Party) => Answer): Answer => {
+    const parts = new Map<string, { ranges: { first: string; last: string }[]; answer: Answer }>();
+    for (const { first, last, address } of blocks.parts(party.block)) {
+      const pod = owners.get(address);
+      const answer = answerAt({
+        text: party.text,
+        endpoint: { kind: 'address', address },
+        fromTemplate: false,
+        ofBlock: true,
+        ...(pod === undefined ? {} : { pod }),
+      });
+      const key = reasonKey(answer);
+      const known = parts.get(key);
+      if (known === undefined) parts.set(key, { ranges: [{ first, last }], answer });
+      else known.ranges.push({ first, last });
+    }
+    const answered = [...parts.values()];
+    const deciding = answered.find(({ answer }) => answer.verdict !== 'allow') ?? answered[0];
+    if (deciding === undefined)
+      throw new SluiceError('ENDPOINT_INVALID', `${party.text} has no address that is nobody's`);
+    return { ...deciding.answer, verdict: verdictOf(answered.map(({ answer }) => answer)), block: answered };
+  };
+
+  const answerEnds = (
+    source: Party | BlockParty,
+    destination: Party | ServiceParty | BlockParty,
+    port: PortRef,
+  ): Answer => {
+    if ('block' in source) {
+      if ('block' in destination)
+        throw new SluiceError(
+          'ENDPOINT_INVALID',
+          'both ends are blocks of addresses, and policy selects pods: name one pod',
+        );
+      return answerBlock(source, (party) => answerOne(party, destination, port));
+    }
+    return 'block' in destination
+      ? answerBlock(destination, (party) => answerOne(source, party, port))
+      : answerOne(source, destination, port);
+  };
+
+  const ends = ({ from, to }: Question) => {
+    const source = resolver.source(from);
+    return { source, destination: resolver.destination(to, source) };
+  };
+
   return {
     answer(question) {
-      const source = resolver.source(question.from);
-      const named = resolver.destination(question.to, source);
-      const text = portText(question, 'service' in named ? named.port : undefined);
-      const portRef = parsePortRef(text, question.protocol);
-      const destination = 'service' in named ? named : meet(named, portRef);
-      if (!('service' in destination)) {
-        const owner = destination.pod;
-        const at: Endpoint = owner === undefined ? destination.endpoint : { kind: 'pod', pod: owner };
-        const judged = judge(source, destination, portRef.protocol, resolvePort(portRef, at));
-        const answer = {
-          ...judged,
-          source,
-          protocol: portRef.protocol,
-          askedPort: judged.port,
-          verdict: judged.flow.verdict,
-        };
-        return { ...answer, notes: notes.of(answer) };
+      const { source, destination } = ends(question);
+      const text = portText(question, 'service' in destination ? destination.port : undefined);
+      return answerEnds(source, destination, parsePortRef(text, question.protocol));
+    },
+    answerPorts(question) {
+      const { source, destination } = ends(question);
+      const ports: AnsweredPorts[] = [];
+      for (const { protocol, first, last, name } of portRanges(cluster, source, destination)) {
+        const answer = answerEnds(source, destination, { port: first, protocol, protocolWritten: true });
+        const before = ports.at(-1);
+        const isSame =
+          before !== undefined &&
+          before.protocol === protocol &&
+          before.last === first - 1 &&
+          before.name === name &&
+          reasonKey(before.answer) === reasonKey(answer);
+        if (isSame) ports.splice(-1, 1, { ...before, last });
+        else ports.push({ protocol, first, last, answer, ...(name === undefined ? {} : { name }) });
       }
-      const { protocol, askedPort, service } = ofService(source, destination, portRef);
-      const { candidates } = service;
-      const denied = candidates.find(({ flow }) => flow.verdict === 'deny');
-      const allowed = candidates.find(({ flow }) => flow.verdict === 'allow');
-      const deciding = denied ?? allowed;
-      if (deciding === undefined) throw new Error('a Service without backends was answered');
-      const verdict = denied === undefined ? 'allow' : allowed === undefined ? 'deny' : 'partly';
-      const answer = { ...deciding, source, protocol, askedPort, verdict, service } as const;
-      return { ...answer, notes: notes.of(answer) };
+      return { verdict: verdictOf(ports.map(({ answer }) => answer)), ports };
     },
   };
+}
+
+/** Answers that say the same for the same reason have the same text. */
+function reasonKey({ verdict, flow }: Answer): string {
+  return JSON.stringify([verdict, ...[flow.egress, flow.ingress].map(reasonOf)]);
+}
+
+/** Without the near miss: it says what was asked. */
+function reasonOf(verdict: Verdict): readonly unknown[] {
+  return verdict.reason === 'rule'
+    ? [verdict.reason, verdict.policy.namespace, verdict.policy.name, verdict.rule]
+    : [verdict.verdict, verdict.reason];
 }
 
 /** The port of a question, from one of the two places that may have it. */

@@ -2,7 +2,7 @@
 import { SluiceError } from '../../common/errors.ts';
 import { anything, isRecord } from '../../common/shape.ts';
 import type { Question } from './answer.ts';
-import { answerJson } from './answer_json.ts';
+import { answerJson, CAN_SCHEMA } from './answer_json.ts';
 import type { Answerer } from './answerer.ts';
 import { hasServicePort } from './endpoint_ref.ts';
 import { MAX_LINE_CHARACTERS } from './text_lines.ts';
@@ -26,12 +26,19 @@ export function answerLineOfBatch(line: string | undefined, number: number, answ
     fields = parseFields(line);
     const answer = answerer.answer(readQuestion(fields));
     const { from, to, port, protocol, ...rest } = fields;
-    const echo = { from, to, port: port ?? answer.askedPort, protocol: protocol ?? answer.protocol, ...rest };
+    const echo = {
+      schema: CAN_SCHEMA,
+      from,
+      to,
+      port: port ?? answer.askedPort,
+      protocol: protocol ?? answer.protocol,
+      ...rest,
+    };
     return { text: `${JSON.stringify({ ...echo, ...answerJson(answer) })}\n`, ok: true };
   } catch (error) {
     if (!(error instanceof SluiceError)) throw error;
     const problem = { error: error.message, code: error.code, line: number };
-    return { text: `${JSON.stringify({ ...fields, ...problem })}\n`, ok: false };
+    return { text: `${JSON.stringify({ schema: CAN_SCHEMA, ...fields, ...problem })}\n`, ok: false };
   }
 }
 

@@ -1,47 +1,62 @@
-/** `sluice can`: whether NetworkPolicy lets one end open a flow to the other, answered from manifests alone. */
+/** `sluice can`: whether NetworkPolicy lets one end open a flow to the other, in files, a lab or the cluster. */
 import { createReadStream } from 'node:fs';
-import { styleText } from 'node:util';
+import { stringify } from 'yaml';
 import { SluiceError } from '../../common/errors.ts';
-import { type Manifests, problemLines, readManifests } from '../../sources/index.ts';
-import { complain, createOutput, type Output } from '../output.ts';
+import { type Manifests, problemLines } from '../../sources/index.ts';
+import { type CommandContext, createCommand, EXIT } from '../command.ts';
+import { type Input, readInput } from '../input/index.ts';
+import { complain, type Output } from '../output.ts';
+import type { Style } from '../terminal/index.ts';
 import { describeAddressConflicts } from './address_conflicts.ts';
 import type { Answer } from './answer.ts';
-import { answerJson } from './answer_json.ts';
-import { answerExplanation, answerLine } from './answer_text.ts';
+import { answerJson, CAN_SCHEMA, portsJson } from './answer_json.ts';
+import { answerExplanation, answerLine, blockLines, portLines } from './answer_text.ts';
 import { type Answerer, createAnswerer } from './answerer.ts';
 import { answerLineOfBatch } from './batch_line.ts';
-import { CAN_HELP, type CanCommand, readCanCommand } from './can_options.ts';
+import {
+  CAN_FLAGS,
+  CAN_HELP,
+  CAN_HELP_END,
+  type CanCommand,
+  canCommand,
+  wantedArguments,
+} from './can_options.ts';
+import { scopeOf } from './cluster_scope.ts';
 import { forgottenDns } from './forgotten_dns.ts';
+import { createNearRules } from './near_rules.ts';
+import { nearJson, nearLines } from './near_text.ts';
 import { linesByChunk } from './text_lines.ts';
 
-/** What the process ends with. */
-const EXIT = { allowed: 0, denied: 1, error: 2 } as const;
-
 /**
- * Runs the command: reads `argv` (what follows `sluice can`), prints to the process's output, and resolves to the
- * exit code. Faults of the manifests are printed here, a line each.
- * @throws SluiceError `USAGE`, `MANIFEST_UNREADABLE`, `ENDPOINT_*`, `PORT_*`, `OBJECT_INVALID`, `QUESTION_INVALID` or
- * `BATCH_UNREADABLE`; the caller prints its message and exits 2.
+ * Runs the command: reads what follows `sluice can`, prints to the process's output, and resolves to the exit code. Faults
+ * of the manifests are printed here, a line each.
+ * @throws SluiceError `USAGE`, `ENDPOINT_*`, `PORT_*`, `OBJECT_INVALID`, `BATCH_UNREADABLE`, and those of `readInput`
  */
-export async function runCan(argv: readonly string[]): Promise<number> {
-  return await run(readCanCommand(argv), createOutput(process.stdout));
-}
+export const runCan = createCommand({
+  name: 'can',
+  help: CAN_HELP,
+  flags: CAN_FLAGS,
+  afterFlags: CAN_HELP_END,
+  wanted: wantedArguments,
+  run: (values, context) => run(canCommand(values), context),
+});
 
-async function run(command: CanCommand, stdout: Output): Promise<number> {
-  if (command.kind === 'help') {
-    await stdout.write(CAN_HELP);
-    return EXIT.allowed;
-  }
-  const manifests = await readManifests(command.paths, { namespace: command.namespace });
+async function run(command: CanCommand, context: CommandContext): Promise<number> {
+  const input = await readInput(command.input, (namespace) => scopeOf(command, namespace), context);
+  context.progress.end();
+  const { manifests, namespace } = input;
   const usable = reportProblems(manifests, command.ignoreErrors);
   if (!usable) return EXIT.error;
+  for (const note of input.notes) complain(`sluice: note: ${note}`);
   const answerer = createAnswerer(manifests, {
-    ...(command.namespace === undefined ? {} : { namespace: command.namespace }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(command.toNamespace === undefined ? {} : { toNamespace: command.toNamespace }),
+    noun: input.noun,
     suggest: command.kind === 'single',
   });
   return command.kind === 'single'
-    ? await runSingle(command, manifests, answerer, stdout)
-    : await runBatch(command.input, answerer, stdout);
+    ? await runSingle(command, input, answerer, context)
+    : await runBatch(command.file, answerer, context.stdout);
 }
 
 /** Prints every problem. @returns whether an answer may be given. */
@@ -58,27 +73,41 @@ function reportProblems(manifests: Manifests, ignoreErrors: boolean): boolean {
 
 async function runSingle(
   command: Extract<CanCommand, { kind: 'single' }>,
-  manifests: Manifests,
+  input: Input,
   answerer: Answerer,
-  stdout: Output,
+  { stdout, style }: CommandContext,
 ): Promise<number> {
-  const { from, to } = command.question;
+  const { from, to, allPorts } = command.question;
+  const isData = command.output === 'json' || command.output === 'yaml';
+  const writeData = (data: unknown) =>
+    stdout.write(command.output === 'yaml' ? stringify(data) : `${JSON.stringify(data, null, 2)}\n`);
+  if (allPorts) {
+    const answer = answerer.answerPorts(command.question);
+    for (const note of new Set(answer.ports.flatMap((port) => port.answer.notes)))
+      complain(`sluice: note: ${note}`);
+    if (isData) await writeData({ schema: CAN_SCHEMA, from, to, ...portsJson(answer) });
+    else await stdout.write(portLines(answer), verdictWord(answer.verdict, style));
+    return answer.verdict === 'allow' ? EXIT.yes : EXIT.no;
+  }
   const answer = answerer.answer(command.question);
   for (const note of answer.notes) complain(`sluice: note: ${note}`);
-  if (command.output === 'json') {
+  const rules = createNearRules(input.manifests, input.places).of(answer);
+  if (isData) {
     const question = { from, to, port: answer.askedPort, protocol: answer.protocol };
-    await stdout.write(`${JSON.stringify({ ...question, ...answerJson(answer) }, null, 2)}\n`);
+    const near = rules.length === 0 ? {} : { near: nearJson(rules) };
+    await writeData({ schema: CAN_SCHEMA, ...question, ...answerJson(answer), ...near });
   } else {
-    await stdout.write(answerLine(answer), verdictWord(answer.verdict));
+    await stdout.write(answerLine(answer), verdictWord(answer.verdict, style));
     if (command.explain)
-      await stdout.write(answerExplanation(answer, forgottenDns(manifests, answer.source.pod)));
+      await stdout.write(answerExplanation(answer, forgottenDns(input.manifests, answer.source.pod)));
+    await stdout.write(`${nearLines(rules)}${blockLines(answer)}`);
   }
-  return answer.verdict === 'allow' ? EXIT.allowed : EXIT.denied;
+  return answer.verdict === 'allow' ? EXIT.yes : EXIT.no;
 }
 
 /** Answers line by line: memory does not grow with the input. Empty lines are passed over. */
-async function runBatch(input: string, answerer: Answerer, stdout: Output): Promise<number> {
-  const stream = input === '-' ? process.stdin : createReadStream(input);
+async function runBatch(file: string, answerer: Answerer, stdout: Output): Promise<number> {
+  const stream = file === '-' ? process.stdin : createReadStream(file);
   let number = 0;
   let ok = true;
   try {
@@ -96,9 +125,9 @@ async function runBatch(input: string, answerer: Answerer, stdout: Output): Prom
     }
   } catch (cause) {
     if (!isReadError(cause)) throw cause;
-    throw new SluiceError('BATCH_UNREADABLE', `--batch ${input} cannot be read: ${cause.message}`, { cause });
+    throw new SluiceError('BATCH_UNREADABLE', `--batch ${file} cannot be read: ${cause.message}`, { cause });
   }
-  return ok ? EXIT.allowed : EXIT.error;
+  return ok ? EXIT.yes : EXIT.error;
 }
 
 function isReadError(error: unknown): error is Error {
@@ -107,10 +136,9 @@ function isReadError(error: unknown): error is Error {
   );
 }
 
-/** Coloured only on a terminal, and not with NO_COLOR. */
-function verdictWord(verdict: Answer['verdict']): string {
+function verdictWord(verdict: Answer['verdict'], style: Style): string {
   const [colour, word] = VERDICT_WORDS[verdict];
-  return styleText(colour, word, { stream: process.stdout });
+  return style(colour, word);
 }
 
 const VERDICT_WORDS = {

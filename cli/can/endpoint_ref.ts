@@ -2,12 +2,16 @@
 import { isIP, isIPv6 } from 'node:net';
 import { SluiceError } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
-import { canonicalAddress, DEFAULT_NAMESPACE } from '../../policy/index.ts';
+import { canonicalAddress, DEFAULT_NAMESPACE, formatCidr, parseCidr } from '../../policy/index.ts';
 import type { WorkloadKind } from '../../sources/index.ts';
 
 /** One end of a flow, as it was written. Whether it exists is for `createEndpointResolver` to say. */
 export type EndpointRef =
   | { readonly kind: 'address' /** Canonical. */; readonly address: string }
+  /** Canonical, or `internet`. */
+  | { readonly kind: 'block'; readonly block: string }
+  /** A pod, or a workload of any kind where no pod has the name. */
+  | { readonly kind: 'named'; readonly namespace: string; readonly name: string }
   | { readonly kind: 'pod'; readonly namespace: string; readonly name: string }
   | {
       readonly kind: 'workload';
@@ -30,6 +34,9 @@ export interface NamingContext {
   /** Whether there is such a namespace: `pod/x` may be a pod of the namespace `pod`. Asked only without `-n`. */
   hasNamespace(name: string): boolean;
 }
+
+/** Every public address that no pod, node or Service has. */
+export const INTERNET = 'internet';
 
 /** Accepted in front of an address, as the conformance cases write it. */
 const ADDRESS_PREFIX = 'ip:';
@@ -63,18 +70,24 @@ export function parseEndpointRef(text: string, context: NamingContext): Endpoint
   const [first, second, third] = parts;
   if (first === undefined || parts.length > 3) throw invalid(text);
   if (isIP(first) !== 0) {
-    throw new SluiceError('ENDPOINT_INVALID', `'${text}' is a block of addresses: give one address of it`);
+    const block = parseCidr(text);
+    if (block !== undefined) return { kind: 'block', block: formatCidr(block.cidr) };
+    throw new SluiceError(
+      'ENDPOINT_INVALID',
+      `'${printable(text)}' is no block of addresses, such as 10.0.0.0/8`,
+    );
   }
   if (second === undefined) {
+    if (first === INTERNET) return { kind: 'block', block: INTERNET };
     if (context.namespace === undefined) throw invalid(text);
-    return { kind: 'pod', namespace: context.namespace, name: first };
+    return { kind: 'named', namespace: context.namespace, name: first };
   }
   if (third === undefined) {
     const kind = KINDS.get(first);
     const isKind = kind !== undefined && (context.namespace !== undefined || !context.hasNamespace(first));
     return isKind
       ? ofKind(kind, context.namespace ?? DEFAULT_NAMESPACE, second)
-      : { kind: 'pod', namespace: first, name: second };
+      : { kind: 'named', namespace: first, name: second };
   }
   const kind = KINDS.get(second);
   if (kind === undefined) throw invalid(text);
@@ -99,7 +112,7 @@ function ofKind(kind: WorkloadKind | 'pod' | 'svc', namespace: string, name: str
 function invalid(text: string): SluiceError {
   return new SluiceError(
     'ENDPOINT_INVALID',
-    `'${printable(text)}' is not an IP address, NAMESPACE/POD, KIND/NAME (pod, svc, deploy, sts, ds, rs, rc, job, cj) ` +
-      'or, with -n NAMESPACE, the name of a pod',
+    `'${printable(text)}' is not an IP address, NAMESPACE/POD, KIND/NAME (pod, svc, deploy, sts, ds, rs, rc, job, cronjob), ` +
+      'a CIDR, internet or, with -n NAMESPACE, the name of a pod or workload',
   );
 }

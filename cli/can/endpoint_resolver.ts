@@ -2,9 +2,9 @@
 
 import { SluiceError, unreachable } from '../../common/errors.ts';
 import { addressOwners, type Endpoint, objectKey, type Pod, type Service } from '../../policy/index.ts';
-import type { Manifests, Workloads } from '../../sources/index.ts';
-import { parseEndpointRef } from './endpoint_ref.ts';
-import { didYouMean } from './near_names.ts';
+import { type Manifests, WORKLOAD_KINDS, type Workloads } from '../../sources/index.ts';
+import { didYouMean } from '../likeness.ts';
+import { type NamingContext, parseEndpointRef } from './endpoint_ref.ts';
 import type { Front, ServiceFronts } from './service_fronts.ts';
 
 /** One end of a flow, found. */
@@ -16,6 +16,14 @@ export interface Party {
   readonly pod?: Pod;
   /** The pod was made from a workload's template: it has no address. */
   readonly fromTemplate: boolean;
+  /** One address that stands for those of a block. */
+  readonly ofBlock?: true;
+}
+
+/** A block of addresses, or `internet`. */
+export interface BlockParty {
+  readonly text: string;
+  readonly block: string;
 }
 
 /** A Service, in the place of a destination. */
@@ -34,19 +42,23 @@ export interface EndpointResolver {
    * What opens the flow: no Service does.
    * @throws SluiceError `ENDPOINT_INVALID` or `ENDPOINT_UNKNOWN`.
    */
-  source(text: string): Party;
+  source(text: string): Party | BlockParty;
   /**
    * What the flow goes to. An address of a Service is an address here: which Service it is depends on the port.
    * @param source A workload is another of its pods, where it has one.
    * @throws SluiceError `ENDPOINT_INVALID` or `ENDPOINT_UNKNOWN`.
    */
-  destination(text: string, source: Party): Party | ServiceParty;
+  destination(text: string, source: Party | BlockParty): Party | ServiceParty | BlockParty;
 }
 
 /** Settings of a resolver. */
 export interface ResolverOptions {
   /** From `-n`. */
   readonly namespace?: string;
+  /** The same for the destination. */
+  readonly toNamespace?: string;
+  /** What is asked, for messages: `manifests`. */
+  readonly noun: string;
   /** Whether errors offer near names. It costs a look at every name. */
   readonly suggest: boolean;
   readonly workloads: Workloads;
@@ -59,19 +71,63 @@ export function createEndpointResolver(manifests: Manifests, options: ResolverOp
   const { workloads, fronts } = options;
   const owners = addressOwners(cluster);
   const podNamespaces = new Set([...cluster.pods.values()].map((pod) => pod.namespace));
-  const naming = {
-    ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
-    hasNamespace: (name: string) => cluster.namespaces.has(name) || podNamespaces.has(name),
+  const namingIn = (namespace: string | undefined): NamingContext => ({
+    ...(namespace === undefined ? {} : { namespace }),
+    hasNamespace: (name) => cluster.namespaces.has(name) || podNamespaces.has(name),
+  });
+  const namingOfSource = namingIn(options.namespace);
+  const namingOfDestination = namingIn(options.toNamespace ?? options.namespace);
+
+  const has = options.noun.startsWith('cluster') ? 'has' : 'have';
+  const unknown = (what: string, wanted: string, ...known: readonly (() => Iterable<string>)[]) => {
+    const hints = known.map((names) => (options.suggest ? didYouMean(wanted, names()) : ''));
+    const hint = hints.find((one) => one !== '') ?? '';
+    return new SluiceError('ENDPOINT_UNKNOWN', `the ${options.noun} ${has} no ${what} ${wanted}${hint}`);
   };
 
-  const unknown = (what: string, wanted: string, known: () => Iterable<string>) => {
-    const hint = options.suggest ? didYouMean(wanted, known()) : '';
-    return new SluiceError('ENDPOINT_UNKNOWN', `the manifests have no ${what} ${wanted}${hint}`);
+  /** A workload of any kind; its pod is another than `avoid`. */
+  const ofAnyKind = (namespace: string, name: string, avoid: Pod | undefined) => {
+    const found = Object.values(WORKLOAD_KINDS).flatMap((kind) => {
+      const pod = workloads.findPod(kind, namespace, name, avoid);
+      return pod === undefined ? [] : [{ kind, ...pod }];
+    });
+    const [first, second] = found;
+    if (first === undefined || second === undefined) return first;
+    throw new SluiceError(
+      'ENDPOINT_INVALID',
+      `${objectKey(namespace, name)} may be ${found.map(({ kind }) => `${kind}/${name}`).join(' or ')}: write which`,
+    );
   };
 
-  const resolve = (text: string, avoid?: Party): Party | ServiceParty => {
+  const resolve = (
+    text: string,
+    naming: NamingContext,
+    from?: Party | BlockParty,
+  ): Party | ServiceParty | BlockParty => {
+    const avoid = from !== undefined && 'pod' in from ? from.pod : undefined;
     const ref = parseEndpointRef(text, naming);
     switch (ref.kind) {
+      case 'block':
+        return { text, block: ref.block };
+      case 'named': {
+        const key = objectKey(ref.namespace, ref.name);
+        const pod = cluster.pods.get(key);
+        if (pod !== undefined) return { text, endpoint: { kind: 'pod', pod }, pod, fromTemplate: false };
+        const found = ofAnyKind(ref.namespace, ref.name, avoid);
+        if (found === undefined)
+          throw unknown(
+            'pod',
+            key,
+            () => cluster.pods.keys(),
+            () => workloads.names(),
+          );
+        return {
+          text,
+          endpoint: { kind: 'pod', pod: found.pod },
+          pod: found.pod,
+          fromTemplate: found.fromTemplate,
+        };
+      }
       case 'address': {
         const pod = owners.get(ref.address);
         const endpoint: Endpoint = { kind: 'address', address: ref.address };
@@ -84,7 +140,7 @@ export function createEndpointResolver(manifests: Manifests, options: ResolverOp
         return { text, endpoint: { kind: 'pod', pod }, pod, fromTemplate: false };
       }
       case 'workload': {
-        const found = workloads.findPod(ref.workload, ref.namespace, ref.name, avoid?.pod);
+        const found = workloads.findPod(ref.workload, ref.namespace, ref.name, avoid);
         if (found === undefined) {
           const wanted = `${ref.namespace}/${ref.workload}/${ref.name}`;
           throw unknown('workload', wanted, () => workloads.names());
@@ -104,7 +160,8 @@ export function createEndpointResolver(manifests: Manifests, options: ResolverOp
 
   return {
     source(text) {
-      const found = resolve(text);
+      const found = resolve(text, namingOfSource);
+      if ('block' in found) return found;
       if ('service' in found) throw opensNothing(text, found.service);
       const { endpoint, pod } = found;
       const service =
@@ -112,7 +169,7 @@ export function createEndpointResolver(manifests: Manifests, options: ResolverOp
       if (service !== undefined) throw opensNothing(text, service);
       return found;
     },
-    destination: resolve,
+    destination: (text, source) => resolve(text, namingOfDestination, source),
   };
 }
 
@@ -128,13 +185,25 @@ function opensNothing(text: string, { namespace, name }: Service): SluiceError {
 export function describeParty(party: Party): string {
   const { pod } = party;
   if (pod === undefined) return partyName(party);
-  const details = [...pod.ips, ...(pod.workload.startsWith('pod/') ? [] : [pod.workload])];
-  if (party.fromTemplate) details.push('made from its template');
+  const details = [
+    ...pod.ips,
+    ...(pod.workload.startsWith('pod/') || party.fromTemplate ? [] : [pod.workload]),
+  ];
   return details.length === 0 ? partyName(party) : `${partyName(party)} (${details.join(', ')})`;
 }
 
 /** The short form: `shop/web`, or the address where no pod owns it. */
 export function partyName(party: Party): string {
+  if (party.ofBlock) return party.text;
+  if (party.pod !== undefined && party.fromTemplate) return templateName(party.pod);
   if (party.pod !== undefined) return objectKey(party.pod.namespace, party.pod.name);
   return party.endpoint.kind === 'address' ? party.endpoint.address : party.text;
+}
+
+/** Of a pod that is not there yet: `shop/deploy/web (template)`, and what is known already, as of `shop/db-0 (template)`. */
+function templateName({ namespace, name, workload }: Pod): string {
+  const found = /-template(?:-(\d+))?$/.exec(name);
+  if (found === null) return `${objectKey(namespace, name)} (template)`;
+  const [, replica] = found;
+  return `${namespace}/${workload} (template${replica === undefined ? '' : `, pod ${replica}`})`;
 }

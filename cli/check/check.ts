@@ -21,6 +21,9 @@ import {
 import { checkServices } from './service_check.ts';
 import { defaultSettings, installedSettings } from './settings.ts';
 
+/** Names the form of the JSON: docs/schema/check.v1.json. */
+const CHECK_SCHEMA = 'sluice.dev/check/v1';
+
 /** What the process ends with; errors of the command itself are 2. */
 const EXIT = { fine: 0, found: 1 } as const;
 
@@ -38,7 +41,7 @@ export async function runCheck(argv: readonly string[]): Promise<number> {
   const findings = await findingsOf(command);
   await stdout.write(
     command.output === 'json'
-      ? `${JSON.stringify({ findings }, null, 2)}\n`
+      ? `${JSON.stringify({ schema: CHECK_SCHEMA, findings }, null, 2)}\n`
       : findings.map(findingText).join(''),
   );
   return findings.some(({ level }) => level === 'error') ? EXIT.found : EXIT.fine;

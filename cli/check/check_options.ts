@@ -1,7 +1,6 @@
 /** The command line of `sluice check`. */
-import { parseArgs } from 'node:util';
-import { firstSentenceOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
+import { parseStrictly } from '../flags/index.ts';
 import { checkNamespaceFlag } from '../namespace_flag.ts';
 
 /** What `sluice check --help` prints. docs/reference/cli.md carries the same text. */
@@ -86,13 +85,12 @@ export function readCheckCommand(argv: readonly string[]): CheckCommand {
 }
 
 function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: FLAGS, allowPositionals: true, strict: true });
-  } catch (cause) {
-    throw usage(firstSentenceOf(cause), cause);
-  }
+  return parseStrictly(
+    { args: [...argv], options: FLAGS, allowPositionals: true, strict: true } as const,
+    'check',
+  );
 }
 
-function usage(message: string, cause?: unknown): SluiceError {
-  return new SluiceError('USAGE', `${message} (see sluice check --help)`, { cause });
+function usage(message: string): SluiceError {
+  return new SluiceError('USAGE', `${message} (see sluice check --help)`);
 }

@@ -7,6 +7,7 @@ import {
   type DocumentObject,
   type OtherObject,
   readDocument,
+  readValue,
 } from '../objects/index.ts';
 import type { ManifestProblem } from '../problem.ts';
 import { splitDocuments } from '../text/index.ts';
@@ -84,6 +85,21 @@ export async function readManifestInput(
     return unreadable(STANDARD_INPUT, `cannot be read: ${reason}`);
   }
   return readManifestBytes(STANDARD_INPUT, Buffer.concat(chunks), context);
+}
+
+/** Objects that come from elsewhere than a text, such as an API server, as if from a file. They have no places. Never throws. */
+export function manifestFileOf(file: string, items: readonly unknown[]): ManifestFile {
+  const content = readValue({ apiVersion: 'v1', kind: 'List', items }, { file });
+  const place = { file, document: 0 };
+  return {
+    file,
+    text: '',
+    objects: content.objects.map((object) => ({ ...object, ...place })),
+    others: content.others.map((other) => ({ ...other, ...place })),
+    problems: content.problems.map((problem) => ({ ...place, ...problem })),
+    broken: isBroken(content.problems),
+    documents: new Map(),
+  };
 }
 
 /**
@@ -179,7 +195,7 @@ export function isIsolating(object: DocumentObject): boolean {
 }
 
 /** A document that is no object may be one that is being written. */
-function isBroken(problems: readonly ManifestProblem[]): boolean {
+function isBroken(problems: readonly Pick<ManifestProblem, 'severity' | 'passedOver'>[]): boolean {
   return problems.some((problem) => problem.severity === 'error' || problem.passedOver);
 }
 

@@ -6,10 +6,11 @@ export {
   type LoadedObject,
   losesObjects,
   type ManifestFile,
+  manifestFileOf,
   objectId,
   type RawObject,
   readManifestBytes,
   readManifestFile,
   readManifestInput,
 } from './file.ts';
-export { listManifests } from './paths.ts';
+export { isManifestName, listManifests } from './paths.ts';

@@ -15,6 +15,11 @@ export interface ManifestPaths {
 /** As `kubectl -f DIR` reads them. Editors' backups (`web.yaml~`, `#web.yaml#`) do not end so. */
 const EXTENSION = /\.(?:ya?ml|json)$/;
 
+/** Whether a file of this name in a folder is a manifest. */
+export function isManifestName(name: string): boolean {
+  return EXTENSION.test(name);
+}
+
 /**
  * Lists the manifests below a directory. Names that start with a dot are left out: editors' swap files, and the
  * `..data` folders behind a mounted ConfigMap, whose visible names are links and are followed. A link that leads nowhere

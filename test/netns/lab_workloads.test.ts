@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Manifest, namespace, node, policy, service } from '../builders/manifests.ts';
+import { runSluice } from '../unit/cli/support/sluice_process.ts';
 import { SILENCE, useLab } from './harness.ts';
 
 const VIRTUAL = '10.97.0.1';
@@ -52,6 +53,17 @@ test('its pods are judged by the labels that their controllers add', async () =>
   const allowed = await net.connect('shop/web-template', addressOf('shop/db-1'), 6379);
   expect(allowed).toMatchObject({ allowed: true, seenAddress: addressOf('shop/web-template') });
 });
+
+test.each(['shop/db-0', 'shop/db-1'])(
+  'sluice can asks the lab by its name, and says what packets get: %s',
+  async (to) => {
+    const question = ['can', 'web-template', to, '6379', '-n', 'shop', '--lab', net.lab.name];
+    const { code, stderr } = await runSluice(question);
+    const packet = await net.connect('shop/web-template', addressOf(to), 6379, SILENCE);
+    expect(stderr).toBe('');
+    expect(code).toBe(packet.allowed ? 0 : 1);
+  },
+);
 
 test('they come and go with their workload, and the others keep their addresses', async () => {
   const before = addressOf('shop/db-1');

@@ -14,12 +14,17 @@ import { runSluice } from '../support/sluice_process.ts';
 const QUESTION = ['shop/web', 'shop/api', '8080'];
 
 test.each([
-  ['no manifests', QUESTION, '-f is missing'],
+  [
+    'no manifests and no cluster',
+    [...QUESTION, '--kubeconfig', 'no/such/file'],
+    'no/such/file cannot be read',
+  ],
+  ['files and a lab', [...QUESTION, '-f', '.', '--lab', 'x'], '-f and --lab are of different inputs'],
   ['no arguments', ['-f', '.'], 'wants SRC DST PORT[/PROTO], got no argument (see'],
   ['too few arguments', ['shop/web', '-f', '.'], 'wants SRC DST PORT[/PROTO], got 1 argument: shop/web'],
   ['too many arguments', [...QUESTION, 'more', '-f', '.'], 'wants SRC DST PORT[/PROTO], got 4 arguments'],
-  ['an unknown flag', [...QUESTION, '--explian', '-f', '.'], "Unknown option '--explian'"],
-  ['an unknown output', [...QUESTION, '-f', '.', '-o', 'yaml'], "-o is 'yaml': wants text or json"],
+  ['an unknown flag', [...QUESTION, '--explian', '-f', '.'], "'--explian'; did you mean --explain?"],
+  ['an unknown output', [...QUESTION, '-f', '.', '-o', 'xml'], "-o is 'xml': wants text, wide, json or yaml"],
   [
     'a batch and manifests that both are standard input',
     ['--batch', '-', '-f', '-'],
@@ -47,7 +52,7 @@ test.each([
   ['a name without namespace', ['web', 'shop/api', '80'], "'web' is not an IP address, NAMESPACE/POD"],
   ['an unknown kind', ['shop/cm/web', 'shop/api', '80'], "'shop/cm/web' is not an IP address"],
   ['a Service that is not there', ['shop/web', 'shop/svc/api', '80'], 'have no Service shop/api\n'],
-  ['an address block', ['10.0.0.0/8', 'shop/api', '80'], 'is a block of addresses'],
+  ['no address block', ['10.0.0.0/80', 'shop/api', '80'], 'is no block of addresses'],
   ['port 0', ['shop/web', 'shop/api', '0'], "port '0' is not in 1-65535"],
   ['port 65536', ['shop/web', 'shop/api', '65536'], "port '65536' is not in 1-65535"],
   [

@@ -76,12 +76,16 @@ describe('a pod made from a template has the labels that its controller adds', (
   const AWAY = '198.51.100.1';
 
   test.each([
-    ['a Job, by its name', ['t/job/mig', AWAY], 'denied: t/mig-template'],
-    ['an indexed Job, by its index', ['t/job/parts', AWAY], 'denied: t/parts-template'],
+    ['a Job, by its name', ['t/job/mig', AWAY], 'denied: t/job/mig (template)'],
+    ['an indexed Job, by its index', ['t/job/parts', AWAY], 'denied: t/job/parts (template)'],
     ['a CronJob, by its Job', [AWAY, 't/cronjob/backup'], 'denied: '],
     ['a StatefulSet, by its ordinal', [AWAY, 't/sts/db'], `denied: ${AWAY} -> t/db-5`],
-    ['a StatefulSet, another replica', ['t/sts/db', 't/sts/db'], 'allowed: t/db-5 -> t/db-6'],
-    ['a Deployment, by its hash', [AWAY, 't/deploy/web'], `denied: ${AWAY} -> t/web-template`],
+    [
+      'a StatefulSet, another replica',
+      ['t/sts/db', 't/sts/db'],
+      'allowed: t/db-5 (template) -> t/db-6 (template)',
+    ],
+    ['a Deployment, by its hash', [AWAY, 't/deploy/web'], `denied: ${AWAY} -> t/deploy/web (template)`],
     ['a ReplicationController, which adds none', [AWAY, 't/rc/old'], 'allowed: '],
   ])('%s', async (_, question, answer) => {
     const { stdout, stderr } = await runSluice(['can', ...question, '80', '-f', dir()]);

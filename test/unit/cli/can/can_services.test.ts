@@ -96,7 +96,7 @@ describe('a Service', () => {
       policy('t/api', { podSelector: { matchLabels: { app: 'api' } }, ingress: [{ ports: [{ port: 80 }] }] }),
     ];
     const answer = await ask(manifests, { from: 't/web', to: 't/svc/api:80' });
-    expect(answer.line).toMatch(/^deny: t\/web -> t\/svc\/api:80 -> t\/api-template TCP\/8080 /);
+    expect(answer.line).toMatch(/^deny: t\/web -> t\/svc\/api:80 -> t\/deploy\/api \(template\) TCP\/8080 /);
     expect(answer.notes).toEqual(["80 is the Service's port: policies see the port of its pods, 8080"]);
   });
 

@@ -1,0 +1,108 @@
+/** A rule changed so that it admits a flow that it nearly admits. Whether it does, the engine says. */
+import { fieldsOf, isRecord } from '../../common/shape.ts';
+import {
+  type FailedTest,
+  type Flow,
+  NAMESPACE_NAME_LABEL,
+  type Pod,
+  type RuleMiss,
+} from '../../policy/index.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Labels that a controller gives to pods of one revision, or to single pods: no selector should name them. */
+const CONTROLLER_LABEL =
+  /^(pod-template-hash|controller-revision-hash|pod-template-generation|controller-uid|job-name|statefulset\.kubernetes\.io\/.*|apps\.kubernetes\.io\/pod-index|batch\.kubernetes\.io\/.*)$/;
+
+/**
+ * The rule with what looks like a slip put right; where one thing only is missing, with a peer or a port more.
+ * @param raw as it is written
+ * @returns undefined where more is missing: to change the rule would be to write another one
+ */
+export function mendedRule(raw: Json, miss: RuleMiss, flow: Flow): Json | undefined {
+  const peers = miss.direction === 'ingress' ? 'from' : 'to';
+  const isSlip = miss.tests.every(({ meant }) => meant !== undefined);
+  if (
+    !isSlip &&
+    miss.tests.length > 1 &&
+    !miss.tests.every(({ failed }) => failed === 'namespace' || failed === 'pod')
+  )
+    return undefined;
+  let rule: Json = structuredClone(raw);
+  if (isSlip) {
+    for (const test of miss.tests) rule = mended(rule, test, peers, miss.peer ?? 0, flow);
+    return rule;
+  }
+  const [test] = miss.tests;
+  if (test === undefined) return undefined;
+  if (test.failed === 'port' || test.failed === 'protocol')
+    return { ...rule, ports: [...listOf(rule.ports), portItem(flow)] };
+  const peer = peerItem(miss, flow);
+  return peer === undefined ? undefined : { ...rule, [peers]: [...listOf(rule[peers]), peer] };
+}
+
+function mended(rule: Json, test: FailedTest, peers: string, peer: number, flow: Flow): Json {
+  const { meant, key, failed } = test;
+  if (meant?.kind === 'target-port')
+    return {
+      ...rule,
+      ports: listOf(rule.ports).map((item) =>
+        fieldsOf(item).port === flow.servicePort ? portItem(flow) : item,
+      ),
+    };
+  if (meant === undefined || key === undefined) return rule;
+  const selector = failed === 'pod' ? 'podSelector' : 'namespaceSelector';
+  const changed = listOf(rule[peers]).map((item, at) => {
+    if (at !== peer || !isRecord(item)) return item;
+    const { matchLabels, matchExpressions, ...rest } = fieldsOf(item[selector]);
+    const { [key]: written, ...labels } = fieldsOf(matchLabels);
+    const expressions = listOf(matchExpressions).filter((expression) => fieldsOf(expression).key !== key);
+    const value =
+      written ??
+      listOf(fieldsOf(listOf(matchExpressions).find((one) => fieldsOf(one).key === key)).values)[0];
+    const label = meant.kind === 'value' ? { [key]: meant.value } : { [meant.key]: value };
+    return {
+      ...item,
+      [selector]: {
+        ...rest,
+        matchLabels: { ...labels, ...label },
+        ...(expressions.length === 0 ? {} : { matchExpressions: expressions }),
+      },
+    };
+  });
+  return { ...rule, [peers]: changed };
+}
+
+/** The port by its name where the destination has one for it: then it stays right when the number changes. */
+function portItem({ destination, protocol, port }: Flow): Json {
+  const declared =
+    destination.kind === 'pod'
+      ? destination.pod.ports.find((own) => own.port === port && own.protocol === protocol)
+      : undefined;
+  return { ...(protocol === 'TCP' ? {} : { protocol }), port: declared?.name ?? port };
+}
+
+/** The other end as a peer: by its labels, or its address. Undefined where only its address tells it from all others. */
+function peerItem({ direction, policy }: RuleMiss, { source, destination }: Flow): Json | undefined {
+  const other = direction === 'ingress' ? source : destination;
+  if (other.kind === 'address')
+    return { ipBlock: { cidr: `${other.address}/${other.address.includes(':') ? 128 : 32}` } };
+  const labels = ownLabels(other.pod);
+  if (labels === undefined || other.pod.hostNetwork) return undefined;
+  const { namespace } = other.pod;
+  return {
+    ...(namespace === policy.namespace
+      ? {}
+      : { namespaceSelector: { matchLabels: { [NAMESPACE_NAME_LABEL]: namespace } } }),
+    podSelector: { matchLabels: labels },
+  };
+}
+
+function ownLabels({ labels }: Pod): Json | undefined {
+  const own = Object.entries(labels).filter(([key]) => !CONTROLLER_LABEL.test(key));
+  return own.length === 0 ? undefined : Object.fromEntries(own);
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}

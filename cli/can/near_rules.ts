@@ -1,0 +1,154 @@
+/** The rules that came near to admitting what is denied: where they stand, why they fail, and how they would admit it. */
+import { unreachable } from '../../common/errors.ts';
+import { fieldsOf, isRecord } from '../../common/shape.ts';
+import {
+  createEvaluator,
+  type Endpoint,
+  type FailedTest,
+  type Flow,
+  objectKey,
+  parseNetworkPolicy,
+  type RuleMiss,
+} from '../../policy/index.ts';
+import type { FieldPath, LoadedObject, Manifests, Place, Places } from '../../sources/index.ts';
+import type { Answer } from './answer.ts';
+import type { Party } from './endpoint_resolver.ts';
+import { mendedRule } from './mended_rule.ts';
+
+/** A rule that came near. */
+export interface NearRule {
+  readonly miss: RuleMiss;
+  /** Of the rule, where the policy comes from a file. */
+  readonly place?: Place;
+  readonly tests: readonly PlacedTest[];
+  /** The rule as it would admit the flow; absent where no small change does. */
+  readonly fix?: Readonly<Record<string, unknown>>;
+}
+
+/** A test that failed, and where it stands. */
+export interface PlacedTest extends FailedTest {
+  readonly place?: Place;
+}
+
+/** Rules that are named. */
+const MAX_NEAR = 3;
+
+/** Finds the rules that came near in one set of objects. */
+export interface NearRules {
+  /** Those of the directions that deny, of the end or the backend that decides. Nothing where a node translates, and of a block. */
+  of(answer: Answer): readonly NearRule[];
+}
+
+/** What depends on the objects only is worked out once. */
+export function createNearRules(manifests: Manifests, places: Places): NearRules {
+  const { cluster } = manifests;
+  const evaluator = createEvaluator(cluster);
+  const policies = new Map(
+    manifests.objects.flatMap((object) => (object.kind === 'NetworkPolicy' ? [[object.key, object]] : [])),
+  );
+
+  /** Whether the flow's direction is allowed once the rule is another one: the engine has the last word. */
+  const admits = (
+    policy: LoadedObject,
+    { direction, rule }: RuleMiss,
+    flow: Flow,
+    fix: Readonly<Record<string, unknown>>,
+  ): boolean => {
+    const spec = fieldsOf(policy.raw.spec);
+    const rules = Array.isArray(spec[direction]) ? spec[direction] : [];
+    const mended = { ...policy.raw, spec: { ...spec, [direction]: rules.with(rule, fix) } };
+    const parsed = parseNetworkPolicy(mended);
+    if (!parsed.ok) return false;
+    const changed = new Map(cluster.policies).set(policy.key, parsed.object);
+    return createEvaluator({ ...cluster, policies: changed }).evaluate(flow)[direction].verdict === 'allow';
+  };
+
+  const nearRule = (miss: RuleMiss, flow: Flow): NearRule => {
+    const policy = policies.get(objectKey(miss.policy.namespace, miss.policy.name));
+    const raw = policy === undefined ? undefined : ruleOf(policy, miss);
+    if (policy === undefined || raw === undefined) return { miss, tests: miss.tests };
+    const base: FieldPath = ['spec', miss.direction, miss.rule];
+    const fix = mendedRule(raw, miss, flow);
+    return {
+      miss,
+      ...placed(places.find(policy, base)),
+      tests: miss.tests.map((test) => ({
+        ...test,
+        ...placed(places.find(policy, [...base, ...pathOf(test, miss, raw)])),
+      })),
+      ...(fix !== undefined && admits(policy, miss, flow, fix) ? { fix } : {}),
+    };
+  };
+
+  return {
+    of(answer) {
+      const { source, destination, protocol, port, service, flow: judged } = answer;
+      const isTranslated = service?.front !== undefined && service.front.kind !== 'cluster';
+      // To one address of a block no rule is meant.
+      if (isTranslated || source.ofBlock || destination.ofBlock) return [];
+      const flow: Flow = {
+        source: source.endpoint,
+        destination: destination.endpoint,
+        protocol,
+        port,
+        ...(service === undefined ? {} : { servicePort: service.port }),
+      };
+      const denied = [judged.egress, judged.ingress].filter(({ verdict }) => verdict === 'deny');
+      return denied
+        .flatMap(({ direction }) => evaluator.nearMisses(flow, direction, MAX_NEAR))
+        .slice(0, MAX_NEAR)
+        .map((miss) => nearRule(miss, { ...flow, source: podOf(source), destination: podOf(destination) }));
+    },
+  };
+}
+
+/** A fix names a pod by its labels, also where the question has its address. */
+function podOf({ pod, endpoint }: Party): Endpoint {
+  return pod === undefined || pod.hostNetwork ? endpoint : { kind: 'pod', pod };
+}
+
+function placed(place: Place | undefined): { readonly place?: Place } {
+  return place === undefined ? {} : { place };
+}
+
+function ruleOf(
+  { raw }: LoadedObject,
+  { direction, rule }: RuleMiss,
+): Readonly<Record<string, unknown>> | undefined {
+  const rules = fieldsOf(raw.spec)[direction];
+  const found: unknown = Array.isArray(rules) ? rules[rule] : undefined;
+  return isRecord(found) ? found : undefined;
+}
+
+/** Where a test stands in its rule. */
+function pathOf(
+  { failed, key }: FailedTest,
+  { direction, peer }: RuleMiss,
+  raw: Readonly<Record<string, unknown>>,
+): FieldPath {
+  const peers = direction === 'ingress' ? 'from' : 'to';
+  switch (failed) {
+    case 'port':
+    case 'protocol': {
+      const { ports } = raw;
+      return Array.isArray(ports) && ports.length === 1 ? ['ports', 0, failed] : ['ports'];
+    }
+    case 'ipBlock':
+      return [peers, peer ?? 0, 'ipBlock', 'cidr'];
+    case 'namespace':
+    case 'pod': {
+      const selector = failed === 'pod' ? 'podSelector' : 'namespaceSelector';
+      const path = [peers, peer ?? 0, selector];
+      if (key === undefined) return path;
+      const found: unknown = Array.isArray(raw[peers]) ? raw[peers][peer ?? 0] : undefined;
+      const { matchLabels, matchExpressions } = fieldsOf(fieldsOf(found)[selector]);
+      if (Object.hasOwn(fieldsOf(matchLabels), key)) return [...path, 'matchLabels', key];
+      const at = Array.isArray(matchExpressions)
+        ? matchExpressions.findIndex((expression) => fieldsOf(expression).key === key)
+        : -1;
+      return at === -1 ? path : [...path, 'matchExpressions', at];
+    }
+    default:
+      return unreachable(failed);
+  }
+}

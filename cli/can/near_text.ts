@@ -1,0 +1,92 @@
+/** Rules that came near, for people and as data. */
+import { stringify } from 'yaml';
+import { unreachable } from '../../common/errors.ts';
+import { objectKey } from '../../policy/index.ts';
+import { describePlace, type Place } from '../../sources/index.ts';
+import type { NearRule, PlacedTest } from './near_rules.ts';
+
+/** The lines about them, and the first fix. Empty where there is none. */
+export function nearLines(rules: readonly NearRule[]): string {
+  const lines = rules.flatMap(({ miss, place, tests }, at) => [
+    `  ${at === 0 ? 'nearest' : 'then   '} ${objectKey(miss.policy.namespace, miss.policy.name)} ${miss.direction}[${miss.rule}]${placeText(place)}`,
+    ...tests.map((test) => `    ${testText(test)}`),
+  ]);
+  const fixed = rules.find(({ fix }) => fix !== undefined);
+  if (fixed?.fix === undefined) return lines.map((line) => `${line}\n`).join('');
+  const { policy, direction, rule } = fixed.miss;
+  const yaml = fixText(fixed.fix).trimEnd().split('\n');
+  return [
+    ...lines,
+    `  fix     ${objectKey(policy.namespace, policy.name)} spec.${direction}[${rule}] as`,
+    ...yaml.map((line) => `    ${line}`),
+  ]
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+function testText(test: PlacedTest): string {
+  const { wanted, got, place } = test;
+  return `${wanted} wanted, got ${got}${placeText(place)}${hintText(test)}`;
+}
+
+function hintText({ meant, failed }: PlacedTest): string {
+  if (meant === undefined) return '';
+  switch (meant.kind) {
+    case 'value':
+      return `: is ${meant.value} meant?`;
+    case 'key':
+      return `: the same value is under ${meant.key}`;
+    case 'target-port':
+      return `: that is the Service's ${failed}, and policies see the pod's`;
+    default:
+      return unreachable(meant);
+  }
+}
+
+function placeText(place: Place | undefined): string {
+  return place === undefined ? '' : ` (${describePlace(place)})`;
+}
+
+/** A list with the rule as its item: it can stand where the rule does. */
+function fixText(fix: Readonly<Record<string, unknown>>): string {
+  return stringify([fix], { lineWidth: 0 });
+}
+
+/** A rule that came near, in JSON. */
+export interface NearRuleJson extends Partial<PlaceJson> {
+  readonly policy: string;
+  readonly direction: string;
+  readonly rule: number;
+  readonly tests: readonly (Partial<PlaceJson> & {
+    readonly failed: string;
+    readonly wanted: string;
+    readonly got: string;
+    readonly meant?: PlacedTest['meant'];
+  })[];
+  /** YAML: a list with the rule as its item. */
+  readonly fix?: string;
+}
+
+interface PlaceJson {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Plain data for `JSON.stringify`. */
+export function nearJson(rules: readonly NearRule[]): readonly NearRuleJson[] {
+  return rules.map(({ miss, place, tests, fix }) => ({
+    policy: objectKey(miss.policy.namespace, miss.policy.name),
+    direction: miss.direction,
+    rule: miss.rule,
+    ...place,
+    tests: tests.map(({ failed, wanted, got, meant, place: at }) => ({
+      failed,
+      wanted,
+      got,
+      ...(meant === undefined ? {} : { meant }),
+      ...at,
+    })),
+    ...(fix === undefined ? {} : { fix: fixText(fix) }),
+  }));
+}

@@ -1,0 +1,110 @@
+/** What every command has: its help, the flags that all share, a time limit, colours, progress. */
+import { SluiceError } from '../common/errors.ts';
+import { durationMs, type FlagTable, type FlagValues, flagLines, readFlags } from './flags/index.ts';
+import { createOutput, type Output } from './output.ts';
+import { COLOR_CHOICES, createProgress, createStyle, type Progress, type Style } from './terminal/index.ts';
+
+/** Runs a command: takes what follows its name, and resolves to the exit code. */
+export type RunCommand = (argv: readonly string[]) => Promise<number>;
+
+/** Exit codes. An error is 2, and has a message on stderr; see `main.ts`. */
+export const EXIT = { yes: 0, no: 1, error: 2 } as const;
+
+/** What a command runs with. */
+export interface CommandContext {
+  readonly stdout: Output;
+  readonly style: Style;
+  readonly progress: Progress;
+  /** Aborted when the time of `--timeout` is over. */
+  readonly signal: AbortSignal;
+}
+
+/** A command, described. */
+export interface CommandSpec<Name extends string> {
+  /** As people write it. */
+  readonly name: string;
+  /** What the help has before the flags: usage, an empty line, what it is for. Ends with a line end. */
+  readonly help: string;
+  /** Those that all commands have come after them by themselves. */
+  readonly flags: FlagTable<Name>;
+  /** What the help has after the flags, such as the exit codes. */
+  readonly afterFlags: string;
+  /** How many positionals it wants; what follows `-f` beyond them are paths. */
+  wanted(positionals: readonly string[], has: (name: Name | CommonFlag) => boolean): number;
+  /** @throws SluiceError for what people have done wrong or the system cannot do */
+  run(values: FlagValues<Name | CommonFlag>, context: CommandContext): Promise<number>;
+}
+
+const COMMON_FLAGS = {
+  color: { value: 'WHEN', help: 'auto (the default: on a terminal, and not with NO_COLOR), always or never' },
+  timeout: { value: 'TIME', help: 'give up after this long, such as 30s or 2m; the exit code is then 124' },
+  help: { short: 'h', help: 'this text' },
+} as const satisfies FlagTable;
+
+/** The flags that every command has. */
+export type CommonFlag = keyof typeof COMMON_FLAGS;
+
+/** Makes a command of its description. */
+export function createCommand<Name extends string>(spec: CommandSpec<Name>): RunCommand {
+  const flags: FlagTable<Name | CommonFlag> = { ...spec.flags, ...COMMON_FLAGS };
+  return async (argv) => {
+    const stdout = createOutput(process.stdout);
+    const help = `${spec.help}\nFlags:\n${flagLines(flags)}\n${spec.afterFlags}`;
+    if (asksForHelp(argv)) {
+      await stdout.write(help);
+      return EXIT.yes;
+    }
+    const values = readFlags(argv, { command: spec.name, flags, wanted: spec.wanted });
+    const color = choice(values.text('color') ?? 'auto', COLOR_CHOICES, '--color', spec.name);
+    const progress = createProgress(process.stderr);
+    const timeout = values.text('timeout');
+    const limit = new AbortController();
+    const work = spec.run(values, {
+      stdout,
+      style: createStyle(color, process.stdout),
+      progress,
+      signal: limit.signal,
+    });
+    try {
+      return timeout === undefined ? await work : await within(work, durationMs(timeout, '--timeout'), limit);
+    } finally {
+      progress.end();
+    }
+  };
+}
+
+/** Whether there is a `-h` or `--help` among the flags: then nothing else has to be right. */
+function asksForHelp(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  return (end === -1 ? argv : argv.slice(0, end)).some((word) => word === '-h' || word === '--help');
+}
+
+/** @throws SluiceError `TIMED_OUT` */
+async function within(work: Promise<number>, ms: number, limit: AbortController): Promise<number> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    reject(new SluiceError('TIMED_OUT', `not done after ${ms / 1000} s (--timeout)`));
+    limit.abort();
+  }, ms);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * The value of a flag that has to be one of a few.
+ * @throws SluiceError `USAGE`
+ */
+export function choice<const Choice extends string>(
+  value: string,
+  choices: readonly Choice[],
+  flag: string,
+  command: string,
+): Choice {
+  const found = choices.find((one) => one === value);
+  if (found !== undefined) return found;
+  const listed = [choices.slice(0, -1).join(', '), choices.at(-1)].filter((part) => part !== '').join(' or ');
+  throw new SluiceError('USAGE', `${flag} is '${value}': wants ${listed} (see sluice ${command} --help)`);
+}

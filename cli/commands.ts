@@ -1,0 +1,30 @@
+/** The commands. A new one is a line here, and a file (or a room) that makes it; see `command.ts`. */
+import type { RunCommand } from './command.ts';
+
+/** One command. */
+export interface CommandEntry {
+  readonly name: string;
+  /** For the list of commands. */
+  readonly summary: string;
+  /** What it needs is read only when it runs: the command starts in a fraction of a second. */
+  load(): Promise<RunCommand>;
+}
+
+/** In the order in which the help lists them. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'can',
+    summary: 'may one end connect to another, and why: in files, a lab or the cluster',
+    load: async () => (await import('./can/index.ts')).runCan,
+  },
+  {
+    name: 'check',
+    summary: 'what keeps pods from being enforced, by the manifests or in a cluster',
+    load: async () => (await import('./check/index.ts')).runCheck,
+  },
+  {
+    name: 'lab',
+    summary: 'a small cluster on this machine, made of network namespaces',
+    load: async () => (await import('./lab/index.ts')).runLab,
+  },
+];

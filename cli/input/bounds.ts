@@ -1,0 +1,36 @@
+/** How much one command reads of files. */
+import { SluiceError } from '../../common/errors.ts';
+
+/** Files of one command. A repository of manifests has hundreds; more is a folder that was not meant, such as `/`. */
+const MAX_FILES = 20_000;
+
+/** All files of one command together, bytes. Ten thousand pods as the API prints them are some 100 MB. */
+const MAX_BYTES = 512 * 1024 * 1024;
+
+/** What is read so far. */
+export interface Bounds {
+  /** @throws SluiceError `INPUT_TOO_LARGE` */
+  add(bytes: number): void;
+  /** @throws SluiceError `INPUT_TOO_LARGE` */
+  checkCount(files: number): void;
+}
+
+/** Counts from nothing. */
+export function createBounds(): Bounds {
+  let files = 0;
+  let bytes = 0;
+  const tooLarge = (what: string) =>
+    new SluiceError('INPUT_TOO_LARGE', `-f comes to more than ${what}: name the folders that hold manifests`);
+  const checkCount = (count: number): void => {
+    if (count > MAX_FILES) throw tooLarge(`${MAX_FILES} files`);
+  };
+  return {
+    checkCount,
+    add(more) {
+      files += 1;
+      bytes += more;
+      checkCount(files);
+      if (bytes > MAX_BYTES) throw tooLarge(`${MAX_BYTES / 1024 / 1024} MiB`);
+    },
+  };
+}

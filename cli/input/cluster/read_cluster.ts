@@ -1,0 +1,185 @@
+/** Reads from a live cluster what a command needs, and knows what it may not read. */
+import { firstLineOf } from '../../../common/errno.ts';
+import { SluiceError } from '../../../common/errors.ts';
+import { ApiClient, ApiFailure, FORBIDDEN, NOT_FOUND } from '../../../injector/api/index.ts';
+import { type ManifestFile, type Manifests, manifestFileOf, manifestsOf } from '../../../sources/index.ts';
+import { didYouMean } from '../../likeness.ts';
+import type { Origin } from '../input.ts';
+import type { InputChoice } from '../input_flags.ts';
+import type { ReadContext } from '../read_context.ts';
+import type { Scope } from '../scope.ts';
+import { chooseCluster } from './kube_choice.ts';
+import { createLister, type Lister } from './lister.ts';
+import { RESOURCES, type Resource } from './resources.ts';
+import { describeRight, type MissingRight, rightMissing } from './rights.ts';
+
+/** What was read. */
+export interface ClusterInput {
+  readonly origin: Extract<Origin, { kind: 'cluster' }>;
+  readonly manifests: Manifests;
+  readonly namespace: string;
+  readonly notes: readonly string[];
+}
+
+/** Without these there is no answer. */
+const REQUIRED = [RESOURCES.pods, RESOURCES.policies] as const;
+
+/** An answer can do without these, and says what it does not know then. */
+const OPTIONAL = [
+  RESOURCES.slices,
+  RESOURCES.deployments,
+  RESOURCES.statefulSets,
+  RESOURCES.daemonSets,
+  RESOURCES.jobs,
+  RESOURCES.cronJobs,
+] as const;
+
+/**
+ * @throws SluiceError `KUBECONFIG_UNUSABLE`, `CLUSTER_UNREADABLE`, `RIGHT_MISSING`, `INPUT_TOO_LARGE`
+ */
+export async function readCluster(
+  choice: Extract<InputChoice, { kind: 'cluster' }>,
+  scopeIn: (namespace: string) => Scope,
+  { progress, signal }: ReadContext,
+): Promise<ClusterInput> {
+  const target = chooseCluster(choice);
+  const { context, server } = target;
+  const namespace = choice.namespace ?? target.namespace;
+  const asked = scopeIn(namespace);
+  const scope: Scope = choice.allNamespaces ? { ...asked, namespaces: 'all' } : asked;
+  const client = new ApiClient(target.config);
+  try {
+    const lister = createLister(client, { progress, signal });
+    const reading = new Reading(lister, scope);
+    await reading.run();
+    const missing = reading.missing.filter(({ resource }) => isRequired(resource, scope));
+    if (missing.length > 0) throw rightMissing(missing, context);
+    return {
+      origin: { kind: 'cluster', context, server },
+      manifests: manifestsOf(reading.files),
+      namespace,
+      notes: reading.notes(),
+    };
+  } catch (cause) {
+    signal.throwIfAborted();
+    if (cause instanceof SluiceError) throw cause;
+    const hint =
+      cause instanceof ApiFailure && cause.code === 401
+        ? ' (the credentials of the kubeconfig are not accepted)'
+        : '';
+    throw new SluiceError(
+      'CLUSTER_UNREADABLE',
+      `the cluster of context ${context} cannot be read: ${server}: ${firstLineOf(cause)}${hint}`,
+      { cause },
+    );
+  } finally {
+    client.close();
+  }
+}
+
+function isRequired(resource: Resource, { services }: Scope): boolean {
+  if (resource === RESOURCES.services) return services === 'required';
+  return REQUIRED.some((one) => one === resource);
+}
+
+/** One reading of a cluster. */
+class Reading {
+  readonly files: ManifestFile[] = [];
+  readonly missing: MissingRight[] = [];
+  readonly #lister: Lister;
+  readonly #scope: Scope;
+  /** Why only some namespaces were read, though all were wanted. */
+  #narrowed: MissingRight | undefined;
+
+  constructor(lister: Lister, scope: Scope) {
+    this.#lister = lister;
+    this.#scope = scope;
+  }
+
+  async run(): Promise<void> {
+    const namespaces = await this.#namespaces();
+    const places = namespaces === 'all' ? [undefined] : namespaces;
+    const resources = [...REQUIRED, RESOURCES.services, ...OPTIONAL];
+    await Promise.all([
+      this.#list(RESOURCES.nodes, undefined),
+      ...resources.flatMap((resource) => places.map((place) => this.#list(resource, place))),
+    ]);
+  }
+
+  notes(): readonly string[] {
+    const narrowed =
+      this.#narrowed === undefined
+        ? []
+        : [
+            `only namespace ${this.#scope.fallback.join(', ')} could be read: the user may not ` +
+              `${describeRight(this.#narrowed)}, so pods and Services of others are not known by their addresses`,
+          ];
+    const unknown = this.missing
+      .filter(({ resource }) => !isRequired(resource, this.#scope))
+      .map(describeRight);
+    return [
+      ...narrowed,
+      ...(unknown.length === 0 ? [] : [`not known, because the user may not: ${unknown.join('; ')}`]),
+    ];
+  }
+
+  /** Reads the Namespaces too: their labels decide rules. */
+  async #namespaces(): Promise<'all' | readonly string[]> {
+    const { namespaces, fallback } = this.#scope;
+    if (namespaces !== 'all') {
+      await Promise.all(namespaces.map((name) => this.#namespace(name)));
+      return namespaces;
+    }
+    const answers = await Promise.all([
+      this.#list(RESOURCES.namespaces, undefined),
+      this.#lister.mayList(RESOURCES.pods),
+      this.#lister.mayList(RESOURCES.policies),
+    ]);
+    const refused = [RESOURCES.pods, RESOURCES.policies].find((_, at) => answers[at + 1] === false);
+    if (refused === undefined) return 'all';
+    this.#narrowed = { verb: 'list', resource: refused };
+    await Promise.all(fallback.map((name) => this.#namespace(name)));
+    return fallback;
+  }
+
+  async #namespace(name: string): Promise<void> {
+    const resource = RESOURCES.namespaces;
+    try {
+      this.#add([await this.#lister.get(resource, name)]);
+    } catch (error) {
+      if (!(error instanceof ApiFailure)) throw error;
+      if (error.code === FORBIDDEN) this.missing.push({ verb: 'get', resource, namespace: name });
+      else if (error.code === NOT_FOUND) throw await this.#noNamespace(name);
+      else throw error;
+    }
+  }
+
+  async #noNamespace(name: string): Promise<SluiceError> {
+    const known: string[] = [];
+    try {
+      for (const { metadata } of await this.#lister.list(RESOURCES.namespaces)) known.push(metadata.name);
+    } catch {
+      // Without the right to list them there is nothing to offer.
+    }
+    return new SluiceError(
+      'ENDPOINT_UNKNOWN',
+      `the cluster has no namespace ${name}${didYouMean(name, known)}`,
+    );
+  }
+
+  async #list(resource: Resource, namespace: string | undefined): Promise<void> {
+    try {
+      this.#add(await this.#lister.list(resource, namespace));
+    } catch (error) {
+      if (!(error instanceof ApiFailure)) throw error;
+      // A server may serve no workloads.
+      if (error.code === NOT_FOUND && !isRequired(resource, this.#scope)) return;
+      if (error.code !== FORBIDDEN) throw error;
+      this.missing.push({ verb: 'list', resource, ...(namespace === undefined ? {} : { namespace }) });
+    }
+  }
+
+  #add(items: readonly object[]): void {
+    this.files.push(manifestFileOf('the cluster', items));
+  }
+}

@@ -1,0 +1,184 @@
+/** Rules that came near: which, where they stand, and how they would admit the flow. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { temporaryDirectory } from '../../../builders/cli_manifests.ts';
+import { runSluice } from '../support/sluice_process.ts';
+
+const SHOP = `apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: ingress-nginx}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: controller, namespace: ingress-nginx}
+spec: {template: {metadata: {labels: {app: nginx}}, spec: {containers: [{name: a, image: b}]}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: checkout, namespace: shop}
+spec: {template: {metadata: {labels: {app: checkout}}, spec: {containers: [{name: a, image: b}]}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec: {template: {metadata: {labels: {app: web}}, spec: {containers: [{name: a, image: b, ports: [{name: http, containerPort: 8080}]}]}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: http}], clusterIP: 10.96.0.5}
+`;
+const POLICIES = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: scrape, namespace: shop}
+spec:
+  podSelector: {}
+  ingress:
+  - from:
+    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web-from-ingress, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from:
+    - namespaceSelector:
+        matchLabels:
+          name: ingress-nginx
+    ports:
+    - port: 80
+  - from:
+    - podSelector: {matchLabels: {app: cart}}
+  - from:
+    - podSelector: {matchLabels: {app: chekout}}
+`;
+
+function shop(): string {
+  const dir = temporaryDirectory();
+  writeFileSync(join(dir, '10-shop.yaml'), SHOP);
+  writeFileSync(join(dir, '20-policies.yaml'), POLICIES);
+  return dir;
+}
+
+interface NearJson {
+  readonly near: readonly {
+    readonly policy: string;
+    readonly rule: number;
+    readonly line: number;
+    readonly tests: readonly {
+      readonly failed: string;
+      readonly line: number;
+      readonly column: number;
+      readonly meant?: object;
+    }[];
+    readonly fix?: string;
+  }[];
+}
+
+async function near(...question: string[]): Promise<NearJson['near']> {
+  const { stdout } = await runSluice(['can', ...question, '-f', shop(), '-o', 'json']);
+  return (JSON.parse(stdout) as NearJson).near;
+}
+
+describe('the rule that was meant comes first', () => {
+  const FROM_INGRESS = ['controller', 'svc/web:80', '-n', 'ingress-nginx', '--to-namespace', 'shop'];
+
+  test('the same value under another key, and the port of the Service', async () => {
+    const [first, second, third, ...more] = await near(...FROM_INGRESS);
+    expect(first).toMatchObject({
+      policy: 'shop/web-from-ingress',
+      rule: 0,
+      line: 16,
+      tests: [
+        {
+          failed: 'namespace',
+          line: 19,
+          column: 17,
+          meant: { kind: 'key', key: 'kubernetes.io/metadata.name' },
+        },
+        { failed: 'port', line: 21, column: 13, meant: { kind: 'target-port' } },
+      ],
+    });
+    expect(parse(first?.fix ?? '')).toEqual([
+      {
+        from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'ingress-nginx' } } }],
+        ports: [{ port: 'http' }],
+      },
+    ]);
+    expect(second).toMatchObject({ policy: 'shop/scrape' });
+    expect(third).toBeDefined();
+    expect(more).toEqual([]);
+  });
+
+  test('a label that is nearly written so goes before others', async () => {
+    const [first] = await near('checkout', 'web', '8080', '-n', 'shop');
+    expect(first).toMatchObject({
+      policy: 'shop/web-from-ingress',
+      rule: 2,
+      tests: [{ failed: 'pod', line: 25, meant: { kind: 'value', value: 'checkout' } }],
+    });
+    expect(parse(first?.fix ?? '')).toEqual([
+      { from: [{ podSelector: { matchLabels: { app: 'checkout' } } }] },
+    ]);
+  });
+
+  test('as text, with the places and the fix', async () => {
+    const dir = shop();
+    const { code, stdout } = await runSluice(['can', ...FROM_INGRESS, '-f', dir]);
+    expect(stdout).toContain(`  nearest shop/web-from-ingress ingress[0] (${dir}/20-policies.yaml:16:5)\n`);
+    expect(stdout).toContain(
+      '20-policies.yaml:19:17): the same value is under kubernetes.io/metadata.name\n',
+    );
+    expect(stdout).toContain(
+      "20-policies.yaml:21:13): that is the Service's port, and policies see the pod's\n",
+    );
+    expect(stdout).toContain('  fix     shop/web-from-ingress spec.ingress[0] as\n');
+    expect(code).toBe(1);
+  });
+});
+
+describe('ends that are no single pod', () => {
+  test('internet is every public address that nobody has', async () => {
+    const dir = shop();
+    writeFileSync(
+      join(dir, '30-public.yaml'),
+      `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: public, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from: [{ipBlock: {cidr: 0.0.0.0/0, except: [8.8.8.0/24]}}]
+`,
+    );
+    const { code, stdout } = await runSluice(['can', 'internet', 'shop/web', '8080', '-f', dir]);
+    expect(stdout).toMatch(/^partly: internet -> shop\/deploy\/web \(template\) TCP\/8080/);
+    expect(stdout).toMatch(/ {2}denied +8\.8\.8\.0-8\.8\.8\.255, 2000::-/);
+    expect(code).toBe(1);
+    const inside = await runSluice(['can', '8.8.4.0/24', 'shop/web', '8080', '-f', dir]);
+    expect(inside.stdout).toBe('allowed: 8.8.4.0/24 -> shop/deploy/web (template) TCP/8080\n');
+  });
+
+  test('--all-ports tells apart what policies and the pod do', async () => {
+    const { code, stdout } = await runSluice(['can', 'shop/web', '203.0.113.7', '--all-ports', '-f', shop()]);
+    expect(stdout).toBe(
+      'allowed: shop/deploy/web (template) -> 203.0.113.7\n' +
+        '  allowed  TCP/1-65535\n  allowed  UDP/1-65535\n  allowed  SCTP/1-65535\n',
+    );
+    expect(code).toBe(0);
+  });
+
+  test('two blocks are no question', async () => {
+    const { code, stderr } = await runSluice(['can', 'internet', '10.0.0.0/8', '80', '-f', shop()]);
+    expect(stderr).toContain('both ends are blocks');
+    expect(code).toBe(2);
+  });
+});
