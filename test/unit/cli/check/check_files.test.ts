@@ -198,6 +198,7 @@ describe('sluice check -f', () => {
     const one = await check([plain], '-n', 'shop', '-o', 'json');
     expect(one.code).toBe(0);
     expect(JSON.parse(one.stdout)).toEqual({
+      schema: 'sluice.dev/check/v1',
       findings: [
         {
           level: 'warning',
