@@ -23,6 +23,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./check/index.ts')).runCheck,
   },
   {
+    name: 'lint',
+    summary: 'what in policies does not do what it says, by rules with codes',
+    load: async () => (await import('./lint/index.ts')).runLint,
+  },
+  {
     name: 'lab',
     summary: 'a small cluster on this machine, made of network namespaces',
     load: async () => (await import('./lab/index.ts')).runLab,

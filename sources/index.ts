@@ -2,6 +2,7 @@
 
 export { clusterOf, type MergedCluster, mergeManifests } from './cluster_merge.ts';
 export { deriveEndpoints, isDerived, withEndpoints } from './derived_endpoints.ts';
+export { applyReplacements, createEdits, type Edits, type FieldEdit, type TextReplacement } from './edits.ts';
 export {
   isIsolating,
   isManifestName,
@@ -28,7 +29,14 @@ export {
   WORKLOAD_KINDS,
   type WorkloadKind,
 } from './objects/index.ts';
-export { createPlaces, describePlace, type FieldPath, type Place, type Places } from './places.ts';
+export {
+  createPlaces,
+  describePlace,
+  type FieldPath,
+  type Place,
+  type Places,
+  type Standing,
+} from './places.ts';
 export { LARGE_GROUP_OPTION, POLICY_LIMIT_OPTIONS, policyLimits } from './policy_limit_options.ts';
 export { describeProblem, type ManifestProblem } from './problem.ts';
 export { problemLines } from './report.ts';

@@ -16,8 +16,11 @@ export interface Places {
    * Where a field of an object stands: its value where that is a scalar, else its key. Where the field is not there, the one
    * around it. Undefined for what comes from no text, such as an API server, and for a document too large to be looked at again.
    */
-  find(object: LoadedObject | RawObject, path: FieldPath): Place | undefined;
+  find(object: Standing, path: FieldPath): Place | undefined;
 }
+
+/** Where an object stands: file, document, and place in it. */
+export type Standing = Pick<LoadedObject | RawObject, 'file' | 'document' | 'within'>;
 
 /** Documents whose trees are kept: a tree takes a hundred times its text. */
 const KEPT_TREES = 16;
@@ -26,13 +29,20 @@ const KEPT_TREES = 16;
 export function createPlaces(files: readonly ManifestFile[]): Places {
   const byName = new Map(files.map((file) => [file.file, file]));
   const trees = new Map<string, { readonly line: number; readonly find: ReturnType<typeof locate> }>();
+  const documents = new Map<string, ReturnType<typeof splitDocuments>>();
+
+  const documentsOf = (file: string, text: string) => {
+    const known = documents.get(file) ?? splitDocuments(text);
+    documents.set(file, known);
+    return known;
+  };
 
   const treeOf = (file: string, document: number) => {
     const key = `${document} ${file}`;
     const known = trees.get(key);
     if (known !== undefined) return known;
     const text = byName.get(file)?.text;
-    const found = text === undefined ? undefined : splitDocuments(text)[document - 1];
+    const found = text === undefined ? undefined : documentsOf(file, text)[document - 1];
     if (found === undefined) return undefined;
     const tree = { line: found.line, find: locate(found.text) };
     trees.set(key, tree);
@@ -52,7 +62,7 @@ export function createPlaces(files: readonly ManifestFile[]): Places {
 }
 
 /** `items[3].items[0].` as steps. */
-function stepsOf(within = ''): FieldPath {
+export function stepsOf(within = ''): FieldPath {
   return [...within.matchAll(/([^.[\]]+)|\[(\d+)\]/g)].map(([, key, index]) =>
     index === undefined ? (key ?? '') : Number(index),
   );

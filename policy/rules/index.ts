@@ -10,6 +10,7 @@ export {
   isSubject,
   LATE,
   NAMESPACE_NAME_LABEL,
+  namespaceLabels,
   nodeAddresses,
   podKey,
   takesOver,
@@ -31,5 +32,13 @@ export {
   type ResolvedRule,
   resolveRules,
 } from './rules.ts';
-export { formatSelector, matchesSelector, requirementsOf } from './selector.ts';
+export {
+  formatRequirement,
+  formatSelector,
+  isEmptySelector,
+  matchesSelector,
+  meetsRequirement,
+  type Requirement,
+  requirementsOf,
+} from './selector.ts';
 export type { SubjectFlow } from './tier.ts';

@@ -9,6 +9,7 @@ import { SidecarMetrics } from '../../sidecar/records/index.ts';
 import { ALL_PROXY } from '../../sidecar/redirect/index.ts';
 import { helpTexts } from './help_texts.ts';
 import { namespaceAnnotations, podAnnotations, rbacTable } from './kubernetes.ts';
+import { lintRules } from './lint_rules.ts';
 import { podRuleRegions } from './pod_rules/tables.ts';
 import { fillRegions } from './regions.ts';
 import { errorTable, metricTable, optionTable } from './tables.ts';
@@ -23,6 +24,7 @@ const GENERATED_PAGES: readonly string[] = [
   'docs/reference/cli.md',
   'docs/reference/configuration.md',
   'docs/reference/errors.md',
+  'docs/reference/lint.md',
   'docs/reference/metrics.md',
 ];
 
@@ -66,6 +68,7 @@ export async function regionTexts(): Promise<ReadonlyMap<string, string>> {
     ['rbac', rbacTable()],
     ...podRuleRegions(),
     ['errors', errorTable()],
+    ['lint-rules', lintRules()],
     ['options-sidecar', optionTable(SIDECAR_OPTIONS)],
     ['options-injector', optionTable(INJECTOR_OPTIONS)],
     ['metrics-sidecar', await metricTable(sidecarMetrics.registry)],

@@ -23,6 +23,8 @@ export interface TextDocument {
   readonly number: number;
   /** Line of the file the document starts at, 1-based. */
   readonly line: number;
+  /** Where in the file's text it starts, in UTF-16 units. */
+  readonly offset: number;
   readonly text: string;
 }
 
@@ -44,6 +46,7 @@ export type ParsedText =
  * (YAML 1.2, 9.1.2 c-forbidden), so cutting the text there is exact.
  */
 const SEPARATOR = /^---(?=[ \t\r\n]|$)/m;
+const SEPARATOR_LENGTH = 3;
 
 /** Blank lines, comments and directives (`%YAML 1.2`). */
 const NOTHING = /^(?:[ \t]*(?:#.*)?|%.*)$/;
@@ -60,14 +63,17 @@ const MAX_DEPTH = 200;
 export function splitDocuments(text: string): TextDocument[] {
   const documents: TextDocument[] = [];
   let line = 1;
-  for (const [index, part] of text
-    .replace(/^\uFEFF/, '')
-    .split(SEPARATOR)
-    .entries()) {
+  const marked = /^\uFEFF/.test(text) ? 1 : 0;
+  let start = marked;
+  for (const [index, part] of text.slice(marked).split(SEPARATOR).entries()) {
+    let offset = start;
     for (const piece of looksLikeJson(part) ? splitJsonObjects(part) : [part]) {
-      if (index > 0 || !isNothing(piece)) documents.push({ number: documents.length + 1, line, text: piece });
+      if (index > 0 || !isNothing(piece))
+        documents.push({ number: documents.length + 1, line, offset, text: piece });
       line += countLines(piece);
+      offset += piece.length;
     }
+    start += part.length + SEPARATOR_LENGTH;
   }
   return documents;
 }

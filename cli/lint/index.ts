@@ -1,0 +1,2 @@
+/** `sluice lint`. */
+export { runLint } from './lint.ts';

@@ -1,0 +1,19 @@
+/** Lint: what in policies does not do what it says, or was probably not meant, by rules with permanent codes. */
+
+export { type Finding, type Fix, type Found, fieldText, SEVERITIES, type Severity } from './finding.ts';
+export { type MendedFile, mendFiles } from './fix.ts';
+export { countBySeverity, lint, reaches } from './lint.ts';
+export type { LintInput } from './model/index.ts';
+export {
+  explainRule,
+  findingLines,
+  githubLines,
+  LINT_SCHEMA,
+  lintJson,
+  type Paint,
+  placeText,
+  sarifLog,
+} from './report/index.ts';
+export type { Rule } from './rule.ts';
+export { RULES, ruleOf } from './rules/index.ts';
+export { IGNORE_ANNOTATION, type Parted, type Suppressed, suppress, withoutBaseline } from './suppress/index.ts';

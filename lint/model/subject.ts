@@ -1,0 +1,43 @@
+/** The pods that policies select and admit: pods that are the same to policy stand as one. */
+import { SluiceError } from '../../common/errors.ts';
+import { isLive, objectKey, type Pod } from '../../policy/index.ts';
+import { createWorkloads, type Manifests, makeTemplatePod } from '../../sources/index.ts';
+import type { LintedObject } from '../finding.ts';
+import { lintedObject } from './linted_object.ts';
+
+/** Pods of one workload that are the same to policy: labels, ports and network. */
+export interface Subject {
+  /** One of them, for the engine; made from the workload's template where there are no pods. */
+  readonly pod: Pod;
+  /** As people call it: `deploy/web`. */
+  readonly name: string;
+  readonly object: LintedObject;
+  /** As it is written, checked by nobody. */
+  readonly raw: Readonly<Record<string, unknown>>;
+}
+
+/** All of them; pods that have finished, and templates that make no pod, are left out. */
+export function subjectsOf({ cluster, objects, others }: Manifests): readonly Subject[] {
+  const subjects = new Map<string, Subject>();
+  for (const loaded of objects) {
+    if (loaded.kind !== 'Pod' || !isLive(loaded.object)) continue;
+    const { object: pod, raw } = loaded;
+    const { namespace, workload, labels, ports, hostNetwork } = pod;
+    const key = JSON.stringify([namespace, workload, labels, ports, hostNetwork]);
+    if (!subjects.has(key)) subjects.set(key, { pod, name: workload, object: lintedObject(loaded), raw });
+  }
+  const made = createWorkloads(cluster, others)
+    .withoutPods()
+    .flatMap(({ kind, workload, owner }): readonly Subject[] => {
+      try {
+        const pod = makeTemplatePod(workload, kind, owner, 0);
+        const key = objectKey(owner.namespace, owner.name);
+        const object = { ...lintedObject(workload), kind, key };
+        return [{ pod, name: owner.text, object, raw: workload.raw }];
+      } catch (cause) {
+        if (cause instanceof SluiceError && cause.code === 'OBJECT_INVALID') return [];
+        throw cause;
+      }
+    });
+  return [...subjects.values(), ...made];
+}

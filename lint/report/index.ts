@@ -1,0 +1,7 @@
+/** Findings as people and programs read them. */
+
+export { explainRule } from './explain.ts';
+export { githubLines } from './github.ts';
+export { LINT_SCHEMA, lintJson } from './json.ts';
+export { sarifLog } from './sarif.ts';
+export { findingLines, type Paint, placeText } from './text.ts';

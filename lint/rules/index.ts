@@ -1,0 +1,3 @@
+/** The rules. A new one is a file here, a line in `all.ts`, and a folder of the corpus. */
+
+export { RULES, ruleOf } from './all.ts';

@@ -1,0 +1,36 @@
+/** NP001. */
+import { isEmptySelector } from '../../policy/index.ts';
+import { nameOf } from '../model/index.ts';
+import type { Rule } from '../rule.ts';
+import { unmetSelector } from './unmet.ts';
+
+/** A policy that selects no pod. */
+export const np001: Rule = {
+  code: 'NP001',
+  severity: 'warning',
+  title: 'policy selects no pod',
+  explanation: `spec.podSelector matches no pod of the policy's namespace, so the policy isolates nobody and admits nothing. Often a label
+is misspelt, or the workload was renamed or removed.
+
+It says nothing where no workload of the namespace is known. Pods that an operator makes are in no file: if the policy is for those,
+suppress the finding with a reason.`,
+  remedy: 'Correct the label, or remove the policy.',
+  *check(model) {
+    for (const linted of model.policies) {
+      const { policy, object } = linted;
+      const { namespace, podSelector } = policy;
+      if (!model.knows(namespace) || model.selected(policy).length > 0) continue;
+      const path = ['spec', 'podSelector'];
+      // A namespace without workloads is no mistake of the policy.
+      if (isEmptySelector(podSelector)) continue;
+      const present = model.subjectsIn(namespace).all.map(({ pod }) => pod.labels);
+      const { text, path: at, fix } = unmetSelector(podSelector, path, present, 'pod');
+      yield {
+        object,
+        path: at,
+        message: `${nameOf(linted)}: selects no pod; ${text}`,
+        ...(fix === undefined ? {} : { fix }),
+      };
+    }
+  },
+};

@@ -1,0 +1,63 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { temporaryDirectory } from '../../../builders/cli_manifests.ts';
+
+const PROJECT = join(import.meta.dirname, '../../../..');
+const CORPUS = join(PROJECT, 'test/unit/lint/corpus');
+const SHOP = join(CORPUS, 'shop.yaml');
+const FAULT = join(CORPUS, 'np004-service-port/fault.yaml');
+const CLEAN = join(CORPUS, 'np004-service-port/clean.yaml');
+const WARNING = join(CORPUS, 'np006-scrape/fault.yaml');
+
+function sluiceLint(...args: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(PROJECT, 'cli/main.ts'), 'lint', ...args],
+    { encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } },
+  );
+  return { status, stdout, stderr };
+}
+
+test('an error is exit code 1, a clean set 0', () => {
+  const found = sluiceLint('-f', SHOP, FAULT);
+  expect(found).toMatchObject({ status: 1, stderr: '' });
+  expect(found.stdout).toMatch(/^\S+:13:13 {2}error {4}NP004 {2}shop\/web: .*\n1 error in 2 policies\. /);
+  expect(sluiceLint('-f', SHOP, CLEAN)).toEqual({
+    status: 0,
+    stdout: 'nothing found in 2 policies\n',
+    stderr: '',
+  });
+});
+
+test('--fail-on sets from which severity on', () => {
+  expect(sluiceLint('-f', SHOP, WARNING).status).toBe(0);
+  expect(sluiceLint('-f', SHOP, WARNING, '--fail-on', 'warning').status).toBe(1);
+});
+
+test('an earlier json is a baseline', () => {
+  const file = join(temporaryDirectory(), 'baseline.json');
+  writeFileSync(file, sluiceLint('-f', SHOP, FAULT, '-o', 'json').stdout);
+  const { status, stdout } = sluiceLint('-f', SHOP, FAULT, '--baseline', file);
+  expect([status, stdout]).toEqual([0, 'nothing found in 2 policies\n1 suppressed\n']);
+});
+
+test('--fix changes the one word, keeps a byte order mark, and what is left is printed', () => {
+  const file = join(temporaryDirectory(), 'policy.yaml');
+  const text = `\uFEFF${readFileSync(FAULT, 'utf8')}`;
+  writeFileSync(file, text);
+  const { status, stdout, stderr } = sluiceLint('-f', SHOP, file, '--fix');
+  expect([status, stdout]).toEqual([0, 'nothing found in 2 policies\n']);
+  expect(stderr).toContain('NP004: port: http');
+  expect(readFileSync(file, 'utf8')).toBe(text.replace('port: 80 ', 'port: http '));
+});
+
+test('what is wrong on the command line is exit code 2', () => {
+  for (const args of [['-f', SHOP, '-o', 'xml'], ['--explain', 'NP999'], ['-f', '-', '--fix']])
+    expect(sluiceLint(...args)).toMatchObject({ status: 2, stdout: '' });
+});
+
+test('--explain says more', () => {
+  expect(sluiceLint('--explain', 'np003').stdout).toMatch(/^NP003 \(error\): /);
+});
