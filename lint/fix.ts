@@ -1,10 +1,5 @@
 /** What `--fix` does: the edits of findings, in the texts of their files. */
-import {
-  applyReplacements,
-  createEdits,
-  type ManifestFile,
-  type TextReplacement,
-} from '../sources/index.ts';
+import { applyReplacements, createEdits, type ManifestFile, type TextReplacement } from '../sources/index.ts';
 import type { Finding } from './finding.ts';
 
 /** A finding that can be mended without asking, and how. */
@@ -27,12 +22,17 @@ export function mendsOf(findings: readonly Finding[], files: readonly ManifestFi
   return findings.flatMap((finding) => {
     const wanted = finding.fix?.edits ?? [];
     const replacements = wanted.flatMap((edit) => edits.replacement(finding.object, edit) ?? []);
-    return replacements.length === 0 || replacements.length < wanted.length ? [] : [{ finding, replacements }];
+    return replacements.length === 0 || replacements.length < wanted.length
+      ? []
+      : [{ finding, replacements }];
   });
 }
 
 /** The texts of files after their mends; files without any are left out. Of two mends that clash the first is done. */
-export function mendFiles(findings: readonly Finding[], files: readonly ManifestFile[]): readonly MendedFile[] {
+export function mendFiles(
+  findings: readonly Finding[],
+  files: readonly ManifestFile[],
+): readonly MendedFile[] {
   const byFile = Map.groupBy(mendsOf(findings, files), ({ finding }) => finding.object.file);
   return files.flatMap(({ file, text }) => {
     const mends = byFile.get(file);

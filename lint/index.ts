@@ -16,4 +16,10 @@ export {
 } from './report/index.ts';
 export type { Rule } from './rule.ts';
 export { RULES, ruleOf } from './rules/index.ts';
-export { IGNORE_ANNOTATION, type Parted, type Suppressed, suppress, withoutBaseline } from './suppress/index.ts';
+export {
+  IGNORE_ANNOTATION,
+  type Parted,
+  type Suppressed,
+  suppress,
+  withoutBaseline,
+} from './suppress/index.ts';

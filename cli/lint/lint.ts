@@ -18,13 +18,7 @@ import { INPUT_PATH, problemLines } from '../../sources/index.ts';
 import { type CommandContext, createCommand, EXIT } from '../command.ts';
 import { type Input, readInput } from '../input/index.ts';
 import { complain } from '../output.ts';
-import {
-  LINT_FLAGS,
-  LINT_HELP,
-  LINT_HELP_END,
-  type LintCommand,
-  lintCommand,
-} from './lint_options.ts';
+import { LINT_FLAGS, LINT_HELP, LINT_HELP_END, type LintCommand, lintCommand } from './lint_options.ts';
 import { writeMends } from './mend.ts';
 import { reportText } from './report_text.ts';
 

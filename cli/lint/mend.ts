@@ -29,7 +29,9 @@ export function writeMends(findings: readonly Finding[], files: readonly Manifes
       }
       writeFileSync(file, `${mark}${text}`);
     } catch (cause) {
-      throw new SluiceError('MANIFEST_UNREADABLE', `${file} cannot be mended: ${messageOf(cause)}`, { cause });
+      throw new SluiceError('MANIFEST_UNREADABLE', `${file} cannot be mended: ${messageOf(cause)}`, {
+        cause,
+      });
     }
     changed = true;
     for (const finding of mended)

@@ -1,5 +1,5 @@
 /** Findings for programs. */
-import { fieldText, type Finding } from '../finding.ts';
+import { type Finding, fieldText } from '../finding.ts';
 import { objectText, type Parted } from '../suppress/index.ts';
 
 /** The schema of the JSON, which docs/schema has. */

@@ -27,7 +27,33 @@ import { np024 } from './np024_audit_for_long.ts';
 import { np025 } from './np025_no_sidecar.ts';
 
 /** In the order of their codes. */
-export const RULES: readonly Rule[] = [np001, np002, np003, np004, np005, np006, np007, np008, np009, np010, np011, np012, np013, np014, np015, np016, np017, np018, np019, np020, np021, np022, np023, np024, np025];
+export const RULES: readonly Rule[] = [
+  np001,
+  np002,
+  np003,
+  np004,
+  np005,
+  np006,
+  np007,
+  np008,
+  np009,
+  np010,
+  np011,
+  np012,
+  np013,
+  np014,
+  np015,
+  np016,
+  np017,
+  np018,
+  np019,
+  np020,
+  np021,
+  np022,
+  np023,
+  np024,
+  np025,
+];
 
 /** The rule of a code, in any case. */
 export function ruleOf(code: string): Rule | undefined {

@@ -1,7 +1,7 @@
 /** Whether one rule admits all that another admits. */
 import {
-  cidrContains,
   type Cidr,
+  cidrContains,
   type NetworkPolicyPeer,
   type NetworkPolicyPort,
   type NetworkPolicyRule,

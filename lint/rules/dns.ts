@@ -4,9 +4,9 @@ import {
   DNS_PORT,
   DNS_SERVICES,
   NAMESPACE_NAME_LABEL,
-  parseAddress,
   type Pod,
   type Protocol,
+  parseAddress,
   portMatches,
   type ResolvedRule,
 } from '../../policy/index.ts';

@@ -20,7 +20,9 @@ function isOfPolicy({ object = '', path = '', message }: ManifestProblem): boole
 /** Errors in policies. A policy that stands in two places is not among them. */
 export function policyErrors({ manifests }: Model): readonly Fault[] {
   const objects = new Map(
-    manifests.objects.flatMap((loaded) => (loaded.kind === 'NetworkPolicy' ? [[loaded.key, loaded] as const] : [])),
+    manifests.objects.flatMap((loaded) =>
+      loaded.kind === 'NetworkPolicy' ? [[loaded.key, loaded] as const] : [],
+    ),
   );
   return manifests.problems
     .filter((problem) => problem.severity === 'error' && isOfPolicy(problem) && !isDuplicate(problem))

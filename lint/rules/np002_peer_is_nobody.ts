@@ -1,5 +1,5 @@
 /** NP002. */
-import { namespaceLabels, type NetworkPolicyPeer, objectKey } from '../../policy/index.ts';
+import { type NetworkPolicyPeer, namespaceLabels, objectKey } from '../../policy/index.ts';
 import type { FieldPath } from '../../sources/index.ts';
 import type { Found } from '../finding.ts';
 import { type LintedPolicy, listed, type Model, nameOf, rulesIn } from '../model/index.ts';

@@ -21,8 +21,7 @@ all is admitted are left out: they open no connections (NP011).`,
       const without = model
         .subjectsIn(namespace)
         .all.filter(
-          (subject) =>
-            model.rulesOf(subject, 'egress').length > 0 && !mayAskNames(model, subject, dns),
+          (subject) => model.rulesOf(subject, 'egress').length > 0 && !mayAskNames(model, subject, dns),
         );
       const policy = mostOf(model, without);
       if (policy === undefined) continue;
@@ -41,8 +40,11 @@ all is admitted are left out: they open no connections (NP011).`,
 function mostOf(model: Model, subjects: readonly Subject[]): LintedPolicy | undefined {
   const counts = new Map<LintedPolicy, number>();
   for (const subject of subjects)
-    for (const policy of model.isolating(subject, 'egress')) counts.set(policy, (counts.get(policy) ?? 0) + 1);
-  return [...counts].sort(([a, most], [b, count]) => count - most || (a.object.key < b.object.key ? -1 : 1))[0]?.[0];
+    for (const policy of model.isolating(subject, 'egress'))
+      counts.set(policy, (counts.get(policy) ?? 0) + 1);
+  return [...counts].sort(
+    ([a, most], [b, count]) => count - most || (a.object.key < b.object.key ? -1 : 1),
+  )[0]?.[0];
 }
 
 function egressField({ raw }: LintedPolicy): string {

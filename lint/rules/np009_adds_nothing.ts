@@ -1,6 +1,6 @@
 /** NP009. */
 import { isEmptySelector } from '../../policy/index.ts';
-import { type LintedPolicy, listed, type LintedRule, type Model, nameOf, rulesIn } from '../model/index.ts';
+import { type LintedPolicy, type LintedRule, listed, type Model, nameOf, rulesIn } from '../model/index.ts';
 import type { Rule } from '../rule.ts';
 import { covers } from './cover.ts';
 
@@ -48,15 +48,13 @@ function othersThatCover(
   const memo = new Map<LintedRule, Map<LintedPolicy, boolean>>();
   for (const subject of selected) {
     for (const direction of policy.policyTypes) {
-      const others = model
-        .isolating(subject, direction)
-        .filter(
-          (other) =>
-            other !== linted &&
-            !needless.has(other) &&
-            // What comes later to the namespace it selects too.
-            (!selectsAll || isEmptySelector(other.policy.podSelector)),
-        );
+      const others = model.isolating(subject, direction).filter(
+        (other) =>
+          other !== linted &&
+          !needless.has(other) &&
+          // What comes later to the namespace it selects too.
+          (!selectsAll || isEmptySelector(other.policy.podSelector)),
+      );
       if (others.length === 0) return undefined;
       const isCovered = rules
         .filter((rule) => rule.direction === direction)

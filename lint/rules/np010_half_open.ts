@@ -1,7 +1,14 @@
 /** NP010. */
 import { isEmptySelector, type Pod, type Protocol } from '../../policy/index.ts';
 import type { Found, LintedObject } from '../finding.ts';
-import { type LintedPolicy, type LintedRule, type Model, nameOf, rulesIn, type Subject } from '../model/index.ts';
+import {
+  type LintedPolicy,
+  type LintedRule,
+  type Model,
+  nameOf,
+  rulesIn,
+  type Subject,
+} from '../model/index.ts';
 import type { Rule } from '../rule.ts';
 import { np002 } from './np002_peer_is_nobody.ts';
 import { np003 } from './np003_peers_are_or.ts';
@@ -45,8 +52,7 @@ type Pair = readonly [subject: Subject, peer: Subject];
 function pairsOf(model: Model, linted: LintedPolicy, { rule }: LintedRule): readonly Pair[] {
   const { namespace } = linted.policy;
   const named = rule.peers.filter(
-    (peer) =>
-      peer.kind === 'pods' && peer.podSelector !== undefined && !isEmptySelector(peer.podSelector),
+    (peer) => peer.kind === 'pods' && peer.podSelector !== undefined && !isEmptySelector(peer.podSelector),
   );
   const peers = new Set(named.flatMap((peer) => model.peerSubjects(peer, namespace)));
   const subjects = model.selected(linted.policy).filter(({ pod }) => !pod.hostNetwork);
@@ -100,9 +106,7 @@ function judge(
 }
 
 function mayMeanByAddress(model: Model, subject: Subject, direction: 'ingress' | 'egress'): boolean {
-  return model
-    .rulesOf(subject, direction)
-    .some(({ peers }) => peers.some(({ kind }) => kind === 'ipBlock'));
+  return model.rulesOf(subject, direction).some(({ peers }) => peers.some(({ kind }) => kind === 'ipBlock'));
 }
 
 /** The ports that the destination declares and the rule admits. */

@@ -17,7 +17,8 @@ it resolves no name. After a default-deny that is what is left for whoever was f
         .all.filter((subject) =>
           (['ingress', 'egress'] as const).every(
             (direction) =>
-              model.isolating(subject, direction).length > 0 && model.rulesOf(subject, direction).length === 0,
+              model.isolating(subject, direction).length > 0 &&
+              model.rulesOf(subject, direction).length === 0,
           ),
         );
       const [first] = closed;

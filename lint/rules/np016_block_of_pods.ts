@@ -39,7 +39,9 @@ nothing else than their addresses means them.`,
               pods.length > 0
                 ? `${nameOf(linted)}: ${cidr} covers the addresses of ${counted(pods.length, 'pod')} (such as ${names}), which change; select pods by label`
                 : `${nameOf(linted)}: ${cidr} has the address of ${counted(services.length, 'Service')} (such as ${names}): policies see the pods behind it`,
-            fix: { text: pods.length > 0 ? 'a podSelector' : 'a podSelector for the pods behind the Service' },
+            fix: {
+              text: pods.length > 0 ? 'a podSelector' : 'a podSelector for the pods behind the Service',
+            },
           };
         }
   },

@@ -1,7 +1,14 @@
 /** NP021. */
 import { fieldsOf, isRecord } from '../../common/shape.ts';
 import { objectKey, portMatches } from '../../policy/index.ts';
-import { type LintedService, listed, type Model, nameOf, type Subject, servicesOfSubject } from '../model/index.ts';
+import {
+  type LintedService,
+  listed,
+  type Model,
+  nameOf,
+  type Subject,
+  servicesOfSubject,
+} from '../model/index.ts';
 import type { Rule } from '../rule.ts';
 
 /** A Service that the API server calls. */

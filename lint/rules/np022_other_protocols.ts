@@ -1,7 +1,7 @@
 /** NP022. */
 import { fieldsOf, isRecord } from '../../common/shape.ts';
-import { nameOf, rulesIn } from '../model/index.ts';
 import { podTemplate } from '../../sources/index.ts';
+import { nameOf, rulesIn } from '../model/index.ts';
 import type { Rule } from '../rule.ts';
 
 /** Expectations of protocols that policies do not name. */

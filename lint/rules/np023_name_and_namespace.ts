@@ -34,7 +34,9 @@ function* inDefault(model: Model): ReturnType<Rule['check']> {
   for (const linted of model.policiesIn(DEFAULT_NAMESPACE)) {
     const { object } = linted;
     // What is not there, has the place of what is around it.
-    const [own, around] = [['metadata', 'namespace'], ['metadata']].map((path) => model.places.find(object, path));
+    const [own, around] = [['metadata', 'namespace'], ['metadata']].map((path) =>
+      model.places.find(object, path),
+    );
     if (own === undefined || own.line !== around?.line || own.column !== around.column) continue;
     yield {
       object,

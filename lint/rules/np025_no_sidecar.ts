@@ -17,12 +17,16 @@ Asked of a cluster only: pods in files get their sidecar when they are made. One
   *check(model) {
     if (model.extent === 'files') return;
     for (const namespace of model.namespaces) {
-      const bare = model.subjectsIn(namespace).all.filter(
-        (subject) =>
-          subject.object.kind === 'Pod' &&
-          !hasSidecar(subject.raw) &&
-          (['ingress', 'egress'] as const).some((direction) => model.isolating(subject, direction).length > 0),
-      );
+      const bare = model
+        .subjectsIn(namespace)
+        .all.filter(
+          (subject) =>
+            subject.object.kind === 'Pod' &&
+            !hasSidecar(subject.raw) &&
+            (['ingress', 'egress'] as const).some(
+              (direction) => model.isolating(subject, direction).length > 0,
+            ),
+        );
       const [first] = bare;
       if (first === undefined) continue;
       const names = [...new Set(bare.map(({ name }) => name))];

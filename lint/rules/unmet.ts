@@ -47,7 +47,12 @@ export function unmetSelector(
   const placed = [...path, ...requirementPath(selector, at, unmet)];
   if (unmet.operator === 'DoesNotExist' || unmet.operator === 'NotIn') {
     const values = unmet.operator === 'NotIn' ? ` in (${unmet.values.join(',')})` : '';
-    return { path: placed, text: `every ${noun} has ${unmet.key}${values}`, hasNear: false, isNegative: true };
+    return {
+      path: placed,
+      text: `every ${noun} has ${unmet.key}${values}`,
+      hasNear: false,
+      isNegative: true,
+    };
   }
   const text = `no ${noun} has ${formatRequirement(unmet)}`;
   if (unmet.operator === 'Exists') return { path: placed, text, hasNear: false };

@@ -1,7 +1,7 @@
 /** Findings that were there before: an earlier `-o json` of the same command. */
 import { SluiceError } from '../../common/errors.ts';
-import { anything, list, part as fields, text } from '../../common/shape.ts';
-import { fieldText, type Finding } from '../finding.ts';
+import { anything, part as fields, list, text } from '../../common/shape.ts';
+import { type Finding, fieldText } from '../finding.ts';
 import { type Parted, part, type Suppressed } from './suppress.ts';
 
 const entry = fields({ code: text(), object: text() }, { field: text() });

@@ -44,7 +44,9 @@ test.each(MENDED)('what is wrong in %s is mended, and nothing is found any more'
   expect(after).toContain('# fault');
   const kept = new Set(after.split('\n'));
   expect(text.split('\n').filter((line) => !kept.has(line)).length).toBeLessThanOrEqual(1);
-  expect((await lintFiles([baseOf(folder), fileOf(after)])).findings.map(({ message }) => message)).toEqual([]);
+  expect((await lintFiles([baseOf(folder), fileOf(after)])).findings.map(({ message }) => message)).toEqual(
+    [],
+  );
 });
 
 test('where more than one thing may be meant, nothing is changed', async () => {
@@ -54,7 +56,8 @@ test('where more than one thing may be meant, nothing is changed', async () => {
   for (const folder of folders) {
     const file = join(CORPUS, folder, 'fault.yaml');
     const mended = await mend(file, baseOf(folder));
-    if (mended !== undefined) expect([folder, mended.text]).toEqual(['np003-two-that-are-meant', expect.anything()]);
+    if (mended !== undefined)
+      expect([folder, mended.text]).toEqual(['np003-two-that-are-meant', expect.anything()]);
   }
 });
 

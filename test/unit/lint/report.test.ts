@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
+import schema from '../../../docs/schema/lint.v1.json' with { type: 'json' };
 import {
   countBySeverity,
   explainRule,
@@ -12,7 +13,6 @@ import {
   reaches,
   sarifLog,
 } from '../../../lint/index.ts';
-import schema from '../../../docs/schema/lint.v1.json' with { type: 'json' };
 import { fileOf, lintFiles, SHOP } from './linting.ts';
 
 const FAULT = readFileSync(join(import.meta.dirname, 'corpus/np004-service-port/fault.yaml'), 'utf8');
@@ -73,18 +73,21 @@ test('annotations of a workflow escape what would end them', async () => {
   const [finding] = findings;
   const place = { file: 'a,b:c%.yaml', line: 3, column: 4 };
   const lines = githubLines(finding === undefined ? [] : [{ ...finding, place, message: '50%\nrest' }]);
-  expect(lines).toBe('::error file=a%2Cb%3Ac%25.yaml,line=3,col=4,title=NP004::50%25%0Arest; fix: port: http\n');
+  expect(lines).toBe(
+    '::error file=a%2Cb%3Ac%25.yaml,line=3,col=4,title=NP004::50%25%0Arest; fix: port: http\n',
+  );
 });
 
 test('a level is reached by what is as bad or worse', async () => {
   const { findings } = await look();
   const [finding] = findings;
-  const of = (severity: 'error' | 'warning' | 'info') => (finding === undefined ? [] : [{ ...finding, severity }]);
-  expect([reaches(of('error'), 'error'), reaches(of('warning'), 'error'), reaches(of('info'), 'info')]).toEqual([
-    true,
-    false,
-    true,
-  ]);
+  const of = (severity: 'error' | 'warning' | 'info') =>
+    finding === undefined ? [] : [{ ...finding, severity }];
+  expect([
+    reaches(of('error'), 'error'),
+    reaches(of('warning'), 'error'),
+    reaches(of('info'), 'info'),
+  ]).toEqual([true, false, true]);
   expect(reaches([], 'info')).toBe(false);
 });
 

@@ -32,7 +32,10 @@ test.each([
   ['before the rule', POLICY.replace('  - from', '  # sluice-lint: ignore NP001, NP006: a reason\n  - from')],
   ['before the field', POLICY.replace('  ingress', '  # sluice-lint: ignore NP006 a reason\n  ingress')],
   ['at the head of the document', `# sluice-lint: ignore NP006 a reason\n${POLICY}`],
-  ['at the head of a later document', `${POLICY.replaceAll('back', 'web').replace('tier', 'app').replace('  - from', '  - ports: [{port: http}]\n    from')}---\n# sluice-lint: ignore NP006 a reason\n${POLICY}`],
+  [
+    'at the head of a later document',
+    `${POLICY.replaceAll('back', 'web').replace('tier', 'app').replace('  - from', '  - ports: [{port: http}]\n    from')}---\n# sluice-lint: ignore NP006 a reason\n${POLICY}`,
+  ],
 ])('a comment %s suppresses it', async (_, text) => {
   expect(await suppressedIn(text)).toEqual({ codes: [], suppressed: [['NP006', 'comment', 'a reason']] });
 });
@@ -59,11 +62,15 @@ test('an annotation suppresses it, with or without a reason', async () => {
 
 test('a baseline hides what it has, and no more of it', async () => {
   const { parted, manifests } = await lintFiles([SHOP, fileOf(POLICY)]);
-  const before = JSON.stringify(lintJson(parted, manifests.cluster.policies.size, countBySeverity(parted.findings)));
+  const before = JSON.stringify(
+    lintJson(parted, manifests.cluster.policies.size, countBySeverity(parted.findings)),
+  );
   const again = `${POLICY}---\n${POLICY.replace('name: back', 'name: other').replace('tier: back', 'app: web')}`;
   const { parted: now } = await lintFiles([SHOP, fileOf(again)]);
   const left = withoutBaseline(now, before, 'baseline.json');
   expect(left.findings.map(({ object }) => object.key)).toEqual(['shop/other']);
   expect(left.suppressed.map(({ by }) => by)).toEqual(['baseline']);
-  expect(() => withoutBaseline(now, '[]', 'baseline.json')).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  expect(() => withoutBaseline(now, '[]', 'baseline.json')).toThrow(
+    expect.objectContaining({ code: 'USAGE' }),
+  );
 });
