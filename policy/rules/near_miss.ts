@@ -183,25 +183,25 @@ function isLikely({ tests, failures }: Miss): boolean {
   return failures === tests.length && tests.every(({ meant }) => meant !== undefined);
 }
 
-/** Negative when `a` is nearer: what failed by slips alone, then fewer failed tests, then the later test, then more of it met. */
-function compareMisses(a: Miss, b: Miss): number {
-  return (
-    Number(isLikely(b)) - Number(isLikely(a)) ||
-    a.failures - b.failures ||
-    ORDER[b.tests[0].failed] - ORDER[a.tests[0].failed] ||
-    b.closeness - a.closeness
-  );
-}
+/** Negative when `a` is nearer. */
+type Compare = (a: Miss, b: Miss) => number;
+
+/** Fewer failed tests, then the later test, then more of it met. */
+const byTests: Compare = (a, b) =>
+  a.failures - b.failures || ORDER[b.tests[0].failed] - ORDER[a.tests[0].failed] || b.closeness - a.closeness;
+
+/** What failed by slips alone goes first: a rule that was most likely meant. Needs all labels of the peer. */
+const byIntention: Compare = (a, b) => Number(isLikely(b)) - Number(isLikely(a)) || byTests(a, b);
 
 /** How a rule missed the flow: by its nearest peer, and by its ports. */
-function missRule(rule: ResolvedRule, flow: SubjectFlow): Miss | undefined {
+function missRule(rule: ResolvedRule, flow: SubjectFlow, compare: Compare): Miss | undefined {
   const portTest = missPorts(rule.ports, flow);
   const portMiss: Miss | undefined = portTest && { tests: [portTest], failures: 1, closeness: 0 };
   let peerMiss: Miss | undefined;
   for (const [peer, test] of rule.peers.entries()) {
     const miss = missPeer(test, flow.peer);
     if (miss === undefined) return portMiss && { ...portMiss, peer };
-    if (peerMiss === undefined || compareMisses(miss, peerMiss) < 0) peerMiss = { ...miss, peer };
+    if (peerMiss === undefined || compare(miss, peerMiss) < 0) peerMiss = { ...miss, peer };
   }
   if (peerMiss === undefined || portTest === undefined) return peerMiss ?? portMiss;
   const [first, ...others] = peerMiss.tests;
@@ -210,15 +210,15 @@ function missRule(rule: ResolvedRule, flow: SubjectFlow): Miss | undefined {
 
 /**
  * The rule that came closest, and the first of its tests that failed (namespace, then pod or ipBlock, then
- * protocol, then port). Closest is a rule that fails by what looks like slips alone, for it was most likely meant for this flow;
- * then the one with the fewest failed tests; then the one whose failed test comes later; then the one with more of its labels
- * met; then the first. Undefined when there is no rule.
+ * protocol, then port). Closest is the rule with the fewest failed tests; then the one whose failed test comes later; then the
+ * one with more of its labels met; then the first. Undefined when there is no rule. Sidecars use it: they know only labels that
+ * rules ask for, and so not what was meant.
  */
 export function nearestMiss(rules: readonly ResolvedRule[], flow: SubjectFlow): NearMiss | undefined {
   let nearest: { rule: ResolvedRule; miss: Miss } | undefined;
   for (const rule of rules) {
-    const miss = missRule(rule, flow);
-    if (miss !== undefined && (nearest === undefined || compareMisses(miss, nearest.miss) < 0)) {
+    const miss = missRule(rule, flow, byTests);
+    if (miss !== undefined && (nearest === undefined || byTests(miss, nearest.miss) < 0)) {
       nearest = { rule, miss };
     }
   }
@@ -228,18 +228,18 @@ export function nearestMiss(rules: readonly ResolvedRule[], flow: SubjectFlow): 
   return { policy: rule.policy, rule: rule.index, failed, wanted, got };
 }
 
-/** The rules that came closest, in the order of `nearestMiss`, with all of their tests that failed. */
+/** The rules that came closest, with all of their tests that failed: first those that look meant, then as `nearestMiss` has it. */
 export function nearestMisses(
   rules: readonly ResolvedRule[],
   flow: SubjectFlow,
   max: number,
 ): readonly RuleMiss[] {
   const missed = rules.flatMap((rule) => {
-    const miss = missRule(rule, flow);
+    const miss = missRule(rule, flow, byIntention);
     return miss === undefined ? [] : [{ rule, miss }];
   });
   return missed
-    .sort((a, b) => compareMisses(a.miss, b.miss))
+    .sort((a, b) => byIntention(a.miss, b.miss))
     .slice(0, max)
     .map(({ rule, miss }) => ({
       policy: rule.policy,
