@@ -5,7 +5,7 @@ import type { Resources } from '../annotations/index.ts';
 export interface InjectionConfig {
   /** Version of Sluice, for the status annotation. */
   readonly version: string;
-  /** Image of both containers. */
+  /** Image of our containers. */
   readonly image: string;
   readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
   /**

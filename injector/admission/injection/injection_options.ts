@@ -70,7 +70,7 @@ export const INJECTION_OPTIONS: readonly OptionSpec[] = [
     kind: { type: 'choice', choices: IPTABLES },
     default: 'auto',
     description:
-      'iptables back end in pods. auto, nft: the nft one, with NET_ADMIN alone; legacy: gives both containers NET_RAW too',
+      'iptables back end in pods. auto, nft: the nft one, with NET_ADMIN alone; legacy: gives NET_RAW too, to all containers of Sluice',
   },
   {
     env: 'SLUICE_SIDECAR_LOG_LEVEL',
