@@ -1,4 +1,4 @@
-/** A native sidecar puts the redirect and the closed gate in force itself, before all else: docs/adr/0045. */
+/** A native sidecar puts the redirect and the closed gate in force itself, before all else: docs/adr/0044. */
 import type { Logger } from 'pino';
 import type { SidecarConfig } from '../config.ts';
 import { areRulesThere } from '../gate/kernel/index.ts';

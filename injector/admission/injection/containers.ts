@@ -47,7 +47,7 @@ const REDIRECT_SETTING: SidecarEnv = 'SLUICE_REDIRECT';
 /**
  * The command of a native sidecar: `run`, which puts the redirect and the closed gate in force before all else. An image from before
  * it could does that in a step of its own first; such an image may be on a node under the tag that is asked for. Both end with
- * the message and the exit code of the redirect when that fails. The shell is gone when the sidecar runs. docs/adr/0045
+ * the message and the exit code of the redirect when that fails. The shell is gone when the sidecar runs. docs/adr/0044
  */
 const NATIVE_COMMAND = [
   'sh',
