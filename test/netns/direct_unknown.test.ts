@@ -12,7 +12,7 @@ import { breakableTool } from './tools/breakable_tool.ts';
 const API = '10.1.1.10';
 const MAIN = join(import.meta.dirname, '../../sidecar/main.ts');
 
-/** Until each rule is checked some fifty processes are started: on a busy machine that takes its time. */
+/** Until each rule is checked some six processes are started: on a busy machine that takes its time. */
 const CHECKED_MS = 60_000;
 
 const iptables = breakableTool('iptables-nft-save');
