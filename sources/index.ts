@@ -25,7 +25,6 @@ export {
   podTemplate,
   type RawManifest,
   readDocument,
-  readValue,
   WORKLOAD_KINDS,
   type WorkloadKind,
 } from './objects/index.ts';

@@ -1,5 +1,5 @@
 /** The terminal: colours, one line of progress, tables that fit. In a pipe there is none of it. */
 
 export { createProgress, type Progress } from './progress.ts';
-export { COLOR_CHOICES, type ColorChoice, createStyle, type Style } from './style.ts';
-export { tableText, terminalWidth } from './table.ts';
+export { COLOR_CHOICES, createStyle, type Style } from './style.ts';
+export { tableText } from './table.ts';

@@ -7,10 +7,10 @@ import { unreachable } from '../../common/errors.ts';
 export const COLOR_CHOICES = ['auto', 'always', 'never'] as const;
 
 /** One of them. */
-export type ColorChoice = (typeof COLOR_CHOICES)[number];
+type ColorChoice = (typeof COLOR_CHOICES)[number];
 
 /** Gives a word a colour, or leaves it. */
-export type Style = (format: 'green' | 'red' | 'yellow' | 'bold' | 'dim', text: string) => string;
+export type Style = (format: 'green' | 'red' | 'yellow' | 'dim', text: string) => string;
 
 /** For text that goes to `stream`. */
 export function createStyle(choice: ColorChoice, stream: Writable & NodeJS.WritableStream): Style {

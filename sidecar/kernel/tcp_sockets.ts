@@ -31,7 +31,7 @@ export interface TcpSocket {
 }
 
 /** A connection by its ends. */
-export interface SocketPair {
+interface SocketPair {
   readonly local: Side;
   readonly remote: Side;
 }
