@@ -23,6 +23,9 @@ export const IDENTITY_VOLUME = 'sluice-identity';
 export const REDIRECT_BY = ['init', 'run'] as const;
 /** One of these. */
 export type RedirectBy = (typeof REDIRECT_BY)[number];
+/** The setting, and its value that has the sidecar do it: injection writes them, and pods are looked through for them. */
+export const REDIRECT_SETTING = 'SLUICE_REDIRECT' satisfies SidecarEnv;
+export const REDIRECT_BY_SIDECAR: RedirectBy = 'run';
 
 /** What injection adds, by name: a container or volume of such a name is ours, no matter who put it there. */
 export const OWN_CONTAINERS: readonly string[] = [REDIRECT_CONTAINER, SIDECAR_CONTAINER];

@@ -1,9 +1,12 @@
 /** Whether a pod has what injection adds. The annotation would say so, but anybody who makes a pod may write that. */
-import { REDIRECT_CONTAINER, SIDECAR_CONTAINER, type SidecarEnv } from '../../common/contract.ts';
+import {
+  REDIRECT_BY_SIDECAR,
+  REDIRECT_CONTAINER,
+  REDIRECT_SETTING,
+  SIDECAR_CONTAINER,
+} from '../../common/contract.ts';
 import { OPT_OUT_ANNOTATION, OPT_OUT_VALUE } from '../admission/index.ts';
 import { field, type RawObject } from '../api/index.ts';
-
-const REDIRECT_SETTING: SidecarEnv = 'SLUICE_REDIRECT';
 
 /** A pod that runs, or is about to, and that no sidecar enforces. */
 export interface UnenforcedPod {
@@ -28,7 +31,7 @@ export function unenforcedPod(pod: RawObject): UnenforcedPod | undefined {
 /** A native sidecar that puts the redirect in force. Those of earlier injectors come second, after a step that does it. */
 function redirectsItself(first: unknown): boolean {
   const isItsTask = list(field(first, 'env')).some(
-    (one) => field(one, 'name') === REDIRECT_SETTING && field(one, 'value') === 'run',
+    (one) => field(one, 'name') === REDIRECT_SETTING && field(one, 'value') === REDIRECT_BY_SIDECAR,
   );
   return isSidecar(first) && field(first, 'restartPolicy') === 'Always' && isItsTask;
 }

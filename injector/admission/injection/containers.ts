@@ -9,7 +9,9 @@ import {
   CA_FILE,
   IDENTITY_DIR,
   IDENTITY_VOLUME,
+  REDIRECT_BY_SIDECAR,
   REDIRECT_CONTAINER,
+  REDIRECT_SETTING,
   SIDECAR_CONTAINER,
   SIDECAR_NODE_ENV,
   SIDECAR_NODE_FLAGS,
@@ -41,13 +43,11 @@ export interface SidecarPlan {
 const BUNDLE = '/sluice/sidecar.mjs';
 const COMMAND = ['node', ...SIDECAR_NODE_FLAGS, BUNDLE];
 
-/** A setting that the bundle reads, if it can put the redirect in force itself. */
-const REDIRECT_SETTING: SidecarEnv = 'SLUICE_REDIRECT';
-
 /**
  * The command of a native sidecar: `run`, which puts the redirect and the closed gate in force before all else. An image from before
- * it could does that in a step of its own first; such an image may be on a node under the tag that is asked for. Both end with
- * the message and the exit code of the redirect when that fails. The shell is gone when the sidecar runs. docs/adr/0044
+ * it could has a bundle that does not know the setting, and does that in a step of its own first; such an image may be on a node under
+ * the tag that is asked for. Both end with the message and the exit code of the redirect when that fails. The shell is gone when the
+ * sidecar runs. docs/adr/0044
  */
 const NATIVE_COMMAND = [
   'sh',
@@ -133,7 +133,7 @@ export function sidecarContainer(plan: SidecarPlan): ApiObject {
       text('SLUICE_CA_FILE', `${IDENTITY_DIR}/${CA_FILE}`),
       text('SLUICE_STATE_DIR', STATE_DIR),
       text('SLUICE_DRAIN_SECONDS', String(drainSeconds(plan))),
-      ...(native ? [text(REDIRECT_SETTING, 'run'), XTABLES_LOCK] : []),
+      ...(native ? [text(REDIRECT_SETTING, REDIRECT_BY_SIDECAR), XTABLES_LOCK] : []),
       ...environment(plan),
     ],
     resources: plan.resources,
