@@ -30,7 +30,7 @@ export {
   virtualPorts,
 } from './compile/index.ts';
 export { describeFlow, describeReason } from './describe.ts';
-export { createJudge, type Judge } from './judge/index.ts';
+export { createJudge, isDeniedForCertain, type Judge } from './judge/index.ts';
 export { objectKey } from './key.ts';
 export {
   CLUSTER_KINDS,

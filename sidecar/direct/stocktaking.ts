@@ -5,7 +5,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { errnoName } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
-import type { Judge } from '../../policy/index.ts';
+import { isDeniedForCertain, type Judge } from '../../policy/index.ts';
 import { firstFailure, type Side, SOCKET_STATES, type TcpSocket, type TrackedFlow } from '../kernel/index.ts';
 import type { DirectKernel } from './direct_kernel.ts';
 import type { DirectReports } from './direct_reports.ts';
@@ -112,12 +112,10 @@ export class Stocktaking {
     return accepted;
   }
 
-  /** Whether the table in force denies a client for certain: it knows all that has to be known of it. */
+  /** Whether the table in force denies a client for certain. */
   #isDenied(client: Side, { port }: Side): boolean {
     const judge = this.#parts.judge();
-    if (judge === undefined) return false;
-    if (judge.judge('ingress', client.address, 'TCP', port).verdict === 'allow') return false;
-    return !judge.isUnsure('ingress', client.address, 'TCP', port);
+    return judge !== undefined && isDeniedForCertain(judge, 'ingress', client.address, 'TCP', port);
   }
 }
 

@@ -2,7 +2,7 @@
  * What flows of the proxy have left in the kernel when they are over: a flow ends when both sides have closed and the kernel has all
  * bytes. Those that an app sent last may still wait there for a client that reads slowly, and no flow is left that could be reset.
  */
-import { isLoopback, type Judge } from '../../policy/index.ts';
+import { isDeniedForCertain, isLoopback, type Judge } from '../../policy/index.ts';
 import {
   destroySockets,
   firstFailure,
@@ -50,8 +50,7 @@ export async function endLeftovers(
   const isDenied = ({ port }: Side, remote: Side): boolean => {
     if (isLoopback(remote.address) || subject.ips.includes(remote.address)) return false;
     if (isExempt(remote.address, port)) return false;
-    if (judge.judge('ingress', remote.address, 'TCP', port).verdict === 'allow') return false;
-    return !judge.isUnsure('ingress', remote.address, 'TCP', port);
+    return isDeniedForCertain(judge, 'ingress', remote.address, 'TCP', port);
   };
   const denied: TcpSocket[] = [];
   for await (const some of kernel.sockets(isDenied, SOCKET_STATES.closing)) denied.push(...some);

@@ -1,7 +1,13 @@
 /** What a judge says of denials where groups have only the members that were asked about. */
 import { expect, test } from 'vitest';
 import { PersistentMap } from '../../../common/persistent_map.ts';
-import { type AddressGroup, createJudge, type TablePort, type TableRule } from '../../../policy/index.ts';
+import {
+  type AddressGroup,
+  createJudge,
+  isDeniedForCertain,
+  type TablePort,
+  type TableRule,
+} from '../../../policy/index.ts';
 import { table, withPolicies } from '../../builders/tables.ts';
 
 const POLICY = { namespace: 'shop', name: 'allow' };
@@ -52,6 +58,12 @@ test('of a member of a partial group all is known, also of the groups that it is
   expect(judge.isUnsure('ingress', MEMBER, 'TCP', 80)).toBe(false);
   expect(judge.isUnsure('ingress', `::ffff:${MEMBER}`, 'TCP', 443)).toBe(false);
   expect([judge.isMet(MEMBER), judge.isMet(STRANGER), judge.isMet('10.0.0.3')]).toEqual([true, false, false]);
+});
+
+test('a denial is certain where nobody has to be asked', () => {
+  const isCertain = (peer: string, port: number) => isDeniedForCertain(judge, 'ingress', peer, 'TCP', port);
+  expect([isCertain(STRANGER, 80), isCertain(STRANGER, 443)]).toEqual([false, true]);
+  expect([isCertain(MEMBER, 80), isCertain(MEMBER, 443)]).toEqual([false, true]);
 });
 
 test('a named port may be any port of a peer that was not asked about', () => {
