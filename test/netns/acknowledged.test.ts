@@ -1,13 +1,9 @@
 /** What a table denies has ended when it is acknowledged, also where a thread of the sidecar gets no processor for a while. */
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { SILENCE, until, useLab } from './harness.ts';
+import { useHeldThreads } from './tools/held_thread.ts';
 
 const API = '10.1.1.10';
 const BATCH = '10.1.1.12';
@@ -19,8 +15,7 @@ const HELD_MS = 1_000;
 /** GATE_CHANGE_US of native/relay_internal.h, and a little. */
 const GATE_CHANGED_MS = 1_200;
 
-const folder = mkdtempSync(join(tmpdir(), 'sluice-hold-'));
-const tool = join(folder, 'hold_thread');
+const holdThread = useHeldThreads();
 
 const net = useLab({
   sidecarEnv: { SLUICE_PATH: 'proxy' },
@@ -34,28 +29,9 @@ const net = useLab({
   ],
 });
 
-beforeAll(() => {
-  const source = join(import.meta.dirname, 'tools/hold_thread.c');
-  execFileSync('cc', ['-std=c11', '-Wall', '-Wextra', '-Werror', '-o', tool, source]);
-});
-
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/** The thread stands still from when this resolves until what it gave is called. The first of a Node process is JavaScript's. */
-async function hold(which: 'javascript' | 'relay'): Promise<() => Promise<void>> {
-  const { pid } = net.lab.process('shop/api', 'sidecar');
-  const tasks = `/proc/${pid}/task`;
-  const nameOf = (id: string) => readFileSync(`${tasks}/${id}/comm`, 'utf8').trim();
-  const thread =
-    which === 'javascript' ? pid : readdirSync(tasks).find((id) => nameOf(id) === 'sluice-relay');
-  const holder = spawn(tool, [String(thread)], { stdio: ['pipe', 'pipe', 'inherit'] });
-  await once(holder.stdout, 'data');
-  return async () => {
-    const over = once(holder, 'exit');
-    holder.stdin.end();
-    await over;
-  };
-}
+/** The thread stands still from when this resolves until what it gave is called. */
+const hold = (which: 'javascript' | 'relay') =>
+  holdThread(net.lab.process('shop/api', 'sidecar').pid, which === 'relay' ? 'sluice-relay' : undefined);
 
 const open = (from: string, group: string, count: number) =>
   net.open(from, { group, count, address: API, port: 80, work: { kind: 'hold' } });

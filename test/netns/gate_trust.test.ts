@@ -1,16 +1,12 @@
 /** What the gate has judged by the table in force is dialled before JavaScript has had its say; nothing else is. */
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { SILENCE, until, useLab } from './harness.ts';
 import { breakableTool } from './tools/breakable_tool.ts';
+import { useHeldThreads } from './tools/held_thread.ts';
 
 const API = '10.1.1.10';
 
@@ -18,8 +14,7 @@ const API = '10.1.1.10';
 const GATE_CHANGED_MS = 1_200;
 
 const nft = breakableTool('nft');
-const folder = mkdtempSync(join(tmpdir(), 'sluice-hold-'));
-const tool = join(folder, 'hold_thread');
+const holdThread = useHeldThreads();
 
 const net = useLab({
   sidecarEnv: { PATH: nft.path, SLUICE_PATH: 'proxy' },
@@ -35,24 +30,13 @@ const net = useLab({
   ],
 });
 
-beforeAll(() => {
-  const source = join(import.meta.dirname, 'tools/hold_thread.c');
-  execFileSync('cc', ['-std=c11', '-Wall', '-Wextra', '-Werror', '-o', tool, source]);
-});
-
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/** Does something while the sidecar decides nothing: the first thread of a Node process is JavaScript's. */
+/** Does something while the sidecar decides nothing. */
 async function meanwhile<T>(work: () => Promise<T>): Promise<T> {
-  const { pid } = net.lab.process('shop/api', 'sidecar');
-  const holder = spawn(tool, [String(pid)], { stdio: ['pipe', 'pipe', 'inherit'] });
-  await once(holder.stdout, 'data');
+  const goOn = await holdThread(net.lab.process('shop/api', 'sidecar').pid);
   try {
     return await work();
   } finally {
-    const over = once(holder, 'exit');
-    holder.stdin.end();
-    await over;
+    await goOn();
   }
 }
 
