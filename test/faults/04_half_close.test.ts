@@ -7,12 +7,13 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { SIDECAR_PORTS } from '../../common/contract.ts';
 import { openSockets } from '../../native/sockets.ts';
 import type { Relay } from '../../sidecar/relay/relay.ts';
 import { startRelay } from '../../sidecar/relay/start.ts';
 import { ADDRESSES, enterOwnNamespace, redirectTo } from '../netns/tools/own_namespace.ts';
 
-const INBOUND_PORT = 15_006;
+const INBOUND_PORT = SIDECAR_PORTS.inbound;
 const APP_PORT = 80;
 const MIB = 1024 ** 2;
 
@@ -38,8 +39,8 @@ beforeAll(async () => {
   const settings = {
     sockets: openSockets(),
     inboundPort: INBOUND_PORT,
-    adminPort: 15_021,
-    canaryPort: 15_020,
+    adminPort: SIDECAR_PORTS.admin,
+    canaryPort: SIDECAR_PORTS.canary,
     connectTimeoutMs: 10_000,
     keepAliveMs: 60_000,
     peerTimeoutMs: 7_200_000,

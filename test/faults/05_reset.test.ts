@@ -5,12 +5,13 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SIDECAR_PORTS } from '../../common/contract.ts';
 import { openSockets } from '../../native/sockets.ts';
 import type { Connection, Ending, Relay } from '../../sidecar/relay/relay.ts';
 import { startRelay } from '../../sidecar/relay/start.ts';
 import { ADDRESSES, enterOwnNamespace, redirectTo } from '../netns/tools/own_namespace.ts';
 
-const INBOUND_PORT = 15_006;
+const INBOUND_PORT = SIDECAR_PORTS.inbound;
 const APP_PORT = 80;
 
 /** What the text says. */
@@ -42,8 +43,8 @@ describe.each(['splice', 'node'] as const)('with the %s relay', (kind) => {
     const settings = {
       sockets,
       inboundPort: INBOUND_PORT,
-      adminPort: 15_021,
-      canaryPort: 15_020,
+      adminPort: SIDECAR_PORTS.admin,
+      canaryPort: SIDECAR_PORTS.canary,
       connectTimeoutMs: 10_000,
       keepAliveMs: 60_000,
       peerTimeoutMs: 7_200_000,

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { SIDECAR_PORTS } from '../../common/contract.ts';
 import { NativeRelay } from '../../native/relay.ts';
 import { openSockets } from '../../native/sockets.ts';
 import { APP_LEG_MARK } from '../../sidecar/kernel/app_leg_marking.ts';
@@ -15,9 +16,7 @@ import type { Connection, Ending, Relay } from '../../sidecar/relay/relay.ts';
 import { startRelay } from '../../sidecar/relay/start.ts';
 import { ADDRESSES, enterOwnNamespace, redirectTo, vanish } from './tools/own_namespace.ts';
 
-const INBOUND_PORT = 15_006;
-const ADMIN_PORT = 15_021;
-const CANARY_PORT = 15_020;
+const { inbound: INBOUND_PORT, admin: ADMIN_PORT, canary: CANARY_PORT } = SIDECAR_PORTS;
 const APP_PORT = 80;
 const CLOSED_PORT = 81;
 const MIB = 1024 ** 2;

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { SIDECAR_PORTS } from '../../../common/contract.ts';
 import { loadAddon } from '../../../native/addon.ts';
 import { NativeRelay } from '../../../native/relay.ts';
 
@@ -15,7 +16,7 @@ const OPTIONS = {
   probes: 119,
   maxHeldBytes: 2 ** 30,
   endIdleSeconds: 0,
-  ownPorts: [15_021, 15_020] as [number, number],
+  ownPorts: [SIDECAR_PORTS.admin, SIDECAR_PORTS.canary] as [number, number],
   maxFlows: 1_000,
   maxPipes: 4,
 };

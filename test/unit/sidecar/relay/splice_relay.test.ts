@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { SIDECAR_PORTS } from '../../../../common/contract.ts';
 import { loadAddon } from '../../../../native/addon.ts';
 import type { Sockets } from '../../../../native/sockets.ts';
 import { startSpliceRelay } from '../../../../sidecar/relay/splice_relay.ts';
@@ -9,9 +10,9 @@ test('no thread goes on admitting by the old table while another reports what it
   const calls: string[] = [];
   const settings = {
     sockets: { listenTransparent: () => 0, close() {} } as unknown as Sockets,
-    inboundPort: 15_006,
-    adminPort: 15_021,
-    canaryPort: 15_020,
+    inboundPort: SIDECAR_PORTS.inbound,
+    adminPort: SIDECAR_PORTS.admin,
+    canaryPort: SIDECAR_PORTS.canary,
     connectTimeoutMs: 1_000,
     keepAliveMs: 1_000,
     peerTimeoutMs: 4_000,
