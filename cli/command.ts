@@ -58,6 +58,8 @@ export function createCommand<Name extends string>(spec: CommandSpec<Name>): Run
     const color = choice(values.text('color') ?? 'auto', COLOR_CHOICES, '--color', spec.name);
     const progress = createProgress(process.stderr);
     const timeout = values.text('timeout');
+    // Before the work starts: a wrong flag has no answer beside it.
+    const limitMs = timeout === undefined ? undefined : durationMs(timeout, '--timeout');
     const limit = new AbortController();
     const work = spec.run(values, {
       stdout,
@@ -66,7 +68,7 @@ export function createCommand<Name extends string>(spec: CommandSpec<Name>): Run
       signal: limit.signal,
     });
     try {
-      return timeout === undefined ? await work : await within(work, durationMs(timeout, '--timeout'), limit);
+      return limitMs === undefined ? await work : await within(work, limitMs, limit);
     } finally {
       progress.end();
     }

@@ -40,6 +40,13 @@ test.each([
   expect(code).toBe(2);
 });
 
+test('a wrong --timeout is an error before there is an answer', async () => {
+  const { code, stdout, stderr } = await runSluice(['can', ...QUESTION, '-f', shop(), '--timeout', 'abc']);
+  expect(stderr).toContain("--timeout is 'abc': wants a time");
+  expect(stdout).toBe('');
+  expect(code).toBe(2);
+});
+
 test.each([
   ['a pod that is not there', ['shop/wbe', 'shop/api', '80'], 'have no pod shop/wbe; did you mean shop/web?'],
   ['a pod of another namespace', ['other/web', 'shop/api', '80'], 'did you mean shop/web?'],
