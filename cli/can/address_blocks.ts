@@ -21,7 +21,7 @@ export interface BlockPart {
   readonly address: string;
 }
 
-/** Parts of one block. Each costs a judgement. */
+/** Parts of one block, and of `internet` as a whole. Each costs a judgement. */
 const MAX_PARTS = 4_096;
 
 const IPV4_BITS = 32;
@@ -55,9 +55,27 @@ const NOT_PUBLIC = [
   '224.0.0.0/3',
 ] as const;
 
-/** Of IPv6 all that is routed is in here. */
+/** Of IPv6 all that is routed is in here. Source: the IANA registry of the IPv6 address space, "Global Unicast". */
 const PUBLIC_IPV6 = '2000::/3';
-const DOCUMENTATION_IPV6 = '2001:db8::/32';
+
+/** What of that `internet` leaves out; source as above. 6to4 (`2002::/16`) is "N/A" there, and stays in. */
+const NOT_PUBLIC_IPV6 = ['2001::/23', '2001:db8::/32', '3fff::/20'] as const;
+
+/**
+ * What of the blocks that are left out is public all the same: the registries have blocks in `192.0.0.0/24` and `2001::/23` that
+ * are reachable (anycast of PCP, TURN and DNS-SD, AMT, AS112, ORCHIDv2, drone remote ID), and Teredo, which is "N/A".
+ */
+const PUBLIC_WITHIN = [
+  '192.0.0.9/32',
+  '192.0.0.10/32',
+  '2001::/32',
+  '2001:1::1/128',
+  '2001:1::2/127',
+  '2001:3::/32',
+  '2001:4:112::/48',
+  '2001:20::/28',
+  '2001:30::/28',
+] as const;
 
 /** Cuts blocks of one cluster. */
 export interface AddressBlocks {
@@ -73,9 +91,21 @@ export function createAddressBlocks(cluster: Cluster): AddressBlocks {
     parts(block) {
       const isInternet = block === INTERNET;
       const whole = isInternet ? publicRanges() : rangesOf([block]);
-      return whole.flatMap((range) => cut(range, cuts, owned, isInternet));
+      const parts: BlockPart[] = [];
+      for (const range of whole) {
+        parts.push(...cut(range, cuts, owned, isInternet));
+        if (parts.length > MAX_PARTS) throw tooManyParts();
+      }
+      return parts;
     },
   };
+}
+
+function tooManyParts(): SluiceError {
+  return new SluiceError(
+    'INPUT_TOO_LARGE',
+    `policies and pods cut this block into more than ${MAX_PARTS} parts: ask about a smaller one`,
+  );
 }
 
 /** Where verdicts may change: at both ends of each block that a policy names. */
@@ -118,11 +148,7 @@ function cut(
     ...ownedHere.flatMap((at) => [at, at + 1n]),
   ].filter((at) => at === range.first || within(at));
   const sorted = [...new Set(starts)].sort((a, b) => (a < b ? -1 : 1));
-  if (sorted.length > MAX_PARTS)
-    throw new SluiceError(
-      'INPUT_TOO_LARGE',
-      `policies and pods cut this block into more than ${MAX_PARTS} parts: ask about a smaller one`,
-    );
+  if (sorted.length > MAX_PARTS) throw tooManyParts();
   return sorted.flatMap((first, at) => {
     const last = (sorted[at + 1] ?? range.last + 1n) - 1n;
     const text = textOf(first, range.bits);
@@ -142,11 +168,14 @@ function publicRanges(): readonly Range[] {
     if (next <= from.last) ranges.push({ bits: from.bits, first: next, last: from.last });
     return ranges;
   };
-  const [all, ipv6, documentation] = rangesOf(['0.0.0.0/0', PUBLIC_IPV6, DOCUMENTATION_IPV6]);
-  return [
-    ...(all === undefined ? [] : without(all, rangesOf(NOT_PUBLIC))),
-    ...(ipv6 === undefined || documentation === undefined ? [] : without(ipv6, [documentation])),
-  ];
+  const within = rangesOf(PUBLIC_WITHIN);
+  const publicOf = (whole: string, notPublic: readonly string[]): readonly Range[] =>
+    rangesOf([whole]).flatMap((range) =>
+      [...without(range, rangesOf(notPublic)), ...within.filter(({ bits }) => bits === range.bits)].sort(
+        (a, b) => (a.first < b.first ? -1 : 1),
+      ),
+    );
+  return [...publicOf('0.0.0.0/0', NOT_PUBLIC), ...publicOf(PUBLIC_IPV6, NOT_PUBLIC_IPV6)];
 }
 
 function rangesOf(blocks: readonly string[]): readonly Range[] {

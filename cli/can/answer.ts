@@ -1,5 +1,5 @@
 /** A question, and what an answer to it says. */
-import type { Direction, FlowVerdict, PolicyRef, Protocol, Service } from '../../policy/index.ts';
+import type { Direction, FlowVerdict, PolicyRef, Protocol, Service, Verdict } from '../../policy/index.ts';
 import type { Party } from './endpoint_resolver.ts';
 import type { Front } from './service_fronts.ts';
 
@@ -85,4 +85,16 @@ export interface AnsweredPorts {
 export function verdictOf(answers: readonly Pick<Answer, 'verdict'>[]): Answer['verdict'] {
   const [first = 'deny', ...others] = new Set(answers.map(({ verdict }) => verdict));
   return others.length === 0 ? first : 'partly';
+}
+
+/** Answers that say the same for the same reason have the same text. */
+export function reasonKey({ verdict, flow }: Answer): string {
+  return JSON.stringify([verdict, ...[flow.egress, flow.ingress].map(reasonOf)]);
+}
+
+/** Without the near miss: it says what was asked. */
+function reasonOf(verdict: Verdict): readonly unknown[] {
+  return verdict.reason === 'rule'
+    ? [verdict.reason, verdict.policy.namespace, verdict.policy.name, verdict.rule]
+    : [verdict.verdict, verdict.reason];
 }

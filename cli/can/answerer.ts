@@ -15,17 +15,17 @@ import {
   policyRef,
   type Service,
   type ServicePort,
-  type Verdict,
 } from '../../policy/index.ts';
 import type { Manifests } from '../../sources/index.ts';
 import { createWorkloads } from '../../sources/index.ts';
-import { createAddressBlocks } from './address_blocks.ts';
+import { type BlockPart, createAddressBlocks } from './address_blocks.ts';
 import {
   type Answer,
   type AnsweredPorts,
   type Judged,
   type PortsAnswer,
   type Question,
+  reasonKey,
   verdictOf,
 } from './answer.ts';
 import {
@@ -47,7 +47,7 @@ export interface Answerer {
   answer(question: Question): Answer;
   /**
    * The same for every port, in runs that get the same answer.
-   * @throws as `answer`, and `INPUT_TOO_LARGE` where policies tell too many ports apart
+   * @throws as `answer`, and `INPUT_TOO_LARGE` where policies tell too many ports apart, or ports and parts of a block together
    */
   answerPorts(question: Question): PortsAnswer;
 }
@@ -62,6 +62,16 @@ export interface AnswererOptions {
   readonly noun?: string;
   /** Whether errors offer near names; off where many questions are asked. */
   readonly suggest: boolean;
+}
+
+/** Judgements of one question: all ranges of ports, of each part of a block. Each takes some 0.2 ms: a few seconds. */
+const MAX_JUDGEMENTS = 16_384;
+
+/** Two ends, asked about at any port. */
+interface BetweenEnds {
+  /** Of the block that one of them is; 1 where none is. Each costs a judgement a port. */
+  readonly parts: number;
+  at(port: PortRef): Answer;
 }
 
 /** What depends on the manifests only is worked out once. */
@@ -190,9 +200,13 @@ export function createAnswerer(manifests: Manifests, options: AnswererOptions): 
   };
 
   /** One address of each part of a block that policies tell apart. */
-  const answerBlock = (party: BlockParty, answerAt: (party: Party) => Answer): Answer => {
+  const answerBlock = (
+    party: BlockParty,
+    cut: readonly BlockPart[],
+    answerAt: (party: Party) => Answer,
+  ): Answer => {
     const parts = new Map<string, { ranges: { first: string; last: string }[]; answer: Answer }>();
-    for (const { first, last, address } of blocks.parts(party.block)) {
+    for (const { first, last, address } of cut) {
       const pod = owners.get(address);
       const answer = answerAt({
         text: party.text,
@@ -213,22 +227,29 @@ export function createAnswerer(manifests: Manifests, options: AnswererOptions): 
     return { ...deciding.answer, verdict: verdictOf(answered.map(({ answer }) => answer)), block: answered };
   };
 
-  const answerEnds = (
+  /** What is asked about any port of two ends: a block is cut once. */
+  const between = (
     source: Party | BlockParty,
     destination: Party | ServiceParty | BlockParty,
-    port: PortRef,
-  ): Answer => {
+  ): BetweenEnds => {
     if ('block' in source) {
       if ('block' in destination)
         throw new SluiceError(
           'ENDPOINT_INVALID',
           'both ends are blocks of addresses, and policy selects pods: name one pod',
         );
-      return answerBlock(source, (party) => answerOne(party, destination, port));
+      const cut = blocks.parts(source.block);
+      return {
+        parts: cut.length,
+        at: (port) => answerBlock(source, cut, (party) => answerOne(party, destination, port)),
+      };
     }
-    return 'block' in destination
-      ? answerBlock(destination, (party) => answerOne(source, party, port))
-      : answerOne(source, destination, port);
+    if (!('block' in destination)) return { parts: 1, at: (port) => answerOne(source, destination, port) };
+    const cut = blocks.parts(destination.block);
+    return {
+      parts: cut.length,
+      at: (port) => answerBlock(destination, cut, (party) => answerOne(source, party, port)),
+    };
   };
 
   const ends = ({ from, to }: Question) => {
@@ -240,13 +261,21 @@ export function createAnswerer(manifests: Manifests, options: AnswererOptions): 
     answer(question) {
       const { source, destination } = ends(question);
       const text = portText(question, 'service' in destination ? destination.port : undefined);
-      return answerEnds(source, destination, parsePortRef(text, question.protocol));
+      return between(source, destination).at(parsePortRef(text, question.protocol));
     },
     answerPorts(question) {
       const { source, destination } = ends(question);
+      const asked = between(source, destination);
+      const ranges = portRanges(cluster, source, destination);
+      if (ranges.length * asked.parts > MAX_JUDGEMENTS)
+        throw new SluiceError(
+          'INPUT_TOO_LARGE',
+          `${ranges.length} ranges of ports for each of ${asked.parts} parts of the block are more than ` +
+            `${MAX_JUDGEMENTS} judgements: ask about one port, or a smaller block`,
+        );
       const ports: AnsweredPorts[] = [];
-      for (const { protocol, first, last, name } of portRanges(cluster, source, destination)) {
-        const answer = answerEnds(source, destination, { port: first, protocol, protocolWritten: true });
+      for (const { protocol, first, last, name } of ranges) {
+        const answer = asked.at({ port: first, protocol, protocolWritten: true });
         const before = ports.at(-1);
         const isSame =
           before !== undefined &&
@@ -260,18 +289,6 @@ export function createAnswerer(manifests: Manifests, options: AnswererOptions): 
       return { verdict: verdictOf(ports.map(({ answer }) => answer)), ports };
     },
   };
-}
-
-/** Answers that say the same for the same reason have the same text. */
-function reasonKey({ verdict, flow }: Answer): string {
-  return JSON.stringify([verdict, ...[flow.egress, flow.ingress].map(reasonOf)]);
-}
-
-/** Without the near miss: it says what was asked. */
-function reasonOf(verdict: Verdict): readonly unknown[] {
-  return verdict.reason === 'rule'
-    ? [verdict.reason, verdict.policy.namespace, verdict.policy.name, verdict.rule]
-    : [verdict.verdict, verdict.reason];
 }
 
 /** The port of a question, from one of the two places that may have it. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { temporaryDirectory } from '../../../builders/cli_manifests.ts';
+import { policy } from '../../../builders/manifests.ts';
 import { runSluice } from '../support/sluice_process.ts';
 
 const SHOP = `apiVersion: v1
@@ -66,6 +67,12 @@ function shop(): string {
   writeFileSync(join(dir, '10-shop.yaml'), SHOP);
   writeFileSync(join(dir, '20-policies.yaml'), POLICIES);
   return dir;
+}
+
+interface BlockJson {
+  readonly block: readonly {
+    readonly ranges: readonly { readonly first: string; readonly last: string }[];
+  }[];
 }
 
 interface NearJson {
@@ -174,6 +181,55 @@ spec:
         '  allowed  TCP/1-65535\n  allowed  UDP/1-65535\n  allowed  SCTP/1-65535\n',
     );
     expect(code).toBe(0);
+  });
+
+  test('internet leaves out the blocks of IPv6 that are not reachable', async () => {
+    const { stdout } = await runSluice(['can', 'internet', 'shop/web', '8080', '-f', shop(), '-o', 'json']);
+    const { block } = JSON.parse(stdout) as BlockJson;
+    const runs = block.flatMap(({ ranges }) => ranges.map(({ first, last }) => `${first}-${last}`));
+    expect(runs.filter((run) => run.includes(':'))).toEqual([
+      '2000::-2000:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
+      '2001::-2001:0:ffff:ffff:ffff:ffff:ffff:ffff',
+      '2001:1::1-2001:1::1',
+      '2001:1::2-2001:1::3',
+      '2001:3::-2001:3:ffff:ffff:ffff:ffff:ffff:ffff',
+      '2001:4:112::-2001:4:112:ffff:ffff:ffff:ffff:ffff',
+      '2001:20::-2001:2f:ffff:ffff:ffff:ffff:ffff:ffff',
+      '2001:30::-2001:3f:ffff:ffff:ffff:ffff:ffff:ffff',
+      '2001:200::-2001:db7:ffff:ffff:ffff:ffff:ffff:ffff',
+      '2001:db9::-3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
+      '3fff:1000::-3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
+    ]);
+    expect(runs).toContain('192.0.0.9-192.0.0.9');
+  });
+
+  test.each([
+    ['the ranges of ports and the parts of a block together are bounded', 100, 100, 2],
+    ['a block and all ports within the bound are answered', 20, 20, 0],
+  ])('%s', async (_, ports, blocks, expected) => {
+    const dir = shop();
+    const spec = {
+      podSelector: { matchLabels: { app: 'checkout' } },
+      egress: [
+        {
+          to: Array.from({ length: blocks }, (_each, at) => ({ ipBlock: { cidr: `198.18.${at}.2/32` } })),
+          ports: Array.from({ length: ports }, (_each, at) => ({ port: 1000 + 2 * at })),
+        },
+        {},
+      ],
+      policyTypes: ['Egress'],
+    };
+    writeFileSync(join(dir, '30-many.json'), JSON.stringify(policy('shop/many', spec)));
+    const question = ['can', 'shop/checkout', '198.18.0.0/16', '--all-ports'];
+    const { code, stdout, stderr } = await runSluice([...question, '-f', dir]);
+    expect(code).toBe(expected);
+    if (expected === 2) {
+      expect(stdout).toBe('');
+      expect(stderr).toBe(
+        'sluice: 205 ranges of ports for each of 201 parts of the block are more than 16384 judgements: ' +
+          'ask about one port, or a smaller block\n',
+      );
+    } else expect(stderr).toBe('');
   });
 
   test('two blocks are no question', async () => {
