@@ -76,10 +76,12 @@ export interface PortsJson {
     readonly egress: DirectionJson;
     readonly ingress: DirectionJson;
   }[];
+  /** As in an answer about one port. */
+  readonly notes?: readonly string[];
 }
 
-/** The answer about every port. */
-export function portsJson({ verdict, ports }: PortsAnswer): PortsJson {
+/** The answer about every port. @param inputNotes what could not be read, and so is not known */
+export function portsJson({ verdict, ports }: PortsAnswer, inputNotes: readonly string[] = []): PortsJson {
   const [first] = ports;
   return {
     verdict,
@@ -89,7 +91,12 @@ export function portsJson({ verdict, ports }: PortsAnswer): PortsJson {
       verdict: answer.verdict,
       ...directionsJson(answer),
     })),
+    ...notesJson([...inputNotes, ...ports.flatMap(({ answer }) => answer.notes)]),
   };
+}
+
+function notesJson(notes: readonly string[]): Pick<AnswerJson, 'notes'> {
+  return notes.length === 0 ? {} : { notes: [...new Set(notes)] };
 }
 
 function directionsJson({ flow, isolating }: Answer): Pick<AnswerJson, 'egress' | 'ingress'> {
@@ -124,8 +131,8 @@ export interface BackendJson {
   readonly destination: PartyJson;
 }
 
-/** Plain data for `JSON.stringify`. */
-export function answerJson(answer: Answer): AnswerJson {
+/** Plain data for `JSON.stringify`. @param inputNotes what could not be read, and so is not known */
+export function answerJson(answer: Answer, inputNotes: readonly string[] = []): AnswerJson {
   return {
     verdict: answer.verdict,
     ...directionsJson(answer),
@@ -141,7 +148,7 @@ export function answerJson(answer: Answer): AnswerJson {
             ...directionsJson(part),
           })),
         }),
-    ...(answer.notes.length === 0 ? {} : { notes: answer.notes }),
+    ...notesJson([...inputNotes, ...answer.notes]),
   };
 }
 

@@ -46,27 +46,39 @@ function describeFront(front: Front): string {
 
 /**
  * Both directions with their isolating policies and the rule that matched or came nearest; of a Service, for its backends.
+ * @param near directions whose near rules follow the explanation: there it names none, of the end or backend that decides
  * @param forgotten what the policies of the source seem to forget
  */
-export function answerExplanation(answer: Answer, forgotten?: string): string {
+export function answerExplanation(
+  answer: Answer,
+  near: ReadonlySet<Direction>,
+  forgotten: string | undefined,
+): string {
   const judged: readonly Judged[] = answer.service?.candidates ?? [answer];
-  const explained = judged
-    .slice(0, MAX_EXPLAINED)
-    .flatMap((one, index) => [
-      ...explainDirection(one.flow.egress, answer.source, one.isolating.egress),
+  const explained = judged.slice(0, MAX_EXPLAINED).flatMap((one, index) => {
+    const follows = (direction: Direction): boolean => one.flow === answer.flow && near.has(direction);
+    return [
+      ...explainDirection(one.flow.egress, answer.source, one.isolating.egress, follows('egress')),
       ...(forgotten === undefined || index > 0 ? [] : [`    warning: ${forgotten}`]),
-      ...explainDirection(one.flow.ingress, one.destination, one.isolating.ingress),
-    ]);
+      ...explainDirection(one.flow.ingress, one.destination, one.isolating.ingress, follows('ingress')),
+    ];
+  });
   const more = judged.length > MAX_EXPLAINED ? [`  and ${judged.length - MAX_EXPLAINED} more backends`] : [];
   // Names of owners may be any text: each stays on one line.
   return [...explained, ...more].map((line) => `${printable(line)}\n`).join('');
 }
 
-function explainDirection(verdict: Verdict, at: Party, isolating: readonly PolicyRef[]): string[] {
+function explainDirection(
+  verdict: Verdict,
+  at: Party,
+  isolating: readonly PolicyRef[],
+  nearFollows: boolean,
+): string[] {
   const side = verdict.direction === 'egress' ? 'from' : 'to';
   const word = verdict.verdict === 'allow' ? 'allowed' : 'denied';
   const lines = [`  ${verdict.direction} ${side} ${describeParty(at)}: ${word}`];
   if (isolating.length > 0) lines.push(`    isolated by ${policyList(isolating)}`);
+  if (nearFollows) return lines;
   return [...lines, ...because(verdict).map((line) => `    ${line}`)];
 }
 

@@ -18,8 +18,14 @@ export interface BatchResult {
  * Never throws for what a line holds.
  * @param line undefined for one that is too long
  * @param number 1-based, for the error object
+ * @param inputNotes what could not be read, for the notes of each answer
  */
-export function answerLineOfBatch(line: string | undefined, number: number, answerer: Answerer): BatchResult {
+export function answerLineOfBatch(
+  line: string | undefined,
+  number: number,
+  answerer: Answerer,
+  inputNotes: readonly string[],
+): BatchResult {
   let fields: Readonly<Record<string, unknown>> = {};
   try {
     if (line === undefined) throw invalid(`the line is longer than ${MAX_LINE_CHARACTERS} characters`);
@@ -34,7 +40,7 @@ export function answerLineOfBatch(line: string | undefined, number: number, answ
       protocol: protocol ?? answer.protocol,
       ...rest,
     };
-    return { text: `${JSON.stringify({ ...echo, ...answerJson(answer) })}\n`, ok: true };
+    return { text: `${JSON.stringify({ ...echo, ...answerJson(answer, inputNotes) })}\n`, ok: true };
   } catch (error) {
     if (!(error instanceof SluiceError)) throw error;
     const problem = { error: error.message, code: error.code, line: number };

@@ -56,7 +56,7 @@ async function run(command: CanCommand, context: CommandContext): Promise<number
   });
   return command.kind === 'single'
     ? await runSingle(command, input, answerer, context)
-    : await runBatch(command.file, answerer, context.stdout);
+    : await runBatch(command.file, answerer, input.notes, context.stdout);
 }
 
 /** Prints every problem. @returns whether an answer may be given. */
@@ -85,7 +85,7 @@ async function runSingle(
     const answer = answerer.answerPorts(command.question);
     for (const note of new Set(answer.ports.flatMap((port) => port.answer.notes)))
       complain(`sluice: note: ${note}`);
-    if (isData) await writeData({ schema: CAN_SCHEMA, from, to, ...portsJson(answer) });
+    if (isData) await writeData({ schema: CAN_SCHEMA, from, to, ...portsJson(answer, input.notes) });
     else await stdout.write(portLines(answer), verdictWord(answer.verdict, style));
     return answer.verdict === 'allow' ? EXIT.yes : EXIT.no;
   }
@@ -95,18 +95,29 @@ async function runSingle(
   if (isData) {
     const question = { from, to, port: answer.askedPort, protocol: answer.protocol };
     const near = rules.length === 0 ? {} : { near: nearJson(rules) };
-    await writeData({ schema: CAN_SCHEMA, ...question, ...answerJson(answer), ...near });
+    await writeData({ schema: CAN_SCHEMA, ...question, ...answerJson(answer, input.notes), ...near });
   } else {
     await stdout.write(answerLine(answer), verdictWord(answer.verdict, style));
     if (command.explain)
-      await stdout.write(answerExplanation(answer, forgottenDns(input.manifests, answer.source.pod)));
+      await stdout.write(
+        answerExplanation(
+          answer,
+          new Set(rules.map(({ miss }) => miss.direction)),
+          forgottenDns(input.manifests, answer.source.pod),
+        ),
+      );
     await stdout.write(`${nearLines(rules)}${blockLines(answer)}`);
   }
   return answer.verdict === 'allow' ? EXIT.yes : EXIT.no;
 }
 
 /** Answers line by line: memory does not grow with the input. Empty lines are passed over. */
-async function runBatch(file: string, answerer: Answerer, stdout: Output): Promise<number> {
+async function runBatch(
+  file: string,
+  answerer: Answerer,
+  notes: Input['notes'],
+  stdout: Output,
+): Promise<number> {
   const stream = file === '-' ? process.stdin : createReadStream(file);
   let number = 0;
   let ok = true;
@@ -116,7 +127,7 @@ async function runBatch(file: string, answerer: Answerer, stdout: Output): Promi
       for (const line of lines) {
         number += 1;
         if (line?.trim() === '') continue;
-        const result = answerLineOfBatch(line, number, answerer);
+        const result = answerLineOfBatch(line, number, answerer, notes);
         text += result.text;
         ok &&= result.ok;
       }

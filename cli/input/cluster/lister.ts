@@ -1,6 +1,12 @@
 /** Lists objects of the API in pages, within bounds. */
 import { SluiceError } from '../../../common/errors.ts';
-import { type ApiClient, listAll, type RawObject, readRawObjectJson } from '../../../injector/api/index.ts';
+import {
+  type ApiClient,
+  FORBIDDEN,
+  listAll,
+  type RawObject,
+  readRawObjectJson,
+} from '../../../injector/api/index.ts';
 import type { ReadContext } from '../read_context.ts';
 import { apiVersionOf, pathOf, type Resource } from './resources.ts';
 
@@ -17,9 +23,6 @@ const MAX_OBJECTS = 300_000;
 
 /** No object of the API is larger, bytes: etcd's bound, and some more. */
 const MAX_OBJECT_BYTES = 8 * 1024 * 1024;
-
-/** HTTP. */
-const FORBIDDEN = 403;
 
 /** Counts what is read in all its lists together. */
 export function createLister(client: ApiClient, { progress, signal }: ReadContext): Lister {

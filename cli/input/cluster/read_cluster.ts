@@ -1,7 +1,8 @@
 /** Reads from a live cluster what a command needs, and knows what it may not read. */
 import { firstLineOf } from '../../../common/errno.ts';
 import { SluiceError } from '../../../common/errors.ts';
-import { ApiClient, ApiFailure, FORBIDDEN, NOT_FOUND } from '../../../injector/api/index.ts';
+import { fieldsOf } from '../../../common/shape.ts';
+import { ApiClient, ApiFailure, FORBIDDEN, NOT_FOUND, type RawObject } from '../../../injector/api/index.ts';
 import { type ManifestFile, type Manifests, manifestFileOf, manifestsOf } from '../../../sources/index.ts';
 import { didYouMean } from '../../likeness.ts';
 import type { Origin } from '../input.ts';
@@ -30,9 +31,24 @@ const OPTIONAL = [
   RESOURCES.deployments,
   RESOURCES.statefulSets,
   RESOURCES.daemonSets,
+  RESOURCES.replicaSets,
+  RESOURCES.replicationControllers,
   RESOURCES.jobs,
   RESOURCES.cronJobs,
 ] as const;
+
+/**
+ * A Deployment keeps its old ReplicaSets, without pods: read, each would stand for pods that it will not have. Those that have pods
+ * are known by them.
+ */
+const MADE_BY_OTHERS: readonly Resource[] = [RESOURCES.replicaSets, RESOURCES.replicationControllers];
+
+function isOnItsOwn({ metadata }: RawObject): boolean {
+  const { ownerReferences } = fieldsOf(metadata);
+  return (
+    !Array.isArray(ownerReferences) || !ownerReferences.some((owner) => fieldsOf(owner).controller === true)
+  );
+}
 
 /**
  * @throws SluiceError `KUBECONFIG_UNUSABLE`, `CLUSTER_UNREADABLE`, `RIGHT_MISSING`, `INPUT_TOO_LARGE`
@@ -169,7 +185,8 @@ class Reading {
 
   async #list(resource: Resource, namespace: string | undefined): Promise<void> {
     try {
-      this.#add(await this.#lister.list(resource, namespace));
+      const items = await this.#lister.list(resource, namespace);
+      this.#add(MADE_BY_OTHERS.includes(resource) ? items.filter(isOnItsOwn) : items);
     } catch (error) {
       if (!(error instanceof ApiFailure)) throw error;
       // A server may serve no workloads.

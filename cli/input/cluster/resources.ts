@@ -20,6 +20,8 @@ export const RESOURCES = {
   deployments: of('Deployment', 'apps', 'v1', 'deployments'),
   statefulSets: of('StatefulSet', 'apps', 'v1', 'statefulsets'),
   daemonSets: of('DaemonSet', 'apps', 'v1', 'daemonsets'),
+  replicaSets: of('ReplicaSet', 'apps', 'v1', 'replicasets'),
+  replicationControllers: of('ReplicationController', '', 'v1', 'replicationcontrollers'),
   jobs: of('Job', 'batch', 'v1', 'jobs'),
   cronJobs: of('CronJob', 'batch', 'v1', 'cronjobs'),
 } as const satisfies Record<string, Resource>;

@@ -41,6 +41,8 @@ export const RESOURCES: readonly Resource[] = [
   named('apps', 'deployments', 'Deployment', { statusSubresource: true }),
   named('apps', 'statefulsets', 'StatefulSet', { statusSubresource: true }),
   named('apps', 'daemonsets', 'DaemonSet', { statusSubresource: true }),
+  named('apps', 'replicasets', 'ReplicaSet', { statusSubresource: true }),
+  core('replicationcontrollers', 'ReplicationController', { statusSubresource: true }),
   named('batch', 'jobs', 'Job', { statusSubresource: true }),
   named('batch', 'cronjobs', 'CronJob', { statusSubresource: true }),
   named('policy', 'poddisruptionbudgets', 'PodDisruptionBudget', { statusSubresource: true }),

@@ -3,16 +3,30 @@ import { pod, shop } from '../../../builders/cli_manifests.ts';
 import { kubeDns, namespace, policy } from '../../../builders/manifests.ts';
 import { runSluice } from '../support/sluice_process.ts';
 
-test('--explain shows the nearest rule with what it wanted and what it got', async () => {
-  const { stdout } = await runSluice(['can', 'shop/batch', 'shop/api', '8080', '-f', shop(), '--explain']);
-  expect(stdout.split('\n').slice(1, 8)).toEqual([
+test('--explain says of both directions why, and names the nearest rule once', async () => {
+  const dir = shop();
+  const { stdout } = await runSluice(['can', 'shop/batch', 'shop/api', '8080', '-f', dir, '--explain']);
+  expect(stdout.replaceAll(dir, 'DIR').split('\n')).toEqual([
+    'denied: shop/batch -> shop/api TCP/8080 (ingress: isolated by shop/api-allow, shop/default-deny; ' +
+      'nearest rule api-allow ingress[0]: label role=frontend wanted, peer has role=front)',
     '  egress from shop/batch (10.1.0.12): allowed',
     '    no policy isolates the pod for egress',
     '  ingress to shop/api (10.1.0.10, fd00::10): denied',
     '    isolated by shop/api-allow, shop/default-deny',
-    '    nearest rule: shop/api-allow ingress[0], where the pod fails',
-    '      wanted label role=frontend',
-    '      got    role=front',
+    '  nearest shop/api-allow ingress[0] (DIR/cluster.json:1:1760)',
+    '    label role=frontend wanted, got role=front (DIR/cluster.json:1:1807)',
+    '  fix     shop/api-allow spec.ingress[0] as',
+    '    - from:',
+    '        - podSelector:',
+    '            matchLabels:',
+    '              role: frontend',
+    '        - podSelector:',
+    '            matchLabels:',
+    '              app: batch',
+    '              role: front',
+    '      ports:',
+    '        - port: 8080',
+    '',
   ]);
 });
 

@@ -11,12 +11,30 @@ test('an allowed flow exits 0 and says so in one line', async () => {
 });
 
 test('a denied flow exits 1 and names the direction and the isolating policies', async () => {
-  const { code, stdout } = await runSluice(['can', 'other/client', 'shop/api', '8080/TCP', '-f', shop()]);
-  expect(stdout.split('\n')[0]).toBe(
+  const dir = shop();
+  const { code, stdout } = await runSluice(['can', 'other/client', 'shop/api', '8080/TCP', '-f', dir]);
+  expect(stdout.replaceAll(dir, 'DIR').split('\n')).toEqual([
     'denied: other/client -> shop/api TCP/8080 ' +
       '(ingress: isolated by shop/api-allow, shop/default-deny; ' +
       'nearest rule api-allow ingress[0]: namespace shop wanted, peer is in namespace other)',
-  );
+    '  nearest shop/api-allow ingress[0] (DIR/cluster.json:1:1760)',
+    '    namespace shop wanted, got namespace other (DIR/cluster.json:1:1769)',
+    '    label role=frontend wanted, got no label role (DIR/cluster.json:1:1807)',
+    '  fix     shop/api-allow spec.ingress[0] as',
+    '    - from:',
+    '        - podSelector:',
+    '            matchLabels:',
+    '              role: frontend',
+    '        - namespaceSelector:',
+    '            matchLabels:',
+    '              kubernetes.io/metadata.name: other',
+    '          podSelector:',
+    '            matchLabels:',
+    '              app: client',
+    '      ports:',
+    '        - port: 8080',
+    '',
+  ]);
   expect(code).toBe(1);
 });
 

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { deployment, pod, temporaryDirectory } from '../../../builders/cli_manifests.ts';
 import { namespace, policy } from '../../../builders/manifests.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
@@ -80,6 +81,29 @@ test('a workload without pods is read too, and pages are followed', async () => 
   ).toHaveLength(1);
 });
 
+test('ReplicaSets and ReplicationControllers are read, but not those that a Deployment keeps', async () => {
+  const of = (kind: string, name: string, metadata: object = {}) => ({
+    ...deployment(`shop/${name}`, { app: 'web' }),
+    apiVersion: kind === 'ReplicaSet' ? 'apps/v1' : 'v1',
+    kind,
+    metadata: { namespace: 'shop', name, ...metadata },
+  });
+  const controller = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'web', controller: true };
+  await api.create(of('ReplicaSet', 'alone'));
+  const template = {
+    metadata: { labels: { app: 'web' } },
+    spec: { containers: [{ name: 'a', image: 'b' }] },
+  };
+  await api.create({ ...of('ReplicationController', 'old'), spec: { selector: { app: 'web' }, template } });
+  await api.create(of('ReplicaSet', 'web-5d4f8c7b9d', { ownerReferences: [controller] }));
+  for (const name of ['rs/alone', 'rc/old'])
+    expect((await can(name, 'api-1', '8080', '-n', 'shop')).stdout).toBe(
+      `allowed: shop/${name} (template) -> shop/api-1 TCP/8080\n`,
+    );
+  const kept = await can('rs/web-5d4f8c7b9d', 'api-1', '8080', '-n', 'shop');
+  expect(kept.stderr).toContain('has no workload shop/rs/web-5d4f8c7b9d');
+});
+
 test('a right that is missing is named, with where and how to get it', async () => {
   refused = ['list networkpolicies shop'];
   const { code, stdout, stderr } = await can('web-1', 'api-1', '80', '-n', 'shop');
@@ -111,6 +135,16 @@ test('a user of one namespace gets an answer there, and what is not known is sai
     'only namespace shop could be read: the user may not list pods in all namespaces',
   );
   expect(address.code).toBe(0);
+});
+
+test.each([
+  ['json', '8080'],
+  ['yaml', '--all-ports'],
+])('what is not known is a note of -o %s about %s', async (format, ports) => {
+  refused = ['list cronjobs'];
+  const { stdout } = await can('web-1', 'api-1', ports, '-n', 'shop', '-o', format);
+  const { notes } = parse(stdout) as { readonly notes?: readonly string[] };
+  expect(notes).toEqual([expect.stringContaining('list cronjobs.batch in namespace shop')]);
 });
 
 test.each([
