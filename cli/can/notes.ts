@@ -68,7 +68,7 @@ export function createNotes(cluster: Cluster, nodePorts: NodePorts): Notes {
     return used.length === 0
       ? []
       : [
-          `no manifest of namespace ${pod.namespace}: its labels are not known, and ` +
+          `no Namespace ${pod.namespace} was read: its labels are not known, and ` +
             `${used.map(({ namespace, name }) => objectKey(namespace, name)).join(', ')} asks for some`,
         ];
   };

@@ -373,9 +373,7 @@ describe('what is not known is said', () => {
     const asked = { from: 'other/web', to: 't/db', port: '80' };
     const { verdict, notes, json } = await ask([...pods, rule], asked);
     expect(verdict).toBe('allow');
-    expect(notes).toEqual([
-      'no manifest of namespace other: its labels are not known, and t/db asks for some',
-    ]);
+    expect(notes).toEqual(['no Namespace other was read: its labels are not known, and t/db asks for some']);
     expect(json.notes).toEqual(notes);
     expect((await ask([...pods, rule, namespace('other')], asked)).notes).toEqual([]);
     const byName = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'other' } } };
