@@ -54,7 +54,11 @@ test('--fix changes the one word, keeps a byte order mark, and what is left is p
 });
 
 test('what is wrong on the command line is exit code 2', () => {
-  for (const args of [['-f', SHOP, '-o', 'xml'], ['--explain', 'NP999'], ['-f', '-', '--fix']])
+  for (const args of [
+    ['-f', SHOP, '-o', 'xml'],
+    ['--explain', 'NP999'],
+    ['-f', '-', '--fix'],
+  ])
     expect(sluiceLint(...args)).toMatchObject({ status: 2, stdout: '' });
 });
 
