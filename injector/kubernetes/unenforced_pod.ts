@@ -28,11 +28,14 @@ export function unenforcedPod(pod: RawObject): UnenforcedPod | undefined {
   return { optsOut: pod.metadata.annotations?.[OPT_OUT_ANNOTATION] === OPT_OUT_VALUE };
 }
 
-/** A native sidecar that puts the redirect in force. Those of earlier injectors come second, after a step that does it. */
+/**
+ * A native sidecar that puts the redirect in force. Those of earlier injectors come second, after a step that does it. Of settings of
+ * the same name a process gets the last; all of them have to say so.
+ */
 function redirectsItself(first: unknown): boolean {
-  const isItsTask = list(field(first, 'env')).some(
-    (one) => field(one, 'name') === REDIRECT_SETTING && field(one, 'value') === REDIRECT_BY_SIDECAR,
-  );
+  const settings = list(field(first, 'env')).filter((one) => field(one, 'name') === REDIRECT_SETTING);
+  const isItsTask =
+    settings.length > 0 && settings.every((one) => field(one, 'value') === REDIRECT_BY_SIDECAR);
   return isSidecar(first) && field(first, 'restartPolicy') === 'Always' && isItsTask;
 }
 

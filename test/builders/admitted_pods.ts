@@ -91,6 +91,16 @@ export function earlierForm(object: TestPod): TestPod {
   return { ...object, spec: { ...object.spec, initContainers } };
 }
 
+/** An injected pod whose sidecar has another setting of who puts the redirect in force, before or after its own: a process gets the last. */
+export function redirectedTwice(object: TestPod, other: Json, place: 'before' | 'after'): TestPod {
+  const [sidecar, ...others] = object.spec.initContainers ?? [];
+  const own = (sidecar?.env ?? []) as readonly Json[];
+  const more = { name: 'SLUICE_REDIRECT', ...other };
+  const env = place === 'before' ? [more, ...own] : [...own, more];
+  const initContainers = [{ ...sidecar, env }, ...others] as TestContainer[];
+  return { ...object, spec: { ...object.spec, initContainers } };
+}
+
 function planOf(changes: Partial<InjectionConfig> = {}): SidecarPlan {
   const own = config(changes);
   return { config: own, environment: {}, resources: own.resources, graceSeconds: 30 };

@@ -74,7 +74,7 @@ function wrongWith(spec: Json, isPrivilegedAllowed: boolean, image: string): str
 const PATH = /^(proxy|direct|auto)(,[1-9]\d{0,4}=(proxy|direct|auto))*$/;
 
 function settingOf({ env }: Container, name: string): unknown {
-  return env?.find((one) => one?.name === name)?.value;
+  return env?.findLast((one) => one?.name === name)?.value;
 }
 
 /** A sidecar that names a port twice does not start. */

@@ -7,7 +7,14 @@ import {
   type V1Pod,
 } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { config, earlierForm, injected, pod, type TestPod } from '../../builders/admitted_pods.ts';
+import {
+  config,
+  earlierForm,
+  injected,
+  pod,
+  redirectedTwice,
+  type TestPod,
+} from '../../builders/admitted_pods.ts';
 import { BEYOND_BASELINE, BEYOND_RESTRICTED, type PodSecurityCase, TIDY_PODS } from './pod_security_cases.ts';
 import { type Access, idlePod, settled, TestCluster } from './test_cluster.ts';
 
@@ -131,6 +138,18 @@ export function guardScenarios(open: () => Promise<Access>): void {
       const wrong = { ...good, spec: { ...good.spec, initContainers } };
       await expect(create('shop', wrong)).rejects.toThrow(UNGUARDED);
     });
+
+    test.each([
+      [{ value: 'init' }, 'after'],
+      [{ value: 'init' }, 'before'],
+      [{}, 'after'],
+    ] as const)(
+      'is refused when a second setting, %o %s the first, leaves the redirect to somebody else',
+      async (other, place) => {
+        const wrong = redirectedTwice(injected(pod()), other, place);
+        await expect(create('shop', wrong)).rejects.toThrow(UNGUARDED);
+      },
+    );
 
     test('is taken as injection makes it, natively and classically', async () => {
       await create('shop', injected(pod({ initContainers: [{ name: 'migrate', image: 'm' }] })));
