@@ -17,6 +17,9 @@ const EARLY_MAX = 1_024;
 /** Checking each rule starts some fifty processes: often enough to find a half-removed redirect, seldom enough to cost nothing. */
 const VERIFY_INTERVAL_MS = 60_000;
 
+/** So long after this process has put them in, each rule is checked for the first time: the pod has started by then, mostly. */
+const FIRST_VERIFY_MS = 5_000;
+
 /** What the canary needs. */
 export interface CanaryContext {
   readonly port: number;
@@ -35,15 +38,16 @@ export class Canary {
   readonly #awaited = new Map<string, () => void>();
   /** Connections that the proxy accepted before the dial knew its port. */
   readonly #early = new Set<string>();
-  #verifiedAtMs: number;
+  /** When each rule is to be checked next. */
+  #verifyAtMs: number;
   /** The last check has found something wrong. */
   #isLost = false;
   #closed = false;
 
-  /** @param verified this process has just put all rules in, so that they need not be checked yet */
+  /** @param verified this process has just put all rules in, so that they need not be checked at once */
   constructor(context: CanaryContext, verified = false) {
     this.#context = context;
-    this.#verifiedAtMs = verified ? performance.now() : Number.NEGATIVE_INFINITY;
+    this.#verifyAtMs = verified ? performance.now() + FIRST_VERIFY_MS : Number.NEGATIVE_INFINITY;
   }
 
   /** Checks the redirect of these families, and again until `close`. */
@@ -70,7 +74,7 @@ export class Canary {
     const dials = await Promise.all(families.map((family) => this.#dial(family)));
     const failed = dials.find((problem) => problem !== undefined);
     // A dial that works again after a loss proves only the rules that it met: all of them are looked at, at once.
-    const due = performance.now() - this.#verifiedAtMs >= VERIFY_INTERVAL_MS;
+    const due = performance.now() >= this.#verifyAtMs;
     if (failed === undefined && (due || this.#isLost)) await this.#verify();
     const problem = failed ?? this.#verifyProblem;
     this.#isLost = problem !== undefined;
@@ -78,7 +82,7 @@ export class Canary {
   }
 
   async #verify(): Promise<void> {
-    this.#verifiedAtMs = performance.now();
+    this.#verifyAtMs = performance.now() + VERIFY_INTERVAL_MS;
     this.#verifyProblem = await this.#context.verify().then(
       () => undefined,
       (error: unknown) => messageOf(error),
