@@ -1,6 +1,5 @@
 /** The direct path of a running sidecar: connections that go straight to the app are judged, recorded and ended like the proxy's. */
 import type { Logger } from 'pino';
-import { SluiceError } from '../../common/errors.ts';
 import { inboundPorts } from '../../common/inbound_ports.ts';
 import { OncePer } from '../../common/pacing.ts';
 import type { SidecarConfig } from '../config.ts';
@@ -22,6 +21,7 @@ import {
 import type { Owners } from '../table/index.ts';
 import { exemptFrom } from './exempt.ts';
 import { ERROR_LOG_MS } from './log_intervals.ts';
+import { withPathsRead } from './paths_read.ts';
 import type { WatchedRedirect } from './redirect.ts';
 import type { State } from './state.ts';
 
@@ -44,20 +44,10 @@ export interface PathsInUse {
  * these. It is then not to start: the gate keeps its last rules
  */
 export async function readPathsInUse(config: SidecarConfig, applied?: AppliedRedirect): Promise<PathsInUse> {
-  const paths = applied?.redirect.paths ?? (await readPaths(config));
+  const paths = applied?.redirect.paths ?? (await withPathsRead(() => pathsInForce(config)));
   const notDirect = applied?.redirect.notDirect;
   if (hasFallenBack(config, paths)) return { paths, reason: 'fell-back', notDirect };
   return { paths, reason: asksFor('auto', config) ? 'probed' : 'set', notDirect };
-}
-
-async function readPaths(config: SidecarConfig): Promise<Paths> {
-  try {
-    return await pathsInForce(config);
-  } catch (cause) {
-    if (!(cause instanceof SluiceError)) throw cause;
-    const problem = 'the sidecar does not start, as it cannot read from the rules which ports are direct';
-    throw new SluiceError(cause.code, `${problem}: ${cause.message}`, { cause });
-  }
 }
 
 /** What the kernel lacks for a direct path that is asked for, or in use on excluded ports. Trying that may take seconds. */

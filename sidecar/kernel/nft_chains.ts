@@ -41,6 +41,9 @@ export interface ChainPlace {
   readonly chain: string;
 }
 
+/** What the kernel answers where there is no such chain, and where it has no nf_tables. Source: `nfnetlink_rcv_msg` of nfnetlink.c. */
+const ABSENT: readonly number[] = [-constants.errno.ENOENT, -constants.errno.EINVAL];
+
 /**
  * Whether the kernel says that there is none of these chains. False too where it says nothing, or anything else.
  */
@@ -54,7 +57,7 @@ export async function areAbsent(places: readonly ChainPlace[]): Promise<boolean>
     ],
   }));
   return await look(NETLINK_PROTOCOLS.NETFILTER, questions).then(
-    (results) => results.every((result) => result === -constants.errno.ENOENT),
+    (results) => results.every((result) => ABSENT.includes(result)),
     () => false,
   );
 }

@@ -16,4 +16,4 @@ export {
 export { applyRedirect, removeRedirect } from './redirect.ts';
 export type { RedirectConfig } from './redirect_config.ts';
 export { type Chain, chains, listenerAddress } from './rules.ts';
-export { pathsInForce, verifyRedirect } from './verify.ts';
+export { pathsInForce, pathsToKeep, verifyRedirect } from './verify.ts';

@@ -3,7 +3,7 @@ import { messageOf } from '../../common/errno.ts';
 import type { Family } from '../../native/index.ts';
 import { tryTool } from '../kernel/index.ts';
 import type { Chain } from './rules.ts';
-import { type Backend, iptables } from './tools.ts';
+import { type Backend, iptables, toolError } from './tools.ts';
 
 /** What a back end has for one family. */
 export class SavedRules {
@@ -11,10 +11,13 @@ export class SavedRules {
   readonly #chains = new Map<string, string[]>();
   /** Why it cannot be seen: a tool or what the kernel needs for it is missing. A sentence for people. */
   readonly problem: string | undefined;
+  /** The same, for who cannot go on without. */
+  readonly failure: unknown;
 
   /** @param text of iptables-save */
-  constructor(text: string, problem?: string) {
+  constructor(text: string, problem?: string, failure?: unknown) {
     this.problem = problem;
+    this.failure = failure;
     let table = '';
     for (const line of text.split('\n')) {
       const [, newTable, declared, chain = '', rule = ''] =
@@ -63,8 +66,9 @@ export async function savedRules(backend: Backend, family: Family): Promise<Save
   try {
     const { status, stdout, stderr } = await tryTool(program, []);
     if (status === 0) return new SavedRules(stdout);
-    return new SavedRules('', `${program} failed: ${stderr.trim().replaceAll('\n', '; ')}`);
+    const said = `${program} failed: ${stderr.trim().replaceAll('\n', '; ')}`;
+    return new SavedRules('', said, toolError(program, [], stderr));
   } catch (error) {
-    return new SavedRules('', messageOf(error));
+    return new SavedRules('', messageOf(error), error);
   }
 }

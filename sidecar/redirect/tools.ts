@@ -58,11 +58,16 @@ export async function otherBackend(
 /** The tables that the legacy back end has in this network namespace, a line each; there is no such file where it has none. */
 const LEGACY_TABLES = '/proc/net/ip_tables_names';
 
-async function hasLegacyRules(): Promise<boolean> {
+/** Whether the kernel says that the legacy back end has no table here: then it has no rules, and no tool has to be asked. */
+export async function hasNoLegacyTables(): Promise<boolean> {
   const tables = await readFile(LEGACY_TABLES, 'utf8').catch((error: unknown) =>
     codeOf(error) === 'ENOENT' ? '' : 'unknown',
   );
-  if (tables === '') return false;
+  return tables === '';
+}
+
+async function hasLegacyRules(): Promise<boolean> {
+  if (await hasNoLegacyTables()) return false;
   const saved = await tryTool(iptables('legacy', 4, '-save'), []).catch(() => undefined);
   return saved?.status === 0 && /^-A /m.test(saved.stdout);
 }

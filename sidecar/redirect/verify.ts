@@ -3,7 +3,7 @@ import { SluiceError } from '../../common/errors.ts';
 import type { Family } from '../../native/index.ts';
 import { GATE_TABLE, isGateInForce } from '../gate/kernel/index.ts';
 import { planGuard, verifyGuard } from '../guard/index.ts';
-import { isSwitchedOn, kernelFamilies, tryTool } from '../kernel/index.ts';
+import { areAbsent, isSwitchedOn, kernelFamilies, tryTool } from '../kernel/index.ts';
 import { limitsOf, type Redirect } from './applied_redirect.ts';
 import { hasRedirect, removeChains } from './own_chains.ts';
 import { ALL_PROXY, type Paths, pathsText, possiblePaths, readPaths, samePaths } from './paths.ts';
@@ -21,7 +21,7 @@ import {
   SHOW_RULE,
 } from './rules.ts';
 import { type SavedRules, savedRules } from './saved_rules.ts';
-import { type Backend, iptables } from './tools.ts';
+import { type Backend, hasNoLegacyTables, iptables } from './tools.ts';
 
 /**
  * Checks that every rule of ours is in force, in both families.
@@ -61,8 +61,36 @@ export async function verifyRedirect(config: RedirectConfig, paths?: Paths): Pro
  * they cannot be read: nothing may be taken for granted then
  */
 export async function pathsInForce(config: RedirectConfig): Promise<Paths> {
-  const isAsked = possiblePaths(config).some((one) => !samePaths(one, ALL_PROXY));
-  return isAsked ? pathsOf(config, (await backendInForce()).saved) : ALL_PROXY;
+  return isAsked(config) ? pathsOf(config, (await backendInForce()).saved) : ALL_PROXY;
+}
+
+/**
+ * The paths that who puts the redirect in again has to keep, as connections of these paths may live on.
+ * @returns undefined where nothing has been decided: no back end has chains of ours, and what each has is known
+ * @throws SluiceError as `pathsInForce`: what cannot be read is not to be decided again
+ */
+export async function pathsToKeep(config: RedirectConfig): Promise<Paths | undefined> {
+  if (!isAsked(config)) return ALL_PROXY;
+  let failure: unknown;
+  for (const backend of ['nft', 'legacy'] as const) {
+    if (await isSurelyEmpty(backend)) continue;
+    const saved = await savedRules(backend, 4);
+    if (hasRedirect(saved)) return pathsOf(config, saved);
+    failure ??= saved.failure;
+  }
+  if (failure !== undefined) throw failure;
+  return undefined;
+}
+
+/** Whether the kernel itself says that a back end has no redirect of ours. No tool is started. */
+async function isSurelyEmpty(backend: Backend): Promise<boolean> {
+  if (backend === 'legacy') return await hasNoLegacyTables();
+  return await areAbsent([{ family: 'ip', table: 'mangle', chain: 'SLUICE_IN' }]);
+}
+
+/** Whether the settings can come to other paths than the proxy. */
+function isAsked(config: RedirectConfig): boolean {
+  return possiblePaths(config).some((one) => !samePaths(one, ALL_PROXY));
 }
 
 function pathsOf(config: RedirectConfig, saved: SavedRules): Paths {

@@ -45,14 +45,14 @@ const COMMAND = ['node', ...SIDECAR_NODE_FLAGS, BUNDLE];
 
 /**
  * The command of a native sidecar: `run`, which puts the redirect and the closed gate in force before all else. An image from before
- * it could has a bundle that does not know the setting, and does that in a step of its own first; such an image may be on a node under
- * the tag that is asked for. Both end with the message and the exit code of the redirect when that fails. The shell is gone when the
- * sidecar runs. docs/adr/0044
+ * it could does that in a step of its own first, unless all is in force already: the step would decide again which ports are direct,
+ * while direct connections live on. Such an image may be on a node under the tag that is asked for. Both end with
+ * the message and the exit code of the redirect when that fails. The shell is gone when the sidecar runs. docs/adr/0044
  */
 const NATIVE_COMMAND = [
   'sh',
   '-c',
-  `grep -qs ${REDIRECT_SETTING} ${BUNDLE} || ${COMMAND.join(' ')} redirect apply || exit; exec ${COMMAND.join(' ')} run`,
+  `grep -qs ${REDIRECT_SETTING} ${BUNDLE} || ${COMMAND.join(' ')} redirect verify >/dev/null 2>&1 || ${COMMAND.join(' ')} redirect apply || exit; exec ${COMMAND.join(' ')} run`,
 ];
 
 /**
