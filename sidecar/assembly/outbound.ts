@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import { OncePer } from '../../common/pacing.ts';
 import type { SidecarConfig } from '../config.ts';
+import { ownAddresses } from '../guard/index.ts';
 import {
   OutboundCutter,
   OutboundEnds,
@@ -36,7 +37,8 @@ export class Outbound implements OutboundEndsSink {
     this.#recorder = recorder;
     this.#metrics = metrics;
     this.#log = log;
-    this.#ends = new OutboundEnds(() => enforcement.judge, this, { injector });
+    const interfaces = (): readonly string[] => ownAddresses().addresses;
+    this.#ends = new OutboundEnds(() => enforcement.judge, this, { injector, interfaces });
     const questions: OutboundQuestions = {
       ask: (addresses, answered) => membership.ask(addresses, answered),
       judge: () => enforcement.judge,
@@ -45,6 +47,7 @@ export class Outbound implements OutboundEndsSink {
       injector,
       claims: this.#ends,
       questions,
+      interfaces,
     });
   }
 

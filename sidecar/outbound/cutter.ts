@@ -22,7 +22,14 @@ import {
   trackedFlows,
 } from '../kernel/index.ts';
 import type { EndedOutbound } from '../records/index.ts';
-import { endedOutbound, isSame, isToOthers, revoked } from './outbound_flow.ts';
+import {
+  endedOutbound,
+  type Interfaces,
+  isSame,
+  isToOthers,
+  ownAddressesOf,
+  revoked,
+} from './outbound_flow.ts';
 
 /** What a kernel knows of outbound flows, and does to them. */
 export interface OutboundKernel {
@@ -90,6 +97,7 @@ export class OutboundCutter {
   readonly #claims: OutboundClaims;
   readonly #injector: Side | undefined;
   readonly #questions: OutboundQuestions | undefined;
+  readonly #interfaces: Interfaces;
   readonly #runs = new LatestWins<Run>((run) => this.#run(run));
   /**
    * Peers who have to be asked about, of the run that ended last. A run may be for several callers, whose own were left out: all of
@@ -102,7 +110,8 @@ export class OutboundCutter {
 
   /**
    * @param ended called for each connection that was destroyed, or was reset by the gate a moment before
-   * @param options `injector`: connections to it are the sidecar's own, and policy does not apply to them
+   * @param options `injector`: connections to it are the sidecar's own, and policy does not apply to them. `interfaces`: whose
+   * addresses are the pod's before the table has any
    */
   constructor(
     ended: (ended: EndedOutbound) => void,
@@ -111,6 +120,7 @@ export class OutboundCutter {
       readonly injector?: Side | undefined;
       readonly claims?: OutboundClaims;
       readonly questions?: OutboundQuestions;
+      readonly interfaces?: Interfaces;
     } = {},
   ) {
     this.#ended = ended;
@@ -118,6 +128,7 @@ export class OutboundCutter {
     this.#claims = options.claims ?? NOBODY_ELSE;
     this.#injector = options.injector;
     this.#questions = options.questions;
+    this.#interfaces = options.interfaces ?? (() => []);
   }
 
   /** Why the last run did not end flows at once; the gate then ends them some seconds after their next packet. */
@@ -160,7 +171,7 @@ export class OutboundCutter {
 
   /** @param unsure gets the peers who have to be asked about */
   async #end({ judge, answered, asks }: Run, unsure: Set<string>): Promise<void> {
-    const own = new Set(judge.table.subject.ips);
+    const own = ownAddressesOf(judge, this.#interfaces);
     const sockets: TcpSocket[] = [];
     const mayEnd = (local: Side, remote: Side): boolean =>
       own.has(local.address) && !own.has(remote.address) && !isPlainlyAllowed(remote, judge);
@@ -206,7 +217,7 @@ export class OutboundCutter {
       parts.length === this.#lookedThrough.length &&
       parts.every((part, index) => part === this.#lookedThrough[index]);
     if (isDone || !hasDatagrams(services)) return;
-    const own = new Set(subject.ips);
+    const own = ownAddressesOf(judge, this.#interfaces);
     const stale: TrackedFlow[] = [];
     for await (const some of this.#kernel.flows()) {
       stale.push(...some.filter((flow) => own.has(flow.source.address) && isStale(flow, judge)));

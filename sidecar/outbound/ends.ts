@@ -10,7 +10,7 @@ import type { Judge } from '../../policy/index.ts';
 import { ConntrackEvents, type FlowEvent, type Side, TCP_STATES, type TrackedFlow } from '../kernel/index.ts';
 import type { EndedOutbound, FlowEnd } from '../records/index.ts';
 import type { OutboundClaims } from './cutter.ts';
-import { endedOutbound, isToOthers, revoked } from './outbound_flow.ts';
+import { endedOutbound, type Interfaces, isToOthers, ownAddressesOf, revoked } from './outbound_flow.ts';
 
 /** How often events are looked for. They wait in the kernel meanwhile, some 6,000 of them. */
 const READ_INTERVAL_MS = 250;
@@ -38,6 +38,7 @@ export class OutboundEnds implements OutboundClaims {
   readonly #judge: () => Judge | undefined;
   readonly #sink: OutboundEndsSink;
   readonly #injector: Side | undefined;
+  readonly #interfaces: Interfaces;
   readonly #open: () => FlowEvents;
   #events: FlowEvents | undefined;
   #wanted = false;
@@ -47,16 +48,22 @@ export class OutboundEnds implements OutboundClaims {
 
   /**
    * @param judge the one in force
-   * @param options `injector`: connections to it are the sidecar's own
+   * @param options `injector`: connections to it are the sidecar's own. `interfaces`: whose addresses are the pod's before the table
+   * has any
    */
   constructor(
     judge: () => Judge | undefined,
     sink: OutboundEndsSink,
-    options: { readonly injector?: Side | undefined; readonly open?: () => FlowEvents } = {},
+    options: {
+      readonly injector?: Side | undefined;
+      readonly interfaces?: Interfaces;
+      readonly open?: () => FlowEvents;
+    } = {},
   ) {
     this.#judge = judge;
     this.#sink = sink;
     this.#injector = options.injector;
+    this.#interfaces = options.interfaces ?? (() => []);
     this.#open = options.open ?? (() => new ConntrackEvents());
   }
 
@@ -144,7 +151,7 @@ export class OutboundEnds implements OutboundClaims {
   async #report(some: readonly FlowEvent[], events: FlowEvents): Promise<void> {
     const judge = this.#judge();
     if (judge === undefined) return;
-    const own = new Set(judge.table.subject.ips);
+    const own = ownAddressesOf(judge, this.#interfaces);
     const ended = some
       .filter(({ flow }) => isToOthers(flow, own, this.#injector))
       .filter((event) => this.#hasEnded(event));

@@ -4,6 +4,18 @@ import type { Side, TrackedFlow } from '../kernel/index.ts';
 import type { EndedOutbound, FlowEnd } from '../records/index.ts';
 import type { Revocation } from '../table/index.ts';
 
+/** The addresses that interfaces of the pod have. */
+export type Interfaces = () => readonly string[];
+
+/**
+ * The pod's own addresses: those that the table has; before the API server knows any, those of the interfaces. Policy isolates a pod
+ * from the start.
+ */
+export function ownAddressesOf({ table }: Judge, interfaces: Interfaces): ReadonlySet<string> {
+  const { ips } = table.subject;
+  return new Set(ips.length > 0 ? ips : interfaces());
+}
+
 /**
  * Whether the pod opened a flow to others: the proxy dials apps from the addresses of their clients. Flows to `injector`
  * are the sidecar's own.

@@ -134,6 +134,30 @@ test('connection tracking is asked only about what may have to end', async () =>
   expect(ended.map(({ local }) => local.port)).toEqual([1003]);
 });
 
+test('before the table has an address of the pod, those of its interfaces count', async () => {
+  const early = { ...isolated, subject: { ...isolated.subject, ips: [] } };
+  const ended: EndedOutbound[] = [];
+  const cutter = new OutboundCutter((one) => ended.push(one), {
+    kernel: kernel(async (sockets) => sockets.map(() => 0)),
+    interfaces: () => [POD],
+  });
+  await cutter.cut(createJudge(early));
+  expect(ended.map(({ local }) => local.port)).toEqual([1001, 1002]);
+});
+
+test('once the table has addresses of the pod, no others count', async () => {
+  const ended: EndedOutbound[] = [];
+  const cutter = new OutboundCutter((one) => ended.push(one), {
+    kernel: {
+      ...kernel(async (sockets) => sockets.map(() => 0)),
+      sockets: listed({ ...socket(1001), local: { address: '10.0.0.7', port: 1001 } }, socket(1002)),
+    },
+    interfaces: () => ['10.0.0.7'],
+  });
+  await cutter.cut(createJudge(isolated));
+  expect(ended.map(({ local }) => local.port)).toEqual([1002]);
+});
+
 test("the sidecar's own connection to the injector stays, whatever policy says", async () => {
   const destroyed: number[] = [];
   const cutter = new OutboundCutter(() => {}, {

@@ -70,6 +70,7 @@ function follow(news: (FlowEvent | Error)[], judged: Table = open) {
     },
     {
       injector: INJECTOR,
+      interfaces: () => [POD],
       open() {
         seen.opened += 1;
         return events;
@@ -84,6 +85,12 @@ function follow(news: (FlowEvent | Error)[], judged: Table = open) {
   };
   return { ends, seen, change, ports: () => reported.map(({ local }) => local.port) };
 }
+
+test('before the table has an address of the pod, those of its interfaces count', async () => {
+  const { ends, ports } = follow([ended(1)], { ...open, subject: { ...open.subject, ips: [] } });
+  await ends.close();
+  expect(ports()).toEqual([1]);
+});
 
 test('a connection is reported once, however often its entry changes, and again when its port is used again', async () => {
   const reset = { tcpState: TCP_STATES.CLOSE };
