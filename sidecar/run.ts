@@ -118,7 +118,7 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   const redirect = new WatchedRedirect(config, paths.paths, inForce, log, applied);
   const direct = new Direct(config, paths, { state, guard, redirect, recorder, owners, metrics, log });
   inForce.follow(new TransitionLog(log));
-  const leftovers = new Leftovers(enforcement, exemptFrom(config, guard), log);
+  const leftovers = new Leftovers(enforcement, exemptFrom(config, guard), () => redirect.inboundPort, log);
   inForce.follow(new Effects(inForce, { state, gate, outbound, direct, leftovers, redirect, link }));
   const tables = new TableFollower({
     state,

@@ -4,6 +4,7 @@
  */
 import { isDeniedForCertain, isLoopback, type Judge } from '../../policy/index.ts';
 import {
+  backlogRoom,
   destroySockets,
   firstFailure,
   type Side,
@@ -23,6 +24,8 @@ export interface LeftoverKernel {
   ): AsyncIterable<readonly TcpSocket[]>;
   /** The flow that each socket belongs to, as connection tracking knows it. */
   flowsOf(sockets: readonly TcpSocket[]): Promise<readonly (TrackedFlow | undefined)[]>;
+  /** Whether somebody listens there. */
+  isListening(place: Side): Promise<boolean>;
   /** @returns for each 0 or a negative error number */
   destroy(sockets: readonly TcpSocket[]): Promise<readonly number[]>;
 }
@@ -31,18 +34,21 @@ const KERNEL: LeftoverKernel = {
   sockets: tcpSockets,
   flowsOf: (sockets) =>
     tcpFlows(sockets.map(({ local, remote }) => ({ source: local, destination: remote }))),
+  isListening: async (place) => (await backlogRoom(place)) !== undefined,
   destroy: destroySockets,
 };
 
 /**
  * Destroys what a table denies of that. There is no record: the flow has one already.
  * @param isExempt whether policy is not asked about an address: the pod's own node
+ * @param isTranslated whether a port is one of the proxy's that the redirect translates to: clients have sent to another
  * @returns the error number where the kernel did not do it
  * @throws SluiceError `NETLINK_*`, `SOCKET_*` or `NATIVE_ADDON_MISSING`
  */
 export async function endLeftovers(
   judge: Judge,
   isExempt: (address: string, port: number) => boolean,
+  isTranslated: (port: number) => boolean,
   kernel: LeftoverKernel = KERNEL,
 ): Promise<number | undefined> {
   const { ingress, subject } = judge.table;
@@ -52,16 +58,34 @@ export async function endLeftovers(
     if (isExempt(remote.address, port)) return false;
     return isDeniedForCertain(judge, 'ingress', remote.address, 'TCP', port);
   };
+  const wanted = (local: Side, remote: Side) => isTranslated(local.port) || isDenied(local, remote);
+  const left: TcpSocket[] = [];
+  for await (const some of kernel.sockets(wanted, SOCKET_STATES.closing)) left.push(...some);
+  if (left.length === 0) return undefined;
+  const flows = await kernel.flowsOf(left);
+  const listening = new Map<string, boolean>();
+  const isListening = async (place: Side): Promise<boolean> => {
+    const key = `${place.address} ${place.port}`;
+    const known = listening.get(key) ?? (await kernel.isListening(place));
+    listening.set(key, known);
+    return known;
+  };
   const denied: TcpSocket[] = [];
-  for await (const some of kernel.sockets(isDenied, SOCKET_STATES.closing)) denied.push(...some);
-  if (denied.length === 0) return undefined;
-  const flows = await kernel.flowsOf(denied);
-  // What the pod has opened itself is judged by the gate, packet by packet.
-  const accepted = denied.filter(({ local, remote }, index) => {
+  for (const [index, socket] of left.entries()) {
+    const { local, remote } = socket;
     const flow = flows[index];
-    if (flow === undefined) return true;
-    const isOpenedHere = flow.source.address === local.address && flow.source.port === local.port;
-    return !isOpenedHere && isDenied(flow.destination, remote); // a rule of the pod's own may have led it here
-  });
-  return firstFailure(await kernel.destroy(accepted));
+    const isOpenedHere = flow !== undefined && isSame(flow.source, local);
+    // What the pod has opened itself is judged by the gate, packet by packet. Where connection tracking does not know who has
+    // opened it, a listener says so.
+    const isKnown = flow !== undefined && flow.isPickedUp !== true;
+    if (isKnown ? isOpenedHere : !(await isListening(local))) continue;
+    // A rule of the pod's own, or the redirect, may have led it here.
+    const place = flow === undefined || isOpenedHere ? local : flow.destination;
+    if (isDenied(place, remote)) denied.push(socket);
+  }
+  return firstFailure(await kernel.destroy(denied));
+}
+
+function isSame(a: Side, b: Side): boolean {
+  return a.address === b.address && a.port === b.port;
 }
