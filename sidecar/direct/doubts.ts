@@ -8,7 +8,7 @@ import type { DirectConnection } from './direct_connection.ts';
 import type { DirectKernel } from './direct_kernel.ts';
 import type { DirectReports } from './direct_reports.ts';
 import type { Followed } from './followed.ts';
-import { ASKED_AT_ONCE, endsOf } from './socket_cutter.ts';
+import { ASKED_AT_ONCE, endsOf, RECORDS_AT_ONCE } from './socket_cutter.ts';
 
 /**
  * When a connection is looked for the first time after it has begun, ms: most have ended by then. Connection tracking takes a handshake for
@@ -47,6 +47,8 @@ export class Doubts {
   readonly #reports: Pick<DirectReports, 'read'>;
   readonly #takeStock: () => Promise<void>;
   readonly #resets = new Map<string, Resets>();
+  /** How many connections were ended here. */
+  #finished = 0;
   #isLost = false;
   #foundLostAtMs = Number.NEGATIVE_INFINITY;
   #auditing: Iterator<DirectConnection> | undefined;
@@ -101,7 +103,7 @@ export class Doubts {
         if (one.cookie === undefined) unknown.push(one);
         else if (cookies.delete(one.cookie)) found.push(one);
       }
-      for (const one of found) this.#followed.finish(one, 'reset-by-destination');
+      await this.#finish(found, 'reset-by-destination');
       const asked = cookies.size === 0 ? [] : unknown.slice(0, room);
       await this.#endMissing(asked, 'reset-by-destination');
       room -= asked.length;
@@ -165,7 +167,19 @@ export class Doubts {
     const missing = connections.filter((one, index) => !this.#isThere(one, sockets[index]));
     if (missing.length === 0) return await turn();
     await this.#reports.read();
-    for (const one of missing) this.#followed.finish(one, end);
+    await this.#finish(missing, end);
+  }
+
+  /** Others have their turn meanwhile: one may have ended by then. */
+  async #finish(
+    connections: readonly DirectConnection[],
+    end: 'broken' | 'reset-by-destination',
+  ): Promise<void> {
+    for (const one of connections) {
+      this.#followed.finish(one, end);
+      this.#finished += 1;
+      if (this.#finished % RECORDS_AT_ONCE === 0) await turn();
+    }
   }
 
   #isThere(connection: DirectConnection, socket: TcpSocket | undefined): boolean {

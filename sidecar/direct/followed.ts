@@ -113,6 +113,7 @@ export class Followed {
   finish(connection: DirectConnection, end: Parameters<DirectConnection['ended']>[0]): void {
     if (!this.#live.remove(connection)) return;
     this.unseen.delete(connection);
+    this.#listed.delete(connection);
     connection.ended(end);
   }
 

@@ -14,7 +14,7 @@ export const ASKED_AT_ONCE = 256;
 const CUT_AT_ONCE = 1_024;
 
 /** Records written at a time; each takes some 50 us. */
-const RECORDS_AT_ONCE = 50;
+export const RECORDS_AT_ONCE = 50;
 
 /** Destroyed sockets that their apps may still hold: when they close them, that is reported too. All that are followed may end at once. */
 const CUT_REMEMBERED = 65_536;

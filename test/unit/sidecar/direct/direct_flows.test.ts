@@ -501,6 +501,51 @@ test('where nobody has seen the sockets of thousands, no read asks about all of 
   await flows.close();
 });
 
+/** Records written in a turn of the event loop that a program may have to wait for: see `RECORDS_AT_ONCE`. */
+const RECORDS_OF_A_TURN = 50;
+
+/** @returns the most that were added to a list in one turn of the event loop while something was done */
+async function mostInATurn(list: readonly unknown[], work: () => Promise<void>): Promise<number> {
+  let most = 0;
+  let before = list.length;
+  const look = (): void => {
+    most = Math.max(most, list.length - before);
+    before = list.length;
+    timer = setImmediate(look);
+  };
+  let timer = setImmediate(look);
+  await work();
+  clearImmediate(timer);
+  return Math.max(most, list.length - before);
+}
+
+test.each(['reset', 'missing'] as const)(
+  'hundreds that are found to be %s end a few at a time',
+  async (kind) => {
+    stopClock();
+    const kernel = new FakeKernel();
+    const { flows, ended } = following(kernel);
+    await flows.start();
+    const count = 600;
+    for (let port = 1; port <= count; port += 1) {
+      kernel.socket(client(port));
+      kernel.begins.push(begun(client(port)));
+    }
+    await flows.read();
+    vi.advanceTimersByTime(1_000);
+    while (kernel.asked < count) await flows.read();
+    kernel.sockets = [];
+    if (kind === 'missing') kernel.isLost = true;
+    else
+      for (let cookie = 1; cookie <= count; cookie += 1)
+        kernel.gone.push(gone({ address: ALLOWED, port: 0 }, { cookie }));
+    const most = await mostInATurn(ended, () => flows.read());
+    expect(ended).toHaveLength(count);
+    expect(most).toBeLessThanOrEqual(RECORDS_OF_A_TURN);
+    await flows.close();
+  },
+);
+
 test('where reports are lost all the time, not all connections are asked about each time', async () => {
   stopClock();
   const kernel = new FakeKernel();
