@@ -25,6 +25,9 @@ const SUSPECTS_AT_ONCE = 1_024;
 /** Clients and ports of whom apps have reset connections, between two reads. Of more, all connections are asked about. */
 const RESETS_MAX = 4_096;
 
+/** Resets of one client and port that wait to be found: as many as a read takes. Of more, all connections are asked about. */
+const COOKIES_MAX = 8_192;
+
 /** How often some connections are asked about, ms, and how many: a report may be missing. */
 const AUDIT_INTERVAL_MS = 10_000;
 const AUDITED_AT_ONCE = 256;
@@ -36,8 +39,12 @@ const LOST_INTERVAL_MS = 5_000;
 interface Resets {
   readonly client: string;
   readonly port: number;
-  /** What the kernel calls their sockets. */
-  readonly cookies: Set<number>;
+  /** What the kernel calls the sockets that are looked for. */
+  cookies: Set<number>;
+  /** The same of those that were reset since that began. */
+  news: Set<number>;
+  /** Connections that were asked about for these, and that their app does not have yet. */
+  readonly asked: Set<DirectConnection>;
 }
 
 /** What is asked, and when. */
@@ -71,9 +78,18 @@ export class Doubts {
   reset({ local, remote, cookie }: Pick<EndedSocket, 'local' | 'remote' | 'cookie'>): void {
     const key = `${remote.address} ${local.port}`;
     const known = this.#resets.get(key);
-    if (known !== undefined) return void known.cookies.add(cookie);
-    if (this.#resets.size >= RESETS_MAX) return this.lost();
-    this.#resets.set(key, { client: remote.address, port: local.port, cookies: new Set([cookie]) });
+    if (known === undefined && this.#resets.size >= RESETS_MAX) return this.lost();
+    const { address: client } = remote;
+    const resets = known ?? {
+      client,
+      port: local.port,
+      cookies: new Set(),
+      news: new Set(),
+      asked: new Set(),
+    };
+    if (resets.cookies.size + resets.news.size >= COOKIES_MAX) return this.lost();
+    resets.news.add(cookie);
+    if (known === undefined) this.#resets.set(key, resets);
   }
 
   /** Reports are missing. */
@@ -91,25 +107,39 @@ export class Doubts {
   }
 
   /**
-   * Those whose sockets are known are found at once. Others are asked about: those that are there are known from then on, and those that are
-   * not are the ones that were reset.
+   * Those whose sockets are known are found at once. Others are asked about, each once: those that are there are known from then on, and those
+   * that are not are the ones that were reset. Clients have their turn one after another, however many connections one has.
    */
   async #findReset(): Promise<void> {
     let room = SUSPECTS_AT_ONCE;
-    for (const [key, { client, port, cookies }] of this.#resets) {
-      const unknown: DirectConnection[] = [];
-      const found: DirectConnection[] = [];
-      for (const one of this.#followed.of(client, port)) {
-        if (one.cookie === undefined) unknown.push(one);
-        else if (cookies.delete(one.cookie)) found.push(one);
-      }
+    for (const [key, resets] of [...this.#resets]) {
+      if (resets.cookies.size === 0) lookForNews(resets);
+      const { found, unknown } = this.#suspects(resets);
       await this.#finish(found, 'reset-by-destination');
-      const asked = cookies.size === 0 ? [] : unknown.slice(0, room);
-      await this.#endMissing(asked, 'reset-by-destination');
-      room -= asked.length;
-      if (asked.length < unknown.length && cookies.size > 0) return; // the rest is next time
-      this.#resets.delete(key);
+      const some = resets.cookies.size === 0 ? [] : unknown.slice(0, room);
+      await this.#endMissing(some, 'reset-by-destination');
+      room -= some.length;
+      for (const one of some) if (one.cookie === undefined) resets.asked.add(one);
+      const isPartly = resets.cookies.size > 0 && some.length < unknown.length;
+      if (!isPartly) lookForNews(resets);
+      if (some.length > 0 || resets.cookies.size === 0) this.#resets.delete(key);
+      if (resets.cookies.size > 0) this.#resets.set(key, resets); // the rest is next time, after the others
     }
+  }
+
+  /** The connections that were reset, as far as they are known, and those that may be. */
+  #suspects({ client, port, cookies, news, asked }: Resets): {
+    readonly found: readonly DirectConnection[];
+    readonly unknown: readonly DirectConnection[];
+  } {
+    const found: DirectConnection[] = [];
+    const unknown: DirectConnection[] = [];
+    for (const one of this.#followed.of(client, port)) {
+      if (one.cookie !== undefined) {
+        if (cookies.delete(one.cookie) || news.delete(one.cookie)) found.push(one);
+      } else if (!asked.has(one)) unknown.push(one);
+    }
+    return { found, unknown };
   }
 
   /** Connections that are old enough to be looked for: where there is only a handshake, once more later. */
@@ -187,4 +217,11 @@ export class Doubts {
     this.#followed.seen(connection, socket);
     return true;
   }
+}
+
+/** All connections that were to be asked about have been: what was reset since then may be another of them. */
+function lookForNews(resets: Resets): void {
+  resets.cookies = resets.news;
+  resets.news = new Set();
+  resets.asked.clear();
 }

@@ -546,6 +546,65 @@ test.each(['reset', 'missing'] as const)(
   },
 );
 
+/** More connections of a client than are asked about in a read, none of which the app has accepted. */
+const NOT_ACCEPTED = 1_100;
+const OTHER = '10.0.0.3';
+
+/** @returns what follows these connections, and reads once when there has been a reset of their client's */
+async function withFullQueue(kernel: FakeKernel, without: number) {
+  const followed = following(kernel, { allowed: [ALLOWED, OTHER] });
+  await followed.flows.start();
+  for (let port = 1; port <= NOT_ACCEPTED; port += 1) {
+    if (port !== without) kernel.socket(client(port), true);
+    kernel.begins.push(begun(client(port)));
+  }
+  return followed;
+}
+
+test('of more connections than are asked about at once, those that the app has not accepted hide no other', async () => {
+  stopClock();
+  const kernel = new FakeKernel();
+  const { flows, ended } = await withFullQueue(kernel, 1_090);
+  kernel.gone.push(gone({ address: ALLOWED, port: 0 }, { cookie: 5_000 }));
+  for (let read = 0; read < 2; read += 1) {
+    const before = kernel.asked;
+    await flows.read();
+    expect(kernel.asked - before).toBeLessThanOrEqual(1_024);
+  }
+  expect(ended).toMatchObject([{ port: 1_090, ending: { end: 'reset-by-destination' } }]);
+  const { asked } = kernel;
+  await flows.read();
+  expect(kernel.asked).toBe(asked); // each once
+  await flows.close();
+});
+
+test('a client whose connections are not accepted, and reset all the time, hides no resets of others', async () => {
+  stopClock();
+  const kernel = new FakeKernel();
+  const { flows, ended } = await withFullQueue(kernel, 0);
+  kernel.begins.push(begun(client(2_000, OTHER)));
+  const reset = (address: string, cookie: number) => kernel.gone.push(gone({ address, port: 0 }, { cookie }));
+  for (let read = 1; read <= 3; read += 1) {
+    reset(ALLOWED, 5_000 + read);
+    reset(OTHER, 6_000);
+    await flows.read();
+  }
+  expect(ended).toMatchObject([{ port: 2_000, ending: { end: 'reset-by-destination' } }]);
+  await flows.close();
+});
+
+test('of more resets of a client than are remembered all connections are asked about', async () => {
+  stopClock();
+  const kernel = new FakeKernel();
+  const { flows, ended } = await withFullQueue(kernel, 0);
+  kernel.begins.push(begun(client(2_000, OTHER))); // no report says that it has ended
+  for (let cookie = 1; cookie <= 20_000; cookie += 1)
+    kernel.gone.push(gone({ address: ALLOWED, port: 0 }, { cookie: 5_000 + cookie }));
+  for (let read = 0; read < 3; read += 1) await flows.read();
+  expect(ended).toMatchObject([{ port: 2_000, ending: { end: 'broken' } }]);
+  await flows.close();
+});
+
 test('where reports are lost all the time, not all connections are asked about each time', async () => {
   stopClock();
   const kernel = new FakeKernel();
