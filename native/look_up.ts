@@ -1,5 +1,6 @@
 /** Looks up TCP sockets of this network namespace, of all processes, by their addresses and ports. Source: sock_diag(7). */
 import { type Addon, loadAddon } from './addon.ts';
+import { uplinkIndexes } from './interfaces.ts';
 import { checkedNetlink } from './netlink.ts';
 import { type AddressPair, handleAt, listOfPairs, type SocketHandle } from './socket_handle.ts';
 
@@ -20,9 +21,16 @@ export interface FoundSocket {
 /** `struct socket_facts` of look_up.h. */
 const FACTS = 4;
 
+/** tcp_states.h */
+const TCP_LISTEN = 10;
+
+/** Of a socket that is bound to no interface. */
+const UNBOUND = 0;
+
 /**
  * Finds the socket that a packet to each of these would reach: a connection, or a listener where there is none. The kernel takes some 2 us
- * for each, and the caller waits.
+ * for each, and the caller waits. It finds what is bound to an interface only when asked about that one; what is bound to none is found by
+ * any. So those that have no connection by the first interface are asked about by the others.
  * @returns `undefined` for one that is not there, or that the kernel does not name
  * @throws SluiceError `NETLINK_*`, `SOCKET_*` or `NATIVE_ADDON_MISSING`
  */
@@ -30,7 +38,31 @@ export function lookUpSockets(
   pairs: readonly AddressPair[],
   addon: Addon = loadAddon(),
 ): readonly (FoundSocket | undefined)[] {
-  const list = listOfPairs(pairs);
+  if (pairs.length === 0) return [];
+  const [first = UNBOUND, ...others] = uplinkIndexes(addon);
+  const found = [...lookUpBy(first, pairs, addon)];
+  for (const uplink of others) {
+    const missing = [...found.keys()].filter((index) => !isConnection(found[index]));
+    if (missing.length === 0) break;
+    const asked = missing.flatMap((index) => pairs[index] ?? []);
+    for (const [place, socket] of lookUpBy(uplink, asked, addon).entries()) {
+      const index = missing[place] ?? 0;
+      if (isConnection(socket) || found[index] === undefined) found[index] = socket;
+    }
+  }
+  return found;
+}
+
+function isConnection(found: FoundSocket | undefined): boolean {
+  return found !== undefined && found.state !== TCP_LISTEN;
+}
+
+function lookUpBy(
+  uplink: number,
+  pairs: readonly AddressPair[],
+  addon: Addon,
+): readonly (FoundSocket | undefined)[] {
+  const list = listOfPairs(pairs, uplink);
   const facts = new Float64Array(pairs.length * FACTS);
   checkedNetlink('look up sockets with', addon.lookUpSockets(list, facts));
   return pairs.map((_, index) => {

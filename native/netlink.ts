@@ -11,7 +11,7 @@ import { errnoMeaning } from './errno_error.ts';
 import { type NetlinkMessage, readMessages } from './netlink_message.ts';
 
 /** Which part of the kernel a socket talks to; linux/netlink.h. */
-export const NETLINK_PROTOCOLS = { SOCK_DIAG: 4, NETFILTER: 12 } as const;
+export const NETLINK_PROTOCOLS = { ROUTE: 0, SOCK_DIAG: 4, NETFILTER: 12 } as const;
 
 /** Joins a group. */
 const NETLINK_ADD_MEMBERSHIP = 1;

@@ -1,4 +1,5 @@
 /** TCP sockets as the addon takes them, in lists: by what the kernel knows them by, or by their ends. Source: sock_diag(7), diag.h. */
+import { endianness } from 'node:os';
 
 /** What the kernel knows a socket by, as a listing of sock_diag has it; an address or port used again is another. */
 export interface SocketHandle {
@@ -27,7 +28,11 @@ const LOCAL_PORT_AT = ID_AT;
 const REMOTE_PORT_AT = ID_AT + 2;
 const LOCAL_AT = ID_AT + 4;
 const REMOTE_AT = ID_AT + 20;
+const INTERFACE_AT = ID_AT + 36;
 const COOKIE_AT = ID_AT + 40;
+
+/** The kernel has the interface in the machine's own order. */
+const LITTLE_ENDIAN = endianness() === 'LE';
 
 /** Each byte of the cookie of a socket whose cookie is not known. */
 const NO_COOKIE = 0xff;
@@ -44,9 +49,13 @@ export function listOf(handles: readonly SocketHandle[]): Uint8Array {
   return list;
 }
 
-/** A list of what has these ends. It is not to be destroyed by that: it may be a listener. */
-export function listOfPairs(pairs: readonly AddressPair[]): Uint8Array {
+/**
+ * A list of what has these ends. It is not to be destroyed by that: it may be a listener.
+ * @param uplink index of the interface that their packets come from: a socket that is bound to another one is not meant; 0: to any one
+ */
+export function listOfPairs(pairs: readonly AddressPair[], uplink: number): Uint8Array {
   const list = new Uint8Array(pairs.length * HANDLE_BYTES);
+  const view = new DataView(list.buffer);
   let at = 0;
   for (const { local, localPort, remote, remotePort } of pairs) {
     list[at] = local.length === IPV4_BYTES ? AF_INET : AF_INET6;
@@ -56,6 +65,7 @@ export function listOfPairs(pairs: readonly AddressPair[]): Uint8Array {
     list[at + REMOTE_PORT_AT + 1] = remotePort;
     list.set(local, at + LOCAL_AT);
     list.set(remote, at + REMOTE_AT);
+    view.setUint32(at + INTERFACE_AT, uplink, LITTLE_ENDIAN);
     list.fill(NO_COOKIE, at + COOKIE_AT, at + HANDLE_BYTES);
     at += HANDLE_BYTES;
   }

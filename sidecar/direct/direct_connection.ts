@@ -51,6 +51,11 @@ export class DirectConnection implements Connection {
     return { address: this.sourceAddress, port: this.sourcePort };
   }
 
+  /** The client's end of its socket. */
+  get remote(): Side {
+    return this.source;
+  }
+
   /** The app has it. */
   get admitted(): boolean {
     return true;

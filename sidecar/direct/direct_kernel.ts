@@ -1,11 +1,12 @@
 /** What the kernel says of direct connections, and does to them. */
 import {
-  backlogRoom,
   ConntrackEvents,
   destroySockets,
   forgetFlows,
+  isListening,
   openHandshakes,
   type Side,
+  SOCKET_STATES,
   SocketEnds,
   SynCookies,
   type TcpSocket,
@@ -15,6 +16,12 @@ import {
   tcpSocketsAt,
   type WantedPorts,
 } from '../kernel/index.ts';
+
+/**
+ * Those that may carry data, those that are being opened, and those whose app has closed them while the kernel still sends what it
+ * has left.
+ */
+export const LISTED_STATES = SOCKET_STATES.live | SOCKET_STATES.arriving | SOCKET_STATES.closing;
 
 /** What is asked of it. */
 export interface DirectKernel {
@@ -49,7 +56,7 @@ export const KERNEL: DirectKernel = {
   socketsAt: tcpSocketsAt,
   flowsOf: (sockets) =>
     tcpFlows(sockets.map(({ local, remote }) => ({ source: local, destination: remote }))),
-  isListening: async (place) => (await backlogRoom(place)) !== undefined,
+  isListening: async (place) => isListening(place),
   destroy: destroySockets,
   cookies: () => new SynCookies(),
   openHandshakes,

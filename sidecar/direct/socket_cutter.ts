@@ -3,9 +3,16 @@ import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import { Backoff } from '../../common/backoff.ts';
 import { errnoName, messageOf } from '../../common/errno.ts';
 import { Recent } from '../../common/recent.ts';
-import { firstFailure, hasFailed, type Side, socketCookie, type TcpSocket } from '../kernel/index.ts';
+import {
+  firstFailure,
+  hasFailed,
+  type Side,
+  type SocketPair,
+  socketCookie,
+  type TcpSocket,
+} from '../kernel/index.ts';
 import type { DirectConnection, DirectCutter } from './direct_connection.ts';
-import type { DirectKernel } from './direct_kernel.ts';
+import { type DirectKernel, LISTED_STATES } from './direct_kernel.ts';
 
 /** Connections that are asked about at a time, some 3 us each. */
 export const ASKED_AT_ONCE = 256;
@@ -42,7 +49,7 @@ interface Outcome {
 
 /** Ends connections of one sidecar: of all that end together there are few orders, and what fails is tried again. */
 export class SocketCutter implements DirectCutter {
-  readonly #kernel: Pick<DirectKernel, 'socketsAt' | 'destroy'>;
+  readonly #kernel: Pick<DirectKernel, 'sockets' | 'socketsAt' | 'destroy'>;
   readonly #events: CutEvents;
   readonly #mustEnd: boolean;
   readonly #cut = new Recent<number, true>(CUT_REMEMBERED);
@@ -52,7 +59,11 @@ export class SocketCutter implements DirectCutter {
   #isClosed = false;
 
   /** @param mustEnd false: the kernel is known not to do it, so nobody waits for that */
-  constructor(kernel: Pick<DirectKernel, 'socketsAt' | 'destroy'>, events: CutEvents, mustEnd: boolean) {
+  constructor(
+    kernel: Pick<DirectKernel, 'sockets' | 'socketsAt' | 'destroy'>,
+    events: CutEvents,
+    mustEnd: boolean,
+  ) {
     this.#kernel = kernel;
     this.#events = events;
     this.#mustEnd = mustEnd;
@@ -153,7 +164,32 @@ export class SocketCutter implements DirectCutter {
    */
   async #cutMissing(connections: readonly DirectConnection[]): Promise<Outcome> {
     await this.#events.read();
-    return this.#cutNow(connections);
+    const { missing, left } = await this.#cutNow(connections);
+    if (missing.length === 0) return { missing, left };
+    const listed = await this.#cutListed(missing);
+    return { missing: listed.missing, left: [...left, ...listed.left] };
+  }
+
+  /**
+   * A question may miss a socket that is there, such as one that is bound to an interface nobody knows of. The list has them all, by what the
+   * kernel knows them by. Never rejects.
+   */
+  async #cutListed(connections: readonly DirectConnection[]): Promise<Outcome> {
+    const wanted = new Set(connections.map(keyOf));
+    const listed = new Map<string, TcpSocket>();
+    try {
+      const isWanted = (local: Side, remote: Side): boolean => wanted.has(keyOf({ local, remote }));
+      for await (const some of this.#kernel.sockets(isWanted, LISTED_STATES))
+        for (const socket of some) listed.set(keyOf(socket), socket);
+    } catch (error) {
+      this.#fail(messageOf(error));
+      return { missing: [], left: connections };
+    }
+    const missing: DirectConnection[] = [];
+    const left: DirectConnection[] = [];
+    const sockets = connections.map((one) => listed.get(keyOf(one)));
+    for (const one of await this.#cutFound(connections, sockets, missing, left)) this.#events.finish(one);
+    return { missing, left };
   }
 
   /**
@@ -213,10 +249,11 @@ export class SocketCutter implements DirectCutter {
   }
 }
 
+function keyOf({ local, remote }: SocketPair): string {
+  return `${local.address} ${local.port} ${remote.address} ${remote.port}`;
+}
+
 /** As the kernel is asked about a connection. */
-export function endsOf({ source, local }: DirectConnection): {
-  readonly local: Side;
-  readonly remote: Side;
-} {
-  return { local, remote: source };
+export function endsOf({ remote, local }: DirectConnection): SocketPair {
+  return { local, remote };
 }

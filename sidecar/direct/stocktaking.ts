@@ -6,20 +6,14 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { errnoName } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import { isDeniedForCertain, type Judge } from '../../policy/index.ts';
-import { firstFailure, type Side, SOCKET_STATES, type TcpSocket, type TrackedFlow } from '../kernel/index.ts';
-import type { DirectKernel } from './direct_kernel.ts';
+import { firstFailure, type Side, type TcpSocket, type TrackedFlow } from '../kernel/index.ts';
+import { type DirectKernel, LISTED_STATES } from './direct_kernel.ts';
 import type { DirectReports } from './direct_reports.ts';
 import type { Followed } from './followed.ts';
 import type { SocketCutter } from './socket_cutter.ts';
 
 /** Sockets judged at a time, some 20 us each. */
 const AT_ONCE = 50;
-
-/**
- * Those that may carry data, those that are being opened, and those whose app has closed them while the kernel still sends what it
- * has left.
- */
-const STATES = SOCKET_STATES.live | SOCKET_STATES.arriving | SOCKET_STATES.closing;
 
 /** A socket that the app has accepted, or is about to. */
 interface Accepted {
@@ -72,7 +66,7 @@ export class Stocktaking {
     const strangers: TcpSocket[] = [];
     const isStranger = (local: Side, remote: Side): boolean =>
       followed.concerns(local, remote) && followed.get(remote, local)?.isDoomed !== false;
-    for await (const some of kernel.sockets(isStranger, STATES)) strangers.push(...some);
+    for await (const some of kernel.sockets(isStranger, LISTED_STATES)) strangers.push(...some);
     const doomed: TcpSocket[] = [];
     for (const [index, { socket, place }] of (await this.#accepted(strangers)).entries()) {
       if (index % AT_ONCE === AT_ONCE - 1) await turn();

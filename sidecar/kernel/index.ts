@@ -33,7 +33,9 @@ export { type EndedSocket, SocketEnds, type WantedPorts } from './socket_ends.ts
 export { SynCookies } from './syn_cookies.ts';
 export {
   destroySockets,
+  isListening,
   SOCKET_STATES,
+  type SocketPair,
   socketCookie,
   type TcpSocket,
   tcpSockets,

@@ -117,6 +117,18 @@ export function tcpSocketsAt(ends: readonly SocketPair[]): readonly (TcpSocket |
   return ends.map((one, index) => socketOf(one, found[index]));
 }
 
+/**
+ * Whether somebody listens there, for clients of any interface.
+ * @throws SluiceError `NETLINK_*`, `SOCKET_*` or `NATIVE_ADDON_MISSING`
+ */
+export function isListening({ address, port }: Side): boolean {
+  const local = addressBytes(address);
+  // Nobody is connected from no address.
+  const remote = new Uint8Array(local.length);
+  const [found] = lookUpSockets([{ local, localPort: port, remote, remotePort: 0 }]);
+  return found?.state === TCP_LISTEN;
+}
+
 function socketOf({ local, remote }: SocketPair, found: FoundSocket | undefined): TcpSocket | undefined {
   if (found === undefined || found.state === TCP_LISTEN) return undefined;
   const { state, hasProcess, bytesSent, bytesReceived, handle } = found;

@@ -47,6 +47,8 @@ class FakeKernel {
   asked = 0;
   /** Ports of clients whose flows connection tracking has picked up when the app sent something. */
   readonly pickedUp = new Set<number>();
+  /** Ports of clients whose sockets it has in its list, and does not find when it is asked for them. */
+  readonly hidden = new Set<number>();
   isListening = true;
   #cookie = 1;
 
@@ -69,6 +71,7 @@ class FakeKernel {
   }
 
   find({ local, remote }: { local: Side; remote: Side }): TcpSocket | undefined {
+    if (this.hidden.has(remote.port)) return undefined;
     return this.sockets.find((one) => one.remote.port === remote.port && one.local.port === local.port);
   }
 }
@@ -249,6 +252,20 @@ test('what is to end is destroyed before anything that is asked for after it', a
   expect(ended).toEqual([]);
   await flows.settled();
   expect(ended.map(({ port }) => port)).toEqual([1, 2]);
+  await flows.close();
+});
+
+test('one that is denied and that no question finds is destroyed as the list has it', async () => {
+  const kernel = new FakeKernel();
+  const { flows, ended } = following(kernel);
+  await flows.start();
+  kernel.hidden.add(1);
+  kernel.socket(client(1, DENIED));
+  kernel.begins.push(begun(client(1, DENIED)));
+  await flows.read();
+  await flows.settled();
+  expect(kernel.destroyed).toEqual([1]);
+  expect(ended).toMatchObject([{ port: 1, ending: { end: 'reset', toSource: 5, fromSource: 7 } }]);
   await flows.close();
 });
 
