@@ -1,4 +1,4 @@
-/** The connections that are live, by their addresses and ports. */
+/** The connections that are live, by the addresses and ports that their sockets have. */
 import type { Side } from '../kernel/index.ts';
 import type { DirectConnection } from './direct_connection.ts';
 
@@ -34,7 +34,7 @@ export class ConnectionsByEnds {
 
   add(connection: DirectConnection): void {
     const { connections } =
-      this.#client(connection.sourceAddress, connection.local.address) ?? this.#meet(connection);
+      this.#client(connection.remoteAddress, connection.local.address) ?? this.#meet(connection);
     const key = portsOf(connection);
     let before = connections.get(key);
     this.#size += 1;
@@ -48,14 +48,14 @@ export class ConnectionsByEnds {
 
   /** @returns whether it was there, as the oldest of its ends */
   remove(connection: DirectConnection): boolean {
-    const { sourceAddress, local, next } = connection;
-    const connections = this.#client(sourceAddress, local.address)?.connections;
+    const { remoteAddress, local, next } = connection;
+    const connections = this.#client(remoteAddress, local.address)?.connections;
     const key = portsOf(connection);
     if (connections === undefined || connections.get(key) !== connection) return false;
     this.#size -= 1;
     if (next !== undefined) connections.set(key, next);
     else connections.delete(key);
-    if (connections.size === 0) this.#byPlace.get(local.address)?.delete(sourceAddress);
+    if (connections.size === 0) this.#byPlace.get(local.address)?.delete(remoteAddress);
     return true;
   }
 
@@ -76,16 +76,16 @@ export class ConnectionsByEnds {
   }
 
   /** The first of its client to the address. */
-  #meet({ sourceAddress, local }: DirectConnection): Client {
-    const client: Client = { address: sourceAddress, connections: new Map() };
+  #meet({ remoteAddress, local }: DirectConnection): Client {
+    const client: Client = { address: remoteAddress, connections: new Map() };
     const clients = this.#byPlace.get(local.address) ?? new Map<string, Client>();
-    this.#byPlace.set(local.address, clients.set(sourceAddress, client));
+    this.#byPlace.set(local.address, clients.set(remoteAddress, client));
     return client;
   }
 }
 
-function portsOf({ sourcePort, local }: DirectConnection): number {
-  return bothPorts(sourcePort, local.port);
+function portsOf({ remotePort, local }: DirectConnection): number {
+  return bothPorts(remotePort, local.port);
 }
 
 /** In 32 bits: a larger number would have to be kept as an object. */

@@ -3,7 +3,7 @@
  * rest of the sidecar does with it what it does with those of the proxy.
  */
 import { type Family, familyOf } from '../../common/net.ts';
-import type { Side } from '../kernel/index.ts';
+import type { Side, SocketPair } from '../kernel/index.ts';
 import type { Connection, ConnectionOwner, Ending } from '../relay/index.ts';
 
 /** What ends one. */
@@ -18,6 +18,9 @@ export class DirectConnection implements Connection {
   readonly sourcePort: number;
   /** What the client has sent to; it is judged and recorded by that. */
   readonly destination: Side;
+  /** The client's end of the app's socket: its own address and port, but where a translation has given it others on its way in. */
+  readonly remoteAddress: string;
+  readonly remotePort: number;
   /** The app's end of its socket: another port where a rule of the pod's own leads connections there. */
   readonly local: Side;
   readonly #cutter: DirectCutter;
@@ -33,17 +36,13 @@ export class DirectConnection implements Connection {
   fromSource = 0;
   toSource = 0;
 
-  constructor(
-    sourceAddress: string,
-    sourcePort: number,
-    destination: Side,
-    local: Side,
-    cutter: DirectCutter,
-  ) {
-    this.sourceAddress = sourceAddress;
-    this.sourcePort = sourcePort;
+  constructor(source: Side, destination: Side, { local, remote }: SocketPair, cutter: DirectCutter) {
+    this.sourceAddress = source.address;
+    this.sourcePort = source.port;
     this.destination = destination;
     this.local = local;
+    this.remoteAddress = remote.address;
+    this.remotePort = remote.port;
     this.#cutter = cutter;
   }
 
@@ -53,7 +52,7 @@ export class DirectConnection implements Connection {
 
   /** The client's end of its socket. */
   get remote(): Side {
-    return this.source;
+    return { address: this.remoteAddress, port: this.remotePort };
   }
 
   /** The app has it. */

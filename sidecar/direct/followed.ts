@@ -1,7 +1,13 @@
 /** The connections of the direct ports that are followed: each from when it is known until it has ended. */
 import { Recent } from '../../common/recent.ts';
 import { isLoopback, type Judge } from '../../policy/index.ts';
-import { type Side, socketCookie, type TcpSocket, type TrackedFlow } from '../kernel/index.ts';
+import {
+  type Side,
+  type SocketPair,
+  socketCookie,
+  type TcpSocket,
+  type TrackedFlow,
+} from '../kernel/index.ts';
 import type { RelayEvents } from '../relay/index.ts';
 import { ConnectionsByEnds } from './connections_by_ends.ts';
 import { DirectConnection, type DirectCutter } from './direct_connection.ts';
@@ -43,7 +49,7 @@ export class Followed {
     return this.#live.size >= FOLLOWED_MAX;
   }
 
-  /** The oldest, where a client has used its port again. */
+  /** By the ends of its socket: the oldest, where a client has used its port again. */
   get(client: Side, app: Side): DirectConnection | undefined {
     return this.#live.get(client, app);
   }
@@ -75,18 +81,18 @@ export class Followed {
   }
 
   /** A handshake was completed, as connection tracking says. */
-  began({ protocol, source, destination, answering }: TrackedFlow): void {
+  began({ protocol, source, destination, answering, answered }: TrackedFlow): void {
     if (protocol !== 'TCP' || !this.concerns(destination, source) || this.#ports.isOwn(answering.port))
       return;
-    const known = this.#live.get(source, answering);
+    const known = this.#live.get(answered, answering);
     if (known !== undefined && this.#listed.delete(known)) return;
-    const connection = this.#follow(source, destination, answering);
+    const connection = this.#follow(source, destination, { local: answering, remote: answered });
     if (connection !== undefined) this.unseen.set(connection, performance.now());
   }
 
   /** A socket was found that nobody followed. @param place what its client has sent to */
-  found(socket: TcpSocket, place: Side): void {
-    const connection = this.#follow(socket.remote, place, socket.local);
+  found(socket: TcpSocket, client: Side, place: Side): void {
+    const connection = this.#follow(client, place, socket);
     if (connection === undefined) return;
     connection.cookie = socketCookie(socket.handle);
     this.#listed.add(connection);
@@ -117,19 +123,17 @@ export class Followed {
     connection.ended(end);
   }
 
-  #follow(client: Side, place: Side, local: Side): DirectConnection | undefined {
+  /** @param ends those of its socket */
+  #follow(client: Side, place: Side, ends: SocketPair): DirectConnection | undefined {
     if (this.isFull) {
       this.#events.overrun();
       return undefined;
     }
-    const source = this.#live.textOf(client.address, local);
-    const connection = new DirectConnection(
-      source,
-      client.port,
-      this.#shared(place),
-      this.#shared(local),
-      this.#events,
-    );
+    const address = this.#live.textOf(ends.remote.address, ends.local);
+    const remote = { address, port: ends.remote.port };
+    const source = { address: client.address === address ? address : client.address, port: client.port };
+    const socket = { local: this.#shared(ends.local), remote };
+    const connection = new DirectConnection(source, this.#shared(place), socket, this.#events);
     this.#live.add(connection);
     connection.owner = this.#events.accepted(connection);
     return connection;

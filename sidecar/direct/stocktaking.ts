@@ -18,6 +18,8 @@ const AT_ONCE = 50;
 /** A socket that the app has accepted, or is about to. */
 interface Accepted {
   readonly socket: TcpSocket;
+  /** Who has opened it: the socket has another address or port of it where that was translated on its way in. */
+  readonly client: Side;
   /** What its client has sent to. */
   readonly place: Side;
 }
@@ -68,7 +70,7 @@ export class Stocktaking {
       followed.concerns(local, remote) && followed.get(remote, local)?.isDoomed !== false;
     for await (const some of kernel.sockets(isStranger, LISTED_STATES)) strangers.push(...some);
     const doomed: TcpSocket[] = [];
-    for (const [index, { socket, place }] of (await this.#accepted(strangers)).entries()) {
+    for (const [index, { socket, client, place }] of (await this.#accepted(strangers)).entries()) {
       if (index % AT_ONCE === AT_ONCE - 1) await turn();
       const known = followed.get(socket.remote, socket.local);
       if (cutter.isCut(socket)) continue; // while it was asked about
@@ -78,8 +80,8 @@ export class Stocktaking {
       }
       // Who takes over what is followed from now on judges it.
       const isFollowed = !socket.isArriving && !followed.isFull;
-      if (!isFollowed && this.#isDenied(socket.remote, place)) doomed.push(socket);
-      else if (!socket.isArriving) followed.found(socket, place);
+      if (!isFollowed && this.#isDenied(client, place)) doomed.push(socket);
+      else if (!socket.isArriving) followed.found(socket, client, place);
     }
     const gone = await cutter.destroy(doomed);
     if (gone.includes(false)) throw new SluiceError('NETLINK_FAILED', cutter.problem ?? 'not destroyed');
@@ -93,14 +95,15 @@ export class Stocktaking {
     const asked = sockets.filter(({ isArriving }) => !isArriving);
     const flows = await kernel.flowsOf(asked);
     const accepted: Accepted[] = [];
-    for (const socket of sockets) if (socket.isArriving) accepted.push({ socket, place: socket.local });
+    const asItIs = (socket: TcpSocket): Accepted => ({ socket, client: socket.remote, place: socket.local });
+    for (const socket of sockets) if (socket.isArriving) accepted.push(asItIs(socket));
     for (const [index, socket] of asked.entries()) {
       const flow = flows[index];
       // Where connection tracking does not know who has opened it, a listener says so.
       if (flow === undefined || flow.isPickedUp === true) {
-        if (await kernel.isListening(socket.local)) accepted.push({ socket, place: socket.local });
-      } else if (isSame(flow.source, socket.remote) && followed.concerns(flow.destination, socket.remote)) {
-        accepted.push({ socket, place: flow.destination });
+        if (await kernel.isListening(socket.local)) accepted.push(asItIs(socket));
+      } else if (isSame(flow.answered, socket.remote) && followed.concerns(flow.destination, flow.source)) {
+        accepted.push({ socket, client: flow.source, place: flow.destination });
       }
     }
     return accepted;

@@ -29,6 +29,8 @@ export interface TrackedFlow {
   readonly destination: Side;
   /** Who really answers. */
   readonly answering: Side;
+  /** Whom it answers: `source`, but where a translation gives that another address or port, such as one for a port that is taken. */
+  readonly answered: Side;
   /** Whether a connection came about: for TCP and SCTP the whole handshake, for UDP answers for some time. */
   readonly isAssured: boolean;
   /** One of `TCP_STATES`, where the kernel says it. */
@@ -184,6 +186,7 @@ export function readFlow({ body }: NetlinkMessage): TrackedFlow | undefined {
     source,
     destination,
     answering: answered.source,
+    answered: answered.destination,
     isAssured: (readUint32(attributes.get(STATUS) ?? NOTHING) & ASSURED) !== 0,
     ...readTcp(attributes),
     bytesSent: readBytes(attributes.get(COUNTED_ORIGINAL)),

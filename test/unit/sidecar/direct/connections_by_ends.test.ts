@@ -5,7 +5,8 @@ import { DirectConnection } from '../../../../sidecar/direct/direct_connection.t
 const CUTTER = { doom() {} };
 
 function connection(address: string, port: number, app = { address: '10.0.0.100', port: 80 }) {
-  return new DirectConnection(address, port, app, app, CUTTER);
+  const remote = { address, port };
+  return new DirectConnection(remote, app, { local: app, remote }, CUTTER);
 }
 
 test('each is found by all four of its ends, large ports included', () => {

@@ -20,7 +20,7 @@ const client = (port: number, address = ALLOWED): Side => ({ address, port });
 function begun(remote: Side, local = app): TrackedFlow {
   const entry = { family: 2, tuple: new Uint8Array(), id: new Uint8Array(4) };
   const counts = { bytesSent: 0, bytesReceived: 0 };
-  const ends = { source: remote, destination: local, answering: local };
+  const ends = { source: remote, destination: local, answering: local, answered: remote };
   return { protocol: 'TCP', ...ends, isAssured: true, tcpState: 3, ...counts, entry };
 }
 
@@ -663,6 +663,27 @@ test('one that the pod has opened is left alone where connection tracking has pi
   kernel.pickedUp.add(1);
   await flows.start();
   expect([accepted, kernel.destroyed]).toEqual([[], []]);
+  await flows.close();
+});
+
+test('one whose port is another one at the socket is ended by that, and judged and recorded by its own', async () => {
+  const kernel = new FakeKernel();
+  const { flows, accepted, ended } = following(kernel);
+  await flows.start();
+  const translated = { address: '10.0.0.9', port: 50_000 };
+  kernel.socket(translated);
+  kernel.begins.push({ ...begun(client(1, DENIED)), answered: translated });
+  kernel.begins.push({ ...begun(client(2)), answered: { ...translated, port: 50_002 } });
+  await flows.read();
+  await flows.settled();
+  expect(accepted).toMatchObject([{ source: client(1, DENIED) }, { source: client(2) }]);
+  expect(kernel.destroyed).toEqual([50_000]);
+  kernel.gone.push(gone({ ...translated, port: 50_002 }));
+  await flows.read();
+  expect(ended).toMatchObject([
+    { port: 1, ending: { end: 'reset' } },
+    { port: 2, ending: { end: 'closed' } },
+  ]);
   await flows.close();
 });
 

@@ -29,6 +29,7 @@ const flow = (source: Side, destination: Side): TrackedFlow => ({
   source,
   destination,
   answering: destination,
+  answered: source,
   isAssured: true,
   tcpState: 3,
   bytesSent: 0,

@@ -25,6 +25,7 @@ const flow = (port: number, more: Partial<TrackedFlow> = {}): TrackedFlow => ({
   source: { address: POD, port },
   destination: PEER,
   answering: PEER,
+  answered: { address: POD, port },
   isAssured: true,
   tcpState: TCP_STATES.TIME_WAIT,
   bytesSent: 0,
