@@ -107,7 +107,7 @@ export class DirectFlows {
     this.#cutter = cutter;
     this.#followed = followed;
     this.#stock = new Stocktaking({ kernel, followed, reports, cutter, judge });
-    this.#doubts = new Doubts(kernel, followed, reports, () => this.#stock.take());
+    this.#doubts = new Doubts(kernel, followed, reports, () => this.#stock.take(true));
   }
 
   /** Why connections were not ended, or not looked at, the last time. */

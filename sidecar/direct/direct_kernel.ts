@@ -4,6 +4,7 @@ import {
   destroySockets,
   forgetFlows,
   isListening,
+  movedFlows,
   openHandshakes,
   type Side,
   SOCKET_STATES,
@@ -43,6 +44,8 @@ export interface DirectKernel {
   destroy(sockets: readonly TcpSocket[]): Promise<readonly number[]>;
   /** Says when clients may have SYN cookies. */
   cookies(): Pick<SynCookies, 'mayBeValid'>;
+  /** Those that rules lead elsewhere than where they were sent to. */
+  movedFlows(): AsyncIterable<readonly TrackedFlow[]>;
   openHandshakes(): AsyncIterable<readonly TrackedFlow[]>;
   /** Has connection tracking forget flows. @returns for each 0 or a negative error number */
   forget(flows: readonly TrackedFlow[]): Promise<readonly number[]>;
@@ -59,6 +62,7 @@ export const KERNEL: DirectKernel = {
   isListening: async (place) => isListening(place),
   destroy: destroySockets,
   cookies: () => new SynCookies(),
+  movedFlows,
   openHandshakes,
   forget: forgetFlows,
 };

@@ -80,10 +80,15 @@ export class Followed {
     return this.#judge()?.table.subject.ips.includes(remote.address) !== true;
   }
 
+  /** Whether connection tracking says that a flow is one to a direct port, or one that the pod has opened; not one that a rule leads to the proxy. */
+  isWanted({ protocol, source, destination, answering }: TrackedFlow): boolean {
+    return protocol === 'TCP' && this.concerns(destination, source) && !this.#ports.isOwn(answering.port);
+  }
+
   /** A handshake was completed, as connection tracking says. */
-  began({ protocol, source, destination, answering, answered }: TrackedFlow): void {
-    if (protocol !== 'TCP' || !this.concerns(destination, source) || this.#ports.isOwn(answering.port))
-      return;
+  began(flow: TrackedFlow): void {
+    if (!this.isWanted(flow)) return;
+    const { source, destination, answering, answered } = flow;
     const known = this.#live.get(answered, answering);
     if (known !== undefined && this.#listed.delete(known)) return;
     const connection = this.#follow(source, destination, { local: answering, remote: answered });

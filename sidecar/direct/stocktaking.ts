@@ -15,6 +15,8 @@ import type { SocketCutter } from './socket_cutter.ts';
 /** Sockets judged at a time, some 20 us each. */
 const AT_ONCE = 50;
 
+const NO_PORTS: ReadonlySet<number> = new Set();
+
 /** A socket that the app has accepted, or is about to. */
 interface Accepted {
   readonly socket: TcpSocket;
@@ -38,6 +40,7 @@ export interface StocktakingParts {
 export class Stocktaking {
   readonly #parts: StocktakingParts;
   readonly #cookies: ReturnType<DirectKernel['cookies']>;
+  #isTaken = false;
 
   constructor(parts: StocktakingParts) {
     this.#parts = parts;
@@ -62,12 +65,19 @@ export class Stocktaking {
       throw new SluiceError('NETLINK_FAILED', `the kernel does not forget flows: ${errnoName(failed)}`);
   }
 
-  /** @throws SluiceError `NETLINK_*` or `SOCKET_*`, also where sockets are not destroyed */
-  async take(): Promise<void> {
+  /**
+   * @param mayLack beginnings may not have been reported
+   * @throws SluiceError `NETLINK_*` or `SOCKET_*`, also where sockets are not destroyed
+   */
+  async take(mayLack = false): Promise<void> {
     const { kernel, followed, reports, cutter } = this.#parts;
     const strangers: TcpSocket[] = [];
+    // What has begun later than this process was reported.
+    const isWhole = mayLack || !this.#isTaken || followed.isFull;
+    const moved = isWhole ? await this.#movedTo() : NO_PORTS;
     const isStranger = (local: Side, remote: Side): boolean =>
-      followed.concerns(local, remote) && followed.get(remote, local)?.isDoomed !== false;
+      (moved.has(local.port) || followed.concerns(local, remote)) &&
+      followed.get(remote, local)?.isDoomed !== false;
     for await (const some of kernel.sockets(isStranger, LISTED_STATES)) strangers.push(...some);
     const doomed: TcpSocket[] = [];
     for (const [index, { socket, client, place }] of (await this.#accepted(strangers)).entries()) {
@@ -87,6 +97,16 @@ export class Stocktaking {
     if (gone.includes(false)) throw new SluiceError('NETLINK_FAILED', cutter.problem ?? 'not destroyed');
     // What waits may still be about those that are in the list.
     if (await reports.read()) followed.allReported();
+    this.#isTaken = true;
+  }
+
+  /** Ports that answer for direct ones, and may be the proxy's otherwise: rules of the pod's own lead connections there. */
+  async #movedTo(): Promise<ReadonlySet<number>> {
+    const { kernel, followed } = this.#parts;
+    const ports = new Set<number>();
+    for await (const some of kernel.movedFlows())
+      for (const flow of some) if (followed.isWanted(flow)) ports.add(flow.answering.port);
+    return ports;
   }
 
   /** Those that the pod has not opened itself. */
@@ -96,13 +116,14 @@ export class Stocktaking {
     const flows = await kernel.flowsOf(asked);
     const accepted: Accepted[] = [];
     const asItIs = (socket: TcpSocket): Accepted => ({ socket, client: socket.remote, place: socket.local });
-    for (const socket of sockets) if (socket.isArriving) accepted.push(asItIs(socket));
+    const isDirect = ({ local, remote }: TcpSocket): boolean => followed.concerns(local, remote);
+    for (const socket of sockets) if (socket.isArriving && isDirect(socket)) accepted.push(asItIs(socket));
     for (const [index, socket] of asked.entries()) {
       const flow = flows[index];
       // Where connection tracking does not know who has opened it, a listener says so.
       if (flow === undefined || flow.isPickedUp === true) {
-        if (await kernel.isListening(socket.local)) accepted.push(asItIs(socket));
-      } else if (isSame(flow.answered, socket.remote) && followed.concerns(flow.destination, flow.source)) {
+        if (isDirect(socket) && (await kernel.isListening(socket.local))) accepted.push(asItIs(socket));
+      } else if (isSame(flow.answered, socket.remote) && followed.isWanted(flow)) {
         accepted.push({ socket, client: flow.source, place: flow.destination });
       }
     }

@@ -1,5 +1,5 @@
 /** A rule of the pod's own leads connections to another port of the app: on the direct path policy is about the port that clients use. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
 import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { namespace, node, pod, policy } from '../builders/manifests.ts';
@@ -131,4 +131,44 @@ test.each(
     `${USED} policy-changed`,
   ]);
   await net.lab.waitEnforced();
+});
+
+describe('to a port of the proxy', () => {
+  const mixed = useLab({
+    objects: [
+      node(1),
+      namespace('shop', {}, { 'sluice.dev/allow-excluded-ports': 'true' }),
+      pod('shop/api', {
+        labels: { app: 'api' },
+        ips: API,
+        ports: [SERVED],
+        annotations: { 'sluice.dev/excluded-ports': String(USED) },
+      }),
+      ...CLIENTS,
+      allow(['front', 'batch']),
+    ],
+    sidecarEnv: { SLUICE_PATH: 'proxy' },
+  });
+
+  test.each(API)('a sidecar that starts finds and ends those that are denied (%s)', async (address) => {
+    await mixed.apply(allow(['front', 'batch']));
+    await move(mixed, address);
+    const [cut] = await mixed.open('shop/batch', {
+      group: address,
+      count: 1,
+      address,
+      port: USED,
+      work: { kind: 'echo', chunkBytes: 64, intervalMs: 20 },
+    });
+    expect(cut).toMatchObject({ state: 'open' });
+    await mixed.lab.stopProcess('shop/api', 'sidecar', 'SIGKILL');
+    mixed.lab.writeObjects(allow(['front']));
+    await mixed.lab.startSidecar('shop/api', { redirect: false });
+    const [ended] = await mixed.allOver('shop/batch', address);
+    expect(ended?.error).toBe('ECONNRESET');
+    expect(
+      await until('it is recorded', async () => (await recordsOf(mixed, address, cut?.localPort))[0]),
+    ).toMatchObject({ end: 'policy-changed', verdict: 'deny', dst: { port: USED }, path: 'direct' });
+    await mixed.lab.waitEnforced();
+  });
 });

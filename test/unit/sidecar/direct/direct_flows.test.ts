@@ -35,6 +35,9 @@ class FakeKernel {
   sockets: TcpSocket[] = [];
   /** Answered, and not completed. */
   handshakes: TrackedFlow[] = [];
+  /** Those that rules have led elsewhere; and what connection tracking has for ports of clients, where that is not the usual. */
+  moved: TrackedFlow[] = [];
+  readonly flows = new Map<number, TrackedFlow>();
   readonly forgotten: number[] = [];
   isLost = false;
   /** Another connection begins each time that somebody looks: of this client, from the next port. */
@@ -116,7 +119,9 @@ function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = true } =
     },
     flowsOf: async (sockets) =>
       sockets.map(({ local, remote }) =>
-        kernel.pickedUp.has(remote.port) ? { ...begun(local, remote), isPickedUp: true } : begun(remote),
+        kernel.pickedUp.has(remote.port)
+          ? { ...begun(local, remote), isPickedUp: true }
+          : (kernel.flows.get(remote.port) ?? begun(remote)),
       ),
     isListening: async () => kernel.isListening,
     async destroy(sockets) {
@@ -126,6 +131,9 @@ function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = true } =
       return sockets.map(() => kernel.result);
     },
     cookies: () => ({ mayBeValid: () => kernel.handshakes.length > 0 }),
+    async *movedFlows() {
+      yield kernel.moved;
+    },
     async *openHandshakes() {
       yield kernel.handshakes;
     },
@@ -663,6 +671,25 @@ test('one that the pod has opened is left alone where connection tracking has pi
   kernel.pickedUp.add(1);
   await flows.start();
   expect([accepted, kernel.destroyed]).toEqual([[], []]);
+  await flows.close();
+});
+
+test('one that a rule leads to a port of the proxy is found at the start', async () => {
+  const kernel = new FakeKernel();
+  const { flows, accepted, ended } = following(kernel);
+  const elsewhere = { address: POD, port: 9090 };
+  // As connection tracking has them; another client is one of the proxy there.
+  const flow = { ...begun(client(1, DENIED)), answering: elsewhere };
+  kernel.moved = [flow];
+  kernel.flows.set(1, flow).set(2, begun(client(2, DENIED), elsewhere));
+  for (const port of [1, 2])
+    kernel.sockets.push({ ...kernel.socket(client(port, DENIED)), local: elsewhere });
+  kernel.sockets = kernel.sockets.filter(({ local }) => local === elsewhere);
+  await flows.start();
+  await flows.settled();
+  expect(accepted).toMatchObject([{ source: client(1, DENIED), destination: app }]);
+  expect(kernel.destroyed).toEqual([1]);
+  expect(ended).toMatchObject([{ port: 1, ending: { end: 'reset' } }]);
   await flows.close();
 });
 
