@@ -72,9 +72,10 @@ const TUPLE_REPLY = 2;
 export const STATUS = 3;
 /** Bits of the status that a list is about; their values are in STATUS. Kernels before 5.18 list all. */
 const STATUS_MASK = 26;
-/** In it: the bits IPS_SEEN_REPLY and IPS_ASSURED. */
+/** In it: the bits IPS_SEEN_REPLY, IPS_ASSURED and IPS_DST_NAT. */
 const SEEN_REPLY = 1 << 1;
 export const ASSURED = 1 << 2;
+const DESTINATION_TRANSLATED = 1 << 5;
 /** PROTOINFO, in it TCP, in it STATE: a byte. */
 export const TCP_STATE_PATH = [4, 1, 1] as const;
 /** In TCP: flags of each direction, a byte of flags and one of their mask; IP_CT_TCP_FLAG_BE_LIBERAL is set in both of what was picked up. */
@@ -109,14 +110,29 @@ export async function* trackedFlows(): AsyncGenerator<readonly TrackedFlow[], vo
 
 /** TCP flows of this network namespace whose handshake was answered, and has not been completed. */
 export async function* openHandshakes(): AsyncGenerator<readonly TrackedFlow[], void, void> {
-  const [status, mask] = [uint32(SEEN_REPLY), uint32(SEEN_REPLY | ASSURED)];
-  const body = [fixed(ANY_FAMILY), attribute(STATUS, status), attribute(STATUS_MASK, mask)];
-  for await (const messages of dump(NETLINK_PROTOCOLS.NETFILTER, { type: CT_GET, body })) {
-    const flows = messages.flatMap((one) => readFlow(one) ?? []);
+  for await (const flows of flowsByStatus(SEEN_REPLY, SEEN_REPLY | ASSURED))
     yield flows.filter(
       ({ protocol, tcpState }) => protocol === 'TCP' && tcpState === TCP_STATES.SYN_RECEIVED,
     );
-  }
+}
+
+/** TCP flows of this network namespace that are answered elsewhere than where they were sent to: rules translate them. */
+export async function* movedFlows(): AsyncGenerator<readonly TrackedFlow[], void, void> {
+  for await (const flows of flowsByStatus(DESTINATION_TRANSLATED, DESTINATION_TRANSLATED))
+    yield flows.filter(
+      ({ protocol, destination, answering }) =>
+        protocol === 'TCP' &&
+        (destination.port !== answering.port || destination.address !== answering.address),
+    );
+}
+
+async function* flowsByStatus(
+  status: number,
+  mask: number,
+): AsyncGenerator<readonly TrackedFlow[], void, void> {
+  const body = [fixed(ANY_FAMILY), attribute(STATUS, uint32(status)), attribute(STATUS_MASK, uint32(mask))];
+  for await (const messages of dump(NETLINK_PROTOCOLS.NETFILTER, { type: CT_GET, body }))
+    yield messages.flatMap((one) => readFlow(one) ?? []);
 }
 
 /** The TCP connections that packets from `source` to `destination` belong to, in either direction. */

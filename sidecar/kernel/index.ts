@@ -5,6 +5,7 @@ export { APP_LEG_MARK, APP_LEG_PORTS } from './app_leg_marking.ts';
 export { backlogRoom } from './backlog.ts';
 export {
   forgetFlows,
+  movedFlows,
   openHandshakes,
   type Side,
   TCP_STATES,

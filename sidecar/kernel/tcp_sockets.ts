@@ -31,7 +31,7 @@ export interface TcpSocket {
 }
 
 /** A connection by its ends. */
-interface SocketPair {
+export interface SocketPair {
   readonly local: Side;
   readonly remote: Side;
 }

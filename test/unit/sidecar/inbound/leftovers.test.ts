@@ -17,7 +17,14 @@ const client = (address = DENIED): Side => ({ address, port: 40_000 });
 
 function flow(source: Side, destination: Side, more: Partial<TrackedFlow> = {}): TrackedFlow {
   const entry = { family: 2, tuple: new Uint8Array(), id: new Uint8Array(4) };
-  const ends = { source, destination, answering: destination, bytesSent: 0, bytesReceived: 0 };
+  const ends = {
+    source,
+    destination,
+    answering: destination,
+    answered: source,
+    bytesSent: 0,
+    bytesReceived: 0,
+  };
   return { protocol: 'TCP', ...ends, isAssured: true, tcpState: 3, entry, ...more };
 }
 
