@@ -8,7 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { REDIRECT_CONTAINER, SIDECAR_CONTAINER } from '../../common/contract.ts';
+import { SIDECAR_CONTAINER } from '../../common/contract.ts';
 import { answerReview, parseReview } from '../../injector/admission/webhook/review.ts';
 import { config, pod, type TestPod } from '../builders/admitted_pods.ts';
 import { RunningWebhook } from '../unit/injector/admission/running_webhook.ts';
@@ -68,11 +68,11 @@ test.each(WAYS_OUT)(
       expect(logged(namespace)).toMatchObject({ level: 'warn', outcome: 'refused', msg: 'pod not injected' });
     }
     const created = await webhook.create(needs, wanted);
-    const ours = created.spec.initContainers?.slice(0, 2).map(({ name }) => name) ?? [];
+    const ours = created.spec.initContainers?.slice(0, 1).map(({ name }) => name) ?? [];
     const outcome = logged(needs)?.outcome;
     if (needs === 'allow-opt-out') expect([ours, outcome]).toEqual([[], 'opted-out']);
     else if (wanted.spec.hostNetwork === true) expect([ours, outcome]).toEqual([[], 'skipped']);
-    else expect([ours, outcome]).toEqual([[REDIRECT_CONTAINER, SIDECAR_CONTAINER], 'injected']);
+    else expect([ours, outcome]).toEqual([[SIDECAR_CONTAINER], 'injected']);
   },
 );
 
@@ -95,7 +95,7 @@ test("what was decided is in the API server's audit log, and a pod that is left 
 
 test('the UID of the proxy opens nothing: an app that runs as root is injected, and no rule looks at a UID', async () => {
   const { spec } = await webhook.create('strict', pod(rights({ runAsUser: 0, runAsGroup: 0 })));
-  expect(spec.initContainers?.map(({ name }) => name)).toEqual([REDIRECT_CONTAINER, SIDECAR_CONTAINER]);
+  expect(spec.initContainers?.map(({ name }) => name)).toEqual([SIDECAR_CONTAINER]);
   for (const file of ['sidecar/redirect/rules.ts', 'sidecar/gate/kernel/ruleset.ts'])
     expect(readFileSync(join(import.meta.dirname, '../..', file), 'utf8')).not.toMatch(
       /skuid|uid-owner|gid-owner/,
