@@ -1,5 +1,5 @@
 /** The regular turns of sessions: each gets its own, and they are spread over the interval. */
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { Beats } from '../../../../injector/tables/beats.ts';
 import { waitFor } from '../wait_for.ts';
 
@@ -13,15 +13,47 @@ interface Counting {
   beats: number;
 }
 
-let beats: Beats<Counting>;
+let beats: Beats<Counting> | undefined;
+let watched: Beats<object> | undefined;
 
-afterEach(() => beats.close());
+afterEach(() => {
+  for (const one of [beats, watched]) one?.close();
+  vi.useRealTimers();
+});
+
+test.each([
+  ['one that comes at any time', 1, 1],
+  ['one of those that stay while most leave', 40, 0],
+  ['one of many that come at once', 1, 500],
+])('nobody waits for a turn longer than the interval: %s', (_, leaving, coming) => {
+  vi.useFakeTimers();
+  const sessions = new Set<object>(Array.from({ length: 50 }, () => ({})));
+  const seenAtMs = new Map<object, number>();
+  let longestMs = 0;
+  const look = (session: object) => {
+    longestMs = Math.max(longestMs, performance.now() - (seenAtMs.get(session) ?? performance.now()));
+    seenAtMs.set(session, performance.now());
+  };
+  watched = new Beats(sessions, INTERVAL_MS, look);
+  for (const session of sessions) seenAtMs.set(session, performance.now());
+  for (let atMs = 0; atMs < 20 * INTERVAL_MS; atMs += 30) {
+    vi.advanceTimersByTime(30);
+    if (atMs === 600) for (const session of [...sessions].slice(-leaving)) sessions.delete(session);
+    for (let come = 0; come < coming && sessions.size < 5_000; come += 1) {
+      const session = {};
+      sessions.add(session);
+      seenAtMs.set(session, performance.now());
+    }
+  }
+  for (const session of sessions) look(session);
+  expect(longestMs).toBeLessThanOrEqual(INTERVAL_MS);
+});
 
 test('each has one turn an interval, and never all at once', async () => {
-  const sessions = Array.from({ length: SESSIONS }, (): Counting => ({ beats: 0 }));
+  const all = Array.from({ length: SESSIONS }, (): Counting => ({ beats: 0 }));
   let atOnce = 0;
   let mostAtOnce = 0;
-  beats = new Beats(sessions, INTERVAL_MS, (session) => {
+  beats = new Beats(new Set(all), INTERVAL_MS, (session) => {
     session.beats += 1;
     if (atOnce === 0)
       setImmediate(() => {
@@ -30,9 +62,9 @@ test('each has one turn an interval, and never all at once', async () => {
       });
     atOnce += 1;
   });
-  await waitFor(() => sessions.every((session) => session.beats >= 3), 20_000);
-  const all = sessions.map((session) => session.beats);
-  expect(Math.max(...all) - Math.min(...all)).toBeLessThanOrEqual(1);
+  await waitFor(() => all.every((session) => session.beats >= 3), 20_000);
+  const counts = all.map((session) => session.beats);
+  expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
   expect(mostAtOnce).toBeLessThanOrEqual(MOST_AT_ONCE);
 });
 
