@@ -194,7 +194,7 @@ export class Guard {
     // While a hop is being asked, a reading says nothing about it.
     if (doubted && this.#disputes === undefined)
       await this.#put(this.#confirmations.followed(this.#plan.nodes, reading.proper));
-    if (!due && !doubted && this.count('unresolved') === 0) return;
+    if (!due && !doubted && !this.#plan.nodes.some(isAwaited)) return;
     await this.#put(await bind(this.#plan.nodes, await interfaces(), 0));
     this.#disputes ??= this.#attempt(() => this.#settleDisputes(doubted)).finally(() => {
       this.#disputes = undefined;
@@ -243,6 +243,11 @@ export class Guard {
     for (const node of nodes)
       if (before.get(node.address) !== bindingText(node.binding)) this.#events.rebound(node);
   }
+}
+
+/** Its next hop has not answered yet. An address without a route has none to ask: nothing changes for it by looking. */
+function isAwaited({ hop, binding }: NodeAddress): boolean {
+  return binding.kind === 'unresolved' && hop !== undefined;
 }
 
 function textOfAddresses(nodes: readonly NodeAddress[]): string {
