@@ -70,7 +70,7 @@ function findPort(
     };
   // Of DNS NP008 says it.
   if (direction === 'egress' && port === DNS_PORT) return undefined;
-  // Whoever declares nothing may listen anywhere.
+  // A pod that declares nothing may listen anywhere.
   if (listeners.some(({ pod }) => pod.ports.length === 0)) return undefined;
   const declared = listeners.flatMap(({ pod }) => pod.ports.map(portText));
   return {

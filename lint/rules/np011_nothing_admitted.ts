@@ -8,7 +8,7 @@ export const np011: Rule = {
   severity: 'info',
   title: 'workload is isolated, and nothing at all is admitted',
   explanation: `Policies isolate the workload in both directions, and no rule of them admits anything: nobody reaches it, it reaches nobody, and
-it resolves no name. After a default-deny that is what is left for whoever was forgotten, often a CronJob that runs at night.`,
+it resolves no name. After a default-deny that is what is left for a workload that was forgotten, often a CronJob that runs at night.`,
   remedy: 'Write a policy for it, if it needs the network.',
   *check(model) {
     for (const namespace of model.namespaces) {

@@ -15,7 +15,7 @@ export const np018: Rule = {
   code: 'NP018',
   severity: 'warning',
   title: 'egress to all addresses, the metadata service of the cloud among them',
-  explanation: `An egress rule to 0.0.0.0/0 includes ${METADATA}, where clouds give a machine's credentials to whoever asks from it. A pod that is
+  explanation: `An egress rule to 0.0.0.0/0 includes ${METADATA}, where clouds give a machine's credentials to every process that asks from it. A pod that is
 broken into takes the rights of its node from there.
 
 Rules whose ports leave out TCP/${METADATA_PORT} are left out.`,

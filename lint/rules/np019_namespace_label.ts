@@ -8,7 +8,7 @@ export const np019: Rule = {
   code: 'NP019',
   severity: 'info',
   title: 'a label that anybody may set decides which namespaces are admitted',
-  explanation: `A namespaceSelector goes by labels of namespaces. Whoever may edit a namespace can set any of them, and is then admitted; only
+  explanation: `A namespaceSelector goes by labels of namespaces. A user who may edit a namespace can set any of them, and is then admitted; only
 ${NAMESPACE_NAME_LABEL} is kept by the API server and cannot be changed. One finding for each policy, and only where a namespace with the label is known.`,
   remedy: `Select by ${NAMESPACE_NAME_LABEL}, or see to it that tenants cannot edit the label.`,
   *check(model) {
@@ -31,7 +31,7 @@ ${NAMESPACE_NAME_LABEL} is kept by the API server and cannot be changed. One fin
       yield {
         object: linted.object,
         path: first.path,
-        message: `${nameOf(linted)}: namespaces are chosen by ${[...new Set(used.flatMap(({ keys }) => keys))].join(', ')}, which whoever may edit a namespace can set`,
+        message: `${nameOf(linted)}: namespaces are chosen by ${[...new Set(used.flatMap(({ keys }) => keys))].join(', ')}, which everyone who may edit a namespace can set`,
         ...(only === undefined || others.length > 0
           ? {}
           : { fix: { text: `${NAMESPACE_NAME_LABEL}: ${only}` } }),

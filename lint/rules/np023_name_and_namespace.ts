@@ -10,7 +10,7 @@ export const np023: Rule = {
   severity: 'warning',
   title: 'two policies of one name, or a policy in default for want of a namespace',
   explanation: `Of two policies with the same name and namespace the one that is applied last replaces the other, without a word. A policy without
-metadata.namespace goes where the context of whoever applies it says, default if nothing else is said.
+metadata.namespace goes where the current context of the one who applies it says, default if nothing else is said.
 
 The second is found in files without -n, where other objects of the files have namespaces and none is in default.`,
   remedy: 'Rename one of them; write the namespace.',

@@ -21,7 +21,7 @@ export interface Unmet {
   readonly text: string;
   /** Something like it is there. */
   readonly hasNear: boolean;
-  /** It asks for pods without a label, and all have it: whoever is meant may come later. */
+  /** It asks for pods without a label, and all have it: the one that is meant may come later. */
   readonly isNegative?: true;
   readonly fix?: Fix;
 }

@@ -28,7 +28,7 @@ export class SavedRules {
     }
   }
 
-  /** Whether there is a chain of this name, with whatever rules. */
+  /** Whether there is a chain of this name, with any rules. */
   has(table: Chain['table'], name: string): boolean {
     return this.#chains.has(`${table} ${name}`);
   }

@@ -1,4 +1,4 @@
-/** A live cluster, read with the rights of whoever asks. */
+/** A live cluster, read with the rights of the user who asks. */
 
 export { type ClusterTarget, chooseCluster } from './kube_choice.ts';
 export { readCluster } from './read_cluster.ts';

@@ -75,7 +75,7 @@ export class SessionSpread {
     const others = new Map((await this.#ask()).map((other) => [other.replica, other.sessions]));
     others.delete(replica);
     if (this.#closing.signal.aborted) return;
-    // Alone, or without word of another: whoever moved would come back here, or come to nobody.
+    // Alone, or without word of another: a sidecar that moved would come back here, or find nobody.
     if (others.size === 0) {
       this.#isLettingGo = false;
       return;

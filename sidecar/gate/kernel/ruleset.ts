@@ -183,12 +183,12 @@ function hooks(settings: GateSettings): readonly string[] {
     'chain ingress {',
     `  type filter hook prerouting priority ${INGRESS_PRIORITY}; policy drop;`,
     `  tcp ${TCP_FLAGS} == syn accept`, // judged above
+    // Before the others, as most packets are of that kind: who has the connection ends what is no longer allowed.
+    '  meta l4proto tcp ct state established accept',
     ...indented(alwaysTaken(settings)),
     '  ct direction reply accept', // answers to what the pod opened
     '  meta l4proto { icmp, ipv6-icmp } ct state related accept', // errors of its flows
     `  ${NEIGHBOURS}`,
-    // The proxy has every later packet of a connection, but for excluded ports: it ends what is no longer allowed.
-    '  meta l4proto tcp ct state established accept',
     '  jump in_subject',
     '}',
     'chain egress {',

@@ -255,7 +255,7 @@ test('what is to end is destroyed before anything that is asked for after it', a
   }
   await flows.read();
   for (const connection of accepted) connection.reset();
-  await Promise.resolve(); // whoever asks for something next
+  await Promise.resolve(); // as the next one who asks
   expect(kernel.destroyed).toEqual([1, 2]);
   expect(ended).toEqual([]);
   await flows.settled();

@@ -205,7 +205,7 @@ test(
     }
     const losses = sidecars.map((sidecar) => sidecar.losses.length);
     await waitFor(() => carried().every((count) => count <= MOST) && isSettled(), PATIENCE_MS);
-    // Whoever moved kept its connection until the other one served it.
+    // A sidecar that moved kept its connection until the other one served it.
     expect(sidecars.map((sidecar) => sidecar.losses.length)).toEqual(losses);
     expect(sidecars.some(({ moves }) => moves.length > 0)).toBe(true);
     expect(sidecars.flatMap(({ refusals }) => refusals)).toEqual([]);
