@@ -24,6 +24,11 @@ export function isTranslatedPort(inboundPort: number, port: number): boolean {
   return index >= 0 && index < TRANSLATED;
 }
 
+/** Whether it is one of `inboundPorts`. */
+export function isInboundPort(inboundPort: number, port: number): boolean {
+  return port === inboundPort || isTranslatedPort(inboundPort, port);
+}
+
 /** All ports of the proxy: what TPROXY delivers to, and `translatedPorts`. */
 export function inboundPorts(inboundPort: number): readonly number[] {
   return [inboundPort, ...translatedPorts(inboundPort)];

@@ -5,6 +5,7 @@ export { destroySockets } from './destroy.ts';
 export { type FoundSocket, lookUpSockets } from './look_up.ts';
 export { NETLINK_PROTOCOLS, Netlink } from './netlink.ts';
 export {
+  type Attributes,
   attribute,
   hostUint16,
   hostUint32,

@@ -20,6 +20,8 @@ const TYPE_MASK = 0x3fff;
 
 /** Numbers of headers are in the machine's own byte order, most others in the network's. */
 const LITTLE_ENDIAN = endianness() === 'LE';
+/** Where their bytes are, of two. */
+const [LOW, HIGH] = LITTLE_ENDIAN ? [0, 1] : [1, 0];
 
 /** A received message. */
 export interface NetlinkMessage {
@@ -34,16 +36,15 @@ export interface NetlinkMessage {
 /** The messages of a datagram, as they came. */
 export function readMessages(datagram: Uint8Array): readonly NetlinkMessage[] {
   const found: NetlinkMessage[] = [];
-  const view = viewOf(datagram);
   let at = 0;
   while (at + HEADER_BYTES <= datagram.length) {
-    const length = view.getUint32(at, LITTLE_ENDIAN);
+    const length = readHostUint32(datagram, at);
     if (length < HEADER_BYTES || at + length > datagram.length) break; // no kernel sends that
-    const type = view.getUint16(at + 4, LITTLE_ENDIAN);
-    const sequence = view.getUint32(at + 8, LITTLE_ENDIAN);
+    const type = uint16At(datagram, at + 4);
+    const sequence = readHostUint32(datagram, at + 8);
     const body = datagram.subarray(at + HEADER_BYTES, at + length);
     const ends = (type === NLMSG_ERROR || type === NLMSG_DONE) && body.length >= 4;
-    const result = ends ? view.getInt32(at + HEADER_BYTES, LITTLE_ENDIAN) : undefined;
+    const result = ends ? readHostUint32(datagram, at + HEADER_BYTES) | 0 : undefined;
     found.push({ type, sequence, body, ...(result === undefined ? {} : { result }) });
     at += aligned(length);
   }
@@ -68,35 +69,94 @@ export function message(
   return bytes;
 }
 
-/** Attributes by type, after a fixed part of `skip` bytes. Of several with one type the last counts. */
-export function readAttributes(bytes: Uint8Array, skip = 0): ReadonlyMap<number, Uint8Array> {
-  const found = new Map<number, Uint8Array>();
-  eachAttribute(bytes, skip, (type, value) => found.set(type, value));
-  return found;
+/** The attributes after a fixed part of `skip` bytes. */
+export function readAttributes(bytes: Uint8Array, skip = 0): Attributes {
+  return new Attributes(bytes, skip, bytes.length);
 }
+
+/**
+ * The attributes of a part of a message. Each is looked for when it is asked for, and nothing is made of the others: messages have
+ * dozens, and come by the thousand. Of several with one type the last counts.
+ */
+export class Attributes {
+  readonly #bytes: Uint8Array;
+  readonly #start: number;
+  readonly #end: number;
+
+  constructor(bytes: Uint8Array, start: number, end: number) {
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  has(type: number): boolean {
+    return this.#find(type) !== ABSENT;
+  }
+
+  /** Its value; valid as long as the message. */
+  get(type: number): Uint8Array | undefined {
+    const at = this.#find(type);
+    return at === ABSENT ? undefined : this.#bytes.subarray(at + ATTRIBUTE_HEADER_BYTES, this.#endOf(at));
+  }
+
+  /** The attributes in it; none where it is absent. */
+  nested(type: number): Attributes {
+    const at = this.#find(type);
+    return at === ABSENT
+      ? NO_ATTRIBUTES
+      : new Attributes(this.#bytes, at + ATTRIBUTE_HEADER_BYTES, this.#endOf(at));
+  }
+
+  /** Its value as a number of `size` bytes, at most 6, in network order; `undefined` where it is absent or shorter. */
+  number(type: number, size: number): number | undefined {
+    const at = this.#find(type);
+    if (at === ABSENT || at + ATTRIBUTE_HEADER_BYTES + size > this.#endOf(at)) return undefined;
+    let value = 0;
+    for (let index = 0; index < size; index += 1)
+      value = value * 256 + (this.#bytes[at + ATTRIBUTE_HEADER_BYTES + index] ?? 0);
+    return value;
+  }
+
+  /** Where the header of one is. */
+  #find(type: number): number {
+    const bytes = this.#bytes;
+    let found = ABSENT;
+    let at = this.#start;
+    while (at + ATTRIBUTE_HEADER_BYTES <= this.#end) {
+      const length = uint16At(bytes, at);
+      if (length < ATTRIBUTE_HEADER_BYTES || at + length > this.#end) break;
+      if ((uint16At(bytes, at + 2) & TYPE_MASK) === type) found = at;
+      at += aligned(length);
+    }
+    return found;
+  }
+
+  #endOf(at: number): number {
+    return at + uint16At(this.#bytes, at);
+  }
+}
+
+/** No place of an attribute. */
+const ABSENT = -1;
+
+const NO_ATTRIBUTES = new Attributes(new Uint8Array(), 0, 0);
 
 /** The attributes of a list: all have one type. */
 export function readList(bytes: Uint8Array): readonly Uint8Array[] {
   const found: Uint8Array[] = [];
-  eachAttribute(bytes, 0, (_type, value) => found.push(value));
+  let at = 0;
+  while (at + ATTRIBUTE_HEADER_BYTES <= bytes.length) {
+    const length = uint16At(bytes, at);
+    if (length < ATTRIBUTE_HEADER_BYTES || at + length > bytes.length) break;
+    found.push(bytes.subarray(at + ATTRIBUTE_HEADER_BYTES, at + length));
+    at += aligned(length);
+  }
   return found;
 }
 
-/** No view and no generator: messages have dozens of attributes, and lists thousands of messages. */
-function eachAttribute(
-  bytes: Uint8Array,
-  skip: number,
-  use: (type: number, value: Uint8Array) => void,
-): void {
-  const [low, high] = LITTLE_ENDIAN ? [0, 1] : [1, 0];
-  const numberAt = (at: number): number => (bytes[at + low] ?? 0) | ((bytes[at + high] ?? 0) << 8);
-  let at = skip;
-  while (at + ATTRIBUTE_HEADER_BYTES <= bytes.length) {
-    const length = numberAt(at);
-    if (length < ATTRIBUTE_HEADER_BYTES || at + length > bytes.length) break;
-    use(numberAt(at + 2) & TYPE_MASK, bytes.subarray(at + ATTRIBUTE_HEADER_BYTES, at + length));
-    at += aligned(length);
-  }
+/** A number in the machine's own order. No view: a view costs more than all else. */
+function uint16At(bytes: Uint8Array, at: number): number {
+  return (bytes[at + LOW] ?? 0) | ((bytes[at + HIGH] ?? 0) << 8);
 }
 
 /** An attribute, padded. */
@@ -112,12 +172,10 @@ export function nested(type: number, attributes: readonly Uint8Array[]): Uint8Ar
 function attributeOf(type: number, parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, ATTRIBUTE_HEADER_BYTES);
   const bytes = new Uint8Array(aligned(length));
-  // There are many of these, and a view costs more than all else.
-  const [low, high] = LITTLE_ENDIAN ? [0, 1] : [1, 0];
-  bytes[low] = length;
-  bytes[high] = length >>> 8;
-  bytes[2 + low] = type;
-  bytes[2 + high] = type >>> 8;
+  bytes[LOW] = length;
+  bytes[HIGH] = length >>> 8;
+  bytes[2 + LOW] = type;
+  bytes[2 + HIGH] = type >>> 8;
   place(bytes, ATTRIBUTE_HEADER_BYTES, parts);
   return bytes;
 }
@@ -158,12 +216,14 @@ export function hostUint32(value: number): Uint8Array {
 
 /** A number of up to 2^53 in the machine's own order. */
 export function readHostUint64(bytes: Uint8Array, at: number): number {
-  return Number(viewOf(bytes).getBigUint64(at, LITTLE_ENDIAN));
+  const [low, high] = LITTLE_ENDIAN ? [at, at + 4] : [at + 4, at];
+  return readHostUint32(bytes, high) * 2 ** 32 + readHostUint32(bytes, low);
 }
 
 /** A number in the machine's own order. */
 export function readHostUint32(bytes: Uint8Array, at: number): number {
-  return viewOf(bytes).getUint32(at, LITTLE_ENDIAN);
+  const [low, high] = LITTLE_ENDIAN ? [at, at + 2] : [at + 2, at];
+  return uint16At(bytes, high) * 2 ** 16 + uint16At(bytes, low);
 }
 
 /** A text that ends with a zero. */

@@ -1,6 +1,6 @@
 /** The direct path of a running sidecar: connections that go straight to the app are judged, recorded and ended like the proxy's. */
 import type { Logger } from 'pino';
-import { inboundPorts } from '../../common/inbound_ports.ts';
+import { isInboundPort } from '../../common/inbound_ports.ts';
 import { OncePer } from '../../common/pacing.ts';
 import type { SidecarConfig } from '../config.ts';
 import { DirectFlows, type DirectPorts, type DirectSink } from '../direct/index.ts';
@@ -188,11 +188,12 @@ function contextOf(config: SidecarConfig, parts: DirectParts, failures: InboundF
 
 function portsOf(config: SidecarConfig, paths: Paths, { guard, redirect }: DirectParts): DirectPorts {
   const { adminPort, canaryPort } = config;
-  const own = (): readonly number[] => [...inboundPorts(redirect.inboundPort), adminPort, canaryPort];
+  const isOwn = (port: number): boolean =>
+    isInboundPort(redirect.inboundPort, port) || port === adminPort || port === canaryPort;
   return {
-    isDirect: (port) => isDirect(paths, port) && !own().includes(port),
+    isDirect: (port) => isDirect(paths, port) && !isOwn(port),
     wanted: { ports: paths.others, are: paths.usual === 'direct' ? 'unwanted' : 'wanted' },
-    isOwn: (port) => own().includes(port),
+    isOwn,
     isExempt: exemptFrom(config, guard),
   };
 }

@@ -11,6 +11,7 @@ import {
   SocketEnds,
   SynCookies,
   type TcpSocket,
+  type TrackedEntry,
   type TrackedFlow,
   tcpFlows,
   tcpSockets,
@@ -46,9 +47,9 @@ export interface DirectKernel {
   cookies(): Pick<SynCookies, 'mayBeValid'>;
   /** Those that rules lead elsewhere than where they were sent to. */
   movedFlows(): AsyncIterable<readonly TrackedFlow[]>;
-  openHandshakes(): AsyncIterable<readonly TrackedFlow[]>;
+  openHandshakes(): AsyncIterable<readonly TrackedEntry[]>;
   /** Has connection tracking forget flows. @returns for each 0 or a negative error number */
-  forget(flows: readonly TrackedFlow[]): Promise<readonly number[]>;
+  forget(flows: readonly TrackedEntry[]): Promise<readonly number[]>;
 }
 
 /** The kernel of this network namespace, by netlink. */

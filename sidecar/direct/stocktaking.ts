@@ -6,7 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { errnoName } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import { isDeniedForCertain, type Judge } from '../../policy/index.ts';
-import { firstFailure, type Side, type TcpSocket, type TrackedFlow } from '../kernel/index.ts';
+import { firstFailure, type Side, type TcpSocket, type TrackedEntry } from '../kernel/index.ts';
 import { type DirectKernel, LISTED_STATES } from './direct_kernel.ts';
 import type { DirectReports } from './direct_reports.ts';
 import type { Followed } from './followed.ts';
@@ -55,7 +55,7 @@ export class Stocktaking {
   async forgetHandshakes(): Promise<void> {
     if (!this.#cookies.mayBeValid()) return;
     const { kernel, followed } = this.#parts;
-    const denied: TrackedFlow[] = [];
+    const denied: TrackedEntry[] = [];
     for await (const some of kernel.openHandshakes())
       for (const flow of some)
         if (followed.concerns(flow.destination, flow.source) && this.#isDenied(flow.source, flow.destination))

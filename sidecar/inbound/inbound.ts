@@ -3,7 +3,7 @@
  * recorded. A change of the table between any two of these finds it in the live table and judges it again.
  */
 import { unreachable } from '../../common/errors.ts';
-import { isTranslatedPort } from '../../common/inbound_ports.ts';
+import { isInboundPort } from '../../common/inbound_ports.ts';
 import type { ConnectionPath } from '../../common/path.ts';
 import type { Judge, Verdict } from '../../policy/index.ts';
 import type { FlowEnd, Recorder, RefusalReason, SidecarMetrics } from '../records/index.ts';
@@ -156,8 +156,7 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
   #isOwnPort(): boolean {
     const { port } = this.#connection.destination;
     const { inboundPort, canaryPort, adminPort } = this.#context;
-    const isInbound = port === inboundPort || isTranslatedPort(inboundPort, port);
-    return isInbound || port === canaryPort || port === adminPort;
+    return isInboundPort(inboundPort, port) || port === canaryPort || port === adminPort;
   }
 
   #judge(): Verdict {

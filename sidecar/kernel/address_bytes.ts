@@ -3,11 +3,16 @@ import { formatAddress, parseAddress, socketAddress } from '../../policy/index.t
 
 const IPV4_BYTES = 4;
 
-/** The canonical text; a v4-mapped address is the IPv4 address. Read byte by byte: lists of sockets have thousands. */
-export function addressText(bytes: Uint8Array): string {
-  if (bytes.length === IPV4_BYTES) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
+/**
+ * The canonical text; a v4-mapped address is the IPv4 address. Read byte by byte: lists of sockets have thousands.
+ * @param start where it begins
+ * @param end where it ends
+ */
+export function addressText(bytes: Uint8Array, start = 0, end = bytes.length): string {
+  if (end - start === IPV4_BYTES)
+    return `${bytes[start]}.${bytes[start + 1]}.${bytes[start + 2]}.${bytes[start + 3]}`;
   const words: number[] = [];
-  for (let at = 0; at + 3 < bytes.length; at += 4) words.push(wordAt(bytes, at));
+  for (let at = start; at + 3 < end; at += 4) words.push(wordAt(bytes, at));
   return socketAddress(formatAddress(words));
 }
 

@@ -2,19 +2,19 @@
 
 import type { AddressPort } from '../../common/net.ts';
 import {
+  type Attributes,
   attribute,
   NETLINK_PROTOCOLS,
   type NetlinkMessage,
   nested,
   readAttributes,
-  readUint32,
   readUint64,
   uint16,
   uint32,
 } from '../../native/index.ts';
 import type { Protocol } from '../../policy/index.ts';
 import { familyOf } from '../../policy/index.ts';
-import { addressBytes, addressText, portAt } from './address_bytes.ts';
+import { addressBytes, addressText } from './address_bytes.ts';
 import { ask, dump, type Order, order } from './exchange.ts';
 import { PROTOCOL_BY_NUMBER } from './protocols.ts';
 
@@ -43,7 +43,11 @@ export interface TrackedFlow {
    */
   readonly bytesSent: number;
   readonly bytesReceived: number;
-  /** What the kernel knows the entry by. */
+}
+
+/** A flow as one of the kernel's list. */
+export interface TrackedEntry extends TrackedFlow {
+  /** What the kernel knows it by. */
   readonly entry: { readonly family: number; readonly tuple: Uint8Array; readonly id: Uint8Array };
 }
 
@@ -101,15 +105,15 @@ const NOTHING = new Uint8Array();
  * Every TCP, UDP and SCTP flow of this network namespace. The kernel looks through those of all namespaces in one go: some
  * 10 ms in which nothing else runs here.
  */
-export async function* trackedFlows(): AsyncGenerator<readonly TrackedFlow[], void, void> {
+export async function* trackedFlows(): AsyncGenerator<readonly TrackedEntry[], void, void> {
   const all = { type: CT_GET, body: [fixed(ANY_FAMILY)] };
   for await (const messages of dump(NETLINK_PROTOCOLS.NETFILTER, all)) {
-    yield messages.flatMap((one) => readFlow(one) ?? []);
+    yield messages.flatMap((one) => readEntry(one) ?? []);
   }
 }
 
 /** TCP flows of this network namespace whose handshake was answered, and has not been completed. */
-export async function* openHandshakes(): AsyncGenerator<readonly TrackedFlow[], void, void> {
+export async function* openHandshakes(): AsyncGenerator<readonly TrackedEntry[], void, void> {
   for await (const flows of flowsByStatus(SEEN_REPLY, SEEN_REPLY | ASSURED))
     yield flows.filter(
       ({ protocol, tcpState }) => protocol === 'TCP' && tcpState === TCP_STATES.SYN_RECEIVED,
@@ -117,7 +121,7 @@ export async function* openHandshakes(): AsyncGenerator<readonly TrackedFlow[], 
 }
 
 /** TCP flows of this network namespace that are answered elsewhere than where they were sent to: rules translate them. */
-export async function* movedFlows(): AsyncGenerator<readonly TrackedFlow[], void, void> {
+export async function* movedFlows(): AsyncGenerator<readonly TrackedEntry[], void, void> {
   for await (const flows of flowsByStatus(DESTINATION_TRANSLATED, DESTINATION_TRANSLATED))
     yield flows.filter(
       ({ protocol, destination, answering }) =>
@@ -129,10 +133,10 @@ export async function* movedFlows(): AsyncGenerator<readonly TrackedFlow[], void
 async function* flowsByStatus(
   status: number,
   mask: number,
-): AsyncGenerator<readonly TrackedFlow[], void, void> {
+): AsyncGenerator<readonly TrackedEntry[], void, void> {
   const body = [fixed(ANY_FAMILY), attribute(STATUS, uint32(status)), attribute(STATUS_MASK, uint32(mask))];
   for await (const messages of dump(NETLINK_PROTOCOLS.NETFILTER, { type: CT_GET, body }))
-    yield messages.flatMap((one) => readFlow(one) ?? []);
+    yield messages.flatMap((one) => readEntry(one) ?? []);
 }
 
 /** The TCP connections that packets from `source` to `destination` belong to, in either direction. */
@@ -151,7 +155,7 @@ export function tcpFlows(
  * Has the kernel forget flows: the next packet of each is that of a new one.
  * @returns for each 0 or a negative error number; one that is not there any more is ENOENT
  */
-export function forgetFlows(flows: readonly TrackedFlow[]): Promise<readonly number[]> {
+export function forgetFlows(flows: readonly TrackedEntry[]): Promise<readonly number[]> {
   return order(
     NETLINK_PROTOCOLS.NETFILTER,
     flows.map(({ entry }): Order => {
@@ -186,63 +190,56 @@ function tcpTuple(source: Side, destination: Side): readonly Uint8Array[] {
 /** `undefined` for flows of other protocols. */
 export function readFlow({ body }: NetlinkMessage): TrackedFlow | undefined {
   const attributes = readAttributes(body, FIXED_BYTES);
-  const tuple = attributes.get(TUPLE_ORIGINAL);
-  const opened = readTuple(tuple);
-  const answered = readTuple(attributes.get(TUPLE_REPLY));
-  if (tuple === undefined || opened === undefined || answered === undefined) return undefined;
-  const { protocol, source, destination } = opened;
-  // Buffers of a dump are used again: what is kept has to be copied.
-  const entry = {
-    family: body[0] ?? 0,
-    tuple: tuple.slice(),
-    id: (attributes.get(ENTRY_ID) ?? new Uint8Array(4)).slice(),
-  };
+  const opened = readTuple(attributes.nested(TUPLE_ORIGINAL));
+  const answered = readTuple(attributes.nested(TUPLE_REPLY));
+  if (opened === undefined || answered === undefined) return undefined;
   return {
-    protocol,
-    source,
-    destination,
+    ...opened,
     answering: answered.source,
     answered: answered.destination,
-    isAssured: (readUint32(attributes.get(STATUS) ?? NOTHING) & ASSURED) !== 0,
+    isAssured: ((attributes.number(STATUS, 4) ?? 0) & ASSURED) !== 0,
     ...readTcp(attributes),
-    bytesSent: readBytes(attributes.get(COUNTED_ORIGINAL)),
-    bytesReceived: readBytes(attributes.get(COUNTED_REPLY)),
-    entry,
+    bytesSent: readBytes(attributes.nested(COUNTED_ORIGINAL)),
+    bytesReceived: readBytes(attributes.nested(COUNTED_REPLY)),
   };
 }
 
-function readTcp(attributes: ReadonlyMap<number, Uint8Array>): Pick<TrackedFlow, 'tcpState' | 'isPickedUp'> {
-  const [info, tcp, state] = TCP_STATE_PATH;
-  const known = attributes.get(info);
-  const ofTcp = known && readAttributes(known).get(tcp);
-  if (ofTcp === undefined) return { tcpState: undefined };
-  const found = readAttributes(ofTcp);
-  const isPickedUp = TCP_FLAGS.every((flags) => ((found.get(flags)?.[0] ?? 0) & LIBERAL) !== 0);
-  return { tcpState: found.get(state)?.[0], ...(isPickedUp ? { isPickedUp } : {}) };
+/** The same, with what the kernel knows the entry by. */
+function readEntry(message: NetlinkMessage): TrackedEntry | undefined {
+  const flow = readFlow(message);
+  if (flow === undefined) return undefined;
+  const { body } = message;
+  const attributes = readAttributes(body, FIXED_BYTES);
+  // Buffers of a dump are used again: what is kept has to be copied.
+  const copyOf = (type: number): Uint8Array => (attributes.get(type) ?? NOTHING).slice();
+  return { ...flow, entry: { family: body[0] ?? 0, tuple: copyOf(TUPLE_ORIGINAL), id: copyOf(ENTRY_ID) } };
 }
 
-function readBytes(counters: Uint8Array | undefined): number {
-  if (counters === undefined) return 0;
-  return readUint64(readAttributes(counters).get(COUNTED_BYTES) ?? NOTHING);
+function readTcp(attributes: Attributes): Pick<TrackedFlow, 'tcpState' | 'isPickedUp'> {
+  const [info, tcp, state] = TCP_STATE_PATH;
+  const found = attributes.nested(info).nested(tcp);
+  const isPickedUp = TCP_FLAGS.every((flags) => ((found.number(flags, 1) ?? 0) & LIBERAL) !== 0);
+  return { tcpState: found.number(state, 1), ...(isPickedUp ? { isPickedUp } : {}) };
+}
+
+function readBytes(counters: Attributes): number {
+  const counted = counters.get(COUNTED_BYTES);
+  return counted === undefined ? 0 : readUint64(counted);
 }
 
 function readTuple(
-  tuple: Uint8Array | undefined,
+  tuple: Attributes,
 ): { readonly protocol: Protocol; readonly source: Side; readonly destination: Side } | undefined {
-  if (tuple === undefined) return undefined;
-  const parts = readAttributes(tuple);
-  const [addresses, ports] = [parts.get(TUPLE_ADDRESSES), parts.get(TUPLE_PORTS)];
-  if (addresses === undefined || ports === undefined) return undefined;
-  const [address, port] = [readAttributes(addresses), readAttributes(ports)];
-  const protocol = PROTOCOL_BY_NUMBER[port.get(PROTOCOL_NUMBER)?.[0] ?? 0];
-  const source = SOURCES.map((type) => address.get(type)).find((bytes) => bytes !== undefined);
-  const destination = DESTINATIONS.map((type) => address.get(type)).find((bytes) => bytes !== undefined);
-  const [from, to] = [port.get(SOURCE_PORT), port.get(DESTINATION_PORT)];
+  const [addresses, ports] = [tuple.nested(TUPLE_ADDRESSES), tuple.nested(TUPLE_PORTS)];
+  const protocol = PROTOCOL_BY_NUMBER[ports.number(PROTOCOL_NUMBER, 1) ?? 0];
+  const source = addresses.get(SOURCES[0]) ?? addresses.get(SOURCES[1]);
+  const destination = addresses.get(DESTINATIONS[0]) ?? addresses.get(DESTINATIONS[1]);
+  const [from, to] = [ports.number(SOURCE_PORT, 2), ports.number(DESTINATION_PORT, 2)];
   if (protocol === undefined || source === undefined || destination === undefined) return undefined;
   if (from === undefined || to === undefined) return undefined;
   return {
     protocol,
-    source: { address: addressText(source), port: portAt(from, 0) },
-    destination: { address: addressText(destination), port: portAt(to, 0) },
+    source: { address: addressText(source), port: from },
+    destination: { address: addressText(destination), port: to },
   };
 }

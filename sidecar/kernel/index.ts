@@ -9,6 +9,7 @@ export {
   openHandshakes,
   type Side,
   TCP_STATES,
+  type TrackedEntry,
   type TrackedFlow,
   tcpFlows,
   trackedFlows,

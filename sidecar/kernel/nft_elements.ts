@@ -192,10 +192,8 @@ export async function countedElements(
 
 function readCounted(element: Uint8Array): CountedElement {
   const parts = readAttributes(element);
-  const inside = (parent: ReadonlyMap<number, Uint8Array>, type: number): ReadonlyMap<number, Uint8Array> =>
-    readAttributes(parent.get(type) ?? NOTHING);
-  const key = inside(parts, ELEMENT_KEY).get(DATA_VALUE) ?? NOTHING;
-  const counter = inside(inside(parts, ELEMENT_EXPRESSION), EXPRESSION_DATA);
+  const key = parts.nested(ELEMENT_KEY).get(DATA_VALUE) ?? NOTHING;
+  const counter = parts.nested(ELEMENT_EXPRESSION).nested(EXPRESSION_DATA);
   // The buffer of a dump is used again.
   return { key: key.slice(), packets: readUint64(counter.get(COUNTED_PACKETS) ?? NOTHING) };
 }

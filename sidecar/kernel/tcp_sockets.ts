@@ -197,7 +197,7 @@ export function cookieAt(body: Uint8Array): number {
 export function socketSides(body: Uint8Array): { readonly local: Side; readonly remote: Side } {
   const length = body[0] === AF_INET ? 4 : 16;
   const side = (addressAt: number, ofPort: number): Side => ({
-    address: addressText(body.subarray(ID_AT + addressAt, ID_AT + addressAt + length)),
+    address: addressText(body, ID_AT + addressAt, ID_AT + addressAt + length),
     port: portAt(body, ID_AT + ofPort),
   });
   return { local: side(LOCAL_AT, LOCAL_PORT_AT), remote: side(REMOTE_AT, REMOTE_PORT_AT) };

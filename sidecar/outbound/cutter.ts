@@ -16,6 +16,7 @@ import {
   hasFailed,
   type Side,
   type TcpSocket,
+  type TrackedEntry,
   type TrackedFlow,
   tcpFlows,
   tcpSockets,
@@ -37,11 +38,11 @@ export interface OutboundKernel {
   sockets(wanted: (local: Side, remote: Side) => boolean): AsyncIterable<readonly TcpSocket[]>;
   /** The flow that each socket belongs to, as connection tracking knows it. */
   flowsOf(sockets: readonly TcpSocket[]): Promise<readonly (TrackedFlow | undefined)[]>;
-  flows(): AsyncIterable<readonly TrackedFlow[]>;
+  flows(): AsyncIterable<readonly TrackedEntry[]>;
   /** @returns for each 0 or a negative error number */
   destroy(sockets: readonly TcpSocket[]): Promise<readonly number[]>;
   /** @returns for each 0 or a negative error number */
-  forget(flows: readonly TrackedFlow[]): Promise<readonly number[]>;
+  forget(flows: readonly TrackedEntry[]): Promise<readonly number[]>;
 }
 
 /** Who else records ends of outbound flows: each flow has one record. */
@@ -218,7 +219,7 @@ export class OutboundCutter {
       parts.every((part, index) => part === this.#lookedThrough[index]);
     if (isDone || !hasDatagrams(services)) return;
     const own = ownAddressesOf(judge, this.#interfaces);
-    const stale: TrackedFlow[] = [];
+    const stale: TrackedEntry[] = [];
     for await (const some of this.#kernel.flows()) {
       stale.push(...some.filter((flow) => own.has(flow.source.address) && isStale(flow, judge)));
     }
@@ -228,7 +229,7 @@ export class OutboundCutter {
   }
 
   /** Those of the flows that have to leave their backends also when it was asked whether partial groups have these. */
-  async #surelyStale(stale: readonly TrackedFlow[], judge: Judge): Promise<readonly TrackedFlow[]> {
+  async #surelyStale(stale: readonly TrackedEntry[], judge: Judge): Promise<readonly TrackedEntry[]> {
     const unsure = stale.filter((flow) => revoked(flow, judge)?.isUnsure === true);
     if (this.#questions === undefined || unsure.length === 0) return stale;
     await this.#questions.ask(

@@ -119,5 +119,5 @@ function deniedPeer(key: Uint8Array, packets: number): DeniedPeer | undefined {
   const end = key.length - 8; // of the address
   const protocol = PROTOCOL_BY_NUMBER[key[end] ?? 0];
   if (protocol === undefined) return undefined;
-  return { address: addressText(key.subarray(0, end)), protocol, port: portAt(key, end + 4), packets };
+  return { address: addressText(key, 0, end), protocol, port: portAt(key, end + 4), packets };
 }

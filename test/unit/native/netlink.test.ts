@@ -199,12 +199,19 @@ test('messages and attributes come back as they were made, whatever their length
   ]);
   const [first, second] = readMessages(bytes);
   expect(first).toMatchObject({ type: 0x123, sequence: 9 });
-  const attributes = readAttributes(readAttributes(first?.body ?? bytes, 4).get(5) ?? bytes);
-  expect([...attributes].map(([type, value]) => [type, [...value]])).toEqual([
-    [1, [7]],
-    [2, [97, 98, 99, 100, 0]],
-    [3, [...hostUint32(5)]],
+  const attributes = readAttributes(first?.body ?? bytes, 4).nested(5);
+  expect([1, 2, 3].map((type) => [...(attributes.get(type) ?? [])])).toEqual([
+    [7],
+    [97, 98, 99, 100, 0],
+    [...hostUint32(5)],
   ]);
+  expect(attributes.number(2, 2)).toBe(0x61_62);
+  expect([attributes.number(1, 2), attributes.number(4, 1), attributes.nested(4).get(1)]).toEqual([
+    undefined, // too short
+    undefined, // absent
+    undefined,
+  ]);
+  expect([attributes.has(3), attributes.has(4)]).toEqual([true, false]);
   expect(second).toMatchObject({ type: 0x124, sequence: 10 });
   expect(second?.body).toHaveLength(0);
   expect(readMessages(bytes.subarray(0, 20))).toEqual([]); // a piece is no message

@@ -3,7 +3,7 @@ import { SluiceError } from '../../../../common/errors.ts';
 import { createJudge } from '../../../../policy/index.ts';
 import { DirectFlows } from '../../../../sidecar/direct/direct_flows.ts';
 import type { DirectKernel } from '../../../../sidecar/direct/direct_kernel.ts';
-import type { Side, TrackedFlow } from '../../../../sidecar/kernel/conntrack.ts';
+import type { Side, TrackedEntry } from '../../../../sidecar/kernel/conntrack.ts';
 import type { EndedSocket } from '../../../../sidecar/kernel/socket_ends.ts';
 import type { TcpSocket } from '../../../../sidecar/kernel/tcp_sockets.ts';
 import type { Connection, Ending } from '../../../../sidecar/relay/relay.ts';
@@ -17,7 +17,7 @@ const EOPNOTSUPP = -95;
 const app: Side = { address: POD, port: 80 };
 const client = (port: number, address = ALLOWED): Side => ({ address, port });
 
-function begun(remote: Side, local = app): TrackedFlow {
+function begun(remote: Side, local = app): TrackedEntry {
   const entry = { family: 2, tuple: new Uint8Array(), id: new Uint8Array(4) };
   const counts = { bytesSent: 0, bytesReceived: 0 };
   const ends = { source: remote, destination: local, answering: local, answered: remote };
@@ -30,14 +30,14 @@ function gone(remote: Side, more: Partial<EndedSocket> = {}): EndedSocket {
 
 /** A kernel that has what a test puts there. */
 class FakeKernel {
-  readonly begins: TrackedFlow[] = [];
+  readonly begins: TrackedEntry[] = [];
   readonly gone: EndedSocket[] = [];
   sockets: TcpSocket[] = [];
   /** Answered, and not completed. */
-  handshakes: TrackedFlow[] = [];
+  handshakes: TrackedEntry[] = [];
   /** Those that rules have led elsewhere; and what connection tracking has for ports of clients, where that is not the usual. */
-  moved: TrackedFlow[] = [];
-  readonly flows = new Map<number, TrackedFlow>();
+  moved: TrackedEntry[] = [];
+  readonly flows = new Map<number, TrackedEntry>();
   readonly forgotten: number[] = [];
   isLost = false;
   /** Another connection begins each time that somebody looks: of this client, from the next port. */

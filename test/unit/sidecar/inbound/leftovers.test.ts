@@ -16,7 +16,6 @@ const app = (port = 80): Side => ({ address: POD, port });
 const client = (address = DENIED): Side => ({ address, port: 40_000 });
 
 function flow(source: Side, destination: Side, more: Partial<TrackedFlow> = {}): TrackedFlow {
-  const entry = { family: 2, tuple: new Uint8Array(), id: new Uint8Array(4) };
   const ends = {
     source,
     destination,
@@ -25,7 +24,7 @@ function flow(source: Side, destination: Side, more: Partial<TrackedFlow> = {}):
     bytesSent: 0,
     bytesReceived: 0,
   };
-  return { protocol: 'TCP', ...ends, isAssured: true, tcpState: 3, entry, ...more };
+  return { protocol: 'TCP', ...ends, isAssured: true, tcpState: 3, ...more };
 }
 
 /** What the kernel has of one that is over. */

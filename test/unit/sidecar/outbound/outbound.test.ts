@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { createJudge, type Judge, ServiceMap, type Table } from '../../../../policy/index.ts';
-import type { Side, TrackedFlow } from '../../../../sidecar/kernel/conntrack.ts';
+import type { Side, TrackedEntry } from '../../../../sidecar/kernel/conntrack.ts';
 import type { TcpSocket } from '../../../../sidecar/kernel/tcp_sockets.ts';
 import { OutboundCutter, type OutboundKernel } from '../../../../sidecar/outbound/cutter.ts';
 import type { EndedOutbound } from '../../../../sidecar/records/ended_outbound.ts';
@@ -24,7 +24,7 @@ const socket = (port: number): TcpSocket => ({
   bytesReceived: 2,
   handle: { family: 2, id: new Uint8Array(48) },
 });
-const flow = (source: Side, destination: Side): TrackedFlow => ({
+const flow = (source: Side, destination: Side): TrackedEntry => ({
   protocol: 'TCP',
   source,
   destination,
@@ -293,12 +293,12 @@ describe('where a partial group may have the peer', () => {
       const judgeWith = (some: Readonly<Record<string, string>>): Judge =>
         createJudge({ ...partly(some).table, services });
       const destination = { address: '10.96.0.10', port: 53 };
-      const tracked: TrackedFlow = {
+      const tracked: TrackedEntry = {
         ...flow({ address: POD, port: 1001 }, destination),
         protocol: 'UDP',
         answering: { address: '10.0.0.9', port: 53 },
       };
-      const gone: TrackedFlow[] = [];
+      const gone: TrackedEntry[] = [];
       let judge = judgeWith({});
       const cutter = new OutboundCutter(() => undefined, {
         kernel: {

@@ -30,7 +30,6 @@ const flow = (port: number, more: Partial<TrackedFlow> = {}): TrackedFlow => ({
   tcpState: TCP_STATES.TIME_WAIT,
   bytesSent: 0,
   bytesReceived: 0,
-  entry: { family: 2, tuple: new Uint8Array(), id: new Uint8Array(4) },
   ...more,
 });
 const ended = (port: number, more: Partial<TrackedFlow> = {}): FlowEvent => ({
