@@ -26,9 +26,6 @@ export interface Judged extends Target {
 const SLUICE_DIRECT = 'sluice-direct';
 const NO_RULES = 'direct';
 
-/** The direct path without connection tracking, where there is one. */
-const SLUICE_STATELESS = 'sluice-direct-stateless';
-
 const HAPROXY = 'haproxy-splice';
 const ENVOY = 'envoy';
 
@@ -69,10 +66,6 @@ const TARGETS: readonly Target[] = [
   direct('Round trip p50', 'round_trip_p50', 'at most', 1.05),
   direct('Round trip p99', 'round_trip_p99', 'at most', 1.15),
   direct('Connect-request-close, rate', 'connections_rate', 'at least', 0.8),
-  {
-    ...direct('Connect-request-close, rate', 'connections_rate', 'at least', 0.95),
-    path: SLUICE_STATELESS,
-  },
   {
     title: 'CPU per 1,000 connections',
     metric: 'connections_cpu',
