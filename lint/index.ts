@@ -2,10 +2,20 @@
 
 export { type Finding, type Fix, type Found, fieldText, SEVERITIES, type Severity } from './finding.ts';
 export { type MendedFile, mendFiles } from './fix.ts';
-export { countBySeverity, lint, reaches } from './lint.ts';
-export type { LintInput } from './model/index.ts';
+export { countBySeverity, findingsIn, lint, reaches } from './lint.ts';
+export {
+  createModel,
+  hasSidecar,
+  type LintedPolicy,
+  type LintedRule,
+  type LintInput,
+  type Model,
+  rulesIn,
+  type Subject,
+} from './model/index.ts';
 export {
   explainRule,
+  findingJson,
   findingLines,
   githubLines,
   LINT_SCHEMA,
@@ -15,7 +25,7 @@ export {
   sarifLog,
 } from './report/index.ts';
 export type { Rule } from './rule.ts';
-export { RULES, ruleOf } from './rules/index.ts';
+export { type Dns, dnsOf, mayAskNames, RULES, ruleOf } from './rules/index.ts';
 export {
   IGNORE_ANNOTATION,
   type Parted,

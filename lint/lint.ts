@@ -1,13 +1,17 @@
 /** Runs the rules. */
 import type { Place } from '../sources/index.ts';
 import { type Finding, type Found, fieldText, SEVERITIES, type Severity } from './finding.ts';
-import { createModel, type LintInput } from './model/index.ts';
+import { createModel, type LintInput, type Model } from './model/index.ts';
 import type { Rule } from './rule.ts';
 import { RULES } from './rules/index.ts';
 
 /** What the rules find, in the order of the text; what comes from no file is last, by object. */
 export function lint(input: LintInput, rules: readonly Rule[] = RULES): readonly Finding[] {
-  const model = createModel(input);
+  return findingsIn(createModel(input), rules);
+}
+
+/** The same of a model that is there already. To look at some policies only, give it those as its `policies`. */
+export function findingsIn(model: Model, rules: readonly Rule[]): readonly Finding[] {
   const known = new Map<Rule, readonly Found[]>();
   const foundBy = (rule: Rule): readonly Found[] => {
     const found = known.get(rule) ?? [...rule.check(model, foundBy)];
@@ -27,7 +31,7 @@ export function lint(input: LintInput, rules: readonly Rule[] = RULES): readonly
   return findings
     .sort((a, b) => compare([a.object.file, a.object.document], [b.object.file, b.object.document]))
     .map((finding) => {
-      const place = input.places.find(finding.object, finding.path);
+      const place = model.places.find(finding.object, finding.path);
       return place === undefined ? finding : { ...finding, place };
     })
     .sort((a, b) => compare(orderOf(a), orderOf(b)));

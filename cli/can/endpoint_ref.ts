@@ -4,6 +4,7 @@ import { SluiceError } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
 import { canonicalAddress, DEFAULT_NAMESPACE, formatCidr, parseCidr } from '../../policy/index.ts';
 import type { WorkloadKind } from '../../sources/index.ts';
+import { KIND_WORDS } from '../kind_words.ts';
 
 /** One end of a flow, as it was written. Whether it exists is for `createEndpointResolver` to say. */
 export type EndpointRef =
@@ -41,23 +42,10 @@ export const INTERNET = 'internet';
 /** Accepted in front of an address, as the conformance cases write it. */
 const ADDRESS_PREFIX = 'ip:';
 
-/** kubectl's names of the kinds. */
-const KINDS: ReadonlyMap<string, WorkloadKind | 'pod' | 'svc'> = new Map([
-  ...['svc', 'service', 'services'].map((word) => [word, 'svc'] as const),
-  ...['po', 'pod', 'pods'].map((word) => [word, 'pod'] as const),
-  ...['deploy', 'deployment', 'deployments'].map((word) => [word, 'deploy'] as const),
-  ...['sts', 'statefulset', 'statefulsets'].map((word) => [word, 'sts'] as const),
-  ...['ds', 'daemonset', 'daemonsets'].map((word) => [word, 'ds'] as const),
-  ...['rs', 'replicaset', 'replicasets'].map((word) => [word, 'rs'] as const),
-  ...['rc', 'replicationcontroller', 'replicationcontrollers'].map((word) => [word, 'rc'] as const),
-  ...['job', 'jobs'].map((word) => [word, 'job'] as const),
-  ...['cj', 'cronjob', 'cronjobs'].map((word) => [word, 'cj'] as const),
-]);
-
 /** Whether a text names a Service with its port, so that no other port is needed. */
 export function hasServicePort(text: string): boolean {
   const parts = text.split('/');
-  return KINDS.get(parts.at(-2) ?? '') === 'svc' && (parts.at(-1) ?? '').includes(':');
+  return KIND_WORDS.get(parts.at(-2) ?? '') === 'svc' && (parts.at(-1) ?? '').includes(':');
 }
 
 /** @throws SluiceError `ENDPOINT_INVALID` when the text has none of the accepted forms. */
@@ -83,13 +71,13 @@ export function parseEndpointRef(text: string, context: NamingContext): Endpoint
     return { kind: 'named', namespace: context.namespace, name: first };
   }
   if (third === undefined) {
-    const kind = KINDS.get(first);
+    const kind = KIND_WORDS.get(first);
     const isKind = kind !== undefined && (context.namespace !== undefined || !context.hasNamespace(first));
     return isKind
       ? ofKind(kind, context.namespace ?? DEFAULT_NAMESPACE, second)
       : { kind: 'named', namespace: first, name: second };
   }
-  const kind = KINDS.get(second);
+  const kind = KIND_WORDS.get(second);
   if (kind === undefined) throw invalid(text);
   return ofKind(kind, first, third);
 }

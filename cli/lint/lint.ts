@@ -4,7 +4,6 @@ import { messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import {
   explainRule,
-  type LintInput,
   lint,
   type Paint,
   type Parted,
@@ -16,7 +15,7 @@ import {
 } from '../../lint/index.ts';
 import { INPUT_PATH, problemLines } from '../../sources/index.ts';
 import { type CommandContext, createCommand, EXIT } from '../command.ts';
-import { type Input, readInput } from '../input/index.ts';
+import { extentOf, type Input, readInput } from '../input/index.ts';
 import { complain } from '../output.ts';
 import { LINT_FLAGS, LINT_HELP, LINT_HELP_END, type LintCommand, lintCommand } from './lint_options.ts';
 import { writeMends } from './mend.ts';
@@ -101,12 +100,6 @@ async function look(
     read,
     parted: baseline === undefined ? parted : withoutBaseline(parted, readBaseline(baseline), baseline),
   };
-}
-
-/** Every cluster has several namespaces: where one only was read, the user may not read the others. */
-function extentOf({ origin, manifests }: Input): LintInput['extent'] {
-  if (origin.kind !== 'cluster') return 'files';
-  return manifests.cluster.namespaces.size > 1 ? 'cluster' : 'namespaces';
 }
 
 /** Of a cluster one namespace is asked about, as with kubectl; files and labs are as large as they are. */

@@ -13,5 +13,6 @@ export {
 } from './model.ts';
 export { otherPorts, portText, type ServedPort, servedPorts, servicesOfSubject } from './ports.ts';
 export type { LintedService } from './services.ts';
+export { hasSidecar } from './sidecar.ts';
 export type { Subject } from './subject.ts';
 export type { SubjectIndex } from './subject_index.ts';

@@ -9,6 +9,8 @@ import { lintedObject } from './linted_object.ts';
 export interface Subject {
   /** One of them, for the engine; made from the workload's template where there are no pods. */
   readonly pod: Pod;
+  /** All of them; none where it is made from a template. */
+  readonly pods: readonly Pod[];
   /** As people call it: `deploy/web`. */
   readonly name: string;
   readonly object: LintedObject;
@@ -18,13 +20,16 @@ export interface Subject {
 
 /** All of them; pods that have finished, and templates that make no pod, are left out. */
 export function subjectsOf({ cluster, objects, others }: Manifests): readonly Subject[] {
-  const subjects = new Map<string, Subject>();
+  const subjects = new Map<string, Subject & { readonly pods: Pod[] }>();
   for (const loaded of objects) {
     if (loaded.kind !== 'Pod' || !isLive(loaded.object)) continue;
     const { object: pod, raw } = loaded;
     const { namespace, workload, labels, ports, hostNetwork } = pod;
     const key = JSON.stringify([namespace, workload, labels, ports, hostNetwork]);
-    if (!subjects.has(key)) subjects.set(key, { pod, name: workload, object: lintedObject(loaded), raw });
+    const known = subjects.get(key);
+    if (known === undefined)
+      subjects.set(key, { pod, pods: [pod], name: workload, object: lintedObject(loaded), raw });
+    else known.pods.push(pod);
   }
   const made = createWorkloads(cluster, others)
     .withoutPods()
@@ -33,7 +38,7 @@ export function subjectsOf({ cluster, objects, others }: Manifests): readonly Su
         const pod = makeTemplatePod(workload, kind, owner, 0);
         const key = objectKey(owner.namespace, owner.name);
         const object = { ...lintedObject(workload), kind, key };
-        return [{ pod, name: owner.text, object, raw: workload.raw }];
+        return [{ pod, pods: [], name: owner.text, object, raw: workload.raw }];
       } catch (cause) {
         if (cause instanceof SluiceError && cause.code === 'OBJECT_INVALID') return [];
         throw cause;

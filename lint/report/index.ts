@@ -2,6 +2,6 @@
 
 export { explainRule } from './explain.ts';
 export { githubLines } from './github.ts';
-export { LINT_SCHEMA, lintJson } from './json.ts';
+export { findingJson, LINT_SCHEMA, lintJson } from './json.ts';
 export { sarifLog } from './sarif.ts';
 export { findingLines, type Paint, placeText } from './text.ts';

@@ -1,7 +1,5 @@
 /** NP025. */
-import { SIDECAR_CONTAINER } from '../../common/contract.ts';
-import { fieldsOf, isRecord } from '../../common/shape.ts';
-import { counted, listed } from '../model/index.ts';
+import { counted, hasSidecar, listed } from '../model/index.ts';
 import type { Rule } from '../rule.ts';
 
 /** Pods on which nothing enforces. */
@@ -39,10 +37,3 @@ Asked of a cluster only: pods in files get their sidecar when they are made. One
     }
   },
 };
-
-function hasSidecar({ spec }: Readonly<Record<string, unknown>>): boolean {
-  const { containers, initContainers } = fieldsOf(spec);
-  return [initContainers, containers]
-    .flatMap((list) => (Array.isArray(list) ? list.filter(isRecord) : []))
-    .some(({ name }) => name === SIDECAR_CONTAINER);
-}

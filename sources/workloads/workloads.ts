@@ -17,6 +17,8 @@ export interface Workloads {
    * @throws SluiceError `OBJECT_INVALID` when the template is broken.
    */
   findPod(kind: WorkloadKind, namespace: string, name: string, avoid?: Pod): WorkloadPod | undefined;
+  /** All its live pods, those with an address first, then by name; none where it has a template only, or is not there. */
+  podsOf(kind: WorkloadKind, namespace: string, name: string): readonly Pod[];
   /**
    * A pod from the template of each workload of a namespace that has no pod and whose pods have such labels.
    * @throws as `findPod`
@@ -74,6 +76,7 @@ export function createWorkloads(cluster: Cluster, others: readonly RawObject[]):
       const only = pods.get(key)?.[0];
       return only === undefined ? undefined : { pod: only, fromTemplate: false };
     },
+    podsOf: (kind, namespace, name) => pods.get(workloadKey(namespace, kind, name)) ?? [],
     templatePods: (namespace, wants) =>
       (withoutPodsIn.get(namespace) ?? [])
         .filter(({ kind, workload, owner }) => wants(templateLabels(workload, kind, owner)))
