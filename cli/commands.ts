@@ -23,6 +23,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./check/index.ts')).runCheck,
   },
   {
+    name: 'describe',
+    summary: 'what governs a pod, a workload or a namespace, and whom a policy is about',
+    load: async () => (await import('./describe/index.ts')).runDescribe,
+  },
+  {
     name: 'lint',
     summary: 'what in policies does not do what it says, by rules with codes',
     load: async () => (await import('./lint/index.ts')).runLint,

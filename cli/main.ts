@@ -10,7 +10,7 @@ import { watchOutput } from './output_watch.ts';
 
 const USAGE = `usage: sluice <command> [options]
 
-${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(6)} ${summary}\n`).join('')}
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}\n`).join('')}
   help COMMAND   explains a command, as \`sluice COMMAND --help\` does
   -v, --version  the version
   -h, --help     this text

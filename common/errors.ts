@@ -80,6 +80,7 @@ export const ERROR_CODES = {
   ENDPOINT_INVALID: 'An end of a flow is written in none of the accepted forms.',
   ENDPOINT_UNKNOWN:
     'An end of a flow names a pod or workload that is not in what was read: manifests, a lab or a cluster.',
+  NAME_UNKNOWN: 'A command names an object that is not in what was read: manifests, a lab or a cluster.',
   PORT_INVALID: 'A port or protocol is not well-formed, or the two contradict each other.',
   PORT_UNKNOWN: 'The destination of a flow does not declare a port of the name and protocol.',
   QUESTION_INVALID: 'A line of `sluice can --batch` is not a question; the message says why.',

@@ -1,0 +1,133 @@
+/** `sluice describe`: what governs a pod, a workload or a namespace, and whom a policy is about. */
+import { stringify } from 'yaml';
+import { unreachable } from '../../common/errors.ts';
+import { createModel, dnsOf, type Model, type Subject } from '../../lint/index.ts';
+import { DEFAULT_NAMESPACE, objectKey } from '../../policy/index.ts';
+import { createWorkloads, problemLines } from '../../sources/index.ts';
+import { type CommandContext, createCommand, EXIT } from '../command.ts';
+import { extentOf, type Input, readInput } from '../input/index.ts';
+import { complain } from '../output.ts';
+import {
+  DESCRIBE_FLAGS,
+  DESCRIBE_HELP,
+  DESCRIBE_HELP_END,
+  type DescribeCommand,
+  describeCommand,
+} from './describe_options.ts';
+import { DESCRIBE_SCHEMA, type Description } from './description.ts';
+import { type Found, findTarget } from './find_target.ts';
+import { clusterStates, type InForce, labStates, notKnown } from './in_force/index.ts';
+import { describeNamespace } from './of_namespace.ts';
+import { type DescribeContext, describePods } from './of_pods.ts';
+import { describePolicy } from './of_policy.ts';
+import { parseTarget, wantedWords } from './target.ts';
+import { descriptionLines, writeLines } from './text/index.ts';
+
+/**
+ * Runs the command: reads what follows `sluice describe`, prints to the process's output, and resolves to the exit code.
+ * @throws SluiceError `USAGE`, `NAME_UNKNOWN`, `OBJECT_INVALID`, and those of `readInput`
+ */
+export const runDescribe = createCommand({
+  name: 'describe',
+  help: DESCRIBE_HELP,
+  flags: DESCRIBE_FLAGS,
+  afterFlags: DESCRIBE_HELP_END,
+  wanted: wantedWords,
+  run: (values, context) => run(describeCommand(values), context),
+});
+
+async function run(
+  { input: chosen, words, output }: DescribeCommand,
+  context: CommandContext,
+): Promise<number> {
+  // A wrong word is said before anything is read.
+  parseTarget(words, DEFAULT_NAMESPACE);
+  const input = await readInput(
+    chosen,
+    // Peers may be pods of any namespace.
+    (namespace) => ({
+      namespaces: 'all',
+      fallback: [parseTarget(words, namespace).namespace],
+      services: 'optional',
+    }),
+    context,
+  );
+  const inForce = await inForceOfInput(input);
+  context.progress.end();
+  for (const { severity, text } of problemLines(input.manifests.problems))
+    complain(`sluice: ${severity === 'error' ? 'not read: ' : 'warning: '}${text}`);
+  for (const note of input.notes) complain(`sluice: note: ${note}`);
+  const description = describe(words, input, inForce);
+  const notes = input.notes.length === 0 ? {} : { notes: input.notes };
+  switch (output) {
+    case 'json':
+      await context.stdout.write(
+        `${JSON.stringify({ schema: DESCRIBE_SCHEMA, ...description, ...notes }, null, 2)}\n`,
+      );
+      break;
+    case 'yaml':
+      await context.stdout.write(stringify({ schema: DESCRIBE_SCHEMA, ...description, ...notes }));
+      break;
+    case 'text':
+    case 'wide':
+      await writeLines(descriptionLines(description, { wide: output === 'wide' }), context);
+      break;
+    default:
+      return unreachable(output);
+  }
+  const { in_force: found } = description;
+  return found.known && found.not_in_force.count > 0 ? EXIT.no : EXIT.yes;
+}
+
+function describe(words: readonly string[], input: Input, inForce: InForce): Description {
+  const { manifests, places, namespace } = input;
+  const model = createModel({
+    manifests,
+    places,
+    extent: extentOf(input),
+    now: Date.now(),
+    namespaceGiven: namespace !== undefined,
+  });
+  const target = parseTarget(words, namespace ?? DEFAULT_NAMESPACE);
+  const workloads = createWorkloads(manifests.cluster, manifests.others);
+  const found = findTarget(target, model, workloads, input.noun);
+  return describeFound(found, { model, dns: dnsOf(model), inForce, subjects: subjectsByPod(model) });
+}
+
+function describeFound(found: Found, context: DescribeContext): Description {
+  switch (found.kind) {
+    case 'pod':
+    case 'workload':
+      return describePods(found, context);
+    case 'namespace':
+      return describeNamespace(found.name, context);
+    case 'netpol':
+      return describePolicy(found.policy, context);
+    default:
+      return unreachable(found);
+  }
+}
+
+/** Of a template the pod that would be made of it. */
+function subjectsByPod({ subjects }: Model): ReadonlyMap<string, Subject> {
+  return new Map(
+    subjects.flatMap((subject) =>
+      (subject.pods.length === 0 ? [subject.pod] : subject.pods).map(
+        (pod) => [objectKey(pod.namespace, pod.name), subject] as const,
+      ),
+    ),
+  );
+}
+
+async function inForceOfInput({ origin, manifests }: Input): Promise<InForce> {
+  switch (origin.kind) {
+    case 'files':
+      return notKnown('files say what is to be enforced, not what sidecars have');
+    case 'lab':
+      return await labStates(origin.lab);
+    case 'cluster':
+      return clusterStates(manifests);
+    default:
+      return unreachable(origin);
+  }
+}

@@ -1,0 +1,31 @@
+/** Lines of which the first word may have a colour. */
+import type { CommandContext } from '../../command.ts';
+import type { Style } from '../../terminal/index.ts';
+
+/** A part of the output: whole lines, with a line end behind each. */
+export interface Lines {
+  /** Goes before the text. */
+  readonly lead?: { readonly format: Parameters<Style>[0]; readonly word: string };
+  readonly text: string;
+}
+
+/** How much is printed. */
+export interface Amount {
+  readonly wide: boolean;
+}
+
+/** A plain line. */
+export function line(text: string): Lines {
+  return { text: `${text}\n` };
+}
+
+/** Writes them in order, until the reader is gone. */
+export async function writeLines(
+  lines: readonly Lines[],
+  { stdout, style }: Pick<CommandContext, 'stdout' | 'style'>,
+): Promise<void> {
+  for (const { text, lead } of lines) {
+    const readerIsThere = await stdout.write(text, lead === undefined ? '' : style(lead.format, lead.word));
+    if (!readerIsThere) return;
+  }
+}
