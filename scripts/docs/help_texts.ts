@@ -10,6 +10,7 @@ const PROGRAMS: readonly (readonly [string, readonly string[]])[] = [
   ['help-sluice', ['cli/main.ts', '--help']],
   ['help-can', ['cli/main.ts', 'can', '--help']],
   ['help-check', ['cli/main.ts', 'check', '--help']],
+  ['help-describe', ['cli/main.ts', 'describe', '--help']],
   ['help-lint', ['cli/main.ts', 'lint', '--help']],
   ['help-lab', ['cli/main.ts', 'lab', '--help']],
   ['help-sidecar', ['sidecar/main.ts', '--help']],

@@ -66,7 +66,7 @@ function directionLines(
   { isolated, by, rules }: DirectionData,
   amount: Amount,
 ): readonly Lines[] {
-  if (!isolated) return [line(`${name}  not isolated: no policy selects it, everything is admitted`)];
+  if (!isolated) return [line(`${name}  not isolated: everything is admitted`)];
   const names = by.first.map((policy) => policy.slice(policy.indexOf('/') + 1));
   const isolation = `${name}  isolated by ${namesText({ count: by.count, first: names }, names.length)}`;
   if (rules.count === 0) return [line(`${isolation}: no rule, nothing is admitted`)];

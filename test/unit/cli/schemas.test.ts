@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
 import { isRecord } from '../../../common/shape.ts';
-import { pod, shop } from '../../builders/cli_manifests.ts';
+import { deployment, pod, shop } from '../../builders/cli_manifests.ts';
+import { describeIn, shopFiles } from './describe/shop_files.ts';
 import { runSluice } from './support/sluice_process.ts';
 
 const SCHEMAS = join(import.meta.dirname, '../../../docs/schema');
@@ -32,6 +33,15 @@ test.each([
   const { stdout } = await runSluice(['can', ...question, '-f', shop(), '-o', 'json']);
   expect(validator('can.v1.json')(stdout)).toEqual([]);
 });
+
+test.each(['shop/deploy/cart', 'shop/db-0', 'shop/deploy/absent', 'ns/shop', 'shop/netpol/db-clients'])(
+  'sluice describe %s',
+  async (target) => {
+    const more = JSON.stringify(deployment('shop/absent', { app: 'absent' }));
+    const { stdout } = await describeIn(shopFiles(more), target, '-o', 'json');
+    expect(validator('describe.v1.json')(stdout)).toEqual([]);
+  },
+);
 
 test('sluice can --batch, answers and errors', async () => {
   const lines = '{"from":"shop/web","to":"shop/api","port":80}\n{"from":"shop/nobody"}\n';
