@@ -16,7 +16,7 @@ import {
 } from './describe_options.ts';
 import { DESCRIBE_SCHEMA, type Description } from './description.ts';
 import { type Found, findTarget } from './find_target.ts';
-import { clusterStates, type InForce, labStates, notKnown } from './in_force/index.ts';
+import { type InForce, inForceIn } from './in_force/index.ts';
 import { describeNamespace } from './of_namespace.ts';
 import { type DescribeContext, describePods } from './of_pods.ts';
 import { describePolicy } from './of_policy.ts';
@@ -52,7 +52,7 @@ async function run(
     }),
     context,
   );
-  const inForce = await inForceOfInput(input);
+  const inForce = await inForceIn(input);
   context.progress.end();
   for (const { severity, text } of problemLines(input.manifests.problems))
     complain(`sluice: ${severity === 'error' ? 'not read: ' : 'warning: '}${text}`);
@@ -117,17 +117,4 @@ function subjectsByPod({ subjects }: Model): ReadonlyMap<string, Subject> {
       ),
     ),
   );
-}
-
-async function inForceOfInput({ origin, manifests }: Input): Promise<InForce> {
-  switch (origin.kind) {
-    case 'files':
-      return notKnown('files say what is to be enforced, not what sidecars have');
-    case 'lab':
-      return await labStates(origin.lab);
-    case 'cluster':
-      return clusterStates(manifests);
-    default:
-      return unreachable(origin);
-  }
 }

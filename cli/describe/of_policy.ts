@@ -3,7 +3,7 @@ import type { LintedPolicy } from '../../lint/index.ts';
 import { type Direction, formatSelector } from '../../policy/index.ts';
 import type { PolicyData } from './description.ts';
 import { findingsAbout } from './findings.ts';
-import { inForceOf, policyStatus } from './in_force/index.ts';
+import { inForceOf } from './in_force/index.ts';
 import { listed } from './listed.ts';
 import { type DescribeContext, MAX_RULES } from './of_pods.ts';
 import { createRuleReader } from './rule_data.ts';
@@ -17,7 +17,7 @@ export function describePolicy(linted: LintedPolicy, { model, inForce }: Describ
   const workloads = new Map<string, number>();
   for (const { name, pods } of selected) workloads.set(name, (workloads.get(name) ?? 0) + pods.length);
   const reader = createRuleReader(model, policy.namespace);
-  const status = policyStatus(linted);
+  const status = inForce.known ? inForce.statusOf?.(linted) : undefined;
   const direction = (name: Direction) => {
     if (!policy.policyTypes.includes(name)) return {};
     const rules = reader.rules(linted, name);

@@ -8,22 +8,10 @@ import { STATUS_ANNOTATION } from '../../../injector/admission/index.ts';
 import { hasSidecar, type LintedPolicy } from '../../../lint/index.ts';
 import { objectKey } from '../../../policy/index.ts';
 import type { Manifests, RawManifest } from '../../../sources/index.ts';
-import type { InForce, PodState } from './in_force.ts';
-
-/** What the injector says of a policy. */
-export interface PolicyStatusData {
-  /** `enforced`, `pending`, `partial` or `unenforced`. */
-  readonly state: string;
-  /** The generation that it is about, and whether that is the policy's. */
-  readonly generation: number;
-  readonly current: boolean;
-  /** Pods that the policy selects, and those of them that enforce it. */
-  readonly selected: number;
-  readonly enforcing: number;
-}
+import type { InForce, PodState, PolicyStatusData } from './in_force.ts';
 
 /** Undefined where no injector has written one. */
-export function policyStatus({ object, raw }: LintedPolicy): PolicyStatusData | undefined {
+function policyStatus({ object, raw }: LintedPolicy): PolicyStatusData | undefined {
   const text = object.annotations[STATUS_ANNOTATION];
   if (typeof text !== 'string') return undefined;
   const { state, generation, selected, enforcing } = fieldsOf(parsed(text));
@@ -62,6 +50,7 @@ export function clusterStates({ objects }: Manifests): InForce {
   };
   return {
     known: true,
+    statusOf: policyStatus,
     stateOf({ pod, policies: isolating }): PodState {
       const raw = pods.get(objectKey(pod.namespace, pod.name));
       if (raw === undefined || !hasSidecar(raw)) return { state: 'not-in-force', why: 'it has no sidecar' };

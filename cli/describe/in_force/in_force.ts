@@ -15,10 +15,27 @@ export type PodState =
   | { readonly state: 'in-force' /** Of its table, where that is known. */; readonly revision?: number }
   | { readonly state: 'not-in-force' | 'not-known'; readonly why: string };
 
+/** What the injector says of a policy. */
+export interface PolicyStatusData {
+  /** `enforced`, `pending`, `partial` or `unenforced`. */
+  readonly state: string;
+  /** The generation that it is about, and whether that is the policy's. */
+  readonly generation: number;
+  readonly current: boolean;
+  /** Pods that the policy selects, and those of them that enforce it. */
+  readonly selected: number;
+  readonly enforcing: number;
+}
+
 /** Knows how far pods are. */
 export type InForce =
   | { readonly known: false; readonly reason: string }
-  | { readonly known: true; stateOf(isolated: IsolatedPod): PodState };
+  | {
+      readonly known: true;
+      stateOf(isolated: IsolatedPod): PodState;
+      /** Of a cluster: what the injector has written on a policy; undefined where it has not. */
+      statusOf?(policy: LintedPolicy): PolicyStatusData | undefined;
+    };
 
 /** A pod, and why it is not among those that enforce. */
 interface PodAndWhy {
