@@ -1,4 +1,4 @@
-/** The flags by which a command is told what to look at: at present `can` and `lint`. */
+/** The flags by which a command is told what to look at. */
 import { SluiceError } from '../../common/errors.ts';
 import type { FlagTable, FlagValues } from '../flags/index.ts';
 import { checkNamespaceFlag } from '../namespace_flag.ts';

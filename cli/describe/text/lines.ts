@@ -1,4 +1,5 @@
 /** Lines of which the first word may have a colour. */
+import { printable } from '../../../common/printable.ts';
 import type { CommandContext } from '../../command.ts';
 import type { Style } from '../../terminal/index.ts';
 
@@ -14,9 +15,9 @@ export interface Amount {
   readonly wide: boolean;
 }
 
-/** A plain line. */
-export function line(text: string): Lines {
-  return { text: `${text}\n` };
+/** A line; names of others stay on it. */
+export function line(text: string, lead?: Lines['lead']): Lines {
+  return { text: `${printable(text)}\n`, ...(lead === undefined ? {} : { lead }) };
 }
 
 /** Writes them in order, until the reader is gone. */

@@ -1,5 +1,4 @@
 /** What several descriptions have: tables of rules, findings, how far it is in force. */
-import { printable } from '../../../common/printable.ts';
 import { tableText } from '../../terminal/index.ts';
 import type { DnsData, FindingData, RuleData } from '../description.ts';
 import type { InForceData } from '../in_force/index.ts';
@@ -60,10 +59,10 @@ export function findingLines(findings: Listed<FindingData>, amount: Amount): rea
   const shown = findings.first.slice(0, amount.wide ? findings.first.length : FINDINGS);
   const lines = shown.map((finding): Lines => {
     const fix = finding.fix === undefined ? '' : `; fix: ${finding.fix.text}`;
-    return {
-      lead: { format: COLORS[finding.severity], word: `  ! ${finding.code}` },
-      text: printable(` ${finding.message}${placeText(finding)}${fix}`).concat('\n'),
-    };
+    return line(` ${finding.message}${placeText(finding)}${fix}`, {
+      format: COLORS[finding.severity],
+      word: `  ! ${finding.code}`,
+    });
   });
   return [...lines, ...moreLine(findings.count, shown.length, 'finding')];
 }
@@ -86,8 +85,8 @@ export function inForceLines(inForce: InForceData, amount: Amount): readonly Lin
   ].slice(0, most);
   const format = not.count > 0 ? 'red' : unknown.count > 0 ? 'yellow' : 'green';
   return [
-    { lead: { format, word: 'in force' }, text: `  at ${enforcing} of ${counted(pods, 'pod')}${table}\n` },
-    ...listed.map((text) => line(printable(text))),
+    line(`  at ${enforcing} of ${counted(pods, 'pod')}${table}`, { format, word: 'in force' }),
+    ...listed.map((text) => line(text)),
     ...moreLine(not.count + unknown.count, listed.length, 'pod'),
   ];
 }
@@ -97,8 +96,5 @@ export function dnsLine({ admitted, server, known }: DnsData): Lines {
   const where = known ? server : `${server}, the usual one: no name server was read`;
   return admitted
     ? line(`  DNS (${where}) is admitted`)
-    : {
-        lead: { format: 'red', word: '  ! NP008' },
-        text: ` DNS (${where}) is not admitted: names do not resolve\n`,
-      };
+    : line(` DNS (${where}) is not admitted: names do not resolve`, { format: 'red', word: '  ! NP008' });
 }

@@ -1,7 +1,6 @@
 /** Peers, ports and rules in a few words. */
 
 import { unreachable } from '../../../common/errors.ts';
-import { printable } from '../../../common/printable.ts';
 import type { PeerData, PortData, RuleData, WhoNow } from '../description.ts';
 import { counted, type Listed, namesText } from '../listed.ts';
 
@@ -76,7 +75,7 @@ export function placeText({
   readonly line?: number;
   readonly column?: number;
 }): string {
-  return file === undefined ? '' : ` (${printable(file)}:${line}:${column})`;
+  return file === undefined ? '' : ` (${file}:${line}:${column})`;
 }
 
 /** `app=web,tier=back`. @param most labels */
