@@ -1,5 +1,6 @@
 /** What `sluice describe` says of each kind, on files, word for word. */
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { codeBlocks, readPage } from '../../../docs/markdown.ts';
 import { describeIn, shopFiles } from './shop_files.ts';
 
@@ -194,4 +195,65 @@ test.each([
 test('a policy names workloads of the host network that it selects without effect', async () => {
   const { stdout } = await describeIn(shopFiles(MORE), 'shop/netpol/default-deny');
   expect(stdout).toContain('\n  and without effect, on the network of their node: pod/agent\n');
+});
+
+const APART = `apiVersion: v1
+kind: Pod
+metadata:
+  name: cart-bcdf7-3
+  namespace: shop
+  labels: {app: cart, track: canary, pod-template-hash: bcdf7}
+  ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: cart-bcdf7, uid: u, controller: true}]
+spec: {containers: [{name: app, image: app, ports: [{name: grpc, containerPort: 7070}]}]}
+status: {phase: Running, podIP: 10.1.0.9}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: canary, namespace: shop}
+spec: {podSelector: {matchLabels: {track: canary}}, policyTypes: [Ingress]}
+`;
+
+test('pods of a workload that policies tell apart are groups', async () => {
+  const { stdout } = await describeIn(shopFiles(APART), 'deploy/cart', '-n', 'shop');
+  const lines = stdout.split('\n');
+  expect(lines[0]).toBe('shop/deploy/cart  3 pods, which policies tell apart');
+  expect(lines).toContain('2 pods: cart-bcdf7-1, cart-bcdf7-2  labels app=cart, pod-template-hash=bcdf7');
+  expect(lines).toContain('1 pod: cart-bcdf7-3  labels app=cart, track=canary, pod-template-hash=bcdf7');
+  expect(lines.filter((line) => line.startsWith('INGRESS'))).toEqual([
+    'INGRESS  isolated by back-from-web, default-deny, scrape',
+    'INGRESS  isolated by back-from-web, canary, default-deny, scrape',
+  ]);
+  // What is found about their policies is said once.
+  expect(lines.filter((line) => line.includes('NP006'))).toHaveLength(1);
+});
+
+test('-o yaml is the data of -o json', async () => {
+  const folder = shopFiles();
+  const [json, yaml] = await Promise.all(
+    ['json', 'yaml'].map((format) => describeIn(folder, 'shop/db-0', '-o', format)),
+  );
+  expect(parse(yaml?.stdout ?? '')).toEqual(JSON.parse(json?.stdout ?? ''));
+});
+
+test('--color marks findings by how bad they are, and nothing else of a line', async () => {
+  const { stdout } = await describeIn(shopFiles(), 'shop/netpol/db-clients', '--color', 'always');
+  expect(stdout).toContain('\u001b[33m  ! NP002\u001b[39m shop/db-clients: no pod has app=crat');
+  expect(stdout).toContain('\u001b[2m  ! NP019\u001b[22m shop/db-clients: namespaces');
+});
+
+test('what a name holds moves no terminal and begins no line', async () => {
+  const pod = `apiVersion: v1
+kind: Pod
+metadata:
+  name: odd
+  namespace: shop
+  labels: {app: db}
+  ownerReferences: [{apiVersion: v1, kind: "X\\e[2J", name: "a\\nEGRESS  not isolated", uid: u, controller: true}]
+spec: {containers: [{name: app, image: app}]}
+status: {phase: Running, podIP: 10.1.0.9}
+`;
+  const { stdout } = await describeIn(shopFiles(pod), 'shop/netpol/db-clients');
+  expect(stdout).not.toContain('\u001b');
+  expect(stdout.split('\n')).not.toContain('EGRESS  not isolated');
+  expect(stdout).toContain('\\u000aEGRESS');
 });
