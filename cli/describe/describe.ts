@@ -7,6 +7,7 @@ import { createWorkloads, problemLines } from '../../sources/index.ts';
 import { type CommandContext, createCommand, EXIT } from '../command.ts';
 import { extentOf, type Input, readInput } from '../input/index.ts';
 import { complain } from '../output.ts';
+import type { DescribeContext } from './describe_context.ts';
 import {
   DESCRIBE_FLAGS,
   DESCRIBE_HELP,
@@ -18,7 +19,7 @@ import { DESCRIBE_SCHEMA, type Description } from './description.ts';
 import { type Found, findTarget } from './find_target.ts';
 import { type InForce, inForceIn } from './in_force/index.ts';
 import { describeNamespace } from './of_namespace.ts';
-import { type DescribeContext, describePods } from './of_pods.ts';
+import { describePods } from './of_pods.ts';
 import { describePolicy } from './of_policy.ts';
 import { parseTarget, wantedWords } from './target.ts';
 import { descriptionLines, writeLines } from './text/index.ts';

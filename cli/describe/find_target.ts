@@ -9,15 +9,18 @@ import { likeKind, type Target } from './target.ts';
 /** It, found. */
 export type Found =
   | { readonly kind: 'pod'; readonly name: string; readonly pod: Pod }
-  | {
-      readonly kind: 'workload';
-      readonly name: string;
-      /** One at least; where `fromTemplate`, one made from the template. */
-      readonly pods: readonly Pod[];
-      readonly fromTemplate: boolean;
-    }
+  | FoundWorkload
   | { readonly kind: 'namespace'; readonly name: string }
   | { readonly kind: 'netpol'; readonly policy: LintedPolicy };
+
+/** A workload, found. */
+interface FoundWorkload {
+  readonly kind: 'workload';
+  readonly name: string;
+  /** One at least; where `fromTemplate`, one made from the template. */
+  readonly pods: readonly Pod[];
+  readonly fromTemplate: boolean;
+}
 
 /**
  * @param noun what was read, for messages: `manifests`
@@ -30,7 +33,7 @@ export function findTarget(target: Target, model: Model, workloads: Workloads, n
     const has = noun.startsWith('cluster') ? 'has' : 'have';
     return new SluiceError('NAME_UNKNOWN', `the ${noun} ${has} no ${what} ${wanted}${hint}`);
   };
-  const workload = (kind: WorkloadKind, namespace: string, name: string): Found | undefined => {
+  const workload = (kind: WorkloadKind, namespace: string, name: string): FoundWorkload | undefined => {
     const text = `${namespace}/${kind}/${name}`;
     const own = workloads.podsOf(kind, namespace, name);
     if (own.length > 0) return { kind: 'workload', name: text, pods: own, fromTemplate: false };
@@ -41,7 +44,7 @@ export function findTarget(target: Target, model: Model, workloads: Workloads, n
     const found = Object.values(WORKLOAD_KINDS).flatMap((kind) => workload(kind, namespace, name) ?? []);
     const [first, second] = found;
     if (second === undefined) return first;
-    const names = found.map((one) => ('name' in one ? one.name : '')).join(' or ');
+    const names = found.map((one) => one.name).join(' or ');
     throw new SluiceError('USAGE', `${objectKey(namespace, name)} may be ${names}: write which`);
   };
   switch (target.kind) {

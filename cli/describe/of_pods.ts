@@ -2,24 +2,13 @@
 import { type Dns, type LintedPolicy, type Model, mayAskNames, type Subject } from '../../lint/index.ts';
 import { type Direction, isLive, objectKey, type Pod } from '../../policy/index.ts';
 import { assumedLabels } from '../../sources/index.ts';
+import type { DescribeContext } from './describe_context.ts';
 import type { DirectionData, DnsData, GroupData, PodsData } from './description.ts';
 import type { Found } from './find_target.ts';
 import { findingsAbout } from './findings.ts';
-import { type InForce, type IsolatedPod, inForceOf } from './in_force/index.ts';
+import { type IsolatedPod, inForceOf } from './in_force/index.ts';
 import { listed } from './listed.ts';
-import { createRuleReader, type LazyRule, type RuleReader } from './rule_data.ts';
-
-/** What descriptions are made of. */
-export interface DescribeContext {
-  readonly model: Model;
-  readonly dns: Dns;
-  readonly inForce: InForce;
-  /** The pods that stand as one for lint, by `namespace/name` of each. */
-  readonly subjects: ReadonlyMap<string, Subject>;
-}
-
-/** Rules of a direction that the data has: more than that nobody reads. */
-export const MAX_RULES = 1_000;
+import { createRuleReader, firstRules, type LazyRule, type RuleReader } from './rule_data.ts';
 
 /** Groups of pods that the data has. */
 const MAX_GROUPS = 20;
@@ -107,7 +96,7 @@ function groupData({ subject, pods }: Group, reader: RuleReader, { model, dns }:
     return {
       isolated: policies.length > 0,
       by: listed(policies.map(({ object }) => object.key)),
-      rules: { count: rules.length, first: rules.slice(0, MAX_RULES).map((rule) => rule()) },
+      rules: firstRules(rules),
     };
   };
   const egress = direction('egress');

@@ -1,12 +1,12 @@
 /** A policy: whom it selects, and who its peers are now. */
 import type { LintedPolicy } from '../../lint/index.ts';
 import { type Direction, formatSelector } from '../../policy/index.ts';
+import type { DescribeContext } from './describe_context.ts';
 import type { PolicyData } from './description.ts';
 import { findingsAbout } from './findings.ts';
 import { inForceOf } from './in_force/index.ts';
 import { listed } from './listed.ts';
-import { type DescribeContext, MAX_RULES } from './of_pods.ts';
-import { createRuleReader } from './rule_data.ts';
+import { createRuleReader, firstRules } from './rule_data.ts';
 
 /** What a policy says, and to whom. */
 export function describePolicy(linted: LintedPolicy, { model, inForce }: DescribeContext): PolicyData {
@@ -20,12 +20,7 @@ export function describePolicy(linted: LintedPolicy, { model, inForce }: Describ
   const status = inForce.known ? inForce.statusOf?.(linted) : undefined;
   const direction = (name: Direction) => {
     if (!policy.policyTypes.includes(name)) return {};
-    const rules = reader.rules(linted, name);
-    return {
-      [name]: {
-        rules: { count: rules.length, first: rules.slice(0, MAX_RULES).map((rule) => rule()) },
-      },
-    };
+    return { [name]: { rules: firstRules(reader.rules(linted, name)) } };
   };
   return {
     kind: 'netpol',

@@ -11,10 +11,13 @@ import {
   type TablePort,
 } from '../../policy/index.ts';
 import type { PeerData, PortData, RuleData, WhoNow } from './description.ts';
-import { listed } from './listed.ts';
+import { type Listed, listed } from './listed.ts';
 
 /** Peers and ports of a rule, and exceptions of a block, that the data has: a rule with more is made by a program. */
 const MAX_OF_RULE = 100;
+
+/** Rules of a direction that the data has: more than that nobody reads. */
+const MAX_RULES = 1_000;
 
 /** Makes rules of one model; whom a peer means is worked out once. */
 export interface RuleReader {
@@ -24,6 +27,11 @@ export interface RuleReader {
 
 /** What costs more than counting is worked out for those that are shown. */
 export type LazyRule = () => RuleData;
+
+/** How many there are, and the first of them worked out. */
+export function firstRules(rules: readonly LazyRule[]): Listed<RuleData> {
+  return { count: rules.length, first: rules.slice(0, MAX_RULES).map((rule) => rule()) };
+}
 
 /** @param own peers of this namespace are named without it */
 export function createRuleReader(model: Model, own: string): RuleReader {

@@ -1,5 +1,4 @@
 /** A policy, in lines. */
-import { unreachable } from '../../../common/errors.ts';
 import type { PolicyData } from '../description.ts';
 import { counted, namesText } from '../listed.ts';
 import { type Amount, type Lines, line } from './lines.ts';
@@ -30,8 +29,8 @@ export function policyLines(data: PolicyData, amount: Amount): readonly Lines[] 
         ]),
     ...inForceLines(data.in_force, amount),
     ...statusText,
-    ...directionLines('INGRESS', data.ingress, amount),
-    ...directionLines('EGRESS', data.egress, amount),
+    ...directionLines('INGRESS', 'FROM', data.ingress, amount),
+    ...directionLines('EGRESS', 'TO', data.egress, amount),
     ...findingLines(data.findings, amount),
   ];
 }
@@ -50,21 +49,11 @@ function selectedText({ known, pods, workloads }: PolicyData['selects'], amount:
 
 function directionLines(
   name: 'INGRESS' | 'EGRESS',
+  head: 'FROM' | 'TO',
   direction: PolicyData['ingress'],
   amount: Amount,
 ): readonly Lines[] {
   if (direction === undefined) return [line(`${name}  not isolated by it`)];
   if (direction.rules.count === 0) return [line(`${name}  isolated, and no rule: it admits nothing`)];
-  return [line(`${name}  isolated; admitted:`), ...ruleLines(direction.rules, headOf(name), amount)];
-}
-
-function headOf(name: 'INGRESS' | 'EGRESS'): 'FROM' | 'TO' {
-  switch (name) {
-    case 'INGRESS':
-      return 'FROM';
-    case 'EGRESS':
-      return 'TO';
-    default:
-      return unreachable(name);
-  }
+  return [line(`${name}  isolated; admitted:`), ...ruleLines(direction.rules, head, amount)];
 }
