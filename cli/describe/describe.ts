@@ -5,7 +5,8 @@ import { createModel, dnsOf, type Model, type Subject } from '../../lint/index.t
 import { DEFAULT_NAMESPACE, objectKey } from '../../policy/index.ts';
 import { createWorkloads, problemLines } from '../../sources/index.ts';
 import { type CommandContext, createCommand, EXIT } from '../command.ts';
-import { extentOf, type Input, readInput } from '../input/index.ts';
+import { extentOf } from '../extent.ts';
+import { type Input, readInput } from '../input/index.ts';
 import { complain } from '../output.ts';
 import type { DescribeContext } from './describe_context.ts';
 import {

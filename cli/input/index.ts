@@ -1,6 +1,5 @@
 /** What commands ask about: files, a lab, or the cluster of the kubeconfig, by one rule for all. */
 
-export { extentOf } from './extent.ts';
 export type { Input, Origin } from './input.ts';
 export { INPUT_FLAGS, type InputChoice, type InputFlag, inputChoice } from './input_flags.ts';
 export type { ReadContext } from './read_context.ts';

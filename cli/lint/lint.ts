@@ -15,7 +15,8 @@ import {
 } from '../../lint/index.ts';
 import { INPUT_PATH, problemLines } from '../../sources/index.ts';
 import { type CommandContext, createCommand, EXIT } from '../command.ts';
-import { extentOf, type Input, readInput } from '../input/index.ts';
+import { extentOf } from '../extent.ts';
+import { type Input, readInput } from '../input/index.ts';
 import { complain } from '../output.ts';
 import { LINT_FLAGS, LINT_HELP, LINT_HELP_END, type LintCommand, lintCommand } from './lint_options.ts';
 import { writeMends } from './mend.ts';
