@@ -86,6 +86,10 @@ test('pods without a sidecar, or with one that is not ready, are named, and the 
 status    pending, generation 1: 2 of 4 pods
 `);
   expect(code).toBe(1);
+});
+
+test('a pod of a policy that only some enforce is not known, and that is no failure', async () => {
+  await putPolicy({ ...ENFORCED, state: 'pending', enforcing: 1 });
   const json = await describe('pod/api-1', '-o', 'json');
   expect(JSON.parse(json.stdout)).toMatchObject({
     in_force: { known: true, pods: 1, in_force: 0, not_in_force: { count: 0 }, not_known: { count: 1 } },
