@@ -20,7 +20,6 @@ export {
   githubLines,
   LINT_SCHEMA,
   lintJson,
-  type Paint,
   placeText,
   sarifLog,
 } from './report/index.ts';

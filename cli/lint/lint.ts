@@ -5,7 +5,6 @@ import { SluiceError } from '../../common/errors.ts';
 import {
   explainRule,
   lint,
-  type Paint,
   type Parted,
   RULES,
   reaches,
@@ -17,6 +16,7 @@ import { INPUT_PATH, problemLines } from '../../sources/index.ts';
 import { type CommandContext, createCommand, EXIT } from '../command.ts';
 import { extentOf } from '../extent.ts';
 import { type Input, readInput } from '../input/index.ts';
+import { writeLines } from '../lines.ts';
 import { complain } from '../output.ts';
 import { LINT_FLAGS, LINT_HELP, LINT_HELP_END, type LintCommand, lintCommand } from './lint_options.ts';
 import { writeMends } from './mend.ts';
@@ -53,9 +53,7 @@ async function run(command: LintCommand, context: CommandContext): Promise<numbe
   let { read, parted } = await look(command, context);
   if (command.fix && writeMends(parted.findings, read.manifests.files))
     ({ read, parted } = await look(command, context));
-  const colors = { error: 'red', warning: 'yellow', info: 'dim' } as const;
-  const paint: Paint = (severity, text) => context.style(colors[severity], text);
-  await context.stdout.write(reportText(parted, read.manifests, { ...command, paint }));
+  await writeLines(reportText(parted, read.manifests, command), context);
   return reaches(parted.findings, command.failOn) ? EXIT.no : EXIT.yes;
 }
 

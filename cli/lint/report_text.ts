@@ -1,23 +1,23 @@
 /** Findings in the format that was asked for. */
 import { unreachable } from '../../common/errors.ts';
+import { printable } from '../../common/printable.ts';
 import {
   countBySeverity,
   findingLines,
   githubLines,
   lintJson,
-  type Paint,
   type Parted,
   placeText,
   SEVERITIES,
   sarifLog,
 } from '../../lint/index.ts';
 import type { Manifests } from '../../sources/index.ts';
+import { type Lines, line } from '../lines.ts';
 import type { LintOutput } from './lint_options.ts';
 
 /** How. */
 export interface ReportOptions {
   readonly output: LintOutput;
-  readonly paint: Paint;
   /** Text: with the line that counts. */
   readonly headers: boolean;
 }
@@ -25,21 +25,30 @@ export interface ReportOptions {
 /** Findings that a suppression without a reason hides are named; more are only counted. */
 const UNEXPLAINED_NAMED = 5;
 
+const COLORS = { error: 'red', warning: 'yellow', info: 'dim' } as const;
+
 /** What goes to standard output. */
-export function reportText(parted: Parted, { cluster, files }: Manifests, options: ReportOptions): string {
+export function reportText(
+  parted: Parted,
+  { cluster, files }: Manifests,
+  options: ReportOptions,
+): readonly Lines[] {
   const counts = countBySeverity(parted.findings);
   switch (options.output) {
     case 'json':
-      return `${JSON.stringify(lintJson(parted, cluster.policies.size, counts), null, 2)}\n`;
+      return [{ text: `${JSON.stringify(lintJson(parted, cluster.policies.size, counts), null, 2)}\n` }];
     case 'sarif':
-      return `${JSON.stringify(sarifLog(parted, files), null, 2)}\n`;
+      return [{ text: `${JSON.stringify(sarifLog(parted, files), null, 2)}\n` }];
     case 'github':
-      return githubLines(parted.findings);
+      return [{ text: githubLines(parted.findings) }];
     case 'text':
-      return (
-        findingLines(parted.findings, options.paint) +
-        (options.headers ? footer(parted, cluster.policies.size) : '')
-      );
+      return [
+        ...findingLines(parted.findings).flatMap(({ place, severity, word, said }) => [
+          { text: `${printable(place)}  ` },
+          line(`  ${said}`, { format: COLORS[severity], word }),
+        ]),
+        ...(options.headers ? [{ text: footer(parted, cluster.policies.size) }] : []),
+      ];
     default:
       return unreachable(options.output);
   }

@@ -4,4 +4,4 @@ export { explainRule } from './explain.ts';
 export { githubLines } from './github.ts';
 export { findingJson, LINT_SCHEMA, lintJson } from './json.ts';
 export { sarifLog } from './sarif.ts';
-export { findingLines, type Paint, placeText } from './text.ts';
+export { type FindingLine, findingLines, placeText } from './text.ts';

@@ -2,23 +2,28 @@
 import { describePlace } from '../../sources/index.ts';
 import type { Finding, Severity } from '../finding.ts';
 
-/** Gives a word a colour; the identity leaves it. */
-export type Paint = (severity: Severity, text: string) => string;
+/** One finding as a line: the severity stands alone, so that it can have a colour. */
+export interface FindingLine {
+  readonly place: string;
+  readonly severity: Severity;
+  /** The same, as wide as all others. */
+  readonly word: string;
+  readonly said: string;
+}
 
 /** Columns of the longest severity and a code. */
 const SEVERITY_WIDTH = 'warning'.length;
 
-/** One line for each, aligned, a line end behind each. */
-export function findingLines(findings: readonly Finding[], paint: Paint = (_, text) => text): string {
+/** One line for each, aligned: two spaces go between its parts. */
+export function findingLines(findings: readonly Finding[]): readonly FindingLine[] {
   const places = findings.map((finding) => placeText(finding));
-  const width = Math.max(0, ...places.map((place) => place.length));
-  return findings
-    .map(({ severity, code, message, fix }, at) => {
-      const word = paint(severity, severity.padEnd(SEVERITY_WIDTH));
-      const mended = fix === undefined ? '' : `; fix: ${fix.text}`;
-      return `${(places[at] ?? '').padEnd(width)}  ${word}  ${code}  ${message}${mended}\n`;
-    })
-    .join('');
+  const width = places.reduce((most, { length }) => Math.max(most, length), 0);
+  return findings.map(({ severity, code, message, fix }, at) => ({
+    place: (places[at] ?? '').padEnd(width),
+    severity,
+    word: severity.padEnd(SEVERITY_WIDTH),
+    said: `${code}  ${message}${fix === undefined ? '' : `; fix: ${fix.text}`}`,
+  }));
 }
 
 /** `shop/web.yaml:12:5`, or the object where it comes from no file. */

@@ -1,7 +1,8 @@
 /** A description, in lines. */
 import { unreachable } from '../../../common/errors.ts';
+import type { Lines } from '../../lines.ts';
 import type { Description } from '../description.ts';
-import type { Amount, Lines } from './lines.ts';
+import type { Amount } from './amount.ts';
 import { namespaceLines } from './namespace_lines.ts';
 import { podsLines } from './pods_lines.ts';
 import { policyLines } from './policy_lines.ts';

@@ -1,4 +1,4 @@
 /** Descriptions for people. */
 
+export { writeLines } from '../../lines.ts';
 export { descriptionLines } from './description_lines.ts';
-export { writeLines } from './lines.ts';

@@ -1,8 +1,10 @@
 /** A namespace, in lines. */
+
+import { type Lines, line } from '../../lines.ts';
 import { tableText } from '../../terminal/index.ts';
 import type { NamespaceData, PolicyLineData, WorkloadData } from '../description.ts';
 import { counted, type Listed, namesText } from '../listed.ts';
-import { type Amount, type Lines, line } from './lines.ts';
+import type { Amount } from './amount.ts';
 import { dnsLine, findingLines, inForceLines, moreLine, namesOf, rowsOf } from './parts.ts';
 import { labelsText } from './words.ts';
 

@@ -1,9 +1,11 @@
 /** What several descriptions have: tables of rules, findings, how far it is in force. */
+
+import { type Lines, line } from '../../lines.ts';
 import { tableText } from '../../terminal/index.ts';
 import type { DnsData, FindingData, RuleData } from '../description.ts';
 import type { InForceData } from '../in_force/index.ts';
 import { counted, type Listed } from '../listed.ts';
-import { type Amount, type Lines, line } from './lines.ts';
+import type { Amount } from './amount.ts';
 import { nowText, peerText, placeText, portsText, ruleText } from './words.ts';
 
 /** Lines of a table, and names of a line, that text has; what is more is counted. */

@@ -1,7 +1,9 @@
 /** A pod, or a workload, in lines. */
+
+import { type Lines, line } from '../../lines.ts';
 import type { DirectionData, GroupData, PodsData } from '../description.ts';
 import { counted, namesText } from '../listed.ts';
-import { type Amount, type Lines, line } from './lines.ts';
+import type { Amount } from './amount.ts';
 import { dnsLine, findingLines, inForceLines, moreLine, namesOf, ruleLines } from './parts.ts';
 import { labelsText } from './words.ts';
 

@@ -1,7 +1,9 @@
 /** A policy, in lines. */
+
+import { type Lines, line } from '../../lines.ts';
 import type { PolicyData } from '../description.ts';
 import { counted, namesText } from '../listed.ts';
-import { type Amount, type Lines, line } from './lines.ts';
+import type { Amount } from './amount.ts';
 import { findingLines, inForceLines, namesOf, ruleLines } from './parts.ts';
 import { placeText, whoText } from './words.ts';
 

@@ -24,9 +24,14 @@ async function look() {
 
 test('text has place, severity, code and what would mend it', async () => {
   const { file, findings } = await look();
-  expect(findingLines(findings)).toBe(
-    `${file}:13:13  error    NP004  shop/web: port 80: no pod listens there; Service web maps 80 to http (8080); fix: port: http\n`,
-  );
+  expect(findingLines(findings)).toEqual([
+    {
+      place: `${file}:13:13`,
+      severity: 'error',
+      word: 'error  ',
+      said: 'NP004  shop/web: port 80: no pod listens there; Service web maps 80 to http (8080); fix: port: http',
+    },
+  ]);
 });
 
 test('json has the fields of its schema', async () => {

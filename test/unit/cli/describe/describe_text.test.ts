@@ -8,7 +8,7 @@ const FILES = 'in force  not known: files say what is to be enforced, not what s
 const DB_FINDINGS = `\
   ! NP002 shop/db-clients: no pod has app=crat; did you mean app=cart? (shop/20-policies.yaml:40:40); fix: app: cart
   ! NP004 shop/db-clients: port 9000-9010: sts/db declares TCP/pg (5432) only (shop/20-policies.yaml:46:14)
-  ! NP019 shop/db-clients: namespaces are chosen by team, which whoever may edit a namespace can set (shop/20-policies.yaml:42:7); fix: kubernetes.io/metadata.name: shop
+  ! NP019 shop/db-clients: namespaces are chosen by team, which everyone who may edit a namespace can set (shop/20-policies.yaml:42:7); fix: kubernetes.io/metadata.name: shop
 `;
 
 test('a workload, as the docs show it', async () => {
@@ -123,7 +123,7 @@ EGRESS   isolated: 3 of 3 workloads
   ! NP002 shop/db-clients: no pod has app=crat; did you mean app=cart? (shop/20-policies.yaml:40:40); fix: app: cart
   ! NP004 shop/db-clients: port 9000-9010: sts/db declares TCP/pg (5432) only (shop/20-policies.yaml:46:14)
   ! NP001 shop/old-reviews: selects no pod; no pod has app=reviews (shop/20-policies.yaml:52:41)
-  ! NP019 shop/db-clients: namespaces are chosen by team, which whoever may edit a namespace can set (shop/20-policies.yaml:42:7); fix: kubernetes.io/metadata.name: shop
+  ! NP019 shop/db-clients: namespaces are chosen by team, which everyone who may edit a namespace can set (shop/20-policies.yaml:42:7); fix: kubernetes.io/metadata.name: shop
 `);
   expect(code).toBe(0);
 });

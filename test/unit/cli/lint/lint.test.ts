@@ -31,6 +31,13 @@ test('an error is exit code 1, a clean set 0', () => {
   });
 });
 
+test('--color always colours the severity, and nothing that a file names', () => {
+  const file = join(temporaryDirectory(), 'policy\u001b[31m.yaml');
+  writeFileSync(file, readFileSync(FAULT, 'utf8'));
+  const { stdout } = sluiceLint('-f', SHOP, file, '--color', 'always');
+  expect(stdout).toContain('policy\\u001b[31m.yaml:13:13  \u001b[31merror  \u001b[39m  NP004  shop/web: ');
+});
+
 test('--fail-on sets from which severity on', () => {
   expect(sluiceLint('-f', SHOP, WARNING).status).toBe(0);
   expect(sluiceLint('-f', SHOP, WARNING, '--fail-on', 'warning').status).toBe(1);

@@ -1,18 +1,13 @@
-/** Lines of which the first word may have a colour. */
-import { printable } from '../../../common/printable.ts';
-import type { CommandContext } from '../../command.ts';
-import type { Style } from '../../terminal/index.ts';
+/** Text of which words may have a colour. */
+import { printable } from '../common/printable.ts';
+import type { CommandContext } from './command.ts';
+import type { Style } from './terminal/index.ts';
 
-/** A part of the output: whole lines, with a line end behind each. */
+/** A part of the output. */
 export interface Lines {
-  /** Goes before the text. */
+  /** Goes before the text, which holds what others have named: that is never coloured. */
   readonly lead?: { readonly format: Parameters<Style>[0]; readonly word: string };
   readonly text: string;
-}
-
-/** How much is printed. */
-export interface Amount {
-  readonly wide: boolean;
 }
 
 /** A line; names of others stay on it. */

@@ -1,0 +1,4 @@
+/** How much is printed. */
+export interface Amount {
+  readonly wide: boolean;
+}
