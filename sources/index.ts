@@ -39,6 +39,7 @@ export {
 export { LARGE_GROUP_OPTION, POLICY_LIMIT_OPTIONS, policyLimits } from './policy_limit_options.ts';
 export { describeProblem, type ManifestProblem } from './problem.ts';
 export { problemLines } from './report.ts';
+export { locate, type ParsedText, parseText, splitDocuments } from './text/index.ts';
 export {
   assumedLabels,
   createWorkloads,

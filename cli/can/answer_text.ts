@@ -137,8 +137,8 @@ export function portLines({ ports }: PortsAnswer): string {
 
 const WORDS = { allow: 'allowed', deny: 'denied', partly: 'partly' } as const;
 
-/** Who denies, or what admits, in short. */
-function reasonsOf({ flow, isolating }: Answer): string {
+/** Who denies, or what admits, in short; the empty text where nothing isolates. */
+export function reasonsOf({ flow, isolating }: Answer): string {
   const deniers = [flow.egress, flow.ingress].filter(({ verdict }) => verdict === 'deny');
   if (deniers.length > 0)
     return deniers

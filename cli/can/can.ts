@@ -60,7 +60,7 @@ async function run(command: CanCommand, context: CommandContext): Promise<number
 }
 
 /** Prints every problem. @returns whether an answer may be given. */
-function reportProblems(manifests: Manifests, ignoreErrors: boolean): boolean {
+export function reportProblems(manifests: Manifests, ignoreErrors: boolean): boolean {
   let usable = true;
   for (const { severity, text } of problemLines(manifests.problems)) {
     const fatal = severity === 'error' && !ignoreErrors;

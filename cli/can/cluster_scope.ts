@@ -12,7 +12,11 @@ export function scopeOf(command: CanCommand, namespace: string): Scope {
   const own = [...new Set([namespace, toNamespace])];
   if (command.kind === 'batch') return { namespaces: 'all', fallback: own, services: 'optional' };
   const { from, to } = command.question;
-  const refs = [parse(from, namespace), parse(to, toNamespace)];
+  return scopeOfEnds([parse(from, namespace), parse(to, toNamespace)], own);
+}
+
+/** @param own the namespaces of names without one */
+export function scopeOfEnds(refs: readonly EndpointRef[], own: readonly string[]): Scope {
   const named = [...new Set(refs.flatMap((ref) => ('namespace' in ref ? [ref.namespace] : [])))];
   const isAddress = refs.some(({ kind }) => kind === 'address' || kind === 'block');
   return {

@@ -1,2 +1,13 @@
 /** `sluice can`: may one end open a connection to the other? Answered from manifests alone. */
-export { runCan } from './can.ts';
+
+export type { Answer, Judged, Question } from './answer.ts';
+export { type AnswerJson, answerJson } from './answer_json.ts';
+export { answerLine, reasonsOf } from './answer_text.ts';
+export { type Answerer, createAnswerer } from './answerer.ts';
+export { reportProblems, runCan } from './can.ts';
+export { scopeOfEnds } from './cluster_scope.ts';
+export { type EndpointRef, INTERNET, parseEndpointRef } from './endpoint_ref.ts';
+export type { Party } from './endpoint_resolver.ts';
+export { createNearRules, type NearRule } from './near_rules.ts';
+export { type NearRuleJson, nearJson, nearLines } from './near_text.ts';
+export { parsePortRef } from './port_ref.ts';
