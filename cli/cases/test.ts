@@ -1,0 +1,77 @@
+/** `sluice test`: whether connections are allowed and denied as a file of cases says. */
+import { SluiceError } from '../../common/errors.ts';
+import { describePlace } from '../../sources/index.ts';
+import { parseEndpointRef, reportProblems, scopeOfEnds } from '../can/index.ts';
+import { type CommandContext, createCommand, EXIT, type RunCommand } from '../command.ts';
+import { readInput, type Scope } from '../input/index.ts';
+import { complain } from '../output.ts';
+import type { Case } from './case.ts';
+import { readCaseFiles } from './case_files.ts';
+import { createCaseAnswerer, judgeCases } from './judge.ts';
+import type { CaseFault } from './read_cases.ts';
+import { writeReport } from './report.ts';
+import { countsOf } from './result.ts';
+import { TEST_FLAGS, TEST_HELP, TEST_HELP_END, type TestCommand, testCommand } from './test_options.ts';
+
+const runCommand = createCommand({
+  name: 'test',
+  help: TEST_HELP,
+  flags: TEST_FLAGS,
+  afterFlags: TEST_HELP_END,
+  wanted: () => 0,
+  run: (values, context) => run(testCommand(values), context),
+});
+
+/**
+ * Runs the command: reads what follows `sluice test`, prints to the process's output, and resolves to the exit code.
+ * @throws SluiceError `USAGE`, `INPUT_TOO_LARGE`, those of `readInput`, and in a lab those of the lab
+ */
+export const runTest: RunCommand = async (argv) => {
+  if (argv.includes('--live'))
+    throw new SluiceError(
+      'USAGE',
+      'there is no --live: sluice sends no packets in a cluster. Without it the engine judges the objects of the cluster; ' +
+        'real packets are for a lab (--lab NAME)',
+    );
+  return await runCommand(argv);
+};
+
+/** Faults that are printed; more are only counted. */
+const MAX_FAULTS = 100;
+
+async function run(command: TestCommand, context: CommandContext): Promise<number> {
+  const { input: choice } = command;
+  // A kubeconfig's context has a namespace, whichever it is.
+  const isNamespaceKnown = choice.namespace !== undefined || choice.kind === 'cluster';
+  const { cases, faults } = readCaseFiles(command.cases, isNamespaceKnown);
+  if (faults.length > 0) {
+    reportFaults(faults);
+    return EXIT.error;
+  }
+  const input = await readInput(choice, (namespace) => scopeOf(cases, namespace), context);
+  context.progress.end();
+  if (!reportProblems(input.manifests, command.ignoreErrors)) return EXIT.error;
+  for (const note of input.notes) complain(`sluice: note: ${note}`);
+  const answerer = createCaseAnswerer(input, cases.length);
+  const results = await judgeCases(cases, input, answerer, context);
+  context.progress.end();
+  await writeReport({ results, notes: input.notes }, command, context);
+  const { failed, errors } = countsOf(results);
+  if (errors > 0) return EXIT.error;
+  return failed > 0 ? EXIT.no : EXIT.yes;
+}
+
+function scopeOf(cases: readonly Case[], fallback: string): Scope {
+  const refs = cases.flatMap(({ question, namespace = fallback }) =>
+    [question.from, question.to].map((end) =>
+      parseEndpointRef(end, { namespace, hasNamespace: () => false }),
+    ),
+  );
+  return scopeOfEnds(refs, [fallback]);
+}
+
+function reportFaults(faults: readonly CaseFault[]): void {
+  for (const fault of faults.slice(0, MAX_FAULTS))
+    complain(`sluice: ${describePlace(fault)}: ${fault.message}`);
+  if (faults.length > MAX_FAULTS) complain(`sluice: and ${faults.length - MAX_FAULTS} more faults`);
+}
