@@ -85,6 +85,7 @@ export const ERROR_CODES = {
   PORT_UNKNOWN: 'The destination of a flow does not declare a port of the name and protocol.',
   QUESTION_INVALID: 'A line of `sluice can --batch` is not a question; the message says why.',
   BATCH_UNREADABLE: 'The input of `sluice can --batch` cannot be read.',
+  CASE_NOT_PROBED: 'A case of `sluice test` cannot be tried with packets in the lab; the message says why.',
 } as const;
 
 /** A permanent error code. */

@@ -7,6 +7,7 @@ export { takeLabDown } from './down.ts';
 export { guardLab } from './guard.ts';
 export { Lab } from './lab.ts';
 export { checkLabName, DEFAULT_LAB_NAME, injectorLog, labNames, labPaths } from './names/index.ts';
+export type { LabPod, Topology } from './network/index.ts';
 export { applyRedirect } from './pods/index.ts';
 export {
   checkPrerequisites,

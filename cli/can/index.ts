@@ -1,6 +1,6 @@
 /** `sluice can`: may one end open a connection to the other? Answered from manifests alone. */
 
-export type { Answer, Judged, Question } from './answer.ts';
+export { type Answer, type Judged, type Question, verdictOf } from './answer.ts';
 export { type AnswerJson, answerJson } from './answer_json.ts';
 export { answerLine, reasonsOf } from './answer_text.ts';
 export { type Answerer, createAnswerer } from './answerer.ts';

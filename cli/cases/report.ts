@@ -16,7 +16,7 @@ export async function writeReport(
 ): Promise<void> {
   switch (output) {
     case 'text':
-      await writeText(report.results, stdout, { style, headers });
+      await writeText(report.results, stdout, { style, headers, lab: report.lab });
       return;
     case 'json':
       await stdout.write(`${JSON.stringify(testJson(report), null, 2)}\n`);

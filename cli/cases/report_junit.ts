@@ -52,7 +52,7 @@ function testCase(result: CaseResult): string {
 
 function secondsOf(result: CaseResult): number {
   if (result.result === 'error') return 0;
-  return (result.packets?.probes ?? []).reduce((sum, { ms }) => sum + ms, 0) / 1000;
+  return (result.packets?.probes ?? []).reduce((sum, { ms }) => sum + (ms ?? 0), 0) / 1000;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };

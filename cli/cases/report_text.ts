@@ -11,13 +11,15 @@ export interface TextOptions {
   readonly style: Style;
   /** With the line that counts. */
   readonly headers: boolean;
+  /** Where packets were sent. */
+  readonly lab: string | undefined;
 }
 
 /** Cases are judged one after another and may be many: they are written one by one. */
 export async function writeText(
   results: readonly CaseResult[],
   stdout: Output,
-  { style, headers }: TextOptions,
+  { style, headers, lab }: TextOptions,
 ): Promise<void> {
   for (const [at, result] of results.entries()) {
     const isPass = result.result === 'pass';
@@ -27,7 +29,7 @@ export async function writeText(
     const readerIsThere = await stdout.write(`${first}${isPass ? '' : details(result)}`, lead);
     if (!readerIsThere) return;
   }
-  if (headers) await stdout.write(footer(results));
+  if (headers) await stdout.write(footer(results, lab));
 }
 
 function details(result: CaseResult): string {
@@ -38,12 +40,13 @@ function details(result: CaseResult): string {
     .join('');
 }
 
-function footer(results: readonly CaseResult[]): string {
+function footer(results: readonly CaseResult[], lab: string | undefined): string {
   const { cases, passed, failed, errors } = countsOf(results);
   const parts = [
     ...(passed > 0 ? [`${passed} as expected`] : []),
     ...(failed > 0 ? [`${failed} not`] : []),
     ...(errors > 0 ? [`${errors} not judged`] : []),
   ];
-  return `${cases} ${cases === 1 ? 'case' : 'cases'}: ${parts.join(', ')}\n`;
+  const by = lab === undefined ? '' : ` by packets in lab ${lab}`;
+  return `${cases} ${cases === 1 ? 'case' : 'cases'}${by}: ${parts.join(', ')}\n`;
 }

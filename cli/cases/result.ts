@@ -14,12 +14,15 @@ export interface Probed {
   readonly verdict: 'allow' | 'deny';
   /** How it was denied: `ECONNREFUSED`, `ETIMEDOUT`. */
   readonly error?: string;
-  readonly ms: number;
+  /** Of a connection; of a datagram it is not measured. */
+  readonly ms?: number;
 }
 
 /** What packets say of a case. */
 export interface Packets {
   readonly verdict: Verdict;
+  /** What the engine says of these very connections: of a block it has an opinion about all addresses, and a lab tries a few. */
+  readonly engine: Verdict;
   readonly probes: readonly Probed[];
 }
 
@@ -30,13 +33,13 @@ export type CaseResult = {
   | (Judged & { readonly result: 'pass' | 'fail' })
   | {
       readonly result: 'error';
-      readonly error: { readonly code: ErrorCode | 'NOT_PROBED'; readonly message: string };
+      readonly error: { readonly code: ErrorCode; readonly message: string };
     }
 );
 
 /** A case with a verdict. */
 export interface Judged {
-  /** By packets where some were sent, else by the engine. */
+  /** The verdict that the case stands or falls with. */
   readonly got: Verdict;
   /** The engine's. */
   readonly answer: Answer;
@@ -49,9 +52,9 @@ export interface Judged {
 export function outcomeText(result: CaseResult): string {
   if (result.result === 'error') return `not judged: ${result.error.message}`;
   const { expect } = result.case;
-  const { got, answer, packets } = result;
-  if (packets !== undefined && packets.verdict !== answer.verdict)
-    return `wanted ${expect}, packets got ${packets.verdict}, and the engine says ${answer.verdict}`;
+  const { got, packets } = result;
+  if (packets !== undefined && packets.verdict !== packets.engine)
+    return `wanted ${expect}, packets got ${packets.verdict}, and the engine says ${packets.engine}`;
   return got === expect ? expect : `wanted ${expect}, got ${got}`;
 }
 

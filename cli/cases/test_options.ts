@@ -1,5 +1,7 @@
 /** The command line of `sluice test`. */
+import { existsSync } from 'node:fs';
 import { SluiceError } from '../../common/errors.ts';
+import { INPUT_PATH } from '../../sources/index.ts';
 import { choice } from '../command.ts';
 import type { FlagTable, FlagValues } from '../flags/index.ts';
 import { INPUT_FLAGS, type InputChoice, type InputFlag, inputChoice } from '../input/index.ts';
@@ -64,12 +66,15 @@ export interface TestCommand {
   readonly ignoreErrors: boolean;
 }
 
-/** @throws SluiceError `USAGE`, and those of `splitPaths` */
+/** @throws SluiceError `USAGE`, `MANIFEST_UNREADABLE`, and those of `splitPaths` */
 export function testCommand(values: FlagValues<TestFlag>): TestCommand {
   const [surplus] = values.positionals;
   if (surplus !== undefined) throw usage(`'${surplus}' is not expected: files come with -f`);
   const output = choice(values.text('output') ?? 'text', OUTPUTS, '-o', 'test');
   const { cases, others } = splitPaths(values.list('file'));
+  const missing = others.find((path) => !existsSync(path) && path !== INPUT_PATH && !path.includes(':'));
+  if (missing !== undefined)
+    throw new SluiceError('MANIFEST_UNREADABLE', `${missing} cannot be read: there is no such file`);
   if (cases.length === 0)
     throw usage(
       `${values.has('file') ? 'no file of -f has cases' : 'there are no cases'}: name a file that has a list of tests, with -f`,

@@ -11,6 +11,7 @@ import { codeOrMessageOf, messageOf } from '../../common/errno.ts';
 import { unreachable } from '../../common/errors.ts';
 import { familyOf } from '../../common/net.ts';
 import { type FlowGroup, openFlows } from './flow_group.ts';
+import { listen } from './listen.ts';
 import {
   type AgentAnswers,
   type AgentRequest,
@@ -29,6 +30,8 @@ async function handle(request: AgentRequest): Promise<AgentAnswers[AgentRequest[
       return await tryConnect(request);
     case 'datagram':
       return await tryDatagram(request);
+    case 'listen':
+      return await listen(request);
     case 'http':
       return await httpGet(request);
     case 'open': {

@@ -45,6 +45,8 @@ export const agentRequest = tagged('do', {
   connect: object({ address: anyText, port }, { localAddress: anyText, send: anyText, timeoutMs: number }),
   /** One UDP datagram and its answer. */
   datagram: object({ address: anyText, port }, { localAddress: anyText, timeoutMs: number }),
+  /** Listens until the agent ends, and answers each connection and datagram with a line. */
+  listen: object({ protocol: oneOf('TCP', 'UDP'), address: anyText, port }),
   /** An HTTP GET, by default on localhost: a sidecar's admin port. */
   http: object({ port, path: anyText }, { address: anyText }),
   /** Opens flows, answers when all of them have had a first byte from the app, or have ended. */
@@ -74,6 +76,9 @@ export type AgentRequest = TypeOf<typeof agentRequest>;
 
 /** Opens flows. */
 export type OpenRequest = Extract<AgentRequest, { readonly do: 'open' }>;
+
+/** Listens. */
+export type ListenRequest = Extract<AgentRequest, { readonly do: 'listen' }>;
 
 const flowReport = object(
   {
@@ -126,6 +131,14 @@ const datagramResult = object({ allowed: flag }, { seenAddress: anyText, error: 
 /** Outcome of `datagram`. */
 export interface DatagramResult extends TypeOf<typeof datagramResult> {}
 
+const listenResult = object({
+  /** False: somebody else listens there. */
+  listening: flag,
+});
+
+/** Outcome of `listen`. */
+export interface ListenResult extends TypeOf<typeof listenResult> {}
+
 const httpResult = object({ status: whole, body: anyText });
 
 /** Outcome of `http`. */
@@ -137,6 +150,7 @@ const reports = list(flowReport);
 export interface AgentAnswers {
   readonly connect: ConnectResult;
   readonly datagram: DatagramResult;
+  readonly listen: ListenResult;
   readonly http: HttpResult;
   readonly open: readonly FlowReport[];
   readonly report: readonly FlowReport[];
@@ -149,6 +163,7 @@ export interface AgentAnswers {
 export const AGENT_ANSWERS: { readonly [K in keyof AgentAnswers]: Shape<AgentAnswers[K]> } = {
   connect: connectResult,
   datagram: datagramResult,
+  listen: listenResult,
   http: httpResult,
   open: reports,
   report: reports,
