@@ -4,13 +4,10 @@ import { SluiceError } from '../../common/errors.ts';
 import { isRecord } from '../../common/shape.ts';
 import { INPUT_PATH } from '../../sources/index.ts';
 import type { Case } from './case.ts';
-import { type CaseFault, type ReadCases, readCases } from './read_cases.ts';
+import { type CaseFault, MAX_CASES, type ReadCases, readCases } from './read_cases.ts';
 
 /** A file of cases, bytes. A case is a line; ten thousand of them are less. */
 const MAX_FILE_BYTES = 1024 * 1024;
-
-/** Cases of one command. Each costs up to a millisecond, and a line of output. */
-export const MAX_CASES = 10_000;
 
 /** A file that is not JSON has these words at the start of a line only at its top. */
 const YAML_TESTS = /^(?:\uFEFF)?(?:tests|'tests'|"tests")[ \t]*:/m;

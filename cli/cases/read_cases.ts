@@ -23,6 +23,12 @@ export interface ReadCases {
 /** Texts of a case are names and addresses, or a sentence. Characters. */
 const MAX_TEXT = 1_000;
 
+/** Cases of one file, and of one command. Each costs up to a millisecond, and a line of output. */
+export const MAX_CASES = 10_000;
+
+/** Fields without a meaning of which each is named; what has more of them is something else, and not looked at further. */
+const MAX_STRANGE = 10;
+
 const TOP_FIELDS = ['namespace', 'tests', '$schema'] as const;
 const CASE_FIELDS = ['name', 'from', 'to', 'port', 'protocol', 'expect'] as const;
 
@@ -68,7 +74,7 @@ function readDocument(
     complain([], `wants fields, of which one is tests, and is ${kindOf(value)}`);
     return [];
   }
-  checkFields(value, TOP_FIELDS, [], complain);
+  if (checkFields(value, TOP_FIELDS, [], complain) > MAX_STRANGE) return [];
   const namespace = readNamespace(value, complain);
   const { tests } = value;
   if (!Array.isArray(tests) || tests.length === 0) {
@@ -76,6 +82,10 @@ function readDocument(
       ['tests'],
       tests === undefined ? 'tests is missing' : 'tests wants a list of cases, at least one',
     );
+    return [];
+  }
+  if (tests.length > MAX_CASES) {
+    complain(['tests'], `there are more than ${MAX_CASES} cases: make several files of them`);
     return [];
   }
   return tests.flatMap((item: unknown, at) => {
@@ -109,7 +119,9 @@ function readCase(
     complain(path, `a case wants from, to and expect, and is ${kindOf(item)}`);
     return undefined;
   }
-  let good = checkFields(item, CASE_FIELDS, path, complain);
+  const strange = checkFields(item, CASE_FIELDS, path, complain);
+  if (strange > MAX_STRANGE) return undefined;
+  let good = strange === 0;
   const refuse = (field: string, message: string): undefined => {
     complain(Object.hasOwn(item, field) ? [...path, field] : path, message);
     good = false;
@@ -190,15 +202,16 @@ function readExpectation(
   return refuse('expect', `expect is ${shown(expect)}: wants allow or deny${hint}`);
 }
 
-/** @returns whether all fields are known */
-function checkFields(value: Fields, known: readonly string[], path: FieldPath, complain: Complain): boolean {
+/** @returns how many fields are not known */
+function checkFields(value: Fields, known: readonly string[], path: FieldPath, complain: Complain): number {
   const strange = Object.keys(value).filter((key) => !known.includes(key));
-  for (const key of strange)
+  for (const key of strange.slice(0, MAX_STRANGE))
     complain(
       [...path, key],
       `there is no field ${shown(key)}${didYouMean(key, known) || `: there are ${known.join(', ')}`}`,
     );
-  return strange.length === 0;
+  if (strange.length > MAX_STRANGE) complain(path, `${strange.length} fields have no meaning here`);
+  return strange.length;
 }
 
 /** Characters of a value that a message repeats. */

@@ -24,12 +24,19 @@ export async function writeText(
   for (const [at, result] of results.entries()) {
     const isPass = result.result === 'pass';
     const lead = isPass ? style('green', 'ok') : style('red', 'not ok');
-    const by = isPass ? ` (${reasonText(result)})` : '';
+    const by = isPass ? ` (${[reasonText(result), ...slowest(result)].join('; ')})` : '';
     const first = ` ${at + 1} ${printable(resultTitle(result))}${printable(by)}\n`;
     const readerIsThere = await stdout.write(`${first}${isPass ? '' : details(result)}`, lead);
     if (!readerIsThere) return;
   }
   if (headers) await stdout.write(footer(results, lab));
+}
+
+/** How long the slowest of its connections took, where it is known of all. */
+function slowest(result: CaseResult): readonly string[] {
+  const probes = result.result === 'error' ? [] : (result.packets?.probes ?? []);
+  const times = probes.flatMap(({ ms }) => (ms === undefined ? [] : [ms]));
+  return times.length === 0 || times.length < probes.length ? [] : [`${Math.round(Math.max(...times))} ms`];
 }
 
 function details(result: CaseResult): string {

@@ -32,7 +32,11 @@ const net = useLab({
       ports: [6379],
       node: 2,
     }),
-    service('t/db', { ips: ['10.97.7.7'], ports: ['80:6379'], more: { selector: { app: 'db' } } }),
+    service('t/db', {
+      ips: ['10.97.7.7'],
+      ports: ['80:6379'],
+      more: { selector: { app: 'db' }, externalIPs: ['198.51.100.80'] },
+    }),
     service('t/data', { ips: ['10.97.7.8'], ports: ['80:6379'], more: { selector: { tier: 'data' } } }),
     policy('t/db', {
       podSelector: { matchLabels: { app: 'db' } },
@@ -140,11 +144,13 @@ test('what a lab cannot try is not judged', async () => {
     ['web', 'db:6379/SCTP', 'deny'],
     ['198.51.100.0/24', 'db:6379', 'deny'],
     ['198.51.100.7', 'db:6379', 'deny'],
+    ['web', '198.51.100.80:80', 'allow'],
   );
   expect(cases.map(({ result, message }) => `${result} ${message}`)).toEqual([
     'error not judged: a lab has no SCTP: judge this case by the engine, with -f',
     expect.stringContaining('the lab has no address of 198.51.100.0/24 outside'),
     expect.stringContaining('the lab has no 198.51.100.7'),
+    expect.stringContaining('a lab serves Services at their cluster addresses'),
   ]);
   expect(code).toBe(2);
 });

@@ -13,14 +13,11 @@ export interface Plan {
   readonly engine: Verdict;
 }
 
+/** Backends of one Service where the command listens itself: a process each. */
+const MAX_LISTENING = 10;
+
 /** Backends of a Service that are tried, of those that are allowed and of those that are denied each. */
 const MAX_BACKENDS = 4;
-
-/** Connections to an address behind which some backends are allowed: one way is missed once in a thousand times. */
-const TRIES_OF_MIXED = 11;
-
-/** The same where all backends are alike. */
-const TRIES = 2;
 
 /**
  * @param ask the engine, about an address of the lab in the place of a block
@@ -72,23 +69,27 @@ function probesOf(answer: Answer, topology: Topology): readonly Probe[] {
   const to = (judged: Judged): readonly Probe[] => direct(source, judged, protocol, topology);
   if (service === undefined) return to(answer);
   const { front, candidates } = service;
-  const reached = [...candidatesOf(candidates, 'deny'), ...candidatesOf(candidates, 'allow')];
-  const listen = reached.flatMap((judged) => listeningOf(judged, protocol, topology));
-  const through = (address: string, tries: number): readonly Probe[] =>
-    pairs(source, [address]).flatMap((pair) =>
-      Array.from({ length: tries }, () => ({
-        ...pair,
-        from: placeOf(source, topology),
-        port: askedPort,
-        protocol: packetProtocol(protocol),
-        listen,
-      })),
-    );
-  // Beyond an outside address, or a node's port, others than the source may open the connection: only the whole way counts.
   if (front !== undefined && front.kind !== 'cluster')
-    return through(front.address, answer.verdict === 'partly' ? TRIES_OF_MIXED : TRIES);
+    throw notProbed('a lab serves Services at their cluster addresses, and not on nodes or outside');
+  const listen = candidates.flatMap((judged) => listeningOf(judged, protocol, topology));
+  if (new Set(listen.map(({ target }) => target)).size > MAX_LISTENING)
+    throw notProbed(
+      `more than ${MAX_LISTENING} backends do not declare the port that they are to have: declare it, and their apps serve it`,
+    );
   const addresses = front === undefined ? service.service.clusterIPs : [front.address];
-  return [...addresses.flatMap((address) => through(address, 1)), ...reached.flatMap(to)];
+  const through = addresses.flatMap((address) =>
+    pairs(source, [address]).map((pair) => ({
+      ...pair,
+      from: placeOf(source, topology),
+      port: askedPort,
+      protocol: packetProtocol(protocol),
+      listen,
+    })),
+  );
+  return [
+    ...through,
+    ...(['deny', 'allow'] as const).flatMap((verdict) => candidatesOf(candidates, verdict)).flatMap(to),
+  ];
 }
 
 function candidatesOf(candidates: readonly Judged[], verdict: 'allow' | 'deny'): readonly Judged[] {

@@ -1,6 +1,9 @@
 /** A file of cases is read whole, or refused with all that is wrong in it, by line and column. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readCases } from '../../../../cli/cases/read_cases.ts';
+import { TEST_HELP } from '../../../../cli/cases/test_options.ts';
 import { validator } from '../support/schema_validator.ts';
 
 const faultsOf = (text: string, isNamespaceKnown = true) =>
@@ -121,6 +124,31 @@ test('aliases and JSON are read as of manifests', () => {
     faults: [],
     cases: [{ place: { line: 1, column: 11 } }],
   });
+});
+
+test.each([
+  ['fields', `tests: [{from: a/b, to: "a/c:1", expect: deny}]\n${numbered((at) => `f${at}: 1\n`)}`],
+  ['fields of a case', `tests: [{from: a/b, to: "a/c:1", expect: deny${numbered((at) => `, f${at}: 1`)}}]\n`],
+  ['items that are no cases', `tests: [${numbered(() => '1, ')}1]\n`],
+])('a file full of %s is refused soon', (_, text) => {
+  const startedAt = process.cpuUsage();
+  expect(faultsOf(text).length).toBeLessThan(20);
+  expect(process.cpuUsage(startedAt).user / 1e6).toBeLessThan(20);
+});
+
+function numbered(write: (at: number) => string): string {
+  return Array.from({ length: 20_000 }, (_, at) => write(at)).join('');
+}
+
+test('the examples of the help and of the page are read', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../../docs/reference/cli.md'), 'utf8');
+  const [, ofPage = ''] = /## sluice test\n.*?```yaml\n(.*?)```/s.exec(page) ?? [];
+  const [, ofHelp = ''] = /list of them:\n\n(.*?)\n\n/s.exec(TEST_HELP) ?? [];
+  for (const text of [ofPage, ofHelp.replace(/^ {2}/gm, '')]) {
+    const { cases, faults } = readCases('example', text, false);
+    expect(faults).toEqual([]);
+    expect(cases.length).toBeGreaterThan(1);
+  }
 });
 
 /** With ends and ports that are well-formed the schema and the reader agree. */

@@ -1,9 +1,11 @@
 /** `sluice test`, judged by the engine. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { manifestDirectory, pod, shop, temporaryDirectory } from '../../../builders/cli_manifests.ts';
 import { policy, service } from '../../../builders/manifests.ts';
+import { validator } from '../support/schema_validator.ts';
 import { runSluice } from '../support/sluice_process.ts';
 import { caseFile } from './cases_files.ts';
 
@@ -152,11 +154,18 @@ test('a file of cases that is too large, and too many cases, are refused', async
   const many = caseFile(`tests:\n${one.repeat(10_001)}`);
   expect(await runSluice(['test', '-f', many, '-f', shop()])).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining('more than 10000 cases'),
+    stderr: `sluice: ${many}:1:1: there are more than 10000 cases: make several files of them\n`,
+  });
+  const half = `tests:\n${one.repeat(6_000)}`;
+  expect(await runSluice(['test', '-f', caseFile(half), caseFile(half), '-f', shop()])).toMatchObject({
+    code: 2,
+    stderr: 'sluice: there are more than 10000 cases: test one file at a time\n',
   });
 });
 
 test('the cases of the example are as expected', async () => {
+  const example: unknown = parse(readFileSync('examples/bookstore-cases.yaml', 'utf8'));
+  expect(validator('cases.v1.json')(JSON.stringify(example))).toEqual([]);
   const args = ['test', '-f', 'examples/bookstore-cases.yaml', '-f', 'examples/bookstore'];
   const { code, stdout } = await runSluice(args);
   expect(stdout).toMatch(/6 cases: 6 as expected\n$/);
