@@ -1,4 +1,4 @@
-/** What commands made here have, at present `can`, `lint` and `test`: help, the flags that these share, a time limit, colours, progress. */
+/** What commands made here have: help, the flags that these share, a time limit, colours, progress. */
 import { SluiceError } from '../common/errors.ts';
 import { durationMs, type FlagTable, type FlagValues, flagLines, readFlags } from './flags/index.ts';
 import { createOutput, type Output } from './output.ts';
@@ -41,7 +41,7 @@ const COMMON_FLAGS = {
   help: { short: 'h', help: 'this text' },
 } as const satisfies FlagTable;
 
-/** The flags that every command made by `createCommand` has: `can`, `lint` and `test`. `check` and `lab` do not have them yet. */
+/** The flags that every command made by `createCommand` has. */
 export type CommonFlag = keyof typeof COMMON_FLAGS;
 
 /** Makes a command of its description. */

@@ -33,13 +33,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./lint/index.ts')).runLint,
   },
   {
-    name: 'test',
-    summary: 'whether connections are allowed and denied as a file of cases says',
-    load: async () => (await import('./cases/index.ts')).runTest,
-  },
-  {
     name: 'lab',
     summary: 'a small cluster on this machine, made of network namespaces',
     load: async () => (await import('./lab/index.ts')).runLab,
+  },
+  {
+    name: 'test',
+    summary: 'whether connections are allowed and denied as a file of cases says',
+    load: async () => (await import('./cases/index.ts')).runTest,
   },
 ];

@@ -2,7 +2,7 @@
 import { SluiceError } from '../../common/errors.ts';
 import { describePlace } from '../../sources/index.ts';
 import { parseEndpointRef, reportProblems, scopeOfEnds } from '../can/index.ts';
-import { type CommandContext, createCommand, EXIT, type RunCommand } from '../command.ts';
+import { type CommandContext, createCommand, EXIT } from '../command.ts';
 import { readInput, type Scope } from '../input/index.ts';
 import { complain } from '../output.ts';
 import type { Case } from './case.ts';
@@ -26,7 +26,7 @@ const runCommand = createCommand({
  * Runs the command: reads what follows `sluice test`, prints to the process's output, and resolves to the exit code.
  * @throws SluiceError `USAGE`, `INPUT_TOO_LARGE`, those of `readInput`, and in a lab those of the lab
  */
-export const runTest: RunCommand = async (argv) => {
+export const runTest = Object.assign(async (argv: readonly string[]): Promise<number> => {
   if (argv.includes('--live'))
     throw new SluiceError(
       'USAGE',
@@ -34,7 +34,7 @@ export const runTest: RunCommand = async (argv) => {
         'real packets are for a lab (--lab NAME)',
     );
   return await runCommand(argv);
-};
+}, runCommand);
 
 /** Faults that are printed; more are only counted. */
 const MAX_FAULTS = 100;

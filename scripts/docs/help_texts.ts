@@ -12,8 +12,8 @@ const PROGRAMS: readonly (readonly [string, readonly string[]])[] = [
   ['help-check', ['cli/main.ts', 'check', '--help']],
   ['help-describe', ['cli/main.ts', 'describe', '--help']],
   ['help-lint', ['cli/main.ts', 'lint', '--help']],
-  ['help-test', ['cli/main.ts', 'test', '--help']],
   ['help-lab', ['cli/main.ts', 'lab', '--help']],
+  ['help-test', ['cli/main.ts', 'test', '--help']],
   ['help-sidecar', ['sidecar/main.ts', '--help']],
   ['help-injector', ['injector/main.ts', '--help']],
 ];

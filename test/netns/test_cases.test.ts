@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { runTool } from '../../common/run_tool.ts';
 import { inNetns } from '../../lab/index.ts';
 import { namespace, node, pod, policy, service } from '../builders/manifests.ts';
-import { validator } from '../unit/cli/support/schema_validator.ts';
+import { schemaProblems } from '../unit/cli/support/schema.ts';
 import { useLab } from './harness.ts';
 import { sluice } from './sluice_command.ts';
 
@@ -87,7 +87,7 @@ async function run(...cases: readonly ShortCase[]) {
   const args = ['test', '-f', writeCases(cases), '--lab', net.lab.name, '-o', 'json'];
   const { code, stdout, stderr } = await sluice(args);
   expect(stderr).toBe('');
-  expect(validator('test.v1.json')(stdout)).toEqual([]);
+  expect(schemaProblems('test.v1.json', stdout)).toEqual([]);
   const parsed: { readonly by: string; readonly lab: string; readonly cases: readonly CaseJson[] } =
     JSON.parse(stdout);
   expect(parsed).toMatchObject({ by: 'packets', lab: net.lab.name });

@@ -1,9 +1,10 @@
 /** The formats that programs read: JSON by its schema, TAP and XML by parsers that are not ours, also with hostile names. */
+import { readFileSync } from 'node:fs';
 import { SaxesParser } from 'saxes';
 import { Parser } from 'tap-parser';
 import { expect, test } from 'vitest';
 import { shop } from '../../../builders/cli_manifests.ts';
-import { validator } from '../support/schema_validator.ts';
+import { schemaProblems } from '../support/schema.ts';
 import { runSluice } from '../support/sluice_process.ts';
 import { caseFile } from './cases_files.ts';
 
@@ -45,12 +46,19 @@ async function report(format: string): Promise<string> {
 
 test('-o json has the form of its schema', async () => {
   const stdout = await report('json');
-  expect(validator('test.v1.json')(stdout)).toEqual([]);
+  expect(schemaProblems('test.v1.json', stdout)).toEqual([]);
   expect(JSON.parse(stdout)).toMatchObject({
     schema: 'sluice.dev/test/v1',
     by: 'engine',
     counts: { cases: TOTAL, passed: 1 + HOSTILE.length, failed: HOSTILE.length, errors: 1 },
   });
+});
+
+test('an answer has the form that it has in sluice can', () => {
+  const definitions = (name: string) => JSON.parse(readFileSync(`docs/schema/${name}`, 'utf8')).$defs;
+  const { case: _, probe: __, ...shared } = definitions('test.v1.json');
+  expect(Object.keys(shared)).toHaveLength(6);
+  expect(definitions('can.v1.json')).toMatchObject(shared);
 });
 
 test('-o tap is TAP 14: each case counts as what it is, whatever its name', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readCases } from '../../../../cli/cases/read_cases.ts';
 import { TEST_HELP } from '../../../../cli/cases/test_options.ts';
-import { validator } from '../support/schema_validator.ts';
+import { schemaProblems } from '../support/schema.ts';
 
 const faultsOf = (text: string, isNamespaceKnown = true) =>
   readCases('cases.yaml', text, isNamespaceKnown).faults.map(
@@ -169,6 +169,6 @@ test.each([
   ['{"tests":[{"from":"","to":"b:1","expect":"deny"}]}', false],
   ['{"tests":[{"from":"a","to":"b:1","protocol":"ICMP","expect":"deny"}]}', false],
 ])('%s: the schema of cases says what the reader says', (text, good) => {
-  expect(validator('cases.v1.json')(text).length === 0).toBe(good);
+  expect(schemaProblems('cases.v1.json', text).length === 0).toBe(good);
   expect(faultsOf(text).length === 0).toBe(good);
 });

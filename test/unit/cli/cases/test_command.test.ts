@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { manifestDirectory, pod, shop, temporaryDirectory } from '../../../builders/cli_manifests.ts';
 import { policy, service } from '../../../builders/manifests.ts';
-import { validator } from '../support/schema_validator.ts';
+import { schemaProblems } from '../support/schema.ts';
 import { runSluice } from '../support/sluice_process.ts';
 import { caseFile } from './cases_files.ts';
 
@@ -165,7 +165,7 @@ test('a file of cases that is too large, and too many cases, are refused', async
 
 test('the cases of the example are as expected', async () => {
   const example: unknown = parse(readFileSync('examples/bookstore-cases.yaml', 'utf8'));
-  expect(validator('cases.v1.json')(JSON.stringify(example))).toEqual([]);
+  expect(schemaProblems('cases.v1.json', JSON.stringify(example))).toEqual([]);
   const args = ['test', '-f', 'examples/bookstore-cases.yaml', '-f', 'examples/bookstore'];
   const { code, stdout } = await runSluice(args);
   expect(stdout).toMatch(/6 cases: 6 as expected\n$/);
