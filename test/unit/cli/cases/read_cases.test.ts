@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { readCaseFiles } from '../../../../cli/cases/case_files.ts';
 import { readCases } from '../../../../cli/cases/read_cases.ts';
 import { TEST_HELP } from '../../../../cli/cases/test_options.ts';
 import { schemaProblems } from '../support/schema.ts';
@@ -134,6 +135,17 @@ test.each([
   const startedAt = process.cpuUsage();
   expect(faultsOf(text).length).toBeLessThan(20);
   expect(process.cpuUsage(startedAt).user / 1e6).toBeLessThan(20);
+});
+
+test('too many cases are refused, in one file and in several', () => {
+  expect(faultsOf(`tests: [${'1, '.repeat(10_001)}]\n`)).toEqual([
+    '1:1 there are more than 10000 cases: make several files of them',
+  ]);
+  const half = `tests:\n${'- {from: a/b, to: "a/c:1", expect: deny}\n'.repeat(5_001)}`;
+  const files = ['a.yaml', 'b.yaml'].map((file) => ({ file, text: half }));
+  expect(() => readCaseFiles(files, true)).toThrow(
+    'there are more than 10000 cases: test one file at a time',
+  );
 });
 
 function numbered(write: (at: number) => string): string {

@@ -144,22 +144,11 @@ test.each([
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
 });
 
-test('a file of cases that is too large, and too many cases, are refused', async () => {
-  const one = '- {from: a/b, to: "a/c:1", expect: deny}\n';
-  const long = caseFile(`tests:\n${one}#${' '.repeat(1024 * 1024)}\n`);
+test('a file of cases that is too large is refused', async () => {
+  const long = caseFile(`tests:\n- {from: a/b, to: "a/c:1", expect: deny}\n#${' '.repeat(1024 * 1024)}\n`);
   expect(await runSluice(['test', '-f', long, '-f', shop()])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('is larger than 1 MiB'),
-  });
-  const many = caseFile(`tests:\n${one.repeat(10_001)}`);
-  expect(await runSluice(['test', '-f', many, '-f', shop()])).toMatchObject({
-    code: 2,
-    stderr: `sluice: ${many}:1:1: there are more than 10000 cases: make several files of them\n`,
-  });
-  const half = `tests:\n${one.repeat(6_000)}`;
-  expect(await runSluice(['test', '-f', caseFile(half), caseFile(half), '-f', shop()])).toMatchObject({
-    code: 2,
-    stderr: 'sluice: there are more than 10000 cases: test one file at a time\n',
   });
 });
 
