@@ -32,6 +32,7 @@ const net = useLab({
       ports: [6379],
       node: 2,
     }),
+    pod('t/four', { labels: { app: 'four' }, ips: ['10.1.2.13', 'fd00:1::13'], ports: [80], node: 2 }),
     service('t/db', {
       ips: ['10.97.7.7'],
       ports: ['80:6379'],
@@ -51,6 +52,10 @@ const net = useLab({
           ],
         },
       ],
+    }),
+    policy('t/four', {
+      podSelector: { matchLabels: { app: 'four' } },
+      ingress: [{ from: [{ ipBlock: { cidr: '10.1.0.0/16' } }] }],
     }),
     policy('t/bad-egress', {
       podSelector: { matchLabels: { app: 'bad' } },
@@ -128,6 +133,14 @@ test('a Service of which some backends are reached is neither allowed nor denied
     'wanted deny, got partly',
   ]);
   expect(code).toBe(1);
+});
+
+test('a pod that is reached by one address family only is neither allowed nor denied', async () => {
+  const { cases } = await run(['web', 'four:80', 'allow'], ['web', '10.1.2.13:80', 'allow']);
+  expect(cases).toMatchObject([
+    { message: 'wanted allow, got partly', packets: { verdict: 'partly', engine: 'partly' } },
+    { message: 'allow' },
+  ]);
 });
 
 test('a case that packets do not confirm fails, with each connection', async () => {

@@ -20,7 +20,7 @@ const MAX_LISTENING = 10;
 const MAX_BACKENDS = 4;
 
 /**
- * @param ask the engine, about an address of the lab in the place of a block
+ * @param ask the engine, about addresses of the lab
  * @throws SluiceError `CASE_NOT_PROBED`, and those of `ask`
  */
 export function planCase(
@@ -34,7 +34,11 @@ export function planCase(
   const answers = inLab(answer, question, topology, ask);
   const probes = answers.flatMap((one) => probesOf(one, topology));
   if (probes.length === 0) throw notProbed('the two ends have no addresses of one family in the lab');
-  return { probes, engine: verdictOf(answers) };
+  // By addresses: a rule with a block may tell the families of one pod apart.
+  const byEngine = probes.map(({ localAddress, address, port, protocol }) =>
+    ask({ from: localAddress, to: address, port: String(port), protocol }),
+  );
+  return { probes, engine: verdictOf(byEngine) };
 }
 
 /** Of a block the addresses that the lab has outside: it has no others to connect from, or to. */
