@@ -33,6 +33,7 @@ export class EndedEarly extends Error {}
 
 const BAD_REQUEST = 400;
 const GONE = 410;
+const INTERNAL = 500;
 const INVALID = 422;
 const TIMEOUT = 504;
 const MS_PER_SECOND = 1000;
@@ -51,12 +52,20 @@ export function isOutOfReach(error: unknown): boolean {
 }
 
 /**
+ * How a server says, with 500, that it would stream lists, and its etcd cannot say how far a watch has come: etcd before 3.4.25 and
+ * 3.5.8. Source: `Cacher.Watch` of apiserver, `RequestWatchProgress`.
+ */
+const STORAGE_CANNOT_STREAM = /required storage feature \S+ is disabled/;
+
+/**
  * Whether a server does not stream lists. Those that know of it and have it switched off, and those since 1.19 that do not
- * know of it, answer 422; see `validateWatchOptions` of apimachinery.
+ * know of it, answer 422; see `validateWatchOptions` of apimachinery. Those whose etcd is too old for it answer 500.
  */
 export function isUnstreamable(error: unknown): boolean {
   if (error instanceof NoInitialEvents) return true;
-  return error instanceof ApiFailure && (error.code === BAD_REQUEST || error.code === INVALID);
+  if (!(error instanceof ApiFailure)) return false;
+  if (error.code === INTERNAL) return STORAGE_CANNOT_STREAM.test(error.message);
+  return error.code === BAD_REQUEST || error.code === INVALID;
 }
 
 /** Makes a failure of a Status object; anything else gives one without a message of its own. */

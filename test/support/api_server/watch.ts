@@ -17,8 +17,18 @@ const MS_PER_SECOND = 1000;
 /** Without `timeoutSeconds` a watch lasts this long, seconds. */
 const DEFAULT_TIMEOUT_SECONDS = 1_800;
 
-/** What becomes of a watch that is to begin with all that there is: older servers refuse it, or take no notice. */
-export type WatchLists = 'served' | 'refused' | 'ignored';
+/**
+ * What becomes of a watch that is to begin with all that there is: older servers refuse it, or take no notice. Servers with an old
+ * etcd agree to it, and then end it.
+ */
+export type WatchLists = 'served' | 'refused' | 'ignored' | 'old etcd';
+
+/** Source: `Cacher.Watch` of apiserver. */
+const OLD_ETCD = new ApiError(
+  500,
+  'InternalError',
+  'a watch stream was requested by the client but the required storage feature RequestWatchProgress is disabled',
+);
 
 /** What a watch is to show. */
 export interface WatchRequest {
@@ -62,6 +72,10 @@ export class OpenWatch {
     this.#since = since;
     response.writeHead(200, { 'content-type': 'application/json' });
     response.flushHeaders();
+    if (sendsInitial && request.watchLists === 'old etcd') {
+      this.fail(OLD_ETCD);
+      return;
+    }
     const seconds = Number(query.get('timeoutSeconds') ?? 0) || DEFAULT_TIMEOUT_SECONDS;
     const timer = setTimeout(() => this.end(), seconds * MS_PER_SECOND);
     response.on('close', () => {

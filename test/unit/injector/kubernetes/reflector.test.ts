@@ -342,6 +342,15 @@ describe('an older server', () => {
     expect(pods.counts.failures).toBe(2);
   });
 
+  test('whose etcd is too old for streamed lists is asked once, and then for what its cache has', async () => {
+    await start('old etcd');
+    await server.create(pod('shop', 'a'));
+    await reflect();
+    await same();
+    expect(streams()).toHaveLength(1);
+    expect(lists()[0]?.query).toEqual(fromCache);
+  });
+
   test('that takes no notice, and falls silent, is asked once', async () => {
     await start('ignored');
     await server.create(pod('shop', 'a'));
