@@ -2,6 +2,9 @@
 import { counted, hasSidecar, listed } from '../model/index.ts';
 import type { Rule } from '../rule.ts';
 
+/** Never injected, as the webhook's `namespaceSelector` has it: manifests/base/webhook.yaml. */
+const NEVER_INJECTED: readonly string[] = ['kube-system', 'sluice-system'];
+
 /** Pods on which nothing enforces. */
 export const np025: Rule = {
   code: 'NP025',
@@ -10,11 +13,13 @@ export const np025: Rule = {
   explanation: `Sluice enforces in the pod's sidecar. A pod without one is as open as if there were no policy, unless another enforcer of the
 cluster does it. It was made before its namespace was labelled sluice.dev/inject=enabled, or the namespace is not labelled.
 
-Asked of a cluster only: pods in files get their sidecar when they are made. One finding for each namespace.`,
+Asked of a cluster only: pods in files get their sidecar when they are made. One finding for each namespace; none for kube-system and
+sluice-system, which are never injected.`,
   remedy: 'Label the namespace, and restart the workload. `sluice check` says what else keeps pods from it.',
   *check(model) {
     if (model.extent === 'files') return;
     for (const namespace of model.namespaces) {
+      if (NEVER_INJECTED.includes(namespace)) continue;
       const bare = model
         .subjectsIn(namespace)
         .all.filter(
