@@ -109,11 +109,11 @@ async function sidecarOf(pod: V1Pod, audiences = ['sluice.dev']): Promise<TestSi
   return sidecar;
 }
 
-test('a pod of a labelled namespace gets the redirect and the sidecar, and its namespace the CA', async () => {
+test('a pod of a labelled namespace gets the sidecar, and its namespace the CA', async () => {
   const { spec } = await core.createNamespacedPod({ namespace, body: idlePod(namespace, 'a') });
   expect(spec?.initContainers?.map(({ name }) => name)).toEqual(['sluice-sidecar']);
   const mounts = (spec?.initContainers ?? []).flatMap(({ volumeMounts = [] }) => volumeMounts);
-  expect(mounts.map(({ name }) => name)).toEqual(['sluice-state', 'sluice-state', 'sluice-identity']);
+  expect(mounts.map(({ name }) => name)).toEqual(['sluice-state', 'sluice-identity']);
   await core.readNamespacedConfigMap({ name: 'sluice-ca', namespace });
 });
 
