@@ -182,6 +182,7 @@ export function guardScenarios(open: () => Promise<Access>): void {
           startupProbe: _s,
           livenessProbe: _l,
           readinessProbe: _y,
+          lifecycle: _c,
           ...rest
         } = container;
         return rest;
