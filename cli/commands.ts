@@ -33,6 +33,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./lint/index.ts')).runLint,
   },
   {
+    name: 'diff',
+    summary: 'what connections become possible or impossible, between two folders, revisions or the cluster',
+    load: async () => (await import('./diff/index.ts')).runDiff,
+  },
+  {
     name: 'lab',
     summary: 'a small cluster on this machine, made of network namespaces',
     load: async () => (await import('./lab/index.ts')).runLab,

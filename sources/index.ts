@@ -43,6 +43,7 @@ export { locate, type ParsedText, parseText, splitDocuments } from './text/index
 export {
   assumedLabels,
   createWorkloads,
+  lastingWorkload,
   makeTemplatePod,
   type RawLabels,
   type Template,

@@ -1,4 +1,4 @@
 /** Workloads such as Deployments: the pods that their templates would make. */
 
 export { assumedLabels, makeTemplatePod, type RawLabels, templatePodManifest } from './template_pod.ts';
-export { createWorkloads, type Template, type Workloads } from './workloads.ts';
+export { createWorkloads, lastingWorkload, type Template, type Workloads } from './workloads.ts';

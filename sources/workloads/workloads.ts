@@ -46,6 +46,14 @@ const REPLICA_SET_OF_DEPLOYMENT = /^rs\/(.+)-[bcdfghjklmnpqrstvwxz2456789]{5,10}
 /** A CronJob names its Jobs after itself and the minutes since the epoch. */
 const JOB_OF_CRON_JOB = /^job\/(.+)-\d{8,}$/;
 
+/** What a pod belongs to, as people know it for longer than one run: the Deployment of its ReplicaSet, the CronJob of its Job. */
+export function lastingWorkload({ workload }: Pod): string {
+  const deployment = REPLICA_SET_OF_DEPLOYMENT.exec(workload)?.[1];
+  if (deployment !== undefined) return `deploy/${deployment}`;
+  const cronJob = JOB_OF_CRON_JOB.exec(workload)?.[1];
+  return cronJob === undefined ? workload : `cj/${cronJob}`;
+}
+
 /** A workload with its template. */
 export interface Template {
   readonly kind: WorkloadKindName;

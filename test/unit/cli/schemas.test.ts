@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { pod, shop } from '../../builders/cli_manifests.ts';
 import { schemaProblems } from './support/schema.ts';
+import { policy } from '../../builders/manifests.ts';
 import { runSluice } from './support/sluice_process.ts';
 
 test.each([
@@ -25,4 +26,14 @@ test('sluice can --batch, answers and errors', async () => {
 test('sluice check', async () => {
   const { stdout } = await runSluice(['check', '-f', shop(pod('shop/x')), '-n', 'shop', '-o', 'json']);
   expect(schemaProblems('check.v1.json', stdout)).toEqual([]);
+});
+
+test('sluice diff', async () => {
+  const more = policy('shop/more', {
+    podSelector: {},
+    ingress: [{ ports: [{ port: 53, protocol: 'UDP' }] }],
+  });
+  const { stdout } = await runSluice(['diff', shop(), shop(pod('shop/new'), more), '-o', 'json']);
+  expect(schemaProblems('diff.v1.json', stdout)).toEqual([]);
+  expect(JSON.parse(stdout).changes.length).toBeGreaterThan(0);
 });

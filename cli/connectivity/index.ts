@@ -1,0 +1,31 @@
+/** Who can reach whom: connectivity between workloads and networks, as sets of ports, exactly by the engine's rules. */
+
+export { type ComparedEnd, comparedEnds, type Side } from './compared_ends.ts';
+export { blocksOfPolicies, type Connectivity, createConnectivity } from './connectivity.ts';
+export { endJson } from './end_json.ts';
+export { createEndNames, type EndNames } from './end_sets.ts';
+export type { IsolatingRule, Isolation, Opening } from './isolation.ts';
+export { type KnownPod, type KnownPods, knownPods } from './known_pods.ts';
+export {
+  blocksOf,
+  createNetworks,
+  type NetworkBlock,
+  type Networks,
+  networkText,
+  type Region,
+} from './networks.ts';
+export type { Peer } from './peer_tests.ts';
+export {
+  ALL_PORTS,
+  difference,
+  hasPort,
+  intersection,
+  isShownWhole,
+  NO_PORTS,
+  type PortRange,
+  type PortSet,
+  portSet,
+  portsText,
+  union,
+} from './port_set.ts';
+export { areConnected, type Directions, directionsOf, portsBetween, type Stance } from './stance.ts';

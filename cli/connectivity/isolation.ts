@@ -1,0 +1,150 @@
+/** Which policies isolate an end, and which ports their rules open to each peer. */
+import {
+  type Cluster,
+  type ContainerPort,
+  type Direction,
+  isolatingPolicies,
+  type NetworkPolicy,
+  objectKey,
+  type PolicyRef,
+  policiesByNamespace,
+  policyRef,
+  type ResolvedRule,
+  resolveRules,
+} from '../../policy/index.ts';
+import type { Peer, PeerTests } from './peer_tests.ts';
+import { ALL_PORTS, allOf, type PortRange, type PortSet, portSet, union } from './port_set.ts';
+
+type TablePort = ResolvedRule['ports'][number];
+
+/** A rule of a policy that isolates. */
+export interface IsolatingRule {
+  readonly policy: PolicyRef;
+  readonly direction: Direction;
+  /** Index in the policy's `spec.ingress` or `spec.egress`. */
+  readonly index: number;
+}
+
+/** A rule that opens ports to a peer, and which. */
+export interface Opening {
+  readonly rule: IsolatingRule;
+  readonly ports: PortSet;
+}
+
+interface CompiledRule {
+  readonly rule: IsolatingRule;
+  /** Numbers of peer tests; undefined: everybody. */
+  readonly peers: readonly number[] | undefined;
+  /** The ports where the peer does not matter. */
+  readonly fixed: PortSet;
+  /** Of names that the peer's ports give a meaning. */
+  readonly named: readonly TablePort[];
+}
+
+/** What isolates some ends in one direction. */
+export class Isolation {
+  /** Of no other in its cluster. */
+  readonly key: string;
+  readonly policies: readonly PolicyRef[];
+  readonly #rules: readonly CompiledRule[];
+  readonly #opened = new Map<number, PortSet>();
+
+  constructor(key: string, policies: readonly PolicyRef[], rules: readonly CompiledRule[]) {
+    this.key = key;
+    this.policies = policies;
+    this.#rules = rules;
+  }
+
+  /** All ports that rules open to a peer: an isolated end gets the union of what its policies allow. */
+  opened(peer: Peer): PortSet {
+    const known = this.#opened.get(peer.id);
+    if (known !== undefined) return known;
+    const opened = union(this.openings(peer).map(({ ports }) => ports));
+    this.#opened.set(peer.id, opened);
+    return opened;
+  }
+
+  /** The same, rule by rule, in the order in which the engine asks them. */
+  openings(peer: Peer): readonly Opening[] {
+    return this.#rules
+      .filter(({ peers }) => peers === undefined || peers.some((number) => peer.is.has(number)))
+      .map(({ rule, fixed, named }) => ({ rule, ports: withNamed(fixed, named, peer.ports) }))
+      .filter(({ ports }) => ports.ranges.length > 0);
+  }
+}
+
+/** A named port of egress is one that the peer declares. */
+function withNamed(fixed: PortSet, named: readonly TablePort[], declared: readonly ContainerPort[]): PortSet {
+  const meant = named.flatMap(({ name, protocol }) =>
+    declared
+      .filter((port) => port.name === name && port.protocol === protocol)
+      .map(({ port }): PortRange => ({ protocol, first: port, last: port })),
+  );
+  return meant.length === 0 ? fixed : portSet([...fixed.ranges, ...meant]);
+}
+
+/** Finds what isolates ends; ends of the same get the same object. */
+export class Isolations {
+  readonly #policies: ReadonlyMap<string, readonly NetworkPolicy[]>;
+  readonly #tests: PeerTests;
+  readonly #known = new Map<string, Isolation>();
+  readonly #rules = new Map<string, readonly CompiledRule[]>();
+
+  /** Numbers the peers of all rules. */
+  constructor(cluster: Cluster, tests: PeerTests) {
+    this.#policies = policiesByNamespace(cluster);
+    this.#tests = tests;
+    for (const policy of cluster.policies.values())
+      for (const direction of policy.policyTypes) this.#compile(policy, direction, []);
+  }
+
+  /**
+   * @param pod one that policy can select
+   * @returns undefined: no policy isolates it
+   */
+  of(
+    pod: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
+    direction: Direction,
+    ports: readonly ContainerPort[],
+  ): Isolation | undefined {
+    const policies = isolatingPolicies(this.#policies.get(pod.namespace) ?? [], pod, direction);
+    if (policies.length === 0) return undefined;
+    const own = direction === 'ingress' ? ports : [];
+    const key = JSON.stringify([direction, pod.namespace, policies.map(({ name }) => name), own]);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const rules = policies.flatMap((policy) => this.#compile(policy, direction, own));
+    const isolation = new Isolation(key, policies.map(policyRef), rules);
+    this.#known.set(key, isolation);
+    return isolation;
+  }
+
+  #compile(
+    policy: NetworkPolicy,
+    direction: Direction,
+    ports: readonly ContainerPort[],
+  ): readonly CompiledRule[] {
+    const key = JSON.stringify([direction, objectKey(policy.namespace, policy.name), ports]);
+    const known = this.#rules.get(key);
+    if (known !== undefined) return known;
+    const rules = resolveRules(policy, direction, ports).map((rule): CompiledRule => {
+      const isNamed = ({ from, name }: TablePort) => from === undefined && name !== undefined;
+      return {
+        rule: { policy: rule.policy, direction, index: rule.index },
+        peers: rule.peers.length === 0 ? undefined : rule.peers.map((peer) => this.#tests.number(peer)),
+        fixed:
+          rule.ports.length === 0
+            ? ALL_PORTS
+            : portSet(rule.ports.filter((port) => !isNamed(port)).map(rangeOf)),
+        // A name that the subject of an ingress rule does not have admits nothing.
+        named: direction === 'egress' ? rule.ports.filter(isNamed) : [],
+      };
+    });
+    this.#rules.set(key, rules);
+    return rules;
+  }
+}
+
+function rangeOf({ protocol, from, to }: TablePort): PortRange {
+  return from === undefined ? allOf(protocol) : { protocol, first: from, last: to ?? from };
+}

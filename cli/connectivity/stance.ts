@@ -1,0 +1,70 @@
+/** What policy can tell of an end: two ends of one stance can reach, and be reached by, the same. */
+import type { Isolation } from './isolation.ts';
+import type { Peer } from './peer_tests.ts';
+import { ALL_PORTS, intersection, NO_PORTS, type PortSet } from './port_set.ts';
+
+/** IP version. */
+type Family = 4 | 6;
+
+/** One end of connections, or many that are the same to policy. */
+export interface Stance {
+  /** Number among all of its cluster. */
+  readonly id: number;
+  /** Whether policy can select it: it is a pod with a network of its own. */
+  readonly isSubject: boolean;
+  /** Absent: no policy isolates it in that direction. */
+  readonly egress?: Isolation;
+  readonly ingress?: Isolation;
+  /** Families of its addresses, in its order of preference. None: its addresses are not known. */
+  readonly families: readonly Family[];
+  /** Who it is to rules when it uses an address of this family; undefined: it has none, or none is known. */
+  peerAt(family: Family | undefined): Peer;
+}
+
+/** The two directions of connections from one end to another. */
+export interface Directions {
+  /** What the source's egress policies let out; all ports where there are none. */
+  readonly egress: PortSet;
+  readonly ingress: PortSet;
+  /** As the source is to rules at the destination, and the other way round. */
+  readonly source: Peer;
+  readonly destination: Peer;
+}
+
+/** What each side admits. */
+export function directionsOf(source: Stance, destination: Stance): Directions {
+  const [from, to] = familiesUsed(source, destination);
+  const [asSource, asDestination] = [source.peerAt(from), destination.peerAt(to)];
+  return {
+    egress: source.egress === undefined ? ALL_PORTS : source.egress.opened(asDestination),
+    ingress: destination.ingress === undefined ? ALL_PORTS : destination.ingress.opened(asSource),
+    source: asSource,
+    destination: asDestination,
+  };
+}
+
+/** The ports that both sides admit: a connection passes only if the source's egress and the destination's ingress allow it. */
+export function portsBetween(source: Stance, destination: Stance): PortSet {
+  if (!areConnected(source, destination)) return NO_PORTS;
+  const { egress, ingress } = directionsOf(source, destination);
+  return intersection(egress, ingress);
+}
+
+/** Whether there is anything for policy to say, and an address family that both can use. */
+export function areConnected(source: Stance, destination: Stance): boolean {
+  if (!source.isSubject && !destination.isSubject) return false;
+  return (
+    source.families.length === 0 ||
+    destination.families.length === 0 ||
+    source.families.some((family) => destination.families.includes(family))
+  );
+}
+
+/** The first family that both have, in the source's order; else the first of each, as the engine has it. */
+function familiesUsed(
+  { families }: Stance,
+  destination: Stance,
+): readonly [Family | undefined, Family | undefined] {
+  const both = families.find((family) => destination.families.includes(family));
+  return both === undefined ? [families[0], destination.families[0]] : [both, both];
+}

@@ -1,0 +1,102 @@
+/** What connections become possible or impossible from one state of a cluster to another. */
+import {
+  areConnected,
+  type ComparedEnd,
+  difference,
+  NO_PORTS,
+  type PortSet,
+  portsBetween,
+  type Stance,
+} from '../connectivity/index.ts';
+
+/** In which way a connection changes: `changed` is wider in some ports and narrower in others. */
+export const CHANGES = ['wider', 'changed', 'narrower'] as const;
+
+/** One of them. */
+export type Change = (typeof CHANGES)[number];
+
+/** Ends that are the same to policy on both sides. */
+export interface EndGroup {
+  readonly before?: Stance;
+  readonly after?: Stance;
+  readonly ends: readonly ComparedEnd[];
+}
+
+/** What changes from all ends of one group to all of another. */
+export interface GroupChange {
+  readonly change: Change;
+  readonly from: EndGroup;
+  readonly to: EndGroup;
+  readonly before: PortSet;
+  readonly after: PortSet;
+}
+
+/** What a comparison comes to. */
+export interface Comparison {
+  readonly changes: readonly GroupChange[];
+  /** Pairs of ends that can reach each other at the same ports as before, or as little. */
+  readonly unchanged: number;
+}
+
+/** Puts ends together that no policy tells apart. */
+export function groupEnds(ends: readonly ComparedEnd[]): readonly EndGroup[] {
+  const groups = Map.groupBy(ends, ({ before, after }) => `${before?.id} ${after?.id}`);
+  return [...groups.values()].map((group) => {
+    const [{ before, after } = {}] = group;
+    return {
+      ends: group,
+      ...(before === undefined ? {} : { before }),
+      ...(after === undefined ? {} : { after }),
+    };
+  });
+}
+
+/** Groups compared in one turn of the event loop, between which a time limit counts. */
+const GROUPS_A_TURN = 50;
+
+/** Compares every pair. @param turn is waited for now and then */
+export async function compare(
+  groups: readonly EndGroup[],
+  turn: (done: number) => Promise<void>,
+): Promise<Comparison> {
+  const changes: GroupChange[] = [];
+  let unchanged = 0;
+  for (const [at, from] of groups.entries()) {
+    if (at % GROUPS_A_TURN === 0) await turn(at);
+    for (const to of groups) {
+      const count = pairCount(from, to);
+      if (count === 0) continue;
+      const [before, after] = [between(from.before, to.before), between(from.after, to.after)];
+      const change = changeOf(before, after);
+      if (change === undefined) unchanged += count;
+      else changes.push({ change, from, to, before, after });
+    }
+  }
+  return { changes, unchanged };
+}
+
+function between(from: Stance | undefined, to: Stance | undefined): PortSet {
+  return from === undefined || to === undefined ? NO_PORTS : portsBetween(from, to);
+}
+
+function changeOf(before: PortSet, after: PortSet): Change | undefined {
+  if (before.key === after.key) return undefined;
+  if (difference(before, after).ranges.length === 0) return 'wider';
+  return difference(after, before).ranges.length === 0 ? 'narrower' : 'changed';
+}
+
+/** Pairs of ends about which policy has a say on one side at least. A pod that is no workload has no other of its kind. */
+function pairCount(from: EndGroup, to: EndGroup): number {
+  if (!mayConnect(from.before, to.before) && !mayConnect(from.after, to.after)) return 0;
+  const itself = from === to ? from.ends.filter(isSingle).length : 0;
+  return from.ends.length * to.ends.length - itself;
+}
+
+function mayConnect(from: Stance | undefined, to: Stance | undefined): boolean {
+  return from !== undefined && to !== undefined && areConnected(from, to);
+}
+
+/** Whether an end is one pod for good: what it may do to itself no policy decides. */
+export function isSingle(end: ComparedEnd): boolean {
+  return end.kind === 'pods' && end.workload.startsWith('pod/');
+}

@@ -1,0 +1,141 @@
+/** `sluice diff`: which connections become possible or impossible between two states of a cluster's manifests. */
+import { SluiceError, unreachable } from '../../common/errors.ts';
+import { type Manifests, problemLines } from '../../sources/index.ts';
+import { type CommandContext, createCommand, EXIT } from '../command.ts';
+import {
+  blocksOfPolicies,
+  comparedEnds,
+  createConnectivity,
+  createNetworks,
+  knownPods,
+} from '../connectivity/index.ts';
+import { complain } from '../output.ts';
+import { type Change, type Comparison, compare, groupEnds } from './compare.ts';
+import {
+  DIFF_FLAGS,
+  DIFF_HELP,
+  DIFF_HELP_END,
+  type DiffCommand,
+  diffCommand,
+  type FailOn,
+} from './diff_options.ts';
+import { createReasons } from './reasons.ts';
+import { countPairs, type Report } from './report.ts';
+import { diffJson } from './report_json.ts';
+import { markdownText } from './report_markdown.ts';
+import { textLines } from './report_text.ts';
+import { rowsOf } from './rows.ts';
+import { type ReadSides, readSides } from './sides.ts';
+import { unjudged } from './unjudged.ts';
+
+/**
+ * Runs the command: reads what follows `sluice diff`, prints to the process's output, and resolves to the exit code.
+ * @throws SluiceError `USAGE`, and those of `readInput`
+ */
+export const runDiff = createCommand({
+  name: 'diff',
+  help: DIFF_HELP,
+  flags: DIFF_FLAGS,
+  afterFlags: DIFF_HELP_END,
+  wanted: () => 2,
+  run: (values, context) => run(diffCommand(values), context),
+});
+
+async function run(command: DiffCommand, context: CommandContext): Promise<number> {
+  const sides = await readSides(command, context);
+  context.progress.end();
+  const usable = [sides.before, sides.after].map(({ manifests }) =>
+    complainOf(manifests, command.ignoreErrors),
+  );
+  if (usable.includes(false)) return EXIT.error;
+  const report = await reportOf(sides, context);
+  context.progress.end();
+  for (const note of report.notes) complain(`sluice: note: ${note}`);
+  await print(report, command, context);
+  return fails(report.comparison, command.failOn) ? EXIT.no : EXIT.yes;
+}
+
+async function print(
+  report: Report,
+  { output, headers }: DiffCommand,
+  { stdout, style }: CommandContext,
+): Promise<void> {
+  switch (output) {
+    case 'text':
+      for (const { lead, text } of textLines(report, { headers, style }))
+        await stdout.write(`${text}\n`, lead);
+      return;
+    case 'json':
+      await stdout.write(`${JSON.stringify(diffJson(report), null, 2)}\n`);
+      return;
+    case 'markdown':
+      await stdout.write(markdownText(report));
+      return;
+    default:
+      unreachable(output);
+  }
+}
+
+/** Prints every problem. @returns whether an answer may be given. */
+function complainOf(manifests: Manifests, ignoreErrors: boolean): boolean {
+  let usable = true;
+  for (const { severity, text } of problemLines(manifests.problems)) {
+    const fatal = severity === 'error' && !ignoreErrors;
+    if (fatal) usable = false;
+    complain(`sluice: ${fatal ? '' : 'warning: '}${text}`);
+  }
+  return usable;
+}
+
+/** @throws SluiceError `USAGE` where there is no workload at all */
+async function reportOf(sides: ReadSides, { progress, signal }: CommandContext): Promise<Report> {
+  const [before, after] = [sides.before.manifests, sides.after.manifests];
+  const blocks = [...blocksOfPolicies(before.cluster), ...blocksOfPolicies(after.cluster)];
+  const networks = createNetworks(blocks);
+  const side = ({ cluster }: Manifests, { pods }: ReturnType<typeof knownPods>) => ({
+    connectivity: createConnectivity(cluster, networks),
+    pods,
+  });
+  const [was, is] = [knownPods(before), knownPods(after)];
+  if (was.pods.length === 0 && is.pods.length === 0)
+    throw new SluiceError(
+      'USAGE',
+      'neither side has a workload, so nothing can connect: name the workloads with -f (see sluice diff --help)',
+    );
+  const ends = comparedEnds(side(before, was), side(after, is), networks);
+  const groups = groupEnds(ends);
+  const comparison = await compare(groups, async (done) => {
+    progress.say(`compared ${done} of ${groups.length} kinds of ends`);
+    await new Promise((resolve) => setImmediate(resolve));
+    signal.throwIfAborted();
+  });
+  const reasonsOf = createReasons(before.cluster, after.cluster);
+  return {
+    before: sides.before.name,
+    after: sides.after.name,
+    comparison,
+    rows: rowsOf(comparison.changes, reasonsOf, ends),
+    reasonsOf,
+    notes: [
+      ...sides.notes,
+      ...new Set([...was.problems, ...is.problems]),
+      ...unjudged({ cluster: before.cluster, pods: was.pods }, { cluster: after.cluster, pods: is.pods }),
+    ],
+  };
+}
+
+function fails(comparison: Comparison, failOn: FailOn): boolean {
+  const has = (...changes: readonly Change[]) => changes.some((change) => countPairs(comparison, change) > 0);
+  switch (failOn) {
+    case 'wider':
+      return has('wider', 'changed');
+    case 'narrower':
+      return has('narrower', 'changed');
+    case 'any':
+      return has('wider', 'narrower', 'changed');
+    case 'none':
+      return false;
+    default:
+      return unreachable(failOn);
+  }
+}

@@ -1,0 +1,120 @@
+/** The command line of `sluice diff`. */
+import { SluiceError } from '../../common/errors.ts';
+import { INPUT_PATH } from '../../sources/index.ts';
+import { choice } from '../command.ts';
+import type { FlagTable, FlagValues } from '../flags/index.ts';
+import { INPUT_FLAGS, type InputChoice, inputChoice } from '../input/index.ts';
+
+/** The side that is no path. A path of that name is `./cluster`. */
+export const CLUSTER = 'cluster';
+
+/** What the help has before the flags. docs/reference/cli.md carries the same text. */
+export const DIFF_HELP = `usage: sluice diff A B [-f PATH...] [-o text|json|markdown] [--fail-on wider|narrower|any|none]
+       sluice diff cluster PATH [--lab NAME | -n NS] [flags]
+
+Says which connections become possible or impossible from A to B, between workloads, and between them and networks outside: wider,
+narrower, or changed (wider in some ports, narrower in others). Both directions count: what the source's egress policies and the
+destination's ingress policies let through together.
+
+A and B are files, folders, - for standard input, or a git revision with a path in it, such as main:k8s/. What -f names is there on
+both sides: the workloads, where A and B hold policies only. An object of A or B goes before one of -f.
+The word cluster stands for the cluster of the kubeconfig, or the lab of --lab. The other side is then what the cluster becomes when
+the files are applied: their objects take the place of those of the same name, and nothing is deleted.
+
+What always passes is left out: a pod to itself, and to and from its own node.
+`;
+
+/** What the help has after the flags. */
+export const DIFF_HELP_END = `Exit code: 0 nothing of what --fail-on names, 1 something, 2 error, 124 the time of --timeout is over.
+`;
+
+/** The flags. */
+export const DIFF_FLAGS = {
+  ...INPUT_FLAGS,
+  file: {
+    short: 'f',
+    value: 'PATH',
+    help: `manifests that both sides have, such as workloads; may be repeated, may be a
+shell glob after A and B`,
+  },
+  output: {
+    short: 'o',
+    value: 'FORMAT',
+    help: 'text (the default), json, or markdown for a comment on a pull request',
+  },
+  'fail-on': {
+    value: 'CHANGE',
+    help: `exit code 1 for what becomes wider (the default), narrower, any or none; what is
+changed is both`,
+  },
+  'ignore-errors': { help: 'compare in spite of broken manifests, as sluice can does' },
+  'no-headers': { help: 'text: changes only, without the lines that count and explain them' },
+} as const satisfies FlagTable;
+
+/** One of them. */
+export type DiffFlag = keyof typeof DIFF_FLAGS;
+
+const OUTPUTS = ['text', 'json', 'markdown'] as const;
+
+/** How changes are printed. */
+export type DiffOutput = (typeof OUTPUTS)[number];
+
+/** As they are called in the output, and by what they do. */
+const FAIL_ON = ['wider', 'narrower', 'any', 'none', 'widen', 'narrow'] as const;
+
+/** What makes the exit code 1. */
+export type FailOn = 'wider' | 'narrower' | 'any' | 'none';
+
+/** A checked command line. */
+export interface DiffCommand {
+  /** Paths, or `CLUSTER`. */
+  readonly before: string;
+  readonly after: string;
+  /** Paths of what both sides have. */
+  readonly common: readonly string[];
+  /** What `CLUSTER` stands for. */
+  readonly cluster: InputChoice;
+  readonly namespace?: string;
+  readonly output: DiffOutput;
+  readonly failOn: FailOn;
+  readonly ignoreErrors: boolean;
+  readonly headers: boolean;
+}
+
+/** @throws SluiceError `USAGE` */
+export function diffCommand(values: FlagValues<DiffFlag>): DiffCommand {
+  const [before, after, surplus] = values.positionals;
+  if (before === undefined || after === undefined)
+    throw usage('wants two to compare: two paths, or `cluster` and what to apply to it');
+  if (surplus !== undefined) throw usage(`compares two, and '${surplus}' is a third`);
+  const common = values.list('file');
+  const sides = [before, after];
+  if ([...sides, ...common].filter((path) => path === INPUT_PATH).length > 1)
+    throw usage('standard input (-) can be one side only');
+  if (before === CLUSTER && after === CLUSTER) throw usage('the cluster is on both sides');
+  const cluster = inputChoice({ ...values, list: (name) => (name === 'file' ? [] : values.list(name)) });
+  if (!sides.includes(CLUSTER))
+    for (const flag of ['lab', 'context', 'kubeconfig', 'all-namespaces'] as const)
+      if (values.has(flag)) throw usage(`--${flag} is for the side ${CLUSTER}, and neither side is that`);
+  return {
+    before,
+    after,
+    common,
+    cluster,
+    ...(cluster.namespace === undefined ? {} : { namespace: cluster.namespace }),
+    output: choice(values.text('output') ?? 'text', OUTPUTS, '-o', 'diff'),
+    failOn: failOnOf(values.text('fail-on') ?? 'wider'),
+    ignoreErrors: values.has('ignore-errors'),
+    headers: !values.has('no-headers'),
+  };
+}
+
+function failOnOf(text: string): FailOn {
+  const found = choice(text, FAIL_ON, '--fail-on', 'diff');
+  if (found === 'widen') return 'wider';
+  return found === 'narrow' ? 'narrower' : found;
+}
+
+function usage(message: string): SluiceError {
+  return new SluiceError('USAGE', `${message} (see sluice diff --help)`);
+}

@@ -1,0 +1,165 @@
+/** Why connections change: the rules that open what was closed, and those that opened what is closed now. */
+import { isDeepStrictEqual } from 'node:util';
+import { unreachable } from '../../common/errors.ts';
+import { type Cluster, type Direction, objectKey } from '../../policy/index.ts';
+import {
+  type Directions,
+  difference,
+  directionsOf,
+  type Isolation,
+  intersection,
+  type PortSet,
+  type Stance,
+} from '../connectivity/index.ts';
+import type { GroupChange } from './compare.ts';
+
+/** How a policy is on the one side and on the other. */
+export type PolicyChange = 'added' | 'removed' | 'changed' | 'same';
+
+/** One reason. */
+export type Reason =
+  /** A rule that opens ports on one side only. `same`: the policy is as it was, and pods or namespaces are not. */
+  | {
+      readonly kind: 'rule';
+      readonly direction: Direction;
+      readonly policy: string;
+      readonly rule: number;
+      readonly how: PolicyChange;
+    }
+  /** A policy isolates the end that nothing isolated before; or it did, and nothing does any more. */
+  | {
+      readonly kind: 'isolated' | 'freed';
+      readonly direction: Direction;
+      readonly policy: string;
+      readonly how: PolicyChange;
+    }
+  /** One of the two ends is on one side only. */
+  | { readonly kind: 'end-added' | 'end-removed'; readonly end: 'from' | 'to' };
+
+/** Finds reasons for changes between two clusters. */
+export function createReasons(before: Cluster, after: Cluster): (change: GroupChange) => readonly Reason[] {
+  const changes = new Map<string, PolicyChange>();
+  const policyChange = (key: string): PolicyChange => {
+    const known = changes.get(key) ?? compared(before.policies.get(key), after.policies.get(key));
+    changes.set(key, known);
+    return known;
+  };
+
+  const reasonsIn = (
+    direction: Direction,
+    was: DirectionView,
+    is: DirectionView,
+    { gained, lost }: { readonly gained: PortSet; readonly lost: PortSet },
+  ): readonly Reason[] =>
+    decisive([
+      // What was closed before in this direction, and is open.
+      ...opened('freed', direction, is, was.isolation, difference(gained, was.ports), policyChange),
+      ...opened('isolated', direction, was, is.isolation, difference(lost, is.ports), policyChange),
+    ]);
+
+  return ({ from, to, before: old, after: now }) => {
+    if (to.before === undefined) return [{ kind: 'end-added', end: 'to' }];
+    if (from.before === undefined) return [{ kind: 'end-added', end: 'from' }];
+    if (to.after === undefined) return [{ kind: 'end-removed', end: 'to' }];
+    if (from.after === undefined) return [{ kind: 'end-removed', end: 'from' }];
+    const change = { gained: difference(now, old), lost: difference(old, now) };
+    const was = directionsOf(from.before, to.before);
+    const is = directionsOf(from.after, to.after);
+    return [
+      ...reasonsIn('egress', egressView(from.before, was), egressView(from.after, is), change),
+      ...reasonsIn('ingress', ingressView(to.before, was), ingressView(to.after, is), change),
+    ];
+  };
+}
+
+/** One direction of a connection on one side. */
+interface DirectionView {
+  readonly isolation: Isolation | undefined;
+  readonly ports: PortSet;
+  readonly peer: Directions['source'];
+}
+
+function egressView({ egress }: Stance, { egress: ports, destination }: Directions): DirectionView {
+  return { isolation: egress, ports, peer: destination };
+}
+
+function ingressView({ ingress }: Stance, { ingress: ports, source }: Directions): DirectionView {
+  return { isolation: ingress, ports, peer: source };
+}
+
+/**
+ * What on one side opens ports that the other side of the comparison does not.
+ * @param kind why, where nothing isolates on this side and the policies of the other do
+ */
+function opened(
+  kind: 'isolated' | 'freed',
+  direction: Direction,
+  { isolation, peer }: DirectionView,
+  other: Isolation | undefined,
+  ports: PortSet,
+  policyChange: (key: string) => PolicyChange,
+): readonly Reason[] {
+  if (ports.ranges.length === 0) return [];
+  if (isolation === undefined)
+    return (other?.policies ?? []).map(({ namespace, name }) => {
+      const policy = objectKey(namespace, name);
+      return { kind, direction, policy, how: policyChange(policy) };
+    });
+  return isolation
+    .openings(peer)
+    .filter((opening) => intersection(opening.ports, ports).ranges.length > 0)
+    .map(({ rule: { policy: ref, index } }) => {
+      const policy = objectKey(ref.namespace, ref.name);
+      return { kind: 'rule', direction, policy, rule: index, how: policyChange(policy) };
+    });
+}
+
+/** Policies that are as they were explain only what no other explains. */
+function decisive(reasons: readonly Reason[]): readonly Reason[] {
+  const changed = reasons.filter((reason) => 'how' in reason && reason.how !== 'same');
+  return changed.length > 0 ? changed : reasons;
+}
+
+function compared<T>(before: T | undefined, after: T | undefined): PolicyChange {
+  if (before === undefined) return 'added';
+  if (after === undefined) return 'removed';
+  return isDeepStrictEqual(before, after) ? 'same' : 'changed';
+}
+
+/** Reasons that are printed of one change. */
+const SHOWN_REASONS = 2;
+
+/** For people. */
+export function reasonsText(reasons: readonly Reason[]): string {
+  const texts = [...new Set(reasons.map(reasonText))];
+  const more = texts.length - SHOWN_REASONS;
+  return `${texts.slice(0, SHOWN_REASONS).join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
+}
+
+function reasonText(reason: Reason): string {
+  switch (reason.kind) {
+    case 'rule': {
+      const { policy, direction, rule, how } = reason;
+      const named = `${policy} ${direction}[${rule}]`;
+      return how === 'same' ? `${named}, by other labels or ports` : `${named} ${how}`;
+    }
+    case 'isolated':
+      return `${reason.direction} isolated by ${reason.policy}${howText(reason.how)}`;
+    case 'freed':
+      return `${reason.direction} no longer isolated by ${reason.policy}${howText(reason.how)}`;
+    case 'end-added':
+      return `${endText(reason.end)} is new`;
+    case 'end-removed':
+      return `${endText(reason.end)} is gone`;
+    default:
+      return unreachable(reason);
+  }
+}
+
+function endText(end: 'from' | 'to'): string {
+  return end === 'from' ? 'the source' : 'the destination';
+}
+
+function howText(how: PolicyChange): string {
+  return how === 'same' ? '' : ` (${how})`;
+}
