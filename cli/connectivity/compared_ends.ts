@@ -2,6 +2,7 @@
 import type { Connectivity } from './connectivity.ts';
 import type { KnownPod } from './known_pods.ts';
 import { blocksOf, type NetworkBlock, type Networks, networkText } from './networks.ts';
+import type { CandidatePod } from './pod_candidates.ts';
 import type { Stance } from './stance.ts';
 
 /** Pods of one workload, or networks, that are the same to policy before, and the same after. */
@@ -20,6 +21,8 @@ export type ComparedEnd = {
       readonly isWhole: boolean;
     }
   | { readonly kind: 'network'; readonly blocks: readonly NetworkBlock[] }
+  /** Pods that are not there, and may come. */
+  | { readonly kind: 'candidate' }
 );
 
 /** One side. */
@@ -35,8 +38,24 @@ interface Pair {
 }
 
 /** Pods are the same if they have one name; else those of one workload are put together as they come. */
-export function comparedEnds(before: Side, after: Side, networks: Networks): readonly ComparedEnd[] {
-  return [...podEnds(before, after), ...networkEnds(before, after, networks)];
+export function comparedEnds(
+  before: Side,
+  after: Side,
+  networks: Networks,
+  candidates: readonly CandidatePod[] = [],
+): readonly ComparedEnd[] {
+  return [
+    ...podEnds(before, after),
+    ...networkEnds(before, after, networks),
+    ...candidates.map(
+      ({ name, pod }): ComparedEnd => ({
+        kind: 'candidate',
+        name,
+        before: before.connectivity.stanceOfPod(pod),
+        after: after.connectivity.stanceOfPod(pod),
+      }),
+    ),
+  ];
 }
 
 function podEnds(before: Side, after: Side): readonly ComparedEnd[] {

@@ -6,6 +6,7 @@ import {
   type Direction,
   familyOf,
   isLive,
+  type Namespace,
   nodeAddresses,
   objectKey,
   type Pod,
@@ -33,8 +34,19 @@ export function blocksOfPolicies({ policies }: Cluster): readonly string[] {
   );
 }
 
-/** @param networks cut at least where policies of this cluster cut */
-export function createConnectivity(cluster: Cluster, networks: Networks): Connectivity {
+/**
+ * @param networks cut at least where policies of this cluster cut
+ * @param more namespaces of pods that may come
+ */
+export function createConnectivity(
+  { namespaces, ...parts }: Cluster,
+  networks: Networks,
+  more: readonly Namespace[] = [],
+): Connectivity {
+  const cluster = {
+    ...parts,
+    namespaces: new Map([...more.map((one) => [one.name, one] as const), ...namespaces]),
+  };
   const tests = new PeerTests(cluster);
   const isolations = new Isolations(cluster, tests);
   const owners = addressOwners(cluster);

@@ -7,6 +7,7 @@ const MAX_PODS = 20;
 /** Plain data for `JSON.stringify`. */
 export function endJson(end: ComparedEnd) {
   if (end.kind === 'network') return { kind: end.kind, name: end.name, blocks: end.blocks };
+  if (end.kind === 'candidate') return { kind: end.kind, name: end.name };
   const { kind, name, namespace, workload, pods } = end;
   return {
     kind,

@@ -3,7 +3,7 @@
 export { type ComparedEnd, comparedEnds, type Side } from './compared_ends.ts';
 export { blocksOfPolicies, type Connectivity, createConnectivity } from './connectivity.ts';
 export { endJson } from './end_json.ts';
-export { createEndNames, type EndNames } from './end_sets.ts';
+export { createEndNames, type EndNames, type EndPart, joinPairs } from './end_sets.ts';
 export type { IsolatingRule, Isolation, Opening } from './isolation.ts';
 export { type KnownPod, type KnownPods, knownPods } from './known_pods.ts';
 export {
@@ -15,6 +15,7 @@ export {
   type Region,
 } from './networks.ts';
 export type { Peer } from './peer_tests.ts';
+export { type CandidatePod, type PodCandidates, podCandidates } from './pod_candidates.ts';
 export {
   ALL_PORTS,
   difference,

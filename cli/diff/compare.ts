@@ -40,7 +40,7 @@ export interface Comparison {
 
 /** Puts ends together that no policy tells apart. */
 export function groupEnds(ends: readonly ComparedEnd[]): readonly EndGroup[] {
-  const groups = Map.groupBy(ends, ({ before, after }) => `${before?.id} ${after?.id}`);
+  const groups = Map.groupBy(ends, ({ kind, before, after }) => `${kind} ${before?.id} ${after?.id}`);
   return [...groups.values()].map((group) => {
     const [{ before, after } = {}] = group;
     return {
@@ -85,11 +85,19 @@ function changeOf(before: PortSet, after: PortSet): Change | undefined {
   return difference(after, before).ranges.length === 0 ? 'narrower' : 'changed';
 }
 
-/** Pairs of ends about which policy has a say on one side at least. A pod that is no workload has no other of its kind. */
+/**
+ * Pairs of ends about which policy has a say on one side at least. A pod that is no workload has no other of its kind, and
+ * nobody asks what pods may do that are not there.
+ */
 function pairCount(from: EndGroup, to: EndGroup): number {
+  if (!arePods(from) && !arePods(to)) return 0;
   if (!mayConnect(from.before, to.before) && !mayConnect(from.after, to.after)) return 0;
   const itself = from === to ? from.ends.filter(isSingle).length : 0;
   return from.ends.length * to.ends.length - itself;
+}
+
+function arePods({ ends }: EndGroup): boolean {
+  return ends[0]?.kind === 'pods';
 }
 
 function mayConnect(from: Stance | undefined, to: Stance | undefined): boolean {

@@ -7,7 +7,9 @@ import {
   comparedEnds,
   createConnectivity,
   createNetworks,
+  type KnownPods,
   knownPods,
+  podCandidates,
 } from '../connectivity/index.ts';
 import { complain } from '../output.ts';
 import { type Change, type Comparison, compare, groupEnds } from './compare.ts';
@@ -92,17 +94,18 @@ async function reportOf(sides: ReadSides, { progress, signal }: CommandContext):
   const [before, after] = [sides.before.manifests, sides.after.manifests];
   const blocks = [...blocksOfPolicies(before.cluster), ...blocksOfPolicies(after.cluster)];
   const networks = createNetworks(blocks);
-  const side = ({ cluster }: Manifests, { pods }: ReturnType<typeof knownPods>) => ({
-    connectivity: createConnectivity(cluster, networks),
-    pods,
-  });
   const [was, is] = [knownPods(before), knownPods(after)];
   if (was.pods.length === 0 && is.pods.length === 0)
     throw new SluiceError(
       'USAGE',
       'neither side has a workload, so nothing can connect: name the workloads with -f (see sluice diff --help)',
     );
-  const ends = comparedEnds(side(before, was), side(after, is), networks);
+  const candidates = podCandidates([before.cluster, after.cluster], [...was.pods, ...is.pods]);
+  const side = ({ cluster }: Manifests, { pods }: KnownPods) => ({
+    connectivity: createConnectivity(cluster, networks, candidates.namespaces),
+    pods,
+  });
+  const ends = comparedEnds(side(before, was), side(after, is), networks, candidates.pods);
   const groups = groupEnds(ends);
   const comparison = await compare(groups, async (done) => {
     progress.say(`compared ${done} of ${groups.length} kinds of ends`);

@@ -4,6 +4,7 @@ import {
   createEndNames,
   difference,
   isShownWhole,
+  joinPairs,
   type PortSet,
   portsText,
 } from '../connectivity/index.ts';
@@ -18,16 +19,6 @@ export interface Row {
   /** Such as `TCP/80 -> TCP`. */
   readonly ports: string;
   readonly reasons: string;
-  /** Pairs of ends that it stands for. */
-  readonly pairs: number;
-}
-
-interface Alike {
-  readonly change: Change;
-  readonly before: PortSet;
-  readonly after: PortSet;
-  readonly reasons: string;
-  readonly sources: Map<EndGroup, EndGroup[]>;
 }
 
 /** Wider first, then by name. */
@@ -41,19 +32,20 @@ export function rowsOf(
   const place = (end: ComparedEnd) => order.get(end) ?? 0;
   const endsOf = (groups: readonly EndGroup[]) =>
     groups.flatMap(({ ends }) => ends).sort((a, b) => place(a) - place(b));
-  const rows = alike(changes, reasonsOf).flatMap(({ change, before, after, reasons, sources }) =>
-    [...bySources(sources).values()].map((group): Row => {
-      const [from, to] = [endsOf(group.sources), endsOf(group.destinations)];
-      return {
-        change,
-        from: names.text(from),
-        to: names.text(to),
-        ports: changeText(before, after),
-        reasons,
-        pairs: from.length * to.length,
-      };
-    }),
+  const pairs = changes.map((one) => ({ ...one, reasons: reasonsText(reasonsOf(one)) }));
+  const joined = joinPairs<EndGroup, (typeof pairs)[number]>(pairs, ({ change, before, after, reasons }) =>
+    JSON.stringify([change, before.key, after.key, reasons]),
   );
+  const rows = joined.map(({ alike: { change, before, after, reasons }, from, to }): Row => {
+    const [sources, destinations] = [endsOf(from), endsOf(to)];
+    return {
+      change,
+      from: names.text(sources),
+      to: names.text(destinations),
+      ports: changeText(before, after),
+      reasons,
+    };
+  });
   return rows.sort(
     (a, b) =>
       CHANGES.indexOf(a.change) - CHANGES.indexOf(b.change) ||
@@ -61,24 +53,6 @@ export function rowsOf(
       compareTexts(a.from, b.from) ||
       compareTexts(a.ports, b.ports),
   );
-}
-
-function alike(
-  changes: readonly GroupChange[],
-  reasonsOf: (change: GroupChange) => readonly Reason[],
-): readonly Alike[] {
-  const found = new Map<string, Alike>();
-  for (const one of changes) {
-    const { change, before, after, from, to } = one;
-    const reasons = reasonsText(reasonsOf(one));
-    const key = JSON.stringify([change, before.key, after.key, reasons]);
-    const known = found.get(key) ?? { change, before, after, reasons, sources: new Map() };
-    found.set(key, known);
-    const sources = known.sources.get(to);
-    if (sources === undefined) known.sources.set(to, [from]);
-    else sources.push(from);
-  }
-  return [...found.values()];
 }
 
 /** Of sets that are printed in part only, what differs: else it might be what is left out. */
@@ -89,29 +63,6 @@ function changeText(before: PortSet, after: PortSet): string {
     ...(gained.ranges.length === 0 ? [] : [`+ ${portsText(gained)}`]),
     ...(lost.ranges.length === 0 ? [] : [`- ${portsText(lost)}`]),
   ].join(' ');
-}
-
-interface Block {
-  readonly sources: readonly EndGroup[];
-  readonly destinations: EndGroup[];
-}
-
-/** Destinations with the same sources stand in one row. */
-function bySources(sources: ReadonlyMap<EndGroup, readonly EndGroup[]>): ReadonlyMap<string, Block> {
-  const numbers = new Map<EndGroup, number>();
-  const numberOf = (group: EndGroup): number => {
-    const known = numbers.get(group) ?? numbers.size;
-    numbers.set(group, known);
-    return known;
-  };
-  const blocks = new Map<string, Block>();
-  for (const [destination, own] of sources) {
-    const key = own.map(numberOf).join();
-    const block = blocks.get(key) ?? { sources: own, destinations: [] };
-    block.destinations.push(destination);
-    blocks.set(key, block);
-  }
-  return blocks;
 }
 
 function compareTexts(a: string, b: string): number {

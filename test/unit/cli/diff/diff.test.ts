@@ -42,7 +42,7 @@ test('wider comes before narrower, with what was, what is, and the rule', async 
     [
       '+ wider     monitoring/deploy/prometheus -> shop/*  TCP/9090 -> all ports  shop/scrape ingress[0] changed',
       '- narrower  shop/deploy/web -> shop/deploy/cart     TCP/7070 -> none       shop/cart ingress[0] removed',
-      '= 2 pairs wider, 1 narrower, 12 unchanged',
+      '= 2 pairs wider, 1 narrower, 18 unchanged',
       '',
     ].join('\n'),
   );
@@ -71,7 +71,7 @@ test('a policy that begins to isolate makes all else narrower', async () => {
   const { code, stdout } = await runSluice(['diff', before, after]);
   expect(stdout).toBe(
     '- narrower  * -> shop/*  all ports -> none  ingress isolated by shop/default-deny (added)\n' +
-      '= 8 pairs narrower, 7 unchanged\n',
+      '= 10 pairs narrower, 11 unchanged\n',
   );
   expect(code).toBe(0);
 });
@@ -80,7 +80,7 @@ test('the same files are no change', async () => {
   const [before, after] = folders([closed], [closed]);
   expect(await runSluice(['diff', before, after, '--fail-on', 'any'])).toEqual({
     code: 0,
-    stdout: '= 15 pairs unchanged\n',
+    stdout: '= 21 pairs unchanged\n',
     stderr: '',
   });
 });
@@ -105,11 +105,24 @@ test('a workload that comes is wider', async () => {
   const { stdout } = await runSluice(['diff', before, after]);
   expect(stdout).toBe(
     [
-      '+ wider  * -> monitoring/deploy/alerts                                       none -> all ports  the destination is new',
-      '+ wider  monitoring/deploy/alerts -> monitoring/deploy/prometheus, external  none -> all ports  the source is new',
-      '= 7 pairs wider, 17 unchanged',
+      '+ wider  * -> monitoring/deploy/alerts                                                                    none -> all ports  the destination is new',
+      '+ wider  monitoring/deploy/alerts -> monitoring/deploy/prometheus, external, any pod of other namespaces  none -> all ports  the source is new',
+      '= 9 pairs wider, 23 unchanged',
       '',
     ].join('\n'),
+  );
+});
+
+test('whom a policy admits of namespaces that nobody knows is an end too', async () => {
+  const ingress = (from: object) =>
+    policy('shop/in', { podSelector: { matchLabels: { app: 'cart' } }, ingress: [{ from: [from] }] });
+  const [before, after] = folders(
+    [ingress({ podSelector: { matchLabels: { app: 'web' } } })],
+    [ingress({ namespaceSelector: {}, podSelector: { matchLabels: { app: 'web' } } })],
+  );
+  const { stdout } = await runSluice(['diff', before, after, '--no-headers']);
+  expect(stdout).toBe(
+    '+ wider  any pod app=web of other namespaces -> shop/deploy/cart  none -> all ports  shop/in ingress[0] changed\n',
   );
 });
 
@@ -201,7 +214,7 @@ test('markdown is a table for each way of change', async () => {
     [
       '### NetworkPolicy: wider, narrower',
       '',
-      '`A` → `B`: 2 pairs wider, 1 narrower, 12 unchanged',
+      '`A` → `B`: 2 pairs wider, 1 narrower, 18 unchanged',
       '',
       '**Wider: becomes possible**',
       '',

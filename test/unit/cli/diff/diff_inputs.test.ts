@@ -46,11 +46,11 @@ test('revisions are compared with each other and with the working tree', async (
       })
     ).stdout;
   expect(await diff('one:k8s/', 'main:k8s/')).toBe(
-    '+ wider  * -> shop/deploy/web  none -> TCP/80  shop/open ingress[0] added\n= 2 pairs wider, 1 unchanged\n',
+    '+ wider  * -> shop/deploy/web  none -> TCP/80  shop/open ingress[0] added\n= 3 pairs wider, 2 unchanged\n',
   );
   expect(await diff('main:k8s/', 'k8s/')).toBe(
     '+ wider  * -> shop/deploy/web  TCP/80 -> all ports  ingress no longer isolated by shop/closed (removed); ' +
-      'ingress no longer isolated by shop/open (removed)\n= 2 pairs wider, 1 unchanged\n',
+      'ingress no longer isolated by shop/open (removed)\n= 3 pairs wider, 2 unchanged\n',
   );
 });
 

@@ -1,0 +1,170 @@
+/**
+ * Pods that do not exist, and that rules admit if they come: one for each peer that nobody is, or that may be of any namespace, with
+ * just the labels that the peer asks for. They are judged as any pod is.
+ */
+import {
+  type Cluster,
+  formatSelector,
+  isEmptySelector,
+  type LabelSelector,
+  type Labels,
+  matchesSelector,
+  NAMESPACE_NAME_LABEL,
+  type Namespace,
+  type NetworkPolicyPeer,
+  namespaceLabels,
+  type Pod,
+  requirementsOf,
+} from '../../policy/index.ts';
+import type { KnownPod } from './known_pods.ts';
+
+type PodsPeer = Extract<NetworkPolicyPeer, { kind: 'pods' }>;
+
+/** Pods that may come, and the namespaces that they may come with. */
+export interface PodCandidates {
+  readonly pods: readonly CandidatePod[];
+  readonly namespaces: readonly Namespace[];
+  /** Peers for which there is none, because there were too many. */
+  readonly leftOut: number;
+}
+
+/** One of them. */
+export interface CandidatePod {
+  readonly pod: Pod;
+  /** Such as `any pod app=web of shop`. */
+  readonly name: string;
+}
+
+/** Pods of all peers together. Each is an end. */
+const MAX_CANDIDATES = 200;
+
+/** Stands for a value where any will do, and in names of namespaces, which cannot hold it. */
+const ANY = '*';
+
+/** For the peers of all these clusters; of other namespaces than those that are known there is always one. */
+export function podCandidates(clusters: readonly Cluster[], pods: readonly KnownPod[]): PodCandidates {
+  const known = Map.groupBy(pods, ({ pod }) => pod.namespace);
+  const found = new Map<string, CandidatePod>();
+  const namespaces = new Map<string, Namespace>();
+  let leftOut = 0;
+  const add = (place: NamespacePlace, selector: LabelSelector | undefined): void => {
+    const labels = labelsFor(selector);
+    if (labels === undefined) return;
+    const name = `any pod ${selector === undefined || isEmptySelector(selector) ? '' : `${formatSelector(selector)} `}of ${place.text}`;
+    if (found.has(name)) return;
+    if (found.size >= MAX_CANDIDATES) {
+      leftOut += 1;
+      return;
+    }
+    if (place.labels !== undefined) namespaces.set(place.name, { name: place.name, labels: place.labels });
+    found.set(name, { name, pod: candidate(place.name, name, labels) });
+  };
+  const somebody = new Map<string, boolean>();
+  const isSomebody = ({ name, selector }: NamespacePlace, pod: LabelSelector | undefined): boolean => {
+    const key = JSON.stringify([name, pod]);
+    const before = somebody.get(key);
+    if (before !== undefined) return before;
+    const places =
+      selector === undefined
+        ? [name]
+        : [...known.keys()].filter((place) =>
+            clusters.some((one) => matchesSelector(selector, namespaceLabels(one, place))),
+          );
+    const is = places.some((place) => hasPod(known.get(place) ?? [], pod));
+    somebody.set(key, is);
+    return is;
+  };
+  add(otherNamespace(EVERY), undefined);
+  for (const cluster of clusters)
+    for (const { namespace, ingress, egress } of cluster.policies.values())
+      for (const { peers } of [...ingress, ...egress])
+        for (const peer of peers) {
+          if (peer.kind !== 'pods') continue;
+          for (const place of placesOf(peer, namespace, cluster))
+            if (place.isAny || !isSomebody(place, peer.podSelector)) add(place, peer.podSelector);
+        }
+  return { pods: [...found.values()], namespaces: [...namespaces.values()], leftOut };
+}
+
+/** A namespace that a peer means. */
+interface NamespacePlace {
+  readonly name: string;
+  readonly text: string;
+  /** Of one that does not exist. */
+  readonly labels?: Labels;
+  /** By which it was meant, where not by its name. */
+  readonly selector?: LabelSelector;
+  /** Whether every namespace is meant: those who may make one get in. */
+  readonly isAny?: boolean;
+}
+
+/** The namespaces that a peer names; where it goes by other labels, one that may come. */
+function placesOf(peer: PodsPeer, own: string, cluster: Cluster): readonly NamespacePlace[] {
+  const { namespaceSelector } = peer;
+  if (namespaceSelector === undefined) return [{ name: own, text: own }];
+  const named = namesOf(namespaceSelector);
+  if (named === undefined) return [otherNamespace(namespaceSelector)];
+  return named
+    .filter((name) => matchesSelector(namespaceSelector, namespaceLabels(cluster, name)))
+    .map((name) => ({ name, text: name }));
+}
+
+/** The names to which a selector is bound, if it is. */
+function namesOf(selector: LabelSelector): readonly string[] | undefined {
+  for (const requirement of requirementsOf(selector)) {
+    if (requirement.key !== NAMESPACE_NAME_LABEL) continue;
+    if (requirement.operator === 'Equals') return [requirement.value];
+    if (requirement.operator === 'In') return requirement.values;
+  }
+  return undefined;
+}
+
+const EVERY: LabelSelector = { matchLabels: {}, matchExpressions: [] };
+
+function otherNamespace(selector: LabelSelector): NamespacePlace {
+  const isAny = isEmptySelector(selector);
+  const name = `${ANY} ${formatSelector(selector)}`;
+  return {
+    name,
+    text: isAny ? 'other namespaces' : `other namespaces ${formatSelector(selector)}`,
+    labels: { [NAMESPACE_NAME_LABEL]: name, ...labelsFor(selector) },
+    selector,
+    isAny,
+  };
+}
+
+/** Labels that a selector selects and that have nothing else; undefined where it selects nothing. */
+function labelsFor(selector: LabelSelector | undefined): Labels | undefined {
+  if (selector === undefined) return {};
+  const labels: Record<string, string> = {};
+  for (const requirement of requirementsOf(selector)) {
+    const { key } = requirement;
+    if (requirement.operator === 'Equals') labels[key] = requirement.value;
+    // What another requirement has set may do.
+    else if (requirement.operator === 'In' && !Object.hasOwn(labels, key))
+      labels[key] = requirement.values[0] ?? ANY;
+    else if (requirement.operator === 'Exists' && !Object.hasOwn(labels, key)) labels[key] = ANY;
+  }
+  return matchesSelector(selector, labels) ? labels : undefined;
+}
+
+function hasPod(pods: readonly KnownPod[], selector: LabelSelector | undefined): boolean {
+  return pods.some(
+    ({ pod }) => !pod.hostNetwork && (selector === undefined || matchesSelector(selector, pod.labels)),
+  );
+}
+
+function candidate(namespace: string, name: string, labels: Labels): Pod {
+  return {
+    namespace,
+    name,
+    uid: name,
+    labels,
+    ips: [],
+    hostIPs: [],
+    hostNetwork: false,
+    phase: 'Pending',
+    ports: [],
+    workload: name,
+  };
+}
