@@ -34,8 +34,13 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'diff',
-    summary: 'what connections become possible or impossible, between two folders, revisions or the cluster',
+    summary: 'what connections become possible or impossible from one set of manifests to another',
     load: async () => (await import('./diff/index.ts')).runDiff,
+  },
+  {
+    name: 'graph',
+    summary: 'who reaches whom by policy: text, mermaid, dot, json or svg',
+    load: async () => (await import('./graph/index.ts')).runGraph,
   },
   {
     name: 'lab',

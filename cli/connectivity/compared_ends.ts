@@ -148,7 +148,17 @@ function networkEnds(before: Side, after: Side, { regions }: Networks): readonly
     const [earlier, later] = [was.get(first), is.get(first)];
     if (earlier === undefined || later === undefined) return [];
     const blocks = blocksOf(part, regions);
-    return [{ kind: 'network', name: networkText(blocks), blocks, before: earlier, after: later }];
+    // A stance of one side may have more regions than are together on both.
+    const families = [...new Set(part.map(({ family }) => family))];
+    return [
+      {
+        kind: 'network',
+        name: networkText(blocks),
+        blocks,
+        before: { ...earlier, families },
+        after: { ...later, families },
+      },
+    ];
   });
 }
 
@@ -156,4 +166,9 @@ function stanceByRegion({ networks }: Connectivity) {
   return new Map(
     [...networks].flatMap(([stance, regions]) => regions.map((region) => [region, stance] as const)),
   );
+}
+
+/** Whether an end is one pod for good: what it may do to itself no policy decides. */
+export function isSingle(end: ComparedEnd): boolean {
+  return end.kind === 'pods' && end.workload.startsWith('pod/');
 }

@@ -1,12 +1,14 @@
 /** Sets of ends in few words: `shop/*` for all workloads of a namespace. */
 import type { ComparedEnd } from './compared_ends.ts';
+import { EXTERNAL } from './networks.ts';
 
 /** Ends of one set that are named; the rest is a number. */
 const SHOWN_ENDS = 3;
 
 /** A part of a set that has a name of its own. */
 export type EndPart =
-  | { readonly kind: 'all'; readonly name: string }
+  /** All ends, or all networks. */
+  | { readonly kind: 'all' | 'networks'; readonly name: string }
   | { readonly kind: 'namespace'; readonly namespace: string; readonly name: string }
   | { readonly kind: 'end'; readonly end: ComparedEnd; readonly name: string };
 
@@ -21,11 +23,12 @@ export function createEndNames(all: readonly ComparedEnd[]): EndNames {
   const sizes = new Map([...Map.groupBy(all, placeOf)].map(([place, ends]) => [place, ends.length]));
   const parts = (ends: readonly ComparedEnd[]): readonly EndPart[] => {
     if (ends.length === all.length && all.length > 1) return [{ kind: 'all', name: '*' }];
-    return [...Map.groupBy(ends, placeOf)].flatMap(([place, own]): readonly EndPart[] =>
-      place !== undefined && own.length > 1 && own.length === sizes.get(place)
-        ? [{ kind: 'namespace', namespace: place, name: `${place}/*` }]
-        : own.map((end) => ({ kind: 'end', end, name: end.name })),
-    );
+    return [...Map.groupBy(ends, placeOf)].flatMap(([place, own]): readonly EndPart[] => {
+      const isWhole = place !== undefined && own.length > 1 && own.length === sizes.get(place);
+      if (!isWhole) return own.map((end) => ({ kind: 'end', end, name: end.name }));
+      if (place === NETWORKS) return [{ kind: 'networks', name: EXTERNAL }];
+      return [{ kind: 'namespace', namespace: place, name: `${place}/*` }];
+    });
   };
   return {
     parts,
@@ -37,7 +40,11 @@ export function createEndNames(all: readonly ComparedEnd[]): EndNames {
   };
 }
 
+/** No namespace has such a name. */
+const NETWORKS = '*networks*';
+
 function placeOf(end: ComparedEnd): string | undefined {
+  if (end.kind === 'network') return NETWORKS;
   return end.kind === 'pods' ? end.namespace : undefined;
 }
 

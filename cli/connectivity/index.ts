@@ -1,7 +1,8 @@
 /** Who can reach whom: connectivity between workloads and networks, as sets of ports, exactly by the engine's rules. */
 
-export { type ComparedEnd, comparedEnds, type Side } from './compared_ends.ts';
+export { type ComparedEnd, comparedEnds, isSingle, type Side } from './compared_ends.ts';
 export { blocksOfPolicies, type Connectivity, createConnectivity } from './connectivity.ts';
+export { type EndGroup, groupEnds } from './end_groups.ts';
 export { endJson } from './end_json.ts';
 export { createEndNames, type EndNames, type EndPart, joinPairs } from './end_sets.ts';
 export type { IsolatingRule, Isolation, Opening } from './isolation.ts';
@@ -29,4 +30,11 @@ export {
   portsText,
   union,
 } from './port_set.ts';
-export { areConnected, type Directions, directionsOf, portsBetween, type Stance } from './stance.ts';
+export {
+  type Directions,
+  directionsOf,
+  haveOneFamily,
+  isJudged,
+  portsBetween,
+  type Stance,
+} from './stance.ts';

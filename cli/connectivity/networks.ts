@@ -133,10 +133,13 @@ export function blocksOf(regions: readonly Region[], all: readonly Region[]): re
 /** Blocks that are printed by name. */
 const SHOWN_BLOCKS = 3;
 
+/** All addresses that no pod has. */
+export const EXTERNAL = 'external';
+
 /** For people: `external` for all addresses, else `10.0.0.0/8 except 10.1.0.0/16`. */
 export function networkText(blocks: readonly NetworkBlock[]): string {
   const whole = blocks.filter(({ except }) => except.length === 0).map(({ cidr }) => cidr);
-  if (ALL_ADDRESSES.every((cidr) => whole.includes(cidr))) return 'external';
+  if (ALL_ADDRESSES.every((cidr) => whole.includes(cidr))) return EXTERNAL;
   return listed(
     blocks.map(({ cidr, except }) => (except.length === 0 ? cidr : `${cidr} except ${listed(except)}`)),
   );

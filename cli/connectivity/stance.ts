@@ -45,14 +45,18 @@ export function directionsOf(source: Stance, destination: Stance): Directions {
 
 /** The ports that both sides admit: a connection passes only if the source's egress and the destination's ingress allow it. */
 export function portsBetween(source: Stance, destination: Stance): PortSet {
-  if (!areConnected(source, destination)) return NO_PORTS;
+  if (!haveOneFamily(source, destination)) return NO_PORTS;
   const { egress, ingress } = directionsOf(source, destination);
   return intersection(egress, ingress);
 }
 
-/** Whether there is anything for policy to say, and an address family that both can use. */
-export function areConnected(source: Stance, destination: Stance): boolean {
-  if (!source.isSubject && !destination.isSubject) return false;
+/** Whether policy has a say: it can select one of the two. */
+export function isJudged(source: Stance, destination: Stance): boolean {
+  return source.isSubject || destination.isSubject;
+}
+
+/** Whether there is an address family that both can use, as far as their addresses are known. */
+export function haveOneFamily(source: Stance, destination: Stance): boolean {
   return (
     source.families.length === 0 ||
     destination.families.length === 0 ||

@@ -1,8 +1,9 @@
 /** What connections become possible or impossible from one state of a cluster to another. */
 import {
-  areConnected,
-  type ComparedEnd,
   difference,
+  type EndGroup,
+  isJudged,
+  isSingle,
   NO_PORTS,
   type PortSet,
   portsBetween,
@@ -14,13 +15,6 @@ export const CHANGES = ['wider', 'changed', 'narrower'] as const;
 
 /** One of them. */
 export type Change = (typeof CHANGES)[number];
-
-/** Ends that are the same to policy on both sides. */
-export interface EndGroup {
-  readonly before?: Stance;
-  readonly after?: Stance;
-  readonly ends: readonly ComparedEnd[];
-}
 
 /** What changes from all ends of one group to all of another. */
 export interface GroupChange {
@@ -36,19 +30,6 @@ export interface Comparison {
   readonly changes: readonly GroupChange[];
   /** Pairs of ends that can reach each other at the same ports as before, or as little. */
   readonly unchanged: number;
-}
-
-/** Puts ends together that no policy tells apart. */
-export function groupEnds(ends: readonly ComparedEnd[]): readonly EndGroup[] {
-  const groups = Map.groupBy(ends, ({ kind, before, after }) => `${kind} ${before?.id} ${after?.id}`);
-  return [...groups.values()].map((group) => {
-    const [{ before, after } = {}] = group;
-    return {
-      ends: group,
-      ...(before === undefined ? {} : { before }),
-      ...(after === undefined ? {} : { after }),
-    };
-  });
 }
 
 /** Groups compared in one turn of the event loop, between which a time limit counts. */
@@ -91,7 +72,7 @@ function changeOf(before: PortSet, after: PortSet): Change | undefined {
  */
 function pairCount(from: EndGroup, to: EndGroup): number {
   if (!arePods(from) && !arePods(to)) return 0;
-  if (!mayConnect(from.before, to.before) && !mayConnect(from.after, to.after)) return 0;
+  if (!areJudged(from.before, to.before) && !areJudged(from.after, to.after)) return 0;
   const itself = from === to ? from.ends.filter(isSingle).length : 0;
   return from.ends.length * to.ends.length - itself;
 }
@@ -100,11 +81,6 @@ function arePods({ ends }: EndGroup): boolean {
   return ends[0]?.kind === 'pods';
 }
 
-function mayConnect(from: Stance | undefined, to: Stance | undefined): boolean {
-  return from !== undefined && to !== undefined && areConnected(from, to);
-}
-
-/** Whether an end is one pod for good: what it may do to itself no policy decides. */
-export function isSingle(end: ComparedEnd): boolean {
-  return end.kind === 'pods' && end.workload.startsWith('pod/');
+function areJudged(from: Stance | undefined, to: Stance | undefined): boolean {
+  return from !== undefined && to !== undefined && isJudged(from, to);
 }

@@ -7,12 +7,13 @@ import {
   comparedEnds,
   createConnectivity,
   createNetworks,
+  groupEnds,
   type KnownPods,
   knownPods,
   podCandidates,
 } from '../connectivity/index.ts';
 import { complain } from '../output.ts';
-import { type Change, type Comparison, compare, groupEnds } from './compare.ts';
+import { type Change, type Comparison, compare } from './compare.ts';
 import {
   DIFF_FLAGS,
   DIFF_HELP,

@@ -34,7 +34,9 @@ export type Reason =
       readonly how: PolicyChange;
     }
   /** One of the two ends is on one side only. */
-  | { readonly kind: 'end-added' | 'end-removed'; readonly end: 'from' | 'to' };
+  | { readonly kind: 'end-added' | 'end-removed'; readonly end: 'from' | 'to' }
+  /** Both ends have addresses of one IP version on one side only. */
+  | { readonly kind: 'addresses' };
 
 /** Finds reasons for changes between two clusters. */
 export function createReasons(before: Cluster, after: Cluster): (change: GroupChange) => readonly Reason[] {
@@ -65,10 +67,11 @@ export function createReasons(before: Cluster, after: Cluster): (change: GroupCh
     const change = { gained: difference(now, old), lost: difference(old, now) };
     const was = directionsOf(from.before, to.before);
     const is = directionsOf(from.after, to.after);
-    return [
+    const found = [
       ...reasonsIn('egress', egressView(from.before, was), egressView(from.after, is), change),
       ...reasonsIn('ingress', ingressView(to.before, was), ingressView(to.after, is), change),
     ];
+    return found.length > 0 ? found : [{ kind: 'addresses' }];
   };
 }
 
@@ -151,6 +154,8 @@ function reasonText(reason: Reason): string {
       return `${endText(reason.end)} is new`;
     case 'end-removed':
       return `${endText(reason.end)} is gone`;
+    case 'addresses':
+      return 'other addresses';
     default:
       return unreachable(reason);
   }

@@ -1,5 +1,6 @@
 /** What is reported of a comparison, whatever the format. */
-import { type Change, type Comparison, type GroupChange, isSingle } from './compare.ts';
+import { isSingle } from '../connectivity/index.ts';
+import type { Change, Comparison, GroupChange } from './compare.ts';
 import type { Reason } from './reasons.ts';
 import type { Row } from './rows.ts';
 

@@ -3,10 +3,11 @@ import {
   type ComparedEnd,
   difference,
   endJson,
+  isSingle,
   type PortRange,
   type PortSet,
 } from '../connectivity/index.ts';
-import { CHANGES, isSingle } from './compare.ts';
+import { CHANGES } from './compare.ts';
 import type { Reason } from './reasons.ts';
 import { countPairs, type Report } from './report.ts';
 

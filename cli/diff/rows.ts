@@ -3,12 +3,13 @@ import {
   type ComparedEnd,
   createEndNames,
   difference,
+  type EndGroup,
   isShownWhole,
   joinPairs,
   type PortSet,
   portsText,
 } from '../connectivity/index.ts';
-import { CHANGES, type Change, type EndGroup, type GroupChange } from './compare.ts';
+import { CHANGES, type Change, type GroupChange } from './compare.ts';
 import { type Reason, reasonsText } from './reasons.ts';
 
 /** One row. */

@@ -13,6 +13,7 @@ const PROGRAMS: readonly (readonly [string, readonly string[]])[] = [
   ['help-describe', ['cli/main.ts', 'describe', '--help']],
   ['help-lint', ['cli/main.ts', 'lint', '--help']],
   ['help-diff', ['cli/main.ts', 'diff', '--help']],
+  ['help-graph', ['cli/main.ts', 'graph', '--help']],
   ['help-lab', ['cli/main.ts', 'lab', '--help']],
   ['help-test', ['cli/main.ts', 'test', '--help']],
   ['help-sidecar', ['sidecar/main.ts', '--help']],

@@ -37,3 +37,9 @@ test('sluice diff', async () => {
   expect(schemaProblems('diff.v1.json', stdout)).toEqual([]);
   expect(JSON.parse(stdout).changes.length).toBeGreaterThan(0);
 });
+
+test('sluice graph', async () => {
+  const { stdout } = await runSluice(['graph', '--exposure', '--all', '-o', 'json', '-f', shop()]);
+  expect(validator('graph.v1.json')(stdout)).toEqual([]);
+  expect(JSON.parse(stdout).edges.length).toBeGreaterThan(0);
+});

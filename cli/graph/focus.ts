@@ -1,0 +1,77 @@
+/** What `--focus` means, and what is near it. */
+import { SluiceError } from '../../common/errors.ts';
+import { printable } from '../../common/printable.ts';
+import { WORKLOAD_KINDS } from '../../sources/index.ts';
+import type { ComparedEnd, EndGroup } from '../connectivity/index.ts';
+import { didYouMean } from '../likeness.ts';
+import type { Edge } from './edges.ts';
+
+/** Long and plural names of kinds, as kubectl takes them. */
+const KINDS: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(WORKLOAD_KINDS).flatMap(([kind, word]) => {
+    const long = kind.toLowerCase();
+    return [long, `${long}s`].map((name) => [name, word] as const);
+  }),
+  ['po', 'pod'],
+  ['pods', 'pod'],
+]);
+
+/**
+ * The ends that a name means.
+ * @param namespace of names without one; where none was given, all namespaces are looked through
+ * @throws SluiceError `ENDPOINT_UNKNOWN`
+ */
+export function endsOfFocus(
+  text: string,
+  ends: readonly ComparedEnd[],
+  namespace: string | undefined,
+): readonly ComparedEnd[] {
+  const parts = text.split('/');
+  const [first = '', second, third] = parts;
+  const kindOf = (word: string): string => KINDS.get(word) ?? word;
+  const found = ends.filter((end) => {
+    if (end.kind !== 'pods' || parts.length > 3) return false;
+    const { namespace: own, workload } = end;
+    const isHere = namespace === undefined || own === namespace;
+    if (second === undefined) return isHere && (lastPart(workload) === first || end.pods.includes(first));
+    if (third !== undefined) return own === first && workload === `${kindOf(second)}/${third}`;
+    if (own === first && (second === '*' || lastPart(workload) === second)) return true;
+    return isHere && workload === `${kindOf(first)}/${second}`;
+  });
+  if (found.length > 0) return found;
+  const names = ends.flatMap((end) =>
+    end.kind === 'pods' ? [`${end.namespace}/${end.workload}`, end.workload] : [],
+  );
+  throw new SluiceError(
+    'ENDPOINT_UNKNOWN',
+    `there is no workload ${printable(text)} to focus on${didYouMean(text, names)}`,
+  );
+}
+
+function lastPart(workload: string): string {
+  return workload.slice(workload.indexOf('/') + 1);
+}
+
+/** The edges on ways of at most `depth` edges from or to the focus. Edges that no policy decides lead no farther. */
+export function edgesNear(
+  focus: readonly EndGroup[],
+  edges: readonly Edge[],
+  depth: number,
+): readonly Edge[] {
+  const start: ReadonlySet<EndGroup> = new Set(focus);
+  let near = start;
+  for (let step = 1; step < depth; step += 1) {
+    const next = new Set(near);
+    for (const { from, to, isDecided } of edges) {
+      if (!isDecided) continue;
+      if (near.has(from)) next.add(to);
+      if (near.has(to)) next.add(from);
+    }
+    if (next.size === near.size) break;
+    near = next;
+  }
+  return edges.filter(({ from, to, isDecided }) => {
+    const set = isDecided ? near : start;
+    return set.has(from) || set.has(to);
+  });
+}

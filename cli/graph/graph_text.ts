@@ -1,0 +1,51 @@
+/** Connections for people at a terminal. */
+import { objectKey } from '../../policy/index.ts';
+import { type ComparedEnd, createEndNames, type IsolatingRule, portsText } from '../connectivity/index.ts';
+import { tableText } from '../terminal/index.ts';
+import type { Connection } from './connections.ts';
+
+/** Rows that are printed: more is no list that somebody reads. */
+const MAX_ROWS = 500;
+
+/** Rules that are printed of one connection. */
+const SHOWN_RULES = 3;
+
+/** A row each. */
+export function connectionLines(connections: readonly Connection[]): string {
+  const more = connections.length - MAX_ROWS;
+  const rows = connections
+    .slice(0, MAX_ROWS)
+    .map(({ fromText, toText, ports, rules }) => [
+      `${fromText} -> ${toText}`,
+      portsText(ports),
+      rulesText(rules),
+    ]);
+  return `${tableText(rows)}${more > 0 ? `… and ${more} more rows: narrow with --focus, or -o json\n` : ''}`;
+}
+
+function rulesText(rules: readonly IsolatingRule[]): string {
+  if (rules.length === 0) return 'no policy isolates either';
+  const names = [
+    ...new Set(
+      rules.map(
+        ({ policy, direction, index }) =>
+          `${objectKey(policy.namespace, policy.name)} ${direction}[${index}]`,
+      ),
+    ),
+  ];
+  const more = names.length - SHOWN_RULES;
+  return `${names.slice(0, SHOWN_RULES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+/** How many pairs are connected, and who is not isolated. */
+export function graphCounts(pairs: number, ends: readonly ComparedEnd[]): string {
+  const names = createEndNames(ends);
+  const pods = ends.filter(({ kind, after }) => kind === 'pods' && after?.isSubject === true);
+  const open = (['ingress', 'egress'] as const).flatMap((direction) => {
+    const own = pods.filter(({ after }) => after?.[direction] === undefined);
+    return own.length === 0
+      ? []
+      : [`${direction} is open for ${own.length === pods.length ? 'all' : names.text(own)}`];
+  });
+  return `= ${[`${pairs} ${pairs === 1 ? 'connection' : 'connections'}`, ...open].join('; ')}\n`;
+}

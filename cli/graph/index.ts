@@ -1,0 +1,2 @@
+/** `sluice graph`: which connections policies let through. */
+export { runGraph } from './graph.ts';

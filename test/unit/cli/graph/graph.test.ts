@@ -1,0 +1,190 @@
+/** Who reaches whom, in each format, near a focus and within bounds. */
+import { expect, test } from 'vitest';
+import { deployment, manifestDirectory, pod } from '../../../builders/cli_manifests.ts';
+import { type Manifest, namespace, policy } from '../../../builders/manifests.ts';
+import { runSluice } from '../support/sluice_process.ts';
+
+const select = (app: string) => ({ podSelector: { matchLabels: { app } } });
+
+/** `web` -> `cart` -> `db`, each by a policy; the internet reaches `web`; `db` may be reached by `backup`, which is not there. */
+function shop(...more: readonly Manifest[]): string {
+  return manifestDirectory(
+    namespace('shop'),
+    ...['web', 'cart', 'db'].map((app) =>
+      deployment(`shop/${app}`, { app }, [{ name: 'main', containerPort: 8080 }]),
+    ),
+    policy('shop/default-deny', { podSelector: {}, policyTypes: ['Ingress'] }),
+    policy('shop/web', {
+      ...select('web'),
+      ingress: [
+        { from: [{ ipBlock: { cidr: '0.0.0.0/0', except: ['10.0.0.0/8'] } }], ports: [{ port: 443 }] },
+      ],
+    }),
+    policy('shop/cart', {
+      ...select('cart'),
+      ingress: [{ from: [select('web')], ports: [{ port: 'main' }] }],
+    }),
+    policy('shop/db', {
+      ...select('db'),
+      ingress: [{ from: [select('cart'), select('backup')], ports: [{ port: 5432 }] }],
+    }),
+    ...more,
+  );
+}
+
+async function graph(dir: string, ...args: readonly string[]) {
+  return await runSluice(['graph', ...args, '-f', dir]);
+}
+
+test('text is a row for each connection, and says who is not isolated', async () => {
+  expect(await graph(shop())).toEqual({
+    code: 0,
+    stderr: '',
+    stdout: [
+      'shop/deploy/web -> shop/deploy/cart             TCP/8080  shop/cart ingress[0]',
+      'shop/deploy/cart -> shop/deploy/db              TCP/5432  shop/db ingress[0]',
+      '0.0.0.0/0 except 10.0.0.0/8 -> shop/deploy/web  TCP/443   shop/web ingress[0]',
+      '= 3 connections; egress is open for all',
+      '',
+    ].join('\n'),
+  });
+});
+
+test('mermaid', async () => {
+  const { stdout } = await graph(shop(), '-o', 'mermaid');
+  expect(stdout).toBe(
+    [
+      'flowchart LR',
+      '  subgraph s0["shop"]',
+      '    n0["deploy/web"]',
+      '    n1["deploy/cart"]',
+      '    n2["deploy/db"]',
+      '  end',
+      '  n3{{"0.0.0.0/0 except 10.0.0.0/8"}}',
+      '  n0 -->|"TCP/8080 by cart"| n1',
+      '  n1 -->|"TCP/5432 by db"| n2',
+      '  n3 -->|"TCP/443 by web"| n0',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('dot', async () => {
+  const { stdout } = await graph(shop(), '-o', 'dot');
+  expect(stdout).toBe(
+    [
+      'digraph policies {',
+      '  rankdir=LR;',
+      '  node [shape=box];',
+      '  subgraph cluster_0 {',
+      '    label="shop";',
+      '    n0 [label="deploy/web"];',
+      '    n1 [label="deploy/cart"];',
+      '    n2 [label="deploy/db"];',
+      '  }',
+      '  n3 [label="0.0.0.0/0 except 10.0.0.0/8", shape=hexagon];',
+      '  n0 -> n1 [label="TCP/8080 by cart"];',
+      '  n1 -> n2 [label="TCP/5432 by db"];',
+      '  n3 -> n0 [label="TCP/443 by web"];',
+      '}',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('svg has every node and edge, and nothing that runs or is loaded', async () => {
+  const { stdout } = await graph(shop(), '-o', 'svg');
+  expect(stdout.match(/<rect class="(pods|network)"/g)).toHaveLength(4);
+  expect(stdout.match(/class="edge"/g)).toHaveLength(3);
+  expect(stdout).not.toMatch(/<script|href|url\((?!#arrow)|on\w+=/);
+});
+
+test('--exposure draws whom policies admit and nobody is', async () => {
+  const { stdout } = await graph(shop(), '--exposure', '--no-headers', '--focus', 'db');
+  expect(stdout).toBe(
+    [
+      'shop/deploy/db -> external, any pod of other namespaces         all ports  no policy isolates either',
+      'shop/deploy/cart, any pod app=backup of shop -> shop/deploy/db  TCP/5432   shop/db ingress[0]',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('--focus has what is near, --depth how near', async () => {
+  const near = await graph(shop(), '--focus', 'deploy/db', '--no-headers');
+  expect(near.stdout).toBe(
+    [
+      'shop/deploy/db -> external          all ports  no policy isolates either',
+      'shop/deploy/cart -> shop/deploy/db  TCP/5432   shop/db ingress[0]',
+      '',
+    ].join('\n'),
+  );
+  const far = await graph(shop(), '--focus', 'shop/deployment/db', '--depth', '2', '--no-headers');
+  expect(far.stdout).toBe(
+    [
+      'shop/deploy/db -> external           all ports  no policy isolates either',
+      'shop/deploy/web -> shop/deploy/cart  TCP/8080   shop/cart ingress[0]',
+      'shop/deploy/cart -> shop/deploy/db   TCP/5432   shop/db ingress[0]',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('a focus that is nobody is answered with what it is like', async () => {
+  const { code, stderr } = await graph(shop(), '--focus', 'deploy/crat');
+  expect(stderr).toContain('there is no workload deploy/crat to focus on; did you mean deploy/cart');
+  expect(code).toBe(2);
+});
+
+test('what no policy decides is there with --all', async () => {
+  const dir = manifestDirectory(deployment('a/x', { app: 'x' }), deployment('b/y', { app: 'y' }));
+  expect((await graph(dir)).stdout).toBe(
+    '= 0 connections; ingress is open for all; egress is open for all\n',
+  );
+  expect((await graph(dir, '--all', '--no-headers')).stdout).toBe(
+    '* -> a/deploy/x, b/deploy/y         all ports  no policy isolates either\n' +
+      'a/deploy/x, b/deploy/y -> external  all ports  no policy isolates either\n',
+  );
+});
+
+test('a drawing of too many ends says how to narrow it, and text does not mind', async () => {
+  const many = Array.from({ length: 160 }, (_, at) => deployment(`many/d${at}`, { app: `d${at}` }));
+  const dir = shop(...many);
+  for (const format of ['mermaid', 'dot', 'svg']) {
+    const { code, stdout, stderr } = await graph(dir, '-o', format);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(
+      "a drawing has 150 at most: narrow it with --focus NAME or --focus 'NAMESPACE/*'",
+    );
+  }
+  expect((await graph(dir, '-o', 'mermaid', '--focus', 'shop/*')).code).toBe(0);
+  expect((await graph(dir)).code).toBe(0);
+});
+
+/** Ends labels and strings, begins lines, and steers terminals, pages and pictures. */
+const NASTY = '"]; x --> y\n\u001b[2J</text><script>alert(1)</script>`%%{init}%%\\';
+
+test.each(['text', 'mermaid', 'dot', 'svg', 'json'])('a hostile name stays a name: %s', async (format) => {
+  const owned = pod('shop/evil', { ip: '10.0.0.1', labels: { app: 'web' }, owner: `StatefulSet/${NASTY}` });
+  const plain = pod('shop/evil', { ip: '10.0.0.1', labels: { app: 'web' }, owner: 'StatefulSet/good' });
+  const [evil, good] = [await graph(shop(owned), '-o', format), await graph(shop(plain), '-o', format)];
+  expect(evil.code).toBe(0);
+  expect(evil.stdout).not.toMatch(/[^\P{Cc}\n]/u);
+  expect(evil.stdout.split('\n')).toHaveLength(good.stdout.split('\n').length);
+  if (format === 'mermaid') expect(evil.stdout.match(/"[^"]*"/g)?.join('')).not.toMatch(/[\]<>`%{}\\]/);
+  if (format === 'svg') expect(evil.stdout).not.toContain('<script');
+  if (format === 'dot')
+    for (const line of evil.stdout.split('\n').filter((one) => one.includes('label=')))
+      expect(line).toMatch(/^\s*(n\d+ (-> n\d+ )?\[)?label="([^"\\]|\\["\\])*"[^"]*;$/);
+});
+
+test.each([
+  [['x'], "'x' is not expected"],
+  [['--depth', '2'], '--depth says how far from --focus'],
+  [['--focus', 'web', '--depth', '0'], 'wants a number from 1 to 100'],
+  [['-o', 'png'], '-o is'],
+])('sluice graph %s is wrong use', async (args, message) => {
+  const { code, stderr } = await graph(shop(), ...args);
+  expect(stderr).toContain(message);
+  expect(code).toBe(2);
+});
