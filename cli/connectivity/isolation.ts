@@ -13,7 +13,7 @@ import {
   resolveRules,
 } from '../../policy/index.ts';
 import type { Peer, PeerTests } from './peer_tests.ts';
-import { ALL_PORTS, allOf, type PortRange, type PortSet, portSet, union } from './port_set.ts';
+import { ALL_PORTS, allOf, NO_PORTS, type PortRange, type PortSet, portSet, union } from './port_set.ts';
 
 type TablePort = ResolvedRule['ports'][number];
 
@@ -47,7 +47,10 @@ export class Isolation {
   readonly key: string;
   readonly policies: readonly PolicyRef[];
   readonly #rules: readonly CompiledRule[];
-  readonly #opened = new Map<number, PortSet>();
+  /** By the rules that open them, and the ports that names stand for. */
+  readonly #opened = new Map<string | number, PortSet>();
+  /** By peer, where there are too many rules to go through them again. */
+  readonly #known = new Map<number, PortSet>();
 
   constructor(key: string, policies: readonly PolicyRef[], rules: readonly CompiledRule[]) {
     this.key = key;
@@ -57,20 +60,47 @@ export class Isolation {
 
   /** All ports that rules open to a peer: an isolated end gets the union of what its policies allow. */
   opened(peer: Peer): PortSet {
-    const known = this.#opened.get(peer.id);
+    if (this.#rules.length <= MAX_MASK) return this.#openedByMask(peer);
+    const known = this.#known.get(peer.id);
     if (known !== undefined) return known;
     const opened = union(this.openings(peer).map(({ ports }) => ports));
-    this.#opened.set(peer.id, opened);
+    this.#known.set(peer.id, opened);
+    return opened;
+  }
+
+  /** The commonest case, asked for each of a million pairs: few sets come of it, and nothing is kept for each peer. */
+  #openedByMask(peer: Peer): PortSet {
+    let mask = 0;
+    let hasNames = false;
+    for (const [at, { peers, named }] of this.#rules.entries()) {
+      if (peers !== undefined && !isOneOf(peer, peers)) continue;
+      mask |= 1 << at;
+      if (named.length > 0) hasNames = true;
+    }
+    if (mask === 0) return NO_PORTS;
+    const key = hasNames ? `${mask} ${peer.portsKey}` : mask;
+    const known = this.#opened.get(key);
+    if (known !== undefined) return known;
+    const opened = union(this.openings(peer).map(({ ports }) => ports));
+    this.#opened.set(key, opened);
     return opened;
   }
 
   /** The same, rule by rule, in the order in which the engine asks them. */
   openings(peer: Peer): readonly Opening[] {
     return this.#rules
-      .filter(({ peers }) => peers === undefined || peers.some((number) => peer.is.has(number)))
+      .filter(({ peers }) => peers === undefined || isOneOf(peer, peers))
       .map(({ rule, fixed, named }) => ({ rule, ports: withNamed(fixed, named, peer.ports) }))
       .filter(({ ports }) => ports.ranges.length > 0);
   }
+}
+
+/** Rules that have a bit each. Numbers have 32, with a sign. */
+const MAX_MASK = 16;
+
+function isOneOf({ is }: Peer, peers: readonly number[]): boolean {
+  for (const number of peers) if (is.has(number)) return true;
+  return false;
 }
 
 /** A named port of egress is one that the peer declares. */

@@ -20,6 +20,8 @@ export interface Peer {
   readonly is: ReadonlySet<number>;
   /** The named ports that it has, of the names that rules use. */
   readonly ports: readonly ContainerPort[];
+  /** Equal where these are. */
+  readonly portsKey: string;
 }
 
 /** What rules may know of an end. */
@@ -75,10 +77,11 @@ export class PeerTests {
       ...(region === undefined ? [] : this.#regionIs(region)),
     ];
     const ports = pod?.ports ?? [];
-    const key = `${is.join()} ${JSON.stringify(ports)}`;
+    const portsKey = JSON.stringify(ports);
+    const key = `${is.join()} ${portsKey}`;
     const known = this.#peers.get(key);
     if (known !== undefined) return known;
-    const peer = { id: this.#peers.size, is: new Set(is), ports };
+    const peer = { id: this.#peers.size, is: new Set(is), ports, portsKey };
     this.#peers.set(key, peer);
     return peer;
   }

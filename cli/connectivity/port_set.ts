@@ -57,10 +57,21 @@ export function union(sets: readonly PortSet[]): PortSet {
   return others.every(({ key }) => key === first.key) ? first : portSet(sets.flatMap(({ ranges }) => ranges));
 }
 
+/** Asked for again and again, of few sets. */
+const intersections = new WeakMap<PortSet, WeakMap<PortSet, PortSet>>();
+
 /** What is in both. */
 export function intersection(a: PortSet, b: PortSet): PortSet {
   if (a.key === b.key || b.key === ALL_PORTS.key) return a;
   if (a.key === ALL_PORTS.key) return b;
+  const ofA = intersections.get(a) ?? new WeakMap<PortSet, PortSet>();
+  intersections.set(a, ofA);
+  const found = ofA.get(b) ?? intersect(a, b);
+  ofA.set(b, found);
+  return found;
+}
+
+function intersect(a: PortSet, b: PortSet): PortSet {
   return portSet(
     a.ranges.flatMap((one) =>
       b.ranges

@@ -46,8 +46,13 @@ export function directionsOf(source: Stance, destination: Stance): Directions {
 /** The ports that both sides admit: a connection passes only if the source's egress and the destination's ingress allow it. */
 export function portsBetween(source: Stance, destination: Stance): PortSet {
   if (!haveOneFamily(source, destination)) return NO_PORTS;
-  const { egress, ingress } = directionsOf(source, destination);
-  return intersection(egress, ingress);
+  const { egress } = source;
+  const { ingress } = destination;
+  if (egress === undefined && ingress === undefined) return ALL_PORTS;
+  const [from, to] = familiesUsed(source, destination);
+  const out = egress === undefined ? ALL_PORTS : egress.opened(destination.peerAt(to));
+  if (ingress === undefined || out.ranges.length === 0) return out;
+  return intersection(out, ingress.opened(source.peerAt(from)));
 }
 
 /** Whether policy has a say: it can select one of the two. */

@@ -24,15 +24,21 @@ export interface Edge {
 /** Groups gone through in one turn of the event loop, between which a time limit counts. */
 const GROUPS_A_TURN = 50;
 
-/** All edges. @param turn is waited for now and then */
+/**
+ * All edges.
+ * @param turn is waited for now and then
+ * @param only edges from or to these are asked for; default all
+ */
 export async function edgesOf(
   groups: readonly EndGroup[],
   turn: (done: number) => Promise<void>,
+  only: readonly EndGroup[] = groups,
 ): Promise<readonly Edge[]> {
+  const wanted = new Set(only);
   const edges: Edge[] = [];
   for (const [at, from] of groups.entries()) {
     if (at % GROUPS_A_TURN === 0) await turn(at);
-    for (const to of groups) {
+    for (const to of wanted.has(from) ? groups : only) {
       const edge = edgeBetween(from, to);
       if (edge !== undefined) edges.push(edge);
     }

@@ -1,5 +1,5 @@
 /** `sluice graph`: which connections policies let through. */
-import { unreachable } from '../../common/errors.ts';
+import { SluiceError, unreachable } from '../../common/errors.ts';
 import { problemLines } from '../../sources/index.ts';
 import { type CommandContext, createCommand, EXIT } from '../command.ts';
 import {
@@ -59,6 +59,9 @@ async function run(command: GraphCommand, context: CommandContext): Promise<numb
   return EXIT.yes;
 }
 
+/** Connections that are the same to policy, and of which rows or drawings are made: a few seconds. */
+const MAX_EDGES = 20_000;
+
 interface Graph {
   /** Ends that are printed. */
   readonly ends: readonly ComparedEnd[];
@@ -83,16 +86,23 @@ async function graphOf(
   const all = comparedEnds(side, side, networks, candidates.pods);
   const focus = focusOf(command, all, namespace);
   const groups = groupEnds(all, new Set(focus));
-  const found = await edgesOf(groups, async (done) => {
+  const focused = new Set(focus);
+  const near = groups.filter(({ ends }) => ends.some((end) => focused.has(end)));
+  const turn = async (done: number): Promise<void> => {
     progress.say(`went through ${done} of ${groups.length} kinds of ends`);
     await new Promise((resolve) => setImmediate(resolve));
     signal.throwIfAborted();
-  });
-  const focused = new Set(focus);
-  const near = groups.filter(({ ends }) => ends.some((end) => focused.has(end)));
+  };
+  const isNear = focus !== undefined && command.depth === 1;
+  const found = await edgesOf(groups, turn, isNear ? near : groups);
   const hasOpen = command.all || command.focus.length > 0;
   const asked = focus === undefined ? found : edgesNear(near, found, command.depth);
   const edges = asked.filter(({ isDecided }) => isDecided || hasOpen);
+  if (edges.length > MAX_EDGES && command.output !== 'json')
+    throw new SluiceError(
+      'INPUT_TOO_LARGE',
+      `there are more than ${MAX_EDGES} kinds of connections: narrow the graph with --focus NAME or --focus 'NAMESPACE/*'`,
+    );
   const touched = endsOf(edges);
   return {
     ends: all.filter(
