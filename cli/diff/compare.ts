@@ -27,21 +27,36 @@ export interface GroupChange {
 
 /** What a comparison comes to. */
 export interface Comparison {
+  /** The first of them, up to a bound. */
   readonly changes: readonly GroupChange[];
+  /** Pairs of ends that change in each way. */
+  readonly counts: Readonly<Record<Change, number>>;
   /** Pairs of ends that can reach each other at the same ports as before, or as little. */
   readonly unchanged: number;
+  /** Pairs of ends that change, and are not among `changes`. */
+  readonly leftOut: number;
 }
+
+/** Changes of groups that are kept: rows and reasons are made of each, some 50 us. */
+const MAX_CHANGES = 100_000;
 
 /** Groups compared in one turn of the event loop, between which a time limit counts. */
 const GROUPS_A_TURN = 50;
 
-/** Compares every pair. @param turn is waited for now and then */
+/**
+ * Compares every pair.
+ * @param turn is waited for now and then
+ * @param maxChanges of groups, that are kept
+ */
 export async function compare(
   groups: readonly EndGroup[],
   turn: (done: number) => Promise<void>,
+  maxChanges = MAX_CHANGES,
 ): Promise<Comparison> {
   const changes: GroupChange[] = [];
+  const counts = { wider: 0, changed: 0, narrower: 0 };
   let unchanged = 0;
+  let leftOut = 0;
   for (const [at, from] of groups.entries()) {
     if (at % GROUPS_A_TURN === 0) await turn(at);
     for (const to of groups) {
@@ -49,11 +64,16 @@ export async function compare(
       if (count === 0) continue;
       const [before, after] = [between(from.before, to.before), between(from.after, to.after)];
       const change = changeOf(before, after);
-      if (change === undefined) unchanged += count;
-      else changes.push({ change, from, to, before, after });
+      if (change === undefined) {
+        unchanged += count;
+        continue;
+      }
+      counts[change] += count;
+      if (changes.length < maxChanges) changes.push({ change, from, to, before, after });
+      else leftOut += count;
     }
   }
-  return { changes, unchanged };
+  return { changes, counts, unchanged, leftOut };
 }
 
 function between(from: Stance | undefined, to: Stance | undefined): PortSet {

@@ -23,7 +23,7 @@ import {
   type FailOn,
 } from './diff_options.ts';
 import { createReasons } from './reasons.ts';
-import { countPairs, type Report } from './report.ts';
+import type { Report } from './report.ts';
 import { diffJson } from './report_json.ts';
 import { markdownText } from './report_markdown.ts';
 import { textLines } from './report_text.ts';
@@ -123,13 +123,14 @@ async function reportOf(sides: ReadSides, { progress, signal }: CommandContext):
     notes: [
       ...sides.notes,
       ...new Set([...was.problems, ...is.problems]),
+      ...(candidates.leftOut > 0 ? [`${candidates.leftOut} more pods that may come are left out`] : []),
       ...unjudged({ cluster: before.cluster, pods: was.pods }, { cluster: after.cluster, pods: is.pods }),
     ],
   };
 }
 
 function fails(comparison: Comparison, failOn: FailOn): boolean {
-  const has = (...changes: readonly Change[]) => changes.some((change) => countPairs(comparison, change) > 0);
+  const has = (...changes: readonly Change[]) => changes.some((change) => comparison.counts[change] > 0);
   switch (failOn) {
     case 'wider':
       return has('wider', 'changed');

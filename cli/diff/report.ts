@@ -1,6 +1,5 @@
 /** What is reported of a comparison, whatever the format. */
-import { isSingle } from '../connectivity/index.ts';
-import type { Change, Comparison, GroupChange } from './compare.ts';
+import type { Comparison, GroupChange } from './compare.ts';
 import type { Reason } from './reasons.ts';
 import type { Row } from './rows.ts';
 
@@ -14,15 +13,4 @@ export interface Report {
   reasonsOf(change: GroupChange): readonly Reason[];
   /** What is not known, a sentence each. */
   readonly notes: readonly string[];
-}
-
-/** How many pairs of ends change in this way. */
-export function countPairs({ changes }: Comparison, change: Change): number {
-  return changes.filter((one) => one.change === change).reduce((sum, one) => sum + pairsOf(one), 0);
-}
-
-/** Pairs of ends that a change stands for. */
-function pairsOf({ from, to }: GroupChange): number {
-  const itself = from === to ? from.ends.filter(isSingle).length : 0;
-  return from.ends.length * to.ends.length - itself;
 }

@@ -9,7 +9,7 @@ import {
 } from '../connectivity/index.ts';
 import { CHANGES } from './compare.ts';
 import type { Reason } from './reasons.ts';
-import { countPairs, type Report } from './report.ts';
+import type { Report } from './report.ts';
 
 /** Names the form. */
 export const DIFF_SCHEMA = 'sluice.dev/diff/v1';
@@ -19,7 +19,7 @@ const MAX_CHANGES = 10_000;
 
 /** Plain data for `JSON.stringify`. */
 export function diffJson({ before, after, comparison, reasonsOf, notes }: Report) {
-  const total = CHANGES.reduce((sum, change) => sum + countPairs(comparison, change), 0);
+  const total = CHANGES.reduce((sum, change) => sum + comparison.counts[change], 0);
   const changes: ReturnType<typeof changeJson>[] = [];
   for (const one of comparison.changes) {
     if (changes.length >= MAX_CHANGES) break;
@@ -35,9 +35,9 @@ export function diffJson({ before, after, comparison, reasonsOf, notes }: Report
     before,
     after,
     counts: {
-      wider: countPairs(comparison, 'wider'),
-      changed: countPairs(comparison, 'changed'),
-      narrower: countPairs(comparison, 'narrower'),
+      wider: comparison.counts.wider,
+      changed: comparison.counts.changed,
+      narrower: comparison.counts.narrower,
       unchanged: comparison.unchanged,
     },
     changes,

@@ -1,7 +1,7 @@
 /** Changes as a comment on a pull request. */
 import { printable } from '../../common/printable.ts';
 import { CHANGES, type Change } from './compare.ts';
-import { countPairs, type Report } from './report.ts';
+import type { Report } from './report.ts';
 import { countText } from './report_text.ts';
 import type { Row } from './rows.ts';
 
@@ -50,12 +50,14 @@ export function markdownText(report: Report): string {
       );
   }
   if (left > 0) lines.push('', `${left} more rows are left out: \`sluice diff\` prints them.`);
+  if (comparison.leftOut > 0)
+    lines.push('', `${comparison.leftOut} more pairs are left out: too many to be put together.`);
   for (const note of notes) lines.push('', `Note: ${code(note)}`);
   return `${lines.join('\n')}\n`;
 }
 
 function summary({ comparison }: Report): string {
-  const found = CHANGES.filter((change) => countPairs(comparison, change) > 0);
+  const found = CHANGES.filter((change) => comparison.counts[change] > 0);
   return found.length === 0 ? 'no connection changes' : found.join(', ');
 }
 

@@ -1,7 +1,7 @@
 /** Changes for people at a terminal. */
 import { type Style, tableText } from '../terminal/index.ts';
 import { CHANGES } from './compare.ts';
-import { countPairs, type Report } from './report.ts';
+import type { Report } from './report.ts';
 
 /** How it looks. */
 export interface TextSettings {
@@ -42,14 +42,17 @@ export function textLines(
   });
   const more = rows.length - shown.length;
   const left = more > 0 ? [{ lead: '', text: `… and ${more} more rows: -o json has them` }] : [];
+  const { leftOut } = comparison;
+  const beyond =
+    leftOut > 0 ? [{ lead: '', text: `… and ${leftOut} more pairs: too many to be put together` }] : [];
   const counts = headers ? [{ lead: '', text: `= ${countText(comparison)}` }] : [];
-  return [...lines, ...left, ...counts];
+  return [...lines, ...left, ...beyond, ...counts];
 }
 
 /** `2 pairs wider, 1 narrower, 140 unchanged`. */
 export function countText(comparison: Report['comparison']): string {
   const counts = [
-    ...CHANGES.map((change) => ({ word: change, count: countPairs(comparison, change) })).filter(
+    ...CHANGES.map((change) => ({ word: change, count: comparison.counts[change] })).filter(
       ({ count }) => count > 0,
     ),
     { word: 'unchanged', count: comparison.unchanged },
