@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import {
   blocksOfPolicies,
+  type CandidatePod,
   type ComparedEnd,
   comparedEnds,
   createConnectivity,
@@ -70,10 +71,14 @@ function askedOf(
   after: Cluster,
   networks: Networks,
   addresses: readonly string[],
+  candidates: readonly CandidatePod[],
 ) {
   const podOf = (pod: Pod | undefined): Endpoint | undefined => pod && { kind: 'pod', pod };
   return ends.flatMap((end): readonly Asked[] => {
-    if (end.kind === 'candidate') return [];
+    if (end.kind === 'candidate') {
+      const pod = podOf(candidates.find(({ name }) => name === end.name)?.pod);
+      return [{ end, was: pod, is: pod }];
+    }
     if (end.kind === 'pods')
       return end.pods.map((name) => {
         const key = objectKey(end.namespace, name);
@@ -165,8 +170,15 @@ it('diff and graph say what the engine says', { timeout: PROPERTY_TIMEOUT_MS }, 
         (address) => !owned.has(address) && !ownedAfter.has(address),
       );
       const ports = [...new Set(pools.flatMap((pool) => pool.ports))].slice(0, 12);
-      const [first, second] = [createEvaluator(before), createEvaluator(after)];
-      const asked = askedOf(ends, before, after, networks, addresses);
+      const withMore = (cluster: Cluster): Cluster => ({
+        ...cluster,
+        namespaces: new Map([
+          ...candidates.namespaces.map((one) => [one.name, one] as const),
+          ...cluster.namespaces,
+        ]),
+      });
+      const [first, second] = [createEvaluator(withMore(before)), createEvaluator(withMore(after))];
+      const asked = askedOf(ends, before, after, networks, addresses, candidates.pods);
       const opens = (
         evaluator: typeof first,
         source: Endpoint | undefined,
