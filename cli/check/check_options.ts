@@ -1,94 +1,76 @@
 /** The command line of `sluice check`. */
 import { SluiceError } from '../../common/errors.ts';
-import { parseStrictly } from '../flags/index.ts';
-import { checkNamespaceFlag } from '../namespace_flag.ts';
+import { choice } from '../command.ts';
+import type { FlagTable, FlagValues } from '../flags/index.ts';
+import { INPUT_FLAGS, type InputChoice, inputChoice } from '../input/index.ts';
 
-/** What `sluice check --help` prints. docs/reference/cli.md carries the same text. */
-export const CHECK_HELP = `usage: sluice check [-n NAMESPACE] [--kubeconfig FILE] [--context NAME] [-o text|json]
-       sluice check -f DIR|FILE... [-n NAMESPACE] [-o text|json]
-       sluice check --node [-o text|json]
+/** What `sluice check --help` says before the flags. docs/reference/cli.md carries the same text. */
+export const CHECK_HELP = `usage: sluice check [-n NS] [flags]
+       sluice check -f PATH... | --lab NAME [flags]
+       sluice check --node [flags]
+       sluice check --explain CODE
 
 Says what keeps pods from being injected and enforced, before a ReplicaSet says it with FailedCreate: Pod Security, what
 containers ask for, labels and annotations that mean nothing; and policies that admit nothing because they cannot be
 enforced, such as one that is too large. Names the Services through which outsiders reach isolated pods under the node's
 address, and pods whose egress leaves out DNS. Pods are judged with the settings of the installation in the cluster, with
 default limits where there is none. In a cluster also its version, the webhook and its CA, the injector, pods that have no
-sidecar, and sidecars that look for the injector at an address that it had. Looks at the namespaces labelled
-sluice.dev/inject=enabled; with -n at that one, labelled or not.
+sidecar, sidecars that look for the injector at an address that it had, nodes that cannot run a sidecar or have refused one,
+and other programs that enforce policy. Looks at the namespaces labelled sluice.dev/inject=enabled; with -n at that one,
+labelled or not. Says what the sidecars request together, and ends with what it did not look at.
 
-With --node it looks at nothing but the kernel of this machine: whether it ends TCP connections, as the direct path needs
-(sluice.dev/path). It tries that on a connection of its own. Run it as root on a node.
+Each finding has a code, the commands that mend it or say more, and an address; --explain says the same without a network.
+Findings that say the same of several pods of a workload are one.
 
-Flags:
-  -f, --file PATH          manifests instead of a cluster: files or directories, - for standard input; may be repeated
-  -n, --namespace NS       this namespace only, as if it were labelled; objects of manifests without a namespace are in it
-      --node               the kernel of this machine, instead of manifests or a cluster
-      --kubeconfig FILE    default: as kubectl finds it
-      --context NAME       context of the kubeconfig
-  -o, --output FORMAT      text (the default) or json
-  -h, --help               this text
-
-SLUICE_MAX_POLICY_ENTRIES and the other bounds on policies hold for manifests as in sluice can.
-
-Exit code: 0 nothing found but warnings, 1 pods will be refused or are not enforced, 2 error.
+With --node it looks at nothing but the kernel of this machine: in a network namespace of its own it puts the rules of a pod
+in force, and on a connection of its own it tries what the direct path (sluice.dev/path) needs. Run it as root on a node.
 `;
 
+/** What it says after the flags. */
+export const CHECK_HELP_END = `SLUICE_MAX_POLICY_ENTRIES and the other bounds on policies hold for manifests as in sluice can.
+
+Exit code: 0 nothing found but warnings, 1 pods will be refused or are not enforced, 2 error, 124 the time of --timeout is
+over.
+`;
+
+/** The flags. */
+export const CHECK_FLAGS = {
+  ...INPUT_FLAGS,
+  namespace: {
+    ...INPUT_FLAGS.namespace,
+    help: 'this namespace only, as if it were labelled; objects of manifests without one are in it',
+  },
+  'all-namespaces': { short: 'A', help: 'all labelled namespaces of a cluster, which is the default' },
+  node: { help: 'the kernel of this machine, instead of manifests or a cluster' },
+  output: { short: 'o', value: 'FORMAT', help: 'text (the default) or json' },
+  explain: { value: 'CODE', help: 'what a code means, and what to do; all for a list' },
+  'no-headers': { help: 'text: findings only, without what was not looked at' },
+} as const satisfies FlagTable;
+
+/** One of them. */
+export type CheckFlag = keyof typeof CHECK_FLAGS;
+
+const OUTPUTS = ['text', 'json'] as const;
+
 /** A checked command line. */
-export type CheckCommand =
-  | { readonly kind: 'help' }
-  | { readonly kind: 'node'; readonly output: Common['output'] }
-  | ({ readonly kind: 'files'; readonly paths: readonly string[] } & Common)
-  | ({ readonly kind: 'cluster'; readonly kubeconfig?: string; readonly context?: string } & Common);
-
-interface Common {
-  readonly namespace?: string;
-  readonly output: 'text' | 'json';
+export interface CheckCommand {
+  readonly what: InputChoice | { readonly kind: 'node' };
+  readonly output: (typeof OUTPUTS)[number];
+  readonly headers: boolean;
 }
-
-const FLAGS = {
-  file: { type: 'string', short: 'f', multiple: true },
-  namespace: { type: 'string', short: 'n' },
-  node: { type: 'boolean' },
-  kubeconfig: { type: 'string' },
-  context: { type: 'string' },
-  output: { type: 'string', short: 'o', default: 'text' },
-  help: { type: 'boolean', short: 'h' },
-} as const;
 
 /** @throws SluiceError `USAGE` */
-export function readCheckCommand(argv: readonly string[]): CheckCommand {
-  const { values, positionals } = parse(argv);
-  if (values.help) return { kind: 'help' };
-  const { file: paths, namespace, node, kubeconfig, context, output } = values;
-  // -f *.yaml: the shell makes one flag and many words of it.
-  if (positionals.length > 0 && paths === undefined) throw usage(`'${positionals[0]}' is not expected`);
-  if (output !== 'text' && output !== 'json') throw usage(`-o is '${output}': wants text or json`);
-  if (node) {
-    if ([paths, namespace, kubeconfig, context].some((flag) => flag !== undefined))
-      throw usage('--node looks at this machine: leave -f, -n, --kubeconfig and --context out');
-    return { kind: 'node', output };
-  }
+export function checkCommand(values: FlagValues<CheckFlag>): CheckCommand {
+  const [surplus] = values.positionals;
+  if (surplus !== undefined) throw usage(`'${surplus}' is not expected`);
   const common = {
-    output,
-    ...(namespace === undefined ? {} : { namespace: checkNamespaceFlag(namespace) }),
-  } as const;
-  if (paths === undefined)
-    return {
-      kind: 'cluster',
-      ...common,
-      ...(kubeconfig === undefined ? {} : { kubeconfig }),
-      ...(context === undefined ? {} : { context }),
-    };
-  if (kubeconfig !== undefined || context !== undefined)
-    throw usage('-f checks manifests: leave --kubeconfig and --context out');
-  return { kind: 'files', paths: [...paths, ...positionals], ...common };
-}
-
-function parse(argv: readonly string[]) {
-  return parseStrictly(
-    { args: [...argv], options: FLAGS, allowPositionals: true, strict: true } as const,
-    'check',
-  );
+    output: choice(values.text('output') ?? 'text', OUTPUTS, '-o', 'check'),
+    headers: !values.has('no-headers'),
+  };
+  if (!values.has('node')) return { what: inputChoice(values), ...common };
+  const other = (Object.keys(INPUT_FLAGS) as (keyof typeof INPUT_FLAGS)[]).find((flag) => values.has(flag));
+  if (other !== undefined) throw usage(`--node looks at this machine: leave --${other} out`);
+  return { what: { kind: 'node' }, ...common };
 }
 
 function usage(message: string): SluiceError {

@@ -1,132 +1,190 @@
-/** Reads from a cluster what `sluice check` looks at. */
+/** Reads from a cluster what `sluice check` looks at, as far as the user may. */
 import {
   AdmissionregistrationV1Api,
   AppsV1Api,
   CoreV1Api,
-  KubeConfig,
+  type KubeConfig,
   NetworkingV1Api,
-  type V1Pod,
+  type V1DaemonSet,
+  type V1Node,
   VersionApi,
 } from '@kubernetes/client-node';
-import { firstLineOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import { fieldsOf, integer, list, part, type TypeOf, text } from '../../common/shape.ts';
 import { isEnabled, STATUS_ANNOTATION } from '../../injector/admission/index.ts';
-import { ifThere, within } from '../../injector/api/index.ts';
+import { ifThere, whatFailed, within } from '../../injector/api/index.ts';
 import { type Cluster, parseNetworkPolicy } from '../../policy/index.ts';
+import type { CommandContext } from '../command.ts';
+import { type InputChoice, liveCluster } from '../input/index.ts';
+import { readPods } from './cluster_pods.ts';
 import type { NamespaceContent } from './files.ts';
-import type { Installation } from './installation_check.ts';
+import { type Installation, injectorNamespace } from './installation_check.ts';
 import { readNameServers } from './name_servers.ts';
-import { isMislabelled, USUAL_NAMESPACE } from './namespace_check.ts';
-
-/** Which cluster, and what of it. */
-export interface ClusterChoice {
-  /** Absent: as kubectl finds it (KUBECONFIG, ~/.kube/config). */
-  readonly kubeconfig?: string;
-  readonly context?: string;
-  /** Absent: every namespace that is enabled. */
-  readonly namespace?: string;
-}
+import { type CheckedNamespace, isMislabelled, USUAL_NAMESPACE } from './namespace_check.ts';
+import type { KernelRefusal } from './node_check.ts';
+import { createReading, type Reading } from './reading.ts';
 
 const CALL_TIMEOUT_MS = 10_000;
 
 const NAME = 'sluice-injector';
 
-/** Pods asked for at a time. */
-const PAGE = 500;
-
-/** @throws SluiceError `CLUSTER_UNREADABLE` saying what could not be read */
-export async function readClusterState(choice: ClusterChoice): Promise<{
+/** What was read. */
+export interface ClusterState {
   readonly installation: Installation;
-  readonly namespaces: readonly NamespaceContent[];
+  readonly contents: readonly NamespaceContent[];
+  /** Of all namespaces, as far as they may be listed. */
+  readonly namespaceNames: readonly string[];
   /** The cluster's name servers, with their pods, and the labels of the namespaces that are looked at. */
   readonly cluster: Cluster;
-}> {
-  const config = loadConfig(choice);
+  readonly nodes: readonly V1Node[];
+  readonly daemonSets: readonly V1DaemonSet[];
+  readonly refusals: readonly KernelRefusal[];
+  /** What the user may not read: a sentence each. */
+  readonly unread: readonly string[];
+}
+
+/** @throws SluiceError `KUBECONFIG_UNUSABLE`, `CLUSTER_UNREADABLE`, `RIGHT_MISSING` */
+export async function readClusterState(
+  choice: Extract<InputChoice, { readonly kind: 'cluster' }>,
+  { progress, signal }: CommandContext,
+): Promise<ClusterState> {
+  const { chooseCluster } = await liveCluster();
+  const { config, context, server } = chooseCluster(choice);
+  const reading = await createReading(context);
+  const core = config.makeApiClient(CoreV1Api);
   try {
-    const installation = await readInstallation(config);
-    const namespaces = await readNamespaces(config, choice, injectorNamespace(installation));
-    return { installation, namespaces, cluster: await readNameServers(config, namespaces) };
+    progress.say(`asking ${server}`);
+    const installation = await readInstallation(config, reading);
+    const listed = await reading.optional('other namespaces', 'list namespaces', () =>
+      core.listNamespace({}, within(CALL_TIMEOUT_MS)),
+    );
+    const found = await chosenNamespaces(core, choice.namespace, listed?.items, reading);
+    const contents: NamespaceContent[] = [];
+    const refusals: KernelRefusal[] = [];
+    const own = injectorNamespace(installation);
+    for (const namespace of found) {
+      signal.throwIfAborted();
+      progress.say(`reading namespace ${namespace.name}`);
+      if (choice.namespace !== undefined || isEnabled(namespace)) {
+        const { content, refused } = await readContent(config, namespace, reading);
+        contents.push(content);
+        refusals.push(...refused);
+      } else if (isMislabelled(namespace, own))
+        contents.push({ namespace, pods: [], services: [], policies: [], unenforced: [] });
+    }
+    progress.say('reading nodes');
+    const nodes = await reading.optional('nodes', 'list nodes', () =>
+      core.listNode({}, within(CALL_TIMEOUT_MS)),
+    );
+    const daemonSets = await reading.optional(
+      'other programs that enforce policy',
+      'list daemonsets.apps in all namespaces',
+      () => config.makeApiClient(AppsV1Api).listDaemonSetForAllNamespaces({}, within(CALL_TIMEOUT_MS)),
+    );
+    return {
+      installation,
+      contents,
+      namespaceNames: (listed?.items ?? []).map(({ metadata }) => metadata?.name ?? '').sort(),
+      cluster: await readNameServers(config, contents),
+      nodes: nodes?.items ?? [],
+      daemonSets: daemonSets?.items ?? [],
+      refusals,
+      unread: reading.unread,
+    };
   } catch (cause) {
-    const server = config.getCurrentCluster()?.server;
-    throw unreadable(`${server}: ${firstLineOf(cause)}`, cause);
+    if (cause instanceof SluiceError) throw cause;
+    signal.throwIfAborted();
+    throw new SluiceError(
+      'CLUSTER_UNREADABLE',
+      `the cluster of context ${context} cannot be read: ${server}: ${whatFailed(cause)}`,
+      { cause },
+    );
   }
 }
 
-function loadConfig({ kubeconfig, context }: ClusterChoice): KubeConfig {
-  const config = new KubeConfig();
-  try {
-    if (kubeconfig === undefined) config.loadFromDefault();
-    else config.loadFromFile(kubeconfig);
-  } catch (cause) {
-    // Without the lines of the file that the YAML reader quotes: there may be a token in them.
-    throw unreadable(`the kubeconfig: ${firstLineOf(cause)}`, cause);
-  }
-  // What the library makes up where it finds nothing.
-  if (
-    kubeconfig === undefined &&
-    config.getCurrentContext() === 'loaded-context' &&
-    config.getCurrentCluster()?.name === 'cluster'
-  )
-    throw unreadable('there is no kubeconfig: set KUBECONFIG or --kubeconfig, or have files checked with -f');
-  if (context !== undefined) config.setCurrentContext(context);
-  if (config.getCurrentCluster() === null)
-    throw unreadable(`the kubeconfig has no context '${config.getCurrentContext()}' with a cluster`);
-  return config;
-}
-
-async function readInstallation(config: KubeConfig): Promise<Installation> {
+async function readInstallation(config: KubeConfig, reading: Reading): Promise<Installation> {
   const options = within(CALL_TIMEOUT_MS);
   const admission = config.makeApiClient(AdmissionregistrationV1Api);
+  const core = config.makeApiClient(CoreV1Api);
   const { major, minor } = await config.makeApiClient(VersionApi).getCode(options);
-  const webhook = await ifThere(admission.readMutatingWebhookConfiguration({ name: NAME }, options));
-  // A chart may be installed elsewhere.
-  const namespace = webhook?.webhooks?.[0]?.clientConfig.service?.namespace ?? USUAL_NAMESPACE;
-  const place = { namespace, name: NAME };
-  const core = config.makeApiClient(CoreV1Api);
-  return {
-    version: `${major}.${Number.parseInt(minor, 10)}`, // some providers write `30+`
-    namespace: await ifThere(core.readNamespace({ name: namespace }, options)),
-    webhook,
-    bindings: (await ifThere(admission.listValidatingAdmissionPolicyBinding({}, options)))?.items ?? [],
-    deployment: await ifThere(config.makeApiClient(AppsV1Api).readNamespacedDeployment(place, options)),
-    service: await ifThere(core.readNamespacedService(place, options)),
+  const version = `${major}.${Number.parseInt(minor, 10)}`; // some providers write `30+`
+  const right = 'get its webhook, admission policies, namespace, Deployment and Service';
+  const read = await reading.optional('whether Sluice is installed', right, async () => {
+    const webhook = await ifThere(admission.readMutatingWebhookConfiguration({ name: NAME }, options));
+    // A chart may be installed elsewhere.
+    const namespace = webhook?.webhooks?.[0]?.clientConfig.service?.namespace ?? USUAL_NAMESPACE;
+    const place = { namespace, name: NAME };
+    return {
+      namespace: await ifThere(core.readNamespace({ name: namespace }, options)),
+      webhook,
+      bindings: (await ifThere(admission.listValidatingAdmissionPolicyBinding({}, options)))?.items ?? [],
+      deployment: await ifThere(config.makeApiClient(AppsV1Api).readNamespacedDeployment(place, options)),
+      service: await ifThere(core.readNamespacedService(place, options)),
+    };
+  });
+  const nothing = {
+    namespace: undefined,
+    webhook: undefined,
+    bindings: [],
+    deployment: undefined,
+    service: undefined,
   };
+  return { version, isRead: read !== undefined, ...(read ?? nothing) };
 }
 
-/** Where the injector is, or would be. */
-export function injectorNamespace({ namespace }: Installation): string {
-  return namespace?.metadata?.name ?? USUAL_NAMESPACE;
+/** The one that is asked about, or all that may be listed. */
+async function chosenNamespaces(
+  core: CoreV1Api,
+  only: string | undefined,
+  listed: Awaited<ReturnType<CoreV1Api['listNamespace']>>['items'] | undefined,
+  reading: Reading,
+): Promise<readonly CheckedNamespace[]> {
+  if (only === undefined) {
+    if (listed === undefined)
+      throw reading.rightMissing({ verb: 'list', resource: (await liveCluster()).RESOURCES.namespaces });
+    return listed.map(checkedNamespace);
+  }
+  const known = listed?.find(({ metadata }) => metadata?.name === only);
+  if (listed !== undefined) return known === undefined ? [] : [checkedNamespace(known)];
+  const found = await reading.required(
+    { verb: 'get', resource: (await liveCluster()).RESOURCES.namespaces, namespace: only },
+    ifThere(core.readNamespace({ name: only }, within(CALL_TIMEOUT_MS))),
+  );
+  return found === undefined ? [] : [checkedNamespace(found)];
 }
 
-async function readNamespaces(
-  config: KubeConfig,
-  { namespace }: ClusterChoice,
-  own: string,
-): Promise<readonly NamespaceContent[]> {
-  const core = config.makeApiClient(CoreV1Api);
-  const options = within(CALL_TIMEOUT_MS);
-  const found =
-    namespace === undefined
-      ? (await core.listNamespace({}, options)).items
-      : [await core.readNamespace({ name: namespace }, options)];
-  const namespaces = found.map(({ metadata }) => ({
+function checkedNamespace({ metadata }: { readonly metadata?: V1Node['metadata'] }): CheckedNamespace {
+  return {
     name: metadata?.name ?? '',
     labels: metadata?.labels ?? {},
     annotations: metadata?.annotations ?? {},
-  }));
-  const contents: NamespaceContent[] = [];
-  for (const each of namespaces)
-    if (namespace !== undefined || isEnabled(each))
-      contents.push({
-        namespace: each,
-        pods: await readPods(core, each.name),
-        services: (await core.listNamespacedService({ namespace: each.name }, within(CALL_TIMEOUT_MS))).items,
-        ...(await readPolicies(config, each.name)),
-      });
-    else if (isMislabelled(each, own))
-      contents.push({ namespace: each, pods: [], services: [], policies: [], unenforced: [] });
-  return contents;
+  };
+}
+
+async function readContent(config: KubeConfig, namespace: CheckedNamespace, reading: Reading) {
+  const core = config.makeApiClient(CoreV1Api);
+  const { name } = namespace;
+  const { pods, refused } = await reading.required(
+    { verb: 'list', resource: (await liveCluster()).RESOURCES.pods, namespace: name },
+    readPods(core, name),
+  );
+  const services = await reading.optional(
+    `Services of namespace ${name}`,
+    `list services in namespace ${name}`,
+    () => core.listNamespacedService({ namespace: name }, within(CALL_TIMEOUT_MS)),
+  );
+  const policies = await reading.optional(
+    `policies of namespace ${name}, and so its DNS and Services`,
+    `list networkpolicies.networking.k8s.io in namespace ${name}`,
+    () => readPolicies(config, name),
+  );
+  const content: NamespaceContent = {
+    namespace,
+    pods,
+    services: services?.items ?? [],
+    ...(policies ?? { policies: [], unenforced: [] }),
+  };
+  return { content, refused };
 }
 
 /**
@@ -165,39 +223,4 @@ function statusOf(json = '{}'): TypeOf<typeof policyStatus> {
   } catch {
     return {};
   }
-}
-
-async function readPods(core: CoreV1Api, namespace: string): Promise<NamespaceContent['pods']> {
-  const pods: NamespaceContent['pods'][number][] = [];
-  let next: string | undefined;
-  do {
-    const { items, metadata } = await core.listNamespacedPod(
-      { namespace, limit: PAGE, ...(next === undefined ? {} : { _continue: next }) },
-      within(CALL_TIMEOUT_MS),
-    );
-    for (const pod of items)
-      if (isToStay(pod))
-        pods.push({
-          subject: `pod ${namespace}/${pod.metadata?.name}`,
-          object: {
-            metadata: {
-              labels: pod.metadata?.labels ?? {},
-              annotations: pod.metadata?.annotations ?? {},
-            },
-            spec: pod.spec,
-          },
-          running: true,
-        });
-    next = metadata?._continue || undefined;
-  } while (next !== undefined);
-  return pods;
-}
-
-/** Neither finished nor about to go: restarting the workload of one that ends changes nothing. */
-function isToStay({ metadata, status }: V1Pod): boolean {
-  return metadata?.deletionTimestamp === undefined && !['Succeeded', 'Failed'].includes(status?.phase ?? '');
-}
-
-function unreadable(what: string, cause?: unknown): SluiceError {
-  return new SluiceError('CLUSTER_UNREADABLE', `the cluster cannot be read: ${what}`, { cause });
 }

@@ -8,6 +8,7 @@ import {
 } from '../../policy/index.ts';
 import { type Finding, warning } from './finding.ts';
 import { type CheckedNamespace, type CheckedPod, metadataOf } from './namespace_check.ts';
+import { workloadSubject } from './workload.ts';
 
 /**
  * One finding for all pods of which the same is to be said.
@@ -33,10 +34,11 @@ export function checkDns(
     policies: new Map(policies.map((policy) => [`${namespace}/${policy.name}`, policy])),
   });
   const said = Map.groupBy(subjects, ([, pod]) => compiler.forgottenDns(pod.uid));
-  return [...said].flatMap(([text, [first, ...others]]) => {
+  return [...said].flatMap(([text, found]) => {
+    const [first, ...others] = new Set(found.map(([{ workload }]) => workloadSubject(workload)));
     if (text === undefined || first === undefined) return [];
     const more = others.length === 0 ? '' : ` and ${others.length} more`;
-    return [warning(`${first[0].subject}${more}`, text)];
+    return [warning('CK403', `${first}${more}`, text)];
   });
 }
 

@@ -61,8 +61,15 @@ export function namespacesOf({ cluster, objects, others }: Manifests): readonly 
 /** @param raw the pod, or the workload that makes pods like `object` */
 function madeOf(raw: Json, object: unknown): { readonly namespace: string; readonly pod: CheckedPod } {
   const namespace = namespaceOf(raw);
-  const subject = `${String(raw.kind).toLowerCase()} ${namespace}/${fieldsOf(raw.metadata).name}`;
-  return { namespace, pod: { subject, object, running: false } };
+  const workload = {
+    kind: String(raw.kind).toLowerCase(),
+    namespace,
+    name: String(fieldsOf(raw.metadata).name),
+  };
+  const { replicas } = fieldsOf(raw.spec);
+  const count =
+    typeof replicas === 'number' && Number.isSafeInteger(replicas) && replicas >= 0 ? replicas : 1;
+  return { namespace, pod: { workload, count, object } };
 }
 
 /** What makes pods has been given a namespace when it was read, if its metadata can be read. */

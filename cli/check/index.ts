@@ -1,2 +1,3 @@
-/** `sluice check`: what keeps pods from being injected and enforced, in a cluster or in manifests. */
+/** `sluice check`: what keeps pods from being injected and enforced, before and after Sluice is installed. */
 export { runCheck } from './check.ts';
+export { CHECK_CODE_LIST, CHECK_CODES } from './codes.ts';

@@ -6,7 +6,8 @@
 import { fieldsOf } from '../../common/shape.ts';
 import { NODE_TRAFFIC_ANNOTATION, parseAdmittedPod, podProbePorts } from '../../injector/admission/index.ts';
 import { isolatingPolicies, type Labels, type NetworkPolicy } from '../../policy/index.ts';
-import { type Finding, warning } from './finding.ts';
+import { type Finding, shellWord, warning } from './finding.ts';
+import { workloadSubject } from './workload.ts';
 
 /** An object of which only a few fields matter. */
 type Json = Readonly<Record<string, unknown>>;
@@ -45,19 +46,23 @@ function checkService(
     if (isolatingPolicies(policies, { namespace: namespace.name, labels }, 'ingress').length === 0) return [];
     const narrowed = [annotations, namespace.annotations].some(isNarrowed);
     const ports = openPorts(pod, spec, narrowed);
-    return ports.length === 0 ? [] : [{ subject: pod.subject, ports, narrowed }];
+    return ports.length === 0 ? [] : [{ subject: workloadSubject(pod.workload), ports, narrowed }];
   });
   if (reached.length === 0) return [];
   const ports = [...new Set(reached.flatMap((pod) => pod.ports))].join(', ');
-  const named = reached.slice(0, PODS_NAMED).map(({ subject }) => subject);
-  const more = reached.length > named.length ? ` and ${reached.length - named.length} more` : '';
+  const subjects = [...new Set(reached.map(({ subject }) => subject))];
+  const named = subjects.slice(0, PODS_NAMED);
+  const more = subjects.length > named.length ? ` and ${subjects.length - named.length} more` : '';
+  const name = String(fieldsOf(service.metadata).name);
   const narrowed = reached.every((pod) => pod.narrowed);
   return [
     warning(
-      `service ${namespace.name}/${String(fieldsOf(service.metadata).name)}`,
+      'CK402',
+      `service ${namespace.name}/${name}`,
       `${way}: outsiders reach ${named.join(', ')}${more} on ${ports}, even where policy denies it: the node sends their ` +
         'connections on under its own address, which is always let in. Set externalTrafficPolicy: Local' +
         `${narrowed ? ', or give the probes another port' : `, or annotate the namespace with ${NODE_TRAFFIC_ANNOTATION}=probes`}`,
+      `kubectl patch service ${shellWord(name)} -n ${shellWord(namespace.name)} -p '{"spec":{"externalTrafficPolicy":"Local"}}'`,
     ),
   ];
 }

@@ -37,13 +37,20 @@ function judgedWithDefaults(): string {
   return `judged with default limits, memory ${requests.memory} to ${limits.memory}, CPU ${requests.cpu} to ${limits.cpu}`;
 }
 
-/** Those of the injector that is installed, from its Deployment; the defaults where none is. */
-export function installedSettings(deployment: V1Deployment | undefined): Settings {
-  if (deployment === undefined) return defaultSettings('no injector is installed');
+/**
+ * Those of the injector that is installed, from its Deployment; the defaults where none is.
+ * @param isRead whether the installation could be read
+ */
+export function installedSettings(deployment: V1Deployment | undefined, isRead = true): Settings {
+  if (deployment === undefined)
+    return defaultSettings(isRead ? 'no injector is installed' : 'the installation could not be read');
   const container = deployment.spec?.template.spec?.containers.find(({ name }) => name === 'injector');
   const unread = settingsElsewhere(container);
   if (unread !== undefined)
-    return { injection: DEFAULTS, findings: [warning(SUBJECT, `${judgedWithDefaults()}: ${unread}`)] };
+    return {
+      injection: DEFAULTS,
+      findings: [warning('CK009', SUBJECT, `${judgedWithDefaults()}: ${unread}`)],
+    };
   try {
     const config = readInjectorConfig(flagsOf(container), environmentOf(container));
     if (config?.source === 'kubernetes' && config.webhook !== undefined)
@@ -52,7 +59,7 @@ export function installedSettings(deployment: V1Deployment | undefined): Setting
   } catch (cause) {
     if (!(cause instanceof SluiceError)) throw cause;
     const message = `the injector cannot start with its own, so pods are ${judgedWithDefaults()}: ${cause.message}`;
-    return { injection: DEFAULTS, findings: [error(SUBJECT, message)] };
+    return { injection: DEFAULTS, findings: [error('CK010', SUBJECT, message)] };
   }
 }
 

@@ -1,7 +1,9 @@
 /** What commands ask about: files, a lab, or the cluster of the kubeconfig, by one rule for all. */
 
+export type { MissingRight } from './cluster/index.ts';
 export type { Input, Origin } from './input.ts';
 export { INPUT_FLAGS, type InputChoice, type InputFlag, inputChoice } from './input_flags.ts';
+export { liveCluster } from './live_cluster.ts';
 export type { ReadContext } from './read_context.ts';
 export { readInput } from './read_input.ts';
 export type { Scope } from './scope.ts';

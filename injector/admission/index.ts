@@ -3,6 +3,7 @@
 export {
   allows,
   annotatedEnvironment,
+  annotatedResources,
   chosenPath,
   EXCLUDED_PORTS_ANNOTATION,
   EXCLUDED_PORTS_MAX,
@@ -19,7 +20,9 @@ export {
   OPT_OUT_ANNOTATION,
   OPT_OUT_VALUE,
   PATH_ANNOTATION,
+  quantityValue,
   RESOURCE_ANNOTATIONS,
+  type Resources,
   SIDECAR_ANNOTATIONS,
   STATUS_ANNOTATION,
   unknownAnnotations,

@@ -13,7 +13,7 @@ export {
 export { ApiClient } from './api_client.ts';
 export { ApiFailure } from './api_failure.ts';
 export type { ObjectChange } from './known_objects.ts';
-export { loadKubeConfig } from './kube_config.ts';
+export { loadKubeConfig, readKubeConfig } from './kube_config.ts';
 export { type ListSink, listAll } from './list.ts';
 export { field, keyOf, type RawObject, readRawObjectJson } from './raw_object.ts';
 export { Reflector, type ReflectorEvents, type ReflectorSpec, type ReflectorTimes } from './reflector.ts';

@@ -7,6 +7,7 @@ import { SIDECAR_OPTIONS } from '../../sidecar/config.ts';
 import { NOTHING_IN_FORCE } from '../../sidecar/in_force/index.ts';
 import { SidecarMetrics } from '../../sidecar/records/index.ts';
 import { ALL_PROXY } from '../../sidecar/redirect/index.ts';
+import { checkCodes } from './check_codes.ts';
 import { helpTexts } from './help_texts.ts';
 import { namespaceAnnotations, podAnnotations, rbacTable } from './kubernetes.ts';
 import { lintRules } from './lint_rules.ts';
@@ -21,6 +22,7 @@ export const PROJECT = join(import.meta.dirname, '../..');
 const GENERATED_PAGES: readonly string[] = [
   'docs/internals/rules-of-a-pod.md',
   'docs/kubernetes.md',
+  'docs/reference/check.md',
   'docs/reference/cli.md',
   'docs/reference/configuration.md',
   'docs/reference/errors.md',
@@ -68,6 +70,7 @@ export async function regionTexts(): Promise<ReadonlyMap<string, string>> {
     ['rbac', rbacTable()],
     ...podRuleRegions(),
     ['errors', errorTable()],
+    ['check-codes', checkCodes()],
     ['lint-rules', lintRules()],
     ['options-sidecar', optionTable(SIDECAR_OPTIONS)],
     ['options-injector', optionTable(INJECTOR_OPTIONS)],

@@ -2,3 +2,5 @@
 
 export { type ClusterTarget, chooseCluster } from './kube_choice.ts';
 export { readCluster } from './read_cluster.ts';
+export { RESOURCES } from './resources.ts';
+export { type MissingRight, rightMissing } from './rights.ts';

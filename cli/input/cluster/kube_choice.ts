@@ -2,9 +2,10 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { KubeConfig } from '@kubernetes/client-node';
+import type { KubeConfig } from '@kubernetes/client-node';
 import { firstLineOf } from '../../../common/errno.ts';
 import { SluiceError } from '../../../common/errors.ts';
+import { readKubeConfig } from '../../../injector/api/index.ts';
 import { didYouMean } from '../../likeness.ts';
 
 /** A cluster, with the user who asks it. */
@@ -52,36 +53,22 @@ function loadConfig(
   kubeconfig: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
 ): KubeConfig {
-  const config = new KubeConfig();
   const named =
     kubeconfig === undefined ? env.KUBECONFIG?.split(delimiter).filter((path) => path !== '') : [kubeconfig];
   const paths =
     named === undefined || named.length === 0 ? [join(env.HOME || homedir(), '.kube', 'config')] : named;
   // Of several kubectl passes over those that are not there.
   const found = kubeconfig === undefined ? paths.filter((path) => existsSync(path)) : paths;
+  if (found.length === 0 && (!existsSync(POD_TOKEN) || !env.KUBERNETES_SERVICE_HOST))
+    throw unusable(
+      `no kubeconfig was found: ${env.KUBECONFIG ? `KUBECONFIG is ${env.KUBECONFIG}` : `there is no ${paths[0]}, and KUBECONFIG is not set`}; ` +
+        'give --kubeconfig FILE, or manifests with -f PATH',
+    );
   try {
-    if (found.length === 0) {
-      if (!existsSync(POD_TOKEN) || !env.KUBERNETES_SERVICE_HOST)
-        throw unusable(
-          `no kubeconfig was found: ${env.KUBECONFIG ? `KUBECONFIG is ${env.KUBECONFIG}` : `there is no ${paths[0]}, and KUBECONFIG is not set`}; ` +
-            'give --kubeconfig FILE, or manifests with -f PATH',
-        );
-      config.loadFromCluster();
-    }
-    for (const [at, path] of found.entries()) {
-      if (at === 0) config.loadFromFile(path);
-      else {
-        const more = new KubeConfig();
-        more.loadFromFile(path);
-        config.mergeConfig(more);
-      }
-    }
+    return readKubeConfig(found);
   } catch (cause) {
-    if (cause instanceof SluiceError) throw cause;
-    // Without the lines of the file that the YAML reader quotes: there may be a token in them.
     throw unusable(`the kubeconfig ${found.join(delimiter)} cannot be read: ${firstLineOf(cause)}`, cause);
   }
-  return config;
 }
 
 function unusable(message: string, cause?: unknown): SluiceError {

@@ -28,6 +28,14 @@ afterEach(() => api.close());
 
 const check = (...args: string[]) => runSluice(['check', '--kubeconfig', kubeconfig, ...args]);
 
+/** Without what was not looked at, and without the file that the commands name. */
+const foundIn = (stdout: string) =>
+  stdout.replaceAll(/^not looked at: .*\n/gm, '').replaceAll(` --kubeconfig ${kubeconfig}`, '');
+
+const COST =
+  'ok       cost: 1 sidecar requests CPU 10m and memory 64Mi, and may take CPU 2 and memory 512Mi; ' +
+  '1 injector requests CPU 100m and memory 256Mi, and may take any CPU and memory 1Gi';
+
 /** A value, or from where the kubelet has it. */
 type EnvValue = string | { readonly valueFrom: Json };
 
@@ -118,7 +126,7 @@ describe('sluice check in a cluster', () => {
     await api.create(policy);
 
     const { code, stdout } = await check();
-    expect(stdout).toMatch(/^error +networkpolicy shop\/large: has 10002 entries$/m);
+    expect(stdout).toMatch(/^error +CK\d+ {2}networkpolicy shop\/large: has 10002 entries$/m);
     expect(code).toBe(1);
 
     await api.apply({ ...policy, spec: { podSelector: {}, ingress: [{}] } });
@@ -131,11 +139,14 @@ describe('sluice check in a cluster', () => {
     await install();
 
     const { code, stdout, stderr } = await check();
-    expect([stderr, stdout]).toEqual([
+    expect(stdout).toMatch(/^not looked at: what policies say: sluice lint -A --kubeconfig /m);
+    expect(stdout).toMatch(/^not looked at: other namespaces, each with -n: sluice-system$/m);
+    expect([stderr, foundIn(stdout)]).toEqual([
       '',
       [
         'ok       cluster: Sluice is installed; Kubernetes 1.36',
         'ok       namespace shop: can be enforced: 1 pod or workload looked at',
+        COST,
         '',
       ].join('\n'),
     ]);
@@ -148,7 +159,9 @@ describe('sluice check in a cluster', () => {
     await api.patch(own ?? {}, { metadata: { labels: { 'pod-security.kubernetes.io/enforce': null } } });
 
     const { stdout } = await check();
-    expect(stdout).toMatch(/^warning +namespace sluice-system: has no Pod Security level.*=restricted$/m);
+    expect(stdout).toMatch(
+      /^warning +CK\d+ {2}namespace sluice-system: has no Pod Security level.*=restricted$/m,
+    );
   });
 
   test('knows the namespace that the injector is in', async () => {
@@ -157,7 +170,7 @@ describe('sluice check in a cluster', () => {
     for (const name of ['elsewhere', 'sluice-system']) await enable(name);
 
     const { stdout } = await check();
-    expect(stdout).toMatch(/^error +namespace elsewhere: is never injected/m);
+    expect(stdout).toMatch(/^error +CK\d+ {2}namespace elsewhere: is never injected/m);
     expect(stdout).not.toContain('namespace sluice-system: is never injected');
   });
 
@@ -181,12 +194,15 @@ describe('sluice check in a cluster', () => {
     await install({ clusterIP: '10.96.0.30' });
 
     const { code, stdout } = await check();
-    expect([code, stdout]).toEqual([
+    expect([code, foundIn(stdout)]).toEqual([
       1,
       [
         'ok       cluster: Sluice is installed; Kubernetes 1.36',
-        'error    pod shop/api: its sidecar looks for the injector at 10.96.0.20, which is at 10.96.0.30 now: ' +
+        'error    CK305  pod shop/api: its sidecar looks for the injector at 10.96.0.20, which is at 10.96.0.30 now: ' +
           'it gets no tables once its connection ends; restart its workload',
+        '         run  kubectl get pod api -n shop -o yaml | kubectl replace --force -f -',
+        '         see  https://sluice.dev/check/CK305',
+        COST,
         '',
       ].join('\n'),
     ]);
@@ -199,7 +215,7 @@ describe('sluice check in a cluster', () => {
 
     const { code, stdout } = await check();
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^error +service sluice-injector: has no cluster IP/m);
+    expect(stdout).toMatch(/^error +CK\d+ {2}service sluice-injector: has no cluster IP/m);
     expect(stdout).not.toContain('None');
   });
 
@@ -209,7 +225,7 @@ describe('sluice check in a cluster', () => {
 
     const { stdout } = await check();
     expect(stdout).toContain(
-      'warning  namespaces: none is labelled sluice.dev/inject=enabled: no pod is injected',
+      'warning  CK204  namespaces: none is labelled sluice.dev/inject=enabled: no pod is injected',
     );
     expect((await check('-n', 'shop')).stdout).toContain(
       'namespace shop: has no label sluice.dev/inject: no pod is injected until it is enabled',
@@ -234,7 +250,9 @@ describe('sluice check in a cluster', () => {
     await api.create({ ...ending, metadata: { ...ending.metadata, deletionTimestamp } });
 
     const { stdout } = await check();
-    expect(stdout).toMatch(/^error +pod shop\/new: has no sidecar, as there is no webhook to add one/m);
+    expect(stdout).toMatch(
+      /^error +CK\d+ {2}pod shop\/new: has no sidecar, as there is no webhook to add one/m,
+    );
     expect(stdout).not.toContain('label');
     expect(stdout).not.toContain('ending');
   });
@@ -249,10 +267,12 @@ describe('sluice check in a cluster', () => {
 
     const { code, stdout } = await check();
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^error +namespace shop: Pod Security 'restricted'/m);
-    expect(stdout).toMatch(/^error +pod shop\/old: has no sidecar: it was created before the label, or/m);
-    expect(stdout).toMatch(/^error +pod shop\/pretender: has no sidecar/m);
-    expect(stdout).toMatch(/^error +pod shop\/mighty: will be refused: container a is privileged/m);
+    expect(stdout).toMatch(/^error +CK\d+ {2}namespace shop: Pod Security 'restricted'/m);
+    expect(stdout).toMatch(
+      /^error +CK\d+ {2}pod shop\/old: has no sidecar: it was created before the label, or/m,
+    );
+    expect(stdout).toMatch(/^error +CK\d+ {2}pod shop\/pretender: has no sidecar/m);
+    expect(stdout).toMatch(/^error +CK\d+ {2}pod shop\/mighty: will be refused: container a is privileged/m);
   });
 
   test("judges by the installation's own limits", async () => {
@@ -261,7 +281,9 @@ describe('sluice check in a cluster', () => {
     await install({ env: { SLUICE_SIDECAR_MEMORY_LIMIT: '256Mi' } });
 
     const { stdout } = await check();
-    expect(stdout).toMatch(/^error +pod shop\/api: will be refused: .*300Mi is over its limit 256Mi/m);
+    expect(stdout).toMatch(
+      /^error +CK\d+ {2}pod shop\/api: will be refused: .*300Mi is over its limit 256Mi/m,
+    );
     expect(stdout).not.toContain('default limits');
   });
 
@@ -271,7 +293,7 @@ describe('sluice check in a cluster', () => {
     await install({ container: { args: ['--sidecar-memory-limit=1Gi'] } });
 
     const { stdout } = await check();
-    expect(stdout).toMatch(/^error +pod shop\/api: has no sidecar/m);
+    expect(stdout).toMatch(/^error +CK\d+ {2}pod shop\/api: has no sidecar/m);
     expect(stdout).not.toContain('over its limit');
   });
 
@@ -292,7 +314,9 @@ describe('sluice check in a cluster', () => {
       await install(changes);
 
       const { code, stdout } = await check();
-      expect(stdout).toMatch(new RegExp(`^warning +settings: judged with default limits, .*: ${why}`, 'm'));
+      expect(stdout).toMatch(
+        new RegExp(`^warning +CK009  settings: judged with default limits, .*: ${why}`, 'm'),
+      );
       expect(code).toBe(0);
     },
   );
@@ -308,7 +332,7 @@ describe('sluice check in a cluster', () => {
     const { code, stdout } = await check();
     expect(code).toBe(1);
     expect(stdout).toMatch(
-      /^error +settings: the injector cannot start with its own, .*: SLUICE_SIDECAR_MEMORY_LIMIT is 'plenty'/m,
+      /^error +CK\d+ {2}settings: the injector cannot start with its own, .*: SLUICE_SIDECAR_MEMORY_LIMIT is 'plenty'/m,
     );
     expect(stdout).toContain('default limits');
   });
@@ -349,14 +373,17 @@ describe('sluice check in a cluster', () => {
 
     const { stdout } = await check();
     expect(stdout.match(/^.*names do not resolve$/gm)).toEqual([
-      'warning  pod shop/api: egress is isolated by shop/out, and no rule admits DNS, which is kube-system/kube-dns (10.1.9.9 UDP/53): names do not resolve',
+      'warning  CK403  pod shop/api: egress is isolated by shop/out, and no rule admits DNS, which is kube-system/kube-dns (10.1.9.9 UDP/53): names do not resolve',
     ]);
   });
 
   test('says so when the cluster cannot be read', async () => {
     await api.goAway();
     const gone = await check();
-    expect([gone.code, gone.stderr]).toEqual([2, expect.stringContaining('the cluster cannot be read')]);
+    expect([gone.code, gone.stderr]).toEqual([
+      2,
+      expect.stringMatching(/cluster of context double cannot be read: .*: it does not answer/),
+    ]);
 
     const home = temporaryDirectory();
     const nothing = await runSluice(['check'], '', {
@@ -366,7 +393,7 @@ describe('sluice check in a cluster', () => {
     });
     expect([nothing.code, nothing.stderr]).toEqual([
       2,
-      expect.stringContaining('there is no kubeconfig: set KUBECONFIG'),
+      expect.stringMatching(/no kubeconfig was found: there is no .*config, and KUBECONFIG is not set/),
     ]);
     const none = await runSluice(['check', '--kubeconfig', '/nonexistent']);
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('kubeconfig')]);
@@ -376,14 +403,14 @@ describe('sluice check in a cluster', () => {
     const missing = await check('--context', 'elsewhere');
     expect([missing.code, missing.stderr]).toEqual([
       2,
-      "sluice: the cluster cannot be read: the kubeconfig has no context 'elsewhere' with a cluster\n",
+      'sluice: the kubeconfig has no context elsewhere; it has double\n',
     ]);
     const nothing = await runSluice(['check', '--context', 'elsewhere'], '', {
       HOME: temporaryDirectory(),
       KUBECONFIG: '',
       KUBERNETES_SERVICE_HOST: '',
     });
-    expect([nothing.code, nothing.stderr]).toEqual([2, expect.stringContaining('there is no kubeconfig')]);
+    expect([nothing.code, nothing.stderr]).toEqual([2, expect.stringContaining('no kubeconfig was found')]);
   });
 
   test('quotes nothing of a kubeconfig that cannot be parsed', async () => {
@@ -391,7 +418,7 @@ describe('sluice check in a cluster', () => {
     const broken = await check();
     expect([broken.code, broken.stderr]).toEqual([
       2,
-      'sluice: the cluster cannot be read: the kubeconfig: bad indentation of a mapping entry (4:18)\n',
+      `sluice: the kubeconfig ${kubeconfig} cannot be read: bad indentation of a mapping entry (4:18)\n`,
     ]);
   });
 });

@@ -25,10 +25,12 @@ describe('sluice check -f', () => {
     const { code, stdout } = await check([namespace(), pod('shop/api'), deployment({})]);
 
     expect(code).toBe(0);
-    expect(stdout).toBe(
+    expect(stdout).toMatch(/^not looked at: what policies say: sluice lint -f /m);
+    expect(stdout.replaceAll(/^not looked at: .*\n/gm, '')).toBe(
       [
         'ok       namespace shop: can be enforced: 2 pods and workloads looked at',
         'ok       settings: judged with default limits, memory 64Mi to 512Mi, CPU 10m to 2: no cluster was asked',
+        'ok       cost: 2 sidecars request CPU 20m and memory 128Mi, and may take CPU 4 and memory 1Gi',
         '',
       ].join('\n'),
     );
@@ -39,15 +41,19 @@ describe('sluice check -f', () => {
     const { code, stdout } = await check([deny], '-n', 'shop');
 
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^warning +namespace shop: has no label sluice\.dev\/inject/m);
-    expect((await check([deny], '-n', 'shops')).stdout).toMatch(/^error +namespace shops: is not there$/m);
+    expect(stdout).toMatch(/^warning +CK\d+ {2}namespace shop: has no label sluice\.dev\/inject/m);
+    expect((await check([deny], '-n', 'shops')).stdout).toMatch(
+      /^error +CK\d+ {2}namespace shops: is not there; did you mean shop\?$/m,
+    );
   });
 
   test('finds the Pod Security level that would refuse every pod', async () => {
     const { code, stdout } = await check([namespace({ 'pod-security.kubernetes.io/enforce': 'baseline' })]);
 
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^error +namespace shop: Pod Security 'baseline' refuses .*enforce=privileged$/m);
+    expect(stdout).toMatch(
+      /^error +CK\d+ {2}namespace shop: Pod Security 'baseline' refuses .*enforce=privileged$/m,
+    );
   });
 
   test('says which pods are more than Pod Security lets them be once Sluice is enabled', async () => {
@@ -56,13 +62,15 @@ describe('sluice check -f', () => {
     const { code, stdout } = await check([namespace(), pod('shop/api'), mighty]);
     expect(code).toBe(1);
     expect(stdout).toMatch(
-      /^error +deployment shop\/web: will be refused: pod has the hostPath volume logs, .*'baseline'.*allow-privileged=true$/m,
+      /^error +CK\d+ {2}deployment shop\/web: will be refused: pod has the hostPath volume logs, .*'baseline'.*allow-privileged=true$/m,
     );
     expect(stdout).not.toContain('shop/api');
     expect((await check([namespace({}, { 'sluice.dev/allow-privileged': 'true' }), mighty])).code).toBe(0);
 
     const strict = await check([namespace({ 'sluice.dev/pod-security': 'restricted' }), pod('shop/api')]);
-    expect(strict.stdout).toMatch(/^error +pod shop\/api: will be refused: .*runAsNonRoot.*'restricted'/m);
+    expect(strict.stdout).toMatch(
+      /^error +CK\d+ {2}pod shop\/api: will be refused: .*runAsNonRoot.*'restricted'/m,
+    );
     const unknown = await check([namespace({ 'sluice.dev/pod-security': 'privileged' })]);
     expect(unknown.stdout).toMatch(
       /^warning .*has 'privileged' in the label sluice.dev\/pod-security, which is taken/m,
@@ -94,13 +102,13 @@ describe('sluice check -f', () => {
     const { code, stdout } = await check([namespace({ 'pod-security.kubernetes.io/warn': 'restricted' })]);
 
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^warning +namespace shop: Pod Security 'restricted' warns/m);
+    expect(stdout).toMatch(/^warning +CK\d+ {2}namespace shop: Pod Security 'restricted' warns/m);
   });
 
   test('finds a label whose value means nothing, and annotations that nobody reads', async () => {
     const { stdout } = await check([namespace({ 'sluice.dev/inject': 'true' }), pod('shop/api')]);
     expect(stdout).toMatch(
-      /^warning +namespace shop: has 'true' in the label sluice.dev\/inject: no pod is injected/m,
+      /^warning +CK\d+ {2}namespace shop: has 'true' in the label sluice.dev\/inject: no pod is injected/m,
     );
 
     const deliberate = await check([
@@ -116,7 +124,7 @@ describe('sluice check -f', () => {
     const misspelt = await check([namespace(), deployment({}, { 'sluice.dev/denny': 'reset' })]);
     expect(misspelt.code).toBe(0);
     expect(misspelt.stdout).toMatch(
-      /^warning +deployment shop\/web: annotation sluice.dev\/denny means nothing/m,
+      /^warning +CK\d+ {2}deployment shop\/web: annotation sluice.dev\/denny means nothing/m,
     );
 
     const ofNamespace = {
@@ -139,9 +147,11 @@ describe('sluice check -f', () => {
 
     const { code, stdout } = await check([namespace(), mighty]);
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^error +deployment shop\/web: will be refused: container vpn adds NET_ADMIN/m);
     expect(stdout).toMatch(
-      /^error +deployment shop\/web: will be refused: annotation sluice.dev\/deny is 'never'/m,
+      /^error +CK\d+ {2}deployment shop\/web: will be refused: container vpn adds NET_ADMIN/m,
+    );
+    expect(stdout).toMatch(
+      /^error +CK\d+ {2}deployment shop\/web: will be refused: annotation sluice.dev\/deny is 'never'/m,
     );
   });
 
@@ -155,7 +165,7 @@ describe('sluice check -f', () => {
 
     const { code, stdout } = await check([allowing, mighty, leftOut]);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^warning +statefulset shop\/web: is left out/m);
+    expect(stdout).toMatch(/^warning +CK\d+ {2}statefulset shop\/web: is left out/m);
   });
 
   test("looks into a CronJob's template, and says who is on the host network", async () => {
@@ -163,7 +173,7 @@ describe('sluice check -f', () => {
     const cron = { apiVersion: 'batch/v1', kind: 'CronJob', metadata, spec: { jobTemplate: { spec } } };
 
     expect((await check([namespace(), cron])).stdout).toMatch(
-      /^error +cronjob shop\/web: will be refused: hostNetwork/m,
+      /^error +CK\d+ {2}cronjob shop\/web: will be refused: hostNetwork/m,
     );
   });
 
@@ -172,7 +182,7 @@ describe('sluice check -f', () => {
 
     expect(code).toBe(1);
     expect(stdout).toMatch(
-      /^error +deployment shop\/web: will be refused: annotation sluice\.dev\/path is 'fast': 'fast' is not one of proxy, direct, auto/m,
+      /^error +CK\d+ {2}deployment shop\/web: will be refused: annotation sluice\.dev\/path is 'fast': 'fast' is not one of proxy, direct, auto/m,
     );
     const everywhere = await check([namespace({}, { 'sluice.dev/path': 'fast' }), deployment({})]);
     expect(everywhere.stdout).toMatch(
@@ -202,10 +212,14 @@ describe('sluice check -f', () => {
       findings: [
         {
           level: 'warning',
+          code: 'CK203',
+          docs: 'https://sluice.dev/check/CK203',
           subject: 'namespace shop',
           message: expect.stringContaining('has no label sluice.dev/inject'),
+          commands: ['kubectl label namespace shop sluice.dev/inject=enabled --overwrite'],
         },
       ],
+      not_looked_at: [expect.stringContaining('sluice lint'), expect.stringContaining('a cluster')],
     });
   });
 
@@ -216,7 +230,9 @@ describe('sluice check -f', () => {
     expect((await asking('512Mi')).code).toBe(0);
     const { code, stdout } = await asking('513Mi');
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^error +deployment shop\/web: will be refused: .*513Mi is over its limit 512Mi/m);
+    expect(stdout).toMatch(
+      /^error +CK\d+ {2}deployment shop\/web: will be refused: .*513Mi is over its limit 512Mi/m,
+    );
     expect(stdout).toMatch(/^ok +settings: judged with default limits/m);
   });
 
@@ -230,7 +246,7 @@ describe('sluice check -f', () => {
     const { code, stdout } = await check([namespace(), pod('shop/api'), pod('shop/db'), deployment({}), out]);
     expect(code).toBe(0);
     expect(stdout).toContain(
-      'warning  pod shop/api and 2 more: egress is isolated by shop/out, and no rule admits DNS (UDP/53): names do not resolve\n',
+      'warning  CK403  pod shop/api and 2 more: egress is isolated by shop/out, and no rule admits DNS (UDP/53): names do not resolve\n',
     );
   });
 
@@ -247,11 +263,49 @@ describe('sluice check -f', () => {
     );
   });
 
+  test('says what the replicas of workloads cost, and what a limit of their own adds', async () => {
+    const many = deployment({}, { 'sluice.dev/cpu-request': '500m' });
+    const scaled = { ...many, spec: { ...many.spec, replicas: 3 } };
+    const daemonSet = { ...deployment({}), kind: 'DaemonSet' };
+
+    const { stdout } = await check([namespace(), scaled, daemonSet]);
+    expect(stdout).toContain(
+      'ok       cost: 4 sidecars request CPU 1510m and memory 256Mi, and may take CPU 8 and memory 2Gi; 1 DaemonSet counted as one pod',
+    );
+    const json = await check([namespace(), scaled], '-o', 'json');
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      cost: { sidecars: { count: 3, cpu_request_cores: 1.5, memory_request_bytes: 3 * 64 * 1024 ** 2 } },
+    });
+  });
+
+  test('quotes names of manifests in the commands to paste', async () => {
+    const evil = { ...namespace({ 'sluice.dev/inject': 'true' }) };
+    const metadata = { ...evil.metadata, name: "x'; reboot" };
+    const { stdout } = await check([{ ...evil, metadata }], '-o', 'json');
+    expect(stdout).not.toContain("namespace x'; reboot sluice");
+  });
+
+  test('finds a pod whose runtime has no TPROXY', async () => {
+    const { code, stdout } = await check([namespace(), deployment({ runtimeClassName: 'gvisor' })]);
+    expect(stdout).toMatch(/^error +CK104 {2}deployment shop\/web: has the RuntimeClass gvisor/m);
+    expect(code).toBe(1);
+  });
+
+  test('explains a code, and prints findings alone, in colour, when asked', async () => {
+    const explained = await runSluice(['check', '--explain', 'CK304']);
+    expect(explained.stdout).toMatch(/^CK304: a pod without a sidecar\n\n.*\n\nWhat to do: Restart/);
+    const coloured = await check([namespace()], '--no-headers', '--color', 'always');
+    expect(coloured.stdout).toContain('\u001b[32mok\u001b[39m       namespace shop: can be enforced');
+    expect(coloured.stdout).not.toContain('not looked at');
+  });
+
   test.each([
     [['-n', 'absent'], 1, ''],
     [['-o', 'yaml'], 2, 'wants text or json'],
-    [['--context', 'x'], 2, 'leave --kubeconfig and --context out'],
+    [['--context', 'x'], 2, '-f and --context are of different inputs'],
     [['--what'], 2, '--what'],
+    [['--timeout', 'soon'], 2, '--timeout is'],
+    [['--explain', 'CK999'], 2, '--explain all lists them'],
   ])('with %j ends with %i', async (args, code, message) => {
     const ended = await check([namespace()], ...args);
 

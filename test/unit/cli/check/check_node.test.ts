@@ -1,11 +1,25 @@
 /** `sluice check --node`: what is said of this machine's kernel, and what is not taken with it. */
 import { describe, expect, test } from 'vitest';
-import { readCheckCommand } from '../../../../cli/check/check_options.ts';
-import { checkMachine } from '../../../../cli/check/machine_check.ts';
+import { checkMachine, type RulesOutcome } from '../../../../cli/check/machine_check.ts';
+import { runSluice } from '../support/sluice_process.ts';
+
+const line = (fields: object) => `${JSON.stringify({ msg: 'redirect in force', ...fields })}\n`;
+const GOOD = line({ backend: 'nft', gate: 'closed', guard: { nodes: [], problems: {} } });
+
+const found = async (outcome: Partial<RulesOutcome>, ending?: string) => {
+  const rules = async () => ({ status: 0, stdout: GOOD, stderr: '', ...outcome });
+  return (await checkMachine({ rules, ending: async () => ending })).findings;
+};
 
 describe('sluice check --node', () => {
-  test('says that the kernel ends connections', async () => {
-    expect(await checkMachine(async () => undefined)).toEqual([
+  test('says that the kernel takes the rules of a pod, and ends connections', async () => {
+    expect(await found({})).toEqual([
+      {
+        level: 'ok',
+        subject: 'this machine',
+        message:
+          'its kernel takes the rules of a pod: the redirect (iptables back end nft), the guard and the gate',
+      },
       {
         level: 'ok',
         subject: 'this machine',
@@ -15,22 +29,41 @@ describe('sluice check --node', () => {
     ]);
   });
 
-  test('says why it cannot, or why that is not known, and warns only', async () => {
-    const failing = async () => Promise.reject(new Error('the addon does not load\nat x'));
-    for (const [problem, said] of [
-      [async () => 'that needs NET_ADMIN', /that needs NET_ADMIN\. Run this as root, on a node/],
-      [failing, /the addon does not load\. Run this as root, /],
-    ] as const)
-      expect(await checkMachine(problem)).toEqual([
-        { level: 'warning', subject: 'this machine', message: expect.stringMatching(said) },
-      ]);
+  test.each([
+    [
+      { status: 1, stdout: '', stderr: 'sluice-sidecar: REDIRECT_KERNEL_UNSUPPORTED: iptables failed: x\n' },
+      /cannot be put in force: REDIRECT_KERNEL_UNSUPPORTED: iptables failed: x\. Run this as root/,
+    ],
+    [
+      { stdout: line({ gate: 'nft is not there', guard: { problems: {} } }) },
+      /gate of a pod cannot be put in force: nft is not there/,
+    ],
+    [
+      { stdout: line({ gate: 'closed', guard: { problems: { fib: 'no such file' } } }) },
+      /rules of the guard cannot be put in force: fib: no such file/,
+    ],
+  ])('names what the kernel refuses: %j', async (outcome, said) => {
+    const [first] = await found(outcome);
+    expect(first).toMatchObject({ level: 'error', code: 'CK105', message: expect.stringMatching(said) });
   });
 
-  test('goes with no manifests and no cluster', () => {
-    expect(readCheckCommand(['--node', '-o', 'json'])).toEqual({ kind: 'node', output: 'json' });
-    for (const flag of ['-f', '-n', '--kubeconfig', '--context'])
-      expect(() => readCheckCommand(['--node', flag, 'x'])).toThrow(
-        expect.objectContaining({ code: 'USAGE', message: expect.stringContaining('--node looks at this') }),
-      );
+  test('says why connections are not ended, or why that is not known, and warns only', async () => {
+    const [, needs] = await found({}, 'that needs NET_ADMIN');
+    expect(needs).toMatchObject({
+      level: 'warning',
+      code: 'CK106',
+      message: expect.stringMatching(/that needs NET_ADMIN\. Run this as root, on a node/),
+    });
+    const failing = async () => Promise.reject(new Error('it does not load\nat x'));
+    const { findings } = await checkMachine({ rules: failing, ending: failing });
+    expect(findings.map(({ level, message }) => [level, message])).toEqual([
+      ['warning', expect.stringMatching(/could not be tried: it does not load\. Run this as root, /)],
+      ['warning', expect.stringMatching(/without success: it does not load\. Run this as root, /)],
+    ]);
+  });
+
+  test.each(['-f', '-n', '--kubeconfig', '--context', '--lab'])('does not go with %s', async (flag) => {
+    const { code, stderr } = await runSluice(['check', '--node', flag, 'x']);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--node looks at this machine: leave --')]);
   });
 });

@@ -65,7 +65,7 @@ describe('sluice check, of Services', () => {
     expect(more).toEqual([]);
     expect(line).toMatch(
       new RegExp(
-        `^warning +service shop/front: ${said}.* outsiders reach deployment shop/web on TCP/8000.*` +
+        `^warning +CK402  service shop/front: ${said}.* outsiders reach deployment shop/web on TCP/8000.*` +
           'externalTrafficPolicy: Local.*sluice.dev/node-traffic=probes$',
       ),
     );

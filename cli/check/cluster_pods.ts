@@ -1,0 +1,55 @@
+/** The pods of a namespace of a cluster, with what the kernels of their nodes have refused. */
+import type { CoreV1Api, V1Pod } from '@kubernetes/client-node';
+import { OWN_CONTAINERS } from '../../common/contract.ts';
+import { within } from '../../injector/api/index.ts';
+import type { CheckedPod } from './namespace_check.ts';
+import { KERNEL_CODES, type KernelRefusal } from './node_check.ts';
+import { workloadOf } from './workload.ts';
+
+const CALL_TIMEOUT_MS = 10_000;
+
+/** Pods asked for at a time. */
+const PAGE = 500;
+
+/** All that are to stay. */
+export async function readPods(
+  core: CoreV1Api,
+  namespace: string,
+): Promise<{ readonly pods: readonly CheckedPod[]; readonly refused: readonly KernelRefusal[] }> {
+  const pods: CheckedPod[] = [];
+  const refused: KernelRefusal[] = [];
+  let next: string | undefined;
+  do {
+    const { items, metadata } = await core.listNamespacedPod(
+      { namespace, limit: PAGE, ...(next === undefined ? {} : { _continue: next }) },
+      within(CALL_TIMEOUT_MS),
+    );
+    for (const pod of items.filter(isToStay)) {
+      const message = refusalOf(pod);
+      const { name = '', labels = {}, annotations = {} } = pod.metadata ?? {};
+      if (message !== undefined)
+        refused.push({ node: pod.spec?.nodeName ?? '', namespace, pod: name, message });
+      pods.push({
+        workload: workloadOf(pod),
+        pod: name,
+        count: 1,
+        object: { metadata: { labels, annotations }, spec: pod.spec },
+      });
+    }
+    next = metadata?._continue || undefined;
+  } while (next !== undefined);
+  return { pods, refused };
+}
+
+/** Neither finished nor about to go: restarting the workload of one that ends changes nothing. */
+function isToStay({ metadata, status }: V1Pod): boolean {
+  return metadata?.deletionTimestamp === undefined && !['Succeeded', 'Failed'].includes(status?.phase ?? '');
+}
+
+/** What a container of ours said when it ended last, where its node's kernel was the reason. */
+function refusalOf({ status }: V1Pod): string | undefined {
+  return [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])]
+    .filter(({ name }) => OWN_CONTAINERS.includes(name))
+    .map(({ state, lastState }) => (state?.terminated ?? lastState?.terminated)?.message ?? '')
+    .find((message) => KERNEL_CODES.test(message));
+}

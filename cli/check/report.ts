@@ -1,0 +1,104 @@
+/** What `sluice check` prints: findings, a workload's together, and what was not looked at. */
+import { printable } from '../../common/printable.ts';
+import type { Style } from '../terminal/index.ts';
+import { type Cost, costJson } from './cost.ts';
+import type { Finding } from './finding.ts';
+
+/** Names the form of the JSON: docs/schema/check.v1.json. */
+const CHECK_SCHEMA = 'sluice.dev/check/v1';
+
+/** Where each code is explained. Nothing is published there yet; `--explain` says the same. */
+const PAGE = 'https://sluice.dev/check/';
+
+/** Pods of a workload that are named; more are only counted. */
+const PODS_NAMED = 3;
+
+/** What one run has found. */
+export interface Report {
+  readonly findings: readonly Finding[];
+  readonly cost?: Cost;
+  /** A sentence each. */
+  readonly notLookedAt: readonly string[];
+}
+
+/** One finding for all pods of a workload of which the same is to be said, where the first of them stood. */
+export function byWorkload(findings: readonly Finding[]): readonly Finding[] {
+  const groups = Map.groupBy(findings, ({ of, level, code, message }, at) =>
+    of?.pod === undefined ? at : JSON.stringify([of.workload, level, code, message]),
+  );
+  return [...groups.values()].flatMap(([first, ...others]) => {
+    if (first === undefined) return [];
+    const pods = [first, ...others].flatMap(({ of }) => of?.pod ?? []);
+    return [isPodItself(first) || pods.length === 0 ? first : { ...first, pods }];
+  });
+}
+
+/** A pod that belongs to nothing is its own workload. */
+function isPodItself({ subject }: Finding): boolean {
+  return subject.startsWith('pod ');
+}
+
+/** How text is printed. */
+export interface TextOptions {
+  readonly style: Style;
+  /** With what was not looked at, which is no finding. */
+  readonly headers: boolean;
+}
+
+/** As people read it: a line each, what to paste, and where more is said. */
+export function reportLines(
+  { findings, notLookedAt }: Report,
+  { style, headers }: TextOptions,
+): readonly Line[] {
+  const lines = findings.flatMap((finding): Line[] => {
+    const { level, code, subject, pods, message, commands = [] } = finding;
+    const head = [code, `${subject}${podsText(pods)}: ${message}`].filter((part) => part !== undefined);
+    const colour = { ok: 'green', warning: 'yellow', error: 'red' } as const;
+    return [
+      {
+        lead: style(colour[level], level),
+        text: `${' '.repeat(LEVEL_WIDTH - level.length)}  ${printable(head.join('  '))}\n`,
+      },
+      ...commands.map((command) => ({ lead: '', text: `${INDENT}run  ${printable(command)}\n` })),
+      ...(code === undefined ? [] : [{ lead: '', text: `${INDENT}see  ${PAGE}${code}\n` }]),
+    ];
+  });
+  return headers
+    ? [...lines, ...notLookedAt.map((what) => ({ lead: '', text: `not looked at: ${printable(what)}\n` }))]
+    : lines;
+}
+
+/** A line of text, and a coloured word before it. */
+export interface Line {
+  readonly lead: string;
+  readonly text: string;
+}
+
+const LEVEL_WIDTH = 'warning'.length;
+
+/** Below the code. */
+const INDENT = ' '.repeat(LEVEL_WIDTH + 2);
+
+function podsText(pods: readonly string[] = []): string {
+  if (pods.length === 0) return '';
+  const named = pods.slice(0, PODS_NAMED).join(', ');
+  const more = pods.length > PODS_NAMED ? ` and ${pods.length - PODS_NAMED} more` : '';
+  return ` (${pods.length === 1 ? 'pod' : `${pods.length} pods:`} ${named}${more})`;
+}
+
+/** The same for programs. */
+export function reportJson({ findings, cost, notLookedAt }: Report) {
+  return {
+    schema: CHECK_SCHEMA,
+    findings: findings.map(({ level, code, subject, message, commands, pods }) => ({
+      level,
+      ...(code === undefined ? {} : { code, docs: `${PAGE}${code}` }),
+      subject,
+      ...(pods === undefined ? {} : { pods }),
+      message,
+      ...(commands === undefined ? {} : { commands }),
+    })),
+    ...(cost === undefined ? {} : { cost: costJson(cost) }),
+    not_looked_at: notLookedAt,
+  };
+}
