@@ -1,11 +1,42 @@
 /** What commands made here have: help, the flags that these share, a time limit, colours, progress. */
 import { SluiceError } from '../common/errors.ts';
-import { durationMs, type FlagTable, type FlagValues, flagLines, readFlags } from './flags/index.ts';
+import {
+  type Completes,
+  durationMs,
+  type FlagTable,
+  type FlagValues,
+  flagLines,
+  readFlags,
+} from './flags/index.ts';
 import { createOutput, type Output } from './output.ts';
 import { COLOR_CHOICES, createProgress, createStyle, type Progress, type Style } from './terminal/index.ts';
 
 /** Runs a command: takes what follows its name, and resolves to the exit code. */
-export type RunCommand = (argv: readonly string[]) => Promise<number>;
+export type RunCommand = ((argv: readonly string[]) => Promise<number>) & {
+  /** What may stand on its command line; absent: that is not known. */
+  readonly shape?: CommandShape;
+};
+
+/** A command of which it is known. */
+export type ShapedCommand = RunCommand & { readonly shape: CommandShape };
+
+/** What may stand on a command line, for the completion of shells. */
+export interface CommandShape {
+  /** What `--help` prints. */
+  readonly help: string;
+  readonly flags: FlagTable;
+  /** What is no flag, in order. The last of them may come more than once. */
+  readonly positionals: readonly Completes[];
+  /** Commands below this one. */
+  readonly commands: readonly Subcommand[];
+}
+
+/** A command below another. */
+export interface Subcommand {
+  readonly name: string;
+  readonly summary: string;
+  readonly run: RunCommand;
+}
 
 /** Exit codes. An error is 2, and has a message on stderr; see `main.ts`. */
 export const EXIT = { yes: 0, no: 1, error: 2 } as const;
@@ -29,6 +60,10 @@ export interface CommandSpec<Name extends string> {
   readonly flags: FlagTable<Name>;
   /** What the help has after the flags, such as the exit codes. */
   readonly afterFlags: string;
+  /** What its positionals are, in order, for the completion of shells. Default: there are none. */
+  readonly positionals?: readonly Completes[];
+  /** When its time is over, it cleans up by itself, and is waited for. */
+  readonly cleansUp?: boolean;
   /** How many positionals it wants; what follows `-f` beyond them are paths. */
   wanted(positionals: readonly string[], has: (name: Name | CommonFlag) => boolean): number;
   /** @throws SluiceError for what people have done wrong or the system cannot do */
@@ -36,7 +71,11 @@ export interface CommandSpec<Name extends string> {
 }
 
 const COMMON_FLAGS = {
-  color: { value: 'WHEN', help: 'auto (the default: on a terminal, and not with NO_COLOR), always or never' },
+  color: {
+    value: 'WHEN',
+    help: 'auto (the default: on a terminal, and not with NO_COLOR), always or never',
+    choices: COLOR_CHOICES,
+  },
   timeout: { value: 'TIME', help: 'give up after this long, such as 30s or 2m; the exit code is then 124' },
   help: { short: 'h', help: 'this text' },
 } as const satisfies FlagTable;
@@ -45,11 +84,11 @@ const COMMON_FLAGS = {
 export type CommonFlag = keyof typeof COMMON_FLAGS;
 
 /** Makes a command of its description. */
-export function createCommand<Name extends string>(spec: CommandSpec<Name>): RunCommand {
+export function createCommand<Name extends string>(spec: CommandSpec<Name>): ShapedCommand {
   const flags: FlagTable<Name | CommonFlag> = { ...spec.flags, ...COMMON_FLAGS };
-  return async (argv) => {
+  const help = `${spec.help}\nFlags:\n${flagLines(flags)}\n${spec.afterFlags}`;
+  const run = async (argv: readonly string[]): Promise<number> => {
     const stdout = createOutput(process.stdout);
-    const help = `${spec.help}\nFlags:\n${flagLines(flags)}\n${spec.afterFlags}`;
     if (asksForHelp(argv)) {
       await stdout.write(help);
       return EXIT.yes;
@@ -68,11 +107,12 @@ export function createCommand<Name extends string>(spec: CommandSpec<Name>): Run
       signal: limit.signal,
     });
     try {
-      return limitMs === undefined ? await work : await within(work, limitMs, limit);
+      return limitMs === undefined ? await work : await within(work, limitMs, limit, spec.cleansUp ?? false);
     } finally {
       progress.end();
     }
   };
+  return Object.assign(run, { shape: { help, flags, positionals: spec.positionals ?? [], commands: [] } });
 }
 
 /** Whether there is a `-h` or `--help` among the flags: then nothing else has to be right. */
@@ -82,17 +122,27 @@ function asksForHelp(argv: readonly string[]): boolean {
 }
 
 /** @throws SluiceError `TIMED_OUT` */
-async function within(work: Promise<number>, ms: number, limit: AbortController): Promise<number> {
+async function within(
+  work: Promise<number>,
+  ms: number,
+  limit: AbortController,
+  cleansUp: boolean,
+): Promise<number> {
   const { promise, reject } = Promise.withResolvers<never>();
+  const over = new SluiceError('TIMED_OUT', `not done after ${ms / 1000} s (--timeout)`);
   const timer = setTimeout(() => {
-    reject(new SluiceError('TIMED_OUT', `not done after ${ms / 1000} s (--timeout)`));
     limit.abort();
+    if (!cleansUp) reject(over);
   }, ms);
   try {
-    return await Promise.race([work, promise]);
+    const code = await Promise.race([work, promise]);
+    if (!limit.signal.aborted) return code;
+  } catch (error) {
+    if (!limit.signal.aborted) throw error;
   } finally {
     clearTimeout(timer);
   }
+  throw over;
 }
 
 /**

@@ -29,7 +29,7 @@ async function run(argv: readonly string[]): Promise<number> {
   const [command, ...rest] = argv;
   switch (command) {
     case 'help':
-      return rest[0] === undefined ? usage() : await runCommand(rest[0], ['--help']);
+      return rest[0] === undefined ? usage() : await runCommand(rest[0], [...rest.slice(1), '--help']);
     case '--help':
     case '-h':
       return usage();

@@ -18,6 +18,7 @@ export {
   readManifestFile,
   readManifestInput,
 } from './files/index.ts';
+export { MANIFEST_LIMITS } from './manifest_limits.ts';
 export { filesAt, INPUT_PATH, type Manifests, manifestsOf, readManifests } from './manifests.ts';
 export {
   type DocumentObject,

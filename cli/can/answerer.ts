@@ -65,7 +65,7 @@ export interface AnswererOptions {
 }
 
 /** Judgements of one question: all ranges of ports, of each part of a block. Each takes some 0.2 ms: a few seconds. */
-const MAX_JUDGEMENTS = 16_384;
+export const MAX_JUDGEMENTS = 16_384;
 
 /** Two ends, asked about at any port. */
 interface BetweenEnds {

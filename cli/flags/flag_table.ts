@@ -8,7 +8,24 @@ export interface Flag {
   readonly value?: string;
   /** In the help. A line end is kept. */
   readonly help: string;
+  /** Values that a shell offers, where there are few. */
+  readonly choices?: readonly string[];
+  /** What else a shell offers as its value. Default: files where the value is called FILE or PATH, else nothing. */
+  readonly completes?: Completes;
 }
+
+/** What a word of a command line may be, for the completion of shells. */
+export type Completes =
+  | 'file'
+  | 'namespace'
+  | 'context'
+  | 'lab'
+  /** A pod, workload or Service, as `sluice can` takes them. */
+  | 'endpoint'
+  /** Of a lab: a pod, a node or `outside`. */
+  | 'target'
+  | 'command'
+  | 'nothing';
 
 /** Flags by name, without the dashes. */
 export type FlagTable<Name extends string = string> = Readonly<Record<Name, Flag>>;

@@ -13,6 +13,8 @@ export interface FlagValues<Name extends string = string> {
   has(name: Name): boolean;
   /** What is no flag, and no value of one. */
   readonly positionals: readonly string[];
+  /** Those of them that follow `--`; undefined where there is none. */
+  readonly afterDashes?: readonly string[];
 }
 
 /** What a command line is read by. */
@@ -55,11 +57,15 @@ export function readFlags<Name extends string>(
   const positionals: string[] = [];
   const files: string[] = [];
   let afterFile = false;
+  let afterDashes: string[] | undefined;
   for (const token of tokens) {
     if (token.kind === 'option') {
       afterFile = token.name === FILE;
       if (afterFile && token.value !== undefined) files.push(token.value);
-    } else if (token.kind === 'positional') {
+    } else if (token.kind === 'option-terminator') {
+      afterDashes = [];
+    } else {
+      afterDashes?.push(token.value);
       if (afterFile && surplus > 0) {
         files.push(token.value);
         surplus -= 1;
@@ -74,5 +80,6 @@ export function readFlags<Name extends string>(
     const found = values[name];
     return Array.isArray(found) ? found.filter((one) => typeof one === 'string') : [];
   };
-  return { text: (name) => list(name).at(-1), list, has, positionals };
+  const after = afterDashes === undefined ? {} : { afterDashes };
+  return { text: (name) => list(name).at(-1), list, has, positionals, ...after };
 }

@@ -1,4 +1,4 @@
-/** How much one command reads of files. */
+/** How much one command reads. */
 import { SluiceError } from '../../common/errors.ts';
 
 /** Files of one command. A repository of manifests has hundreds; more is a folder that was not meant, such as `/`. */
@@ -6,6 +6,12 @@ const MAX_FILES = 20_000;
 
 /** All files of one command together, bytes. Ten thousand pods as the API prints them are some 100 MB. */
 const MAX_BYTES = 512 * 1024 * 1024;
+
+/** All objects of a cluster. Ten thousand pods with all that belongs to them are some 50,000; each takes some 10 kB. */
+export const MAX_OBJECTS = 300_000;
+
+/** All of these, for the pages that say so. */
+export const INPUT_LIMITS = { files: MAX_FILES, bytes: MAX_BYTES, objects: MAX_OBJECTS } as const;
 
 /** What is read so far. */
 export interface Bounds {

@@ -1,5 +1,6 @@
 /** What commands ask about: files, a lab, or the cluster of the kubeconfig, by one rule for all. */
 
+export { INPUT_LIMITS } from './bounds.ts';
 export type { MissingRight } from './cluster/index.ts';
 export type { Input, Origin } from './input.ts';
 export { INPUT_FLAGS, type InputChoice, type InputFlag, inputChoice } from './input_flags.ts';

@@ -6,7 +6,7 @@ import { ListCutter } from './list_cutter.ts';
 import { type RawObject, readRawObjectJson } from './raw_object.ts';
 
 /** Objects of a page: what client-go takes. Where the answer comes from its cache, a server takes no notice of it. */
-const PAGE_LIMIT = 500;
+export const PAGE_LIMIT = 500;
 
 /** How often a list begins again at its first page when the server forgets them, before all is asked for at once. */
 const PAGED_ATTEMPTS = 2;

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { runLab } from '../../cli/lab/index.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -25,7 +26,14 @@ export async function helpTexts(): Promise<ReadonlyMap<string, string>> {
   const run = promisify(execFile);
   const entries = PROGRAMS.map(async ([name, [file = '', ...args]]): Promise<[string, string]> => {
     const { stdout } = await run(process.execPath, [join(ROOT, file), ...args]);
-    return [name, `\`\`\`text\n${stdout.trimEnd()}\n\`\`\``];
+    return [name, codeBlock(stdout)];
   });
-  return new Map(await Promise.all(entries));
+  const ofLab = runLab.shape.commands.map(
+    (command) => [`help-lab-${command.name}`, codeBlock(command.run.shape?.help ?? '')] as const,
+  );
+  return new Map([...(await Promise.all(entries)), ...ofLab]);
+}
+
+function codeBlock(text: string): string {
+  return `\`\`\`text\n${text.trimEnd()}\n\`\`\``;
 }

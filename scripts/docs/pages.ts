@@ -9,6 +9,7 @@ import { SidecarMetrics } from '../../sidecar/records/index.ts';
 import { ALL_PROXY } from '../../sidecar/redirect/index.ts';
 import { checkCodes } from './check_codes.ts';
 import { helpTexts } from './help_texts.ts';
+import { inputLimits } from './input_limits.ts';
 import { namespaceAnnotations, podAnnotations, rbacTable } from './kubernetes.ts';
 import { lintRules } from './lint_rules.ts';
 import { podRuleRegions } from './pod_rules/tables.ts';
@@ -70,6 +71,7 @@ export async function regionTexts(): Promise<ReadonlyMap<string, string>> {
     ['rbac', rbacTable()],
     ...podRuleRegions(),
     ['errors', errorTable()],
+    ['input-limits', inputLimits()],
     ['check-codes', checkCodes()],
     ['lint-rules', lintRules()],
     ['options-sidecar', optionTable(SIDECAR_OPTIONS)],

@@ -38,8 +38,8 @@ export interface ManifestFile {
   readonly documents: ReadonlyMap<string, DocumentContent>;
 }
 
-/** A manifest larger than this is refused: it is more likely a stray file. */
-const MAX_FILE_BYTES = 64 * 1024 * 1024;
+/** A manifest larger than this is refused: it is more likely a stray file. Bytes. */
+export const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
 /** Read at a time of what does not say its size, such as a pipe or a device. Bytes. */
 const CHUNK_BYTES = 64 * 1024;

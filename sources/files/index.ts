@@ -5,6 +5,7 @@ export {
   keepLastGood,
   type LoadedObject,
   losesObjects,
+  MAX_FILE_BYTES,
   type ManifestFile,
   manifestFileOf,
   objectId,

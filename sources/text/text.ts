@@ -56,8 +56,9 @@ const NOTHING = /^(?:[ \t]*(?:#.*)?|%.*)$/;
  * making a call for each level. A thousand pods in one list are beyond the first, and JSON, which has neither bound, is
  * what large lists are written in.
  */
-const MAX_TOKENS = 1_000_000;
-const MAX_DEPTH = 200;
+export const MAX_TOKENS = 1_000_000;
+/** Levels of nesting. */
+export const MAX_DEPTH = 200;
 
 /** Cuts a file's text into documents: at `---`, and JSON objects that stand one after another. */
 export function splitDocuments(text: string): TextDocument[] {

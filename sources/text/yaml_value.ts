@@ -12,13 +12,13 @@ export class YamlValueError extends Error {
 }
 
 /** Aliases multiply: a document may come to no more values than this. A thousand pods are some 400,000. */
-const MAX_VALUES = 1_000_000;
+export const MAX_VALUES = 1_000_000;
 
 /**
  * A document of aliases is a few lines that come to a million values, and a file may hold thousands of it: beyond so many
  * values no more than this share of them may be copies. Source: gopkg.in/yaml.v2 `decode.go`, by which kubectl refuses it too.
  */
-const MAX_COPIED_SHARE = 0.99;
+export const MAX_COPIED_SHARE = 0.99;
 const VALUES_BEFORE_SHARE_COUNTS = 1_000;
 
 const MERGE_KEY = '<<';

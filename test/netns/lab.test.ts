@@ -13,6 +13,7 @@ import { findProcesses } from '../../lab/processes/find.ts';
 import { killProcesses, signalProcess } from '../../lab/processes/process.ts';
 import { missingTools, toolPath } from '../../lab/processes/tools.ts';
 import { allowApps, type Manifest, namespace, node, pod, policy } from '../builders/manifests.ts';
+import { schemaProblems } from '../unit/cli/support/schema.ts';
 import { removeLab, SILENCE, SLUICE, uniqueLabName, until, useLab, writeManifests } from './harness.ts';
 import { outcomeOf, sluice, startSluice } from './sluice_command.ts';
 
@@ -118,6 +119,7 @@ describe('a lab that is up', () => {
   test('says how it is', async () => {
     const json = await sluice(['lab', 'status', ...named(), '-o', 'json']);
     expect(json.code).toBe(0);
+    expect(schemaProblems('lab-status.v1.json', json.stdout)).toEqual([]);
     expect(JSON.parse(json.stdout)).toMatchObject({ healthy: true, outside: ['203.0.113.7', '2001:db8::7'] });
     const text = await sluice(['lab', 'status', ...named()]);
     expect(text.stdout).toMatch(
@@ -281,6 +283,7 @@ describe('a lab that is up', () => {
     );
     const json = await sluice(['lab', 'status', ...named(), '-o', 'json']);
     expect(json.code).toBe(1);
+    expect(schemaProblems('lab-status.v1.json', json.stdout)).toEqual([]);
     expect(JSON.parse(json.stdout)).toMatchObject({ healthy: false, problems: [{ document: 1 }] });
     rmSync(broken);
     await until('the problem is gone', async () => (await sluice(['lab', 'status', ...named()])).code === 0);
@@ -373,6 +376,16 @@ describe('lab down', () => {
       stderr: expect.stringContaining(`sluice lab down --name ${name}`),
     });
     expect(await sluice(['lab', 'down', '--name', name])).toMatchObject({ code: 0 });
+    expectNothingLeft(name);
+  });
+
+  test('gives up when its time is over, and leaves nothing', async () => {
+    const { name, folder } = newLab(PAIR);
+    expect(await sluice(['lab', 'up', '-f', folder, '--name', name, '--timeout', '600ms'])).toMatchObject({
+      code: 124,
+      stdout: '',
+      stderr: 'sluice: not done after 0.6 s (--timeout)\n',
+    });
     expectNothingLeft(name);
   });
 
@@ -566,8 +579,17 @@ describe('the lab commands', () => {
     { argv: ['lab'], message: /usage: sluice lab/ },
     { argv: ['lab', 'fly'], message: /"fly" is no lab command/ },
     { argv: ['lab', 'up'], message: /-f DIR is missing/ },
-    { argv: ['lab', 'up', '--nam', 'x'], message: /'--nam'.*see `sluice lab --help`/ },
+    {
+      argv: ['lab', 'up', '--nam', 'x'],
+      message: /'--nam'; did you mean --name\? \(see sluice lab up --help\)/,
+    },
     { argv: ['lab', 'exec', 'a/b'], message: /write it as: sluice lab exec/ },
+    {
+      argv: ['lab', 'exec', 'a/b', 'curl', '-s', 'c'],
+      message: /there is no -- before the command: write sluice lab exec a\/b -- curl/,
+    },
+    { argv: ['lab', 'statsu'], message: /"statsu" is no lab command; did you mean status\?/ },
+    { argv: ['lab', 'down', '--timeout', 'soon'], message: /--timeout is 'soon'/ },
     { argv: ['lab', 'status', '-o', 'xml'], message: /wants text or json/ },
     { argv: ['lab', 'status', '--name', 'no-such-lab'], message: /there is no lab no-such-lab/ },
     {
@@ -596,6 +618,8 @@ describe('the lab commands', () => {
       code: 0,
       stdout: expect.stringContaining('exec'),
     });
+    const { stdout } = await sluice(['help', 'lab', 'exec']);
+    expect(stdout).toMatch(/^usage: sluice lab exec /);
     expect(await sluice(['--version'])).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^sluice \d/),

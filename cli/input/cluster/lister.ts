@@ -7,6 +7,7 @@ import {
   type RawObject,
   readRawObjectJson,
 } from '../../../injector/api/index.ts';
+import { MAX_OBJECTS } from '../bounds.ts';
 import type { ReadContext } from '../read_context.ts';
 import { apiVersionOf, pathOf, type Resource } from './resources.ts';
 
@@ -17,9 +18,6 @@ export interface Lister {
   /** Whether all objects of a kind may be listed, in all namespaces. */
   mayList(resource: Resource): Promise<boolean>;
 }
-
-/** All objects of one command. Ten thousand pods with all that belongs to them are some 50,000; each takes some 10 kB. */
-const MAX_OBJECTS = 300_000;
 
 /** No object of the API is larger, bytes: etcd's bound, and some more. */
 const MAX_OBJECT_BYTES = 8 * 1024 * 1024;

@@ -19,6 +19,15 @@ test('help COMMAND is what COMMAND --help is', async () => {
   expect(help.stdout).toMatch(/^usage: sluice can /);
 });
 
+test('help COMMAND goes on to a command below it', async () => {
+  const [help, below] = await Promise.all([
+    runSluice(['help', 'lab', 'up']),
+    runSluice(['lab', 'help', 'up']),
+  ]);
+  expect(help.stdout).toMatch(/^usage: sluice lab up /);
+  expect(below.stdout).toBe(help.stdout);
+});
+
 test.each(['-v', '--version', 'version'])('%s is the version', async (word) => {
   const { code, stdout } = await runSluice([word]);
   expect(stdout).toMatch(/^sluice \d+\.\d+\.\d+\n$/);
