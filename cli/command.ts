@@ -26,16 +26,28 @@ export interface CommandShape {
   readonly help: string;
   readonly flags: FlagTable;
   /** What is no flag, in order. The last of them may come more than once. */
-  readonly positionals: readonly Completes[];
+  readonly positionals: readonly Positional[];
   /** Commands below this one. */
   readonly commands: readonly Subcommand[];
 }
+
+/** What a word that is no flag may be, for the completion of shells: a kind of names, or one of a few words. */
+export type Positional = Completes | readonly string[];
 
 /** A command below another. */
 export interface Subcommand {
   readonly name: string;
   readonly summary: string;
   readonly run: RunCommand;
+}
+
+/** One command of the table. */
+export interface CommandEntry {
+  readonly name: string;
+  /** For the list of commands. */
+  readonly summary: string;
+  /** What it needs is read only when it runs: the command starts in a fraction of a second. */
+  load(): Promise<RunCommand>;
 }
 
 /** Exit codes. An error is 2, and has a message on stderr; see `main.ts`. */
@@ -61,7 +73,7 @@ export interface CommandSpec<Name extends string> {
   /** What the help has after the flags, such as the exit codes. */
   readonly afterFlags: string;
   /** What its positionals are, in order, for the completion of shells. Default: there are none. */
-  readonly positionals?: readonly Completes[];
+  readonly positionals?: readonly Positional[];
   /** When its time is over, it cleans up by itself, and is waited for. */
   readonly cleansUp?: boolean;
   /** How many positionals it wants; what follows `-f` beyond them are paths. */

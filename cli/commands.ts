@@ -1,14 +1,5 @@
 /** The commands. A new one is a line here, and a file (or a room) that makes it; see `command.ts`. */
-import type { RunCommand } from './command.ts';
-
-/** One command. */
-export interface CommandEntry {
-  readonly name: string;
-  /** For the list of commands. */
-  readonly summary: string;
-  /** What it needs is read only when it runs: the command starts in a fraction of a second. */
-  load(): Promise<RunCommand>;
-}
+import type { CommandEntry } from './command.ts';
 
 /** In the order in which the help lists them. */
 export const COMMANDS: readonly CommandEntry[] = [
@@ -51,5 +42,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'test',
     summary: 'whether connections are allowed and denied as a file of cases says',
     load: async () => (await import('./cases/index.ts')).runTest,
+  },
+  {
+    name: 'completion',
+    summary: 'the script by which bash, zsh or fish completes command lines',
+    load: async () => (await import('./completion/index.ts')).runCompletion,
   },
 ];

@@ -8,9 +8,12 @@ import { didYouMean } from './likeness.ts';
 import { complain } from './output.ts';
 import { watchOutput } from './output_watch.ts';
 
+/** Of the words before the explanations. */
+const WIDTH = Math.max('-v, --version'.length, ...COMMANDS.map(({ name }) => name.length));
+
 const USAGE = `usage: sluice <command> [options]
 
-${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}\n`).join('')}
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(WIDTH)}  ${summary}\n`).join('')}
   help COMMAND   explains a command, as \`sluice COMMAND --help\` does
   -v, --version  the version
   -h, --help     this text
@@ -38,6 +41,8 @@ async function run(argv: readonly string[]): Promise<number> {
     case '-v':
       process.stdout.write(`sluice ${VERSION}\n`);
       return 0;
+    case '__complete':
+      return await (await import('./completion/index.ts')).complete(COMMANDS, rest);
     case undefined:
       process.stderr.write(USAGE);
       return EXIT_ERROR;

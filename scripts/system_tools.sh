@@ -1,6 +1,6 @@
 #!/bin/sh
-# Checks the system tools Sluice calls; as `system_tools.sh bench TOOL...`, these of its benchmarks, and with `image` those
-# that build its image. On Debian or Ubuntu as root it installs what is missing; elsewhere it lists what is missing, with
+# Checks the system tools Sluice calls; as `system_tools.sh bench TOOL...`, these of its benchmarks, with `image` those
+# that build its image, and as `system_tools.sh shells` those that tests press Tab in. On Debian or Ubuntu as root it installs what is missing; elsewhere it lists what is missing, with
 # package names, and exits 2. Says nothing when all are there.
 set -eu
 
@@ -23,6 +23,10 @@ image_tools='buildah|building the image|buildah|buildah|buildah
 mmdebstrap|making its base from packages|mmdebstrap debian-archive-keyring||
 skopeo|asking for the digests of its bases|skopeo|skopeo|skopeo'
 
+shell_tools='script|a terminal for the shells|bsdutils|util-linux-script|util-linux-misc
+zsh|its completion|zsh|zsh|zsh
+fish|its completion|fish|fish|fish'
+
 of_these() {
   of=$1
   shift
@@ -30,6 +34,7 @@ of_these() {
 }
 case "${1:-}" in
   bench) shift && tools=$(of_these "$bench_tools" "$@") ;;
+  shells) tools=$shell_tools ;;
   image) shift && tools=$(of_these "$image_tools" "$@") ;;
 esac
 

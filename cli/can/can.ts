@@ -38,6 +38,7 @@ export const runCan = createCommand({
   flags: CAN_FLAGS,
   afterFlags: CAN_HELP_END,
   wanted: wantedArguments,
+  positionals: ['endpoint', 'endpoint', 'nothing'],
   run: (values, context) => run(canCommand(values), context),
 });
 

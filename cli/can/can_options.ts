@@ -42,8 +42,17 @@ early (| head) ends the command quietly with 141.
 /** The flags of `sluice can`. */
 export const CAN_FLAGS = {
   ...INPUT_FLAGS,
-  'to-namespace': { value: 'NS', help: 'the namespace of DST, where it is not that of -n' },
-  output: { short: 'o', value: 'FORMAT', help: 'text (the default), wide (as --explain), json or yaml' },
+  'to-namespace': {
+    value: 'NS',
+    help: 'the namespace of DST, where it is not that of -n',
+    completes: 'namespace',
+  },
+  output: {
+    short: 'o',
+    value: 'FORMAT',
+    help: 'text (the default), wide (as --explain), json or yaml',
+    choices: ['text', 'wide', 'json', 'yaml'],
+  },
   explain: {
     help: 'with text: both directions, the isolating policies, the rule that matched or the nearest ones',
   },

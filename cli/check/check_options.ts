@@ -3,6 +3,9 @@ import { SluiceError } from '../../common/errors.ts';
 import { choice } from '../command.ts';
 import type { FlagTable, FlagValues } from '../flags/index.ts';
 import { INPUT_FLAGS, type InputChoice, inputChoice } from '../input/index.ts';
+import { CHECK_CODE_LIST } from './codes.ts';
+
+const OUTPUTS = ['text', 'json'] as const;
 
 /** What `sluice check --help` says before the flags. docs/reference/cli.md carries the same text. */
 export const CHECK_HELP = `usage: sluice check [-n NS] [flags]
@@ -42,15 +45,17 @@ export const CHECK_FLAGS = {
   },
   'all-namespaces': { short: 'A', help: 'all labelled namespaces of a cluster, which is the default' },
   node: { help: 'the kernel of this machine, instead of manifests or a cluster' },
-  output: { short: 'o', value: 'FORMAT', help: 'text (the default) or json' },
-  explain: { value: 'CODE', help: 'what a code means, and what to do; all for a list' },
+  output: { short: 'o', value: 'FORMAT', help: 'text (the default) or json', choices: OUTPUTS },
+  explain: {
+    value: 'CODE',
+    help: 'what a code means, and what to do; all for a list',
+    choices: CHECK_CODE_LIST,
+  },
   'no-headers': { help: 'text: findings only, without what was not looked at' },
 } as const satisfies FlagTable;
 
 /** One of them. */
 export type CheckFlag = keyof typeof CHECK_FLAGS;
-
-const OUTPUTS = ['text', 'json'] as const;
 
 /** A checked command line. */
 export interface CheckCommand {

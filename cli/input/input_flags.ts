@@ -11,14 +11,15 @@ export const INPUT_FLAGS = {
     help: `manifests, YAML or JSON: files or directories, - for standard input, or a git
 revision with a path in it, such as main:k8s/; may be repeated, may be a shell glob`,
   },
-  lab: { value: 'NAME', help: 'the objects of a lab of this machine; needs root' },
+  lab: { value: 'NAME', help: 'the objects of a lab of this machine; needs root', completes: 'lab' },
   namespace: {
     short: 'n',
     value: 'NS',
     help: 'the namespace of names without one, and of objects in manifests without one',
+    completes: 'namespace',
   },
   'all-namespaces': { short: 'A', help: 'of a cluster, read all namespaces' },
-  context: { value: 'NAME', help: 'context of the kubeconfig' },
+  context: { value: 'NAME', help: 'context of the kubeconfig', completes: 'context' },
   kubeconfig: { value: 'FILE', help: 'default: as kubectl finds it (KUBECONFIG, ~/.kube/config)' },
 } as const satisfies FlagTable;
 

@@ -60,7 +60,7 @@ Prints the log of a pod's sidecar, or of its app. TARGET injector: that of the i
   flags: NAME_FLAG,
   afterFlags: 'Exit code: 0 printed, 2 error.\n',
   wanted: ({ length }) => length,
-  positionals: ['target', 'nothing'],
+  positionals: ['target', ROLES, 'nothing'],
   async run(values, { stdout }) {
     checkCount(values, 2, 'lab logs');
     const [target, role = 'sidecar'] = values.positionals;

@@ -1,5 +1,5 @@
 /** The command line of `sluice lint`. */
-import { SEVERITIES, type Severity } from '../../lint/index.ts';
+import { RULES, SEVERITIES, type Severity } from '../../lint/index.ts';
 import { choice } from '../command.ts';
 import type { FlagTable, FlagValues } from '../flags/index.ts';
 import { INPUT_FLAGS, type InputChoice, inputChoice } from '../input/index.ts';
@@ -29,14 +29,20 @@ export const LINT_FLAGS = {
     short: 'o',
     value: 'FORMAT',
     help: 'text (the default), json, sarif (2.1.0) or github (annotations of a workflow)',
+    choices: ['text', 'json', 'sarif', 'github'],
   },
   'fail-on': {
     value: 'SEVERITY',
     help: 'exit code 1 from this severity on: error (the default), warning or info',
+    choices: SEVERITIES,
   },
   baseline: { value: 'FILE', help: 'an earlier -o json: what it has is not counted' },
   fix: { help: 'mends in the files what can be meant in one way only, and prints what is left' },
-  explain: { value: 'CODE', help: 'what a rule finds, why, and when it says nothing; all for a list' },
+  explain: {
+    value: 'CODE',
+    help: 'what a rule finds, why, and when it says nothing; all for a list',
+    choices: RULES.map(({ code }) => code),
+  },
   'no-headers': { help: 'text: findings only, without the lines that count them' },
 } as const satisfies FlagTable;
 

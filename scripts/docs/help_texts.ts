@@ -17,6 +17,7 @@ const PROGRAMS: readonly (readonly [string, readonly string[]])[] = [
   ['help-graph', ['cli/main.ts', 'graph', '--help']],
   ['help-lab', ['cli/main.ts', 'lab', '--help']],
   ['help-test', ['cli/main.ts', 'test', '--help']],
+  ['help-completion', ['cli/main.ts', 'completion', '--help']],
   ['help-sidecar', ['sidecar/main.ts', '--help']],
   ['help-injector', ['injector/main.ts', '--help']],
 ];

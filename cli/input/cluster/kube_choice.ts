@@ -49,6 +49,16 @@ export function chooseCluster(
   return { config, context: name, server, namespace };
 }
 
+/** Names of all contexts, for completion. @throws SluiceError `KUBECONFIG_UNUSABLE` */
+export function contextNames(
+  kubeconfig?: string,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): readonly string[] {
+  return loadConfig(kubeconfig, env)
+    .getContexts()
+    .map(({ name }) => name);
+}
+
 function loadConfig(
   kubeconfig: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
