@@ -1,5 +1,6 @@
 /** The `sluice` command: finds the sub-command and turns errors into exit codes. */
 
+import { basename } from 'node:path';
 import { stackOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
 import { VERSION } from '../common/version.ts';
@@ -51,6 +52,11 @@ async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** What follows the program's name. kubectl asks the program of this name what may follow `kubectl sluice`. */
+function commandLine([, program = '', ...argv]: readonly string[]): readonly string[] {
+  return basename(program) === 'kubectl_complete-sluice' ? ['__complete', ...argv] : argv;
+}
+
 function usage(): number {
   process.stdout.write(USAGE);
   return 0;
@@ -85,7 +91,7 @@ function fail(error: unknown): number {
 process.on('uncaughtException', (error) => process.exit(fail(error)));
 
 const output = watchOutput('sluice');
-const code = await run(process.argv.slice(2)).catch(fail);
+const code = await run(commandLine(process.argv)).catch(fail);
 process.exitCode = (await output.exitCode()) ?? code;
 // What was given up may still wait for something.
 if (code === EXIT_TIMED_OUT) process.exit();

@@ -44,7 +44,12 @@ export const TEST_FLAGS = {
 revision with a path in it, such as main:k8s/; may be repeated, may be a shell glob`,
   },
   lab: { value: 'NAME', help: 'test with real packets in a lab of this machine; needs root' },
-  output: { short: 'o', value: 'FORMAT', help: 'text (the default), json, tap (version 14) or junit (XML)' },
+  output: {
+    short: 'o',
+    value: 'FORMAT',
+    help: 'text (the default), json, tap (version 14) or junit (XML)',
+    choices: ['text', 'json', 'tap', 'junit'],
+  },
   'no-headers': { help: 'text: the cases only, without the line that counts them' },
   'ignore-errors': { help: 'test in spite of broken manifests, as sluice can does' },
 } as const satisfies FlagTable;

@@ -35,6 +35,7 @@ export const runDescribe = createCommand({
   flags: DESCRIBE_FLAGS,
   afterFlags: DESCRIBE_HELP_END,
   wanted: wantedWords,
+  positionals: ['endpoint', 'nothing'],
   run: (values, context) => run(describeCommand(values), context),
 });
 

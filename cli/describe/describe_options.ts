@@ -37,6 +37,7 @@ export const DESCRIBE_FLAGS = {
     short: 'o',
     value: 'FORMAT',
     help: 'text (the default), wide (more names and lines, and where rules stand in files), json or yaml',
+    choices: ['text', 'wide', 'json', 'yaml'],
   },
 } as const satisfies FlagTable;
 

@@ -90,8 +90,15 @@ export interface Bundled {
   readonly output: BundleOutput;
 }
 
-/** @param outfile where it goes */
-export async function bundleProgram(program: (typeof PROGRAMS)[number], outfile: string): Promise<Bundled> {
+/**
+ * @param outfile where it goes
+ * @param more for the commands: what stands before all else, such as `#!`, and further plugins
+ */
+export async function bundleProgram(
+  program: (typeof PROGRAMS)[number] | 'cli',
+  outfile: string,
+  more: { readonly plugins?: readonly Plugin[]; readonly firstLine?: string } = {},
+): Promise<Bundled> {
   const { metafile } = await build({
     entryPoints: [join(ROOT, program, 'main.ts')],
     absWorkingDir: ROOT,
@@ -106,8 +113,8 @@ export async function bundleProgram(program: (typeof PROGRAMS)[number], outfile:
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'none', // LICENSES-third-party.txt has them in full
-    banner: { js: REQUIRE },
-    plugins: [UNUSED_METRICS, LATE_BUILTINS],
+    banner: { js: `${more.firstLine ?? ''}${REQUIRE}` },
+    plugins: [UNUSED_METRICS, LATE_BUILTINS, ...(more.plugins ?? [])],
     metafile: true,
     logLevel: 'warning',
   });

@@ -1,0 +1,84 @@
+/** The commands as one file, the manifest for krew, and the action: each as it is used. */
+import { createHash } from 'node:crypto';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { runTool } from '../../../common/run_tool.ts';
+import { VERSION } from '../../../common/version.ts';
+import { CLI_FILE, CLI_NAMES, packageCli } from '../../../scripts/cli_package/cli_package.ts';
+import { krewManifest } from '../../../scripts/krew/krew_manifest.ts';
+import { SLUICE } from '../../netns/harness.ts';
+
+const ROOT = join(import.meta.dirname, '../../..');
+
+let folder = '';
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-cli-package-'));
+  await packageCli(join(folder, 'made'));
+  // Away from node_modules, under each of its names, as npm links it.
+  cpSync(join(folder, 'made'), join(folder, 'package'), { recursive: true });
+  mkdirSync(join(folder, 'bin'));
+  for (const name of CLI_NAMES) symlinkSync(`../package/${CLI_FILE}`, join(folder, 'bin', name));
+}, 120_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const run = (name: (typeof CLI_NAMES)[number], ...args: string[]) =>
+  runTool([process.execPath, join(folder, 'bin', name), ...args], { timeMs: 60_000 });
+
+test('answers from one file, away from the sources', async () => {
+  const { stdout } = await run('sluice', '--version');
+  expect(stdout).toBe(`sluice ${VERSION}\n`);
+  const examples = join(ROOT, 'examples/bookstore');
+  const linted = await run('kubectl-sluice', 'lint', '-f', examples, '-o', 'json');
+  expect(JSON.parse(linted.stdout)).toMatchObject({ schema: 'sluice.dev/lint/v1', policies: 1 });
+});
+
+test('completes for kubectl under the name that kubectl looks for', async () => {
+  expect((await run('kubectl_complete-sluice', 'chec')).stdout).toMatch(/^check\t.*\n:4\n$/);
+});
+
+test('says that it has no lab', async () => {
+  const { status, stderr } = await run('sluice', 'lab', 'up');
+  expect([status, stderr]).toEqual([2, expect.stringContaining('need a clone of the repository')]);
+});
+
+test('names each of its programs, and has the licences of what is in it', () => {
+  const { bin, dependencies } = JSON.parse(readFileSync(join(folder, 'package/package.json'), 'utf8'));
+  expect(Object.keys(bin)).toEqual([...CLI_NAMES]);
+  expect(dependencies).toBeUndefined();
+  const licences = readFileSync(join(folder, 'package/LICENSES-third-party.txt'), 'utf8');
+  for (const name of ['yaml', '@kubernetes/client-node']) expect(licences).toContain(name);
+});
+
+test('the manifest for krew has the hash of each archive', async () => {
+  const archives = join(folder, 'archives');
+  mkdirSync(archives);
+  writeFileSync(join(archives, 'kubectl-sluice_linux_amd64.tar.gz'), 'an archive');
+  writeFileSync(join(archives, 'notes.txt'), 'none');
+  const manifest = parse(await krewManifest('https://example.com/v1/', archives));
+  expect(manifest.spec.version).toBe(`v${VERSION}`);
+  expect(manifest.spec.platforms).toEqual([
+    {
+      selector: { matchLabels: { os: 'linux', arch: 'amd64' } },
+      uri: 'https://example.com/v1/kubectl-sluice_linux_amd64.tar.gz',
+      sha256: createHash('sha256').update('an archive').digest('hex'),
+      bin: 'kubectl-sluice',
+    },
+  ]);
+  await expect(krewManifest('https://example.com', join(folder, 'bin'))).rejects.toThrow('has no archive');
+});
+
+test("the action's last step lints what it is given, and takes no input for a part of its script", async () => {
+  const { runs, inputs } = parse(readFileSync(join(ROOT, 'action/action.yml'), 'utf8'));
+  const { run: script, env } = runs.steps.at(-1);
+  expect(script).not.toContain('${{');
+  expect(Object.keys(inputs).map((name) => `\${{ inputs.${name} }}`)).toEqual(Object.values(env).slice(1));
+  const given = { SLUICE, FILES: 'examples/bookstore', FAIL_ON: 'warning', BASELINE: '' };
+  const { status, stdout } = await runTool(['bash', '-c', `cd ${ROOT} && ${script}`], {
+    timeMs: 60_000,
+    env: { ...process.env, ...given },
+  });
+  expect([status, stdout]).toEqual([1, expect.stringMatching(/^::warning file=examples\/bookstore\//m)]);
+});
