@@ -40,6 +40,7 @@ export const runDiff = createCommand({
   help: DIFF_HELP,
   flags: DIFF_FLAGS,
   afterFlags: DIFF_HELP_END,
+  positionals: ['file', 'file', 'nothing'],
   wanted: () => 2,
   run: (values, context) => run(diffCommand(values), context),
 });

@@ -41,11 +41,13 @@ shell glob after A and B`,
     short: 'o',
     value: 'FORMAT',
     help: 'text (the default), json, or markdown for a comment on a pull request',
+    choices: ['text', 'json', 'markdown'],
   },
   'fail-on': {
     value: 'CHANGE',
     help: `exit code 1 for what becomes wider (the default), narrower, any or none; what is
 changed is both`,
+    choices: ['wider', 'narrower', 'any', 'none'],
   },
   'ignore-errors': { help: 'compare in spite of broken manifests, as sluice can does' },
   'no-headers': { help: 'text: changes only, without the lines that count and explain them' },

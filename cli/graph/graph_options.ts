@@ -22,11 +22,17 @@ export const GRAPH_HELP_END = `Exit code: 0 done, 2 error, 124 the time of --tim
 /** The flags. */
 export const GRAPH_FLAGS = {
   ...INPUT_FLAGS,
-  output: { short: 'o', value: 'FORMAT', help: 'text (the default), mermaid, dot, json or svg' },
+  output: {
+    short: 'o',
+    value: 'FORMAT',
+    help: 'text (the default), mermaid, dot, json or svg',
+    choices: ['text', 'mermaid', 'dot', 'json', 'svg'],
+  },
   focus: {
     value: 'NAME',
     help: `only what this workload reaches and who reaches it: deploy/x, NAMESPACE/deploy/x, a bare
 name, or NAMESPACE/* for all of a namespace; may be repeated`,
+    completes: 'endpoint',
   },
   depth: { value: 'N', help: 'with --focus: this many connections away; default 1' },
   exposure: { help: 'also pods that are not there, and that policies admit if they come' },
