@@ -51,7 +51,7 @@ test('policies of other APIs are named up to a number, and counted', async () =>
   );
   expect(code).toBe(0);
   const check = await runSluice(['check', '-n', 't', '-f', dir]);
-  expect(check.stdout).toContain('warning  manifests: 12 policies are not considered');
+  expect(check.stdout).toContain('warning  CK501  manifests: 12 policies are not considered');
 });
 
 describe('a pod made from a template has the labels that its controller adds', () => {
