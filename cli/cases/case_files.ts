@@ -1,8 +1,10 @@
 /** Which of the paths of `-f` are files of cases: those that have `tests` at their top and are no Kubernetes objects. */
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { SluiceError } from '../../common/errors.ts';
 import { isRecord } from '../../common/shape.ts';
-import { INPUT_PATH } from '../../sources/index.ts';
+import { filesAt, INPUT_PATH } from '../../sources/index.ts';
+import { INPUT_LIMITS } from '../input/index.ts';
 import type { Case } from './case.ts';
 import { type CaseFault, MAX_CASES, type ReadCases, readCases } from './read_cases.ts';
 
@@ -13,22 +15,46 @@ const MAX_FILE_BYTES = 1024 * 1024;
 const YAML_TESTS = /^(?:\uFEFF)?(?:tests|'tests'|"tests")[ \t]*:/m;
 const YAML_OBJECT = /^(?:\uFEFF)?(?:kind|apiVersion)[ \t]*:/m;
 
+/** What other programs' files of `tests` have not: in a folder there may be some. */
+const EXPECTS = /\bexpect['"]?[ \t]*:/;
+
 /** The paths of `-f`. */
 export interface SplitPaths {
   readonly cases: readonly { readonly file: string; readonly text: string }[];
   readonly others: readonly string[];
 }
 
-/** @throws SluiceError `INPUT_TOO_LARGE` for a file of cases that is too large */
+/**
+ * A folder is among the others, with its manifests; cases in it count too, or nobody would notice that they are not tested.
+ * @throws SluiceError `INPUT_TOO_LARGE` for a file of cases that is too large, `MANIFEST_UNREADABLE` for a folder
+ */
 export function splitPaths(paths: readonly string[]): SplitPaths {
-  const cases: { file: string; text: string }[] = [];
+  const cases = new Map<string, { readonly file: string; readonly text: string }>();
   const others: string[] = [];
-  for (const file of new Set(paths)) {
-    const text = file === INPUT_PATH ? undefined : textOfCases(file);
-    if (text === undefined) others.push(file);
-    else cases.push({ file, text });
+  const keep = (file: string, text: string | undefined): boolean => {
+    if (text !== undefined && !cases.has(resolve(file))) cases.set(resolve(file), { file, text });
+    return text !== undefined;
+  };
+  for (const path of new Set(paths)) {
+    if (path !== INPUT_PATH && keep(path, textOfCases(path))) continue;
+    others.push(path);
+    if (!isFolder(path)) continue;
+    const files = filesAt(path);
+    // More are refused when they are read.
+    for (const file of files.slice(0, INPUT_LIMITS.files)) {
+      const text = textOfCases(file);
+      if (text !== undefined && EXPECTS.test(text)) keep(file, text);
+    }
   }
-  return { cases, others };
+  return { cases: [...cases.values()], others };
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** Undefined for what is no file of cases, and for what cannot be read: the reader of manifests says what is wrong with that. */
@@ -83,12 +109,13 @@ function hasCases(text: string): boolean {
  * @throws SluiceError `INPUT_TOO_LARGE`
  */
 export function readCaseFiles(files: SplitPaths['cases'], isNamespaceKnown: boolean): ReadCases {
-  const cases: Case[] = [];
-  const faults: CaseFault[] = [];
+  let cases: readonly Case[] = [];
+  let faults: readonly CaseFault[] = [];
   for (const { file, text } of files) {
     const read = readCases(file, text, isNamespaceKnown);
-    cases.push(...read.cases);
-    faults.push(...read.faults);
+    // Not `push(...)`: that many arguments no call has room for.
+    cases = [...cases, ...read.cases];
+    faults = [...faults, ...read.faults];
     if (cases.length > MAX_CASES)
       throw new SluiceError(
         'INPUT_TOO_LARGE',

@@ -26,6 +26,9 @@ const MAX_TEXT = 1_000;
 /** Cases of one file, and of one command. Each costs up to a millisecond, and a line of output. */
 export const MAX_CASES = 10_000;
 
+/** Faults of one file after which no further document is read: nobody mends more at a time. */
+const MAX_FAULTS = 1_000;
+
 /** Fields without a meaning of which each is named; what has more of them is something else, and not looked at further. */
 const MAX_STRANGE = 10;
 
@@ -41,10 +44,12 @@ type Complain = (path: FieldPath, message: string) => void;
  * `sluice can`
  */
 export function readCases(file: string, text: string, isNamespaceKnown: boolean): ReadCases {
-  const cases: Case[] = [];
+  let cases: readonly Case[] = [];
   const faults: CaseFault[] = [];
   const documents = splitDocuments(text);
   for (const document of documents) {
+    // Aliases make thousands of cases of a line, and documents take a few bytes.
+    if (cases.length > MAX_CASES || faults.length > MAX_FAULTS) break;
     const parsed = parseText(document.text);
     const inFile = (line: number) => document.line + line - 1;
     if (!parsed.ok) {
@@ -59,7 +64,7 @@ export function readCases(file: string, text: string, isNamespaceKnown: boolean)
       return { file, line: inFile(line), column };
     };
     const complain: Complain = (path, message) => faults.push({ ...placeOf(path), message });
-    cases.push(...readDocument(parsed.value, isNamespaceKnown, placeOf, complain));
+    cases = [...cases, ...readDocument(parsed.value, isNamespaceKnown, placeOf, complain)];
   }
   return { cases, faults: faults.sort((a, b) => a.line - b.line || a.column - b.column) };
 }

@@ -50,7 +50,10 @@ async function run(command: TestCommand, context: CommandContext): Promise<numbe
   }
   const input = await readInput(choice, (namespace) => scopeOf(cases, namespace), context);
   context.progress.end();
-  if (!reportProblems(input.manifests, command.ignoreErrors)) return EXIT.error;
+  // A folder's files of cases are no manifests, which nobody has to be told.
+  const own = new Set(command.cases.map(({ file }) => file));
+  const problems = input.manifests.problems.filter(({ file }) => !own.has(file));
+  if (!reportProblems({ ...input.manifests, problems }, command.ignoreErrors)) return EXIT.error;
   for (const note of input.notes) complain(`sluice: note: ${note}`);
   const answerer = createCaseAnswerer(input, cases.length);
   const lab = choice.kind === 'lab' ? choice.lab : undefined;

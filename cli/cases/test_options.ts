@@ -23,8 +23,8 @@ from and to are ends as in sluice can (see sluice help can), to with a port behi
 of their own, port and protocol. A Service, a block of addresses or internet is allowed where all of it is, and denied where
 all of it is.
 
-Of the paths of -f, files with a list of tests are cases; the others are manifests. Of manifests (-f) and of the cluster of
-the kubeconfig, with your own rights, the engine judges the objects: no packet is sent. In a lab (--lab) each case is real
+Of the paths of -f, files with a list of tests are cases, in folders too; the others are manifests. Of manifests (-f) and of the
+cluster of the kubeconfig, with your own rights, the engine judges the objects: no packet is sent. In a lab (--lab) each case is real
 connections between the network namespaces, TCP and UDP, and the engine has to say the same: a case on which they differ is not
 as expected. A lab tries a block of addresses, or internet, with the addresses that it has outside (sluice lab up --external).
 `;

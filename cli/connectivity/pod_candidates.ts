@@ -1,6 +1,7 @@
 /**
  * Pods that do not exist, and that rules admit if they come: one for each peer that nobody is, or that may be of any namespace, with
- * just the labels that the peer asks for. They are judged as any pod is.
+ * just the labels that the peer asks for. Of rules that change also where somebody is the peer, but nobody is to rules just what such
+ * a pod would be. They are judged as any pod is.
  */
 import {
   type Cluster,
@@ -11,14 +12,13 @@ import {
   matchesSelector,
   NAMESPACE_NAME_LABEL,
   type Namespace,
-  type NetworkPolicyPeer,
   namespaceLabels,
   type Pod,
   requirementsOf,
 } from '../../policy/index.ts';
+import { changedPeers, createAlikePods, type Place } from './alike_pods.ts';
 import type { KnownPod } from './known_pods.ts';
-
-type PodsPeer = Extract<NetworkPolicyPeer, { kind: 'pods' }>;
+import { ANY, labelsFor, variantsOf } from './made_labels.ts';
 
 /** Pods that may come, and the namespaces that they may come with. */
 export interface PodCandidates {
@@ -37,9 +37,6 @@ export interface CandidatePod {
 
 /** Pods of all peers together. Each is an end. */
 const MAX_CANDIDATES = 200;
-
-/** Stands for a value where any will do, and in names of namespaces, which cannot hold it. */
-const ANY = '*';
 
 /** For the peers of all these clusters; of other namespaces than those that are known there is always one. */
 export function podCandidates(clusters: readonly Cluster[], pods: readonly KnownPod[]): PodCandidates {
@@ -74,24 +71,42 @@ export function podCandidates(clusters: readonly Cluster[], pods: readonly Known
     somebody.set(key, is);
     return is;
   };
+  const changed = changedPeers(clusters);
+  const alike = createAlikePods(clusters, known);
+  const isThere = (place: NamespacePlace, selector: LabelSelector | undefined, isChanged: boolean): boolean => {
+    if (place.isAny) return false;
+    if (!isChanged) return isSomebody(place, selector);
+    if (found.size >= MAX_CANDIDATES) return false; // It is left out, or known.
+    const labels = labelsFor(selector);
+    return labels !== undefined && alike.has(place, labels);
+  };
+  /** Of a peer that changes each of the values that it has the choice of, as one of them may be new. */
+  const alternatives = (selector: LabelSelector, isChanged: boolean): readonly LabelSelector[] => {
+    if (!isChanged) return [selector];
+    const all = variantsOf(selector);
+    leftOut += Math.max(0, all.length - MAX_CANDIDATES);
+    return all.slice(0, MAX_CANDIDATES);
+  };
   add(otherNamespace(EVERY), undefined);
   for (const cluster of clusters)
     for (const { namespace, ingress, egress } of cluster.policies.values())
       for (const { peers } of [...ingress, ...egress])
         for (const peer of peers) {
           if (peer.kind !== 'pods') continue;
-          for (const place of placesOf(peer, namespace, cluster))
-            if (place.isAny || !isSomebody(place, peer.podSelector)) add(place, peer.podSelector);
+          const isChanged = changed.has(peer);
+          const { podSelector, namespaceSelector } = peer;
+          const selectors = podSelector === undefined ? [undefined] : alternatives(podSelector, isChanged);
+          const places = placesOf(namespaceSelector, namespace, cluster, (one) => alternatives(one, isChanged));
+          for (const place of places)
+            for (const selector of selectors)
+              if (!isThere(place, selector, isChanged)) add(place, selector);
         }
   return { pods: [...found.values()], namespaces: [...namespaces.values()], leftOut };
 }
 
 /** A namespace that a peer means. */
-interface NamespacePlace {
-  readonly name: string;
+interface NamespacePlace extends Place {
   readonly text: string;
-  /** Of one that does not exist. */
-  readonly labels?: Labels;
   /** By which it was meant, where not by its name. */
   readonly selector?: LabelSelector;
   /** Whether every namespace is meant: those who may make one get in. */
@@ -99,11 +114,15 @@ interface NamespacePlace {
 }
 
 /** The namespaces that a peer names; where it goes by other labels, one that may come. */
-function placesOf(peer: PodsPeer, own: string, cluster: Cluster): readonly NamespacePlace[] {
-  const { namespaceSelector } = peer;
+function placesOf(
+  namespaceSelector: LabelSelector | undefined,
+  own: string,
+  cluster: Cluster,
+  alternatives: (selector: LabelSelector) => readonly LabelSelector[],
+): readonly NamespacePlace[] {
   if (namespaceSelector === undefined) return [{ name: own, text: own }];
   const named = namesOf(namespaceSelector);
-  if (named === undefined) return [otherNamespace(namespaceSelector)];
+  if (named === undefined) return alternatives(namespaceSelector).map(otherNamespace);
   return named
     .filter((name) => matchesSelector(namespaceSelector, namespaceLabels(cluster, name)))
     .map((name) => ({ name, text: name }));
@@ -131,21 +150,6 @@ function otherNamespace(selector: LabelSelector): NamespacePlace {
     selector,
     isAny,
   };
-}
-
-/** Labels that a selector selects and that have nothing else; undefined where it selects nothing. */
-function labelsFor(selector: LabelSelector | undefined): Labels | undefined {
-  if (selector === undefined) return {};
-  const labels: Record<string, string> = {};
-  for (const requirement of requirementsOf(selector)) {
-    const { key } = requirement;
-    if (requirement.operator === 'Equals') labels[key] = requirement.value;
-    // What another requirement has set may do.
-    else if (requirement.operator === 'In' && !Object.hasOwn(labels, key))
-      labels[key] = requirement.values[0] ?? ANY;
-    else if (requirement.operator === 'Exists' && !Object.hasOwn(labels, key)) labels[key] = ANY;
-  }
-  return matchesSelector(selector, labels) ? labels : undefined;
 }
 
 function hasPod(pods: readonly KnownPod[], selector: LabelSelector | undefined): boolean {

@@ -30,6 +30,8 @@ export function describePods(
   const exempt = exemption(pods);
   const groups = new Map<string, Group>();
   for (const pod of pods) {
+    // In the midst of a rollout some may be, and the others are governed all the same.
+    if (pod.hostNetwork) continue;
     const subject = subjects.get(objectKey(pod.namespace, pod.name));
     if (subject === undefined) continue;
     const key = JSON.stringify([
@@ -80,11 +82,12 @@ export function isolatedPods(
   return policies.length === 0 ? [] : pods.map((pod) => ({ pod, policies }));
 }
 
-/** Why no policy counts for some pods of a workload: they are alike in this. */
-function exemption([pod]: readonly Pod[]): string | undefined {
+/** Why no policy counts for any of some pods. */
+function exemption(pods: readonly Pod[]): string | undefined {
+  const [pod] = pods;
   if (pod === undefined) return undefined;
   if (!isLive(pod)) return `it has finished (${pod.phase}): it has no connections, and no policy counts`;
-  return pod.hostNetwork ? 'it is on the network of its node: no policy can select it' : undefined;
+  return pods.every(({ hostNetwork }) => hostNetwork) ? 'it is on the network of its node: no policy can select it' : undefined;
 }
 
 function groupData({ subject, pods }: Group, reader: RuleReader, { model, dns }: DescribeContext): GroupData {

@@ -8,6 +8,9 @@ import type { Row } from './rows.ts';
 /** A comment of GitHub has 65,536 characters at most; the notes have to fit in too. */
 const MAX_CHARACTERS = 60_000;
 
+/** Notes that are written: each broken template makes one. */
+const MAX_NOTES = 10;
+
 /** Characters of one cell: a hostile name shall not push all else out. */
 const MAX_CELL = 400;
 
@@ -52,7 +55,9 @@ export function markdownText(report: Report): string {
   if (left > 0) lines.push('', `${left} more rows are left out: \`sluice diff\` prints them.`);
   if (comparison.leftOut > 0)
     lines.push('', `${comparison.leftOut} more pairs are left out: too many to be put together.`);
-  for (const note of notes) lines.push('', `Note: ${code(note)}`);
+  for (const note of notes.slice(0, MAX_NOTES)) lines.push('', `Note: ${code(note)}`);
+  if (notes.length > MAX_NOTES)
+    lines.push('', `${notes.length - MAX_NOTES} more notes are left out: \`sluice diff\` prints them.`);
   return `${lines.join('\n')}\n`;
 }
 

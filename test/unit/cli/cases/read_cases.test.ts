@@ -152,6 +152,13 @@ function numbered(write: (at: number) => string): string {
   return Array.from({ length: 20_000 }, (_, at) => write(at)).join('');
 }
 
+test('many documents of aliases are neither read to the end nor too many for a call', () => {
+  const text = `tests:\n- &a {from: a, to: b:1, expect: allow}\n${'- *a\n'.repeat(9_000)}---\n`.repeat(18);
+  expect(() => readCaseFiles([{ file: 'aliases', text }], false)).toThrow('there are more than 10000 cases');
+  const { faults } = readCases('documents', 'tests: 1\n---\n'.repeat(80_000), false);
+  expect(faults.length).toBeLessThan(2_000);
+});
+
 test('the examples of the help and of the page are read', () => {
   const page = readFileSync(join(import.meta.dirname, '../../../../docs/reference/cli.md'), 'utf8');
   const [, ofPage = ''] = /## sluice test\n.*?```yaml\n(.*?)```/s.exec(page) ?? [];

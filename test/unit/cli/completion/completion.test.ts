@@ -79,6 +79,12 @@ test('names come from the manifests that -f names, and nothing goes wrong aloud'
   expect([wrong.code, wrong.stdout, wrong.stderr]).toEqual([0, ':4\n', '']);
 });
 
+test('a name that a shell would run is never put on the line', async () => {
+  const folder = manifestDirectory(deployment('shop/$(id)', {}), deployment('shop/a;b', {}), deployment('shop/web', {}));
+  const { stdout } = await runSluice(['__complete', 'can', '-f', folder, '-n', 'shop', '']);
+  expect(stdout).toBe('deploy/web\n:4\n');
+});
+
 test('contexts come from the kubeconfig that --kubeconfig names', async () => {
   const file = join(temporaryDirectory(), 'config');
   const contexts = ['prod', 'stage'].map((name) => ({ name, context: { cluster: 'c', user: 'u' } }));
@@ -86,3 +92,19 @@ test('contexts come from the kubeconfig that --kubeconfig names', async () => {
   const { stdout } = await runSluice(['__complete', 'check', '--kubeconfig', file, '--context', 'p']);
   expect(stdout).toBe('prod\n:4\n');
 });
+
+test('a program that gives no token in time is not waited for', async () => {
+  const file = join(temporaryDirectory(), 'config');
+  const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: 'sleep', args: ['20'] };
+  const config = {
+    'current-context': 'c',
+    contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+    clusters: [{ name: 'c', cluster: { server: 'https://127.0.0.1:1' } }],
+    users: [{ name: 'u', user: { exec } }],
+  };
+  writeFileSync(file, JSON.stringify(config));
+  const start = performance.now();
+  const { stdout } = await runSluice(['__complete', 'check', '--kubeconfig', file, '-n', '']);
+  expect(stdout).toBe(':4\n');
+  expect(performance.now() - start).toBeLessThan(15_000);
+}, 20_000);

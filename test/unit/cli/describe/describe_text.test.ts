@@ -2,6 +2,9 @@
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { codeBlocks, readPage } from '../../../docs/markdown.ts';
+import { manifestDirectory, pod } from '../../../builders/cli_manifests.ts';
+import { policy } from '../../../builders/manifests.ts';
+import { runSluice } from '../support/sluice_process.ts';
 import { describeIn, shopFiles } from './shop_files.ts';
 
 const FILES = 'in force  not known: files say what is to be enforced, not what sidecars have';
@@ -225,6 +228,17 @@ test('pods of a workload that policies tell apart are groups', async () => {
   ]);
   // What is found about their policies is said once.
   expect(lines.filter((line) => line.includes('NP006'))).toHaveLength(1);
+});
+
+test('a workload of which one pod is on the network of its node is governed all the same', async () => {
+  const owner = 'ReplicaSet/web-5d4f8c7b9d';
+  const folder = manifestDirectory(
+    pod('shop/web-a', { owner, labels: { app: 'web' }, ip: '192.0.2.1', hostNetwork: true }),
+    pod('shop/web-b', { owner, labels: { app: 'web' }, ip: '10.0.0.2' }),
+    policy('shop/deny', { podSelector: {} }),
+  );
+  const { stdout } = await runSluice(['describe', 'shop/deploy/web', '-f', folder]);
+  expect(stdout).toContain('INGRESS  isolated by deny: no rule, nothing is admitted');
 });
 
 test('-o yaml is the data of -o json', async () => {

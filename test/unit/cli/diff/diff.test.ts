@@ -244,3 +244,52 @@ test('hostile names stay in their cell', async () => {
   }
   expect(stdout).not.toMatch(/[^\P{Cc}\n]/u);
 });
+
+const CART_FROM = { podSelector: { matchLabels: { app: 'cart' } } };
+
+test.each([
+  ['all pods of its namespace', { podSelector: {} }, 'any pod of shop'],
+  [
+    'a further value',
+    { podSelector: { matchExpressions: [{ key: 'app', operator: 'In', values: ['web', 'new'] }] } },
+    'any pod app=new of shop',
+  ],
+  [
+    'any value',
+    { podSelector: { matchExpressions: [{ key: 'app', operator: 'Exists' }] } },
+    'any pod app of shop',
+  ],
+])('a peer that becomes wider is, though all that are there were admitted before: %s', async (_, peer, name) => {
+  const own = [
+    namespace('shop'),
+    deployment('shop/web', { app: 'web' }),
+    // Itself no other can be.
+    pod('shop/cart', { labels: { app: 'cart' } }),
+  ];
+  const ingress = (from: object) => policy('shop/in', { ...CART_FROM, ingress: [{ from: [from] }] });
+  const [before, after] = [ingress({ podSelector: { matchLabels: { app: 'web' } } }), ingress(peer)];
+  const { code, stdout } = await runSluice([
+    'diff',
+    manifestDirectory(...own, before),
+    manifestDirectory(...own, after),
+    '--no-headers',
+  ]);
+  expect(stdout).toBe(`+ wider  ${name} -> shop/pod/cart  none -> all ports  shop/in ingress[0] changed\n`);
+  expect(code).toBe(1);
+});
+
+test('a namespace that is meant by name, and then by a label, is not the only one that has it', async () => {
+  const ingress = (labels: object) =>
+    policy('shop/in', {
+      ...CART_FROM,
+      ingress: [{ from: [{ namespaceSelector: { matchLabels: labels } }] }],
+    });
+  const [before, after] = folders(
+    [ingress({ 'kubernetes.io/metadata.name': 'monitoring' })],
+    [ingress({ team: 'ops' })],
+  );
+  const { stdout } = await runSluice(['diff', before, after, '--no-headers']);
+  expect(stdout).toBe(
+    '+ wider  any pod of other namespaces team=ops -> shop/deploy/cart  none -> all ports  shop/in ingress[0] changed\n',
+  );
+});
