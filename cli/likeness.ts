@@ -13,7 +13,7 @@ function tolerance(name: string): number {
   return Math.max(1, Math.floor(name.length / 3));
 }
 
-/** Names like `wanted`, nearest first, ties by name. Of `namespace/name` the right name elsewhere counts. */
+/** Names like `wanted`, nearest first, ties by name. Of `namespace/name` the right name elsewhere counts, and then no other. */
 function nearNames(wanted: string, known: Iterable<string>): readonly string[] {
   if (wanted.length > MAX_NAME) return [];
   const wantedName = lastPart(wanted);
@@ -23,7 +23,8 @@ function nearNames(wanted: string, known: Iterable<string>): readonly string[] {
     if (distance !== undefined) scored.push({ name, distance });
   }
   scored.sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));
-  return scored.slice(0, MAX_OFFERED).map((entry) => entry.name);
+  const exact = scored.filter(({ distance }) => distance === 0);
+  return (exact.length > 0 ? exact : scored).slice(0, MAX_OFFERED).map((entry) => entry.name);
 }
 
 /** The hint for an error message; empty when nothing is near. */

@@ -11,18 +11,32 @@ import {
 import { tableText } from '../terminal/index.ts';
 import type { Answer, Judged, PortsAnswer } from './answer.ts';
 import { describeParty, type Party, partyName } from './endpoint_resolver.ts';
+import type { NearRule } from './near_rules.ts';
 import type { Front } from './service_fronts.ts';
 
 /** Backends that are explained one by one; more are only counted. */
 const MAX_EXPLAINED = 5;
 
-/** One line but for its first word, the verdict: the flow and, where it is denied, by which direction. Ends with a newline. */
-export function answerLine(answer: Answer): string {
+/**
+ * One line but for its first word, the verdict: the flow and, where it is denied, by which direction. Ends with a newline.
+ * @param near the rules that are listed below the line, nearest first
+ */
+export function answerLine(answer: Answer, near: readonly NearRule[] = []): string {
   const { flow } = answer;
   const line = `: ${partyName(answer.source)} -> ${describeDestination(answer)}`;
   const deniers = [flow.egress, flow.ingress].filter((verdict) => verdict.verdict === 'deny');
-  const why = deniers.map((verdict) => `${verdict.direction}: ${describeReason(verdict)}`).join('; ');
+  const why = deniers.map((verdict) => `${verdict.direction}: ${describeReason(withNearest(verdict, near))}`).join('; ');
   return why === '' ? `${line}\n` : `${line} (${why})\n`;
+}
+
+/** Ranked by what was meant, another rule may be nearest than by the order of tests alone: the line names the one that is listed. */
+function withNearest(verdict: Verdict, near: readonly NearRule[]): Verdict {
+  const nearest = near.find(({ miss }) => miss.direction === verdict.direction);
+  const test = nearest?.tests[0];
+  if (verdict.reason !== 'no-rule' || nearest === undefined || test === undefined) return verdict;
+  const { policy, rule } = nearest.miss;
+  const { failed, wanted, got } = test;
+  return { ...verdict, nearMiss: { policy, rule, failed, wanted, got } };
 }
 
 /** `shop/api TCP/8080`; of a Service `shop/svc/api:80 (10.96.0.7) -> 1 of 2 backends TCP/8080`. */

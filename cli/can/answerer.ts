@@ -32,6 +32,7 @@ import {
   type BlockParty,
   createEndpointResolver,
   type Party,
+  partyName,
   type ServiceParty,
 } from './endpoint_resolver.ts';
 import { createNodePorts } from './node_ports.ts';
@@ -178,7 +179,7 @@ export function createAnswerer(manifests: Manifests, options: AnswererOptions): 
     if (!('service' in destination)) {
       const owner = destination.pod;
       const at: Endpoint = owner === undefined ? destination.endpoint : { kind: 'pod', pod: owner };
-      const judged = judge(source, destination, portRef.protocol, resolvePort(portRef, at));
+      const judged = judge(source, destination, portRef.protocol, resolvePort(portRef, at, partyName(destination)));
       const answer = {
         ...judged,
         source,

@@ -98,7 +98,7 @@ async function runSingle(
     const near = rules.length === 0 ? {} : { near: nearJson(rules) };
     await writeData({ schema: CAN_SCHEMA, ...question, ...answerJson(answer, input.notes), ...near });
   } else {
-    await stdout.write(answerLine(answer), verdictWord(answer.verdict, style));
+    await stdout.write(answerLine(answer, rules), verdictWord(answer.verdict, style));
     if (command.explain)
       await stdout.write(
         answerExplanation(

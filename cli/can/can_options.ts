@@ -5,11 +5,11 @@ import { type CommonFlag, choice } from '../command.ts';
 import type { FlagTable, FlagValues } from '../flags/index.ts';
 import { INPUT_FLAGS, type InputChoice, inputChoice } from '../input/index.ts';
 import { checkNamespaceFlag } from '../namespace_flag.ts';
-import { hasServicePort } from './endpoint_ref.ts';
+import { hasServicePort, splitServiceProtocol } from './endpoint_ref.ts';
 
 /** What `sluice can --help` says before the flags. */
 export const CAN_HELP = `usage: sluice can SRC DST PORT[/PROTO] [flags]
-       sluice can SRC svc/NAME:PORT [flags]
+       sluice can SRC svc/NAME:PORT[/PROTO] [flags]
        sluice can SRC DST --all-ports [flags]
        sluice can --batch FILE|- [flags]
 
@@ -91,6 +91,8 @@ export interface SingleQuestion {
   readonly port?: string;
   /** Every port, instead of one. */
   readonly allPorts?: true;
+  /** Where `to` has it, as `svc/dns:53/UDP`. */
+  readonly protocol?: string;
 }
 
 interface CommonOptions {
@@ -110,7 +112,7 @@ export function wantedArguments(
   has: (flag: CanFlag | CommonFlag) => boolean,
 ): number {
   if (has('batch')) return 0;
-  return has('all-ports') || positionals.some(hasServicePort) ? QUESTION_ARGUMENTS - 1 : QUESTION_ARGUMENTS;
+  return has('all-ports') || positionals.some((one) => hasServicePort(splitServiceProtocol(one).end)) ? QUESTION_ARGUMENTS - 1 : QUESTION_ARGUMENTS;
 }
 
 /** @throws SluiceError `USAGE` saying what is wrong with the command line. */
@@ -142,12 +144,13 @@ export function canCommand(values: FlagValues<CanFlag | CommonFlag>): CanCommand
     positionals.length < wanted ||
     positionals.length > QUESTION_ARGUMENTS
   )
-    throw usage(`wants SRC DST PORT[/PROTO], got ${describeArguments(positionals)}`);
+    throw usage(`wants SRC DST PORT[/PROTO], got ${describeArguments(positionals)}${portHint(positionals)}`);
   const allPorts = values.has('all-ports');
   if (allPorts && port !== undefined) throw usage(`--all-ports takes no PORT, and '${port}' is one`);
+  const { end, protocol } = splitServiceProtocol(to);
   return {
     kind: 'single',
-    question: { from, to, ...(port === undefined ? {} : { port }), ...(allPorts ? { allPorts } : {}) },
+    question: { from, to: end, ...(protocol === undefined ? {} : { protocol }), ...(port === undefined ? {} : { port }), ...(allPorts ? { allPorts } : {}) },
     output,
     ...common,
   };
@@ -156,6 +159,13 @@ export function canCommand(values: FlagValues<CanFlag | CommonFlag>): CanCommand
 function describeArguments(given: readonly string[]): string {
   if (given.length === 0) return 'no argument';
   return `${given.length} argument${given.length === 1 ? '' : 's'}: ${given.join(' ')}`;
+}
+
+/** Two ends, and no port. */
+function portHint(given: readonly string[]): string {
+  return given.length === QUESTION_ARGUMENTS - 1
+    ? '; without PORT: DST as svc/NAME:PORT, or --all-ports'
+    : '';
 }
 
 function usage(message: string): SluiceError {

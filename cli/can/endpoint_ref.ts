@@ -48,6 +48,13 @@ export function hasServicePort(text: string): boolean {
   return KIND_WORDS.get(parts.at(-2) ?? '') === 'svc' && (parts.at(-1) ?? '').includes(':');
 }
 
+/** Takes the protocol off a Service with its port: `svc/dns:53/UDP`, as cases of `sluice test` write it. */
+export function splitServiceProtocol(text: string): { readonly end: string; readonly protocol?: string } {
+  const at = text.lastIndexOf('/');
+  const end = text.slice(0, Math.max(at, 0));
+  return hasServicePort(end) ? { end, protocol: text.slice(at + 1) } : { end: text };
+}
+
 /** @throws SluiceError `ENDPOINT_INVALID` when the text has none of the accepted forms. */
 export function parseEndpointRef(text: string, context: NamingContext): EndpointRef {
   const bare = withoutBrackets(text.startsWith(ADDRESS_PREFIX) ? text.slice(ADDRESS_PREFIX.length) : text);

@@ -33,9 +33,10 @@ export function parsePortRef(text: string, protocol?: string): PortRef {
 
 /**
  * The number a port has at the destination.
+ * @param name what the destination is called in messages
  * @throws SluiceError `PORT_UNKNOWN` when the destination does not declare a port of that name and protocol.
  */
-export function resolvePort(ref: PortRef, destination: Endpoint): number {
+export function resolvePort(ref: PortRef, destination: Endpoint, name: string): number {
   if (typeof ref.port === 'number') return ref.port;
   if (destination.kind === 'address') {
     throw new SluiceError(
@@ -50,7 +51,7 @@ export function resolvePort(ref: PortRef, destination: Endpoint): number {
   const known = named.map((port) => `${port.name} (${port.port}/${port.protocol})`).join(', ') || 'none';
   throw new SluiceError(
     'PORT_UNKNOWN',
-    `${pod.namespace}/${pod.name} has no ${ref.protocol} port named '${ref.port}'; its named ports: ${known}`,
+    `${name} has no ${ref.protocol} port named '${ref.port}'; its named ports: ${known}`,
   );
 }
 

@@ -25,7 +25,7 @@ export function explanation(result: CaseResult): string {
   const probes = packets?.probes ?? [];
   const more = probes.length - MAX_PROBES_NAMED;
   const lines = [
-    `${word}${answerLine(answer)}`,
+    `${word}${answerLine(answer, near)}`,
     ...(answer.verdict === 'allow'
       ? [by === NOT_ISOLATED ? 'no policy isolates either end for it\n' : `by ${by}\n`]
       : []),

@@ -123,11 +123,27 @@ async function reportOf(sides: ReadSides, { progress, signal }: CommandContext):
     reasonsOf,
     notes: [
       ...sides.notes,
+      ...lackingWorkloads([
+        { name: sides.before.name, pods: was.pods },
+        { name: sides.after.name, pods: is.pods },
+      ]),
       ...new Set([...was.problems, ...is.problems]),
       ...(candidates.leftOut > 0 ? [`${candidates.leftOut} more pods that may come are left out`] : []),
       ...unjudged({ cluster: before.cluster, pods: was.pods }, { cluster: after.cluster, pods: is.pods }),
     ],
   };
+}
+
+/** A side of policies only: to it, all that the other side has is gone. */
+function lackingWorkloads(
+  sides: readonly { readonly name: string; readonly pods: KnownPods['pods'] }[],
+): readonly string[] {
+  return sides
+    .filter(({ pods }) => pods.length === 0)
+    .map(
+      ({ name }) =>
+        `${name} has no workload, so all connections of the other side differ: name the workloads that both sides have with -f`,
+    );
 }
 
 function fails(comparison: Comparison, failOn: FailOn): boolean {

@@ -1,5 +1,5 @@
 /** Changes for people at a terminal. */
-import { type Style, tableText } from '../terminal/index.ts';
+import { type Style, tableRows } from '../terminal/index.ts';
 import { CHANGES } from './compare.ts';
 import type { Report } from './report.ts';
 
@@ -10,7 +10,7 @@ export interface TextSettings {
   readonly style: Style;
 }
 
-/** One line; what leads it has a colour. */
+/** One line, or a row of more; what leads it has a colour. */
 export interface TextLine {
   readonly lead: string;
   readonly text: string;
@@ -28,14 +28,14 @@ export function textLines(
   { headers, style }: TextSettings,
 ): readonly TextLine[] {
   const shown = rows.slice(0, MAX_ROWS);
-  const table = tableText(
+  const table = tableRows(
     shown.map(({ change, from, to, ports, reasons }) => [
       `${SIGNS[change]} ${change}`,
       `${from} -> ${to}`,
       ports,
       reasons,
     ]),
-  ).split('\n');
+  );
   const lines = shown.map(({ change }, at): TextLine => {
     const word = `${SIGNS[change]} ${change}`;
     return { lead: style(COLORS[change], word), text: (table[at] ?? '').slice(word.length) };

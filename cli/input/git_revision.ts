@@ -65,7 +65,8 @@ export async function readRevision(
   } else {
     const folder = path.slice(colon + 1).replace(/\/$/, '');
     const prefix = `${path.slice(0, colon)}:${folder === '' || folder.endsWith('/') ? folder : `${folder}/`}`;
-    const listing = (await git(['ls-tree', '-r', '-z', '-l', object], MAX_LISTING)).toString();
+    // In a subfolder, git would list what the tree has at the path of that folder.
+    const listing = (await git(['ls-tree', '--full-tree', '-r', '-z', '-l', object], MAX_LISTING)).toString();
     for (const entry of listing.split('\0')) {
       // `<mode> <type> <object> <size>\t<file>`, the size padded.
       const [, mode = '', id = '', size = '', name = ''] =

@@ -54,7 +54,18 @@ async function run(command: LintCommand, context: CommandContext): Promise<numbe
   if (command.fix && writeMends(parted.findings, read.manifests.files))
     ({ read, parted } = await look(command, context));
   await writeLines(reportText(parted, read.manifests, command), context);
-  return reaches(parted.findings, command.failOn) ? EXIT.no : EXIT.yes;
+  if (reaches(parted.findings, command.failOn)) return EXIT.no;
+  return isWholly(read) ? EXIT.yes : EXIT.error;
+}
+
+/** Whether all manifests could be read. What a cluster or a lab has was read by it before. */
+function isWholly({ origin, manifests }: Input): boolean {
+  return origin.kind !== 'files' || !unreadIn(manifests).some(({ severity }) => severity === 'error');
+}
+
+/** What is wrong with other objects. What is wrong with policies is among the findings. */
+function unreadIn({ problems }: Input['manifests']): Input['manifests']['problems'] {
+  return problems.filter(({ object = '' }) => !object.startsWith('NetworkPolicy'));
 }
 
 /** @throws SluiceError `USAGE` for a code that no rule has */
@@ -82,9 +93,7 @@ async function look(
   context.progress.end();
   for (const note of read.notes) complain(`sluice: note: ${note}`);
   const { manifests, places, namespace } = read;
-  // What is wrong with policies is among the findings.
-  const others = manifests.problems.filter(({ object = '' }) => !object.startsWith('NetworkPolicy'));
-  for (const { severity, text } of problemLines(others))
+  for (const { severity, text } of problemLines(unreadIn(manifests)))
     complain(`sluice: ${severity === 'error' ? 'not read: ' : 'warning: '}${text}`);
   const found = lint({
     manifests,

@@ -19,7 +19,8 @@ A finding that is meant is suppressed by the annotation sluice.dev/lint-ignore: 
 `;
 
 /** What the help has after the flags. */
-export const LINT_HELP_END = `Exit code: 0 nothing found of the severity of --fail-on, 1 something found, 2 error, 124 the time of --timeout is over.
+export const LINT_HELP_END = `Exit code: 0 nothing found of the severity of --fail-on, 1 something found, 2 error, also where a manifest could not be read,
+124 the time of --timeout is over.
 `;
 
 /** The flags. */

@@ -2,4 +2,4 @@
 
 export { createProgress, type Progress } from './progress.ts';
 export { COLOR_CHOICES, createStyle, type Style } from './style.ts';
-export { tableText } from './table.ts';
+export { tableRows, tableText } from './table.ts';

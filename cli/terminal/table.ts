@@ -9,22 +9,39 @@ function terminalWidth(stream: NodeJS.WriteStream = process.stdout): number | un
 /** Between two columns. */
 const GAP = '  ';
 
+/** Before what goes on in the next line. */
+const INDENT = '      ';
+
+/** Rows as aligned columns, a line end behind each; see `tableRows`. */
+export function tableText(rows: readonly (readonly string[])[], width = terminalWidth()): string {
+  return tableRows(rows, width)
+    .map((row) => `${row}\n`)
+    .join('');
+}
+
 /**
- * Rows as aligned columns, a line end behind each. On a terminal what does not fit is cut, with `…` at the end.
+ * Rows as aligned columns, a text each. On a terminal a row that does not fit goes on in the next line, from the first column
+ * that does not: nothing is cut.
  * @param width default: that of the terminal
  */
-export function tableText(rows: readonly (readonly string[])[], width = terminalWidth()): string {
+export function tableRows(
+  rows: readonly (readonly string[])[],
+  width = terminalWidth() ?? Number.POSITIVE_INFINITY,
+): readonly string[] {
   const cells = rows.map((row) => row.map(printable));
   const widths: number[] = [];
   for (const row of cells)
     for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
-  return cells
-    .map((row) =>
-      row
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-        .join(GAP)
-        .trimEnd(),
-    )
-    .map((line) => `${width !== undefined && line.length > width ? `${line.slice(0, width - 1)}…` : line}\n`)
-    .join('');
+  return cells.map((row) => {
+    const lines: string[] = [];
+    let line = '';
+    for (const [at, cell] of row.entries()) {
+      if (line.trim() !== '' && cell !== '' && line.length + cell.length > width) {
+        lines.push(line.trimEnd());
+        line = INDENT;
+      }
+      line += `${cell.padEnd(widths[at] ?? 0)}${GAP}`;
+    }
+    return [...lines, line.trimEnd()].join('\n');
+  });
 }

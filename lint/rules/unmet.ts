@@ -72,7 +72,12 @@ function requirementPath({ matchLabels }: LabelSelector, at: number, { key }: Re
   return at < labels ? ['matchLabels', key] : ['matchExpressions', at - labels];
 }
 
-/** Done by itself where one label only is like it, and the selector then selects somebody. */
+/** `web-v1` and `web-v2`: no slip of the pen. Which of them is meant only somebody who knows can say. */
+function isOtherVersion(value: string, other: string): boolean {
+  return value !== other && value.replaceAll(/\d+/g, '') === other.replaceAll(/\d+/g, '');
+}
+
+/** Done by itself where one label only is like it by a slip, and the selector then selects somebody. */
 function fixOf(
   selector: LabelSelector,
   unmet: Extract<Requirement, { operator: 'Equals' }>,
@@ -87,6 +92,7 @@ function fixOf(
   const text = `${only.key}: ${only.value}`;
   const isClear =
     others.length === 0 &&
+    !isOtherVersion(unmet.value, only.value) &&
     !Object.hasOwn(rest, only.key) &&
     present.some((labels) => matchesSelector(mended, labels));
   if (!isClear) return { text };

@@ -61,6 +61,14 @@ test('where more than one thing may be meant, nothing is changed', async () => {
   }
 });
 
+test('a label of another version is offered, and not written: it is no slip of the pen', async () => {
+  const text = readFileSync(join(CORPUS, 'np001-typo/fault.yaml'), 'utf8').replace(/app: \w+/, 'app: web2');
+  const file = fileOf(text);
+  const { findings } = await lintFiles([SHOP, file]);
+  expect(findings.find(({ code }) => code === 'NP001')).toMatchObject({ fix: { text: 'app: web' } });
+  expect((await mend(file, SHOP))?.text).toBeUndefined();
+});
+
 test.each([
   ['windows line ends', (text: string) => text.replaceAll('\n', '\r\n')],
   ['a second document, before', (text: string) => `# nothing\n---\n${text}`],

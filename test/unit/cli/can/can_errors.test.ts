@@ -22,6 +22,7 @@ test.each([
   ['files and a lab', [...QUESTION, '-f', '.', '--lab', 'x'], '-f and --lab are of different inputs'],
   ['no arguments', ['-f', '.'], 'wants SRC DST PORT[/PROTO], got no argument (see'],
   ['too few arguments', ['shop/web', '-f', '.'], 'wants SRC DST PORT[/PROTO], got 1 argument: shop/web'],
+  ['no port', ['shop/web', 'svc/api', '-f', '.'], 'without PORT: DST as svc/NAME:PORT, or --all-ports (see'],
   ['too many arguments', [...QUESTION, 'more', '-f', '.'], 'wants SRC DST PORT[/PROTO], got 4 arguments'],
   ['an unknown flag', [...QUESTION, '--explian', '-f', '.'], "'--explian'; did you mean --explain?"],
   ['an unknown output', [...QUESTION, '-f', '.', '-o', 'xml'], "-o is 'xml': wants text, wide, json or yaml"],
@@ -51,6 +52,11 @@ test.each([
   ['a pod that is not there', ['shop/wbe', 'shop/api', '80'], 'have no pod shop/wbe; did you mean shop/web?'],
   ['a pod of another namespace', ['other/web', 'shop/api', '80'], 'did you mean shop/web?'],
   ['a workload that is not there', ['shop/deploy/wen', 'shop/api', '80'], 'did you mean shop/deploy/web?'],
+  [
+    'the right name of another kind, and no other name',
+    ['shop/sts/web', 'shop/api', '80'],
+    'have no workload shop/sts/web; did you mean shop/deploy/web?\n',
+  ],
   [
     'a name like no other',
     ['shop/unheard-of-things', 'shop/api', '80'],

@@ -140,6 +140,9 @@ describe('the rule that was meant comes first', () => {
   test('as text, with the places and the fix', async () => {
     const dir = shop();
     const { code, stdout } = await runSluice(['can', ...FROM_INGRESS, '-f', dir]);
+    expect(stdout).toMatch(
+      /^denied: .*; nearest rule web-from-ingress ingress\[0\]: namespace label name=ingress-nginx wanted, peer is in /,
+    );
     expect(stdout).toContain(`  nearest shop/web-from-ingress ingress[0] (${dir}/20-policies.yaml:16:5)\n`);
     expect(stdout).toContain(
       '20-policies.yaml:19:17): the same value is under kubernetes.io/metadata.name\n',
@@ -230,6 +233,14 @@ spec:
           'ask about one port, or a smaller block\n',
       );
     } else expect(stderr).toBe('');
+  });
+
+  test('a template is called as its workload in errors too', async () => {
+    const { code, stderr } = await runSluice(['can', 'shop/checkout', 'shop/web', 'grpc', '-f', shop()]);
+    expect(stderr).toBe(
+      "sluice: shop/deploy/web (template) has no TCP port named 'grpc'; its named ports: http (8080/TCP)\n",
+    );
+    expect(code).toBe(2);
   });
 
   test('two blocks are no question', async () => {

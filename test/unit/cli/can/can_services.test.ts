@@ -404,6 +404,8 @@ test('the command line: a Service with its port needs no other, and notes are on
   const dir = manifestDirectory(...SHOP);
   const web = await runSluice(['can', 't/web', 'svc/db:redis', '-n', 't', '-f', dir]);
   expect(web).toEqual({ code: 0, stdout: 'allowed: t/web -> t/svc/db:80 -> t/db TCP/6379\n', stderr: '' });
+  const dns = await runSluice(['can', 't/bad', 't/svc/db:53/UDP', '-f', dir, '-o', 'json']);
+  expect(JSON.parse(dns.stdout)).toMatchObject({ to: 't/svc/db:53', port: 53, protocol: 'UDP' });
   const bad = await runSluice(['can', 't/bad', EXTERNAL, '80', '-f', dir, '--explain']);
   expect(bad.code).toBe(1);
   expect(bad.stderr).toMatch(/^sluice: note: a node may send it on/);

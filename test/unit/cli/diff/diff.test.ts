@@ -176,6 +176,14 @@ test('workloads of -f are on both sides, and a policy without any that is known 
   );
 });
 
+test('a side without workloads is named: the other side is not gone', async () => {
+  const [before] = folders([closed], []);
+  const after = manifestDirectory(closed, cartFromWeb);
+  const { stderr } = await runSluice(['diff', before, after]);
+  expect(stderr).toContain(`sluice: note: ${after} has no workload, so all connections of the other side differ`);
+  expect((await runSluice(['diff', before, after, '-f', before])).stderr).toBe('');
+});
+
 test('without a workload there is no answer', async () => {
   const { code, stdout, stderr } = await runSluice(['diff', manifestDirectory(closed), manifestDirectory()]);
   expect([code, stdout]).toEqual([2, '']);

@@ -71,6 +71,16 @@ test('-f REVISION:PATH reads what the revision has, and not the working tree', a
   expect(files.status).toBe(1);
 });
 
+test('-f REVISION:PATH is the same in a subfolder of the repository', async () => {
+  const dir = join(repository(), 'k8s');
+  for (const path of ['main:k8s/', 'main:./']) {
+    const { status, stdout, stderr } = await canIn(dir, '-f', path);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^denied: /);
+    expect(status).toBe(1);
+  }
+});
+
 test.each([
   ['a revision that is not there', 'nope:k8s/', 'there is no such revision, or no such path in it'],
   ['a path that is not there', 'main:nope/', 'there is no such revision, or no such path in it'],

@@ -72,3 +72,12 @@ test('what is wrong on the command line is exit code 2', () => {
 test('--explain says more', () => {
   expect(sluiceLint('--explain', 'np003').stdout).toMatch(/^NP003 \(error\): /);
 });
+
+test('a manifest that cannot be read is exit code 2: nothing found in it says nothing', () => {
+  const file = join(temporaryDirectory(), 'broken.yaml');
+  writeFileSync(file, 'kind: NetworkPolicy\nmetadata: {name: web\nspec: {}\n');
+  const { status, stdout, stderr } = sluiceLint('-f', SHOP, CLEAN, file);
+  expect(stderr).toMatch(/^sluice: not read: \S+broken\.yaml, document 1: [^\n]+\n$/);
+  expect([status, stdout]).toEqual([2, 'nothing found in 2 policies\n']);
+  expect(sluiceLint('-f', SHOP, FAULT, file).status).toBe(1);
+});
