@@ -39,6 +39,8 @@ the time of --timeout is over. With --batch: 0 when every line was answered, els
 early (| head) ends the command quietly with 141.
 `;
 
+const OUTPUTS = ['text', 'wide', 'json', 'yaml'] as const;
+
 /** The flags of `sluice can`. */
 export const CAN_FLAGS = {
   ...INPUT_FLAGS,
@@ -51,7 +53,7 @@ export const CAN_FLAGS = {
     short: 'o',
     value: 'FORMAT',
     help: 'text (the default), wide (as --explain), json or yaml',
-    choices: ['text', 'wide', 'json', 'yaml'],
+    choices: OUTPUTS,
   },
   explain: {
     help: 'with text: both directions, the isolating policies, the rule that matched or the nearest ones',
@@ -77,8 +79,6 @@ export type CanCommand = CommonOptions &
     /** `file` is a path, or `-` for standard input. */
     | { readonly kind: 'batch'; readonly file: string }
   );
-
-const OUTPUTS = ['text', 'wide', 'json', 'yaml'] as const;
 
 /** How a single answer is printed. */
 export type OutputFormat = (typeof OUTPUTS)[number];

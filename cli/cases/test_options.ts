@@ -34,6 +34,8 @@ export const TEST_HELP_END = `Exit code: 0 all cases are as expected, 1 some are
 --timeout is over.
 `;
 
+const OUTPUTS = ['text', 'json', 'tap', 'junit'] as const;
+
 /** The flags. */
 export const TEST_FLAGS = {
   ...INPUT_FLAGS,
@@ -48,7 +50,7 @@ revision with a path in it, such as main:k8s/; may be repeated, may be a shell g
     short: 'o',
     value: 'FORMAT',
     help: 'text (the default), json, tap (version 14) or junit (XML)',
-    choices: ['text', 'json', 'tap', 'junit'],
+    choices: OUTPUTS,
   },
   'no-headers': { help: 'text: the cases only, without the line that counts them' },
   'ignore-errors': { help: 'test in spite of broken manifests, as sluice can does' },
@@ -56,8 +58,6 @@ revision with a path in it, such as main:k8s/; may be repeated, may be a shell g
 
 /** One of them. */
 export type TestFlag = keyof typeof TEST_FLAGS;
-
-const OUTPUTS = ['text', 'json', 'tap', 'junit'] as const;
 
 /** How results are printed. */
 export type TestOutput = (typeof OUTPUTS)[number];

@@ -30,6 +30,8 @@ Peers are written as shop/* (all pods of the namespace shop), shop/[app=web] (th
 export const DESCRIBE_HELP_END = `Exit code: 0 described, 1 described, and some pod is known not to enforce it, 2 error, 124 the time of --timeout is over.
 `;
 
+const OUTPUTS = ['text', 'wide', 'json', 'yaml'] as const;
+
 /** The flags. */
 export const DESCRIBE_FLAGS = {
   ...INPUT_FLAGS,
@@ -37,14 +39,12 @@ export const DESCRIBE_FLAGS = {
     short: 'o',
     value: 'FORMAT',
     help: 'text (the default), wide (more names and lines, and where rules stand in files), json or yaml',
-    choices: ['text', 'wide', 'json', 'yaml'],
+    choices: OUTPUTS,
   },
 } as const satisfies FlagTable;
 
 /** One of them. */
 export type DescribeFlag = keyof typeof DESCRIBE_FLAGS;
-
-const OUTPUTS = ['text', 'wide', 'json', 'yaml'] as const;
 
 /** A checked command line. */
 export interface DescribeCommand {

@@ -28,6 +28,11 @@ What always passes is left out: a pod to itself, and to and from its own node.
 export const DIFF_HELP_END = `Exit code: 0 nothing of what --fail-on names, 1 something, 2 error, 124 the time of --timeout is over.
 `;
 
+const OUTPUTS = ['text', 'json', 'markdown'] as const;
+
+/** Changes that may make the exit code 1. */
+const FAIL_ON = ['wider', 'narrower', 'any', 'none'] as const;
+
 /** The flags. */
 export const DIFF_FLAGS = {
   ...INPUT_FLAGS,
@@ -41,13 +46,13 @@ shell glob after A and B`,
     short: 'o',
     value: 'FORMAT',
     help: 'text (the default), json, or markdown for a comment on a pull request',
-    choices: ['text', 'json', 'markdown'],
+    choices: OUTPUTS,
   },
   'fail-on': {
     value: 'CHANGE',
     help: `exit code 1 for what becomes wider (the default), narrower, any or none; what is
 changed is both`,
-    choices: ['wider', 'narrower', 'any', 'none'],
+    choices: FAIL_ON,
   },
   'ignore-errors': { help: 'compare in spite of broken manifests, as sluice can does' },
   'no-headers': { help: 'text: changes only, without the lines that count and explain them' },
@@ -56,16 +61,11 @@ changed is both`,
 /** One of them. */
 export type DiffFlag = keyof typeof DIFF_FLAGS;
 
-const OUTPUTS = ['text', 'json', 'markdown'] as const;
-
 /** How changes are printed. */
 export type DiffOutput = (typeof OUTPUTS)[number];
 
-/** As they are called in the output, and by what they do. */
-const FAIL_ON = ['wider', 'narrower', 'any', 'none', 'widen', 'narrow'] as const;
-
 /** What makes the exit code 1. */
-export type FailOn = 'wider' | 'narrower' | 'any' | 'none';
+export type FailOn = (typeof FAIL_ON)[number];
 
 /** A checked command line. */
 export interface DiffCommand {
@@ -112,9 +112,9 @@ export function diffCommand(values: FlagValues<DiffFlag>): DiffCommand {
 }
 
 function failOnOf(text: string): FailOn {
-  const found = choice(text, FAIL_ON, '--fail-on', 'diff');
-  if (found === 'widen') return 'wider';
-  return found === 'narrow' ? 'narrower' : found;
+  // Also by what changes do.
+  const word = text === 'widen' ? 'wider' : text === 'narrow' ? 'narrower' : text;
+  return choice(word, FAIL_ON, '--fail-on', 'diff');
 }
 
 function usage(message: string): SluiceError {

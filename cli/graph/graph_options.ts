@@ -19,6 +19,8 @@ What always passes is left out: a pod to itself, and to and from its own node.
 export const GRAPH_HELP_END = `Exit code: 0 done, 2 error, 124 the time of --timeout is over.
 `;
 
+const OUTPUTS = ['text', 'mermaid', 'dot', 'json', 'svg'] as const;
+
 /** The flags. */
 export const GRAPH_FLAGS = {
   ...INPUT_FLAGS,
@@ -26,7 +28,7 @@ export const GRAPH_FLAGS = {
     short: 'o',
     value: 'FORMAT',
     help: 'text (the default), mermaid, dot, json or svg',
-    choices: ['text', 'mermaid', 'dot', 'json', 'svg'],
+    choices: OUTPUTS,
   },
   focus: {
     value: 'NAME',
@@ -43,8 +45,6 @@ name, or NAMESPACE/* for all of a namespace; may be repeated`,
 
 /** One of them. */
 export type GraphFlag = keyof typeof GRAPH_FLAGS;
-
-const OUTPUTS = ['text', 'mermaid', 'dot', 'json', 'svg'] as const;
 
 /** How it is printed. */
 export type GraphOutput = (typeof OUTPUTS)[number];

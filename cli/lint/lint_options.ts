@@ -23,6 +23,8 @@ export const LINT_HELP_END = `Exit code: 0 nothing found of the severity of --fa
 124 the time of --timeout is over.
 `;
 
+const OUTPUTS = ['text', 'json', 'sarif', 'github'] as const;
+
 /** The flags. */
 export const LINT_FLAGS = {
   ...INPUT_FLAGS,
@@ -30,7 +32,7 @@ export const LINT_FLAGS = {
     short: 'o',
     value: 'FORMAT',
     help: 'text (the default), json, sarif (2.1.0) or github (annotations of a workflow)',
-    choices: ['text', 'json', 'sarif', 'github'],
+    choices: OUTPUTS,
   },
   'fail-on': {
     value: 'SEVERITY',
@@ -49,8 +51,6 @@ export const LINT_FLAGS = {
 
 /** One of them. */
 export type LintFlag = keyof typeof LINT_FLAGS;
-
-const OUTPUTS = ['text', 'json', 'sarif', 'github'] as const;
 
 /** How findings are printed. */
 export type LintOutput = (typeof OUTPUTS)[number];

@@ -39,6 +39,16 @@ test.each([
     ['lint', '--output='],
     ['text', 'json', 'sarif', 'github'],
   ],
+  [
+    ['graph', '-o', ''],
+    ['text', 'mermaid', 'dot', 'json', 'svg'],
+  ],
+  [
+    ['diff', 'a', 'b', '--fail-on', ''],
+    ['wider', 'narrower', 'any', 'none'],
+  ],
+  [['diff', ''], 'file'],
+  [['diff', 'a', 'b', ''], 'nothing'],
   [['check', '-f', ''], 'file'],
   [['check', '-n', ''], 'namespace'],
   [['check', '--context', ''], 'context'],
