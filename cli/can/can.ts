@@ -2,10 +2,11 @@
 import { createReadStream } from 'node:fs';
 import { stringify } from 'yaml';
 import { SluiceError } from '../../common/errors.ts';
-import { type Manifests, problemLines } from '../../sources/index.ts';
+import type { Manifests } from '../../sources/index.ts';
 import { type CommandContext, createCommand, EXIT } from '../command.ts';
 import { type Input, readInput } from '../input/index.ts';
 import { complain, type Output } from '../output.ts';
+import { reportNotes, reportProblems } from '../problems.ts';
 import type { Style } from '../terminal/index.ts';
 import { describeAddressConflicts } from './address_conflicts.ts';
 import type { Answer } from './answer.ts';
@@ -46,9 +47,9 @@ async function run(command: CanCommand, context: CommandContext): Promise<number
   const input = await readInput(command.input, (namespace) => scopeOf(command, namespace), context);
   context.progress.end();
   const { manifests, namespace } = input;
-  const usable = reportProblems(manifests, command.ignoreErrors);
+  const usable = reportFaults(manifests, command.ignoreErrors);
   if (!usable) return EXIT.error;
-  for (const note of input.notes) complain(`sluice: note: ${note}`);
+  reportNotes(input.notes);
   const answerer = createAnswerer(manifests, {
     ...(namespace === undefined ? {} : { namespace }),
     ...(command.toNamespace === undefined ? {} : { toNamespace: command.toNamespace }),
@@ -60,14 +61,9 @@ async function run(command: CanCommand, context: CommandContext): Promise<number
     : await runBatch(command.file, answerer, input.notes, context.stdout);
 }
 
-/** Prints every problem. @returns whether an answer may be given. */
-export function reportProblems(manifests: Manifests, ignoreErrors: boolean): boolean {
-  let usable = true;
-  for (const { severity, text } of problemLines(manifests.problems)) {
-    const fatal = severity === 'error' && !ignoreErrors;
-    if (fatal) usable = false;
-    complain(`sluice: ${fatal ? '' : 'warning: '}${text}`);
-  }
+/** Prints every problem, addresses that several have among them. @returns whether an answer may be given. */
+export function reportFaults(manifests: Manifests, ignoreErrors: boolean): boolean {
+  const usable = reportProblems(manifests, ignoreErrors);
   for (const conflict of describeAddressConflicts(manifests)) complain(`sluice: warning: ${conflict}`);
   return usable;
 }
@@ -84,14 +80,13 @@ async function runSingle(
     stdout.write(command.output === 'yaml' ? stringify(data) : `${JSON.stringify(data, null, 2)}\n`);
   if (allPorts) {
     const answer = answerer.answerPorts(command.question);
-    for (const note of new Set(answer.ports.flatMap((port) => port.answer.notes)))
-      complain(`sluice: note: ${note}`);
+    reportNotes(new Set(answer.ports.flatMap((port) => port.answer.notes)));
     if (isData) await writeData({ schema: CAN_SCHEMA, from, to, ...portsJson(answer, input.notes) });
     else await stdout.write(portLines(answer), verdictWord(answer.verdict, style));
     return answer.verdict === 'allow' ? EXIT.yes : EXIT.no;
   }
   const answer = answerer.answer(command.question);
-  for (const note of answer.notes) complain(`sluice: note: ${note}`);
+  reportNotes(answer.notes);
   const rules = createNearRules(input.manifests, input.places).of(answer);
   if (isData) {
     const question = { from, to, port: answer.askedPort, protocol: answer.protocol };

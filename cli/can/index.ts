@@ -4,7 +4,7 @@ export { type Answer, type Judged, type Question, verdictOf } from './answer.ts'
 export { type AnswerJson, answerJson } from './answer_json.ts';
 export { answerLine, reasonsOf } from './answer_text.ts';
 export { type Answerer, createAnswerer, MAX_JUDGEMENTS } from './answerer.ts';
-export { reportProblems, runCan } from './can.ts';
+export { reportFaults, runCan } from './can.ts';
 export { scopeOfEnds } from './cluster_scope.ts';
 export { type EndpointRef, INTERNET, parseEndpointRef } from './endpoint_ref.ts';
 export type { Party } from './endpoint_resolver.ts';

@@ -1,5 +1,6 @@
 /** Results as JUnit XML, as CI systems read it: a suite for each file, a test case for each case. */
 import { unreachable } from '../../common/errors.ts';
+import { xmlText } from '../xml.ts';
 import { caseTitle } from './case.ts';
 import { explanation } from './explain.ts';
 import { type CaseResult, countsOf, outcomeText, resultTitle } from './result.ts';
@@ -41,7 +42,7 @@ function testCase(result: CaseResult): string {
       ];
       const text = said.filter((part) => part !== '').join('\n');
       return (
-        `${open}>\n      <${kind} message=${quoted(outcomeText(result))} type="${type}">${escaped(text)}</${kind}>\n` +
+        `${open}>\n      <${kind} message=${quoted(outcomeText(result))} type="${type}">${xmlText(text)}</${kind}>\n` +
         '    </testcase>\n'
       );
     }
@@ -55,17 +56,7 @@ function secondsOf(result: CaseResult): number {
   return (result.packets?.probes ?? []).reduce((sum, { ms }) => sum + (ms ?? 0), 0) / 1000;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-/** What XML 1.0 has no way to write: control characters, halves of pairs, and two that are no characters. Source: XML 1.0, 2.2 "Char". */
-const NO_CHARACTER = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu;
-
-/** Text of an element. */
-function escaped(text: string): string {
-  return text.replace(NO_CHARACTER, '\u{fffd}').replace(/[&<>"]/g, (found) => ENTITIES[found] ?? found);
-}
-
 /** The value of an attribute, with its quotes. Readers make spaces of line ends and tabs that are not written so. */
 function quoted(text: string): string {
-  return `"${escaped(text).replace(/[\t\n\r]/g, (found) => `&#${found.charCodeAt(0)};`)}"`;
+  return `"${xmlText(text).replace(/[\t\n\r]/g, (found) => `&#${found.charCodeAt(0)};`)}"`;
 }

@@ -1,10 +1,11 @@
 /** `sluice test`: whether connections are allowed and denied as a file of cases says. */
 import { SluiceError } from '../../common/errors.ts';
 import { describePlace } from '../../sources/index.ts';
-import { parseEndpointRef, reportProblems, scopeOfEnds } from '../can/index.ts';
+import { parseEndpointRef, reportFaults, scopeOfEnds } from '../can/index.ts';
 import { type CommandContext, createCommand, EXIT } from '../command.ts';
 import { readInput, type Scope } from '../input/index.ts';
 import { complain } from '../output.ts';
+import { reportNotes } from '../problems.ts';
 import type { Case } from './case.ts';
 import { readCaseFiles } from './case_files.ts';
 import { createCaseAnswerer, judgeCases } from './judge.ts';
@@ -26,15 +27,18 @@ const runCommand = createCommand({
  * Runs the command: reads what follows `sluice test`, prints to the process's output, and resolves to the exit code.
  * @throws SluiceError `USAGE`, `INPUT_TOO_LARGE`, those of `readInput`, and in a lab those of the lab
  */
-export const runTest = Object.assign(async (argv: readonly string[]): Promise<number> => {
-  if (argv.includes('--live'))
-    throw new SluiceError(
-      'USAGE',
-      'there is no --live: sluice sends no packets in a cluster. Without it the engine judges the objects of the cluster; ' +
-        'real packets are for a lab (--lab NAME)',
-    );
-  return await runCommand(argv);
-}, runCommand);
+export const runTest = Object.assign(
+  async (argv: readonly string[]): Promise<number> => {
+    if (argv.includes('--live'))
+      throw new SluiceError(
+        'USAGE',
+        'there is no --live: sluice sends no packets in a cluster. Without it the engine judges the objects of the cluster; ' +
+          'real packets are for a lab (--lab NAME)',
+      );
+    return await runCommand(argv);
+  },
+  { shape: runCommand.shape },
+);
 
 /** Faults that are printed; more are only counted. */
 const MAX_FAULTS = 100;
@@ -45,7 +49,7 @@ async function run(command: TestCommand, context: CommandContext): Promise<numbe
   const isNamespaceKnown = choice.namespace !== undefined || choice.kind === 'cluster';
   const { cases, faults } = readCaseFiles(command.cases, isNamespaceKnown);
   if (faults.length > 0) {
-    reportFaults(faults);
+    reportCaseFaults(faults);
     return EXIT.error;
   }
   const input = await readInput(choice, (namespace) => scopeOf(cases, namespace), context);
@@ -53,8 +57,8 @@ async function run(command: TestCommand, context: CommandContext): Promise<numbe
   // A folder's files of cases are no manifests, which nobody has to be told.
   const own = new Set(command.cases.map(({ file }) => file));
   const problems = input.manifests.problems.filter(({ file }) => !own.has(file));
-  if (!reportProblems({ ...input.manifests, problems }, command.ignoreErrors)) return EXIT.error;
-  for (const note of input.notes) complain(`sluice: note: ${note}`);
+  if (!reportFaults({ ...input.manifests, problems }, command.ignoreErrors)) return EXIT.error;
+  reportNotes(input.notes);
   const answerer = createCaseAnswerer(input, cases.length);
   const lab = choice.kind === 'lab' ? choice.lab : undefined;
   let results = await judgeCases(cases, input, answerer, context);
@@ -77,7 +81,7 @@ function scopeOf(cases: readonly Case[], fallback: string): Scope {
   return scopeOfEnds(refs, [fallback]);
 }
 
-function reportFaults(faults: readonly CaseFault[]): void {
+function reportCaseFaults(faults: readonly CaseFault[]): void {
   for (const fault of faults.slice(0, MAX_FAULTS))
     complain(`sluice: ${describePlace(fault)}: ${fault.message}`);
   if (faults.length > MAX_FAULTS) complain(`sluice: and ${faults.length - MAX_FAULTS} more faults`);

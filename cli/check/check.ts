@@ -2,6 +2,7 @@
 
 import { SluiceError, unreachable } from '../../common/errors.ts';
 import { type CommandContext, createCommand, EXIT } from '../command.ts';
+import { writeLines } from '../lines.ts';
 import { CHECK_FLAGS, CHECK_HELP, CHECK_HELP_END, type CheckCommand, checkCommand } from './check_options.ts';
 import { CHECK_CODE_LIST, CHECK_CODES, explainCode, isCheckCode } from './codes.ts';
 import { checkMachine } from './machine_check.ts';
@@ -27,14 +28,12 @@ export const runCheck = createCommand({
 });
 
 async function run(command: CheckCommand, context: CommandContext): Promise<number> {
-  const { stdout, style, progress } = context;
+  const { stdout, progress } = context;
   const found = await reportOf(command, context);
   progress.end();
   const report = { ...found, findings: byWorkload(found.findings) };
   if (command.output === 'json') await stdout.write(`${JSON.stringify(reportJson(report), null, 2)}\n`);
-  else
-    for (const { lead, text } of reportLines(report, { style, headers: command.headers }))
-      await stdout.write(text, lead);
+  else await writeLines(reportLines(report, command.headers), context);
   return report.findings.some(({ level }) => level === 'error') ? EXIT.no : EXIT.yes;
 }
 

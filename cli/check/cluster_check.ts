@@ -1,4 +1,5 @@
 /** `sluice check` of a live cluster. */
+import { firstFew } from '../../common/first_few.ts';
 import type { CommandContext } from '../command.ts';
 import type { InputChoice } from '../input/index.ts';
 import { readClusterState } from './cluster.ts';
@@ -56,15 +57,11 @@ export async function checkCluster(
       ...unread,
       `what policies say: sluice lint ${lint}${flags}`,
       'modules of the kernels of nodes: sluice check --node, as root on a node',
-      ...(others.length === 0 ? [] : [namespacesText(others)]),
+      ...(others.length === 0
+        ? []
+        : [`other namespaces, each with -n: ${firstFew(others, NAMESPACES_NAMED)}`]),
     ],
   };
-}
-
-function namespacesText(names: readonly string[]): string {
-  const named = names.slice(0, NAMESPACES_NAMED).join(', ');
-  const more = names.length > NAMESPACES_NAMED ? ` and ${names.length - NAMESPACES_NAMED} more` : '';
-  return `other namespaces, each with -n: ${named}${more}`;
 }
 
 /** What the user chose the cluster with goes into commands too. */

@@ -50,7 +50,7 @@ export const CHECK_CODES = {
   CK007: {
     title: "the injector's own namespace has no Pod Security level",
     explanation:
-      'The injector needs no right on its node. Without a level, whoever may create pods in its namespace may create privileged ones, beside its keys.',
+      'The injector needs no right on its node. Without a level, a user who may create pods in its namespace may create privileged ones, beside its keys.',
     remedy: 'Label the namespace pod-security.kubernetes.io/enforce=restricted.',
   },
   CK008: {
@@ -116,7 +116,7 @@ export const CHECK_CODES = {
   CK202: {
     title: 'the namespace is never injected',
     explanation:
-      'A cluster needs the pods of kube-system, and of the injector, to start. They are never injected, whatever their labels say.',
+      'A cluster needs the pods of kube-system, and of the injector, to start. They are never injected, also if their labels say otherwise.',
     remedy: 'Take the label off. Put what is to be enforced into another namespace.',
   },
   CK203: {

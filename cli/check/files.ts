@@ -4,11 +4,10 @@ import { fieldsOf } from '../../common/shape.ts';
 import { DEFAULT_NAMESPACE, type NetworkPolicy } from '../../policy/index.ts';
 import type { Manifests } from '../../sources/index.ts';
 import { podTemplate } from '../../sources/index.ts';
+import type { CheckedNamespace, CheckedPod } from './namespace_check.ts';
 
 /** An object of which only a few fields matter. */
 type Json = Readonly<Record<string, unknown>>;
-
-import type { CheckedNamespace, CheckedPod } from './namespace_check.ts';
 
 /** A namespace and what is in it. */
 export interface NamespaceContent {

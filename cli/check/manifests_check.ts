@@ -1,7 +1,7 @@
 /** `sluice check` of manifests: files, or what a lab has. */
 import { problemLines, withEndpoints } from '../../sources/index.ts';
 import type { CommandContext } from '../command.ts';
-import { type InputChoice, readInput } from '../input/index.ts';
+import { type InputChoice, readInput, wholeCluster } from '../input/index.ts';
 import { checkContents, chosenContents } from './contents.ts';
 import { costFinding, costOf } from './cost.ts';
 import { namespacesOf } from './files.ts';
@@ -16,9 +16,7 @@ export async function checkManifests(
   choice: Exclude<InputChoice, { readonly kind: 'cluster' }>,
   context: CommandContext,
 ): Promise<Report> {
-  const scope = (namespace: string) =>
-    ({ namespaces: 'all', fallback: [namespace], services: 'optional' }) as const;
-  const { manifests } = await readInput(choice, scope, context);
+  const { manifests } = await readInput(choice, wholeCluster, context);
   const settings = defaultSettings('no cluster was asked');
   const contents = namespacesOf(manifests);
   const chosen = chosenContents(contents, choice.namespace);

@@ -1,6 +1,7 @@
 /** What nodes lack that sidecars need, as far as the cluster knows it. */
 import type { V1Node } from '@kubernetes/client-node';
 import { firstLineOf } from '../../common/errno.ts';
+import { firstFew } from '../../common/first_few.ts';
 import { shown } from '../../common/shown.ts';
 import { error, type Finding, shellWord, warning } from './finding.ts';
 
@@ -41,9 +42,7 @@ export function checkNodes(nodes: readonly V1Node[], refusals: readonly KernelRe
 const nameOf = ({ metadata }: V1Node): string => metadata?.name ?? '';
 
 function nodesText(names: readonly string[]): string {
-  const named = names.slice(0, NODES_NAMED).join(', ');
-  const more = names.length > NODES_NAMED ? ` and ${names.length - NODES_NAMED} more` : '';
-  return `${names.length === 1 ? 'node' : 'nodes'} ${named}${more}`;
+  return `${names.length === 1 ? 'node' : 'nodes'} ${firstFew(names, NODES_NAMED)}`;
 }
 
 function problemOf({ status }: V1Node): string | undefined {

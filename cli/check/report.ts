@@ -1,6 +1,6 @@
 /** What `sluice check` prints: findings, a workload's together, and what was not looked at. */
-import { printable } from '../../common/printable.ts';
-import type { Style } from '../terminal/index.ts';
+import { firstFew } from '../../common/first_few.ts';
+import { type Lines, line } from '../lines.ts';
 import { type Cost, costJson } from './cost.ts';
 import type { Finding } from './finding.ts';
 
@@ -38,40 +38,26 @@ function isPodItself({ subject }: Finding): boolean {
   return subject.startsWith('pod ');
 }
 
-/** How text is printed. */
-export interface TextOptions {
-  readonly style: Style;
-  /** With what was not looked at, which is no finding. */
-  readonly headers: boolean;
-}
+const COLORS = { ok: 'green', warning: 'yellow', error: 'red' } as const;
 
-/** As people read it: a line each, what to paste, and where more is said. */
-export function reportLines(
-  { findings, notLookedAt }: Report,
-  { style, headers }: TextOptions,
-): readonly Line[] {
-  const lines = findings.flatMap((finding): Line[] => {
+/**
+ * As people read it: a line each, what to paste, and where more is said.
+ * @param headers with what was not looked at, which is no finding
+ */
+export function reportLines({ findings, notLookedAt }: Report, headers: boolean): readonly Lines[] {
+  const lines = findings.flatMap((finding): Lines[] => {
     const { level, code, subject, pods, message, commands = [] } = finding;
     const head = [code, `${subject}${podsText(pods)}: ${message}`].filter((part) => part !== undefined);
-    const colour = { ok: 'green', warning: 'yellow', error: 'red' } as const;
     return [
-      {
-        lead: style(colour[level], level),
-        text: `${' '.repeat(LEVEL_WIDTH - level.length)}  ${printable(head.join('  '))}\n`,
-      },
-      ...commands.map((command) => ({ lead: '', text: `${INDENT}run  ${printable(command)}\n` })),
-      ...(code === undefined ? [] : [{ lead: '', text: `${INDENT}see  ${PAGE}${code}\n` }]),
+      line(`${' '.repeat(LEVEL_WIDTH - level.length)}  ${head.join('  ')}`, {
+        format: COLORS[level],
+        word: level,
+      }),
+      ...commands.map((command) => line(`${INDENT}run  ${command}`)),
+      ...(code === undefined ? [] : [line(`${INDENT}see  ${PAGE}${code}`)]),
     ];
   });
-  return headers
-    ? [...lines, ...notLookedAt.map((what) => ({ lead: '', text: `not looked at: ${printable(what)}\n` }))]
-    : lines;
-}
-
-/** A line of text, and a coloured word before it. */
-export interface Line {
-  readonly lead: string;
-  readonly text: string;
+  return headers ? [...lines, ...notLookedAt.map((what) => line(`not looked at: ${what}`))] : lines;
 }
 
 const LEVEL_WIDTH = 'warning'.length;
@@ -81,9 +67,7 @@ const INDENT = ' '.repeat(LEVEL_WIDTH + 2);
 
 function podsText(pods: readonly string[] = []): string {
   if (pods.length === 0) return '';
-  const named = pods.slice(0, PODS_NAMED).join(', ');
-  const more = pods.length > PODS_NAMED ? ` and ${pods.length - PODS_NAMED} more` : '';
-  return ` (${pods.length === 1 ? 'pod' : `${pods.length} pods:`} ${named}${more})`;
+  return ` (${pods.length === 1 ? 'pod' : `${pods.length} pods:`} ${firstFew(pods, PODS_NAMED)})`;
 }
 
 /** The same for programs. */

@@ -3,16 +3,16 @@
  * address, which a pod of that node always lets in. Source: core v1 `ServiceSpec.externalTrafficPolicy`.
  */
 
+import { firstFew } from '../../common/first_few.ts';
 import { fieldsOf } from '../../common/shape.ts';
 import { NODE_TRAFFIC_ANNOTATION, parseAdmittedPod, podProbePorts } from '../../injector/admission/index.ts';
 import { isolatingPolicies, type Labels, type NetworkPolicy } from '../../policy/index.ts';
 import { type Finding, shellWord, warning } from './finding.ts';
+import { type CheckedNamespace, type CheckedPod, metadataOf } from './namespace_check.ts';
 import { workloadSubject } from './workload.ts';
 
 /** An object of which only a few fields matter. */
 type Json = Readonly<Record<string, unknown>>;
-
-import { type CheckedNamespace, type CheckedPod, metadataOf } from './namespace_check.ts';
 
 /** Pods that one finding names; more are only counted. */
 const PODS_NAMED = 3;
@@ -51,15 +51,13 @@ function checkService(
   if (reached.length === 0) return [];
   const ports = [...new Set(reached.flatMap((pod) => pod.ports))].join(', ');
   const subjects = [...new Set(reached.map(({ subject }) => subject))];
-  const named = subjects.slice(0, PODS_NAMED);
-  const more = subjects.length > named.length ? ` and ${subjects.length - named.length} more` : '';
   const name = String(fieldsOf(service.metadata).name);
   const narrowed = reached.every((pod) => pod.narrowed);
   return [
     warning(
       'CK402',
       `service ${namespace.name}/${name}`,
-      `${way}: outsiders reach ${named.join(', ')}${more} on ${ports}, even where policy denies it: the node sends their ` +
+      `${way}: outsiders reach ${firstFew(subjects, PODS_NAMED)} on ${ports}, even where policy denies it: the node sends their ` +
         'connections on under its own address, which is always let in. Set externalTrafficPolicy: Local' +
         `${narrowed ? ', or give the probes another port' : `, or annotate the namespace with ${NODE_TRAFFIC_ANNOTATION}=probes`}`,
       `kubectl patch service ${shellWord(name)} -n ${shellWord(namespace.name)} -p '{"spec":{"externalTrafficPolicy":"Local"}}'`,

@@ -1,4 +1,5 @@
 /** The ends of connections on both sides of a comparison: which of one side is which of the other. */
+import { firstFew } from '../../common/first_few.ts';
 import type { Connectivity } from './connectivity.ts';
 import type { KnownPod } from './known_pods.ts';
 import { blocksOf, type NetworkBlock, type Networks, networkText } from './networks.ts';
@@ -76,7 +77,7 @@ function podEnds(before: Side, after: Side): readonly ComparedEnd[] {
         kind: 'pods',
         namespace: pod.namespace,
         workload,
-        name: `${pod.namespace}/${workload}${isWhole ? '' : ` (${podList(pods)})`}`,
+        name: `${pod.namespace}/${workload}${isWhole ? '' : ` (${firstFew(pods, SHOWN_PODS)})`}`,
         pods,
         isWhole,
         ...(earlier === undefined ? {} : { before: earlier }),
@@ -132,11 +133,6 @@ function unmatched(
 
 /** Names of pods that are printed of a part of a workload. */
 const SHOWN_PODS = 2;
-
-function podList(pods: readonly string[]): string {
-  const more = pods.length - SHOWN_PODS;
-  return `${pods.slice(0, SHOWN_PODS).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-}
 
 function networkEnds(before: Side, after: Side, { regions }: Networks): readonly ComparedEnd[] {
   const was = stanceByRegion(before.connectivity);

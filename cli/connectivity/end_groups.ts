@@ -1,5 +1,5 @@
 /** Ends that no policy tells apart: what holds for one pair of groups holds for all their pairs of ends. */
-import type { ComparedEnd } from './compared_ends.ts';
+import { type ComparedEnd, isSingle } from './compared_ends.ts';
 import type { Stance } from './stance.ts';
 
 /** Ends that are the same to policy on both sides. */
@@ -27,4 +27,18 @@ export function groupEnds(
       ...(after === undefined ? {} : { after }),
     };
   });
+}
+
+/**
+ * Pairs of ends from one group to another that are asked about. A pod that is no workload has no other of its kind, and nobody asks
+ * what pods may do that are not there.
+ */
+export function pairCount(from: EndGroup, to: EndGroup): number {
+  if (!arePods(from) && !arePods(to)) return 0;
+  const itself = from === to ? from.ends.filter(isSingle).length : 0;
+  return from.ends.length * to.ends.length - itself;
+}
+
+function arePods({ ends }: EndGroup): boolean {
+  return ends[0]?.kind === 'pods';
 }

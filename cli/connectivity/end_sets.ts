@@ -1,5 +1,7 @@
 /** Sets of ends in few words: `shop/*` for all workloads of a namespace. */
+import { firstFew } from '../../common/first_few.ts';
 import type { ComparedEnd } from './compared_ends.ts';
+import type { EndGroup } from './end_groups.ts';
 import { EXTERNAL } from './networks.ts';
 
 /** Ends of one set that are named; the rest is a number. */
@@ -14,6 +16,8 @@ export type EndPart =
 
 /** Names sets of some ends. */
 export interface EndNames {
+  /** The ends of some groups, in the order of all. */
+  endsOf(groups: readonly EndGroup[]): readonly ComparedEnd[];
   parts(ends: readonly ComparedEnd[]): readonly EndPart[];
   text(ends: readonly ComparedEnd[]): string;
 }
@@ -30,13 +34,16 @@ export function createEndNames(all: readonly ComparedEnd[]): EndNames {
       return [{ kind: 'namespace', namespace: place, name: `${place}/*` }];
     });
   };
+  const order = new Map(all.map((end, at) => [end, at]));
+  const place = (end: ComparedEnd): number => order.get(end) ?? 0;
   return {
+    endsOf: (groups) => groups.flatMap(({ ends }) => ends).sort((a, b) => place(a) - place(b)),
     parts,
-    text(ends) {
-      const names = parts(ends).map(({ name }) => name);
-      const more = names.length - SHOWN_ENDS;
-      return `${names.slice(0, SHOWN_ENDS).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-    },
+    text: (ends) =>
+      firstFew(
+        parts(ends).map(({ name }) => name),
+        SHOWN_ENDS,
+      ),
   };
 }
 
@@ -46,38 +53,4 @@ const NETWORKS = '*networks*';
 function placeOf(end: ComparedEnd): string | undefined {
   if (end.kind === 'network') return NETWORKS;
   return end.kind === 'pods' ? end.namespace : undefined;
-}
-
-/** Sources and destinations of which each reaches each alike. */
-export interface JoinedPairs<T, Alike> {
-  readonly alike: Alike;
-  readonly from: readonly T[];
-  readonly to: readonly T[];
-}
-
-/**
- * Puts pairs together that are alike: destinations with the same sources are one.
- * @param keyOf equal for pairs that are alike
- */
-export function joinPairs<T, Pair extends { readonly from: T; readonly to: T }>(
-  pairs: readonly Pair[],
-  keyOf: (pair: Pair) => string,
-): readonly JoinedPairs<T, Pair>[] {
-  const numbers = new Map<T, number>();
-  const numberOf = (one: T): number => {
-    const known = numbers.get(one) ?? numbers.size;
-    numbers.set(one, known);
-    return known;
-  };
-  return [...Map.groupBy(pairs, keyOf).values()].flatMap((alike) => {
-    const [first] = alike;
-    if (first === undefined) return [];
-    const byDestination = Map.groupBy(alike, ({ to }) => to);
-    const blocks = Map.groupBy(byDestination, ([, own]) => own.map(({ from }) => numberOf(from)).join());
-    return [...blocks.values()].map((block) => ({
-      alike: first,
-      from: (block[0]?.[1] ?? []).map(({ from }) => from),
-      to: block.map(([to]) => to),
-    }));
-  });
 }

@@ -2,10 +2,11 @@
 
 export { type ComparedEnd, comparedEnds, isSingle, type Side } from './compared_ends.ts';
 export { blocksOfPolicies, type Connectivity, createConnectivity } from './connectivity.ts';
-export { type EndGroup, groupEnds } from './end_groups.ts';
+export { type EndGroup, groupEnds, pairCount } from './end_groups.ts';
 export { endJson } from './end_json.ts';
-export { createEndNames, type EndNames, type EndPart, joinPairs } from './end_sets.ts';
+export { createEndNames, type EndNames, type EndPart } from './end_sets.ts';
 export type { IsolatingRule, Isolation, Opening } from './isolation.ts';
+export { joinPairs } from './joined_pairs.ts';
 export { type KnownPod, type KnownPods, knownPods } from './known_pods.ts';
 export {
   blocksOf,

@@ -2,6 +2,7 @@
  * All addresses, cut where policies cut them. Blocks lie within each other or apart, so each stands for its own addresses without
  * those of the blocks within it: all of these are the same to every policy.
  */
+import { firstFew } from '../../common/first_few.ts';
 import { type Cidr, cidrContains, formatCidr, parseAddress, parseCidr } from '../../policy/index.ts';
 
 /** A block, less the blocks within it. */
@@ -123,7 +124,9 @@ export function blocksOf(regions: readonly Region[], all: readonly Region[]): re
     const { parent, cidr } = region;
     if (parent === undefined || !chosen.has(parent) || chosen.has(region)) continue;
     const top = topOf(parent);
-    exceptions.set(top, [...(exceptions.get(top) ?? []), cidr]);
+    const known = exceptions.get(top);
+    if (known === undefined) exceptions.set(top, [cidr]);
+    else known.push(cidr);
   }
   return all
     .filter((region) => chosen.has(region) && topOf(region) === region)
@@ -140,12 +143,8 @@ export const EXTERNAL = 'external';
 export function networkText(blocks: readonly NetworkBlock[]): string {
   const whole = blocks.filter(({ except }) => except.length === 0).map(({ cidr }) => cidr);
   if (ALL_ADDRESSES.every((cidr) => whole.includes(cidr))) return EXTERNAL;
-  return listed(
-    blocks.map(({ cidr, except }) => (except.length === 0 ? cidr : `${cidr} except ${listed(except)}`)),
+  const texts = blocks.map(({ cidr, except }) =>
+    except.length === 0 ? cidr : `${cidr} except ${firstFew(except, SHOWN_BLOCKS)}`,
   );
-}
-
-function listed(texts: readonly string[]): string {
-  const more = texts.length - SHOWN_BLOCKS;
-  return `${texts.slice(0, SHOWN_BLOCKS).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return firstFew(texts, SHOWN_BLOCKS);
 }

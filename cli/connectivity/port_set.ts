@@ -1,4 +1,5 @@
 /** Sets of ports, by protocol and range: what one end may reach of another. */
+import { firstFew } from '../../common/first_few.ts';
 import { MAX_PORT, PROTOCOLS } from '../../common/net.ts';
 import type { Protocol } from '../../policy/index.ts';
 
@@ -113,9 +114,7 @@ const SHOWN_RANGES = 6;
 export function portsText(set: PortSet): string {
   if (set.key === ALL_PORTS.key) return 'all ports';
   if (set.ranges.length === 0) return 'none';
-  const shown = set.ranges.slice(0, SHOWN_RANGES).map(rangeText).join(', ');
-  const more = set.ranges.length - SHOWN_RANGES;
-  return more > 0 ? `${shown} and ${more} more` : shown;
+  return firstFew(set.ranges.slice(0, SHOWN_RANGES).map(rangeText), SHOWN_RANGES, set.ranges.length);
 }
 
 /** Whether `portsText` names all ranges of a set. */

@@ -3,11 +3,12 @@ import { stringify } from 'yaml';
 import { unreachable } from '../../common/errors.ts';
 import { createModel, dnsOf, type Model, type Subject } from '../../lint/index.ts';
 import { DEFAULT_NAMESPACE, objectKey } from '../../policy/index.ts';
-import { createWorkloads, problemLines } from '../../sources/index.ts';
+import { createWorkloads } from '../../sources/index.ts';
 import { type CommandContext, createCommand, EXIT } from '../command.ts';
 import { extentOf } from '../extent.ts';
 import { type Input, readInput } from '../input/index.ts';
-import { complain } from '../output.ts';
+import { writeLines } from '../lines.ts';
+import { reportNotes, reportUnread } from '../problems.ts';
 import type { DescribeContext } from './describe_context.ts';
 import {
   DESCRIBE_FLAGS,
@@ -23,7 +24,7 @@ import { describeNamespace } from './of_namespace.ts';
 import { describePods } from './of_pods.ts';
 import { describePolicy } from './of_policy.ts';
 import { parseTarget, wantedWords } from './target.ts';
-import { descriptionLines, writeLines } from './text/index.ts';
+import { descriptionLines } from './text/index.ts';
 
 /**
  * Runs the command: reads what follows `sluice describe`, prints to the process's output, and resolves to the exit code.
@@ -57,9 +58,8 @@ async function run(
   );
   const inForce = await inForceIn(input);
   context.progress.end();
-  for (const { severity, text } of problemLines(input.manifests.problems))
-    complain(`sluice: ${severity === 'error' ? 'not read: ' : 'warning: '}${text}`);
-  for (const note of input.notes) complain(`sluice: note: ${note}`);
+  reportUnread(input.manifests.problems);
+  reportNotes(input.notes);
   const description = describe(words, input, inForce);
   const notes = input.notes.length === 0 ? {} : { notes: input.notes };
   switch (output) {

@@ -1,5 +1,7 @@
 /** Lists that may be long: how many there are, and the first few. */
 
+import { firstFew } from '../../common/first_few.ts';
+
 /** A count, and the first of what is counted. */
 export interface Listed<Item> {
   readonly count: number;
@@ -16,8 +18,7 @@ export function listed<Item>(items: readonly Item[], most: number = FEW): Listed
 
 /** `a, b and 3 more`. @param most names that are written */
 export function namesText({ count, first }: Listed<string>, most: number): string {
-  const shown = first.slice(0, most);
-  return `${shown.join(', ')}${count > shown.length ? ` and ${count - shown.length} more` : ''}`;
+  return firstFew(first, most, count);
 }
 
 /** `1 pod`, `12 pods`. */

@@ -120,6 +120,6 @@ function knownLabels(pod: Pod): Pod['labels'] {
 }
 
 /** Whether a subject may ask the name server. */
-export function dnsData(model: Model, subject: Subject, dns: Dns): DnsData {
+function dnsData(model: Model, subject: Subject, dns: Dns): DnsData {
   return { admitted: mayAskNames(model, subject, dns), server: dns.text, known: dns.isKnown };
 }

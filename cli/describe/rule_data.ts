@@ -106,7 +106,7 @@ function summaryOf(subjects: readonly Subject[], own: string): Omit<WhoNow, 'kno
 }
 
 /** `deploy/web`, of another namespace `shop/deploy/web`. */
-export function workloadName({ pod, name }: Subject, own: string): string {
+function workloadName({ pod, name }: Subject, own: string): string {
   return pod.namespace === own ? name : `${pod.namespace}/${name}`;
 }
 

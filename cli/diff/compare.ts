@@ -3,9 +3,9 @@ import {
   difference,
   type EndGroup,
   isJudged,
-  isSingle,
   NO_PORTS,
   type PortSet,
+  pairCount,
   portsBetween,
   type Stance,
 } from '../connectivity/index.ts';
@@ -60,7 +60,7 @@ export async function compare(
   for (const [at, from] of groups.entries()) {
     if (at % GROUPS_A_TURN === 0) await turn(at);
     for (const to of groups) {
-      const count = pairCount(from, to);
+      const count = isJudgedOnOneSide(from, to) ? pairCount(from, to) : 0;
       if (count === 0) continue;
       const [before, after] = [between(from.before, to.before), between(from.after, to.after)];
       const change = changeOf(before, after);
@@ -86,19 +86,9 @@ function changeOf(before: PortSet, after: PortSet): Change | undefined {
   return difference(after, before).ranges.length === 0 ? 'narrower' : 'changed';
 }
 
-/**
- * Pairs of ends about which policy has a say on one side at least. A pod that is no workload has no other of its kind, and
- * nobody asks what pods may do that are not there.
- */
-function pairCount(from: EndGroup, to: EndGroup): number {
-  if (!arePods(from) && !arePods(to)) return 0;
-  if (!areJudged(from.before, to.before) && !areJudged(from.after, to.after)) return 0;
-  const itself = from === to ? from.ends.filter(isSingle).length : 0;
-  return from.ends.length * to.ends.length - itself;
-}
-
-function arePods({ ends }: EndGroup): boolean {
-  return ends[0]?.kind === 'pods';
+/** Whether policy has a say before or after. */
+function isJudgedOnOneSide(from: EndGroup, to: EndGroup): boolean {
+  return areJudged(from.before, to.before) || areJudged(from.after, to.after);
 }
 
 function areJudged(from: Stance | undefined, to: Stance | undefined): boolean {

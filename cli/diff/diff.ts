@@ -1,6 +1,6 @@
 /** `sluice diff`: which connections become possible or impossible between two states of a cluster's manifests. */
 import { SluiceError, unreachable } from '../../common/errors.ts';
-import { type Manifests, problemLines } from '../../sources/index.ts';
+import type { Manifests } from '../../sources/index.ts';
 import { type CommandContext, createCommand, EXIT } from '../command.ts';
 import {
   blocksOfPolicies,
@@ -12,7 +12,8 @@ import {
   knownPods,
   podCandidates,
 } from '../connectivity/index.ts';
-import { complain } from '../output.ts';
+import { writeLines } from '../lines.ts';
+import { reportNotes, reportProblems } from '../problems.ts';
 import { type Change, type Comparison, compare } from './compare.ts';
 import {
   DIFF_FLAGS,
@@ -49,12 +50,12 @@ async function run(command: DiffCommand, context: CommandContext): Promise<numbe
   const sides = await readSides(command, context);
   context.progress.end();
   const usable = [sides.before, sides.after].map(({ manifests }) =>
-    complainOf(manifests, command.ignoreErrors),
+    reportProblems(manifests, command.ignoreErrors),
   );
   if (usable.includes(false)) return EXIT.error;
   const report = await reportOf(sides, context);
   context.progress.end();
-  for (const note of report.notes) complain(`sluice: note: ${note}`);
+  reportNotes(report.notes);
   await print(report, command, context);
   return fails(report.comparison, command.failOn) ? EXIT.no : EXIT.yes;
 }
@@ -62,12 +63,12 @@ async function run(command: DiffCommand, context: CommandContext): Promise<numbe
 async function print(
   report: Report,
   { output, headers }: DiffCommand,
-  { stdout, style }: CommandContext,
+  context: CommandContext,
 ): Promise<void> {
+  const { stdout } = context;
   switch (output) {
     case 'text':
-      for (const { lead, text } of textLines(report, { headers, style }))
-        await stdout.write(`${text}\n`, lead);
+      await writeLines(textLines(report, headers), context);
       return;
     case 'json':
       await stdout.write(`${JSON.stringify(diffJson(report), null, 2)}\n`);
@@ -78,17 +79,6 @@ async function print(
     default:
       unreachable(output);
   }
-}
-
-/** Prints every problem. @returns whether an answer may be given. */
-function complainOf(manifests: Manifests, ignoreErrors: boolean): boolean {
-  let usable = true;
-  for (const { severity, text } of problemLines(manifests.problems)) {
-    const fatal = severity === 'error' && !ignoreErrors;
-    if (fatal) usable = false;
-    complain(`sluice: ${fatal ? '' : 'warning: '}${text}`);
-  }
-  return usable;
 }
 
 /** @throws SluiceError `USAGE` where there is no workload at all */

@@ -1,4 +1,4 @@
-/** What is reported of a comparison, whatever the format. */
+/** What is reported of a comparison, in each format. */
 import type { Comparison, GroupChange } from './compare.ts';
 import type { Reason } from './reasons.ts';
 import type { Row } from './rows.ts';

@@ -1,12 +1,5 @@
 /** The JSON form of a comparison: docs/schema/diff.v1.json. */
-import {
-  type ComparedEnd,
-  difference,
-  endJson,
-  isSingle,
-  type PortRange,
-  type PortSet,
-} from '../connectivity/index.ts';
+import { type ComparedEnd, difference, endJson, isSingle, type PortSet } from '../connectivity/index.ts';
 import { CHANGES } from './compare.ts';
 import type { Reason } from './reasons.ts';
 import type { Report } from './report.ts';
@@ -60,12 +53,8 @@ function changeJson(
     to: endJson(to),
     before: before.ranges,
     after: after.ranges,
-    gained: rangesOf(difference(after, before)),
-    lost: rangesOf(difference(before, after)),
+    gained: difference(after, before).ranges,
+    lost: difference(before, after).ranges,
     because,
   };
-}
-
-function rangesOf({ ranges }: PortSet): readonly PortRange[] {
-  return ranges;
 }

@@ -1,20 +1,8 @@
 /** Changes for people at a terminal. */
-import { type Style, tableRows } from '../terminal/index.ts';
+import { type Lines, line } from '../lines.ts';
+import { tableRows } from '../terminal/index.ts';
 import { CHANGES } from './compare.ts';
 import type { Report } from './report.ts';
-
-/** How it looks. */
-export interface TextSettings {
-  /** Whether the line that counts goes with it. */
-  readonly headers: boolean;
-  readonly style: Style;
-}
-
-/** One line, or a row of more; what leads it has a colour. */
-export interface TextLine {
-  readonly lead: string;
-  readonly text: string;
-}
 
 /** Rows that are printed: more is no list that somebody reads. */
 const MAX_ROWS = 500;
@@ -22,11 +10,8 @@ const MAX_ROWS = 500;
 const SIGNS = { wider: '+', changed: '~', narrower: '-' } as const;
 const COLORS = { wider: 'red', changed: 'yellow', narrower: 'green' } as const;
 
-/** A row each, and what is left out. */
-export function textLines(
-  { rows, comparison }: Report,
-  { headers, style }: TextSettings,
-): readonly TextLine[] {
+/** A row each, and what is left out. @param headers whether the line that counts goes with it */
+export function textLines({ rows, comparison }: Report, headers: boolean): readonly Lines[] {
   const shown = rows.slice(0, MAX_ROWS);
   const table = tableRows(
     shown.map(({ change, from, to, ports, reasons }) => [
@@ -36,16 +21,17 @@ export function textLines(
       reasons,
     ]),
   );
-  const lines = shown.map(({ change }, at): TextLine => {
+  const lines = shown.map(({ change }, at): Lines => {
     const word = `${SIGNS[change]} ${change}`;
-    return { lead: style(COLORS[change], word), text: (table[at] ?? '').slice(word.length) };
+    // A row may go on in the next line.
+    return { text: `${(table[at] ?? '').slice(word.length)}\n`, lead: { format: COLORS[change], word } };
   });
   const more = rows.length - shown.length;
-  const left = more > 0 ? [{ lead: '', text: `… and ${more} more rows: -o json has them` }] : [];
+  const left = more > 0 ? [line(`… and ${more} more rows: -o json has them`)] : [];
   const { leftOut } = comparison;
   const beyond =
-    leftOut > 0 ? [{ lead: '', text: `… and ${leftOut} more pairs: too many to be put together` }] : [];
-  const counts = headers ? [{ lead: '', text: `= ${countText(comparison)}` }] : [];
+    leftOut > 0 ? [line(`… and ${leftOut} more pairs: too many to be put together`)] : [];
+  const counts = headers ? [line(`= ${countText(comparison)}`)] : [];
   return [...lines, ...left, ...beyond, ...counts];
 }
 

@@ -1,4 +1,5 @@
 /** Changes put together as people read them: many ends in one row where the change and its reason are the same. */
+import { compareTexts } from '../../policy/index.ts';
 import {
   type ComparedEnd,
   createEndNames,
@@ -29,20 +30,15 @@ export function rowsOf(
   all: readonly ComparedEnd[],
 ): readonly Row[] {
   const names = createEndNames(all);
-  const order = new Map(all.map((end, at) => [end, at]));
-  const place = (end: ComparedEnd) => order.get(end) ?? 0;
-  const endsOf = (groups: readonly EndGroup[]) =>
-    groups.flatMap(({ ends }) => ends).sort((a, b) => place(a) - place(b));
   const pairs = changes.map((one) => ({ ...one, reasons: reasonsText(reasonsOf(one)) }));
   const joined = joinPairs<EndGroup, (typeof pairs)[number]>(pairs, ({ change, before, after, reasons }) =>
     JSON.stringify([change, before.key, after.key, reasons]),
   );
   const rows = joined.map(({ alike: { change, before, after, reasons }, from, to }): Row => {
-    const [sources, destinations] = [endsOf(from), endsOf(to)];
     return {
       change,
-      from: names.text(sources),
-      to: names.text(destinations),
+      from: names.text(names.endsOf(from)),
+      to: names.text(names.endsOf(to)),
       ports: changeText(before, after),
       reasons,
     };
@@ -64,9 +60,4 @@ function changeText(before: PortSet, after: PortSet): string {
     ...(gained.ranges.length === 0 ? [] : [`+ ${portsText(gained)}`]),
     ...(lost.ranges.length === 0 ? [] : [`- ${portsText(lost)}`]),
   ].join(' ');
-}
-
-function compareTexts(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }

@@ -1,7 +1,7 @@
 /** Reads the two sides of a comparison. */
 import { unreachable } from '../../common/errors.ts';
 import type { Manifests } from '../../sources/index.ts';
-import { type Input, type InputChoice, type ReadContext, readInput, type Scope } from '../input/index.ts';
+import { type Input, type InputChoice, type ReadContext, readInput, wholeCluster } from '../input/index.ts';
 import { CLUSTER, type DiffCommand } from './diff_options.ts';
 import { applied, overlay } from './overlay.ts';
 
@@ -24,11 +24,13 @@ export interface ReadSides {
 export async function readSides(command: DiffCommand, context: ReadContext): Promise<ReadSides> {
   const { before, after, common } = command;
   const cluster =
-    before === CLUSTER || after === CLUSTER ? await readInput(command.cluster, scopeOf, context) : undefined;
+    before === CLUSTER || after === CLUSTER
+      ? await readInput(command.cluster, wholeCluster, context)
+      : undefined;
   const namespace = command.namespace ?? cluster?.namespace;
   const files = async (paths: readonly string[]): Promise<Manifests> => {
     const choice: InputChoice = { kind: 'files', paths, ...(namespace === undefined ? {} : { namespace }) };
-    return (await readInput(choice, scopeOf, context)).manifests;
+    return (await readInput(choice, wholeCluster, context)).manifests;
   };
   const shared = common.length === 0 ? undefined : await files(common);
   const side = async (path: string): Promise<ReadSide> => {
@@ -44,11 +46,6 @@ export async function readSides(command: DiffCommand, context: ReadContext): Pro
 
 function running({ manifests }: Input, shared: Manifests | undefined): Manifests {
   return shared === undefined ? manifests : applied(manifests, shared);
-}
-
-/** Whom a policy admits may be anywhere. */
-function scopeOf(namespace: string): Scope {
-  return { namespaces: 'all', fallback: [namespace], services: 'optional' };
 }
 
 function nameOf({ origin }: Input): string {

@@ -1,5 +1,6 @@
 /** Policies that differ and change nothing that is known: nobody shall take silence about them for an answer. */
 import { isDeepStrictEqual } from 'node:util';
+import { firstFew } from '../../common/first_few.ts';
 import { type Cluster, isSubject, matchesSelector, type NetworkPolicy } from '../../policy/index.ts';
 import type { KnownPod } from '../connectivity/index.ts';
 
@@ -21,10 +22,8 @@ export function unjudged(before: KnownSide, after: KnownSide): readonly string[]
     return !isDeepStrictEqual(old, now) && !selects(old, was) && !selects(now, is);
   });
   if (found.length === 0) return [];
-  const named = found.slice(0, NAMED).join(', ');
-  const more = found.length > NAMED ? ` and ${found.length - NAMED} more` : '';
   return [
-    `these policies differ, and select no pod that is known, so what they change is not known: ${named}${more} (name the workloads with -f)`,
+    `these policies differ, and select no pod that is known, so what they change is not known: ${firstFew(found, NAMED)} (name the workloads with -f)`,
   ];
 }
 

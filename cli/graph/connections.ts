@@ -1,4 +1,5 @@
 /** The connections of a graph, put together as people read and draw them. */
+import { compareTexts } from '../../policy/index.ts';
 import {
   type ComparedEnd,
   createEndNames,
@@ -25,16 +26,13 @@ export interface Connection {
 /** By destination. @param all what `shop/*` has to be all of */
 export function connectionsOf(edges: readonly Edge[], all: readonly ComparedEnd[]): readonly Connection[] {
   const names = createEndNames(all);
-  const order = new Map(all.map((end, at) => [end, at]));
-  const endsOf = (groups: readonly EndGroup[]) =>
-    groups.flatMap(({ ends }) => ends).sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0));
   const pairs = edges.map((edge) => ({ ...edge, rules: rulesOf(edge) }));
   const joined = joinPairs<EndGroup, (typeof pairs)[number]>(pairs, ({ ports, rules }) =>
     JSON.stringify([ports.key, rules]),
   );
   return joined
     .map(({ alike: { ports, rules }, from, to }): Connection => {
-      const [sources, destinations] = [endsOf(from), endsOf(to)];
+      const [sources, destinations] = [names.endsOf(from), names.endsOf(to)];
       return {
         from: names.parts(sources),
         to: names.parts(destinations),
@@ -50,9 +48,4 @@ export function connectionsOf(edges: readonly Edge[], all: readonly ComparedEnd[
         compareTexts(a.fromText, b.fromText) ||
         compareTexts(a.ports.key, b.ports.key),
     );
-}
-
-function compareTexts(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }

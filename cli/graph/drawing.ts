@@ -1,5 +1,6 @@
 /** A graph as nodes with ids of our own and edges with labels: what mermaid, dot and svg draw. */
 import { SluiceError, unreachable } from '../../common/errors.ts';
+import { firstFew } from '../../common/first_few.ts';
 import { type ComparedEnd, type EndPart, portsText } from '../connectivity/index.ts';
 import type { Connection } from './connections.ts';
 
@@ -98,7 +99,5 @@ function makeNode(id: string, part: EndPart): DrawnNode {
 
 function labelOf({ ports, rules }: Connection): string {
   const names = [...new Set(rules.map(({ policy }) => policy.name))];
-  const more = names.length - SHOWN_POLICIES;
-  const by = `${names.slice(0, SHOWN_POLICIES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-  return `${portsText(ports)}${by === '' ? '' : ` by ${by}`}`;
+  return `${portsText(ports)}${names.length === 0 ? '' : ` by ${firstFew(names, SHOWN_POLICIES)}`}`;
 }

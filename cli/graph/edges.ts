@@ -5,8 +5,8 @@ import {
   type IsolatingRule,
   intersection,
   isJudged,
-  isSingle,
   type PortSet,
+  pairCount,
   portsBetween,
 } from '../connectivity/index.ts';
 
@@ -49,9 +49,7 @@ export async function edgesOf(
 function edgeBetween(from: EndGroup, to: EndGroup): Edge | undefined {
   const [source, destination] = [from.after, to.after];
   if (source === undefined || destination === undefined || !isJudged(source, destination)) return undefined;
-  // Nobody asks what pods may do that are not there.
-  if (!arePods(from) && !arePods(to)) return undefined;
-  const pairs = from.ends.length * to.ends.length - (from === to ? from.ends.filter(isSingle).length : 0);
+  const pairs = pairCount(from, to);
   if (pairs === 0) return undefined;
   const ports = portsBetween(source, destination);
   if (ports.ranges.length === 0) return undefined;
@@ -62,10 +60,6 @@ function edgeBetween(from: EndGroup, to: EndGroup): Edge | undefined {
     isDecided: source.egress !== undefined || destination.ingress !== undefined,
     pairs,
   };
-}
-
-function arePods({ ends }: EndGroup): boolean {
-  return ends[0]?.kind === 'pods';
 }
 
 /** The rules that open ports of an edge: at the source, then at the destination. */

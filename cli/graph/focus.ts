@@ -1,20 +1,10 @@
 /** What `--focus` means, and what is near it. */
 import { SluiceError } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
-import { WORKLOAD_KINDS } from '../../sources/index.ts';
 import type { ComparedEnd, EndGroup } from '../connectivity/index.ts';
+import { KIND_WORDS } from '../kind_words.ts';
 import { didYouMean } from '../likeness.ts';
 import type { Edge } from './edges.ts';
-
-/** Long and plural names of kinds, as kubectl takes them. */
-const KINDS: ReadonlyMap<string, string> = new Map([
-  ...Object.entries(WORKLOAD_KINDS).flatMap(([kind, word]) => {
-    const long = kind.toLowerCase();
-    return [long, `${long}s`].map((name) => [name, word] as const);
-  }),
-  ['po', 'pod'],
-  ['pods', 'pod'],
-]);
 
 /**
  * The ends that a name means.
@@ -28,7 +18,7 @@ export function endsOfFocus(
 ): readonly ComparedEnd[] {
   const parts = text.split('/');
   const [first = '', second, third] = parts;
-  const kindOf = (word: string): string => KINDS.get(word) ?? word;
+  const kindOf = (word: string): string => KIND_WORDS.get(word) ?? word;
   const found = ends.filter((end) => {
     if (end.kind !== 'pods' || parts.length > 3) return false;
     const { namespace: own, workload } = end;

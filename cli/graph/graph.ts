@@ -1,6 +1,5 @@
 /** `sluice graph`: which connections policies let through. */
 import { SluiceError, unreachable } from '../../common/errors.ts';
-import { problemLines } from '../../sources/index.ts';
 import { type CommandContext, createCommand, EXIT } from '../command.ts';
 import {
   blocksOfPolicies,
@@ -12,8 +11,8 @@ import {
   knownPods,
   podCandidates,
 } from '../connectivity/index.ts';
-import { type Input, readInput } from '../input/index.ts';
-import { complain } from '../output.ts';
+import { type Input, readInput, wholeCluster } from '../input/index.ts';
+import { reportNotes, reportProblems } from '../problems.ts';
 import { connectionsOf } from './connections.ts';
 import { dotText } from './dot.ts';
 import { drawingOf } from './drawing.ts';
@@ -39,22 +38,12 @@ export const runGraph = createCommand({
 });
 
 async function run(command: GraphCommand, context: CommandContext): Promise<number> {
-  const input = await readInput(
-    command.input,
-    (namespace) => ({ namespaces: 'all', fallback: [namespace], services: 'optional' }),
-    context,
-  );
+  const input = await readInput(command.input, wholeCluster, context);
   context.progress.end();
-  let usable = true;
-  for (const { severity, text } of problemLines(input.manifests.problems)) {
-    const fatal = severity === 'error' && !command.ignoreErrors;
-    if (fatal) usable = false;
-    complain(`sluice: ${fatal ? '' : 'warning: '}${text}`);
-  }
-  if (!usable) return EXIT.error;
+  if (!reportProblems(input.manifests, command.ignoreErrors)) return EXIT.error;
   const graph = await graphOf(input, command, context);
   context.progress.end();
-  for (const note of graph.notes) complain(`sluice: note: ${note}`);
+  reportNotes(graph.notes);
   await context.stdout.write(printed(graph, command));
   return EXIT.yes;
 }

@@ -1,4 +1,5 @@
 /** Connections for people at a terminal. */
+import { firstFew } from '../../common/first_few.ts';
 import { objectKey } from '../../policy/index.ts';
 import { type ComparedEnd, createEndNames, type IsolatingRule, portsText } from '../connectivity/index.ts';
 import { tableText } from '../terminal/index.ts';
@@ -33,8 +34,7 @@ function rulesText(rules: readonly IsolatingRule[]): string {
       ),
     ),
   ];
-  const more = names.length - SHOWN_RULES;
-  return `${names.slice(0, SHOWN_RULES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return firstFew(names, SHOWN_RULES);
 }
 
 /** How many pairs are connected, and who is not isolated. */

@@ -1,5 +1,6 @@
 /** Graphs as pictures: SVG without scripts, fonts or anything that is loaded. */
 import { printable } from '../../common/printable.ts';
+import { xmlText } from '../xml.ts';
 import type { Drawing, DrawnEdge, DrawnNode } from './drawing.ts';
 import { type Box, layoutOf, SHOWN_CHARACTERS } from './layout.ts';
 
@@ -67,10 +68,6 @@ function shown(text: string): string {
   );
 }
 
-/** What XML cannot hold, and what in it has a meaning. Source: XML 1.0, 2.2 and 2.4. */
 function escaped(text: string): string {
-  return printable(text)
-    .toWellFormed()
-    .replace(/[\ufffe\uffff]/g, '\ufffd')
-    .replace(/[&<>"']/g, (character) => `&#${character.codePointAt(0)};`);
+  return xmlText(printable(text));
 }

@@ -7,4 +7,4 @@ export { INPUT_FLAGS, type InputChoice, type InputFlag, inputChoice } from './in
 export { liveCluster } from './live_cluster.ts';
 export type { ReadContext } from './read_context.ts';
 export { readInput } from './read_input.ts';
-export type { Scope } from './scope.ts';
+export { type Scope, wholeCluster } from './scope.ts';

@@ -9,3 +9,8 @@ export interface Scope {
   /** Whether a command can do without Services. */
   readonly services: 'required' | 'optional';
 }
+
+/** All that the user may read: peers of policies may be in any namespace. @param namespace of names without one */
+export function wholeCluster(namespace: string): Scope {
+  return { namespaces: 'all', fallback: [namespace], services: 'optional' };
+}

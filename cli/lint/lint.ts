@@ -12,12 +12,12 @@ import {
   suppress,
   withoutBaseline,
 } from '../../lint/index.ts';
-import { INPUT_PATH, problemLines } from '../../sources/index.ts';
+import { INPUT_PATH } from '../../sources/index.ts';
 import { type CommandContext, createCommand, EXIT } from '../command.ts';
 import { extentOf } from '../extent.ts';
-import { type Input, readInput } from '../input/index.ts';
+import { type Input, readInput, wholeCluster } from '../input/index.ts';
 import { writeLines } from '../lines.ts';
-import { complain } from '../output.ts';
+import { reportNotes, reportUnread } from '../problems.ts';
 import { LINT_FLAGS, LINT_HELP, LINT_HELP_END, type LintCommand, lintCommand } from './lint_options.ts';
 import { writeMends } from './mend.ts';
 import { reportText } from './report_text.ts';
@@ -85,16 +85,11 @@ async function look(
   { input, baseline }: LintCommand,
   context: CommandContext,
 ): Promise<{ readonly read: Input; readonly parted: Parted }> {
-  const read = await readInput(
-    input,
-    (namespace) => ({ namespaces: 'all', fallback: [namespace], services: 'optional' }),
-    context,
-  );
+  const read = await readInput(input, wholeCluster, context);
   context.progress.end();
-  for (const note of read.notes) complain(`sluice: note: ${note}`);
+  reportNotes(read.notes);
   const { manifests, places, namespace } = read;
-  for (const { severity, text } of problemLines(unreadIn(manifests)))
-    complain(`sluice: ${severity === 'error' ? 'not read: ' : 'warning: '}${text}`);
+  reportUnread(unreadIn(manifests));
   const found = lint({
     manifests,
     places,

@@ -1,5 +1,6 @@
 /** What somebody may have meant by a label, a name or a field that is not there. */
 import { editDistance } from '../../common/edit_distance.ts';
+import { firstFew } from '../../common/first_few.ts';
 import type { Labels } from '../../policy/index.ts';
 
 /** Characters beyond which nothing is compared: no name of the API is longer. */
@@ -70,9 +71,7 @@ const MAX_OFFERED = 2;
 
 /** Names, the first few, and how many more there are. */
 export function listed(names: readonly string[], most = 4): string {
-  const all = [...new Set(names)];
-  const more = all.length > most ? ` and ${all.length - most} more` : '';
-  return `${all.slice(0, most).join(', ')}${more}`;
+  return firstFew([...new Set(names)], most);
 }
 
 /** `1 workload`, `12 workloads`. */

@@ -20,7 +20,7 @@ export const CLI_NAMES = ['sluice', 'kubectl-sluice', 'kubectl_complete-sluice']
 /** Rooms that are left out, by their faces, from the project's folder: they run programs, or load the addon, of a clone. */
 const LEFT_OUT: readonly string[] = ['cli/lab/index.ts', 'lab/index.ts', 'sidecar/kernel/index.ts'];
 
-/** What has the names of a face, and refuses whatever is done with them. */
+/** The text of a module with the names of a face, each of which refuses to be used. */
 function refusalOf(face: string): string {
   const names = [...face.matchAll(/export \{([^}]*)\} from/g)]
     .flatMap(([, list = '']) => list.split(','))

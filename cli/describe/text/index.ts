@@ -1,4 +1,3 @@
 /** Descriptions for people. */
 
-export { writeLines } from '../../lines.ts';
 export { descriptionLines } from './description_lines.ts';

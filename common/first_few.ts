@@ -1,0 +1,11 @@
+/** Lists in a sentence that may be long. */
+
+/**
+ * `a, b and 3 more`.
+ * @param most how many are written
+ * @param count of all, where `texts` are only the first of them
+ */
+export function firstFew(texts: readonly string[], most: number, count = texts.length): string {
+  const shown = texts.slice(0, most);
+  return `${shown.join(', ')}${count > shown.length ? ` and ${count - shown.length} more` : ''}`;
+}
