@@ -25,7 +25,9 @@ export function answerLine(answer: Answer, near: readonly NearRule[] = []): stri
   const { flow } = answer;
   const line = `: ${partyName(answer.source)} -> ${describeDestination(answer)}`;
   const deniers = [flow.egress, flow.ingress].filter((verdict) => verdict.verdict === 'deny');
-  const why = deniers.map((verdict) => `${verdict.direction}: ${describeReason(withNearest(verdict, near))}`).join('; ');
+  const why = deniers
+    .map((verdict) => `${verdict.direction}: ${describeReason(withNearest(verdict, near))}`)
+    .join('; ');
   return why === '' ? `${line}\n` : `${line} (${why})\n`;
 }
 

@@ -179,7 +179,12 @@ export function createAnswerer(manifests: Manifests, options: AnswererOptions): 
     if (!('service' in destination)) {
       const owner = destination.pod;
       const at: Endpoint = owner === undefined ? destination.endpoint : { kind: 'pod', pod: owner };
-      const judged = judge(source, destination, portRef.protocol, resolvePort(portRef, at, partyName(destination)));
+      const judged = judge(
+        source,
+        destination,
+        portRef.protocol,
+        resolvePort(portRef, at, partyName(destination)),
+      );
       const answer = {
         ...judged,
         source,

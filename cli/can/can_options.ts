@@ -112,7 +112,9 @@ export function wantedArguments(
   has: (flag: CanFlag | CommonFlag) => boolean,
 ): number {
   if (has('batch')) return 0;
-  return has('all-ports') || positionals.some((one) => hasServicePort(splitServiceProtocol(one).end)) ? QUESTION_ARGUMENTS - 1 : QUESTION_ARGUMENTS;
+  return has('all-ports') || positionals.some((one) => hasServicePort(splitServiceProtocol(one).end))
+    ? QUESTION_ARGUMENTS - 1
+    : QUESTION_ARGUMENTS;
 }
 
 /** @throws SluiceError `USAGE` saying what is wrong with the command line. */
@@ -150,7 +152,13 @@ export function canCommand(values: FlagValues<CanFlag | CommonFlag>): CanCommand
   const { end, protocol } = splitServiceProtocol(to);
   return {
     kind: 'single',
-    question: { from, to: end, ...(protocol === undefined ? {} : { protocol }), ...(port === undefined ? {} : { port }), ...(allPorts ? { allPorts } : {}) },
+    question: {
+      from,
+      to: end,
+      ...(protocol === undefined ? {} : { protocol }),
+      ...(port === undefined ? {} : { port }),
+      ...(allPorts ? { allPorts } : {}),
+    },
     output,
     ...common,
   };

@@ -73,7 +73,11 @@ export function podCandidates(clusters: readonly Cluster[], pods: readonly Known
   };
   const changed = changedPeers(clusters);
   const alike = createAlikePods(clusters, known);
-  const isThere = (place: NamespacePlace, selector: LabelSelector | undefined, isChanged: boolean): boolean => {
+  const isThere = (
+    place: NamespacePlace,
+    selector: LabelSelector | undefined,
+    isChanged: boolean,
+  ): boolean => {
     if (place.isAny) return false;
     if (!isChanged) return isSomebody(place, selector);
     if (found.size >= MAX_CANDIDATES) return false; // It is left out, or known.
@@ -96,10 +100,11 @@ export function podCandidates(clusters: readonly Cluster[], pods: readonly Known
           const isChanged = changed.has(peer);
           const { podSelector, namespaceSelector } = peer;
           const selectors = podSelector === undefined ? [undefined] : alternatives(podSelector, isChanged);
-          const places = placesOf(namespaceSelector, namespace, cluster, (one) => alternatives(one, isChanged));
+          const places = placesOf(namespaceSelector, namespace, cluster, (one) =>
+            alternatives(one, isChanged),
+          );
           for (const place of places)
-            for (const selector of selectors)
-              if (!isThere(place, selector, isChanged)) add(place, selector);
+            for (const selector of selectors) if (!isThere(place, selector, isChanged)) add(place, selector);
         }
   return { pods: [...found.values()], namespaces: [...namespaces.values()], leftOut };
 }

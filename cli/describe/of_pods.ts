@@ -87,7 +87,9 @@ function exemption(pods: readonly Pod[]): string | undefined {
   const [pod] = pods;
   if (pod === undefined) return undefined;
   if (!isLive(pod)) return `it has finished (${pod.phase}): it has no connections, and no policy counts`;
-  return pods.every(({ hostNetwork }) => hostNetwork) ? 'it is on the network of its node: no policy can select it' : undefined;
+  return pods.every(({ hostNetwork }) => hostNetwork)
+    ? 'it is on the network of its node: no policy can select it'
+    : undefined;
 }
 
 function groupData({ subject, pods }: Group, reader: RuleReader, { model, dns }: DescribeContext): GroupData {

@@ -29,8 +29,7 @@ export function textLines({ rows, comparison }: Report, headers: boolean): reado
   const more = rows.length - shown.length;
   const left = more > 0 ? [line(`… and ${more} more rows: -o json has them`)] : [];
   const { leftOut } = comparison;
-  const beyond =
-    leftOut > 0 ? [line(`… and ${leftOut} more pairs: too many to be put together`)] : [];
+  const beyond = leftOut > 0 ? [line(`… and ${leftOut} more pairs: too many to be put together`)] : [];
   const counts = headers ? [line(`= ${countText(comparison)}`)] : [];
   return [...lines, ...left, ...beyond, ...counts];
 }

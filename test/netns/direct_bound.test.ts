@@ -20,6 +20,9 @@ const OF_LINK = { api: 'fe80::d', front: 'fe80::b' } as const;
 /** Longer than a connection lives that no socket is found for. */
 const LOOKED_FOR_MS = 2_500;
 
+/** A client that is let out too late asks for its neighbour three times, a second apart, before the next one may try. */
+const LET_OUT_MS = 30_000;
+
 const ALLOW = allowApps('shop/allow', 'api', ['front']);
 
 const socket = useCompiled('app_socket');
@@ -65,10 +68,14 @@ test('a connection between link-local addresses', async () => {
   const app = start('shop/api', [socket(), 'serve', '::', '7001']);
   await app.said('listening');
   const ends = [`${OF_LINK.front}%eth0`, `${OF_LINK.api}%eth0`, '7001'];
-  const client = await until('the guard of the client lets the address out', async () => {
-    const one = start('shop/front', [socket(), 'connect', ...ends]);
-    return (await one.line(0)).startsWith('connected') && one;
-  });
+  const client = await until(
+    'the guard of the client lets the address out',
+    async () => {
+      const one = start('shop/front', [socket(), 'connect', ...ends]);
+      return (await one.line(0)).startsWith('connected') && one;
+    },
+    LET_OUT_MS,
+  );
   await endsOnce(client, () => net.apply(ALLOW));
   await app.said('ECONNABORTED');
 });

@@ -128,7 +128,10 @@ test('the demo reads the records of a sidecar, or says why not', () => {
 
 describe('lines between an agent and its user', () => {
   test.each<[unknown, string]>([
-    [{ do: 'jump' }, '.do must be one of connect, datagram, listen, http, open, report, finish, close, reset'],
+    [
+      { do: 'jump' },
+      '.do must be one of connect, datagram, listen, http, open, report, finish, close, reset',
+    ],
     [{ do: 'report' }, '.group is missing'],
     [{ do: 'connect', address: '10.0.0.1', port: 80, timeout: 5 }, '.timeout is a field'],
     [

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { runTool } from '../../../common/run_tool.ts';
 import { VERSION } from '../../../common/version.ts';
@@ -70,15 +70,31 @@ test('the manifest for krew has the hash of each archive', async () => {
   await expect(krewManifest('https://example.com', join(folder, 'bin'))).rejects.toThrow('has no archive');
 });
 
-test("the action's last step lints what it is given, and takes no input for a part of its script", async () => {
+describe('the action', () => {
   const { runs, inputs } = parse(readFileSync(join(ROOT, 'action/action.yml'), 'utf8'));
-  const { run: script, env } = runs.steps.at(-1);
-  expect(script).not.toContain('${{');
-  expect(Object.keys(inputs).map((name) => `\${{ inputs.${name} }}`)).toEqual(Object.values(env).slice(1));
-  const given = { SLUICE, FILES: 'examples/bookstore', FAIL_ON: 'warning', BASELINE: '' };
-  const { status, stdout } = await runTool(['bash', '-c', `cd ${ROOT} && ${script}`], {
-    timeMs: 60_000,
-    env: { ...process.env, ...given },
+  const [, lint, diff] = runs.steps;
+  const runStep = ({ run }: { readonly run: string }, given: Readonly<Record<string, string>>) =>
+    runTool(['bash', '-c', `cd ${ROOT} && ${run}`], {
+      timeMs: 60_000,
+      env: { ...process.env, SLUICE, FILES: 'examples/bookstore', ...given },
+    });
+
+  test('takes no input for a part of a script', () => {
+    const used = [lint, diff].flatMap(({ env }) => Object.values(env).slice(1));
+    expect(new Set(used)).toEqual(new Set(Object.keys(inputs).map((name) => `\${{ inputs.${name} }}`)));
+    expect(`${lint.run}${diff.run}`).not.toContain('${{');
   });
-  expect([status, stdout]).toEqual([1, expect.stringMatching(/^::warning file=examples\/bookstore\//m)]);
+
+  test('lints what it is given', async () => {
+    const { status, stdout } = await runStep(lint, { FAIL_ON: 'warning', BASELINE: '' });
+    expect([status, stdout]).toEqual([1, expect.stringMatching(/^::warning file=examples\/bookstore\//m)]);
+  });
+
+  test('says in the summary of the job what has changed', async () => {
+    const summary = join(folder, 'summary.md');
+    const given = { AGAINST: 'HEAD', DIFF_FAIL_ON: 'any', GITHUB_STEP_SUMMARY: summary };
+    expect((await runStep(diff, given)).status).toBe(0);
+    expect(readFileSync(summary, 'utf8')).toContain('unchanged');
+    expect((await runStep(diff, { ...given, AGAINST: 'no-such-revision' })).status).toBe(2);
+  });
 });

@@ -50,7 +50,10 @@ not ok 2 batch -> api:8080 wanted allow, got deny
 
 test('cases in a folder count too, and files of tests of other programs do not', async () => {
   const folder = shop();
-  writeFileSync(join(folder, 'cases.yaml'), `namespace: shop\ntests:\n- {from: web, to: "api:8080", expect: deny}\n`);
+  writeFileSync(
+    join(folder, 'cases.yaml'),
+    `namespace: shop\ntests:\n- {from: web, to: "api:8080", expect: deny}\n`,
+  );
   writeFileSync(join(folder, 'unit.yaml'), 'suite: x\ntests:\n- it: works\n  asserts: []\n');
   const { code, stdout, stderr } = await runSluice(['test', '-f', caseFile(GOOD), '-f', folder]);
   expect(stdout).toContain('not ok 5 web -> api:8080 wanted deny, got allow');

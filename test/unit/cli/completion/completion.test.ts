@@ -90,7 +90,11 @@ test('names come from the manifests that -f names, and nothing goes wrong aloud'
 });
 
 test('a name that a shell would run is never put on the line', async () => {
-  const folder = manifestDirectory(deployment('shop/$(id)', {}), deployment('shop/a;b', {}), deployment('shop/web', {}));
+  const folder = manifestDirectory(
+    deployment('shop/$(id)', {}),
+    deployment('shop/a;b', {}),
+    deployment('shop/web', {}),
+  );
   const { stdout } = await runSluice(['__complete', 'can', '-f', folder, '-n', 'shop', '']);
   expect(stdout).toBe('deploy/web\n:4\n');
 });

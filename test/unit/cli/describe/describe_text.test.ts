@@ -1,9 +1,9 @@
 /** What `sluice describe` says of each kind, on files, word for word. */
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { codeBlocks, readPage } from '../../../docs/markdown.ts';
 import { manifestDirectory, pod } from '../../../builders/cli_manifests.ts';
 import { policy } from '../../../builders/manifests.ts';
+import { codeBlocks, readPage } from '../../../docs/markdown.ts';
 import { runSluice } from '../support/sluice_process.ts';
 import { describeIn, shopFiles } from './shop_files.ts';
 

@@ -180,7 +180,9 @@ test('a side without workloads is named: the other side is not gone', async () =
   const [before] = folders([closed], []);
   const after = manifestDirectory(closed, cartFromWeb);
   const { stderr } = await runSluice(['diff', before, after]);
-  expect(stderr).toContain(`sluice: note: ${after} has no workload, so all connections of the other side differ`);
+  expect(stderr).toContain(
+    `sluice: note: ${after} has no workload, so all connections of the other side differ`,
+  );
   expect((await runSluice(['diff', before, after, '-f', before])).stderr).toBe('');
 });
 
@@ -267,24 +269,27 @@ test.each([
     { podSelector: { matchExpressions: [{ key: 'app', operator: 'Exists' }] } },
     'any pod app of shop',
   ],
-])('a peer that becomes wider is, though all that are there were admitted before: %s', async (_, peer, name) => {
-  const own = [
-    namespace('shop'),
-    deployment('shop/web', { app: 'web' }),
-    // Itself no other can be.
-    pod('shop/cart', { labels: { app: 'cart' } }),
-  ];
-  const ingress = (from: object) => policy('shop/in', { ...CART_FROM, ingress: [{ from: [from] }] });
-  const [before, after] = [ingress({ podSelector: { matchLabels: { app: 'web' } } }), ingress(peer)];
-  const { code, stdout } = await runSluice([
-    'diff',
-    manifestDirectory(...own, before),
-    manifestDirectory(...own, after),
-    '--no-headers',
-  ]);
-  expect(stdout).toBe(`+ wider  ${name} -> shop/pod/cart  none -> all ports  shop/in ingress[0] changed\n`);
-  expect(code).toBe(1);
-});
+])(
+  'a peer that becomes wider is, though all that are there were admitted before: %s',
+  async (_, peer, name) => {
+    const own = [
+      namespace('shop'),
+      deployment('shop/web', { app: 'web' }),
+      // Itself no other can be.
+      pod('shop/cart', { labels: { app: 'cart' } }),
+    ];
+    const ingress = (from: object) => policy('shop/in', { ...CART_FROM, ingress: [{ from: [from] }] });
+    const [before, after] = [ingress({ podSelector: { matchLabels: { app: 'web' } } }), ingress(peer)];
+    const { code, stdout } = await runSluice([
+      'diff',
+      manifestDirectory(...own, before),
+      manifestDirectory(...own, after),
+      '--no-headers',
+    ]);
+    expect(stdout).toBe(`+ wider  ${name} -> shop/pod/cart  none -> all ports  shop/in ingress[0] changed\n`);
+    expect(code).toBe(1);
+  },
+);
 
 test('a namespace that is meant by name, and then by a label, is not the only one that has it', async () => {
   const ingress = (labels: object) =>
