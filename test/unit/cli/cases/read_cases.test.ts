@@ -153,7 +153,9 @@ function numbered(write: (at: number) => string): string {
 }
 
 test('many documents of aliases are neither read to the end nor too many for a call', () => {
-  const text = `tests:\n- &a {from: t/a, to: t/b:1, expect: allow}\n${'- *a\n'.repeat(9_000)}---\n`.repeat(18);
+  const text = `tests:\n- &a {from: t/a, to: t/b:1, expect: allow}\n${'- *a\n'.repeat(9_000)}---\n`.repeat(
+    18,
+  );
   expect(() => readCaseFiles([{ file: 'aliases', text }], false)).toThrow('there are more than 10000 cases');
   const { faults } = readCases('documents', 'tests: 1\n---\n'.repeat(80_000), false);
   expect(faults.length).toBeLessThan(2_000);
