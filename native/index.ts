@@ -18,7 +18,6 @@ export {
   readHostUint32,
   readHostUint64,
   readList,
-  readUint32,
   readUint64,
   text,
   uint16,

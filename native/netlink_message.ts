@@ -195,11 +195,6 @@ export function readUint64(bytes: Uint8Array): number {
   return bytes.length < 8 ? 0 : Number(viewOf(bytes).getBigUint64(0));
 }
 
-/** A number in network order. */
-export function readUint32(bytes: Uint8Array): number {
-  return bytes.length < 4 ? 0 : viewOf(bytes).getUint32(0);
-}
-
 /** A number in the machine's own order. */
 export function hostUint16(value: number): Uint8Array {
   const bytes = new Uint8Array(2);

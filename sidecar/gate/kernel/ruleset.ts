@@ -183,7 +183,7 @@ function hooks(settings: GateSettings): readonly string[] {
     'chain ingress {',
     `  type filter hook prerouting priority ${INGRESS_PRIORITY}; policy drop;`,
     `  tcp ${TCP_FLAGS} == syn accept`, // judged above
-    // Before the others, as most packets are of that kind: who has the connection ends what is no longer allowed.
+    // Most packets are of open connections. The proxy or the direct path ends those that are no longer allowed.
     '  meta l4proto tcp ct state established accept',
     ...indented(alwaysTaken(settings)),
     '  ct direction reply accept', // answers to what the pod opened
