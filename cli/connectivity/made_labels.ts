@@ -19,10 +19,38 @@ export function labelsFor(selector: LabelSelector | undefined): Labels | undefin
   return matchesSelector(selector, labels) ? labels : undefined;
 }
 
-/** A selector with a choice of values as one for each of the values; of several choices one at a time. */
-export function variantsOf(selector: LabelSelector): readonly LabelSelector[] {
+/** Values that selectors leave out, by key; of a selector that wants no such label it is `ANY`. */
+export type LeftOutValues = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** What some selectors leave out. @param most values of all keys together @returns also how many are beyond that */
+export function leftOutValues(
+  selectors: Iterable<LabelSelector>,
+  most: number,
+): { readonly values: LeftOutValues; readonly beyond: number } {
+  const values = new Map<string, Set<string>>();
+  let count = 0;
+  for (const { matchExpressions } of selectors)
+    for (const { key, operator, values: named } of matchExpressions) {
+      if (operator !== 'NotIn' && operator !== 'DoesNotExist') continue;
+      const own = values.get(key) ?? new Set<string>();
+      values.set(key, own);
+      for (const value of operator === 'NotIn' ? named : [ANY]) {
+        if (own.has(value)) continue;
+        count += 1;
+        if (count <= most) own.add(value);
+      }
+    }
+  return { values, beyond: Math.max(0, count - most) };
+}
+
+/**
+ * A selector with a choice of values as one for each of the values; of several choices one at a time. With each value that others
+ * leave out and this one does not: who has it is told apart by that.
+ */
+export function variantsOf(selector: LabelSelector, leftOut: LeftOutValues): readonly LabelSelector[] {
   const { matchLabels, matchExpressions } = selector;
-  const found = matchExpressions.flatMap((choice): readonly LabelSelector[] => {
+  const without = (key: string) => matchExpressions.filter((other) => other.key !== key);
+  const chosen = matchExpressions.flatMap((choice): readonly LabelSelector[] => {
     if (choice.operator !== 'In' || choice.values.length < 2) return [];
     return choice.values
       .filter((value) => !Object.hasOwn(matchLabels, choice.key) || matchLabels[choice.key] === value)
@@ -31,5 +59,17 @@ export function variantsOf(selector: LabelSelector): readonly LabelSelector[] {
         matchExpressions: matchExpressions.filter((other) => other !== choice),
       }));
   });
-  return found.length > 0 ? found : [selector];
+  const labels = labelsFor(selector);
+  const admitted = [...leftOut].flatMap(([key, values]): readonly LabelSelector[] => {
+    const isBound = matchExpressions.some((one) => one.key === key && one.operator === 'In');
+    if (isBound || Object.hasOwn(matchLabels, key)) return [];
+    return [...values]
+      .filter((value) => matchesSelector(selector, { ...labels, [key]: value }))
+      .map((value) =>
+        value === ANY
+          ? { matchLabels, matchExpressions: [...without(key), { key, operator: 'Exists', values: [] }] }
+          : { matchLabels: { ...matchLabels, [key]: value }, matchExpressions: without(key) },
+      );
+  });
+  return [...(chosen.length > 0 ? chosen : [selector]), ...admitted];
 }

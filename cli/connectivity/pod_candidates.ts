@@ -18,7 +18,7 @@ import {
 } from '../../policy/index.ts';
 import { changedPeers, createAlikePods, type Place } from './alike_pods.ts';
 import type { KnownPod } from './known_pods.ts';
-import { ANY, labelsFor, variantsOf } from './made_labels.ts';
+import { ANY, labelsFor, leftOutValues, variantsOf } from './made_labels.ts';
 
 /** Pods that may come, and the namespaces that they may come with. */
 export interface PodCandidates {
@@ -84,10 +84,27 @@ export function podCandidates(clusters: readonly Cluster[], pods: readonly Known
     const labels = labelsFor(selector);
     return labels !== undefined && alike.has(place, labels);
   };
-  /** Of a peer that changes each of the values that it has the choice of, as one of them may be new. */
-  const alternatives = (selector: LabelSelector, isChanged: boolean): readonly LabelSelector[] => {
+  const changedPods = [...changed].filter((peer) => peer.kind === 'pods');
+  const podValues = leftOutValues(
+    changedPods.map((peer) => peer.podSelector ?? EVERY),
+    MAX_CANDIDATES,
+  );
+  const namespaceValues = leftOutValues(
+    changedPods.map((peer) => peer.namespaceSelector ?? EVERY),
+    MAX_CANDIDATES,
+  );
+  leftOut += podValues.beyond + namespaceValues.beyond;
+  /**
+   * Of a peer that changes each of the values that it has the choice of, as one of them may be new; and those that a peer leaves out,
+   * as it may do so no longer.
+   */
+  const alternatives = (
+    selector: LabelSelector,
+    isChanged: boolean,
+    { values }: typeof podValues,
+  ): readonly LabelSelector[] => {
     if (!isChanged) return [selector];
-    const all = variantsOf(selector);
+    const all = variantsOf(selector, values);
     leftOut += Math.max(0, all.length - MAX_CANDIDATES);
     return all.slice(0, MAX_CANDIDATES);
   };
@@ -99,9 +116,9 @@ export function podCandidates(clusters: readonly Cluster[], pods: readonly Known
           if (peer.kind !== 'pods') continue;
           const isChanged = changed.has(peer);
           const { podSelector, namespaceSelector } = peer;
-          const selectors = podSelector === undefined ? [undefined] : alternatives(podSelector, isChanged);
+          const selectors = alternatives(podSelector ?? EVERY, isChanged, podValues);
           const places = placesOf(namespaceSelector, namespace, cluster, (one) =>
-            alternatives(one, isChanged),
+            alternatives(one, isChanged, namespaceValues),
           );
           for (const place of places)
             for (const selector of selectors) if (!isThere(place, selector, isChanged)) add(place, selector);
@@ -127,7 +144,11 @@ function placesOf(
 ): readonly NamespacePlace[] {
   if (namespaceSelector === undefined) return [{ name: own, text: own }];
   const named = namesOf(namespaceSelector);
-  if (named === undefined) return alternatives(namespaceSelector).map(otherNamespace);
+  if (named === undefined)
+    return alternatives(namespaceSelector).map((one) => {
+      const [name] = namesOf(one) ?? [];
+      return name === undefined ? otherNamespace(one) : { name, text: name };
+    });
   return named
     .filter((name) => matchesSelector(namespaceSelector, namespaceLabels(cluster, name)))
     .map((name) => ({ name, text: name }));

@@ -272,22 +272,59 @@ test.each([
 ])(
   'a peer that becomes wider is, though all that are there were admitted before: %s',
   async (_, peer, name) => {
-    const own = [
-      namespace('shop'),
-      deployment('shop/web', { app: 'web' }),
-      // Itself no other can be.
-      pod('shop/cart', { labels: { app: 'cart' } }),
-    ];
-    const ingress = (from: object) => policy('shop/in', { ...CART_FROM, ingress: [{ from: [from] }] });
-    const [before, after] = [ingress({ podSelector: { matchLabels: { app: 'web' } } }), ingress(peer)];
-    const { code, stdout } = await runSluice([
-      'diff',
-      manifestDirectory(...own, before),
-      manifestDirectory(...own, after),
-      '--no-headers',
-    ]);
+    const { code, stdout } = await diffOfPeers({ podSelector: { matchLabels: { app: 'web' } } }, peer);
     expect(stdout).toBe(`+ wider  ${name} -> shop/pod/cart  none -> all ports  shop/in ingress[0] changed\n`);
     expect(code).toBe(1);
+  },
+);
+
+function diffOfPeers(before: object, after: object): ReturnType<typeof runSluice> {
+  const own = [
+    namespace('shop'),
+    deployment('shop/web', { app: 'web' }),
+    // Itself no other can be.
+    pod('shop/cart', { labels: { app: 'cart' } }),
+  ];
+  const [a, b] = [before, after].map((from) =>
+    manifestDirectory(...own, policy('shop/in', { ...CART_FROM, ingress: [{ from: [from] }] })),
+  );
+  return runSluice(['diff', a ?? '', b ?? '', '--no-headers']);
+}
+
+const except = (key: string, ...values: readonly string[]) => ({
+  matchExpressions: [{ key, operator: values.length > 0 ? 'NotIn' : 'DoesNotExist', values }],
+});
+
+test.each<[string, object, object, string]>([
+  [
+    'a value',
+    { podSelector: except('app', 'web', 'job') },
+    { podSelector: except('app', 'web') },
+    'app=job of shop',
+  ],
+  ['all that was left out', { podSelector: except('app', 'job') }, { podSelector: {} }, 'app=job of shop'],
+  ['a label', { podSelector: except('zone') }, { podSelector: {} }, 'zone of shop'],
+  [
+    'a namespace',
+    { namespaceSelector: except('kubernetes.io/metadata.name', 'dev', 'prod') },
+    { namespaceSelector: except('kubernetes.io/metadata.name', 'prod') },
+    'of dev',
+  ],
+  [
+    'namespaces',
+    { namespaceSelector: except('env', 'dev') },
+    { namespaceSelector: {} },
+    'of other namespaces env=dev',
+  ],
+])(
+  'a peer that leaves out less is wider, though nobody that is there was left out: %s',
+  async (_, before, after, name) => {
+    const { code, stdout } = await diffOfPeers(before, after);
+    expect(stdout).toBe(
+      `+ wider  any pod ${name} -> shop/pod/cart  none -> all ports  shop/in ingress[0] changed\n`,
+    );
+    expect(code).toBe(1);
+    expect((await diffOfPeers(after, before)).stdout).toMatch(/^- narrower .*\n$/);
   },
 );
 
