@@ -4,7 +4,7 @@ import { anything, isRecord } from '../../common/shape.ts';
 import type { Question } from './answer.ts';
 import { answerJson, CAN_SCHEMA } from './answer_json.ts';
 import type { Answerer } from './answerer.ts';
-import { hasServicePort } from './endpoint_ref.ts';
+import { hasServicePort, splitServiceProtocol } from './endpoint_ref.ts';
 import { MAX_LINE_CHARACTERS } from './text_lines.ts';
 
 /** What a line became. */
@@ -58,12 +58,14 @@ function readQuestion(fields: Readonly<Record<string, unknown>>): Question {
   const protocol = fields.protocol ?? undefined;
   if (protocol !== undefined && typeof protocol !== 'string')
     throw invalid('protocol wants a text: TCP, UDP or SCTP');
-  const to = readText(fields, 'to');
+  const { end: to, protocol: own } = splitServiceProtocol(readText(fields, 'to'));
+  if (own !== undefined && protocol !== undefined) throw invalid(`protocol is in to too, as '${own}'`);
+  const wanted = own ?? protocol;
   return {
     from: readText(fields, 'from'),
     to,
     ...(fields.port === undefined && hasServicePort(to) ? {} : { port: readPort(fields.port) }),
-    ...(protocol === undefined ? {} : { protocol }),
+    ...(wanted === undefined ? {} : { protocol: wanted }),
   };
 }
 

@@ -406,6 +406,12 @@ test('the command line: a Service with its port needs no other, and notes are on
   expect(web).toEqual({ code: 0, stdout: 'allowed: t/web -> t/svc/db:80 -> t/db TCP/6379\n', stderr: '' });
   const dns = await runSluice(['can', 't/bad', 't/svc/db:53/UDP', '-f', dir, '-o', 'json']);
   expect(JSON.parse(dns.stdout)).toMatchObject({ to: 't/svc/db:53', port: 53, protocol: 'UDP' });
+  const asked = JSON.stringify({ from: 't/bad', to: 't/svc/db:53/UDP' });
+  const inBatch = await runSluice(['can', '--batch', '-', '-f', dir], `${asked}\n`);
+  expect(JSON.parse(inBatch.stdout)).toMatchObject({ to: 't/svc/db:53/UDP', port: 53, protocol: 'UDP' });
+  const both = JSON.stringify({ from: 't/bad', to: 't/svc/db:53/UDP', protocol: 'TCP' });
+  const twice = await runSluice(['can', '--batch', '-', '-f', dir], `${both}\n`);
+  expect(JSON.parse(twice.stdout)).toMatchObject({ error: "protocol is in to too, as 'UDP'" });
   const bad = await runSluice(['can', 't/bad', EXTERNAL, '80', '-f', dir, '--explain']);
   expect(bad.code).toBe(1);
   expect(bad.stderr).toMatch(/^sluice: note: a node may send it on/);
