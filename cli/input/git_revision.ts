@@ -42,9 +42,11 @@ export function isRevisionPath(path: string): boolean {
  * @throws SluiceError `GIT_UNREADABLE`, `INPUT_TOO_LARGE`
  */
 export async function readRevision(
-  path: string,
+  given: string,
   { signal, bounds }: { readonly signal: AbortSignal; readonly bounds: Bounds },
 ): Promise<readonly RevisionFile[]> {
+  // git takes `./` for a path from here, and `.` for a name.
+  const path = given.replace(/:\.{1,2}$/, '$&/');
   const colon = path.indexOf(':');
   const git = (args: readonly string[], maxBuffer: number, input = '') =>
     runGit(path, args, { signal, maxBuffer, input });

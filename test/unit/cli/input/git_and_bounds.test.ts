@@ -73,7 +73,7 @@ test('-f REVISION:PATH reads what the revision has, and not the working tree', a
 
 test('-f REVISION:PATH is the same in a subfolder of the repository', async () => {
   const dir = join(repository(), 'k8s');
-  for (const path of ['main:k8s/', 'main:./']) {
+  for (const path of ['main:k8s/', 'main:./', 'main:.', 'main:..']) {
     const { status, stdout, stderr } = await canIn(dir, '-f', path);
     expect(stderr).toBe('');
     expect(stdout).toMatch(/^denied: /);
