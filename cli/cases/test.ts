@@ -1,4 +1,5 @@
 /** `sluice test`: whether connections are allowed and denied as a file of cases says. */
+import { resolve } from 'node:path';
 import { SluiceError } from '../../common/errors.ts';
 import { describePlace } from '../../sources/index.ts';
 import { parseEndpointRef, reportFaults, scopeOfEnds } from '../can/index.ts';
@@ -55,8 +56,10 @@ async function run(command: TestCommand, context: CommandContext): Promise<numbe
   const input = await readInput(choice, (namespace) => scopeOf(cases, namespace), context);
   context.progress.end();
   // A folder's files of cases are no manifests, which nobody has to be told.
-  const own = new Set(command.cases.map(({ file }) => file));
-  const problems = input.manifests.problems.filter(({ file }) => !own.has(file));
+  const own = new Set(command.cases.map(({ file }) => resolve(file)));
+  const problems = input.manifests.problems.filter(
+    ({ file }) => file === undefined || !own.has(resolve(file)),
+  );
   if (!reportFaults({ ...input.manifests, problems }, command.ignoreErrors)) return EXIT.error;
   reportNotes(input.notes);
   const answerer = createCaseAnswerer(input, cases.length);

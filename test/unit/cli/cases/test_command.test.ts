@@ -60,6 +60,10 @@ test('cases in a folder count too, and files of tests of other programs do not',
   expect(stderr).not.toContain('cases.yaml');
   expect(stderr).toContain('unit.yaml');
   expect(code).toBe(1);
+  // Named otherwise as well, it is still no manifest that is passed over.
+  const twice = await runSluice(['test', '-f', `${folder}/./cases.yaml`, '-f', folder]);
+  expect(twice.stdout).toContain('1 case: ');
+  expect(twice.stderr).not.toContain('cases.yaml');
 });
 
 test('a case that names what is not there is not judged: exit code 2, and the others are', async () => {
