@@ -59,12 +59,13 @@ export function variantsOf(selector: LabelSelector, leftOut: LeftOutValues): rea
         matchExpressions: matchExpressions.filter((other) => other !== choice),
       }));
   });
-  const labels = labelsFor(selector);
   const admitted = [...leftOut].flatMap(([key, values]): readonly LabelSelector[] => {
-    const isBound = matchExpressions.some((one) => one.key === key && one.operator === 'In');
+    const own = matchExpressions.filter((one) => one.key === key);
+    const isBound = own.some(({ operator }) => operator === 'In' || operator === 'DoesNotExist');
     if (isBound || Object.hasOwn(matchLabels, key)) return [];
+    const refused = new Set(own.flatMap((one) => one.values));
     return [...values]
-      .filter((value) => matchesSelector(selector, { ...labels, [key]: value }))
+      .filter((value) => !refused.has(value))
       .map((value) =>
         value === ANY
           ? { matchLabels, matchExpressions: [...without(key), { key, operator: 'Exists', values: [] }] }

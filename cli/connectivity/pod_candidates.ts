@@ -105,6 +105,11 @@ export function podCandidates(clusters: readonly Cluster[], pods: readonly Known
   ): readonly LabelSelector[] => {
     if (!isChanged) return [selector];
     const all = variantsOf(selector, values);
+    if (found.size >= MAX_CANDIDATES) {
+      // There is no room for more, and names of that many take long to make.
+      leftOut += all.length - 1;
+      return [selector];
+    }
     leftOut += Math.max(0, all.length - MAX_CANDIDATES);
     return all.slice(0, MAX_CANDIDATES);
   };
