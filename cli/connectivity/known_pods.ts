@@ -1,7 +1,6 @@
 /** The pods of a cluster and those that its workloads would make. */
-import { SluiceError } from '../../common/errors.ts';
 import { isLive, type Pod } from '../../policy/index.ts';
-import { createWorkloads, lastingWorkload, type Manifests, makeTemplatePod } from '../../sources/index.ts';
+import { createWorkloads, lastingWorkload, type Manifests } from '../../sources/index.ts';
 
 /** A pod, and what it belongs to. */
 export interface KnownPod {
@@ -19,20 +18,9 @@ export interface KnownPods {
 
 /** Pods that have finished are left out. A workload without pods has one of its template. */
 export function knownPods({ cluster, others }: Manifests): KnownPods {
-  const problems: string[] = [];
   const live = [...cluster.pods.values()]
     .filter(isLive)
     .map((pod) => ({ pod, workload: lastingWorkload(pod) }));
-  const made = createWorkloads(cluster, others)
-    .withoutPods()
-    .flatMap(({ kind, workload, owner }): readonly KnownPod[] => {
-      try {
-        return [{ pod: makeTemplatePod(workload, kind, owner, 0), workload: owner.text }];
-      } catch (cause) {
-        if (!(cause instanceof SluiceError && cause.code === 'OBJECT_INVALID')) throw cause;
-        problems.push(cause.message);
-        return [];
-      }
-    });
-  return { pods: [...live, ...made], problems };
+  const { made, problems } = createWorkloads(cluster, others).madePods();
+  return { pods: [...live, ...made.map(({ pod, owner }) => ({ pod, workload: owner.text }))], problems };
 }

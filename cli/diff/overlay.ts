@@ -1,6 +1,5 @@
 /** Manifests laid over others, as `kubectl apply` does it: an object takes the place of the one of its name. */
 import { isDeepStrictEqual } from 'node:util';
-import { SluiceError } from '../../common/errors.ts';
 import { fieldsOf } from '../../common/shape.ts';
 import { objectKey, type Pod } from '../../policy/index.ts';
 import {
@@ -8,7 +7,6 @@ import {
   createWorkloads,
   lastingWorkload,
   type Manifests,
-  makeTemplatePod,
   manifestsOf,
   objectId,
   type RawObject,
@@ -45,17 +43,8 @@ export function applied(running: Manifests, files: Manifests): Manifests {
 
 /** By workload; templates that make no pod are left out. */
 function templatePods({ cluster, others }: Manifests): ReadonlyMap<string, Pod> {
-  const pods = createWorkloads({ ...cluster, pods: new Map() }, others)
-    .withoutPods()
-    .flatMap(({ kind, workload, owner }): readonly (readonly [string, Pod])[] => {
-      try {
-        return [[objectKey(owner.namespace, owner.text), makeTemplatePod(workload, kind, owner, 0)]];
-      } catch (cause) {
-        if (cause instanceof SluiceError && cause.code === 'OBJECT_INVALID') return [];
-        throw cause;
-      }
-    });
-  return new Map(pods);
+  const { made } = createWorkloads({ ...cluster, pods: new Map() }, others).madePods();
+  return new Map(made.map(({ pod, owner }) => [objectKey(owner.namespace, owner.text), pod]));
 }
 
 /** What policy can tell of a template. */

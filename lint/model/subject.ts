@@ -1,7 +1,6 @@
 /** The pods that policies select and admit: pods that are the same to policy stand as one. */
-import { SluiceError } from '../../common/errors.ts';
 import { isLive, objectKey, type Pod } from '../../policy/index.ts';
-import { createWorkloads, type Manifests, makeTemplatePod } from '../../sources/index.ts';
+import { createWorkloads, type Manifests } from '../../sources/index.ts';
 import type { LintedObject } from '../finding.ts';
 import { lintedObject } from './linted_object.ts';
 
@@ -31,18 +30,12 @@ export function subjectsOf({ cluster, objects, others }: Manifests): readonly Su
       subjects.set(key, { pod, pods: [pod], name: workload, object: lintedObject(loaded), raw });
     else known.pods.push(pod);
   }
-  const made = createWorkloads(cluster, others)
-    .withoutPods()
-    .flatMap(({ kind, workload, owner }): readonly Subject[] => {
-      try {
-        const pod = makeTemplatePod(workload, kind, owner, 0);
-        const key = objectKey(owner.namespace, owner.name);
-        const object = { ...lintedObject(workload), kind, key };
-        return [{ pod, pods: [], name: owner.text, object, raw: workload.raw }];
-      } catch (cause) {
-        if (cause instanceof SluiceError && cause.code === 'OBJECT_INVALID') return [];
-        throw cause;
-      }
-    });
-  return [...subjects.values(), ...made];
+  const { made } = createWorkloads(cluster, others).madePods();
+  return [
+    ...subjects.values(),
+    ...made.map(({ kind, workload, owner, pod }): Subject => {
+      const object = { ...lintedObject(workload), kind, key: objectKey(owner.namespace, owner.name) };
+      return { pod, pods: [], name: owner.text, object, raw: workload.raw };
+    }),
+  ];
 }

@@ -1,5 +1,6 @@
 /** Which pods belong to which workload, and what pod a workload without pods would make. */
 
+import { SluiceError } from '../../common/errors.ts';
 import { fieldsOf } from '../../common/shape.ts';
 import { type Cluster, isLive, type Pod } from '../../policy/index.ts';
 import type { RawObject } from '../files/index.ts';
@@ -26,6 +27,8 @@ export interface Workloads {
   templatePods(namespace: string, wants: (labels: RawLabels) => boolean): readonly Pod[];
   /** The workloads that have no pod. */
   withoutPods(): readonly Template[];
+  /** The same with a pod each, of its template. */
+  madePods(): MadePods;
   /** `namespace/kind/name` of all workloads, for suggestions. */
   names(): Iterable<string>;
 }
@@ -61,6 +64,13 @@ export interface Template {
   readonly owner: WorkloadName;
 }
 
+/** Workloads that have no pod, and what their templates make. */
+export interface MadePods {
+  readonly made: readonly (Template & { readonly pod: Pod })[];
+  /** What is wrong with templates that make no pod, a sentence each. */
+  readonly problems: readonly string[];
+}
+
 /** Indexes the manifests once; each look-up is then cheap. */
 export function createWorkloads(cluster: Cluster, others: readonly RawObject[]): Workloads {
   const pods = podsByWorkload(cluster);
@@ -90,11 +100,27 @@ export function createWorkloads(cluster: Cluster, others: readonly RawObject[]):
         .filter(({ kind, workload, owner }) => wants(templateLabels(workload, kind, owner)))
         .map(({ kind, workload, owner }) => makeTemplatePod(workload, kind, owner, 0)),
     withoutPods: () => withoutPods,
+    madePods: () => madePods(withoutPods),
     *names() {
       yield* pods.keys();
       for (const key of templates.keys()) if (!pods.has(key)) yield key;
     },
   };
+}
+
+function madePods(templates: readonly Template[]): MadePods {
+  const problems: string[] = [];
+  const made = templates.flatMap((template) => {
+    const { kind, workload, owner } = template;
+    try {
+      return [{ ...template, pod: makeTemplatePod(workload, kind, owner, 0) }];
+    } catch (cause) {
+      if (!(cause instanceof SluiceError && cause.code === 'OBJECT_INVALID')) throw cause;
+      problems.push(cause.message);
+      return [];
+    }
+  });
+  return { made, problems };
 }
 
 function workloadKey(namespace: string, kind: string, name: string): string {
