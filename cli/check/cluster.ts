@@ -10,7 +10,8 @@ import {
   VersionApi,
 } from '@kubernetes/client-node';
 import { SluiceError } from '../../common/errors.ts';
-import { fieldsOf, integer, list, part, type TypeOf, text } from '../../common/shape.ts';
+import { readPolicyStatus } from '../../common/policy_status.ts';
+import { fieldsOf } from '../../common/shape.ts';
 import { isEnabled, STATUS_ANNOTATION } from '../../injector/admission/index.ts';
 import { ifThere, whatFailed, within } from '../../injector/api/index.ts';
 import { type Cluster, parseNetworkPolicy } from '../../policy/index.ts';
@@ -207,20 +208,9 @@ async function readPolicies(
     return parsed.ok ? [parsed.object] : (parsed.isolating ?? []);
   });
   const unenforced = items.flatMap(({ metadata }) => {
-    const status = statusOf(metadata?.annotations?.[STATUS_ANNOTATION]);
-    const messages = status.generation === metadata?.generation ? (status.unsupported ?? []) : [];
+    const status = readPolicyStatus(metadata?.annotations?.[STATUS_ANNOTATION] ?? '');
+    const messages = status?.generation === metadata?.generation ? (status?.unsupported ?? []) : [];
     return messages.map((message) => ({ policy: metadata?.name ?? '', message }));
   });
   return { policies, unenforced };
-}
-
-const policyStatus = part({}, { generation: integer(0, Number.MAX_SAFE_INTEGER), unsupported: list(text()) });
-
-/** What is no status counts for nothing: anybody who may write the policy may write its annotation. */
-function statusOf(json = '{}'): TypeOf<typeof policyStatus> {
-  try {
-    return policyStatus.readJson(json, STATUS_ANNOTATION, (problem) => new Error(problem));
-  } catch {
-    return {};
-  }
 }

@@ -3,6 +3,7 @@
  * what the injector has written on each policy (docs/adr/0019-status-on-the-policy.md).
  */
 import { SIDECAR_CONTAINER } from '../../../common/contract.ts';
+import { readPolicyStatus } from '../../../common/policy_status.ts';
 import { fieldsOf, isRecord } from '../../../common/shape.ts';
 import { STATUS_ANNOTATION } from '../../../injector/admission/index.ts';
 import { hasSidecar, type LintedPolicy } from '../../../lint/index.ts';
@@ -13,30 +14,11 @@ import type { InForce, PodState, PolicyStatusData } from './in_force.ts';
 /** Undefined where no injector has written one. */
 function policyStatus({ object, raw }: LintedPolicy): PolicyStatusData | undefined {
   const text = object.annotations[STATUS_ANNOTATION];
-  if (typeof text !== 'string') return undefined;
-  const { state, generation, selected, enforcing } = fieldsOf(parsed(text));
-  if (
-    typeof state !== 'string' ||
-    typeof generation !== 'number' ||
-    typeof selected !== 'number' ||
-    typeof enforcing !== 'number'
-  )
-    return undefined;
-  return {
-    state,
-    generation,
-    current: generation === fieldsOf(raw.metadata).generation,
-    selected,
-    enforcing,
-  };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // Somebody else has written it.
-  }
+  const status = typeof text === 'string' ? readPolicyStatus(text) : undefined;
+  if (status === undefined) return undefined;
+  const { state, generation, selected, enforcing } = status;
+  const current = generation === fieldsOf(raw.metadata).generation;
+  return { state, generation, current, selected, enforcing };
 }
 
 /** By the objects of a cluster. */

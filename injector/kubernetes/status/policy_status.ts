@@ -1,25 +1,15 @@
 /** How far a policy is in force: pure, from how many pods enforce it, and what cannot be enforced. */
-
+import type { WrittenPolicyStatus } from '../../../common/policy_status.ts';
 import type { ManifestProblem } from '../../../sources/index.ts';
 
 /** What the annotation says. */
-export interface PolicyStatus {
+export interface PolicyStatus extends WrittenPolicyStatus {
   /**
    * `enforced`: by every pod that the policy selects; none is enough. `pending`: not by all of them yet. `partial`: by all,
    * but a part of it is not supported. `unenforced`: not by all of them, and that stays so: pods of its namespace are not
    * injected.
    */
   readonly state: 'enforced' | 'pending' | 'partial' | 'unenforced';
-  /** `metadata.generation` of the policy that this is about. */
-  readonly generation: number;
-  /** Running pods that the policy selects and policy can select at all. */
-  readonly selected: number;
-  /** Those whose sidecar has put the policy in force. */
-  readonly enforcing: number;
-  /** What of the policy admits nothing because it cannot be enforced; absent where there is nothing. */
-  readonly unsupported?: readonly string[];
-  /** What its pods seem to lack, such as DNS; absent where there is nothing. */
-  readonly warnings?: readonly string[];
 }
 
 /** Annotations are bounded: what is more is left out. */
