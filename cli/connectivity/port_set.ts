@@ -86,9 +86,15 @@ function intersect(a: PortSet, b: PortSet): PortSet {
   );
 }
 
+/** Asked for as often. */
+const complements = new WeakMap<PortSet, PortSet>();
+
 /** What is in the first and not in the second. */
 export function difference(a: PortSet, b: PortSet): PortSet {
-  return b.ranges.length === 0 ? a : intersection(a, complement(b));
+  if (b.ranges.length === 0) return a;
+  const rest = complements.get(b) ?? complement(b);
+  complements.set(b, rest);
+  return intersection(a, rest);
 }
 
 function complement({ ranges }: PortSet): PortSet {
