@@ -7,6 +7,17 @@ import { inboundPorts } from './inbound_ports.ts';
 /** How the names of our labels and annotations begin. */
 export const ANNOTATION_PREFIX = 'sluice.dev/';
 
+/** Where the manifests put the injector. */
+export const USUAL_NAMESPACE = 'sluice-system';
+
+/** A namespace that is never injected, beside the injector's own: the webhook's selector says so. */
+const NEVER_INJECTED = 'kube-system';
+
+/** Whether a namespace is one whose pods are never injected, with any labels. @param own the injector's namespace */
+export function isNeverInjected(name: string, own: string): boolean {
+  return name === own || name === NEVER_INJECTED;
+}
+
 /** Init container that puts the redirect rules and the closed gate in force. A native sidecar does that itself. */
 export const REDIRECT_CONTAINER = 'sluice-redirect';
 /** The sidecar. */

@@ -1,6 +1,6 @@
 /** The injector's settings: read once at start, from the environment and flags. */
 import { hostname } from 'node:os';
-import { INJECTOR_PORTS } from '../common/contract.ts';
+import { INJECTOR_PORTS, USUAL_NAMESPACE } from '../common/contract.ts';
 import { SluiceError } from '../common/errors.ts';
 import { LOG_LEVELS } from '../common/log.ts';
 import { type OptionSpec, type OptionValues, PORT, readOptions } from '../common/options.ts';
@@ -53,7 +53,7 @@ export const INJECTOR_OPTIONS: readonly OptionSpec[] = [
     env: 'SLUICE_NAMESPACE',
     flag: 'namespace',
     kind: { type: 'text' },
-    default: 'sluice-system',
+    default: USUAL_NAMESPACE,
     description: "The injector's own namespace in the cluster",
   },
   {

@@ -9,6 +9,7 @@ import {
   type V1Node,
   VersionApi,
 } from '@kubernetes/client-node';
+import { USUAL_NAMESPACE } from '../../common/contract.ts';
 import { SluiceError } from '../../common/errors.ts';
 import { readPolicyStatus } from '../../common/policy_status.ts';
 import { fieldsOf } from '../../common/shape.ts';
@@ -21,7 +22,7 @@ import { readPods } from './cluster_pods.ts';
 import type { NamespaceContent } from './files.ts';
 import { type Installation, injectorNamespace } from './installation_check.ts';
 import { readNameServers } from './name_servers.ts';
-import { type CheckedNamespace, isMislabelled, USUAL_NAMESPACE } from './namespace_check.ts';
+import { type CheckedNamespace, isMislabelled } from './namespace_check.ts';
 import type { KernelRefusal } from './node_check.ts';
 import { createReading, type Reading } from './reading.ts';
 

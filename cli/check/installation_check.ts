@@ -7,8 +7,8 @@ import type {
   V1Service,
   V1ValidatingAdmissionPolicyBinding,
 } from '@kubernetes/client-node';
+import { USUAL_NAMESPACE } from '../../common/contract.ts';
 import { error, type Finding, ok, shellWord, warning } from './finding.ts';
-import { USUAL_NAMESPACE } from './namespace_check.ts';
 
 /** What an installation consists of, as far as it is there. */
 export interface Installation {

@@ -1,6 +1,6 @@
 /** Whether the pods of a namespace can be injected and are: by its labels, and by injection's own judgement of each pod. */
 
-import { SIDECAR_CONTAINER } from '../../common/contract.ts';
+import { isNeverInjected, SIDECAR_CONTAINER, USUAL_NAMESPACE } from '../../common/contract.ts';
 import { unreachable } from '../../common/errors.ts';
 import { fieldsOf } from '../../common/shape.ts';
 import type { InjectionConfig } from '../../injector/admission/index.ts';
@@ -10,7 +10,6 @@ import {
   INJECT_LABEL,
   inject,
   isEnabled,
-  isNeverInjected,
   POD_SECURITY_LABEL,
   POD_SECURITY_LEVELS,
   parseAdmittedPod,
@@ -57,9 +56,6 @@ export interface InjectorFacts {
   /** Where it is. */
   readonly namespace: string;
 }
-
-/** Where the manifests put the injector. */
-export const USUAL_NAMESPACE = 'sluice-system';
 
 /** Of manifests, none of which runs. */
 export const UNKNOWN_INJECTOR: InjectorFacts = { ips: [], hasWebhook: true, namespace: USUAL_NAMESPACE };

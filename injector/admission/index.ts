@@ -12,7 +12,6 @@ export {
   INJECT_LABEL,
   isEnabled,
   isInjected,
-  isNeverInjected,
   NAMESPACE_ANNOTATIONS,
   NODE_TRAFFIC_ANNOTATION,
   NODE_TRAFFIC_VALUES,

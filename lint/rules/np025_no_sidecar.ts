@@ -1,9 +1,7 @@
 /** NP025. */
+import { isNeverInjected, USUAL_NAMESPACE } from '../../common/contract.ts';
 import { counted, hasSidecar, listed } from '../model/index.ts';
 import type { Rule } from '../rule.ts';
-
-/** Never injected, as the webhook's `namespaceSelector` has it: manifests/base/webhook.yaml. */
-const NEVER_INJECTED: readonly string[] = ['kube-system', 'sluice-system'];
 
 /** Pods on which nothing enforces. */
 export const np025: Rule = {
@@ -19,7 +17,7 @@ sluice-system, which are never injected.`,
   *check(model) {
     if (model.extent === 'files') return;
     for (const namespace of model.namespaces) {
-      if (NEVER_INJECTED.includes(namespace)) continue;
+      if (isNeverInjected(namespace, USUAL_NAMESPACE)) continue;
       const bare = model
         .subjectsIn(namespace)
         .all.filter(

@@ -3,7 +3,7 @@
  * docs/kubernetes.md lists them; a test keeps it equal to these tables.
  */
 
-import { ANNOTATION_PREFIX, OWN_PORTS, type SidecarEnv } from '../../../common/contract.ts';
+import { ANNOTATION_PREFIX, isNeverInjected, OWN_PORTS, type SidecarEnv } from '../../../common/contract.ts';
 import { LOG_LEVELS } from '../../../common/log.ts';
 import { isPort } from '../../../common/net.ts';
 import { shown } from '../../../common/shown.ts';
@@ -17,14 +17,6 @@ export const INJECT_ENABLED = 'enabled';
 /** Whether a namespace asks for injection. */
 export function isEnabled({ labels }: { readonly labels: Readonly<Record<string, string>> }): boolean {
   return labels[INJECT_LABEL] === INJECT_ENABLED;
-}
-
-/** A namespace that is never injected, beside the injector's own: the webhook's selector says so. */
-const NEVER_INJECTED = 'kube-system';
-
-/** Whether a namespace is one whose pods are never injected, with any labels. @param own the injector's namespace */
-export function isNeverInjected(name: string, own: string): boolean {
-  return name === own || name === NEVER_INJECTED;
 }
 
 /** Whether the pods of a namespace are injected. @param own the injector's namespace */

@@ -12,7 +12,6 @@ export {
   INJECT_LABEL,
   isEnabled,
   isInjected,
-  isNeverInjected,
   NAMESPACE_ANNOTATIONS,
   OPT_OUT_ANNOTATION,
   OPT_OUT_VALUE,
