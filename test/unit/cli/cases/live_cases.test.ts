@@ -1,30 +1,19 @@
 /** `sluice test` of a cluster: the engine judges its objects, and no packet is sent. The API's stand-in is the cluster. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
-import { pod, temporaryDirectory } from '../../../builders/cli_manifests.ts';
+import { expect, test } from 'vitest';
+import { pod } from '../../../builders/cli_manifests.ts';
 import { namespace, policy } from '../../../builders/manifests.ts';
-import { ApiServer } from '../../../support/api_server/api_server.ts';
+import type { ApiServer } from '../../../support/api_server/api_server.ts';
+import { liveCluster } from '../support/live_cluster.ts';
 import { runSluice } from '../support/sluice_process.ts';
 import { caseFile } from './cases_files.ts';
 
 /** @returns the kubeconfig; its context is in namespace shop */
 async function cluster(): Promise<{ readonly api: ApiServer; readonly kubeconfig: string }> {
-  const api = await ApiServer.start({
+  const { api, kubeconfig } = await liveCluster({
+    contexts: { 'in-shop': 'shop' },
     authorize: (_, verb, { namespace: where, resource }) =>
       resource.plural === 'namespaces' ? verb === 'get' : where === 'shop',
   });
-  onTestFinished(() => api.close());
-  const kubeconfig = join(temporaryDirectory(), 'kubeconfig');
-  const context = { cluster: 'double', user: 'user', namespace: 'shop' };
-  writeFileSync(
-    kubeconfig,
-    JSON.stringify({
-      ...api.kubeconfig(),
-      contexts: [{ name: 'in-shop', context }],
-      'current-context': 'in-shop',
-    }),
-  );
   for (const name of ['shop', 'other']) await api.create(namespace(name));
   await api.apply(pod('shop/api-1', { labels: { app: 'api' }, ip: '10.1.0.1' }));
   await api.apply(pod('shop/web-1', { labels: { app: 'web' }, ip: '10.1.0.2' }));

@@ -1,14 +1,15 @@
 /** `sluice check` against an API server's stand-in. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { issueCa } from '../../../../injector/certificates/issue.ts';
 import { injected, pod } from '../../../builders/admitted_pods.ts';
 import { temporaryDirectory } from '../../../builders/cli_manifests.ts';
 import { endpointSlice, kubeDns } from '../../../builders/manifests.ts';
-import { ApiServer } from '../../../support/api_server/api_server.ts';
+import type { ApiServer } from '../../../support/api_server/api_server.ts';
 import { validNow } from '../../injector/test_credentials.ts';
+import { liveCluster } from '../support/live_cluster.ts';
 import { runSluice } from '../support/sluice_process.ts';
 
 type Json = Record<string, unknown>;
@@ -20,11 +21,8 @@ let api: ApiServer;
 let kubeconfig = '';
 
 beforeEach(async () => {
-  api = await ApiServer.start();
-  kubeconfig = join(temporaryDirectory(), 'kubeconfig');
-  writeFileSync(kubeconfig, JSON.stringify(api.kubeconfig()));
+  ({ api, kubeconfig } = await liveCluster());
 });
-afterEach(() => api.close());
 
 const check = (...args: string[]) => runSluice(['check', '--kubeconfig', kubeconfig, ...args]);
 

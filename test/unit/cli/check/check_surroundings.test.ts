@@ -1,10 +1,8 @@
 /** What `sluice check` finds around the pods of a cluster: nodes, other enforcers, what the user may not read. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { pod } from '../../../builders/admitted_pods.ts';
-import { temporaryDirectory } from '../../../builders/cli_manifests.ts';
-import { ApiServer } from '../../../support/api_server/api_server.ts';
+import type { ApiServer } from '../../../support/api_server/api_server.ts';
+import { liveCluster } from '../support/live_cluster.ts';
 import { runSluice } from '../support/sluice_process.ts';
 
 let api: ApiServer;
@@ -14,16 +12,13 @@ let refused: readonly string[] = [];
 
 beforeEach(async () => {
   refused = [];
-  api = await ApiServer.start({
+  ({ api, kubeconfig } = await liveCluster({
     authorize: (_, verb, { resource, namespace: where }) =>
       !refused.includes(where === undefined ? `${verb} ${resource.plural}` : ''),
-  });
-  kubeconfig = join(temporaryDirectory(), 'kubeconfig');
-  writeFileSync(kubeconfig, JSON.stringify(api.kubeconfig()));
+  }));
   const labels = { 'sluice.dev/inject': 'enabled' };
   await api.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop', labels } });
 });
-afterEach(() => api.close());
 
 const check = (...args: string[]) => runSluice(['check', '--kubeconfig', kubeconfig, ...args]);
 

@@ -1,10 +1,9 @@
 /** `sluice describe` of a cluster: the API's stand-in over HTTPS, and how far things are in force there. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { pod, temporaryDirectory } from '../../../builders/cli_manifests.ts';
+import { beforeEach, expect, test } from 'vitest';
+import { pod } from '../../../builders/cli_manifests.ts';
 import { type Manifest, namespace, policy } from '../../../builders/manifests.ts';
-import { ApiServer } from '../../../support/api_server/api_server.ts';
+import type { ApiServer } from '../../../support/api_server/api_server.ts';
+import { liveCluster } from '../support/live_cluster.ts';
 import { runSluice } from '../support/sluice_process.ts';
 
 let api: ApiServer;
@@ -14,19 +13,16 @@ let refused: string[] = [];
 
 beforeEach(async () => {
   refused = [];
-  api = await ApiServer.start({
+  ({ api, kubeconfig } = await liveCluster({
+    contexts: { double: 'shop' },
     authorize: (_, verb, { resource, namespace: where }) =>
       !refused.includes(`${verb} ${resource.plural} ${where ?? '*'}`),
-  });
-  kubeconfig = join(temporaryDirectory(), 'kubeconfig');
-  const contexts = [{ name: 'double', context: { cluster: 'double', user: 'user', namespace: 'shop' } }];
-  writeFileSync(kubeconfig, JSON.stringify({ ...api.kubeconfig(), contexts, 'current-context': 'double' }));
+  }));
   for (const name of ['shop', 'other']) await api.create(namespace(name, { team: name }));
   await api.apply(withSidecar(pod('shop/api-1', { labels: { app: 'api' }, ip: '10.1.0.1' }), true));
   await api.apply(withSidecar(pod('shop/api-2', { labels: { app: 'api' }, ip: '10.1.0.2' }), true));
   await api.apply(pod('other/client', { labels: { app: 'client' }, ip: '10.1.0.3' }));
 });
-afterEach(() => api.close());
 
 function withSidecar(made: Manifest, ready: boolean): Manifest {
   const { spec, status } = made as { readonly spec: object; readonly status: object };

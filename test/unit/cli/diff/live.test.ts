@@ -1,10 +1,9 @@
 /** `sluice diff cluster PATH` and `sluice graph` ask a cluster: the API's stand-in over HTTPS. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { deployment, manifestDirectory, pod, temporaryDirectory } from '../../../builders/cli_manifests.ts';
+import { beforeEach, expect, test } from 'vitest';
+import { deployment, manifestDirectory, pod } from '../../../builders/cli_manifests.ts';
 import { namespace, policy } from '../../../builders/manifests.ts';
-import { ApiServer } from '../../../support/api_server/api_server.ts';
+import type { ApiServer } from '../../../support/api_server/api_server.ts';
+import { liveCluster } from '../support/live_cluster.ts';
 import { runSluice } from '../support/sluice_process.ts';
 
 let api: ApiServer;
@@ -17,20 +16,17 @@ const select = { podSelector: { matchLabels: { app: 'api' } } };
 
 beforeEach(async () => {
   refused = [];
-  api = await ApiServer.start({
+  ({ api, kubeconfig } = await liveCluster({
+    contexts: { 'in-shop': 'shop' },
     authorize: (_, verb, { resource, namespace: where }) =>
       where !== undefined || !refused.includes(`${verb} ${resource.plural}`),
-  });
-  kubeconfig = join(temporaryDirectory(), 'kubeconfig');
-  const contexts = [{ name: 'in-shop', context: { cluster: 'double', user: 'user', namespace: 'shop' } }];
-  writeFileSync(kubeconfig, JSON.stringify({ ...api.kubeconfig(), contexts, 'current-context': 'in-shop' }));
+  }));
   for (const name of ['shop', 'other']) await api.create(namespace(name));
   await api.create(deployment('shop/web', { app: 'web' }));
   await api.apply(pod('shop/api-1', { labels: { app: 'api' }, ip: '10.1.0.1' }));
   await api.apply(pod('other/client', { labels: { app: 'web' }, ip: '10.1.0.3' }));
   await api.create(policy('shop/api', { ...select, ingress: fromWeb }));
 });
-afterEach(() => api.close());
 
 const sluice = (...args: string[]) => runSluice([...args, '--kubeconfig', kubeconfig]);
 

@@ -1,11 +1,10 @@
 /** `sluice can` asks a cluster: the API's stand-in over HTTPS, with kubeconfig files. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { deployment, pod, temporaryDirectory } from '../../../builders/cli_manifests.ts';
 import { namespace, policy } from '../../../builders/manifests.ts';
-import { ApiServer } from '../../../support/api_server/api_server.ts';
+import type { ApiServer } from '../../../support/api_server/api_server.ts';
+import { liveCluster } from '../support/live_cluster.ts';
 import { runSluice } from '../support/sluice_process.ts';
 
 let api: ApiServer;
@@ -15,18 +14,12 @@ let refused: string[] = [];
 
 beforeEach(async () => {
   refused = [];
-  api = await ApiServer.start({
+  ({ api, kubeconfig } = await liveCluster({
+    contexts: { double: undefined, 'in-shop': 'shop' },
     authorize: (_, verb, { resource, namespace: where }) =>
       !refused.includes(`${verb} ${resource.plural}`) &&
       !refused.includes(`${verb} ${resource.plural} ${where ?? '*'}`),
-  });
-  kubeconfig = join(temporaryDirectory(), 'kubeconfig');
-  const context = { cluster: 'double', user: 'user' };
-  const contexts = [
-    { name: 'double', context },
-    { name: 'in-shop', context: { ...context, namespace: 'shop' } },
-  ];
-  writeFileSync(kubeconfig, JSON.stringify({ ...api.kubeconfig(), contexts }));
+  }));
   for (const name of ['shop', 'other']) await api.create(namespace(name, { team: name }));
   await api.apply(
     pod('shop/api-1', {
@@ -45,7 +38,6 @@ beforeEach(async () => {
     }),
   );
 });
-afterEach(() => api.close());
 
 const can = (...args: string[]) => runSluice(['can', ...args, '--kubeconfig', kubeconfig]);
 
