@@ -23,12 +23,9 @@ import { createReasons } from '../../../../cli/diff/reasons.ts';
 import { edgesOf } from '../../../../cli/graph/edges.ts';
 import { PROTOCOLS } from '../../../../common/net.ts';
 import {
-  addressOwners,
   type Cluster,
-  canonicalAddress,
   createEvaluator,
   type Endpoint,
-  type FlowVerdict,
   objectKey,
   type Pod,
 } from '../../../../policy/index.ts';
@@ -36,9 +33,7 @@ import type { Manifests } from '../../../../sources/index.ts';
 import { type ApiCluster, readCluster } from '../../../builders/api_objects.ts';
 import { apiCluster } from '../../../builders/random_cluster.ts';
 import { probePool } from '../../policy/probes.ts';
-
-/** Far above what the runs take, for a machine with other work to do. */
-const PROPERTY_TIMEOUT_MS = 180_000;
+import { isExempt, PROPERTY_TIMEOUT_MS, strangersAmong } from './engine_words.ts';
 
 /** Two states: the second has some of its policies and pods from elsewhere. */
 const twoStates = fc
@@ -116,10 +111,6 @@ function isIn(
   return false;
 }
 
-function isExempt({ egress, ingress }: FlowVerdict): boolean {
-  return [egress, ingress].some(({ reason }) => reason === 'self' || reason === 'own-node');
-}
-
 /** What policy has a say about, before or after. */
 function pairIsAsked(from: ComparedEnd, to: ComparedEnd): boolean {
   if (from.kind !== 'pods' && to.kind !== 'pods') return false;
@@ -164,10 +155,10 @@ it('diff and graph say what the engine says', { timeout: PROPERTY_TIMEOUT_MS }, 
         if (kinds.includes('addresses')) expect(was === 0 || is === 0).toBe(true);
       }
 
-      const [owned, ownedAfter] = [addressOwners(before), addressOwners(after)];
       const pools = [probePool(oneState), probePool(otherState)];
-      const addresses = [...new Set(pools.flatMap((pool) => pool.addresses.map(canonicalAddress)))].filter(
-        (address) => !owned.has(address) && !ownedAfter.has(address),
+      const addresses = strangersAmong(
+        pools.flatMap((pool) => pool.addresses),
+        [before, after],
       );
       const ports = [...new Set(pools.flatMap((pool) => pool.ports))].slice(0, 12);
       const withMore = (cluster: Cluster): Cluster => ({

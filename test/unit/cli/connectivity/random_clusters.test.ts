@@ -11,21 +11,11 @@ import {
   type Stance,
 } from '../../../../cli/connectivity/index.ts';
 import { PROTOCOLS } from '../../../../common/net.ts';
-import {
-  addressOwners,
-  type Cluster,
-  canonicalAddress,
-  createEvaluator,
-  type Endpoint,
-  type FlowVerdict,
-  isLive,
-} from '../../../../policy/index.ts';
+import { type Cluster, createEvaluator, type Endpoint, isLive } from '../../../../policy/index.ts';
 import { type ApiCluster, readCluster } from '../../../builders/api_objects.ts';
 import { apiCluster } from '../../../builders/random_cluster.ts';
 import { probePool } from '../../policy/probes.ts';
-
-/** Far above what the runs take, for a machine with other work to do. */
-const PROPERTY_TIMEOUT_MS = 180_000;
+import { isExempt, PROPERTY_TIMEOUT_MS, strangersAmong } from './engine_words.ts';
 
 interface End {
   readonly name: string;
@@ -36,15 +26,12 @@ interface End {
 function endsOf(cluster: Cluster, objects: ApiCluster): readonly End[] {
   const networks = createNetworks(blocksOfPolicies(cluster));
   const connectivity = createConnectivity(cluster, networks);
-  const owners = addressOwners(cluster);
   const pods = [...cluster.pods.values()].filter(isLive).map((pod) => ({
     name: pod.name,
     endpoint: { kind: 'pod', pod } as const,
     stance: connectivity.stanceOfPod(pod),
   }));
-  const addresses = probePool(objects)
-    .addresses.map(canonicalAddress)
-    .filter((address) => !owners.has(address));
+  const addresses = strangersAmong(probePool(objects).addresses, [cluster]);
   const strangers = addresses.flatMap((address) => {
     const region = networks.regionOf(address);
     const stance = [...connectivity.networks].find(([, regions]) =>
@@ -56,11 +43,6 @@ function endsOf(cluster: Cluster, objects: ApiCluster): readonly End[] {
   });
   expect(strangers.length).toBe(addresses.length);
   return [...pods, ...strangers];
-}
-
-/** A pod always reaches itself and its own node, whatever the others of its kind may. */
-function isExempt({ egress, ingress }: FlowVerdict): boolean {
-  return [egress, ingress].some(({ reason }) => reason === 'self' || reason === 'own-node');
 }
 
 /** Pods of a repository have no addresses: selectors alone decide. */
