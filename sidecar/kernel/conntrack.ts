@@ -114,15 +114,15 @@ export async function* trackedFlows(): AsyncGenerator<readonly TrackedEntry[], v
 
 /** TCP flows of this network namespace whose handshake was answered, and has not been completed. */
 export async function* openHandshakes(): AsyncGenerator<readonly TrackedEntry[], void, void> {
-  for await (const flows of flowsByStatus(SEEN_REPLY, SEEN_REPLY | ASSURED))
+  for await (const flows of flowsByStatus(SEEN_REPLY, SEEN_REPLY | ASSURED, readEntry))
     yield flows.filter(
       ({ protocol, tcpState }) => protocol === 'TCP' && tcpState === TCP_STATES.SYN_RECEIVED,
     );
 }
 
 /** TCP flows of this network namespace that are answered elsewhere than where they were sent to: rules translate them. */
-export async function* movedFlows(): AsyncGenerator<readonly TrackedEntry[], void, void> {
-  for await (const flows of flowsByStatus(DESTINATION_TRANSLATED, DESTINATION_TRANSLATED))
+export async function* movedFlows(): AsyncGenerator<readonly TrackedFlow[], void, void> {
+  for await (const flows of flowsByStatus(DESTINATION_TRANSLATED, DESTINATION_TRANSLATED, readFlow))
     yield flows.filter(
       ({ protocol, destination, answering }) =>
         protocol === 'TCP' &&
@@ -130,13 +130,14 @@ export async function* movedFlows(): AsyncGenerator<readonly TrackedEntry[], voi
     );
 }
 
-async function* flowsByStatus(
+async function* flowsByStatus<Flow extends TrackedFlow>(
   status: number,
   mask: number,
-): AsyncGenerator<readonly TrackedEntry[], void, void> {
+  read: (found: NetlinkMessage) => Flow | undefined,
+): AsyncGenerator<readonly Flow[], void, void> {
   const body = [fixed(ANY_FAMILY), attribute(STATUS, uint32(status)), attribute(STATUS_MASK, uint32(mask))];
   for await (const messages of dump(NETLINK_PROTOCOLS.NETFILTER, { type: CT_GET, body }))
-    yield messages.flatMap((one) => readEntry(one) ?? []);
+    yield messages.flatMap((one) => read(one) ?? []);
 }
 
 /** The TCP connections that packets from `source` to `destination` belong to, in either direction. */
