@@ -30,6 +30,7 @@ NAPI_MODULE_INIT() {
       sockets_functions,
       netlink_functions,
       diag_functions,
+      readiness_functions,
       relay_functions,
   };
   for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {

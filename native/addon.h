@@ -13,6 +13,7 @@ struct addon_function {
 extern const struct addon_function sockets_functions[];
 extern const struct addon_function netlink_functions[];
 extern const struct addon_function diag_functions[];
+extern const struct addon_function readiness_functions[];
 extern const struct addon_function relay_functions[];
 
 // `value`, or -errno where it is negative.

@@ -42,6 +42,9 @@ export interface Addon extends RelayAddon {
   netlinkOption(fd: number, option: number, value: number): number;
   netlinkBuffer(fd: number, bytes: number): number;
   netlinkFilter(fd: number, program: Uint8Array): number;
+  readinessStart(fds: Int32Array, notify: () => void): object | number;
+  readinessArm(handle: object): void;
+  readinessClose(handle: object): void;
   lookUpSockets(list: Uint8Array, facts: Float64Array): number;
   destroySockets(list: Uint8Array, results: Int32Array): Promise<number> | number;
 }

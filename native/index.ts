@@ -23,6 +23,7 @@ export {
   uint16,
   uint32,
 } from './netlink_message.ts';
+export { Readiness } from './readiness.ts';
 export { type NativeEnd, type NativeEnded, NativeRelay } from './relay.ts';
 export type { AddressPair, SocketHandle } from './socket_handle.ts';
 export { openSockets, type Sockets } from './sockets.ts';

@@ -50,6 +50,11 @@ export class Netlink {
     addon.netlinkOption(this.#fd, NETLINK_CAP_ACK, 1); // only spares bytes
   }
 
+  /** The descriptor, for `Readiness`; the socket stays its owner. */
+  get fd(): number {
+    return this.#fd;
+  }
+
   /**
    * One datagram of one or more whole messages. The kernel has done what they ask for when this returns.
    * @throws SluiceError `NETLINK_FAILED`

@@ -17,12 +17,15 @@ import type { RelayEvents } from '../relay/index.ts';
 import { type DirectKernel, KERNEL } from './direct_kernel.ts';
 import type { DirectPorts } from './direct_ports.ts';
 import { DirectReports } from './direct_reports.ts';
-import { Doubts } from './doubts.ts';
+import { AUDIT_INTERVAL_MS, Doubts } from './doubts.ts';
 import { Followed } from './followed.ts';
 import { ASKED_AT_ONCE, endsOf, SocketCutter } from './socket_cutter.ts';
 import { Stocktaking } from './stocktaking.ts';
 
-/** How often reports are read: the precision of durations, ms. An idle read takes microseconds. */
+/**
+ * From the first report that waits until all are read, so that there are some, ms: the precision of durations. Also how often those
+ * connections are asked about of which something is in doubt.
+ */
 const READ_INTERVAL_MS = 50;
 
 /** Connections whose bytes are asked for when somebody looks at them, some 3 us each. */
@@ -87,6 +90,7 @@ export class DirectFlows {
         this.#doubts.lost();
         sink.overrun();
       },
+      waiting: () => this.#readIn(READ_INTERVAL_MS),
       failed: (error) => sink.failed(error),
     });
     const cutter = new SocketCutter(
@@ -205,12 +209,17 @@ export class DirectFlows {
     this.#reports.close();
   }
 
+  /** Reads again when reports come. Where nothing is in doubt and none comes, it hardly ever does: that costs nothing. */
   #later(): void {
-    this.#timer = setTimeout(() => {
-      void this.read().then(() => {
-        if (this.#reports.areOpen && !this.#isClosed) this.#later();
-      });
-    }, READ_INTERVAL_MS);
+    const isIdle = this.#doubts.areSettled && this.#readingProblem === undefined;
+    this.#readIn(isIdle ? AUDIT_INTERVAL_MS : READ_INTERVAL_MS);
+    if (isIdle) this.#reports.arm();
+  }
+
+  #readIn(ms: number): void {
+    clearTimeout(this.#timer);
+    if (!this.#reports.areOpen || this.#isClosed) return;
+    this.#timer = setTimeout(() => void this.read().then(() => this.#later()), ms);
   }
 
   /** Never rejects. */

@@ -1,4 +1,5 @@
 /** What the kernel says of direct connections, and does to them. */
+import { Readiness } from '../../native/index.ts';
 import {
   ConntrackEvents,
   destroySockets,
@@ -27,8 +28,10 @@ export const LISTED_STATES = SOCKET_STATES.live | SOCKET_STATES.arriving | SOCKE
 
 /** What is asked of it. */
 export interface DirectKernel {
-  beginnings(): Pick<ConntrackEvents, 'receive' | 'close'>;
-  ends(wanted: WantedPorts): Pick<SocketEnds, 'receive' | 'close'>;
+  beginnings(): Pick<ConntrackEvents, 'receive' | 'close' | 'fd'>;
+  ends(wanted: WantedPorts): Pick<SocketEnds, 'receive' | 'close' | 'fd'>;
+  /** Has `ready` called once for each `arm`, when reports wait in one of these. To be closed before them. */
+  readiness(of: readonly { readonly fd: number }[], ready: () => void): Pick<Readiness, 'arm' | 'close'>;
   sockets(
     wanted: (local: Side, remote: Side) => boolean,
     states: number,
@@ -56,6 +59,7 @@ export interface DirectKernel {
 export const KERNEL: DirectKernel = {
   beginnings: () => new ConntrackEvents('beginnings'),
   ends: (wanted) => new SocketEnds(wanted),
+  readiness: (of, ready) => new Readiness(of, ready),
   sockets: tcpSockets,
   socketsAt: tcpSocketsAt,
   flowsOf: (sockets) =>

@@ -23,20 +23,27 @@ export interface ReportEvents {
   ended(socket: EndedSocket): void;
   /** There were more than the kernel keeps: some will not come. */
   lost(): void;
+  /** There is something to read; after `arm` only. */
+  waiting(): void;
   /** No more will come. */
   failed(error: Error): void;
 }
 
 /** The reports of one network namespace. They wait in the kernel until they are read. */
 export class DirectReports {
-  readonly #kernel: Pick<DirectKernel, 'beginnings' | 'ends'>;
+  readonly #kernel: Pick<DirectKernel, 'beginnings' | 'ends' | 'readiness'>;
   readonly #wanted: WantedPorts;
   readonly #events: ReportEvents;
   #beginnings: ReturnType<DirectKernel['beginnings']> | undefined;
   #ends: ReturnType<DirectKernel['ends']> | undefined;
+  #readiness: ReturnType<DirectKernel['readiness']> | undefined;
 
   /** @param wanted of which ports ends are reported */
-  constructor(kernel: Pick<DirectKernel, 'beginnings' | 'ends'>, wanted: WantedPorts, events: ReportEvents) {
+  constructor(
+    kernel: Pick<DirectKernel, 'beginnings' | 'ends' | 'readiness'>,
+    wanted: WantedPorts,
+    events: ReportEvents,
+  ) {
     this.#kernel = kernel;
     this.#wanted = wanted;
     this.#events = events;
@@ -52,6 +59,7 @@ export class DirectReports {
     try {
       this.#beginnings = this.#kernel.beginnings();
       this.#ends = this.#kernel.ends(this.#wanted);
+      this.#readiness = this.#kernel.readiness([this.#beginnings, this.#ends], () => this.#events.waiting());
     } catch (error) {
       this.#fail(error);
     }
@@ -89,8 +97,15 @@ export class DirectReports {
     return taken;
   }
 
+  /** Has `waiting` called once when reports wait: at once, or when the next one comes. While none does, this costs nothing. */
+  arm(): void {
+    this.#readiness?.arm();
+  }
+
   /** The kernel reports no more. */
   close(): void {
+    this.#readiness?.close();
+    this.#readiness = undefined;
     this.#beginnings?.close();
     this.#ends?.close();
     this.#beginnings = undefined;

@@ -29,7 +29,7 @@ const RESETS_MAX = 4_096;
 const COOKIES_MAX = 8_192;
 
 /** How often some connections are asked about, ms, and how many: a report may be missing. */
-const AUDIT_INTERVAL_MS = 10_000;
+export const AUDIT_INTERVAL_MS = 10_000;
 const AUDITED_AT_ONCE = 256;
 
 /** Where reports are lost all the time, all connections are asked about so often, ms: 65,536 take more than a second. */
@@ -95,6 +95,11 @@ export class Doubts {
   /** Reports are missing. */
   lost(): void {
     this.#isLost = true;
+  }
+
+  /** Whether nothing has to be asked but now and then, before another report comes. */
+  get areSettled(): boolean {
+    return this.#resets.size === 0 && this.#followed.unseen.size === 0 && !this.#isLost;
   }
 
   /** To be called when reports have been read. What fails is asked again the next time. @throws SluiceError */

@@ -80,6 +80,11 @@ export class ConntrackEvents {
     return flows.map((flow, index) => now[index] ?? flow);
   }
 
+  /** Where they wait, for `Readiness`. */
+  get fd(): number {
+    return this.#socket.fd;
+  }
+
   close(): void {
     this.#socket.close();
   }

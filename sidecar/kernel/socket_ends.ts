@@ -74,6 +74,11 @@ export class SocketEnds {
     return this.#socket.receive()?.flatMap((message) => readEnd(message) ?? []);
   }
 
+  /** Where they wait, for `Readiness`. */
+  get fd(): number {
+    return this.#socket.fd;
+  }
+
   close(): void {
     this.#socket.close();
   }

@@ -53,7 +53,19 @@ class FakeKernel {
   /** Ports of clients whose sockets it has in its list, and does not find when it is asked for them. */
   readonly hidden = new Set<number>();
   isListening = true;
+  ready: () => void = () => {};
+  isArmed = false;
+  /** How often somebody has looked for beginnings. */
+  reads = 0;
   #cookie = 1;
+
+  /** Reports these, and says so where somebody waits for that. */
+  report(...begins: readonly TrackedEntry[]): void {
+    this.begins.push(...begins);
+    if (!this.isArmed) return;
+    this.isArmed = false;
+    this.ready();
+  }
 
   /** A socket of the app's; its beginning may be reported. */
   socket(remote: Side, isArriving = false): TcpSocket {
@@ -89,6 +101,7 @@ function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = true } =
   const fake: DirectKernel = {
     beginnings: () => ({
       receive: () => {
+        kernel.reads += 1;
         if (kernel.isLost) {
           kernel.isLost = false;
           throw new SluiceError('NETLINK_OVERRUN', 'lost');
@@ -101,6 +114,7 @@ function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = true } =
         return some.length === 0 ? undefined : some.map((flow) => ({ flow, gone: false }));
       },
       close() {},
+      fd: 0,
     }),
     ends: () => ({
       receive: () => {
@@ -108,7 +122,18 @@ function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = true } =
         return some.length === 0 ? undefined : some;
       },
       close() {},
+      fd: 0,
     }),
+    readiness: (_of, ready) => {
+      kernel.ready = ready;
+      return {
+        arm: () => {
+          kernel.isArmed = true;
+          if (kernel.begins.length + kernel.gone.length > 0) kernel.report();
+        },
+        close() {},
+      };
+    },
     async *sockets(wanted) {
       yield kernel.sockets.filter(({ local, remote }) => wanted(local, remote));
     },
@@ -170,6 +195,35 @@ function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = true } =
   );
   return { flows, accepted, ended, overruns, notEnded };
 }
+
+test('nobody looks while nothing is reported, and soon after a report somebody does', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const kernel = new FakeKernel();
+  const { flows, accepted, ended } = following(kernel);
+  await flows.start();
+  const atFirst = kernel.reads;
+  await vi.advanceTimersByTimeAsync(9_900);
+  expect(kernel.reads).toBe(atFirst);
+
+  kernel.socket(client(1));
+  kernel.report(begun(client(1)));
+  kernel.report(begun(client(2)));
+  expect(kernel.reads).toBe(atFirst); // more may come
+  await vi.advanceTimersByTimeAsync(60);
+  await vi.waitFor(() => expect(accepted).toMatchObject([{ source: client(1) }, { source: client(2) }]));
+
+  // Of the second one the app has no socket: that is found out without another report.
+  await vi.waitFor(async () => {
+    await vi.advanceTimersByTimeAsync(50);
+    expect(ended).toMatchObject([{ port: 2, ending: { end: 'broken' } }]);
+  });
+  await vi.advanceTimersByTimeAsync(100);
+  const reads = kernel.reads;
+  await vi.advanceTimersByTimeAsync(9_000);
+  expect(kernel.reads).toBe(reads);
+  await flows.close();
+});
 
 test('a connection begins and ends as it is reported, with what the kernel has counted', async () => {
   const kernel = new FakeKernel();
