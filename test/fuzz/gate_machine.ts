@@ -318,8 +318,14 @@ const FORMS: readonly Form[] = [
     pattern: /^tcp flags & \([^)]*\) (!=|==) syn/,
     step: ([sign], walk) => walk.protocol === 'tcp' && sign === '==',
   },
+  { pattern: /^ct direction original/, step: () => true },
+  { pattern: /^ct event set \S+/, step: () => true },
   // Not of the first packet of a connection between two hosts.
-  { pattern: /^(tcp flags rst|ct direction reply|ct state related|[io]if lo)/, step: () => false },
+  {
+    pattern:
+      /^(tcp flags rst|ct direction reply|ct state (related|established)|tcp flags & \([^)]*\) == fin|[io]if lo)/,
+    step: () => false,
+  },
   { pattern: /^icmpv6 type \{[^}]*\}/, step: () => false },
   // What is counted and how often changes no verdict here.
   { pattern: /^(update @\S+ \{[^}]*\}|limit rate \S+ burst \d+ packets)/, step: () => true },

@@ -11,6 +11,7 @@ import { pathWithoutNft } from './tools/without_nft.ts';
 
 const API = ['10.1.1.10', 'fd00:1::10'] as const;
 const [API_V4] = API;
+const BATCH_V4 = '10.1.1.12';
 
 const OBJECTS = [
   node(1),
@@ -46,9 +47,11 @@ async function flows(net: TestLab): Promise<readonly FlowRecord[]> {
 }
 
 /** The record of the flow from a client's port. */
-function recordOf(net: TestLab, port: number | undefined): Promise<FlowRecord> {
+function recordOf(net: TestLab, port: number | undefined, address?: string): Promise<FlowRecord> {
   return until(`the flow from port ${port} is recorded`, async () =>
-    (await flows(net)).find(({ src }) => src.port === port),
+    (await flows(net)).find(
+      ({ src }) => src.port === port && (address === undefined || src.addr === address),
+    ),
   );
 }
 
@@ -197,7 +200,7 @@ describe('direct', () => {
     net.lab.writeObjects(successor);
     const ended = await net.allOver('shop/batch', 'replaced');
     expect(ended.map(({ error }) => error)).toEqual(['ECONNRESET', 'ECONNRESET']);
-    expect(await recordOf(net, ended[0]?.localPort)).toMatchObject({ end: 'peer-replaced' });
+    expect(await recordOf(net, ended[0]?.localPort, BATCH_V4)).toMatchObject({ end: 'peer-replaced' });
     net.lab.removeObjects(successor);
     net.lab.writeObjects(pod('shop/batch', { labels: { app: 'batch' }, ips: ['10.1.1.12', 'fd00:1::12'] }));
     await net.lab.waitEnforced();
@@ -232,7 +235,7 @@ describe('direct', () => {
     await net.lab.startSidecar('shop/api', { redirect: false });
     const ended = await net.allOver('shop/batch', 'denied');
     expect(ended.map(({ error }) => error)).toEqual(ended.map(() => 'ECONNRESET'));
-    expect(await recordOf(net, ended[0]?.localPort)).toMatchObject({ end: 'policy-changed' });
+    expect(await recordOf(net, ended[0]?.localPort, BATCH_V4)).toMatchObject({ end: 'policy-changed' });
     await net.lab.waitEnforced();
     expect(await views(net)).toHaveLength(3);
     const kept = await net.finish('shop/front', 'allowed');

@@ -31,13 +31,28 @@ export const GATE_NOTES: readonly ChainNote[] = [
     chains: /^ingress$/,
     about: 'All else that comes in is judged here, after connection tracking and before TPROXY.',
     rules: [
-      [/== syn accept/, 'judged in `syns`'],
+      [
+        /ct status assured accept/,
+        'the proxy or the direct path has these connections, and ends them when policy changes',
+      ],
+      [/== syn goto opening/, 'judged in `syns`'],
+      [/ct event set/, 'what completes its handshake with a FIN is reported all the same'],
       [/^iif lo/, 'the pod may talk to itself'],
       [/^ip saddr @node4/, 'the own node always gets in'],
       [/^ct direction reply/, 'answers to what the pod opened'],
       [/ct state related/, 'ICMP errors of its flows'],
-      [/ct state established/, 'the proxy has these connections, and ends them when policy changes'],
+      [/ct state established/, 'the same, where the handshake has not been completed in the usual way'],
       [/^jump in_subject/, 'policy decides'],
+    ],
+  },
+  {
+    chains: /^opening$/,
+    about:
+      'SYNs that have been judged. The kernel reports that a connection is complete, and nothing else of it.',
+    rules: [
+      [/^iif lo/, 'the pod may talk to itself'],
+      [/ct event set/, 'not of what the pod itself has opened'],
+      [/^accept$/, 'on to the redirect'],
     ],
   },
   {

@@ -40,6 +40,20 @@ const FULL_SECONDS = 2;
  */
 const COUNTING: readonly string[] = ['chain counting {', '  ct bytes > 0', '}'];
 
+/**
+ * Of a connection that comes in, connection tracking reports that its handshake is complete, and none of the other six changes: making
+ * and filtering a message takes as long as all rules for a packet. A client that completes its handshake with a FIN never gets that
+ * far: of it all changes are reported. Not of one that the pod has opened, whose peer may send a SYN as well. The direct path reads
+ * the reports. Source: __nf_conntrack_eventmask_report() of net/netfilter/nf_conntrack_ecache.c.
+ */
+const OPENING: readonly string[] = [
+  'chain opening {',
+  '  iif lo accept',
+  '  ct direction original ct event set assured',
+  '  accept',
+  '}',
+];
+
 const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
 
 /** Takes the gate out; no error where there is none. */
@@ -180,10 +194,13 @@ function hooks(settings: GateSettings): readonly string[] {
     '  ip6 daddr . tcp dport @full6 drop',
     '  jump in_subject',
     '}',
+    ...OPENING,
     'chain ingress {',
     `  type filter hook prerouting priority ${INGRESS_PRIORITY}; policy drop;`,
-    `  tcp ${TCP_FLAGS} == syn accept`, // judged above
     // Most packets are of open connections. The proxy or the direct path ends those that are no longer allowed.
+    '  meta l4proto tcp ct state established ct status assured accept',
+    `  tcp ${TCP_FLAGS} == syn goto opening`, // judged above
+    `  tcp ${TCP_FLAGS} == fin | ack ct direction original ct status & assured == 0 ct event set assured,protoinfo`,
     '  meta l4proto tcp ct state established accept',
     ...indented(alwaysTaken(settings)),
     '  ct direction reply accept', // answers to what the pod opened
