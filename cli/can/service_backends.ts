@@ -3,6 +3,7 @@ import { SluiceError } from '../../common/errors.ts';
 import {
   addressOwners,
   type Cluster,
+  type Endpoint,
   familyOf,
   isLive,
   type Labels,
@@ -76,7 +77,7 @@ export function createBackends(cluster: Cluster, workloads: Workloads): Backends
     return [...found.values()];
   };
 
-  const ofPods = (service: Service, port: ServicePort): Backend[] => {
+  const ofPods = (service: Service, port: ServicePort, family: string | undefined): Backend[] => {
     const { namespace, selector } = service;
     if (selector === undefined) return [];
     const selected = (podsByNamespace.get(namespace) ?? []).filter(({ labels }) =>
@@ -85,9 +86,10 @@ export function createBackends(cluster: Cluster, workloads: Workloads): Backends
     const templates = workloads.templatePods(namespace, (labels) => isSelected(labels, selector));
     return [...selected, ...templates].flatMap((pod, index) => {
       const target = targetPort(service, port, pod);
-      if (target === undefined) return [];
+      const endpoint = endpointOf(pod, family);
+      if (target === undefined || endpoint === undefined) return [];
       const fromTemplate = index >= selected.length;
-      const party: Party = { text: pod.name, endpoint: { kind: 'pod', pod }, pod, fromTemplate };
+      const party: Party = { text: pod.name, endpoint, pod, fromTemplate };
       return [{ party, port: target }];
     });
   };
@@ -112,7 +114,8 @@ export function createBackends(cluster: Cluster, workloads: Workloads): Backends
     },
     find(service, port, address) {
       const { selector } = service;
-      const found = ofSlices(service, port, address ?? service.clusterIPs[0]) ?? ofPods(service, port);
+      const family = address ?? service.clusterIPs[0];
+      const found = ofSlices(service, port, family) ?? ofPods(service, port, family);
       if (found.length > 0) return found;
       const labels = Object.entries(selector ?? {}).map(([key, value]) => `${key}=${value}`);
       const why = selector === undefined ? 'it has no selector' : `its selector is ${labels.join(',')}`;
@@ -123,6 +126,16 @@ export function createBackends(cluster: Cluster, workloads: Workloads): Backends
       );
     },
   };
+}
+
+/**
+ * A pod as connections to a Service's address meet it: by its own address of that family, for blocks of policies may hold one of its
+ * addresses only. Undefined where it has none; the pod itself where its addresses, or the Service's, are not known.
+ */
+function endpointOf(pod: Pod, family: string | undefined): Endpoint | undefined {
+  if (family === undefined || pod.ips.length === 0) return { kind: 'pod', pod };
+  const address = pod.ips.find((ip) => familyOf(ip) === familyOf(family));
+  return address === undefined ? undefined : { kind: 'address', address };
 }
 
 function isSelected(labels: RawLabels, selector: Labels): boolean {

@@ -340,6 +340,30 @@ describe('a Service with several backends', () => {
     expect(answer.notes).toEqual([expect.stringContaining('stays with one backend')]);
   });
 
+  test('is what they are at the address family of its address, and who has none of it is no backend', async () => {
+    const six = 'fd00:97::20';
+    const manifests = [
+      ...mixed({ clusterIPs: ['10.97.7.20', six] }),
+      pod('t/both', { labels: { tier: 'data', app: 'both' }, ips: ['10.66.0.22', 'fd00::22'] }),
+      pod('t/asks', { ips: ['10.66.0.23', 'fd00::23'] }),
+      policy('t/both', {
+        podSelector: { matchLabels: { app: 'both' } },
+        ingress: [{ from: [{ ipBlock: { cidr: 'fd00::/16' } }] }],
+      }),
+    ];
+    const backendsAt = async (to: string) => {
+      const { json } = await ask(manifests, { from: 't/asks', to, port: '80' });
+      return (json.service?.backends ?? []).map(
+        ({ verdict, destination }) => `${destination.pod} ${verdict}`,
+      );
+    };
+    const four = ['t/both deny', 't/db2 deny', 't/open allow'];
+    expect((await backendsAt('10.97.7.20')).sort()).toEqual(four);
+    expect(await backendsAt(six)).toEqual(['t/both allow']);
+    // By its name it is asked about at its first address.
+    expect((await backendsAt('t/svc/data')).sort()).toEqual(four);
+  });
+
   test('has those that its EndpointSlices say are ready, and no others', async () => {
     const slice = {
       apiVersion: 'discovery.k8s.io/v1',
