@@ -17,14 +17,18 @@ import type {
 } from './api_objects.ts';
 import { apiEndpointSlice, apiNamespace, apiNode, apiPod, apiPolicy, apiService } from './api_objects.ts';
 
-const NAMESPACES = ['a', 'b'];
+/** Of pods, policies and Services. */
+export const NAMESPACES = ['a', 'b'];
 /** `constructor` and `toString` are label keys like any other, but not to a careless look-up. */
 const KEYS = ['app', 'tier', 'constructor', 'toString'];
 const VALUES = ['', 'web', 'db'];
-const POD_IPS_V4 = ['10.0.0.1', '10.0.0.2', '10.0.0.9', '10.0.1.1', '10.0.1.130', '10.1.0.1'];
-const POD_IPS_V6 = ['fd00::1', 'fd00::2', 'fd00:0:0:1::1', 'fd00::1:8000:0:0:1', 'fd01::1'];
+/** Addresses that pods have, of which blocks hold some and not others. */
+export const POD_IPS_V4 = ['10.0.0.1', '10.0.0.2', '10.0.0.9', '10.0.1.1', '10.0.1.130', '10.1.0.1'];
+/** The same of IPv6. */
+export const POD_IPS_V6 = ['fd00::1', 'fd00::2', 'fd00:0:0:1::1', 'fd00::1:8000:0:0:1', 'fd01::1'];
 const NODE_IPS = ['192.168.0.1', '192.168.0.2', 'fc00::1'];
-const EXTERNAL_IPS = ['203.0.113.7', '8.8.8.8', '255.255.255.255', '2001:db8::1'];
+/** Addresses outside, of which blocks hold some. */
+export const EXTERNAL_IPS = ['203.0.113.7', '8.8.8.8', '255.255.255.255', '2001:db8::1'];
 const BLOCKS_V4 = [
   '0.0.0.0/0',
   '10.0.0.0/8',
@@ -36,7 +40,8 @@ const BLOCKS_V4 = [
 ];
 const BLOCKS_V6 = ['::/0', 'fd00::/8', 'fd00::/48', 'fd00:0:0:1::/65', 'fd00::1/128', '2001:db8::/33'];
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP'];
-const PORTS = [79, 80, 81, 90, 443];
+/** At the ends of ranges that rules have, inside and beside them. */
+export const PORTS = [79, 80, 81, 90, 443];
 const PORT_NAMES = ['http', 'dns', 'nobody-has-it'];
 const CLUSTER_IPS = ['10.96.0.1', '10.96.0.2', 'fd00:96::1', 'fd00:96::2'];
 const TIMES = ['2024-01-01T00:00:00Z', '2024-01-02T00:00:00Z', '2024-01-02T00:00:01Z'];
@@ -264,11 +269,14 @@ function unique<T extends ApiPod | ApiPolicy | ApiService | ApiEndpointSlice>(
   });
 }
 
+/** The policies of a cluster. */
+export const apiPolicies: fc.Arbitrary<ApiPolicy[]> = unique(policy, 1, 6);
+
 /** A cluster. */
 export const apiCluster: fc.Arbitrary<ApiCluster> = fc.record({
   namespaces,
   pods: unique(pod, 3, 9),
-  policies: unique(policy, 1, 6),
+  policies: apiPolicies,
   nodes,
   services: unique(service, 0, 4),
   endpointSlices: unique(endpointSlice, 0, 6),
