@@ -1,32 +1,24 @@
 /** Reads from a cluster what `sluice check` looks at, as far as the user may. */
-import {
-  AdmissionregistrationV1Api,
-  AppsV1Api,
-  CoreV1Api,
-  type KubeConfig,
-  NetworkingV1Api,
-  type V1DaemonSet,
-  type V1Node,
-  VersionApi,
-} from '@kubernetes/client-node';
+import type { V1DaemonSet, V1Node } from '@kubernetes/client-node';
 import { USUAL_NAMESPACE } from '../../common/contract.ts';
 import { SluiceError } from '../../common/errors.ts';
-import { readPolicyStatus } from '../../common/policy_status.ts';
-import { fieldsOf } from '../../common/shape.ts';
-import { isEnabled, STATUS_ANNOTATION } from '../../injector/admission/index.ts';
-import { ifThere, whatFailed, within } from '../../injector/api/index.ts';
-import { type Cluster, parseNetworkPolicy } from '../../policy/index.ts';
+import { isEnabled } from '../../injector/admission/index.ts';
+import { ApiClient, ifThere, type RawObject, whatFailed } from '../../injector/api/index.ts';
+import type { Cluster } from '../../policy/index.ts';
 import type { CommandContext } from '../command.ts';
 import { type InputChoice, liveCluster } from '../input/index.ts';
-import { readPods } from './cluster_pods.ts';
+import { podsToStay } from './cluster_pods.ts';
+import { policiesIn } from './cluster_policies.ts';
 import type { NamespaceContent } from './files.ts';
 import { type Installation, injectorNamespace } from './installation_check.ts';
 import { readNameServers } from './name_servers.ts';
 import { type CheckedNamespace, isMislabelled } from './namespace_check.ts';
 import type { KernelRefusal } from './node_check.ts';
+import { published } from './published.ts';
 import { createReading, type Reading } from './reading.ts';
 
-const CALL_TIMEOUT_MS = 10_000;
+/** How long the server may take to begin an answer, ms: every right is asked for one after the other. */
+const ANSWER_TIMEOUT_MS = 10_000;
 
 const NAME = 'sluice-injector';
 
@@ -45,83 +37,93 @@ export interface ClusterState {
   readonly unread: readonly string[];
 }
 
-/** @throws SluiceError `KUBECONFIG_UNUSABLE`, `CLUSTER_UNREADABLE`, `RIGHT_MISSING` */
+/** @throws SluiceError `KUBECONFIG_UNUSABLE`, `CLUSTER_UNREADABLE`, `RIGHT_MISSING`, `INPUT_TOO_LARGE` */
 export async function readClusterState(
   choice: Extract<InputChoice, { readonly kind: 'cluster' }>,
-  { progress, signal }: CommandContext,
+  context: CommandContext,
 ): Promise<ClusterState> {
-  const { chooseCluster } = await liveCluster();
-  const { config, context, server } = chooseCluster(choice);
-  const reading = await createReading(context);
-  const core = config.makeApiClient(CoreV1Api);
+  const { chooseCluster, createLister, ...kinds } = await liveCluster();
+  const target = chooseCluster(choice);
+  const client = new ApiClient(target.config, ANSWER_TIMEOUT_MS);
+  const reading = createReading({ lister: createLister(client, context), ...kinds }, target.context);
   try {
-    progress.say(`asking ${server}`);
-    const installation = await readInstallation(config, reading);
-    const listed = await reading.optional('other namespaces', 'list namespaces', () =>
-      core.listNamespace({}, within(CALL_TIMEOUT_MS)),
-    );
-    const found = await chosenNamespaces(core, choice.namespace, listed?.items, reading);
-    const contents: NamespaceContent[] = [];
-    const refusals: KernelRefusal[] = [];
-    const own = injectorNamespace(installation);
-    for (const namespace of found) {
-      signal.throwIfAborted();
-      progress.say(`reading namespace ${namespace.name}`);
-      if (choice.namespace !== undefined || isEnabled(namespace)) {
-        const { content, refused } = await readContent(config, namespace, reading);
-        contents.push(content);
-        refusals.push(...refused);
-      } else if (isMislabelled(namespace, own))
-        contents.push({ namespace, pods: [], services: [], policies: [], unenforced: [] });
-    }
-    progress.say('reading nodes');
-    const nodes = await reading.optional('nodes', 'list nodes', () =>
-      core.listNode({}, within(CALL_TIMEOUT_MS)),
-    );
-    const daemonSets = await reading.optional(
-      'other programs that enforce policy',
-      'list daemonsets.apps in all namespaces',
-      () => config.makeApiClient(AppsV1Api).listDaemonSetForAllNamespaces({}, within(CALL_TIMEOUT_MS)),
-    );
-    return {
-      installation,
-      contents,
-      namespaceNames: (listed?.items ?? []).map(({ metadata }) => metadata?.name ?? '').sort(),
-      cluster: await readNameServers(config, contents),
-      nodes: nodes?.items ?? [],
-      daemonSets: daemonSets?.items ?? [],
-      refusals,
-      unread: reading.unread,
-    };
+    context.progress.say(`asking ${target.server}`);
+    return await readState(choice.namespace, reading, context);
   } catch (cause) {
     if (cause instanceof SluiceError) throw cause;
-    signal.throwIfAborted();
+    context.signal.throwIfAborted();
     throw new SluiceError(
       'CLUSTER_UNREADABLE',
-      `the cluster of context ${context} cannot be read: ${server}: ${whatFailed(cause)}`,
+      `the cluster of context ${target.context} cannot be read: ${target.server}: ${whatFailed(cause)}`,
       { cause },
     );
+  } finally {
+    client.close();
   }
 }
 
-async function readInstallation(config: KubeConfig, reading: Reading): Promise<Installation> {
-  const options = within(CALL_TIMEOUT_MS);
-  const admission = config.makeApiClient(AdmissionregistrationV1Api);
-  const core = config.makeApiClient(CoreV1Api);
-  const { major, minor } = await config.makeApiClient(VersionApi).getCode(options);
-  const version = `${major}.${Number.parseInt(minor, 10)}`; // some providers write `30+`
+/** @param only the namespace that is asked about */
+async function readState(
+  only: string | undefined,
+  reading: Reading,
+  { progress, signal }: CommandContext,
+): Promise<ClusterState> {
+  const { lister, RESOURCES } = reading;
+  const installation = await readInstallation(reading);
+  const listed = await reading.optional('other namespaces', 'list namespaces', () =>
+    lister.list(RESOURCES.namespaces),
+  );
+  const contents: NamespaceContent[] = [];
+  const refusals: KernelRefusal[] = [];
+  const own = injectorNamespace(installation);
+  for (const namespace of await chosenNamespaces(only, listed, reading)) {
+    signal.throwIfAborted();
+    progress.say(`reading namespace ${namespace.name}`);
+    if (only !== undefined || isEnabled(namespace)) {
+      const { content, refused } = await readContent(namespace, reading);
+      contents.push(content);
+      refusals.push(...refused);
+    } else if (isMislabelled(namespace, own))
+      contents.push({ namespace, pods: [], services: [], policies: [], unenforced: [] });
+  }
+  progress.say('reading nodes');
+  const nodes = await reading.optional('nodes', 'list nodes', () => lister.list(RESOURCES.nodes));
+  const daemonSets = await reading.optional(
+    'other programs that enforce policy',
+    'list daemonsets.apps in all namespaces',
+    () => lister.list(RESOURCES.daemonSets),
+  );
+  return {
+    installation,
+    contents,
+    namespaceNames: (listed ?? []).map(({ metadata }) => metadata.name).sort(),
+    cluster: await readNameServers(reading, contents),
+    nodes: (nodes ?? []).map((node) => published('Node', node)),
+    daemonSets: (daemonSets ?? []).map((daemonSet) => published('DaemonSet', daemonSet)),
+    refusals,
+    unread: reading.unread,
+  };
+}
+
+async function readInstallation(reading: Reading): Promise<Installation> {
+  const { lister, RESOURCES } = reading;
+  const version = await lister.version();
   const right = 'get its webhook, admission policies, namespace, Deployment and Service';
   const read = await reading.optional('whether Sluice is installed', right, async () => {
-    const webhook = await ifThere(admission.readMutatingWebhookConfiguration({ name: NAME }, options));
+    const found = await ifThere(lister.get(RESOURCES.webhooks, NAME));
+    const webhook = found && published('MutatingWebhookConfiguration', found);
     // A chart may be installed elsewhere.
-    const namespace = webhook?.webhooks?.[0]?.clientConfig.service?.namespace ?? USUAL_NAMESPACE;
-    const place = { namespace, name: NAME };
+    const place = webhook?.webhooks?.[0]?.clientConfig.service?.namespace ?? USUAL_NAMESPACE;
+    const namespace = await ifThere(lister.get(RESOURCES.namespaces, place));
+    const bindings = (await ifThere(lister.list(RESOURCES.policyBindings))) ?? [];
+    const deployment = await ifThere(lister.get(RESOURCES.deployments, NAME, place));
+    const service = await ifThere(lister.get(RESOURCES.services, NAME, place));
     return {
-      namespace: await ifThere(core.readNamespace({ name: namespace }, options)),
       webhook,
-      bindings: (await ifThere(admission.listValidatingAdmissionPolicyBinding({}, options)))?.items ?? [],
-      deployment: await ifThere(config.makeApiClient(AppsV1Api).readNamespacedDeployment(place, options)),
-      service: await ifThere(core.readNamespacedService(place, options)),
+      namespace: namespace && published('Namespace', namespace),
+      bindings: bindings.map((binding) => published('ValidatingAdmissionPolicyBinding', binding)),
+      deployment: deployment && published('Deployment', deployment),
+      service: service && published('Service', service),
     };
   });
   const nothing = {
@@ -136,82 +138,55 @@ async function readInstallation(config: KubeConfig, reading: Reading): Promise<I
 
 /** The one that is asked about, or all that may be listed. */
 async function chosenNamespaces(
-  core: CoreV1Api,
   only: string | undefined,
-  listed: Awaited<ReturnType<CoreV1Api['listNamespace']>>['items'] | undefined,
+  listed: readonly RawObject[] | undefined,
   reading: Reading,
 ): Promise<readonly CheckedNamespace[]> {
+  const { lister, RESOURCES } = reading;
+  const resource = RESOURCES.namespaces;
   if (only === undefined) {
-    if (listed === undefined)
-      throw reading.rightMissing({ verb: 'list', resource: (await liveCluster()).RESOURCES.namespaces });
+    if (listed === undefined) throw reading.missing({ verb: 'list', resource });
     return listed.map(checkedNamespace);
   }
-  const known = listed?.find(({ metadata }) => metadata?.name === only);
-  if (listed !== undefined) return known === undefined ? [] : [checkedNamespace(known)];
-  const found = await reading.required(
-    { verb: 'get', resource: (await liveCluster()).RESOURCES.namespaces, namespace: only },
-    ifThere(core.readNamespace({ name: only }, within(CALL_TIMEOUT_MS))),
-  );
+  const found =
+    listed === undefined
+      ? await reading.required(
+          { verb: 'get', resource, namespace: only },
+          ifThere(lister.get(resource, only)),
+        )
+      : listed.find(({ metadata }) => metadata.name === only);
   return found === undefined ? [] : [checkedNamespace(found)];
 }
 
-function checkedNamespace({ metadata }: { readonly metadata?: V1Node['metadata'] }): CheckedNamespace {
-  return {
-    name: metadata?.name ?? '',
-    labels: metadata?.labels ?? {},
-    annotations: metadata?.annotations ?? {},
-  };
+function checkedNamespace(object: RawObject): CheckedNamespace {
+  const { name = '', labels = {}, annotations = {} } = published('Namespace', object).metadata ?? {};
+  return { name, labels, annotations };
 }
 
-async function readContent(config: KubeConfig, namespace: CheckedNamespace, reading: Reading) {
-  const core = config.makeApiClient(CoreV1Api);
+async function readContent(namespace: CheckedNamespace, reading: Reading) {
+  const { lister, RESOURCES } = reading;
   const { name } = namespace;
-  const { pods, refused } = await reading.required(
-    { verb: 'list', resource: (await liveCluster()).RESOURCES.pods, namespace: name },
-    readPods(core, name),
+  const where = { namespace: name };
+  const listed = await reading.required(
+    { verb: 'list', resource: RESOURCES.pods, namespace: name },
+    lister.list(RESOURCES.pods, where),
   );
+  const { pods, refused } = podsToStay(listed.map((pod) => published('Pod', pod)));
   const services = await reading.optional(
     `Services of namespace ${name}`,
     `list services in namespace ${name}`,
-    () => core.listNamespacedService({ namespace: name }, within(CALL_TIMEOUT_MS)),
+    () => lister.list(RESOURCES.services, where),
   );
   const policies = await reading.optional(
     `policies of namespace ${name}, and so its DNS and Services`,
     `list networkpolicies.networking.k8s.io in namespace ${name}`,
-    () => readPolicies(config, name),
+    () => lister.list(RESOURCES.policies, where),
   );
   const content: NamespaceContent = {
     namespace,
     pods,
-    services: services?.items ?? [],
-    ...(policies ?? { policies: [], unenforced: [] }),
+    services: services ?? [],
+    ...policiesIn(policies ?? []),
   };
   return { content, refused };
-}
-
-/**
- * Those that cannot be read isolate what they select all the same. What of them is not enforced, the injector has written.
- * Ingress peers are not looked at: the client calls them by another name than the API.
- */
-async function readPolicies(
-  config: KubeConfig,
-  namespace: string,
-): Promise<Pick<NamespaceContent, 'policies' | 'unenforced'>> {
-  const network = config.makeApiClient(NetworkingV1Api);
-  const { items } = await network.listNamespacedNetworkPolicy({ namespace }, within(CALL_TIMEOUT_MS));
-  const policies = items.flatMap((item) => {
-    // As JSON, in which times are texts. Items of a list have no type.
-    const parsed = parseNetworkPolicy({
-      ...fieldsOf(JSON.parse(JSON.stringify(item))),
-      apiVersion: 'networking.k8s.io/v1',
-      kind: 'NetworkPolicy',
-    });
-    return parsed.ok ? [parsed.object] : (parsed.isolating ?? []);
-  });
-  const unenforced = items.flatMap(({ metadata }) => {
-    const status = readPolicyStatus(metadata?.annotations?.[STATUS_ANNOTATION] ?? '');
-    const messages = status?.generation === metadata?.generation ? (status?.unsupported ?? []) : [];
-    return messages.map((message) => ({ policy: metadata?.name ?? '', message }));
-  });
-  return { policies, unenforced };
 }

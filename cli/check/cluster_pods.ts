@@ -1,43 +1,29 @@
 /** The pods of a namespace of a cluster, with what the kernels of their nodes have refused. */
-import type { CoreV1Api, V1Pod } from '@kubernetes/client-node';
+import type { V1Pod } from '@kubernetes/client-node';
 import { OWN_CONTAINERS } from '../../common/contract.ts';
-import { within } from '../../injector/api/index.ts';
 import type { CheckedPod } from './namespace_check.ts';
 import { KERNEL_CODES, type KernelRefusal } from './node_check.ts';
 import { workloadOf } from './workload.ts';
 
-const CALL_TIMEOUT_MS = 10_000;
-
-/** Pods asked for at a time. */
-const PAGE = 500;
-
-/** All that are to stay. */
-export async function readPods(
-  core: CoreV1Api,
-  namespace: string,
-): Promise<{ readonly pods: readonly CheckedPod[]; readonly refused: readonly KernelRefusal[] }> {
+/** All that are to stay. @param listed all pods of one namespace */
+export function podsToStay(listed: readonly V1Pod[]): {
+  readonly pods: readonly CheckedPod[];
+  readonly refused: readonly KernelRefusal[];
+} {
   const pods: CheckedPod[] = [];
   const refused: KernelRefusal[] = [];
-  let next: string | undefined;
-  do {
-    const { items, metadata } = await core.listNamespacedPod(
-      { namespace, limit: PAGE, ...(next === undefined ? {} : { _continue: next }) },
-      within(CALL_TIMEOUT_MS),
-    );
-    for (const pod of items.filter(isToStay)) {
-      const message = refusalOf(pod);
-      const { name = '', labels = {}, annotations = {} } = pod.metadata ?? {};
-      if (message !== undefined)
-        refused.push({ node: pod.spec?.nodeName ?? '', namespace, pod: name, message });
-      pods.push({
-        workload: workloadOf(pod),
-        pod: name,
-        count: 1,
-        object: { metadata: { labels, annotations }, spec: pod.spec },
-      });
-    }
-    next = metadata?._continue || undefined;
-  } while (next !== undefined);
+  for (const pod of listed.filter(isToStay)) {
+    const message = refusalOf(pod);
+    const { namespace = '', name = '', labels = {}, annotations = {} } = pod.metadata ?? {};
+    if (message !== undefined)
+      refused.push({ node: pod.spec?.nodeName ?? '', namespace, pod: name, message });
+    pods.push({
+      workload: workloadOf(pod),
+      pod: name,
+      count: 1,
+      object: { metadata: { labels, annotations }, spec: pod.spec },
+    });
+  }
   return { pods, refused };
 }
 

@@ -1,10 +1,10 @@
 /** What commands ask about: files, a lab, or the cluster of the kubeconfig, by one rule for all. */
 
 export { INPUT_LIMITS } from './bounds.ts';
-export type { MissingRight } from './cluster/index.ts';
+export type { Lister, MissingRight } from './cluster/index.ts';
 export type { Input, Origin } from './input.ts';
 export { INPUT_FLAGS, type InputChoice, type InputFlag, inputChoice } from './input_flags.ts';
-export { liveCluster } from './live_cluster.ts';
+export { type LiveCluster, liveCluster } from './live_cluster.ts';
 export type { ReadContext } from './read_context.ts';
 export { readInput } from './read_input.ts';
 export { type Scope, wholeCluster } from './scope.ts';

@@ -5,6 +5,7 @@ import {
   type ObservableMiddleware,
   setHeaderMiddleware,
 } from '@kubernetes/client-node';
+import { ApiFailure } from './api_failure.ts';
 import { readStatus } from './status.ts';
 
 /** What a call takes as its last argument. */
@@ -28,9 +29,9 @@ export const FORBIDDEN = 403;
 export const NOT_FOUND = 404;
 export const CONFLICT = 409;
 
-/** Whether the API server answered with this status. */
+/** Whether the API server answered with this status, to the library's calls or to those of `ApiClient`. */
 export function hasCode(error: unknown, code: number): boolean {
-  return error instanceof ApiException && error.code === code;
+  return (error instanceof ApiException || error instanceof ApiFailure) && error.code === code;
 }
 
 /**
@@ -56,6 +57,7 @@ export function hasCause(error: unknown, reason: string): boolean {
 export function whatFailed(error: unknown): string {
   if (error instanceof ApiException)
     return `it answers ${error.code}: ${readStatus(error.body).message ?? 'no reason given'}`;
+  if (error instanceof ApiFailure) return `it answers ${error.message}`;
   // Of a failed connection the error within says it.
   const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   return `it does not answer: ${inner instanceof Error ? inner.message || inner.name : String(inner)}`;

@@ -29,6 +29,8 @@ export interface ListRequest {
   readonly client: ApiClient;
   readonly path: string;
   readonly freshness: Freshness;
+  /** Default: all. Source: Kubernetes, "Labels and selectors". */
+  readonly labelSelector?: string;
   readonly signal: AbortSignal;
 }
 
@@ -66,12 +68,13 @@ export async function listAll(request: ListRequest, sink: ListSink): Promise<str
   return listPages(request, {}, sink);
 }
 
-async function listPages(request: ListRequest, first: Query, sink: ListSink): Promise<string> {
-  let query = first;
+async function listPages(request: ListRequest, start: Query, sink: ListSink): Promise<string> {
+  const { labelSelector } = request;
+  let query: Query = { ...start, labelSelector };
   for (;;) {
     const { resourceVersion, continue: next = '' } = await readPage(request, query, sink);
     if (next === '') return resourceVersion;
-    query = { limit: PAGE_LIMIT, continue: next };
+    query = { limit: PAGE_LIMIT, continue: next, labelSelector };
   }
 }
 

@@ -1,8 +1,10 @@
 /** Lists objects of the API in pages, within bounds. */
 import { SluiceError } from '../../../common/errors.ts';
+import { part, text } from '../../../common/shape.ts';
 import {
   type ApiClient,
   FORBIDDEN,
+  hasCode,
   listAll,
   type RawObject,
   readRawObjectJson,
@@ -13,14 +15,27 @@ import { apiVersionOf, pathOf, type Resource } from './resources.ts';
 
 /** Reads objects. What the server refuses comes as its `ApiFailure`. */
 export interface Lister {
-  list(resource: Resource, namespace?: string): Promise<readonly RawObject[]>;
-  get(resource: Resource, name: string): Promise<RawObject>;
+  list(resource: Resource, where?: ListedWhere): Promise<readonly RawObject[]>;
+  /** @param namespace of a kind that has namespaces */
+  get(resource: Resource, name: string, namespace?: string): Promise<RawObject>;
+  /** `major.minor` of the server. Source: `/version` of the API. */
+  version(): Promise<string>;
   /** Whether all objects of a kind may be listed, in all namespaces. */
   mayList(resource: Resource): Promise<boolean>;
 }
 
+/** What of a kind is listed; all, if it is not given. */
+export interface ListedWhere {
+  readonly namespace?: string;
+  /** `k8s-app=kube-dns`. */
+  readonly labelSelector?: string;
+}
+
 /** No object of the API is larger, bytes: etcd's bound, and some more. */
 const MAX_OBJECT_BYTES = 8 * 1024 * 1024;
+
+/** Source: `version.Info` of apimachinery. Some providers write a minor of `30+`. */
+const versionInfo = part({ major: text(), minor: text() });
 
 /** Counts what is read in all its lists together. */
 export function createLister(client: ApiClient, { progress, signal }: ReadContext): Lister {
@@ -35,8 +50,18 @@ export function createLister(client: ApiClient, { progress, signal }: ReadContex
     if (count % 100 === 0) progress.say(`read ${count} objects`);
     return object;
   };
+  const read = async (path: string): Promise<string> => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of client.chunks(path, {}, signal)) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > MAX_OBJECT_BYTES) throw new Error(`${path} is too large`);
+    }
+    return Buffer.concat(chunks).toString();
+  };
   return {
-    async list(resource, namespace) {
+    async list(resource, { namespace, labelSelector } = {}) {
       let found: RawObject[] = [];
       const sink = {
         add: (object: RawObject) => found.push(typed(counted(object), resource)),
@@ -45,18 +70,18 @@ export function createLister(client: ApiClient, { progress, signal }: ReadContex
           found = [];
         },
       };
-      await listAll({ client, path: pathOf(resource, namespace), freshness: 'now', signal }, sink);
+      const path = pathOf(resource, namespace);
+      const selection = labelSelector === undefined ? {} : { labelSelector };
+      await listAll({ client, path, freshness: 'now', signal, ...selection }, sink);
       return found;
     },
-    async get(resource, name) {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      for await (const chunk of client.chunks(pathOf(resource, undefined, name), {}, signal)) {
-        chunks.push(chunk);
-        size += chunk.length;
-        if (size > MAX_OBJECT_BYTES) throw new Error(`${resource.plural} ${name} is too large`);
-      }
-      return typed(counted(readRawObjectJson(Buffer.concat(chunks).toString())), resource);
+    async get(resource, name, namespace) {
+      const found = await read(pathOf(resource, namespace, name));
+      return typed(counted(readRawObjectJson(found)), resource);
+    },
+    async version() {
+      const { major, minor } = versionInfo.readJson(await read('/version'), 'the version', unreadable);
+      return `${major}.${Number.parseInt(minor, 10)}`;
     },
     async mayList(resource) {
       try {
@@ -64,11 +89,15 @@ export function createLister(client: ApiClient, { progress, signal }: ReadContex
         response.resume();
         return true;
       } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === FORBIDDEN) return false;
+        if (hasCode(error, FORBIDDEN)) return false;
         throw error;
       }
     },
   };
+}
+
+function unreadable(problem: string, cause?: unknown): Error {
+  return new Error(problem, { cause });
 }
 
 /** Items of a list have no kind. What only the API server and kubectl need goes: it is half of an object. */

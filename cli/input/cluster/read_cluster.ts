@@ -185,7 +185,7 @@ class Reading {
 
   async #list(resource: Resource, namespace: string | undefined): Promise<void> {
     try {
-      const items = await this.#lister.list(resource, namespace);
+      const items = await this.#lister.list(resource, namespace === undefined ? {} : { namespace });
       this.#add(MADE_BY_OTHERS.includes(resource) ? items.filter(isOnItsOwn) : items);
     } catch (error) {
       if (!(error instanceof ApiFailure)) throw error;

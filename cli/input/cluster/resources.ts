@@ -24,10 +24,16 @@ export const RESOURCES = {
   replicationControllers: of('ReplicationController', '', 'v1', 'replicationcontrollers'),
   jobs: of('Job', 'batch', 'v1', 'jobs'),
   cronJobs: of('CronJob', 'batch', 'v1', 'cronjobs'),
+  webhooks: ofAdmission('MutatingWebhookConfiguration', 'mutatingwebhookconfigurations'),
+  policyBindings: ofAdmission('ValidatingAdmissionPolicyBinding', 'validatingadmissionpolicybindings'),
 } as const satisfies Record<string, Resource>;
 
 function of(kind: string, group: string, version: string, plural: string, namespaced = true): Resource {
   return { kind, group, version, plural, namespaced };
+}
+
+function ofAdmission(kind: string, plural: string): Resource {
+  return of(kind, 'admissionregistration.k8s.io', 'v1', plural, false);
 }
 
 /** `networkpolicies.networking.k8s.io`, as `kubectl auth can-i` takes it. */

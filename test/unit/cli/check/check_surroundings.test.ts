@@ -152,6 +152,18 @@ describe('sluice check, of what is around the pods', () => {
       expect(stdout).toMatch(new RegExp(`^not looked at: ${what}: the user of context double may not `, 'm'));
   });
 
+  test('asks for every list in pages', async () => {
+    for (let at = 0; at < 501; at += 1)
+      await node(`node-${at}`, { kernelVersion: at < 500 ? '6.1.0' : '4.18.0' });
+    const { stdout } = await check();
+    expect(stdout).toMatch(/^error +CK102 {2}node node-500: run Linux 4\.18\.0/m);
+    const whole = api.requests.filter(({ query }) => query.limit === undefined).map(({ path }) => path);
+    expect(
+      whole.filter((path) => /\/(nodes|namespaces|pods|\w*(services|policies|sets|bindings))$/.test(path)),
+    ).toEqual([]);
+    expect(api.requests.filter(({ path }) => path === '/api/v1/nodes')).toHaveLength(2);
+  });
+
   test('says which namespaces are like one that is not there', async () => {
     const { code, stdout } = await check('-n', 'shpo');
     expect([code, stdout]).toEqual([
