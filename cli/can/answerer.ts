@@ -18,6 +18,7 @@ import {
 } from '../../policy/index.ts';
 import type { Manifests } from '../../sources/index.ts';
 import { createWorkloads } from '../../sources/index.ts';
+import type { UnlistedKind } from '../input/index.ts';
 import { type BlockPart, createAddressBlocks } from './address_blocks.ts';
 import {
   type Answer,
@@ -61,6 +62,8 @@ export interface AnswererOptions {
   readonly toNamespace?: string;
   /** What is asked, for messages; default `manifests`. */
   readonly noun?: string;
+  /** Kinds whose names are not all known; default none. */
+  readonly unlisted?: readonly UnlistedKind[];
   /** Whether errors offer near names; off where many questions are asked. */
   readonly suggest: boolean;
 }
@@ -80,7 +83,13 @@ export function createAnswerer(manifests: Manifests, options: AnswererOptions): 
   const { cluster } = manifests;
   const workloads = createWorkloads(cluster, manifests.others);
   const fronts = createServiceFronts(cluster);
-  const resolver = createEndpointResolver(manifests, { noun: 'manifests', ...options, workloads, fronts });
+  const resolver = createEndpointResolver(manifests, {
+    noun: 'manifests',
+    unlisted: [],
+    ...options,
+    workloads,
+    fronts,
+  });
   const owners = addressOwners(cluster);
   const blocks = createAddressBlocks(cluster);
   const evaluator = createEvaluator(cluster);

@@ -54,6 +54,7 @@ async function run(command: CanCommand, context: CommandContext): Promise<number
     ...(namespace === undefined ? {} : { namespace }),
     ...(command.toNamespace === undefined ? {} : { toNamespace: command.toNamespace }),
     noun: input.noun,
+    unlisted: input.unlisted,
     suggest: command.kind === 'single',
   });
   return command.kind === 'single'

@@ -3,7 +3,9 @@
 import { SluiceError, unreachable } from '../../common/errors.ts';
 import { addressOwners, type Endpoint, objectKey, type Pod, type Service } from '../../policy/index.ts';
 import { type Manifests, WORKLOAD_KINDS, type Workloads } from '../../sources/index.ts';
+import type { UnlistedKind } from '../input/index.ts';
 import { didYouMean } from '../likeness.ts';
+import { ALWAYS_KNOWN, SERVICES, unknownName, type WantedName, workloadsOf } from '../unknown_name.ts';
 import { type NamingContext, parseEndpointRef } from './endpoint_ref.ts';
 import type { Front, ServiceFronts } from './service_fronts.ts';
 
@@ -59,6 +61,8 @@ export interface ResolverOptions {
   readonly toNamespace?: string;
   /** What is asked, for messages: `manifests`. */
   readonly noun: string;
+  /** Kinds whose names are not all known. */
+  readonly unlisted: readonly UnlistedKind[];
   /** Whether errors offer near names. It costs a look at every name. */
   readonly suggest: boolean;
   readonly workloads: Workloads;
@@ -78,11 +82,15 @@ export function createEndpointResolver(manifests: Manifests, options: ResolverOp
   const namingOfSource = namingIn(options.namespace);
   const namingOfDestination = namingIn(options.toNamespace ?? options.namespace);
 
-  const has = options.noun.startsWith('cluster') ? 'has' : 'have';
-  const unknown = (what: string, wanted: string, ...known: readonly (() => Iterable<string>)[]) => {
-    const hints = known.map((names) => (options.suggest ? didYouMean(wanted, names()) : ''));
+  const unknown = (
+    what: string,
+    name: string,
+    mayBe: WantedName['mayBe'],
+    ...known: readonly (() => Iterable<string>)[]
+  ) => {
+    const hints = known.map((names) => (options.suggest ? didYouMean(name, names()) : ''));
     const hint = hints.find((one) => one !== '') ?? '';
-    return new SluiceError('ENDPOINT_UNKNOWN', `the ${options.noun} ${has} no ${what} ${wanted}${hint}`);
+    return new SluiceError('ENDPOINT_UNKNOWN', unknownName(options, { what, name, hint, mayBe }));
   };
 
   /** A workload of any kind; its pod is another than `avoid`. */
@@ -118,6 +126,7 @@ export function createEndpointResolver(manifests: Manifests, options: ResolverOp
           throw unknown(
             'pod',
             key,
+            workloadsOf(),
             () => cluster.pods.keys(),
             () => workloads.names(),
           );
@@ -136,21 +145,21 @@ export function createEndpointResolver(manifests: Manifests, options: ResolverOp
       case 'pod': {
         const key = objectKey(ref.namespace, ref.name);
         const pod = cluster.pods.get(key);
-        if (pod === undefined) throw unknown('pod', key, () => cluster.pods.keys());
+        if (pod === undefined) throw unknown('pod', key, ALWAYS_KNOWN, () => cluster.pods.keys());
         return { text, endpoint: { kind: 'pod', pod }, pod, fromTemplate: false };
       }
       case 'workload': {
         const found = workloads.findPod(ref.workload, ref.namespace, ref.name, avoid);
         if (found === undefined) {
           const wanted = `${ref.namespace}/${ref.workload}/${ref.name}`;
-          throw unknown('workload', wanted, () => workloads.names());
+          throw unknown('workload', wanted, workloadsOf(ref.workload), () => workloads.names());
         }
         return { text, endpoint: { kind: 'pod', pod: found.pod }, ...found };
       }
       case 'service': {
         const key = objectKey(ref.namespace, ref.name);
         const service = cluster.services.get(key);
-        if (service === undefined) throw unknown('Service', key, () => cluster.services.keys());
+        if (service === undefined) throw unknown('Service', key, SERVICES, () => cluster.services.keys());
         return { text, service, ...(ref.port === undefined ? {} : { port: ref.port }) };
       }
       default:

@@ -22,7 +22,7 @@ export interface CaseAnswerer {
 
 /** What depends on the objects only is worked out once for each namespace that cases name. */
 export function createCaseAnswerer(
-  { manifests, noun, namespace: fallback }: Input,
+  { manifests, noun, unlisted, namespace: fallback }: Input,
   cases: number,
 ): CaseAnswerer {
   const byNamespace = new Map<string | undefined, Answerer>();
@@ -33,6 +33,7 @@ export function createCaseAnswerer(
       const made = createAnswerer(manifests, {
         ...(namespace === undefined ? {} : { namespace }),
         noun,
+        unlisted,
         suggest: cases <= MAX_SUGGESTED,
       });
       byNamespace.set(namespace, made);

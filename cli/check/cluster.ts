@@ -145,7 +145,8 @@ async function chosenNamespaces(
   const { lister, RESOURCES } = reading;
   const resource = RESOURCES.namespaces;
   if (only === undefined) {
-    if (listed === undefined) throw reading.missing({ verb: 'list', resource });
+    if (listed === undefined)
+      throw reading.missing({ verb: 'list', resource }, 'name one namespace with -n, or manifests with -f');
     return listed.map(checkedNamespace);
   }
   const found =

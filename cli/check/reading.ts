@@ -14,8 +14,8 @@ export interface Reading extends Reader {
   optional<T>(what: string, right: string, call: () => Promise<T>): Promise<T | undefined>;
   /** @throws SluiceError `RIGHT_MISSING` */
   required<T>(right: MissingRight, call: Promise<T>): Promise<T>;
-  /** The error for a right without which there is nothing to be said. */
-  missing(right: MissingRight): SluiceError;
+  /** The error for a right without which there is nothing to be said. @param instead what the user may ask instead */
+  missing(right: MissingRight, instead?: string): SluiceError;
   /** A sentence each. */
   readonly unread: readonly string[];
 }
@@ -23,7 +23,8 @@ export interface Reading extends Reader {
 /** @param context of the kubeconfig, for messages */
 export function createReading(reader: Reader, context: string): Reading {
   const unread: string[] = [];
-  const missing = (right: MissingRight): SluiceError => reader.rightMissing([right], context);
+  const missing = (right: MissingRight, instead?: string): SluiceError =>
+    reader.rightMissing([right], context, instead);
   return {
     ...reader,
     unread,

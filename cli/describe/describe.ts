@@ -93,7 +93,7 @@ function describe(words: readonly string[], input: Input, inForce: InForce): Des
   });
   const target = parseTarget(words, namespace ?? DEFAULT_NAMESPACE);
   const workloads = createWorkloads(manifests.cluster, manifests.others);
-  const found = findTarget(target, model, workloads, input.noun);
+  const found = findTarget(target, model, workloads, input);
   return describeFound(found, { model, dns: dnsOf(model), inForce, subjects: subjectsByPod(model) });
 }
 

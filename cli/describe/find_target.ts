@@ -3,7 +3,9 @@ import { SluiceError, unreachable } from '../../common/errors.ts';
 import type { LintedPolicy, Model } from '../../lint/index.ts';
 import { objectKey, type Pod } from '../../policy/index.ts';
 import { WORKLOAD_KINDS, type WorkloadKind, type Workloads } from '../../sources/index.ts';
+import type { Input } from '../input/index.ts';
 import { didYouMean } from '../likeness.ts';
+import { ALWAYS_KNOWN, unknownName, type WantedName, workloadsOf } from '../unknown_name.ts';
 import { likeKind, type Target } from './target.ts';
 
 /** It, found. */
@@ -23,15 +25,24 @@ interface FoundWorkload {
 }
 
 /**
- * @param noun what was read, for messages: `manifests`
+ * @param input what was read, for messages
  * @throws SluiceError `NAME_UNKNOWN`, `USAGE` for a name of several workloads, `OBJECT_INVALID` for a broken template
  */
-export function findTarget(target: Target, model: Model, workloads: Workloads, noun: string): Found {
+export function findTarget(
+  target: Target,
+  model: Model,
+  workloads: Workloads,
+  input: Pick<Input, 'noun' | 'unlisted'>,
+): Found {
   const { pods } = model.cluster;
-  const unknown = (what: string, wanted: string, ...known: readonly (() => Iterable<string>)[]) => {
-    const hint = known.map((names) => didYouMean(wanted, names())).find((one) => one !== '') ?? '';
-    const has = noun.startsWith('cluster') ? 'has' : 'have';
-    return new SluiceError('NAME_UNKNOWN', `the ${noun} ${has} no ${what} ${wanted}${hint}`);
+  const unknown = (
+    what: string,
+    name: string,
+    mayBe: WantedName['mayBe'],
+    ...known: readonly (() => Iterable<string>)[]
+  ) => {
+    const hint = known.map((names) => didYouMean(name, names())).find((one) => one !== '') ?? '';
+    return new SluiceError('NAME_UNKNOWN', unknownName(input, { what, name, hint, mayBe }));
   };
   const workload = (kind: WorkloadKind, namespace: string, name: string): FoundWorkload | undefined => {
     const text = `${namespace}/${kind}/${name}`;
@@ -51,27 +62,29 @@ export function findTarget(target: Target, model: Model, workloads: Workloads, n
     case 'namespace': {
       const { namespace } = target;
       if (!model.namespaces.includes(namespace))
-        throw unknown('namespace', namespace, () => model.namespaces);
+        throw unknown('namespace', namespace, ALWAYS_KNOWN, () => model.namespaces);
       return { kind: 'namespace', name: namespace };
     }
     case 'netpol': {
       const key = objectKey(target.namespace, target.name);
       const policy = model.policiesIn(target.namespace).find(({ object }) => object.key === key);
       if (policy === undefined)
-        throw unknown('NetworkPolicy', key, () => model.policies.map(({ object }) => object.key));
+        throw unknown('NetworkPolicy', key, ALWAYS_KNOWN, () =>
+          model.policies.map(({ object }) => object.key),
+        );
       return { kind: 'netpol', policy };
     }
     case 'pod': {
       const key = objectKey(target.namespace, target.name);
       const pod = pods.get(key);
-      if (pod === undefined) throw unknown('pod', key, () => pods.keys());
+      if (pod === undefined) throw unknown('pod', key, ALWAYS_KNOWN, () => pods.keys());
       return { kind: 'pod', name: key, pod };
     }
     case 'workload': {
       const { workload: kind, namespace, name } = target;
       const found = workload(kind, namespace, name);
       if (found === undefined)
-        throw unknown('workload', `${namespace}/${kind}/${name}`, () => workloads.names());
+        throw unknown('workload', `${namespace}/${kind}/${name}`, workloadsOf(kind), () => workloads.names());
       return found;
     }
     case 'any-workload':
@@ -88,7 +101,7 @@ export function findTarget(target: Target, model: Model, workloads: Workloads, n
         throw new SluiceError('USAGE', `'${namespace}' is neither a kind nor a namespace${kindHint}`);
       const what = target.kind === 'named' ? 'pod or workload' : 'workload';
       const keys = target.kind === 'named' ? [() => pods.keys()] : [];
-      throw unknown(what, key, ...keys, () => workloads.names());
+      throw unknown(what, key, workloadsOf(), ...keys, () => workloads.names());
     }
     default:
       return unreachable(target);

@@ -2,7 +2,7 @@
 
 export { INPUT_LIMITS } from './bounds.ts';
 export type { Lister, MissingRight } from './cluster/index.ts';
-export type { Input, Origin } from './input.ts';
+export type { Input, Origin, UnlistedKind } from './input.ts';
 export { INPUT_FLAGS, type InputChoice, type InputFlag, inputChoice } from './input_flags.ts';
 export { type LiveCluster, liveCluster } from './live_cluster.ts';
 export type { ReadContext } from './read_context.ts';

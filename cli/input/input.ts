@@ -7,6 +7,14 @@ export type Origin =
   | { readonly kind: 'lab'; readonly lab: string }
   | { readonly kind: 'cluster'; readonly context: string; readonly server: string };
 
+/** A kind of objects that the user may not list. */
+export interface UnlistedKind {
+  /** `Deployment`. */
+  readonly kind: string;
+  /** `list deployments.apps in namespace shop`. */
+  readonly right: string;
+}
+
 /** A cluster's objects, wherever they come from. */
 export interface Input {
   readonly origin: Origin;
@@ -17,6 +25,8 @@ export interface Input {
   readonly manifests: Manifests;
   /** Where fields stand in files; nothing is found of other origins. */
   readonly places: Places;
+  /** Kinds whose names are not all known. */
+  readonly unlisted: readonly UnlistedKind[];
   /** What could not be read, and so is not known: a sentence each. */
   readonly notes: readonly string[];
 }

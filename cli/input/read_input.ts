@@ -32,8 +32,11 @@ export async function readInput(
     case 'cluster': {
       // The library of the Kubernetes API takes half a second to load: only where it is used.
       const { readCluster } = await import('./cluster/index.ts');
-      const { origin, manifests, namespace, notes } = await readCluster(choice, scope, context);
-      return { ...inputOf(origin, `cluster (context ${origin.context})`, manifests, { namespace }), notes };
+      const { origin, manifests, namespace, ...unknown } = await readCluster(choice, scope, context);
+      return {
+        ...inputOf(origin, `cluster (context ${origin.context})`, manifests, { namespace }),
+        ...unknown,
+      };
     }
     default:
       return unreachable(choice);
@@ -47,5 +50,5 @@ function inputOf(
   given: { readonly namespace?: string },
   files = manifests.files,
 ): Input {
-  return { origin, noun, manifests, places: createPlaces(files), notes: [], ...given };
+  return { origin, noun, manifests, places: createPlaces(files), unlisted: [], notes: [], ...given };
 }

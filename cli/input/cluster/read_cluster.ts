@@ -5,7 +5,7 @@ import { fieldsOf } from '../../../common/shape.ts';
 import { ApiClient, ApiFailure, FORBIDDEN, NOT_FOUND, type RawObject } from '../../../injector/api/index.ts';
 import { type ManifestFile, type Manifests, manifestFileOf, manifestsOf } from '../../../sources/index.ts';
 import { didYouMean } from '../../likeness.ts';
-import type { Origin } from '../input.ts';
+import type { Input, Origin } from '../input.ts';
 import type { InputChoice } from '../input_flags.ts';
 import type { ReadContext } from '../read_context.ts';
 import type { Scope } from '../scope.ts';
@@ -20,6 +20,7 @@ export interface ClusterInput {
   readonly manifests: Manifests;
   readonly namespace: string;
   readonly notes: readonly string[];
+  readonly unlisted: Input['unlisted'];
 }
 
 /** Without these there is no answer. */
@@ -36,6 +37,12 @@ const OPTIONAL = [
   RESOURCES.jobs,
   RESOURCES.cronJobs,
 ] as const;
+
+/** Kinds that commands ask about by name, and that may not be known. */
+const NAMED: readonly Resource[] = [
+  RESOURCES.services,
+  ...OPTIONAL.filter((resource) => resource !== RESOURCES.slices),
+];
 
 /**
  * A Deployment keeps its old ReplicaSets, without pods: read, each would stand for pods that it will not have. Those that have pods
@@ -75,6 +82,9 @@ export async function readCluster(
       manifests: manifestsOf(reading.files),
       namespace,
       notes: reading.notes(),
+      unlisted: reading.missing
+        .filter(({ resource }) => NAMED.includes(resource))
+        .map((missing) => ({ kind: missing.resource.kind, right: describeRight(missing) })),
     };
   } catch (cause) {
     signal.throwIfAborted();
@@ -101,7 +111,7 @@ function isRequired(resource: Resource, { services }: Scope): boolean {
 /** One reading of a cluster. */
 class Reading {
   readonly files: ManifestFile[] = [];
-  readonly missing: MissingRight[] = [];
+  readonly #missing: MissingRight[] = [];
   readonly #lister: Lister;
   readonly #scope: Scope;
   /** Why only some namespaces were read, though all were wanted. */
@@ -110,6 +120,15 @@ class Reading {
   constructor(lister: Lister, scope: Scope) {
     this.#lister = lister;
     this.#scope = scope;
+  }
+
+  /** Always in the same order, however the answers came. */
+  get missing(): readonly MissingRight[] {
+    const order: readonly Resource[] = Object.values(RESOURCES);
+    const byName = (a = '', b = ''): number => (a < b ? -1 : Number(a > b));
+    return [...this.#missing].sort(
+      (a, b) => byName(a.namespace, b.namespace) || order.indexOf(a.resource) - order.indexOf(b.resource),
+    );
   }
 
   async run(): Promise<void> {
@@ -146,15 +165,22 @@ class Reading {
       await Promise.all(namespaces.map((name) => this.#namespace(name)));
       return namespaces;
     }
-    const answers = await Promise.all([
-      this.#list(RESOURCES.namespaces, undefined),
+    const [listed, ...mayList] = await Promise.all([
+      this.#listed(RESOURCES.namespaces, undefined),
       this.#lister.mayList(RESOURCES.pods),
       this.#lister.mayList(RESOURCES.policies),
     ]);
-    const refused = [RESOURCES.pods, RESOURCES.policies].find((_, at) => answers[at + 1] === false);
-    if (refused === undefined) return 'all';
+    const refused = [RESOURCES.pods, RESOURCES.policies].find((_, at) => mayList[at] === false);
+    if (refused === undefined) {
+      this.#add(listed);
+      return 'all';
+    }
     this.#narrowed = { verb: 'list', resource: refused };
-    await Promise.all(fallback.map((name) => this.#namespace(name)));
+    // Others stay out: without their pods, they would be taken for empty.
+    const own = listed.filter(({ metadata }) => fallback.includes(metadata.name));
+    this.#add(own);
+    const left = fallback.filter((name) => own.every(({ metadata }) => metadata.name !== name));
+    await Promise.all(left.map((name) => this.#namespace(name)));
     return fallback;
   }
 
@@ -164,7 +190,7 @@ class Reading {
       this.#add([await this.#lister.get(resource, name)]);
     } catch (error) {
       if (!(error instanceof ApiFailure)) throw error;
-      if (error.code === FORBIDDEN) this.missing.push({ verb: 'get', resource, namespace: name });
+      if (error.code === FORBIDDEN) this.#missing.push({ verb: 'get', resource, namespace: name });
       else if (error.code === NOT_FOUND) throw await this.#noNamespace(name);
       else throw error;
     }
@@ -184,15 +210,22 @@ class Reading {
   }
 
   async #list(resource: Resource, namespace: string | undefined): Promise<void> {
+    const items = await this.#listed(resource, namespace);
+    this.#add(MADE_BY_OTHERS.includes(resource) ? items.filter(isOnItsOwn) : items);
+  }
+
+  /** Nothing where the user may not list them. */
+  async #listed(resource: Resource, namespace: string | undefined): Promise<readonly RawObject[]> {
+    const where = namespace === undefined ? {} : { namespace };
     try {
-      const items = await this.#lister.list(resource, namespace === undefined ? {} : { namespace });
-      this.#add(MADE_BY_OTHERS.includes(resource) ? items.filter(isOnItsOwn) : items);
+      return await this.#lister.list(resource, where);
     } catch (error) {
       if (!(error instanceof ApiFailure)) throw error;
       // A server may serve no workloads.
-      if (error.code === NOT_FOUND && !isRequired(resource, this.#scope)) return;
+      if (error.code === NOT_FOUND && !isRequired(resource, this.#scope)) return [];
       if (error.code !== FORBIDDEN) throw error;
-      this.missing.push({ verb: 'list', resource, ...(namespace === undefined ? {} : { namespace }) });
+      this.#missing.push({ verb: 'list', resource, ...where });
+      return [];
     }
   }
 

@@ -25,8 +25,13 @@ const ROLE = 'sluice-reader';
 /**
  * The error for rights without which there is no answer: each is named, and the commands by which an administrator gives them.
  * @param missing one at least
+ * @param instead what the user may ask instead
  */
-export function rightMissing(missing: readonly MissingRight[], context: string): SluiceError {
+export function rightMissing(
+  missing: readonly MissingRight[],
+  context: string,
+  instead = 'ask about manifests, with -f',
+): SluiceError {
   const which = missing.map(describeRight).join('; ');
   const checks = missing
     .slice(0, 1)
@@ -38,7 +43,7 @@ export function rightMissing(missing: readonly MissingRight[], context: string):
     `the user of context ${context} may not ${which}`,
     `check:  ${checks.join('')} --context ${context}`,
     ...grants(missing).map((command) => `grant:  ${command}`),
-    'or ask about manifests, with -f',
+    `or ${instead}`,
   ];
   return new SluiceError('RIGHT_MISSING', message.join('\n  '));
 }
