@@ -19,8 +19,8 @@ const MAX_CANDIDATES = 1_000;
  */
 const PLAIN = /^[\p{L}\p{N}._:/@%+=,-]+$/u;
 
-/** All together, ms: what reading waits for knows its own bound, but not the program by which a kubeconfig gets its token. */
-const PATIENCE_MS = 2_500;
+/** All together, ms: 3 s of the program by which a kubeconfig gets its token, 1.5 s of a cluster, and what a start takes. */
+const PATIENCE_MS = 5_000;
 
 /** What may follow. */
 interface Offered {

@@ -17,7 +17,8 @@ Prints the script by which a shell completes commands, flags, files, and names o
   zsh    source <(sluice completion zsh)           in ~/.zshrc, after compinit
   fish   sluice completion fish | source           in ~/.config/fish/config.fish
 kubectl completes its plugin with the program kubectl_complete-sluice, which lies beside kubectl-sluice (kubectl 1.26 or later).
-Names of a cluster are asked for with your own rights, for 1.5 s at most.
+Names of a cluster are asked for with your own rights, for 1.5 s at most. The program by which your kubeconfig gets a credential has
+3 s, no terminal and no input; one that has to ask (interactiveMode: Always) is not run. Where there are no names, nothing is offered.
 `,
   flags: {},
   afterFlags: 'Exit code: 0 printed, 2 error.\n',

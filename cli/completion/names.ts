@@ -7,7 +7,7 @@ import type { Completes } from '../flags/index.ts';
 import { type InputChoice, inputChoice, liveCluster, readInput, type Scope } from '../input/index.ts';
 import type { Candidate } from './expected.ts';
 
-/** How long names are waited for, ms: somebody has pressed a key. */
+/** How long a cluster is waited for, ms: somebody has pressed a key. */
 const PATIENCE_MS = 1_500;
 
 /** Values of flags that stand on the line before. */
@@ -37,10 +37,12 @@ export async function namesOf(kind: Completes, values: Values): Promise<readonly
 
 async function namespaces(values: Values): Promise<readonly Candidate[]> {
   const choice = choiceOf(values);
-  if (choice.kind === 'cluster')
-    return (await (await liveCluster()).namespaceNames(choice, AbortSignal.timeout(PATIENCE_MS))).map(
-      (value) => ({ value }),
-    );
+  if (choice.kind === 'cluster') {
+    const { namespaceNames, quietTarget } = await liveCluster();
+    const target = await quietTarget(choice);
+    const names = await namespaceNames(target, AbortSignal.timeout(PATIENCE_MS));
+    return names.map((value) => ({ value }));
+  }
   const { manifests } = await read(choice);
   const { cluster } = manifests;
   const names = [
@@ -105,5 +107,8 @@ async function read(choice: InputChoice) {
     services: 'optional',
   });
   const progress = { say() {}, end() {} };
-  return await readInput(choice, scope, { progress, signal: AbortSignal.timeout(PATIENCE_MS) });
+  // Neither the library of the Kubernetes API nor the program of a kubeconfig takes of the time of the cluster.
+  const target = choice.kind === 'cluster' ? await (await liveCluster()).quietTarget(choice) : undefined;
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  return await readInput(choice, scope, { progress, signal }, target);
 }

@@ -1,6 +1,7 @@
 /** Reads what a command was told to look at. */
 import { unreachable } from '../../common/errors.ts';
 import { createPlaces, type Manifests } from '../../sources/index.ts';
+import type { ClusterTarget } from './cluster/index.ts';
 import { readFiles } from './files.ts';
 import type { Input, Origin } from './input.ts';
 import type { InputChoice } from './input_flags.ts';
@@ -9,6 +10,7 @@ import type { Scope } from './scope.ts';
 
 /**
  * @param scope what is needed of a cluster, given the namespace of names without one
+ * @param target the cluster that is meant, where it has been chosen before
  * @throws SluiceError `MANIFEST_UNREADABLE`, `GIT_UNREADABLE`, `INPUT_TOO_LARGE`, `LAB_NOT_FOUND`, `KUBECONFIG_UNUSABLE`,
  * `CLUSTER_UNREADABLE`, `RIGHT_MISSING`
  */
@@ -16,6 +18,7 @@ export async function readInput(
   choice: InputChoice,
   scope: (namespace: string) => Scope,
   context: ReadContext,
+  target?: ClusterTarget,
 ): Promise<Input> {
   const given = choice.namespace === undefined ? {} : { namespace: choice.namespace };
   switch (choice.kind) {
@@ -32,7 +35,7 @@ export async function readInput(
     case 'cluster': {
       // The library of the Kubernetes API takes half a second to load: only where it is used.
       const { readCluster } = await import('./cluster/index.ts');
-      const { origin, manifests, namespace, ...unknown } = await readCluster(choice, scope, context);
+      const { origin, manifests, namespace, ...unknown } = await readCluster(choice, scope, context, target);
       return {
         ...inputOf(origin, `cluster (context ${origin.context})`, manifests, { namespace }),
         ...unknown,

@@ -1,12 +1,14 @@
 /** Names of a cluster's namespaces, for completion. */
 import { ApiClient } from '../../../injector/api/index.ts';
-import { type ClusterFlags, chooseCluster } from './kube_choice.ts';
+import type { ClusterTarget } from './kube_choice.ts';
 import { createLister } from './lister.ts';
 import { RESOURCES } from './resources.ts';
 
-/** @throws SluiceError `KUBECONFIG_UNUSABLE`, and what the API server answers */
-export async function namespaceNames(flags: ClusterFlags, signal: AbortSignal): Promise<readonly string[]> {
-  const { config } = chooseCluster(flags);
+/** @throws SluiceError `INPUT_TOO_LARGE`, and what the API server answers */
+export async function namespaceNames(
+  { config }: ClusterTarget,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const client = new ApiClient(config);
   try {
     const progress = { say() {}, end() {} };

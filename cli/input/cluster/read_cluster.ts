@@ -9,7 +9,7 @@ import type { Input, Origin } from '../input.ts';
 import type { InputChoice } from '../input_flags.ts';
 import type { ReadContext } from '../read_context.ts';
 import type { Scope } from '../scope.ts';
-import { chooseCluster } from './kube_choice.ts';
+import { type ClusterTarget, chooseCluster } from './kube_choice.ts';
 import { createLister, type Lister } from './lister.ts';
 import { RESOURCES, type Resource } from './resources.ts';
 import { describeRight, type MissingRight, rightMissing } from './rights.ts';
@@ -58,14 +58,15 @@ function isOnItsOwn({ metadata }: RawObject): boolean {
 }
 
 /**
+ * @param target where the cluster has been chosen before
  * @throws SluiceError `KUBECONFIG_UNUSABLE`, `CLUSTER_UNREADABLE`, `RIGHT_MISSING`, `INPUT_TOO_LARGE`
  */
 export async function readCluster(
   choice: Extract<InputChoice, { kind: 'cluster' }>,
   scopeIn: (namespace: string) => Scope,
   { progress, signal }: ReadContext,
+  target: ClusterTarget = chooseCluster(choice),
 ): Promise<ClusterInput> {
-  const target = chooseCluster(choice);
   const { context, server } = target;
   const namespace = choice.namespace ?? target.namespace;
   const asked = scopeIn(namespace);
