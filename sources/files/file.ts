@@ -10,7 +10,7 @@ import {
   readValue,
 } from '../objects/index.ts';
 import type { ManifestProblem } from '../problem.ts';
-import { splitDocuments } from '../text/index.ts';
+import { cutDocuments } from '../text/index.ts';
 
 /** Where an object stands: file, and document counted from 1. */
 export interface ManifestPlace {
@@ -148,10 +148,10 @@ function parseManifest(file: string, text: string, { previous, namespace }: File
   const objects: LoadedObject[] = [];
   const others: RawObject[] = [];
   const problems: ManifestProblem[] = [];
-  for (const { number: document, line, text: part } of splitDocuments(text)) {
+  for (const { number: document, line, text: part, json } of cutDocuments(text)) {
     // The line is part of a syntax error's message, so a broken document is read again.
     const known = previous?.documents.get(part);
-    const content = known && known.problems.length === 0 ? known : readDocument(part, line, context);
+    const content = known && known.problems.length === 0 ? known : readDocument(part, line, context, json);
     documents.set(part, content);
     for (const object of content.objects) objects.push({ ...object, file, document });
     for (const other of content.others) others.push({ ...other, file, document });

@@ -37,11 +37,17 @@ import { isWorkloadKind, podTemplate } from './workload_kinds.ts';
 /**
  * Reads one document. Never throws: what is wrong comes back as problems.
  * @param line Line of the file the document starts at, for messages.
+ * @param json What it holds, where that is known; see `CutDocument`.
  */
-export function readDocument(text: string, line: number, context: DocumentContext = {}): DocumentContent {
+export function readDocument(
+  text: string,
+  line: number,
+  context: DocumentContext = {},
+  json?: unknown,
+): DocumentContent {
   const content = new ContentBuilder(context);
   try {
-    content.addText(text, line);
+    content.addText(text, line, json);
   } catch (cause) {
     // Nested so deeply that the stack ends, most likely. One document must not keep all others from being read.
     content.addUnusable(messageOf(cause));
@@ -76,8 +82,8 @@ class ContentBuilder implements DocumentContent {
     return this.#problems.all;
   }
 
-  addText(text: string, line: number): void {
-    const parsed = parseText(text);
+  addText(text: string, line: number, json: unknown): void {
+    const parsed = parseText(text, json);
     if (!parsed.ok) this.#addBroken(parsed, line, text);
     else if (parsed.value !== undefined && parsed.value !== null) this.#add(parsed.value, '');
   }

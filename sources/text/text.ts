@@ -28,6 +28,12 @@ export interface TextDocument {
   readonly text: string;
 }
 
+/** One that has been cut out of a file. */
+export interface CutDocument extends TextDocument {
+  /** What it holds, where cutting it has shown that: of JSON. */
+  readonly json?: unknown;
+}
+
 /** What a document holds; `undefined` for one that is only blank or comments. */
 export type ParsedText =
   | { readonly ok: true; readonly value: unknown }
@@ -60,36 +66,51 @@ export const MAX_TOKENS = 1_000_000;
 /** Levels of nesting. */
 export const MAX_DEPTH = 200;
 
+/** The documents of a file's text, for who looks at their texts. */
+export function splitDocuments(text: string): readonly TextDocument[] {
+  return cutDocuments(text).map(({ json: _, ...document }) => document);
+}
+
 /** Cuts a file's text into documents: at `---`, and JSON objects that stand one after another. */
-export function splitDocuments(text: string): TextDocument[] {
-  const documents: TextDocument[] = [];
-  let line = 1;
+export function cutDocuments(text: string): readonly CutDocument[] {
+  const documents: CutDocument[] = [];
   const marked = /^\uFEFF/.test(text) ? 1 : 0;
   let start = marked;
+  let counted = { offset: start, line: 1 };
   for (const [index, part] of text.slice(marked).split(SEPARATOR).entries()) {
     let offset = start;
-    for (const piece of looksLikeJson(part) ? splitJsonObjects(part) : [part]) {
-      if (index > 0 || !isNothing(piece))
-        documents.push({ number: documents.length + 1, line, offset, text: piece });
-      line += countLines(piece);
-      offset += piece.length;
+    for (const piece of piecesOf(part)) {
+      if (index > 0 || !isNothing(piece.text)) {
+        counted = { offset, line: counted.line + countLines(text, counted.offset, offset) };
+        documents.push({ number: documents.length + 1, line: counted.line, offset, ...piece });
+      }
+      offset += piece.text.length;
     }
     start += part.length + SEPARATOR_LENGTH;
   }
   return documents;
 }
 
-function countLines(text: string): number {
+/** The documents between two separators. A list of the API is one object of many megabytes: it is not cut, but parsed, at once. */
+function piecesOf(part: string): readonly Pick<CutDocument, 'text' | 'json'>[] {
+  if (!looksLikeJson(part)) return [{ text: part }];
+  const json = parseJson(part);
+  return json === undefined ? splitJsonObjects(part).map((text) => ({ text })) : [{ text: part, json }];
+}
+
+function countLines(text: string, from: number, to: number): number {
   let count = 0;
-  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) count += 1;
+  for (let at = text.indexOf('\n', from); at !== -1 && at < to; at = text.indexOf('\n', at + 1)) count += 1;
   return count;
 }
 
-/** Parses one document: JSON, or YAML with the words that kubectl knows. Never throws for what the text holds. */
-export function parseText(text: string): ParsedText {
-  if (isNothing(text)) return { ok: true, value: undefined };
-  const json = parseJson(text);
+/**
+ * Parses one document: JSON, or YAML with the words that kubectl knows. Never throws for what the text holds.
+ * @param json what it holds, where that is known; see `CutDocument`
+ */
+export function parseText(text: string, json: unknown = parseJson(text)): ParsedText {
   if (json !== undefined) return { ok: true, value: json };
+  if (isNothing(text)) return { ok: true, value: undefined };
   const lines = new LineCounter();
   const failed = (message: string, offset: number, document?: Document): ParsedText => {
     const { line, col } = lines.linePos(offset);
@@ -151,8 +172,14 @@ function compose(tokens: readonly CST.Token[], end: number): Document {
   return first;
 }
 
+/** Looks no further than the first line that is something. */
 function isNothing(text: string): boolean {
-  return text.split(/\r?\n/).every((line) => NOTHING.test(line));
+  for (let at = 0; ; ) {
+    const end = text.indexOf('\n', at);
+    if (end === -1) return NOTHING.test(text.slice(at));
+    if (!NOTHING.test(text.slice(at, end).replace(/\r$/, ''))) return false;
+    at = end + 1;
+  }
 }
 
 function looksLikeJson(text: string): boolean {

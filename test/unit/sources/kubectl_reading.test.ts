@@ -213,6 +213,15 @@ describe('inputs', () => {
     );
   });
 
+  test('a document behind JSON has the line at which it stands', async () => {
+    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [namespace('a')] }, null, 2);
+    dir.write('a.json', `# a list\r\n---\n${list}\n---\na: *b\n`);
+    const { cluster, problems } = await read();
+    expect([...cluster.namespaces.keys()]).toEqual(['a']);
+    const line = 2 + list.split('\n').length + 2;
+    expect(problems).toEqual([expect.stringMatching(`^error a\\.json, document 2: line ${line}, column 4`)]);
+  });
+
   test('one broken among them is an error, and nothing of the text is taken', async () => {
     dir.write('a.json', `${JSON.stringify(pod('web', '10.0.0.1'))}\n{"kind": "Pod",\n`);
     const { problems } = await read();
