@@ -208,7 +208,7 @@ export function namespaceLabelsOf({ namespaceSelector }: PodsPeer): readonly str
 }
 
 /** Where more namespaces than this have a label, their pods are not looked up namespace by namespace. */
-const MOST_NAMESPACES = 100;
+export const MOST_NAMESPACES = 100;
 
 /** A map by address, or a set of addresses. */
 type Addresses = Pick<ReadonlyMap<string, unknown>, 'size' | 'keys'>;

@@ -2,8 +2,10 @@
 
 import type { Cluster, NetworkPolicy } from '../model.ts';
 import { noRoom, type PolicyLimits, policyEntries, tooMuch } from '../objects/index.ts';
+import { policiesByNamespace } from '../rules/index.ts';
 import { type Groups, LEAST_REACH, namespaceLabelsOf } from './groups.ts';
 import { type GroupTest, groupId } from './live_group.ts';
+import { MostReach } from './most_reach.ts';
 import { groupsOf } from './table_rules.ts';
 
 /** What a namespace's policies come to. */
@@ -166,21 +168,11 @@ function isolatingOf(policy: NetworkPolicy, measured: Measured): NetworkPolicy {
   return measured.isolating;
 }
 
-/** Whether any policy may be beyond a bound. Cheap: it assumes that every selector is tried on every pod, so it may say yes too often. */
-export function mayExceed({ pods, policies }: Cluster, limits: PolicyLimits): boolean {
-  let addresses = 0;
-  for (const { ips } of pods.values()) addresses += ips.length;
-  const most = Math.min(
-    limits.maxPolicyEntries,
-    limits.maxNamespaceEntries,
-    // Each selector is at least one entry.
-    Math.min(limits.maxPolicyReach, limits.maxNamespaceReach) / Math.max(addresses, LEAST_REACH),
+/** Whether any policy may be beyond a bound. Cheap: selectors are not looked up, and count for as much as they may reach. */
+export function mayExceed(cluster: Cluster, limits: PolicyLimits): boolean {
+  const bounds = new PolicyBounds(limits);
+  const most = new MostReach(cluster);
+  return [...policiesByNamespace(cluster).values()].some(
+    (policies) => bounds.decide(policies, most).excess.size > 0,
   );
-  const entries = new Map<string, number>();
-  for (const policy of policies.values()) {
-    const sum = (entries.get(policy.namespace) ?? 0) + policyEntries(policy);
-    if (sum > most) return true;
-    entries.set(policy.namespace, sum);
-  }
-  return false;
 }

@@ -339,6 +339,29 @@ describe('reach by labels of namespaces', () => {
   });
 });
 
+describe('policies beyond a bound', () => {
+  it('are those that a compiler refuses, also where the cluster is far from most bounds', () => {
+    const few = (most: number) => fc.integer({ min: 1, max: most });
+    const limits = fc.record({
+      maxPolicyEntries: few(20),
+      maxNamespaceEntries: few(40),
+      maxPolicyReach: few(500),
+      maxNamespaceReach: few(1_000),
+    });
+    // Small numbers count as a hundred: with some pods more than that, the reach of a selector matters.
+    const crowd = fc.record({ namespace: fc.constantFrom('a', 'b'), size: fc.integer({ min: 0, max: 130 }) });
+    fc.assert(
+      fc.property(apiCluster, limits, crowd, (written, policyLimits, { namespace, size }) => {
+        const more = Array.from({ length: size }, (_, index) =>
+          apiPod(`${namespace}/crowd-${index}`, { labels: { app: 'web' }, ips: [address(index)] }),
+        );
+        const cluster = readCluster({ ...written, pods: [...(written.pods ?? []), ...more] });
+        expect(policyExcess(cluster, policyLimits)).toEqual(createCompiler(cluster, { policyLimits }).excess);
+      }),
+    );
+  });
+});
+
 describe('default bounds', () => {
   it('refuse each costly shape, and let pass what is a fiftieth of it', () => {
     const pods = new Map(Array.from({ length: 3_000 }, (_, i): [string, Pod] => [`shop/p${i}`, podAt(i)]));
