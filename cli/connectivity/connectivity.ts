@@ -23,6 +23,8 @@ export interface Connectivity {
   stanceOfPod(pod: Pod): Stance;
   /** The stances of addresses that no pod has: regions by stance. */
   readonly networks: ReadonlyMap<Stance, readonly Region[]>;
+  /** The peers that rules name, by the numbers that ends have in `Peer.is`; equal for equal peers of any cluster. */
+  readonly peerTexts: readonly string[];
 }
 
 /** The blocks that policies of a cluster name: where addresses have to be cut. */
@@ -121,6 +123,7 @@ export function createConnectivity(
   const nobody = tests.peer({});
   return {
     stanceOfPod,
+    peerTexts: tests.texts,
     networks: new Map(
       [...byPeer].map(([peer, regions]) => {
         const families = [...new Set(regions.map(({ family }) => family))];

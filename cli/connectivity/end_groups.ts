@@ -39,6 +39,7 @@ export function pairCount(from: EndGroup, to: EndGroup): number {
   return from.ends.length * to.ends.length - itself;
 }
 
-function arePods({ ends }: EndGroup): boolean {
+/** Whether the ends are pods that are there. */
+export function arePods({ ends }: EndGroup): boolean {
   return ends[0]?.kind === 'pods';
 }

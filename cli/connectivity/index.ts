@@ -2,7 +2,7 @@
 
 export { type ComparedEnd, comparedEnds, isSingle, type Side } from './compared_ends.ts';
 export { blocksOfPolicies, type Connectivity, createConnectivity } from './connectivity.ts';
-export { type EndGroup, groupEnds, pairCount } from './end_groups.ts';
+export { arePods, type EndGroup, groupEnds, pairCount } from './end_groups.ts';
 export { endJson } from './end_json.ts';
 export { createEndNames, type EndNames, type EndPart } from './end_sets.ts';
 export type { IsolatingRule, Isolation, Opening } from './isolation.ts';
@@ -31,6 +31,7 @@ export {
   portsText,
   union,
 } from './port_set.ts';
+export { createIsSame, type IsSame } from './same_ends.ts';
 export {
   type Directions,
   directionsOf,

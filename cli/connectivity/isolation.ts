@@ -33,6 +33,8 @@ export interface Opening {
 
 interface CompiledRule {
   readonly rule: IsolatingRule;
+  /** What the rule opens: equal for rules of any cluster that open the same to the same peers. */
+  readonly meaning: string;
   /** Numbers of peer tests; undefined: everybody. */
   readonly peers: readonly number[] | undefined;
   /** The ports where the peer does not matter. */
@@ -46,6 +48,8 @@ export class Isolation {
   /** Of no other in its cluster. */
   readonly key: string;
   readonly policies: readonly PolicyRef[];
+  /** Equal for isolations of any cluster that open the same to the same peers. */
+  readonly meaning: string;
   readonly #rules: readonly CompiledRule[];
   /** By the rules that open them, and the ports that names stand for. */
   readonly #opened = new Map<string | number, PortSet>();
@@ -55,6 +59,7 @@ export class Isolation {
   constructor(key: string, policies: readonly PolicyRef[], rules: readonly CompiledRule[]) {
     this.key = key;
     this.policies = policies;
+    this.meaning = JSON.stringify(rules.map(({ meaning }) => meaning));
     this.#rules = rules;
   }
 
@@ -72,10 +77,11 @@ export class Isolation {
   #openedByMask(peer: Peer): PortSet {
     let mask = 0;
     let hasNames = false;
-    for (const [at, { peers, named }] of this.#rules.entries()) {
-      if (peers !== undefined && !isOneOf(peer, peers)) continue;
+    for (let at = 0; at < this.#rules.length; at += 1) {
+      const rule = this.#rules[at];
+      if (rule === undefined || (rule.peers !== undefined && !isOneOf(peer, rule.peers))) continue;
       mask |= 1 << at;
-      if (named.length > 0) hasNames = true;
+      if (rule.named.length > 0) hasNames = true;
     }
     if (mask === 0) return NO_PORTS;
     const key = hasNames ? `${mask} ${peer.portsKey}` : mask;
@@ -161,6 +167,7 @@ export class Isolations {
       const isNamed = ({ from, name }: TablePort) => from === undefined && name !== undefined;
       return {
         rule: { policy: rule.policy, direction, index: rule.index },
+        meaning: JSON.stringify([rule.peers, rule.ports]),
         peers: rule.peers.length === 0 ? undefined : rule.peers.map((peer) => this.#tests.number(peer)),
         fixed:
           rule.ports.length === 0

@@ -56,6 +56,11 @@ export class PeerTests {
     this.#cluster = cluster;
   }
 
+  /** What the numbers stand for, by number: equal for equal peers of any cluster. */
+  get texts(): readonly string[] {
+    return [...this.#numbers.keys()];
+  }
+
   /** All are numbered before the first end is asked about. */
   number(test: ResolvedPeer): number {
     const key = JSON.stringify(test);

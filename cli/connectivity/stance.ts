@@ -33,8 +33,8 @@ export interface Directions {
 
 /** What each side admits. */
 export function directionsOf(source: Stance, destination: Stance): Directions {
-  const [from, to] = familiesUsed(source, destination);
-  const [asSource, asDestination] = [source.peerAt(from), destination.peerAt(to)];
+  const asSource = sourcePeer(source, destination);
+  const asDestination = destinationPeer(source, destination);
   return {
     egress: source.egress === undefined ? ALL_PORTS : source.egress.opened(asDestination),
     ingress: destination.ingress === undefined ? ALL_PORTS : destination.ingress.opened(asSource),
@@ -49,10 +49,9 @@ export function portsBetween(source: Stance, destination: Stance): PortSet {
   const { egress } = source;
   const { ingress } = destination;
   if (egress === undefined && ingress === undefined) return ALL_PORTS;
-  const [from, to] = familiesUsed(source, destination);
-  const out = egress === undefined ? ALL_PORTS : egress.opened(destination.peerAt(to));
+  const out = egress === undefined ? ALL_PORTS : egress.opened(destinationPeer(source, destination));
   if (ingress === undefined || out.ranges.length === 0) return out;
-  return intersection(out, ingress.opened(source.peerAt(from)));
+  return intersection(out, ingress.opened(sourcePeer(source, destination)));
 }
 
 /** Whether policy has a say: it can select one of the two. */
@@ -65,15 +64,22 @@ export function haveOneFamily(source: Stance, destination: Stance): boolean {
   return (
     source.families.length === 0 ||
     destination.families.length === 0 ||
-    source.families.some((family) => destination.families.includes(family))
+    sharedFamily(source, destination) !== undefined
   );
 }
 
-/** The first family that both have, in the source's order; else the first of each, as the engine has it. */
-function familiesUsed(
-  { families }: Stance,
-  destination: Stance,
-): readonly [Family | undefined, Family | undefined] {
-  const both = families.find((family) => destination.families.includes(family));
-  return both === undefined ? [families[0], destination.families[0]] : [both, both];
+/** The first family that both have, in the source's order. */
+function sharedFamily({ families }: Stance, destination: Stance): Family | undefined {
+  // Asked for each of a million pairs: nothing is made here.
+  for (const family of families) if (destination.families.includes(family)) return family;
+  return undefined;
+}
+
+/** Who the two are to rules: by the family that both have; else by the first of each, as the engine has it. */
+function sourcePeer(source: Stance, destination: Stance): Peer {
+  return source.peerAt(sharedFamily(source, destination) ?? source.families[0]);
+}
+
+function destinationPeer(source: Stance, destination: Stance): Peer {
+  return destination.peerAt(sharedFamily(source, destination) ?? destination.families[0]);
 }

@@ -1,8 +1,11 @@
 /** What connections become possible or impossible from one state of a cluster to another. */
 import {
+  arePods,
   difference,
   type EndGroup,
+  type IsSame,
   isJudged,
+  isSingle,
   NO_PORTS,
   type PortSet,
   pairCount,
@@ -45,24 +48,30 @@ const GROUPS_A_TURN = 50;
 
 /**
  * Compares every pair.
+ * @param isSame groups that are the same before and after: pairs of two such are unchanged, and only counted
  * @param turn is waited for now and then
  * @param maxChanges of groups, that are kept
  */
 export async function compare(
   groups: readonly EndGroup[],
+  isSame: IsSame,
   turn: (done: number) => Promise<void>,
   maxChanges = MAX_CHANGES,
 ): Promise<Comparison> {
   const changes: GroupChange[] = [];
   const counts = { wider: 0, changed: 0, narrower: 0 };
-  let unchanged = 0;
+  const same = groups.filter(isSame);
+  const isKnown = new Set(same);
+  const others = groups.filter((group) => !isKnown.has(group));
+  let unchanged = judgedPairs(same);
   let leftOut = 0;
   for (const [at, from] of groups.entries()) {
     if (at % GROUPS_A_TURN === 0) await turn(at);
-    for (const to of groups) {
+    for (const to of isKnown.has(from) ? others : groups) {
       const count = isJudgedOnOneSide(from, to) ? pairCount(from, to) : 0;
       if (count === 0) continue;
-      const [before, after] = [between(from.before, to.before), between(from.after, to.after)];
+      const before = between(from.before, to.before);
+      const after = between(from.after, to.after);
       const change = changeOf(before, after);
       if (change === undefined) {
         unchanged += count;
@@ -74,6 +83,23 @@ export async function compare(
     }
   }
   return { changes, counts, unchanged, leftOut };
+}
+
+/** The pairs of ends of groups that are the same on both sides, as far as policy has a say: groups of one kind are counted together. */
+function judgedPairs(groups: readonly EndGroup[]): number {
+  const kinds = Map.groupBy(groups, (group) => `${arePods(group)} ${group.before?.isSubject}`);
+  const sums = [...kinds.values()].flatMap((own) => {
+    const ends = own.flatMap((group) => group.ends);
+    const [one] = own;
+    return one === undefined ? [] : [{ one, ends: ends.length, singles: ends.filter(isSingle).length }];
+  });
+  let count = 0;
+  for (const from of sums)
+    for (const to of sums) {
+      if (!isJudgedOnOneSide(from.one, to.one) || !(arePods(from.one) || arePods(to.one))) continue;
+      count += from.ends * to.ends - (from === to ? from.singles : 0);
+    }
+  return count;
 }
 
 function between(from: Stance | undefined, to: Stance | undefined): PortSet {

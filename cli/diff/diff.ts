@@ -6,6 +6,7 @@ import {
   blocksOfPolicies,
   comparedEnds,
   createConnectivity,
+  createIsSame,
   createNetworks,
   groupEnds,
   type KnownPods,
@@ -97,9 +98,11 @@ async function reportOf(sides: ReadSides, { progress, signal }: CommandContext):
     connectivity: createConnectivity(cluster, networks, candidates.namespaces),
     pods,
   });
-  const ends = comparedEnds(side(before, was), side(after, is), networks, candidates.pods);
+  const [earlier, later] = [side(before, was), side(after, is)];
+  const ends = comparedEnds(earlier, later, networks, candidates.pods);
   const groups = groupEnds(ends);
-  const comparison = await compare(groups, async (done) => {
+  const isSame = createIsSame(earlier.connectivity, later.connectivity);
+  const comparison = await compare(groups, isSame, async (done) => {
     progress.say(`compared ${done} of ${groups.length} kinds of ends`);
     await new Promise((resolve) => setImmediate(resolve));
     signal.throwIfAborted();

@@ -7,6 +7,7 @@ import {
   type ComparedEnd,
   comparedEnds,
   createConnectivity,
+  createIsSame,
   createNetworks,
   type EndGroup,
   groupEnds,
@@ -129,6 +130,7 @@ const noTurn = async () => {};
 it('diff and graph say what the engine says', { timeout: PROPERTY_TIMEOUT_MS }, async () => {
   let changed = 0;
   let compared = 0;
+  let same = 0;
   await fc.assert(
     fc.asyncProperty(twoStates, async ([oneState, otherState]) => {
       const [before, after] = [readCluster(oneState), readCluster(otherState)];
@@ -139,9 +141,14 @@ it('diff and graph say what the engine says', { timeout: PROPERTY_TIMEOUT_MS }, 
         connectivity: createConnectivity(cluster, networks, candidates.namespaces),
         pods,
       });
-      const ends = comparedEnds(side(before, was), side(after, is), networks, candidates.pods);
+      const [earlier, later] = [side(before, was), side(after, is)];
+      const ends = comparedEnds(earlier, later, networks, candidates.pods);
       const groups = groupEnds(ends);
-      const { changes } = await compare(groups, noTurn);
+      const isSame = createIsSame(earlier.connectivity, later.connectivity);
+      const comparison = await compare(groups, isSame, noTurn);
+      const { changes } = comparison;
+      expect(comparison).toEqual(await compare(groups, () => false, noTurn));
+      same += groups.filter(isSame).length;
       const edges = await edgesOf(groups, noTurn);
       const reasonsOf = createReasons(before, after);
 
@@ -214,4 +221,5 @@ it('diff and graph say what the engine says', { timeout: PROPERTY_TIMEOUT_MS }, 
   );
   expect(changed / compared).toBeGreaterThan(0.05);
   expect(changed / compared).toBeLessThan(0.95);
+  expect(same).toBeGreaterThan(100);
 });

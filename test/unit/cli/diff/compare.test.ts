@@ -22,9 +22,18 @@ test('changes beyond the bound are counted, and said to be left out', async () =
     return { connectivity: createConnectivity(cluster, networks), pods: knownPods(manifests).pods };
   };
   const groups = groupEnds(comparedEnds(sideOf([]), sideOf(closed), networks));
-  const whole = await compare(groups, async () => {});
+  const whole = await compare(
+    groups,
+    () => false,
+    async () => {},
+  );
   expect(whole).toMatchObject({ counts: { wider: 0, changed: 0, narrower: 9 }, leftOut: 0 });
-  const some = await compare(groups, async () => {}, 2);
+  const some = await compare(
+    groups,
+    () => false,
+    async () => {},
+    2,
+  );
   expect(some).toMatchObject({ counts: whole.counts, unchanged: whole.unchanged, leftOut: 7 });
   expect(some.changes).toHaveLength(2);
 });
