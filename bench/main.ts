@@ -3,6 +3,7 @@
 import { messageOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
 import { checkPrerequisites } from '../lab/index.ts';
+import { runCli } from './cli/run.ts';
 import { FIGURES } from './figures/catalogue.ts';
 import type { Scale } from './figures/figure.ts';
 import { type BenchOptions, benchHelp, type Choices, readBenchOptions } from './options.ts';
@@ -89,14 +90,24 @@ async function runCost(argv: readonly string[], signal: AbortSignal): Promise<bo
   return Object.keys(results.failed).length === 0;
 }
 
+/** Returns whether all was measured. */
+async function runOne(argv: readonly string[], signal: AbortSignal): Promise<boolean> {
+  switch (argv[0]) {
+    case 'scale':
+      return await runScale(argv.slice(1), signal, progress);
+    case 'cli':
+      return await runCli(argv.slice(1), signal, progress);
+    default:
+      return await runCost(argv, signal);
+  }
+}
+
 async function main(argv: readonly string[]): Promise<void> {
   const interrupt = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interrupt.abort());
   const { signal } = interrupt;
   try {
-    const isMeasured =
-      argv[0] === 'scale' ? await runScale(argv.slice(1), signal, progress) : await runCost(argv, signal);
-    if (!isMeasured) process.exitCode = FAILED;
+    if (!(await runOne(argv, signal))) process.exitCode = FAILED;
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;
     progress('interrupted; what was built has been removed');

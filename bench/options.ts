@@ -44,6 +44,7 @@ export interface Choices {
 export function benchHelp({ figures, paths }: Choices): string {
   return `usage: npm run -s bench -- [flags]
        npm run -s bench -- scale --help    what the control plane bears
+       npm run -s bench -- cli --help      what commands cost on a large cluster
 
 Compares what enforcement costs: no rules, kernel rules, Sluice with each relay, HAProxy, Envoy. All paths are there at
 once and are measured in turn. Needs root on Debian; installs the tools it needs, and Envoy into bench/.cache.
