@@ -6,6 +6,7 @@ import { mendsOf } from '../fix.ts';
 import type { Rule } from '../rule.ts';
 import { RULES } from '../rules/index.ts';
 import { objectText, type Parted, type Suppressed } from '../suppress/index.ts';
+import { createLinePlaces, literal, uriOf } from './sarif_text.ts';
 
 const SCHEMA = 'https://json.schemastore.org/sarif-2.1.0.json';
 
@@ -18,16 +19,22 @@ const LEVELS: Readonly<Record<Severity, string>> = { error: 'error', warning: 'w
 export function sarifLog({ findings, suppressed }: Parted, files: readonly ManifestFile[]) {
   const mends = new Map(mendsOf(findings, files).map(({ finding, replacements }) => [finding, replacements]));
   const texts = new Map(files.map(({ file, text }) => [file, text]));
+  const places = new Map<string, LinePlaces>();
+  const placesIn = (file: string): LinePlaces => {
+    const known = places.get(file) ?? createLinePlaces(texts.get(file) ?? '');
+    places.set(file, known);
+    return known;
+  };
   const changeOf = (finding: Finding) => {
     const replacements = mends.get(finding);
-    const text = texts.get(finding.object.file);
-    if (replacements === undefined || text === undefined) return {};
+    const { file } = finding.object;
+    if (replacements === undefined) return {};
     const fix = {
-      description: { text: finding.fix?.text ?? '' },
+      description: { text: literal(finding.fix?.text ?? '') },
       artifactChanges: [
         {
-          artifactLocation: artifact(finding.object.file),
-          replacements: replacements.map((one) => replacementOf(text, one)),
+          artifactLocation: { uri: uriOf(file) },
+          replacements: replacements.map((one) => replacementOf(placesIn(file), one)),
         },
       ],
     };
@@ -41,7 +48,8 @@ export function sarifLog({ findings, suppressed }: Parted, files: readonly Manif
         tool: { driver: { name: 'sluice lint', version: VERSION, rules: RULES.map(descriptor) } },
         columnKind: 'utf16CodeUnits',
         results: [
-          ...findings.map((finding) => ({ ...resultOf(finding), ...changeOf(finding) })),
+          // Either all results say what suppresses them or none does; an empty list is nothing (3.27.23).
+          ...findings.map((finding) => ({ ...resultOf(finding), suppressions: [], ...changeOf(finding) })),
           ...suppressed.map((one) => ({ ...resultOf(one.finding), suppressions: [suppressionOf(one)] })),
         ],
       },
@@ -68,7 +76,7 @@ function resultOf(finding: Finding) {
       ? {}
       : {
           physicalLocation: {
-            artifactLocation: artifact(place.file),
+            artifactLocation: { uri: uriOf(place.file) },
             region: { startLine: place.line, startColumn: place.column },
           },
         };
@@ -76,7 +84,7 @@ function resultOf(finding: Finding) {
     ruleId: code,
     ruleIndex: RULES.findIndex((rule) => rule.code === code),
     level: LEVELS[severity],
-    message: { text: `${message}.${mended}` },
+    message: { text: literal(`${message}.${mended}`) },
     locations: [
       { ...physical, logicalLocations: [{ fullyQualifiedName: objectText(finding), kind: 'object' }] },
     ],
@@ -90,12 +98,10 @@ function suppressionOf({ by, reason }: Suppressed) {
   };
 }
 
-function artifact(file: string) {
-  return { uri: encodeURI(file).replaceAll('#', '%23').replaceAll('?', '%3F') };
-}
+type LinePlaces = ReturnType<typeof createLinePlaces>;
 
-function replacementOf(text: string, { start, end, text: inserted }: TextReplacement) {
-  const [from, to] = [placeOf(text, start), placeOf(text, end)];
+function replacementOf(placeOf: LinePlaces, { start, end, text: inserted }: TextReplacement) {
+  const [from, to] = [placeOf(start), placeOf(end)];
   return {
     deletedRegion: {
       startLine: from.line,
@@ -105,10 +111,4 @@ function replacementOf(text: string, { start, end, text: inserted }: TextReplace
     },
     insertedContent: { text: inserted },
   };
-}
-
-/** Both from 1. */
-function placeOf(text: string, offset: number) {
-  const before = text.slice(0, offset);
-  return { line: before.split('\n').length, column: offset - (before.lastIndexOf('\n') + 1) + 1 };
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
 import schema from '../../../docs/schema/lint.v1.json' with { type: 'json' };
@@ -58,7 +59,7 @@ test('sarif has rules, places from 1, and what to replace by what', async () => 
         expect.objectContaining({
           artifactChanges: [
             {
-              artifactLocation: { uri: file },
+              artifactLocation: { uri: pathToFileURL(file).href },
               replacements: [
                 {
                   deletedRegion: { startLine: 13, startColumn: 13, endLine: 13, endColumn: 15 },
