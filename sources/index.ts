@@ -17,6 +17,7 @@ export {
   readManifestBytes,
   readManifestFile,
   readManifestInput,
+  STANDARD_INPUT,
 } from './files/index.ts';
 export { MANIFEST_LIMITS } from './manifest_limits.ts';
 export { filesAt, INPUT_PATH, type Manifests, manifestsOf, readManifests } from './manifests.ts';

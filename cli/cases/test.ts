@@ -1,5 +1,6 @@
 /** `sluice test`: whether connections are allowed and denied as a file of cases says. */
 import { resolve } from 'node:path';
+import { Readable } from 'node:stream';
 import { SluiceError } from '../../common/errors.ts';
 import { describePlace } from '../../sources/index.ts';
 import { parseEndpointRef, reportFaults, scopeOfEnds } from '../can/index.ts';
@@ -9,6 +10,7 @@ import { complain } from '../output.ts';
 import { reportNotes } from '../problems.ts';
 import type { Case } from './case.ts';
 import { readCaseFiles } from './case_files.ts';
+import { refuseCasesAmongObjects } from './case_text.ts';
 import { createCaseAnswerer, judgeCases } from './judge.ts';
 import type { CaseFault } from './read_cases.ts';
 import { writeReport } from './report.ts';
@@ -21,7 +23,7 @@ const runCommand = createCommand({
   flags: TEST_FLAGS,
   afterFlags: TEST_HELP_END,
   wanted: () => 0,
-  run: (values, context) => run(testCommand(values), context),
+  run: async (values, context) => await run(await testCommand(values, context), context),
 });
 
 /**
@@ -45,7 +47,7 @@ export const runTest = Object.assign(
 const MAX_FAULTS = 100;
 
 async function run(command: TestCommand, context: CommandContext): Promise<number> {
-  const { input: choice } = command;
+  const { input: choice, standardInput } = command;
   // A kubeconfig's context has a namespace, whichever it is.
   const isNamespaceKnown = choice.namespace !== undefined || choice.kind === 'cluster';
   const { cases, faults } = readCaseFiles(command.cases, isNamespaceKnown);
@@ -53,13 +55,16 @@ async function run(command: TestCommand, context: CommandContext): Promise<numbe
     reportCaseFaults(faults);
     return EXIT.error;
   }
-  const input = await readInput(choice, (namespace) => scopeOf(cases, namespace), context);
+  const input = await readInput(choice, (namespace) => scopeOf(cases, namespace), {
+    ...context,
+    ...(standardInput === undefined ? {} : { standardInput: Readable.from([standardInput]) }),
+  });
   context.progress.end();
   // A folder's files of cases are no manifests, which nobody has to be told.
   const own = new Set(command.cases.map(({ file }) => resolve(file)));
-  const problems = input.manifests.problems.filter(
-    ({ file }) => file === undefined || !own.has(resolve(file)),
-  );
+  const isOther = ({ file }: { readonly file: string }) => !own.has(resolve(file));
+  if (choice.kind === 'files') refuseCasesAmongObjects(input.manifests.files.filter(isOther));
+  const problems = input.manifests.problems.filter(isOther);
   if (!reportFaults({ ...input.manifests, problems }, command.ignoreErrors)) return EXIT.error;
   reportNotes(input.notes);
   const answerer = createCaseAnswerer(input, cases.length);

@@ -4,8 +4,14 @@ import { SluiceError } from '../../common/errors.ts';
 import { INPUT_PATH } from '../../sources/index.ts';
 import { choice } from '../command.ts';
 import type { FlagTable, FlagValues } from '../flags/index.ts';
-import { INPUT_FLAGS, type InputChoice, type InputFlag, inputChoice } from '../input/index.ts';
-import { type SplitPaths, splitPaths } from './case_files.ts';
+import {
+  INPUT_FLAGS,
+  type InputChoice,
+  type InputFlag,
+  inputChoice,
+  type ReadContext,
+} from '../input/index.ts';
+import { type SplitPaths, splitPaths } from './split_paths.ts';
 
 /** What the help has before the flags. docs/reference/cli.md carries the same text. */
 export const TEST_HELP = `usage: sluice test -f CASES... [-f PATH... | -n NS | -A] [-o text|json|tap|junit] [flags]
@@ -23,7 +29,8 @@ from and to are ends as in sluice can (see sluice help can), to with a port behi
 of their own, port and protocol. A Service, a block of addresses or internet is allowed where all of it is, and denied where
 all of it is.
 
-Of the paths of -f, files with a list of tests are cases, in folders too; the others are manifests. Of manifests (-f) and of the
+Of the paths of -f, files with a list of tests are cases, in folders and git revisions too, and so is such a standard input; the
+others are manifests. Of manifests (-f) and of the
 cluster of the kubeconfig, with your own rights, the engine judges the objects: no packet is sent. In a lab (--lab) each case is real
 connections between the network namespaces, TCP and UDP, and the engine has to say the same: a case on which they differ is not
 as expected. A lab tries a block of addresses, or internet, with the addresses that it has outside (sluice lab up --external).
@@ -65,6 +72,7 @@ export type TestOutput = (typeof OUTPUTS)[number];
 /** A checked command line. */
 export interface TestCommand {
   readonly cases: SplitPaths['cases'];
+  readonly standardInput?: Buffer;
   readonly input: InputChoice;
   readonly output: TestOutput;
   readonly headers: boolean;
@@ -72,11 +80,14 @@ export interface TestCommand {
 }
 
 /** @throws SluiceError `USAGE`, `MANIFEST_UNREADABLE`, and those of `splitPaths` */
-export function testCommand(values: FlagValues<TestFlag>): TestCommand {
+export async function testCommand(
+  values: FlagValues<TestFlag>,
+  context: Pick<ReadContext, 'signal'>,
+): Promise<TestCommand> {
   const [surplus] = values.positionals;
   if (surplus !== undefined) throw usage(`'${surplus}' is not expected: files come with -f`);
   const output = choice(values.text('output') ?? 'text', OUTPUTS, '-o', 'test');
-  const { cases, others } = splitPaths(values.list('file'));
+  const { cases, others, ...rest } = await splitPaths(values.list('file'), context);
   const missing = others.find((path) => !existsSync(path) && path !== INPUT_PATH && !path.includes(':'));
   if (missing !== undefined)
     throw new SluiceError('MANIFEST_UNREADABLE', `${missing} cannot be read: there is no such file`);
@@ -86,6 +97,7 @@ export function testCommand(values: FlagValues<TestFlag>): TestCommand {
     );
   const list = (flag: InputFlag) => (flag === 'file' ? others : values.list(flag));
   return {
+    ...rest,
     cases,
     input: inputChoice({ ...values, list }),
     output,

@@ -29,7 +29,7 @@ export interface FileContext extends ReadContext {
  * @throws SluiceError `MANIFEST_UNREADABLE`, `GIT_UNREADABLE`, `INPUT_TOO_LARGE`
  */
 export async function readFiles(paths: readonly string[], context: FileContext): Promise<Manifests> {
-  const { namespace, progress, signal } = context;
+  const { namespace, progress, signal, standardInput = process.stdin } = context;
   const bounds = createBounds();
   const files = new Map<string, string>();
   const loaded: ManifestFile[] = [];
@@ -59,7 +59,7 @@ export async function readFiles(paths: readonly string[], context: FileContext):
   }
   if (paths.includes(INPUT_PATH)) {
     progress.say('reading standard input');
-    loaded.push(await readManifestInput(process.stdin, { namespace }));
+    loaded.push(await readManifestInput(standardInput, { namespace }));
   }
   return manifestsOf(loaded);
 }

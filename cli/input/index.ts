@@ -1,7 +1,8 @@
 /** What commands ask about: files, a lab, or the cluster of the kubeconfig, by one rule for all. */
 
-export { INPUT_LIMITS } from './bounds.ts';
+export { createBounds, INPUT_LIMITS } from './bounds.ts';
 export type { Lister, MissingRight } from './cluster/index.ts';
+export { isRevisionPath, readRevision } from './git_revision.ts';
 export type { Input, Origin, UnlistedKind } from './input.ts';
 export { INPUT_FLAGS, type InputChoice, type InputFlag, inputChoice } from './input_flags.ts';
 export { type LiveCluster, liveCluster } from './live_cluster.ts';

@@ -5,4 +5,6 @@ import type { Progress } from '../terminal/index.ts';
 export interface ReadContext {
   readonly progress: Progress;
   readonly signal: AbortSignal;
+  /** What `-` stands for, where a command has looked at it before; default: the process's standard input. */
+  readonly standardInput?: AsyncIterable<Buffer>;
 }

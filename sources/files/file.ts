@@ -45,7 +45,7 @@ export const MAX_FILE_BYTES = 64 * 1024 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 
 /** What messages call the manifests that come through standard input. */
-const STANDARD_INPUT = 'standard input';
+export const STANDARD_INPUT = 'standard input';
 
 /** What reading a file starts from. */
 export interface FileContext {

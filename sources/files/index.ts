@@ -13,5 +13,6 @@ export {
   readManifestBytes,
   readManifestFile,
   readManifestInput,
+  STANDARD_INPUT,
 } from './file.ts';
 export { isManifestName, listManifests } from './paths.ts';

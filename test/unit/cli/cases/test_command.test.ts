@@ -1,12 +1,14 @@
 /** `sluice test`, judged by the engine. */
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { runTool } from '../../../../common/run_tool.ts';
 import { manifestDirectory, pod, shop, temporaryDirectory } from '../../../builders/cli_manifests.ts';
 import { policy, service } from '../../../builders/manifests.ts';
 import { schemaProblems } from '../support/schema.ts';
-import { runSluice } from '../support/sluice_process.ts';
+import { MAIN, runSluice } from '../support/sluice_process.ts';
 import { caseFile } from './cases_files.ts';
 
 const GOOD = `namespace: shop
@@ -64,6 +66,75 @@ test('cases in a folder count too, and files of tests of other programs do not',
   const twice = await runSluice(['test', '-f', `${folder}/./cases.yaml`, '-f', folder]);
   expect(twice.stdout).toContain('1 case: ');
   expect(twice.stderr).not.toContain('cases.yaml');
+});
+
+test('cases come on standard input too, and so do manifests beside a file of cases', async () => {
+  const cases = await runSluice(['test', '-f', '-', '-f', shop()], GOOD);
+  expect(cases).toMatchObject({
+    code: 0,
+    stderr: '',
+    stdout: expect.stringContaining('4 cases: 4 as expected'),
+  });
+  const wrong = await runSluice(
+    ['test', '-f', '-', '-f', shop()],
+    GOOD.replace('expect: allow', 'expect: deny'),
+  );
+  expect(wrong.stdout).toContain('not ok 1 web -> api:http wanted deny, got allow\n  standard input:3:3\n');
+  const items = [pod('a/x'), pod('a/y')];
+  const manifests = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+  const file = caseFile('tests: [{from: a/x, to: "a/y:1", expect: allow}]\n');
+  expect(await runSluice(['test', '-f', file, '-f', '-'], manifests)).toMatchObject({ code: 0, stderr: '' });
+});
+
+test('cases on standard input are for a lab and a cluster as well', async () => {
+  const { stderr } = await runSluice(['test', '-f', '-', '--lab', 'no-such-lab'], GOOD);
+  expect(stderr).toContain('no-such-lab');
+  expect(stderr).not.toContain('different inputs');
+});
+
+test('cases of a git revision are tested, those of a folder too', async () => {
+  const folder = shop();
+  const git = (...args: string[]) =>
+    execFileSync(
+      'git',
+      ['-c', 'user.name=t', '-c', 'user.email=t@example', '-c', 'commit.gpgsign=false', ...args],
+      { cwd: folder },
+    );
+  writeFileSync(join(folder, 'cases.yaml'), GOOD);
+  git('init', '-q', '-b', 'main');
+  git('add', '.');
+  git('commit', '-q', '-m', 'cases');
+  writeFileSync(join(folder, 'cases.yaml'), GOOD.replaceAll('deny', 'allow'));
+  const testIn = (...args: string[]) =>
+    runTool(['sh', '-c', 'cd "$0" && exec "$@"', folder, process.execPath, MAIN, 'test', ...args], {
+      timeMs: 60_000,
+    });
+  for (const args of [
+    ['-f', 'main:cases.yaml', '-f', '.'],
+    ['-f', 'main:.'],
+  ]) {
+    const { stdout, stderr } = await testIn(...args);
+    expect(stdout).toContain('ok 2 batch stays out: batch -> api:8080 deny');
+    expect(stderr).not.toContain('main:cases.yaml');
+  }
+  expect((await testIn('-f', 'main:.')).stdout).toMatch(/\n4 cases: 4 as expected\n$/);
+});
+
+test('cases between objects are refused, not passed over', async () => {
+  const mixed = `apiVersion: v1\nkind: Namespace\nmetadata: {name: more}\n---\n${GOOD}`;
+  for (const [args, input] of [
+    [['-f', '-'], mixed],
+    [['-f', caseFile(mixed, 'mixed.yaml')], ''],
+  ] as const) {
+    const { code, stdout, stderr } = await runSluice(
+      ['test', '-f', caseFile(GOOD), '-f', shop(), ...args],
+      input,
+    );
+    expect(stderr).toMatch(
+      /(standard input|mixed\.yaml), document 2: has cases, and other documents are objects/,
+    );
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  }
 });
 
 test('a case that names what is not there is not judged: exit code 2, and the others are', async () => {
