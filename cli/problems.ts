@@ -13,10 +13,19 @@ export function reportProblems({ problems }: Manifests, ignoreErrors: boolean): 
   return usable;
 }
 
-/** Of a command that does without what is broken. */
-export function reportUnread(problems: readonly ManifestProblem[]): void {
+/**
+ * Of a command that does without what is broken, and ends with exit code 2 where that is more than a policy.
+ * @returns whether all was read
+ */
+export function reportUnread(problems: readonly ManifestProblem[]): boolean {
   for (const { severity, text } of problemLines(problems))
     complain(`sluice: ${severity === 'error' ? 'not read: ' : 'warning: '}${text}`);
+  return !problems.some((problem) => problem.severity === 'error' && !isOfPolicy(problem));
+}
+
+/** What is wrong with a policy is looked at like the rest of it: it isolates, and its faulty rules admit nothing. */
+export function isOfPolicy({ object = '' }: ManifestProblem): boolean {
+  return object.startsWith('NetworkPolicy');
 }
 
 /** What is not known, a sentence each. */

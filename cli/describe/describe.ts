@@ -58,7 +58,7 @@ async function run(
   );
   const inForce = await inForceIn(input);
   context.progress.end();
-  reportUnread(input.manifests.problems);
+  const isWhole = reportUnread(input.manifests.problems) || input.origin.kind !== 'files';
   reportNotes(input.notes);
   const description = describe(words, input, inForce);
   const notes = input.notes.length === 0 ? {} : { notes: input.notes };
@@ -79,7 +79,8 @@ async function run(
       return unreachable(output);
   }
   const { in_force: found } = description;
-  return found.known && found.not_in_force.count > 0 ? EXIT.no : EXIT.yes;
+  if (found.known && found.not_in_force.count > 0) return EXIT.no;
+  return isWhole ? EXIT.yes : EXIT.error;
 }
 
 function describe(words: readonly string[], input: Input, inForce: InForce): Description {

@@ -17,7 +17,7 @@ import { type CommandContext, createCommand, EXIT } from '../command.ts';
 import { extentOf } from '../extent.ts';
 import { type Input, readInput, wholeCluster } from '../input/index.ts';
 import { writeLines } from '../lines.ts';
-import { reportNotes, reportUnread } from '../problems.ts';
+import { isOfPolicy, reportNotes, reportUnread } from '../problems.ts';
 import { LINT_FLAGS, LINT_HELP, LINT_HELP_END, type LintCommand, lintCommand } from './lint_options.ts';
 import { writeMends } from './mend.ts';
 import { reportText } from './report_text.ts';
@@ -50,22 +50,12 @@ async function run(command: LintCommand, context: CommandContext): Promise<numbe
   const hasFiles = input.kind === 'files' && !input.paths.includes(INPUT_PATH);
   if (command.fix && !hasFiles)
     throw new SluiceError('USAGE', '--fix writes files: name them with -f (see sluice lint --help)');
-  let { read, parted } = await look(command, context);
+  let { read, parted, isWhole } = await look(command, context);
   if (command.fix && writeMends(parted.findings, read.manifests.files))
-    ({ read, parted } = await look(command, context));
+    ({ read, parted, isWhole } = await look(command, context));
   await writeLines(reportText(parted, read.manifests, command), context);
   if (reaches(parted.findings, command.failOn)) return EXIT.no;
-  return isWholly(read) ? EXIT.yes : EXIT.error;
-}
-
-/** Whether all manifests could be read. What a cluster or a lab has was read by it before. */
-function isWholly({ origin, manifests }: Input): boolean {
-  return origin.kind !== 'files' || !unreadIn(manifests).some(({ severity }) => severity === 'error');
-}
-
-/** What is wrong with other objects. What is wrong with policies is among the findings. */
-function unreadIn({ problems }: Input['manifests']): Input['manifests']['problems'] {
-  return problems.filter(({ object = '' }) => !object.startsWith('NetworkPolicy'));
+  return isWhole ? EXIT.yes : EXIT.error;
 }
 
 /** @throws SluiceError `USAGE` for a code that no rule has */
@@ -84,12 +74,13 @@ function explained(code: string): string {
 async function look(
   { input, baseline }: LintCommand,
   context: CommandContext,
-): Promise<{ readonly read: Input; readonly parted: Parted }> {
+): Promise<{ readonly read: Input; readonly parted: Parted; readonly isWhole: boolean }> {
   const read = await readInput(input, wholeCluster, context);
   context.progress.end();
   reportNotes(read.notes);
   const { manifests, places, namespace } = read;
-  reportUnread(unreadIn(manifests));
+  // What is wrong with policies is among the findings.
+  const isWhole = reportUnread(manifests.problems.filter((problem) => !isOfPolicy(problem)));
   const found = lint({
     manifests,
     places,
@@ -101,6 +92,8 @@ async function look(
   const parted = suppress(findings, manifests.files);
   return {
     read,
+    // What a cluster or a lab has was read by it before.
+    isWhole: isWhole || read.origin.kind !== 'files',
     parted: baseline === undefined ? parted : withoutBaseline(parted, readBaseline(baseline), baseline),
   };
 }

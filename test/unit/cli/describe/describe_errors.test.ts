@@ -87,6 +87,18 @@ spec:
   expect(code).toBe(0);
 });
 
+test('a manifest that cannot be read is exit code 2, and the rest is described', async () => {
+  const { code, stdout, stderr } = await describeIn(
+    shopFiles('kind: Pod\nmetadata: {name: x\nspec: {}\n'),
+    'deploy/web',
+    '-n',
+    'shop',
+  );
+  expect(stderr).toMatch(/^sluice: not read: shop\/30-more\.yaml, document 1: [^\n]+\n$/);
+  expect(stdout).toContain('INGRESS  isolated by default-deny, scrape\n');
+  expect(code).toBe(2);
+});
+
 /** Pods of a policy that is about everybody. */
 const MANY = 1_000;
 
