@@ -2,10 +2,25 @@
 import { type ManifestProblem, type Manifests, problemLines } from '../sources/index.ts';
 import { complain } from './output.ts';
 
-/** Of a command that answers nothing where manifests are broken. @returns whether an answer may be given */
-export function reportProblems({ problems }: Manifests, ignoreErrors: boolean): boolean {
+/**
+ * Of a command that answers nothing where manifests are broken. What several of them have is said once.
+ * @param templates what is wrong with templates of workloads that the answer needs: errors, a sentence each
+ * @returns whether an answer may be given
+ */
+export function reportProblems(
+  manifests: Manifests | readonly Manifests[],
+  ignoreErrors: boolean,
+  templates: Iterable<string> = [],
+): boolean {
+  const lines = [
+    ...[manifests].flat().flatMap(({ problems }) => problemLines(problems)),
+    ...[...templates].map((text) => ({ severity: 'error', text }) as const),
+  ];
   let usable = true;
-  for (const { severity, text } of problemLines(problems)) {
+  const said = new Set<string>();
+  for (const { severity, text } of lines) {
+    if (said.has(text)) continue;
+    said.add(text);
     const fatal = severity === 'error' && !ignoreErrors;
     if (fatal) usable = false;
     complain(`sluice: ${fatal ? '' : 'warning: '}${text}`);

@@ -50,13 +50,13 @@ export const runDiff = createCommand({
 async function run(command: DiffCommand, context: CommandContext): Promise<number> {
   const sides = await readSides(command, context);
   context.progress.end();
-  const usable = [sides.before, sides.after].map(({ manifests }) =>
-    reportProblems(manifests, command.ignoreErrors),
-  );
-  if (usable.includes(false)) return EXIT.error;
-  const report = await reportOf(sides, context);
+  const { before, after } = sides;
+  const pods = { before: knownPods(before.manifests), after: knownPods(after.manifests) };
+  const broken = [...pods.before.problems, ...pods.after.problems];
+  if (!reportProblems([before.manifests, after.manifests], command.ignoreErrors, broken)) return EXIT.error;
+  const report = await reportOf(sides, pods, context);
   context.progress.end();
-  reportNotes(report.notes);
+  reportNotes(report.notes.filter((note) => !broken.includes(note)));
   await print(report, command, context);
   return fails(report.comparison, command.failOn) ? EXIT.no : EXIT.yes;
 }
@@ -83,11 +83,14 @@ async function print(
 }
 
 /** @throws SluiceError `USAGE` where there is no workload at all */
-async function reportOf(sides: ReadSides, { progress, signal }: CommandContext): Promise<Report> {
+async function reportOf(
+  sides: ReadSides,
+  { before: was, after: is }: { readonly before: KnownPods; readonly after: KnownPods },
+  { progress, signal }: CommandContext,
+): Promise<Report> {
   const [before, after] = [sides.before.manifests, sides.after.manifests];
   const blocks = [...blocksOfPolicies(before.cluster), ...blocksOfPolicies(after.cluster)];
   const networks = createNetworks(blocks);
-  const [was, is] = [knownPods(before), knownPods(after)];
   if (was.pods.length === 0 && is.pods.length === 0)
     throw new SluiceError(
       'USAGE',

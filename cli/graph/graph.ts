@@ -8,6 +8,7 @@ import {
   createConnectivity,
   createNetworks,
   groupEnds,
+  type KnownPods,
   knownPods,
   podCandidates,
 } from '../connectivity/index.ts';
@@ -40,10 +41,11 @@ export const runGraph = createCommand({
 async function run(command: GraphCommand, context: CommandContext): Promise<number> {
   const input = await readInput(command.input, wholeCluster, context);
   context.progress.end();
-  if (!reportProblems(input.manifests, command.ignoreErrors)) return EXIT.error;
-  const graph = await graphOf(input, command, context);
+  const known = knownPods(input.manifests);
+  if (!reportProblems(input.manifests, command.ignoreErrors, known.problems)) return EXIT.error;
+  const graph = await graphOf(input, known, command, context);
   context.progress.end();
-  reportNotes(graph.notes);
+  reportNotes(graph.notes.filter((note) => !known.problems.includes(note)));
   await context.stdout.write(printed(graph, command));
   return EXIT.yes;
 }
@@ -62,11 +64,11 @@ interface Graph {
 
 async function graphOf(
   { manifests, namespace, notes }: Input,
+  { pods, problems }: KnownPods,
   command: GraphCommand,
   { progress, signal }: CommandContext,
 ): Promise<Graph> {
   const { cluster } = manifests;
-  const { pods, problems } = knownPods(manifests);
   const candidates = command.exposure
     ? podCandidates([cluster], pods)
     : { pods: [], namespaces: [], leftOut: 0 };

@@ -204,6 +204,21 @@ test('a broken policy is an error, and with --ignore-errors it isolates', async 
   );
 });
 
+test('a template that makes no pod is an error, and with --ignore-errors it is left out', async () => {
+  const broken = {
+    ...deployment('shop/broken', { app: 'broken' }),
+    spec: { template: { metadata: { labels: { app: 7 } } } },
+  };
+  const [before, after] = folders([closed], [closed, broken]);
+  const stopped = await runSluice(['diff', before, after]);
+  expect([stopped.code, stopped.stdout]).toEqual([2, '']);
+  expect(stopped.stderr).toMatch(/^sluice: [^\n]*broken[^\n]*\n$/);
+  const ignored = await runSluice(['diff', before, after, '--ignore-errors', '-o', 'json']);
+  expect(ignored.stderr).toBe(stopped.stderr.replace('sluice: ', 'sluice: warning: '));
+  expect(JSON.parse(ignored.stdout).notes).toEqual([expect.stringContaining('broken')]);
+  expect(ignored.code).toBe(0);
+});
+
 test.each([
   [['a'], 'wants two to compare'],
   [['a', 'b', 'c'], "'c' is a third"],

@@ -188,3 +188,17 @@ test.each([
   expect(stderr).toContain(message);
   expect(code).toBe(2);
 });
+
+test('a template that makes no pod is an error, and with --ignore-errors it is left out', async () => {
+  const broken = {
+    ...deployment('shop/broken', { app: 'broken' }),
+    spec: { template: { metadata: { labels: { app: 7 } } } },
+  };
+  const dir = shop(broken);
+  const stopped = await graph(dir);
+  expect([stopped.code, stopped.stdout]).toEqual([2, '']);
+  expect(stopped.stderr).toMatch(/^sluice: [^\n]*broken[^\n]*\n$/);
+  const ignored = await graph(dir, '--ignore-errors');
+  expect(ignored.stderr).toBe(stopped.stderr.replace('sluice: ', 'sluice: warning: '));
+  expect(ignored.code).toBe(0);
+});
