@@ -57,6 +57,7 @@ async function reportOf({ what }: CheckCommand, context: CommandContext): Promis
 /** @throws SluiceError `USAGE` for what is no code */
 function explained(code: string): string {
   if (code === 'all') return CHECK_CODE_LIST.map((one) => `${one}  ${CHECK_CODES[one].title}\n`).join('');
-  if (isCheckCode(code)) return explainCode(code);
+  const known = code.toUpperCase();
+  if (isCheckCode(known)) return explainCode(known);
   throw new SluiceError('USAGE', `there is no code ${code} (--explain all lists them)`);
 }

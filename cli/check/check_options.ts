@@ -22,7 +22,8 @@ sidecar, sidecars that look for the injector at an address that it had, nodes th
 and other programs that enforce policy. Looks at the namespaces labelled sluice.dev/inject=enabled; with -n at that one,
 labelled or not. Says what the sidecars request together, and ends with what it did not look at.
 
-Each finding has a code, the commands that mend it or say more, and an address; --explain says the same without a network.
+Each finding has a code, the commands that mend it or say more, and the page of the project's docs that explains it; --explain
+says the same.
 Findings that say the same of several pods of a workload are one.
 
 With --node it looks at nothing but the kernel of this machine: in a network namespace of its own it puts the rules of a pod

@@ -1,4 +1,5 @@
 /** What `sluice check` prints: findings, a workload's together, and what was not looked at. */
+import { docsPlace } from '../../common/docs_place.ts';
 import { firstFew } from '../../common/first_few.ts';
 import { type Lines, line } from '../lines.ts';
 import { type Cost, costJson } from './cost.ts';
@@ -6,9 +7,6 @@ import type { Finding } from './finding.ts';
 
 /** Names the form of the JSON: docs/schema/check.v1.json. */
 const CHECK_SCHEMA = 'sluice.dev/check/v1';
-
-/** Where each code is explained. Nothing is published there yet; `--explain` says the same. */
-const PAGE = 'https://sluice.dev/check/';
 
 /** Pods of a workload that are named; more are only counted. */
 const PODS_NAMED = 3;
@@ -54,7 +52,9 @@ export function reportLines({ findings, notLookedAt }: Report, headers: boolean)
         word: level,
       }),
       ...commands.map((command) => line(`${INDENT}run  ${command}`)),
-      ...(code === undefined ? [] : [line(`${INDENT}see  ${PAGE}${code}`)]),
+      ...(code === undefined
+        ? []
+        : [line(`${INDENT}see  ${docsPlace('check', code)}, or sluice check --explain ${code}`)]),
     ];
   });
   return headers ? [...lines, ...notLookedAt.map((what) => line(`not looked at: ${what}`))] : lines;
@@ -76,7 +76,7 @@ export function reportJson({ findings, cost, notLookedAt }: Report) {
     schema: CHECK_SCHEMA,
     findings: findings.map(({ level, code, subject, message, commands, pods }) => ({
       level,
-      ...(code === undefined ? {} : { code, docs: `${PAGE}${code}` }),
+      ...(code === undefined ? {} : { code, docs: docsPlace('check', code) }),
       subject,
       ...(pods === undefined ? {} : { pods }),
       message,

@@ -1,4 +1,5 @@
 /** Findings for programs. */
+import { docsPlace } from '../../common/docs_place.ts';
 import { type Finding, fieldText } from '../finding.ts';
 import { objectText, type Parted } from '../suppress/index.ts';
 
@@ -10,6 +11,7 @@ export function findingJson(finding: Finding) {
   const { code, severity, message, path, place, fix } = finding;
   return {
     code,
+    docs: docsPlace('lint', code),
     severity,
     object: objectText(finding),
     ...(path.length === 0 ? {} : { field: fieldText(path) }),

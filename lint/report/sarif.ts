@@ -10,9 +10,6 @@ import { createLinePlaces, literal, uriOf } from './sarif_text.ts';
 
 const SCHEMA = 'https://json.schemastore.org/sarif-2.1.0.json';
 
-/** Where each rule is explained: SARIF wants an absolute address. Nothing is published there yet; the help text says all. */
-const PAGE = 'https://sluice.dev/lint/';
-
 const LEVELS: Readonly<Record<Severity, string>> = { error: 'error', warning: 'warning', info: 'note' };
 
 /** The whole log of one run. @param files for the fixes: what their texts are */
@@ -62,8 +59,8 @@ function descriptor({ code, severity, title, explanation, remedy }: Rule) {
     id: code,
     shortDescription: { text: title },
     fullDescription: { text: explanation },
-    help: { text: remedy },
-    helpUri: `${PAGE}${code}`,
+    // No helpUri: SARIF wants an absolute address, and the pages are published nowhere.
+    help: { text: `${remedy} \`sluice lint --explain ${code}\` says more.` },
     defaultConfiguration: { level: LEVELS[severity] },
   };
 }

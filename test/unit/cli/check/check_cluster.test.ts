@@ -199,7 +199,7 @@ describe('sluice check in a cluster', () => {
         'error    CK305  pod shop/api: its sidecar looks for the injector at 10.96.0.20, which is at 10.96.0.30 now: ' +
           'it gets no tables once its connection ends; restart its workload',
         '         run  kubectl get pod api -n shop -o yaml | kubectl replace --force -f -',
-        '         see  https://sluice.dev/check/CK305',
+        '         see  docs/reference/check.md#ck305, or sluice check --explain CK305',
         COST,
         '',
       ].join('\n'),

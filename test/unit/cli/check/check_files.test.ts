@@ -213,7 +213,7 @@ describe('sluice check -f', () => {
         {
           level: 'warning',
           code: 'CK203',
-          docs: 'https://sluice.dev/check/CK203',
+          docs: 'docs/reference/check.md#ck203',
           subject: 'namespace shop',
           message: expect.stringContaining('has no label sluice.dev/inject'),
           commands: ['kubectl label namespace shop sluice.dev/inject=enabled --overwrite'],
@@ -293,6 +293,7 @@ describe('sluice check -f', () => {
 
   test('explains a code, and prints findings alone, in colour, when asked', async () => {
     const explained = await runSluice(['check', '--explain', 'CK304']);
+    expect((await runSluice(['check', '--explain', 'ck304'])).stdout).toBe(explained.stdout);
     expect(explained.stdout).toMatch(/^CK304: a pod without a sidecar\n\n.*\n\nWhat to do: Restart/);
     const coloured = await check([namespace()], '--no-headers', '--color', 'always');
     expect(coloured.stdout).toContain('\u001b[32mok\u001b[39m       namespace shop: can be enforced');
