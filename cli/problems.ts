@@ -30,12 +30,12 @@ export function reportProblems(
 
 /**
  * Of a command that does without what is broken, and ends with exit code 2 where that is more than a policy.
- * @returns whether all was read
+ * @returns whether all was read, or need not be
  */
-export function reportUnread(problems: readonly ManifestProblem[]): boolean {
+export function reportUnread(problems: readonly ManifestProblem[], ignoreErrors: boolean): boolean {
   for (const { severity, text } of problemLines(problems))
-    complain(`sluice: ${severity === 'error' ? 'not read: ' : 'warning: '}${text}`);
-  return !problems.some((problem) => problem.severity === 'error' && !isOfPolicy(problem));
+    complain(`sluice: ${severity === 'error' && !ignoreErrors ? 'not read: ' : 'warning: '}${text}`);
+  return ignoreErrors || !problems.some((problem) => problem.severity === 'error' && !isOfPolicy(problem));
 }
 
 /** What is wrong with a policy is looked at like the rest of it: it isolates, and its faulty rules admit nothing. */

@@ -3,6 +3,7 @@ import { SluiceError } from '../../common/errors.ts';
 import { INPUT_PATH } from '../../sources/index.ts';
 import { type CommonFlag, choice } from '../command.ts';
 import type { FlagTable, FlagValues } from '../flags/index.ts';
+import { IGNORE_ERRORS_FLAG } from '../ignore_errors.ts';
 import { INPUT_FLAGS, type InputChoice, inputChoice } from '../input/index.ts';
 import { checkNamespaceFlag } from '../namespace_flag.ts';
 import { hasServicePort, splitServiceProtocol } from './endpoint_ref.ts';
@@ -63,10 +64,7 @@ export const CAN_FLAGS = {
     value: 'FILE',
     help: 'one question a line, {"from","to","port","protocol"}; one JSON answer a line, same order;\n- for standard input',
   },
-  'ignore-errors': {
-    help: `answer in spite of broken manifests: faulty rules of a policy admit nothing, and it isolates
-where its podSelector can be read; other broken objects count as absent`,
-  },
+  ...IGNORE_ERRORS_FLAG,
 } as const satisfies FlagTable;
 
 /** One of them. */

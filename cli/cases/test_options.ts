@@ -4,6 +4,7 @@ import { SluiceError } from '../../common/errors.ts';
 import { INPUT_PATH } from '../../sources/index.ts';
 import { choice } from '../command.ts';
 import type { FlagTable, FlagValues } from '../flags/index.ts';
+import { IGNORE_ERRORS_FLAG } from '../ignore_errors.ts';
 import {
   INPUT_FLAGS,
   type InputChoice,
@@ -60,7 +61,7 @@ revision with a path in it, such as main:k8s/; may be repeated, may be a shell g
     choices: OUTPUTS,
   },
   'no-headers': { help: 'text: the cases only, without the line that counts them' },
-  'ignore-errors': { help: 'test in spite of broken manifests, as sluice can does' },
+  ...IGNORE_ERRORS_FLAG,
 } as const satisfies FlagTable;
 
 /** One of them. */

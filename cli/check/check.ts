@@ -37,13 +37,13 @@ async function run(command: CheckCommand, context: CommandContext): Promise<numb
   return report.findings.some(({ level }) => level === 'error') ? EXIT.no : EXIT.yes;
 }
 
-async function reportOf({ what }: CheckCommand, context: CommandContext): Promise<Report> {
+async function reportOf({ what, ignoreErrors }: CheckCommand, context: CommandContext): Promise<Report> {
   switch (what.kind) {
     case 'node':
       return await checkMachine();
     case 'files':
     case 'lab':
-      return await checkManifests(what, context);
+      return await checkManifests(what, ignoreErrors, context);
     case 'cluster': {
       // The library of the Kubernetes API takes half a second to load: only where it is used.
       const { checkCluster } = await import('./cluster_check.ts');

@@ -2,6 +2,7 @@
 import { SluiceError } from '../../common/errors.ts';
 import { choice } from '../command.ts';
 import type { FlagTable, FlagValues } from '../flags/index.ts';
+import { IGNORE_ERRORS_FLAG } from '../ignore_errors.ts';
 import { INPUT_FLAGS, type InputChoice, inputChoice } from '../input/index.ts';
 import { CHECK_CODE_LIST } from './codes.ts';
 
@@ -52,6 +53,7 @@ export const CHECK_FLAGS = {
     help: 'what a code means, and what to do; all for a list',
     choices: CHECK_CODE_LIST,
   },
+  ...IGNORE_ERRORS_FLAG,
   'no-headers': { help: 'text: findings only, without what was not looked at' },
 } as const satisfies FlagTable;
 
@@ -62,6 +64,7 @@ export type CheckFlag = keyof typeof CHECK_FLAGS;
 export interface CheckCommand {
   readonly what: InputChoice | { readonly kind: 'node' };
   readonly output: (typeof OUTPUTS)[number];
+  readonly ignoreErrors: boolean;
   readonly headers: boolean;
 }
 
@@ -71,10 +74,12 @@ export function checkCommand(values: FlagValues<CheckFlag>): CheckCommand {
   if (surplus !== undefined) throw usage(`'${surplus}' is not expected`);
   const common = {
     output: choice(values.text('output') ?? 'text', OUTPUTS, '-o', 'check'),
+    ignoreErrors: values.has('ignore-errors'),
     headers: !values.has('no-headers'),
   };
   if (!values.has('node')) return { what: inputChoice(values), ...common };
-  const other = (Object.keys(INPUT_FLAGS) as (keyof typeof INPUT_FLAGS)[]).find((flag) => values.has(flag));
+  const inputs = { ...INPUT_FLAGS, ...IGNORE_ERRORS_FLAG };
+  const other = (Object.keys(inputs) as (keyof typeof inputs)[]).find((flag) => values.has(flag));
   if (other !== undefined) throw usage(`--node looks at this machine: leave --${other} out`);
   return { what: { kind: 'node' }, ...common };
 }

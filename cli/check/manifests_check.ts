@@ -11,9 +11,13 @@ import type { Report } from './report.ts';
 import { checkRuntimes } from './runtime_check.ts';
 import { defaultSettings } from './settings.ts';
 
-/** @throws SluiceError those of `readInput` */
+/**
+ * @param ignoreErrors whether broken manifests are warned of only
+ * @throws SluiceError those of `readInput`
+ */
 export async function checkManifests(
   choice: Exclude<InputChoice, { readonly kind: 'cluster' }>,
+  ignoreErrors: boolean,
   context: CommandContext,
 ): Promise<Report> {
   const { manifests } = await readInput(choice, wholeCluster, context);
@@ -22,7 +26,9 @@ export async function checkManifests(
   const chosen = chosenContents(contents, choice.namespace);
   const judged = chosen.some(({ pods }) => pods.length > 0);
   const problems = problemLines(manifests.problems).map(({ severity, text }) =>
-    severity === 'error' ? error('CK501', 'manifests', text) : warning('CK501', 'manifests', text),
+    severity === 'error' && !ignoreErrors
+      ? error('CK501', 'manifests', text)
+      : warning('CK501', 'manifests', text),
   );
   const cost = costOf(chosen, settings.injection, undefined);
   const given =

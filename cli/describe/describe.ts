@@ -41,7 +41,7 @@ export const runDescribe = createCommand({
 });
 
 async function run(
-  { input: chosen, words, output }: DescribeCommand,
+  { input: chosen, words, output, ignoreErrors }: DescribeCommand,
   context: CommandContext,
 ): Promise<number> {
   // A wrong word is said before anything is read.
@@ -58,7 +58,7 @@ async function run(
   );
   const inForce = await inForceIn(input);
   context.progress.end();
-  const isWhole = reportUnread(input.manifests.problems) || input.origin.kind !== 'files';
+  const isWhole = reportUnread(input.manifests.problems, ignoreErrors) || input.origin.kind !== 'files';
   reportNotes(input.notes);
   const description = describe(words, input, inForce);
   const notes = input.notes.length === 0 ? {} : { notes: input.notes };

@@ -2,6 +2,7 @@
 import type { CommonFlag } from '../command.ts';
 import { choice } from '../command.ts';
 import type { FlagTable, FlagValues } from '../flags/index.ts';
+import { IGNORE_ERRORS_FLAG } from '../ignore_errors.ts';
 import { INPUT_FLAGS, type InputChoice, inputChoice } from '../input/index.ts';
 
 /** What the help has before the flags. docs/reference/cli.md carries the same text. */
@@ -28,7 +29,7 @@ Peers are written as shop/* (all pods of the namespace shop), shop/[app=web] (th
 
 /** What the help has after the flags. */
 export const DESCRIBE_HELP_END = `Exit code: 0 described, 1 described, and some pod is known not to enforce it, 2 error, also where a manifest other than a policy could not
-be read, 124 the time of --timeout is over.
+be read (without --ignore-errors), 124 the time of --timeout is over.
 `;
 
 const OUTPUTS = ['text', 'wide', 'json', 'yaml'] as const;
@@ -42,6 +43,7 @@ export const DESCRIBE_FLAGS = {
     help: 'text (the default), wide (more names and lines, and where rules stand in files), json or yaml',
     choices: OUTPUTS,
   },
+  ...IGNORE_ERRORS_FLAG,
 } as const satisfies FlagTable;
 
 /** One of them. */
@@ -53,6 +55,7 @@ export interface DescribeCommand {
   /** What to describe, as it was written. */
   readonly words: readonly string[];
   readonly output: (typeof OUTPUTS)[number];
+  readonly ignoreErrors: boolean;
 }
 
 /** @throws SluiceError `USAGE` */
@@ -61,5 +64,6 @@ export function describeCommand(values: FlagValues<DescribeFlag | CommonFlag>): 
     input: inputChoice(values),
     words: values.positionals,
     output: choice(values.text('output') ?? 'text', OUTPUTS, '-o', 'describe'),
+    ignoreErrors: values.has('ignore-errors'),
   };
 }

@@ -3,6 +3,7 @@ import { SluiceError } from '../../common/errors.ts';
 import { INPUT_PATH } from '../../sources/index.ts';
 import { choice } from '../command.ts';
 import type { FlagTable, FlagValues } from '../flags/index.ts';
+import { IGNORE_ERRORS_FLAG } from '../ignore_errors.ts';
 import { INPUT_FLAGS, type InputChoice, inputChoice } from '../input/index.ts';
 
 /** The side that is no path. A path of that name is `./cluster`. */
@@ -54,7 +55,7 @@ shell glob after A and B`,
 changed is both`,
     choices: FAIL_ON,
   },
-  'ignore-errors': { help: 'compare in spite of broken manifests, as sluice can does' },
+  ...IGNORE_ERRORS_FLAG,
   'no-headers': { help: 'text: changes only, without the lines that count and explain them' },
 } as const satisfies FlagTable;
 

@@ -2,6 +2,7 @@
 import { SluiceError } from '../../common/errors.ts';
 import { choice } from '../command.ts';
 import type { FlagTable, FlagValues } from '../flags/index.ts';
+import { IGNORE_ERRORS_FLAG } from '../ignore_errors.ts';
 import { INPUT_FLAGS, type InputChoice, inputChoice } from '../input/index.ts';
 
 /** What the help has before the flags. docs/reference/cli.md carries the same text. */
@@ -39,7 +40,7 @@ name, or NAMESPACE/* for all of a namespace; may be repeated`,
   depth: { value: 'N', help: 'with --focus: this many connections away; default 1' },
   exposure: { help: 'also pods that are not there, and that policies admit if they come' },
   all: { help: 'also connections that no policy decides, because none isolates either end' },
-  'ignore-errors': { help: 'draw in spite of broken manifests, as sluice can does' },
+  ...IGNORE_ERRORS_FLAG,
   'no-headers': { help: 'text: connections only, without the lines that count' },
 } as const satisfies FlagTable;
 

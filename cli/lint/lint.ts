@@ -72,7 +72,7 @@ function explained(code: string): string {
 }
 
 async function look(
-  { input, baseline }: LintCommand,
+  { input, baseline, ignoreErrors }: LintCommand,
   context: CommandContext,
 ): Promise<{ readonly read: Input; readonly parted: Parted; readonly isWhole: boolean }> {
   const read = await readInput(input, wholeCluster, context);
@@ -80,7 +80,10 @@ async function look(
   reportNotes(read.notes);
   const { manifests, places, namespace } = read;
   // What is wrong with policies is among the findings.
-  const isWhole = reportUnread(manifests.problems.filter((problem) => !isOfPolicy(problem)));
+  const isWhole = reportUnread(
+    manifests.problems.filter((problem) => !isOfPolicy(problem)),
+    ignoreErrors,
+  );
   const found = lint({
     manifests,
     places,

@@ -2,6 +2,7 @@
 import { RULES, SEVERITIES, type Severity } from '../../lint/index.ts';
 import { choice } from '../command.ts';
 import type { FlagTable, FlagValues } from '../flags/index.ts';
+import { IGNORE_ERRORS_FLAG } from '../ignore_errors.ts';
 import { INPUT_FLAGS, type InputChoice, inputChoice } from '../input/index.ts';
 
 /** What the help has before the flags. docs/reference/cli.md carries the same text. */
@@ -19,8 +20,8 @@ A finding that is meant is suppressed by the annotation sluice.dev/lint-ignore: 
 `;
 
 /** What the help has after the flags. */
-export const LINT_HELP_END = `Exit code: 0 nothing found of the severity of --fail-on, 1 something found, 2 error, also where a manifest could not be read,
-124 the time of --timeout is over.
+export const LINT_HELP_END = `Exit code: 0 nothing found of the severity of --fail-on, 1 something found, 2 error, also where a manifest could not be read
+(without --ignore-errors), 124 the time of --timeout is over.
 `;
 
 const OUTPUTS = ['text', 'json', 'sarif', 'github'] as const;
@@ -46,6 +47,7 @@ export const LINT_FLAGS = {
     help: 'what a rule finds, why, and when it says nothing; all for a list',
     choices: RULES.map(({ code }) => code),
   },
+  ...IGNORE_ERRORS_FLAG,
   'no-headers': { help: 'text: findings only, without the lines that count them' },
 } as const satisfies FlagTable;
 
@@ -62,6 +64,7 @@ export interface LintCommand {
   readonly failOn: Severity;
   readonly baseline?: string;
   readonly fix: boolean;
+  readonly ignoreErrors: boolean;
   readonly headers: boolean;
 }
 
@@ -73,6 +76,7 @@ export function lintCommand(values: FlagValues<LintFlag>): LintCommand {
     output: choice(values.text('output') ?? 'text', OUTPUTS, '-o', 'lint'),
     failOn: choice(values.text('fail-on') ?? 'error', SEVERITIES, '--fail-on', 'lint'),
     fix: values.has('fix'),
+    ignoreErrors: values.has('ignore-errors'),
     headers: !values.has('no-headers'),
     ...(baseline === undefined ? {} : { baseline }),
   };
