@@ -43,7 +43,7 @@ export const runDiff = createCommand({
   flags: DIFF_FLAGS,
   afterFlags: DIFF_HELP_END,
   positionals: ['file', 'file', 'nothing'],
-  wanted: () => 2,
+  wanted: (positionals, has) => (has('against') ? positionals.length : 2),
   run: (values, context) => run(diffCommand(values), context),
 });
 

@@ -11,6 +11,7 @@ export const CLUSTER = 'cluster';
 
 /** What the help has before the flags. docs/reference/cli.md carries the same text. */
 export const DIFF_HELP = `usage: sluice diff A B [-f PATH...] [-o text|json|markdown] [--fail-on wider|narrower|any|none]
+       sluice diff --against REVISION PATH... [flags]
        sluice diff cluster PATH [--lab NAME | -n NS] [flags]
 
 Says which connections become possible or impossible from A to B, between workloads, and between them and networks outside: wider,
@@ -19,6 +20,8 @@ destination's ingress policies let through together.
 
 A and B are files, folders, - for standard input, or a git revision with a path in it, such as main:k8s/. What -f names is there on
 both sides: the workloads, where A and B hold policies only. An object of A or B goes before one of -f.
+With --against, all of the PATHs together are compared with what a git revision, such as origin/main, has in their place. A path that
+only one of the two has is empty in the other.
 The word cluster stands for the cluster of the kubeconfig, or the lab of --lab. The other side is then what the cluster becomes when
 the files are applied: their objects take the place of those of the same name, and nothing is deleted.
 
@@ -43,6 +46,7 @@ export const DIFF_FLAGS = {
     help: `manifests that both sides have, such as workloads; may be repeated, may be a
 shell glob after A and B`,
   },
+  against: { value: 'REVISION', help: 'compare files and folders with what they were in this git revision' },
   output: {
     short: 'o',
     value: 'FORMAT',
@@ -68,11 +72,14 @@ export type DiffOutput = (typeof OUTPUTS)[number];
 /** What makes the exit code 1. */
 export type FailOn = (typeof FAIL_ON)[number];
 
+/** What is compared: paths, or `CLUSTER`. */
+export type DiffSides =
+  | { readonly kind: 'two'; readonly before: string; readonly after: string }
+  | { readonly kind: 'against'; readonly revision: string; readonly paths: readonly string[] };
+
 /** A checked command line. */
 export interface DiffCommand {
-  /** Paths, or `CLUSTER`. */
-  readonly before: string;
-  readonly after: string;
+  readonly sides: DiffSides;
   /** Paths of what both sides have. */
   readonly common: readonly string[];
   /** What `CLUSTER` stands for. */
@@ -86,22 +93,17 @@ export interface DiffCommand {
 
 /** @throws SluiceError `USAGE` */
 export function diffCommand(values: FlagValues<DiffFlag>): DiffCommand {
-  const [before, after, surplus] = values.positionals;
-  if (before === undefined || after === undefined)
-    throw usage('wants two to compare: two paths, or `cluster` and what to apply to it');
-  if (surplus !== undefined) throw usage(`compares two, and '${surplus}' is a third`);
   const common = values.list('file');
-  const sides = [before, after];
-  if ([...sides, ...common].filter((path) => path === INPUT_PATH).length > 1)
+  const sides = sidesOf(values);
+  const paths = sides.kind === 'two' ? [sides.before, sides.after] : sides.paths;
+  if ([...paths, ...common].filter((path) => path === INPUT_PATH).length > 1)
     throw usage('standard input (-) can be one side only');
-  if (before === CLUSTER && after === CLUSTER) throw usage('the cluster is on both sides');
   const cluster = inputChoice({ ...values, list: (name) => (name === 'file' ? [] : values.list(name)) });
-  if (!sides.includes(CLUSTER))
+  if (sides.kind !== 'two' || !paths.includes(CLUSTER))
     for (const flag of ['lab', 'context', 'kubeconfig', 'all-namespaces'] as const)
       if (values.has(flag)) throw usage(`--${flag} is for the side ${CLUSTER}, and neither side is that`);
   return {
-    before,
-    after,
+    sides,
     common,
     cluster,
     ...(cluster.namespace === undefined ? {} : { namespace: cluster.namespace }),
@@ -110,6 +112,22 @@ export function diffCommand(values: FlagValues<DiffFlag>): DiffCommand {
     ignoreErrors: values.has('ignore-errors'),
     headers: !values.has('no-headers'),
   };
+}
+
+function sidesOf(values: FlagValues<DiffFlag>): DiffSides {
+  const revision = values.text('against');
+  if (revision !== undefined) {
+    const paths = values.positionals;
+    if (paths.length === 0) throw usage('--against wants the files and folders that are compared');
+    if (paths.includes(INPUT_PATH)) throw usage('standard input (-) is in no git revision');
+    return { kind: 'against', revision, paths };
+  }
+  const [before, after, surplus] = values.positionals;
+  if (before === undefined || after === undefined)
+    throw usage('wants two to compare: two paths, or `cluster` and what to apply to it');
+  if (surplus !== undefined) throw usage(`compares two, and '${surplus}' is a third`);
+  if (before === CLUSTER && after === CLUSTER) throw usage('the cluster is on both sides');
+  return { kind: 'two', before, after };
 }
 
 function failOnOf(text: string): FailOn {

@@ -1,9 +1,21 @@
 /** Reads the two sides of a comparison. */
-import { unreachable } from '../../common/errors.ts';
+import { existsSync } from 'node:fs';
+import { SluiceError, unreachable } from '../../common/errors.ts';
+import { firstFew } from '../../common/first_few.ts';
 import type { Manifests } from '../../sources/index.ts';
-import { type Input, type InputChoice, type ReadContext, readInput, wholeCluster } from '../input/index.ts';
+import {
+  type Input,
+  type InputChoice,
+  pathsInRevision,
+  type ReadContext,
+  readInput,
+  wholeCluster,
+} from '../input/index.ts';
 import { CLUSTER, type DiffCommand } from './diff_options.ts';
 import { applied, overlay } from './overlay.ts';
+
+/** Paths that the name of a side has; more are only counted. */
+const NAMED = 5;
 
 /** One side as it was read. */
 export interface ReadSide {
@@ -22,9 +34,9 @@ export interface ReadSides {
 
 /** @throws SluiceError those of `readInput` */
 export async function readSides(command: DiffCommand, context: ReadContext): Promise<ReadSides> {
-  const { before, after, common } = command;
+  const { sides, common } = command;
   const cluster =
-    before === CLUSTER || after === CLUSTER
+    sides.kind === 'two' && [sides.before, sides.after].includes(CLUSTER)
       ? await readInput(command.cluster, wholeCluster, context)
       : undefined;
   const namespace = command.namespace ?? cluster?.namespace;
@@ -33,6 +45,27 @@ export async function readSides(command: DiffCommand, context: ReadContext): Pro
     return (await readInput(choice, wholeCluster, context)).manifests;
   };
   const shared = common.length === 0 ? undefined : await files(common);
+  if (sides.kind === 'against') {
+    const { revision, paths } = sides;
+    const was = await pathsInRevision(revision, paths, context.signal);
+    const is = paths.filter((path) => existsSync(path));
+    if (was.length === 0 && is.length === 0)
+      throw new SluiceError(
+        'MANIFEST_UNREADABLE',
+        `${firstFew(paths, NAMED)} cannot be read: neither there nor in ${revision}`,
+      );
+    const own = async (found: readonly string[]): Promise<Manifests> => {
+      const manifests = await files(found);
+      return shared === undefined ? manifests : overlay(shared, manifests);
+    };
+    const name = firstFew(paths, NAMED);
+    return {
+      before: { name: `${revision}: ${name}`, manifests: await own(was) },
+      after: { name, manifests: await own(is) },
+      notes: [],
+    };
+  }
+  const { before, after } = sides;
   const side = async (path: string): Promise<ReadSide> => {
     if (path === CLUSTER && cluster !== undefined)
       return { name: nameOf(cluster), manifests: running(cluster, shared) };

@@ -55,7 +55,12 @@ export async function readFiles(paths: readonly string[], context: FileContext):
   for (const path of new Set(revisions)) {
     progress.say(`reading ${path} from git`);
     const found = await readRevision(path, { signal, bounds });
-    for (const { file, bytes } of found) loaded.push(readManifestBytes(file, bytes, { namespace }));
+    for (const { file, bytes } of found) {
+      // Paths may lie in each other.
+      if (files.has(file)) continue;
+      files.set(file, file);
+      loaded.push(readManifestBytes(file, bytes, { namespace }));
+    }
   }
   if (paths.includes(INPUT_PATH)) {
     progress.say('reading standard input');

@@ -1,9 +1,10 @@
 /** Manifests of a git revision, without checking it out: `main:k8s/`, as git itself writes a path in a revision. */
 import { execFile } from 'node:child_process';
-import { basename } from 'node:path';
+import { basename, relative, sep } from 'node:path';
 import { codeOf, firstLineOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
+import { fieldsOf } from '../../common/shape.ts';
 import { isManifestName } from '../../sources/index.ts';
 import type { Bounds } from './bounds.ts';
 
@@ -28,6 +29,9 @@ const FRAME_BYTES = 128;
 
 /** git answers from the disk; a repository on a network that hangs shall not hang the command. */
 const TIME_MS = 60_000;
+
+/** Exit status of `git rev-parse --verify --quiet` for what is not there. */
+const GIT_SAYS_NO = 1;
 
 /** Regular files, executable or not. Links and submodules are not followed. Source: git-fast-import(1), "mode". */
 const FILE_MODES: readonly string[] = ['100644', '100755'];
@@ -84,6 +88,37 @@ export async function readRevision(
 /** As in a folder: no part of the path begins with a dot. */
 function isManifest(name: string): boolean {
   return isManifestName(basename(name)) && !name.split('/').some((part) => part.startsWith('.'));
+}
+
+/**
+ * Those of some paths that a revision has, written as paths in it.
+ * @param paths on disk, there or not
+ * @throws SluiceError `GIT_UNREADABLE` where there is no such revision
+ */
+export async function pathsInRevision(
+  revision: string,
+  paths: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const has = async (name: string): Promise<boolean> => {
+    const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', name];
+    try {
+      await runGit(name, args, { signal, maxBuffer: MAX_LISTING, input: '' });
+      return true;
+    } catch (error) {
+      // Its status where there is no such thing; any other is a failure.
+      if (error instanceof SluiceError && fieldsOf(error.cause).code === GIT_SAYS_NO) return false;
+      throw error;
+    }
+  };
+  if (!(await has(`${revision}^{tree}`)))
+    throw new SluiceError('GIT_UNREADABLE', `${printable(revision)} is no revision that git has here`);
+  const there: string[] = [];
+  for (const path of paths) {
+    const written = `${revision}:./${relative('', path).split(sep).join('/')}`;
+    if (await has(written)) there.push(written);
+  }
+  return there;
 }
 
 /** `<object> blob <size>\n<bytes>\n` for each. Source: git-cat-file(1), "BATCH OUTPUT". */

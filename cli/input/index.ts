@@ -2,7 +2,7 @@
 
 export { createBounds, INPUT_LIMITS } from './bounds.ts';
 export type { Lister, MissingRight } from './cluster/index.ts';
-export { isRevisionPath, readRevision } from './git_revision.ts';
+export { isRevisionPath, pathsInRevision, readRevision } from './git_revision.ts';
 export type { Input, Origin, UnlistedKind } from './input.ts';
 export { INPUT_FLAGS, type InputChoice, type InputFlag, inputChoice } from './input_flags.ts';
 export { type LiveCluster, liveCluster } from './live_cluster.ts';

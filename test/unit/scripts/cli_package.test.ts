@@ -1,14 +1,17 @@
 /** The commands as one file, the manifest for krew, and the action: each as it is used. */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { runTool } from '../../../common/run_tool.ts';
 import { VERSION } from '../../../common/version.ts';
 import { CLI_FILE, CLI_NAMES, packageCli } from '../../../scripts/cli_package/cli_package.ts';
 import { krewManifest } from '../../../scripts/krew/krew_manifest.ts';
+import { deployment } from '../../builders/cli_manifests.ts';
+import { policy } from '../../builders/manifests.ts';
 import { SLUICE } from '../../netns/harness.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -96,5 +99,45 @@ describe('the action', () => {
     expect((await runStep(diff, given)).status).toBe(0);
     expect(readFileSync(summary, 'utf8')).toContain('unchanged');
     expect((await runStep(diff, { ...given, AGAINST: 'no-such-revision' })).status).toBe(2);
+  });
+
+  test('compares all folders as one set, new ones and those that are gone too', async () => {
+    const clone = join(folder, 'clone');
+    const put = (name: string, ...manifests: object[]) => {
+      mkdirSync(join(clone, dirname(name)), { recursive: true });
+      writeFileSync(
+        join(clone, name),
+        JSON.stringify({ apiVersion: 'v1', kind: 'List', items: manifests }, null, 2),
+      );
+    };
+    const git = (...args: string[]) =>
+      execFileSync(
+        'git',
+        ['-c', 'user.name=t', '-c', 'user.email=t@example', '-c', 'commit.gpgsign=false', ...args],
+        { cwd: clone },
+      );
+    const closed = (name: string) => policy(`shop/${name}`, { podSelector: {}, policyTypes: ['Ingress'] });
+    put('apps/web.json', deployment('shop/web', { app: 'web' }), deployment('shop/api', { app: 'api' }));
+    put('old/closed.json', closed('closed'));
+    git('init', '-q', '-b', 'main');
+    git('add', '.');
+    git('commit', '-q', '-m', 'before');
+    rmSync(join(clone, 'old'), { recursive: true });
+    put('new/closed.json', closed('renamed'));
+    const summary = join(folder, 'folders.md');
+    const given = { AGAINST: 'HEAD', DIFF_FAIL_ON: 'any', GITHUB_STEP_SUMMARY: summary };
+    const stepOf = (files: string) =>
+      runTool(['bash', '-c', `cd ${clone} && ${diff.run}`], {
+        timeMs: 60_000,
+        env: { ...process.env, ...given, SLUICE, FILES: files },
+      });
+    // The policy has gone from one folder to the other, and the workloads are in a third.
+    expect(await stepOf('apps new old/')).toMatchObject({ status: 0, stderr: '' });
+    expect(readFileSync(summary, 'utf8')).toContain('`HEAD: apps, new, old/` → `apps, new, old/`');
+    expect(await stepOf('apps new')).toMatchObject({ status: 1 });
+    expect(await stepOf('nowhere')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('nowhere cannot be read: neither there nor in HEAD'),
+    });
   });
 });

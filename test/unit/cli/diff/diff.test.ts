@@ -222,6 +222,10 @@ test('a template that makes no pod is an error, and with --ignore-errors it is l
 test.each([
   [['a'], 'wants two to compare'],
   [['a', 'b', 'c'], "'c' is a third"],
+  [['--against', 'HEAD'], '--against wants the files'],
+  [['--against', 'HEAD', '-'], 'standard input'],
+  [['--against', 'HEAD', 'examples', '--lab', 'x'], '--lab is for the side cluster'],
+  [['--against', 'no-such', 'examples'], 'no-such is no revision that git has here'],
   [['cluster', 'cluster'], 'the cluster is on both sides'],
   [['-', '-'], 'standard input'],
   [['a', 'b', '--context', 'x'], '--context is for the side cluster'],
