@@ -1,7 +1,21 @@
 /** NP025. */
 import { isNeverInjected, USUAL_NAMESPACE } from '../../common/contract.ts';
+import type { Found } from '../finding.ts';
 import { counted, hasSidecar, listed } from '../model/index.ts';
 import type { Rule } from '../rule.ts';
+
+/** Workloads whose pods `kubectl rollout restart` makes again. Source: kubectl's help. */
+const RESTARTABLE = /^(deploy|sts|ds)\//;
+
+/** The command that makes the pods of one of these workloads again; none where its next run does, or nothing can. */
+function fixOf(namespace: string, names: readonly string[]): Pick<Found, 'fix'> {
+  const workload = names.find((name) => RESTARTABLE.test(name));
+  if (workload !== undefined) return { fix: { text: `kubectl -n ${namespace} rollout restart ${workload}` } };
+  const pod = names.find((name) => name.startsWith('pod/'));
+  return pod === undefined
+    ? {}
+    : { fix: { text: `kubectl -n ${namespace} get ${pod} -o yaml | kubectl replace --force -f -` } };
+}
 
 /** Pods on which nothing enforces. */
 export const np025: Rule = {
@@ -35,7 +49,7 @@ sluice-system, which are never injected.`,
         object: first.object,
         path: ['spec'],
         message: `${counted(names.length, 'workload')} of ${namespace} that policies select ${names.length === 1 ? 'has' : 'have'} no sidecar: ${listed(names)}`,
-        fix: { text: `kubectl -n ${namespace} rollout restart ${names[0] ?? ''}` },
+        ...fixOf(namespace, names),
       };
     }
   },

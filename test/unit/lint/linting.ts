@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lint, suppress } from '../../../lint/index.ts';
+import { type LintInput, lint, suppress } from '../../../lint/index.ts';
 import { createPlaces, readManifests } from '../../../sources/index.ts';
 import { temporaryDirectory } from '../../builders/cli_manifests.ts';
 
@@ -15,12 +15,12 @@ export function fileOf(text: string, name = 'policies.yaml'): string {
 }
 
 /** What lint finds in files, by the rules and after suppression. */
-export async function lintFiles(paths: readonly string[]) {
+export async function lintFiles(paths: readonly string[], extent: LintInput['extent'] = 'files') {
   const manifests = await readManifests(paths);
   const findings = lint({
     manifests,
     places: createPlaces(manifests.files),
-    extent: 'files',
+    extent,
     now: Date.parse('2026-11-30T00:00:00Z'),
     namespaceGiven: false,
   });
