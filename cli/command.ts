@@ -9,7 +9,14 @@ import {
   readFlags,
 } from './flags/index.ts';
 import { createOutput, type Output } from './output.ts';
-import { COLOR_CHOICES, createProgress, createStyle, type Progress, type Style } from './terminal/index.ts';
+import {
+  COLOR_CHOICES,
+  createProgress,
+  createStyle,
+  foldText,
+  type Progress,
+  type Style,
+} from './terminal/index.ts';
 
 /** Runs a command: takes what follows its name, and resolves to the exit code. */
 export type RunCommand = ((argv: readonly string[]) => Promise<number>) & {
@@ -102,7 +109,7 @@ export function createCommand<Name extends string>(spec: CommandSpec<Name>): Sha
   const run = async (argv: readonly string[]): Promise<number> => {
     const stdout = createOutput(process.stdout);
     if (asksForHelp(argv)) {
-      await stdout.write(help);
+      await stdout.write(foldText(help));
       return EXIT.yes;
     }
     const values = readFlags(argv, { command: spec.name, flags, wanted: spec.wanted });

@@ -2,6 +2,7 @@
 import { SluiceError } from '../common/errors.ts';
 import { EXIT, type ShapedCommand, type Subcommand } from './command.ts';
 import { didYouMean } from './likeness.ts';
+import { foldText } from './terminal/index.ts';
 
 /** The commands, described. */
 export interface GroupSpec {
@@ -26,7 +27,7 @@ export function createCommandGroup({ name, help, commands, afterCommands }: Grou
       return EXIT.error;
     }
     if (word === '-h' || word === '--help') {
-      process.stdout.write(usage);
+      process.stdout.write(foldText(usage));
       return EXIT.yes;
     }
     // `sluice help lab up` comes as `lab up --help`, and `sluice lab help up` is the same.

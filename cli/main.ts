@@ -8,6 +8,7 @@ import { COMMANDS } from './commands.ts';
 import { didYouMean } from './likeness.ts';
 import { complain } from './output.ts';
 import { watchOutput } from './output_watch.ts';
+import { foldText } from './terminal/index.ts';
 
 /** Of the words before the explanations. */
 const WIDTH = Math.max('-v, --version'.length, ...COMMANDS.map(({ name }) => name.length));
@@ -58,7 +59,7 @@ function commandLine([, program = '', ...argv]: readonly string[]): readonly str
 }
 
 function usage(): number {
-  process.stdout.write(USAGE);
+  process.stdout.write(foldText(USAGE));
   return 0;
 }
 

@@ -1,10 +1,6 @@
 /** Tables of text. */
 import { printable } from '../../common/printable.ts';
-
-/** Columns of the terminal that standard output is; undefined in a pipe, where lines have any length. */
-function terminalWidth(stream: NodeJS.WriteStream = process.stdout): number | undefined {
-  return stream.isTTY ? stream.columns : undefined;
-}
+import { terminalWidth } from './width.ts';
 
 /** Between two columns. */
 const GAP = '  ';
