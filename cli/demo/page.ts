@@ -1,30 +1,31 @@
-/** Prints the demo: plain text, with colour only on a terminal. */
-
-import { styleText } from 'node:util';
+/** Prints the demo: plain text, and colour where there is to be some. */
+import type { Style } from '../terminal/index.ts';
 
 /** Something did not behave as promised; the message says what. */
 export class BrokenPromise extends Error {}
 
-type Emphasis = 'bold' | 'dim' | 'green' | 'red';
-
-/** A style on a terminal, the bare text elsewhere. NO_COLOR turns it off. */
-export function emphasise(how: Emphasis, text: string): string {
-  return styleText(how, text, { stream: process.stdout });
+/** What the demo is printed on. */
+export interface Page {
+  readonly emphasise: Style;
+  /** One line. */
+  say(text: string): void;
+  /** The headline of a step. */
+  step(number: number, text: string): void;
+  /** An indented line. */
+  detail(text: string): void;
 }
 
-/** One line. */
-export function say(text = ''): void {
-  process.stdout.write(`${text}\n`);
-}
-
-/** The headline of a step. */
-export function step(number: number, text: string): void {
-  say(`\n${emphasise('bold', `${number}. ${text}`)}`);
-}
-
-/** An indented line. */
-export function detail(text: string): void {
-  say(`   ${text}`);
+/** On standard output. */
+export function createPage(emphasise: Style): Page {
+  const say = (text: string): void => {
+    process.stdout.write(`${text}\n`);
+  };
+  return {
+    emphasise,
+    say,
+    step: (number, text) => say(`\n${emphasise('bold', `${number}. ${text}`)}`),
+    detail: (text) => say(`   ${text}`),
+  };
 }
 
 /** Whole megabytes, such as `137 MB`. */

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SIDECAR_PORTS } from '../../common/contract.ts';
 import type { FlowReport } from '../../lab/index.ts';
 import { Agent, columns, Lab, patternSha256 } from '../../lab/index.ts';
-import { BrokenPromise, detail, emphasise, megabytes, say, step } from './page.ts';
+import { BrokenPromise, megabytes, type Page } from './page.ts';
 import { explanationIn } from './recorded_flows.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../examples');
@@ -48,7 +48,8 @@ const GROUP = 'transfer';
  * Plays the demo in a lab of this name; the caller takes it down.
  * @throws BrokenPromise when something does not behave as shown
  */
-export async function playDemo(name: string, signal: AbortSignal): Promise<void> {
+export async function playDemo(name: string, page: Page, signal: AbortSignal): Promise<void> {
+  const { say, step, detail } = page;
   say(
     'Sluice enforces Kubernetes NetworkPolicy from a sidecar in each pod. This is a small cluster on this machine:',
   );
@@ -67,15 +68,19 @@ export async function playDemo(name: string, signal: AbortSignal): Promise<void>
   for (const { pod } of [...CALLERS, { pod: API }]) agents.set(pod, new Agent(lab, pod));
   const agent = (pod: string): Agent => agents.get(pod) ?? new Agent(lab, pod);
   try {
-    await showWhoMayConnect(lab, agent);
-    await showTransfers(lab, agent);
-    await showCut(lab, agent);
+    await showWhoMayConnect(lab, agent, page);
+    await showTransfers(lab, agent, page);
+    await showCut(lab, agent, page);
   } finally {
     for (const each of agents.values()) each.close();
   }
 }
 
-async function showWhoMayConnect(lab: Lab, agent: (pod: string) => Agent): Promise<void> {
+async function showWhoMayConnect(
+  lab: Lab,
+  agent: (pod: string) => Agent,
+  { step, detail, emphasise }: Page,
+): Promise<void> {
   step(
     2,
     `Who reaches ${API}? Its policy api-allow admits app=bookstore and app=inventory of its own namespace`,
@@ -105,10 +110,10 @@ async function showWhoMayConnect(lab: Lab, agent: (pod: string) => Agent): Promi
       seen || '-',
     ]);
   }
-  for (const line of columns(rows).split('\n')) detail(paint(line));
+  for (const line of columns(rows).split('\n')) detail(paint(line, emphasise));
 }
 
-async function showTransfers(lab: Lab, agent: (pod: string) => Agent): Promise<void> {
+async function showTransfers(lab: Lab, agent: (pod: string) => Agent, { step, detail }: Page): Promise<void> {
   step(3, `Two long transfers from ${API}, ${megabytes(TRANSFER_BYTES)} each`);
   await Promise.all(
     [ALLOWED, FORBIDDEN].map((pod) =>
@@ -131,7 +136,11 @@ async function showTransfers(lab: Lab, agent: (pod: string) => Agent): Promise<v
   }
 }
 
-async function showCut(lab: Lab, agent: (pod: string) => Agent): Promise<void> {
+async function showCut(
+  lab: Lab,
+  agent: (pod: string) => Agent,
+  { step, detail, emphasise }: Page,
+): Promise<void> {
   step(4, 'The policy changes: app=inventory is no longer admitted');
   const { appliedAt, enforcedAfterMs } = await lab.apply([UPDATE]);
   const [cut] = await agent(FORBIDDEN).ask({ do: 'finish', group: GROUP, timeoutMs: CUT_TIMEOUT_MS });
@@ -176,7 +185,7 @@ async function reportOf(agent: Agent): Promise<FlowReport> {
   return flow;
 }
 
-function paint(line: string): string {
+function paint(line: string, emphasise: Page['emphasise']): string {
   return line
     .replaceAll('connected', emphasise('green', 'connected'))
     .replaceAll('denied', emphasise('red', 'denied'));

@@ -10,7 +10,7 @@ export const COLOR_CHOICES = ['auto', 'always', 'never'] as const;
 type ColorChoice = (typeof COLOR_CHOICES)[number];
 
 /** Gives a word a colour, or leaves it. */
-export type Style = (format: 'green' | 'red' | 'yellow' | 'dim', text: string) => string;
+export type Style = (format: 'green' | 'red' | 'yellow' | 'dim' | 'bold', text: string) => string;
 
 /** For text that goes to `stream`. */
 export function createStyle(choice: ColorChoice, stream: Writable & NodeJS.WritableStream): Style {

@@ -53,6 +53,29 @@ test('a demo whose reader goes away cleans up quietly', async () => {
   expect(labFolders(pid)).toEqual([]);
 });
 
+test('the demo has the flags of all commands', async () => {
+  const run = (...args: string[]) => outcomeOf(spawn(process.execPath, [DEMO, ...args]));
+  const help = await run('--help');
+  expect(help).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^usage: npm run demo[\s\S]*--color WHEN/),
+  });
+  const wrong = await run('--colour', 'never');
+  expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('(see npm run demo -- --help)') });
+  expect(await run('more')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("'more' is not expected"),
+  });
+});
+
+test('the demo is given up after --timeout, and leaves nothing; --color always colours', async () => {
+  const child = spawn(process.execPath, [DEMO, '--timeout', '2s', '--color', 'always']);
+  const { code, stdout, stderr } = await outcomeOf(child);
+  expect({ code, stderr }).toEqual({ code: 124, stderr: 'sluice demo: not done after 2 s (--timeout)\n' });
+  expect(stdout).toContain('\u001b[1m1. The cluster of');
+  expect(labFolders(child.pid ?? 0)).toEqual([]);
+});
+
 test('the demo needs root, and says so with exit code 2', async () => {
   const notRoot = 'data:text/javascript,process.getuid=()=>1000';
   const outcome = outcomeOf(spawn(process.execPath, ['--import', notRoot, DEMO]));
