@@ -209,6 +209,13 @@ void flow_close(struct flow *flow, int side, bool reset) {
   flow->fd[side] = NO_DESCRIPTOR;
 }
 
+void flow_reset(struct flow *flow, int side) {
+  if (flow->fd[side] == NO_DESCRIPTOR) return;
+  // connect(2) to no address ends a TCP connection as a close without lingering does.
+  struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+  if (connect(flow->fd[side], &nowhere, sizeof nowhere) < 0) flow_close(flow, side, true);
+}
+
 uint64_t flow_held(const struct flow *flow) {
   uint64_t held = 0;
   for (int side = 0; side < SIDES; side++) {

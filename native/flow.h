@@ -76,6 +76,8 @@ enum pump_result flow_pump(struct flow *flow, int side, struct flow_shared *shar
 bool flow_finished(const struct flow *flow);
 // Closes one side's socket; `reset` sends RST and drops what is unsent.
 void flow_close(struct flow *flow, int side, bool reset);
+// Resets one side's connection now, and leaves its socket open: to close it takes as long again, and others are to be reset first.
+void flow_reset(struct flow *flow, int side);
 // Bytes of memory that the flow holds: in its sockets' queues, its pipes and what was copied.
 uint64_t flow_held(const struct flow *flow);
 // Bytes passed on so far, both ways together.

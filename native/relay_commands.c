@@ -30,7 +30,7 @@ static void obey(struct relay *relay, const struct relay_command *command) {
     case RELAY_ADMIT:
       return admit(relay, flow, command->argument);
     case RELAY_RESET_SOURCE:
-      return flow_close(flow, SOURCE, true);
+      return flow_reset(flow, SOURCE);
     case RELAY_RESET:
       return relay_end_flow(relay, flow, RELAY_END_RESET, 0);
     case RELAY_FINISH:

@@ -5,11 +5,11 @@
 import { unreachable } from '../../common/errors.ts';
 import { isInboundPort } from '../../common/inbound_ports.ts';
 import type { ConnectionPath } from '../../common/path.ts';
-import type { Judge, Verdict } from '../../policy/index.ts';
+import type { Verdict } from '../../policy/index.ts';
 import type { FlowEnd, Recorder, RefusalReason, SidecarMetrics } from '../records/index.ts';
 import type { Canary } from '../redirect/index.ts';
 import type { Connection, ConnectionOwner, Ending, Endpoint } from '../relay/index.ts';
-import type { Enforcement, LiveFlow, LiveTable, Owners, Revocation } from '../table/index.ts';
+import type { Enforcement, FlowJudge, LiveFlow, LiveTable, Owners, Revocation } from '../table/index.ts';
 import type { Backlogs, Dialled } from './backlogs.ts';
 import type { InboundFailures } from './failures.ts';
 
@@ -176,7 +176,7 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
     this.#connection.reset();
   }
 
-  revoked(judge: Judge): Revocation | undefined {
+  revoked(judge: FlowJudge): Revocation | undefined {
     if (this.#ownEnd !== undefined) return undefined; // it is ending already
     const { source, destination } = this.#connection;
     const tag = judge.tag(source.address);

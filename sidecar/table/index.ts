@@ -2,6 +2,7 @@
 
 export { Enforcement } from './enforcement.ts';
 export { TableFile } from './file.ts';
+export type { FlowJudge } from './flow_judge.ts';
 export { InjectorLink } from './injector_link.ts';
 export { type LiveFlow, LiveTable, type Revocation } from './live_table.ts';
 export { MembershipQueries } from './membership_queries.ts';

@@ -3,7 +3,8 @@
  * policy table never slips between; a change ends all flows that it no longer allows, and no other.
  */
 import type { ConnectionPath } from '../../common/path.ts';
-import type { Judge, Verdict } from '../../policy/index.ts';
+import type { Verdict } from '../../policy/index.ts';
+import { type FlowJudge, RememberingJudge } from './flow_judge.ts';
 
 /** What the live table needs to know of a flow, and may do to it. */
 export interface LiveFlow {
@@ -12,7 +13,7 @@ export interface LiveFlow {
   /** Canonical address of the source; never changes. */
   readonly sourceAddress: string;
   /** Takes the verdict under `judge`; `undefined` while it still holds, else why it does not. */
-  revoked(judge: Judge): Revocation | undefined;
+  revoked(judge: FlowJudge): Revocation | undefined;
   /** Resets the source's end; `cut` follows. */
   resetSource(): void;
   /** Ends the flow with a reset at both ends. Its record is written when that is done. */
@@ -79,10 +80,11 @@ export class LiveTable {
    * @param unsure gets the sources of flows that go on until the injector was asked; absent: these flows end as well
    * @returns how many flows were ended
    */
-  reevaluate(judge: Judge, sources?: ReadonlySet<string>, unsure?: Set<string>): number {
+  reevaluate(judge: FlowJudge, sources?: ReadonlySet<string>, unsure?: Set<string>): number {
     const ended: { flow: LiveFlow; revocation: Revocation }[] = [];
+    const remembering = new RememberingJudge(judge);
     for (const flow of sources === undefined ? this : this.#of(sources)) {
-      const revocation = flow.revoked(judge);
+      const revocation = flow.revoked(remembering);
       if (revocation === undefined) continue;
       if (revocation.isUnsure === true && unsure !== undefined) unsure.add(flow.sourceAddress);
       else ended.push({ flow, revocation });
