@@ -47,6 +47,13 @@ export interface Addon extends RelayAddon {
   readinessClose(handle: object): void;
   lookUpSockets(list: Uint8Array, facts: Float64Array): number;
   destroySockets(list: Uint8Array, results: Int32Array): Promise<number> | number;
+  destroyFound(
+    list: Uint8Array,
+    facts: Float64Array,
+    results: Int32Array,
+    always: number,
+    left: number,
+  ): Promise<number> | number;
 }
 
 /** Where the addon is: beside the sources as `native/build.sh` leaves it, or beside a bundle. */

@@ -1,7 +1,9 @@
 /** Destroys TCP sockets of this network namespace, of all processes, on a thread of Node's pool. Source: sock_diag(7). */
 import { type Addon, loadAddon } from './addon.ts';
+import { uplinkIndexes } from './interfaces.ts';
+import { FACTS, type FoundSocket, foundAt } from './look_up.ts';
 import { checkedNetlink } from './netlink.ts';
-import { listOf, type SocketHandle } from './socket_handle.ts';
+import { type AddressPair, listOf, listOfPairs, type SocketHandle } from './socket_handle.ts';
 
 /** Sockets of one call: it has a thread of the pool for some 20 ms. */
 const SOCKETS_AT_ONCE = 1024;
@@ -23,4 +25,47 @@ export async function destroySockets(
     all.push(...results);
   }
   return all;
+}
+
+/** Sets of states, each 1 << a state of tcp_states.h, in which a socket stays. */
+export interface SparedStates {
+  /** Whoever has it. */
+  readonly always: number;
+  /** Where no process has it. */
+  readonly left: number;
+}
+
+/** What was found at the ends of a connection. */
+export interface DestroyedSocket {
+  readonly socket: FoundSocket;
+  /** As `destroySockets` gives it; 0 for one that stays. */
+  readonly result: number;
+}
+
+/** Of a machine with no uplink: a socket that is bound to no interface. */
+const UNBOUND = 0;
+
+/**
+ * Looks up the socket that a packet to each of these would reach, and ends it, but for what is spared. The kernel is asked and ordered on
+ * one thread of Node's pool, and the caller has the time meanwhile: some 25 us each, of at most `SOCKETS_AT_ONCE`. Looked up is by the first
+ * uplink: what is bound to another interface is not found. See `lookUpSockets`, which asks about all.
+ * @returns `undefined` for one that is not there
+ * @throws SluiceError `NETLINK_*`, `SOCKET_*` or `NATIVE_ADDON_MISSING`; some may have ended then
+ */
+export async function destroyFound(
+  pairs: readonly AddressPair[],
+  spared: SparedStates,
+  addon: Addon = loadAddon(),
+): Promise<readonly (DestroyedSocket | undefined)[]> {
+  if (pairs.length === 0) return [];
+  const [uplink = UNBOUND] = uplinkIndexes(addon);
+  const list = listOfPairs(pairs, uplink);
+  const facts = new Float64Array(pairs.length * FACTS);
+  const results = new Int32Array(pairs.length);
+  const done = addon.destroyFound(list, facts, results, spared.always, spared.left);
+  checkedNetlink('destroy sockets with', await done);
+  return pairs.map((_, index) => {
+    const socket = foundAt(list, facts, index);
+    return socket && { socket, result: results[index] ?? 0 };
+  });
 }

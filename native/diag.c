@@ -10,8 +10,6 @@
 #include <unistd.h>
 
 enum {
-  // Requests in one datagram: the kernel answers each while it takes the datagram, and has to have room for that.
-  AT_ONCE = 64,
   // It counts up to 4 KiB for an answer, and takes twice what it is given.
   ANSWERS_BYTES = 256 * 1024,
   // The header of an answer, `inet_diag_msg` and `tcp_info`, with room to spare: what comes after that is of no interest.
@@ -32,7 +30,7 @@ _Static_assert(sizeof(struct socket_handle) == 52, "JavaScript writes lists of t
 _Static_assert(sizeof(((struct socket_handle *)0)->id) == sizeof(struct inet_diag_sockid), "an id is the kernel's");
 _Static_assert(sizeof(struct request) % NLMSG_ALIGNTO == 0, "requests follow one another without gaps");
 
-static int open_diag(void) {
+int diag_open(void) {
   int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
   if (fd < 0) return -errno;
   int bytes = ANSWERS_BYTES, on = 1;
@@ -44,7 +42,7 @@ static int open_diag(void) {
 }
 
 static int send_requests(int fd, const struct diag_kind *kind, const struct socket_handle *sockets, size_t count) {
-  struct request requests[AT_ONCE];
+  struct request requests[DIAG_AT_ONCE];
   memset(requests, 0, sizeof requests);
   for (size_t i = 0; i < count; i++) {
     requests[i].header = (struct nlmsghdr){
@@ -66,9 +64,9 @@ static int send_requests(int fd, const struct diag_kind *kind, const struct sock
 
 // Answers come in the order of the requests, each in a datagram of its own; all are there when the kernel has taken these.
 static int take_answers(int fd, const struct diag_kind *kind, size_t from, size_t count, void *results) {
-  union answer answers[AT_ONCE];
-  struct iovec places[AT_ONCE];
-  struct mmsghdr messages[AT_ONCE];
+  union answer answers[DIAG_AT_ONCE];
+  struct iovec places[DIAG_AT_ONCE];
+  struct mmsghdr messages[DIAG_AT_ONCE];
   memset(messages, 0, sizeof messages);
   for (size_t i = 0; i < count; i++) {
     places[i] = (struct iovec){.iov_base = answers[i].bytes, .iov_len = sizeof answers[i].bytes};
@@ -89,15 +87,20 @@ static int take_answers(int fd, const struct diag_kind *kind, size_t from, size_
   return 0;
 }
 
-int diag_ask(const struct diag_kind *kind, const struct socket_handle *sockets, size_t count, void *results) {
-  int fd = open_diag();
-  if (fd < 0) return fd;
+int diag_ask_by(int fd, const struct diag_kind *kind, const struct socket_handle *sockets, size_t count, void *results) {
   int result = 0;
-  for (size_t from = 0; from < count && result == 0; from += AT_ONCE) {
-    size_t piece = count - from < AT_ONCE ? count - from : AT_ONCE;
+  for (size_t from = 0; from < count && result == 0; from += DIAG_AT_ONCE) {
+    size_t piece = count - from < DIAG_AT_ONCE ? count - from : DIAG_AT_ONCE;
     result = send_requests(fd, kind, sockets + from, piece);
     if (result == 0) result = take_answers(fd, kind, from, piece, results);
   }
+  return result;
+}
+
+int diag_ask(const struct diag_kind *kind, const struct socket_handle *sockets, size_t count, void *results) {
+  int fd = diag_open();
+  if (fd < 0) return fd;
+  int result = diag_ask_by(fd, kind, sockets, count, results);
   close(fd);
   return result;
 }

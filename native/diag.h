@@ -20,6 +20,15 @@ struct diag_kind {
   int (*read)(void *results, size_t index, const struct nlmsghdr *answer, size_t length);
 };
 
+// Requests in one datagram: the kernel answers each while it takes the datagram, and has to have room for that.
+enum { DIAG_AT_ONCE = 64 };
+
+// A socket for requests, which the caller closes; or -errno.
+int diag_open(void);
+
 // Makes a request about each socket, and has its answer read into `results`. Returns 0, or -errno when the kernel cannot be asked or
 // does not answer; `results` are then not to be used.
+int diag_ask_by(int fd, const struct diag_kind *kind, const struct socket_handle *sockets, size_t count, void *results);
+
+// The same by a socket of its own.
 int diag_ask(const struct diag_kind *kind, const struct socket_handle *sockets, size_t count, void *results);

@@ -1,7 +1,7 @@
 /** The addon, for what Node lacks: transparent and marked sockets, netlink, and the thread of the relay. It decides nothing. */
 
 export { type Addon, type Family, loadAddon } from './addon.ts';
-export { destroySockets } from './destroy.ts';
+export { type DestroyedSocket, destroyFound, destroySockets, type SparedStates } from './destroy.ts';
 export { type FoundSocket, lookUpSockets } from './look_up.ts';
 export { NETLINK_PROTOCOLS, Netlink } from './netlink.ts';
 export {

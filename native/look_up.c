@@ -7,6 +7,7 @@
 #include <linux/sock_diag.h>
 #include <linux/tcp.h>
 #include <string.h>
+#include <unistd.h>
 
 _Static_assert(sizeof(struct socket_facts) == 4 * sizeof(double), "JavaScript reads lists of them");
 
@@ -47,12 +48,20 @@ static int read_socket(void *results, size_t index, const struct nlmsghdr *answe
   return 0;
 }
 
-int look_up_sockets(struct socket_handle *sockets, size_t count, struct socket_facts *facts) {
+int look_up_sockets_by(int fd, struct socket_handle *sockets, size_t count, struct socket_facts *facts) {
   const struct diag_kind kind = {
       .type = SOCK_DIAG_BY_FAMILY,
       .extensions = 1 << (INET_DIAG_INFO - 1),
       .read = read_socket,
   };
   struct found found = {.sockets = sockets, .facts = facts};
-  return diag_ask(&kind, sockets, count, &found);
+  return diag_ask_by(fd, &kind, sockets, count, &found);
+}
+
+int look_up_sockets(struct socket_handle *sockets, size_t count, struct socket_facts *facts) {
+  int fd = diag_open();
+  if (fd < 0) return fd;
+  int result = look_up_sockets_by(fd, sockets, count, facts);
+  close(fd);
+  return result;
 }

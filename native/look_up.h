@@ -14,3 +14,5 @@ struct socket_facts {
 // handle, with the kernel's cookie, takes the place of the one that was asked about.
 // Returns 0, or -errno when the kernel cannot be asked or does not answer; nothing of it is then to be used.
 int look_up_sockets(struct socket_handle *sockets, size_t count, struct socket_facts *facts);
+// The same by a socket of `diag_open`.
+int look_up_sockets_by(int fd, struct socket_handle *sockets, size_t count, struct socket_facts *facts);

@@ -18,8 +18,8 @@ export interface FoundSocket {
   readonly handle: SocketHandle;
 }
 
-/** `struct socket_facts` of look_up.h. */
-const FACTS = 4;
+/** Numbers in `struct socket_facts` of look_up.h. */
+export const FACTS = 4;
 
 /** tcp_states.h */
 const TCP_LISTEN = 10;
@@ -65,16 +65,19 @@ function lookUpBy(
   const list = listOfPairs(pairs, uplink);
   const facts = new Float64Array(pairs.length * FACTS);
   checkedNetlink('look up sockets with', addon.lookUpSockets(list, facts));
-  return pairs.map((_, index) => {
-    const at = index * FACTS;
-    const state = facts[at] ?? 0;
-    if (state <= 0) return undefined;
-    return {
-      state,
-      hasProcess: facts[at + 1] === 1,
-      bytesSent: facts[at + 2] ?? 0,
-      bytesReceived: facts[at + 3] ?? 0,
-      handle: handleAt(list, index),
-    };
-  });
+  return pairs.map((_, index) => foundAt(list, facts, index));
+}
+
+/** What the kernel said of one of a list; `undefined`: it is not there. */
+export function foundAt(list: Uint8Array, facts: Float64Array, index: number): FoundSocket | undefined {
+  const at = index * FACTS;
+  const state = facts[at] ?? 0;
+  if (state <= 0) return undefined;
+  return {
+    state,
+    hasProcess: facts[at + 1] === 1,
+    bytesSent: facts[at + 2] ?? 0,
+    bytesReceived: facts[at + 3] ?? 0,
+    handle: handleAt(list, index),
+  };
 }

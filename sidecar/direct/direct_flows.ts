@@ -85,6 +85,7 @@ export class DirectFlows {
     this.#mustEnd = mustEnd;
     const reports = new DirectReports(kernel, ports.wanted, {
       began: (flow) => this.#followed.began(flow),
+      isNews: (cookie) => !this.#cutter.hasCut(cookie),
       ended: (socket) => this.#ended(socket),
       lost: () => {
         this.#doubts.lost();
@@ -160,6 +161,8 @@ export class DirectFlows {
     this.#reading = this.#reading
       .then(() => this.#readAll())
       .then(() => this.#stock.forgetHandshakes())
+      // The list is shorter then, and those that are known do not wait for it.
+      .then(() => this.#cutter.ordered())
       .then(() => this.#stock.take())
       .then(
         () => {
@@ -235,11 +238,11 @@ export class DirectFlows {
 
   #ended(socket: EndedSocket): void {
     const { local, remote, bytesSent, bytesReceived, end, cookie } = socket;
-    if (this.#cutter.hasCut(cookie)) return; // what there is to record is recorded
     if (remote.port === 0) return this.#doubts.reset(socket);
     const connection = this.#followed.get(remote, local);
     if (connection === undefined) return;
     connection.counted({ bytesSent, bytesReceived });
+    if (this.#cutter.isEnding(connection, cookie)) return; // it says when
     this.#followed.finish(connection, ENDS[end]);
   }
 }

@@ -2,7 +2,9 @@
 import { Readiness } from '../../native/index.ts';
 import {
   ConntrackEvents,
+  type DestroyedSocket,
   destroySockets,
+  destroySocketsAt,
   forgetFlows,
   isListening,
   movedFlows,
@@ -29,7 +31,11 @@ export const LISTED_STATES = SOCKET_STATES.live | SOCKET_STATES.arriving | SOCKE
 /** What is asked of it. */
 export interface DirectKernel {
   beginnings(): Pick<ConntrackEvents, 'receive' | 'close' | 'fd'>;
-  ends(wanted: WantedPorts): Pick<SocketEnds, 'receive' | 'close' | 'fd'>;
+  /** @param isNews asked for each socket, by its cookie, before anything else of it is read: false where its end is no news */
+  ends(
+    wanted: WantedPorts,
+    isNews: (cookie: number) => boolean,
+  ): Pick<SocketEnds, 'receive' | 'close' | 'fd'>;
   /** Has `ready` called once for each `arm`, when reports wait in one of these. To be closed before them. */
   readiness(of: readonly { readonly fd: number }[], ready: () => void): Pick<Readiness, 'arm' | 'close'>;
   sockets(
@@ -40,6 +46,13 @@ export interface DirectKernel {
   socketsAt(
     ends: readonly { readonly local: Side; readonly remote: Side }[],
   ): readonly (TcpSocket | undefined)[];
+  /**
+   * Finds connections, and ends them, in one order: at most 1,024.
+   * @returns for each what it was, and 0 or a negative error number; `undefined` where no connection was found
+   */
+  destroyAt(
+    ends: readonly { readonly local: Side; readonly remote: Side }[],
+  ): Promise<readonly (DestroyedSocket | undefined)[]>;
   /** The flow that each socket belongs to, opened by either end; a rule may have led it to the socket. */
   flowsOf(sockets: readonly TcpSocket[]): Promise<readonly (TrackedFlow | undefined)[]>;
   /** Whether somebody listens there. */
@@ -58,10 +71,11 @@ export interface DirectKernel {
 /** The kernel of this network namespace, by netlink. */
 export const KERNEL: DirectKernel = {
   beginnings: () => new ConntrackEvents('beginnings'),
-  ends: (wanted) => new SocketEnds(wanted),
+  ends: (wanted, isNews) => new SocketEnds(wanted, isNews),
   readiness: (of, ready) => new Readiness(of, ready),
   sockets: tcpSockets,
   socketsAt: tcpSocketsAt,
+  destroyAt: destroySocketsAt,
   flowsOf: (sockets) =>
     tcpFlows(sockets.map(({ local, remote }) => ({ source: local, destination: remote }))),
   isListening: async (place) => isListening(place),

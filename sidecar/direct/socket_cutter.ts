@@ -4,6 +4,7 @@ import { Backoff } from '../../common/backoff.ts';
 import { errnoName, messageOf } from '../../common/errno.ts';
 import { Recent } from '../../common/recent.ts';
 import {
+  type DestroyedSocket,
   firstFailure,
   hasFailed,
   type Side,
@@ -17,8 +18,11 @@ import { type DirectKernel, LISTED_STATES } from './direct_kernel.ts';
 /** Connections that are asked about at a time, some 3 us each. */
 export const ASKED_AT_ONCE = 256;
 
-/** Those of one order to the kernel. They are asked about in one step before it, which takes some 3 ms; it takes some 20 ms itself. */
+/** Those of one order to the kernel, which has a thread of the pool for some 25 ms. */
 const CUT_AT_ONCE = 1_024;
+
+/** Orders under way at once: with all of the pool's threads, the gate's transaction would have to wait. */
+const ORDERS_AT_ONCE = 2;
 
 /** Records written at a time; each takes some 50 us. */
 export const RECORDS_AT_ONCE = 50;
@@ -28,6 +32,9 @@ const CUT_REMEMBERED = 65_536;
 
 /** What failed is tried again after so long, ms: the kernel, or this process, may be short of something. */
 const RETRY = { firstMs: 50, lastMs: 2_000, jitter: false } as const;
+
+/** What it has the kernel do. */
+type CuttingKernel = Pick<DirectKernel, 'sockets' | 'socketsAt' | 'destroy' | 'destroyAt'>;
 
 /** What it says of connections. */
 export interface CutEvents {
@@ -49,21 +56,20 @@ interface Outcome {
 
 /** Ends connections of one sidecar: of all that end together there are few orders, and what fails is tried again. */
 export class SocketCutter implements DirectCutter {
-  readonly #kernel: Pick<DirectKernel, 'sockets' | 'socketsAt' | 'destroy'>;
+  readonly #kernel: CuttingKernel;
   readonly #events: CutEvents;
   readonly #mustEnd: boolean;
   readonly #cut = new Recent<number, true>(CUT_REMEMBERED);
+  /** Connections whose end was reported while they were being ended, by the cookies of their sockets. */
+  readonly #reported = new Map<number, DirectConnection>();
+  #ordering: Promise<unknown> = Promise.resolve();
   #doomed: DirectConnection[] = [];
   #cutting: Promise<void> | undefined;
   #problem: string | undefined;
   #isClosed = false;
 
   /** @param mustEnd false: the kernel is known not to do it, so nobody waits for that */
-  constructor(
-    kernel: Pick<DirectKernel, 'sockets' | 'socketsAt' | 'destroy'>,
-    events: CutEvents,
-    mustEnd: boolean,
-  ) {
+  constructor(kernel: CuttingKernel, events: CutEvents, mustEnd: boolean) {
     this.#kernel = kernel;
     this.#events = events;
     this.#mustEnd = mustEnd;
@@ -88,6 +94,21 @@ export class SocketCutter implements DirectCutter {
   /** Resolves when all that was to end is destroyed. */
   async settled(): Promise<void> {
     while (this.#cutting !== undefined) await this.#cutting;
+  }
+
+  /** Resolves when all that is to end by now was ordered to, once. Never rejects. */
+  async ordered(): Promise<void> {
+    await this.#ordering;
+  }
+
+  /**
+   * Whether a connection whose socket is gone is being ended: then it is finished here.
+   * @param cookie of the socket
+   */
+  isEnding(connection: DirectConnection, cookie: number): boolean {
+    if (!connection.isDoomed || this.#cutting === undefined) return false;
+    this.#reported.set(cookie, connection);
+    return true;
   }
 
   /** Whether a socket was destroyed here: a list of before still has it. */
@@ -120,14 +141,18 @@ export class SocketCutter implements DirectCutter {
   async #order(sockets: readonly TcpSocket[]): Promise<readonly boolean[]> {
     try {
       const results = await this.#kernel.destroy(sockets);
-      const failed = firstFailure(results);
-      this.#problem = undefined;
-      if (failed !== undefined) this.#fail(`the kernel does not destroy sockets: ${errnoName(failed)}`);
+      this.#note(results);
       return results.map((result) => !hasFailed(result));
     } catch (error) {
       this.#fail(messageOf(error));
       return sockets.map(() => false);
     }
+  }
+
+  #note(results: readonly number[]): void {
+    const failed = firstFailure(results);
+    this.#problem = undefined;
+    if (failed !== undefined) this.#fail(`the kernel does not destroy sockets: ${errnoName(failed)}`);
   }
 
   #fail(problem: string): void {
@@ -141,7 +166,10 @@ export class SocketCutter implements DirectCutter {
     while (this.#doomed.length > 0) {
       const some = this.#doomed;
       this.#doomed = [];
-      const { missing, left } = await this.#cutNow(some);
+      const now = this.#cutNow(some);
+      this.#ordering = now;
+      const { gone, missing, left } = await now;
+      await this.#finishAll(gone);
       const again = missing.length === 0 ? { missing, left: [] } : await this.#cutMissing(missing);
       for (const one of again.missing) this.#events.finish(one);
       const failed = [...left, ...again.left];
@@ -156,6 +184,9 @@ export class SocketCutter implements DirectCutter {
     }
     // In the same step as the look at what is left: what is doomed later finds nobody at work.
     this.#cutting = undefined;
+    // Those that no order found, or could end, have ended all the same.
+    for (const one of this.#reported.values()) this.#events.finish(one);
+    this.#reported.clear();
   }
 
   /**
@@ -164,7 +195,7 @@ export class SocketCutter implements DirectCutter {
    */
   async #cutMissing(connections: readonly DirectConnection[]): Promise<Outcome> {
     await this.#events.read();
-    const { missing, left } = await this.#cutNow(connections);
+    const { missing, left } = await this.#cutAsked(connections);
     if (missing.length === 0) return { missing, left };
     const listed = await this.#cutListed(missing);
     return { missing: listed.missing, left: [...left, ...listed.left] };
@@ -193,26 +224,77 @@ export class SocketCutter implements DirectCutter {
   }
 
   /**
-   * The first order is out before anything else has its turn. While some are destroyed, on another thread, the next ones are asked about.
-   * Never rejects.
+   * The first order is out before anything else has its turn. Nothing is recorded before all orders are carried out: that takes longer
+   * than all else. Never rejects.
    */
-  async #cutNow(connections: readonly DirectConnection[]): Promise<Outcome> {
-    const missing: DirectConnection[] = [];
-    const left: DirectConnection[] = [];
-    const gone: DirectConnection[] = [];
-    let order: Promise<readonly DirectConnection[]> | undefined;
+  async #cutNow(
+    connections: readonly DirectConnection[],
+  ): Promise<Outcome & { readonly gone: readonly DirectConnection[] }> {
+    const outcome = { gone: [], missing: [], left: [] };
+    const underWay: Promise<void>[] = [];
     for (let from = 0; from < connections.length; from += CUT_AT_ONCE) {
-      const some = connections.slice(from, from + CUT_AT_ONCE);
-      const sockets = this.#askFor(some);
-      if (order !== undefined) gone.push(...(await order)); // others need the pool's threads as well
-      order = sockets && this.#cutFound(some, sockets, missing, left);
-      if (sockets === undefined) left.push(...some);
+      if (underWay.length >= ORDERS_AT_ONCE) await underWay.shift();
+      underWay.push(this.#cutSome(connections.slice(from, from + CUT_AT_ONCE), outcome));
     }
-    if (order !== undefined) gone.push(...(await order));
-    // Records last: they take longer than all else.
+    await Promise.all(underWay);
+    return outcome;
+  }
+
+  /** Looks up and ends connections in one order. Never rejects. */
+  async #cutSome(
+    connections: readonly DirectConnection[],
+    outcome: { readonly gone: DirectConnection[] } & Record<keyof Outcome, DirectConnection[]>,
+  ): Promise<void> {
+    // Ends are reported while the order is carried out.
+    for (const { cookie } of connections) if (cookie !== undefined) this.#cut.keep(cookie, true);
+    const destroyed = await this.#orderAt(connections);
+    for (const [index, connection] of connections.entries()) {
+      const one = destroyed?.[index];
+      const isGone = one !== undefined && !hasFailed(one.result);
+      const cookie = one && socketCookie(one.socket.handle);
+      if (connection.cookie !== undefined && (!isGone || connection.cookie !== cookie))
+        this.#cut.delete(connection.cookie);
+      if (one === undefined) {
+        outcome[destroyed === undefined ? 'left' : 'missing'].push(connection);
+        continue;
+      }
+      connection.counted(one.socket);
+      outcome[isGone ? 'gone' : 'left'].push(connection);
+      if (isGone && cookie !== undefined && cookie !== connection.cookie && !this.#reported.has(cookie))
+        this.#cut.keep(cookie, true);
+    }
+  }
+
+  async #orderAt(
+    connections: readonly DirectConnection[],
+  ): Promise<readonly (DestroyedSocket | undefined)[] | undefined> {
+    try {
+      const destroyed = await this.#kernel.destroyAt(connections.map(endsOf));
+      this.#note(destroyed.map((one) => one?.result ?? 0));
+      return destroyed;
+    } catch (error) {
+      this.#fail(messageOf(error));
+      return undefined;
+    }
+  }
+
+  /** Records take longer than all else. */
+  async #finishAll(gone: readonly DirectConnection[]): Promise<void> {
     for (const [index, connection] of gone.entries()) {
       this.#events.finish(connection);
       if (index % RECORDS_AT_ONCE === RECORDS_AT_ONCE - 1) await turn();
+    }
+  }
+
+  /** The same in two steps, which takes longer, and finds what is bound to any interface. Never rejects. */
+  async #cutAsked(connections: readonly DirectConnection[]): Promise<Outcome> {
+    const missing: DirectConnection[] = [];
+    const left: DirectConnection[] = [];
+    for (let from = 0; from < connections.length; from += CUT_AT_ONCE) {
+      const some = connections.slice(from, from + CUT_AT_ONCE);
+      const sockets = this.#askFor(some);
+      if (sockets === undefined) left.push(...some);
+      else await this.#finishAll(await this.#cutFound(some, sockets, missing, left));
     }
     return { missing, left };
   }

@@ -34,7 +34,9 @@ export { PROTOCOL_BY_NUMBER } from './protocols.ts';
 export { type EndedSocket, SocketEnds, type WantedPorts } from './socket_ends.ts';
 export { SynCookies } from './syn_cookies.ts';
 export {
+  type DestroyedSocket,
   destroySockets,
+  destroySocketsAt,
   isListening,
   SOCKET_STATES,
   type SocketPair,

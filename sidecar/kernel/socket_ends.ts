@@ -11,7 +11,7 @@ import {
   readHostUint64,
 } from '../../native/index.ts';
 import type { Side } from './conntrack.ts';
-import { cookieAt, socketBytes, socketInfo, socketSides } from './tcp_sockets.ts';
+import { cookieAt, MESSAGE_BYTES, socketBytes, socketInfo, socketSides } from './tcp_sockets.ts';
 
 /** SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY. */
 const GROUPS = [1, 3] as const;
@@ -54,9 +54,14 @@ export interface WantedPorts {
 /** Reports sockets that go after this was made. The caller closes it. */
 export class SocketEnds {
   readonly #socket: Netlink;
+  readonly #isNews: (cookie: number) => boolean;
 
-  /** @throws SluiceError `NETLINK_*`, `SOCKET_*` or `NATIVE_ADDON_MISSING` */
-  constructor(wanted: WantedPorts) {
+  /**
+   * @param isNews asked for each socket, by its cookie, before more of it is read, which takes longer: false where its end is no news
+   * @throws SluiceError `NETLINK_*`, `SOCKET_*` or `NATIVE_ADDON_MISSING`
+   */
+  constructor(wanted: WantedPorts, isNews: (cookie: number) => boolean = () => true) {
+    this.#isNews = isNews;
     this.#socket = new Netlink(NETLINK_PROTOCOLS.SOCK_DIAG);
     try {
       this.#socket.subscribe({ groups: GROUPS, filter: filter(wanted), bufferBytes: BUFFER_BYTES });
@@ -71,7 +76,7 @@ export class SocketEnds {
    * @throws SluiceError `NETLINK_OVERRUN` once after messages were lost, `NETLINK_FAILED`
    */
   receive(): readonly EndedSocket[] | undefined {
-    return this.#socket.receive()?.flatMap((message) => readEnd(message) ?? []);
+    return this.#socket.receive()?.flatMap((message) => this.#read(message) ?? []);
   }
 
   /** Where they wait, for `Readiness`. */
@@ -82,9 +87,14 @@ export class SocketEnds {
   close(): void {
     this.#socket.close();
   }
+
+  #read({ body }: NetlinkMessage): EndedSocket | undefined {
+    if (body.length < MESSAGE_BYTES || !this.#isNews(cookieAt(body))) return undefined;
+    return readEnd(body);
+  }
 }
 
-function readEnd({ body }: NetlinkMessage): EndedSocket | undefined {
+function readEnd(body: Uint8Array): EndedSocket | undefined {
   const info = socketInfo(body);
   if (info === undefined) return undefined;
   const { sent, received } = socketBytes(info);

@@ -1,7 +1,9 @@
 /** The TCP sockets of this network namespace, of all processes: listing and destroying. Source: sock_diag(7). */
 
 import {
+  type AddressPair,
   destroySockets as destroyByHandle,
+  destroyFound,
   type FoundSocket,
   hostUint32,
   lookUpSockets,
@@ -36,6 +38,14 @@ export interface SocketPair {
   readonly remote: Side;
 }
 
+/** A socket that was to be destroyed. */
+export interface DestroyedSocket {
+  /** What it was until then. */
+  readonly socket: TcpSocket;
+  /** 0 or a negative error number. */
+  readonly result: number;
+}
+
 /** The older question, whose answer has the sockets of both families: each dump walks the whole table of the machine's sockets. */
 const TCPDIAG_GETSOCK = 18;
 const AF_INET = 2;
@@ -57,6 +67,9 @@ export const SOCKET_STATES = {
   closing: (1 << TCP_LAST_ACK) | (1 << TCP_CLOSING),
 } as const;
 
+/** What `socketOf` does not take for a connection. */
+const SPARED = { always: 1 << TCP_LISTEN, left: 1 << TCP_FIN_WAIT2 } as const;
+
 /** Asks for `struct tcp_info`. */
 const INFO = 2;
 const WITH_INFO = 1 << (INFO - 1);
@@ -66,7 +79,8 @@ const STATE_AT = 1;
 const ID_AT = 4;
 const ID_BYTES = 48;
 const INODE_AT = 68;
-const MESSAGE_BYTES = 72;
+/** Of `struct inet_diag_msg`. */
+export const MESSAGE_BYTES = 72;
 const LOCAL_PORT_AT = 0;
 const REMOTE_PORT_AT = 2;
 const LOCAL_AT = 4;
@@ -101,20 +115,40 @@ export async function* tcpSockets(
  * @throws SluiceError `NETLINK_*`, `SOCKET_*` or `NATIVE_ADDON_MISSING`
  */
 export function tcpSocketsAt(ends: readonly SocketPair[]): readonly (TcpSocket | undefined)[] {
+  const found = lookUpSockets(pairsOf(ends));
+  return ends.map((one, index) => socketOf(one, found[index]));
+}
+
+/**
+ * Finds connections as `tcpSocketsAt` does, and ends them as `destroySockets` does, on one thread of Node's pool: for at most 1,024, which
+ * take some 25 ms. A connection that is bound to an interface may not be found.
+ * @returns for each what it was, and 0 or a negative error number; `undefined` for one that was not found
+ * @throws SluiceError `NETLINK_*`, `SOCKET_*` or `NATIVE_ADDON_MISSING`; some may have ended then
+ */
+export async function destroySocketsAt(
+  ends: readonly SocketPair[],
+): Promise<readonly (DestroyedSocket | undefined)[]> {
+  const destroyed = await destroyFound(pairsOf(ends), SPARED);
+  return ends.map((one, index) => {
+    const { socket: found, result = 0 } = destroyed[index] ?? {};
+    const socket = socketOf(one, found);
+    return socket && { socket, result };
+  });
+}
+
+function pairsOf(ends: readonly SocketPair[]): readonly AddressPair[] {
   const bytes = new Map<string, Uint8Array>(); // most ends have an address that another has too
   const bytesOf = (address: string): Uint8Array => {
     const known = bytes.get(address) ?? addressBytes(address);
     bytes.set(address, known);
     return known;
   };
-  const pairs = ends.map(({ local, remote }) => ({
+  return ends.map(({ local, remote }) => ({
     local: bytesOf(local.address),
     localPort: local.port,
     remote: bytesOf(remote.address),
     remotePort: remote.port,
   }));
-  const found = lookUpSockets(pairs);
-  return ends.map((one, index) => socketOf(one, found[index]));
 }
 
 /**

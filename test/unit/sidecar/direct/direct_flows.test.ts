@@ -116,10 +116,10 @@ function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = true } =
       close() {},
       fd: 0,
     }),
-    ends: () => ({
+    ends: (_wanted, isNews) => ({
       receive: () => {
         const some = kernel.gone.splice(0);
-        return some.length === 0 ? undefined : some;
+        return some.length === 0 ? undefined : some.filter(({ cookie }) => isNews(cookie));
       },
       close() {},
       fd: 0,
@@ -141,6 +141,12 @@ function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = true } =
       kernel.mayFail();
       kernel.asked += ends.length;
       return ends.map((one) => kernel.find(one));
+    },
+    async destroyAt(ends) {
+      const found = fake.socketsAt(ends);
+      const results = await fake.destroy(found.filter((one) => one !== undefined));
+      const result = results[0] ?? 0;
+      return found.map((socket) => socket && { socket, result });
     },
     flowsOf: async (sockets) =>
       sockets.map(({ local, remote }) =>
