@@ -107,6 +107,12 @@ class Flow {
   }
 
   report(): FlowReport {
+    // Not when the flow is over: a thousand others may be over then, and their times are of interest.
+    if (this.#overAt !== undefined)
+      this.#digests ??= {
+        receivedSha256: this.#received.digest('hex'),
+        sentSha256: this.#sent.digest('hex'),
+      };
     return {
       state: this.#state,
       ...(this.#localPort === undefined ? {} : { localPort: this.#localPort }),
@@ -208,6 +214,5 @@ class Flow {
     if (this.#overAt !== undefined) return;
     this.#state = state;
     this.#overAt = performance.timeOrigin + performance.now();
-    this.#digests = { receivedSha256: this.#received.digest('hex'), sentSha256: this.#sent.digest('hex') };
   }
 }

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { loadAddon } from '../../../native/addon.ts';
 import { destroySockets as destroyListed } from '../../../native/destroy.ts';
 import { NETLINK_PROTOCOLS, Netlink } from '../../../native/netlink.ts';
@@ -19,6 +19,7 @@ import {
 import { order } from '../../../sidecar/kernel/exchange.ts';
 import {
   destroySockets,
+  destroySocketsAt,
   socketCookie,
   type TcpSocket,
   tcpSockets,
@@ -26,8 +27,8 @@ import {
 } from '../../../sidecar/kernel/tcp_sockets.ts';
 
 /** A connection over loopback, and how both ends fare. */
-async function connection(address: string) {
-  const server = net.createServer().listen(0, address);
+async function connection(address: string, options: net.ServerOpts = {}) {
+  const server = net.createServer(options).listen(0, address);
   onTestFinished(() => void server.close());
   await once(server, 'listening');
   const client = net.connect((server.address() as net.AddressInfo).port, address);
@@ -136,6 +137,46 @@ test('more sockets than one call takes have a result each, in order', async () =
   expect(await destroyListed([])).toEqual([]);
 });
 
+test.each(['127.0.0.1', '::1'])(
+  'connections on %s are ended by their ends, in one call; who only listens, or is left, stays',
+  async (address) => {
+    const connections = await Promise.all(
+      Array.from({ length: 150 }, () => connection(address, { allowHalfOpen: true })),
+    );
+    const endsOf = ({ localPort, remotePort }: net.Socket) => ({
+      local: { address, port: localPort ?? 0 },
+      remote: { address, port: remotePort ?? 0 },
+    });
+    const [left, kept, ...doomed] = connections;
+    if (left === undefined || kept === undefined) throw new Error('no connections');
+    // The other side has not closed it, and this one has nothing more to send.
+    const leftEnds = endsOf(left.client);
+    left.client.destroy();
+    await vi.waitFor(() => expect(tcpSocketsAt([leftEnds])).toEqual([undefined]));
+    for (const { client } of doomed) client.write('12345');
+    await Promise.all(doomed.map(({ accepted }) => once(accepted, 'data')));
+    const ends = doomed.map(({ client }) => endsOf(client));
+    const codes = doomed.map(({ accepted }) => once(accepted, 'error'));
+    for (const { client } of doomed) client.on('error', () => {});
+    const [{ remote: place } = endsOf(kept.client)] = ends;
+    const listener = { local: place, remote: { address, port: 1 } };
+    const wanted = [leftEnds, ...ends, listener];
+    const results = await destroySocketsAt(wanted);
+    expect([results[0], results.at(-1)]).toEqual([undefined, undefined]);
+    expect(results).toHaveLength(wanted.length);
+    for (const [index, pair] of ends.entries()) {
+      const socket = { ...pair, isArriving: false, bytesSent: 5, bytesReceived: 0 };
+      expect(results[index + 1]).toMatchObject({ result: 0, socket });
+    }
+    const cookies = results.flatMap((one) => (one ? socketCookie(one.socket.handle) : []));
+    expect(new Set(cookies).size).toBe(ends.length);
+    for (const [error] of await Promise.all(codes)) expect(error).toMatchObject({ code: 'ECONNRESET' });
+    kept.client.write('still');
+    expect(String((await once(kept.accepted, 'data'))[0])).toBe('still');
+    expect(await destroySocketsAt([])).toEqual([]);
+  },
+);
+
 test('a list that does not fit its results is refused', async () => {
   const addon = loadAddon();
   for (const [bytes, places] of [
@@ -147,6 +188,14 @@ test('a list that does not fit its results is refused', async () => {
     expect(getSystemErrorName(result)).toBe('EINVAL');
     const found = addon.lookUpSockets(new Uint8Array(bytes), new Float64Array(4 * places));
     expect(getSystemErrorName(found)).toBe('EINVAL');
+    const list = new Uint8Array(bytes);
+    for (const [facts, results] of [
+      [4 * places, 1],
+      [4, places],
+    ] as const) {
+      const both = addon.destroyFound(list, new Float64Array(facts), new Int32Array(results), 0, 0);
+      expect(getSystemErrorName(await both)).toBe('EINVAL');
+    }
   }
 });
 
