@@ -18,8 +18,8 @@ import { type DirectKernel, LISTED_STATES } from './direct_kernel.ts';
 /** Connections that are asked about at a time, some 3 us each. */
 export const ASKED_AT_ONCE = 256;
 
-/** Those of one order to the kernel, which has a thread of the pool for some 25 ms. */
-const CUT_AT_ONCE = 1_024;
+/** Those of one order to the kernel, which has a thread of the pool for some 15 ms. */
+const CUT_AT_ONCE = 512;
 
 /** Orders under way at once: with all of the pool's threads, the gate's transaction would have to wait. */
 const ORDERS_AT_ONCE = 2;
