@@ -19,7 +19,8 @@ import type { DirectPorts } from './direct_ports.ts';
 import { DirectReports } from './direct_reports.ts';
 import { AUDIT_INTERVAL_MS, Doubts } from './doubts.ts';
 import { Followed } from './followed.ts';
-import { ASKED_AT_ONCE, endsOf, SocketCutter } from './socket_cutter.ts';
+import { ASKED_AT_ONCE, SocketCutter } from './socket_cutter.ts';
+import { endsOf } from './socket_orders.ts';
 import { Stocktaking } from './stocktaking.ts';
 
 /**

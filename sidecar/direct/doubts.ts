@@ -8,7 +8,8 @@ import type { DirectConnection } from './direct_connection.ts';
 import type { DirectKernel } from './direct_kernel.ts';
 import type { DirectReports } from './direct_reports.ts';
 import type { Followed } from './followed.ts';
-import { ASKED_AT_ONCE, endsOf, RECORDS_AT_ONCE } from './socket_cutter.ts';
+import { ASKED_AT_ONCE, RECORDS_AT_ONCE } from './socket_cutter.ts';
+import { endsOf } from './socket_orders.ts';
 
 /**
  * When a connection is looked for the first time after it has begun, ms: most have ended by then. Connection tracking takes a handshake for

@@ -1,19 +1,11 @@
 /** Has the kernel destroy sockets of direct connections, until they are gone. */
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { Backoff } from '../../common/backoff.ts';
-import { errnoName, messageOf } from '../../common/errno.ts';
-import { Recent } from '../../common/recent.ts';
-import {
-  type DestroyedSocket,
-  firstFailure,
-  hasFailed,
-  type Side,
-  type SocketPair,
-  socketCookie,
-  type TcpSocket,
-} from '../kernel/index.ts';
+import { messageOf } from '../../common/errno.ts';
+import type { Side, SocketPair, TcpSocket } from '../kernel/index.ts';
 import type { DirectConnection, DirectCutter } from './direct_connection.ts';
 import { type DirectKernel, LISTED_STATES } from './direct_kernel.ts';
+import { endsOf, type Fate, SocketOrders } from './socket_orders.ts';
 
 /** Connections that are asked about at a time, some 3 us each. */
 export const ASKED_AT_ONCE = 256;
@@ -26,9 +18,6 @@ const ORDERS_AT_ONCE = 2;
 
 /** Records written at a time; each takes some 50 us. */
 export const RECORDS_AT_ONCE = 50;
-
-/** Destroyed sockets that their apps may still hold: when they close them, that is reported too. All that are followed may end at once. */
-const CUT_REMEMBERED = 65_536;
 
 /** What failed is tried again after so long, ms: the kernel, or this process, may be short of something. */
 const RETRY = { firstMs: 50, lastMs: 2_000, jitter: false } as const;
@@ -59,25 +48,23 @@ export class SocketCutter implements DirectCutter {
   readonly #kernel: CuttingKernel;
   readonly #events: CutEvents;
   readonly #mustEnd: boolean;
-  readonly #cut = new Recent<number, true>(CUT_REMEMBERED);
-  /** Connections whose end was reported while they were being ended, by the cookies of their sockets. */
-  readonly #reported = new Map<number, DirectConnection>();
+  readonly #orders: SocketOrders;
   #ordering: Promise<unknown> = Promise.resolve();
   #doomed: DirectConnection[] = [];
   #cutting: Promise<void> | undefined;
-  #problem: string | undefined;
   #isClosed = false;
 
   /** @param mustEnd false: the kernel is known not to do it, so nobody waits for that */
   constructor(kernel: CuttingKernel, events: CutEvents, mustEnd: boolean) {
     this.#kernel = kernel;
     this.#events = events;
+    this.#orders = new SocketOrders(kernel, (problem) => events.failed(problem));
     this.#mustEnd = mustEnd;
   }
 
   /** Why connections were not ended the last time. */
   get problem(): string | undefined {
-    return this.#problem;
+    return this.#orders.problem;
   }
 
   /** Whether nothing is being ended. */
@@ -107,57 +94,28 @@ export class SocketCutter implements DirectCutter {
    */
   isEnding(connection: DirectConnection, cookie: number): boolean {
     if (!connection.isDoomed || this.#cutting === undefined) return false;
-    this.#reported.set(cookie, connection);
+    this.#orders.reported(cookie, connection);
     return true;
   }
 
-  /** Whether a socket was destroyed here: a list of before still has it. */
-  isCut({ handle }: TcpSocket): boolean {
-    return this.#cut.has(socketCookie(handle));
+  /** See `SocketOrders`. */
+  isCut(socket: TcpSocket): boolean {
+    return this.#orders.isCut(socket);
   }
 
-  /** Whether the end of a socket is no news. Said once for each. */
+  /** See `SocketOrders`. */
   hasCut(cookie: number): boolean {
-    if (!this.#cut.has(cookie)) return false;
-    this.#cut.delete(cookie);
-    return true;
+    return this.#orders.hasCut(cookie);
   }
 
-  /** Destroys sockets. Never rejects. @returns for each whether it is gone */
+  /** See `SocketOrders`. */
   async destroy(sockets: readonly TcpSocket[]): Promise<readonly boolean[]> {
-    if (sockets.length === 0) return [];
-    for (const { handle } of sockets) this.#cut.keep(socketCookie(handle), true);
-    const gone = await this.#order(sockets);
-    for (const [index, { handle }] of sockets.entries())
-      if (gone[index] !== true) this.#cut.delete(socketCookie(handle));
-    return gone;
+    return await this.#orders.destroy(sockets);
   }
 
   /** What is doomed stays, and nothing more is tried. */
   close(): void {
     this.#isClosed = true;
-  }
-
-  async #order(sockets: readonly TcpSocket[]): Promise<readonly boolean[]> {
-    try {
-      const results = await this.#kernel.destroy(sockets);
-      this.#note(results);
-      return results.map((result) => !hasFailed(result));
-    } catch (error) {
-      this.#fail(messageOf(error));
-      return sockets.map(() => false);
-    }
-  }
-
-  #note(results: readonly number[]): void {
-    const failed = firstFailure(results);
-    this.#problem = undefined;
-    if (failed !== undefined) this.#fail(`the kernel does not destroy sockets: ${errnoName(failed)}`);
-  }
-
-  #fail(problem: string): void {
-    this.#problem = problem;
-    this.#events.failed(problem);
   }
 
   /** Never rejects. */
@@ -185,8 +143,7 @@ export class SocketCutter implements DirectCutter {
     // In the same step as the look at what is left: what is doomed later finds nobody at work.
     this.#cutting = undefined;
     // Those that no order found, or could end, have ended all the same.
-    for (const one of this.#reported.values()) this.#events.finish(one);
-    this.#reported.clear();
+    for (const one of this.#orders.takeReported()) this.#events.finish(one);
   }
 
   /**
@@ -213,7 +170,7 @@ export class SocketCutter implements DirectCutter {
       for await (const some of this.#kernel.sockets(isWanted, LISTED_STATES))
         for (const socket of some) listed.set(keyOf(socket), socket);
     } catch (error) {
-      this.#fail(messageOf(error));
+      this.#orders.fail(messageOf(error));
       return { missing: [], left: connections };
     }
     const missing: DirectConnection[] = [];
@@ -230,7 +187,7 @@ export class SocketCutter implements DirectCutter {
   async #cutNow(
     connections: readonly DirectConnection[],
   ): Promise<Outcome & { readonly gone: readonly DirectConnection[] }> {
-    const outcome = { gone: [], missing: [], left: [] };
+    const outcome: Record<Fate, DirectConnection[]> = { gone: [], missing: [], left: [] };
     const underWay: Promise<void>[] = [];
     for (let from = 0; from < connections.length; from += CUT_AT_ONCE) {
       if (underWay.length >= ORDERS_AT_ONCE) await underWay.shift();
@@ -240,42 +197,12 @@ export class SocketCutter implements DirectCutter {
     return outcome;
   }
 
-  /** Looks up and ends connections in one order. Never rejects. */
   async #cutSome(
     connections: readonly DirectConnection[],
-    outcome: { readonly gone: DirectConnection[] } & Record<keyof Outcome, DirectConnection[]>,
+    outcome: Readonly<Record<Fate, DirectConnection[]>>,
   ): Promise<void> {
-    // Ends are reported while the order is carried out.
-    for (const { cookie } of connections) if (cookie !== undefined) this.#cut.keep(cookie, true);
-    const destroyed = await this.#orderAt(connections);
-    for (const [index, connection] of connections.entries()) {
-      const one = destroyed?.[index];
-      const isGone = one !== undefined && !hasFailed(one.result);
-      const cookie = one && socketCookie(one.socket.handle);
-      if (connection.cookie !== undefined && (!isGone || connection.cookie !== cookie))
-        this.#cut.delete(connection.cookie);
-      if (one === undefined) {
-        outcome[destroyed === undefined ? 'left' : 'missing'].push(connection);
-        continue;
-      }
-      connection.counted(one.socket);
-      outcome[isGone ? 'gone' : 'left'].push(connection);
-      if (isGone && cookie !== undefined && cookie !== connection.cookie && !this.#reported.has(cookie))
-        this.#cut.keep(cookie, true);
-    }
-  }
-
-  async #orderAt(
-    connections: readonly DirectConnection[],
-  ): Promise<readonly (DestroyedSocket | undefined)[] | undefined> {
-    try {
-      const destroyed = await this.#kernel.destroyAt(connections.map(endsOf));
-      this.#note(destroyed.map((one) => one?.result ?? 0));
-      return destroyed;
-    } catch (error) {
-      this.#fail(messageOf(error));
-      return undefined;
-    }
+    const fates = await this.#orders.destroyAt(connections);
+    for (const [index, connection] of connections.entries()) outcome[fates[index] ?? 'left'].push(connection);
   }
 
   /** Records take longer than all else. */
@@ -303,7 +230,7 @@ export class SocketCutter implements DirectCutter {
     try {
       return this.#kernel.socketsAt(connections.map(endsOf));
     } catch (error) {
-      this.#fail(messageOf(error));
+      this.#orders.fail(messageOf(error));
       return undefined;
     }
   }
@@ -321,7 +248,7 @@ export class SocketCutter implements DirectCutter {
       if (socket === undefined) missing.push(connection);
       else there.push({ connection, socket });
     }
-    const gone = await this.destroy(there.map(({ socket }) => socket));
+    const gone = await this.#orders.destroy(there.map(({ socket }) => socket));
     return there.flatMap(({ connection, socket }, index) => {
       connection.counted(socket);
       if (gone[index] === true) return [connection];
@@ -333,9 +260,4 @@ export class SocketCutter implements DirectCutter {
 
 function keyOf({ local, remote }: SocketPair): string {
   return `${local.address} ${local.port} ${remote.address} ${remote.port}`;
-}
-
-/** As the kernel is asked about a connection. */
-export function endsOf({ remote, local }: DirectConnection): SocketPair {
-  return { local, remote };
 }
