@@ -13,8 +13,11 @@ export const ASKED_AT_ONCE = 256;
 /** Those of one order to the kernel, which has a thread of the pool for some 15 ms. */
 const CUT_AT_ONCE = 512;
 
-/** Orders under way at once: with all of the pool's threads, the gate's transaction would have to wait. */
-const ORDERS_AT_ONCE = 2;
+/**
+ * Orders under way at once: where this thread is late with the next one, others are still carried out. One of the pool's four threads is
+ * left for the gate's transaction.
+ */
+const ORDERS_AT_ONCE = 3;
 
 /** Records written at a time; each takes some 50 us. */
 export const RECORDS_AT_ONCE = 50;
