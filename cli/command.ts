@@ -67,6 +67,11 @@ export interface CommandContext {
   readonly progress: Progress;
   /** Aborted when the time of `--timeout` is over. */
   readonly signal: AbortSignal;
+  /**
+   * Says so by throwing once that time is over. For long work that leaves no turn to timers, and so to `signal`.
+   * @throws SluiceError `TIMED_OUT`
+   */
+  readonly checkTime: () => void;
 }
 
 /** A command, described. */
@@ -119,11 +124,15 @@ export function createCommand<Name extends string>(spec: CommandSpec<Name>): Sha
     // Before the work starts: a wrong flag has no answer beside it.
     const limitMs = timeout === undefined ? undefined : durationMs(timeout, '--timeout');
     const limit = new AbortController();
+    const endMs = limitMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + limitMs;
     const work = spec.run(values, {
       stdout,
       style: createStyle(color, process.stdout),
       progress,
       signal: limit.signal,
+      checkTime: () => {
+        if (limitMs !== undefined && performance.now() >= endMs) throw timedOut(limitMs);
+      },
     });
     try {
       return limitMs === undefined ? await work : await within(work, limitMs, limit, spec.cleansUp ?? false);
@@ -140,6 +149,10 @@ function asksForHelp(argv: readonly string[]): boolean {
   return (end === -1 ? argv : argv.slice(0, end)).some((word) => word === '-h' || word === '--help');
 }
 
+function timedOut(ms: number): SluiceError {
+  return new SluiceError('TIMED_OUT', `not done after ${ms / 1000} s (--timeout)`);
+}
+
 /** @throws SluiceError `TIMED_OUT` */
 async function within(
   work: Promise<number>,
@@ -148,7 +161,7 @@ async function within(
   cleansUp: boolean,
 ): Promise<number> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const over = new SluiceError('TIMED_OUT', `not done after ${ms / 1000} s (--timeout)`);
+  const over = timedOut(ms);
   const timer = setTimeout(() => {
     limit.abort();
     if (!cleansUp) reject(over);

@@ -31,6 +31,7 @@ export function findingsIn(model: Model, rules: readonly Rule[]): readonly Findi
   return findings
     .sort((a, b) => compare([a.object.file, a.object.document], [b.object.file, b.object.document]))
     .map((finding) => {
+      model.beforeAnswer?.();
       const place = model.places.find(finding.object, finding.path);
       return place === undefined ? finding : { ...finding, place };
     })

@@ -30,6 +30,8 @@ export type ComparedEnd = {
 export interface Side {
   readonly connectivity: Connectivity;
   readonly pods: readonly KnownPod[];
+  /** Called for each pod: what it throws ends the comparison. */
+  readonly beforePod?: () => void;
 }
 
 interface Pair {
@@ -92,8 +94,13 @@ function byWorkload({ pods }: Side): ReadonlyMap<string, KnownPod[]> {
 }
 
 /** By name of the pod. */
-function stances(pods: readonly KnownPod[], { connectivity }: Side): ReadonlyMap<string, Stance> {
-  return new Map(pods.map(({ pod }) => [pod.name, connectivity.stanceOfPod(pod)]));
+function stances(pods: readonly KnownPod[], { connectivity, beforePod }: Side): ReadonlyMap<string, Stance> {
+  return new Map(
+    pods.map(({ pod }) => {
+      beforePod?.();
+      return [pod.name, connectivity.stanceOfPod(pod)];
+    }),
+  );
 }
 
 function paired(was: ReadonlyMap<string, Stance>, is: ReadonlyMap<string, Stance>): readonly Pair[] {

@@ -60,7 +60,7 @@ async function run(
   context.progress.end();
   const isWhole = reportUnread(input.manifests.problems, ignoreErrors) || input.origin.kind !== 'files';
   reportNotes(input.notes);
-  const description = describe(words, input, inForce);
+  const description = describe(words, input, inForce, context);
   const notes = input.notes.length === 0 ? {} : { notes: input.notes };
   switch (output) {
     case 'json':
@@ -83,7 +83,12 @@ async function run(
   return isWhole ? EXIT.yes : EXIT.error;
 }
 
-function describe(words: readonly string[], input: Input, inForce: InForce): Description {
+function describe(
+  words: readonly string[],
+  input: Input,
+  inForce: InForce,
+  { checkTime }: CommandContext,
+): Description {
   const { manifests, places, namespace } = input;
   const model = createModel({
     manifests,
@@ -91,6 +96,7 @@ function describe(words: readonly string[], input: Input, inForce: InForce): Des
     extent: extentOf(input),
     now: Date.now(),
     namespaceGiven: namespace !== undefined,
+    beforeAnswer: checkTime,
   });
   const target = parseTarget(words, namespace ?? DEFAULT_NAMESPACE);
   const workloads = createWorkloads(manifests.cluster, manifests.others);

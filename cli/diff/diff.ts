@@ -15,7 +15,7 @@ import {
 } from '../connectivity/index.ts';
 import { writeLines } from '../lines.ts';
 import { reportNotes, reportProblems } from '../problems.ts';
-import { type Change, type Comparison, compare } from './compare.ts';
+import { type Change, type Comparison, compare, type GroupChange } from './compare.ts';
 import {
   DIFF_FLAGS,
   DIFF_HELP,
@@ -24,7 +24,7 @@ import {
   diffCommand,
   type FailOn,
 } from './diff_options.ts';
-import { createReasons } from './reasons.ts';
+import { createReasons, type Reason } from './reasons.ts';
 import type { Report } from './report.ts';
 import { diffJson } from './report_json.ts';
 import { markdownText } from './report_markdown.ts';
@@ -86,7 +86,7 @@ async function print(
 async function reportOf(
   sides: ReadSides,
   { before: was, after: is }: { readonly before: KnownPods; readonly after: KnownPods },
-  { progress, signal }: CommandContext,
+  { progress, signal, checkTime }: CommandContext,
 ): Promise<Report> {
   const [before, after] = [sides.before.manifests, sides.after.manifests];
   const blocks = [...blocksOfPolicies(before.cluster), ...blocksOfPolicies(after.cluster)];
@@ -100,6 +100,7 @@ async function reportOf(
   const side = ({ cluster }: Manifests, { pods }: KnownPods) => ({
     connectivity: createConnectivity(cluster, networks, candidates.namespaces),
     pods,
+    beforePod: checkTime,
   });
   const [earlier, later] = [side(before, was), side(after, is)];
   const ends = comparedEnds(earlier, later, networks, candidates.pods);
@@ -110,7 +111,11 @@ async function reportOf(
     await new Promise((resolve) => setImmediate(resolve));
     signal.throwIfAborted();
   });
-  const reasonsOf = createReasons(before.cluster, after.cluster);
+  const explained = createReasons(before.cluster, after.cluster);
+  const reasonsOf = (change: GroupChange): readonly Reason[] => {
+    checkTime();
+    return explained(change);
+  };
   return {
     before: sides.before.name,
     after: sides.after.name,

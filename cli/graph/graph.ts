@@ -66,14 +66,15 @@ async function graphOf(
   { manifests, namespace, notes }: Input,
   { pods, problems }: KnownPods,
   command: GraphCommand,
-  { progress, signal }: CommandContext,
+  { progress, signal, checkTime }: CommandContext,
 ): Promise<Graph> {
   const { cluster } = manifests;
   const candidates = command.exposure
     ? podCandidates([cluster], pods)
     : { pods: [], namespaces: [], leftOut: 0 };
   const networks = createNetworks(blocksOfPolicies(cluster));
-  const side = { connectivity: createConnectivity(cluster, networks, candidates.namespaces), pods };
+  const connectivity = createConnectivity(cluster, networks, candidates.namespaces);
+  const side = { connectivity, pods, beforePod: checkTime };
   const all = comparedEnds(side, side, networks, candidates.pods);
   const focus = focusOf(command, all, namespace);
   const groups = groupEnds(all, new Set(focus));

@@ -29,7 +29,8 @@ export interface FileContext extends ReadContext {
  * @throws SluiceError `MANIFEST_UNREADABLE`, `GIT_UNREADABLE`, `INPUT_TOO_LARGE`
  */
 export async function readFiles(paths: readonly string[], context: FileContext): Promise<Manifests> {
-  const { namespace, progress, signal, standardInput = process.stdin } = context;
+  const { namespace, progress, signal, checkTime, standardInput = process.stdin } = context;
+  const reading = { namespace, beforeDocument: checkTime };
   const bounds = createBounds();
   const files = new Map<string, string>();
   const loaded: ManifestFile[] = [];
@@ -46,7 +47,7 @@ export async function readFiles(paths: readonly string[], context: FileContext):
   }
   for (const file of files.values()) bounds.add(sizeOf(file));
   for (const file of files.values()) {
-    loaded.push(readManifestFile(file, { namespace }));
+    loaded.push(readManifestFile(file, reading));
     if (loaded.length % FILES_A_TURN !== 0) continue;
     progress.say(`read ${loaded.length} of ${files.size} files`);
     await new Promise((resolveTurn) => setImmediate(resolveTurn));
@@ -59,12 +60,12 @@ export async function readFiles(paths: readonly string[], context: FileContext):
       // Paths may lie in each other.
       if (files.has(file)) continue;
       files.set(file, file);
-      loaded.push(readManifestBytes(file, bytes, { namespace }));
+      loaded.push(readManifestBytes(file, bytes, reading));
     }
   }
   if (paths.includes(INPUT_PATH)) {
     progress.say('reading standard input');
-    loaded.push(await readManifestInput(standardInput, { namespace }));
+    loaded.push(await readManifestInput(standardInput, reading));
   }
   return manifestsOf(loaded);
 }

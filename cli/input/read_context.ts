@@ -7,4 +7,6 @@ export interface ReadContext {
   readonly signal: AbortSignal;
   /** What `-` stands for, where a command has looked at it before; default: the process's standard input. */
   readonly standardInput?: AsyncIterable<Buffer>;
+  /** Throws once the time is over: see `CommandContext`. Absent: there is no such time. */
+  readonly checkTime?: () => void;
 }

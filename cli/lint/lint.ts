@@ -90,6 +90,7 @@ async function look(
     extent: extentOf(read),
     now: Date.now(),
     namespaceGiven: namespace !== undefined,
+    beforeAnswer: context.checkTime,
   });
   const findings = found.filter(({ object }) => isAsked(object.key, input, namespace));
   const parted = suppress(findings, manifests.files);

@@ -35,6 +35,8 @@ export interface LintInput {
   readonly now: number;
   /** Whether `-n` says where objects without a namespace are. */
   readonly namespaceGiven: boolean;
+  /** Called at each question that rules ask: what it throws ends the look. A look at a large cluster takes long. */
+  readonly beforeAnswer?: () => void;
 }
 
 /** A policy, with where it stands. */
@@ -112,7 +114,11 @@ export function createModel(input: LintInput): Model {
     ...subjects.map(({ pod }) => [`${pod.namespace}/${pod.name}`, pod] as const),
   ]);
 
-  const subjectsIn = (namespace: string) => indexes.get(namespace) ?? nobody;
+  const beforeAnswer = input.beforeAnswer ?? (() => {});
+  const subjectsIn = (namespace: string) => {
+    beforeAnswer();
+    return indexes.get(namespace) ?? nobody;
+  };
   const knows = (namespace: string) =>
     extent === 'cluster' ||
     (extent === 'namespaces' && cluster.namespaces.has(namespace)) ||
@@ -145,11 +151,18 @@ export function createModel(input: LintInput): Model {
     evaluator: createEvaluator({ ...cluster, pods }),
     policiesIn: (namespace) => policiesByNamespace.get(namespace) ?? [],
     subjectsIn,
-    servicesIn: (namespace) => servicesByNamespace.get(namespace) ?? [],
+    servicesIn(namespace) {
+      beforeAnswer();
+      return servicesByNamespace.get(namespace) ?? [];
+    },
     knows,
     selected,
-    isolating: (subject, direction) => isolation[direction].get(subject) ?? [],
+    isolating(subject, direction) {
+      beforeAnswer();
+      return isolation[direction].get(subject) ?? [];
+    },
     rulesOf(subject, direction) {
+      beforeAnswer();
       const isolating = isolation[direction].get(subject) ?? [];
       const key = `${direction} ${isolating.map(({ object }) => object.key).join()} ${JSON.stringify(subject.pod.ports)}`;
       const known =

@@ -53,6 +53,8 @@ export interface FileContext {
   readonly previous?: ManifestFile | undefined;
   /** Where namespaced objects without a namespace are; default `default`. */
   readonly namespace?: string | undefined;
+  /** Called before each document: what it throws ends the reading. */
+  readonly beforeDocument?: (() => void) | undefined;
 }
 
 /** Reads a file. Never throws: a file that cannot be read is a broken one. */
@@ -142,13 +144,18 @@ export function readManifestBytes(file: string, bytes: Buffer, context: FileCont
   return parseManifest(file, text, context);
 }
 
-function parseManifest(file: string, text: string, { previous, namespace }: FileContext): ManifestFile {
+function parseManifest(
+  file: string,
+  text: string,
+  { previous, namespace, beforeDocument }: FileContext,
+): ManifestFile {
   const context: DocumentContext = { file, ...(namespace === undefined ? {} : { namespace }) };
   const documents = new Map<string, DocumentContent>();
   const objects: LoadedObject[] = [];
   const others: RawObject[] = [];
   const problems: ManifestProblem[] = [];
   for (const { number: document, line, text: part, json } of cutDocuments(text)) {
+    beforeDocument?.();
     // The line is part of a syntax error's message, so a broken document is read again.
     const known = previous?.documents.get(part);
     const content = known && known.problems.length === 0 ? known : readDocument(part, line, context, json);
