@@ -54,6 +54,23 @@ const ownedPod = (name: string, [kind, ownerName]: readonly [string, string], ha
   },
 });
 
+/** A pod of the Deployment web whose sidecar ended with a message. */
+const refusedPod = async (name: string, nodeName: string, said: string) => {
+  const failing = ownedPod(name, ['ReplicaSet', 'web-7d9f'], '7d9f');
+  const object = { ...failing, spec: { ...failing.spec, nodeName } };
+  await api.create(object);
+  const ended = { terminated: { exitCode: 1, message: `sluice-sidecar: ${said}` } };
+  await api.apply({
+    ...object,
+    status: {
+      phase: 'Pending',
+      initContainerStatuses: [
+        { name: 'sluice-sidecar', image: '', imageID: '', ready: false, restartCount: 1, lastState: ended },
+      ],
+    },
+  });
+};
+
 describe('sluice check, of what is around the pods', () => {
   test('says the same of several pods of a workload once, with the command to paste', async () => {
     for (const name of ['a', 'b', 'c', 'd'])
@@ -110,20 +127,7 @@ describe('sluice check, of what is around the pods', () => {
     await node('fine', { kernelVersion: '5.3.0' });
     await node('win', { operatingSystem: 'windows', kernelVersion: '10.0.20348' });
     await node('power', { architecture: 'ppc64le', kernelVersion: '6.1.0' });
-    const failing = ownedPod('web-7d9f-a', ['ReplicaSet', 'web-7d9f'], '7d9f');
-    await api.create({ ...failing, spec: { ...failing.spec, nodeName: 'bare' } });
-    const message = 'sluice-sidecar: REDIRECT_KERNEL_UNSUPPORTED: the kernel needs xt_TPROXY';
-    const ended = { terminated: { exitCode: 1, message } };
-    await api.apply({
-      ...failing,
-      spec: { ...failing.spec, nodeName: 'bare' },
-      status: {
-        phase: 'Pending',
-        initContainerStatuses: [
-          { name: 'sluice-sidecar', image: '', imageID: '', ready: false, restartCount: 1, lastState: ended },
-        ],
-      },
-    });
+    await refusedPod('web-7d9f-a', 'bare', 'REDIRECT_KERNEL_UNSUPPORTED: the kernel needs xt_TPROXY');
 
     const { stdout } = await check();
     expect(stdout).toMatch(
@@ -135,6 +139,17 @@ describe('sluice check, of what is around the pods', () => {
       /^error +CK103 {2}node bare: its kernel refused the sidecar of shop\/web-7d9f-a: .*needs xt_TPROXY$/m,
     );
     expect(stdout).not.toContain('fine');
+  });
+
+  test('only warns of a node whose kernel cannot do the direct path that a pod asks for', async () => {
+    await refusedPod(
+      'web-7d9f-a',
+      'bare',
+      'PATH_UNSUPPORTED: SLUICE_PATH asks for the direct path, and it cannot',
+    );
+    expect((await check()).stdout).toMatch(
+      /^warning +CK103 {2}node bare: its kernel refused the sidecar of shop\/web-7d9f-a: .*PATH_UNSUPPORTED: .* it cannot$/m,
+    );
   });
 
   test('looks at one namespace with the rights to read that one, and says what it did not look at', async () => {
