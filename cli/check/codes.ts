@@ -106,7 +106,8 @@ export const CHECK_CODES = {
     title: 'the kernel of this machine cannot do what the direct path needs',
     explanation:
       'Pods with sluice.dev/path=auto take the proxy on this node, which costs processor time. Those with direct do not start.',
-    remedy: 'Use a kernel that ends TCP connections (CONFIG_INET_DIAG_DESTROY). Run this as root.',
+    remedy:
+      'Use a kernel that has what the message names: mostly CONFIG_INET_DIAG_DESTROY, by which TCP connections are ended. Run this as root.',
   },
   CK201: {
     title: 'the namespace is not there',

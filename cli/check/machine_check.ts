@@ -1,6 +1,6 @@
 /**
  * What the kernel of this machine lacks, before a pod fails there: the rules of a pod are put in force in a network namespace of
- * their own, which ends with the process in it, and a TCP connection is ended, as the direct path needs.
+ * their own, which ends with the process in it. The redirect step also tries there what the direct path needs.
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -13,13 +13,8 @@ import type { Report } from './report.ts';
 
 const SUBJECT = 'this machine';
 
-/** What is tried; tests have others. */
-export interface MachineTrials {
-  /** Puts the rules in force somewhere. Resolves to what was said of them. */
-  rules(): Promise<RulesOutcome>;
-  /** Ends a connection. Resolves to why that cannot be done; undefined: it can. Needs NET_ADMIN. */
-  ending(): Promise<string | undefined>;
-}
+/** Puts the rules of a pod in force somewhere, with the path auto. Resolves to what was said of them. Tests have others. */
+export type RulesTrial = () => Promise<RulesOutcome>;
 
 /** How the redirect step ended. */
 export interface RulesOutcome {
@@ -28,19 +23,19 @@ export interface RulesOutcome {
   readonly stderr: string;
 }
 
-/** Tries both. */
-export async function checkMachine(trials: MachineTrials = REAL_TRIALS): Promise<Report> {
+/** Tries all that pods need, and what those with `sluice.dev/path` do. */
+export async function checkMachine(trial: RulesTrial = redirectInOwnNamespace): Promise<Report> {
   return {
-    findings: [...(await checkRules(trials)), ...(await checkEnding(trials))],
+    findings: await checkRules(trial),
     notLookedAt: ['a cluster: sluice check', 'manifests: sluice check -f'],
   };
 }
 
-async function checkRules({ rules }: MachineTrials): Promise<readonly Finding[]> {
+async function checkRules(trial: RulesTrial): Promise<readonly Finding[]> {
   const hint = 'Run this as root, on a node; where it fails then, no injected pod starts';
   let outcome: RulesOutcome;
   try {
-    outcome = await rules();
+    outcome = await trial();
   } catch (cause) {
     return [
       warning('CK105', SUBJECT, `the rules of a pod could not be tried: ${firstLineOf(cause)}. ${hint}`),
@@ -50,7 +45,7 @@ async function checkRules({ rules }: MachineTrials): Promise<readonly Finding[]>
     const said = firstLineOf(outcome.stderr.trim().replace(/^sluice-sidecar: /, ''));
     return [error('CK105', SUBJECT, `the rules of a pod cannot be put in force: ${said}. ${hint}`)];
   }
-  const { backend, gate, guard } = inForce(outcome.stdout);
+  const { backend, gate, guard, notDirect } = inForce(outcome.stdout);
   const problems = Object.entries(fieldsOf(fieldsOf(guard).problems)).map(
     ([part, problem]) => `${part}: ${String(problem)}`,
   );
@@ -65,7 +60,19 @@ async function checkRules({ rules }: MachineTrials): Promise<readonly Finding[]>
       SUBJECT,
       `its kernel takes the rules of a pod: the redirect (iptables back end ${String(backend)}), the guard and the gate`,
     ),
+    pathFinding(notDirect),
   ];
+}
+
+/** @param notDirect what the kernel lacks, as the redirect step says it; undefined: nothing */
+function pathFinding(notDirect: unknown): Finding {
+  if (notDirect === undefined) return ok(SUBJECT, 'its kernel can do all that the direct path needs');
+  const follows = `pods with ${PATH_ANNOTATION}=auto take the proxy, and those with direct do not start`;
+  return warning(
+    'CK106',
+    SUBJECT,
+    `the direct path cannot be taken here: ${String(notDirect)}. So ${follows}`,
+  );
 }
 
 /** The fields of the line that says what is in force. */
@@ -80,38 +87,20 @@ function inForce(stdout: string): Readonly<Record<string, unknown>> {
   return {};
 }
 
-async function checkEnding({ ending }: MachineTrials): Promise<readonly Finding[]> {
-  const found = await ending().catch((cause: unknown) => firstLineOf(cause));
-  return found === undefined
-    ? [
-        ok(
-          SUBJECT,
-          `its kernel ends TCP connections, as the direct path needs; a pod with ${PATH_ANNOTATION} tries the rest when it starts`,
-        ),
-      ]
-    : [
-        warning(
-          'CK106',
-          SUBJECT,
-          `to end a TCP connection, as the direct path needs, was tried without success: ${found}. Run this as root, on a node; where it fails then, pods with ${PATH_ANNOTATION}=auto take the proxy, and those with direct do not start`,
-        ),
-      ];
-}
-
-/** The redirect step takes half a second; kernels that load modules take longer. */
+/** The redirect step takes half a second, and a trial of the direct path some more; kernels that load modules take longer. */
 const RULES_MS = 30_000;
 
-const REAL_TRIALS: MachineTrials = {
-  async rules() {
-    const sidecar = fileURLToPath(new URL('../../sidecar/main.ts', import.meta.url));
-    if (!existsSync(sidecar)) throw new Error('this copy of the command has no sidecar: use a clone');
-    // Nothing of this machine's settings: what a pod has by default is tried.
-    const env = { PATH: process.env.PATH };
-    return await runTool(['unshare', '--net', process.execPath, sidecar, 'redirect', 'apply'], {
-      timeMs: RULES_MS,
-      env,
-    });
-  },
-  // The addon is loaded only here: other checks run where it cannot be.
-  ending: async () => await (await import('../../sidecar/kernel/index.ts')).endingProblem(),
-};
+/** A new namespace has its loopback device down; pods have it up. */
+const WITH_LOOPBACK = 'ip link set lo up && exec "$@"';
+
+async function redirectInOwnNamespace(): Promise<RulesOutcome> {
+  const sidecar = fileURLToPath(new URL('../../sidecar/main.ts', import.meta.url));
+  if (!existsSync(sidecar)) throw new Error('this copy of the command has no sidecar: use a clone');
+  // Nothing of this machine's settings: what a pod has by default is tried, and the direct path.
+  const env = { PATH: process.env.PATH, SLUICE_PATH: 'auto' };
+  const step = [process.execPath, sidecar, 'redirect', 'apply'];
+  return await runTool(['unshare', '--net', 'sh', '-c', WITH_LOOPBACK, 'sh', ...step], {
+    timeMs: RULES_MS,
+    env,
+  });
+}

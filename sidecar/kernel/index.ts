@@ -15,7 +15,6 @@ export {
   trackedFlows,
 } from './conntrack.ts';
 export { ConntrackEvents, type FlowEvent } from './conntrack_events.ts';
-export { endingProblem } from './ending_probe.ts';
 export { INJECTOR_MARK, INJECTOR_MARK_MASK } from './injector_mark.ts';
 export { isSwitchedOn, kernelFamilies } from './kernel_families.ts';
 export { listNft, runNft, tryNft } from './nft.ts';

@@ -6,13 +6,11 @@ import { runSluice } from '../support/sluice_process.ts';
 const line = (fields: object) => `${JSON.stringify({ msg: 'redirect in force', ...fields })}\n`;
 const GOOD = line({ backend: 'nft', gate: 'closed', guard: { nodes: [], problems: {} } });
 
-const found = async (outcome: Partial<RulesOutcome>, ending?: string) => {
-  const rules = async () => ({ status: 0, stdout: GOOD, stderr: '', ...outcome });
-  return (await checkMachine({ rules, ending: async () => ending })).findings;
-};
+const found = async (outcome: Partial<RulesOutcome>) =>
+  (await checkMachine(async () => ({ status: 0, stdout: GOOD, stderr: '', ...outcome }))).findings;
 
 describe('sluice check --node', () => {
-  test('says that the kernel takes the rules of a pod, and ends connections', async () => {
+  test('says that the kernel takes the rules of a pod, and can do the direct path', async () => {
     expect(await found({})).toEqual([
       {
         level: 'ok',
@@ -23,8 +21,7 @@ describe('sluice check --node', () => {
       {
         level: 'ok',
         subject: 'this machine',
-        message:
-          'its kernel ends TCP connections, as the direct path needs; a pod with sluice.dev/path tries the rest when it starts',
+        message: 'its kernel can do all that the direct path needs',
       },
     ]);
   });
@@ -47,18 +44,24 @@ describe('sluice check --node', () => {
     expect(first).toMatchObject({ level: 'error', code: 'CK105', message: expect.stringMatching(said) });
   });
 
-  test('says why connections are not ended, or why that is not known, and warns only', async () => {
-    const [, needs] = await found({}, 'that needs NET_ADMIN');
-    expect(needs).toMatchObject({
+  test('warns of a kernel that cannot do the direct path, with what it lacks', async () => {
+    const notDirect = 'the kernel does not list sockets (INET_TCP_DIAG)';
+    const [first, second] = await found({
+      stdout: line({ backend: 'nft', gate: 'closed', guard: { problems: {} }, notDirect }),
+    });
+    expect(first).toMatchObject({ level: 'ok' });
+    expect(second).toMatchObject({
       level: 'warning',
       code: 'CK106',
-      message: expect.stringMatching(/that needs NET_ADMIN\. Run this as root, on a node/),
+      message:
+        'the direct path cannot be taken here: the kernel does not list sockets (INET_TCP_DIAG). So pods with sluice.dev/path=auto take the proxy, and those with direct do not start',
     });
-    const failing = async () => Promise.reject(new Error('it does not load\nat x'));
-    const { findings } = await checkMachine({ rules: failing, ending: failing });
+  });
+
+  test('says why nothing could be tried', async () => {
+    const { findings } = await checkMachine(async () => Promise.reject(new Error('it does not load\nat x')));
     expect(findings.map(({ level, message }) => [level, message])).toEqual([
       ['warning', expect.stringMatching(/could not be tried: it does not load\. Run this as root, /)],
-      ['warning', expect.stringMatching(/without success: it does not load\. Run this as root, /)],
     ]);
   });
 
