@@ -19,9 +19,10 @@ containers ask for, labels and annotations that mean nothing; and policies that 
 enforced, such as one that is too large. Names the Services through which outsiders reach isolated pods under the node's
 address, and pods whose egress leaves out DNS. Pods are judged with the settings of the installation in the cluster, with
 default limits where there is none. In a cluster also its version, the webhook and its CA, the injector, pods that have no
-sidecar, sidecars that look for the injector at an address that it had, nodes that cannot run a sidecar or have refused one,
-and other programs that enforce policy. Looks at the namespaces labelled sluice.dev/inject=enabled; with -n at that one,
-labelled or not. Says what the sidecars request together, and ends with what it did not look at.
+sidecar, sidecars that look for the injector at an address that it had, nodes that cannot run a sidecar, have refused one, or
+have sluice.dev/path=auto come to the proxy, and other programs that enforce policy. Looks at the namespaces labelled
+sluice.dev/inject=enabled; with -n at that one, labelled or not. Says what the sidecars request together, and ends with what
+it did not look at.
 
 Each finding has a code, the commands that mend it or say more, and the page of the project's docs that explains it; --explain
 says the same.

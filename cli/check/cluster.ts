@@ -14,6 +14,7 @@ import { type Installation, injectorNamespace } from './installation_check.ts';
 import { readNameServers } from './name_servers.ts';
 import { type CheckedNamespace, isMislabelled } from './namespace_check.ts';
 import type { KernelRefusal } from './node_check.ts';
+import { type AutoPod, type FallenBack, readFallenBack } from './node_paths.ts';
 import { published } from './published.ts';
 import { createReading, type Reading } from './reading.ts';
 
@@ -33,6 +34,7 @@ export interface ClusterState {
   readonly nodes: readonly V1Node[];
   readonly daemonSets: readonly V1DaemonSet[];
   readonly refusals: readonly KernelRefusal[];
+  readonly fallenBack: readonly FallenBack[];
   /** What the user may not read: a sentence each. */
   readonly unread: readonly string[];
 }
@@ -75,14 +77,16 @@ async function readState(
   );
   const contents: NamespaceContent[] = [];
   const refusals: KernelRefusal[] = [];
+  const auto: AutoPod[] = [];
   const own = injectorNamespace(installation);
   for (const namespace of await chosenNamespaces(only, listed, reading)) {
     signal.throwIfAborted();
     progress.say(`reading namespace ${namespace.name}`);
     if (only !== undefined || isEnabled(namespace)) {
-      const { content, refused } = await readContent(namespace, reading);
-      contents.push(content);
-      refusals.push(...refused);
+      const found = await readContent(namespace, reading);
+      contents.push(found.content);
+      refusals.push(...found.refused);
+      auto.push(...found.auto);
     } else if (isMislabelled(namespace, own))
       contents.push({ namespace, pods: [], services: [], policies: [], unenforced: [] });
   }
@@ -93,6 +97,7 @@ async function readState(
     'list daemonsets.apps in all namespaces',
     () => lister.list(RESOURCES.daemonSets),
   );
+  const { fallenBack, unknown } = await readFallenBack(auto, reading, signal);
   return {
     installation,
     contents,
@@ -101,7 +106,8 @@ async function readState(
     nodes: (nodes ?? []).map((node) => published('Node', node)),
     daemonSets: (daemonSets ?? []).map((daemonSet) => published('DaemonSet', daemonSet)),
     refusals,
-    unread: reading.unread,
+    fallenBack,
+    unread: [...reading.unread, ...unknown],
   };
 }
 
@@ -172,7 +178,7 @@ async function readContent(namespace: CheckedNamespace, reading: Reading) {
     { verb: 'list', resource: RESOURCES.pods, namespace: name },
     lister.list(RESOURCES.pods, where),
   );
-  const { pods, refused } = podsToStay(listed.map((pod) => published('Pod', pod)));
+  const { pods, refused, auto } = podsToStay(listed.map((pod) => published('Pod', pod)));
   const services = await reading.optional(
     `Services of namespace ${name}`,
     `list services in namespace ${name}`,
@@ -189,5 +195,5 @@ async function readContent(namespace: CheckedNamespace, reading: Reading) {
     services: services ?? [],
     ...policiesIn(policies ?? []),
   };
-  return { content, refused };
+  return { content, refused, auto };
 }

@@ -9,6 +9,7 @@ import { checkEnforcers } from './enforcers.ts';
 import { type Finding, shellWord } from './finding.ts';
 import { checkInstallation, clusterIPs, injectorNamespace } from './installation_check.ts';
 import { checkNodes } from './node_check.ts';
+import { checkPaths } from './node_paths.ts';
 import type { Report } from './report.ts';
 import { checkRuntimes } from './runtime_check.ts';
 import { installedSettings } from './settings.ts';
@@ -22,7 +23,7 @@ export async function checkCluster(
   context: CommandContext,
 ): Promise<Report> {
   const state = await readClusterState(choice, context);
-  const { installation, contents, nodes, daemonSets, refusals, unread } = state;
+  const { installation, contents, nodes, daemonSets, refusals, fallenBack, unread } = state;
   const settings = installedSettings(installation.deployment, installation.isRead);
   const chosen = chosenContents(contents, choice.namespace);
   const cost = costOf(chosen, settings.injection, installation.deployment);
@@ -30,6 +31,7 @@ export async function checkCluster(
     ...(installation.isRead ? checkInstallation(installation, Date.now()) : []),
     ...checkEnforcers(daemonSets, nodes),
     ...checkNodes(nodes, refusals),
+    ...checkPaths(fallenBack),
     ...settings.findings,
     ...checkContents(contents, choice.namespace, {
       settings: settings.injection,

@@ -109,6 +109,13 @@ export const CHECK_CODES = {
     remedy:
       'Use a kernel that has what the message names: mostly CONFIG_INET_DIAG_DESTROY, by which TCP connections are ended. Run this as root.',
   },
+  CK107: {
+    title: 'auto comes to the proxy on a node',
+    explanation:
+      'The kernel of the node lacks something that the direct path needs. Pods with sluice.dev/path=auto take the proxy there, which costs processor time. Those with direct do not start. One pod of each node was asked, by the log of its sidecar, as far as you may read it.',
+    remedy:
+      'Use a kernel that has what the message names, or keep pods with direct off the node. `sluice check --node`, as root on the node, tries it again.',
+  },
   CK201: {
     title: 'the namespace is not there',
     explanation: 'There is nothing to look at.',

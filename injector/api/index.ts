@@ -10,7 +10,7 @@ export {
   whatFailed,
   within,
 } from './api_call.ts';
-export { ApiClient } from './api_client.ts';
+export { ApiClient, type Query } from './api_client.ts';
 export { ApiFailure } from './api_failure.ts';
 export type { ObjectChange } from './known_objects.ts';
 export { loadKubeConfig, readKubeConfig } from './kube_config.ts';

@@ -6,22 +6,32 @@ import {
   FORBIDDEN,
   hasCode,
   listAll,
+  type Query,
   type RawObject,
   readRawObjectJson,
 } from '../../../injector/api/index.ts';
 import { MAX_OBJECTS } from '../bounds.ts';
 import type { ReadContext } from '../read_context.ts';
-import { apiVersionOf, pathOf, type Resource } from './resources.ts';
+import { apiVersionOf, pathOf, RESOURCES, type Resource } from './resources.ts';
 
 /** Reads objects. What the server refuses comes as its `ApiFailure`. */
 export interface Lister {
   list(resource: Resource, where?: ListedWhere): Promise<readonly RawObject[]>;
   /** @param namespace of a kind that has namespaces */
   get(resource: Resource, name: string, namespace?: string): Promise<RawObject>;
+  /** The beginning of what a container has logged since it started, unless that was rotated. @param most bytes */
+  log(where: LogPlace, most: number): Promise<string>;
   /** `major.minor` of the server. Source: `/version` of the API. */
   version(): Promise<string>;
   /** Whether all objects of a kind may be listed, in all namespaces. */
   mayList(resource: Resource): Promise<boolean>;
+}
+
+/** Whose log is read. */
+export interface LogPlace {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
 }
 
 /** What of a kind is listed; all, if it is not given. */
@@ -50,10 +60,10 @@ export function createLister(client: ApiClient, { progress, signal }: ReadContex
     if (count % 100 === 0) progress.say(`read ${count} objects`);
     return object;
   };
-  const read = async (path: string): Promise<string> => {
+  const read = async (path: string, query: Query = {}): Promise<string> => {
     const chunks: Buffer[] = [];
     let size = 0;
-    for await (const chunk of client.chunks(path, {}, signal)) {
+    for await (const chunk of client.chunks(path, query, signal)) {
       chunks.push(chunk);
       size += chunk.length;
       if (size > MAX_OBJECT_BYTES) throw new Error(`${path} is too large`);
@@ -78,6 +88,10 @@ export function createLister(client: ApiClient, { progress, signal }: ReadContex
     async get(resource, name, namespace) {
       const found = await read(pathOf(resource, namespace, name));
       return typed(counted(readRawObjectJson(found)), resource);
+    },
+    async log({ namespace, pod, container }, most) {
+      const path = `${pathOf(RESOURCES.pods, namespace, pod)}/log`;
+      return await read(path, { container, limitBytes: most });
     },
     async version() {
       const { major, minor } = versionInfo.readJson(await read('/version'), 'the version', unreadable);

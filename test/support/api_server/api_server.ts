@@ -60,6 +60,8 @@ export class ApiServer {
   readonly faults = new Faults();
   /** Every request that was authenticated, oldest first. */
   readonly requests: SeenRequest[] = [];
+  /** What containers have logged, by `NAMESPACE/POD/CONTAINER`; of others there is no log. */
+  readonly logs = new Map<string, string>();
   /** PEM of the CA that signed the server's certificate. */
   readonly ca: string;
   /** A token that may do everything. */
@@ -219,11 +221,20 @@ export class ApiServer {
     if (fault !== undefined && (await playOut(fault, response))) return;
     const verb = verbOf(method, watch, place);
     if (this.#options.authorize?.(user, verb, place) === false) throw forbidden(user, verb, place);
+    if (place.subresource === 'log') return this.#log(place, url.searchParams, response);
     if (watch) return this.#watch(place, url.searchParams, response, fault);
     const body = method === 'GET' ? undefined : await readBody(request);
     const answer = await this.#do(method, place, url.searchParams, request, body, user);
     if (isLong(answer) && fault === undefined) return sendList(response, answer);
     send(response, method === 'POST' ? 201 : 200, answer, fault?.do);
+  }
+
+  #log({ namespace = '', name = '' }: Place, query: URLSearchParams, response: ServerResponse): void {
+    const container = query.get('container') ?? '';
+    const text = this.logs.get(`${namespace}/${name}/${container}`);
+    if (text === undefined) throw badRequest(`container "${container}" in pod "${name}" has no log`);
+    const bytes = Buffer.from(text).subarray(0, Number(query.get('limitBytes') ?? text.length));
+    response.writeHead(200, { 'content-type': 'text/plain' }).end(bytes);
   }
 
   async #do(
