@@ -45,6 +45,7 @@ export { locate, type ParsedText, parseText, splitDocuments } from './text/index
 export {
   assumedLabels,
   createWorkloads,
+  isControllerLabel,
   lastingWorkload,
   makeTemplatePod,
   type RawLabels,

@@ -7,12 +7,9 @@ import {
   type Pod,
   type RuleMiss,
 } from '../../policy/index.ts';
+import { isControllerLabel } from '../../sources/index.ts';
 
 type Json = Readonly<Record<string, unknown>>;
-
-/** Labels that a controller gives to pods of one revision, or to single pods: no selector should name them. */
-const CONTROLLER_LABEL =
-  /^(pod-template-hash|controller-revision-hash|pod-template-generation|controller-uid|job-name|statefulset\.kubernetes\.io\/.*|apps\.kubernetes\.io\/pod-index|batch\.kubernetes\.io\/.*)$/;
 
 /**
  * The rule with what looks like a slip put right; where one thing only is missing, with a peer or a port more.
@@ -99,7 +96,7 @@ function peerItem({ direction, policy }: RuleMiss, { source, destination }: Flow
 }
 
 function ownLabels({ labels }: Pod): Json | undefined {
-  const own = Object.entries(labels).filter(([key]) => !CONTROLLER_LABEL.test(key));
+  const own = Object.entries(labels).filter(([key]) => !isControllerLabel(key));
   return own.length === 0 ? undefined : Object.fromEntries(own);
 }
 

@@ -3,6 +3,7 @@ import {
   blockMatches,
   DNS_PORT,
   DNS_SERVICES,
+  type Labels,
   NAMESPACE_NAME_LABEL,
   type Pod,
   type Protocol,
@@ -17,6 +18,8 @@ export interface Dns {
   /** `kube-system/kube-dns UDP/53`. */
   readonly text: string;
   readonly servers: readonly { readonly pod: Pod; readonly port: number; readonly subject?: Subject }[];
+  /** What selects their pods. */
+  readonly peers: readonly { readonly namespace: string; readonly labels: Labels }[];
   /** Virtual addresses of its Services, which policies never see. */
   readonly virtual: readonly string[];
   /** It is in the objects; else it is only assumed. */
@@ -73,6 +76,7 @@ export function dnsOf(model: Model): Dns {
     return {
       text: 'kube-dns UDP/53',
       servers: [{ pod: ASSUMED, port: DNS_PORT }],
+      peers: [ASSUMED],
       virtual: [],
       isKnown: false,
     };
@@ -81,6 +85,9 @@ export function dnsOf(model: Model): Dns {
   return {
     text: `${names} ${ports}`,
     servers,
+    peers: chosen.flatMap(({ service: { namespace, selector } }) =>
+      selector === undefined ? [] : [{ namespace, labels: selector }],
+    ),
     virtual: chosen.flatMap(({ service }) => service.clusterIPs),
     isKnown: true,
   };

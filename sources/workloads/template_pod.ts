@@ -35,6 +35,15 @@ const LABELS_OF_ONE: readonly string[] = [
   'statefulset.kubernetes.io/pod-name',
 ];
 
+/** Whether a controller gives pods this label, of one revision or of single pods: no selector should name it. */
+export function isControllerLabel(key: string): boolean {
+  return (
+    CONTROLLER_LABELS.some((label) => label === key) ||
+    key.startsWith('statefulset.kubernetes.io/') ||
+    key.startsWith('batch.kubernetes.io/')
+  );
+}
+
 /** The labels of a pod from a template that other pods of its workload do not have, or that are not known beforehand. */
 export function assumedLabels({ labels }: Pod): readonly string[] {
   return CONTROLLER_LABELS.filter(
