@@ -67,6 +67,8 @@ export interface Model extends LintInput {
   readonly evaluator: Evaluator;
   policiesIn(namespace: string): readonly LintedPolicy[];
   subjectsIn(namespace: string): SubjectIndex;
+  /** Those of all namespaces. */
+  readonly everywhere: SubjectIndex;
   servicesIn(namespace: string): readonly LintedService[];
   /** Whether the workloads of a namespace are known, so that "nobody" means something. */
   knows(namespace: string): boolean;
@@ -104,6 +106,7 @@ export function createModel(input: LintInput): Model {
     ]),
   );
   const nobody = new SubjectIndex([]);
+  const everywhere = new SubjectIndex(subjects);
   const policiesByNamespace = Map.groupBy(policies, ({ policy }) => policy.namespace);
   const servicesByNamespace = Map.groupBy(services, ({ service }) => service.namespace);
   const namespaces = [
@@ -151,6 +154,7 @@ export function createModel(input: LintInput): Model {
     evaluator: createEvaluator({ ...cluster, pods }),
     policiesIn: (namespace) => policiesByNamespace.get(namespace) ?? [],
     subjectsIn,
+    everywhere,
     servicesIn(namespace) {
       beforeAnswer();
       return servicesByNamespace.get(namespace) ?? [];

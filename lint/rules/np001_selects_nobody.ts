@@ -24,12 +24,14 @@ suppress the finding with a reason.`,
       // A namespace without workloads is no mistake of the policy.
       if (isEmptySelector(podSelector)) continue;
       const present = model.subjectsIn(namespace).all.map(({ pod }) => pod.labels);
-      const { text, path: at, fix } = unmetSelector(podSelector, path, present, 'pod');
+      const searched = { model, namespaces: [namespace] };
+      const { text, path: at, fix, elsewhere } = unmetSelector(podSelector, path, present, 'pod', searched);
       yield {
         object,
         path: at,
         message: `${nameOf(linted)}: selects no pod; ${text}`,
         ...(fix === undefined ? {} : { fix }),
+        ...(elsewhere === undefined ? {} : { fix: { text: `metadata.namespace: ${elsewhere}` } }),
       };
     }
   },

@@ -1,9 +1,15 @@
 /** NP002. */
-import { type NetworkPolicyPeer, namespaceLabels, objectKey } from '../../policy/index.ts';
+import {
+  NAMESPACE_NAME_LABEL,
+  type NetworkPolicyPeer,
+  namespaceLabels,
+  objectKey,
+} from '../../policy/index.ts';
 import type { FieldPath } from '../../sources/index.ts';
 import type { Found } from '../finding.ts';
 import { type LintedPolicy, listed, type Model, nameOf, rulesIn } from '../model/index.ts';
 import type { Rule } from '../rule.ts';
+import { flowYaml } from './flow_yaml.ts';
 import { np003 } from './np003_peers_are_or.ts';
 import { unmetSelector } from './unmet.ts';
 
@@ -79,6 +85,10 @@ function findPeer(
         'are on the host network: to policy they are their node, which no podSelector means',
     };
   const present = subjects.map(({ pod }) => pod.labels);
-  const unmet = unmetSelector(podSelector, [...path, 'podSelector'], present, 'pod');
-  return unmet.isNegative ? undefined : found(unmet);
+  const unmet = unmetSelector(podSelector, [...path, 'podSelector'], present, 'pod', { model, namespaces });
+  if (unmet.isNegative) return undefined;
+  const { elsewhere } = unmet;
+  if (elsewhere === undefined || namespaceSelector !== undefined) return found(unmet);
+  const selector = flowYaml({ matchLabels: { [NAMESPACE_NAME_LABEL]: elsewhere } });
+  return found({ ...unmet, fix: { text: `namespaceSelector: ${selector} in the same entry` } });
 }

@@ -1,5 +1,15 @@
 /** NP005. */
-import { counted, listed, nameOf, nearest, rulesIn } from '../model/index.ts';
+import type { NetworkPolicyRule, Protocol } from '../../policy/index.ts';
+import {
+  counted,
+  listed,
+  type Model,
+  nameOf,
+  nearest,
+  rulesIn,
+  type Subject,
+  servedPorts,
+} from '../model/index.ts';
 import type { Rule } from '../rule.ts';
 import { listenersOf } from './port_listeners.ts';
 
@@ -11,7 +21,8 @@ export const np005: Rule = {
   explanation: `A named port means the container port of that name and protocol at the pod that is connected to. Where a pod has none, the
 rule admits nothing there, without any message.
 
-It is an error where no pod has it, and info where some have it and others do not. At egress it looks at the pods that the peers of the
+It is an error where no pod has it, and info where some have it and others do not; a rule with several names of which each pod has one
+at least is fine. At egress it looks at the pods that the peers of the
 rule mean, where all of them are known.`,
   remedy: 'Use a name that the pods have, or give the container port this name.',
   *check(model) {
@@ -28,6 +39,8 @@ rule mean, where all of them are known.`,
           const path = [...rule.path, 'ports', at, 'port'];
           const lead = `${nameOf(linted)}: port ${port}`;
           if (without.length < listeners.length) {
+            // One rule for several workloads, each of which has a name of its own in it.
+            if (listeners.every((subject) => hasOneOf(subject, rule.rule.ports))) continue;
             const names = listed(without.map(({ name }) => name));
             const message = `${lead}: ${without.length} of ${counted(listeners.length, 'workload')} have no such ${protocol} port: ${names}`;
             yield { object: linted.object, path, severity: 'info', message };
@@ -38,21 +51,20 @@ rule mean, where all of them are known.`,
             one.name !== undefined && one.protocol === protocol ? [one.name] : [],
           );
           const others = declared.filter((one) => one.name === port).map((one) => one.protocol);
-          const near = nearest(port, names);
+          const meant = meantName(model, listeners, port, protocol);
           const there = names.length === 0 ? 'they name no port' : `they have ${listed(names)}`;
-          const [only] = near;
           yield {
             object: linted.object,
             path,
             message: `${lead}: no pod has a ${protocol} port of this name; ${
               others.length > 0 ? `there it is ${listed(others)}` : there
             }`,
-            ...(only === undefined || others.length > 0
+            ...(meant === undefined || others.length > 0
               ? {}
               : {
                   fix: {
-                    text: `port: ${only}`,
-                    ...(near.length === 1 ? { edits: [{ kind: 'set', path, value: only }] } : {}),
+                    text: `port: ${meant.name}`,
+                    ...(meant.isClear ? { edits: [{ kind: 'set', path, value: meant.name }] } : {}),
                   },
                 }),
           };
@@ -60,3 +72,39 @@ rule mean, where all of them are known.`,
       }
   },
 };
+
+function hasOneOf({ pod }: Subject, ports: NetworkPolicyRule['ports']): boolean {
+  return ports.some(
+    ({ port, protocol }) =>
+      typeof port === 'string' && pod.ports.some((one) => one.name === port && one.protocol === protocol),
+  );
+}
+
+/** A name that all pods have: one like it, the one that Services lead to, or the only one. */
+function meantName(
+  model: Model,
+  listeners: readonly Subject[],
+  wanted: string,
+  protocol: Protocol,
+): { readonly name: string; readonly isClear: boolean } | undefined {
+  const namesOf = ({ pod }: Subject) =>
+    pod.ports.flatMap(({ name, protocol: own }) => (name !== undefined && own === protocol ? [name] : []));
+  const near = nearest(wanted, listeners.flatMap(namesOf));
+  const [like] = near;
+  if (like !== undefined) return { name: like, isClear: near.length === 1 };
+  const [first, ...others] = listeners.map((subject) => new Set(namesOf(subject)));
+  const shared = [...(first ?? [])].filter((name) => others.every((names) => names.has(name)));
+  const served = new Set(
+    listeners.flatMap((subject) =>
+      servedPorts(model, subject)
+        .filter((one) => one.protocol === protocol)
+        .map(({ name, target }) => name ?? target),
+    ),
+  );
+  const [behind, ...rest] = served;
+  const ofService = shared.find((name) => name === behind);
+  if (ofService !== undefined && rest.length === 0) return { name: ofService, isClear: true };
+  const [only, ...more] = shared;
+  // That it is the only one does not make it what was meant.
+  return only === undefined || more.length > 0 ? undefined : { name: only, isClear: false };
+}

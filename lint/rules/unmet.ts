@@ -11,7 +11,8 @@ import {
 } from '../../policy/index.ts';
 import type { FieldPath } from '../../sources/index.ts';
 import type { Fix } from '../finding.ts';
-import { didYouMean, type NearLabel, nearLabels } from '../model/index.ts';
+import { didYouMean, listed, type NearLabel, nearLabels } from '../model/index.ts';
+import { elsewhere, type Searched } from './elsewhere.ts';
 
 /** What is to be said of a selector that matches none of some labels. */
 export interface Unmet {
@@ -24,26 +25,39 @@ export interface Unmet {
   /** It asks for pods without a label, and all have it: the one that is meant may come later. */
   readonly isNegative?: true;
   readonly fix?: Fix;
+  /** Of pods: the one other namespace that has what is asked for. */
+  readonly elsewhere?: string;
 }
 
 /**
  * @param path of the selector
  * @param present the labels of all that could be meant
  * @param noun what has them: `pod`
+ * @param searched where pods were looked for; absent for namespaces
  */
 export function unmetSelector(
   selector: LabelSelector,
   path: FieldPath,
   present: readonly Labels[],
   noun: string,
+  searched?: Searched,
 ): Unmet {
   const requirements = requirementsOf(selector);
   const at = requirements.findIndex(
     (requirement) => !present.some((labels) => meetsRequirement(requirement, labels)),
   );
   const unmet = requirements[at];
+  const others = searched && elsewhere(searched, selector, unmet);
+  const nobody = others === undefined ? `no ${noun}` : `no ${noun} in ${namespacesText(searched)}`;
+  const there = others === undefined ? '' : `; ${others.text}`;
+  const other = others?.namespace === undefined ? {} : { elsewhere: others.namespace };
   if (unmet === undefined)
-    return { path, text: `no ${noun} has all of ${formatSelector(selector)}`, hasNear: false };
+    return {
+      path,
+      text: `${nobody} has all of ${formatSelector(selector)}${there}`,
+      hasNear: false,
+      ...other,
+    };
   const placed = [...path, ...requirementPath(selector, at, unmet)];
   if (unmet.operator === 'DoesNotExist' || unmet.operator === 'NotIn') {
     const values = unmet.operator === 'NotIn' ? ` in (${unmet.values.join(',')})` : '';
@@ -54,8 +68,10 @@ export function unmetSelector(
       isNegative: true,
     };
   }
-  const text = `no ${noun} has ${formatRequirement(unmet)}`;
-  if (unmet.operator === 'Exists') return { path: placed, text, hasNear: false };
+  const text = `${nobody} has ${formatRequirement(unmet)}${there}`;
+  // What is there by this very label is more likely meant than a label like it.
+  if (unmet.operator === 'Exists' || others !== undefined)
+    return { path: placed, text, hasNear: false, ...other };
   const values = unmet.operator === 'Equals' ? [unmet.value] : unmet.values;
   const near = values.flatMap((value) => nearLabels(unmet.key, value, present));
   const fix = unmet.operator === 'Equals' ? fixOf(selector, unmet, near, placed, present) : undefined;
@@ -65,6 +81,11 @@ export function unmetSelector(
     hasNear: near.length > 0,
     ...(fix === undefined ? {} : { fix }),
   };
+}
+
+function namespacesText(searched: Searched | undefined): string {
+  const names = searched?.namespaces ?? [];
+  return names.length === 1 ? `namespace ${names.join()}` : `namespaces ${listed(names)}`;
 }
 
 function requirementPath({ matchLabels }: LabelSelector, at: number, { key }: Requirement): FieldPath {

@@ -16,6 +16,7 @@ const MENDED = [
   'np003-inside',
   'np004-egress-service-port',
   'np004-service-port',
+  'np005-no-such-name',
   'np014-from-at-egress',
   'np014-match-label',
   'np014-misspelt',
