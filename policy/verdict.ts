@@ -87,7 +87,7 @@ export type Decision =
       /** Isolated, and no rule admits the flow. */
       readonly reason: 'no-rule';
       readonly isolating: readonly PolicyRef[];
-      /** Absent when the isolating policies have no rule at all, or when it was not asked for. */
+      /** Absent when the isolating policies have no rule at all, or only blocks for a pod without an address, or when it was not asked for. */
       readonly nearMiss?: NearMiss;
     };
 

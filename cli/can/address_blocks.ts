@@ -87,10 +87,13 @@ export interface AddressBlocks {
 export function createAddressBlocks(cluster: Cluster): AddressBlocks {
   const cuts = cutsOf(cluster);
   const owned = ownedAddresses(cluster);
+  const internet = familiesOf(cluster, cuts);
   return {
     parts(block) {
       const isInternet = block === INTERNET;
-      const whole = isInternet ? publicRanges() : rangesOf([block]);
+      const whole = isInternet
+        ? publicRanges().filter(({ bits }) => internet.includes(bits))
+        : rangesOf([block]);
       const parts: BlockPart[] = [];
       for (const range of whole) {
         parts.push(...cut(range, cuts, owned, isInternet));
@@ -99,6 +102,20 @@ export function createAddressBlocks(cluster: Cluster): AddressBlocks {
       return parts;
     },
   };
+}
+
+/**
+ * The families that `internet` is asked of: those that pods, Services or blocks of policies have, IPv4 where none has an address.
+ * Addresses of nodes do not count: they have IPv6 in clusters of IPv4, too.
+ */
+function familiesOf({ pods, services }: Cluster, cuts: readonly Range[]): readonly number[] {
+  const found = new Set(cuts.map(({ bits }) => bits));
+  const addresses = [
+    ...[...pods.values()].filter(isLive).flatMap(({ ips }) => ips),
+    ...[...services.values()].flatMap(({ clusterIPs }) => clusterIPs),
+  ];
+  for (const address of addresses) found.add(address.includes(':') ? IPV6_BITS : IPV4_BITS);
+  return found.size === 0 ? [IPV4_BITS] : [...found];
 }
 
 function tooManyParts(): SluiceError {

@@ -102,7 +102,10 @@ function because(verdict: Verdict): string[] {
   if (verdict.reason === 'rule') return [`admitted by ${describeReason(verdict)}`];
   if (verdict.reason !== 'no-rule') return [describeReason(verdict)];
   const { nearMiss } = verdict;
-  if (nearMiss === undefined) return ['these policies have no rule for this direction: nothing is admitted'];
+  if (nearMiss === undefined)
+    return [
+      'these policies have no rule for this direction, or only blocks of addresses: nothing is admitted',
+    ];
   return [
     `nearest rule: ${ruleName(nearMiss.policy, verdict.direction, nearMiss.rule)}, where the ${nearMiss.failed} fails`,
     `  wanted ${nearMiss.wanted}`,

@@ -199,11 +199,14 @@ function missRule(rule: ResolvedRule, flow: SubjectFlow, compare: Compare): Miss
   const portMiss: Miss | undefined = portTest && { tests: [portTest], failures: 1, closeness: 0 };
   let peerMiss: Miss | undefined;
   for (const [peer, test] of rule.peers.entries()) {
+    // Of a pod without an address nobody can say whether a block is near it.
+    if (test.kind === 'ipBlock' && flow.peer.pod !== undefined && flow.peer.address === undefined) continue;
     const miss = missPeer(test, flow.peer);
     if (miss === undefined) return portMiss && { ...portMiss, peer };
     if (peerMiss === undefined || compare(miss, peerMiss) < 0) peerMiss = { ...miss, peer };
   }
-  if (peerMiss === undefined || portTest === undefined) return peerMiss ?? portMiss;
+  if (peerMiss === undefined) return rule.peers.length === 0 ? portMiss : undefined;
+  if (portTest === undefined) return peerMiss;
   const [first, ...others] = peerMiss.tests;
   return { ...peerMiss, tests: [first, ...others, portTest], failures: peerMiss.failures + 1 };
 }

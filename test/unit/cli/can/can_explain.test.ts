@@ -59,7 +59,9 @@ test('both directions are explained where both deny', async () => {
     '--explain',
   ]);
   expect(stdout).toContain('  egress from other/client (10.1.0.13): denied\n    isolated by other/quiet\n');
-  expect(stdout).toContain('these policies have no rule for this direction: nothing is admitted');
+  expect(stdout).toContain(
+    'these policies have no rule for this direction, or only blocks of addresses: nothing is admitted',
+  );
   expect(stdout).toContain('  ingress to shop/api (10.1.0.10, fd00::10): denied\n');
   expect(code).toBe(1);
 });
