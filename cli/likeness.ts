@@ -13,13 +13,20 @@ function tolerance(name: string): number {
   return Math.max(1, Math.floor(name.length / 3));
 }
 
-/** Names like `wanted`, nearest first, ties by name. Of `namespace/name` the right name elsewhere counts, and then no other. */
+/** Characters of a name from which on a longer one that begins with it is like it. */
+const MIN_BEGINNING = 3;
+
+/** Names like `wanted`, nearest first, ties by name; `a/web-server` is like `a/web`. Of `namespace/name` the right name elsewhere counts, and then no other. */
 function nearNames(wanted: string, known: Iterable<string>): readonly string[] {
   if (wanted.length > MAX_NAME) return [];
   const wantedName = lastPart(wanted);
   const scored: { name: string; distance: number }[] = [];
   for (const name of known) {
-    const distance = lastPart(name) === wantedName ? 0 : editDistance(wanted, name, tolerance(wanted));
+    const distance =
+      lastPart(name) === wantedName
+        ? 0
+        : (editDistance(wanted, name, tolerance(wanted)) ??
+          (isLonger(wanted, name) ? wanted.length : undefined));
     if (distance !== undefined) scored.push({ name, distance });
   }
   scored.sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));
@@ -31,6 +38,17 @@ function nearNames(wanted: string, known: Iterable<string>): readonly string[] {
 export function didYouMean(wanted: string, known: Iterable<string>): string {
   const names = nearNames(wanted, known);
   return names.length === 0 ? '' : `; did you mean ${names.map(printable).join(' or ')}?`;
+}
+
+/** Whether a name of the same namespace has more words behind those that are wanted. */
+function isLonger(wanted: string, name: string): boolean {
+  const [space] = wanted.split('/', 1);
+  return (
+    wanted.includes('/') &&
+    name.startsWith(`${space}/`) &&
+    lastPart(wanted).length >= MIN_BEGINNING &&
+    lastPart(name).startsWith(`${lastPart(wanted)}-`)
+  );
 }
 
 function lastPart(name: string): string {

@@ -95,6 +95,7 @@ export {
   isLive,
   isolatingPolicies,
   isSubject,
+  likeliestKeys,
   matchesSelector,
   meetsRequirement,
   NAMESPACE_NAME_LABEL,

@@ -1,7 +1,7 @@
 /** Reads Kubernetes manifests from files and directories, once: for the CLI and the lab. */
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { messageOf } from '../common/errno.ts';
+import { codeOf, messageOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
 import { environmentOf } from '../common/options.ts';
 import type { Cluster } from '../policy/index.ts';
@@ -117,7 +117,12 @@ export function filesAt(path: string): readonly string[] {
   try {
     return statSync(path).isDirectory() ? listManifests(path).files : [path];
   } catch (cause) {
-    const reason = messageOf(cause);
+    const reason = codeOf(cause) === 'ENOENT' ? notThere(path) : messageOf(cause);
     throw new SluiceError('MANIFEST_UNREADABLE', `${path} cannot be read: ${reason}`, { cause });
   }
+}
+
+function notThere(path: string): string {
+  const isPattern = /[*?[]/.test(path);
+  return `there is no such file or folder${isPattern ? '; patterns are for the shell: leave out the quotes, or name the folder' : ''}`;
 }

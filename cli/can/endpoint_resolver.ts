@@ -107,13 +107,25 @@ export function createEndpointResolver(manifests: Manifests, options: ResolverOp
     );
   };
 
+  /** A bare name is a name of any namespace that has it: which, is for the user to say. */
+  const refOf = (text: string, naming: NamingContext) => {
+    try {
+      return parseEndpointRef(text, naming);
+    } catch (cause) {
+      if (!(cause instanceof SluiceError) || cause.code !== 'ENDPOINT_INVALID') throw cause;
+      const isBare = options.suggest && !text.includes('/') && text !== '';
+      const hint = isBare ? didYouMean(text, [...workloads.names(), ...cluster.pods.keys()]) : '';
+      throw hint === '' ? cause : new SluiceError('ENDPOINT_INVALID', `${cause.message}${hint}`, { cause });
+    }
+  };
+
   const resolve = (
     text: string,
     naming: NamingContext,
     from?: Party | BlockParty,
   ): Party | ServiceParty | BlockParty => {
     const avoid = from !== undefined && 'pod' in from ? from.pod : undefined;
-    const ref = parseEndpointRef(text, naming);
+    const ref = refOf(text, naming);
     switch (ref.kind) {
       case 'block':
         return { text, block: ref.block };

@@ -8,15 +8,17 @@ import {
   type RuleMiss,
 } from '../../policy/index.ts';
 import { isControllerLabel } from '../../sources/index.ts';
+import { type Present, replacedValue } from './replaced_value.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * The rule with what looks like a slip put right; where one thing only is missing, with a peer or a port more.
+ * The rule with what looks like a slip put right; where one thing only is missing, with another value in place
+ * of one that nobody has, else with a peer or a port more.
  * @param raw as it is written
  * @returns undefined where more is missing: to change the rule would be to write another one
  */
-export function mendedRule(raw: Json, miss: RuleMiss, flow: Flow): Json | undefined {
+export function mendedRule(raw: Json, miss: RuleMiss, flow: Flow, present: Present): Json | undefined {
   const peers = miss.direction === 'ingress' ? 'from' : 'to';
   const isSlip = miss.tests.every(({ meant }) => meant !== undefined);
   if (
@@ -32,6 +34,8 @@ export function mendedRule(raw: Json, miss: RuleMiss, flow: Flow): Json | undefi
   }
   const [test] = miss.tests;
   if (test === undefined) return undefined;
+  const replaced = miss.tests.length === 1 ? replacedValue(raw, miss, test, flow, present) : undefined;
+  if (replaced !== undefined) return replaced;
   if (test.failed === 'port' || test.failed === 'protocol')
     return { ...rule, ports: [...listOf(rule.ports), portItem(flow)] };
   const peer = peerItem(miss, flow);

@@ -10,10 +10,18 @@ import {
   parseNetworkPolicy,
   type RuleMiss,
 } from '../../policy/index.ts';
-import type { FieldPath, LoadedObject, Manifests, Place, Places } from '../../sources/index.ts';
+import {
+  createWorkloads,
+  type FieldPath,
+  type LoadedObject,
+  type Manifests,
+  type Place,
+  type Places,
+} from '../../sources/index.ts';
 import type { Answer } from './answer.ts';
 import type { Party } from './endpoint_resolver.ts';
 import { mendedRule } from './mended_rule.ts';
+import type { Present } from './replaced_value.ts';
 
 /** A rule that came near. */
 export interface NearRule {
@@ -47,6 +55,16 @@ export function createNearRules(manifests: Manifests, places: Places): NearRules
     manifests.objects.flatMap((object) => (object.kind === 'NetworkPolicy' ? [[object.key, object]] : [])),
   );
 
+  let known: Present | undefined;
+  const present = (): Present => {
+    const made = () =>
+      createWorkloads(cluster, manifests.others)
+        .madePods()
+        .made.map(({ pod }) => pod);
+    known ??= { pods: [...cluster.pods.values(), ...made()], cluster };
+    return known;
+  };
+
   /** Whether the flow's direction is allowed once the rule is another one: the engine has the last word. */
   const admits = (
     policy: LoadedObject,
@@ -68,7 +86,7 @@ export function createNearRules(manifests: Manifests, places: Places): NearRules
     const raw = policy === undefined ? undefined : ruleOf(policy, miss);
     if (policy === undefined || raw === undefined) return { miss, tests: miss.tests };
     const base: FieldPath = ['spec', miss.direction, miss.rule];
-    const fix = mendedRule(raw, miss, flow);
+    const fix = mendedRule(raw, miss, flow, present());
     return {
       miss,
       ...placed(places.find(policy, base)),

@@ -27,7 +27,9 @@ export async function namesOf(kind: Completes, values: Values): Promise<readonly
     case 'namespace':
       return await namespaces(values);
     case 'endpoint':
-      return await endpoints(values);
+      return await endpoints(values, true);
+    case 'pod':
+      return await endpoints(values, false);
     case 'target':
       return await targets(values.get('name')?.at(-1));
     default:
@@ -53,12 +55,16 @@ async function namespaces(values: Values): Promise<readonly Candidate[]> {
 }
 
 /** `deploy/web` in the namespace that is meant, `shop/deploy/web` in others. */
-async function endpoints(values: Values): Promise<readonly Candidate[]> {
+async function endpoints(values: Values, withServices: boolean): Promise<readonly Candidate[]> {
   const { manifests, namespace = DEFAULT_NAMESPACE } = await read(choiceOf(values));
-  return [...new Set(endpointNames(manifests, namespace))].sort().map((value) => ({ value }));
+  return [...new Set(endpointNames(manifests, namespace, withServices))].sort().map((value) => ({ value }));
 }
 
-function endpointNames({ cluster, objects, others }: Manifests, own: string): readonly string[] {
+function endpointNames(
+  { cluster, objects, others }: Manifests,
+  own: string,
+  withServices: boolean,
+): readonly string[] {
   const text = (namespace: string, kind: string, name: string): string =>
     `${namespace === own ? '' : `${namespace}/`}${kind}/${name}`;
   const workloads = others.flatMap(({ raw }) => {
@@ -73,7 +79,7 @@ function endpointNames({ cluster, objects, others }: Manifests, own: string): re
     return kind === 'Service' ? [text(String(namespace ?? DEFAULT_NAMESPACE), 'svc', String(name))] : [];
   });
   const pods = [...cluster.pods.values()].map(({ namespace, name }) => text(namespace, 'pod', name));
-  return [...workloads, ...services, ...pods];
+  return [...workloads, ...(withServices ? services : []), ...pods];
 }
 
 async function targets(name: string | undefined): Promise<readonly Candidate[]> {

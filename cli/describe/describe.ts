@@ -36,7 +36,7 @@ export const runDescribe = createCommand({
   flags: DESCRIBE_FLAGS,
   afterFlags: DESCRIBE_HELP_END,
   wanted: wantedWords,
-  positionals: ['endpoint', 'nothing'],
+  positionals: ['pod', 'nothing'],
   run: (values, context) => run(describeCommand(values), context),
 });
 

@@ -22,6 +22,8 @@ export type Completes =
   | 'lab'
   /** A pod, workload or Service, as `sluice can` takes them. */
   | 'endpoint'
+  /** A pod or workload: what may be described. */
+  | 'pod'
   /** Of a lab: a pod, a node or `outside`. */
   | 'target'
   | 'command'

@@ -4,6 +4,7 @@ import { choice } from '../command.ts';
 import type { FlagTable, FlagValues } from '../flags/index.ts';
 import { IGNORE_ERRORS_FLAG } from '../ignore_errors.ts';
 import { INPUT_FLAGS, type InputChoice, inputChoice } from '../input/index.ts';
+import { surplusWord } from '../surplus_word.ts';
 
 /** What the help has before the flags. docs/reference/cli.md carries the same text. */
 export const GRAPH_HELP = `usage: sluice graph [-f PATH... | --lab NAME | -n NS | -A] [--focus NAME [--depth N]] [-o text|mermaid|dot|json|svg]
@@ -69,7 +70,7 @@ const MAX_DEPTH = 100;
 export function graphCommand(values: FlagValues<GraphFlag>): GraphCommand {
   const [surplus] = values.positionals;
   if (surplus !== undefined)
-    throw new SluiceError('USAGE', `'${surplus}' is not expected (see sluice graph --help)`);
+    throw new SluiceError('USAGE', `${surplusWord(surplus)} (see sluice graph --help)`);
   const focus = values.list('focus');
   if (values.has('depth') && focus.length === 0)
     throw new SluiceError(

@@ -18,6 +18,7 @@ import { extentOf } from '../extent.ts';
 import { type Input, readInput, wholeCluster } from '../input/index.ts';
 import { writeLines } from '../lines.ts';
 import { isOfPolicy, reportNotes, reportUnread } from '../problems.ts';
+import { surplusWord } from '../surplus_word.ts';
 import { LINT_FLAGS, LINT_HELP, LINT_HELP_END, type LintCommand, lintCommand } from './lint_options.ts';
 import { writeMends } from './mend.ts';
 import { reportText } from './report_text.ts';
@@ -40,7 +41,7 @@ export const runLint = createCommand({
     }
     const [surplus] = values.positionals;
     if (surplus !== undefined)
-      throw new SluiceError('USAGE', `'${surplus}' is not expected (see sluice lint --help)`);
+      throw new SluiceError('USAGE', `${surplusWord(surplus)} (see sluice lint --help)`);
     return await run(lintCommand(values), context);
   },
 });

@@ -1,7 +1,7 @@
 /** What somebody may have meant by a label, a name or a field that is not there. */
 import { editDistance } from '../../common/edit_distance.ts';
 import { firstFew } from '../../common/first_few.ts';
-import type { Labels } from '../../policy/index.ts';
+import { type Labels, likeliestKeys } from '../../policy/index.ts';
 
 /** Characters beyond which nothing is compared: no name of the API is longer. */
 const MAX_LENGTH = 512;
@@ -45,20 +45,11 @@ export function nearLabels(key: string, value: string, present: Iterable<Labels>
     for (const [one, its] of Object.entries(labels)) values.set(one, (values.get(one) ?? new Set()).add(its));
   }
   const alike = nearest(value, values.get(key) ?? []).map((near) => ({ key, value: near }));
-  const elsewhere = [...values].flatMap(([other, its]) => (its.has(value) ? [{ key: other, value }] : []));
-  const meant = elsewhere.filter(({ key: other }) => likeKeys(key, other));
-  if (meant.length > 0) return meant;
+  const holders = [...values].flatMap(([other, its]) => (its.has(value) ? [other] : []));
+  const { keys, isLike } = likeliestKeys(key, holders);
+  const elsewhere = keys.map((other) => ({ key: other, value }));
+  if (isLike) return elsewhere;
   return alike.length > 0 ? alike : elsewhere;
-}
-
-/** `name` and `app.kubernetes.io/name`, `app` and `apps`: the same word, with or without a prefix, or one like it. */
-function likeKeys(a: string, b: string): boolean {
-  const [last, other] = [lastPart(a), lastPart(b)];
-  return last === other || other.endsWith(`.${last}`) || editDistance(last, other, 1) !== undefined;
-}
-
-function lastPart(key: string): string {
-  return key.slice(key.lastIndexOf('/') + 1);
 }
 
 /** `; did you mean app=cart?`, or nothing. */

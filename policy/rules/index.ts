@@ -1,6 +1,7 @@
 /** What the NetworkPolicy API means: which policies isolate a pod, what a rule matches, and verdicts straight from the objects. */
 
 export { createEvaluator, type Endpoint, type Evaluator, type Flow } from './evaluate.ts';
+export { likeliestKeys } from './likeness.ts';
 export { nearestMiss } from './near_miss.ts';
 export {
   addressOwners,

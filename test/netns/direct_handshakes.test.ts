@@ -84,6 +84,22 @@ test.each(API)('one whose client completes the handshake with a FIN has a record
   });
 });
 
+test.each(API.map((address, index) => ({ address, port: 40_005 + index })))(
+  'one whose handshake was not complete at a change that denies its client never reaches the app ($address)',
+  async ({ address, port }) => {
+    await net.apply(ALLOW_BOTH);
+    await hold('shop/batch', 'syn');
+    const asking = askFrom('shop/batch', address, port, WAITS_MS);
+    const arriving = () => inPod('shop/api', 'ss', '-HtnO', 'state', 'syn-recv', 'sport', '=', ':80');
+    await until('the kernel has answered its SYN', async () => (await arriving()).includes(`:${port}`));
+    await net.apply(ALLOW);
+    expect(await arriving()).not.toContain(`:${port}`);
+    await letGo('shop/batch');
+    expect(['', 'ECONNRESET\n']).toContain(await asking);
+    expect(net.accepted('shop/api').filter(({ peerPort }) => peerPort === port)).toEqual([]);
+  },
+);
+
 /** What completes a handshake: an ACK as usual, which is held back here, or a FIN. */
 const LAST_PACKETS = ['ack', 'fin'] as const;
 

@@ -23,7 +23,7 @@ export function podsLines(data: PodsData, amount: Amount): readonly Lines[] {
     line(
       `${name}  ${podsText(data, amount)}${only && another === undefined ? `  ${ofGroup(only, amount)}` : ''}`,
     ),
-    ...inForceLines(data.in_force, amount),
+    ...(data.from_template ? [] : inForceLines(data.in_force, amount)),
     ...shown.flatMap((group) => [
       ...(another === undefined
         ? []

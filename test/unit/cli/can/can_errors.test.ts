@@ -33,6 +33,11 @@ test.each([
   ],
   ['a question with --batch', [...QUESTION, '--batch', '-', '-f', '.'], '--batch takes no SRC DST PORT'],
   ['a path that is not there', [...QUESTION, '-f', 'no/such/path'], 'no/such/path cannot be read'],
+  [
+    'a quoted pattern',
+    [...QUESTION, '-f', 'no/*.yaml'],
+    'no/*.yaml cannot be read: there is no such file or folder; patterns are for the shell: leave out the quotes',
+  ],
 ])('%s is one line on stderr and exit 2', async (_, args, message) => {
   const { code, stdout, stderr } = await runSluice(['can', ...args]);
   expect(stderr).toContain(message);
@@ -157,5 +162,38 @@ test('a broken pod template is an error that names the workload and the field', 
   expect(stderr).toMatch(
     /^sluice: [^\n]*Deployment shop\/cart, spec\.template\.spec\.containers\[0\]\.ports\[0\]/,
   );
+  expect(code).toBe(2);
+});
+
+const NAMES = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: orders, namespace: backend}
+spec: {template: {metadata: {labels: {app: orders}}, spec: {containers: [{name: a, image: b}]}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ingress-nginx-controller, namespace: ingress-nginx}
+spec: {template: {metadata: {labels: {app: nginx}}, spec: {containers: [{name: a, image: b}]}}}
+`;
+
+test.each([
+  ['a bare name', 'orders', '; did you mean backend/deploy/orders?'],
+  [
+    'the beginning of a name',
+    'ingress-nginx/ingress-nginx',
+    '; did you mean ingress-nginx/deploy/ingress-nginx-controller?',
+  ],
+])('%s gets the names that are like it', async (_, from, hint) => {
+  const dir = temporaryDirectory();
+  writeFileSync(join(dir, 'names.yaml'), NAMES);
+  const { code, stderr } = await runSluice(['can', from, '10.0.0.1', '80', '-f', dir]);
+  expect(stderr).toContain(hint);
+  expect(code).toBe(2);
+});
+
+test.each(['lint', 'graph'])('%s with a path in place of -f says so', async (command) => {
+  const dir = temporaryDirectory();
+  const { code, stderr } = await runSluice([command, dir]);
+  expect(stderr).toContain(`'${dir}' is not expected; did you mean -f ${dir}?`);
   expect(code).toBe(2);
 });

@@ -53,6 +53,7 @@ test.each([
   [['check', '-n', ''], 'namespace'],
   [['check', '--context', ''], 'context'],
   [['can', ''], 'endpoint'],
+  [['describe', ''], 'pod'],
   [['can', 'web', '-n', 'shop', ''], 'endpoint'],
   [['can', 'web', 'db', ''], 'nothing'],
   [['lab', 'exec', ''], 'target'],
