@@ -133,18 +133,53 @@ export function blocksOf(regions: readonly Region[], all: readonly Region[]): re
     .map((region) => ({ cidr: region.cidr, except: exceptions.get(region) ?? [] }));
 }
 
-/** Blocks that are printed by name. */
-const SHOWN_BLOCKS = 3;
+/** Exceptions of a block that are printed; the rest is a number. */
+const SHOWN_EXCEPTIONS = 3;
+
+/** Blocks of one list that are printed, the largest first. Which networks outside get in is never to be missed, but a list ends. */
+const SHOWN_BLOCKS = 30;
 
 /** All addresses that no pod has. */
 export const EXTERNAL = 'external';
 
-/** For people: `external` for all addresses, else `10.0.0.0/8 except 10.1.0.0/16`. */
-export function networkText(blocks: readonly NetworkBlock[]): string {
+/**
+ * For people: `external` for all addresses, else `10.0.0.0/8 (except 10.1.0.0/16, 10.2.0.0/16), ::/0`.
+ * @param isWide whether everything is named
+ */
+export function networkText(blocks: readonly NetworkBlock[], isWide = false): string {
   const whole = blocks.filter(({ except }) => except.length === 0).map(({ cidr }) => cidr);
   if (ALL_ADDRESSES.every((cidr) => whole.includes(cidr))) return EXTERNAL;
-  const texts = blocks.map(({ cidr, except }) =>
-    except.length === 0 ? cidr : `${cidr} except ${firstFew(except, SHOWN_BLOCKS)}`,
-  );
-  return firstFew(texts, SHOWN_BLOCKS);
+  const texts = blocks.toSorted(largerFirst).map(({ cidr, except }) => {
+    const exceptions = firstFew(except, isWide ? except.length : SHOWN_EXCEPTIONS);
+    return except.length === 0 ? cidr : `${cidr} (except ${exceptions})`;
+  });
+  const most = isWide ? texts.length : SHOWN_BLOCKS;
+  return `${firstFew(texts, most)}${texts.length > most + 1 ? ' networks' : ''}`;
+}
+
+function largerFirst(a: NetworkBlock, b: NetworkBlock): number {
+  return prefixOf(a) - prefixOf(b);
+}
+
+function prefixOf({ cidr }: NetworkBlock): number {
+  return Number(cidr.slice(cidr.indexOf('/') + 1));
+}
+
+/** Blocks of several ends as one list: an exception of one that is a block itself is none. */
+export function joinBlocks(blocks: readonly NetworkBlock[]): readonly NetworkBlock[] {
+  const byCidr = new Map(blocks.map((block) => [block.cidr, block]));
+  const within = new Set(blocks.flatMap(({ except }) => except.filter((cidr) => byCidr.has(cidr))));
+  return blocks
+    .filter(({ cidr }) => !within.has(cidr))
+    .map(({ cidr, except }) => {
+      const left: string[] = [];
+      // Each block is the exception of one other at most.
+      const open = except.toReversed();
+      for (let next = open.pop(); next !== undefined; next = open.pop()) {
+        const inner = byCidr.get(next);
+        if (inner === undefined) left.push(next);
+        else open.push(...inner.except.toReversed());
+      }
+      return { cidr, except: left };
+    });
 }

@@ -120,12 +120,12 @@ const SHOWN_RANGES = 6;
 export function portsText(set: PortSet): string {
   if (set.key === ALL_PORTS.key) return 'all ports';
   if (set.ranges.length === 0) return 'none';
-  return firstFew(set.ranges.slice(0, SHOWN_RANGES).map(rangeText), SHOWN_RANGES, set.ranges.length);
+  return firstFew(set.ranges.slice(0, SHOWN_RANGES + 1).map(rangeText), SHOWN_RANGES, set.ranges.length);
 }
 
 /** Whether `portsText` names all ranges of a set. */
 export function isShownWhole({ ranges }: PortSet): boolean {
-  return ranges.length <= SHOWN_RANGES;
+  return ranges.length <= SHOWN_RANGES + 1;
 }
 
 function rangeText({ protocol, first, last }: PortRange): string {

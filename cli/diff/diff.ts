@@ -54,7 +54,7 @@ async function run(command: DiffCommand, context: CommandContext): Promise<numbe
   const pods = { before: knownPods(before.manifests), after: knownPods(after.manifests) };
   const broken = [...pods.before.problems, ...pods.after.problems];
   if (!reportProblems([before.manifests, after.manifests], command.ignoreErrors, broken)) return EXIT.error;
-  const report = await reportOf(sides, pods, context);
+  const report = await reportOf(sides, pods, command.output === 'wide', context);
   context.progress.end();
   reportNotes(report.notes.filter((note) => !broken.includes(note)));
   await print(report, command, context);
@@ -69,6 +69,7 @@ async function print(
   const { stdout } = context;
   switch (output) {
     case 'text':
+    case 'wide':
       await writeLines(textLines(report, headers), context);
       return;
     case 'json':
@@ -86,6 +87,7 @@ async function print(
 async function reportOf(
   sides: ReadSides,
   { before: was, after: is }: { readonly before: KnownPods; readonly after: KnownPods },
+  isWide: boolean,
   { progress, signal, checkTime }: CommandContext,
 ): Promise<Report> {
   const [before, after] = [sides.before.manifests, sides.after.manifests];
@@ -120,7 +122,7 @@ async function reportOf(
     before: sides.before.name,
     after: sides.after.name,
     comparison,
-    rows: rowsOf(comparison.changes, reasonsOf, ends),
+    rows: rowsOf(comparison.changes, reasonsOf, ends, isWide),
     reasonsOf,
     notes: [
       ...sides.notes,

@@ -10,7 +10,7 @@ import { INPUT_FLAGS, type InputChoice, inputChoice } from '../input/index.ts';
 export const CLUSTER = 'cluster';
 
 /** What the help has before the flags. docs/reference/cli.md carries the same text. */
-export const DIFF_HELP = `usage: sluice diff A B [-f PATH...] [-o text|json|markdown] [--fail-on wider|narrower|any|none]
+export const DIFF_HELP = `usage: sluice diff A B [-f PATH...] [-o text|wide|json|markdown] [--fail-on wider|narrower|any|none]
        sluice diff --against REVISION PATH... [flags]
        sluice diff cluster PATH [--lab NAME | -n NS] [flags]
 
@@ -26,13 +26,16 @@ The word cluster stands for the cluster of the kubeconfig, or the lab of --lab. 
 the files are applied: their objects take the place of those of the same name, and nothing is deleted.
 
 What always passes is left out: a pod to itself, and to and from its own node.
+
+Of many workloads or rules in one row text and markdown name the first few and say how many more there are; -o wide names all. Networks
+outside and pods that may come stand first and are always named.
 `;
 
 /** What the help has after the flags. */
 export const DIFF_HELP_END = `Exit code: 0 nothing of what --fail-on names, 1 something, 2 error, 124 the time of --timeout is over.
 `;
 
-const OUTPUTS = ['text', 'json', 'markdown'] as const;
+const OUTPUTS = ['text', 'wide', 'json', 'markdown'] as const;
 
 /** Changes that may make the exit code 1. */
 const FAIL_ON = ['wider', 'narrower', 'any', 'none'] as const;
@@ -50,7 +53,8 @@ shell glob after A and B`,
   output: {
     short: 'o',
     value: 'FORMAT',
-    help: 'text (the default), json, or markdown for a comment on a pull request',
+    help: `text (the default), wide (the same with all names and rules), json, or markdown for a
+comment on a pull request`,
     choices: OUTPUTS,
   },
   'fail-on': {

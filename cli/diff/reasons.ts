@@ -132,11 +132,12 @@ function compared<T>(before: T | undefined, after: T | undefined): PolicyChange 
 /** Reasons that are printed of one change. */
 const SHOWN_REASONS = 2;
 
-/** For people. */
-export function reasonsText(reasons: readonly Reason[]): string {
+/** For people. @param isWide whether all are named */
+export function reasonsText(reasons: readonly Reason[], isWide: boolean): string {
   const texts = [...new Set(reasons.map(reasonText))];
-  const more = texts.length - SHOWN_REASONS;
-  return `${texts.slice(0, SHOWN_REASONS).join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
+  const shown = texts.slice(0, isWide || texts.length === SHOWN_REASONS + 1 ? texts.length : SHOWN_REASONS);
+  const more = texts.length - shown.length;
+  return `${shown.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
 }
 
 function reasonText(reason: Reason): string {

@@ -11,8 +11,8 @@ const MAX_CHARACTERS = 60_000;
 /** Notes that are written: each broken template makes one. */
 const MAX_NOTES = 10;
 
-/** Characters of one cell: a hostile name shall not push all else out. */
-const MAX_CELL = 400;
+/** Characters of one cell: a hostile name shall not push all else out, and a score of networks and pods that may come has room. */
+const MAX_CELL = 1_000;
 
 const TITLES: Readonly<Record<Change, string>> = {
   wider: 'Wider: becomes possible',

@@ -23,14 +23,15 @@ export interface Row {
   readonly reasons: string;
 }
 
-/** Wider first, then by name. */
+/** Wider first, then by name. @param isWide whether rows name everything */
 export function rowsOf(
   changes: readonly GroupChange[],
   reasonsOf: (change: GroupChange) => readonly Reason[],
   all: readonly ComparedEnd[],
+  isWide = false,
 ): readonly Row[] {
-  const names = createEndNames(all);
-  const pairs = changes.map((one) => ({ ...one, reasons: reasonsText(reasonsOf(one)) }));
+  const names = createEndNames(all, isWide);
+  const pairs = changes.map((one) => ({ ...one, reasons: reasonsText(reasonsOf(one), isWide) }));
   const joined = joinPairs<EndGroup, (typeof pairs)[number]>(pairs, ({ change, before, after, reasons }) =>
     JSON.stringify([change, before.key, after.key, reasons]),
   );

@@ -23,9 +23,13 @@ export interface Connection {
   readonly rules: readonly IsolatingRule[];
 }
 
-/** By destination. @param all what `shop/*` has to be all of */
-export function connectionsOf(edges: readonly Edge[], all: readonly ComparedEnd[]): readonly Connection[] {
-  const names = createEndNames(all);
+/** By destination. @param all what `shop/*` has to be all of @param isWide whether texts name everything */
+export function connectionsOf(
+  edges: readonly Edge[],
+  all: readonly ComparedEnd[],
+  isWide = false,
+): readonly Connection[] {
+  const names = createEndNames(all, isWide);
   const pairs = edges.map((edge) => ({ ...edge, rules: rulesOf(edge) }));
   const joined = joinPairs<EndGroup, (typeof pairs)[number]>(pairs, ({ ports, rules }) =>
     JSON.stringify([ports.key, rules]),

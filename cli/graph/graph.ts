@@ -128,9 +128,12 @@ function focusOf(
 
 function printed({ ends, all, edges, notes }: Graph, { output, headers }: GraphCommand): string {
   switch (output) {
-    case 'text': {
+    case 'text':
+    case 'wide': {
       const pairs = edges.reduce((sum, edge) => sum + edge.pairs, 0);
-      return `${connectionLines(connectionsOf(edges, all))}${headers ? graphCounts(pairs, ends) : ''}`;
+      const isWide = output === 'wide';
+      const lines = connectionLines(connectionsOf(edges, all, isWide), isWide);
+      return `${lines}${headers ? graphCounts(pairs, ends, isWide) : ''}`;
     }
     case 'json':
       return `${JSON.stringify(graphJson(ends, edges, notes), null, 2)}\n`;

@@ -7,7 +7,7 @@ import { INPUT_FLAGS, type InputChoice, inputChoice } from '../input/index.ts';
 import { surplusWord } from '../surplus_word.ts';
 
 /** What the help has before the flags. docs/reference/cli.md carries the same text. */
-export const GRAPH_HELP = `usage: sluice graph [-f PATH... | --lab NAME | -n NS | -A] [--focus NAME [--depth N]] [-o text|mermaid|dot|json|svg]
+export const GRAPH_HELP = `usage: sluice graph [-f PATH... | --lab NAME | -n NS | -A] [--focus NAME [--depth N]] [-o text|wide|mermaid|dot|json|svg]
 
 Says which connections policies let through, between workloads, and between them and networks outside, with their ports and the
 policies that admit them. Where no policy isolates either end all ports are open: these connections are left out, but for those of
@@ -15,13 +15,16 @@ policies that admit them. Where no policy isolates either end all ports are open
 Of a cluster the whole is read, as far as the user may, and what concerns one namespace is printed, with -A all.
 
 What always passes is left out: a pod to itself, and to and from its own node.
+
+Of many workloads or rules in one row text names the first few and says how many more there are; -o wide names all. Networks outside
+and pods that may come stand first and are always named.
 `;
 
 /** What the help has after the flags. */
 export const GRAPH_HELP_END = `Exit code: 0 done, 2 error, 124 the time of --timeout is over.
 `;
 
-const OUTPUTS = ['text', 'mermaid', 'dot', 'json', 'svg'] as const;
+const OUTPUTS = ['text', 'wide', 'mermaid', 'dot', 'json', 'svg'] as const;
 
 /** The flags. */
 export const GRAPH_FLAGS = {
@@ -29,7 +32,7 @@ export const GRAPH_FLAGS = {
   output: {
     short: 'o',
     value: 'FORMAT',
-    help: 'text (the default), mermaid, dot, json or svg',
+    help: 'text (the default), wide (the same with all names and rules), mermaid, dot, json or svg',
     choices: OUTPUTS,
   },
   focus: {

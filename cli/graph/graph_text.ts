@@ -11,20 +11,20 @@ const MAX_ROWS = 500;
 /** Rules that are printed of one connection. */
 const SHOWN_RULES = 3;
 
-/** A row each. */
-export function connectionLines(connections: readonly Connection[]): string {
+/** A row each. @param isWide whether all rules are named */
+export function connectionLines(connections: readonly Connection[], isWide: boolean): string {
   const more = connections.length - MAX_ROWS;
   const rows = connections
     .slice(0, MAX_ROWS)
     .map(({ fromText, toText, ports, rules }) => [
       `${fromText} -> ${toText}`,
       portsText(ports),
-      rulesText(rules),
+      rulesText(rules, isWide),
     ]);
   return `${tableText(rows)}${more > 0 ? `… and ${more} more rows: narrow with --focus, or -o json\n` : ''}`;
 }
 
-function rulesText(rules: readonly IsolatingRule[]): string {
+function rulesText(rules: readonly IsolatingRule[], isWide: boolean): string {
   if (rules.length === 0) return 'no policy isolates either';
   const names = [
     ...new Set(
@@ -34,12 +34,12 @@ function rulesText(rules: readonly IsolatingRule[]): string {
       ),
     ),
   ];
-  return firstFew(names, SHOWN_RULES);
+  return firstFew(names, isWide ? names.length : SHOWN_RULES);
 }
 
 /** How many pairs are connected, and who is not isolated. */
-export function graphCounts(pairs: number, ends: readonly ComparedEnd[]): string {
-  const names = createEndNames(ends);
+export function graphCounts(pairs: number, ends: readonly ComparedEnd[], isWide: boolean): string {
+  const names = createEndNames(ends, isWide);
   const pods = ends.filter(({ kind, after }) => kind === 'pods' && after?.isSubject === true);
   const open = (['ingress', 'egress'] as const).flatMap((direction) => {
     const own = pods.filter(({ after }) => after?.[direction] === undefined);

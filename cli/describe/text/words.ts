@@ -7,14 +7,14 @@ import { counted, type Listed, namesText } from '../listed.ts';
 /** Exceptions of a block, and ports of a rule, that a line has. */
 const FEW = 4;
 
-/** `shop/*`, `shop/[app=web]`, `[team=books]/*`, `10.0.0.0/8 except 10.1.0.0/16`. */
+/** `shop/*`, `shop/[app=web]`, `[team=books]/*`, `10.0.0.0/8 (except 10.1.0.0/16)`. */
 export function peerText(peer: PeerData): string {
   switch (peer.kind) {
     case 'anybody':
       return 'anybody';
     case 'block': {
       const { cidr, except } = peer;
-      return except.count === 0 ? cidr : `${cidr} except ${namesText(except, FEW)}`;
+      return except.count === 0 ? cidr : `${cidr} (except ${namesText(except, FEW)})`;
     }
     case 'pods': {
       const { namespace, namespace_selector: selector, pod_selector: pods } = peer;

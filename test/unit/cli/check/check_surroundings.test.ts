@@ -80,7 +80,7 @@ describe('sluice check, of what is around the pods', () => {
 
     const { stdout } = await check('--context', 'double');
     expect(stdout).toMatch(
-      /^error +CK304 {2}deployment shop\/web \(4 pods: web-7d9f-a, web-7d9f-b, web-7d9f-c and 1 more\): has no sidecar/m,
+      /^error +CK304 {2}deployment shop\/web \(4 pods: web-7d9f-a, web-7d9f-b, web-7d9f-c, web-7d9f-d\): has no sidecar/m,
     );
     const flags = ` --context double --kubeconfig ${kubeconfig}`;
     expect(stdout).toContain(`run  kubectl${flags} rollout restart deployment/web -n shop\n`);

@@ -43,11 +43,11 @@ test('a pod, by its name alone, with blocks, ranges and several peers', async ()
 shop/db-0  addresses 10.1.0.4  labels app=db
 ${FILES}
 INGRESS  isolated by db-clients, default-deny, scrape
-  FROM                                PORTS                                BY                     WHO THAT IS NOW
-  shop/[app=crat]                     TCP/pg (5432), TCP/9000-9010, UDP/*  db-clients ingress[0]  nobody
-  192.0.2.0/24 except 192.0.2.128/25  TCP/pg (5432), TCP/9000-9010, UDP/*  db-clients ingress[0]  -
-  [team=books]/[app in (cart,web)]    TCP/pg (5432), TCP/9000-9010, UDP/*  db-clients ingress[0]  at least 3 pods of 2 workloads: deploy/cart, deploy/web
-  monitoring/*                        all                                  scrape ingress[0]      1 pod: monitoring/sts/prometheus
+  FROM                                  PORTS                                BY                     WHO THAT IS NOW
+  shop/[app=crat]                       TCP/pg (5432), TCP/9000-9010, UDP/*  db-clients ingress[0]  nobody
+  192.0.2.0/24 (except 192.0.2.128/25)  TCP/pg (5432), TCP/9000-9010, UDP/*  db-clients ingress[0]  -
+  [team=books]/[app in (cart,web)]      TCP/pg (5432), TCP/9000-9010, UDP/*  db-clients ingress[0]  at least 3 pods of 2 workloads: deploy/cart, deploy/web
+  monitoring/*                          all                                  scrape ingress[0]      1 pod: monitoring/sts/prometheus
 EGRESS  isolated by egress-in-shop
   TO      PORTS  BY                        WHO THAT IS NOW
   shop/*  all    egress-in-shop egress[0]  4 pods of 3 workloads: deploy/cart, deploy/web, sts/db
@@ -74,10 +74,10 @@ shop/db-clients  NetworkPolicy (shop/20-policies.yaml:33:1)
 selects   shop/[app=db]: 1 pod: sts/db
 ${FILES}
 INGRESS  isolated; admitted:
-  FROM                                PORTS                         BY                     WHO THAT IS NOW
-  shop/[app=crat]                     TCP/pg, TCP/9000-9010, UDP/*  db-clients ingress[0]  nobody
-  192.0.2.0/24 except 192.0.2.128/25  TCP/pg, TCP/9000-9010, UDP/*  db-clients ingress[0]  -
-  [team=books]/[app in (cart,web)]    TCP/pg, TCP/9000-9010, UDP/*  db-clients ingress[0]  at least 3 pods of 2 workloads: deploy/cart, deploy/web
+  FROM                                  PORTS                         BY                     WHO THAT IS NOW
+  shop/[app=crat]                       TCP/pg, TCP/9000-9010, UDP/*  db-clients ingress[0]  nobody
+  192.0.2.0/24 (except 192.0.2.128/25)  TCP/pg, TCP/9000-9010, UDP/*  db-clients ingress[0]  -
+  [team=books]/[app in (cart,web)]      TCP/pg, TCP/9000-9010, UDP/*  db-clients ingress[0]  at least 3 pods of 2 workloads: deploy/cart, deploy/web
 EGRESS  not isolated by it
 ${DB_FINDINGS}`);
   expect(code).toBe(0);

@@ -105,8 +105,8 @@ test('a workload that comes is wider', async () => {
   const { stdout } = await runSluice(['diff', before, after]);
   expect(stdout).toBe(
     [
+      '+ wider  monitoring/deploy/alerts -> external, any pod of other namespaces, monitoring/deploy/prometheus  none -> all ports  the source is new',
       '+ wider  * -> monitoring/deploy/alerts                                                                    none -> all ports  the destination is new',
-      '+ wider  monitoring/deploy/alerts -> monitoring/deploy/prometheus, external, any pod of other namespaces  none -> all ports  the source is new',
       '= 9 pairs wider, 23 unchanged',
       '',
     ].join('\n'),
@@ -258,6 +258,23 @@ test('markdown is a table for each way of change', async () => {
       '| `shop/deploy/web` | `shop/deploy/cart` | `TCP/7070 -> none` | `shop/cart ingress[0] removed` |',
       '',
     ].join('\n'),
+  );
+});
+
+test.each(['text', 'markdown'])('the Internet among many ends is named: %s', async (format) => {
+  const more = ['a', 'b', 'c', 'd'].map((app) => deployment(`shop/${app}`, { app }));
+  const inner = policy('shop/web', {
+    podSelector: { matchLabels: { app: 'web' } },
+    egress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8', except: ['10.1.0.0/16', '10.2.0.0/16'] } }] }],
+  });
+  const open = policy('shop/cart', {
+    podSelector: { matchLabels: { app: 'cart' } },
+    ingress: [{ ports: [{ port: 6379 }] }],
+  });
+  const [before, after] = folders([closed, inner, ...more], [closed, inner, open, ...more]);
+  const { stdout } = await runSluice(['diff', before, after, '-o', format, '--no-headers']);
+  expect(stdout).toContain(
+    'external, any pod of other namespaces, monitoring/deploy/prometheus, shop/deploy/a, shop/deploy/b and 3 more',
   );
 });
 

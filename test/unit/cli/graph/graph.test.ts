@@ -41,13 +41,66 @@ test('text is a row for each connection, and says who is not isolated', async ()
     code: 0,
     stderr: '',
     stdout: [
-      'shop/deploy/web -> shop/deploy/cart             TCP/8080  shop/cart ingress[0]',
-      'shop/deploy/cart -> shop/deploy/db              TCP/5432  shop/db ingress[0]',
-      '0.0.0.0/0 except 10.0.0.0/8 -> shop/deploy/web  TCP/443   shop/web ingress[0]',
+      'shop/deploy/web -> shop/deploy/cart               TCP/8080  shop/cart ingress[0]',
+      'shop/deploy/cart -> shop/deploy/db                TCP/5432  shop/db ingress[0]',
+      '0.0.0.0/0 (except 10.0.0.0/8) -> shop/deploy/web  TCP/443   shop/web ingress[0]',
       '= 3 connections; egress is open for all',
       '',
     ].join('\n'),
   });
+});
+
+/** Six workloads and everybody outside reach `redis`. */
+function openRedis(...more: readonly Manifest[]): string {
+  return manifestDirectory(
+    namespace('shop'),
+    ...['a', 'b', 'c', 'd', 'e', 'redis'].map((app) => deployment(`shop/${app}`, { app })),
+    deployment('other/one', { app: 'one' }),
+    policy('shop/redis', { ...select('redis'), ingress: [{ ports: [{ port: 6379 }] }] }),
+    policy('shop/e', { ...select('e'), policyTypes: ['Egress'] }),
+    ...more,
+  );
+}
+
+test('who comes from outside stands first and is never a number', async () => {
+  const row = (stdout: string) => stdout.split('\n').find((line) => line.includes('-> shop/deploy/redis'));
+  const { stdout } = await graph(openRedis(), '--exposure', '--focus', 'redis');
+  expect(row(stdout)).toMatch(
+    /^external, any pod of other namespaces, other\/deploy\/one, shop\/deploy\/a, shop\/deploy\/b and 3 more -> /,
+  );
+  const wide = await graph(openRedis(), '--exposure', '--focus', 'redis', '-o', 'wide');
+  expect(row(wide.stdout)).toMatch(
+    /^external, any pod of other namespaces, other\/deploy\/one, shop\/deploy\/a, shop\/deploy\/b, shop\/deploy\/c, shop\/deploy\/d, shop\/deploy\/redis -> /,
+  );
+});
+
+test('a list that would leave one out names it', async () => {
+  const closed = ['c', 'd'].map((app) => policy(`shop/${app}`, { ...select(app), policyTypes: ['Egress'] }));
+  const { stdout } = await graph(openRedis(...closed), '--focus', 'redis');
+  expect(stdout).toContain(
+    'external, other/deploy/one, shop/deploy/a, shop/deploy/b, shop/deploy/redis -> shop/deploy/redis',
+  );
+});
+
+test('exceptions stand in brackets, and networks that fill them are one with those around', async () => {
+  const egress = (cidr: string, port: number, ...except: readonly string[]) =>
+    policy(`shop/out-${port}`, {
+      ...select('web'),
+      egress: [{ to: [{ ipBlock: { cidr, except } }], ports: [{ port }] }],
+    });
+  const dir = shop(
+    egress('0.0.0.0/0', 443),
+    egress('10.0.0.0/28', 6443),
+    egress('0.0.0.0/0', 80, '10.0.0.0/28', '192.0.2.0/24'),
+  );
+  const { stdout } = await graph(dir, '--no-headers', '--focus', 'web');
+  expect(stdout.split('\n').filter((line) => line.includes('web -> '))).toEqual([
+    expect.stringMatching(
+      /web -> 0\.0\.0\.0\/0 \(except 10\.0\.0\.0\/28, 192\.0\.2\.0\/24\) +TCP\/80, TCP\/443 /,
+    ),
+    expect.stringMatching(/web -> 10\.0\.0\.0\/28 +TCP\/443, TCP\/6443 /),
+    expect.stringMatching(/web -> 192\.0\.2\.0\/24 +TCP\/443 /),
+  ]);
 });
 
 test('mermaid', async () => {
@@ -60,7 +113,7 @@ test('mermaid', async () => {
       '    n1["deploy/cart"]',
       '    n2["deploy/db"]',
       '  end',
-      '  n3{{"0.0.0.0/0 except 10.0.0.0/8"}}',
+      '  n3{{"0.0.0.0/0 (except 10.0.0.0/8)"}}',
       '  n0 -->|"TCP/8080 by cart"| n1',
       '  n1 -->|"TCP/5432 by db"| n2',
       '  n3 -->|"TCP/443 by web"| n0',
@@ -82,7 +135,7 @@ test('dot', async () => {
       '    n1 [label="deploy/cart"];',
       '    n2 [label="deploy/db"];',
       '  }',
-      '  n3 [label="0.0.0.0/0 except 10.0.0.0/8", shape=hexagon];',
+      '  n3 [label="0.0.0.0/0 (except 10.0.0.0/8)", shape=hexagon];',
       '  n0 -> n1 [label="TCP/8080 by cart"];',
       '  n1 -> n2 [label="TCP/5432 by db"];',
       '  n3 -> n0 [label="TCP/443 by web"];',
@@ -104,7 +157,7 @@ test('--exposure draws whom policies admit and nobody is', async () => {
   expect(stdout).toBe(
     [
       'shop/deploy/db -> external, any pod of other namespaces         all ports  no policy isolates either',
-      'shop/deploy/cart, any pod app=backup of shop -> shop/deploy/db  TCP/5432   shop/db ingress[0]',
+      'any pod app=backup of shop, shop/deploy/cart -> shop/deploy/db  TCP/5432   shop/db ingress[0]',
       '',
     ].join('\n'),
   );
