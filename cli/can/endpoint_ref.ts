@@ -5,6 +5,7 @@ import { printable } from '../../common/printable.ts';
 import { canonicalAddress, DEFAULT_NAMESPACE, formatCidr, parseCidr } from '../../policy/index.ts';
 import type { WorkloadKind } from '../../sources/index.ts';
 import { KIND_WORDS } from '../kind_words.ts';
+import { INTERNET } from '../public_addresses.ts';
 
 /** One end of a flow, as it was written. Whether it exists is for `createEndpointResolver` to say. */
 export type EndpointRef =
@@ -35,9 +36,6 @@ export interface NamingContext {
   /** Whether there is such a namespace: `pod/x` may be a pod of the namespace `pod`. Asked only without `-n`. */
   hasNamespace(name: string): boolean;
 }
-
-/** Every public address that no pod, node or Service has. */
-export const INTERNET = 'internet';
 
 /** Accepted in front of an address, as the conformance cases write it. */
 const ADDRESS_PREFIX = 'ip:';

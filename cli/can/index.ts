@@ -6,7 +6,7 @@ export { answerLine, reasonsOf } from './answer_text.ts';
 export { type Answerer, createAnswerer, MAX_JUDGEMENTS } from './answerer.ts';
 export { reportFaults, runCan } from './can.ts';
 export { scopeOfEnds } from './cluster_scope.ts';
-export { type EndpointRef, INTERNET, parseEndpointRef } from './endpoint_ref.ts';
+export { type EndpointRef, parseEndpointRef } from './endpoint_ref.ts';
 export type { Party } from './endpoint_resolver.ts';
 export { createNearRules, type NearRule } from './near_rules.ts';
 export { type NearRuleJson, nearJson, nearLines } from './near_text.ts';

@@ -38,6 +38,9 @@ export interface CandidatePod {
 /** Pods of all peers together. Each is an end. */
 const MAX_CANDIDATES = 200;
 
+/** Namespaces that are known of one peer: a label that more have is for all, and a row names each. */
+const MAX_KNOWN = 10;
+
 /** For the peers of all these clusters; of other namespaces than those that are known there is always one. */
 export function podCandidates(clusters: readonly Cluster[], pods: readonly KnownPod[]): PodCandidates {
   const known = Map.groupBy(pods, ({ pod }) => pod.namespace);
@@ -113,6 +116,21 @@ export function podCandidates(clusters: readonly Cluster[], pods: readonly Known
     leftOut += Math.max(0, all.length - MAX_CANDIDATES);
     return all.slice(0, MAX_CANDIDATES);
   };
+  const places = [...known.keys()].sort();
+  const likeBySelector = new Map<string, readonly NamespacePlace[]>();
+  /** A label means new pods of the namespaces that are known and have it, too: these are judged by the policies of their own. */
+  const knownLike = ({ name: key, selector, isAny }: NamespacePlace): readonly NamespacePlace[] => {
+    if (selector === undefined || isAny) return [];
+    const before = likeBySelector.get(key);
+    if (before !== undefined) return before;
+    const like = places.filter((name) =>
+      clusters.some((one) => matchesSelector(selector, namespaceLabels(one, name))),
+    );
+    leftOut += Math.max(0, like.length - MAX_KNOWN);
+    const found = like.slice(0, MAX_KNOWN).map((name) => ({ name, text: name }));
+    likeBySelector.set(key, found);
+    return found;
+  };
   add(otherNamespace(EVERY), undefined);
   for (const cluster of clusters)
     for (const { namespace, ingress, egress } of cluster.policies.values())
@@ -122,11 +140,15 @@ export function podCandidates(clusters: readonly Cluster[], pods: readonly Known
           const isChanged = changed.has(peer);
           const { podSelector, namespaceSelector } = peer;
           const selectors = alternatives(podSelector ?? EVERY, isChanged, podValues);
-          const places = placesOf(namespaceSelector, namespace, cluster, (one) =>
+          const meant = placesOf(namespaceSelector, namespace, cluster, (one) =>
             alternatives(one, isChanged, namespaceValues),
           );
-          for (const place of places)
-            for (const selector of selectors) if (!isThere(place, selector, isChanged)) add(place, selector);
+          for (const place of meant)
+            for (const selector of selectors) {
+              if (isThere(place, selector, isChanged)) continue;
+              add(place, selector);
+              for (const one of knownLike(place)) if (!isThere(one, selector, isChanged)) add(one, selector);
+            }
         }
   return { pods: [...found.values()], namespaces: [...namespaces.values()], leftOut };
 }

@@ -24,6 +24,7 @@ import {
   diffCommand,
   type FailOn,
 } from './diff_options.ts';
+import { createPolicyPlaces } from './policy_places.ts';
 import { createReasons, type Reason } from './reasons.ts';
 import type { Report } from './report.ts';
 import { diffJson } from './report_json.ts';
@@ -54,7 +55,7 @@ async function run(command: DiffCommand, context: CommandContext): Promise<numbe
   const pods = { before: knownPods(before.manifests), after: knownPods(after.manifests) };
   const broken = [...pods.before.problems, ...pods.after.problems];
   if (!reportProblems([before.manifests, after.manifests], command.ignoreErrors, broken)) return EXIT.error;
-  const report = await reportOf(sides, pods, command.output === 'wide', context);
+  const report = await reportOf(sides, pods, command, context);
   context.progress.end();
   reportNotes(report.notes.filter((note) => !broken.includes(note)));
   await print(report, command, context);
@@ -87,7 +88,7 @@ async function print(
 async function reportOf(
   sides: ReadSides,
   { before: was, after: is }: { readonly before: KnownPods; readonly after: KnownPods },
-  isWide: boolean,
+  { output }: DiffCommand,
   { progress, signal, checkTime }: CommandContext,
 ): Promise<Report> {
   const [before, after] = [sides.before.manifests, sides.after.manifests];
@@ -113,7 +114,11 @@ async function reportOf(
     await new Promise((resolve) => setImmediate(resolve));
     signal.throwIfAborted();
   });
-  const explained = createReasons(before.cluster, after.cluster);
+  const explained = createReasons(
+    before.cluster,
+    after.cluster,
+    output === 'text' ? undefined : createPolicyPlaces({ before, after }),
+  );
   const reasonsOf = (change: GroupChange): readonly Reason[] => {
     checkTime();
     return explained(change);
@@ -122,7 +127,10 @@ async function reportOf(
     before: sides.before.name,
     after: sides.after.name,
     comparison,
-    rows: rowsOf(comparison.changes, reasonsOf, ends, isWide),
+    rows: rowsOf(comparison.changes, reasonsOf, ends, {
+      isWide: output === 'wide',
+      hasPlaces: output !== 'text',
+    }),
     reasonsOf,
     notes: [
       ...sides.notes,

@@ -53,7 +53,7 @@ shell glob after A and B`,
   output: {
     short: 'o',
     value: 'FORMAT',
-    help: `text (the default), wide (the same with all names and rules), json, or markdown for a
+    help: `text (the default), wide (all names and rules, and where these stand), json, or markdown for a
 comment on a pull request`,
     choices: OUTPUTS,
   },

@@ -11,7 +11,7 @@ import {
   portsText,
 } from '../connectivity/index.ts';
 import { CHANGES, type Change, type GroupChange } from './compare.ts';
-import { type Reason, reasonsText } from './reasons.ts';
+import { type Reason, type ReasonStyle, reasonsText } from './reasons.ts';
 
 /** One row. */
 export interface Row {
@@ -23,15 +23,15 @@ export interface Row {
   readonly reasons: string;
 }
 
-/** Wider first, then by name. @param isWide whether rows name everything */
+/** Wider first, then by name. */
 export function rowsOf(
   changes: readonly GroupChange[],
   reasonsOf: (change: GroupChange) => readonly Reason[],
   all: readonly ComparedEnd[],
-  isWide = false,
+  style: ReasonStyle,
 ): readonly Row[] {
-  const names = createEndNames(all, isWide);
-  const pairs = changes.map((one) => ({ ...one, reasons: reasonsText(reasonsOf(one), isWide) }));
+  const names = createEndNames(all, style.isWide);
+  const pairs = changes.map((one) => ({ ...one, reasons: reasonsText(reasonsOf(one), style) }));
   const joined = joinPairs<EndGroup, (typeof pairs)[number]>(pairs, ({ change, before, after, reasons }) =>
     JSON.stringify([change, before.key, after.key, reasons]),
   );

@@ -4,10 +4,11 @@ import { printable } from '../../common/printable.ts';
 import type { ComparedEnd, EndGroup } from '../connectivity/index.ts';
 import { KIND_WORDS } from '../kind_words.ts';
 import { didYouMean } from '../likeness.ts';
+import { havePublic, INTERNET } from '../public_addresses.ts';
 import type { Edge } from './edges.ts';
 
 /**
- * The ends that a name means.
+ * The ends that a name means. `internet` is the networks that have public addresses; a workload of that name is `deploy/internet`.
  * @param namespace of names without one; where none was given, all namespaces are looked through
  * @throws SluiceError `ENDPOINT_UNKNOWN`
  */
@@ -16,6 +17,7 @@ export function endsOfFocus(
   ends: readonly ComparedEnd[],
   namespace: string | undefined,
 ): readonly ComparedEnd[] {
+  if (text === INTERNET) return ends.filter((end) => end.kind === 'network' && havePublic(end.blocks));
   const parts = text.split('/');
   const [first = '', second, third] = parts;
   const kindOf = (word: string): string => KIND_WORDS.get(word) ?? word;
@@ -32,6 +34,7 @@ export function endsOfFocus(
   const names = ends.flatMap((end) =>
     end.kind === 'pods' ? [`${end.namespace}/${end.workload}`, end.workload] : [],
   );
+  names.push(INTERNET);
   throw new SluiceError(
     'ENDPOINT_UNKNOWN',
     `there is no workload ${printable(text)} to focus on${didYouMean(text, names)}`,

@@ -38,7 +38,7 @@ export const GRAPH_FLAGS = {
   focus: {
     value: 'NAME',
     help: `only what this workload reaches and who reaches it: deploy/x, NAMESPACE/deploy/x, a bare
-name, or NAMESPACE/* for all of a namespace; may be repeated`,
+name, NAMESPACE/* for all of a namespace, or internet for public addresses; may be repeated`,
     completes: 'endpoint',
   },
   depth: { value: 'N', help: 'with --focus: this many connections away; default 1' },

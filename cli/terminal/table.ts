@@ -8,6 +8,9 @@ const GAP = '  ';
 /** Before what goes on in the next line. */
 const INDENT = '      ';
 
+/** Characters up to which a cell makes its column wider: one long list shall not push all other rows apart. */
+const MAX_ALIGNED = 120;
+
 /** Rows as aligned columns, a line end behind each; see `tableRows`. */
 export function tableText(rows: readonly (readonly string[])[], width = terminalWidth()): string {
   return tableRows(rows, width)
@@ -27,7 +30,8 @@ export function tableRows(
   const cells = rows.map((row) => row.map(printable));
   const widths: number[] = [];
   for (const row of cells)
-    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
+    for (const [at, cell] of row.entries())
+      widths[at] = Math.max(widths[at] ?? 0, Math.min(cell.length, MAX_ALIGNED));
   return cells.map((row) => {
     const lines: string[] = [];
     let line = '';

@@ -3,7 +3,8 @@ import { SluiceError } from '../../../common/errors.ts';
 import { familyOf } from '../../../common/net.ts';
 import type { Topology } from '../../../lab/index.ts';
 import { cidrContains, objectKey, type Protocol, parseAddress, parseCidr } from '../../../policy/index.ts';
-import { type Answer, INTERNET, type Judged, type Party, type Question, verdictOf } from '../../can/index.ts';
+import { type Answer, type Judged, type Party, type Question, verdictOf } from '../../can/index.ts';
+import { INTERNET } from '../../public_addresses.ts';
 import type { Verdict } from '../verdict.ts';
 import type { Listening, Probe } from './probe.ts';
 

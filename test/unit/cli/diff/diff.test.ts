@@ -176,6 +176,15 @@ test('workloads of -f are on both sides, and a policy without any that is known 
   );
 });
 
+test('a policy that selects nobody where workloads are known is not said to lack them', async () => {
+  const wrong = policy('monitoring/cart', { podSelector: { matchLabels: { app: 'cart' } } });
+  const right = policy('shop/cart', { podSelector: { matchLabels: { app: 'cart' } } });
+  const [before, after] = folders([closed, wrong], [closed, right]);
+  expect((await runSluice(['diff', before, after])).stderr).toBe(
+    'sluice: note: these policies differ, and select none of the workloads of their namespace, so they change nothing unless others come: monitoring/cart (now shop/cart)\n',
+  );
+});
+
 test('a side without workloads is named: the other side is not gone', async () => {
   const [before] = folders([closed], []);
   const after = manifestDirectory(closed, cartFromWeb);
@@ -239,7 +248,8 @@ test.each([
 test('markdown is a table for each way of change', async () => {
   const [before, after] = folders([closed, cartFromWeb], [closed, scrape([{ port: 9090 }])]);
   const { stdout } = await runSluice(['diff', before, after, '-o', 'markdown']);
-  expect(stdout.replaceAll(before, 'A').replaceAll(after, 'B')).toBe(
+  const shown = stdout.replaceAll(before, 'A').replaceAll(after, 'B');
+  expect(shown.replaceAll(/\(([AB])\/[^)]*:\d+:\d+\)/g, '(in $1)')).toBe(
     [
       '### NetworkPolicy: wider, narrower',
       '',
@@ -249,13 +259,13 @@ test('markdown is a table for each way of change', async () => {
       '',
       '| from | to | ports | because |',
       '| --- | --- | --- | --- |',
-      '| `monitoring/deploy/prometheus` | `shop/*` | `none -> TCP/9090` | `shop/scrape ingress[0] added` |',
+      '| `monitoring/deploy/prometheus` | `shop/*` | `none -> TCP/9090` | `shop/scrape ingress[0] added (in B)` |',
       '',
       '**Narrower: becomes impossible**',
       '',
       '| from | to | ports | because |',
       '| --- | --- | --- | --- |',
-      '| `shop/deploy/web` | `shop/deploy/cart` | `TCP/7070 -> none` | `shop/cart ingress[0] removed` |',
+      '| `shop/deploy/web` | `shop/deploy/cart` | `TCP/7070 -> none` | `shop/cart ingress[0] removed (in A)` |',
       '',
     ].join('\n'),
   );
@@ -363,6 +373,29 @@ test.each<[string, object, object, string]>([
     expect((await diffOfPeers(after, before)).stdout).toMatch(/^- narrower .*\n$/);
   },
 );
+
+test('a label that known namespaces have means new pods of these too, as far as their own policies let them', async () => {
+  const ingress = (labels: object) =>
+    policy('shop/in', {
+      ...CART_FROM,
+      ingress: [{ from: [{ namespaceSelector: { matchLabels: labels } }] }],
+    });
+  const more = [
+    namespace('ci', { team: 'ops' }),
+    deployment('ci/runner', { app: 'runner' }),
+    policy('ci/closed', { podSelector: {}, policyTypes: ['Egress'] }),
+    // Tells a new pod from the one that is there.
+    policy('monitoring/prometheus', {
+      podSelector: { matchLabels: { app: 'prometheus' } },
+      policyTypes: ['Egress'],
+    }),
+  ];
+  const [before, after] = folders([ingress({ team: 'dev' }), ...more], [ingress({ team: 'ops' }), ...more]);
+  const { stdout } = await runSluice(['diff', before, after, '--no-headers']);
+  expect(stdout).toMatch(
+    /^\+ wider +any pod of other namespaces team=ops, any pod of monitoring -> shop\/deploy\/cart +none -> all ports +shop\/in ingress\[0\] changed\n- narrower +any pod of other namespaces team=dev -> shop\/deploy\/cart /,
+  );
+});
 
 test('a namespace that is meant by name, and then by a label, is not the only one that has it', async () => {
   const ingress = (labels: object) =>

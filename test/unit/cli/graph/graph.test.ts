@@ -183,6 +183,28 @@ test('--focus has what is near, --depth how near', async () => {
   );
 });
 
+test('internet as a focus is what public addresses reach, and what reaches them', async () => {
+  const egress = (name: string, ...cidrs: readonly string[]) =>
+    policy(`shop/out-${name}`, {
+      ...select(name),
+      egress: [{ to: cidrs.map((cidr) => ({ ipBlock: { cidr } })) }],
+    });
+  const dir = shop(
+    egress('web', '10.9.0.0/16', '192.0.2.0/24'),
+    egress('cart', '1.1.1.0/24'),
+    egress('db', '10.0.0.0/8', 'fd00::/8'),
+  );
+  const { code, stdout } = await graph(dir, '--focus', 'internet', '--no-headers');
+  expect(stdout).toBe(
+    [
+      'shop/deploy/cart -> 1.1.1.0/24                                  all ports  shop/out-cart egress[0]',
+      '0.0.0.0/0 (except 10.0.0.0/8, 192.0.2.0/24) -> shop/deploy/web  TCP/443    shop/web ingress[0]',
+      '',
+    ].join('\n'),
+  );
+  expect(code).toBe(0);
+});
+
 test('a focus that is nobody is answered with what it is like', async () => {
   const { code, stderr } = await graph(shop(), '--focus', 'deploy/crat');
   expect(stderr).toContain('there is no workload deploy/crat to focus on; did you mean deploy/cart');
