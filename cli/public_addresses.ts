@@ -4,8 +4,9 @@ import { parseAddress, parseCidr } from '../policy/index.ts';
 /** Every public address that no pod, node or Service has. */
 export const INTERNET = 'internet';
 
-const IPV4_BITS = 32;
-const IPV6_BITS = 128;
+/** Of an address. */
+export const IPV4_BITS = 32;
+export const IPV6_BITS = 128;
 /** Of one word of an address. */
 export const WORD_BITS = 32n;
 

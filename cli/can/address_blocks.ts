@@ -4,7 +4,16 @@
  */
 import { SluiceError } from '../../common/errors.ts';
 import { type Cluster, canonicalAddress, formatAddress, isLive } from '../../policy/index.ts';
-import { INTERNET, numberOf, publicRanges, type Range, rangesOf, WORD_BITS } from '../public_addresses.ts';
+import {
+  INTERNET,
+  IPV4_BITS,
+  IPV6_BITS,
+  numberOf,
+  publicRanges,
+  type Range,
+  rangesOf,
+  WORD_BITS,
+} from '../public_addresses.ts';
 
 /** Consecutive addresses, both ends inclusive, of which one is judged. */
 export interface BlockPart {

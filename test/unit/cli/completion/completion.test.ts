@@ -41,7 +41,7 @@ test.each([
   ],
   [
     ['graph', '-o', ''],
-    ['text', 'mermaid', 'dot', 'json', 'svg'],
+    ['text', 'wide', 'mermaid', 'dot', 'json', 'svg'],
   ],
   [
     ['diff', 'a', 'b', '--fail-on', ''],

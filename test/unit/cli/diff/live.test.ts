@@ -38,7 +38,7 @@ test('what applying files would change, and nothing is deleted by it', async () 
   expect([code, stderr]).toEqual([1, '']);
   expect(stdout).toBe(
     [
-      '+ wider  other/pod/client, external, any pod of other namespaces -> shop/pod/api-1  none -> TCP/9            shop/more ingress[0] added',
+      '+ wider  external, any pod of other namespaces, other/pod/client -> shop/pod/api-1  none -> TCP/9            shop/more ingress[0] added',
       '+ wider  shop/deploy/web -> shop/pod/api-1                                          TCP/80 -> TCP/9, TCP/80  shop/more ingress[0] added',
       '= 4 pairs wider, 15 unchanged',
       '',
