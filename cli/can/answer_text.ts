@@ -104,7 +104,7 @@ function because(verdict: Verdict): string[] {
   const { nearMiss } = verdict;
   if (nearMiss === undefined)
     return [
-      'these policies have no rule for this direction, or only blocks of addresses: nothing is admitted',
+      'nothing is admitted: no rule for this direction, or only blocks, and the other end has no address yet',
     ];
   return [
     `nearest rule: ${ruleName(nearMiss.policy, verdict.direction, nearMiss.rule)}, where the ${nearMiss.failed} fails`,

@@ -24,7 +24,8 @@ SRC and DST:
                            kubeconfig's context, with -f default); NAMESPACE/KIND/NAME in another
   ADDRESS                  an IPv4 or IPv6 address, also [IPv6]; one that a pod owns is that pod, and one of a Service
                            (cluster IP, external IP, a node's with a nodePort) is that Service
-  CIDR, internet           a block of addresses; internet is every public address that no pod, node or Service has
+  CIDR, internet           a block of addresses; internet is every public address that no pod, node or Service has,
+                           of the families that pods, Services or policies have
   svc/NAME[:PORT]          as DST, a Service: its backends are judged, at the port that they have. Without :PORT,
                            PORT is a number or a name that the Service has
 PORT is a number or the name of a port that DST declares. PROTO is TCP (the default), UDP or SCTP.

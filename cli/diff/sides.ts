@@ -49,10 +49,11 @@ export async function readSides(command: DiffCommand, context: ReadContext): Pro
     const { revision, paths } = sides;
     const was = await pathsInRevision(revision, paths, context.signal);
     const is = paths.filter((path) => existsSync(path));
-    if (was.length === 0 && is.length === 0)
+    const nowhere = paths.filter((path) => !was.has(path) && !is.includes(path));
+    if (nowhere.length > 0)
       throw new SluiceError(
         'MANIFEST_UNREADABLE',
-        `${firstFew(paths, NAMED)} cannot be read: neither there nor in ${revision}`,
+        `${firstFew(nowhere, NAMED)} cannot be read: neither there nor in ${revision}`,
       );
     const own = async (found: readonly string[]): Promise<Manifests> => {
       const manifests = await files(found);
@@ -60,7 +61,7 @@ export async function readSides(command: DiffCommand, context: ReadContext): Pro
     };
     const name = firstFew(paths, NAMED);
     return {
-      before: { name: `${revision}: ${name}`, manifests: await own(was) },
+      before: { name: `${revision}: ${name}`, manifests: await own([...was.values()]) },
       after: { name, manifests: await own(is) },
       notes: [],
     };

@@ -91,7 +91,7 @@ function isManifest(name: string): boolean {
 }
 
 /**
- * Those of some paths that a revision has, written as paths in it.
+ * Those of some paths that a revision has: by path, what they are in it.
  * @param paths on disk, there or not
  * @throws SluiceError `GIT_UNREADABLE` where there is no such revision
  */
@@ -99,7 +99,7 @@ export async function pathsInRevision(
   revision: string,
   paths: readonly string[],
   signal: AbortSignal,
-): Promise<readonly string[]> {
+): Promise<ReadonlyMap<string, string>> {
   const has = async (name: string): Promise<boolean> => {
     const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', name];
     try {
@@ -113,10 +113,10 @@ export async function pathsInRevision(
   };
   if (!(await has(`${revision}^{tree}`)))
     throw new SluiceError('GIT_UNREADABLE', `${printable(revision)} is no revision that git has here`);
-  const there: string[] = [];
+  const there = new Map<string, string>();
   for (const path of paths) {
     const written = `${revision}:./${relative('', path).split(sep).join('/')}`;
-    if (await has(written)) there.push(written);
+    if (await has(written)) there.set(path, written);
   }
   return there;
 }

@@ -215,9 +215,13 @@ export class DirectFlows {
 
   /** Reads again when reports come. Where nothing is in doubt and none comes, it hardly ever does: that costs nothing. */
   #later(): void {
-    const isIdle = this.#doubts.areSettled && this.#readingProblem === undefined;
-    this.#readIn(isIdle ? AUDIT_INTERVAL_MS : READ_INTERVAL_MS);
-    if (isIdle) this.#reports.arm();
+    this.#readIn(this.#isSettled ? AUDIT_INTERVAL_MS : READ_INTERVAL_MS);
+    if (this.#isSettled) this.#reports.arm();
+  }
+
+  /** Whether nothing is in doubt before another report comes. */
+  get #isSettled(): boolean {
+    return this.#doubts.areSettled && this.#readingProblem === undefined;
   }
 
   #readIn(ms: number): void {
@@ -235,6 +239,8 @@ export class DirectFlows {
     } catch (error) {
       this.#readingProblem = messageOf(error); // what was not asked about is there next time
     }
+    // Whoever has read: what is in doubt now is asked about soon.
+    if (!this.#isSettled) this.#readIn(READ_INTERVAL_MS);
   }
 
   #ended(socket: EndedSocket): void {

@@ -135,6 +135,7 @@ describe('the action', () => {
     expect(await stepOf('apps new old/')).toMatchObject({ status: 0, stderr: '' });
     expect(readFileSync(summary, 'utf8')).toContain('`HEAD: apps, new, old/` → `apps, new, old/`');
     expect(await stepOf('apps new')).toMatchObject({ status: 1 });
+    expect(await stepOf('apps nowhere')).toMatchObject({ status: 2 });
     expect(await stepOf('nowhere')).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('nowhere cannot be read: neither there nor in HEAD'),

@@ -60,7 +60,7 @@ test('both directions are explained where both deny', async () => {
   ]);
   expect(stdout).toContain('  egress from other/client (10.1.0.13): denied\n    isolated by other/quiet\n');
   expect(stdout).toContain(
-    'these policies have no rule for this direction, or only blocks of addresses: nothing is admitted',
+    'nothing is admitted: no rule for this direction, or only blocks, and the other end has no address yet',
   );
   expect(stdout).toContain('  ingress to shop/api (10.1.0.10, fd00::10): denied\n');
   expect(code).toBe(1);

@@ -231,6 +231,20 @@ test('nobody looks while nothing is reported, and soon after a report somebody d
   await flows.close();
 });
 
+test('what a change of the table has read is looked for as soon as what was reported', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const kernel = new FakeKernel();
+  const { flows, ended } = following(kernel);
+  await flows.start();
+  await vi.advanceTimersByTimeAsync(5_000);
+  kernel.begins.push(begun(client(1))); // the app has no socket of it
+  await flows.read();
+  await vi.advanceTimersByTimeAsync(1_200);
+  expect(ended).toMatchObject([{ port: 1, ending: { end: 'broken' } }]);
+  await flows.close();
+});
+
 test('a connection begins and ends as it is reported, with what the kernel has counted', async () => {
   const kernel = new FakeKernel();
   const { flows, accepted, ended } = following(kernel);
