@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 enum {
   // It counts up to 4 KiB for an answer, and takes twice what it is given.
@@ -94,13 +93,5 @@ int diag_ask_by(int fd, const struct diag_kind *kind, const struct socket_handle
     result = send_requests(fd, kind, sockets + from, piece);
     if (result == 0) result = take_answers(fd, kind, from, piece, results);
   }
-  return result;
-}
-
-int diag_ask(const struct diag_kind *kind, const struct socket_handle *sockets, size_t count, void *results) {
-  int fd = diag_open();
-  if (fd < 0) return fd;
-  int result = diag_ask_by(fd, kind, sockets, count, results);
-  close(fd);
   return result;
 }

@@ -29,6 +29,3 @@ int diag_open(void);
 // Makes a request about each socket, and has its answer read into `results`. Returns 0, or -errno when the kernel cannot be asked or
 // does not answer; `results` are then not to be used.
 int diag_ask_by(int fd, const struct diag_kind *kind, const struct socket_handle *sockets, size_t count, void *results);
-
-// The same by a socket of its own.
-int diag_ask(const struct diag_kind *kind, const struct socket_handle *sockets, size_t count, void *results);

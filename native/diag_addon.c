@@ -72,7 +72,7 @@ static napi_value look_up(napi_env env, napi_callback_info info) {
   return addon_result(env, result);
 }
 
-// Takes over what is asked for, and begins. @param found of the facts, if there are any
+// Keeps the arrays alive, and begins. @param found of the facts, if there are any
 static napi_value begin_destroying(napi_env env, struct destroying asked, napi_value list, napi_value found,
                                    napi_value answers) {
   struct destroying *destroying = calloc(1, sizeof *destroying);
@@ -103,7 +103,7 @@ static napi_value destroy_listed(napi_env env, napi_callback_info info) {
   return begin_destroying(env, asked, a[0], NULL, a[1]);
 }
 
-// destroyFound(list, facts, results, always, left): Promise — as both; the masks say which sockets stay.
+// destroyFound(list, facts, results, always, left): Promise — `facts` as of lookUpSockets, `results` as of destroySockets; the masks say which sockets stay.
 static napi_value destroy_looked_up(napi_env env, napi_callback_info info) {
   napi_value a[MAX_ARGS];
   addon_args(env, info, MAX_ARGS, a);

@@ -1,4 +1,4 @@
-/** The addon, for what Node lacks: transparent and marked sockets, netlink, and the thread of the relay. It decides nothing. */
+/** The addon, for what Node lacks: transparent and marked sockets, netlink, the thread of the relay, and the one that waits for reports. It decides nothing. */
 
 export { type Addon, type Family, loadAddon } from './addon.ts';
 export { type DestroyedSocket, destroyFound, destroySockets, type SparedStates } from './destroy.ts';

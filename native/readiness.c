@@ -58,6 +58,16 @@ static void order(const struct readiness *readiness, uint64_t what) {
   (void)written;  // fails only where 2^64 - 1 orders wait
 }
 
+// Also when Node ends without having closed it: before the memory and the function go.
+static void stop(void *argument) {
+  struct readiness *readiness = argument;
+  if (readiness->orders < 0) return;
+  order(readiness, STOP);
+  pthread_join(readiness->thread, NULL);
+  close(readiness->orders);
+  readiness->orders = -1;
+}
+
 static struct readiness *handle_of(napi_env env, napi_value value) {
   void *data = NULL;
   napi_get_value_external(env, value, &data);
@@ -103,6 +113,7 @@ static napi_value start(napi_env env, napi_callback_info info) {
     napi_release_threadsafe_function(readiness->notify, napi_tsfn_abort);
     return failed(env, readiness, error);
   }
+  napi_add_env_cleanup_hook(env, stop, readiness);
   napi_create_external(env, readiness, finalize, NULL, &out);
   return out;
 }
@@ -122,10 +133,8 @@ static napi_value close_readiness(napi_env env, napi_callback_info info) {
   addon_args(env, info, 1, a);
   struct readiness *readiness = handle_of(env, a[0]);
   if (readiness->orders < 0) return NULL;
-  order(readiness, STOP);
-  pthread_join(readiness->thread, NULL);
-  close(readiness->orders);
-  readiness->orders = -1;
+  stop(readiness);
+  napi_remove_env_cleanup_hook(env, stop, readiness);
   napi_release_threadsafe_function(readiness->notify, napi_tsfn_abort);
   return NULL;
 }

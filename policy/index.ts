@@ -31,7 +31,7 @@ export {
 } from './compile/index.ts';
 export { describeFlow, describeReason } from './describe.ts';
 export { createJudge, isDeniedForCertain, type Judge } from './judge/index.ts';
-export { compareTexts, objectKey } from './key.ts';
+export { compareTexts, objectKey, ownEntry } from './key.ts';
 export {
   CLUSTER_KINDS,
   type ClusterKind,

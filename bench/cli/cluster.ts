@@ -72,8 +72,8 @@ export function clusterWide({ namespaces }: ClusterSize): readonly ApiObject[] {
   ];
 }
 
-/** Namespaces alone: what a repository of manifests has of them. */
-export function namespaceObject(index: number): ApiObject {
+/** A namespace with its labels. */
+function namespaceObject(index: number): ApiObject {
   return namespaceOf(namespaceName(index), { team: teamOf(index), tier: index % 2 === 0 ? 'gold' : 'basic' });
 }
 

@@ -20,5 +20,5 @@ export function openGateRules(cluster: Cluster, path: Pick<Path, 'name'>, matche
   const { namespace, name } = parsed.object;
   const policies = new Map([...cluster.policies, [objectKey(namespace, name), parsed.object]]);
   const table = compile({ ...cluster, policies }, podOf(path), 1);
-  return atOnce(wholeRuleset(atOnce(new GatePlanner().plan(table)), SETTINGS, matchesSockets));
+  return atOnce(wholeRuleset(atOnce(new GatePlanner().plan(table)), SETTINGS, { matchesSockets }));
 }

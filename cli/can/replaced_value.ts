@@ -9,6 +9,7 @@ import {
   NAMESPACE_NAME_LABEL,
   namespaceLabels,
   objectKey,
+  ownEntry,
   type Pod,
   type RuleMiss,
 } from '../../policy/index.ts';
@@ -82,11 +83,12 @@ function changedSelector(
   labels: Labels,
   present: readonly Labels[],
 ): Json | undefined {
-  const value = labels[to];
+  const value = ownEntry(labels, to);
   if (value === undefined) return undefined;
-  const isNobodys = (written: unknown) => !present.some((one) => one[key] === written);
+  const isNobodys = (written: unknown) => !present.some((one) => ownEntry(one, key) === written);
   const { matchLabels, matchExpressions, ...rest } = fieldsOf(selector);
-  const { [key]: written, ...others } = fieldsOf(matchLabels);
+  const { [key]: _, ...others } = fieldsOf(matchLabels);
+  const written = ownEntry(fieldsOf(matchLabels), key);
   if (written !== undefined)
     return isNobodys(written)
       ? {

@@ -4,6 +4,7 @@ import { choice } from '../command.ts';
 import type { FlagTable, FlagValues } from '../flags/index.ts';
 import { IGNORE_ERRORS_FLAG } from '../ignore_errors.ts';
 import { INPUT_FLAGS, type InputChoice, inputChoice } from '../input/index.ts';
+import { surplusWord } from '../surplus_word.ts';
 import { CHECK_CODE_LIST } from './codes.ts';
 
 const OUTPUTS = ['text', 'json'] as const;
@@ -72,7 +73,7 @@ export interface CheckCommand {
 /** @throws SluiceError `USAGE` */
 export function checkCommand(values: FlagValues<CheckFlag>): CheckCommand {
   const [surplus] = values.positionals;
-  if (surplus !== undefined) throw usage(`'${surplus}' is not expected`);
+  if (surplus !== undefined) throw usage(surplusWord(surplus));
   const common = {
     output: choice(values.text('output') ?? 'text', OUTPUTS, '-o', 'check'),
     ignoreErrors: values.has('ignore-errors'),

@@ -62,23 +62,34 @@ export async function readFallenBack(
 ): Promise<{ readonly fallenBack: readonly FallenBack[]; readonly unknown: readonly string[] }> {
   const all = lastOfEachNode(pods);
   const fallenBack: FallenBack[] = [];
-  const unknown = all.slice(NODES_ASKED).map(({ node }) => node);
+  const notAsked = all.slice(NODES_ASKED).map(({ node }) => node);
+  const unknown: string[] = [];
   await reading.optional(`which path ${PATH_ANNOTATION}=auto comes to on nodes`, 'get pods/log', async () => {
     for (let at = 0; at < Math.min(all.length, NODES_ASKED); at += ASKED_AT_ONCE) {
       signal.throwIfAborted();
       const some = all.slice(at, Math.min(at + ASKED_AT_ONCE, NODES_ASKED));
       const said = await Promise.all(some.map((pod) => pathSaid(pod, reading)));
       some.forEach((pod, index) => {
-        const { reason, problem = 'its sidecar does not say why' } = said[index] ?? {};
+        const { reason, problem } = said[index] ?? {};
         if (reason === undefined) unknown.push(pod.node);
-        else if (reason === 'fell-back') fallenBack.push({ ...pod, problem: String(problem) });
+        else if (reason === 'fell-back')
+          fallenBack.push({
+            ...pod,
+            problem: typeof problem === 'string' ? problem : 'its sidecar does not say why',
+          });
       });
     }
   });
-  const which = `which path ${PATH_ANNOTATION}=auto comes to on ${firstFew(unknown, NODES_NAMED)}`;
+  const missing = (nodes: readonly string[], why: string): readonly string[] =>
+    nodes.length === 0
+      ? []
+      : [`which path ${PATH_ANNOTATION}=auto comes to on ${firstFew(nodes, NODES_NAMED)}: ${why}`];
   return {
     fallenBack,
-    unknown: unknown.length === 0 ? [] : [`${which}: no log of a sidecar there has it any more`],
+    unknown: [
+      ...missing(unknown, 'no log of a sidecar there has it any more'),
+      ...missing(notAsked, `${NODES_ASKED} nodes are asked at most`),
+    ],
   };
 }
 

@@ -86,7 +86,7 @@ function intersect(a: PortSet, b: PortSet): PortSet {
   );
 }
 
-/** Asked for as often. */
+/** By set: a comparison asks for the same few again and again. */
 const complements = new WeakMap<PortSet, PortSet>();
 
 /** What is in the first and not in the second. */

@@ -1,5 +1,5 @@
 /** How isolated pods get DNS, and nobody else is isolated or gets it. */
-import { NAMESPACE_NAME_LABEL } from '../../policy/index.ts';
+import { NAMESPACE_NAME_LABEL, ownEntry } from '../../policy/index.ts';
 import { isControllerLabel } from '../../sources/index.ts';
 import type { Fix } from '../finding.ts';
 import { type LintedPolicy, listed, type Model, nameOf, type Subject } from '../model/index.ts';
@@ -8,6 +8,9 @@ import { flowYaml } from './flow_yaml.ts';
 
 /** Policies that are named, and values of a label: a longer text is not read. */
 const MOST_NAMED = 8;
+
+/** Labels of a workload that are tried for its selector. */
+const MOST_KEYS = 64;
 
 /** Labels by which workloads are usually told apart, the best first. */
 const USUAL_KEYS: readonly string[] = ['app.kubernetes.io/name', 'app', 'k8s-app', 'name'];
@@ -69,12 +72,13 @@ function selectorOf(subjects: readonly Subject[], all: readonly Subject[]): unkn
   if (first === undefined) return undefined;
   const keys = Object.keys(first.pod.labels)
     .filter((key) => !isControllerLabel(key))
-    .sort((a, b) => rank(a) - rank(b));
+    .sort((a, b) => rank(a) - rank(b))
+    .slice(0, MOST_KEYS);
   const wanted = new Set(subjects);
   for (const key of keys) {
-    const values = new Set(subjects.map(({ pod }) => pod.labels[key]));
+    const values = new Set(subjects.map(({ pod }) => ownEntry(pod.labels, key)));
     if (values.size > MOST_NAMED || values.has(undefined)) continue;
-    if (all.some((one) => !wanted.has(one) && values.has(one.pod.labels[key]))) continue;
+    if (all.some((one) => !wanted.has(one) && values.has(ownEntry(one.pod.labels, key)))) continue;
     return values.size === 1
       ? { matchLabels: { [key]: first.pod.labels[key] } }
       : { matchExpressions: [{ key, operator: 'In', values: [...values].sort() }] };

@@ -1,4 +1,5 @@
 /** Pods that a selector would mean in other namespaces than those it is looked for in. */
+import { unreachable } from '../../common/errors.ts';
 import { isEmptySelector, type LabelSelector, type Requirement } from '../../policy/index.ts';
 import { counted, listed, type Model, type Subject } from '../model/index.ts';
 
@@ -29,8 +30,9 @@ export function elsewhere(
   unmet: Requirement | undefined,
 ): Elsewhere | undefined {
   if (isEmptySelector(selector)) return undefined;
+  const own = new Set(namespaces);
   const others = (one: LabelSelector) =>
-    model.everywhere.select(one).filter(({ pod }) => !pod.hostNetwork && !namespaces.includes(pod.namespace));
+    model.everywhere.select(one).filter(({ pod }) => !pod.hostNetwork && !own.has(pod.namespace));
   const all = others(selector);
   const found = all.length > 0 || unmet === undefined ? all : others(selectorOf(unmet));
   if (found.length === 0) return undefined;
@@ -64,7 +66,10 @@ function selectorOf(requirement: Requirement): LabelSelector {
     case 'In':
     case 'NotIn':
       return { matchLabels: {}, matchExpressions: [{ key, operator, values: requirement.values }] };
-    default:
+    case 'Exists':
+    case 'DoesNotExist':
       return { matchLabels: {}, matchExpressions: [{ key, operator, values: [] }] };
+    default:
+      return unreachable(requirement);
   }
 }

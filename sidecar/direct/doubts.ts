@@ -98,7 +98,7 @@ export class Doubts {
     this.#isLost = true;
   }
 
-  /** Whether nothing has to be asked but now and then, before another report comes. */
+  /** Whether nothing is in doubt: until another report comes, only the audit is due. */
   get areSettled(): boolean {
     return this.#resets.size === 0 && this.#followed.unseen.size === 0 && !this.#isLost;
   }

@@ -6,7 +6,7 @@ export type FlowJudge = Pick<Judge, 'judge' | 'isUnsure' | 'tag'>;
 
 /**
  * Remembers the answers about the source that it was asked about last: a thousand flows of one source are judged once. To be asked about
- * one source after another, and not to be kept: the judge does not change, but there may be another.
+ * one source after another. Made for one look through the flows: the next table has another judge.
  */
 export class RememberingJudge implements FlowJudge {
   readonly #judge: FlowJudge;

@@ -76,13 +76,12 @@ export function cutDocuments(text: string): readonly CutDocument[] {
   const documents: CutDocument[] = [];
   const marked = /^\uFEFF/.test(text) ? 1 : 0;
   let start = marked;
-  let counted = { offset: start, line: 1 };
+  const lineAt = lineCounter(text);
   for (const [index, part] of text.slice(marked).split(SEPARATOR).entries()) {
     let offset = start;
     for (const piece of piecesOf(part)) {
       if (index > 0 || !isNothing(piece.text)) {
-        counted = { offset, line: counted.line + countLines(text, counted.offset, offset) };
-        documents.push({ number: documents.length + 1, line: counted.line, offset, ...piece });
+        documents.push({ number: documents.length + 1, line: lineAt(offset), offset, ...piece });
       }
       offset += piece.text.length;
     }
@@ -98,10 +97,14 @@ function piecesOf(part: string): readonly Pick<CutDocument, 'text' | 'json'>[] {
   return json === undefined ? splitJsonObjects(part).map((text) => ({ text })) : [{ text: part, json }];
 }
 
-function countLines(text: string, from: number, to: number): number {
-  let count = 0;
-  for (let at = text.indexOf('\n', from); at !== -1 && at < to; at = text.indexOf('\n', at + 1)) count += 1;
-  return count;
+/** Says the lines of offsets that grow; the text is looked through once, however many are asked about. */
+function lineCounter(text: string): (offset: number) => number {
+  let line = 1;
+  let next = text.indexOf('\n');
+  return (offset) => {
+    for (; next !== -1 && next < offset; next = text.indexOf('\n', next + 1)) line += 1;
+    return line;
+  };
 }
 
 /**

@@ -74,7 +74,7 @@ beforeAll(async () => {
   // The first group is in the set of most pods, all others are in the map.
   const access = plan.ingress.pods[4].get(PEERS.first[0]);
   if (access === undefined) throw new Error('the first group has no access');
-  nft.stdin.end(atOnce(wholeRuleset(plan, settings, true, { ingress: access })));
+  nft.stdin.end(atOnce(wholeRuleset(plan, settings, {}, { ingress: access })));
   expect(await once(nft, 'close')).toEqual([0, null]);
   const ports = ['TCP/1000', 'TCP/1001', 'UDP/1000', 'UDP/1001'];
   const [server = '', ...argv] = inNetns(names.pod, [process.execPath, APP_SERVER, ...ports]);

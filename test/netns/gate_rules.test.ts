@@ -312,7 +312,7 @@ test.each([
     await run(['ip', '-n', netns, 'link', 'set', 'lo', 'up']);
     await run(['ip', '-n', netns, 'addr', 'add', address, 'dev', 'lo']);
     const settings = { ...SETTINGS, injector: { address, port } };
-    await apply(atOnce(wholeRuleset(closedPlan([], [`${address} . ${port}`]), settings, matchesSockets)));
+    await apply(atOnce(wholeRuleset(closedPlan([], [`${address} . ${port}`]), settings, { matchesSockets })));
     const knocks = [
       process.execPath,
       '--input-type=module',

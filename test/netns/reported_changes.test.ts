@@ -2,8 +2,9 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
-import { SILENCE, useLab } from './harness.ts';
+import { SILENCE, until, useLab } from './harness.ts';
 import { inPod } from './tools/pod_script.ts';
 
 const NATIVE = join(import.meta.dirname, '../../native/index.ts');
@@ -59,5 +60,36 @@ test.each(API.map((api, index) => [api, FRONT[index] ?? '']))(
     await sleep(SILENCE.timeoutMs);
     counter.goOn();
     expect(Number(await counter.line())).toBeGreaterThanOrEqual(CONNECTIONS * CHANGES);
+  },
+);
+
+test.each(API.map((api, index) => ({ api, port: 8_081 + index })))(
+  'one that follows at once on one that the app has reset, with the same ports, is reported ($api)',
+  async ({ api, port }) => {
+    const app = inPod(
+      net,
+      'shop/api',
+      `import { createServer } from 'node:net';
+       createServer((socket) => socket.once('data', () => socket.resetAndDestroy()))
+         .listen(${port}, () => console.log('listens'));`,
+    );
+    expect(await app.line()).toBe('listens');
+    const client = inPod(
+      net,
+      'shop/front',
+      `import { connect } from 'node:net';
+       const once = () => new Promise((resolve) => {
+         const socket = connect({ host: '${api}', port: ${port}, localPort: 40_123 }, () => socket.write('x'));
+         socket.on('error', () => {}).on('close', resolve);
+       });
+       await once();
+       await once();
+       console.log('both are over');`,
+    );
+    expect(await client.line()).toBe('both are over');
+    await until('both are recorded', async () => {
+      const flows = JSON.parse((await net.admin('shop/api', '/flows')).body) as FlowRecord[];
+      return flows.filter(({ src, dst }) => src.port === 40_123 && dst.port === port).length === 2;
+    });
   },
 );

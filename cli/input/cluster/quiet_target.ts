@@ -1,4 +1,5 @@
 /** A cluster that is asked while nobody can be: a shell wants names, and its line is half written. */
+import { isAbsolute } from 'node:path';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { SluiceError } from '../../../common/errors.ts';
 import { fieldsOf, isRecord, list, nullable, part, type TypeOf, text } from '../../../common/shape.ts';
@@ -59,6 +60,8 @@ async function credentialOf(
 ): Promise<TypeOf<typeof execCredential>['status']> {
   const { command, args, env, apiVersion = 'client.authentication.k8s.io/v1', interactiveMode } = exec;
   if (interactiveMode === 'Always') throw unusable(`${command} has to ask for something`);
+  // It would be one of the current folder, which may be anybody's.
+  if (command.includes('/') && !isAbsolute(command)) throw unusable(`${command} is not an absolute path`);
   const info = { apiVersion, kind: 'ExecCredential', spec: { interactive: false } };
   const said = await runQuietly([command, ...(args ?? [])], {
     timeMs: PATIENCE_MS,

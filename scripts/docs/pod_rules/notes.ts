@@ -51,7 +51,8 @@ export const GATE_NOTES: readonly ChainNote[] = [
       'SYNs that have been judged. The kernel reports that a connection is complete, and nothing else of it.',
     rules: [
       [/^iif lo/, 'the pod may talk to itself'],
-      [/ct event set/, 'not of what the pod itself has opened'],
+      [/ct event set assured accept/, 'not of what the pod itself has opened'],
+      [/ct event set/, 'an earlier connection with the same ports was complete: all is reported'],
       [/^accept$/, 'on to the redirect'],
     ],
   },

@@ -3,8 +3,8 @@ import { inSlices } from '../../../common/in_slices.ts';
 import { findChain, listNft, runNft } from '../../kernel/index.ts';
 import { closedPlan, type GatePlan, socketElement } from '../plan/index.ts';
 import { NONE_COMMON } from './common_access.ts';
+import { lacking, tryGateKernel, WHOLE_KERNEL } from './gate_kernel.ts';
 import { GATE_TABLE, GATE_TABLE_NAME } from './names.ts';
-import { SOCKET_MATCH_PROBE } from './own_ports.ts';
 import { REMOVED_RULESET, wholeRuleset } from './ruleset.ts';
 import type { GateSettings } from './settings.ts';
 
@@ -37,12 +37,8 @@ export function injectorElements(
   return injector === undefined ? [] : [...new Set([socketElement(injector), ...more])];
 }
 
-/** What follows where the kernel cannot look at the socket that a packet meets. */
-const NO_SOCKET_MATCH =
-  'this kernel has no nft socket match (CONFIG_NFT_SOCKET): while the sidecar is down, an app that takes the admin port is reached by everybody';
-
 /**
- * Puts the whole table in, in place of what is there; without CONFIG_NFT_SOCKET what is left of it.
+ * Puts the whole table in, in place of what is there; where the kernel lacks something what is left of it.
  * @param common accesses whose pods are in sets
  * @returns what the kernel lacks, for people
  */
@@ -52,16 +48,13 @@ export async function putWhole(
   common = NONE_COMMON,
 ): Promise<readonly string[]> {
   try {
-    await runNft(await inSlices(wholeRuleset(plan, settings, true, common)));
+    await runNft(await inSlices(wholeRuleset(plan, settings, WHOLE_KERNEL, common)));
     return [];
   } catch (error) {
-    const matchesSockets = await runNft(SOCKET_MATCH_PROBE).then(
-      () => true,
-      () => false,
-    );
-    if (matchesSockets) throw error; // something else is wrong
-    await runNft(await inSlices(wholeRuleset(plan, settings, false, common)));
-    return [NO_SOCKET_MATCH];
+    const kernel = await tryGateKernel();
+    if (kernel.matchesSockets && kernel.limitsReports) throw error; // something else is wrong
+    await runNft(await inSlices(wholeRuleset(plan, settings, kernel, common)));
+    return lacking(kernel);
   }
 }
 

@@ -43,13 +43,6 @@ export function adminObjects(matchesSockets: boolean): readonly string[] {
   ];
 }
 
-/** A transaction that changes nothing, and that only a kernel takes which can look at the socket that a packet meets. */
-export const SOCKET_MATCH_PROBE = `table inet sluice_try {
-  chain try { socket transparent 1 accept; }
-}
-delete table inet sluice_try
-`;
-
 /**
  * The sidecar always reaches the injector, nobody else of the pod ever does, and policy has no say in either: an app could
  * use up what one address may have there, and its own sidecar would be locked out.

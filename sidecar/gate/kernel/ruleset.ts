@@ -3,6 +3,7 @@ import type { Direction } from '../../../policy/index.ts';
 import { type GateChange, type GatePlan, gateChanges, Pace, type Steps } from '../plan/index.ts';
 import { lookUpRules, NONE_COMMON } from './common_access.ts';
 import { alwaysTaken, NEIGHBOURS } from './exemptions.ts';
+import { type GateKernel, WHOLE_KERNEL } from './gate_kernel.ts';
 import { ADDRESS_TYPES, chainName, FAMILIES, GATE_TABLE, HEADERS, TCP_FLAGS, WAYS } from './names.ts';
 import { accessRules, nftText } from './nft_text.ts';
 import { adminObjects, injectorObjects, toInjector } from './own_ports.ts';
@@ -43,16 +44,17 @@ const COUNTING: readonly string[] = ['chain counting {', '  ct bytes > 0', '}'];
 /**
  * Of a connection that comes in, connection tracking reports that its handshake is complete, and none of the other six changes: making
  * and filtering a message takes as long as all rules for a packet. A client that completes its handshake with a FIN never gets that
- * far: of it all changes are reported. Not of one that the pod has opened, whose peer may send a SYN as well. The direct path reads
+ * far: of it all changes are reported. So they are where connection tracking still has an earlier connection with the same addresses and
+ * ports, since that one was complete already. Not of one that the pod has opened, whose peer may send a SYN as well. The direct path reads
  * the reports. Source: __nf_conntrack_eventmask_report() of net/netfilter/nf_conntrack_ecache.c.
  */
-const OPENING: readonly string[] = [
-  'chain opening {',
-  '  iif lo accept',
-  '  ct direction original ct event set assured',
-  '  accept',
-  '}',
-];
+function opening(limitsReports: boolean): readonly string[] {
+  const limits = [
+    '  ct direction original ct status & assured == 0 ct event set assured accept',
+    '  ct direction original ct event set assured,protoinfo',
+  ];
+  return ['chain opening {', '  iif lo accept', ...(limitsReports ? limits : []), '  accept', '}'];
+}
 
 const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
 
@@ -61,17 +63,17 @@ export const REMOVED_RULESET = `table ${GATE_TABLE}\ndelete table ${GATE_TABLE}\
 
 /**
  * Replaces what is there by this plan, all but the elements of Services: `serviceSlices` has them.
- * @param matchesSockets whether the kernel can look at the socket that a packet meets (CONFIG_NFT_SOCKET). Without that the
- * admin port is open to everybody, also where an app has taken it.
+ * @param kernel what it cannot do: without `matchesSockets` the admin port is open to everybody, also where an app has taken it
  * @param common accesses whose pods are in sets
  */
 export function* wholeRuleset(
   plan: GatePlan,
   settings: GateSettings,
-  matchesSockets = true,
+  kernel: Partial<GateKernel> = {},
   common = NONE_COMMON,
 ): Steps<string> {
   const { services } = plan.egress;
+  const { matchesSockets, limitsReports } = { ...WHOLE_KERNEL, ...kernel };
   const changes = yield* gateChanges(undefined, plan);
   const [ingress, egress] = [yield* accessChains('ingress', changes), yield* accessChains('egress', changes)];
   const lines = [
@@ -100,7 +102,7 @@ export function* wholeRuleset(
       ...lookUps('egress'),
       ...egress,
       ...COUNTING,
-      ...hooks(settings),
+      ...hooks(settings, limitsReports),
     ].map((line) => `  ${line}`),
     '}',
     '',
@@ -181,7 +183,7 @@ function* accessChains(direction: Direction, changes: readonly GateChange[]): St
   return lines;
 }
 
-function hooks(settings: GateSettings): readonly string[] {
+function hooks(settings: GateSettings, limitsReports: boolean): readonly string[] {
   const indented = (rules: readonly string[]): readonly string[] => rules.map((rule) => `  ${rule}`);
   return [
     'chain syns {',
@@ -194,13 +196,17 @@ function hooks(settings: GateSettings): readonly string[] {
     '  ip6 daddr . tcp dport @full6 drop',
     '  jump in_subject',
     '}',
-    ...OPENING,
+    ...opening(limitsReports),
     'chain ingress {',
     `  type filter hook prerouting priority ${INGRESS_PRIORITY}; policy drop;`,
+    `  tcp ${TCP_FLAGS} == syn goto opening`, // judged above
     // Most packets are of open connections. The proxy or the direct path ends those that are no longer allowed.
     '  meta l4proto tcp ct state established ct status assured accept',
-    `  tcp ${TCP_FLAGS} == syn goto opening`, // judged above
-    `  tcp ${TCP_FLAGS} == fin | ack ct direction original ct status & assured == 0 ct event set assured,protoinfo`,
+    ...(limitsReports
+      ? [
+          `  tcp ${TCP_FLAGS} == fin | ack ct direction original ct status & assured == 0 ct event set assured,protoinfo`,
+        ]
+      : []),
     '  meta l4proto tcp ct state established accept',
     ...indented(alwaysTaken(settings)),
     '  ct direction reply accept', // answers to what the pod opened

@@ -87,6 +87,13 @@ describe('sluice check, of nodes where auto came to the proxy', () => {
     expect(logsAsked()).toEqual(['/api/v1/namespaces/shop/pods/now/log']);
   });
 
+  test('takes no reason that is not a text', async () => {
+    await runs('forged', 'old-1', {
+      log: logOf({ path: 'proxy', reason: 'fell-back', problem: { toString: 0 } }),
+    });
+    expect(await check()).toContain('its sidecar does not say why');
+  });
+
   test('says of which nodes it is not known: the log was rotated, or cannot be read', async () => {
     await runs('busy', 'busy', {
       log: `${JSON.stringify({ msg: 'flow' })}\n{"msg":"path of connections","rea`,
