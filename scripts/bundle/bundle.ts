@@ -107,6 +107,8 @@ export async function bundleProgram(
     platform: 'node',
     format: 'esm',
     target: 'node24',
+    // What `debug` takes where it is there: only tools of developers bring it along.
+    external: ['supports-color'],
     // The same wherever it is made: the build of the image has no tsconfig.json. Imports stay, as with Node's type stripping.
     tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
     // Names stay: stacks and error classes are read by people. White space and dead branches go.
