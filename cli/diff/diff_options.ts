@@ -28,7 +28,7 @@ the files are applied: their objects take the place of those of the same name, a
 What always passes is left out: a pod to itself, and to and from its own node.
 
 Of many workloads or rules in one row text and markdown name the first few and say how many more there are; -o wide names all. Networks
-outside and pods that may come stand first and are always named.
+outside and pods that may come stand first, before any workload is left out: of networks up to 30, the largest first.
 `;
 
 /** What the help has after the flags. */

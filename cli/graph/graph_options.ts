@@ -17,7 +17,7 @@ Of a cluster the whole is read, as far as the user may, and what concerns one na
 What always passes is left out: a pod to itself, and to and from its own node.
 
 Of many workloads or rules in one row text names the first few and says how many more there are; -o wide names all. Networks outside
-and pods that may come stand first and are always named.
+and pods that may come stand first, before any workload is left out: of networks up to 30, the largest first.
 `;
 
 /** What the help has after the flags. */
