@@ -40,6 +40,15 @@ export function didYouMean(wanted: string, known: Iterable<string>): string {
   return names.length === 0 ? '' : `; did you mean ${names.map(printable).join(' or ')}?`;
 }
 
+/** The hint of the first list of names that has one: from the likeliest to the least. They are made only when they are asked. */
+export function firstHint(wanted: string, known: readonly (() => Iterable<string>)[]): string {
+  for (const names of known) {
+    const hint = didYouMean(wanted, names());
+    if (hint !== '') return hint;
+  }
+  return '';
+}
+
 /** Whether a name of the same namespace has more words behind those that are wanted. */
 function isLonger(wanted: string, name: string): boolean {
   const [space] = wanted.split('/', 1);

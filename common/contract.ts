@@ -77,6 +77,11 @@ export const ADMIN_PORT_NAME = 'sluice-admin';
 /** TCP ports of the injector: where sidecars get their tables, and where health, metrics and counts are. Defaults. */
 export const INJECTOR_PORTS = { tables: 15_010, status: 15_014 } as const;
 
+/** The message of a sidecar's log that says which path connections take, and why: `sluice check` reads it. */
+export const PATH_MESSAGE = 'path of connections';
+/** `set`: as configured. `probed`: auto, and the kernel can do all of it. `fell-back`: auto, and it cannot. */
+export type PathReason = 'set' | 'probed' | 'fell-back';
+
 /** Environment variables that injection sets in our containers. Each is an option of the sidecar; a test keeps it so. */
 export const SIDECAR_ENV = [
   'SLUICE_POD_NAMESPACE',

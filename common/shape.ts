@@ -124,6 +124,11 @@ export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
   return isRecord(value) ? value : {};
 }
 
+/** The items of a list; of anything else none. */
+export function itemsOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
 /** A string; `test` says what is wrong with one, if anything. */
 export function text(test?: TextProblem): Shape<string> {
   return new Shape((value) => {

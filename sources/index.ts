@@ -14,6 +14,7 @@ export {
   manifestFileOf,
   objectId,
   type RawObject,
+  readInputBytes,
   readManifestBytes,
   readManifestFile,
   readManifestInput,

@@ -4,7 +4,7 @@ import { SluiceError, unreachable } from '../../common/errors.ts';
 import { addressOwners, type Endpoint, objectKey, type Pod, type Service } from '../../policy/index.ts';
 import { type Manifests, WORKLOAD_KINDS, type Workloads } from '../../sources/index.ts';
 import type { UnlistedKind } from '../input/index.ts';
-import { didYouMean } from '../likeness.ts';
+import { didYouMean, firstHint } from '../likeness.ts';
 import { ALWAYS_KNOWN, SERVICES, unknownName, type WantedName, workloadsOf } from '../unknown_name.ts';
 import { type NamingContext, parseEndpointRef } from './endpoint_ref.ts';
 import type { Front, ServiceFronts } from './service_fronts.ts';
@@ -88,8 +88,7 @@ export function createEndpointResolver(manifests: Manifests, options: ResolverOp
     mayBe: WantedName['mayBe'],
     ...known: readonly (() => Iterable<string>)[]
   ) => {
-    const hints = known.map((names) => (options.suggest ? didYouMean(name, names()) : ''));
-    const hint = hints.find((one) => one !== '') ?? '';
+    const hint = options.suggest ? firstHint(name, known) : '';
     return new SluiceError('ENDPOINT_UNKNOWN', unknownName(options, { what, name, hint, mayBe }));
   };
 

@@ -1,5 +1,5 @@
 /** A rule changed so that it admits a flow that it nearly admits. Whether it does, the engine says. */
-import { fieldsOf, isRecord } from '../../common/shape.ts';
+import { fieldsOf, isRecord, itemsOf } from '../../common/shape.ts';
 import {
   type FailedTest,
   type Flow,
@@ -37,9 +37,9 @@ export function mendedRule(raw: Json, miss: RuleMiss, flow: Flow, present: Prese
   const replaced = miss.tests.length === 1 ? replacedValue(raw, miss, test, flow, present) : undefined;
   if (replaced !== undefined) return replaced;
   if (test.failed === 'port' || test.failed === 'protocol')
-    return { ...rule, ports: [...listOf(rule.ports), portItem(flow)] };
+    return { ...rule, ports: [...itemsOf(rule.ports), portItem(flow)] };
   const peer = peerItem(miss, flow);
-  return peer === undefined ? undefined : { ...rule, [peers]: [...listOf(rule[peers]), peer] };
+  return peer === undefined ? undefined : { ...rule, [peers]: [...itemsOf(rule[peers]), peer] };
 }
 
 function mended(rule: Json, test: FailedTest, peers: string, peer: number, flow: Flow): Json {
@@ -47,20 +47,20 @@ function mended(rule: Json, test: FailedTest, peers: string, peer: number, flow:
   if (meant?.kind === 'target-port')
     return {
       ...rule,
-      ports: listOf(rule.ports).map((item) =>
+      ports: itemsOf(rule.ports).map((item) =>
         fieldsOf(item).port === flow.servicePort ? portItem(flow) : item,
       ),
     };
   if (meant === undefined || key === undefined) return rule;
   const selector = failed === 'pod' ? 'podSelector' : 'namespaceSelector';
-  const changed = listOf(rule[peers]).map((item, at) => {
+  const changed = itemsOf(rule[peers]).map((item, at) => {
     if (at !== peer || !isRecord(item)) return item;
     const { matchLabels, matchExpressions, ...rest } = fieldsOf(item[selector]);
     const { [key]: written, ...labels } = fieldsOf(matchLabels);
-    const expressions = listOf(matchExpressions).filter((expression) => fieldsOf(expression).key !== key);
+    const expressions = itemsOf(matchExpressions).filter((expression) => fieldsOf(expression).key !== key);
     const value =
       written ??
-      listOf(fieldsOf(listOf(matchExpressions).find((one) => fieldsOf(one).key === key)).values)[0];
+      itemsOf(fieldsOf(itemsOf(matchExpressions).find((one) => fieldsOf(one).key === key)).values)[0];
     const label = meant.kind === 'value' ? { [key]: meant.value } : { [meant.key]: value };
     return {
       ...item,
@@ -102,8 +102,4 @@ function peerItem({ direction, policy }: RuleMiss, { source, destination }: Flow
 function ownLabels({ labels }: Pod): Json | undefined {
   const own = Object.entries(labels).filter(([key]) => !isControllerLabel(key));
   return own.length === 0 ? undefined : Object.fromEntries(own);
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }

@@ -1,5 +1,5 @@
 /** A rule with the one value replaced that means nobody and keeps it from admitting a flow. */
-import { fieldsOf, isRecord } from '../../common/shape.ts';
+import { fieldsOf, isRecord, itemsOf } from '../../common/shape.ts';
 import {
   type Cluster,
   type FailedTest,
@@ -38,7 +38,7 @@ export function replacedValue(
   const other = miss.direction === 'ingress' ? flow.source : flow.destination;
   if (other.kind !== 'pod' || other.pod.hostNetwork) return undefined;
   const field = miss.direction === 'ingress' ? 'from' : 'to';
-  const peers = listOf(raw[field]);
+  const peers = itemsOf(raw[field]);
   const peer = peers[miss.peer ?? 0];
   if (!isRecord(peer)) return undefined;
   const changed = changedPeer(peer, miss, test, other.pod, present);
@@ -97,10 +97,10 @@ function changedSelector(
           ...(matchExpressions === undefined ? {} : { matchExpressions }),
         }
       : undefined;
-  const expressions = listOf(matchExpressions);
+  const expressions = itemsOf(matchExpressions);
   const at = expressions.findIndex((one) => fieldsOf(one).key === key && fieldsOf(one).operator === 'In');
   const expression = fieldsOf(expressions[at]);
-  const values = listOf(expression.values);
+  const values = itemsOf(expression.values);
   const [nobodys, ...more] = values.filter(isNobodys);
   if (at === -1 || nobodys === undefined || more.length > 0 || to !== key) return undefined;
   const mended = { ...expression, values: values.map((one) => (one === nobodys ? value : one)) };
@@ -128,7 +128,7 @@ function withPort(raw: Json, { destination, protocol, port }: Flow, { pods }: Pr
   if (destination.kind !== 'pod') return undefined;
   const { namespace, ports: own } = destination.pod;
   const declared = pods.filter((pod) => pod.namespace === namespace).flatMap((pod) => pod.ports);
-  const ports = listOf(raw.ports);
+  const ports = itemsOf(raw.ports);
   const isNobodys = (item: unknown) => {
     const { port: name, protocol: itsProtocol = 'TCP' } = fieldsOf(item);
     return (
@@ -141,8 +141,4 @@ function withPort(raw: Json, { destination, protocol, port }: Flow, { pods }: Pr
   if (at === -1 || at !== ports.findLastIndex(isNobodys)) return undefined;
   const name = own.find((one) => one.port === port && one.protocol === protocol)?.name;
   return { ...raw, ports: ports.with(at, { ...fieldsOf(ports[at]), port: name ?? port }) };
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }

@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { messageOf } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
-import { filesAt, INPUT_PATH, MANIFEST_LIMITS, STANDARD_INPUT } from '../../sources/index.ts';
+import { filesAt, INPUT_PATH, readInputBytes, STANDARD_INPUT } from '../../sources/index.ts';
 import {
   createBounds,
   INPUT_LIMITS,
@@ -39,7 +39,7 @@ export async function splitPaths(
   };
   for (const path of new Set(paths)) {
     if (path === INPUT_PATH) {
-      const bytes = await readAll(process.stdin);
+      const bytes = await readStandardInput();
       if (keep(caseText(STANDARD_INPUT, bytes, bytes.length, true))) continue;
       standardInput = bytes;
       others.push(path);
@@ -62,22 +62,14 @@ export async function splitPaths(
 }
 
 /** What is more than a manifest may have, its reader refuses. @throws SluiceError `MANIFEST_UNREADABLE` */
-async function readAll(input: AsyncIterable<Buffer | string>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
+async function readStandardInput(): Promise<Buffer> {
   try {
-    for await (const chunk of input) {
-      const bytes = Buffer.from(chunk);
-      chunks.push(bytes);
-      size += bytes.length;
-      if (size > MANIFEST_LIMITS.fileBytes) break;
-    }
+    return await readInputBytes(process.stdin);
   } catch (cause) {
     throw new SluiceError('MANIFEST_UNREADABLE', `${STANDARD_INPUT} cannot be read: ${messageOf(cause)}`, {
       cause,
     });
   }
-  return Buffer.concat(chunks);
 }
 
 function isFolder(path: string): boolean {

@@ -10,6 +10,7 @@ import {
   type InputChoice,
   type InputFlag,
   inputChoice,
+  isRevisionPath,
   type ReadContext,
 } from '../input/index.ts';
 import { type SplitPaths, splitPaths } from './split_paths.ts';
@@ -89,7 +90,7 @@ export async function testCommand(
   if (surplus !== undefined) throw usage(`'${surplus}' is not expected: files come with -f`);
   const output = choice(values.text('output') ?? 'text', OUTPUTS, '-o', 'test');
   const { cases, others, ...rest } = await splitPaths(values.list('file'), context);
-  const missing = others.find((path) => !existsSync(path) && path !== INPUT_PATH && !path.includes(':'));
+  const missing = others.find((path) => !existsSync(path) && path !== INPUT_PATH && !isRevisionPath(path));
   if (missing !== undefined)
     throw new SluiceError('MANIFEST_UNREADABLE', `${missing} cannot be read: there is no such file`);
   if (cases.length === 0)

@@ -3,7 +3,7 @@
  * read has the reason. One pod stands for its node, the one whose sidecar started last: its log has most likely not been rotated.
  */
 import type { V1Pod } from '@kubernetes/client-node';
-import { SIDECAR_CONTAINER } from '../../common/contract.ts';
+import { PATH_MESSAGE, type PathReason, SIDECAR_CONTAINER } from '../../common/contract.ts';
 import { firstFew } from '../../common/first_few.ts';
 import { parsePath } from '../../common/path.ts';
 import { fieldsOf } from '../../common/shape.ts';
@@ -27,6 +27,8 @@ export interface FallenBack extends AutoPod {
   /** What the kernel lacks. */
   readonly problem: string;
 }
+
+const FELL_BACK: PathReason = 'fell-back';
 
 /** Nodes that are asked about: each is a request that its kubelet answers. */
 const NODES_ASKED = 200;
@@ -72,7 +74,7 @@ export async function readFallenBack(
       some.forEach((pod, index) => {
         const { reason, problem } = said[index] ?? {};
         if (reason === undefined) unknown.push(pod.node);
-        else if (reason === 'fell-back')
+        else if (reason === FELL_BACK)
           fallenBack.push({
             ...pod,
             problem: typeof problem === 'string' ? problem : 'its sidecar does not say why',
@@ -107,10 +109,10 @@ async function pathSaid({ namespace, pod }: AutoPod, { lister }: Reading) {
   } catch (error) {
     if (hasCode(error, FORBIDDEN)) throw error;
   }
-  for (const line of log.split('\n').filter((one) => one.includes('"path of connections"')))
+  for (const line of log.split('\n').filter((one) => one.includes(JSON.stringify(PATH_MESSAGE))))
     try {
       const { msg, reason, problem } = fieldsOf(JSON.parse(line));
-      if (msg === 'path of connections') return { reason, problem };
+      if (msg === PATH_MESSAGE) return { reason, problem };
     } catch {
       // The log ends in the middle of it.
     }

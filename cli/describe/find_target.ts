@@ -4,7 +4,7 @@ import type { LintedPolicy, Model } from '../../lint/index.ts';
 import { objectKey, type Pod } from '../../policy/index.ts';
 import { WORKLOAD_KINDS, type WorkloadKind, type Workloads } from '../../sources/index.ts';
 import type { Input } from '../input/index.ts';
-import { didYouMean } from '../likeness.ts';
+import { firstHint } from '../likeness.ts';
 import { ALWAYS_KNOWN, unknownName, type WantedName, workloadsOf } from '../unknown_name.ts';
 import { likeKind, type Target } from './target.ts';
 
@@ -41,8 +41,10 @@ export function findTarget(
     mayBe: WantedName['mayBe'],
     ...known: readonly (() => Iterable<string>)[]
   ) => {
-    const hint = known.map((names) => didYouMean(name, names())).find((one) => one !== '') ?? '';
-    return new SluiceError('NAME_UNKNOWN', unknownName(input, { what, name, hint, mayBe }));
+    return new SluiceError(
+      'NAME_UNKNOWN',
+      unknownName(input, { what, name, hint: firstHint(name, known), mayBe }),
+    );
   };
   const workload = (kind: WorkloadKind, namespace: string, name: string): FoundWorkload | undefined => {
     const text = `${namespace}/${kind}/${name}`;

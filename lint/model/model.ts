@@ -35,7 +35,7 @@ export interface LintInput {
   readonly now: number;
   /** Whether `-n` says where objects without a namespace are. */
   readonly namespaceGiven: boolean;
-  /** Called at each question that rules ask: what it throws ends the look. A look at a large cluster takes long. */
+  /** Called at each question about pods and Services: what it throws ends the look. A look at a large cluster takes long. */
   readonly beforeAnswer?: () => void;
 }
 
@@ -154,7 +154,10 @@ export function createModel(input: LintInput): Model {
     evaluator: createEvaluator({ ...cluster, pods }),
     policiesIn: (namespace) => policiesByNamespace.get(namespace) ?? [],
     subjectsIn,
-    everywhere,
+    get everywhere() {
+      beforeAnswer();
+      return everywhere;
+    },
     servicesIn(namespace) {
       beforeAnswer();
       return servicesByNamespace.get(namespace) ?? [];

@@ -1,5 +1,6 @@
 /** The direct path of a running sidecar: connections that go straight to the app are judged, recorded and ended like the proxy's. */
 import type { Logger } from 'pino';
+import { PATH_MESSAGE, type PathReason } from '../../common/contract.ts';
 import { isInboundPort } from '../../common/inbound_ports.ts';
 import { OncePer } from '../../common/pacing.ts';
 import type { SidecarConfig } from '../config.ts';
@@ -31,8 +32,7 @@ const COOKIES_MS = 100;
 /** Which paths are in use, and why. */
 export interface PathsInUse {
   readonly paths: Paths;
-  /** `set`: as configured. `probed`: auto, and the kernel can do all of it. `fell-back`: auto, and it cannot. */
-  readonly reason: 'set' | 'probed' | 'fell-back';
+  readonly reason: PathReason;
   /** What the kernel lacks, where this process has tried it already. */
   readonly notDirect: string | undefined;
 }
@@ -100,7 +100,7 @@ export class Direct implements DirectSink {
     const { paths, reason } = this.inUse;
     const problem = await lackingFor(this.#config, this.inUse);
     this.#lacking = problem;
-    this.#log.info({ path: pathsText(paths), reason, problem }, 'path of connections');
+    this.#log.info({ path: pathsText(paths), reason, problem }, PATH_MESSAGE);
     if (!hasDirect(paths)) return;
     const { state, metrics, log } = this.#parts;
     const ports = portsOf(this.#config, paths, this.#parts);

@@ -249,7 +249,7 @@ export class DirectFlows {
     const connection = this.#followed.get(remote, local);
     if (connection === undefined) return;
     connection.counted({ bytesSent, bytesReceived });
-    if (this.#cutter.isEnding(connection, cookie)) return; // it says when
+    if (this.#cutter.takesEnd(connection, cookie)) return; // it says when
     this.#followed.finish(connection, ENDS[end]);
   }
 }

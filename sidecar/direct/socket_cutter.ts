@@ -86,16 +86,17 @@ export class SocketCutter implements DirectCutter {
     while (this.#cutting !== undefined) await this.#cutting;
   }
 
-  /** Resolves when all that is to end by now was ordered to, once. Never rejects. */
+  /** Resolves when the orders under way are carried out. Never rejects. */
   async ordered(): Promise<void> {
     await this.#ordering;
   }
 
   /**
-   * Whether a connection whose socket is gone is being ended: then it is finished here.
+   * The socket of a connection is gone.
    * @param cookie of the socket
+   * @returns whether it is being ended here: then it is finished when all orders are done
    */
-  isEnding(connection: DirectConnection, cookie: number): boolean {
+  takesEnd(connection: DirectConnection, cookie: number): boolean {
     if (!connection.isDoomed || this.#cutting === undefined) return false;
     this.#orders.reported(cookie, connection);
     return true;
@@ -132,7 +133,7 @@ export class SocketCutter implements DirectCutter {
       const { gone, missing, left } = await now;
       await this.#finishAll(gone);
       const again = missing.length === 0 ? { missing, left: [] } : await this.#cutMissing(missing);
-      for (const one of again.missing) this.#events.finish(one);
+      await this.#finishAll(again.missing);
       const failed = [...left, ...again.left];
       if (failed.length === 0) {
         backoff.reset();
@@ -179,7 +180,7 @@ export class SocketCutter implements DirectCutter {
     const missing: DirectConnection[] = [];
     const left: DirectConnection[] = [];
     const sockets = connections.map((one) => listed.get(keyOf(one)));
-    for (const one of await this.#cutFound(connections, sockets, missing, left)) this.#events.finish(one);
+    await this.#finishAll(await this.#cutFound(connections, sockets, missing, left));
     return { missing, left };
   }
 

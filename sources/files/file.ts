@@ -73,20 +73,26 @@ export async function readManifestInput(
   input: AsyncIterable<Buffer | string>,
   context: FileContext = {},
 ): Promise<ManifestFile> {
+  let bytes: Buffer;
+  try {
+    bytes = await readInputBytes(input);
+  } catch (cause) {
+    return unreadable(STANDARD_INPUT, `cannot be read: ${messageOf(cause)}`);
+  }
+  return readManifestBytes(STANDARD_INPUT, bytes, context);
+}
+
+/** All bytes of an input; of one that is too large for a manifest some more than it may have. @throws what the input does */
+export async function readInputBytes(input: AsyncIterable<Buffer | string>): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  try {
-    for await (const chunk of input) {
-      const bytes = Buffer.from(chunk);
-      chunks.push(bytes);
-      size += bytes.length;
-      if (size > MAX_FILE_BYTES) break;
-    }
-  } catch (cause) {
-    const reason = messageOf(cause);
-    return unreadable(STANDARD_INPUT, `cannot be read: ${reason}`);
+  for await (const chunk of input) {
+    const bytes = Buffer.from(chunk);
+    chunks.push(bytes);
+    size += bytes.length;
+    if (size > MAX_FILE_BYTES) break;
   }
-  return readManifestBytes(STANDARD_INPUT, Buffer.concat(chunks), context);
+  return Buffer.concat(chunks);
 }
 
 /** Objects that come from elsewhere than a text, such as an API server, as if from a file. They have no places. Never throws. */

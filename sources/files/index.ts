@@ -10,6 +10,7 @@ export {
   manifestFileOf,
   objectId,
   type RawObject,
+  readInputBytes,
   readManifestBytes,
   readManifestFile,
   readManifestInput,

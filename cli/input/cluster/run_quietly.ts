@@ -1,5 +1,6 @@
 /** Runs a program that nobody watches: without a terminal, within a time. */
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
 
 /** How it is run. */
 export interface QuietRun {
@@ -10,6 +11,9 @@ export interface QuietRun {
 
 /** Most that it may say: a credential has a few kB. UTF-16 units. */
 const MAX_OUTPUT = 1024 * 1024;
+
+/** The exit code of a process that a signal ends is this, and its number. */
+const SIGNALLED = 128;
 
 /** What may end this process while the program runs. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -24,7 +28,7 @@ export async function runQuietly(argv: readonly string[], { env, timeMs }: Quiet
   const [command = '', ...args] = argv;
   const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'ignore'], detached: true });
   const kill = (): void => killGroup(child.pid);
-  const leave = (): void => process.exit();
+  const leave = (signal: NodeJS.Signals): void => process.exit(SIGNALLED + constants.signals[signal]);
   process.once('exit', kill);
   for (const signal of SIGNALS) process.once(signal, leave);
   let timer: NodeJS.Timeout | undefined;

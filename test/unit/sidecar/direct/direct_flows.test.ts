@@ -1,206 +1,17 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { SluiceError } from '../../../../common/errors.ts';
-import { createJudge } from '../../../../policy/index.ts';
-import { DirectFlows } from '../../../../sidecar/direct/direct_flows.ts';
-import type { DirectKernel } from '../../../../sidecar/direct/direct_kernel.ts';
-import type { Side, TrackedEntry } from '../../../../sidecar/kernel/conntrack.ts';
-import type { EndedSocket } from '../../../../sidecar/kernel/socket_ends.ts';
-import type { TcpSocket } from '../../../../sidecar/kernel/tcp_sockets.ts';
-import type { Connection, Ending } from '../../../../sidecar/relay/relay.ts';
-import { table } from '../../../builders/tables.ts';
-
-const POD = '10.0.0.100';
-const ALLOWED = '10.0.0.1';
-const DENIED = '10.0.0.2';
-const EOPNOTSUPP = -95;
-
-const app: Side = { address: POD, port: 80 };
-const client = (port: number, address = ALLOWED): Side => ({ address, port });
-
-function begun(remote: Side, local = app): TrackedEntry {
-  const entry = { family: 2, tuple: new Uint8Array(), id: new Uint8Array(4) };
-  const counts = { bytesSent: 0, bytesReceived: 0 };
-  const ends = { source: remote, destination: local, answering: local, answered: remote };
-  return { protocol: 'TCP', ...ends, isAssured: true, tcpState: 3, ...counts, entry };
-}
-
-function gone(remote: Side, more: Partial<EndedSocket> = {}): EndedSocket {
-  return { local: app, remote, cookie: 0, bytesSent: 2, bytesReceived: 3, end: 'closed', ...more };
-}
-
-/** A kernel that has what a test puts there. */
-class FakeKernel {
-  readonly begins: TrackedEntry[] = [];
-  readonly gone: EndedSocket[] = [];
-  sockets: TcpSocket[] = [];
-  /** Answered, and not completed. */
-  handshakes: TrackedEntry[] = [];
-  /** Those that rules have led elsewhere; and what connection tracking has for ports of clients, where that is not the usual. */
-  moved: TrackedEntry[] = [];
-  readonly flows = new Map<number, TrackedEntry>();
-  readonly forgotten: number[] = [];
-  isLost = false;
-  /** Another connection begins each time that somebody looks: of this client, from the next port. */
-  flood: { readonly address: string; port: number } | undefined;
-  result = 0;
-  /** So many questions, or orders, are not answered. */
-  failures = 0;
-  readonly destroyed: number[] = [];
-  /** How many connections it was asked about. */
-  asked = 0;
-  /** Ports of clients whose flows connection tracking has picked up when the app sent something. */
-  readonly pickedUp = new Set<number>();
-  /** Ports of clients whose sockets it has in its list, and does not find when it is asked for them. */
-  readonly hidden = new Set<number>();
-  isListening = true;
-  ready: () => void = () => {};
-  isArmed = false;
-  /** How often somebody has looked for beginnings. */
-  reads = 0;
-  #cookie = 1;
-
-  /** Reports these, and says so where somebody waits for that. */
-  report(...begins: readonly TrackedEntry[]): void {
-    this.begins.push(...begins);
-    if (!this.isArmed) return;
-    this.isArmed = false;
-    this.ready();
-  }
-
-  /** A socket of the app's; its beginning may be reported. */
-  socket(remote: Side, isArriving = false): TcpSocket {
-    const id = new Uint8Array(48);
-    id[40] = this.#cookie & 0xff;
-    id[41] = this.#cookie >> 8;
-    this.#cookie += 1;
-    const counts = { bytesSent: 5, bytesReceived: 7 };
-    const socket = { local: app, remote, isArriving, ...counts, handle: { family: 2, id } };
-    this.sockets.push(socket);
-    return socket;
-  }
-
-  mayFail(): void {
-    if (this.failures === 0) return;
-    this.failures -= 1;
-    throw new SluiceError('SOCKET_FAILED', 'too many open files');
-  }
-
-  find({ local, remote }: { local: Side; remote: Side }): TcpSocket | undefined {
-    if (this.hidden.has(remote.port)) return undefined;
-    return this.sockets.find((one) => one.remote.port === remote.port && one.local.port === local.port);
-  }
-}
-
-/** Follows what a kernel reports. */
-function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = true } = {}) {
-  const accepted: Connection[] = [];
-  const ended: { readonly port: number; readonly ending: Ending }[] = [];
-  const overruns: number[] = [];
-  const notEnded: string[] = [];
-  const judge = createJudge(table({ revision: 1, allowed }));
-  const fake: DirectKernel = {
-    beginnings: () => ({
-      receive: () => {
-        kernel.reads += 1;
-        if (kernel.isLost) {
-          kernel.isLost = false;
-          throw new SluiceError('NETLINK_OVERRUN', 'lost');
-        }
-        if (kernel.flood !== undefined) {
-          kernel.flood.port += 1;
-          kernel.begins.push(begun(client(kernel.flood.port, kernel.flood.address)));
-        }
-        const some = kernel.begins.splice(0);
-        return some.length === 0 ? undefined : some.map((flow) => ({ flow, gone: false }));
-      },
-      close() {},
-      fd: 0,
-    }),
-    ends: (_wanted, isNews) => ({
-      receive: () => {
-        const some = kernel.gone.splice(0);
-        return some.length === 0 ? undefined : some.filter(({ cookie }) => isNews(cookie));
-      },
-      close() {},
-      fd: 0,
-    }),
-    readiness: (_of, ready) => {
-      kernel.ready = ready;
-      return {
-        arm: () => {
-          kernel.isArmed = true;
-          if (kernel.begins.length + kernel.gone.length > 0) kernel.report();
-        },
-        close() {},
-      };
-    },
-    async *sockets(wanted) {
-      yield kernel.sockets.filter(({ local, remote }) => wanted(local, remote));
-    },
-    socketsAt(ends) {
-      kernel.mayFail();
-      kernel.asked += ends.length;
-      return ends.map((one) => kernel.find(one));
-    },
-    async destroyAt(ends) {
-      const found = fake.socketsAt(ends);
-      const results = await fake.destroy(found.filter((one) => one !== undefined));
-      const result = results[0] ?? 0;
-      return found.map((socket) => socket && { socket, result });
-    },
-    flowsOf: async (sockets) =>
-      sockets.map(({ local, remote }) =>
-        kernel.pickedUp.has(remote.port)
-          ? { ...begun(local, remote), isPickedUp: true }
-          : (kernel.flows.get(remote.port) ?? begun(remote)),
-      ),
-    isListening: async () => kernel.isListening,
-    async destroy(sockets) {
-      kernel.mayFail();
-      for (const { remote } of sockets) kernel.destroyed.push(remote.port);
-      if (kernel.result === 0) kernel.sockets = kernel.sockets.filter((one) => !sockets.includes(one));
-      return sockets.map(() => kernel.result);
-    },
-    cookies: () => ({ mayBeValid: () => kernel.handshakes.length > 0 }),
-    async *movedFlows() {
-      yield kernel.moved;
-    },
-    async *openHandshakes() {
-      yield kernel.handshakes;
-    },
-    async forget(flows) {
-      kernel.mayFail();
-      for (const { source } of flows) kernel.forgotten.push(source.port);
-      return flows.map(() => 0);
-    },
-  };
-  const ports = {
-    isDirect: (port: number) => port === 80,
-    isOwn: (port: number) => port === 15_006,
-    wanted: { ports: [80], are: 'wanted' as const },
-    isExempt: (address: string) => address === '10.0.0.254',
-  };
-  const flows = new DirectFlows(
-    ports,
-    {
-      accepted(connection) {
-        accepted.push(connection);
-        if (judge.judge('ingress', connection.source.address, 'TCP', 80).verdict === 'deny')
-          connection.reset();
-        return { ended: (ending) => ended.push({ port: connection.source.port, ending }) };
-      },
-    },
-    () => judge,
-    {
-      overrun: () => overruns.push(1),
-      failed: (error) => expect.unreachable(error.message),
-      notEnded: (problem) => notEnded.push(problem),
-    },
-    mustEnd,
-    fake,
-  );
-  return { flows, accepted, ended, overruns, notEnded };
-}
+import { socketCookie } from '../../../../sidecar/kernel/tcp_sockets.ts';
+import {
+  ALLOWED,
+  app,
+  begun,
+  client,
+  DENIED,
+  EOPNOTSUPP,
+  FakeKernel,
+  following,
+  gone,
+  POD,
+} from './fake_kernel.ts';
 
 test('nobody looks while nothing is reported, and soon after a report somebody does', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
@@ -242,6 +53,43 @@ test('what a change of the table has read is looked for as soon as what was repo
   await flows.read();
   await vi.advanceTimersByTimeAsync(1_200);
   expect(ended).toMatchObject([{ port: 1, ending: { end: 'broken' } }]);
+  await flows.close();
+});
+
+test('of an order that is carried out in part the rest is ordered again, and each has one record', async () => {
+  const kernel = new FakeKernel();
+  const { flows, ended, notEnded } = following(kernel);
+  await flows.start();
+  kernel.kept.add(2);
+  for (const port of [1, 2]) {
+    kernel.socket(client(port, DENIED));
+    kernel.begins.push(begun(client(port, DENIED)));
+  }
+  await flows.read();
+  await vi.waitFor(() => expect(ended).toMatchObject([{ port: 1, ending: { end: 'reset' } }]));
+  expect(notEnded).not.toEqual([]);
+  kernel.kept.clear();
+  await flows.settled();
+  expect(ended.map(({ port }) => port)).toEqual([1, 2]);
+  expect(kernel.destroyed.filter((port) => port === 1)).toEqual([1]);
+  await flows.close();
+});
+
+test('an end that is reported while its order is carried out is recorded once, as ours', async () => {
+  const kernel = new FakeKernel();
+  const { flows, ended } = following(kernel);
+  await flows.start();
+  kernel.whileOrdered = async (sockets) => {
+    for (const { remote, handle } of sockets)
+      kernel.gone.push(gone(remote, { cookie: socketCookie(handle), end: 'reset' }));
+    await flows.read();
+  };
+  kernel.socket(client(1, DENIED));
+  kernel.begins.push(begun(client(1, DENIED)));
+  await flows.read();
+  await flows.settled();
+  await flows.read();
+  expect(ended).toMatchObject([{ port: 1, ending: { end: 'reset' } }]);
   await flows.close();
 });
 
