@@ -10,7 +10,7 @@ int destroy_sockets(const struct socket_handle *sockets, size_t count, int32_t *
 
 // Which sockets stay: masks of states, 1 << a state of tcp_states.h.
 struct spared_states {
-  uint32_t always;  // whoever has the socket
+  uint32_t always;  // with or without a process that has the socket
   uint32_t left;    // where no process has it
 };
 

@@ -29,7 +29,7 @@ export async function destroySockets(
 
 /** Sets of states, each 1 << a state of tcp_states.h, in which a socket stays. */
 export interface SparedStates {
-  /** Whoever has it. */
+  /** With or without a process that has it. */
   readonly always: number;
   /** Where no process has it. */
   readonly left: number;

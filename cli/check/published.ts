@@ -23,7 +23,7 @@ interface Published {
   readonly ValidatingAdmissionPolicyBinding: V1ValidatingAdmissionPolicyBinding;
 }
 
-/** The API server has held the object to its type. It is as it came: a time in it is a text, whatever its type says. */
+/** The API server has held the object to its type. It is as it came: a time in it is a text, though its type says Date. */
 export function published<Kind extends keyof Published>(_kind: Kind, object: RawObject): Published[Kind] {
   return object as unknown as Published[Kind];
 }

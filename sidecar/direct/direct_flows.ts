@@ -239,7 +239,7 @@ export class DirectFlows {
     } catch (error) {
       this.#readingProblem = messageOf(error); // what was not asked about is there next time
     }
-    // Whoever has read: what is in doubt now is asked about soon.
+    // Also after a read that no report has asked for: what is in doubt now is asked about soon.
     if (!this.#isSettled) this.#readIn(READ_INTERVAL_MS);
   }
 

@@ -4,7 +4,7 @@ import { addressOwners, type Cluster, canonicalAddress, type FlowVerdict } from 
 /** Far above what the runs take, for a machine with other work to do. */
 export const PROPERTY_TIMEOUT_MS = 180_000;
 
-/** A pod always reaches itself and its own node, whatever the others of its kind may. */
+/** A pod always reaches itself and its own node, also where others of its kind may not. */
 export function isExempt({ egress, ingress }: FlowVerdict): boolean {
   return [egress, ingress].some(({ reason }) => reason === 'self' || reason === 'own-node');
 }

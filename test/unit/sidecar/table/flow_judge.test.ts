@@ -48,7 +48,7 @@ test('the flows of a source to a port are judged once', () => {
   expect(ended.filter((one) => one.startsWith('10.0.0.2'))).toEqual([]);
 });
 
-test('what is remembered is what the judge says, in whatever order it is asked', () => {
+test('what is remembered is what the judge says, in any order of questions', () => {
   const { judge, counted } = countedJudge();
   const remembering = new RememberingJudge(counted);
   for (let round = 0; round < 3; round += 1)
