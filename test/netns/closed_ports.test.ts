@@ -1,6 +1,8 @@
 /** Ports on which nobody listens, or whose app is too busy to accept: as without the sidecar. */
 import type { ChildProcess } from 'node:child_process';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from './command.ts';
@@ -23,6 +25,9 @@ const NOBODY = 7009;
 const BUSY = 7010;
 const BACKLOG = 3;
 
+/** Within it a connection that may be is established. */
+const TRIED_MS = 500;
+
 const net = useLab({
   objects: [
     node(1),
@@ -34,7 +39,9 @@ const net = useLab({
   ],
 });
 
+/** Of one test. */
 const children: ChildProcess[] = [];
+let listeners: ChildProcess | undefined;
 
 /** Starts a script in a pod that prints `ready`. */
 async function start(target: string, text: string): Promise<ChildProcess> {
@@ -50,7 +57,7 @@ async function start(target: string, text: string): Promise<ChildProcess> {
 }
 
 beforeAll(async () => {
-  await start(
+  listeners = await start(
     'shop/db',
     `import { createServer } from 'node:net';
      const listen = (port, host, ipv6Only = false) => new Promise((resolve) =>
@@ -65,10 +72,15 @@ beforeAll(async () => {
      await listen(${PORTS.address6}, '${V6}');
      console.log('ready');`,
   );
+  children.length = 0; // these stay
+});
+
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill();
 });
 
 afterAll(() => {
-  for (const child of children) child.kill();
+  listeners?.kill();
 });
 
 /** What a client gets: the address that the app sees, or an error. */
@@ -124,7 +136,7 @@ test.each([
 ])(
   '%s: an app that does not accept gets as many connections as its backlog holds; when it accepts, all are served',
   async (_family, address) => {
-    // Accepts nothing until it reads a line.
+    // Accepts nothing until it has read a line.
     const app = await start(
       'shop/db',
       `import { createServer } from 'node:net';
@@ -132,39 +144,43 @@ test.each([
      const server = createServer((socket) => { socket.on('error', () => {}); socket.write('served'); });
      server.listen({ port: ${BUSY}, host: '${address}', backlog: ${BACKLOG} }, () => {
        process.stdout.write('ready');
-       setTimeout(() => readSync(0, Buffer.alloc(1)), 100);
+       readSync(0, Buffer.alloc(1));
      });`,
     );
-    await new Promise((resolve) => setTimeout(resolve, 500)); // until it reads
-    const client = await start(
-      'shop/web',
-      `import { connect } from 'node:net';
-     const sockets = [];
-     let connected = 0, served = 0;
-     // One after the other, so that each finds the queue as the one before has left it.
-     for (let i = 0; i < 8; i += 1) {
-       sockets.push(connect({ host: '${address}', port: ${BUSY} })
-         .on('connect', () => { connected += 1; }).on('data', () => { served += 1; }).on('error', () => {}));
-       await new Promise((resolve) => setTimeout(resolve, 150));
-     }
-     console.log('ready', connected);
-     setInterval(() => console.log('connected', connected, 'served', served), 50);`,
-    );
-    let said = '';
-    client.stdout?.on('data', (chunk: Buffer) => {
-      said += chunk;
-    });
-    await until('the client says', () => said.includes('connected'));
+    /** Opens connections, and tells how many are established and served. */
+    const open = async (count: number) => {
+      const client = await start(
+        'shop/web',
+        `import { connect } from 'node:net';
+       let connected = 0, served = 0;
+       for (let i = 0; i < ${count}; i += 1)
+         connect({ host: '${address}', port: ${BUSY} })
+           .on('connect', () => { connected += 1; }).on('data', () => { served += 1; }).on('error', () => {});
+       console.log('ready');
+       setInterval(() => console.log('connected', connected, 'served', served), 50);`,
+      );
+      let said = '';
+      client.stdout?.on('data', (chunk: Buffer) => {
+        said = String(chunk);
+      });
+      return (connected: number, served: number) =>
+        said.includes(`connected ${connected} served ${served}\n`);
+    };
+    const full = async () => JSON.parse((await net.admin('shop/db', '/readyz')).body).full_ports;
     // The kernel's queue holds one more than its maximum.
-    expect(said.match(/connected (\d+)/)?.[1]).toBe(String(BACKLOG + 1));
-    const readiness = JSON.parse((await net.admin('shop/db', '/readyz')).body);
+    const first = await open(BACKLOG + 1);
+    await until('as many are established', () => first(BACKLOG + 1, 0));
     // On the direct path the kernel sees to it by itself.
-    expect(readiness.full_ports).toEqual(IS_DIRECT ? [] : [{ address, port: BUSY }]);
+    const place = IS_DIRECT ? [] : [{ address, port: BUSY }];
+    await until('the queue is known to be full', async () => isDeepStrictEqual(await full(), place));
+    const more = await open(BACKLOG + 1);
+    await until('it has tried', () => more(0, 0));
+    await delay(TRIED_MS);
+    expect(more(0, 0)).toBe(true);
+    expect(await full()).toEqual(place);
     app.stdin?.write('\n');
-    await until('all are served', () => said.includes('connected 8 served 8'), 20_000);
-    const after = JSON.parse((await net.admin('shop/db', '/readyz')).body);
-    expect(after.full_ports).toEqual([]);
-    client.kill();
-    app.kill();
+    for (const client of [first, more])
+      await until('all are served', () => client(BACKLOG + 1, BACKLOG + 1), 20_000);
+    expect(await full()).toEqual([]);
   },
 );

@@ -65,14 +65,17 @@ test('a connection between link-local addresses', async () => {
     ['shop/front', OF_LINK.front],
   ] as const)
     await inPodNetns(name, 'ip', 'addr', 'add', `${own}/64`, 'dev', 'eth0', 'nodad');
-  const app = start('shop/api', [socket(), 'serve', '::', '7001']);
-  await app.said('listening');
-  const ends = [`${OF_LINK.front}%eth0`, `${OF_LINK.api}%eth0`, '7001'];
-  const client = await until(
+  let port = 7_000;
+  const { app, client } = await until(
     'the guard of the client lets the address out',
     async () => {
-      const one = start('shop/front', [socket(), 'connect', ...ends]);
-      return (await one.line(0)).startsWith('connected') && one;
+      // Each with an app of its own: that of an attempt which was established as it gave up has had its one connection.
+      port += 1;
+      const app = start('shop/api', [socket(), 'serve', '::', String(port)]);
+      await app.said('listening');
+      const ends = [`${OF_LINK.front}%eth0`, `${OF_LINK.api}%eth0`, String(port)];
+      const client = start('shop/front', [socket(), 'connect', ...ends]);
+      return (await client.line(0)).startsWith('connected') && { app, client };
     },
     LET_OUT_MS,
   );
