@@ -12,12 +12,13 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   policy: ['common'],
   sources: ['common', 'policy'],
   lint: ['common', 'policy', 'sources'],
-  sidecar: ['common', 'native', 'policy'],
-  injector: ['common', 'policy', 'sources'],
-  lab: ['common', 'policy', 'sources', 'sidecar', 'injector'],
-  cli: ['common', 'policy', 'sources', 'lint', 'sidecar', 'injector', 'lab'],
-  bench: ['common', 'native', 'policy', 'sources', 'sidecar', 'injector', 'lab', 'cli'],
-  scripts: ['common', 'policy', 'sources', 'lint', 'sidecar', 'injector', 'lab', 'cli', 'bench'],
+  flows: ['common'],
+  sidecar: ['common', 'native', 'policy', 'flows'],
+  injector: ['common', 'policy', 'sources', 'flows'],
+  lab: ['common', 'policy', 'sources', 'flows', 'sidecar', 'injector'],
+  cli: ['common', 'policy', 'sources', 'lint', 'flows', 'sidecar', 'injector', 'lab'],
+  bench: ['common', 'native', 'policy', 'sources', 'flows', 'sidecar', 'injector', 'lab', 'cli'],
+  scripts: ['common', 'policy', 'sources', 'lint', 'flows', 'sidecar', 'injector', 'lab', 'cli', 'bench'],
 };
 
 /** Of `common/`, what the engine may use: it is pure, and so must this be. */

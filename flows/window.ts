@@ -1,0 +1,85 @@
+/**
+ * What a sidecar has counted within some seconds, as it sends it to the injector. Peers are raw addresses: the injector puts in the
+ * names, so that a sidecar cannot claim those of others.
+ */
+import { PROTOCOLS } from '../common/net.ts';
+import { integer, list, object, oneOf, type Shape, type TypeOf, text } from '../common/shape.ts';
+
+/**
+ * What became of a flow. `allow`: it passed. `deny`: it was refused, or its packets were dropped. `cut`: it was live, and a change of
+ * the table ended it. `audit`: it passed, and policies in audit would have denied it.
+ */
+export const OUTCOMES = ['allow', 'deny', 'cut', 'audit'] as const;
+
+/** One of these. */
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** Milliseconds since 1970, or a count. */
+const whole = integer(0, Number.MAX_SAFE_INTEGER);
+
+/** The peer of flows that had no place of their own: addresses outside the cluster beyond the bound. */
+export const OTHER_PEERS = 'other';
+
+/** Flows of one window that are alike. */
+const flowCount: Shape<FlowCount> = object(
+  {
+    direction: oneOf('ingress', 'egress'),
+    outcome: oneOf(...OUTCOMES),
+    protocol: oneOf(...PROTOCOLS),
+    peer: text(),
+    port: integer(0, 65_535),
+    reason: text(),
+    flows: whole,
+    packets: whole,
+    sent: whole,
+    received: whole,
+    millis: whole,
+  },
+  { policy: text(), rule: whole, service: text() },
+);
+
+/** Flows of one window that are alike. */
+export interface FlowCount {
+  /** At which end of the flow the pod is: `ingress` where it is the destination. */
+  readonly direction: 'ingress' | 'egress';
+  readonly outcome: Outcome;
+  readonly protocol: (typeof PROTOCOLS)[number];
+  /** Canonical address of the other end; a network as `203.0.113.0/24`; or `OTHER_PEERS`. */
+  readonly peer: string;
+  /** Of the destination: of a Service's backend, where the pod asked for a Service. */
+  readonly port: number;
+  /** As in a flow's record. */
+  readonly reason: string;
+  /** `namespace/name` of the policy whose rule admitted, or whose rule came nearest. */
+  readonly policy?: string;
+  /** Index of that rule in the policy's `spec.ingress` or `spec.egress`. */
+  readonly rule?: number;
+  /** `namespace/name` of the Service that the pod asked for. */
+  readonly service?: string;
+  /** Flows that ended or were refused. Of drops: peers and ports whose drops were reported, not packets. */
+  readonly flows: number;
+  /** Packets that the gate dropped. */
+  readonly packets: number;
+  /** Bytes to the flows' source, and from it. */
+  readonly sent: number;
+  readonly received: number;
+  /** Durations of the flows added up, ms. */
+  readonly millis: number;
+}
+
+/** One window. A window without flows is not sent. */
+export const flowWindow = object({
+  /** Begin and end, ms since 1970, by the sidecar's clock. */
+  from: whole,
+  to: whole,
+  /** Flows that are not in `counts`: there was no place for them here, or an earlier window could not be sent. */
+  lost: whole,
+  counts: list(flowCount),
+  /** Single flows that were denied, cut or audited, as JSON of their records; the oldest first, bounded. */
+  events: list(text()),
+  /** Such flows that have no entry in `events`. */
+  eventsLost: whole,
+});
+
+/** One window. */
+export type FlowWindow = TypeOf<typeof flowWindow>;
