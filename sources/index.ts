@@ -24,6 +24,7 @@ export { MANIFEST_LIMITS } from './manifest_limits.ts';
 export { filesAt, INPUT_PATH, type Manifests, manifestsOf, readManifests } from './manifests.ts';
 export {
   type DocumentObject,
+  isKubernetes,
   isWorkloadKind,
   podTemplate,
   type RawManifest,

@@ -5,6 +5,7 @@ import {
   type Direction,
   type Evaluator,
   formatSelector,
+  type LabelSelector,
   matchesSelector,
   NAMESPACE_NAME_LABEL as NAME_LABEL,
   type NetworkPolicy,
@@ -17,6 +18,7 @@ import {
 } from '../../policy/index.ts';
 import type { FieldPath, Manifests, Places, RawManifest } from '../../sources/index.ts';
 import type { LintedObject } from '../finding.ts';
+import { customResourcesOf, fitsOne } from './custom_resources.ts';
 import { lintedObject } from './linted_object.ts';
 import { type LintedService, servicesOf } from './services.ts';
 import { type Subject, subjectsOf } from './subject.ts';
@@ -72,6 +74,8 @@ export interface Model extends LintInput {
   servicesIn(namespace: string): readonly LintedService[];
   /** Whether the workloads of a namespace are known, so that "nobody" means something. */
   knows(namespace: string): boolean;
+  /** Whether pods that a selector fits may come from custom resources of the files: such pods are in no file. */
+  mayBeMade(namespaces: readonly string[], selector: LabelSelector): boolean;
   /** Whom a policy selects, host-network pods included: it selects them without effect. */
   selected(policy: NetworkPolicy): readonly Subject[];
   /** Policies that isolate a subject in a direction; none for a host-network pod. */
@@ -117,6 +121,7 @@ export function createModel(input: LintInput): Model {
     ...subjects.map(({ pod }) => [`${pod.namespace}/${pod.name}`, pod] as const),
   ]);
 
+  const customResources = customResourcesOf(manifests.others);
   const beforeAnswer = input.beforeAnswer ?? (() => {});
   const subjectsIn = (namespace: string) => {
     beforeAnswer();
@@ -163,6 +168,7 @@ export function createModel(input: LintInput): Model {
       return servicesByNamespace.get(namespace) ?? [];
     },
     knows,
+    mayBeMade: (where, selector) => fitsOne(customResources, where, selector),
     selected,
     isolating(subject, direction) {
       beforeAnswer();

@@ -12,8 +12,8 @@ export const np001: Rule = {
   explanation: `spec.podSelector matches no pod of the policy's namespace, so the policy isolates nobody and admits nothing. Often a label
 is misspelt, or the workload was renamed or removed.
 
-It says nothing where no workload of the namespace is known. Pods that an operator makes are in no file: if the policy is for those,
-suppress the finding with a reason.`,
+It says nothing where no workload of the namespace is known, and where a custom resource of the files has the labels: its operator may
+make such pods. If the policy is for other pods that are in no file, suppress the finding with a reason.`,
   remedy: 'Correct the label, or remove the policy.',
   *check(model) {
     for (const linted of model.policies) {
@@ -22,7 +22,7 @@ suppress the finding with a reason.`,
       if (!model.knows(namespace) || model.selected(policy).length > 0) continue;
       const path = ['spec', 'podSelector'];
       // A namespace without workloads is no mistake of the policy.
-      if (isEmptySelector(podSelector)) continue;
+      if (isEmptySelector(podSelector) || model.mayBeMade([namespace], podSelector)) continue;
       const present = model.subjectsIn(namespace).all.map(({ pod }) => pod.labels);
       const searched = { model, namespaces: [namespace] };
       const { text, path: at, fix, elsewhere } = unmetSelector(podSelector, path, present, 'pod', searched);

@@ -22,7 +22,8 @@ export const np002: Rule = {
 label is misspelt, or the label of a namespace is not the one that was thought of: a namespace always has
 kubernetes.io/metadata.name.
 
-It says nothing where the workloads of the namespaces are not known. In files it says that no namespace has a label only where
+It says nothing where the workloads of the namespaces are not known, and where a custom resource of the files has the labels: its
+operator may make such pods. In files it says that no namespace has a label only where
 a namespace of the files has one like it: others may be elsewhere. Of selectors that ask for pods without a label it says nothing.`,
   remedy: 'Correct the label. Entries for what comes later are better added with it.',
   *check(model, foundBy) {
@@ -69,7 +70,7 @@ function findPeer(
   if (podSelector === undefined || !model.knowsPeer(peer, namespace)) return undefined;
   if (model.peerSubjects(peer, namespace).length > 0) return undefined;
   const subjects = namespaces.flatMap((name) => model.subjectsIn(name).all);
-  if (subjects.length === 0) return undefined;
+  if (subjects.length === 0 || model.mayBeMade(namespaces, podSelector)) return undefined;
   const onHosts = namespaces.flatMap((name) =>
     model
       .subjectsIn(name)

@@ -9,6 +9,7 @@ export type {
   OtherObject,
   RawManifest,
 } from './document_content.ts';
+export { isKubernetes } from './foreign_kinds.ts';
 export {
   isWorkloadKind,
   podTemplate,
