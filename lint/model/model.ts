@@ -5,6 +5,7 @@ import {
   type Direction,
   type Evaluator,
   formatSelector,
+  isEmptySelector,
   type LabelSelector,
   matchesSelector,
   NAMESPACE_NAME_LABEL as NAME_LABEL,
@@ -127,11 +128,17 @@ export function createModel(input: LintInput): Model {
     beforeAnswer();
     return indexes.get(namespace) ?? nobody;
   };
+  const selected = (policy: NetworkPolicy) => subjectsIn(policy.namespace).select(policy.podSelector);
+  const partly = new Map<string, boolean>();
+  const isPartly = (namespace: string) => {
+    const known = partly.get(namespace) ?? isKnownInPart(policiesByNamespace.get(namespace) ?? [], selected);
+    partly.set(namespace, known);
+    return known;
+  };
   const knows = (namespace: string) =>
     extent === 'cluster' ||
     (extent === 'namespaces' && cluster.namespaces.has(namespace)) ||
-    indexes.has(namespace);
-  const selected = (policy: NetworkPolicy) => subjectsIn(policy.namespace).select(policy.podSelector);
+    (indexes.has(namespace) && !isPartly(namespace));
   const isolation = isolationOf(policies, selected);
   const resolved = new Map<string, readonly ResolvedRule[]>();
 
@@ -212,6 +219,19 @@ export function createModel(input: LintInput): Model {
       );
     },
   };
+}
+
+/** Policies of a namespace that select nobody: one or two are mistakes, more are a sign that workloads are elsewhere. */
+const MISTAKES_MAX = 3;
+
+/** Whether most policies of a namespace select nobody: its workloads are somewhere else than in these files, at least most of them. */
+function isKnownInPart(
+  policies: readonly LintedPolicy[],
+  selected: (policy: NetworkPolicy) => readonly Subject[],
+): boolean {
+  const selective = policies.filter(({ policy }) => !isEmptySelector(policy.podSelector));
+  const idle = selective.filter(({ policy }) => selected(policy).length === 0).length;
+  return idle > MISTAKES_MAX && 2 * idle > selective.length;
 }
 
 /** Whether a selector can only mean namespaces of given names. */

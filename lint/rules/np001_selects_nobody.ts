@@ -12,7 +12,8 @@ export const np001: Rule = {
   explanation: `spec.podSelector matches no pod of the policy's namespace, so the policy isolates nobody and admits nothing. Often a label
 is misspelt, or the workload was renamed or removed.
 
-It says nothing where no workload of the namespace is known, and where a custom resource of the files has the labels: its operator may
+It says nothing where no workload of the namespace is known, or where four policies of its files and more than half select nobody: its
+workloads are elsewhere then. Nor does it where a custom resource of the files has the labels: its operator may
 make such pods. If the policy is for other pods that are in no file, suppress the finding with a reason.`,
   remedy: 'Correct the label, or remove the policy.',
   *check(model) {
