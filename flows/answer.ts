@@ -34,7 +34,8 @@ export interface NearRule {
   readonly lacks: readonly string[];
 }
 
-const nearRule: Shape<NearRule> = object({ policy: text(), rule: whole, lacks: list(text()) });
+/** A rule that came near. */
+export const nearRule: Shape<NearRule> = object({ policy: text(), rule: whole, lacks: list(text()) });
 
 /** Flows between two workloads that are alike. */
 export interface ObservedFlow {

@@ -3,6 +3,7 @@
 export {
   END_KINDS,
   type NearRule,
+  nearRule,
   type ObservedAnswer,
   type ObservedEnd,
   type ObservedFlow,
@@ -10,6 +11,21 @@ export {
   observedFlow,
 } from './answer.ts';
 export { type FlowQuestion, flowQuestion, GROUPS, MAX_EDGES } from './question.ts';
+export {
+  CUT_ENDS,
+  FLOW_ENDS,
+  type FlowEnd,
+  type FlowEvent,
+  type FlowRecord,
+  type FlowSide,
+  flowEvent,
+  flowRecord,
+  type ObjectChange,
+  objectChange,
+  REFUSAL_REASONS,
+  type RefusalReason,
+  VERDICT_REASONS,
+} from './record.ts';
 export {
   type FlowCount,
   type FlowWindow,

@@ -2,31 +2,44 @@
 
 import { unreachable } from '../common/errors.ts';
 import type { Protocol } from './model.ts';
-import type { NearMiss, PolicyRef, Verdict } from './verdict.ts';
+import type { FailedTest, PolicyRef, RuleMiss, Verdict } from './verdict.ts';
 
-/** The flow a verdict is about, as seen from the subject. */
-export interface FlowParties {
-  /** The other side: its address, and the pod that owns it where one does. */
-  readonly peer: {
-    readonly address?: string | undefined;
-    readonly identity?: { readonly namespace: string; readonly name: string } | undefined;
-  };
+/** One end of a flow: the pod that has the address, where one does, else the address. */
+interface FlowEnd {
+  readonly address?: string | undefined;
+  readonly identity?: { readonly namespace: string; readonly name: string } | undefined;
+}
+
+/** The flow that a verdict is about. */
+export interface FlowEnds {
+  readonly source: FlowEnd;
+  readonly destination: FlowEnd;
+  /** The Service that the source asked for, where that is known. */
+  readonly service?: { readonly namespace: string; readonly name: string } | undefined;
   readonly protocol: Protocol;
+  /** Of the destination. */
   readonly port: number;
 }
 
-function formatPolicy(policy: PolicyRef): string {
-  return `${policy.namespace}/${policy.name}`;
+/** Policies that a sentence names as isolating; more are only counted. */
+const MAX_LISTED = 8;
+
+function formatName({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
+  return `${namespace}/${name}`;
 }
 
-function formatPeer({ address, identity }: FlowParties['peer']): string {
-  if (identity === undefined) return address ?? 'an unknown peer';
-  const pod = `${identity.namespace}/${identity.name}`;
-  return address === undefined ? pod : `${pod} (${address})`;
+function formatEnd({ address, identity }: FlowEnd): string {
+  if (identity !== undefined) return formatName(identity);
+  return address === undefined || address === '' ? 'an unknown address' : address;
 }
 
-/** How a near miss's `got` follows from what failed. */
-function gotVerb(failed: NearMiss['failed']): string {
+function formatPolicies(policies: readonly PolicyRef[]): string {
+  const listed = policies.slice(0, MAX_LISTED).map(formatName).join(', ');
+  return policies.length > MAX_LISTED ? `${listed} and ${policies.length - MAX_LISTED} more` : listed;
+}
+
+/** How a test's `got` follows from what failed. */
+function gotVerb(failed: FailedTest['failed']): string {
   switch (failed) {
     case 'namespace':
       return 'peer is in';
@@ -42,10 +55,29 @@ function gotVerb(failed: NearMiss['failed']): string {
   }
 }
 
-/** A near miss: `api-allow ingress[0]: label role=frontend wanted, peer has role=front`. */
-function describeNearMiss(nearMiss: NearMiss, direction: Verdict['direction']): string {
-  const { policy, rule, failed, wanted, got } = nearMiss;
-  return `${policy.name} ${direction}[${rule}]: ${wanted} wanted, ${gotVerb(failed)} ${got}`;
+/** A test that failed: `label role=frontend wanted, peer has role=front`. */
+export function describeTest({ failed, wanted, got }: FailedTest): string {
+  return `${wanted} wanted, ${gotVerb(failed)} ${got}`;
+}
+
+/** What may have been meant: `the same value is under app.kubernetes.io/name`. Undefined where nothing is known of it. */
+export function describeHint({ meant, failed }: FailedTest): string | undefined {
+  if (meant === undefined) return undefined;
+  switch (meant.kind) {
+    case 'value':
+      return `is ${meant.value} meant?`;
+    case 'key':
+      return `the same value is under ${meant.key}`;
+    case 'target-port':
+      return `that is the Service's ${failed}, and policies see the pod's`;
+    default:
+      return unreachable(meant);
+  }
+}
+
+/** A rule that came near, by the first of its tests that failed: `api-allow ingress[0]: label role=frontend wanted, peer has role=front`. */
+function describeMiss({ policy, direction, rule, tests }: RuleMiss): string {
+  return `${policy.name} ${direction}[${rule}]: ${describeTest(tests[0])}`;
 }
 
 /** Why a verdict is what it is, without the flow: `isolated by shop/api-allow; nearest rule ...`. */
@@ -61,13 +93,13 @@ export function describeReason(verdict: Verdict): string {
     case 'not-a-pod':
       return `${direction === 'ingress' ? 'the destination' : 'the source'} is not a pod that policy can select`;
     case 'rule':
-      return `rule ${formatPolicy(verdict.policy)} ${direction}[${verdict.rule}]`;
+      return `rule ${formatName(verdict.policy)} ${direction}[${verdict.rule}]`;
     case 'no-table':
       return 'no table has arrived yet';
     case 'no-rule': {
-      const isolated = `isolated by ${verdict.isolating.map(formatPolicy).join(', ')}`;
-      if (verdict.nearMiss === undefined) return isolated;
-      return `${isolated}; nearest rule ${describeNearMiss(verdict.nearMiss, direction)}`;
+      const isolated = `isolated by ${formatPolicies(verdict.isolating)}`;
+      const [nearest] = verdict.near ?? [];
+      return nearest === undefined ? isolated : `${isolated}; nearest rule ${describeMiss(nearest)}`;
     }
     default:
       return unreachable(reason);
@@ -75,13 +107,13 @@ export function describeReason(verdict: Verdict): string {
 }
 
 /**
- * A flow and its verdict in one sentence: `Ingress from shop/web (10.1.2.3) to TCP/8080 denied: isolated by
+ * A flow and its verdict in one sentence: `shop/web -> shop/api-0 (Service shop/api) TCP/8080 denied at ingress: isolated by
  * shop/api-allow; nearest rule api-allow ingress[0]: label role=frontend wanted, peer has role=front`.
  */
-export function describeFlow(verdict: Verdict, parties: FlowParties): string {
-  const port = `${parties.protocol}/${parties.port}`;
-  const peer = formatPeer(parties.peer);
-  const flow =
-    verdict.direction === 'ingress' ? `Ingress from ${peer} to ${port}` : `Egress to ${peer} on ${port}`;
-  return `${flow} ${verdict.verdict === 'allow' ? 'allowed' : 'denied'}: ${describeReason(verdict)}`;
+export function describeFlow(verdict: Verdict, ends: FlowEnds): string {
+  const { source, destination, service, protocol, port } = ends;
+  const to = `${formatEnd(destination)}${service === undefined ? '' : ` (Service ${formatName(service)})`}`;
+  const word = verdict.verdict === 'allow' ? 'allowed' : 'denied';
+  const flow = `${formatEnd(source)} -> ${to} ${protocol}/${port}`;
+  return `${flow} ${word} at ${verdict.direction}: ${describeReason(verdict)}`;
 }

@@ -29,7 +29,7 @@ export {
   policyExcess,
   virtualPorts,
 } from './compile/index.ts';
-export { describeFlow, describeReason } from './describe.ts';
+export { describeFlow, describeHint, describeReason, describeTest, type FlowEnds } from './describe.ts';
 export { createJudge, isDeniedForCertain, type Judge } from './judge/index.ts';
 export { compareTexts, objectKey, ownEntry } from './key.ts';
 export {
@@ -180,4 +180,5 @@ export {
   type WireVersion,
   wireVersion,
 } from './table/index.ts';
-export type { FailedTest, FlowVerdict, Meant, NearMiss, PolicyRef, RuleMiss, Verdict } from './verdict.ts';
+export type { FailedTest, FlowVerdict, Meant, PolicyRef, RuleMiss, Verdict } from './verdict.ts';
+export { MAX_NEAR } from './verdict.ts';

@@ -26,23 +26,10 @@ export interface PolicyRef {
   readonly tier?: Tier;
 }
 
-/**
- * The rule that came closest to admitting a denied flow, and the first of its tests that failed.
- * `wanted` and `got` are ready for people: `label role=frontend` and `role=front`, `TCP/80` and `TCP/8080`.
- */
-export interface NearMiss {
-  readonly policy: PolicyRef;
-  /** Index in the policy's `spec.ingress` or `spec.egress`. */
-  readonly rule: number;
-  readonly failed: 'namespace' | 'pod' | 'ipBlock' | 'protocol' | 'port';
-  readonly wanted: string;
-  readonly got: string;
-}
-
 /** A test of a rule that a denied flow did not pass. */
 export interface FailedTest {
-  readonly failed: NearMiss['failed'];
-  /** Ready for people, as in `NearMiss`. */
+  readonly failed: 'namespace' | 'pod' | 'ipBlock' | 'protocol' | 'port';
+  /** Ready for people, as `got`: `label role=frontend` and `role=front`, `TCP/80` and `TCP/8080`. */
   readonly wanted: string;
   readonly got: string;
   /** Of a selector: the label that was asked for. */
@@ -60,6 +47,9 @@ export type Meant =
   /** The port of the Service was written, and policies see that of the pod. */
   | { readonly kind: 'target-port' };
 
+/** Rules that came near that are named at most. */
+export const MAX_NEAR = 3;
+
 /** A rule that came close to admitting a denied flow, with all of its tests that failed. */
 export interface RuleMiss {
   readonly policy: PolicyRef;
@@ -69,7 +59,7 @@ export interface RuleMiss {
   /** Index in the rule's `from` or `to` of the peer that came nearest; absent where the rule names no peer. */
   readonly peer?: number;
   /** In the order in which they are made: namespace, then pod or ipBlock, then protocol or port. */
-  readonly tests: readonly FailedTest[];
+  readonly tests: readonly [FailedTest, ...FailedTest[]];
 }
 
 /** What a tier decides about one direction of a flow: it accepts it, or denies it. */
@@ -87,8 +77,11 @@ export type Decision =
       /** Isolated, and no rule admits the flow. */
       readonly reason: 'no-rule';
       readonly isolating: readonly PolicyRef[];
-      /** Absent when the isolating policies have no rule at all, or only blocks for a pod without an address, or when it was not asked for. */
-      readonly nearMiss?: NearMiss;
+      /**
+       * The rules that came nearest, the nearest first, `MAX_NEAR` at most. Absent when the isolating policies have no rule at all,
+       * or only blocks for a pod without an address, or when it was not asked for.
+       */
+      readonly near?: readonly RuleMiss[];
     };
 
 /** A tier has no say about a flow: the next tier is asked. */

@@ -176,9 +176,11 @@ function directionJson(verdict: Verdict, isolating: readonly PolicyRef[]): Direc
     case 'rule':
       return { ...common, policy: policyName(verdict.policy), rule: verdict.rule };
     case 'no-rule': {
-      const { nearMiss } = verdict;
-      if (nearMiss === undefined) return common;
-      return { ...common, near_miss: { ...nearMiss, policy: policyName(nearMiss.policy) } };
+      const [nearest] = verdict.near ?? [];
+      if (nearest === undefined) return common;
+      const { policy, rule, tests } = nearest;
+      const [{ failed, wanted, got }] = tests;
+      return { ...common, near_miss: { policy: policyName(policy), rule, failed, wanted, got } };
     }
     case 'not-isolated':
     case 'self':

@@ -31,14 +31,11 @@ export function answerLine(answer: Answer, near: readonly NearRule[] = []): stri
   return why === '' ? `${line}\n` : `${line} (${why})\n`;
 }
 
-/** Ranked by what was meant, another rule may be nearest than by the order of tests alone: the line names the one that is listed. */
+/** With the Service's port known, another rule may be nearest: the line names the one that is listed. */
 function withNearest(verdict: Verdict, near: readonly NearRule[]): Verdict {
   const nearest = near.find(({ miss }) => miss.direction === verdict.direction);
-  const test = nearest?.tests[0];
-  if (verdict.reason !== 'no-rule' || nearest === undefined || test === undefined) return verdict;
-  const { policy, rule } = nearest.miss;
-  const { failed, wanted, got } = test;
-  return { ...verdict, nearMiss: { policy, rule, failed, wanted, got } };
+  if (verdict.reason !== 'no-rule' || nearest === undefined) return verdict;
+  return { ...verdict, near: [nearest.miss] };
 }
 
 /** `shop/api TCP/8080`; of a Service `shop/svc/api:80 (10.96.0.7) -> 1 of 2 backends TCP/8080`. */
@@ -101,15 +98,16 @@ function explainDirection(
 function because(verdict: Verdict): string[] {
   if (verdict.reason === 'rule') return [`admitted by ${describeReason(verdict)}`];
   if (verdict.reason !== 'no-rule') return [describeReason(verdict)];
-  const { nearMiss } = verdict;
-  if (nearMiss === undefined)
+  const [nearest] = verdict.near ?? [];
+  if (nearest === undefined)
     return [
       'nothing is admitted: no rule for this direction, or only blocks, and the other end has no address yet',
     ];
+  const [{ failed, wanted, got }] = nearest.tests;
   return [
-    `nearest rule: ${ruleName(nearMiss.policy, verdict.direction, nearMiss.rule)}, where the ${nearMiss.failed} fails`,
-    `  wanted ${nearMiss.wanted}`,
-    `  got    ${nearMiss.got}`,
+    `nearest rule: ${ruleName(nearest.policy, verdict.direction, nearest.rule)}, where the ${failed} fails`,
+    `  wanted ${wanted}`,
+    `  got    ${got}`,
   ];
 }
 

@@ -6,9 +6,11 @@ import {
   type Endpoint,
   type FailedTest,
   type Flow,
+  MAX_NEAR,
   objectKey,
   parseNetworkPolicy,
   type RuleMiss,
+  type Verdict,
 } from '../../policy/index.ts';
 import {
   createWorkloads,
@@ -37,9 +39,6 @@ export interface NearRule {
 export interface PlacedTest extends FailedTest {
   readonly place?: Place;
 }
-
-/** Rules that are named. */
-const MAX_NEAR = 3;
 
 /** Finds the rules that came near in one set of objects. */
 export interface NearRules {
@@ -113,11 +112,15 @@ export function createNearRules(manifests: Manifests, places: Places): NearRules
       };
       const denied = [judged.egress, judged.ingress].filter(({ verdict }) => verdict === 'deny');
       return denied
-        .flatMap(({ direction }) => evaluator.nearMisses(flow, direction, MAX_NEAR))
+        .flatMap(({ direction }) => nearOf(evaluator.evaluate(flow)[direction]))
         .slice(0, MAX_NEAR)
         .map((miss) => nearRule(miss, { ...flow, source: podOf(source), destination: podOf(destination) }));
     },
   };
+}
+
+function nearOf(verdict: Verdict): readonly RuleMiss[] {
+  return verdict.reason === 'no-rule' ? (verdict.near ?? []) : [];
 }
 
 /** A fix names a pod by its labels, also where the question has its address. */

@@ -1,7 +1,6 @@
 /** Rules that came near, for people and as data. */
 import { stringify } from 'yaml';
-import { unreachable } from '../../common/errors.ts';
-import { objectKey } from '../../policy/index.ts';
+import { describeHint, objectKey } from '../../policy/index.ts';
 import { describePlace, type Place } from '../../sources/index.ts';
 import type { NearRule, PlacedTest } from './near_rules.ts';
 
@@ -26,21 +25,8 @@ export function nearLines(rules: readonly NearRule[]): string {
 
 function testText(test: PlacedTest): string {
   const { wanted, got, place } = test;
-  return `${wanted} wanted, got ${got}${placeText(place)}${hintText(test)}`;
-}
-
-function hintText({ meant, failed }: PlacedTest): string {
-  if (meant === undefined) return '';
-  switch (meant.kind) {
-    case 'value':
-      return `: is ${meant.value} meant?`;
-    case 'key':
-      return `: the same value is under ${meant.key}`;
-    case 'target-port':
-      return `: that is the Service's ${failed}, and policies see the pod's`;
-    default:
-      return unreachable(meant);
-  }
+  const hint = describeHint(test);
+  return `${wanted} wanted, got ${got}${placeText(place)}${hint === undefined ? '' : `: ${hint}`}`;
 }
 
 function placeText(place: Place | undefined): string {

@@ -142,8 +142,8 @@ function servicePorts({ flow, port }: Judged, service: AskedService): readonly s
 /** Whether the rule that came nearest fails by naming this port. */
 function wantedPort(verdict: Verdict, port: number): boolean {
   if (verdict.verdict === 'allow' || verdict.reason !== 'no-rule') return false;
-  const { nearMiss } = verdict;
-  return nearMiss?.failed === 'port' && new RegExp(`/${port}\\b`).test(nearMiss.wanted);
+  const test = verdict.near?.[0]?.tests[0];
+  return test?.failed === 'port' && new RegExp(`/${port}\\b`).test(test.wanted);
 }
 
 function serviceNotes(asked: AskedService, verdict: Answer['verdict']): readonly string[] {

@@ -20,13 +20,18 @@ export interface Judge {
   readonly table: Table;
   /** Hot path: no near miss, few allocations. `peer` is an address as node:net gives it (may be v4-mapped). */
   judge(direction: Direction, peer: string, protocol: Protocol, port: number): Verdict;
-  /** The same verdict with the near miss filled in. `owner` is who has the address: `null`, no pod; absent, not known. */
+  /**
+   * The same verdict with the rules that came near filled in.
+   * @param owner who has the address: `null`, no pod; absent, not known
+   * @param servicePort the port that was asked for, where a Service translates it
+   */
   explain(
     direction: Direction,
     peer: string,
     protocol: Protocol,
     port: number,
     owner?: PeerIdentity | null,
+    servicePort?: number,
   ): Verdict;
   /**
    * Whether a denial may be wrong: a partial group that admits this port may have the peer, and nobody has asked yet. Cheap.
@@ -116,12 +121,19 @@ class TableJudge implements Judge {
     protocol: Protocol,
     port: number,
     owner?: PeerIdentity | null,
+    servicePort?: number,
   ): Verdict {
     const verdict = this.judge(direction, peer, protocol, port);
     if (verdict.verdict === 'allow') return verdict;
     const { tiers } = direction === 'ingress' ? this.#ingress : this.#egress;
     const address = socketAddress(peer);
-    const flow = { direction, peer: this.#peer(address, owner), protocol, port };
+    const flow = {
+      direction,
+      peer: this.#peer(address, owner),
+      protocol,
+      port,
+      ...(servicePort === undefined ? {} : { servicePort }),
+    };
     for (const tier of tiers) {
       const answer = tier.explain(address, flow);
       if (answer !== PASS) return answer;

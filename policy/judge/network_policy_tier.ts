@@ -4,7 +4,7 @@ import { Recent } from '../../common/recent.ts';
 import { parseAddress } from '../addresses/index.ts';
 import type { ContainerPort, Protocol } from '../model.ts';
 import type { ResolvedPeer, ResolvedRule, SubjectFlow } from '../rules/index.ts';
-import { nearestMiss } from '../rules/index.ts';
+import { nearestMisses } from '../rules/index.ts';
 import { type DirectionTable, portsOf, type Table } from '../table/index.ts';
 import { PASS, type TierAnswer } from '../verdict.ts';
 import { type DirectionIndex, directionIndex } from './direction_index.ts';
@@ -78,8 +78,8 @@ export class NetworkPolicyTier implements JudgeTier {
   explain(address: string, flow: SubjectFlow): TierAnswer {
     const answer = this.judge(address, flow.protocol, flow.port);
     if (answer === PASS || answer.verdict === 'allow') return answer;
-    const nearMiss = nearestMiss(this.#rules(), flow);
-    return nearMiss === undefined ? answer : { ...answer, nearMiss };
+    const near = nearestMisses(this.#rules(), flow);
+    return near.length === 0 ? answer : { ...answer, near };
   }
 
   /** The rules with their selectors, for explanations; made when first asked for. */

@@ -12,6 +12,6 @@ export interface JudgeTier {
   readonly hasPartial: boolean;
   /** Whether a partial group would let an address that it may have reach the port, or be reached there. */
   mayAdmitOnceMet(protocol: Protocol, port: number): boolean;
-  /** The same answer with the near miss filled in. `flow.peer` is who has `address`. */
+  /** The same answer with the rules that came near filled in. `flow.peer` is who has `address`. */
   explain(address: string, flow: SubjectFlow): TierAnswer;
 }

@@ -2,7 +2,7 @@
 
 import { canonicalAddress, familyOf, isLoopback, parseAddress } from '../addresses/index.ts';
 import type { Cluster, Direction, Pod, Protocol } from '../model.ts';
-import { type FlowVerdict, PASS, type RuleMiss, TIERS, type Tier, type Verdict } from '../verdict.ts';
+import { type FlowVerdict, PASS, TIERS, type Tier, type Verdict } from '../verdict.ts';
 import { NetworkPolicyTier } from './network_policy_tier.ts';
 import { addressOwners, isLive, namespaceLabels, nodeAddresses, podKey } from './ownership.ts';
 import type { Peer } from './peer.ts';
@@ -28,12 +28,6 @@ export interface Flow {
 export interface Evaluator {
   /** Throws ADDRESS_INVALID when an endpoint's address is none. */
   evaluate(flow: Flow): FlowVerdict;
-  /**
-   * The rules that came nearest to admitting a flow that policies of one direction deny: those that fail by slips alone, then
-   * those with the fewest failed tests. Empty where they allow it. Throws as `evaluate`.
-   * @param max how many at most
-   */
-  nearMisses(flow: Flow, direction: Direction, max: number): readonly RuleMiss[];
 }
 
 /** One end of a flow with the addresses it may use. `pod` may be on the host network, finished or without address. */
@@ -147,30 +141,6 @@ function judgeSide(
   return { verdict: 'allow', direction, reason: 'not-isolated' };
 }
 
-function nearMissesAt(
-  lookup: Lookup,
-  direction: Direction,
-  subjectSide: Side,
-  peerSide: Side,
-  asked: Flow,
-  max: number,
-): readonly RuleMiss[] {
-  const { protocol, port, servicePort } = asked;
-  const subject = subjectSide.pod;
-  if (subject === undefined || judgeSide(lookup, direction, subjectSide, peerSide, asked).verdict === 'allow')
-    return [];
-  const flow = {
-    direction,
-    peer: peerOf(peerSide, lookup.cluster),
-    protocol,
-    port,
-    ...(servicePort === undefined ? {} : { servicePort }),
-  };
-  // The first tier that does not pass has denied.
-  const denier = lookup.tiers.find((tier) => tier.evaluate(subject, flow) !== PASS);
-  return denier?.nearMisses(subject, flow, max) ?? [];
-}
-
 function tiersOf(cluster: Cluster): readonly EvaluatorTier[] {
   const tiers: Readonly<Record<Tier, EvaluatorTier>> = { NetworkPolicy: new NetworkPolicyTier(cluster) };
   return TIERS.map((tier) => tiers[tier]);
@@ -193,15 +163,6 @@ export function createEvaluator(cluster: Cluster): Evaluator {
       // A flow passes only if the source's egress and the destination's ingress both allow it; replies need nothing.
       const allowed = egress.verdict === 'allow' && ingress.verdict === 'allow';
       return { verdict: allowed ? 'allow' : 'deny', egress, ingress };
-    },
-    nearMisses(flow, direction, max) {
-      const { source, destination } = chooseSides(
-        partyOf(flow.source, lookup),
-        partyOf(flow.destination, lookup),
-      );
-      return direction === 'egress'
-        ? nearMissesAt(lookup, direction, source, destination, flow, max)
-        : nearMissesAt(lookup, direction, destination, source, flow, max);
     },
   };
 }

@@ -1,8 +1,8 @@
 /** What the NetworkPolicy API means: which policies isolate a pod, what a rule matches, and verdicts straight from the objects. */
 
 export { createEvaluator, type Endpoint, type Evaluator, type Flow } from './evaluate.ts';
-export { likeliestKeys } from './likeness.ts';
-export { nearestMiss } from './near_miss.ts';
+export { likeliestKeys, singleValue } from './likeness.ts';
+export { nearestMisses } from './near_miss.ts';
 export {
   addressOwners,
   type Claim,

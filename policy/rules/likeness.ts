@@ -54,7 +54,8 @@ function lastPart(key: string): string {
   return key.slice(key.lastIndexOf('/') + 1);
 }
 
-function singleValue(requirement: Requirement): string | undefined {
+/** The value that a requirement asks for, where it asks for one alone. */
+export function singleValue(requirement: Requirement): string | undefined {
   if (requirement.operator === 'Equals') return requirement.value;
   return requirement.operator === 'In' && requirement.values.length === 1 ? requirement.values[0] : undefined;
 }

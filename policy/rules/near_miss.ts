@@ -1,9 +1,9 @@
-/** The rule that came closest to admitting a denied flow. Runs only when somebody asks why. */
+/** The rules that came closest to admitting a denied flow. Runs only when somebody asks why. */
 
 import { cidrContains, parseCidr } from '../addresses/index.ts';
 import { ownEntry } from '../key.ts';
 import type { IPBlock, Labels } from '../model.ts';
-import type { FailedTest, NearMiss, RuleMiss } from '../verdict.ts';
+import { type FailedTest, MAX_NEAR, type RuleMiss } from '../verdict.ts';
 import { meantLabel } from './likeness.ts';
 import {
   blockMatches,
@@ -19,7 +19,7 @@ import type { ResolvedRule } from './rules.ts';
 import { formatRequirement, meetsRequirement, type Requirement, requirementsOf } from './selector.ts';
 import type { SubjectFlow } from './tier.ts';
 
-type Failed = NearMiss['failed'];
+type Failed = FailedTest['failed'];
 
 /** How a rule, or a part of it, missed a flow. */
 interface Miss {
@@ -190,11 +190,11 @@ type Compare = (a: Miss, b: Miss) => number;
 const byTests: Compare = (a, b) =>
   a.failures - b.failures || ORDER[b.tests[0].failed] - ORDER[a.tests[0].failed] || b.closeness - a.closeness;
 
-/** What failed by slips alone goes first: a rule that was most likely meant. Needs all labels of the peer. */
+/** What failed by slips alone goes first: a rule that was most likely meant. */
 const byIntention: Compare = (a, b) => Number(isLikely(b)) - Number(isLikely(a)) || byTests(a, b);
 
 /** How a rule missed the flow: by its nearest peer, and by its ports. */
-function missRule(rule: ResolvedRule, flow: SubjectFlow, compare: Compare): Miss | undefined {
+function missRule(rule: ResolvedRule, flow: SubjectFlow): Miss | undefined {
   const portTest = missPorts(rule.ports, flow);
   const portMiss: Miss | undefined = portTest && { tests: [portTest], failures: 1, closeness: 0 };
   let peerMiss: Miss | undefined;
@@ -203,7 +203,7 @@ function missRule(rule: ResolvedRule, flow: SubjectFlow, compare: Compare): Miss
     if (test.kind === 'ipBlock' && flow.peer.pod !== undefined && flow.peer.address === undefined) continue;
     const miss = missPeer(test, flow.peer);
     if (miss === undefined) return portMiss && { ...portMiss, peer };
-    if (peerMiss === undefined || compare(miss, peerMiss) < 0) peerMiss = { ...miss, peer };
+    if (peerMiss === undefined || byIntention(miss, peerMiss) < 0) peerMiss = { ...miss, peer };
   }
   if (peerMiss === undefined) return rule.peers.length === 0 ? portMiss : undefined;
   if (portTest === undefined) return peerMiss;
@@ -212,43 +212,26 @@ function missRule(rule: ResolvedRule, flow: SubjectFlow, compare: Compare): Miss
 }
 
 /**
- * The rule that came closest, and the first of its tests that failed (namespace, then pod or ipBlock, then
- * protocol, then port). Closest is the rule with the fewest failed tests; then the one whose failed test comes later; then the
- * one with more of its labels met; then the first. Undefined when there is no rule. Sidecars use it: they know only labels that
- * rules ask for, and so not what was meant.
+ * The rules that came closest, the closest first, `MAX_NEAR` at most, with all of their tests that failed (namespace, then pod or
+ * ipBlock, then protocol, then port). First are those that failed by slips alone, such as a label whose value is nearly the one that
+ * was wanted: they were most likely meant. Then those with the fewest failed tests; then those whose first failed test comes later; then
+ * those with more of their labels met. Of equal rules the first in the list comes first. Empty when there is no rule.
  */
-export function nearestMiss(rules: readonly ResolvedRule[], flow: SubjectFlow): NearMiss | undefined {
-  let nearest: { rule: ResolvedRule; miss: Miss } | undefined;
+export function nearestMisses(rules: readonly ResolvedRule[], flow: SubjectFlow): readonly RuleMiss[] {
+  const nearest: { rule: ResolvedRule; miss: Miss }[] = [];
   for (const rule of rules) {
-    const miss = missRule(rule, flow, byTests);
-    if (miss !== undefined && (nearest === undefined || byTests(miss, nearest.miss) < 0)) {
-      nearest = { rule, miss };
-    }
+    const miss = missRule(rule, flow);
+    if (miss === undefined) continue;
+    const place = nearest.findIndex((other) => byIntention(miss, other.miss) < 0);
+    if (place === -1 && nearest.length >= MAX_NEAR) continue;
+    nearest.splice(place === -1 ? nearest.length : place, 0, { rule, miss });
+    if (nearest.length > MAX_NEAR) nearest.pop();
   }
-  if (nearest === undefined) return undefined;
-  const { rule, miss } = nearest;
-  const [{ failed, wanted, got }] = miss.tests;
-  return { policy: rule.policy, rule: rule.index, failed, wanted, got };
-}
-
-/** The rules that came closest, with all of their tests that failed: first those that look meant, then as `nearestMiss` has it. */
-export function nearestMisses(
-  rules: readonly ResolvedRule[],
-  flow: SubjectFlow,
-  max: number,
-): readonly RuleMiss[] {
-  const missed = rules.flatMap((rule) => {
-    const miss = missRule(rule, flow, byIntention);
-    return miss === undefined ? [] : [{ rule, miss }];
-  });
-  return missed
-    .sort((a, b) => byIntention(a.miss, b.miss))
-    .slice(0, max)
-    .map(({ rule, miss }) => ({
-      policy: rule.policy,
-      direction: flow.direction,
-      rule: rule.index,
-      ...(miss.peer === undefined ? {} : { peer: miss.peer }),
-      tests: miss.tests,
-    }));
+  return nearest.map(({ rule, miss }) => ({
+    policy: rule.policy,
+    direction: flow.direction,
+    rule: rule.index,
+    ...(miss.peer === undefined ? {} : { peer: miss.peer }),
+    tests: miss.tests,
+  }));
 }

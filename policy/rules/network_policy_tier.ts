@@ -1,8 +1,8 @@
 /** The tier of NetworkPolicies, evaluated from objects: it passes on pods that no policy isolates, and else goes by the rules. */
 
 import type { Cluster, NetworkPolicy, Pod } from '../model.ts';
-import { PASS, type RuleMiss, type TierAnswer } from '../verdict.ts';
-import { nearestMiss, nearestMisses } from './near_miss.ts';
+import { PASS, type TierAnswer } from '../verdict.ts';
+import { nearestMisses } from './near_miss.ts';
 import { peerMatches } from './peer.ts';
 import { portMatches } from './ports.ts';
 import { isolatingPolicies, policiesByNamespace, policyRef, resolveRules } from './rules.ts';
@@ -32,20 +32,13 @@ export class NetworkPolicyTier implements EvaluatorTier {
     );
     if (rule !== undefined)
       return { verdict: 'allow', direction, reason: 'rule', policy: rule.policy, rule: rule.index };
-    const nearMiss = nearestMiss(rules, flow);
+    const near = nearestMisses(rules, flow);
     return {
       verdict: 'deny',
       direction,
       reason: 'no-rule',
       isolating: isolating.map(policyRef),
-      ...(nearMiss === undefined ? {} : { nearMiss }),
+      ...(near.length === 0 ? {} : { near }),
     };
-  }
-
-  nearMisses(subject: Pod, flow: SubjectFlow, max: number): readonly RuleMiss[] {
-    const { direction } = flow;
-    const isolating = isolatingPolicies(this.#policies.get(subject.namespace) ?? [], subject, direction);
-    const rules = isolating.flatMap((policy) => resolveRules(policy, direction, subject.ports));
-    return nearestMisses(rules, flow, max);
   }
 }

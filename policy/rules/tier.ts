@@ -1,7 +1,7 @@
 /** A tier of policy, evaluated straight from the objects of a cluster. */
 
 import type { Direction, Pod, Protocol } from '../model.ts';
-import type { RuleMiss, TierAnswer } from '../verdict.ts';
+import type { TierAnswer } from '../verdict.ts';
 import type { Peer } from './peer.ts';
 
 /** One direction of a flow, as its subject's policies see it. The port is the destination's. */
@@ -18,6 +18,4 @@ export interface SubjectFlow {
 export interface EvaluatorTier {
   /** @param subject a pod that policy can select */
   evaluate(subject: Pod, flow: SubjectFlow): TierAnswer;
-  /** The rules that came nearest to admitting a flow that this tier denies, nearest first; `max` at most. */
-  nearMisses(subject: Pod, flow: SubjectFlow, max: number): readonly RuleMiss[];
 }

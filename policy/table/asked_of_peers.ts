@@ -1,20 +1,36 @@
-/** What a pod's rules ask of other pods: so much of another pod, and no more, is needed to explain a verdict about it. */
-import type { PodsPeer } from '../rules/index.ts';
+/**
+ * What a pod's rules ask of other pods: so much of another pod, and no more, is needed to explain a verdict about it, and to say what
+ * may have been meant.
+ */
+import type { LabelSelector, Labels } from '../model.ts';
+import { NAMESPACE_NAME_LABEL, type PodsPeer, requirementsOf, singleValue } from '../rules/index.ts';
 import type { DirectionTable, PeerIdentity } from './table.ts';
 
-/** Keys of labels, and names of ports. */
+/** What selectors ask of labels. */
+interface AskedOfLabels {
+  readonly keys: ReadonlySet<string>;
+  /** Values that are asked for alone: another label that has one may have been meant. */
+  readonly values: ReadonlySet<string>;
+}
+
+/** What is asked of labels, and names of ports. */
 export interface AskedOfPeers {
-  readonly labels: ReadonlySet<string>;
-  readonly namespaceLabels: ReadonlySet<string>;
+  readonly labels: AskedOfLabels;
+  readonly namespaceLabels: AskedOfLabels;
   readonly ports: ReadonlySet<string>;
 }
 
+const NO_LABELS: AskedOfLabels = { keys: new Set(), values: new Set() };
+
 /** What nobody asks for. */
 export const NOTHING_ASKED: AskedOfPeers = {
-  labels: new Set(),
-  namespaceLabels: new Set(),
+  labels: NO_LABELS,
+  namespaceLabels: NO_LABELS,
   ports: new Set(),
 };
+
+/** Labels that are sent because of their value alone: an object may have many thousands. */
+const MAX_BY_VALUE = 16;
 
 /**
  * What rules ask for.
@@ -22,31 +38,39 @@ export const NOTHING_ASKED: AskedOfPeers = {
  * @param egress names of ports are resolved at the peer in this direction only
  */
 export function askedOfPeers(peers: readonly PodsPeer[], egress: DirectionTable): AskedOfPeers {
-  const [labels, namespaceLabels] = (['podSelector', 'namespaceSelector'] as const).map(
-    (selector) =>
-      new Set(
-        peers.flatMap((peer) => [
-          ...Object.keys(peer[selector]?.matchLabels ?? {}),
-          ...(peer[selector]?.matchExpressions ?? []).map(({ key }) => key),
-        ]),
-      ),
-  );
   const ports = egress.rules.flatMap((rule) => rule.ports.flatMap(({ name }) => name ?? []));
   return {
-    labels: labels ?? new Set(),
-    namespaceLabels: namespaceLabels ?? new Set(),
+    labels: askedOfLabels(peers.flatMap(({ podSelector }) => podSelector ?? [])),
+    namespaceLabels: askedOfLabels(peers.flatMap(({ namespaceSelector }) => namespaceSelector ?? [])),
     ports: new Set(ports),
+  };
+}
+
+function askedOfLabels(selectors: readonly LabelSelector[]): AskedOfLabels {
+  const requirements = selectors.flatMap((selector) => requirementsOf(selector));
+  return {
+    keys: new Set(requirements.map(({ key }) => key)),
+    values: new Set(requirements.flatMap((requirement) => singleValue(requirement) ?? []).filter(Boolean)),
   };
 }
 
 /** A pod by its name and what is asked for. */
 export function asFarAsAsked(peer: PeerIdentity, asked: AskedOfPeers): PeerIdentity {
-  const only = (labels: PeerIdentity['labels'], keys: ReadonlySet<string>): PeerIdentity['labels'] =>
-    Object.fromEntries(Object.entries(labels).filter(([key]) => keys.has(key)));
   return {
     ...peer,
-    labels: only(peer.labels, asked.labels),
-    namespaceLabels: only(peer.namespaceLabels, asked.namespaceLabels),
+    labels: labelsAsked(peer.labels, asked.labels),
+    namespaceLabels: labelsAsked(peer.namespaceLabels, asked.namespaceLabels),
     ports: peer.ports.filter(({ name }) => name !== undefined && asked.ports.has(name)),
   };
+}
+
+function labelsAsked(labels: Labels, { keys, values }: AskedOfLabels): Labels {
+  let byValue = 0;
+  const isAsked = ([key, value]: readonly [string, string]): boolean => {
+    if (keys.has(key)) return true;
+    if (!values.has(value)) return false;
+    byValue += 1;
+    return byValue <= MAX_BY_VALUE || key === NAMESPACE_NAME_LABEL;
+  };
+  return Object.fromEntries(Object.entries(labels).filter(isAsked));
 }

@@ -5,11 +5,21 @@
 import { unreachable } from '../../common/errors.ts';
 import { isInboundPort } from '../../common/inbound_ports.ts';
 import type { ConnectionPath } from '../../common/path.ts';
-import type { Verdict } from '../../policy/index.ts';
-import type { FlowEnd, Recorder, RefusalReason, SidecarMetrics } from '../records/index.ts';
+import type { FlowEnd, RefusalReason } from '../../flows/index.ts';
+import type { Judge, Verdict } from '../../policy/index.ts';
+import type { Recorder, SidecarMetrics } from '../records/index.ts';
 import type { Canary } from '../redirect/index.ts';
 import type { Connection, ConnectionOwner, Ending, Endpoint } from '../relay/index.ts';
-import type { Enforcement, FlowJudge, LiveFlow, LiveTable, Owners, Revocation } from '../table/index.ts';
+import {
+  type AllowedBefore,
+  allowedBefore,
+  type Enforcement,
+  type FlowJudge,
+  type LiveFlow,
+  type LiveTable,
+  type Owners,
+  type Revocation,
+} from '../table/index.ts';
 import type { Backlogs, Dialled } from './backlogs.ts';
 import type { InboundFailures } from './failures.ts';
 
@@ -70,6 +80,8 @@ export function acceptInbound(connection: Connection, context: InboundContext): 
 interface OwnEnd {
   readonly end: FlowEnd;
   readonly refusal?: RefusalReason;
+  /** Of what a change of the table ended. */
+  readonly was?: AllowedBefore | undefined;
 }
 
 /** One flow. */
@@ -197,9 +209,10 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
     this.#connection.resetSource();
   }
 
-  cut({ cause, verdict }: Revocation): void {
+  cut({ cause, verdict }: Revocation, before?: Judge): void {
+    const { source, destination } = this.#connection;
     this.#verdict = verdict;
-    this.#end({ end: cause });
+    this.#end({ end: cause, was: allowedBefore(before, 'ingress', source.address, 'TCP', destination.port) });
   }
 
   drain(): void {
@@ -210,7 +223,7 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
   ended(ending: Ending): void {
     this.#hasEnded = true;
     this.#context.live.forget(this);
-    const { end, refusal } = this.#ownEnd ?? this.#endOf(ending);
+    const { end, refusal, was } = this.#ownEnd ?? this.#endOf(ending);
     const { enforcement } = this.#context;
     const { source, destination } = this.#connection;
     const tag = this.#tag ?? enforcement.judge?.tag(source.address);
@@ -218,6 +231,7 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
       path: this.path,
       verdict: this.#verdict,
       ...(refusal === undefined ? {} : { refusal }),
+      ...(was === undefined ? {} : { was }),
       end,
       protocol: 'TCP',
       source: { ...source, identity: enforcement.self(source.address), tag },

@@ -23,6 +23,7 @@ import {
   trackedFlows,
 } from '../kernel/index.ts';
 import type { EndedOutbound } from '../records/index.ts';
+import { allowedBefore } from '../table/index.ts';
 import {
   endedOutbound,
   type Interfaces,
@@ -106,6 +107,8 @@ export class OutboundCutter {
    */
   #unsure: ReadonlySet<string> = new Set();
   #problem: string | undefined;
+  /** Of the last run that ended well: by its table all flows that were open then were allowed. Most often it is the one in force. */
+  #settled: Judge | undefined;
   /** Parts of the last table whose Services' flows were looked through. */
   #lookedThrough: readonly unknown[] = [];
 
@@ -159,9 +162,10 @@ export class OutboundCutter {
   async #run(run: Run): Promise<void> {
     const unsure = new Set<string>();
     try {
-      if (run.judge.table.egress.isolating.length === 0) return;
-      await this.#end(run, unsure);
-      this.#problem = undefined;
+      const isIsolated = run.judge.table.egress.isolating.length > 0;
+      if (isIsolated) await this.#end(run, unsure);
+      if (unsure.size === 0) this.#settled = run.judge;
+      if (isIsolated) this.#problem = undefined;
     } catch (error) {
       this.#problem = messageOf(error);
       throw error;
@@ -192,7 +196,8 @@ export class OutboundCutter {
         continue;
       }
       const { cause: end, verdict } = revocation;
-      doomed.push({ socket, ended: endedOutbound(flow, judge, { bytes: socket, verdict, end }) });
+      const was = allowedBefore(this.#settled, 'egress', peer, flow.protocol, flow.answering.port);
+      doomed.push({ socket, ended: endedOutbound(flow, judge, { bytes: socket, verdict, end, was }) });
     }
     const claimed = doomed.map(({ ended }) => this.#claims.claim(ended));
     const results = await this.#kernel.destroy(doomed.map(({ socket }) => socket));

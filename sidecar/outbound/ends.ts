@@ -6,11 +6,19 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { asError } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import { Recent } from '../../common/recent.ts';
+import type { FlowEnd } from '../../flows/index.ts';
 import type { Judge } from '../../policy/index.ts';
 import { ConntrackEvents, type FlowEvent, type Side, TCP_STATES, type TrackedFlow } from '../kernel/index.ts';
-import type { EndedOutbound, FlowEnd } from '../records/index.ts';
+import type { EndedOutbound } from '../records/index.ts';
 import type { OutboundClaims } from './cutter.ts';
-import { endedOutbound, type Interfaces, isToOthers, ownAddressesOf, revoked } from './outbound_flow.ts';
+import {
+  countedBytes,
+  endedOutbound,
+  type Interfaces,
+  isToOthers,
+  ownAddressesOf,
+  revoked,
+} from './outbound_flow.ts';
 
 /** How often events are looked for. They wait in the kernel meanwhile, some 6,000 of them. */
 const READ_INTERVAL_MS = 250;
@@ -158,7 +166,7 @@ export class OutboundEnds implements OutboundClaims {
     const stillThere = ended.filter(({ gone }) => !gone).map(({ flow }) => flow);
     const counted = await events.counted(stillThere);
     for (const { flow, gone } of ended) {
-      const bytes = (gone ? undefined : counted[stillThere.indexOf(flow)]) ?? flow;
+      const bytes = countedBytes((gone ? undefined : counted[stillThere.indexOf(flow)]) ?? flow);
       const revocation = revoked(flow, judge);
       // Denied by the table of now, and ended in order: no record here. If its packets were dropped, that has a record.
       if (revocation !== undefined && endOf(flow) !== 'reset') continue;

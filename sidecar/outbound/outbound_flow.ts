@@ -1,8 +1,16 @@
 /** What both parts of this room ask of an outbound flow: is it the pod's own, may it go on, and what is recorded of its end. */
+
+import type { FlowEnd } from '../../flows/index.ts';
 import { type Judge, type Verdict, virtualKey } from '../../policy/index.ts';
 import type { Side, TrackedFlow } from '../kernel/index.ts';
-import type { EndedOutbound, FlowEnd } from '../records/index.ts';
-import type { Revocation } from '../table/index.ts';
+import type { EndedOutbound } from '../records/index.ts';
+import type { AllowedBefore, Revocation } from '../table/index.ts';
+
+/** Bytes from and to who opened a flow. */
+interface CountedBytes {
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+}
 
 /** The addresses that interfaces of the pod have. */
 export type Interfaces = () => readonly string[];
@@ -29,7 +37,10 @@ export function isToOthers(
   return own.has(source.address) && !own.has(answering.address);
 }
 
-/** The end of a flow. `bytes`: what counted them, the flow itself or its socket. */
+/**
+ * The end of a flow.
+ * @param details `bytes`: what counted them, the flow itself or its socket; absent: nobody. `was`: of what a table ended
+ */
 export function endedOutbound(
   { protocol, source, destination, answering }: TrackedFlow,
   judge: Judge,
@@ -37,10 +48,12 @@ export function endedOutbound(
     bytes,
     verdict,
     end,
+    was,
   }: {
-    readonly bytes: Pick<EndedOutbound, 'bytesSent' | 'bytesReceived'>;
+    readonly bytes: CountedBytes | undefined;
     readonly verdict: Verdict;
     readonly end: FlowEnd;
+    readonly was?: AllowedBefore | undefined;
   },
 ): EndedOutbound {
   return {
@@ -49,11 +62,17 @@ export function endedOutbound(
     remote: destination,
     backend: answering,
     tag: judge.tag(answering.address),
-    bytesSent: bytes.bytesSent,
-    bytesReceived: bytes.bytesReceived,
+    bytesSent: bytes?.bytesSent,
+    bytesReceived: bytes?.bytesReceived,
     verdict,
     end,
+    ...(was === undefined ? {} : { was }),
   };
+}
+
+/** What connection tracking has counted of a flow; undefined where it did not count: each flow has a first packet. */
+export function countedBytes(flow: CountedBytes): CountedBytes | undefined {
+  return flow.bytesSent === 0 ? undefined : flow;
 }
 
 /** Why a flow may not go on; undefined while it may. */

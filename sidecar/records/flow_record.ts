@@ -5,96 +5,13 @@
 import { unreachable } from '../../common/errors.ts';
 import type { AddressPort } from '../../common/net.ts';
 import type { ConnectionPath } from '../../common/path.ts';
-import type { Direction, NearMiss, PeerIdentity, PolicyRef, Protocol, Verdict } from '../../policy/index.ts';
-import { describeFlow } from '../../policy/index.ts';
-
-/**
- * Why a flow ended.
- *
- * - `refused`: by verdict, before anything reached the app.
- * - `dropped`: by the gate, before any handshake.
- * - `peer-timeout`: nothing came back from one side, until the kernel gave it up.
- * - `stalled`: it stood still while the buffers of all flows were full.
- * - `idle-timeout`: nothing passed for `SLUICE_IDLE_SECONDS`.
- * - `policy-changed`, `peer-replaced`, `service-unresolved`: ended by a change of the table; see `Revocation`. `policy-changed` is
- *   also the end of a flow that the relay admitted from memory, or because the gate let it by, where the table denies it when the relay
- *   reports it.
- * - `reset`: of an outbound or direct flow, by whichever end; the kernel does not say which.
- */
-export type FlowEnd =
-  | 'closed'
-  | 'reset'
-  | 'reset-by-source'
-  | 'reset-by-destination'
-  | 'peer-timeout'
-  | 'stalled'
-  | 'idle-timeout'
-  | 'refused'
-  | 'dropped'
-  | 'policy-changed'
-  | 'peer-replaced'
-  | 'service-unresolved'
-  | 'app-unreachable'
-  | 'drained';
-
-/**
- * Reasons beyond the policy verdict's own. `capacity`: over the connection cap or out of file descriptors.
- * `reserved-port`: the destination is a port of the sidecar's own. `link-local`: the source is an IPv6 link-local address,
- * which the app leg cannot come from. `no-backend`: the Service that the pod asked for has no ready backend. `not-yet-allowed`: the
- * gate dropped a packet that the table in force by now admits; it passes when it is sent again.
- */
-export type RefusalReason = 'capacity' | 'reserved-port' | 'link-local' | 'no-backend' | 'not-yet-allowed';
-
-/** One side of a flow. `namespace`, `pod` and `workload` where the address is a pod's that the injector knows. */
-export interface FlowSide {
-  readonly addr: string;
-  /** Absent for the source of dropped packets, which may have used several. */
-  readonly port?: number;
-  readonly namespace?: string;
-  readonly pod?: string;
-  readonly workload?: string;
-}
-
-/** The log line's fields beyond time, level and msg; /flows shows the same. docs/reference/log-fields.md explains them. */
-export interface FlowRecord {
-  readonly time: string;
-  readonly direction: Direction;
-  readonly verdict: 'allow' | 'deny';
-  readonly reason: Verdict['reason'] | RefusalReason;
-  readonly end: FlowEnd;
-  /** The policy whose rule admitted the flow, or the first of those that isolate its subject. */
-  readonly policy?: string;
-  readonly rule?: number;
-  readonly isolating?: readonly string[];
-  readonly near_miss?: {
-    readonly policy: string;
-    readonly rule: number;
-    readonly failed: string;
-    readonly wanted: string;
-    readonly got: string;
-  };
-  readonly explanation?: string;
-  readonly protocol: Protocol;
-  readonly src: FlowSide;
-  /** `service` and its `virtual` address where the pod asked for a Service. */
-  readonly dst: FlowSide & { readonly service?: string; readonly virtual?: string };
-  /**
-   * Bytes sent to and received from the flow's source: payload, but for outbound flows that the sidecar did not end: of those
-   * connection tracking counts the IP and transport headers of each packet too.
-   */
-  readonly bytes_sent: number;
-  readonly bytes_recv: number;
-  /** Packets that the gate dropped since the last record of this peer and port; `dropped` only. */
-  readonly packets?: number;
-  readonly duration_ms: number;
-  /** The app had the connection itself; absent otherwise. */
-  readonly path?: 'direct';
-  readonly mode: 'enforce';
-  readonly revision: number;
-}
+import type { FlowEnd, FlowRecord, FlowSide, NearRule, RefusalReason } from '../../flows/index.ts';
+import type { FlowEnds, PeerIdentity, PolicyRef, Protocol, RuleMiss, Verdict } from '../../policy/index.ts';
+import { describeFlow, describeHint, describeReason, describeTest } from '../../policy/index.ts';
+import type { AllowedBefore } from '../table/index.ts';
 
 /** Every field of a flow's log line; a test keeps the reference page equal to it. */
-export const FLOW_LOG_FIELDS: readonly string[] = [
+export const FLOW_LOG_FIELDS: readonly ('level' | 'msg' | keyof FlowRecord)[] = [
   'level',
   'time',
   'msg',
@@ -105,8 +22,9 @@ export const FLOW_LOG_FIELDS: readonly string[] = [
   'policy',
   'rule',
   'isolating',
-  'near_miss',
+  'near',
   'explanation',
+  'was',
   'protocol',
   'src',
   'dst',
@@ -147,10 +65,14 @@ export interface FlowFacts {
     readonly virtual: AddressPort;
   };
   readonly packets?: number;
-  readonly bytesSent: number;
-  readonly bytesReceived: number;
-  readonly durationMs: number;
+  /** To and from the source; absent where nobody counted them. */
+  readonly bytesSent?: number | undefined;
+  readonly bytesReceived?: number | undefined;
+  /** Absent where it is not known. */
+  readonly durationMs?: number;
   readonly revision: number;
+  /** Of a flow that a change of the table ended, where it is known. */
+  readonly was?: AllowedBefore;
 }
 
 /**
@@ -158,35 +80,33 @@ export interface FlowFacts {
  * @param verdict that of `facts`, explained
  * @param owner who the other side is
  */
-export function flowRecord(
+export function recordOf(
   facts: FlowFacts,
   verdict: Verdict,
   owner: FactsSide['identity'],
   now: Date,
 ): FlowRecord {
-  const { refusal } = facts;
+  const { refusal, service, bytesSent, bytesReceived, durationMs, was } = facts;
   const ingress = verdict.direction === 'ingress';
   const source = ingress ? identified(facts.source, owner) : facts.source;
   const destination = ingress ? facts.destination : identified(facts.destination, owner);
   const denied = refusal !== undefined || verdict.verdict === 'deny';
-  const question = { peer: ingress ? source : destination, protocol: facts.protocol, port: destination.port };
+  const ends = { source, destination, service, protocol: facts.protocol, port: destination.port };
   return {
     time: now.toISOString(),
     direction: verdict.direction,
     verdict: denied ? 'deny' : 'allow',
     reason: refusal ?? verdict.reason,
     end: facts.end,
-    ...(refusal === undefined ? policyFields(verdict, question) : {}),
+    ...(refusal === undefined ? policyFields(verdict, ends, was) : {}),
+    ...(was === undefined ? {} : { was: { ...decidedBy(was.verdict), revision: was.revision } }),
     protocol: facts.protocol,
     src: side(source),
-    dst:
-      facts.service === undefined
-        ? side(destination)
-        : { ...side(destination), ...serviceFields(facts.service) },
-    bytes_sent: facts.bytesSent,
-    bytes_recv: facts.bytesReceived,
+    dst: service === undefined ? side(destination) : { ...side(destination), ...serviceFields(service) },
+    ...(bytesSent === undefined ? {} : { bytes_sent: bytesSent }),
+    ...(bytesReceived === undefined ? {} : { bytes_recv: bytesReceived }),
     ...(facts.packets === undefined ? {} : { packets: facts.packets }),
-    duration_ms: Math.round(facts.durationMs * 1000) / 1000,
+    ...(durationMs === undefined ? {} : { duration_ms: Math.round(durationMs * 1000) / 1000 }),
     ...(facts.path === 'direct' ? { path: facts.path } : {}),
     mode: 'enforce',
     revision: facts.revision,
@@ -197,22 +117,21 @@ function identified<T extends FactsSide>(side: T, owner: FactsSide['identity']):
   return side.identity !== undefined || owner === undefined ? side : { ...side, identity: owner };
 }
 
-/** @param question what policy was asked: the source of what comes in, the destination of what goes out */
-function policyFields(verdict: Verdict, question: Parameters<typeof describeFlow>[1]): Partial<FlowRecord> {
+function policyFields(verdict: Verdict, ends: FlowEnds, was: AllowedBefore | undefined): Partial<FlowRecord> {
   switch (verdict.reason) {
     case 'rule':
       return { policy: name(verdict.policy), rule: verdict.rule };
     case 'no-rule': {
-      const first = verdict.isolating[0];
+      const { isolating, near = [] } = verdict;
+      const before = was === undefined ? '' : `; allowed before: ${describeReason(was.verdict)}`;
       return {
-        ...(first === undefined ? {} : { policy: name(first) }),
-        isolating: verdict.isolating.map(name),
-        ...(verdict.nearMiss === undefined ? {} : { near_miss: nearMiss(verdict.nearMiss) }),
-        explanation: describeFlow(verdict, question),
+        isolating: isolating.map(name),
+        ...(near.length === 0 ? {} : { near: near.map(nearRule) }),
+        explanation: `${describeFlow(verdict, ends)}${before}`,
       };
     }
     case 'no-table':
-      return { explanation: describeFlow(verdict, question) };
+      return { explanation: describeFlow(verdict, ends) };
     case 'not-isolated':
     case 'self':
     case 'own-node':
@@ -223,14 +142,19 @@ function policyFields(verdict: Verdict, question: Parameters<typeof describeFlow
   }
 }
 
-function nearMiss(miss: NearMiss): NonNullable<FlowRecord['near_miss']> {
-  return {
-    policy: name(miss.policy),
-    rule: miss.rule,
-    failed: miss.failed,
-    wanted: miss.wanted,
-    got: miss.got,
-  };
+/** The rule that a verdict comes from, else its reason. */
+function decidedBy(verdict: Verdict): Omit<NonNullable<FlowRecord['was']>, 'revision'> {
+  return verdict.reason === 'rule'
+    ? { policy: name(verdict.policy), rule: verdict.rule }
+    : { reason: verdict.reason };
+}
+
+function nearRule({ policy, rule, tests }: RuleMiss): NearRule {
+  const lacks = tests.map((test) => {
+    const hint = describeHint(test);
+    return hint === undefined ? describeTest(test) : `${describeTest(test)}: ${hint}`;
+  });
+  return { policy: name(policy), rule, lacks };
 }
 
 function side({ address, port, identity }: FactsSide): FlowSide {

@@ -1,5 +1,5 @@
 /** The last N flow records, oldest first: what /flows shows. */
-import type { FlowRecord } from './flow_record.ts';
+import type { FlowRecord } from '../../flows/index.ts';
 
 /** A ring of at most `capacity` records. */
 export class FlowHistory {

@@ -3,13 +3,16 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { registerActiveResources } from '../../common/active_resources.ts';
 import { unreachable } from '../../common/errors.ts';
 import { CONNECTION_PATHS, type ConnectionPath } from '../../common/path.ts';
+import { CUT_ENDS, type FlowRecord } from '../../flows/index.ts';
 import type { Direction, PolicyRef, Verdict } from '../../policy/index.ts';
 import type { Binding, GuardReason } from '../guard/index.ts';
 import { type InForce, PHASES, phase } from '../in_force/index.ts';
-import type { FlowRecord } from './flow_record.ts';
 
 /** Ends that a change of the table brought about. */
-const CUTS: readonly FlowRecord['end'][] = ['policy-changed', 'peer-replaced', 'service-unresolved'];
+const CUTS: ReadonlySet<FlowRecord['end']> = new Set(CUT_ENDS);
+
+/** The label `policy` of denials where no rule came near. */
+const NO_POLICY = '(none)';
 
 /** Seconds. A verdict takes microseconds; the last buckets show a blocked process. */
 const VERDICT_BUCKETS_SECONDS = [1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 1e-3, 1e-2];
@@ -73,7 +76,7 @@ export class SidecarMetrics {
     });
     this.#verdicts = new Counter({
       name: 'sluice_policy_verdicts_total',
-      help: 'Verdicts by the policy they come from: the one that allowed, or the first that isolates. What the gate drops counts by record, not by packet or peer.',
+      help: 'Verdicts by policy: the one that allowed; of denials the one whose rule came nearest, or (none) where the policies that isolate have no rule. What the gate drops counts by record, not by packet or peer.',
       labelNames: ['direction', 'verdict', 'policy_namespace', 'policy'],
       registers,
     });
@@ -282,12 +285,15 @@ export class SidecarMetrics {
   flowEnded(record: FlowRecord, verdict: Verdict): void {
     const { direction } = record;
     this.#connections.inc({ direction, verdict: record.verdict, reason: record.reason });
-    if (CUTS.includes(record.end)) this.#terminated.inc({ reason: record.end });
+    if (CUTS.has(record.end)) this.#terminated.inc({ reason: record.end });
     if (record.end === 'peer-timeout') this.#peerTimeouts.inc();
-    if (record.bytes_recv > 0) this.#received.inc({ direction }, record.bytes_recv);
-    if (record.bytes_sent > 0) this.#sent.inc({ direction }, record.bytes_sent);
+    const { bytes_recv: received = 0, bytes_sent: sent = 0 } = record;
+    if (received > 0) this.#received.inc({ direction }, received);
+    if (sent > 0) this.#sent.inc({ direction }, sent);
+    // Refused for another reason than policy's.
+    if (record.reason !== verdict.reason) return;
     const policy = decidingPolicy(verdict);
-    if (policy === undefined || record.policy === undefined) return;
+    if (policy === undefined) return;
     this.#verdicts.inc({
       direction,
       verdict: verdict.verdict,
@@ -297,13 +303,13 @@ export class SidecarMetrics {
   }
 }
 
-/** The policy that allowed, or the first that isolates; none where no policy was asked. */
+/** The policy that allowed, or whose rule came nearest; none where no policy was asked. */
 function decidingPolicy(verdict: Verdict): PolicyRef | undefined {
   switch (verdict.reason) {
     case 'rule':
       return verdict.policy;
     case 'no-rule':
-      return verdict.isolating[0];
+      return verdict.near?.[0]?.policy ?? noPolicy(verdict.isolating);
     case 'no-table':
     case 'not-isolated':
     case 'self':
@@ -313,4 +319,9 @@ function decidingPolicy(verdict: Verdict): PolicyRef | undefined {
     default:
       return unreachable(verdict);
   }
+}
+
+/** Nobody came near: the namespace alone is known, which all that isolate have in common. */
+function noPolicy([first]: readonly PolicyRef[]): PolicyRef | undefined {
+  return first && { namespace: first.namespace, name: NO_POLICY };
 }

@@ -1,6 +1,7 @@
 /** The one place that records flows: history, metrics and log line of each come from the same record. */
 import type { Logger } from 'pino';
 import type { RecordLog } from '../../common/log.ts';
+import type { RefusalReason } from '../../flows/index.ts';
 import {
   type Direction,
   familyOf,
@@ -13,7 +14,7 @@ import type { DeniedPeer } from '../gate/kernel/index.ts';
 import type { Side } from '../kernel/index.ts';
 import type { Enforcement, Need, Owner, Owners } from '../table/index.ts';
 import type { EndedOutbound } from './ended_outbound.ts';
-import { type FactsSide, type FlowFacts, flowRecord, type RefusalReason } from './flow_record.ts';
+import { type FactsSide, type FlowFacts, recordOf } from './flow_record.ts';
 import type { FlowHistory } from './history.ts';
 import type { SidecarMetrics } from './metrics.ts';
 
@@ -64,21 +65,27 @@ export class Recorder {
 
   #write(facts: FlowFacts, judge: Judge | undefined, owner: Owner, now: Date): void {
     const verdict = this.#explained(facts, judge, owner);
-    const record = flowRecord(facts, verdict, owner ?? undefined, now);
+    const record = recordOf(facts, verdict, owner ?? undefined, now);
     this.#history.add(record);
     this.#metrics.flowEnded(record, verdict);
     if (record.verdict === 'deny') this.#lines.write('warn', record, 'flow denied');
     else this.#lines.write('info', record, 'flow ended');
   }
 
-  /** The near miss is looked for only now: it is slow, and only a denial by policy needs it. */
+  /** The rules that came near are looked for only now: it is slow, and only a denial by policy needs them. */
   #explained(facts: FlowFacts, judge: Judge | undefined, owner: Owner): Verdict {
-    const { verdict, refusal, protocol, destination } = facts;
+    const { verdict, refusal, protocol, destination, service } = facts;
     if (refusal !== undefined || verdict.reason !== 'no-rule') return verdict;
     const peer = peerOf(facts).address;
-    const question = { direction: verdict.direction, peer, protocol, port: destination.port };
+    const question = {
+      direction: verdict.direction,
+      peer,
+      protocol,
+      port: destination.port,
+      ...(service === undefined ? {} : { servicePort: service.virtual.port }),
+    };
     const explained = this.#enforcement.explain(judge, question, owner);
-    // The table that denied has been replaced by one that allows: there is no near miss any more.
+    // The table that denied has been replaced by one that allows: no rule is near any more.
     return explained.verdict === 'deny' ? explained : verdict;
   }
 
@@ -107,16 +114,13 @@ export class Recorder {
       destination: direction === 'ingress' ? { ...pod, port } : peer,
       ...(target.service === undefined ? {} : { service: target.service }),
       packets,
-      bytesSent: 0,
-      bytesReceived: 0,
-      durationMs: 0,
       revision: this.#enforcement.revision,
     });
   }
 
   /** A flow of the pod's own that ended, or that was ended because the table no longer allows it. */
   outbound(ended: EndedOutbound): void {
-    const { protocol, local, remote, backend, tag, bytesSent, bytesReceived, verdict, end } = ended;
+    const { protocol, local, remote, backend, tag, bytesSent, bytesReceived, verdict, end, was } = ended;
     const { service } = this.#target(remote.address, protocol, remote.port);
     this.flow({
       verdict,
@@ -127,7 +131,7 @@ export class Recorder {
       ...(service === undefined ? {} : { service }),
       bytesSent: bytesReceived, // to the source, which is the pod
       bytesReceived: bytesSent,
-      durationMs: 0,
+      ...(was === undefined ? {} : { was }),
       revision: this.#enforcement.revision,
     });
   }

@@ -28,6 +28,8 @@ export interface Question {
   readonly peer: string;
   readonly protocol: Protocol;
   readonly port: number;
+  /** The port that was asked for, where a Service translates it. */
+  readonly servicePort?: number;
 }
 
 /** Holds the table, answers for it, and has live flows re-evaluated when it changes. */
@@ -107,19 +109,19 @@ export class Enforcement {
   }
 
   /**
-   * The verdict with its near miss. Finding that takes milliseconds with a thousand rules, so it is remembered until
+   * The verdict with the rules that came near. Finding them takes milliseconds with a thousand rules, so they are remembered until
    * the table changes: a peer that keeps knocking costs one search.
    * @param judge of the table that denied: it may have been replaced since
    * @param owner who has the address
    */
   explain(judge: Judge | undefined, question: Question, owner: Owner): Verdict {
-    const { direction, peer, protocol, port } = question;
+    const { direction, peer, protocol, port, servicePort } = question;
     if (judge === undefined) return { verdict: 'deny', direction, reason: 'no-table' };
-    if (judge !== this.#judge) return judge.explain(direction, peer, protocol, port, owner);
-    const key = `${direction} ${peer} ${protocol} ${port}`;
+    if (judge !== this.#judge) return judge.explain(direction, peer, protocol, port, owner, servicePort);
+    const key = `${direction} ${peer} ${protocol} ${port} ${servicePort ?? ''}`;
     const known = this.#explanations.get(key);
     if (known !== undefined && known.owner === owner) return known.verdict;
-    const verdict = judge.explain(direction, peer, protocol, port, owner);
+    const verdict = judge.explain(direction, peer, protocol, port, owner, servicePort);
     return this.#explanations.keep(key, { verdict, owner }).verdict;
   }
 
@@ -163,13 +165,14 @@ export class Enforcement {
    */
   replace(table: Table, touched?: ReadonlySet<string>): number {
     this.#explanations.clear();
+    const before = this.#judge;
     this.#judge = createJudge(table, this.#nodePorts);
     this.#relay?.forgetAdmissions();
     this.#owners?.outdated(touched);
     const unsure = this.#membership && new Set<string>();
-    const ended = this.#live.reevaluate(this.#judge, touched, unsure);
+    const ended = this.#live.reevaluate(this.#judge, touched, unsure, before);
     if (this.#membership !== undefined && unsure !== undefined && unsure.size > 0) {
-      this.#waitFor(this.#membership.ask(unsure, (source) => this.#judgeAgain(source)));
+      this.#waitFor(this.#membership.ask(unsure, (source) => this.#judgeAgain(source, before)));
     }
     return ended;
   }
@@ -179,8 +182,8 @@ export class Enforcement {
   }
 
   /** By the table in force now. Nobody is asked again. */
-  #judgeAgain(source: string): void {
-    if (this.#judge !== undefined) this.#live.reevaluate(this.#judge, new Set([source]));
+  #judgeAgain(source: string, before: Judge | undefined): void {
+    if (this.#judge !== undefined) this.#live.reevaluate(this.#judge, new Set([source]), undefined, before);
   }
 
   /**

@@ -1,5 +1,6 @@
 /** The table in force: received, kept on disk, and asked for verdicts. Also the live flows, which another table may end. */
 
+export { type AllowedBefore, allowedBefore } from './allowed_before.ts';
 export { Enforcement } from './enforcement.ts';
 export { TableFile } from './file.ts';
 export type { FlowJudge } from './flow_judge.ts';

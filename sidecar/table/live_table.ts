@@ -3,7 +3,7 @@
  * policy table never slips between; a change ends all flows that it no longer allows, and no other.
  */
 import type { ConnectionPath } from '../../common/path.ts';
-import type { Verdict } from '../../policy/index.ts';
+import type { Judge, Verdict } from '../../policy/index.ts';
 import { type FlowJudge, RememberingJudge } from './flow_judge.ts';
 
 /** What the live table needs to know of a flow, and may do to it. */
@@ -16,8 +16,11 @@ export interface LiveFlow {
   revoked(judge: FlowJudge): Revocation | undefined;
   /** Resets the source's end; `cut` follows. */
   resetSource(): void;
-  /** Ends the flow with a reset at both ends. Its record is written when that is done. */
-  cut(revocation: Revocation): void;
+  /**
+   * Ends the flow with a reset at both ends. Its record is written when that is done.
+   * @param before of the table before, where it is known
+   */
+  cut(revocation: Revocation, before?: Judge): void;
   /** Ends the flow because the sidecar stops. */
   drain(): void;
   /** A plain view for /connections. */
@@ -78,9 +81,10 @@ export class LiveTable {
    * the live table when its descriptors are closed.
    * @param sources only flows of these addresses can be concerned; absent: all flows
    * @param unsure gets the sources of flows that go on until the injector was asked; absent: these flows end as well
+   * @param before of the table before, for the records of flows that end
    * @returns how many flows were ended
    */
-  reevaluate(judge: FlowJudge, sources?: ReadonlySet<string>, unsure?: Set<string>): number {
+  reevaluate(judge: FlowJudge, sources?: ReadonlySet<string>, unsure?: Set<string>, before?: Judge): number {
     const ended: { flow: LiveFlow; revocation: Revocation }[] = [];
     const remembering = new RememberingJudge(judge);
     for (const flow of sources === undefined ? this : this.#of(sources)) {
@@ -90,7 +94,7 @@ export class LiveTable {
       else ended.push({ flow, revocation });
     }
     for (const { flow } of ended) flow.resetSource();
-    for (const { flow, revocation } of ended) flow.cut(revocation);
+    for (const { flow, revocation } of ended) flow.cut(revocation, before);
     return ended.length;
   }
 

@@ -1,6 +1,7 @@
 /** The lists of docs/reference/log-fields.md against the types of a record. A list here that lacks a word does not compile. */
 import { expect, test } from 'vitest';
-import { FLOW_LOG_FIELDS, type FlowRecord } from '../../sidecar/records/flow_record.ts';
+import type { FlowRecord } from '../../flows/index.ts';
+import { FLOW_LOG_FIELDS } from '../../sidecar/records/flow_record.ts';
 import { firstColumn, readPage } from './markdown.ts';
 
 /** Whether a word is used for denials; of `Verdict` and `RefusalReason`. */
@@ -46,8 +47,9 @@ const FIELDS: Readonly<Record<keyof FlowRecord, true>> = {
   policy: true,
   rule: true,
   isolating: true,
-  near_miss: true,
+  near: true,
   explanation: true,
+  was: true,
   protocol: true,
   src: true,
   dst: true,

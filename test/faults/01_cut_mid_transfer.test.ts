@@ -3,9 +3,9 @@
  * arrives; a twin that is still allowed loses none.
  */
 import { expect, test } from 'vitest';
+import type { FlowSide } from '../../flows/index.ts';
 import type { FlowReport } from '../../lab/agent/protocol.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
-import type { FlowSide } from '../../sidecar/records/flow_record.ts';
 import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from '../netns/command.ts';
 import { expectP99Within } from '../netns/delays.ts';
@@ -131,7 +131,8 @@ test('its record says why it was cut', async () => {
   expect(record).toMatchObject({
     verdict: 'deny',
     src: { pod: 'batch' },
-    near_miss: { policy: 'shop/allow', failed: 'pod' },
+    near: [{ policy: 'shop/allow', lacks: [expect.stringContaining('peer has')] }],
+    was: { policy: 'shop/allow', rule: 0, revision: expect.any(Number) },
   });
   expect(record.bytes_sent).toBeGreaterThan(0);
 });

@@ -27,7 +27,7 @@ test('the demo shows what it promises and removes everything', async () => {
   expect(stdout).toMatch(/reports\/monthly +app=bookstore, in another namespace +denied +denied +-\n/);
   expect(stdout).toMatch(/shop\/stock +reset \d+ ms after the change, at \d+ MB\n/);
   expect(stdout).toMatch(
-    /Ingress from shop\/stock \(10\.1\.1\.12\) to TCP\/8080 denied: .*wanted, peer has app=inventory/,
+    /shop\/stock -> shop\/\S+ TCP\/8080 denied at ingress: .*wanted, peer has app=inventory/,
   );
   expect(stdout).toMatch(/shop\/frontend +complete: 240000000 bytes/);
   expect(stdout).not.toContain('\u001b');

@@ -4,8 +4,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import type { FlowRecord } from '../../flows/index.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
-import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { until, useLab } from './harness.ts';
@@ -40,7 +40,7 @@ const start = useTalkers(net);
 const inPodNetns = (name: string, ...argv: readonly string[]) => run(inNetns(net.lab.netns(name), argv));
 
 async function recordsOf(clientPort: number): Promise<readonly FlowRecord[]> {
-  const flows = JSON.parse((await net.admin('shop/api', '/flows')).body) as FlowRecord[];
+  const flows = await net.flows('shop/api');
   return flows.filter(({ src }) => src.port === clientPort);
 }
 

@@ -5,7 +5,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
-import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { until, useLab } from './harness.ts';
@@ -75,7 +74,7 @@ test.each(
   await net.lab.startSidecar('shop/api', { redirect: false });
   expect(await client.line()).toBe('ECONNRESET');
   const record = await until('it is recorded', async () => {
-    const flows = JSON.parse((await net.admin('shop/api', '/flows')).body) as FlowRecord[];
+    const flows = await net.flows('shop/api');
     return flows.find(({ src, dst }) => src.port === localPort && dst.port === port);
   });
   expect(record).toMatchObject({ end: 'policy-changed', verdict: 'deny', path: 'direct' });

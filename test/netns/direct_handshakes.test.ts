@@ -1,8 +1,8 @@
 /** Direct connections whose handshakes are odd: the app has them, so they are recorded and ended like others. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { FlowRecord } from '../../flows/index.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
-import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { until, useLab } from './harness.ts';
@@ -60,7 +60,7 @@ function askFrom(name: string, address: string, localPort: number, afterMs = 0):
 }
 
 async function recordsOf(port: number): Promise<readonly FlowRecord[]> {
-  const flows = JSON.parse((await net.admin('shop/api', '/flows')).body) as FlowRecord[];
+  const flows = await net.flows('shop/api');
   return flows.filter(({ src }) => src.port === port);
 }
 

@@ -1,7 +1,7 @@
 /** A rule of the pod's own leads connections to another port of the app: on the direct path policy is about the port that clients use. */
 import { describe, expect, test } from 'vitest';
+import type { FlowRecord } from '../../flows/index.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
-import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { namespace, node, pod, policy } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { type TestLab, until, useLab } from './harness.ts';
@@ -44,7 +44,7 @@ async function recordsOf(
   address: string,
   port: number | undefined,
 ): Promise<readonly FlowRecord[]> {
-  const flows = JSON.parse((await net.admin('shop/api', '/flows')).body) as FlowRecord[];
+  const flows = await net.flows('shop/api');
   return flows.filter(({ src, dst }) => src.port === port && dst.addr === address);
 }
 

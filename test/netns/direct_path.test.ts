@@ -4,8 +4,8 @@
  */
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { FlowRecord } from '../../flows/index.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
-import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { allowApps, namespace, node, pod, policy } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { ANSWER, SILENCE, type TestLab, until, useLab } from './harness.ts';
@@ -46,7 +46,7 @@ async function views(net: TestLab): Promise<readonly View[]> {
 }
 
 async function flows(net: TestLab): Promise<readonly FlowRecord[]> {
-  return JSON.parse((await net.admin('shop/api', '/flows')).body) as FlowRecord[];
+  return await net.flows('shop/api');
 }
 
 /** The record of the flow from a client's port. */

@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
-import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { allowApps, policy } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import {
@@ -30,7 +29,7 @@ async function expectBlocked(address: string, port = 80): Promise<void> {
   expect(result).toMatchObject({ allowed: false, connected: false, timedOut: true });
 }
 
-const flowsOf = async (pod: string) => JSON.parse((await net.admin(pod, '/flows')).body) as FlowRecord[];
+const flowsOf = (pod: string) => net.flows(pod);
 
 test.each([
   [API, DB, '10.1.1.12'],
@@ -59,7 +58,9 @@ test('a denial is recorded at the source', async () => {
     src: { pod: 'front' },
     dst: { pod: 'db', port: 80 },
   });
-  expect(denial.explanation).toContain('Egress to shop/db (10.1.2.11) on TCP/80 denied');
+  expect(denial.explanation).toContain(
+    'shop/front -> shop/db TCP/80 denied at egress: isolated by shop/front-out; nearest rule front-out egress[0]: ',
+  );
 });
 
 /** Records of a pod's own flows to a port that were allowed. */

@@ -1,6 +1,5 @@
 /** How soon flows of a pod follow a change of what it may reach. */
 import { expect, test } from 'vitest';
-import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { expectP99Within } from './delays.ts';
 import { API, DB, DB_V6, db, expectUntouched, hold, reach, useEgressLab } from './egress_cluster.ts';
 import { until, wallClockMs } from './harness.ts';
@@ -38,11 +37,18 @@ test("a change of a peer's label ends the flows to it, within 100 ms", async () 
   const rename = () => net.lab.writeObjects(db({ app: 'renamed' }));
   const times = await expectCutInTime(DB_V6, rename, () => net.apply(db({ app: 'db' })));
   const cut = await until('all are recorded', async () => {
-    const flows = JSON.parse((await net.admin('shop/front', '/flows')).body) as FlowRecord[];
+    const flows = await net.flows('shop/front');
     const found = flows.filter(({ end, dst }) => end === 'policy-changed' && dst.addr === DB_V6);
     return found.length === times * 300 && found;
   });
-  expect(cut[0]).toMatchObject({ direction: 'egress', near_miss: { failed: 'pod' }, dst: { pod: 'db' } });
+  expect(cut[0]).toMatchObject({
+    direction: 'egress',
+    near: [{ lacks: [expect.stringContaining('peer has app=renamed')] }],
+    was: { policy: expect.any(String), rule: expect.any(Number) },
+    dst: { pod: 'db' },
+  });
+  expect(cut[0]?.was?.revision).toBeLessThan(cut[0]?.revision ?? 0);
+  expect(cut[0]).not.toHaveProperty('duration_ms');
   expect(cut[0]?.bytes_recv).toBeGreaterThan(0);
   await net.apply(reach(['api']));
 });

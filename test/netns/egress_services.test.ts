@@ -1,7 +1,6 @@
 /** An egress-isolated pod and Services: policy is about the backends. */
 import { expect, onTestFinished, test } from 'vitest';
 import { describeStatus, labStatus } from '../../lab/status.ts';
-import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { type Manifest, namespace, node, pod, policy } from '../builders/manifests.ts';
 import { patience, SILENCE, until, useLab } from './harness.ts';
 import { usePackets } from './tools/packets.ts';
@@ -102,7 +101,7 @@ async function connectTimes(count: number, address: string): Promise<readonly nu
   return accepted().map((total, index) => total - (before[index] ?? 0));
 }
 
-const flowsOf = async (name: string) => JSON.parse((await net.admin(name, '/flows')).body) as FlowRecord[];
+const flowsOf = (name: string) => net.flows(name);
 
 test.each([VIRTUAL, VIRTUAL_V6])(
   'of the backends of %s only those that policy allows are used, for TCP and UDP',

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { allowApps, namespace, node, pod, policy } from '../builders/manifests.ts';
 import { ANSWER, IS_DIRECT, ofProxy, SILENCE, until, useLab } from './harness.ts';
 import { pathWithoutNft } from './tools/without_nft.ts';
@@ -127,7 +126,7 @@ describe.each(WAYS)('$how', ({ how, sidecarEnv, denied, closed, wait }) => {
     await net.connect('shop/front', API[0], 80);
     // A peer that knocks again gets its next record later: any of its denials by these policies will do.
     const flows = await until('both flows are recorded', async () => {
-      const list = JSON.parse((await net.admin('shop/api', '/flows')).body) as FlowRecord[];
+      const list = await net.flows('shop/api');
       const denial = list.findLast(
         (flow) =>
           flow.verdict === 'deny' &&
@@ -145,14 +144,21 @@ describe.each(WAYS)('$how', ({ how, sidecarEnv, denied, closed, wait }) => {
       reason: 'no-rule',
       end: how === 'without nft' ? 'refused' : 'dropped',
       isolating: ['shop/api-allow'],
-      near_miss: { policy: 'shop/api-allow', rule: 0, failed: 'namespace' },
+      near: [
+        {
+          policy: 'shop/api-allow',
+          rule: 0,
+          lacks: [expect.stringMatching(/^namespace .* wanted, peer is in /)],
+        },
+      ],
       src: { addr: BATCH[0], namespace: 'other', pod: 'batch' },
       dst: { addr: API[0], port: 80, pod: 'api' },
       mode: 'enforce',
     });
     expect(flows[0]?.explanation).toMatch(
-      /^Ingress from other\/batch \(10\.1\.2\.12\) to TCP\/80 denied: isolated by shop\/api-allow; /,
+      /^other\/batch -> shop\/api TCP\/80 denied at ingress: isolated by shop\/api-allow; nearest rule api-allow ingress\[0\]: /,
     );
+    expect(flows[0]).not.toHaveProperty('policy');
     expect(flows[1]).toMatchObject({
       policy: 'shop/api-allow',
       rule: 0,

@@ -4,7 +4,6 @@
  */
 import { describe, expect, test } from 'vitest';
 import { toolPath } from '../../lab/processes/tools.ts';
-import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { allowApps, namespace, node, pod, policy } from '../builders/manifests.ts';
 import { SILENCE, type TestLab, until, useLab } from './harness.ts';
 import { pathWithoutNft } from './tools/without_nft.ts';
@@ -53,7 +52,7 @@ describe('with a gate', () => {
     const denied = await net.connect('shop/batch', address, 9090, SILENCE);
     expect(denied).toMatchObject({ connected: false, timedOut: true });
     const record = await until('the denial is recorded', async () => {
-      const flows = JSON.parse((await net.admin('shop/api', '/flows')).body) as FlowRecord[];
+      const flows = await net.flows('shop/api');
       return flows.find(
         ({ verdict, dst }) => verdict === 'deny' && dst.port === 9090 && dst.addr === address,
       );
@@ -75,7 +74,7 @@ describe('with a gate', () => {
       );
       expect(over).toMatchObject({ error: 'ECONNRESET' });
       const record = await until('it is recorded', async () => {
-        const flows = JSON.parse((await net.admin('shop/api', '/flows')).body) as FlowRecord[];
+        const flows = await net.flows('shop/api');
         return flows.find(({ src }) => src.port === over.localPort);
       });
       expect(record).toMatchObject({ end: 'policy-changed', verdict: 'deny', dst: { port } });

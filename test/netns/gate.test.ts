@@ -6,7 +6,6 @@ import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { toolPath } from '../../lab/processes/tools.ts';
 import { GATE_TABLE } from '../../sidecar/gate/kernel/names.ts';
-import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { namespace, node, pod, policy } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { ANSWER, type Patience, SILENCE, until, useLab } from './harness.ts';
@@ -246,7 +245,7 @@ test.each([
 test('denials by the gate are recorded like any other, with packets', async () => {
   await net.datagram('shop/batch', API[0], 53, SILENCE);
   const record = await until('the denial is recorded', async () => {
-    const flows = JSON.parse((await net.admin('shop/api', '/flows')).body) as FlowRecord[];
+    const flows = await net.flows('shop/api');
     return flows.find((flow) => flow.protocol === 'UDP' && flow.src.addr === '10.1.1.12');
   });
   expect(record).toMatchObject({
@@ -258,8 +257,10 @@ test('denials by the gate are recorded like any other, with packets', async () =
   });
   expect(record.packets).toBeGreaterThan(0);
   expect(record.explanation).toMatch(
-    /^Ingress from shop\/batch \(10\.1\.1\.12\) to UDP\/53 denied: isolated by shop\/allow; /,
+    /^shop\/batch -> shop\/api UDP\/53 denied at ingress: isolated by shop\/allow; nearest rule allow ingress\[0\]: /,
   );
+  for (const unknown of ['policy', 'duration_ms', 'bytes_sent', 'bytes_recv'])
+    expect(record).not.toHaveProperty(unknown);
   const metrics = (await net.admin('shop/api', '/metrics')).body;
   expect(metrics).toMatch(/^sluice_gate_drops_total\{direction="ingress"\} [1-9]/m);
   expect(metrics).toContain('sluice_gate_in_force 1');

@@ -16,6 +16,8 @@ import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll } from 'vitest';
 import { SIDECAR_PORTS } from '../../common/contract.ts';
+import { list } from '../../common/shape.ts';
+import { type FlowRecord, flowRecord } from '../../flows/index.ts';
 import { Agent } from '../../lab/agent/agent.ts';
 import type {
   ConnectResult,
@@ -32,6 +34,8 @@ import type { UpOptions } from '../../lab/up.ts';
 import type { Manifest } from '../builders/manifests.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
+
+const flowRecords = list(flowRecord);
 
 export { patternSha256 } from '../../lab/app/pattern.ts';
 
@@ -145,6 +149,12 @@ export class TestLab {
     options: { readonly localAddress?: string } & Partial<Patience> = {},
   ): Promise<DatagramResult> {
     return this.agent(from).ask({ do: 'datagram', address, port, ...ANSWER, ...options });
+  }
+
+  /** The records that a pod's sidecar shows, oldest first. Fails where one has not the form that other programs go by. */
+  async flows(pod: string): Promise<readonly FlowRecord[]> {
+    const { body } = await this.admin(pod, '/flows');
+    return flowRecords.readJson(body, '/flows', (problem) => new Error(problem));
   }
 
   /** Asks the admin port of a pod's sidecar, from inside the pod. */

@@ -2,7 +2,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { inNetns } from '../../lab/processes/netns.ts';
-import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { allowApps, namespace, node, pod, policy } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { type TestLab, until, useLab } from './harness.ts';
@@ -113,7 +112,7 @@ describe.each([
     // Through the proxy a flow that both sides have closed is over as soon as all bytes are the kernel's.
     const isOver = path === 'proxy' && kind !== 'whole';
     const recorded = async () => {
-      const flows = JSON.parse((await net.admin('shop/api', '/flows')).body) as FlowRecord[];
+      const flows = await net.flows('shop/api');
       return flows.find(({ src }) => src.port === localPort);
     };
     if (isOver) await until('the flow is over', recorded);

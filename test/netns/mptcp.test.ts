@@ -4,9 +4,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { FlowRecord } from '../../flows/index.ts';
 import { APP_SERVER } from '../../lab/app/program.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
-import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { allowApps, namespace, node, pod, policy } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { until, useLab } from './harness.ts';
@@ -99,7 +99,7 @@ function useMptcp(path: 'proxy' | 'direct') {
     },
 
     async records(): Promise<readonly FlowRecord[]> {
-      const all = JSON.parse((await net.admin('shop/api', '/flows')).body) as FlowRecord[];
+      const all = await net.flows('shop/api');
       return all.filter(({ dst }) => dst.port === port);
     },
   };

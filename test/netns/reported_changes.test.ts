@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { SILENCE, until, useLab } from './harness.ts';
 import { inPod } from './tools/pod_script.ts';
@@ -88,7 +87,7 @@ test.each(API.map((api, index) => ({ api, port: 8_081 + index })))(
     );
     expect(await client.line()).toBe('both are over');
     await until('both are recorded', async () => {
-      const flows = JSON.parse((await net.admin('shop/api', '/flows')).body) as FlowRecord[];
+      const flows = await net.flows('shop/api');
       return flows.filter(({ src, dst }) => src.port === 40_123 && dst.port === port).length === 2;
     });
   },

@@ -1,7 +1,7 @@
 /** A denial says which rule came closest and what it wanted; any verdict can be said in one sentence. */
 
 import { describe, expect, it } from 'vitest';
-import { describeFlow, type NearMiss, type Verdict } from '../../../policy/index.ts';
+import { describeFlow, type FailedTest, type RuleMiss, type Verdict } from '../../../policy/index.ts';
 import { type ApiPolicy, apiNamespace, apiPod, apiPolicy } from '../../builders/api_objects.ts';
 import { type Ask, flowsOf } from './flow_question.ts';
 
@@ -22,23 +22,33 @@ function shop(...specs: ApiPolicy['spec'][]): Ask {
   return flowsOf({ namespaces: [apiNamespace('other', { team: 'red' })], pods: PODS, policies });
 }
 
-function nearMissOf(verdict: Verdict): NearMiss | undefined {
-  return verdict.verdict === 'deny' && verdict.reason === 'no-rule' ? verdict.nearMiss : undefined;
+function nearOf(verdict: Verdict): readonly RuleMiss[] {
+  return verdict.reason === 'no-rule' ? (verdict.near ?? []) : [];
+}
+
+/** The nearest rule, with the first of its tests that failed. */
+function nearestOf(verdict: Verdict): (Omit<RuleMiss, 'tests'> & FailedTest) | undefined {
+  const [nearest] = nearOf(verdict);
+  if (nearest === undefined) return undefined;
+  const { tests, ...rule } = nearest;
+  return { ...rule, ...tests[0] };
 }
 
 const FRONTEND = { podSelector: { matchLabels: { role: 'frontend' } } };
 
 describe('the nearest rule', () => {
-  const miss = (ask: Ask, from = 'shop/web', port = '8080') =>
-    nearMissOf(ask(from, 'shop/api', port).ingress);
+  const miss = (ask: Ask, from = 'shop/web', port = '8080') => nearestOf(ask(from, 'shop/api', port).ingress);
 
   it('names the label that differs', () => {
     expect(miss(shop({ ingress: [{ from: [FRONTEND] }] }))).toEqual({
       policy: { namespace: 'shop', name: 'p0' },
+      direction: 'ingress',
       rule: 0,
+      peer: 0,
       failed: 'pod',
       wanted: 'label role=frontend',
       got: 'role=front',
+      key: 'role',
     });
   });
 
@@ -136,14 +146,45 @@ describe('the nearest rule', () => {
   });
 });
 
+describe('the rules that came near', () => {
+  const near = (ask: Ask, from = 'shop/web') => nearOf(ask(from, 'shop/api', '8080').ingress);
+
+  it('are three at most, the nearest first, each with all that failed', () => {
+    const twoWrong = { from: [FRONTEND], ports: [{ port: 80 }] };
+    const podWrong = { from: [FRONTEND] };
+    const portWrong = { from: [{ podSelector: {} }], ports: [{ port: 80 }] };
+    const found = near(shop({ ingress: [twoWrong, podWrong, portWrong, twoWrong] }));
+    expect(found.map(({ rule, tests }) => [rule, tests.map(({ failed }) => failed)])).toEqual([
+      [2, ['port']],
+      [1, ['pod']],
+      [0, ['pod', 'port']],
+    ]);
+  });
+
+  it('begin with what was most likely meant, by all that a table knows of the peer', () => {
+    const other = { from: [{ podSelector: { matchLabels: { app: 'web', role: 'back' } } }] };
+    // The peer has the value under another key, which no rule asks for.
+    const slip = { from: [{ podSelector: { matchLabels: { 'app.kubernetes.io/role': 'front' } } }] };
+    const [first] = near(shop({ ingress: [other, slip] }));
+    expect(first).toMatchObject({ rule: 1, tests: [{ meant: { kind: 'key', key: 'role' } }] });
+  });
+
+  it('know the name of a namespace, which is a label that nobody sets', () => {
+    const byName = { namespaceSelector: { matchLabels: { name: 'other' } } };
+    const [first] = near(shop({ ingress: [{ from: [byName] }] }), 'other/web');
+    expect(first?.tests[0]).toMatchObject({ meant: { kind: 'key', key: 'kubernetes.io/metadata.name' } });
+  });
+});
+
 describe('a verdict in one sentence', () => {
-  const peer = { address: '10.1.2.3', identity: { namespace: 'shop', name: 'web' } };
-  const parties = { peer, protocol: 'TCP', port: 8080 } as const;
+  const web = { address: '10.1.2.3', identity: { namespace: 'shop', name: 'web' } };
+  const api = { address: '10.0.0.1', identity: { namespace: 'shop', name: 'api' } };
+  const parties = { source: web, destination: api, protocol: 'TCP', port: 8080 } as const;
 
   it('explains a denial', () => {
     const verdict = shop({ ingress: [{ from: [FRONTEND] }] }, {})('shop/web', 'shop/api', '8080').ingress;
     expect(describeFlow(verdict, parties)).toBe(
-      'Ingress from shop/web (10.1.2.3) to TCP/8080 denied: isolated by shop/p0, shop/p1; ' +
+      'shop/web -> shop/api TCP/8080 denied at ingress: isolated by shop/p0, shop/p1; ' +
         'nearest rule p0 ingress[0]: label role=frontend wanted, peer has role=front',
     );
   });
@@ -151,11 +192,29 @@ describe('a verdict in one sentence', () => {
   it('explains a denied egress to an address', () => {
     const spec = { policyTypes: ['Egress'], egress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8' } }] }] };
     const verdict = shop(spec)('shop/api', '203.0.113.7', '443').egress;
-    const flow = { peer: { address: '203.0.113.7' }, protocol: 'TCP', port: 443 } as const;
+    const flow = {
+      source: api,
+      destination: { address: '203.0.113.7' },
+      protocol: 'TCP',
+      port: 443,
+    } as const;
     expect(describeFlow(verdict, flow)).toBe(
-      'Egress to 203.0.113.7 on TCP/443 denied: isolated by shop/p0; ' +
+      'shop/api -> 203.0.113.7 TCP/443 denied at egress: isolated by shop/p0; ' +
         'nearest rule p0 egress[0]: 10.0.0.0/8 wanted, peer is 203.0.113.7',
     );
+  });
+
+  it('names the Service that was asked for, and says what it does not know', () => {
+    const verdict: Verdict = { verdict: 'deny', direction: 'egress', reason: 'no-table' };
+    const service = { namespace: 'shop', name: 'front' };
+    expect(describeFlow(verdict, { ...parties, source: { address: '' }, service })).toBe(
+      'an unknown address -> shop/api (Service shop/front) TCP/8080 denied at egress: no table has arrived yet',
+    );
+  });
+
+  it('names eight policies and counts the others', () => {
+    const verdict = shop(...Array.from({ length: 10 }, () => ({})))('shop/web', 'shop/api', '8080').ingress;
+    expect(describeFlow(verdict, parties)).toMatch(/isolated by (shop\/p\d, ){7}shop\/p\d and 2 more$/);
   });
 
   it.each<[Verdict, string]>([
@@ -167,23 +226,29 @@ describe('a verdict in one sentence', () => {
         policy: { namespace: 'shop', name: 'p' },
         rule: 2,
       },
-      'allowed: rule shop/p ingress[2]',
+      'allowed at ingress: rule shop/p ingress[2]',
     ],
     [
       { verdict: 'allow', direction: 'ingress', reason: 'not-isolated' },
-      'allowed: no policy isolates the pod for ingress',
+      'allowed at ingress: no policy isolates the pod for ingress',
     ],
-    [{ verdict: 'allow', direction: 'ingress', reason: 'self' }, 'allowed: a pod always reaches itself'],
+    [
+      { verdict: 'allow', direction: 'ingress', reason: 'self' },
+      'allowed at ingress: a pod always reaches itself',
+    ],
     [
       { verdict: 'allow', direction: 'ingress', reason: 'own-node' },
-      'allowed: traffic between a pod and its own node is always allowed',
+      'allowed at ingress: traffic between a pod and its own node is always allowed',
     ],
     [
       { verdict: 'allow', direction: 'ingress', reason: 'not-a-pod' },
-      'allowed: the destination is not a pod that policy can select',
+      'allowed at ingress: the destination is not a pod that policy can select',
     ],
-    [{ verdict: 'deny', direction: 'ingress', reason: 'no-table' }, 'denied: no table has arrived yet'],
+    [
+      { verdict: 'deny', direction: 'ingress', reason: 'no-table' },
+      'denied at ingress: no table has arrived yet',
+    ],
   ])('explains %j', (verdict, end) => {
-    expect(describeFlow(verdict, parties)).toBe(`Ingress from shop/web (10.1.2.3) to TCP/8080 ${end}`);
+    expect(describeFlow(verdict, parties)).toBe(`shop/web -> shop/api TCP/8080 ${end}`);
   });
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { readOptions } from '../../../common/options.ts';
+import type { FlowRecord } from '../../../flows/index.ts';
 import { SIDECAR_OPTIONS, sidecarConfig } from '../../../sidecar/config.ts';
 import {
   bufferLimit,
@@ -8,7 +9,6 @@ import {
   pipeLimit,
 } from '../../../sidecar/inbound/capacity.ts';
 import { memoryLimit } from '../../../sidecar/inbound/memory_limit.ts';
-import type { FlowRecord } from '../../../sidecar/records/flow_record.ts';
 import { FlowHistory } from '../../../sidecar/records/history.ts';
 import { brokenEnd } from '../../../sidecar/relay/broken_end.ts';
 import { probing } from '../../../sidecar/relay/probing.ts';

@@ -270,7 +270,9 @@ describe('6. ipBlock', () => {
   it('takes a v4-mapped address for the IPv4 address it is', () => {
     const ask = ingressFrom({ ipBlock: { cidr: '203.0.113.0/24' } });
     expect(ask('::ffff:203.0.113.7', 'shop/api', '1').verdict).toBe('allow');
-    expect(ask('::ffff:10.0.0.2', 'shop/api', '1').ingress).toMatchObject({ nearMiss: { got: '10.0.0.2' } });
+    expect(ask('::ffff:10.0.0.2', 'shop/api', '1').ingress).toMatchObject({
+      near: [{ tests: [{ got: '10.0.0.2' }] }],
+    });
   });
 
   it('has exceptions, which deny nothing elsewhere', () => {

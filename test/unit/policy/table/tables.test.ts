@@ -299,7 +299,7 @@ describe('a table', () => {
     };
     const got = (...owner: [] | [null] | [typeof db]) => {
       const verdict = judge.explain('ingress', '10.0.0.8', 'TCP', 1, ...owner);
-      return verdict.reason === 'no-rule' && verdict.nearMiss?.got;
+      return verdict.reason === 'no-rule' && verdict.near?.[0]?.tests[0].got;
     };
     expect(got(db)).toBe('app=db');
     expect(got(null)).toBe('no labels (10.0.0.8 is not a pod)');

@@ -2,8 +2,9 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { RecordLog } from '../../../../common/log.ts';
+import type { FlowRecord } from '../../../../flows/index.ts';
 import type { PeerIdentity, Verdict } from '../../../../policy/index.ts';
-import type { FlowFacts, FlowRecord } from '../../../../sidecar/records/flow_record.ts';
+import type { FlowFacts } from '../../../../sidecar/records/flow_record.ts';
 import { FlowHistory } from '../../../../sidecar/records/history.ts';
 import { SidecarMetrics } from '../../../../sidecar/records/metrics.ts';
 import { Recorder } from '../../../../sidecar/records/recorder.ts';
@@ -97,7 +98,7 @@ test('a pod that has lost the label that admitted it is explained by the labels 
   expect((await written(1))[0]).toMatchObject({
     verdict: 'deny',
     src: { pod: 'web' },
-    near_miss: { failed: 'pod', wanted: 'label app=web', got: 'app=old' },
+    near: [{ policy: 'shop/allow', rule: 0, lacks: ['label app=web wanted, peer has app=old'] }],
   });
 });
 
@@ -108,8 +109,9 @@ test('what the gate drops of a pod in a group is named and explained too, in bot
   expect(asked).toEqual([PEER]);
   owners.answer(PEER, peer('web', { app: 'old' }), 'uid-web');
   const [ingress, egress] = await written(2);
-  expect(ingress).toMatchObject({ src: { pod: 'web' }, dst: { pod: 'api' }, near_miss: { got: 'app=old' } });
-  expect(egress).toMatchObject({ src: { pod: 'api' }, dst: { pod: 'web' }, near_miss: { got: 'app=old' } });
+  const near = [{ lacks: ['label app=web wanted, peer has app=old'] }];
+  expect(ingress).toMatchObject({ src: { pod: 'web' }, dst: { pod: 'api' }, near });
+  expect(egress).toMatchObject({ src: { pod: 'api' }, dst: { pod: 'web' }, near });
 });
 
 test('an outbound flow that ends names the pod that it went to', async () => {

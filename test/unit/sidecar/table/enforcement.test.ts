@@ -116,14 +116,19 @@ test('an explanation is that of the table that denied, and of what is known of t
   enforcement.replace(table({ revision: 1, allowed: ['10.0.0.2'] }));
   const { judge } = enforcement;
   const first = enforcement.explain(judge, asked, null);
-  expect(first).toMatchObject({ verdict: 'deny', nearMiss: { failed: 'ipBlock', wanted: '10.0.0.2/32' } });
+  expect(first).toMatchObject({
+    verdict: 'deny',
+    near: [{ tests: [{ failed: 'ipBlock', wanted: '10.0.0.2/32' }] }],
+  });
   expect(enforcement.explain(judge, asked, null)).toBe(first);
   expect(enforcement.explain(judge, asked, undefined)).not.toBe(first);
   enforcement.replace(table({ revision: 2, allowed: ['10.0.0.3'] }));
   expect(enforcement.explain(enforcement.judge, asked, null)).toMatchObject({
-    nearMiss: { wanted: '10.0.0.3/32' },
+    near: [{ tests: [{ wanted: '10.0.0.3/32' }] }],
   });
-  expect(enforcement.explain(judge, asked, null)).toMatchObject({ nearMiss: { wanted: '10.0.0.2/32' } });
+  expect(enforcement.explain(judge, asked, null)).toMatchObject({
+    near: [{ tests: [{ wanted: '10.0.0.2/32' }] }],
+  });
 });
 
 describe('a flow that only a partial group may allow', () => {
