@@ -28,6 +28,11 @@ export class Recent<K, V> {
     return this.#kept.get(key);
   }
 
+  /** The oldest first. */
+  values(): IterableIterator<V> {
+    return this.#kept.values();
+  }
+
   has(key: K): boolean {
     return this.#kept.has(key);
   }

@@ -1,11 +1,16 @@
 /** Where the cluster's state comes from: a directory of manifests, the API server. */
 import type { ChangeOrder, Cluster, ClusterChange } from '../policy/index.ts';
 import type { ManifestProblem } from '../sources/index.ts';
+import type { Origins } from './changes/index.ts';
 
 /** Who follows a source. */
 export interface SourceListener {
-  /** `cluster` or `problems` has changed. `changes` is all that did in `cluster`; empty: only problems did. */
-  clusterChanged(changes: readonly ClusterChange[]): void;
+  /**
+   * `cluster` or `problems` has changed.
+   * @param changes all that did in `cluster`; empty: only problems did
+   * @param origins who made them and when, as far as the source knows
+   */
+  clusterChanged(changes: readonly ClusterChange[], origins?: Origins): void;
 }
 
 /** A cluster that changes. Fail static: a source that loses its origin keeps its last state. */

@@ -23,6 +23,7 @@ import {
   type ReflectorSpec,
   type ReflectorTimes,
 } from '../api/index.ts';
+import type { ChangeOrigin } from '../changes/index.ts';
 import type { ClusterSource, SourceListener } from '../source.ts';
 import type { PolicyFacts } from './policy_facts.ts';
 import type { UnenforcedPod } from './unenforced_pod.ts';
@@ -150,6 +151,7 @@ export class KubernetesSource implements ClusterSource {
   /** Takes in changes of one kind, in order. */
   takeIn(kind: ClusterKind, objectChanges: readonly ObjectChange<TrimmedObject>[]): void {
     const changes: ClusterChange[] = [];
+    const origins = new Map<ClusterChange, ChangeOrigin>();
     let noted = false;
     for (const objectChange of objectChanges) {
       const { key } = objectChange;
@@ -161,9 +163,10 @@ export class KubernetesSource implements ClusterSource {
       if (change === undefined || isNothingNew(this.cluster, change)) continue;
       this.cluster.apply(change);
       changes.push(change);
+      if (trimmed !== undefined) origins.set(change, trimmed.origin);
     }
     if (changes.length > 0 || noted)
-      for (const listener of [...this.#listeners]) listener.clusterChanged(changes);
+      for (const listener of [...this.#listeners]) listener.clusterChanged(changes, origins);
   }
 
   #noteFacts(key: string, facts: PolicyFacts | undefined): void {

@@ -10,6 +10,8 @@ import {
 } from '../../policy/index.ts';
 import type { ManifestProblem } from '../../sources/index.ts';
 import { keyOf, type RawObject } from '../api/index.ts';
+import type { ChangeOrigin } from '../changes/index.ts';
+import { changeOrigin } from './change_origin.ts';
 import { type PolicyFacts, policyFacts } from './policy_facts.ts';
 import { type UnenforcedPod, unenforcedPod } from './unenforced_pod.ts';
 
@@ -20,6 +22,7 @@ import { type UnenforcedPod, unenforcedPod } from './unenforced_pod.ts';
 export interface TrimmedObject {
   readonly change: ClusterChange | undefined;
   readonly problems: readonly ManifestProblem[];
+  readonly origin: ChangeOrigin;
   /** Of a policy. */
   readonly facts?: PolicyFacts;
   /** Of a pod that no sidecar enforces. */
@@ -43,6 +46,7 @@ export class WatchedResource {
   trim(object: RawObject): TrimmedObject {
     return {
       ...readChange(this.kind, object, this.#limits),
+      origin: changeOrigin(object),
       ...(this.kind === 'NetworkPolicy' ? { facts: policyFacts(object) } : {}),
       ...(this.kind === 'Pod' ? { unenforced: unenforcedPod(object) } : {}),
     };

@@ -15,6 +15,7 @@ import {
   createCompiler,
 } from '../../policy/index.ts';
 import type { ManifestProblem } from '../../sources/index.ts';
+import { type CommittedChanges, NO_ORIGINS, type Origins, PendingChanges } from '../changes/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { ClusterSource, SourceListener } from '../source.ts';
 import { ExcessLog, excessProblems } from './excess_log.ts';
@@ -32,6 +33,9 @@ const GATHER_MS = 20;
  */
 const ENFORCE_MS = 5;
 
+/** Objects that the log names of those that have changed; the others are counted. */
+const MAX_NAMED = 5;
+
 /** Sessions by the `namespace/name` of their pods. */
 export type SessionsByPod = ReadonlyMap<string, TableSession>;
 
@@ -41,6 +45,8 @@ export interface ClusterEvents {
   changing(change: ClusterChange): void;
   /** Whose tables an update concerns. */
   concerned(update: ClusterUpdate): SessionsByPod;
+  /** Objects that have changed, and are in force from a revision on. Comes before `changed`, so before any table of that revision. */
+  objectsChanged(committed: CommittedChanges): void;
   /** What has changed is in force, under `revision`. */
   changed(update: ClusterUpdate, concerned: SessionsByPod): void;
   /** Something else is to be said of policies, as they are beyond a bound or are no longer: their keys. */
@@ -66,6 +72,7 @@ export class ClusterFollower implements SourceListener {
   readonly #unsubscribe: () => void;
   readonly #policyExcess: ExcessLog;
   readonly #serviceExcess: ExcessLog;
+  readonly #pending = new PendingChanges();
   #compiler: Compiler;
   #revision = Date.now();
   /** Set while changes wait to be taken in. */
@@ -118,11 +125,13 @@ export class ClusterFollower implements SourceListener {
   }
 
   /** See `SourceListener`. */
-  clusterChanged(changes: readonly ClusterChange[]): void {
+  clusterChanged(changes: readonly ClusterChange[], origins: Origins = NO_ORIGINS): void {
     if (changes.length === 0) return;
     const { source, events } = this.#parts;
+    const now = new Date();
     try {
       for (const change of changes) {
+        this.#pending.add(change, origins.get(change), now);
         this.#compiler.apply(change, source.changeOrder);
         events.changing(change);
       }
@@ -154,6 +163,7 @@ export class ClusterFollower implements SourceListener {
     // Policies that are not in force yet, because their groups' members are still being found, change no table.
     const isNothing = goesOn && concerned.size === 0;
     if (!isNothing) this.#revision += 1;
+    const committed = this.#commitObjects();
     events.changed(update, concerned);
     events.excessChanged(this.#noteExcess());
     if (this.#compiler.waiting.size > 0) this.#goingOn = setImmediate(() => this.#commit());
@@ -163,10 +173,18 @@ export class ClusterFollower implements SourceListener {
       {
         revision: this.#revision,
         tables: concerned.size,
+        ...namesOf(committed),
         duration_ms: Math.round(seconds * 1000),
       },
       isNothing ? 'the last change goes on' : 'cluster changed',
     );
+  }
+
+  /** What has changed is in force from now on, but for policies that wait. */
+  #commitObjects(): CommittedChanges {
+    const committed = this.#pending.commit(this.#revision, this.#compiler.waiting);
+    if (committed.changes.length > 0) this.#parts.events.objectsChanged(committed);
+    return committed;
   }
 
   #forgetTurns(): void {
@@ -197,7 +215,20 @@ export class ClusterFollower implements SourceListener {
       return events.failed(fault);
     }
     this.#revision += 1;
+    this.#commitObjects();
     this.#noteExcess();
     events.restarted();
   }
+}
+
+/** Which objects have changed, for the log. */
+function namesOf({ changes }: CommittedChanges): {
+  readonly objects?: readonly string[];
+  readonly more?: number;
+} {
+  if (changes.length === 0) return {};
+  const objects = changes
+    .slice(0, MAX_NAMED)
+    .map(({ kind, namespace, name }) => `${kind} ${namespace === undefined ? name : `${namespace}/${name}`}`);
+  return { objects, ...(changes.length > MAX_NAMED ? { more: changes.length - MAX_NAMED } : {}) };
 }

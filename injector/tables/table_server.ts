@@ -18,6 +18,7 @@ import {
   TABLE_SCHEMA,
 } from '../../policy/index.ts';
 import type { ManifestProblem } from '../../sources/index.ts';
+import type { CommittedChanges, ObjectChanges } from '../changes/index.ts';
 import { AddressRates } from '../doors/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { ClusterSource } from '../source.ts';
@@ -74,6 +75,8 @@ export interface TableServerOptions extends Partial<SessionLimits>, CompilerOpti
   readonly heartbeatMs?: number;
   /** Default 5 s. */
   readonly helloTimeoutMs?: number;
+  /** Hears which objects have changed, before any sidecar gets a table of that revision. Default: nobody. */
+  readonly objectChanges?: Pick<ObjectChanges, 'note'>;
   /** Called when tables can no longer be made; all sessions are cut by then. Default: the process ends, and is started again. */
   readonly fatal?: (fault: unknown) => void;
 }
@@ -86,6 +89,7 @@ export class TableServer implements SessionHost<TableSession>, ClusterEvents, Fr
   readonly #log: Logger;
   readonly #helloTimeoutMs: number;
   readonly #fatal: (fault: unknown) => void;
+  readonly #objectChanges: Pick<ObjectChanges, 'note'> | undefined;
   readonly #follower: ClusterFollower;
   readonly #sessions = new Sessions();
   readonly #queue = new SendQueue(this);
@@ -109,6 +113,7 @@ export class TableServer implements SessionHost<TableSession>, ClusterEvents, Fr
     this.#log = log;
     this.#helloTimeoutMs = options.helloTimeoutMs ?? HELLO_TIMEOUT_MS;
     this.#fatal = options.fatal ?? endProcess;
+    this.#objectChanges = options.objectChanges;
     this.#follower = new ClusterFollower({ source, metrics, log, options, events: this });
     this.#identities = new Identities(() => this.#follower.compiler, options.acquaintances);
     const [follower, sessions, queue] = [this.#follower, this.#sessions, this.#queue];
@@ -279,6 +284,11 @@ export class TableServer implements SessionHost<TableSession>, ClusterEvents, Fr
   /** See `ClusterEvents`. */
   concerned(update: ClusterUpdate): SessionsByPod {
     return this.#sessions.concerned(update);
+  }
+
+  /** See `ClusterEvents`. */
+  objectsChanged(committed: CommittedChanges): void {
+    this.#objectChanges?.note(committed);
   }
 
   /** See `ClusterEvents`. */

@@ -1,0 +1,48 @@
+/** Who has changed an object, and when, by its metadata. */
+import { expect, test } from 'vitest';
+import { changeOrigin } from '../../../../injector/kubernetes/change_origin.ts';
+
+function origin(managedFields: unknown, more: object = {}) {
+  const metadata = { name: 'x', uid: 'u', resourceVersion: '1', managedFields, ...more };
+  return changeOrigin({ metadata });
+}
+
+const entry = (manager: string, second: number, subresource?: string) => ({
+  manager,
+  time: `2026-11-30T10:00:0${second}Z`,
+  ...(subresource === undefined ? {} : { subresource }),
+});
+
+test('the latest entry counts, wherever it stands', () => {
+  const entries = [entry('a', 1), entry('b', 3), entry('c', 2, 'status')];
+  expect(origin(entries, { generation: 7 })).toEqual({
+    generation: 7,
+    manager: 'b',
+    at: '2026-11-30T10:00:03Z',
+  });
+  expect(origin([entry('a', 1), entry('kubelet', 2, 'status')])).toMatchObject({ manager: 'kubelet' });
+});
+
+test('of the same second the one about the object itself counts', () => {
+  expect(origin([entry('a', 1), entry('kubelet', 1, 'status')])).toMatchObject({ manager: 'a' });
+  expect(origin([entry('kubelet', 1, 'status'), entry('a', 1)])).toMatchObject({ manager: 'a' });
+});
+
+test('what is missing or odd is passed over', () => {
+  expect(origin(undefined)).toEqual({});
+  expect(origin('odd')).toEqual({});
+  const odd = [
+    null,
+    7,
+    { manager: 5, time: 'now' },
+    { manager: 'a', time: 'tomorrow' },
+    { time: entry('a', 1).time },
+  ];
+  expect(origin(odd)).toEqual({});
+});
+
+test('of a hundred entries the first 64 are looked at, and a name is cut at 128 characters', () => {
+  const many = Array.from({ length: 100 }, (_, at) => entry(`m${at}`, at < 64 ? 1 : 2));
+  expect(origin(many)).toMatchObject({ manager: 'm63' });
+  expect(origin([entry('x'.repeat(1_000), 1)]).manager).toHaveLength(128);
+});
