@@ -1,9 +1,9 @@
 /** What the demo takes from the records of a sidecar. */
-import { list, part, text } from '../../common/shape.ts';
+import { list } from '../../common/shape.ts';
+import { flowRecord } from '../../flows/index.ts';
 import { BrokenPromise } from './page.ts';
 
-/** The fields that are looked for; a record has more. */
-const recordedFlows = list(part({ src: part({ addr: text() }), verdict: text() }, { explanation: text() }));
+const recordedFlows = list(flowRecord);
 
 /**
  * The explanation of the last denial of a source.

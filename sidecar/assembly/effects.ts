@@ -70,11 +70,13 @@ export class Effects implements InForceFollower {
    */
   async #cut(change: number): Promise<void> {
     const { outbound, direct, leftovers, state } = this.#tools;
+    const { judge } = state.enforcement;
     await outbound.cut();
     await outbound.forgetBackends();
     await state.enforcement.allEnded();
     await direct.cutAll();
     await leftovers.end();
+    state.enforcement.settled(judge);
     this.#inForce.happened({ event: 'cut', change });
   }
 

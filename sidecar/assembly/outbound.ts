@@ -1,6 +1,7 @@
 /** The pod's own flows to others: those that end are recorded, and those that a table forbids are ended. */
 import type { Logger } from 'pino';
 import { OncePer } from '../../common/pacing.ts';
+import type { Judge } from '../../policy/index.ts';
 import type { SidecarConfig } from '../config.ts';
 import { ownAddresses } from '../guard/index.ts';
 import {
@@ -38,7 +39,8 @@ export class Outbound implements OutboundEndsSink {
     this.#metrics = metrics;
     this.#log = log;
     const interfaces = (): readonly string[] => ownAddresses().addresses;
-    this.#ends = new OutboundEnds(() => enforcement.judge, this, { injector, interfaces });
+    const before = (): Judge | undefined => enforcement.before;
+    this.#ends = new OutboundEnds(() => enforcement.judge, this, { injector, interfaces, before });
     const questions: OutboundQuestions = {
       ask: (addresses, answered) => membership.ask(addresses, answered),
       judge: () => enforcement.judge,
@@ -48,6 +50,7 @@ export class Outbound implements OutboundEndsSink {
       claims: this.#ends,
       questions,
       interfaces,
+      before,
     });
   }
 

@@ -146,13 +146,23 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
     // It was admitted as if by this table: the gate does not have the rules that it should have.
     if (this.#connection.admittedSince) {
       this.#connection.doubtGate();
-      return this.#end({ end: 'policy-changed' });
+      return this.#endCut();
     }
     // The gate has let it by, so that an earlier table had the source: it gets an answer before it is refused.
     if (mayAsk && this.#askIfUnsure()) return;
     // What was admitted from memory may have reached the app: the table has changed since.
-    if (this.#connection.admitted) this.#end({ end: 'policy-changed' });
+    if (this.#connection.admitted) this.#endCut();
     else this.#refuse();
+  }
+
+  /** A table that came before this flow was known disallows it. */
+  #endCut(): void {
+    this.#end({ end: 'policy-changed', was: this.#allowedBy(this.#context.enforcement.before) });
+  }
+
+  #allowedBy(before: Judge | undefined): AllowedBefore | undefined {
+    const { source, destination } = this.#connection;
+    return allowedBefore(before, 'ingress', source.address, 'TCP', destination.port);
   }
 
   /** @returns whether the source is asked about */
@@ -210,9 +220,8 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
   }
 
   cut({ cause, verdict }: Revocation, before?: Judge): void {
-    const { source, destination } = this.#connection;
     this.#verdict = verdict;
-    this.#end({ end: cause, was: allowedBefore(before, 'ingress', source.address, 'TCP', destination.port) });
+    this.#end({ end: cause, was: this.#allowedBy(before) });
   }
 
   drain(): void {

@@ -100,6 +100,7 @@ export class OutboundCutter {
   readonly #injector: Side | undefined;
   readonly #questions: OutboundQuestions | undefined;
   readonly #interfaces: Interfaces;
+  readonly #before: () => Judge | undefined;
   readonly #runs = new LatestWins<Run>((run) => this.#run(run));
   /**
    * Peers who have to be asked about, of the run that ended last. A run may be for several callers, whose own were left out: all of
@@ -107,15 +108,13 @@ export class OutboundCutter {
    */
   #unsure: ReadonlySet<string> = new Set();
   #problem: string | undefined;
-  /** Of the last run that ended well: by its table all flows that were open then were allowed. Most often it is the one in force. */
-  #settled: Judge | undefined;
   /** Parts of the last table whose Services' flows were looked through. */
   #lookedThrough: readonly unknown[] = [];
 
   /**
    * @param ended called for each connection that was destroyed, or was reset by the gate a moment before
    * @param options `injector`: connections to it are the sidecar's own, and policy does not apply to them. `interfaces`: whose
-   * addresses are the pod's before the table has any
+   * addresses are the pod's before the table has any. `before`: the judge of the table before, for records
    */
   constructor(
     ended: (ended: EndedOutbound) => void,
@@ -125,6 +124,7 @@ export class OutboundCutter {
       readonly claims?: OutboundClaims;
       readonly questions?: OutboundQuestions;
       readonly interfaces?: Interfaces;
+      readonly before?: () => Judge | undefined;
     } = {},
   ) {
     this.#ended = ended;
@@ -133,6 +133,7 @@ export class OutboundCutter {
     this.#injector = options.injector;
     this.#questions = options.questions;
     this.#interfaces = options.interfaces ?? (() => []);
+    this.#before = options.before ?? (() => undefined);
   }
 
   /** Why the last run did not end flows at once; the gate then ends them some seconds after their next packet. */
@@ -162,10 +163,9 @@ export class OutboundCutter {
   async #run(run: Run): Promise<void> {
     const unsure = new Set<string>();
     try {
-      const isIsolated = run.judge.table.egress.isolating.length > 0;
-      if (isIsolated) await this.#end(run, unsure);
-      if (unsure.size === 0) this.#settled = run.judge;
-      if (isIsolated) this.#problem = undefined;
+      if (run.judge.table.egress.isolating.length === 0) return;
+      await this.#end(run, unsure);
+      this.#problem = undefined;
     } catch (error) {
       this.#problem = messageOf(error);
       throw error;
@@ -196,7 +196,7 @@ export class OutboundCutter {
         continue;
       }
       const { cause: end, verdict } = revocation;
-      const was = allowedBefore(this.#settled, 'egress', peer, flow.protocol, flow.answering.port);
+      const was = allowedBefore(this.#before(), 'egress', peer, flow.protocol, flow.answering.port);
       doomed.push({ socket, ended: endedOutbound(flow, judge, { bytes: socket, verdict, end, was }) });
     }
     const claimed = doomed.map(({ ended }) => this.#claims.claim(ended));

@@ -10,6 +10,7 @@ import type { FlowEnd } from '../../flows/index.ts';
 import type { Judge } from '../../policy/index.ts';
 import { ConntrackEvents, type FlowEvent, type Side, TCP_STATES, type TrackedFlow } from '../kernel/index.ts';
 import type { EndedOutbound } from '../records/index.ts';
+import { allowedBefore } from '../table/index.ts';
 import type { OutboundClaims } from './cutter.ts';
 import {
   countedBytes,
@@ -47,6 +48,7 @@ export class OutboundEnds implements OutboundClaims {
   readonly #sink: OutboundEndsSink;
   readonly #injector: Side | undefined;
   readonly #interfaces: Interfaces;
+  readonly #before: () => Judge | undefined;
   readonly #open: () => FlowEvents;
   #events: FlowEvents | undefined;
   #wanted = false;
@@ -57,7 +59,7 @@ export class OutboundEnds implements OutboundClaims {
   /**
    * @param judge the one in force
    * @param options `injector`: connections to it are the sidecar's own. `interfaces`: whose addresses are the pod's before the table
-   * has any
+   * has any. `before`: the judge of the table before, for records
    */
   constructor(
     judge: () => Judge | undefined,
@@ -65,6 +67,7 @@ export class OutboundEnds implements OutboundClaims {
     options: {
       readonly injector?: Side | undefined;
       readonly interfaces?: Interfaces;
+      readonly before?: () => Judge | undefined;
       readonly open?: () => FlowEvents;
     } = {},
   ) {
@@ -72,6 +75,7 @@ export class OutboundEnds implements OutboundClaims {
     this.#sink = sink;
     this.#injector = options.injector;
     this.#interfaces = options.interfaces ?? (() => []);
+    this.#before = options.before ?? (() => undefined);
     this.#open = options.open ?? (() => new ConntrackEvents());
   }
 
@@ -173,7 +177,10 @@ export class OutboundEnds implements OutboundClaims {
       const { protocol, answering } = flow;
       const verdict =
         revocation?.verdict ?? judge.judge('egress', answering.address, protocol, answering.port);
-      this.#sink.ended(endedOutbound(flow, judge, { bytes, verdict, end: revocation?.cause ?? endOf(flow) }));
+      const was =
+        revocation && allowedBefore(this.#before(), 'egress', answering.address, protocol, answering.port);
+      const end = revocation?.cause ?? endOf(flow);
+      this.#sink.ended(endedOutbound(flow, judge, { bytes, verdict, end, was }));
     }
   }
 

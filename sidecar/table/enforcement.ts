@@ -45,6 +45,7 @@ export class Enforcement {
   #asked: Promise<void> = Promise.resolve();
   readonly #nodePorts: ReadonlySet<number> | undefined;
   #judge: Judge | undefined;
+  #before: Judge | undefined;
   /** By direction, peer, protocol and port; of the table in force. */
   readonly #explanations = new Recent<string, { readonly verdict: Verdict; readonly owner: Owner }>(
     EXPLANATIONS_MAX,
@@ -76,6 +77,19 @@ export class Enforcement {
   /** Absent before the first table. */
   get judge(): Judge | undefined {
     return this.#judge;
+  }
+
+  /**
+   * The judge of the table that was in force before, until all flows that the one of now disallows are known to be ended: for the records
+   * of those. Of several tables in a row it is that before the first of them. Undefined most of the time: nothing is held twice.
+   */
+  get before(): Judge | undefined {
+    return this.#before;
+  }
+
+  /** All flows that the table of a judge disallows have ended: those that go on are allowed by it. */
+  settled(judge: Judge | undefined): void {
+    this.#before = judge === this.#judge ? undefined : judge;
   }
 
   get table(): Table | undefined {
@@ -165,14 +179,15 @@ export class Enforcement {
    */
   replace(table: Table, touched?: ReadonlySet<string>): number {
     this.#explanations.clear();
-    const before = this.#judge;
+    const previous = this.#judge;
+    this.#before ??= previous;
     this.#judge = createJudge(table, this.#nodePorts);
     this.#relay?.forgetAdmissions();
     this.#owners?.outdated(touched);
     const unsure = this.#membership && new Set<string>();
-    const ended = this.#live.reevaluate(this.#judge, touched, unsure, before);
+    const ended = this.#live.reevaluate(this.#judge, touched, unsure, previous);
     if (this.#membership !== undefined && unsure !== undefined && unsure.size > 0) {
-      this.#waitFor(this.#membership.ask(unsure, (source) => this.#judgeAgain(source, before)));
+      this.#waitFor(this.#membership.ask(unsure, (source) => this.#judgeAgain(source, previous)));
     }
     return ended;
   }
@@ -182,8 +197,8 @@ export class Enforcement {
   }
 
   /** By the table in force now. Nobody is asked again. */
-  #judgeAgain(source: string, before: Judge | undefined): void {
-    if (this.#judge !== undefined) this.#live.reevaluate(this.#judge, new Set([source]), undefined, before);
+  #judgeAgain(source: string, previous: Judge | undefined): void {
+    if (this.#judge !== undefined) this.#live.reevaluate(this.#judge, new Set([source]), undefined, previous);
   }
 
   /**

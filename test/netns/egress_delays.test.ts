@@ -43,8 +43,11 @@ test("a change of a peer's label ends the flows to it, within 100 ms", async () 
   });
   expect(cut[0]).toMatchObject({
     direction: 'egress',
-    near: [{ lacks: [expect.stringContaining('peer has app=renamed')] }],
-    was: { policy: expect.any(String), rule: expect.any(Number) },
+    near: [
+      { policy: 'shop/front-out', rule: 0, lacks: ['label app=api wanted, peer has app=renamed'] },
+      { policy: 'shop/front-out', rule: 1, lacks: ['label app=db wanted, peer has app=renamed'] },
+    ],
+    was: { policy: 'shop/front-out', rule: 1 },
     dst: { pod: 'db' },
   });
   expect(cut[0]?.was?.revision).toBeLessThan(cut[0]?.revision ?? 0);

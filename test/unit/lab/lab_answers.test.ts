@@ -1,8 +1,10 @@
 /** What a lab reads back: its own state, its injector's status, its agents' lines. Another form is one clear error. */
+
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { explanationIn } from '../../../cli/demo/recorded_flows.ts';
+import type { FlowRecord } from '../../../flows/index.ts';
 import { AGENT_ANSWERS, agentRequest, answerLine } from '../../../lab/agent/protocol.ts';
 import { labPaths } from '../../../lab/names/index.ts';
 import { annotatedEnvironment } from '../../../lab/objects/annotations.ts';
@@ -110,10 +112,18 @@ describe('the status of the injector', () => {
 });
 
 test('the demo reads the records of a sidecar, or says why not', () => {
-  const flow = (addr: string, verdict: string, explanation?: string) => ({
-    src: { addr },
+  const flow = (addr: string, verdict: 'allow' | 'deny', explanation?: string): FlowRecord => ({
+    time: '2026-11-30T10:00:00.000Z',
+    direction: 'ingress',
     verdict,
-    explanation,
+    reason: verdict === 'allow' ? 'not-isolated' : 'no-rule',
+    end: 'closed',
+    protocol: 'TCP',
+    src: { addr },
+    dst: { addr: '10.0.0.9' },
+    mode: 'enforce',
+    revision: 1,
+    ...(explanation === undefined ? {} : { explanation }),
   });
   const page = [
     flow('10.0.0.1', 'deny', 'why'),
@@ -122,7 +132,7 @@ test('the demo reads the records of a sidecar, or says why not', () => {
   ];
   expect(explanationIn(JSON.stringify(page), '10.0.0.1')).toBe('why');
   expect(() => explanationIn('[{"src":{}}]', '10.0.0.1')).toThrow(
-    'the sidecar cannot be understood: its page /flows[0].verdict is missing; sidecar and demo have to be',
+    'the sidecar cannot be understood: its page /flows[0].time is missing; sidecar and demo have to be',
   );
 });
 

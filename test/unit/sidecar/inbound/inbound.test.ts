@@ -92,6 +92,51 @@ test('one that the gate has let by against the table in force is cut, and the ga
   expect(facts).toMatchObject({ end: 'policy-changed', verdict: { verdict: 'deny' }, bytesReceived: 9 });
 });
 
+test('one that a table cuts is recorded with what the table before had allowed it by', () => {
+  const live = new LiveTable();
+  const enforcement = new Enforcement(live);
+  enforcement.replace(table({ revision: 1, allowed: [ALLOWED] }));
+  const { context, records } = contextOf(enforcement, live);
+  const owner = acceptInbound(connectionFrom(ALLOWED, false, []), context);
+  enforcement.replace(table({ revision: 2, allowed: [ALLOWED, DENIED] }));
+  enforcement.replace(table({ revision: 3, allowed: [DENIED] }));
+  owner.ended({ end: 'reset', fromSource: 0, toSource: 0, durationMs: 1 });
+  expect(records[0]).toMatchObject({
+    end: 'policy-changed',
+    verdict: { verdict: 'deny' },
+    was: { revision: 2, verdict: { verdict: 'allow', reason: 'rule', rule: 0 } },
+  });
+});
+
+test('so is one that becomes known only after the table, until all are known to be ended', () => {
+  const live = new LiveTable();
+  const enforcement = new Enforcement(live);
+  const { context, records } = contextOf(enforcement, live);
+  const arrive = () => {
+    const owner = acceptInbound(connectionFrom(ALLOWED, true, []), context);
+    owner.ended({ end: 'reset', fromSource: 0, toSource: 0, durationMs: 1 });
+    return records.at(-1);
+  };
+  enforcement.replace(table({ revision: 1, allowed: [ALLOWED] }));
+  enforcement.settled(enforcement.judge);
+  expect(enforcement.before).toBeUndefined();
+  enforcement.replace(table({ revision: 2, allowed: [] }));
+  enforcement.replace(table({ revision: 3, allowed: [DENIED] }));
+  expect(arrive()).toMatchObject({ end: 'policy-changed', was: { revision: 1 } });
+  enforcement.settled(enforcement.judge);
+  expect(arrive()).not.toHaveProperty('was');
+});
+
+test('what settles while another table is there already is what comes before that', () => {
+  const enforcement = new Enforcement(new LiveTable());
+  for (const revision of [1, 2]) enforcement.replace(table({ revision, allowed: [ALLOWED] }));
+  const { judge } = enforcement;
+  enforcement.replace(table({ revision: 3, allowed: [DENIED] }));
+  expect(enforcement.before?.table.revision).toBe(1);
+  enforcement.settled(judge);
+  expect(enforcement.before?.table.revision).toBe(2);
+});
+
 test('an allowed one is admitted, and recorded with its own end', () => {
   const { facts, answer } = recorded(ALLOWED, false);
   expect(answer).toEqual(['admit']);

@@ -69,6 +69,17 @@ test('a kernel that cannot destroy sockets is reported, until it can; nothing is
   expect(ended.map(({ local }) => local.port)).toEqual([1001, 1002]);
 });
 
+test('a connection that is ended is reported with what the table before had allowed it by', async () => {
+  const ended: EndedOutbound[] = [];
+  const open = createJudge(table({ revision: 7 }));
+  for (const before of [() => open, () => createJudge(isolated), undefined]) {
+    const options = { kernel: kernel(async () => [0, 0]), ...(before && { before }) };
+    await new OutboundCutter((one) => ended.push(one), options).cut(createJudge(isolated));
+  }
+  const was = { revision: 7, verdict: { verdict: 'allow', direction: 'egress', reason: 'not-isolated' } };
+  expect(ended.map((one) => one.was)).toEqual([was, was, undefined, undefined, undefined, undefined]);
+});
+
 test('a connection that the gate has reset meanwhile is no failure, and has its record', async () => {
   const ended: EndedOutbound[] = [];
   const cutter = new OutboundCutter((one) => ended.push(one), { kernel: kernel(async () => [-ENOENT, 0]) });

@@ -35,10 +35,11 @@ function recorder(members: Readonly<Record<string, string>>) {
   const owners = new Owners({ identify: (address) => asked.push(address) > 0 });
   enforcement.outdates(owners);
   const history = new FlowHistory(10);
+  const metrics = new SidecarMetrics('test');
   const log = pino({ level: 'silent' });
   const recorder = new Recorder({
     history,
-    metrics: new SidecarMetrics('test'),
+    metrics,
     enforcement,
     owners,
     log,
@@ -61,7 +62,7 @@ function recorder(members: Readonly<Record<string, string>>) {
     await expect.poll(() => history.list().length).toBe(count);
     return history.list();
   };
-  return { recorder, enforcement, owners, asked, flow, history, written };
+  return { recorder, enforcement, owners, asked, flow, history, metrics, written };
 }
 
 test('a record names both ends: the pod itself by its table, the other by its tag', () => {
@@ -136,4 +137,22 @@ test('about the own node nobody is asked', () => {
   flow({ verdict: { verdict: 'allow', direction: 'ingress', reason: 'own-node' } });
   expect(history.list()).toHaveLength(1);
   expect(asked).toEqual([]);
+});
+
+test('denials are counted by the policy whose rule came nearest, or by none; refusals by no policy', async () => {
+  const { enforcement, flow, metrics, owners } = recorder({});
+  const counted = async () => (await metrics.registry.metrics()).match(/^sluice_policy_verdicts_total\{.*/gm);
+  const denied = () => {
+    owners.answer(PEER, peer('web', { app: 'old' }), 'uid-web');
+    flow({ verdict: enforcement.verdict('ingress', PEER, 'TCP', 80), end: 'refused' });
+  };
+  flow({ refusal: 'capacity', end: 'refused' });
+  expect(await counted()).toBeNull();
+  denied();
+  const label = (policy: string) =>
+    `sluice_policy_verdicts_total{direction="ingress",verdict="deny",policy_namespace="shop",policy="${policy}"} 1`;
+  expect(await counted()).toEqual([label('allow')]);
+  enforcement.replace(table({ revision: 2, allowed: [] }));
+  denied();
+  expect(await counted()).toEqual([label('allow'), label('(none)')]);
 });
