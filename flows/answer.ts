@@ -1,6 +1,8 @@
 /** What was observed, as commands and the dashboard get it: edges between workloads, added up over windows and pods. */
 import { PROTOCOLS } from '../common/net.ts';
 import { integer, list, object, oneOf, type Shape, type TypeOf, text } from '../common/shape.ts';
+import { type NearRule, nearRule } from './near_rule.ts';
+import { type AllowedBefore, allowedBefore, type ObjectChange, objectChange } from './record.ts';
 import { OUTCOMES, type Outcome } from './window.ts';
 
 const whole = integer(0, Number.MAX_SAFE_INTEGER);
@@ -26,17 +28,6 @@ const observedEnd: Shape<ObservedEnd> = object(
   { namespace: text(), workload: text(), pod: text(), address: text() },
 );
 
-/** A rule that came near to admitting what was denied, and what failed. */
-export interface NearRule {
-  readonly policy: string;
-  readonly rule: number;
-  /** `label app=checkout wanted, peer has app=chekout`, each for one failed test. */
-  readonly lacks: readonly string[];
-}
-
-/** A rule that came near. */
-export const nearRule: Shape<NearRule> = object({ policy: text(), rule: whole, lacks: list(text()) });
-
 /** Flows between two workloads that are alike. */
 export interface ObservedFlow {
   readonly src: ObservedEnd;
@@ -56,6 +47,9 @@ export interface ObservedFlow {
   readonly near?: readonly NearRule[];
   /** The latest of them in one sentence. */
   readonly explanation?: string;
+  /** Of cuts, the latest of them: by what it had been allowed, and the change that ended it. */
+  readonly was?: AllowedBefore;
+  readonly change?: ObjectChange;
   /** RFC 3339, UTC. */
   readonly first: string;
   readonly last: string;
@@ -92,6 +86,8 @@ export const observedFlow: Shape<ObservedFlow> = object(
     isolating: list(text()),
     near: list(nearRule),
     explanation: text(),
+    was: allowedBefore,
+    change: objectChange,
   },
 );
 

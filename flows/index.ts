@@ -2,16 +2,17 @@
 
 export {
   END_KINDS,
-  type NearRule,
-  nearRule,
   type ObservedAnswer,
   type ObservedEnd,
   type ObservedFlow,
   observedAnswer,
   observedFlow,
 } from './answer.ts';
+export { type NearRule, nearRule } from './near_rule.ts';
 export { type FlowQuestion, flowQuestion, GROUPS, MAX_EDGES } from './question.ts';
 export {
+  type AllowedBefore,
+  allowedBefore,
   CUT_ENDS,
   FLOW_ENDS,
   type FlowEnd,

@@ -4,7 +4,7 @@
  */
 import { PROTOCOLS } from '../common/net.ts';
 import { flag, integer, list, number, oneOf, part, type TypeOf, text } from '../common/shape.ts';
-import { nearRule } from './answer.ts';
+import { nearRule } from './near_rule.ts';
 
 /** Why policy allows or denies: the reasons of verdicts. */
 export const VERDICT_REASONS = [
@@ -86,8 +86,8 @@ const side = part(sideFields, sideOptions);
 /** One side of a flow. */
 export type FlowSide = TypeOf<typeof side>;
 
-/** By what a flow that was cut had been allowed. */
-const allowedBefore = part(
+/** The form of `AllowedBefore`. */
+export const allowedBefore = part(
   {
     /** Of the table that allowed it. What ended it came later, up to the record's own `revision`. */
     revision: whole,
@@ -100,6 +100,9 @@ const allowedBefore = part(
     reason: oneOf(...VERDICT_REASONS),
   },
 );
+
+/** By what a flow that was cut had been allowed. */
+export interface AllowedBefore extends TypeOf<typeof allowedBefore> {}
 
 const recordFields = {
   /** When the flow ended or was refused; RFC 3339, UTC. */
