@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import { SluiceError } from '../../common/errors.ts';
 import type { Manifests } from '../../sources/index.ts';
 import { type CommandContext, createCommand, EXIT } from '../command.ts';
-import { type Input, readInput } from '../input/index.ts';
+import { type Input, isPipe, openPipe, readInput } from '../input/index.ts';
 import { complain, type Output } from '../output.ts';
 import { reportNotes, reportProblems } from '../problems.ts';
 import type { Style } from '../terminal/index.ts';
@@ -115,7 +115,8 @@ async function runBatch(
   notes: Input['notes'],
   stdout: Output,
 ): Promise<number> {
-  const stream = file === '-' ? process.stdin : createReadStream(file);
+  const opened = isPipe(file) ? openPipe : createReadStream;
+  const stream = file === '-' ? process.stdin : opened(file);
   let number = 0;
   let ok = true;
   try {

@@ -13,6 +13,7 @@ import {
 } from '../../sources/index.ts';
 import { createBounds } from './bounds.ts';
 import { isRevisionPath, readRevision } from './git_revision.ts';
+import { isPipe, openPipe } from './pipe.ts';
 import type { ReadContext } from './read_context.ts';
 
 /** Files read in one turn of the event loop, between which a time limit counts and progress is shown. */
@@ -47,7 +48,10 @@ export async function readFiles(paths: readonly string[], context: FileContext):
   }
   for (const file of files.values()) bounds.add(sizeOf(file));
   for (const file of files.values()) {
-    loaded.push(readManifestFile(file, reading));
+    loaded.push(
+      isPipe(file) ? await readManifestPipe(file, { ...reading, signal }) : readManifestFile(file, reading),
+    );
+    signal.throwIfAborted();
     if (loaded.length % FILES_A_TURN !== 0) continue;
     progress.say(`read ${loaded.length} of ${files.size} files`);
     await new Promise((resolveTurn) => setImmediate(resolveTurn));
@@ -68,6 +72,17 @@ export async function readFiles(paths: readonly string[], context: FileContext):
     loaded.push(await readManifestInput(standardInput, reading));
   }
   return manifestsOf(loaded);
+}
+
+/** Never throws, as the readers of files and of standard input. */
+async function readManifestPipe(
+  file: string,
+  { signal, ...reading }: NonNullable<Parameters<typeof readManifestInput>[1]> & Pick<ReadContext, 'signal'>,
+): Promise<ManifestFile> {
+  async function* bytes(): AsyncGenerator<Buffer> {
+    yield* openPipe(file, signal);
+  }
+  return await readManifestInput(bytes(), reading, file);
 }
 
 /** 0 where it is not known, as of a pipe: the reader of files has a bound of its own. */

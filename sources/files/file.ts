@@ -68,18 +68,22 @@ export function readManifestFile(file: string, context: FileContext = {}): Manif
   return readManifestBytes(file, bytes, context);
 }
 
-/** Reads standard input to its end, as a file is read. Never throws. */
+/**
+ * Reads standard input, or a pipe, to its end, as a file is read. Never throws.
+ * @param file what messages call it
+ */
 export async function readManifestInput(
   input: AsyncIterable<Buffer | string>,
   context: FileContext = {},
+  file = STANDARD_INPUT,
 ): Promise<ManifestFile> {
   let bytes: Buffer;
   try {
     bytes = await readInputBytes(input);
   } catch (cause) {
-    return unreadable(STANDARD_INPUT, `cannot be read: ${messageOf(cause)}`);
+    return unreadable(file, `cannot be read: ${messageOf(cause)}`);
   }
-  return readManifestBytes(STANDARD_INPUT, bytes, context);
+  return readManifestBytes(file, bytes, context);
 }
 
 /** All bytes of an input; of one that is too large for a manifest some more than it may have. @throws what the input does */

@@ -116,3 +116,39 @@ test('--timeout ends a command that waits, with 124', async () => {
   expect(waiting.stderr).toContain('not done after 0.3 s (--timeout)');
   expect(waiting.status).toBe(124);
 });
+
+test.each([
+  ['can', 'shop/web', 'shop/api', '80', '-f'],
+  ['lint', '-f'],
+  ['can', '-f', '/dev/null', '--batch'],
+])('a named pipe that nobody writes to does not hold up --timeout: %s', async (...args) => {
+  const pipe = join(temporaryDirectory(), 'policies.yaml');
+  execFileSync('mkfifo', [pipe]);
+  const { status, stderr } = await runTool([process.execPath, MAIN, ...args, pipe, '--timeout', '1s'], {
+    timeMs: 30_000,
+  });
+  expect(stderr).toBe('sluice: not done after 1 s (--timeout)\n');
+  expect(status).toBe(124);
+});
+
+test('a named pipe is read when a writer comes, to its end', async () => {
+  const dir = temporaryDirectory();
+  const pipe = join(dir, 'pods.json');
+  execFileSync('mkfifo', [pipe]);
+  const pods = JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'List',
+    items: [pod('shop/web', { ip: '10.0.0.1' }), pod('shop/api', { ip: '10.0.0.2' })],
+  });
+  writeFileSync(join(dir, 'written'), pods);
+  const script = 'cat "$1" > "$2" & shift; exec "$0" "$2" can shop/web shop/api 80 -f "$1"';
+  const { stdout, stderr, status } = await runTool(
+    ['sh', '-c', script, process.execPath, join(dir, 'written'), pipe, MAIN],
+    { timeMs: 60_000 },
+  );
+  expect({ stdout, stderr, status }).toEqual({
+    stdout: 'allowed: shop/web -> shop/api TCP/80\n',
+    stderr: '',
+    status: 0,
+  });
+});
