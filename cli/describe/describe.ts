@@ -78,9 +78,10 @@ async function run(
     default:
       return unreachable(output);
   }
+  // What was not read may change what is said.
+  if (!isWhole) return EXIT.error;
   const { in_force: found } = description;
-  if (found.known && found.not_in_force.count > 0) return EXIT.no;
-  return isWhole ? EXIT.yes : EXIT.error;
+  return found.known && found.not_in_force.count > 0 ? EXIT.no : EXIT.yes;
 }
 
 function describe(

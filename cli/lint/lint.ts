@@ -55,8 +55,9 @@ async function run(command: LintCommand, context: CommandContext): Promise<numbe
   if (command.fix && writeMends(parted.findings, read.manifests.files))
     ({ read, parted, isWhole } = await look(command, context));
   await writeLines(reportText(parted, read.manifests, command), context);
-  if (reaches(parted.findings, command.failOn)) return EXIT.no;
-  return isWhole ? EXIT.yes : EXIT.error;
+  // What was not read may have more, and may change what was found.
+  if (!isWhole) return EXIT.error;
+  return reaches(parted.findings, command.failOn) ? EXIT.no : EXIT.yes;
 }
 
 /** @throws SluiceError `USAGE` for a code that no rule has */

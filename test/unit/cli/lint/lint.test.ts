@@ -79,5 +79,8 @@ test('a manifest that cannot be read is exit code 2: nothing found in it says no
   const { status, stdout, stderr } = sluiceLint('-f', SHOP, CLEAN, file);
   expect(stderr).toMatch(/^sluice: not read: \S+broken\.yaml, document 1: [^\n]+\n$/);
   expect([status, stdout]).toEqual([2, 'nothing found in 2 policies\n']);
-  expect(sluiceLint('-f', SHOP, FAULT, file).status).toBe(1);
+  const found = sluiceLint('-f', SHOP, FAULT, file);
+  expect(found.stdout).toContain('  error  ');
+  expect(found.status).toBe(2);
+  expect(sluiceLint('-f', SHOP, FAULT, file, '--ignore-errors').status).toBe(1);
 });
