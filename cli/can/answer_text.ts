@@ -1,4 +1,5 @@
 /** The text form of an answer, for people. Its wording may change; scripts use the exit code or the JSON form. */
+import { firstFew } from '../../common/first_few.ts';
 import { addressPortText } from '../../common/net.ts';
 import { printable } from '../../common/printable.ts';
 import {
@@ -17,6 +18,9 @@ import type { Front } from './service_fronts.ts';
 /** Backends that are explained one by one; more are only counted. */
 const MAX_EXPLAINED = 5;
 
+/** Isolating policies that the line names where rules are listed below it; more are only counted, and `--explain` has all. */
+const MAX_ISOLATING = 3;
+
 /**
  * One line but for its first word, the verdict: the flow and, where it is denied, by which direction. Ends with a newline.
  * @param near the rules that are listed below the line, nearest first
@@ -25,17 +29,15 @@ export function answerLine(answer: Answer, near: readonly NearRule[] = []): stri
   const { flow } = answer;
   const line = `: ${partyName(answer.source)} -> ${describeDestination(answer)}`;
   const deniers = [flow.egress, flow.ingress].filter((verdict) => verdict.verdict === 'deny');
-  const why = deniers
-    .map((verdict) => `${verdict.direction}: ${describeReason(withNearest(verdict, near))}`)
-    .join('; ');
+  const why = deniers.map((verdict) => `${verdict.direction}: ${deniedBecause(verdict, near)}`).join('; ');
   return why === '' ? `${line}\n` : `${line} (${why})\n`;
 }
 
-/** With the Service's port known, another rule may be nearest: the line names the one that is listed. */
-function withNearest(verdict: Verdict, near: readonly NearRule[]): Verdict {
-  const nearest = near.find(({ miss }) => miss.direction === verdict.direction);
-  if (verdict.reason !== 'no-rule' || nearest === undefined) return verdict;
-  return { ...verdict, near: [nearest.miss] };
+/** What is listed below the line is not said in it twice. */
+function deniedBecause(verdict: Verdict, near: readonly NearRule[]): string {
+  const isListed = near.some(({ miss }) => miss.direction === verdict.direction);
+  if (verdict.reason !== 'no-rule' || !isListed) return describeReason(verdict);
+  return `isolated by ${firstFew(verdict.isolating.map(policyName), MAX_ISOLATING)}`;
 }
 
 /** `shop/api TCP/8080`; of a Service `shop/svc/api:80 (10.96.0.7) -> 1 of 2 backends TCP/8080`. */
@@ -115,8 +117,12 @@ function ruleName(policy: PolicyRef, direction: Direction, index: number): strin
   return `${objectKey(policy.namespace, policy.name)} ${direction}[${index}]`;
 }
 
+function policyName({ namespace, name }: PolicyRef): string {
+  return objectKey(namespace, name);
+}
+
 function policyList(policies: readonly PolicyRef[]): string {
-  return policies.map((policy) => objectKey(policy.namespace, policy.name)).join(', ');
+  return policies.map(policyName).join(', ');
 }
 
 /** Runs of addresses, and of ports, that are listed; more are only counted. */

@@ -13,12 +13,18 @@ import { type Present, replacedValue } from './replaced_value.ts';
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * The rule with what looks like a slip put right; where one thing only is missing, with another value in place
- * of one that nobody has, else with a peer or a port more.
+ * The rule with what looks like a slip put right; where one thing only is missing, with another value in place of one that nobody
+ * has, else with a peer or a port more. Where that would open more ports, or a port for more peers, than was asked about, it stays
+ * as it is, and a rule of its own follows it.
  * @param raw as it is written
- * @returns undefined where more is missing: to change the rule would be to write another one
+ * @returns what takes its place; undefined where more is missing: to change the rule would be to write another one
  */
-export function mendedRule(raw: Json, miss: RuleMiss, flow: Flow, present: Present): Json | undefined {
+export function mendedRule(
+  raw: Json,
+  miss: RuleMiss,
+  flow: Flow,
+  present: Present,
+): readonly Json[] | undefined {
   const peers = miss.direction === 'ingress' ? 'from' : 'to';
   const isSlip = miss.tests.every(({ meant }) => meant !== undefined);
   if (
@@ -30,16 +36,23 @@ export function mendedRule(raw: Json, miss: RuleMiss, flow: Flow, present: Prese
   let rule: Json = structuredClone(raw);
   if (isSlip) {
     for (const test of miss.tests) rule = mended(rule, test, peers, miss.peer ?? 0, flow);
-    return rule;
+    return [rule];
   }
   const [test] = miss.tests;
   if (test === undefined) return undefined;
   const replaced = miss.tests.length === 1 ? replacedValue(raw, miss, test, flow, present) : undefined;
-  if (replaced !== undefined) return replaced;
-  if (test.failed === 'port' || test.failed === 'protocol')
-    return { ...rule, ports: [...itemsOf(rule.ports), portItem(flow)] };
+  if (replaced !== undefined) return [replaced];
+  const written = itemsOf(rule[peers]);
+  if (test.failed === 'port' || test.failed === 'protocol') {
+    const port = portItem(flow);
+    const met = written[miss.peer ?? 0];
+    if (written.length > 1 && met !== undefined) return [rule, { [peers]: [met], ports: [port] }];
+    return [{ ...rule, ports: [...itemsOf(rule.ports), port] }];
+  }
   const peer = peerItem(miss, flow);
-  return peer === undefined ? undefined : { ...rule, [peers]: [...itemsOf(rule[peers]), peer] };
+  if (peer === undefined) return undefined;
+  if (isOnePort(rule.ports)) return [{ ...rule, [peers]: [...written, peer] }];
+  return [rule, { [peers]: [peer], ports: [portItem(flow)] }];
 }
 
 function mended(rule: Json, test: FailedTest, peers: string, peer: number, flow: Flow): Json {
@@ -72,6 +85,13 @@ function mended(rule: Json, test: FailedTest, peers: string, peer: number, flow:
     };
   });
   return { ...rule, [peers]: changed };
+}
+
+/** Whether ports are one only: the one that was asked about, since no test of ports failed. */
+function isOnePort(ports: unknown): boolean {
+  const [only, ...others] = itemsOf(ports);
+  const { port, endPort } = fieldsOf(only);
+  return others.length === 0 && port !== undefined && endPort === undefined;
 }
 
 /** The port by its name where the destination has one for it: then it stays right when the number changes. */

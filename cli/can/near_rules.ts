@@ -6,7 +6,9 @@ import {
   type Endpoint,
   type FailedTest,
   type Flow,
+  isSubject,
   MAX_NEAR,
+  matchesSelector,
   objectKey,
   parseNetworkPolicy,
   type RuleMiss,
@@ -16,6 +18,7 @@ import {
   createWorkloads,
   type FieldPath,
   type LoadedObject,
+  lastingWorkload,
   type Manifests,
   type Place,
   type Places,
@@ -31,8 +34,10 @@ export interface NearRule {
   /** Of the rule, where the policy comes from a file. */
   readonly place?: Place;
   readonly tests: readonly PlacedTest[];
-  /** The rule as it would admit the flow; absent where no small change does. */
-  readonly fix?: Readonly<Record<string, unknown>>;
+  /** What in place of the rule would admit the flow; absent where no small change does. */
+  readonly fix?: readonly Readonly<Record<string, unknown>>[];
+  /** With a fix: the other workloads that the policy selects, by name. It holds for them as well. */
+  readonly alsoFor?: readonly string[];
 }
 
 /** A test that failed, and where it stands. */
@@ -69,15 +74,32 @@ export function createNearRules(manifests: Manifests, places: Places): NearRules
     policy: LoadedObject,
     { direction, rule }: RuleMiss,
     flow: Flow,
-    fix: Readonly<Record<string, unknown>>,
+    fix: readonly Readonly<Record<string, unknown>>[],
   ): boolean => {
     const spec = fieldsOf(policy.raw.spec);
     const rules = Array.isArray(spec[direction]) ? spec[direction] : [];
-    const mended = { ...policy.raw, spec: { ...spec, [direction]: rules.with(rule, fix) } };
+    const mended = { ...policy.raw, spec: { ...spec, [direction]: rules.toSpliced(rule, 1, ...fix) } };
     const parsed = parseNetworkPolicy(mended);
     if (!parsed.ok) return false;
     const changed = new Map(cluster.policies).set(policy.key, parsed.object);
     return createEvaluator({ ...cluster, policies: changed }).evaluate(flow)[direction].verdict === 'allow';
+  };
+
+  /** The workloads that the policy of a rule selects, but for the one that was asked about. */
+  const alsoSelected = (
+    { policy: { namespace, name }, direction }: RuleMiss,
+    flow: Flow,
+  ): readonly string[] => {
+    const policy = cluster.policies.get(objectKey(namespace, name));
+    const subject = direction === 'ingress' ? flow.destination : flow.source;
+    if (policy === undefined || subject.kind !== 'pod') return [];
+    const selected = present().pods.filter(
+      (pod) =>
+        pod.namespace === namespace && isSubject(pod) && matchesSelector(policy.podSelector, pod.labels),
+    );
+    const others = new Set(selected.map(lastingWorkload));
+    others.delete(lastingWorkload(subject.pod));
+    return [...others].sort();
   };
 
   const nearRule = (miss: RuleMiss, flow: Flow): NearRule => {
@@ -93,7 +115,9 @@ export function createNearRules(manifests: Manifests, places: Places): NearRules
         ...test,
         ...placed(places.find(policy, [...base, ...pathOf(test, miss, raw)])),
       })),
-      ...(fix !== undefined && admits(policy, miss, flow, fix) ? { fix } : {}),
+      ...(fix !== undefined && admits(policy, miss, flow, fix)
+        ? { fix, alsoFor: alsoSelected(miss, flow) }
+        : {}),
     };
   };
 

@@ -1,8 +1,12 @@
 /** Rules that came near, for people and as data. */
 import { stringify } from 'yaml';
+import { firstFew } from '../../common/first_few.ts';
 import { describeHint, objectKey } from '../../policy/index.ts';
 import { describePlace, type Place } from '../../sources/index.ts';
 import type { NearRule, PlacedTest } from './near_rules.ts';
+
+/** Workloads that are named, for which a fix holds too; more are only counted. */
+const MAX_OTHERS = 4;
 
 /** The lines about them, and the first fix. Empty where there is none. */
 export function nearLines(rules: readonly NearRule[]): string {
@@ -14,10 +18,16 @@ export function nearLines(rules: readonly NearRule[]): string {
   if (fixed?.fix === undefined) return lines.map((line) => `${line}\n`).join('');
   const { policy, direction, rule } = fixed.miss;
   const yaml = fixText(fixed.fix).trimEnd().split('\n');
+  const others = fixed.alsoFor ?? [];
   return [
     ...lines,
     `  fix     ${objectKey(policy.namespace, policy.name)} spec.${direction}[${rule}] as`,
     ...yaml.map((line) => `    ${line}`),
+    ...(others.length === 0
+      ? []
+      : [
+          `  also    for ${firstFew(others, MAX_OTHERS)}, which ${objectKey(policy.namespace, policy.name)} selects too`,
+        ]),
   ]
     .map((line) => `${line}\n`)
     .join('');
@@ -33,9 +43,9 @@ function placeText(place: Place | undefined): string {
   return place === undefined ? '' : ` (${describePlace(place)})`;
 }
 
-/** A list with the rule as its item: it can stand where the rule does. */
-function fixText(fix: Readonly<Record<string, unknown>>): string {
-  return stringify([fix], { lineWidth: 0 });
+/** A list of rules, which can stand where the rule does. */
+function fixText(fix: readonly Readonly<Record<string, unknown>>[]): string {
+  return stringify(fix, { lineWidth: 0 });
 }
 
 /** A rule that came near, in JSON. */
@@ -49,8 +59,10 @@ export interface NearRuleJson extends Partial<PlaceJson> {
     readonly got: string;
     readonly meant?: PlacedTest['meant'];
   })[];
-  /** YAML: a list with the rule as its item. */
+  /** YAML: a list of what takes the place of the rule. */
   readonly fix?: string;
+  /** Other workloads that the policy selects, and that the fix holds for as well: how many. */
+  readonly fix_also_for?: number;
 }
 
 interface PlaceJson {
@@ -61,7 +73,7 @@ interface PlaceJson {
 
 /** Plain data for `JSON.stringify`. */
 export function nearJson(rules: readonly NearRule[]): readonly NearRuleJson[] {
-  return rules.map(({ miss, place, tests, fix }) => ({
+  return rules.map(({ miss, place, tests, fix, alsoFor = [] }) => ({
     policy: objectKey(miss.policy.namespace, miss.policy.name),
     direction: miss.direction,
     rule: miss.rule,
@@ -74,5 +86,6 @@ export function nearJson(rules: readonly NearRule[]): readonly NearRuleJson[] {
       ...at,
     })),
     ...(fix === undefined ? {} : { fix: fixText(fix) }),
+    ...(alsoFor.length === 0 ? {} : { fix_also_for: alsoFor.length }),
   }));
 }

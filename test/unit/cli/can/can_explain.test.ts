@@ -7,8 +7,7 @@ test('--explain says of both directions why, and names the nearest rule once', a
   const dir = shop();
   const { stdout } = await runSluice(['can', 'shop/batch', 'shop/api', '8080', '-f', dir, '--explain']);
   expect(stdout.replaceAll(dir, 'DIR').split('\n')).toEqual([
-    'denied: shop/batch -> shop/api TCP/8080 (ingress: isolated by shop/api-allow, shop/default-deny; ' +
-      'nearest rule api-allow ingress[0]: label role=frontend wanted, peer has role=front)',
+    'denied: shop/batch -> shop/api TCP/8080 (ingress: isolated by shop/api-allow, shop/default-deny)',
     '  egress from shop/batch (10.1.0.12): allowed',
     '    no policy isolates the pod for egress',
     '  ingress to shop/api (10.1.0.10, fd00::10): denied',

@@ -145,9 +145,7 @@ describe('the rule that was meant comes first', () => {
   test('as text, with the places and the fix', async () => {
     const dir = shop();
     const { code, stdout } = await runSluice(['can', ...FROM_INGRESS, '-f', dir]);
-    expect(stdout).toMatch(
-      /^denied: .*; nearest rule web-from-ingress ingress\[0\]: namespace label name=ingress-nginx wanted, peer is in /,
-    );
+    expect(stdout).toMatch(/^denied: [^\n]+ \(ingress: isolated by shop\/scrape, shop\/web-from-ingress\)\n/);
     expect(stdout).toContain(`  nearest shop/web-from-ingress ingress[0] (${dir}/20-policies.yaml:16:5)\n`);
     expect(stdout).toContain(
       '20-policies.yaml:19:17): the same value is under kubernetes.io/metadata.name\n',
@@ -158,6 +156,65 @@ describe('the rule that was meant comes first', () => {
     expect(stdout).toContain('  fix     shop/web-from-ingress spec.ingress[0] as\n');
     expect(code).toBe(1);
   });
+});
+
+describe('a fix opens no more than was asked about', () => {
+  const fixOf = async (...question: string[]) => {
+    const [first] = await near(...question, '-n', 'shop');
+    return { ...first, rules: parse(first?.fix ?? 'null') };
+  };
+  const monitoring = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } };
+
+  test('a peer of a rule for all ports gets a rule of its own, with the port', async () => {
+    const fix = await fixOf('1.2.3.4', 'web', '8080');
+    expect(fix).toMatchObject({ policy: 'shop/scrape', fix_also_for: 1 });
+    expect(fix.rules).toEqual([
+      { from: [monitoring] },
+      { from: [{ ipBlock: { cidr: '1.2.3.4/32' } }], ports: [{ port: 'http' }] },
+    ]);
+  });
+
+  test('the text says for whom it holds as well', async () => {
+    const { stdout } = await runSluice(['can', '1.2.3.4', 'web', '8080', '-n', 'shop', '-f', shop()]);
+    expect(stdout).toContain('\n  also    for deploy/checkout, which shop/scrape selects too\n');
+  });
+
+  test('a port of a rule for several peers is opened for the one that was asked about', async () => {
+    const dir = shop();
+    const [cart, batch] = ['cart', 'batch'].map((app) => ({ podSelector: { matchLabels: { app } } }));
+    const spec = {
+      podSelector: { matchLabels: { app: 'web' } },
+      ingress: [
+        { from: [cart, { podSelector: { matchLabels: { app: 'checkout' } } }, batch], ports: [{ port: 9 }] },
+      ],
+    };
+    writeFileSync(join(dir, '20-policies.yaml'), JSON.stringify(policy('shop/many', spec)));
+    const { stdout } = await runSluice([
+      'can',
+      'checkout',
+      'web',
+      '8080',
+      '-n',
+      'shop',
+      '-f',
+      dir,
+      '-o',
+      'json',
+    ]);
+    const [first] = (JSON.parse(stdout) as NearJson).near;
+    expect(parse(first?.fix ?? '')).toEqual([
+      spec.ingress[0],
+      { from: [{ podSelector: { matchLabels: { app: 'checkout' } } }], ports: [{ port: 'http' }] },
+    ]);
+  });
+});
+
+test('many isolating policies are counted in the first line', async () => {
+  const dir = shop();
+  const more = ['a', 'b', 'c'].map((name) => policy(`shop/${name}`, { podSelector: {} }));
+  writeFileSync(join(dir, '30-more.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items: more }));
+  const { stdout } = await runSluice(['can', 'checkout', 'web', '8080', '-n', 'shop', '-f', dir]);
+  expect(stdout.split('\n')[0]).toMatch(/ \(ingress: isolated by shop\/a, shop\/b, shop\/c and 2 more\)$/);
 });
 
 describe('ends that are no single pod', () => {
