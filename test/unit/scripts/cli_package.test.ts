@@ -89,8 +89,22 @@ describe('the action', () => {
   });
 
   test('lints what it is given', async () => {
-    const { status, stdout } = await runStep(lint, { FAIL_ON: 'warning', BASELINE: '' });
+    const { status, stdout } = await runStep(lint, { FAIL_ON: 'warning', BASELINE: '', AGAINST: '' });
     expect([status, stdout]).toEqual([1, expect.stringMatching(/^::warning file=examples\/bookstore\//m)]);
+  });
+
+  test('lints what is left where a folder is gone, and without a revision says that it is not there', async () => {
+    const given = { FAIL_ON: 'error', BASELINE: '', AGAINST: 'HEAD' };
+    const FILES = 'examples/gone examples/bookstore';
+    expect(await runStep(lint, { ...given, FILES })).toMatchObject({ status: 0, stderr: '' });
+    expect(await runStep(lint, { ...given, FILES: 'examples/gone' })).toMatchObject({
+      status: 0,
+      stdout: 'nothing of examples/gone is there: nothing to lint\n',
+    });
+    expect(await runStep(lint, { ...given, FILES, AGAINST: '' })).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('examples/gone cannot be read'),
+    });
   });
 
   test('says in the summary of the job what has changed', async () => {
