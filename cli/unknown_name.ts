@@ -16,6 +16,9 @@ export interface WantedName {
 /** Of what is known whenever there is an answer: pods, policies. */
 export const ALWAYS_KNOWN: WantedName['mayBe'] = () => false;
 
+/** Of Namespaces: one may be there, and be empty. */
+export const NAMESPACES: WantedName['mayBe'] = (kind) => kind === 'Namespace';
+
 /** Of Services. */
 export const SERVICES: WantedName['mayBe'] = (kind) => kind === 'Service';
 

@@ -13,6 +13,7 @@ import {
   isRevisionPath,
   type ReadContext,
 } from '../input/index.ts';
+import { surplusWord } from '../surplus_word.ts';
 import { type SplitPaths, splitPaths } from './split_paths.ts';
 
 /** What the help has before the flags. docs/reference/cli.md carries the same text. */
@@ -87,7 +88,7 @@ export async function testCommand(
   context: Pick<ReadContext, 'signal'>,
 ): Promise<TestCommand> {
   const [surplus] = values.positionals;
-  if (surplus !== undefined) throw usage(`'${surplus}' is not expected: files come with -f`);
+  if (surplus !== undefined) throw usage(surplusWord(surplus));
   const output = choice(values.text('output') ?? 'text', OUTPUTS, '-o', 'test');
   const { cases, others, ...rest } = await splitPaths(values.list('file'), context);
   const missing = others.find((path) => !existsSync(path) && path !== INPUT_PATH && !isRevisionPath(path));

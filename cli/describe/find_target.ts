@@ -5,7 +5,7 @@ import { objectKey, type Pod } from '../../policy/index.ts';
 import { WORKLOAD_KINDS, type WorkloadKind, type Workloads } from '../../sources/index.ts';
 import type { Input } from '../input/index.ts';
 import { firstHint } from '../likeness.ts';
-import { ALWAYS_KNOWN, unknownName, type WantedName, workloadsOf } from '../unknown_name.ts';
+import { ALWAYS_KNOWN, NAMESPACES, unknownName, type WantedName, workloadsOf } from '../unknown_name.ts';
 import { likeKind, type Target } from './target.ts';
 
 /** It, found. */
@@ -64,7 +64,7 @@ export function findTarget(
     case 'namespace': {
       const { namespace } = target;
       if (!model.namespaces.includes(namespace))
-        throw unknown('namespace', namespace, ALWAYS_KNOWN, () => model.namespaces);
+        throw unknown('namespace', namespace, NAMESPACES, () => model.namespaces);
       return { kind: 'namespace', name: namespace };
     }
     case 'netpol': {

@@ -5,6 +5,7 @@ import { checkLabName, DEFAULT_LAB_NAME } from '../../lab/index.ts';
 import type { FlagTable, FlagValues } from '../flags/index.ts';
 import { checkNamespaceFlag } from '../namespace_flag.ts';
 import { complain } from '../output.ts';
+import { surplusWord } from '../surplus_word.ts';
 
 /** Which lab. */
 export const NAME_FLAG = {
@@ -61,10 +62,7 @@ export function wantedFiles(
 export function checkCount({ positionals }: FlagValues<never>, most: number, command: string): void {
   const surplus = positionals[most];
   if (surplus !== undefined)
-    throw new SluiceError(
-      'USAGE',
-      `${JSON.stringify(surplus)} is one argument too many (see sluice ${command} --help)`,
-    );
+    throw new SluiceError('USAGE', `${surplusWord(surplus)} (see sluice ${command} --help)`);
 }
 
 /** A warning, on standard error. */

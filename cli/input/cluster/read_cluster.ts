@@ -40,6 +40,7 @@ const OPTIONAL = [
 
 /** Kinds that commands ask about by name, and that may not be known. */
 const NAMED: readonly Resource[] = [
+  RESOURCES.namespaces,
   RESOURCES.services,
   ...OPTIONAL.filter((resource) => resource !== RESOURCES.slices),
 ];
@@ -147,7 +148,7 @@ class Reading {
       this.#narrowed === undefined
         ? []
         : [
-            `only namespace ${this.#scope.fallback.join(', ')} could be read: the user may not ` +
+            `only ${this.#scope.fallback.length === 1 ? 'namespace' : 'namespaces'} ${this.#scope.fallback.join(', ')} could be read: the user may not ` +
               `${describeRight(this.#narrowed)}, so pods and Services of others are not known by their addresses`,
           ];
     const unknown = this.missing

@@ -12,6 +12,8 @@ export interface MissingRight {
 
 /** `list networkpolicies.networking.k8s.io in namespace shop`. */
 export function describeRight({ verb, resource, namespace }: MissingRight): string {
+  // A Namespace is in none: the name is its own.
+  if (!resource.namespaced && namespace !== undefined) return `${verb} namespace ${namespace}`;
   return `${verb} ${resourceName(resource)}${namespace === undefined ? placeOf(resource) : ` in namespace ${namespace}`}`;
 }
 

@@ -220,7 +220,7 @@ test.each([
   [['test'], 'there are no cases: name a file that has a list of tests, with -f'],
   [['test', '-f', 'examples/bookstore'], 'no file of -f has cases'],
   [['test', '-f', 'no-such.yaml', '--lab', 'x'], 'no-such.yaml cannot be read: there is no such file'],
-  [['test', 'x.yaml'], "'x.yaml' is not expected: files come with -f"],
+  [['test', 'x.yaml'], "'x.yaml' is not expected (see sluice test --help)"],
   [['test', '-f', 'examples/bookstore-cases.yaml', '--live'], 'sluice sends no packets in a cluster'],
   [['test', '-f', 'examples/bookstore-cases.yaml', '-o', 'xml'], 'wants text, json, tap or junit'],
   [
