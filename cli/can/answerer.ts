@@ -1,6 +1,7 @@
 /** Answers one question: who the two ends are, what the verdict is, and why. */
 
 import { SluiceError } from '../../common/errors.ts';
+import { firstFew } from '../../common/first_few.ts';
 import {
   addressOwners,
   createEvaluator,
@@ -221,15 +222,23 @@ export function createAnswerer(manifests: Manifests, options: AnswererOptions): 
     answerAt: (party: Party) => Answer,
   ): Answer => {
     const parts = new Map<string, { ranges: { first: string; last: string }[]; answer: Answer }>();
+    const refused = new Map<string, SluiceError>();
     for (const { first, last, address } of cut) {
       const pod = owners.get(address);
-      const answer = answerAt({
+      const one: Party = {
         text: party.text,
         endpoint: { kind: 'address', address },
         fromTemplate: false,
         ofBlock: true,
         ...(pod === undefined ? {} : { pod }),
-      });
+      };
+      const answer = attempt(() => answerAt(one));
+      if (answer instanceof SluiceError) {
+        const service = pod === undefined ? fronts.ownerOf(address) : undefined;
+        if (service === undefined) throw answer;
+        refused.set(`${service.namespace}/svc/${service.name}`, answer);
+        continue;
+      }
       const key = reasonKey(answer);
       const known = parts.get(key);
       if (known === undefined) parts.set(key, { ranges: [{ first, last }], answer });
@@ -237,9 +246,17 @@ export function createAnswerer(manifests: Manifests, options: AnswererOptions): 
     }
     const answered = [...parts.values()];
     const deciding = answered.find(({ answer }) => answer.verdict !== 'allow') ?? answered[0];
-    if (deciding === undefined)
-      throw new SluiceError('ENDPOINT_INVALID', `${party.text} has no address that is nobody's`);
-    return { ...deciding.answer, verdict: verdictOf(answered.map(({ answer }) => answer)), block: answered };
+    if (deciding === undefined) {
+      const [error] = refused.values();
+      throw error ?? new SluiceError('ENDPOINT_INVALID', `${party.text} has no address that is nobody's`);
+    }
+    const { notes: ofAnswer } = deciding.answer;
+    return {
+      ...deciding.answer,
+      verdict: verdictOf(answered.map(({ answer }) => answer)),
+      block: answered,
+      notes: refused.size === 0 ? ofAnswer : [...ofAnswer, refusedNote([...refused.keys()])],
+    };
   };
 
   /** What is asked about any port of two ends: a block is cut once. */
@@ -304,6 +321,26 @@ export function createAnswerer(manifests: Manifests, options: AnswererOptions): 
       return { verdict: verdictOf(ports.map(({ answer }) => answer)), ports };
     },
   };
+}
+
+/** What only the question is to blame for is a value: of a block other parts have an answer all the same. */
+function attempt(answer: () => Answer): Answer | SluiceError {
+  try {
+    return answer();
+  } catch (error) {
+    if (error instanceof SluiceError) return error;
+    throw error;
+  }
+}
+
+/** Services that a note names; more are only counted. */
+const MAX_REFUSING = 3;
+
+function refusedNote(services: readonly string[]): string {
+  return (
+    `left out, because nodes refuse connections to Services without this port, or without backends: ` +
+    firstFew(services, MAX_REFUSING)
+  );
 }
 
 /** The port of a question, from one of the two places that may have it. */

@@ -218,6 +218,19 @@ test('many isolating policies are counted in the first line', async () => {
 });
 
 describe('ends that are no single pod', () => {
+  test('Services of a block that do not have the port are left out, and named', async () => {
+    const question = ['can', 'checkout', '10.0.0.0/8', '443', '-n', 'shop', '-f', shop()];
+    const { code, stdout, stderr } = await runSluice(question);
+    expect(stdout).toMatch(/^allowed: shop\/deploy\/checkout \(template\) -> 10\.0\.0\.0\/8 TCP\/443\n/);
+    expect(stderr).toBe(
+      'sluice: note: left out, because nodes refuse connections to Services without this port, or without backends: shop/svc/web\n',
+    );
+    expect(code).toBe(0);
+    const only = await runSluice(question.with(2, '10.96.0.5/32'));
+    expect(only.stderr).toContain('Service shop/web has no port 443/TCP');
+    expect(only.code).toBe(2);
+  });
+
   test('internet is every public address that nobody has', async () => {
     const dir = shop();
     writeFileSync(
