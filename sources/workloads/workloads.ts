@@ -1,7 +1,7 @@
 /** Which pods belong to which workload, and what pod a workload without pods would make. */
 
 import { SluiceError } from '../../common/errors.ts';
-import { fieldsOf } from '../../common/shape.ts';
+import { fieldsOf, itemsOf } from '../../common/shape.ts';
 import { type Cluster, isLive, type Pod } from '../../policy/index.ts';
 import type { RawObject } from '../files/index.ts';
 import type { WorkloadKind } from '../objects/index.ts';
@@ -21,11 +21,11 @@ export interface Workloads {
   /** All its live pods, those with an address first, then by name; none where it has a template only, or is not there. */
   podsOf(kind: WorkloadKind, namespace: string, name: string): readonly Pod[];
   /**
-   * A pod from the template of each workload of a namespace that has no pod and whose pods have such labels.
+   * A pod from the template of each of `withoutPods` in a namespace whose pods have such labels.
    * @throws as `findPod`
    */
   templatePods(namespace: string, wants: (labels: RawLabels) => boolean): readonly Pod[];
-  /** The workloads that have no pod. */
+  /** The workloads that have no pod, but for those that another one of them has made. */
   withoutPods(): readonly Template[];
   /** The same with a pod each, of its template. */
   madePods(): MadePods;
@@ -75,7 +75,9 @@ export interface MadePods {
 export function createWorkloads(cluster: Cluster, others: readonly RawObject[]): Workloads {
   const pods = podsByWorkload(cluster);
   const templates = templatesByWorkload(others);
-  const withoutPods = [...templates].flatMap(([key, template]) => (pods.has(key) ? [] : [template]));
+  const withoutPods = [...templates].flatMap(([key, template]) =>
+    pods.has(key) || isMadeByKnown(template, templates) ? [] : [template],
+  );
   const withoutPodsIn = Map.groupBy(withoutPods, ({ owner }) => owner.namespace);
   return {
     findPod(kind, namespace, name, avoid) {
@@ -148,6 +150,18 @@ function podsByWorkload(cluster: Cluster): Map<string, Pod[]> {
     );
   }
   return byWorkload;
+}
+
+/**
+ * A ReplicaSet of a Deployment, or a Job of a CronJob, that is there as well: its pods are known by that one, and one that has none is
+ * history. Source: `metadata.ownerReferences`, the one that is `controller`.
+ */
+function isMadeByKnown({ workload, owner }: Template, templates: ReadonlyMap<string, Template>): boolean {
+  return itemsOf(fieldsOf(workload.raw.metadata).ownerReferences).some((reference) => {
+    const { kind, name, controller } = fieldsOf(reference);
+    if (controller !== true || typeof kind !== 'string' || !isWorkloadKind(kind)) return false;
+    return templates.has(workloadKey(owner.namespace, WORKLOAD_KINDS[kind], String(name)));
+  });
 }
 
 function templatesByWorkload(others: readonly RawObject[]): Map<string, Template> {
