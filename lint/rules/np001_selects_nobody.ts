@@ -4,6 +4,11 @@ import { nameOf } from '../model/index.ts';
 import type { Rule } from '../rule.ts';
 import { unmetSelector } from './unmet.ts';
 
+/** The fix of a policy that is in the wrong namespace. */
+export function moveTo(namespace: string): string {
+  return `metadata.namespace: ${namespace}`;
+}
+
 /** A policy that selects no pod. */
 export const np001: Rule = {
   code: 'NP001',
@@ -32,7 +37,7 @@ make such pods. If the policy is for other pods that are in no file, suppress th
         path: at,
         message: `${nameOf(linted)}: selects no pod; ${text}`,
         ...(fix === undefined ? {} : { fix }),
-        ...(elsewhere === undefined ? {} : { fix: { text: `metadata.namespace: ${elsewhere}` } }),
+        ...(elsewhere === undefined ? {} : { fix: { text: moveTo(elsewhere) } }),
       };
     }
   },

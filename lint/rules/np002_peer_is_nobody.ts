@@ -10,6 +10,7 @@ import type { Found } from '../finding.ts';
 import { type LintedPolicy, listed, type Model, nameOf, rulesIn } from '../model/index.ts';
 import type { Rule } from '../rule.ts';
 import { flowYaml } from './flow_yaml.ts';
+import { moveTo, np001 } from './np001_selects_nobody.ts';
 import { np003 } from './np003_peers_are_or.ts';
 import { unmetSelector } from './unmet.ts';
 
@@ -23,19 +24,22 @@ label is misspelt, or the label of a namespace is not the one that was thought o
 kubernetes.io/metadata.name.
 
 It says nothing where the workloads of the namespaces are not known, and where a custom resource of the files has the labels: its
-operator may make such pods. In files it says that no namespace has a label only where
-a namespace of the files has one like it: others may be elsewhere. Of selectors that ask for pods without a label it says nothing.`,
+operator may make such pods. In files it says that no namespace has a label only where a namespace of the files has one like it:
+others may be elsewhere. Of selectors that ask for pods without a label it says nothing, nor of peers whose pods are where NP001
+says that the policy belongs.`,
   remedy: 'Correct the label. Entries for what comes later are better added with it.',
   *check(model, foundBy) {
     // What two entries were meant as one explains, needs no second finding.
     const explained = new Set(
       foundBy(np003).map(({ object, path }) => placeKey(object.key, path.slice(0, -1))),
     );
+    const moves = new Map(foundBy(np001).map(({ object, fix }) => [object.key, fix?.text]));
     for (const linted of model.policies)
       for (const { rule, path, peersField } of rulesIn(linted)) {
         if (explained.has(placeKey(linted.object.key, [...path, peersField]))) continue;
         for (const [at, peer] of rule.peers.entries()) {
-          const found = findPeer(model, linted, peer, [...path, peersField, at]);
+          const move = moves.get(linted.object.key);
+          const found = findPeer(model, linted, peer, [...path, peersField, at], move);
           if (found !== undefined) yield found;
         }
       }
@@ -51,6 +55,7 @@ function findPeer(
   linted: LintedPolicy,
   peer: NetworkPolicyPeer,
   path: FieldPath,
+  move: string | undefined,
 ): Found | undefined {
   const { namespace } = linted.policy;
   const namespaces = model.peerNamespaces(peer, namespace);
@@ -90,6 +95,8 @@ function findPeer(
   if (unmet.isNegative) return undefined;
   const { elsewhere } = unmet;
   if (elsewhere === undefined || namespaceSelector !== undefined) return found(unmet);
+  // One cause is one finding: once the policy is there, the peer means them.
+  if (move === moveTo(elsewhere)) return undefined;
   const selector = flowYaml({ matchLabels: { [NAMESPACE_NAME_LABEL]: elsewhere } });
   return found({ ...unmet, fix: { text: `namespaceSelector: ${selector} in the same entry` } });
 }

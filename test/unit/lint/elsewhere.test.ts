@@ -48,6 +48,17 @@ test('pods with the label in another namespace are named, by a policy in the wro
   expect(mended).toBe('');
 });
 
+test('a policy in the wrong namespace is one finding, whose peers are not others', async () => {
+  const { findings } = await found(
+    'NP002',
+    deploy('shop', 'cart'),
+    deploy('backend', 'mails'),
+    deploy('backend', 'orders'),
+    policy('mails', 'mails', '[{from: [{podSelector: {matchLabels: {app: orders}}}]}]'),
+  );
+  expect(findings).toEqual([]);
+});
+
 test('and by a peer without a namespaceSelector', async () => {
   const { findings } = await found(
     'NP002',
