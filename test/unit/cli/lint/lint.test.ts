@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryDirectory } from '../../../builders/cli_manifests.ts';
@@ -83,4 +83,26 @@ test('a manifest that cannot be read is exit code 2: nothing found in it says no
   expect(found.stdout).toContain('  error  ');
   expect(found.status).toBe(2);
   expect(sluiceLint('-f', SHOP, FAULT, file, '--ignore-errors').status).toBe(1);
+});
+
+test('--fix says of what it cannot change why, and keeps mode and link of what it changes', () => {
+  const dir = temporaryDirectory();
+  const file = join(dir, 'real.txt');
+  const link = join(dir, 'policies.yaml');
+  const block =
+    '{"podSelector":{},"policyTypes":["Egress"],"egress":[{"to":[{"ipBlock":{"cidr":"0.0.0.0/0"}}]}]}';
+  const head = 'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n';
+  const json = `{"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{"name":"a","namespace":"x"},"spec":${block}}`;
+  const yaml = `${head}metadata: {name: b, namespace: x}\nspec:\n  podSelector: {}\n  egress:\n  - to:\n    - ipBlock:\n        cidr: 0.0.0.0/0   # all\n`;
+  writeFileSync(file, `${json}\n---\n${yaml}`, { mode: 0o640 });
+  symlinkSync(file, link);
+  const { stderr } = sluiceLint('-f', link, '--fix');
+  expect(stderr).toMatch(/^sluice: fixed \S+policies\.yaml:\d+:\d+ NP018: /m);
+  expect(stderr).toMatch(/^sluice: not fixed \S+policies\.yaml:1:\d+ NP018: .*JSON.* by hand$/m);
+  expect(readFileSync(file, 'utf8')).toContain(
+    'cidr: 0.0.0.0/0   # all\n        except: [169.254.169.254/32]\n',
+  );
+  expect(statSync(file).mode & 0o777).toBe(0o640);
+  expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  expect(readdirSync(dir).sort()).toEqual(['policies.yaml', 'real.txt']);
 });

@@ -1,0 +1,27 @@
+/** A file that gets another text, whole or not at all. */
+import { chmodSync, chownSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { codeOf } from '../../common/errno.ts';
+
+/** Where the folder may not be written to, or the file is a mount of its own: then it is written in its place. */
+const WRITTEN_IN_PLACE: readonly (string | undefined)[] = ['EACCES', 'EPERM', 'EROFS', 'EBUSY'];
+
+/**
+ * Writes beside the file and then takes its place, so that a full disk leaves it as it was. Mode and owner stay; of a link, what it
+ * leads to is replaced.
+ * @throws Error of `node:fs`
+ */
+export function replaceFile(file: string, text: string): void {
+  const path = realpathSync(file);
+  const draft = `${path}.${process.pid}.draft`;
+  try {
+    const { mode, uid, gid } = statSync(path);
+    writeFileSync(draft, text, { flag: 'wx' });
+    chownSync(draft, uid, gid);
+    chmodSync(draft, mode);
+    renameSync(draft, path);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    if (!WRITTEN_IN_PLACE.includes(codeOf(error))) throw error;
+    writeFileSync(path, text);
+  }
+}
