@@ -75,7 +75,7 @@ export async function readCluster(
   const client = new ApiClient(target.config);
   try {
     const lister = createLister(client, { progress, signal });
-    const reading = new Reading(lister, scope);
+    const reading = new Reading(lister, scope, choice.allNamespaces ? undefined : choice.namespace);
     await reading.run();
     const missing = reading.missing.filter(({ resource }) => isRequired(resource, scope));
     if (missing.length > 0) throw rightMissing(missing, context);
@@ -110,6 +110,13 @@ function isRequired(resource: Resource, { services }: Scope): boolean {
   return REQUIRED.some((one) => one === resource);
 }
 
+function noNamespace(name: string, known: readonly string[]): SluiceError {
+  return new SluiceError(
+    'ENDPOINT_UNKNOWN',
+    `the cluster has no namespace ${name}${didYouMean(name, known)}`,
+  );
+}
+
 /** One reading of a cluster. */
 class Reading {
   readonly files: ManifestFile[] = [];
@@ -119,9 +126,13 @@ class Reading {
   /** Why only some namespaces were read, though all were wanted. */
   #narrowed: MissingRight | undefined;
 
-  constructor(lister: Lister, scope: Scope) {
+  /** The namespace of `-n`: one that is not there is an error, and not an empty one. */
+  readonly #given: string | undefined;
+
+  constructor(lister: Lister, scope: Scope, given: string | undefined) {
     this.#lister = lister;
     this.#scope = scope;
+    this.#given = given;
   }
 
   /** Always in the same order, however the answers came. */
@@ -174,6 +185,9 @@ class Reading {
     ]);
     const refused = [RESOURCES.pods, RESOURCES.policies].find((_, at) => mayList[at] === false);
     if (refused === undefined) {
+      const names = listed.map(({ metadata }) => metadata.name);
+      const given = this.#given;
+      if (given !== undefined && names.length > 0 && !names.includes(given)) throw noNamespace(given, names);
       this.#add(listed);
       return 'all';
     }
@@ -205,10 +219,7 @@ class Reading {
     } catch {
       // Without the right to list them there is nothing to offer.
     }
-    return new SluiceError(
-      'ENDPOINT_UNKNOWN',
-      `the cluster has no namespace ${name}${didYouMean(name, known)}`,
-    );
+    return noNamespace(name, known);
   }
 
   async #list(resource: Resource, namespace: string | undefined): Promise<void> {

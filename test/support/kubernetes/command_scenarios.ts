@@ -138,7 +138,7 @@ export function commandScenarios(open: () => Promise<Access>): void {
       ['diff cluster MORE -n OTHER', LACKS],
       ['graph -n OTHER', LACKS],
       ['test -f CASES -n OTHER', LACKS],
-      ['check -n OTHER', 'get namespaces in namespace OTHER'],
+      ['check -n OTHER', 'get namespace OTHER'],
       ['check', 'list namespaces'],
     ])(
       'is refused, with the rights that are missing: %s',
@@ -163,7 +163,7 @@ export function commandScenarios(open: () => Promise<Access>): void {
         expect([code, stdout]).toEqual([0, filled('allowed: SHOP/web-1 -> SHOP/api-1 TCP/8080\n')]);
         expect(stderr).toContain(
           filled(
-            'the user may not: list nodes; get namespaces in namespace SHOP; list services in namespace SHOP; ' +
+            'the user may not: list nodes; get namespace SHOP; list services in namespace SHOP; ' +
               'list endpointslices.discovery.k8s.io in namespace SHOP; list deployments.apps in namespace SHOP;',
           ),
         );

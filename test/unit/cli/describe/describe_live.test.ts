@@ -107,6 +107,29 @@ test.each([
   expect(code).toBe(0);
 });
 
+test('a namespace that the user may not see is not said to be absent alone', async () => {
+  await api.create(namespace('empty'));
+  expect(await describe('ns/empty')).toMatchObject({ code: 0, stderr: '' });
+  refused = ['list namespaces *'];
+  const { code, stderr } = await describe('ns/empty');
+  expect(stderr).toContain(
+    'has no namespace empty, or the user cannot see it, who may not list namespaces\n',
+  );
+  expect(code).toBe(2);
+});
+
+test('-n of a namespace that is not there is an error for each command that reads the whole cluster', async () => {
+  for (const command of ['lint', 'graph', 'describe api-1']) {
+    const args = [...command.split(' '), '-n', 'shpo', '--kubeconfig', kubeconfig];
+    const { code, stdout, stderr } = await runSluice(args);
+    expect([code, stdout, stderr]).toEqual([
+      2,
+      '',
+      'sluice: the cluster has no namespace shpo; did you mean shop?\n',
+    ]);
+  }
+});
+
 test('a user of one namespace is told what is not known', async () => {
   await putPolicy(ENFORCED);
   refused = ['list pods *', 'list networkpolicies *', 'list namespaces *', 'list nodes *'];

@@ -47,7 +47,7 @@ test('it answers from the cluster, with the namespace of the context', async () 
   expect(allowed.stdout).toBe('allowed: shop/web-1 -> shop/api-1 TCP/8080\n');
   const denied = await can('other/client', 'api-1', '8080', '-n', 'shop');
   expect(denied.stdout).toMatch(
-    /^denied: other\/client -> shop\/api-1 TCP\/8080 \(ingress: isolated by shop\/api;/,
+    /^denied: other\/client -> shop\/api-1 TCP\/8080 \(ingress: isolated by shop\/api\)\n/,
   );
   expect(denied.stdout).toContain('  nearest shop/api ingress[0]\n');
   expect(denied.code).toBe(1);
