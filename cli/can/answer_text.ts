@@ -131,12 +131,18 @@ const MAX_LISTED = 8;
 /** The parts of a block that are answered differently, a line each; nothing where all of it is answered alike. */
 export function blockLines({ block = [] }: Answer): string {
   if (block.length < 2) return '';
-  const rows = block.map(({ ranges, answer }) => {
+  // Parts that differ only in the rule that came near are one line.
+  const alike = Map.groupBy(block, ({ answer }) => `${answer.verdict} ${reasonsOf(answer)}`);
+  const rows = [...alike.values()].flatMap((parts) => {
+    const [first] = parts;
+    if (first === undefined) return [];
+    const { answer } = first;
+    const ranges = parts.flatMap((part) => part.ranges);
     const listed = ranges
       .slice(0, MAX_LISTED)
       .map(({ first, last }) => (first === last ? first : `${first}-${last}`));
     const more = ranges.length > MAX_LISTED ? `, ${ranges.length - MAX_LISTED} more` : '';
-    return [`  ${WORDS[answer.verdict]}`, `${listed.join(', ')}${more}`, reasonsOf(answer)];
+    return [[`  ${WORDS[answer.verdict]}`, `${listed.join(', ')}${more}`, reasonsOf(answer)]];
   });
   return tableText(rows);
 }
@@ -167,6 +173,8 @@ export function reasonsOf({ flow, isolating }: Answer): string {
     return deniers
       .map(({ direction }) => `${direction}: isolated by ${policyList(isolating[direction])}`)
       .join('; ');
+  const always = [flow.egress, flow.ingress].find(({ reason }) => reason === 'self' || reason === 'own-node');
+  if (always !== undefined) return describeReason(always);
   return [flow.egress, flow.ingress]
     .flatMap((verdict) =>
       verdict.reason === 'rule' ? [ruleName(verdict.policy, verdict.direction, verdict.rule)] : [],

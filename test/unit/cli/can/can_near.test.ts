@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { temporaryDirectory } from '../../../builders/cli_manifests.ts';
-import { policy } from '../../../builders/manifests.ts';
+import { pod, temporaryDirectory } from '../../../builders/cli_manifests.ts';
+import { namespace, policy } from '../../../builders/manifests.ts';
 import { runSluice } from '../support/sluice_process.ts';
 
 const SHOP = `apiVersion: v1
@@ -218,6 +218,33 @@ test('many isolating policies are counted in the first line', async () => {
 });
 
 describe('ends that are no single pod', () => {
+  test('parts of a block that get the same answer for the same reason are one line', async () => {
+    const dir = temporaryDirectory();
+    const own = (name: string, ip: string) => pod(`shop/${name}`, { labels: { app: name }, ip });
+    const items = [
+      namespace('shop'),
+      own('db', '10.1.0.1'),
+      own('web', '10.1.0.2'),
+      own('cart', '10.1.0.3'),
+      policy('shop/db', {
+        podSelector: { matchLabels: { app: 'db' } },
+        ingress: [{ from: [{ podSelector: { matchLabels: { app: 'cart' } } }] }],
+      }),
+    ];
+    writeFileSync(join(dir, 'all.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+    const { stdout } = await runSluice(['can', '10.1.0.0/29', 'shop/db', '80', '-f', dir]);
+    expect(
+      stdout
+        .split('\n')
+        .slice(1, -1)
+        .map((line) => line.split(/ {2,}/).slice(1)),
+    ).toEqual([
+      ['denied', '10.1.0.0, 10.1.0.4-10.1.0.7, 10.1.0.2', 'ingress: isolated by shop/db'],
+      ['allowed', '10.1.0.1', 'a pod always reaches itself'],
+      ['allowed', '10.1.0.3', 'shop/db ingress[0]'],
+    ]);
+  });
+
   test('Services of a block that do not have the port are left out, and named', async () => {
     const question = ['can', 'checkout', '10.0.0.0/8', '443', '-n', 'shop', '-f', shop()];
     const { code, stdout, stderr } = await runSluice(question);
