@@ -74,6 +74,7 @@ async function listPages(request: ListRequest, start: Query, sink: ListSink): Pr
   for (;;) {
     const { resourceVersion, continue: next = '' } = await readPage(request, query, sink);
     if (next === '') return resourceVersion;
+    if (next === query.continue) throw answerMalformed(`${request.path}: a page that leads to itself`);
     query = { limit: PAGE_LIMIT, continue: next, labelSelector };
   }
 }
