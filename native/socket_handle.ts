@@ -15,6 +15,8 @@ export interface AddressPair {
   readonly localPort: number;
   readonly remote: Uint8Array;
   readonly remotePort: number;
+  /** The kernel's, of a socket that is known: another one with these ends is not meant. */
+  readonly cookie?: number | undefined;
 }
 
 const AF_INET = 2;
@@ -34,8 +36,9 @@ const COOKIE_AT = ID_AT + 40;
 /** The kernel has the interface in the machine's own order. */
 const LITTLE_ENDIAN = endianness() === 'LE';
 
-/** Each byte of the cookie of a socket whose cookie is not known. */
+/** Each byte of the cookie of a socket whose cookie is not known. Else it is in two halves, the lower one first, each in the machine's order. */
 const NO_COOKIE = 0xff;
+const HALF = 2 ** 32;
 
 /** A list of sockets. */
 export function listOf(handles: readonly SocketHandle[]): Uint8Array {
@@ -57,7 +60,7 @@ export function listOfPairs(pairs: readonly AddressPair[], uplink: number): Uint
   const list = new Uint8Array(pairs.length * HANDLE_BYTES);
   const view = new DataView(list.buffer);
   let at = 0;
-  for (const { local, localPort, remote, remotePort } of pairs) {
+  for (const { local, localPort, remote, remotePort, cookie } of pairs) {
     list[at] = local.length === IPV4_BYTES ? AF_INET : AF_INET6;
     list[at + LOCAL_PORT_AT] = localPort >>> 8;
     list[at + LOCAL_PORT_AT + 1] = localPort;
@@ -66,7 +69,11 @@ export function listOfPairs(pairs: readonly AddressPair[], uplink: number): Uint
     list.set(local, at + LOCAL_AT);
     list.set(remote, at + REMOTE_AT);
     view.setUint32(at + INTERFACE_AT, uplink, LITTLE_ENDIAN);
-    list.fill(NO_COOKIE, at + COOKIE_AT, at + HANDLE_BYTES);
+    if (cookie === undefined) list.fill(NO_COOKIE, at + COOKIE_AT, at + HANDLE_BYTES);
+    else {
+      view.setUint32(at + COOKIE_AT, cookie % HALF, LITTLE_ENDIAN);
+      view.setUint32(at + COOKIE_AT + 4, Math.floor(cookie / HALF), LITTLE_ENDIAN);
+    }
     at += HANDLE_BYTES;
   }
   return list;

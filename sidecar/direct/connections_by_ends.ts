@@ -46,15 +46,20 @@ export class ConnectionsByEnds {
     before.next = connection;
   }
 
-  /** @returns whether it was there, as the oldest of its ends */
+  /** @returns whether it was there */
   remove(connection: DirectConnection): boolean {
     const { remoteAddress, local, next } = connection;
     const connections = this.#client(remoteAddress, local.address)?.connections;
     const key = portsOf(connection);
-    if (connections === undefined || connections.get(key) !== connection) return false;
-    this.#size -= 1;
-    if (next !== undefined) connections.set(key, next);
+    const oldest = connections?.get(key);
+    if (connections === undefined || oldest === undefined) return false;
+    if (oldest !== connection) {
+      const before = beforeIn(oldest, connection);
+      if (before === undefined) return false;
+      before.next = next;
+    } else if (next !== undefined) connections.set(key, next);
     else connections.delete(key);
+    this.#size -= 1;
     if (connections.size === 0) this.#byPlace.get(local.address)?.delete(remoteAddress);
     return true;
   }
@@ -82,6 +87,13 @@ export class ConnectionsByEnds {
     this.#byPlace.set(local.address, clients.set(remoteAddress, client));
     return client;
   }
+}
+
+/** The one before a connection, of those from a port of a client; `undefined`: it is not among them. */
+function beforeIn(oldest: DirectConnection, connection: DirectConnection): DirectConnection | undefined {
+  let before: DirectConnection | undefined = oldest;
+  while (before !== undefined && before.next !== connection) before = before.next;
+  return before;
 }
 
 function portsOf({ remotePort, local }: DirectConnection): number {

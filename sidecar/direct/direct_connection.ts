@@ -3,7 +3,7 @@
  * rest of the sidecar does with it what it does with those of the proxy.
  */
 import { type Family, familyOf } from '../../common/net.ts';
-import type { Side, SocketPair } from '../kernel/index.ts';
+import { type Side, type SocketPair, socketCookie, type TcpSocket } from '../kernel/index.ts';
 import type { Connection, ConnectionOwner, Ending } from '../relay/index.ts';
 
 /** What ends one. */
@@ -86,6 +86,11 @@ export class DirectConnection implements Connection {
 
   progress(): { relaying: boolean; fromSource: number; toSource: number } {
     return { relaying: true, fromSource: this.fromSource, toSource: this.toSource };
+  }
+
+  /** Whether a socket with its ends can be its own: where that is known, another one is of a later connection. */
+  mayHave({ handle }: Pick<TcpSocket, 'handle'>): boolean {
+    return this.cookie === undefined || this.cookie === socketCookie(handle);
   }
 
   /** What the kernel has counted. */

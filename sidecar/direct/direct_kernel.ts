@@ -12,6 +12,7 @@ import {
   type Side,
   SOCKET_STATES,
   SocketEnds,
+  type SocketPair,
   SynCookies,
   type TcpSocket,
   type TrackedEntry,
@@ -43,16 +44,12 @@ export interface DirectKernel {
     states: number,
   ): AsyncIterable<readonly TcpSocket[]>;
   /** At once, so that nothing comes between a look and the order that follows from it. */
-  socketsAt(
-    ends: readonly { readonly local: Side; readonly remote: Side }[],
-  ): readonly (TcpSocket | undefined)[];
+  socketsAt(ends: readonly SocketPair[]): readonly (TcpSocket | undefined)[];
   /**
    * Finds connections, and ends them, in one order: at most 1,024.
    * @returns for each what it was, and 0 or a negative error number; `undefined` where no connection was found
    */
-  destroyAt(
-    ends: readonly { readonly local: Side; readonly remote: Side }[],
-  ): Promise<readonly (DestroyedSocket | undefined)[]>;
+  destroyAt(ends: readonly SocketPair[]): Promise<readonly (DestroyedSocket | undefined)[]>;
   /** The flow that each socket belongs to, opened by either end; a rule may have led it to the socket. */
   flowsOf(sockets: readonly TcpSocket[]): Promise<readonly (TrackedFlow | undefined)[]>;
   /** Whether somebody listens there. */

@@ -54,6 +54,13 @@ export class Followed {
     return this.#live.get(client, app);
   }
 
+  /** The one that has a socket: of those with its ends, the oldest that may have it. */
+  holding(socket: TcpSocket): DirectConnection | undefined {
+    let one = this.#live.get(socket.remote, socket.local);
+    while (one !== undefined && !one.mayHave(socket)) one = one.next;
+    return one;
+  }
+
   /** Those of a client's address to a port of the pod. */
   of(client: string, port: number): Iterable<DirectConnection> {
     return this.#live.of(client, port);

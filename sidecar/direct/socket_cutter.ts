@@ -179,7 +179,10 @@ export class SocketCutter implements DirectCutter {
     }
     const missing: DirectConnection[] = [];
     const left: DirectConnection[] = [];
-    const sockets = connections.map((one) => listed.get(keyOf(one)));
+    const sockets = connections.map((one) => {
+      const socket = listed.get(keyOf(one));
+      return socket !== undefined && one.mayHave(socket) ? socket : undefined;
+    });
     await this.#finishAll(await this.#cutFound(connections, sockets, missing, left));
     return { missing, left };
   }

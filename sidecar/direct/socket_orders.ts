@@ -131,7 +131,7 @@ export class SocketOrders {
   }
 }
 
-/** As the kernel is asked about a connection. */
-export function endsOf({ remote, local }: DirectConnection): SocketPair {
-  return { local, remote };
+/** As the kernel is asked about a connection: another one, from the same port of the client, is not meant where its socket is known. */
+export function endsOf({ remote, local, cookie }: DirectConnection): SocketPair {
+  return { local, remote, cookie };
 }

@@ -82,7 +82,7 @@ export class Stocktaking {
     const doomed: TcpSocket[] = [];
     for (const [index, { socket, client, place }] of (await this.#accepted(strangers)).entries()) {
       if (index % AT_ONCE === AT_ONCE - 1) await turn();
-      const known = followed.get(socket.remote, socket.local);
+      const known = followed.holding(socket);
       if (cutter.isCut(socket)) continue; // while it was asked about
       if (known !== undefined) {
         if (known.isDoomed && cutter.isIdle) cutter.doom(known); // an order has failed

@@ -36,6 +36,8 @@ export interface TcpSocket {
 export interface SocketPair {
   readonly local: Side;
   readonly remote: Side;
+  /** See `socketCookie`; where it is known, another socket with these ends is not meant. */
+  readonly cookie?: number | undefined;
 }
 
 /** A socket that was to be destroyed. */
@@ -143,11 +145,12 @@ function pairsOf(ends: readonly SocketPair[]): readonly AddressPair[] {
     bytes.set(address, known);
     return known;
   };
-  return ends.map(({ local, remote }) => ({
+  return ends.map(({ local, remote, cookie }) => ({
     local: bytesOf(local.address),
     localPort: local.port,
     remote: bytesOf(remote.address),
     remotePort: remote.port,
+    cookie,
   }));
 }
 

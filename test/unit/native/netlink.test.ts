@@ -177,6 +177,26 @@ test.each(['127.0.0.1', '::1'])(
   },
 );
 
+test.each(['127.0.0.1', '::1', '::ffff:127.0.0.1'])(
+  'a connection to %s whose cookie is known is found and ended by that; one with the same ends and another cookie is not',
+  async (address) => {
+    const { client, accepted } = await connection(address);
+    const listed = await found(client);
+    const cookie = socketCookie(listed.handle);
+    const ends = { local: listed.local, remote: listed.remote };
+    for (const other of [cookie + 1, cookie + 2 ** 32, 0]) {
+      expect(tcpSocketsAt([{ ...ends, cookie: other }])).toEqual([undefined]);
+      expect(await destroySocketsAt([{ ...ends, cookie: other }])).toEqual([undefined]);
+    }
+    expect(tcpSocketsAt([{ ...ends, cookie }])).toMatchObject([{ handle: listed.handle }]);
+    client.write('still');
+    expect(String((await once(accepted, 'data'))[0])).toBe('still');
+    const errors = [client, accepted].map((end) => once(end, 'error'));
+    expect(await destroySocketsAt([{ ...ends, cookie }])).toMatchObject([{ result: 0 }]);
+    await Promise.all(errors);
+  },
+);
+
 test('a list that does not fit its results is refused', async () => {
   const addon = loadAddon();
   for (const [bytes, places] of [

@@ -27,14 +27,19 @@ test('each is found by all four of its ends, large ports included', () => {
   expect([live.size, ...live]).toEqual([0]);
 });
 
-test('of two with the same ends the older one is found and removed first', () => {
+test('of those with the same ends the oldest is found, and each can be removed', () => {
+  const [oldest, middle, newest] = [1, 1, 1].map((port) => connection('10.0.0.1', port)) as [
+    DirectConnection,
+    DirectConnection,
+    DirectConnection,
+  ];
+  const found = (live: ConnectionsByEnds) => live.get(oldest.source, oldest.destination);
   const live = new ConnectionsByEnds();
-  const [older, newer] = [connection('10.0.0.1', 1), connection('10.0.0.1', 1)];
-  live.add(older);
-  live.add(newer);
-  expect(live.remove(newer)).toBe(false);
-  expect(live.remove(older)).toBe(true);
-  expect(live.get(newer.source, newer.destination)).toBe(newer);
-  expect(live.remove(older)).toBe(false);
-  expect(live.remove(newer)).toBe(true);
+  for (const one of [oldest, middle, newest]) live.add(one);
+  expect(live.remove(middle)).toBe(true);
+  expect([live.remove(middle), live.size, found(live)]).toEqual([false, 2, oldest]);
+  expect(live.remove(oldest)).toBe(true);
+  expect([live.remove(oldest), live.size, found(live)]).toEqual([false, 1, newest]);
+  expect(live.remove(newest)).toBe(true);
+  expect([live.remove(newest), live.size, ...live]).toEqual([false, 0]);
 });

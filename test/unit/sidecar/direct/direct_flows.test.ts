@@ -75,6 +75,43 @@ test('of an order that is carried out in part the rest is ordered again, and eac
   await flows.close();
 });
 
+test('one that uses the port of another again, which was to end and has, is left alone', async () => {
+  const kernel = new FakeKernel();
+  const { flows, accepted, ended } = following(kernel);
+  kernel.socket(client(1));
+  await flows.start();
+  kernel.kept.add(1);
+  accepted[0]?.reset();
+  await vi.waitFor(() => expect(kernel.destroyed).toEqual([1])); // in vain
+  // It ends by itself, its client comes again, and a later table allows that.
+  kernel.kept.clear();
+  kernel.sockets = [];
+  const again = kernel.socket(client(1));
+  kernel.begins.push(begun(client(1)));
+  await flows.read();
+  await flows.settled();
+  expect(kernel.sockets).toEqual([again]);
+  expect(accepted).toHaveLength(2);
+  expect(ended).toMatchObject([{ port: 1, ending: { end: 'reset' } }]);
+  await flows.close();
+});
+
+test('a sweep ends a denied one that uses the port of another again, which is still to end, and that nobody was told of', async () => {
+  const kernel = new FakeKernel();
+  const { flows, ended } = following(kernel);
+  kernel.kept.add(1);
+  kernel.socket(client(1, DENIED));
+  await flows.start();
+  await vi.waitFor(() => expect(kernel.destroyed).toEqual([1])); // in vain
+  kernel.kept.clear();
+  kernel.sockets = [];
+  kernel.socket(client(1, DENIED));
+  await flows.sweep();
+  expect(kernel.sockets).toEqual([]);
+  expect(ended.map(({ port }) => port)).toEqual([1, 1]);
+  await flows.close();
+});
+
 test('an end that is reported while its order is carried out is recorded once, as ours', async () => {
   const kernel = new FakeKernel();
   const { flows, ended } = following(kernel);

@@ -6,7 +6,7 @@ import { DirectFlows } from '../../../../sidecar/direct/direct_flows.ts';
 import type { DirectKernel } from '../../../../sidecar/direct/direct_kernel.ts';
 import type { Side, TrackedEntry } from '../../../../sidecar/kernel/conntrack.ts';
 import type { EndedSocket } from '../../../../sidecar/kernel/socket_ends.ts';
-import type { TcpSocket } from '../../../../sidecar/kernel/tcp_sockets.ts';
+import { type SocketPair, socketCookie, type TcpSocket } from '../../../../sidecar/kernel/tcp_sockets.ts';
 import type { Connection, Ending } from '../../../../sidecar/relay/relay.ts';
 import { table } from '../../../builders/tables.ts';
 
@@ -90,9 +90,14 @@ export class FakeKernel {
     throw new SluiceError('SOCKET_FAILED', 'too many open files');
   }
 
-  find({ local, remote }: { local: Side; remote: Side }): TcpSocket | undefined {
+  find({ local, remote, cookie }: SocketPair): TcpSocket | undefined {
     if (this.hidden.has(remote.port)) return undefined;
-    return this.sockets.find((one) => one.remote.port === remote.port && one.local.port === local.port);
+    const found = this.sockets.find(
+      (one) => one.remote.port === remote.port && one.local.port === local.port,
+    );
+    return cookie === undefined || found === undefined || cookie === socketCookie(found.handle)
+      ? found
+      : undefined;
   }
 }
 
