@@ -164,7 +164,7 @@ export class DirectFlows {
       .then(() => this.#stock.forgetHandshakes())
       // The list is shorter then, and those that are known do not wait for it.
       .then(() => this.#cutter.ordered())
-      .then(() => this.#stock.take())
+      .then(() => this.#takeStock())
       .then(
         () => {
           isDone = true;
@@ -177,6 +177,14 @@ export class DirectFlows {
       );
     await this.#reading;
     return isDone;
+  }
+
+  /** Of connections that rules of the pod's have led elsewhere no list says so: where their reports are missing, they are asked about. */
+  async #takeStock(): Promise<void> {
+    const mayLack = this.#doubts.mayLack;
+    await this.#stock.take(mayLack);
+    // The last reports were read at its end.
+    if (!mayLack && this.#doubts.mayLack) await this.#stock.take(true);
   }
 
   /** Takes note of what has begun by now, and asks the kernel how far connections are, for who looks at them: the first of many. */

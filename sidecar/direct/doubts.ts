@@ -98,6 +98,11 @@ export class Doubts {
     this.#isLost = true;
   }
 
+  /** Whether reports are missing that the list of sockets has not stood in for yet. */
+  get mayLack(): boolean {
+    return this.#isLost;
+  }
+
   /** Whether nothing is in doubt: until another report comes, only the audit is due. */
   get areSettled(): boolean {
     return this.#resets.size === 0 && this.#followed.unseen.size === 0 && !this.#isLost;

@@ -652,6 +652,44 @@ test('one that a rule leads to a port of the proxy is found at the start', async
   await flows.close();
 });
 
+/** A connection that a rule of the pod's leads to a port of the proxy; of its beginning nothing is said. */
+function moveUnreported(kernel: FakeKernel, port: number): void {
+  const elsewhere = { address: POD, port: 9090 };
+  const flow = { ...begun(client(port, DENIED)), answering: elsewhere };
+  kernel.moved.push(flow);
+  kernel.flows.set(port, flow);
+  const socket = kernel.socket(client(port, DENIED));
+  kernel.sockets = [...kernel.sockets.filter((one) => one !== socket), { ...socket, local: elsewhere }];
+}
+
+test('one that a rule leads to a port of the proxy, and whose report was lost, is ended by the next sweep', async () => {
+  const kernel = new FakeKernel();
+  const { flows } = following(kernel);
+  await flows.start();
+  kernel.isLost = true;
+  await flows.read(); // the list has stood in for reports just now, and does not so soon again
+  kernel.isLost = true;
+  moveUnreported(kernel, 1);
+  await flows.sweep();
+  expect(kernel.destroyed).toEqual([1]);
+  await flows.close();
+});
+
+test('a sweep that hears of lost reports at its end looks once more', async () => {
+  const kernel = new FakeKernel();
+  const { flows } = following(kernel);
+  await flows.start();
+  moveUnreported(kernel, 1);
+  kernel.socket(client(2, DENIED), true);
+  kernel.whileOrdered = () => {
+    kernel.isLost = true;
+    kernel.whileOrdered = () => {};
+  };
+  await flows.sweep();
+  expect(kernel.destroyed).toEqual([2, 1]);
+  await flows.close();
+});
+
 test('one whose port is another one at the socket is ended by that, and judged and recorded by its own', async () => {
   const kernel = new FakeKernel();
   const { flows, accepted, ended } = following(kernel);
