@@ -1,8 +1,9 @@
 // One TCP connection between sockets with options that Node does not set.
 // `app_socket serve HOST PORT [OPTION…]`: says `listening`, takes one connection, says `from HOST PORT`, answers what it
 // reads, and says how the connection ended: `end`, or the error. Options: `device NAME` (SO_BINDTODEVICE), `key HOST` (TCP_MD5SIG, with
-// this peer), `keepalive` (a probe after a second of silence; after two more without an answer it gives up).
-// `app_socket connect LOCAL HOST PORT [key HOST]`: says `connected PORT`, with its own port, `echoed`, and how it ended; or the error.
+// this peer), `keepalive` (a probe after a second of silence; after two more without an answer it gives up), `fast-open` (TCP_FASTOPEN).
+// `app_socket connect LOCAL HOST PORT [OPTION…]`: says `connected PORT`, with its own port, `echoed`, and how it ended; or the error.
+// Options: `key HOST`, `fast-open-connect` (what it sends goes with the SYN, and it says `connected` before that).
 #define _GNU_SOURCE
 #include <errno.h>
 #include <netdb.h>
@@ -15,7 +16,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { CONNECT_SECONDS = 2, PROBE_SECONDS = 1, PROBES = 2, BUFFER_BYTES = 4096 };
+enum { CONNECT_SECONDS = 2, PROBE_SECONDS = 1, PROBES = 2, BUFFER_BYTES = 4096, FAST_OPEN_QUEUE = 16 };
 
 static const char SECRET[] = "secret of both";
 
@@ -51,6 +52,10 @@ static int open_socket(const struct sockaddr_storage *address, char **options) {
       set(fd, IPPROTO_TCP, TCP_KEEPIDLE, PROBE_SECONDS);
       set(fd, IPPROTO_TCP, TCP_KEEPINTVL, PROBE_SECONDS);
       set(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
+    } else if (strcmp(*options, "fast-open") == 0) {
+      set(fd, IPPROTO_TCP, TCP_FASTOPEN, FAST_OPEN_QUEUE);
+    } else if (strcmp(*options, "fast-open-connect") == 0) {
+      set(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
     } else if (strcmp(*options, "device") == 0) {
       options += 1;
       if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, *options, (socklen_t)strlen(*options)) < 0) fail();
