@@ -157,6 +157,10 @@ export class Direct implements DirectSink {
       this.#log.warn('more direct connections than could be taken note of: some have no record');
   }
 
+  unknownEnded(): void {
+    this.#metrics.directUnknownEnded();
+  }
+
   failed(err: Error): void {
     this.#unrecorded = `direct connections have no record: ${err.message}`;
     this.#log.error({ err }, 'direct connections have no record');

@@ -39,6 +39,8 @@ const RETRY = { firstMs: 50, lastMs: 2_000, jitter: false } as const;
 export interface DirectSink {
   /** Reports were lost, or there were too many connections: some have no record. */
   overrun(): void;
+  /** A connection has ended that was not followed: it has no record. */
+  unknownEnded(): void;
   /** Nothing is recorded from here on. */
   failed(error: Error): void;
   /** What is to end did not. It is tried again, where the kernel is not known to be unable. */
@@ -255,7 +257,10 @@ export class DirectFlows {
     const { local, remote, bytesSent, bytesReceived, end, cookie } = socket;
     if (remote.port === 0) return this.#doubts.reset(socket);
     const connection = this.#followed.get(remote, local);
-    if (connection === undefined) return;
+    if (connection === undefined) {
+      if (this.#followed.isServed(local, remote)) this.#sink.unknownEnded();
+      return;
+    }
     connection.counted({ bytesSent, bytesReceived });
     if (this.#cutter.takesEnd(connection, cookie)) return; // it says when
     this.#followed.finish(connection, ENDS[end]);

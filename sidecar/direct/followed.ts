@@ -92,6 +92,14 @@ export class Followed {
     return protocol === 'TCP' && this.concerns(destination, source) && !this.#ports.isOwn(answering.port);
   }
 
+  /**
+   * Whether a socket with these ends was a client's, and not one that the pod has opened: nothing else says so when it is gone. Known by its
+   * own end, to which there were others.
+   */
+  isServed(local: Side, remote: Side): boolean {
+    return this.concerns(local, remote) && this.#places.has(placeOf(local));
+  }
+
   /** A handshake was completed, as connection tracking says. */
   began(flow: TrackedFlow): void {
     if (!this.isWanted(flow)) return;
@@ -153,7 +161,11 @@ export class Followed {
 
   /** The same object for the same end of the app: there are few of these, and many connections. */
   #shared(local: Side): Side {
-    const key = `${local.address} ${local.port}`;
+    const key = placeOf(local);
     return this.#places.get(key) ?? this.#places.keep(key, local);
   }
+}
+
+function placeOf({ address, port }: Side): string {
+  return `${address} ${port}`;
 }

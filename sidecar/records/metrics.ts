@@ -55,6 +55,7 @@ export class SidecarMetrics {
   readonly #framesRefused: Counter;
   readonly #outboundOverruns: Counter;
   readonly #directOverruns: Counter;
+  readonly #directUnknownEnds: Counter;
   readonly #guardDrops: Counter<'reason'>;
   readonly #gatewayDisputes: Counter;
   readonly #peerTimeouts: Counter;
@@ -133,6 +134,11 @@ export class SidecarMetrics {
     this.#directOverruns = new Counter({
       name: 'sluice_direct_overruns_total',
       help: 'Times that direct connections could not be taken note of, because too many began or ended at once, or are open: some have no record. A change of the table ends them all the same.',
+      registers,
+    });
+    this.#directUnknownEnds = new Counter({
+      name: 'sluice_direct_unknown_ends_total',
+      help: 'Direct connections that ended and that the sidecar had not taken note of: they have no record. Counts for an address and port of the pod from the first connection there that has one.',
       registers,
     });
     this.#peerTimeouts = new Counter({
@@ -259,6 +265,11 @@ export class SidecarMetrics {
   /** Direct connections could not be taken note of. */
   directOverrun(): void {
     this.#directOverruns.inc();
+  }
+
+  /** A direct connection has ended of which no note was taken. */
+  directUnknownEnded(): void {
+    this.#directUnknownEnds.inc();
   }
 
   guardDropped(reason: GuardReason, packets: number): void {

@@ -239,6 +239,11 @@ describe('direct', () => {
     expect(await recordOf(net, kept[0]?.localPort)).toMatchObject({ end: 'closed', verdict: 'allow' });
   });
 
+  test('no connection has ended without being known', async () => {
+    await expectOpen(net, 0);
+    expect(await metric(net, 'sluice_direct_unknown_ends_total')).toBe(0);
+  });
+
   test('a drain lets flows finish, and resets those that are left', async () => {
     await net.open('shop/front', { group: 'left', count: 2, address: API_V4, port: 80, work: ECHO });
     await until('both are live', async () => (await views(net)).length === 2);

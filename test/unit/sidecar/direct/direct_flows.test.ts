@@ -306,6 +306,28 @@ test('where reports were lost, the list of sockets stands in for them', async ()
   await flows.close();
 });
 
+test('the end of one that nobody followed is counted, once its port has served others', async () => {
+  const kernel = new FakeKernel();
+  const { flows, ended, unknownEnds } = following(kernel);
+  await flows.start();
+  kernel.gone.push(gone(client(1), { local: { address: POD, port: 40_000 } })); // the pod has opened it
+  kernel.begins.push(begun(client(2)), begun(client(3, DENIED)));
+  kernel.socket(client(3, DENIED));
+  await flows.read();
+  await flows.settled();
+  kernel.gone.push(
+    gone(client(2)),
+    gone(client(3, DENIED), { cookie: 1 }), // ended by the sidecar
+    gone(client(4, '10.0.0.254')), // of the node
+  );
+  await flows.read();
+  expect([ended.length, unknownEnds]).toEqual([2, []]);
+  kernel.gone.push(gone(client(5)));
+  await flows.read();
+  expect([ended.length, unknownEnds]).toEqual([2, [1]]);
+  await flows.close();
+});
+
 test('a kernel that cannot destroy sockets is named; it is tried again at the next change', async () => {
   const kernel = new FakeKernel();
   kernel.result = EOPNOTSUPP;

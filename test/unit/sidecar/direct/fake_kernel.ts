@@ -106,6 +106,7 @@ export function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = t
   const accepted: Connection[] = [];
   const ended: { readonly port: number; readonly ending: Ending }[] = [];
   const overruns: number[] = [];
+  const unknownEnds: number[] = [];
   const notEnded: string[] = [];
   const judge = createJudge(table({ revision: 1, allowed }));
   const fake: DirectKernel = {
@@ -208,11 +209,12 @@ export function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = t
     () => judge,
     {
       overrun: () => overruns.push(1),
+      unknownEnded: () => unknownEnds.push(1),
       failed: (error) => expect.unreachable(error.message),
       notEnded: (problem) => notEnded.push(problem),
     },
     mustEnd,
     fake,
   );
-  return { flows, accepted, ended, overruns, notEnded };
+  return { flows, accepted, ended, overruns, unknownEnds, notEnded };
 }
