@@ -258,7 +258,8 @@ export class DirectFlows {
     if (remote.port === 0) return this.#doubts.reset(socket);
     const connection = this.#followed.get(remote, local);
     if (connection === undefined) {
-      if (this.#followed.isServed(local, remote)) this.#sink.unknownEnded();
+      // It may have been destroyed here since its report was read.
+      if (this.#followed.isServed(local, remote) && !this.#cutter.hasCut(cookie)) this.#sink.unknownEnded();
       return;
     }
     connection.counted({ bytesSent, bytesReceived });

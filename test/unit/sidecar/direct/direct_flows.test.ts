@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { socketCookie } from '../../../../sidecar/kernel/tcp_sockets.ts';
 import {
@@ -325,6 +326,27 @@ test('the end of one that nobody followed is counted, once its port has served o
   kernel.gone.push(gone(client(5)));
   await flows.read();
   expect([ended.length, unknownEnds]).toEqual([2, [1]]);
+  await flows.close();
+});
+
+test('the end of one that is destroyed while its report is being read is not counted', async () => {
+  const kernel = new FakeKernel();
+  const { flows, unknownEnds } = following(kernel);
+  await flows.start();
+  // Beginnings are read between the look at an end and what follows from it: that takes a turn.
+  kernel.whenEndsAreRead = () => kernel.begins.push(begun(client(2)));
+  kernel.socket(client(1, DENIED));
+  kernel.begins.push(begun(client(1, DENIED)));
+  kernel.whileOrdered = async (sockets) => {
+    for (const { remote, handle } of sockets)
+      kernel.gone.push(gone(remote, { cookie: socketCookie(handle), end: 'reset' }));
+    void flows.read();
+    while (kernel.gone.length > 0) await turn();
+  };
+  await flows.read();
+  await flows.settled();
+  await flows.read();
+  expect(unknownEnds).toEqual([]);
   await flows.close();
 });
 

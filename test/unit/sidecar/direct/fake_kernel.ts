@@ -48,6 +48,8 @@ export class FakeKernel {
   readonly kept = new Set<number>();
   /** What else happens while an order is carried out. @param _ended by it */
   whileOrdered: (_ended: readonly TcpSocket[]) => void | Promise<void> = () => {};
+  /** What else happens when ends have been read. */
+  whenEndsAreRead: () => void = () => {};
   /** So many questions, or orders, are not answered. */
   failures = 0;
   readonly destroyed: number[] = [];
@@ -130,6 +132,7 @@ export function following(kernel: FakeKernel, { allowed = [ALLOWED], mustEnd = t
     ends: (_wanted, isNews) => ({
       receive: () => {
         const some = kernel.gone.splice(0);
+        if (some.length > 0) kernel.whenEndsAreRead();
         return some.length === 0 ? undefined : some.filter(({ cookie }) => isNews(cookie));
       },
       close() {},
