@@ -138,7 +138,7 @@ export class SidecarMetrics {
     });
     this.#directUnknownEnds = new Counter({
       name: 'sluice_direct_unknown_ends_total',
-      help: 'Direct connections that ended and that the sidecar had not taken note of: they have no record. Counts for an address and port of the pod from the first connection there that has one.',
+      help: 'Direct connections that ended and that the sidecar had not taken note of: they have no record. Counts for an address and port of the pod from the first connection there that has one. While a change ends thousands, a few of these may be counted too.',
       registers,
     });
     this.#peerTimeouts = new Counter({
