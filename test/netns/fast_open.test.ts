@@ -5,8 +5,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { CONNECTION_PATHS } from '../../common/path.ts';
+import type { FlowRecord } from '../../flows/index.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
-import type { FlowRecord } from '../../sidecar/records/flow_record.ts';
 import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from './command.ts';
 import { SILENCE, until, useLab } from './harness.ts';
