@@ -1,0 +1,17 @@
+/** Where commands get observed flows from: a file, a lab, a cluster, or the sidecars themselves. */
+
+export {
+  FLOW_FLAGS,
+  type FlowChoice,
+  type FlowFlag,
+  flowChoice,
+  LIVE_FLAGS,
+  type LiveChoice,
+  type LiveFlag,
+  liveChoice,
+  objectsOf,
+} from './flow_flags.ts';
+export type { FlowSource } from './flow_source.ts';
+export { createInjectorSource } from './injector_source.ts';
+export { createLinesSource } from './lines_source.ts';
+export { type OpenedFlows, openFlows } from './open_source.ts';
