@@ -2,6 +2,7 @@
 import { PassThrough, Writable } from 'node:stream';
 import { type KubeConfig, PortForward } from '@kubernetes/client-node';
 import { messageOf } from '../../../common/errno.ts';
+import { fieldsOf } from '../../../common/shape.ts';
 import { MAX_PAGE_BYTES, PAGE_MS } from './sidecar_pods.ts';
 
 /** What is asked for. */
@@ -39,7 +40,9 @@ export async function forwardedPage(
   const errors = new Writable({
     write(chunk: Buffer, _, done) {
       failure = (failure + chunk.toString()).slice(0, MAX_SHOWN);
-      reject(new Error(failure.includes('refused') ? 'its sidecar does not run' : failure));
+      // The first message has nothing behind the number of the port.
+      if (failure !== '')
+        reject(new Error(failure.includes('refused') ? 'its sidecar does not run' : failure));
       done();
     },
   });
@@ -68,7 +71,8 @@ export async function forwardedPage(
 
 /** The library gives events of its WebSocket for errors. */
 function reasonOf(error: unknown, namespace: string): string {
-  const text = messageOf(error);
+  const { message } = fieldsOf(error);
+  const text = typeof message === 'string' ? message : messageOf(error);
   const status = /server response: (\d{3})/.exec(text)?.[1];
   if (status === '403' || status === '401')
     return `you may not create pods/portforward (kubectl auth can-i create pods/portforward -n ${namespace})`;
