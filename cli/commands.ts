@@ -34,6 +34,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./graph/index.ts')).runGraph,
   },
   {
+    name: 'observe',
+    summary: 'who has talked to whom, and what was denied, as it was observed',
+    load: async () => (await import('./observe/index.ts')).runObserve,
+  },
+  {
     name: 'lab',
     summary: 'a small cluster on this machine, made of network namespaces',
     load: async () => (await import('./lab/index.ts')).runLab,

@@ -1,5 +1,6 @@
 /** Where commands get observed flows from: a file, a lab, a cluster, or the sidecars themselves. */
 
+export { type AskedEnd, askedEnds } from './asked_end.ts';
 export {
   FLOW_FLAGS,
   type FlowChoice,
@@ -12,6 +13,7 @@ export {
   objectsOf,
 } from './flow_flags.ts';
 export type { FlowSource } from './flow_source.ts';
+export { fullEnd, OUTCOME_WORDS, portText, ruleText, shortEnd } from './flow_text.ts';
 export { createInjectorSource } from './injector_source.ts';
 export { createLinesSource } from './lines_source.ts';
 export { type OpenedFlows, openFlows } from './open_source.ts';
