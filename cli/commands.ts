@@ -39,6 +39,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./observe/index.ts')).runObserve,
   },
   {
+    name: 'connections',
+    summary: 'which connections into pods are live, and the rules that hold them',
+    load: async () => (await import('./connections/index.ts')).runConnections,
+  },
+  {
     name: 'lab',
     summary: 'a small cluster on this machine, made of network namespaces',
     load: async () => (await import('./lab/index.ts')).runLab,

@@ -2,6 +2,17 @@
 
 export { type AskedEnd, askedEnds } from './asked_end.ts';
 export {
+  askPods,
+  type ConnectionView,
+  connectionsPage,
+  findPods,
+  openSidecars,
+  type PodNames,
+  type SidecarPod,
+  type SidecarPods,
+  silentText,
+} from './direct/index.ts';
+export {
   FLOW_FLAGS,
   type FlowChoice,
   type FlowFlag,

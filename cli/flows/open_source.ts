@@ -2,6 +2,7 @@
 import { SluiceError } from '../../common/errors.ts';
 import { liveCluster, type ReadContext } from '../input/index.ts';
 import { complain } from '../output.ts';
+import { createDirectSource, openSidecars } from './direct/index.ts';
 import type { FlowChoice } from './flow_flags.ts';
 import type { FlowSource } from './flow_source.ts';
 import { createLinesSource } from './lines_source.ts';
@@ -29,21 +30,15 @@ export async function openFlows(choice: FlowChoice, context: ReadContext): Promi
     return { source: createLinesSource(place), where, ...asked };
   }
   const note = (text: string): void => complain(`sluice: note: ${text}`);
-  if (choice.kind === 'lab') {
-    const where = `lab ${choice.lab}`;
-    if (!choice.direct) {
-      const { labInjector } = await import('./lab_injector.ts');
-      return { source: labInjector(choice.lab, context.signal), where, ...asked };
-    }
-    const { createDirectSource, labPods } = await import('./direct/index.ts');
-    const sidecars = await labPods(choice.lab, context);
-    return { source: createDirectSource(sidecars, context, note), where, ...asked };
-  }
   if (choice.direct) {
-    const { clusterPods, createDirectSource } = await import('./direct/index.ts');
-    const sidecars = await clusterPods(choice, context);
+    const sidecars = await openSidecars(choice, context);
     const source = createDirectSource(sidecars, context, note);
-    return { source, where: sidecars.where, ...(choice.allNamespaces ? {} : within(sidecars.namespace)) };
+    const { where, namespace } = sidecars;
+    return { source, where, ...(namespace === undefined ? {} : within(namespace)) };
+  }
+  if (choice.kind === 'lab') {
+    const { labInjector } = await import('./lab_injector.ts');
+    return { source: labInjector(choice.lab, context.signal), where: `lab ${choice.lab}`, ...asked };
   }
   const { context: name } = (await liveCluster()).chooseCluster(choice);
   throw new SluiceError(

@@ -16,6 +16,7 @@ const PROGRAMS: readonly (readonly [string, readonly string[]])[] = [
   ['help-diff', ['cli/main.ts', 'diff', '--help']],
   ['help-graph', ['cli/main.ts', 'graph', '--help']],
   ['help-observe', ['cli/main.ts', 'observe', '--help']],
+  ['help-connections', ['cli/main.ts', 'connections', '--help']],
   ['help-lab', ['cli/main.ts', 'lab', '--help']],
   ['help-test', ['cli/main.ts', 'test', '--help']],
   ['help-completion', ['cli/main.ts', 'completion', '--help']],

@@ -1,5 +1,5 @@
 /** The sidecars of a cluster's pods, asked by port-forward with the user's own rights. */
-import { SIDECAR_CONTAINER } from '../../../common/contract.ts';
+import { SIDECAR_CONTAINER, SIDECAR_PORTS } from '../../../common/contract.ts';
 import { firstLineOf } from '../../../common/errno.ts';
 import { SluiceError } from '../../../common/errors.ts';
 import { fieldsOf, itemsOf } from '../../../common/shape.ts';
@@ -9,14 +9,10 @@ import { objectKey } from '../../../policy/index.ts';
 import { manifestFileOf, manifestsOf, type RawManifest } from '../../../sources/index.ts';
 import { liveCluster, type ReadContext } from '../../input/index.ts';
 import type { LiveChoice } from '../flow_flags.ts';
-import { sidecarPod } from './lab_pods.ts';
-import type { SidecarPods } from './sidecar_pods.ts';
+import { type SidecarPods, sidecarPod } from './sidecar_pods.ts';
 
 /** The port of the container, by name. Source: injector/admission/injection. */
 const ADMIN_PORT_NAME = 'sluice-admin';
-
-/** Where a sidecar's port has no such name. */
-const ADMIN_PORT = 15_021;
 
 /** @throws SluiceError `KUBECONFIG_UNUSABLE`, `CLUSTER_UNREADABLE`, `RIGHT_MISSING` */
 export async function clusterPods(
@@ -52,7 +48,7 @@ export async function clusterPods(
           {
             namespace: pod.namespace,
             pod: pod.name,
-            port: ports.get(objectKey(pod.namespace, pod.name)) ?? ADMIN_PORT,
+            port: ports.get(objectKey(pod.namespace, pod.name)) ?? SIDECAR_PORTS.admin,
             path,
           },
           until,
@@ -84,5 +80,5 @@ function adminPort({ spec }: RawManifest): number {
     .filter(({ name }) => name === SIDECAR_CONTAINER)
     .flatMap(({ ports }) => itemsOf(ports).map(fieldsOf))
     .find(({ name }) => name === ADMIN_PORT_NAME)?.containerPort;
-  return typeof port === 'number' ? port : ADMIN_PORT;
+  return typeof port === 'number' ? port : SIDECAR_PORTS.admin;
 }

@@ -1,13 +1,10 @@
 /** The sidecars of a lab: each is asked from inside its pod, where alone it shows who its peers are. */
+import { SIDECAR_PORTS } from '../../../common/contract.ts';
 import { outcomeOf } from '../../../common/run_tool.ts';
 import { Lab } from '../../../lab/index.ts';
-import { objectKey, type Pod } from '../../../policy/index.ts';
+import { objectKey } from '../../../policy/index.ts';
 import { type ReadContext, readInput, wholeCluster } from '../../input/index.ts';
-import { MAX_PAGE_BYTES, PAGE_MS, type SidecarPod, type SidecarPods } from './sidecar_pods.ts';
-import { workloadText } from './workload_text.ts';
-
-/** The admin port of every sidecar of a lab. Source: sidecar/config.ts, SLUICE_ADMIN_PORT. */
-const ADMIN_PORT = 15_021;
+import { MAX_PAGE_BYTES, PAGE_MS, type SidecarPod, type SidecarPods, sidecarPod } from './sidecar_pods.ts';
 
 /** Runs in the pod's network namespace: asks, and prints the answer. An answer but 200 goes to stderr. */
 const ASK = `
@@ -41,7 +38,7 @@ export async function labPods(name: string, context: ReadContext): Promise<Sidec
       }),
     ),
     async page({ namespace, name: pod }, path, signal) {
-      const argv = ['-e', ASK, '--', String(ADMIN_PORT), path, String(PAGE_MS)];
+      const argv = ['-e', ASK, '--', String(SIDECAR_PORTS.admin), path, String(PAGE_MS)];
       const child = lab.spawnIn(objectKey(namespace, pod), [process.execPath, ...argv], {
         stdio: ['ignore', 'pipe', 'pipe'],
         signal,
@@ -60,9 +57,4 @@ export async function labPods(name: string, context: ReadContext): Promise<Sidec
 
 function reasonOf(stderr: string): string {
   return stderr.includes('ECONNREFUSED') ? 'its sidecar does not run' : (stderr.trim().split('\n')[0] ?? '');
-}
-
-/** A pod of what was read. */
-export function sidecarPod(pod: Pod): SidecarPod {
-  return { namespace: pod.namespace, name: pod.name, workload: workloadText(pod) };
 }

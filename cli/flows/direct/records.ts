@@ -1,6 +1,6 @@
 /** Records of single flows, as a sidecar shows them at /flows, and the edges that they are. */
 import { PROTOCOLS } from '../../../common/net.ts';
-import { integer, list, oneOf, part, type TypeOf, text } from '../../../common/shape.ts';
+import { integer, list, oneOf, part, type Shape, type TypeOf, text } from '../../../common/shape.ts';
 import type { NearRule, ObservedEnd, ObservedFlow } from '../../../flows/index.ts';
 import type { PodNames, SidecarPod } from './sidecar_pods.ts';
 import { workloadText } from './workload_text.ts';
@@ -13,6 +13,8 @@ const side = {
 } as const;
 
 const nearMiss = part({ policy: text(), rule: whole, failed: text(), wanted: text(), got: text() });
+
+const nearRules: Shape<NearRule> = part({ policy: text(), rule: whole, lacks: list(text()) });
 
 /** What is read of a record: docs/reference/log-fields.md. Sidecars of other releases have other fields too. */
 const flowRecord = part(
@@ -30,6 +32,8 @@ const flowRecord = part(
     policy: text(),
     rule: whole,
     isolating: list(text()),
+    near: list(nearRules),
+    /** Of earlier sidecars: the one rule that came nearest. */
     near_miss: nearMiss,
     explanation: text(),
     bytes_sent: whole,
@@ -67,7 +71,7 @@ export function edgeOfRecord(record: FlowRecordLine, own: SidecarPod, names: Pod
     ...(policy === undefined ? {} : { policy }),
     ...(rule === undefined ? {} : { rule }),
     ...(isolating === undefined ? {} : { isolating }),
-    ...(record.near_miss === undefined ? {} : { near: [nearRule(record.near_miss)] }),
+    ...nearOf(record),
     ...(explanation === undefined ? {} : { explanation }),
     first: time,
     last: time,
@@ -81,6 +85,11 @@ export function edgeOfRecord(record: FlowRecordLine, own: SidecarPod, names: Pod
 
 function outcomeOf({ end, verdict }: FlowRecordLine): ObservedFlow['outcome'] {
   return CUTS.includes(end) ? 'cut' : verdict;
+}
+
+function nearOf({ near, near_miss: miss }: FlowRecordLine): Pick<ObservedFlow, 'near'> {
+  if (near !== undefined) return { near };
+  return miss === undefined ? {} : { near: [nearRule(miss)] };
 }
 
 function nearRule({ policy, rule, wanted, got }: TypeOf<typeof nearMiss>): NearRule {

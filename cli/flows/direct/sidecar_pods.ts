@@ -1,4 +1,6 @@
 /** Pods whose sidecars can be asked, and the pages that they answer with. */
+import type { Pod } from '../../../policy/index.ts';
+import { workloadText } from './workload_text.ts';
 
 /** A pod with a sidecar. */
 export interface SidecarPod {
@@ -31,3 +33,8 @@ export const MAX_PAGE_BYTES = 32 * 1024 * 1024;
 
 /** How long a sidecar is waited for, ms: it gives up a connection after 5 s. */
 export const PAGE_MS = 10_000;
+
+/** A pod of what was read. */
+export function sidecarPod(pod: Pod): SidecarPod {
+  return { namespace: pod.namespace, name: pod.name, workload: workloadText(pod) };
+}
