@@ -1,6 +1,6 @@
 /** How many of some pods have their policies in force, and which have not. */
-import type { LintedPolicy } from '../../../lint/index.ts';
-import { objectKey, type Pod } from '../../../policy/index.ts';
+import type { LintedPolicy } from '../../lint/index.ts';
+import { objectKey, type Pod } from '../../policy/index.ts';
 import { type Listed, listed } from '../listed.ts';
 
 /** A pod that policies isolate. */

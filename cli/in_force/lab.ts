@@ -1,10 +1,10 @@
 /** What the sidecars of a lab have in force: its injector knows. */
-import { objectKey } from '../../../policy/index.ts';
+import { objectKey } from '../../policy/index.ts';
 import { type InForce, notKnown, type PodState } from './in_force.ts';
 
 /** @throws SluiceError `LAB_NOT_FOUND` */
 export async function labStates(name: string): Promise<InForce> {
-  const { labStatus } = await import('../../../lab/index.ts');
+  const { labStatus } = await import('../../lab/index.ts');
   const { injectorAnswers, pods } = await labStatus(name);
   if (!injectorAnswers)
     return notKnown(`the injector of lab ${name} does not answer, and each sidecar keeps what it has`);
