@@ -44,6 +44,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./connections/index.ts')).runConnections,
   },
   {
+    name: 'status',
+    summary: 'how far policies are in force, and which pods lag and why',
+    load: async () => (await import('./status/index.ts')).runStatus,
+  },
+  {
+    name: 'wait',
+    summary: 'until a policy is in force',
+    load: async () => (await import('./status/index.ts')).runWait,
+  },
+  {
     name: 'lab',
     summary: 'a small cluster on this machine, made of network namespaces',
     load: async () => (await import('./lab/index.ts')).runLab,

@@ -58,43 +58,25 @@ export type FlowChoice =
       readonly allNamespaces: boolean;
     };
 
-/** @throws SluiceError `USAGE` */
-export function liveChoice(values: FlagValues<LiveFlag>): LiveChoice {
-  const choice = namedChoice(values, undefined);
-  if (choice.kind === 'lines') throw new Error('there is no file');
-  return choice;
-}
+/** The flags that say where something runs. */
+type PlaceFlag = 'lab' | 'namespace' | 'context' | 'kubeconfig';
 
-/** @throws SluiceError `USAGE` where two sources are named */
-export function flowChoice(values: FlagValues<FlowFlag>): FlowChoice {
-  return namedChoice(values, values.text('in'));
-}
-
-function namedChoice(values: FlagValues<LiveFlag>, path: string | undefined): FlowChoice {
+/** @throws SluiceError `USAGE` where two places are named */
+export function placeChoice(
+  values: FlagValues<PlaceFlag>,
+  { allNamespaces, direct }: Pick<LiveChoice, 'allNamespaces' | 'direct'>,
+): LiveChoice {
   const lab = values.text('lab');
   const given = values.text('namespace');
-  const allNamespaces = values.has('all-namespaces');
+  const ofCluster = (['context', 'kubeconfig'] as const).find((flag) => values.has(flag));
+  if (lab !== undefined && ofCluster !== undefined) throw twoSources(['--lab', `--${ofCluster}`]);
   if (given !== undefined && allNamespaces)
     throw new SluiceError('USAGE', '-n and -A: one namespace or all, leave one out');
   const common = {
     ...(given === undefined ? {} : { namespace: checkNamespaceFlag(given) }),
     allNamespaces,
-    direct: values.has('direct'),
+    direct,
   };
-  const ofCluster = (['context', 'kubeconfig'] as const).find((flag) => values.has(flag));
-  const named = [
-    ...(path === undefined ? [] : ['-i']),
-    ...(lab === undefined ? [] : ['--lab']),
-    ...(ofCluster === undefined ? [] : [`--${ofCluster}`]),
-  ];
-  if (named.length > 1)
-    throw new SluiceError(
-      'USAGE',
-      `${named.join(' and ')} are of different sources: a file, a lab or a cluster; leave all but one out`,
-    );
-  if (path !== undefined && common.direct)
-    throw new SluiceError('USAGE', 'a file has no sidecars: leave -i or --direct out');
-  if (path !== undefined) return { kind: 'lines', path, ...common };
   if (lab !== undefined) return { kind: 'lab', lab, ...common };
   const [kubeconfig, context] = [values.text('kubeconfig'), values.text('context')];
   return {
@@ -103,6 +85,31 @@ function namedChoice(values: FlagValues<LiveFlag>, path: string | undefined): Fl
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(context === undefined ? {} : { context }),
   };
+}
+
+/** @throws SluiceError `USAGE` */
+export function liveChoice(values: FlagValues<LiveFlag>): LiveChoice {
+  return placeChoice(values, { allNamespaces: values.has('all-namespaces'), direct: values.has('direct') });
+}
+
+/** @throws SluiceError `USAGE` where two sources are named */
+export function flowChoice(values: FlagValues<FlowFlag>): FlowChoice {
+  const path = values.text('in');
+  const place = (['lab', 'context', 'kubeconfig'] as const).find((flag) => values.has(flag));
+  if (path !== undefined && place !== undefined) throw twoSources(['-i', `--${place}`]);
+  if (path !== undefined && values.has('direct'))
+    throw new SluiceError('USAGE', 'a file has no sidecars: leave -i or --direct out');
+  const live = liveChoice(values);
+  if (path === undefined) return live;
+  const { namespace, allNamespaces } = live;
+  return { kind: 'lines', path, allNamespaces, ...(namespace === undefined ? {} : { namespace }) };
+}
+
+function twoSources(named: readonly string[]): SluiceError {
+  return new SluiceError(
+    'USAGE',
+    `${named.join(' and ')} are of different sources: a file, a lab or a cluster; leave all but one out`,
+  );
 }
 
 /** The objects of the same lab or cluster. */

@@ -8,6 +8,8 @@ export {
   findPods,
   openSidecars,
   type PodNames,
+  type Readiness,
+  readyzPage,
   type SidecarPod,
   type SidecarPods,
   silentText,
@@ -22,6 +24,7 @@ export {
   type LiveFlag,
   liveChoice,
   objectsOf,
+  placeChoice,
 } from './flow_flags.ts';
 export type { FlowSource } from './flow_source.ts';
 export { fullEnd, OUTCOME_WORDS, portText, ruleText, shortEnd } from './flow_text.ts';

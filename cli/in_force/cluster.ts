@@ -35,8 +35,10 @@ export function clusterStates({ objects }: Manifests): InForce {
     statusOf: policyStatus,
     stateOf({ pod, policies: isolating }): PodState {
       const raw = pods.get(objectKey(pod.namespace, pod.name));
-      if (raw === undefined || !hasSidecar(raw)) return { state: 'not-in-force', why: 'it has no sidecar' };
-      if (!isReady(raw)) return { state: 'not-in-force', why: 'its sidecar is not ready' };
+      if (raw === undefined || !hasSidecar(raw))
+        return { state: 'not-in-force', why: 'it has no sidecar', cause: 'no-sidecar' };
+      if (!isReady(raw))
+        return { state: 'not-in-force', why: 'its sidecar is not ready', cause: 'not-ready' };
       for (const policy of isolating) {
         const why = doubtOf(policy);
         if (why !== undefined) return { state: 'not-known', why };

@@ -17,6 +17,8 @@ const PROGRAMS: readonly (readonly [string, readonly string[]])[] = [
   ['help-graph', ['cli/main.ts', 'graph', '--help']],
   ['help-observe', ['cli/main.ts', 'observe', '--help']],
   ['help-connections', ['cli/main.ts', 'connections', '--help']],
+  ['help-status', ['cli/main.ts', 'status', '--help']],
+  ['help-wait', ['cli/main.ts', 'wait', '--help']],
   ['help-lab', ['cli/main.ts', 'lab', '--help']],
   ['help-test', ['cli/main.ts', 'test', '--help']],
   ['help-completion', ['cli/main.ts', 'completion', '--help']],

@@ -103,7 +103,8 @@ class HttpAnswer {
     if (this.#wanted === undefined) this.#readHead();
     if (this.#wanted === undefined || this.#size < this.#wanted) return;
     const body = Buffer.concat(this.#chunks).subarray(this.#headBytes, this.#wanted).toString();
-    if (this.#status === 200) this.#resolve(body);
+    // A sidecar that is not ready says why with 503.
+    if (this.#status === 200 || this.#status === 503) this.#resolve(body);
     else this.#reject(new Error(`it answers ${this.#status}: ${body.trim().slice(0, MAX_SHOWN)}`));
   }
 

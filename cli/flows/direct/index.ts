@@ -5,4 +5,5 @@ export { type ConnectionView, connectionsPage } from './connections.ts';
 export { createDirectSource } from './direct_source.ts';
 export { findPods } from './find_pods.ts';
 export { openSidecars } from './open_sidecars.ts';
+export { type Readiness, readyzPage } from './readiness.ts';
 export type { PodNames, SidecarPod, SidecarPods } from './sidecar_pods.ts';

@@ -6,11 +6,11 @@ import { objectKey } from '../../../policy/index.ts';
 import { type ReadContext, readInput, wholeCluster } from '../../input/index.ts';
 import { MAX_PAGE_BYTES, PAGE_MS, type SidecarPod, type SidecarPods, sidecarPod } from './sidecar_pods.ts';
 
-/** Runs in the pod's network namespace: asks, and prints the answer. An answer but 200 goes to stderr. */
+/** Runs in the pod's network namespace: asks, and prints the answer. One but 200, and 503 of /readyz, goes to stderr. */
 const ASK = `
 const [port, path, timeout] = process.argv.slice(1);
 const asked = require('node:http').get({ host: '127.0.0.1', port, path, timeout: Number(timeout) }, (answer) => {
-  const isGood = answer.statusCode === 200;
+  const isGood = answer.statusCode === 200 || answer.statusCode === 503;
   process.exitCode = isGood ? 0 : 1;
   answer.pipe(isGood ? process.stdout : process.stderr);
 });
