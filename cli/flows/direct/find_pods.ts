@@ -2,7 +2,7 @@
 import { SluiceError } from '../../../common/errors.ts';
 import { objectKey } from '../../../policy/index.ts';
 import { didYouMean } from '../../likeness.ts';
-import { askedEnds } from '../asked_end.ts';
+import { type AskedEnd, askedEnds } from '../asked_end.ts';
 import type { SidecarPod, SidecarPods } from './sidecar_pods.ts';
 
 /**
@@ -44,6 +44,13 @@ export function findPods(
   });
   throw new SluiceError(
     'NAME_UNKNOWN',
-    `${sidecars.where} has no pod or workload ${text} with a sidecar${didYouMean(text, new Set(names))}`,
+    `${sidecars.where} has no pod or workload ${text} with a sidecar${didYouMean(wantedName(text, ends), new Set(names))}`,
   );
+}
+
+/** As the names are written that it is compared with: `po/x` is `pod/x`. */
+function wantedName(text: string, ends: readonly AskedEnd[]): string {
+  const [end, another] = ends;
+  if (end?.workload === undefined || another !== undefined) return text;
+  return text.split('/').length === 3 ? `${end.namespace}/${end.workload}` : end.workload;
 }
