@@ -57,7 +57,7 @@ export function createInjectorSource(socketPath: string, name: string, signal: A
     follow: async function* (question, until): AsyncGenerator<ObservedFlow, void> {
       const both = AbortSignal.any([signal, until]);
       try {
-        const response = await post('/observe?follow=1', question, both);
+        const response = await post('/observe?follow=1', followed(question), both);
         for await (const { number, text } of boundedLines(response, name))
           yield observedFlow.readJson(text, `line ${number}`, unreadable);
       } catch (cause) {
@@ -68,6 +68,11 @@ export function createInjectorSource(socketPath: string, name: string, signal: A
     },
     close: () => undefined,
   };
+}
+
+/** What is to come has no end, and is neither put together nor cut off. */
+function followed({ groupBy: _, limit: __, ...question }: FlowQuestion): FlowQuestion {
+  return { ...question, since: 0, until: Number.MAX_SAFE_INTEGER };
 }
 
 async function bytesOf(response: IncomingMessage, most: number): Promise<Buffer> {

@@ -99,12 +99,16 @@ test('an injector gets the question, and its answer is what it says', async () =
 });
 
 test('an injector is followed line by line', async () => {
-  const source = await injector((request, response) => {
-    expect(request.url).toBe('/observe?follow=1');
+  let asked: unknown;
+  const source = await injector(async (request, response) => {
+    asked = [request.url, JSON.parse(Buffer.concat(await request.toArray()).toString())];
     response.write(lines(web));
     setTimeout(() => response.write(lines(denied)), 10);
   });
-  expect(await followed(source, ALWAYS, 2)).toEqual([web, denied]);
+  const question: FlowQuestion = { since: 1, until: 2, ports: [80], groupBy: ['src'], limit: 1 };
+  expect(await followed(source, question, 2)).toEqual([web, denied]);
+  // What is to come has no end: the span of the question would let nothing through.
+  expect(asked).toEqual(['/observe?follow=1', { ...ALWAYS, ports: [80] }]);
 });
 
 test.each<[string, RequestListener, RegExp]>([
