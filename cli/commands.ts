@@ -34,6 +34,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./graph/index.ts')).runGraph,
   },
   {
+    name: 'observe',
+    summary: 'who has talked to whom, and what was denied, as it was observed',
+    load: async () => (await import('./observe/index.ts')).runObserve,
+  },
+  {
+    name: 'connections',
+    summary: 'which connections into pods are live, and the rules that hold them',
+    load: async () => (await import('./connections/index.ts')).runConnections,
+  },
+  {
+    name: 'status',
+    summary: 'how far policies are in force, and which pods lag and why',
+    load: async () => (await import('./status/index.ts')).runStatus,
+  },
+  {
+    name: 'wait',
+    summary: 'until a policy is in force',
+    load: async () => (await import('./status/index.ts')).runWait,
+  },
+  {
     name: 'lab',
     summary: 'a small cluster on this machine, made of network namespaces',
     load: async () => (await import('./lab/index.ts')).runLab,

@@ -70,6 +70,8 @@ export const ERROR_CODES = {
   LAB_LEFTOVERS: 'Something of the lab could not be removed.',
   USAGE: 'A command line is wrong; the message says how it is written.',
   TIMED_OUT: 'The time that the user gave a command with --timeout is over.',
+  FLOWS_UNREADABLE:
+    'Observed flows cannot be read: of a file, of an injector, or of the sidecars; the message says why.',
   CLUSTER_UNREADABLE: 'The cluster that a command asks cannot be read; the message says what failed.',
   KUBECONFIG_UNUSABLE:
     'There is no kubeconfig, or it has no such context or no server; the message says where it was looked for.',

@@ -8,6 +8,7 @@ export {
   observedAnswer,
   observedFlow,
 } from './answer.ts';
+export { type FlowTest, flowTest } from './match.ts';
 export { type NearRule, nearRule } from './near_rule.ts';
 export { type FlowQuestion, flowQuestion, GROUPS, MAX_EDGES } from './question.ts';
 export {
@@ -27,6 +28,15 @@ export {
   type RefusalReason,
   VERDICT_REASONS,
 } from './record.ts';
+export {
+  addLost,
+  FlowSelection,
+  type LostFlows,
+  mergeAnswers,
+  type SelectedFlows,
+  selectFlows,
+} from './select.ts';
+export { endKey, type Group, joinEnds } from './together.ts';
 export {
   type FlowCount,
   type FlowWindow,

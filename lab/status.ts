@@ -55,11 +55,14 @@ export interface LabStatus {
   readonly problems: readonly ManifestProblem[];
 }
 
-/** @throws SluiceError `LAB_NOT_FOUND` */
-export async function labStatus(name: string): Promise<LabStatus> {
+/**
+ * @param refresh what was written to the lab's manifests before counts: its injector first takes that in
+ * @throws SluiceError `LAB_NOT_FOUND`
+ */
+export async function labStatus(name: string, refresh = false): Promise<LabStatus> {
   const state = readState(name);
   const paths = labPaths(name);
-  const report = await askInjector(paths.statusSocket);
+  const report = await askInjector(paths.statusSocket, refresh);
   const reports = sidecarsByPod(report);
   const pods = state.topology.pods.map((pod) => podStatus(state, pod, reports.get(pod.key)));
   const injector = processStatus(state.injector, true);

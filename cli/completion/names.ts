@@ -30,6 +30,8 @@ export async function namesOf(kind: Completes, values: Values): Promise<readonly
       return await endpoints(values, true);
     case 'pod':
       return await endpoints(values, false);
+    case 'netpol':
+      return await policies(values);
     case 'target':
       return await targets(values.get('name')?.at(-1));
     default:
@@ -58,6 +60,15 @@ async function namespaces(values: Values): Promise<readonly Candidate[]> {
 async function endpoints(values: Values, withServices: boolean): Promise<readonly Candidate[]> {
   const { manifests, namespace = DEFAULT_NAMESPACE } = await read(choiceOf(values));
   return [...new Set(endpointNames(manifests, namespace, withServices))].sort().map((value) => ({ value }));
+}
+
+/** `netpol/web` in the namespace that is meant, `shop/netpol/web` in others. */
+async function policies(values: Values): Promise<readonly Candidate[]> {
+  const { manifests, namespace = DEFAULT_NAMESPACE } = await read(choiceOf(values));
+  return [...manifests.cluster.policies.values()]
+    .map((one) => `${one.namespace === namespace ? '' : `${one.namespace}/`}netpol/${one.name}`)
+    .sort()
+    .map((value) => ({ value }));
 }
 
 function endpointNames(

@@ -6,6 +6,7 @@ import { DEFAULT_NAMESPACE, objectKey } from '../../policy/index.ts';
 import { createWorkloads } from '../../sources/index.ts';
 import { type CommandContext, createCommand, EXIT } from '../command.ts';
 import { extentOf } from '../extent.ts';
+import { type InForce, inForceIn } from '../in_force/index.ts';
 import { type Input, readInput } from '../input/index.ts';
 import { writeLines } from '../lines.ts';
 import { reportNotes, reportUnread } from '../problems.ts';
@@ -19,7 +20,6 @@ import {
 } from './describe_options.ts';
 import { DESCRIBE_SCHEMA, type Description } from './description.ts';
 import { type Found, findTarget } from './find_target.ts';
-import { type InForce, inForceIn } from './in_force/index.ts';
 import { describeNamespace } from './of_namespace.ts';
 import { describePods } from './of_pods.ts';
 import { describePolicy } from './of_policy.ts';

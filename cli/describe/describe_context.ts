@@ -1,6 +1,6 @@
 /** What descriptions are made of. */
 import type { Dns, Model, Subject } from '../../lint/index.ts';
-import type { InForce } from './in_force/index.ts';
+import type { InForce } from '../in_force/index.ts';
 
 /** The same for all descriptions of one input. */
 export interface DescribeContext {

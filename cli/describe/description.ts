@@ -1,7 +1,7 @@
 /** What `sluice describe` says, as the JSON has it. docs/schema/describe.v1.json describes each field. */
 import type { Direction, Protocol } from '../../policy/index.ts';
-import type { InForceData, PolicyStatusData } from './in_force/index.ts';
-import type { Listed } from './listed.ts';
+import type { InForceData, PolicyStatusData } from '../in_force/index.ts';
+import type { Listed } from '../listed.ts';
 
 /** Names the form. */
 export const DESCRIBE_SCHEMA = 'sluice.dev/describe/v1';

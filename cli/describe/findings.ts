@@ -8,8 +8,8 @@ import {
   RULES,
   suppress,
 } from '../../lint/index.ts';
+import { type Listed, listed } from '../listed.ts';
 import type { FindingData } from './description.ts';
-import { type Listed, listed } from './listed.ts';
 
 /**
  * Rules that look at one policy at a time, so that they cost no more than the policies that are described. DNS is told apart from

@@ -1,11 +1,11 @@
 /** A namespace: its workloads, what isolates each, and its policies. */
 import { mayAskNames, type Subject } from '../../lint/index.ts';
 import { formatSelector, namespaceLabels } from '../../policy/index.ts';
+import { inForceOf } from '../in_force/index.ts';
+import { listed } from '../listed.ts';
 import type { DescribeContext } from './describe_context.ts';
 import type { NamespaceData, PolicyLineData, WorkloadData } from './description.ts';
 import { findingsAbout } from './findings.ts';
-import { inForceOf } from './in_force/index.ts';
-import { listed } from './listed.ts';
 import { isolatedPods } from './of_pods.ts';
 
 /** Workloads, and policies, that the data has. */

@@ -2,12 +2,12 @@
 import { type Dns, type LintedPolicy, type Model, mayAskNames, type Subject } from '../../lint/index.ts';
 import { type Direction, isLive, objectKey, type Pod } from '../../policy/index.ts';
 import { assumedLabels } from '../../sources/index.ts';
+import { type IsolatedPod, inForceOf } from '../in_force/index.ts';
+import { listed } from '../listed.ts';
 import type { DescribeContext } from './describe_context.ts';
 import type { DirectionData, DnsData, GroupData, PodsData } from './description.ts';
 import type { Found } from './find_target.ts';
 import { findingsAbout } from './findings.ts';
-import { type IsolatedPod, inForceOf } from './in_force/index.ts';
-import { listed } from './listed.ts';
 import { createRuleReader, firstRules, type LazyRule, type RuleReader } from './rule_data.ts';
 
 /** Groups of pods that the data has. */

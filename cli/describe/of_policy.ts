@@ -1,11 +1,11 @@
 /** A policy: whom it selects, and who its peers are now. */
 import type { LintedPolicy } from '../../lint/index.ts';
 import { type Direction, formatSelector } from '../../policy/index.ts';
+import { inForceOf } from '../in_force/index.ts';
+import { listed } from '../listed.ts';
 import type { DescribeContext } from './describe_context.ts';
 import type { PolicyData } from './description.ts';
 import { findingsAbout } from './findings.ts';
-import { inForceOf } from './in_force/index.ts';
-import { listed } from './listed.ts';
 import { createRuleReader, firstRules } from './rule_data.ts';
 
 /** What a policy says, and to whom. */

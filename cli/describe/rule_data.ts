@@ -10,8 +10,8 @@ import {
   resolveRules,
   type TablePort,
 } from '../../policy/index.ts';
+import { type Listed, listed } from '../listed.ts';
 import type { PeerData, PortData, RuleData, WhoNow } from './description.ts';
-import { type Listed, listed } from './listed.ts';
 
 /** Peers and ports of a rule, and exceptions of a block, that the data has: a rule with more is made by a program. */
 const MAX_OF_RULE = 100;

@@ -24,6 +24,8 @@ export type Completes =
   | 'endpoint'
   /** A pod or workload: what may be described. */
   | 'pod'
+  /** A NetworkPolicy. */
+  | 'netpol'
   /** Of a lab: a pod, a node or `outside`. */
   | 'target'
   | 'command'

@@ -2,5 +2,6 @@
 
 export { durationMs } from './duration.ts';
 export { type Completes, type Flag, type FlagTable, flagLines } from './flag_table.ts';
+export { momentMs } from './moment.ts';
 export { type FlagValues, readFlags } from './read_flags.ts';
 export { parseStrictly } from './strict_parse.ts';

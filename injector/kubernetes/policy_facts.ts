@@ -1,5 +1,5 @@
 /** What is known of a policy besides what it says. */
-import { STATUS_ANNOTATION } from '../admission/index.ts';
+import { ENFORCED_GENERATION_ANNOTATION, STATE_ANNOTATION, STATUS_ANNOTATION } from '../admission/index.ts';
 import type { RawObject } from '../api/index.ts';
 
 /** See above. */
@@ -7,12 +7,28 @@ export interface PolicyFacts {
   readonly uid: string;
   /** `metadata.generation`: counts its changes. */
   readonly generation: number;
-  /** Its status annotation, as it is now. */
-  readonly status: string | undefined;
+  /** What the injector has written on it, as it is now. */
+  readonly written: WrittenAnnotations;
 }
+
+/** Those annotations of a policy that the injector writes. */
+export const WRITTEN_ANNOTATIONS = [
+  STATUS_ANNOTATION,
+  STATE_ANNOTATION,
+  ENFORCED_GENERATION_ANNOTATION,
+] as const;
+
+/** Their values. */
+export type WrittenAnnotations = Readonly<
+  Partial<Record<(typeof WRITTEN_ANNOTATIONS)[number], string | undefined>>
+>;
 
 /** What is known of a policy by its metadata. */
 export function policyFacts({ metadata }: RawObject): PolicyFacts {
   const { uid, generation = 0, annotations = {} } = metadata;
-  return { uid, generation, status: annotations[STATUS_ANNOTATION] };
+  return {
+    uid,
+    generation,
+    written: Object.fromEntries(WRITTEN_ANNOTATIONS.map((name) => [name, annotations[name]])),
+  };
 }

@@ -6,7 +6,7 @@ import { unreachable } from '../../common/errors.ts';
 import { isInboundPort } from '../../common/inbound_ports.ts';
 import type { ConnectionPath } from '../../common/path.ts';
 import type { FlowEnd, RefusalReason } from '../../flows/index.ts';
-import type { Judge, Verdict } from '../../policy/index.ts';
+import type { Judge, PeerIdentity, Verdict } from '../../policy/index.ts';
 import type { Recorder, SidecarMetrics } from '../records/index.ts';
 import type { Canary } from '../redirect/index.ts';
 import type { Connection, ConnectionOwner, Ending, Endpoint } from '../relay/index.ts';
@@ -53,7 +53,13 @@ export interface FlowView {
   readonly path: ConnectionPath;
   readonly state: 'dialling' | 'relaying' | 'ending';
   readonly since: string;
-  readonly src: { readonly addr: string; readonly port: number; readonly pod?: string };
+  /** `pod` as `namespace/name`, with its `workload`, where the source is known to be a pod. */
+  readonly src: {
+    readonly addr: string;
+    readonly port: number;
+    readonly pod?: string;
+    readonly workload?: string;
+  };
   readonly dst: { readonly addr: string; readonly port: number };
   readonly verdict: Verdict;
   readonly bytes_sent: number;
@@ -287,7 +293,10 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
       path: this.path,
       state: this.#ownEnd !== undefined ? 'ending' : relaying ? 'relaying' : 'dialling',
       since: new Date(performance.timeOrigin + this.#startedAtMs).toISOString(),
-      src: { ...at(source), ...(pod === undefined ? {} : { pod: `${pod.namespace}/${pod.name}` }) },
+      src: {
+        ...at(source),
+        ...(pod === undefined ? {} : { pod: `${pod.namespace}/${pod.name}`, workload: pod.workload }),
+      },
       dst: at(destination),
       verdict: this.#verdict,
       bytes_sent: toSource,
@@ -295,7 +304,7 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
     };
   }
 
-  #sourcePod(): { readonly namespace: string; readonly name: string } | undefined {
+  #sourcePod(): Pick<PeerIdentity, 'namespace' | 'name' | 'workload'> | undefined {
     const { address } = this.#connection.source;
     const { enforcement, owners } = this.#context;
     const self = enforcement.self(address);

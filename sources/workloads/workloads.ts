@@ -50,7 +50,7 @@ const REPLICA_SET_OF_DEPLOYMENT = /^rs\/(.+)-[bcdfghjklmnpqrstvwxz2456789]{5,10}
 const JOB_OF_CRON_JOB = /^job\/(.+)-\d{8,}$/;
 
 /** What a pod belongs to, as people know it for longer than one run: the Deployment of its ReplicaSet, the CronJob of its Job. */
-export function lastingWorkload({ workload }: Pod): string {
+export function lastingWorkload({ workload }: Pick<Pod, 'workload'>): string {
   const deployment = REPLICA_SET_OF_DEPLOYMENT.exec(workload)?.[1];
   if (deployment !== undefined) return `deploy/${deployment}`;
   const cronJob = JOB_OF_CRON_JOB.exec(workload)?.[1];

@@ -1,9 +1,9 @@
 /** A namespace, in lines. */
 
 import { type Lines, line } from '../../lines.ts';
+import { counted, type Listed, namesText } from '../../listed.ts';
 import { tableText } from '../../terminal/index.ts';
 import type { NamespaceData, PolicyLineData, WorkloadData } from '../description.ts';
-import { counted, type Listed, namesText } from '../listed.ts';
 import type { Amount } from './amount.ts';
 import { dnsLine, findingLines, inForceLines, moreLine, namesOf, rowsOf } from './parts.ts';
 import { labelsText } from './words.ts';

@@ -1,10 +1,10 @@
 /** What several descriptions have: tables of rules, findings, how far it is in force. */
 
+import type { InForceData } from '../../in_force/index.ts';
 import { type Lines, line } from '../../lines.ts';
+import { counted, type Listed } from '../../listed.ts';
 import { tableText } from '../../terminal/index.ts';
 import type { DnsData, FindingData, RuleData } from '../description.ts';
-import type { InForceData } from '../in_force/index.ts';
-import { counted, type Listed } from '../listed.ts';
 import type { Amount } from './amount.ts';
 import { nowText, peerText, placeText, portsText, ruleText } from './words.ts';
 

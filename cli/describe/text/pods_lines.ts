@@ -1,8 +1,8 @@
 /** A pod, or a workload, in lines. */
 
 import { type Lines, line } from '../../lines.ts';
+import { counted, namesText } from '../../listed.ts';
 import type { DirectionData, GroupData, PodsData } from '../description.ts';
-import { counted, namesText } from '../listed.ts';
 import type { Amount } from './amount.ts';
 import { dnsLine, findingLines, inForceLines, moreLine, namesOf, ruleLines } from './parts.ts';
 import { labelsText } from './words.ts';

@@ -1,8 +1,8 @@
 /** A policy, in lines. */
 
 import { type Lines, line } from '../../lines.ts';
+import { counted, namesText } from '../../listed.ts';
 import type { PolicyData } from '../description.ts';
-import { counted, namesText } from '../listed.ts';
 import type { Amount } from './amount.ts';
 import { findingLines, inForceLines, namesOf, ruleLines } from './parts.ts';
 import { placeText, whoText } from './words.ts';

@@ -1,8 +1,8 @@
 /** Peers, ports and rules in a few words. */
 
 import { unreachable } from '../../../common/errors.ts';
+import { counted, type Listed, namesText } from '../../listed.ts';
 import type { PeerData, PortData, RuleData, WhoNow } from '../description.ts';
-import { counted, type Listed, namesText } from '../listed.ts';
 
 /** Exceptions of a block, and ports of a rule, that a line has. */
 const FEW = 4;

@@ -32,6 +32,13 @@ export function isInjected(
 export const STATUS_ANNOTATION = 'sluice.dev/status';
 
 /**
+ * Annotations that the injector writes on policies beside that: the state as one word, and the generation that every pod enforces as a
+ * whole, 0 while there is none. `kubectl wait` can compare them. docs/adr/0019-status-on-the-policy.md
+ */
+export const STATE_ANNOTATION = 'sluice.dev/state';
+export const ENFORCED_GENERATION_ANNOTATION = 'sluice.dev/enforced-generation';
+
+/**
  * Annotation of a pod: its volumes on the node's disk, separated by commas alone, that do not keep cluster-autoscaler from
  * taking the node away. Source: `SafeToEvictLocalVolumesKey` of cluster-autoscaler.
  */

@@ -1,6 +1,12 @@
 /** How far a policy is in force: pure, from how many pods enforce it, and what cannot be enforced. */
 import type { WrittenPolicyStatus } from '../../../common/policy_status.ts';
 import type { ManifestProblem } from '../../../sources/index.ts';
+import {
+  ENFORCED_GENERATION_ANNOTATION,
+  STATE_ANNOTATION,
+  STATUS_ANNOTATION,
+} from '../../admission/index.ts';
+import type { WrittenAnnotations } from '../policy_facts.ts';
 
 /** What the annotation says. */
 export interface PolicyStatus extends WrittenPolicyStatus {
@@ -11,6 +17,9 @@ export interface PolicyStatus extends WrittenPolicyStatus {
    */
   readonly state: 'enforced' | 'pending' | 'partial' | 'unenforced';
 }
+
+/** Stands for no generation: they begin with 1. */
+const NO_GENERATION = '0';
 
 /** Annotations are bounded: what is more is left out. */
 const MAX_MESSAGES = 3;
@@ -45,4 +54,14 @@ export function policyStatus(
 function stateOf(missing: boolean, isPartial: boolean, isInjected: boolean): PolicyStatus['state'] {
   if (missing) return isInjected ? 'pending' : 'unenforced';
   return isPartial ? 'partial' : 'enforced';
+}
+
+/** What is written on the policy: all of it as JSON, and what `kubectl wait` compares. Each of them always: nothing is taken away. */
+export function statusAnnotations(status: PolicyStatus): Required<WrittenAnnotations> {
+  const { state, generation } = status;
+  return {
+    [STATUS_ANNOTATION]: JSON.stringify(status),
+    [STATE_ANNOTATION]: state,
+    [ENFORCED_GENERATION_ANNOTATION]: state === 'enforced' ? String(generation) : NO_GENERATION,
+  };
 }

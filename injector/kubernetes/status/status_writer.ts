@@ -8,17 +8,17 @@ import { setTimeout as delay, setImmediate as othersTurn } from 'node:timers/pro
 import { type KubeConfig, NetworkingV1Api, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import type { ClusterChange } from '../../../policy/index.ts';
-import { isInjected, STATUS_ANNOTATION } from '../../admission/index.ts';
+import { isInjected } from '../../admission/index.ts';
 import { hasCode, whatFailed, within } from '../../api/index.ts';
 import { INJECTOR_SERVICE } from '../../certificates/index.ts';
 import type { TableServer } from '../../tables/index.ts';
 import type { KubernetesSource } from '../kubernetes_source.ts';
-import type { PolicyFacts } from '../policy_facts.ts';
+import { type PolicyFacts, WRITTEN_ANNOTATIONS, type WrittenAnnotations } from '../policy_facts.ts';
 import { CountsLog, type VersionCount } from './counts_log.ts';
 import { DnsWarnings } from './dns_warnings.ts';
 import type { LeaderElection } from './leader_election.ts';
 import { PeerCounts } from './peer_counts.ts';
-import { policyStatus } from './policy_status.ts';
+import { policyStatus, statusAnnotations } from './policy_status.ts';
 import { PolicyVersions, versionOf } from './policy_versions.ts';
 import type { CountsKnown, ReplicaCounts } from './replica_counts.ts';
 
@@ -232,15 +232,15 @@ export class StatusWriter {
     const problems = [...source.problemsOf('NetworkPolicy', key), ...tables.policyProblems(key)];
     const injected = this.#isInjected(key);
     const status = policyStatus(facts.generation, selected, all, problems, injected, warnings);
-    const text = JSON.stringify(status);
+    const annotations = statusAnnotations(status);
     const settled = status.state === 'enforced' || status.state === 'partial';
-    if (text === facts.status) {
+    if (WRITTEN_ANNOTATIONS.every((name) => annotations[name] === facts.written[name])) {
       this.#dirty.delete(key);
       return false;
     }
     this.#dirty.add(key);
     if (!settled && this.#writtenMs.has(facts.uid)) return false;
-    await this.#write(key, facts, text);
+    await this.#write(key, facts, annotations);
     return true;
   }
 
@@ -265,10 +265,10 @@ export class StatusWriter {
     return namespace !== undefined && isInjected(namespace, own);
   }
 
-  async #write(key: string, { uid }: PolicyFacts, text: string): Promise<void> {
+  async #write(key: string, { uid }: PolicyFacts, annotations: WrittenAnnotations): Promise<void> {
     const [namespace = '', name = ''] = key.split('/');
     // With the UID it is about this policy, and no other of its name.
-    const body = { metadata: { uid, annotations: { [STATUS_ANNOTATION]: text } } };
+    const body = { metadata: { uid, annotations } };
     const options = setHeaderOptions('Content-Type', PatchStrategy.MergePatch, within(CALL_TIMEOUT_MS));
     this.#writtenMs.delete(uid);
     this.#writtenMs.set(uid, performance.now());

@@ -13,7 +13,11 @@ import { validNow } from '../../unit/injector/test_credentials.ts';
 import { type Access, settled, TestCluster } from './test_cluster.ts';
 
 const WEBHOOK = 'sluice-injector';
-const STATUS = { 'sluice.dev/status': '{"state":"enforced"}' };
+const STATUS = {
+  'sluice.dev/status': '{"state":"enforced"}',
+  'sluice.dev/state': 'enforced',
+  'sluice.dev/enforced-generation': '1',
+};
 const asMergePatch = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
 const asJsonPatch = setHeaderOptions('Content-Type', PatchStrategy.JsonPatch);
 

@@ -161,7 +161,7 @@ function liveFlow(members: Readonly<Record<string, string>>, source: string = AL
   return {
     asked,
     named,
-    view: () => [...live].map((flow) => (flow.view() as FlowView).src.pod),
+    view: () => [...live].map((flow) => (flow.view() as FlowView).src),
     change: (revision: number, admitted: Readonly<Record<string, string>>) =>
       enforcement.replace(tableOf(revision, admitted)),
     record() {
@@ -174,9 +174,9 @@ function liveFlow(members: Readonly<Record<string, string>>, source: string = AL
 test('a flow from a pod asks for its name when it begins, and /connections shows it', () => {
   const { asked, named, view } = liveFlow({ [ALLOWED]: 'uid-web' });
   expect(asked).toEqual([ALLOWED]);
-  expect(view()).toEqual([undefined]);
+  expect(view()).toEqual([{ addr: ALLOWED, port: expect.any(Number) }]);
   named('web', 'uid-web');
-  expect(view()).toEqual(['shop/web']);
+  expect(view()).toMatchObject([{ addr: ALLOWED, pod: 'shop/web', workload: 'Pod/web' }]);
   expect(asked).toEqual([ALLOWED]);
 });
 
@@ -202,7 +202,7 @@ test('a pod that the table has only later counts from then on', () => {
 
 test('the pod itself is nobody to ask about: the table names it', () => {
   const { asked, view, record } = liveFlow({}, '10.0.0.100');
-  expect(view()).toEqual(['shop/api']);
+  expect(view()).toMatchObject([{ pod: 'shop/api', workload: 'Deployment/api' }]);
   expect(asked).toEqual([]);
   expect(record()).toMatchObject({
     source: { identity: { name: 'api', workload: 'Deployment/api' } },

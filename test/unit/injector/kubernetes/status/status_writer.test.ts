@@ -99,8 +99,12 @@ async function startPeer(): Promise<number> {
   return port;
 }
 
+function annotations(): Readonly<Record<string, string>> {
+  return server.find(allowApps('shop/allow', 'api', []))?.metadata.annotations ?? {};
+}
+
 function status(): Record<string, unknown> {
-  const text = server.find(allowApps('shop/allow', 'api', []))?.metadata.annotations?.['sluice.dev/status'];
+  const text = annotations()['sluice.dev/status'];
   return text === undefined ? {} : JSON.parse(text);
 }
 
@@ -117,6 +121,25 @@ test('pending until the pod enforces it, then enforced; written when it changes,
   await server.apply(allowApps('shop/other', 'nobody', []));
   await waitFor(() => writes() === looks + 1);
   expect(server.find(allowApps('shop/allow', 'api', []))?.metadata.generation).toBe(1);
+});
+
+test('flat annotations say the same: the state, and the generation that all pods enforce as a whole', async () => {
+  const flat = () => [annotations()['sluice.dev/state'], annotations()['sluice.dev/enforced-generation']];
+  write({ leads: true });
+  await waitFor(() => flat()[0] === 'pending');
+  expect(flat()).toEqual(['pending', '0']);
+  connect(true);
+  await waitFor(() => flat()[0] === 'enforced');
+  expect(flat()).toEqual(['enforced', '1']);
+  // What somebody else writes there is put right, too.
+  await server.patch(allowApps('shop/allow', 'api', []), {
+    metadata: { annotations: { 'sluice.dev/enforced-generation': '7' } },
+  });
+  await waitFor(() => flat()[1] === '1');
+  const faulty = { ingress: [{ from: [{ ipBlock: { cidr: '010.0.0.0/8' } }] }] };
+  await server.patch(allowApps('shop/allow', 'api', []), { spec: faulty });
+  await waitFor(() => flat()[0] === 'partial');
+  expect(flat()).toEqual(['partial', '0']);
 });
 
 test('a policy of a namespace whose pods are not injected waits for nobody, until the namespace is labelled', async () => {

@@ -5,6 +5,8 @@ export {
   type InForceData,
   type IsolatedPod,
   inForceOf,
+  type LagCause,
+  type PodState,
   type PolicyStatusData,
 } from './in_force.ts';
 export { inForceIn } from './in_force_in.ts';

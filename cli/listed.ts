@@ -1,6 +1,6 @@
 /** Lists that may be long: how many there are, and the first few. */
 
-import { firstFew } from '../../common/first_few.ts';
+import { firstFew } from '../common/first_few.ts';
 
 /** A count, and the first of what is counted. */
 export interface Listed<Item> {

@@ -2,13 +2,13 @@
  * What the sidecars of a cluster have in force, as far as its objects tell: whether a pod has a sidecar that is ready, and
  * what the injector has written on each policy (docs/adr/0019-status-on-the-policy.md).
  */
-import { SIDECAR_CONTAINER } from '../../../common/contract.ts';
-import { readPolicyStatus } from '../../../common/policy_status.ts';
-import { fieldsOf, isRecord } from '../../../common/shape.ts';
-import { STATUS_ANNOTATION } from '../../../injector/admission/index.ts';
-import { hasSidecar, type LintedPolicy } from '../../../lint/index.ts';
-import { objectKey } from '../../../policy/index.ts';
-import type { Manifests, RawManifest } from '../../../sources/index.ts';
+import { SIDECAR_CONTAINER } from '../../common/contract.ts';
+import { readPolicyStatus } from '../../common/policy_status.ts';
+import { fieldsOf, isRecord } from '../../common/shape.ts';
+import { STATUS_ANNOTATION } from '../../injector/admission/index.ts';
+import { hasSidecar, type LintedPolicy } from '../../lint/index.ts';
+import { objectKey } from '../../policy/index.ts';
+import type { Manifests, RawManifest } from '../../sources/index.ts';
 import type { InForce, PodState, PolicyStatusData } from './in_force.ts';
 
 /** Undefined where no injector has written one. */
@@ -35,8 +35,10 @@ export function clusterStates({ objects }: Manifests): InForce {
     statusOf: policyStatus,
     stateOf({ pod, policies: isolating }): PodState {
       const raw = pods.get(objectKey(pod.namespace, pod.name));
-      if (raw === undefined || !hasSidecar(raw)) return { state: 'not-in-force', why: 'it has no sidecar' };
-      if (!isReady(raw)) return { state: 'not-in-force', why: 'its sidecar is not ready' };
+      if (raw === undefined || !hasSidecar(raw))
+        return { state: 'not-in-force', why: 'it has no sidecar', cause: 'no-sidecar' };
+      if (!isReady(raw))
+        return { state: 'not-in-force', why: 'its sidecar is not ready', cause: 'not-ready' };
       for (const policy of isolating) {
         const why = doubtOf(policy);
         if (why !== undefined) return { state: 'not-known', why };

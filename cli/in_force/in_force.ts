@@ -1,6 +1,6 @@
 /** How many of some pods have their policies in force, and which have not. */
-import type { LintedPolicy } from '../../../lint/index.ts';
-import { objectKey, type Pod } from '../../../policy/index.ts';
+import type { LintedPolicy } from '../../lint/index.ts';
+import { objectKey, type Pod } from '../../policy/index.ts';
 import { type Listed, listed } from '../listed.ts';
 
 /** A pod that policies isolate. */
@@ -13,7 +13,16 @@ export interface IsolatedPod {
 /** How far one pod is. */
 export type PodState =
   | { readonly state: 'in-force' /** Of its table, where that is known. */; readonly revision?: number }
-  | { readonly state: 'not-in-force' | 'not-known'; readonly why: string };
+  | { readonly state: 'not-known'; readonly why: string }
+  | {
+      readonly state: 'not-in-force';
+      readonly why: string;
+      /** Of what somebody can do something about. */
+      readonly cause?: LagCause;
+    };
+
+/** The pod has no sidecar; its sidecar runs and is not ready; it does not run. */
+export type LagCause = 'no-sidecar' | 'not-ready' | 'dead';
 
 /** What the injector says of a policy. */
 export interface PolicyStatusData {

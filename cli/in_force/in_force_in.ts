@@ -1,6 +1,6 @@
 /** How far pods of an input are. */
-import { unreachable } from '../../../common/errors.ts';
-import type { Input } from '../../input/index.ts';
+import { unreachable } from '../../common/errors.ts';
+import type { Input } from '../input/index.ts';
 import { type InForce, notKnown } from './in_force.ts';
 
 /** What labs and clusters need is loaded only where it is used. @throws SluiceError `LAB_NOT_FOUND` */

@@ -1,0 +1,53 @@
+/** Opens the source of flows that the flags name. */
+import { SluiceError } from '../../common/errors.ts';
+import { liveCluster, type ReadContext } from '../input/index.ts';
+import { complain } from '../output.ts';
+import { createDirectSource, openSidecars } from './direct/index.ts';
+import type { FlowChoice } from './flow_flags.ts';
+import type { FlowSource } from './flow_source.ts';
+import { createLinesSource } from './lines_source.ts';
+
+/** A source, and what its names are in. */
+export interface OpenedFlows {
+  readonly source: FlowSource;
+  /** For messages: `lab x`. */
+  readonly where: string;
+  /** The namespace of names without one; undefined: none is meant. */
+  readonly namespace?: string;
+  /** The namespaces that are asked about; undefined: all. */
+  readonly namespaces?: readonly string[];
+}
+
+/**
+ * @throws SluiceError `LAB_NOT_FOUND`, `KUBECONFIG_UNUSABLE`, `CLUSTER_UNREADABLE`, `RIGHT_MISSING`, `FLOWS_UNREADABLE`
+ */
+export async function openFlows(choice: FlowChoice, context: ReadContext): Promise<OpenedFlows> {
+  const asked = choice.namespace === undefined ? {} : within(choice.namespace);
+  if (choice.kind === 'lines') {
+    const { standardInput } = context;
+    const place = { path: choice.path, ...(standardInput === undefined ? {} : { standardInput }) };
+    const where = choice.path === '-' ? 'standard input' : choice.path;
+    return { source: createLinesSource(place), where, ...asked };
+  }
+  const note = (text: string): void => complain(`sluice: note: ${text}`);
+  if (choice.direct) {
+    const sidecars = await openSidecars(choice, context);
+    const source = createDirectSource(sidecars, context, note);
+    const { where, namespace } = sidecars;
+    return { source, where, ...(namespace === undefined ? {} : within(namespace)) };
+  }
+  if (choice.kind === 'lab') {
+    const { labInjector } = await import('./lab_injector.ts');
+    return { source: labInjector(choice.lab, context.signal), where: `lab ${choice.lab}`, ...asked };
+  }
+  const { context: name } = (await liveCluster()).chooseCluster(choice);
+  throw new SluiceError(
+    'FLOWS_UNREADABLE',
+    `the injector of the cluster (context ${name}) cannot be asked for flows yet: ask the sidecars with --direct, a lab with --lab ` +
+      'NAME, or read what was written before with -i FILE',
+  );
+}
+
+function within(namespace: string): Pick<OpenedFlows, 'namespace' | 'namespaces'> {
+  return { namespace, namespaces: [namespace] };
+}
