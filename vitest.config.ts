@@ -96,6 +96,9 @@ const FAULTS = { include: ['test/faults/**/*.test.ts'], testTimeout: 120_000, ho
 /** The same, but that sidecars have another path. */
 const OVER_DIRECT = { env: { SLUICE_TEST_PATH: 'direct' }, testTimeout: 120_000, hookTimeout: 120_000 };
 
+/** The dashboard in a browser, which the test installs; the page's own bounds are generous. */
+const BROWSER = { include: ['test/browser/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 600_000 };
+
 /** Installs tools, as no other test does, and packages for the image; its bases and the image are made before its tests. */
 const IMAGE = { include: ['test/image/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 900_000 };
 
@@ -148,6 +151,7 @@ export default defineConfig({
       { extends: true, test: { name: 'netns', ...NETNS, ...sideBySide(TIMED_NETNS) } },
       { extends: true, test: { name: 'faults', ...FAULTS, ...sideBySide(TIMED_FAULTS) } },
       { extends: true, test: { name: 'direct', include: DIRECT, ...OVER_DIRECT, ...sideBySide([]) } },
+      { extends: true, test: { name: 'browser', ...BROWSER, ...sideBySide([]) } },
       { extends: true, test: { name: 'image', ...IMAGE, ...sideBySide([]) } },
       { extends: true, test: { name: 'netns-timed', ...NETNS, ...alone(TIMED_NETNS) } },
       { extends: true, test: { name: 'faults-timed', ...FAULTS, ...alone(TIMED_FAULTS) } },

@@ -54,6 +54,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./status/index.ts')).runWait,
   },
   {
+    name: 'dashboard',
+    summary: 'observed flows in a browser: who talks to whom, what is denied and why',
+    load: async () => (await import('./dashboard/index.ts')).runDashboard,
+  },
+  {
     name: 'lab',
     summary: 'a small cluster on this machine, made of network namespaces',
     load: async () => (await import('./lab/index.ts')).runLab,

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Checks the system tools Sluice calls; as `system_tools.sh bench TOOL...`, these of its benchmarks, with `image` those
-# that build its image, and as `system_tools.sh shells` those that tests press Tab in. On Debian or Ubuntu as root it installs what is missing; elsewhere it lists what is missing, with
+# that build its image, as `system_tools.sh shells` those that tests press Tab in, and as `system_tools.sh browser` the one
+# that opens the dashboard. On Debian or Ubuntu as root it installs what is missing; elsewhere it lists what is missing, with
 # package names, and exits 2. Says nothing when all are there.
 set -eu
 
@@ -27,6 +28,8 @@ shell_tools='script|a terminal for the shells|bsdutils|util-linux-script|util-li
 zsh|its completion|zsh|zsh|zsh
 fish|its completion|fish|fish|fish'
 
+browser_tools='chromium|the dashboard in tests|chromium|chromium-headless|chromium'
+
 of_these() {
   of=$1
   shift
@@ -35,6 +38,7 @@ of_these() {
 case "${1:-}" in
   bench) shift && tools=$(of_these "$bench_tools" "$@") ;;
   shells) tools=$shell_tools ;;
+  browser) tools=$browser_tools ;;
   image) shift && tools=$(of_these "$image_tools" "$@") ;;
 esac
 

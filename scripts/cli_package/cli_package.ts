@@ -5,6 +5,7 @@
 import { chmod, copyFile, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Plugin } from 'esbuild';
+import { type BuiltPage, buildPage } from '../../cli/dashboard/index.ts';
 import { bundleProgram } from '../bundle/bundle.ts';
 import { licences } from '../bundle/licences.ts';
 import { packageShares } from '../bundle/provenance.ts';
@@ -46,13 +47,43 @@ const WITHOUT_LAB: Plugin = {
   },
 };
 
+/** The module of the dashboard's page, with the page itself in place of what makes it. */
+const PAGE_MODULE = 'cli/dashboard/page_files.ts';
+
+function withPage({ files }: BuiltPage): Plugin {
+  const made = [...files].map(([path, { type, body }]) => [path, { type, body: body.toString('utf8') }]);
+  const contents = `const files = ${JSON.stringify(made)};
+export const pageFiles = async () => new Map(files.map(([path, { type, body }]) => [path, { type, body: Buffer.from(body) }]));
+`;
+  return {
+    name: 'with-page',
+    setup({ onLoad }) {
+      onLoad({ filter: /page_files\.ts$/ }, ({ path }) =>
+        path === join(ROOT, PAGE_MODULE) ? { contents, loader: 'js' } : undefined,
+      );
+    },
+  };
+}
+
+/** The face of the dashboard also makes the page, which a package does not. */
+const WITHOUT_BUILD: Plugin = {
+  name: 'without-build',
+  setup({ onLoad }) {
+    onLoad({ filter: /build_page\.ts$/ }, () => ({
+      contents: 'export const buildPage = undefined;',
+      loader: 'js',
+    }));
+  },
+};
+
 /** Empties `folder` and fills it. @returns the size of the one file, bytes */
 export async function packageCli(folder: string): Promise<{ readonly bytes: number }> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const file = join(folder, CLI_FILE);
+  const page = await buildPage();
   const { output } = await bundleProgram('cli', file, {
-    plugins: [WITHOUT_LAB],
+    plugins: [WITHOUT_LAB, WITHOUT_BUILD, withPage(page)],
     firstLine: '#!/usr/bin/env node\n',
   });
   await chmod(file, 0o755);
@@ -68,7 +99,10 @@ export async function packageCli(folder: string): Promise<{ readonly bytes: numb
     bin: Object.fromEntries(CLI_NAMES.map((name) => [name, `./${CLI_FILE}`])),
   };
   await writeFile(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-  await writeFile(join(folder, 'LICENSES-third-party.txt'), await licences(ROOT, packageShares(output)));
+  await writeFile(
+    join(folder, 'LICENSES-third-party.txt'),
+    await licences(ROOT, [...packageShares(output), ...page.outputs.flatMap(packageShares)]),
+  );
   await copyFile(join(ROOT, 'LICENSE'), join(folder, 'LICENSE'));
   return { bytes: (await stat(file)).size };
 }

@@ -19,6 +19,7 @@ const PROGRAMS: readonly (readonly [string, readonly string[]])[] = [
   ['help-connections', ['cli/main.ts', 'connections', '--help']],
   ['help-status', ['cli/main.ts', 'status', '--help']],
   ['help-wait', ['cli/main.ts', 'wait', '--help']],
+  ['help-dashboard', ['cli/main.ts', 'dashboard', '--help']],
   ['help-lab', ['cli/main.ts', 'lab', '--help']],
   ['help-test', ['cli/main.ts', 'test', '--help']],
   ['help-completion', ['cli/main.ts', 'completion', '--help']],

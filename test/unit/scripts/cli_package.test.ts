@@ -1,6 +1,7 @@
 /** The commands as one file, the manifest for krew, and the action: each as it is used. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -42,6 +43,21 @@ test('completes for kubectl under the name that kubectl looks for', async () => 
   expect((await run('kubectl_complete-sluice', 'chec')).stdout).toMatch(/^check\t.*\n:4\n$/);
 });
 
+test('has the page of the dashboard in itself', async () => {
+  const shop = join(ROOT, 'examples/shop/flows.ndjson');
+  const child = spawn(process.execPath, [join(folder, 'bin/sluice'), 'dashboard', '-i', shop], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    const [printed] = await once(child.stdout, 'data');
+    const [origin] = /http:\/\/127\.0\.0\.1:\d+/.exec(String(printed)) ?? [];
+    for (const path of ['/', '/page.js', '/worker.js', '/style.css'])
+      expect((await fetch(`${origin}${path}`)).status, path).toBe(200);
+  } finally {
+    child.kill('SIGKILL');
+  }
+});
+
 test('says that it has no lab', async () => {
   const { status, stderr } = await run('sluice', 'lab', 'up');
   expect([status, stderr]).toEqual([2, expect.stringContaining('need a clone of the repository')]);
@@ -52,7 +68,8 @@ test('names each of its programs, and has the licences of what is in it', () => 
   expect(Object.keys(bin)).toEqual([...CLI_NAMES]);
   expect(dependencies).toBeUndefined();
   const licences = readFileSync(join(folder, 'package/LICENSES-third-party.txt'), 'utf8');
-  for (const name of ['yaml', '@kubernetes/client-node']) expect(licences).toContain(name);
+  for (const name of ['yaml', '@kubernetes/client-node', 'preact', '@dagrejs/dagre'])
+    expect(licences).toContain(name);
 });
 
 test('the manifest for krew has the hash of each archive', async () => {
