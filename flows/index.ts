@@ -9,7 +9,17 @@ export {
   observedAnswer,
   observedFlow,
 } from './answer.ts';
+export { type FlowTest, flowTest } from './match.ts';
 export { type FlowQuestion, flowQuestion, GROUPS, MAX_EDGES } from './question.ts';
+export {
+  addLost,
+  FlowSelection,
+  type LostFlows,
+  mergeAnswers,
+  type SelectedFlows,
+  selectFlows,
+} from './select.ts';
+export { endKey, type Group, joinEnds } from './together.ts';
 export {
   type FlowCount,
   type FlowWindow,
