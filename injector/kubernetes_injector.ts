@@ -8,6 +8,7 @@ import { objectKey } from '../policy/index.ts';
 import { injectionConfig, startWebhookServer } from './admission/index.ts';
 import { loadKubeConfig } from './api/index.ts';
 import { INJECTOR_SERVICE, startCertificates } from './certificates/index.ts';
+import { Collector } from './collector/index.ts';
 import type { KubernetesConfig } from './config.ts';
 import { type Injector, type Part, startInOrder } from './injector.ts';
 import {
@@ -55,6 +56,7 @@ async function startParts(
 ): Promise<void> {
   const { namespace, webhook } = settings;
   let tables: TableServer | undefined;
+  let collector: Collector | undefined;
   let writer: StatusWriter | undefined;
   let spread: SessionSpread | undefined;
   let sweep: UninjectedSweep | undefined;
@@ -78,6 +80,7 @@ async function startParts(
     sessions: () => spread?.counts,
     replicas,
     uninjected: () => sweep?.pods,
+    observer: () => collector,
     unhealthy: () => staleness(source),
     unready: () => (serving ? undefined : unsyncedness(source)),
   };
@@ -93,7 +96,14 @@ async function startParts(
   const certificates = await startCertificates({ config, namespace, source, metrics, log });
   running.push(certificates);
   const injectorService = objectKey(namespace, INJECTOR_SERVICE);
-  tables = new TableServer(source, metrics, log, { injectorService, policyLimits, largeGroup });
+  collector = new Collector({ source, settings: settings.flows, metrics, log });
+  running.push(collector);
+  tables = new TableServer(source, metrics, log, {
+    injectorService,
+    policyLimits,
+    largeGroup,
+    flows: collector,
+  });
   running.push(tables);
   const authenticator = new TokenReviewer(config.makeApiClient(AuthenticationV1Api));
   const certificate = certificates.serving;

@@ -7,6 +7,7 @@ import type { RateLimits } from '../common/token_bucket.ts';
 import { socketAddress } from '../policy/index.ts';
 import { AddressRates, ConnectionPlaces, listenUnix, type PlaceLimits } from './doors/index.ts';
 import type { InjectorMetrics } from './metrics.ts';
+import { answerObserve, type Observer } from './observe_page.ts';
 import type { ClusterSource } from './source.ts';
 import type { TableServer } from './tables/index.ts';
 
@@ -42,6 +43,8 @@ export interface StatusParts {
   readonly replicas?: () => readonly string[];
   /** Pods that should have a sidecar and have none; absent where nobody looks. */
   readonly uninjected?: () => readonly string[] | undefined;
+  /** Answers questions about flows; absent while nobody collects them. */
+  readonly observer?: () => Observer | undefined;
   /** Why the injector should be started again; undefined: it is well. */
   readonly unhealthy: () => string | undefined;
   /** Why the injector cannot do its work yet; undefined: it can. */
@@ -72,7 +75,8 @@ interface Answering extends StatusParts {
 }
 
 /**
- * Serves `GET /healthz`, `/readyz`, `/metrics`, in a cluster `/enforcing` and `/sessions`, and on a unix socket `/status`.
+ * Serves `GET /healthz`, `/readyz`, `/metrics`, in a cluster `/enforcing` and `/sessions`, and on a unix socket `/status` and
+ * `POST /observe`.
  * `/status?refresh=1` first takes in all that was written to the source before the request. At a port pages are up to a second
  * old, and connections bounded in number, rate and time.
  * @throws SluiceError as `listenUnix` does; `LISTEN_ADDRESS_UNUSABLE`
@@ -98,6 +102,9 @@ export async function startStatusServer(
       asked.add(request.socket);
       response.setHeader('connection', 'close');
     }
+    const observed = trusted ? observeOf(parts, request) : undefined;
+    if (observed !== undefined)
+      return void answerObserve(observed.observer, request, response, observed.follows);
     answer(answering, request)
       .catch((err: unknown): Reply => {
         log.error({ err }, 'status request failed');
@@ -155,6 +162,16 @@ function cached<T, Asked extends readonly unknown[]>(
     }
     return page;
   };
+}
+
+/** Who answers a question about flows, where a request is one. */
+function observeOf(
+  { observer }: StatusParts,
+  { method, url }: IncomingMessage,
+): { readonly observer: Observer; readonly follows: boolean } | undefined {
+  const asked = method === 'POST' ? URL.parse(url ?? '/', 'http://injector') : null;
+  const one = asked?.pathname === '/observe' ? observer?.() : undefined;
+  return one && { observer: one, follows: asked?.searchParams.get('follow') === '1' };
 }
 
 async function metricsOf({ metrics: { registry } }: StatusParts): Promise<Reply> {

@@ -24,8 +24,10 @@ export {
   compile,
   createCompiler,
   DEFAULT_LARGE_GROUP,
+  Directory,
   EMPTY_CLUSTER,
   LiveCluster,
+  type OwnerChange,
   policyExcess,
   virtualPorts,
 } from './compile/index.ts';
@@ -138,6 +140,7 @@ export {
   FLOWS_LINE,
   fileRefused,
   flowsLine,
+  flowsLineSum,
   groupChange,
   groupJson,
   type IdentifiedPeer,

@@ -1,20 +1,11 @@
 /** Lines of flows on their way from sidecars to the collector: looked at from outside only, as this thread also sends tables. */
 import type { RateLimits } from '../../common/token_bucket.ts';
-import { FLOWS_LINE } from '../../policy/index.ts';
+import { flowsLineSum } from '../../policy/index.ts';
 import { AddressRates } from '../doors/index.ts';
 import type { SessionPod } from './session/index.ts';
 
 /** Of one pod's sidecar, bytes: 512 counts every 10 s are some 13 kB/s. By pod, as a connection is soon made again. */
 const BYTES: RateLimits = { burst: 1024 * 1024, perSecond: 64 * 1024 };
-
-/** More flows than any sidecar ends in 10 s: one that says that it has lost more is not believed. */
-const MAX_SUM = 10_000_000;
-
-/** Digits that are read of a number. */
-const MAX_DIGITS = 16;
-
-const DIGIT_0 = 0x30;
-const DIGIT_9 = 0x39;
 
 /** Why a line was dropped before it reached the collector. */
 export type DropReason = 'size' | 'rate';
@@ -41,20 +32,9 @@ export class FlowIntake {
 
   /** @param isWhole false: the line is longer than it may be */
   take(podKey: string, pod: SessionPod, line: Uint8Array, isWhole: boolean): void {
-    if (!isWhole) return this.#sink.dropped(pod, sumOf(line), 'size');
+    if (!isWhole) return this.#sink.dropped(pod, flowsLineSum(line), 'size');
     if (!this.#rates.take(podKey, performance.now(), line.length))
-      return this.#sink.dropped(pod, sumOf(line), 'rate');
+      return this.#sink.dropped(pod, flowsLineSum(line), 'rate');
     this.#sink.take(pod, line);
   }
-}
-
-/** How many flows a line tells of, as it says. */
-export function sumOf(line: Uint8Array): number {
-  let sum = 0;
-  for (let at = FLOWS_LINE.length; at < FLOWS_LINE.length + MAX_DIGITS; at += 1) {
-    const byte = line[at] ?? 0;
-    if (byte < DIGIT_0 || byte > DIGIT_9) break;
-    sum = 10 * sum + byte - DIGIT_0;
-  }
-  return Math.min(sum, MAX_SUM);
 }

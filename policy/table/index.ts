@@ -74,6 +74,7 @@ export { type Backend, type VirtualPort, virtualPort } from './virtual_port.ts';
 export {
   FLOWS_LINE,
   flowsLine,
+  flowsLineSum,
   MAX_FLOWS_LINE_BYTES,
   WIRE_PROTOCOLS,
   type WireVersion,

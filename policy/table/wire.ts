@@ -33,6 +33,15 @@ export const FLOWS_LINE = '{"type":"flows","sum":';
 /** Longest such line, bytes. A longer one is dropped, and the connection lives on. */
 export const MAX_FLOWS_LINE_BYTES = 256 * 1024;
 
+/** More flows than any sidecar ends in 10 s: one that says that it has lost more is not believed. */
+const MAX_SUM = 10_000_000;
+
+/** Digits that are read of a number. */
+const MAX_DIGITS = 16;
+
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
+
 /**
  * A line of flows, without its newline.
  * @param sum flows that are in the window, and lost flows that it tells of
@@ -40,4 +49,15 @@ export const MAX_FLOWS_LINE_BYTES = 256 * 1024;
  */
 export function flowsLine(sum: number, window: string): string {
   return `${FLOWS_LINE}${sum},"window":${window}}`;
+}
+
+/** How many flows a line of flows tells of, as it says itself; 10 million at most. */
+export function flowsLineSum(line: Uint8Array): number {
+  let sum = 0;
+  for (let at = FLOWS_LINE.length; at < FLOWS_LINE.length + MAX_DIGITS; at += 1) {
+    const byte = line[at] ?? 0;
+    if (byte < DIGIT_0 || byte > DIGIT_9) break;
+    sum = 10 * sum + byte - DIGIT_0;
+  }
+  return Math.min(sum, MAX_SUM);
 }
