@@ -10,6 +10,7 @@ import {
   type Pod,
   type PodIdentity,
 } from '../../../policy/index.ts';
+import { ServiceNames } from './services.ts';
 import { lastingWorkload } from './workload.ts';
 
 /** How long a former owner is known, ms: longer than any window waits to be sent. */
@@ -31,6 +32,14 @@ export interface NamedEnd {
   readonly pod: string;
 }
 
+/** What a pod asked for at the address of a Service. */
+export interface NamedService extends NamedEnd {
+  /** `namespace/name` */
+  readonly service: string;
+  /** Of the backends, where it is known and one. */
+  readonly port: number;
+}
+
 interface Owner {
   readonly named: NamedEnd;
   /** Since when, ms since 1970; 0: since before the collector began. */
@@ -49,6 +58,7 @@ export class Names {
   readonly #directory = new Directory();
   readonly #owners = new Map<string, Owner>();
   readonly #former = new Recent<string, FormerOwner>(MAX_FORMER);
+  readonly services = new ServiceNames();
   readonly #nodeNames = new Map<string, string>();
   /** By address, as the status of pods has it. */
   readonly #hosts = new Recent<string, string>(MAX_NODE_ADDRESSES);
@@ -118,6 +128,29 @@ export class Names {
     const node = this.#nodeNames.get(peer) ?? this.#hosts.get(peer);
     if (node !== undefined) return { end: { kind: 'node', workload: node }, pod: '' };
     return { end: { kind: this.#isOfCluster(peer) ? 'unknown' : 'external', address: peer }, pod: '' };
+  }
+
+  /**
+   * The Service at an address: its workload and their port where all its backends are of one, so that it is the edge that they
+   * report; else the Service's own address. Undefined: there is none.
+   */
+  service(
+    peer: string,
+    protocol: string,
+    port: number,
+    fromMs: number,
+    toMs: number,
+  ): NamedService | undefined {
+    const asked = this.services.find(peer, protocol, port);
+    if (asked === undefined) return undefined;
+    const ends = asked.backends.map((address) => this.peer(address, fromMs, toMs).end);
+    const [first] = ends;
+    const isOne =
+      first?.kind === 'workload' &&
+      asked.port !== undefined &&
+      ends.every((end) => end.namespace === first.namespace && end.workload === first.workload);
+    if (isOne) return { service: asked.key, end: first, pod: '', port: asked.port };
+    return { service: asked.key, end: { kind: 'unknown', address: peer }, pod: '', port };
   }
 
   #isOfCluster(peer: string): boolean {

@@ -7,8 +7,15 @@ import {
   type ObservedAnswer,
   OTHER_PEERS,
 } from '../../../flows/index.ts';
-import type { ChangeOrder, Node, Pod } from '../../../policy/index.ts';
-import { objectKey } from '../../../policy/index.ts';
+
+import {
+  type ChangeOrder,
+  type EndpointSlice,
+  type Node,
+  objectKey,
+  type Pod,
+  type Service,
+} from '../../../policy/index.ts';
 import type { Changed, CollectorStats, FlowSettings } from '../messages.ts';
 import { ExternalPeers, type NamedEnd, Names } from '../naming/index.ts';
 import { FlowStore, type FlowStoreParts } from '../store/index.ts';
@@ -86,6 +93,14 @@ export class Collection {
     for (const { key, object } of changes) this.names.putNode(key, object);
   }
 
+  putServices(changes: readonly Changed<Service>[]): void {
+    for (const { key, object } of changes) this.names.services.putService(key, object);
+  }
+
+  putSlices(changes: readonly Changed<EndpointSlice>[]): void {
+    for (const { key, object } of changes) this.names.services.putSlice(key, object);
+  }
+
   /** A line of the sidecar of a pod. @param sum flows in it, as it says itself */
   take(namespace: string, pod: string, line: Uint8Array, sum: number, nowMs: number): void {
     let window: FlowWindow;
@@ -151,8 +166,13 @@ export class Collection {
   #takeCount(own: NamedEnd, count: FlowCount, { from, to }: FlowWindow, sent: { counts: number }): void {
     sent.counts += 1;
     if (sent.counts > this.#maxPodCounts) return this.lose('kinds', count.flows, to);
-    const { direction, outcome, protocol, port, reason, policy, rule, service, flows, packets } = count;
-    const peer = this.#peer(own, count.peer, from, to);
+    const { direction, outcome, protocol, reason, policy, rule, flows, packets } = count;
+    // What a pod opens is counted by the address that it asked for, unless policy isolates its egress.
+    const asked =
+      direction === 'egress' ? this.names.service(count.peer, protocol, count.port, from, to) : undefined;
+    const peer = asked ?? this.#peer(own, count.peer, from, to);
+    const { service = asked?.service } = count;
+    const { port } = asked ?? count;
     const [src, dst] = direction === 'ingress' ? [peer, own] : [own, peer];
     const edge: EdgeKind = {
       src: src.end,

@@ -31,6 +31,10 @@ function run(settings: FlowSettings): void {
         return collection.putPods(message.changes, message.order, message.isFirst ? 0 : nowMs);
       case 'nodes':
         return collection.putNodes(message.changes);
+      case 'services':
+        return collection.putServices(message.changes);
+      case 'slices':
+        return collection.putSlices(message.changes);
       case 'line': {
         const { namespace, pod, line } = message;
         collection.take(namespace, pod, line, flowsLineSum(line), nowMs);

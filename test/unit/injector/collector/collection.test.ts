@@ -86,6 +86,42 @@ test('pods of one workload are one edge, which names a pod only where it was one
   expect(flows[0]?.dst.pod).toBe('api');
 });
 
+test('a Service that a pod asked for is the workload behind it, and else its own address with its name', async () => {
+  const ports = [{ protocol: 'TCP', port: 80, targetPort: 8080 }] as const;
+  const service = { namespace: 'shop', name: 'api', clusterIPs: ['10.96.0.1'], ports };
+  const endpoint = (address: string) => ({ addresses: [address], ready: true });
+  const slice = (...addresses: string[]) => ({
+    ...{
+      namespace: 'shop',
+      name: 'api-1',
+      service: 'api',
+      ports: [{ protocol: 'TCP', port: 8080 } as const],
+    },
+    endpoints: addresses.map(endpoint),
+  });
+  collection.putServices([{ key: 'shop/api', object: service }]);
+  collection.putSlices([{ key: 'shop/api-1', object: slice('10.0.0.2') }]);
+  const asked = flowCount({ direction: 'egress', peer: '10.96.0.1', port: 80 });
+  send('web', [asked]);
+  send('api', [flowCount({ peer: '10.0.0.1' })]);
+  const { flows } = await ask();
+  expect(short(flows)).toEqual(['deploy/web -> deploy/api allow 1 both']);
+  expect(flows[0]).toMatchObject({ service: 'shop/api', port: 8080 });
+
+  collection.putSlices([{ key: 'shop/api-1', object: slice('10.0.0.2', '10.0.0.1') }]);
+  send('web', [asked]);
+  expect((await ask()).flows.find(({ dst }) => dst.kind === 'unknown')).toMatchObject({
+    dst: { address: '10.96.0.1' },
+    service: 'shop/api',
+    port: 80,
+  });
+
+  collection.putSlices([{ key: 'shop/api-1' }]);
+  collection.putServices([{ key: 'shop/api' }]);
+  send('web', [asked]);
+  expect((await ask()).flows.find(({ dst }) => dst.kind === 'external')?.dst.address).toBe('10.96.0.1');
+});
+
 test('what only the source reports is marked, and denials keep the word of the end that decided', async () => {
   send('web', [
     flowCount({ direction: 'egress', peer: '10.0.0.2', flows: 3 }),
