@@ -155,7 +155,7 @@ export function createInjectorMetrics(collect?: (metrics: InjectorMetrics) => vo
     }),
     flowsLost: new Counter({
       name: 'sluice_flows_lost_total',
-      help: 'Flows that are not in the store, by where they were lost: sidecar, size, rate, queue, form, kinds, minutes, hours; events: single events.',
+      help: 'Flows that are not in the store, by where they were lost: sidecar, size, rate, queue, away, form, kinds, minutes, hours; events: single events.',
       labelNames: ['where'],
       registers,
     }),

@@ -43,6 +43,8 @@ export interface CollectorParts {
   readonly settings: FlowSettings;
   readonly metrics: InjectorMetrics;
   readonly log: Logger;
+  /** Default 5 s; tests shorten it. */
+  readonly restartMs?: number;
 }
 
 interface Asked {
@@ -86,6 +88,8 @@ export class Collector implements FlowSink {
    * @throws Error while too many ask, or when the worker fails or takes too long
    */
   ask(question: FlowQuestion): Promise<ObservedAnswer> {
+    if (this.#restart !== undefined)
+      return Promise.reject(new Error('the collector is being started: ask again'));
     if (this.#asked.size >= MAX_ASKED)
       return Promise.reject(new Error('too many questions at a time: ask again'));
     this.#lastId += 1;
@@ -165,16 +169,18 @@ export class Collector implements FlowSink {
   #ended(): void {
     if (this.#closed !== undefined) return this.#closed();
     this.#feed.close();
+    this.#queue.away();
     for (const { reject } of [...this.#asked.values()])
       reject(new Error('the collector has failed: ask again'));
-    this.#parts.log.error({ restart_ms: RESTART_MS }, 'flows are lost until the collector is started again');
+    const { restartMs = RESTART_MS } = this.#parts;
+    this.#parts.log.error({ restart_ms: restartMs }, 'flows are lost until the collector is started again');
     this.#restart = setTimeout(() => {
       this.#restart = undefined;
-      this.#queue.startOver();
+      this.#queue.back();
       this.#worker = this.#startWorker();
       this.#feed = this.#startFeed();
       for (const [id, { question }] of this.#following) this.#post({ type: 'follow', id, question });
-    }, RESTART_MS);
+    }, restartMs);
   }
 
   #receive(message: FromWorker): void {

@@ -13,6 +13,9 @@ export class LineQueue implements FlowSink {
   readonly #post: (message: ToWorker, transfer?: readonly ArrayBuffer[]) => void;
   readonly #maxBytes: number;
   #bytes = 0;
+  /** Flows of the lines that the worker has not taken yet, in their order. */
+  #waiting: number[] = [];
+  #isAway = false;
   #lost = new Map<LostWhere, number>();
 
   constructor(
@@ -25,9 +28,12 @@ export class LineQueue implements FlowSink {
 
   /** See `FlowSink`. */
   take({ namespace, name }: SessionPod, line: Uint8Array): void {
-    if (this.#bytes + line.length > this.#maxBytes) return addLostAt(this.#lost, 'queue', flowsLineSum(line));
+    const sum = flowsLineSum(line);
+    if (this.#isAway) return addLostAt(this.#lost, 'away', sum);
+    if (this.#bytes + line.length > this.#maxBytes) return addLostAt(this.#lost, 'queue', sum);
     const own = new Uint8Array(line);
     this.#bytes += own.length;
+    this.#waiting.push(sum);
     this.#post({ type: 'line', namespace, pod: name, line: own }, [own.buffer]);
   }
 
@@ -36,19 +42,28 @@ export class LineQueue implements FlowSink {
     addLostAt(this.#lost, why, flows);
   }
 
-  /** The worker has taken so much. */
+  /** The worker has taken a line. */
   took(bytes: number): void {
     this.#bytes -= bytes;
+    this.#waiting.shift();
   }
 
-  /** Another worker begins: what waited for the one before is lost, as far as can be told. */
-  startOver(): void {
+  /** The worker has failed: what waited for it is lost, and what comes until there is another. */
+  away(): void {
+    this.#isAway = true;
+    for (const sum of this.#waiting) addLostAt(this.#lost, 'away', sum);
+    this.#waiting = [];
     this.#bytes = 0;
+  }
+
+  /** There is another worker. */
+  back(): void {
+    this.#isAway = false;
   }
 
   /** Tells what was dropped since. */
   tell(): void {
-    if (this.#lost.size === 0) return;
+    if (this.#lost.size === 0 || this.#isAway) return;
     this.#post({ type: 'lost', lost: [...this.#lost] });
     this.#lost = new Map();
   }

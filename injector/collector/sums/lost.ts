@@ -6,6 +6,7 @@ export const LOST_WHY = {
   size: 'lines of sidecars were longer than 256 kB',
   rate: 'sidecars sent more than 64 kB a second',
   queue: 'the collector was behind by 8 MB',
+  away: 'the collector had failed, and was started again',
   form: 'lines of sidecars were not of the form that this injector knows',
   kinds: 'there were too many kinds of flows at a time',
   minutes: 'the store could not be written, in minutes',

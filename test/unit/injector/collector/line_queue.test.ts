@@ -28,6 +28,19 @@ test('a full queue drops lines and tells of their flows; there is place again wh
   expect(posted.at(-1)).toMatchObject({ type: 'line', namespace: 'shop', pod: 'web' });
 });
 
+test('what waits for a worker that fails, and what comes before the next one, is lost', () => {
+  const posted: ToWorker[] = [];
+  const queue = new LineQueue((message) => posted.push(message));
+  for (const flows of [1, 2, 3]) queue.take(pod, line(flows));
+  queue.took(line(1).length);
+  queue.away();
+  queue.take(pod, line(10));
+  queue.tell(); // to nobody
+  queue.back();
+  queue.tell();
+  expect(posted.slice(3)).toEqual([{ type: 'lost', lost: [['away', 15]] }]);
+});
+
 test('a line that is passed on is a copy: what lent it may write over it', () => {
   const posted: ToWorker[] = [];
   const queue = new LineQueue((message) => posted.push(message));
