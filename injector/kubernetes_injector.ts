@@ -140,7 +140,7 @@ async function startParts(
 function observerOf(collector: Collector | undefined, all: AllFlows | undefined): Observer | undefined {
   if (collector === undefined || all === undefined) return undefined;
   return {
-    ask: (question) => all.ask(question),
+    askJson: (question) => all.askJson(question),
     follow: (question, signal) => collector.follow(question, signal),
   };
 }

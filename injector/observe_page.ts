@@ -11,7 +11,7 @@ const MAX_QUESTION_BYTES = 64 * 1024;
 const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
 
 /** The collector's side. */
-export type Observer = Pick<Collector, 'ask' | 'follow'>;
+export type Observer = Pick<Collector, 'askJson' | 'follow'>;
 
 /** Answers one request; never throws. */
 export async function answerObserve(
@@ -28,10 +28,9 @@ export async function answerObserve(
   }
   try {
     if (follows) return await follow(observer, question, response);
-    const answer = await observer.ask(question);
-    const body = Buffer.from(`${JSON.stringify(answer)}\n`);
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length });
-    response.end(body);
+    const json = await observer.askJson(question);
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': json.length });
+    response.end(json);
   } catch (error) {
     refuse(response, 503, messageOf(error));
   }

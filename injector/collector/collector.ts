@@ -48,7 +48,7 @@ export interface CollectorParts {
 }
 
 interface Asked {
-  readonly resolve: (answer: ObservedAnswer) => void;
+  readonly resolve: (json: Uint8Array) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -84,22 +84,30 @@ export class Collector implements FlowSink {
   }
 
   /**
-   * What this replica has observed.
+   * What this replica has observed. To read a large answer takes a long turn: who only passes it on takes `askJson`.
+   * @throws Error as `askJson` does
+   */
+  async ask(question: FlowQuestion): Promise<ObservedAnswer> {
+    return JSON.parse(Buffer.from(await this.askJson(question)).toString()); // the worker is of this process
+  }
+
+  /**
+   * The same as JSON.
    * @throws Error while too many ask, or when the worker fails or takes too long
    */
-  ask(question: FlowQuestion): Promise<ObservedAnswer> {
+  askJson(question: FlowQuestion): Promise<Uint8Array> {
     if (this.#restart !== undefined)
       return Promise.reject(new Error('the collector is being started: ask again'));
     if (this.#asked.size >= MAX_ASKED)
       return Promise.reject(new Error('too many questions at a time: ask again'));
     this.#lastId += 1;
     const id = this.#lastId;
-    return new Promise<ObservedAnswer>((resolve, reject) => {
+    return new Promise<Uint8Array>((resolve, reject) => {
       const late = setTimeout(() => reject(new Error(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
       this.#asked.set(id, {
-        resolve: (answer) => {
+        resolve: (json) => {
           clearTimeout(late);
-          resolve(answer);
+          resolve(json);
         },
         reject: (error) => {
           clearTimeout(late);
@@ -189,7 +197,7 @@ export class Collector implements FlowSink {
       case 'took':
         return this.#queue.took(message.bytes);
       case 'answer':
-        return this.#asked.get(message.id)?.resolve(message.answer);
+        return this.#asked.get(message.id)?.resolve(message.json);
       case 'failed':
         return this.#asked.get(message.id)?.reject(new Error(message.message));
       case 'edges':

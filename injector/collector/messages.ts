@@ -1,5 +1,5 @@
 /** What the injector's main thread and the collector's worker say to each other. Both are of one process: nothing is checked. */
-import type { FlowQuestion, ObservedAnswer, ObservedFlow } from '../../flows/index.ts';
+import type { FlowQuestion, ObservedFlow } from '../../flows/index.ts';
 import type { ChangeOrder, EndpointSlice, Node, Pod, Service } from '../../policy/index.ts';
 import type { LostWhere } from './sums/index.ts';
 
@@ -61,7 +61,8 @@ export interface CollectorStats {
 export type FromWorker =
   /** Lines have been taken from the queue. */
   | { readonly type: 'took'; readonly bytes: number }
-  | { readonly type: 'answer'; readonly id: number; readonly answer: ObservedAnswer }
+  /** @param json an `ObservedAnswer`, transferred: to copy thousands of edges would be a long turn of the main thread */
+  | { readonly type: 'answer'; readonly id: number; readonly json: Uint8Array<ArrayBuffer> }
   | { readonly type: 'failed'; readonly id: number; readonly message: string }
   | { readonly type: 'edges'; readonly id: number; readonly edges: readonly ObservedFlow[] }
   | { readonly type: 'stats'; readonly stats: CollectorStats }

@@ -12,7 +12,8 @@ const TURN_MS = 1_000;
 function run(settings: FlowSettings): void {
   const port = parentPort;
   if (port === null) throw new Error('the collector runs as a worker thread');
-  const post = (message: FromWorker): void => port.postMessage(message);
+  const post = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void =>
+    port.postMessage(message, [...transfer]);
   const collection = new Collection(
     settings,
     {
@@ -46,7 +47,10 @@ function run(settings: FlowSettings): void {
       case 'ask': {
         const { id, question } = message;
         collection.ask(question, nowMs).then(
-          (answer) => post({ type: 'answer', id, answer }),
+          (answer) => {
+            const json = new TextEncoder().encode(JSON.stringify(answer));
+            post({ type: 'answer', id, json }, [json.buffer]);
+          },
           (error: unknown) => post({ type: 'failed', id, message: messageOf(error) }),
         );
         return;

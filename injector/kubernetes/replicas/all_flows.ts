@@ -18,7 +18,7 @@ const replicaAnswer = part({ replica: text(), answer: observedAnswer });
 
 /** What is asked, and of whom. */
 export interface AllFlowsParts {
-  readonly collector: Pick<Collector, 'ask'>;
+  readonly collector: Pick<Collector, 'ask' | 'askJson'>;
   /** Canonical addresses of the injector's replicas, this one among them. */
   readonly replicas: () => readonly string[];
   /** Name of this one. */
@@ -39,6 +39,13 @@ export class AllFlows {
   async own(question: FlowQuestion): Promise<{ readonly replica: string; readonly answer: ObservedAnswer }> {
     const { collector, replica } = this.#parts;
     return { replica, answer: await collector.ask(question) };
+  }
+
+  /** As `ask`, as JSON. The only replica passes on what its collector has made. */
+  async askJson(question: FlowQuestion): Promise<Uint8Array> {
+    const { collector, replicas } = this.#parts;
+    if (replicas().length <= 1) return collector.askJson(question);
+    return Buffer.from(JSON.stringify(await this.ask(question)));
   }
 
   /**

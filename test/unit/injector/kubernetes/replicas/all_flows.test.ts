@@ -30,6 +30,7 @@ async function replicaAt(
   trusts: readonly string[] = [ASKING],
 ): Promise<AllFlows> {
   const collector = {
+    askJson: () => Promise.reject(new Error('there are others')),
     ask: async ({ since, until }: FlowQuestion): Promise<ObservedAnswer> => ({
       ...{ since: new Date(since).toISOString(), until: new Date(until).toISOString() },
       ...{ observed_since: '2026-11-30T10:00:00.000Z', lost: [], flows: [], ...answer },
