@@ -24,6 +24,7 @@ RUN npm ci --ignore-scripts --omit=dev --no-progress
 COPY LICENSE LICENSE
 COPY common common
 COPY policy policy
+COPY flows flows
 COPY sources sources
 COPY native native
 COPY sidecar sidecar

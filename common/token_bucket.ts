@@ -23,10 +23,10 @@ export class TokenBucket {
     this.#atMs = nowMs;
   }
 
-  /** Takes one token. @returns false where there is none; then nothing is taken */
-  take(nowMs: number): boolean {
-    if (this.left(nowMs) < 1) return false;
-    this.#tokens -= 1;
+  /** Takes tokens, one by default. @returns false where there are not as many; then nothing is taken */
+  take(nowMs: number, tokens = 1): boolean {
+    if (this.left(nowMs) < tokens) return false;
+    this.#tokens -= tokens;
     return true;
   }
 

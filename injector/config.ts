@@ -7,6 +7,7 @@ import { type OptionSpec, type OptionValues, PORT, readOptions } from '../common
 import type { PolicyLimits } from '../policy/index.ts';
 import { LARGE_GROUP_OPTION, POLICY_LIMIT_OPTIONS, policyLimits } from '../sources/index.ts';
 import { INJECTION_OPTIONS, type WebhookSettings, webhookSettings } from './admission/index.ts';
+import { FLOW_OPTIONS, type FlowSettings, flowSettings } from './collector/index.ts';
 
 /** Every option of `injector/main.ts`; docs/reference/configuration.md is made from this. */
 export const INJECTOR_OPTIONS: readonly OptionSpec[] = [
@@ -65,6 +66,7 @@ export const INJECTOR_OPTIONS: readonly OptionSpec[] = [
   ...INJECTION_OPTIONS,
   ...POLICY_LIMIT_OPTIONS,
   LARGE_GROUP_OPTION,
+  ...FLOW_OPTIONS,
   {
     env: 'SLUICE_LOG_LEVEL',
     flag: 'log-level',
@@ -82,6 +84,7 @@ export interface DirectoryConfig {
   readonly statusSocket?: string;
   readonly policyLimits: PolicyLimits;
   readonly largeGroup: number;
+  readonly flows: FlowSettings;
   readonly logLevel: string;
 }
 
@@ -99,6 +102,7 @@ export interface KubernetesConfig {
   readonly webhook?: WebhookSettings;
   readonly policyLimits: PolicyLimits;
   readonly largeGroup: number;
+  readonly flows: FlowSettings;
   readonly logLevel: string;
 }
 
@@ -136,6 +140,7 @@ function directoryConfig(values: OptionValues): DirectoryConfig {
     ...optional('statusSocket', values.optionalText('SLUICE_STATUS_SOCKET')),
     policyLimits: policyLimits(values),
     largeGroup: values.integer('SLUICE_LARGE_GROUP'),
+    flows: flowSettings(values),
     logLevel: values.text('SLUICE_LOG_LEVEL'),
   } as const;
   if (config.statusSocket === config.socket)
@@ -166,6 +171,7 @@ function kubernetesConfig(values: OptionValues): KubernetesConfig {
     ...optional('webhook', webhookSettings(values)),
     policyLimits: policyLimits(values),
     largeGroup: values.integer('SLUICE_LARGE_GROUP'),
+    flows: flowSettings(values),
     logLevel: values.text('SLUICE_LOG_LEVEL'),
   };
 }

@@ -1,5 +1,6 @@
 /** The embedded control plane, put together: a directory of manifests, the table server, a local socket, a status socket. */
 import type { Logger } from 'pino';
+import { Collector, type FlowSettings } from './collector/index.ts';
 import { openDirectorySource } from './directory/index.ts';
 import { type Injector, startInOrder } from './injector.ts';
 import { createInjectorMetrics } from './metrics.ts';
@@ -12,6 +13,8 @@ export interface InjectorPaths {
   readonly socket: string;
   /** Absent: no status socket. */
   readonly statusSocket?: string;
+  /** Where flows are kept; absent: none are collected. */
+  readonly flows?: FlowSettings;
 }
 
 /**
@@ -27,11 +30,16 @@ export async function startDirectoryInjector(
     const source = await openDirectorySource(paths.dir, log);
     running.push(source);
     const metrics = createInjectorMetrics((gauges) => setTableGauges(gauges, tables));
-    const tables = new TableServer(source, metrics, log, options);
+    const collector = paths.flows && new Collector({ source, settings: paths.flows, metrics, log });
+    if (collector !== undefined) running.push(collector);
+    const sink = collector === undefined ? {} : { flows: collector };
+    const tables = new TableServer(source, metrics, log, { ...sink, ...options });
     running.push(tables);
     running.push(await startLocalServer(tables, paths.socket, log));
     if (paths.statusSocket === undefined) return;
-    const parts = { tables: () => tables, source, metrics, unhealthy: wellAlways, unready: wellAlways };
+    const observer = () => collector;
+    const health = { unhealthy: wellAlways, unready: wellAlways };
+    const parts = { tables: () => tables, source, metrics, observer, ...health };
     running.push(await startStatusServer(parts, { path: paths.statusSocket }, log));
   });
 }

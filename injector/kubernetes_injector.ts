@@ -8,9 +8,11 @@ import { objectKey } from '../policy/index.ts';
 import { injectionConfig, startWebhookServer } from './admission/index.ts';
 import { loadKubeConfig } from './api/index.ts';
 import { INJECTOR_SERVICE, startCertificates } from './certificates/index.ts';
+import { Collector } from './collector/index.ts';
 import type { KubernetesConfig } from './config.ts';
 import { type Injector, type Part, startInOrder } from './injector.ts';
 import {
+  AllFlows,
   countedEvents,
   KubernetesSource,
   LeaderElection,
@@ -20,6 +22,7 @@ import {
   UninjectedSweep,
 } from './kubernetes/index.ts';
 import { createInjectorMetrics } from './metrics.ts';
+import type { Observer } from './observe_page.ts';
 import { type StatusParts, startStatusServer } from './status_server.ts';
 import { setTableGauges, startTlsServer, TableServer } from './tables/index.ts';
 import { TokenReviewer } from './tokens/index.ts';
@@ -55,6 +58,8 @@ async function startParts(
 ): Promise<void> {
   const { namespace, webhook } = settings;
   let tables: TableServer | undefined;
+  let collector: Collector | undefined;
+  let allFlows: AllFlows | undefined;
   let writer: StatusWriter | undefined;
   let spread: SessionSpread | undefined;
   let sweep: UninjectedSweep | undefined;
@@ -78,6 +83,8 @@ async function startParts(
     sessions: () => spread?.counts,
     replicas,
     uninjected: () => sweep?.pods,
+    observer: () => observerOf(collector, allFlows),
+    flows: (question) => allFlows?.own(question),
     unhealthy: () => staleness(source),
     unready: () => (serving ? undefined : unsyncedness(source)),
   };
@@ -93,7 +100,14 @@ async function startParts(
   const certificates = await startCertificates({ config, namespace, source, metrics, log });
   running.push(certificates);
   const injectorService = objectKey(namespace, INJECTOR_SERVICE);
-  tables = new TableServer(source, metrics, log, { injectorService, policyLimits, largeGroup });
+  collector = new Collector({ source, settings: settings.flows, metrics, log });
+  running.push(collector);
+  tables = new TableServer(source, metrics, log, {
+    injectorService,
+    policyLimits,
+    largeGroup,
+    flows: collector,
+  });
   running.push(tables);
   const authenticator = new TokenReviewer(config.makeApiClient(AuthenticationV1Api));
   const certificate = certificates.serving;
@@ -114,11 +128,21 @@ async function startParts(
   const election = new LeaderElection({ config, namespace, replica: settings.replica, log });
   running.push(election);
   const { replica, statusPort } = settings;
+  allFlows = new AllFlows({ collector, replicas, replica, statusPort });
   writer = new StatusWriter({ config, source, tables, election, namespace, replica, statusPort, log });
   running.push(writer);
   spread = new SessionSpread({ tables, replicas, replica, statusPort, log });
   running.push(spread);
   serving = true;
+}
+
+/** Questions go to all replicas; those who follow get what comes here. */
+function observerOf(collector: Collector | undefined, all: AllFlows | undefined): Observer | undefined {
+  if (collector === undefined || all === undefined) return undefined;
+  return {
+    askJson: (question) => all.askJson(question),
+    follow: (question, signal) => collector.follow(question, signal),
+  };
 }
 
 /** Which copies nobody has confirmed for too long. */

@@ -24,6 +24,10 @@ export interface InjectorMetrics {
   readonly admissionSeconds: Histogram;
   readonly certificateExpiry: Gauge<'certificate'>;
   readonly uninjected: Gauge;
+  readonly flowsLost: Counter<'where'>;
+  readonly storeBytes: Gauge;
+  readonly storeOldest: Gauge;
+  readonly storeFails: Gauge;
 }
 
 /** Seconds; 0.2 is the bound on an edit, 0.1 the one on ending flows. */
@@ -147,6 +151,27 @@ export function createInjectorMetrics(collect?: (metrics: InjectorMetrics) => vo
     uninjected: new Gauge({
       name: 'sluice_injector_uninjected_pods',
       help: 'Pods of enabled namespaces that run without a sidecar: no policy is enforced on them. Looked for every 5 s.',
+      registers,
+    }),
+    flowsLost: new Counter({
+      name: 'sluice_flows_lost_total',
+      help: 'Flows that are not in the store, by where they were lost: sidecar, size, rate, queue, away, form, kinds, minutes, hours; events: single events.',
+      labelNames: ['where'],
+      registers,
+    }),
+    storeBytes: new Gauge({
+      name: 'sluice_store_bytes',
+      help: 'Size of the files that hold observed flows.',
+      registers,
+    }),
+    storeOldest: new Gauge({
+      name: 'sluice_store_oldest_timestamp_seconds',
+      help: 'Begin of the first hour of which observed flows are kept, seconds since 1970; 0: none is.',
+      registers,
+    }),
+    storeFails: new Gauge({
+      name: 'sluice_store_fails',
+      help: '1 while observed flows cannot be written to their files; they are in memory then.',
       registers,
     }),
   };

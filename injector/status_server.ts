@@ -2,11 +2,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import { messageOf } from '../common/errno.ts';
 import { listenTcp, type TcpAddress } from '../common/tcp_listen.ts';
 import type { RateLimits } from '../common/token_bucket.ts';
+import { type FlowQuestion, flowQuestion } from '../flows/index.ts';
 import { socketAddress } from '../policy/index.ts';
 import { AddressRates, ConnectionPlaces, listenUnix, type PlaceLimits } from './doors/index.ts';
 import type { InjectorMetrics } from './metrics.ts';
+import { answerObserve, type Observer } from './observe_page.ts';
 import type { ClusterSource } from './source.ts';
 import type { TableServer } from './tables/index.ts';
 
@@ -38,10 +41,14 @@ export interface StatusParts {
   readonly enforcing?: (since: Since | undefined) => unknown;
   /** How many sidecars this replica carries, as JSON; absent where nobody asks. */
   readonly sessions?: () => unknown;
-  /** Canonical addresses of the injector's replicas: at a port nobody else gets `enforcing` and `sessions`. */
+  /** What this replica has observed, as JSON; absent where nobody asks. */
+  readonly flows?: (question: FlowQuestion) => Promise<unknown> | undefined;
+  /** Canonical addresses of the injector's replicas: at a port nobody else gets `enforcing`, `sessions` and `flows`. */
   readonly replicas?: () => readonly string[];
   /** Pods that should have a sidecar and have none; absent where nobody looks. */
   readonly uninjected?: () => readonly string[] | undefined;
+  /** Answers questions about flows; absent while nobody collects them. */
+  readonly observer?: () => Observer | undefined;
   /** Why the injector should be started again; undefined: it is well. */
   readonly unhealthy: () => string | undefined;
   /** Why the injector cannot do its work yet; undefined: it can. */
@@ -72,7 +79,8 @@ interface Answering extends StatusParts {
 }
 
 /**
- * Serves `GET /healthz`, `/readyz`, `/metrics`, in a cluster `/enforcing` and `/sessions`, and on a unix socket `/status`.
+ * Serves `GET /healthz`, `/readyz`, `/metrics`, in a cluster `/enforcing`, `/flows` and `/sessions`, and on a unix socket `/status` and
+ * `POST /observe`.
  * `/status?refresh=1` first takes in all that was written to the source before the request. At a port pages are up to a second
  * old, and connections bounded in number, rate and time.
  * @throws SluiceError as `listenUnix` does; `LISTEN_ADDRESS_UNUSABLE`
@@ -98,6 +106,9 @@ export async function startStatusServer(
       asked.add(request.socket);
       response.setHeader('connection', 'close');
     }
+    const observed = trusted ? observeOf(parts, request) : undefined;
+    if (observed !== undefined)
+      return void answerObserve(observed.observer, request, response, observed.follows);
     answer(answering, request)
       .catch((err: unknown): Reply => {
         log.error({ err }, 'status request failed');
@@ -157,6 +168,16 @@ function cached<T, Asked extends readonly unknown[]>(
   };
 }
 
+/** Who answers a question about flows, where a request is one. */
+function observeOf(
+  { observer }: StatusParts,
+  { method, url }: IncomingMessage,
+): { readonly observer: Observer; readonly follows: boolean } | undefined {
+  const asked = method === 'POST' ? URL.parse(url ?? '/', 'http://injector') : null;
+  const one = asked?.pathname === '/observe' ? observer?.() : undefined;
+  return one && { observer: one, follows: asked?.searchParams.get('follow') === '1' };
+}
+
 async function metricsOf({ metrics: { registry } }: StatusParts): Promise<Reply> {
   return { code: 200, type: registry.contentType, body: Buffer.from(await registry.metrics()) };
 }
@@ -177,14 +198,12 @@ async function answer(parts: Answering, request: IncomingMessage): Promise<Reply
     case '/metrics':
       return parts.metricsPage();
     case '/enforcing':
+    case '/flows':
     case '/sessions': {
       if (!parts.trusted && !isReplica(parts, request))
         return text(403, 'only for other replicas of the injector, at the addresses of its Service');
       // Sessions are counted when they are asked for: who moves is decided by it, and few may ask.
-      const page =
-        url.pathname === '/sessions'
-          ? pageOf(parts.sessions?.())
-          : await parts.enforcingPage(sinceOf(url.searchParams));
+      const page = await replicaPage(parts, url);
       if (page === undefined) break;
       return page;
     }
@@ -199,6 +218,23 @@ async function answer(parts: Answering, request: IncomingMessage): Promise<Reply
       break;
   }
   return text(404, `not found: /healthz, /readyz, ${parts.trusted ? '/status, ' : ''}/metrics`);
+}
+
+/** What a replica is told. */
+async function replicaPage(parts: Answering, { pathname, searchParams }: URL): Promise<Reply | undefined> {
+  if (pathname === '/sessions') return pageOf(parts.sessions?.());
+  if (pathname === '/enforcing') return parts.enforcingPage(sinceOf(searchParams));
+  let question: FlowQuestion;
+  try {
+    question = flowQuestion.readJson(
+      searchParams.get('question') ?? '',
+      'question',
+      (problem) => new Error(problem),
+    );
+  } catch (error) {
+    return text(400, messageOf(error));
+  }
+  return pageOf(await parts.flows?.(question));
 }
 
 /** Of a query `run=RUN&since=NUMBER`; undefined: all is asked for. */

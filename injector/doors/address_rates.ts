@@ -15,10 +15,10 @@ export class AddressRates {
     this.#limits = limits;
   }
 
-  /** Whether the address may do it now, which counts. */
-  take(address: string, nowMs: number): boolean {
+  /** Whether the address may do it now, which counts. @param tokens that it costs; one by default */
+  take(address: string, nowMs: number, tokens = 1): boolean {
     const bucket = this.#buckets.get(address) ?? new TokenBucket(this.#limits, nowMs);
-    if (!bucket.take(nowMs)) return false;
+    if (!bucket.take(nowMs, tokens)) return false;
     this.#buckets.keep(address, bucket);
     this.#buckets.dropWhile((one) => one.isFull(nowMs));
     return true;

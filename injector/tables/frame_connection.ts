@@ -2,13 +2,13 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { messageOf } from '../../common/errno.ts';
-import { LineReader, type LineSink } from '../../common/line_reader.ts';
 import { type RateLimits, TokenBucket } from '../../common/token_bucket.ts';
 import type { SidecarFrame } from '../../policy/index.ts';
 import { readSidecarFrame } from '../../policy/index.ts';
 import type { FrameBytes } from './frames/index.ts';
 import type { ReadingTurns } from './reading_turns.ts';
 import type { SessionLink } from './session/index.ts';
+import { type SidecarLineSink, SidecarLines } from './sidecar_lines.ts';
 
 /** A sidecar's frames are short: the longest parts are a message and a token. */
 const MAX_LINE_BYTES = 64 * 1024;
@@ -45,6 +45,8 @@ const NEWLINE = 0x0a;
 /** Who listens to a connection. */
 export interface FrameReader {
   receive(frame: SidecarFrame): void;
+  /** A line of flows; with `isWhole` false its beginning only, as it is too long. `line` is lent for the time of the call. */
+  flows(line: Buffer, isWhole: boolean): void;
   /** What came is no frame; `message` says why. The reader ends the connection. */
   fail(message: string): void;
   /** The connection has ended, from whichever side. */
@@ -52,7 +54,7 @@ export interface FrameReader {
 }
 
 /** One connection. Bytes are taken in from the first `read` or `readFirst` on. */
-export class FrameConnection implements SessionLink, LineSink {
+export class FrameConnection implements SessionLink, SidecarLineSink {
   readonly #socket: Socket;
   /** Frames that may come before it is read later. While some are owed it is not read. */
   readonly #allowance = new TokenBucket(FRAMES, performance.now());
@@ -103,16 +105,32 @@ export class FrameConnection implements SessionLink, LineSink {
   /** From here on `reader` gets what comes; the one before gets nothing more. */
   read(reader: FrameReader): void {
     this.#reader = reader;
-    const lines = new LineReader(MAX_LINE_BYTES, this);
+    const lines = new SidecarLines(MAX_LINE_BYTES, this);
     this.#socket.on('data', (chunk: Buffer) => {
       const isLong = chunk.length > TURN_BYTES;
       if (!lines.push(isLong ? chunk.subarray(0, TURN_BYTES) : chunk)) this.#reader?.fail(TOO_LONG);
-      this.#rest(isLong ? chunk.subarray(TURN_BYTES) : undefined);
+      const rest = isLong ? chunk.subarray(TURN_BYTES) : undefined;
+      this.#rest(rest !== undefined && lines.isInFlows ? this.#takeFlows(lines, rest) : rest);
     });
     this.#socket.resume();
   }
 
-  /** See `LineSink`. */
+  /** Takes in what belongs to a line of flows: that is copied, and no work of a turn. @returns what comes after it */
+  #takeFlows(lines: SidecarLines, chunk: Buffer): Buffer | undefined {
+    const end = chunk.indexOf(NEWLINE);
+    const bytes = end === -1 ? chunk.length : end + 1;
+    this.#allowance.spend(bytes / TURN_BYTES, performance.now());
+    lines.push(chunk.subarray(0, bytes));
+    return bytes < chunk.length ? chunk.subarray(bytes) : undefined;
+  }
+
+  /** See `SidecarLineSink`. */
+  flows(line: Buffer, isWhole: boolean): void {
+    this.#allowance.spend(1, performance.now());
+    this.#reader?.flows(line, isWhole);
+  }
+
+  /** See `SidecarLineSink`. */
   line(text: string): void {
     // A long one is as much work as many.
     this.#allowance.spend(1 + Math.floor(text.length / TURN_BYTES), performance.now());

@@ -71,6 +71,11 @@ export class Login implements FrameReader {
     }
   }
 
+  /** None is read before the hello: there is no pod that it could be of. */
+  flows(): void {
+    this.fail('the first frame is a hello, not flows');
+  }
+
   fail(message: string): void {
     this.#refuse('bad-frame', message);
   }

@@ -25,6 +25,7 @@ import type { ClusterSource } from '../source.ts';
 import { Beats } from './beats.ts';
 import { type ClusterEvents, ClusterFollower, type SessionsByPod } from './cluster_follower.ts';
 import { EnforcementStatus } from './enforcement_status.ts';
+import { FlowIntake, type FlowSink, NO_SINK } from './flow_intake.ts';
 import { Heartbeats, type TableWriter, TableWriterV1, TableWriterV2 } from './frames/index.ts';
 import { Identities } from './identities.ts';
 import type { PolicyCounts } from './policy_counts.ts';
@@ -37,6 +38,7 @@ import {
   type SessionHost,
   type SessionLimits,
   type SessionLink,
+  type SessionPod,
   TableSession,
   type ViewHost,
 } from './session/index.ts';
@@ -79,6 +81,8 @@ export interface TableServerOptions extends Partial<SessionLimits>, CompilerOpti
   readonly objectChanges?: Pick<ObjectChanges, 'note'>;
   /** Called when tables can no longer be made; all sessions are cut by then. Default: the process ends, and is started again. */
   readonly fatal?: (fault: unknown) => void;
+  /** Takes in what sidecars count; default: nobody does. */
+  readonly flows?: FlowSink;
 }
 
 /** Serves tables of one source. Fail static: what cannot be made or sent leaves sidecars what they have. */
@@ -99,6 +103,7 @@ export class TableServer implements SessionHost<TableSession>, ClusterEvents, Fr
   readonly #writerV1 = new TableWriterV1(() => this.#follower.compiler.directory);
   readonly #afterRefusal = new AddressRates(WHOLE_AFTER_REFUSAL);
   readonly #beats: Beats<TableSession>;
+  readonly #flows: FlowIntake;
   /** Connected pods that have changed themselves since changes were last sent: whether policy can select them may have, too. */
   readonly #changedPods = new Set<string>();
 
@@ -118,6 +123,7 @@ export class TableServer implements SessionHost<TableSession>, ClusterEvents, Fr
     this.#identities = new Identities(() => this.#follower.compiler, options.acquaintances);
     const [follower, sessions, queue] = [this.#follower, this.#sessions, this.#queue];
     this.#status = new EnforcementStatus({ source, follower, sessions, queue });
+    this.#flows = new FlowIntake(options.flows ?? NO_SINK);
     const { heartbeatMs = HEARTBEAT_MS } = options;
     this.#beats = new Beats(this.#sessions.all, heartbeatMs, (session) => session.beat(heartbeatMs));
   }
@@ -235,6 +241,11 @@ export class TableServer implements SessionHost<TableSession>, ClusterEvents, Fr
   /** See `SessionHost`. */
   identify(podKey: string, address: string): Identified | undefined {
     return this.#identities.of(podKey, address);
+  }
+
+  /** See `SessionHost`. */
+  flows(podKey: string, pod: SessionPod, line: Uint8Array, isWhole: boolean): void {
+    this.#flows.take(podKey, pod, line, isWhole);
   }
 
   /** See `SessionHost`. */

@@ -21,6 +21,8 @@ export interface LabPaths {
   readonly logs: string;
   /** The nftables rules by which each node serves Services. */
   readonly services: string;
+  /** The flows that the injector has collected. */
+  readonly flows: string;
   readonly injectorSocket: string;
   readonly statusSocket: string;
 }
@@ -34,6 +36,7 @@ export function labPaths(name: string): LabPaths {
     manifests: join(folder, 'manifests'),
     logs: join(folder, 'logs'),
     services: join(folder, 'services'),
+    flows: join(folder, 'flows'),
     injectorSocket: join(folder, 'injector.sock'),
     statusSocket: join(folder, 'status.sock'),
   };

@@ -64,7 +64,7 @@ export async function startInjector(paths: LabPaths, state: LabState): Promise<P
   const sockets = ['--socket', paths.injectorSocket, '--status-socket', paths.statusSocket];
   const { id } = await startProcess({
     lab: state.name,
-    argv: program(main, '--dir', paths.manifests, ...sockets),
+    argv: program(main, '--dir', paths.manifests, ...sockets, '--flows-dir', paths.flows),
     env: environmentOf(HANDED_ON, process.env),
     logFile: injectorLog(paths),
   });

@@ -71,4 +71,12 @@ export {
 export { changeText, fileRefused, readChangeFile, readTableFile, tableText } from './text.ts';
 export { readVirtualKey, virtualKey, virtualKeyProblem } from './virtual_key.ts';
 export { type Backend, type VirtualPort, virtualPort } from './virtual_port.ts';
-export { WIRE_PROTOCOLS, type WireVersion, wireVersion } from './wire.ts';
+export {
+  FLOWS_LINE,
+  flowsLine,
+  flowsLineSum,
+  MAX_FLOWS_LINE_BYTES,
+  WIRE_PROTOCOLS,
+  type WireVersion,
+  wireVersion,
+} from './wire.ts';

@@ -10,8 +10,19 @@ import { type BundleOutput, createProvenance, type PackageShare, packageShares }
 
 const ROOT = join(import.meta.dirname, '../..');
 
-/** Programs that run in pods; each entry becomes `NAME.mjs`. */
+/** What is bundled, by its entry. Each becomes `NAME.mjs`. */
+const ENTRIES = {
+  sidecar: 'sidecar/main.ts',
+  injector: 'injector/main.ts',
+  collector: 'injector/collector/worker/worker.ts',
+  cli: 'cli/main.ts',
+} as const;
+
+/** Programs that run in pods. */
 export const PROGRAMS = ['sidecar', 'injector'] as const;
+
+/** Files that a program starts a thread from: they stand beside it. */
+export const THREADS = ['collector'] as const;
 
 /** Packages that are CommonJS ask for Node's own modules with `require`, which a module does not have. */
 const REQUIRE = "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);";
@@ -63,7 +74,7 @@ export async function bundle(folder: string): Promise<readonly BundledFile[]> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const shares = new Map<string, readonly PackageShare[]>();
-  for (const program of PROGRAMS) {
+  for (const program of [...PROGRAMS, ...THREADS]) {
     const { output } = await bundleProgram(program, join(folder, `${program}.mjs`));
     shares.set(`${program}.mjs`, packageShares(output));
   }
@@ -95,12 +106,12 @@ export interface Bundled {
  * @param more for the commands: what stands before all else, such as `#!`, and further plugins
  */
 export async function bundleProgram(
-  program: (typeof PROGRAMS)[number] | 'cli',
+  program: keyof typeof ENTRIES,
   outfile: string,
   more: { readonly plugins?: readonly Plugin[]; readonly firstLine?: string } = {},
 ): Promise<Bundled> {
   const { metafile } = await build({
-    entryPoints: [join(ROOT, program, 'main.ts')],
+    entryPoints: [join(ROOT, ENTRIES[program])],
     absWorkingDir: ROOT,
     outfile,
     bundle: true,

@@ -41,6 +41,7 @@ export class InjectorConnection implements LineSink {
   readonly #socket: Socket;
   readonly #hello: SidecarFrame;
   readonly #wire: () => WireVersion;
+  readonly #hasReplicas: boolean;
   readonly #patience: Patience;
   readonly #listener: ConnectionListener;
   #awaited: Awaited = 'handshake';
@@ -51,10 +52,11 @@ export class InjectorConnection implements LineSink {
 
   /** @throws as `Transport.dial` */
   constructor(transport: Transport, asked: Asked, patience: Patience, listener: ConnectionListener) {
-    const { socket, ready, hello, wire } = transport.dial(asked);
+    const { socket, ready, hello, wire, isOnly = false } = transport.dial(asked);
     this.#socket = socket;
     this.#hello = hello;
     this.#wire = wire ?? (() => 1);
+    this.#hasReplicas = !isOnly;
     this.#patience = patience;
     this.#listener = listener;
     this.#timer = this.#timeout(patience.connectMs);
@@ -85,6 +87,16 @@ export class InjectorConnection implements LineSink {
   /** What is written to; ready from the event `ready` on. */
   get socket(): Socket {
     return this.#socket;
+  }
+
+  /** What the injector knows; asked once the handshake is done. */
+  get wire(): WireVersion {
+    return this.#wire();
+  }
+
+  /** Whether another connection is tried after a silence: the injector speaks often, and is one of some. */
+  get #isLeftWhenQuiet(): boolean {
+    return this.#hasReplicas && this.wire >= 2;
   }
 
   /** Whether the handshake is done. */
@@ -123,7 +135,7 @@ export class InjectorConnection implements LineSink {
     this.#chunks += 1;
     if (this.#awaited === 'words') return void this.#timer.refresh();
     const { isQuiet } = this;
-    this.#await('words', this.#wire() >= 2 ? this.#patience.quietMs : this.#patience.goneMs);
+    this.#await('words', this.#isLeftWhenQuiet ? this.#patience.quietMs : this.#patience.goneMs);
     if (isQuiet) this.#listener.heard(this);
   }
 
@@ -151,7 +163,7 @@ export class InjectorConnection implements LineSink {
       case 'handshake':
         return void this.#socket.destroy(new Error(`no connection within ${connectMs} ms`));
       case 'words':
-        if (this.#wire() < 2) break;
+        if (!this.#isLeftWhenQuiet) break;
         this.#await('words, and another connection is tried', goneMs - quietMs);
         return this.#listener.quiet(this);
       case 'first words':

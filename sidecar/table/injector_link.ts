@@ -3,22 +3,28 @@
  * link for its whole life, while connections come and go. A part that has something to send needs only the link.
  */
 import type { Socket } from 'node:net';
-import { MAX_MET_AT_ONCE, type SidecarFrame } from '../../policy/index.ts';
+import type { FlowWindow } from '../../flows/index.ts';
+import { MAX_MET_AT_ONCE, type SidecarFrame, type WireVersion } from '../../policy/index.ts';
+import { FlowSender } from './flow_sender.ts';
 
 /** Sends frames while there is a connection. */
 export class InjectorLink {
   #socket: Socket | undefined;
   #answersMeet = false;
+  #wire: WireVersion = 1;
+  readonly #flows = new FlowSender();
   /** Of another replica that is tried, where it answers `meet`. One that was dropped takes nothing. */
   #tried: Socket | undefined;
 
   /**
    * From now on frames go to this connection. It may be written to, and the hello has been.
    * @param answersMeet its hello has asked for partial groups. Injectors that do not know of them do not take `meet`
+   * @param wire what the injector knows; default: what all know
    */
-  open(socket: Socket, answersMeet = false): void {
+  open(socket: Socket, answersMeet = false, wire: WireVersion = 1): void {
     this.#socket = socket;
     this.#answersMeet = answersMeet;
+    this.#wire = wire;
     this.#tried = undefined;
   }
 
@@ -56,6 +62,17 @@ export class InjectorLink {
       if (this.#answersMeet) this.#send(frame);
       if (this.#tried !== undefined) this.#send(frame, this.#tried);
     }
+  }
+
+  /**
+   * Sends what was counted. Acknowledgements, questions and tables do not wait for it: it leaves in pieces of 16 kB, each when the one
+   * before has left this process, so that a frame waits for one piece at most. Tables come the other way.
+   * @returns whether it was taken: false without a connection or with an older injector, and while a window or more than 64 kB still
+   *   wait to be sent. What was taken and could not be sent after all is counted as lost in the next window
+   */
+  sendFlows(window: FlowWindow): boolean {
+    const socket = this.#socket;
+    return socket?.writable === true && this.#wire >= 3 && this.#flows.send(socket, window);
   }
 
   #send(frame: SidecarFrame, socket = this.#socket): boolean {

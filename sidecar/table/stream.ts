@@ -232,7 +232,7 @@ export class TableStream implements ConnectionListener {
       if (partial) this.#link.tries(connection.socket);
       return;
     }
-    this.#link.open(connection.socket, partial);
+    this.#link.open(connection.socket, partial, connection.wire);
     this.#events.connected();
   }
 
@@ -301,7 +301,7 @@ export class TableStream implements ConnectionListener {
     this.#current = next;
     this.#next = undefined;
     this.#endSearch();
-    this.#link.open(next.connection.socket, next.partial);
+    this.#link.open(next.connection.socket, next.partial, next.connection.wire);
     this.#events.moved(reason);
   }
 

@@ -12,6 +12,8 @@ export interface Dialled {
   readonly hello: SidecarFrame;
   /** What the injector knows, asked once the socket is ready; absent: what all know. */
   readonly wire?: () => WireVersion;
+  /** There is no other replica to turn to; default false. */
+  readonly isOnly?: boolean;
 }
 
 /** What the hello asks for. */
@@ -56,6 +58,8 @@ export function localTransport(path: string, pod: { namespace: string; name: str
       socket: net.connect(path),
       ready: 'connect',
       hello: { type: 'hello', ...askedFields(asked), namespace: pod.namespace, pod: pod.name },
+      wire: () => 3, // both ends are of one release
+      isOnly: true,
     }),
     explain: (error) => error.message,
   };

@@ -21,7 +21,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TERMINATION_FILE } from '../../common/contract.ts';
 import { redirectContainer } from '../../injector/admission/injection/containers.ts';
 import manifest from '../../package.json' with { type: 'json' };
-import { bundle, PROGRAMS } from '../../scripts/bundle/bundle.ts';
+import { bundle, PROGRAMS, THREADS } from '../../scripts/bundle/bundle.ts';
 import type { Provenance } from '../../scripts/bundle/provenance.ts';
 import type { Bom, Component } from '../../scripts/image/sbom.ts';
 import { config, preStopCommand } from '../builders/admitted_pods.ts';
@@ -108,7 +108,7 @@ describe('the image', () => {
 
   test('has the bundles that these sources make, byte for byte', async () => {
     await bundle(join(folder, 'dist'));
-    for (const name of PROGRAMS.map((program) => `${program}.mjs`))
+    for (const name of [...PROGRAMS, ...THREADS].map((program) => `${program}.mjs`))
       expect(sha256(join(root, 'sluice', name)), name).toBe(sha256(join(folder, 'dist', name)));
   });
 

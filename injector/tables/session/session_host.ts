@@ -3,7 +3,7 @@ import type { IdentifiedPeer } from '../../../policy/index.ts';
 import type { InjectorMetrics } from '../../metrics.ts';
 import type { Heartbeats, TableWriter } from '../frames/index.ts';
 import type { ViewHost } from './partial_view.ts';
-import type { SessionLimits } from './session_link.ts';
+import type { SessionLimits, SessionPod } from './session_link.ts';
 
 /** Who has an address. The tag is for those who have it in their table already. */
 export type Identified = Pick<IdentifiedPeer, 'pod'> & { readonly tag?: string };
@@ -23,6 +23,8 @@ export interface SessionHost<Session> {
   update(session: Session): void;
   /** How tables are written in a schema; undefined: that schema is not spoken. */
   writer(schema: number): TableWriter | undefined;
+  /** A line of flows has come from the pod's sidecar; see `FrameReader`. */
+  flows(podKey: string, pod: SessionPod, line: Uint8Array, isWhole: boolean): void;
   /** Who has a canonical address, or had it a short while ago; undefined: no pod. */
   identify(podKey: string, address: string): Identified | undefined;
   /** Whether the pod's sidecar may ask about one more address. It counts. */

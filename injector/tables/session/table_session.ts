@@ -44,6 +44,9 @@ const SHOWN_SHARE = 1 / 4;
 /** A sidecar that was asked to move and is still here after this long could not, ms: it counts, and may be asked again. */
 const LEAVING_MS = 30_000;
 
+/** Of who says itself which pod it is in: both ends are of one release there. */
+const LOCAL_WIRE: WireVersion = 3;
+
 const MS_PER_SECOND = 1000;
 
 /** A session from its hello on. */
@@ -181,7 +184,7 @@ export class TableSession {
     if (this.#over) return;
     switch (frame.type) {
       case 'hello':
-        return this.open({ namespace: frame.namespace, name: frame.pod }, frame);
+        return this.open({ namespace: frame.namespace, name: frame.pod }, frame, LOCAL_WIRE);
       case 'token-hello':
         return this.fail('a token is not asked for here: over TLS it is, once');
       case 'ack':
@@ -197,6 +200,14 @@ export class TableSession {
       default:
         return unreachable(frame);
     }
+  }
+
+  /** A line of flows has come from the sidecar; see `FrameReader`. */
+  flows(line: Uint8Array, isWhole: boolean): void {
+    if (this.#over) return;
+    const { podKey, pod } = this.#opened ?? {};
+    if (podKey === undefined || pod === undefined) return this.fail('the first frame is a hello, not flows');
+    this.#host.flows(podKey, pod, line, isWhole);
   }
 
   /**

@@ -14,6 +14,7 @@ import { ReadingTurns } from '../../../injector/tables/reading_turns.ts';
 import { TableServer } from '../../../injector/tables/table_server.ts';
 import type { TokenAuthenticator } from '../../../injector/tokens/authenticator.ts';
 import {
+  flowsLine,
   type InjectorFrame,
   type InjectorFrameV1,
   type NetworkPolicy,
@@ -132,6 +133,8 @@ function schemaOf(random: Random): number {
 }
 
 function lineOf(random: Random): string {
+  if (random.chance(10))
+    return flowsLine(random.below(100), 'x'.repeat(random.pick([0, 10, 3_000, 300_000])));
   const frame = validFrame(random);
   if (random.chance(40)) return JSON.stringify(frame);
   if (random.chance(5)) return 'x'.repeat(OVERSIZED);

@@ -1,6 +1,8 @@
 /** An injector in this process over a directory of its own, for one test. */
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { type FlowQuestion, type ObservedAnswer, observedAnswer } from '../../../flows/index.ts';
+import { Collector, type FlowSettings } from '../../../injector/collector/index.ts';
 import { openDirectorySource } from '../../../injector/directory/directory_source.ts';
 import { startDirectoryInjector } from '../../../injector/directory_injector.ts';
 import { createInjectorMetrics } from '../../../injector/metrics.ts';
@@ -21,7 +23,11 @@ import { TestSidecar } from './test_sidecar.ts';
 export type Entrance = 'unix socket' | 'TLS';
 
 /** Settings of a test's injector. */
-export type RunningInjectorOptions = TableServerOptions & Partial<TlsServerOptions>;
+export type RunningInjectorOptions = TableServerOptions &
+  Partial<TlsServerOptions> & {
+    /** What a collector is started with; absent: none is. */
+    readonly collected?: FlowSettings;
+  };
 
 /** Gone with `close`, sidecars included. */
 export class RunningInjector {
@@ -47,7 +53,8 @@ export class RunningInjector {
 
   async start(options: RunningInjectorOptions = {}): Promise<void> {
     if (this.#entrance === 'TLS') return this.#startTls(options);
-    const paths = { dir: this.dir.path, socket: this.socket, statusSocket: this.statusSocket };
+    const flows = options.collected === undefined ? {} : { flows: options.collected };
+    const paths = { dir: this.dir.path, socket: this.socket, statusSocket: this.statusSocket, ...flows };
     this.#running.push(await startDirectoryInjector(paths, this.#log, options));
   }
 
@@ -93,6 +100,13 @@ export class RunningInjector {
     return httpGet(this.statusSocket, path);
   }
 
+  /** Asks what was observed. */
+  async observed(question: Partial<FlowQuestion> = {}): Promise<ObservedAnswer> {
+    const asked = { since: 0, until: Number.MAX_SAFE_INTEGER, ...question };
+    const { body } = await httpGet(this.statusSocket, '/observe', JSON.stringify(asked));
+    return observedAnswer.readJson(body, 'answer', (problem) => new Error(`${problem}: ${body}`));
+  }
+
   /** Log lines of connections that were ended for one reason. */
   cuts(reason: string): LogLine[] {
     return this.lines.filter((line) => line.reason === reason);
@@ -110,7 +124,10 @@ export class RunningInjector {
     const log = this.#log;
     const source = await openDirectorySource(this.dir.path, log);
     const metrics = createInjectorMetrics();
-    const tables = new TableServer(source, metrics, log, options);
+    const { collected: settings } = options;
+    const collector = settings && new Collector({ source, settings, metrics, log });
+    const sink = collector === undefined ? {} : { flows: collector };
+    const tables = new TableServer(source, metrics, log, { ...sink, ...options });
     const parts = { tables, authenticator, certificate, log };
     const port = this.port; // a restarted one is where the first was
     this.#tls = await startTlsServer(parts, {
@@ -121,29 +138,31 @@ export class RunningInjector {
     });
     const well = (): undefined => undefined;
     const status = await startStatusServer(
-      { tables: () => tables, source, metrics, unhealthy: well, unready: well },
+      { tables: () => tables, source, metrics, observer: () => collector, unhealthy: well, unready: well },
       { path: this.statusSocket },
       log,
     );
-    this.#running.push(source, tables, this.#tls, status);
+    this.#running.push(source, ...(collector ? [collector] : []), tables, this.#tls, status);
   }
 }
 
-/** GET over a unix socket. */
+/** GET over a unix socket; with a body POST. */
 export function httpGet(
   socketPath: string,
   path: string,
+  body?: string,
 ): Promise<{ code: number | undefined; body: string }> {
   return new Promise((resolve, reject) => {
-    const call = request({ socketPath, path, agent: false }, (response) => {
-      let body = '';
+    const method = body === undefined ? 'GET' : 'POST';
+    const call = request({ socketPath, path, method, agent: false }, (response) => {
+      let answer = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {
-        body += chunk;
+        answer += chunk;
       });
-      response.on('end', () => resolve({ code: response.statusCode, body }));
+      response.on('end', () => resolve({ code: response.statusCode, body: answer }));
     });
     call.on('error', reject);
-    call.end();
+    call.end(body);
   });
 }

@@ -1,7 +1,8 @@
 /** What goes into each program's bundle, and that it runs away from the sources. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +12,8 @@ import lockfile from '../../../package-lock.json' with { type: 'json' };
 import { bundle, bundleProgram, PROGRAMS } from '../../../scripts/bundle/bundle.ts';
 import { INSIDE } from '../../../scripts/bundle/inside.ts';
 import { createProvenance, type Provenance } from '../../../scripts/bundle/provenance.ts';
+import { httpGet } from '../injector/running_injector.ts';
+import { waitFor } from '../injector/wait_for.ts';
 
 const run = promisify(execFile);
 
@@ -62,6 +65,33 @@ test.each(PROGRAMS)('%s explains itself from a folder without the sources', asyn
   expect(stdout).toMatch(/^usage: /);
 });
 
+test("the injector's bundle starts the thread that collects flows from the file beside it", async () => {
+  const { sources } = await bundleProgram('collector', join(folder, 'collector.mjs'));
+  expect(sources).toContain('injector/collector/worker/worker.ts');
+  expect(sources.filter((path) => /^(sidecar|native|cli|node_modules)\//.test(path))).toEqual([]);
+
+  const [socket, statusSocket] = [join(folder, 'tables.sock'), join(folder, 'status.sock')];
+  mkdirSync(join(folder, 'manifests'));
+  const injector = spawn(
+    process.execPath,
+    [
+      ...[join(folder, 'dist/injector.mjs'), '--dir', join(folder, 'manifests')],
+      ...['--socket', socket, '--status-socket', statusSocket, '--flows-dir', join(folder, 'flows')],
+    ],
+    { cwd: '/', stdio: 'ignore' },
+  );
+  try {
+    await waitFor(() => existsSync(statusSocket), 20_000);
+    const asked = JSON.stringify({ since: 0, until: Date.now() });
+    const { code, body } = await httpGet(statusSocket, '/observe', asked);
+    expect([code, JSON.parse(body).flows]).toEqual([200, []]);
+  } finally {
+    injector.kill('SIGTERM');
+    await once(injector, 'exit');
+  }
+  expect(injector.exitCode).toBe(0);
+}, 60_000);
+
 test('the licence of every package goes along', async () => {
   const text = await readFile(join(folder, 'dist/LICENSES-third-party.txt'), 'utf8');
 
@@ -84,7 +114,12 @@ describe('provenance.json', () => {
   test('has the hash of every file that runs', async () => {
     const { files } = await read();
 
-    expect(Object.keys(files).sort()).toEqual(['injector.mjs', 'sidecar.mjs', 'sluice.node']);
+    expect(Object.keys(files).sort()).toEqual([
+      'collector.mjs',
+      'injector.mjs',
+      'sidecar.mjs',
+      'sluice.node',
+    ]);
     for (const [file, { sha256 }] of Object.entries(files)) {
       const content = await readFile(join(folder, 'dist', file));
       expect(sha256, file).toBe(createHash('sha256').update(content).digest('hex'));

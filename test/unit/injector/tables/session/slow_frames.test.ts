@@ -64,6 +64,7 @@ beforeEach(() => {
     update: vi.fn(),
     writer: () => writer,
     identify: () => undefined,
+    flows: vi.fn(),
     mayMeet: () => false,
     mayStartOver: () => true,
     viewHost: () => {
