@@ -32,7 +32,7 @@ export async function startDirectoryInjector(
     const metrics = createInjectorMetrics((gauges) => setTableGauges(gauges, tables));
     const collector = paths.flows && new Collector({ source, settings: paths.flows, metrics, log });
     if (collector !== undefined) running.push(collector);
-    const sink = collector === undefined ? {} : { flows: collector };
+    const sink = collector === undefined ? {} : { flows: collector, objectChanges: collector };
     const tables = new TableServer(source, metrics, log, { ...sink, ...options });
     running.push(tables);
     running.push(await startLocalServer(tables, paths.socket, log));

@@ -107,6 +107,7 @@ async function startParts(
     policyLimits,
     largeGroup,
     flows: collector,
+    objectChanges: collector,
   });
   running.push(tables);
   const authenticator = new TokenReviewer(config.makeApiClient(AuthenticationV1Api));

@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { unreachable } from '../../common/errors.ts';
 import type { FlowQuestion, ObservedAnswer, ObservedFlow } from '../../flows/index.ts';
+import type { CommittedChanges } from '../changes/index.ts';
 import type { InjectorMetrics } from '../metrics.ts';
 import type { ClusterSource } from '../source.ts';
 import type { DropReason, FlowSink, SessionPod } from '../tables/index.ts';
@@ -81,6 +82,11 @@ export class Collector implements FlowSink {
   /** See `FlowSink`. */
   dropped(pod: SessionPod, flows: number, why: DropReason): void {
     this.#queue.dropped(pod, flows, why);
+  }
+
+  /** What has changed and is in force with a revision: it may have ended flows. To be called before any sidecar is sent that revision. */
+  note(committed: CommittedChanges): void {
+    this.#post({ type: 'changes', committed });
   }
 
   /**

@@ -1,6 +1,7 @@
 /** What the injector's main thread and the collector's worker say to each other. Both are of one process: nothing is checked. */
 import type { FlowQuestion, ObservedFlow } from '../../flows/index.ts';
 import type { ChangeOrder, EndpointSlice, Node, Pod, Service } from '../../policy/index.ts';
+import type { CommittedChanges } from '../changes/index.ts';
 import type { LostWhere } from './sums/index.ts';
 
 /** Where and for how long flows are kept. */
@@ -33,6 +34,8 @@ export type ToWorker =
   | { readonly type: 'nodes'; readonly changes: readonly Changed<Node>[] }
   | { readonly type: 'services'; readonly changes: readonly Changed<Service>[] }
   | { readonly type: 'slices'; readonly changes: readonly Changed<EndpointSlice>[] }
+  /** What may end flows. */
+  | { readonly type: 'changes'; readonly committed: CommittedChanges }
   | {
       readonly type: 'line';
       readonly namespace: string;

@@ -1,5 +1,11 @@
 /** Edges as the collector keeps them: what makes one of them, as a text, and what is added up. */
-import type { NearRule, ObservedEnd, ObservedFlow } from '../../../flows/index.ts';
+import type {
+  AllowedBefore,
+  NearRule,
+  ObjectChange,
+  ObservedEnd,
+  ObservedFlow,
+} from '../../../flows/index.ts';
 
 /** All that makes two flows of one kind. Of what both ends report each is an edge of its own: `direction` says whose. */
 export type EdgeKind = Pick<
@@ -12,6 +18,9 @@ export interface Said {
   readonly explanation?: string;
   readonly isolating?: readonly string[];
   readonly near?: readonly NearRule[];
+  /** Of a cut: what had allowed the flow, and which change ended it. */
+  readonly was?: AllowedBefore;
+  readonly change?: ObjectChange;
 }
 
 /** Sums of one edge in some time. */

@@ -16,6 +16,7 @@ import {
   type Pod,
   type Service,
 } from '../../../policy/index.ts';
+import { type CommittedChanges, ObjectChanges } from '../../changes/index.ts';
 import type { Changed, CollectorStats, FlowSettings } from '../messages.ts';
 import { ExternalPeers, type NamedEnd, Names } from '../naming/index.ts';
 import { FlowStore, type FlowStoreParts } from '../store/index.ts';
@@ -54,6 +55,7 @@ export class Collection {
   readonly #events: CollectionEvents;
   readonly #maxPodCounts: number;
   readonly #external = new ExternalPeers();
+  readonly #changes = new ObjectChanges();
   readonly #explanations = new Explanations();
   readonly #ring: LiveRing;
   readonly #store: FlowStore | undefined;
@@ -195,6 +197,11 @@ export class Collection {
     this.#followers.heard(key, edge, sums, to);
   }
 
+  /** See `ObjectChanges`. */
+  noteChanges(committed: CommittedChanges): void {
+    this.#changes.note(committed);
+  }
+
   #takeEvent(own: NamedEnd, record: string, { from, to }: FlowWindow, sent: { events: number }): void {
     sent.events += 1;
     const podKey = objectKey(own.end.namespace ?? '', own.pod);
@@ -202,7 +209,7 @@ export class Collection {
       sent.events <= MAX_POD_EVENTS && this.#store?.addEvent({ atMs: to, pod: podKey, record }) !== false;
     if (!isKept) this.#eventsLost += 1;
     try {
-      const { edge, peer, said } = readSaid(record);
+      const { edge, peer, said } = readSaid(record, (cut) => this.#changes.causeOf(cut));
       const other = this.#peer(own, peer, from, to);
       const [src, dst] = edge.direction === 'ingress' ? [other, own] : [own, other];
       this.#explanations.keep({ ...edge, src: src.end, dst: dst.end }, said);

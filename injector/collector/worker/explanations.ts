@@ -1,8 +1,17 @@
 /** What was said of single flows that were denied or cut: the latest for each pair of ends is kept. */
 import { PROTOCOLS } from '../../../common/net.ts';
 import { Recent } from '../../../common/recent.ts';
-import { integer, list, object, oneOf, part, text } from '../../../common/shape.ts';
-import type { NearRule } from '../../../flows/index.ts';
+import { integer, list, oneOf, part, text } from '../../../common/shape.ts';
+import {
+  type AllowedBefore,
+  allowedBefore,
+  CUT_ENDS,
+  type FlowRecord,
+  flowRecord,
+  type NearRule,
+  nearRule,
+  type ObjectChange,
+} from '../../../flows/index.ts';
 import type { EdgeKind, Said } from '../sums/index.ts';
 
 /** Pairs of ends, some 1 kB each. With more the oldest are forgotten. */
@@ -28,13 +37,13 @@ const record = part(
   },
   {
     isolating: list(text()),
-    near: list(object({ policy: text(), rule: whole, lacks: list(text()) })),
+    near: list(nearRule),
     explanation: text(),
+    was: allowedBefore,
   },
 );
 
-/** Ends of flows that a change of the table has ended. */
-const CUTS: ReadonlySet<string> = new Set(['policy-changed', 'peer-replaced', 'service-unresolved']);
+const CUTS: ReadonlySet<string> = new Set(CUT_ENDS);
 
 /** A single flow, as far as it says more of an edge. */
 export interface SaidOfFlow {
@@ -44,10 +53,16 @@ export interface SaidOfFlow {
   readonly said: Said;
 }
 
-/** Reads the JSON of a record. @throws Error where it is none */
-export function readSaid(json: string): SaidOfFlow {
-  const one = record.readJson(json, 'event', (problem) => new Error(problem));
-  const { direction, protocol, src, dst, explanation, isolating, near } = one;
+/**
+ * Reads the JSON of a record.
+ * @param causeOf the change that ended a flow
+ * @throws Error where it is none
+ */
+export function readSaid(json: string, causeOf: (cut: FlowRecord) => ObjectChange | undefined): SaidOfFlow {
+  const value: unknown = JSON.parse(json);
+  const one = record.read(value, 'event', (problem) => new Error(problem));
+  const { direction, protocol, src, dst, explanation, isolating, near, was } = one;
+  const change = flowRecord.holds(value) ? causeOf(value) : undefined;
   const denied = one.verdict === 'deny';
   return {
     edge: {
@@ -61,6 +76,8 @@ export function readSaid(json: string): SaidOfFlow {
       ...(explanation === undefined ? {} : { explanation: explanation.slice(0, MAX_TEXT) }),
       ...(isolating === undefined ? {} : { isolating: isolating.slice(0, MAX_ISOLATING).map(bounded) }),
       ...(near === undefined ? {} : { near: near.slice(0, MAX_NEAR).map(boundedRule) }),
+      ...(was === undefined ? {} : { was: boundedBefore(was) }),
+      ...(change === undefined ? {} : { change }),
     },
   };
 }
@@ -92,6 +109,10 @@ function saidKey({ src, dst, direction, outcome, protocol, port }: SaidKind): st
 
 function bounded(one: string): string {
   return one.slice(0, MAX_TEXT);
+}
+
+function boundedBefore({ policy, ...before }: AllowedBefore): AllowedBefore {
+  return policy === undefined ? before : { ...before, policy: bounded(policy) };
 }
 
 function boundedRule({ policy, rule, lacks }: NearRule): NearRule {
