@@ -1,10 +1,11 @@
 /**
- * One record per flow, written once when the flow ends or is refused: it feeds the log line, the metrics and the
- * history behind /flows.
+ * What is known of a flow that ended or was refused, and the record that is made of it: for the log line, and for the history behind
+ * /flows.
  */
 import { unreachable } from '../../common/errors.ts';
 import type { AddressPort } from '../../common/net.ts';
 import type { ConnectionPath } from '../../common/path.ts';
+import type { Outcome } from '../../flows/index.ts';
 import type { Direction, NearMiss, PeerIdentity, PolicyRef, Protocol, Verdict } from '../../policy/index.ts';
 import { describeFlow } from '../../policy/index.ts';
 
@@ -153,6 +154,25 @@ export interface FlowFacts {
   readonly revision: number;
 }
 
+/** Ends that a change of the table brought about. */
+export const CUTS: readonly FlowEnd[] = ['policy-changed', 'peer-replaced', 'service-unresolved'];
+
+/** The other side, as policy sees the flow. */
+export function peerOf({ verdict, source, destination }: FlowFacts): FactsSide {
+  return verdict.direction === 'ingress' ? source : destination;
+}
+
+/** Whether a flow was refused or dropped, by policy or for another reason, or does not agree with the table. */
+export function isDenied({ refusal, verdict }: FlowFacts): boolean {
+  return refusal !== undefined || verdict.verdict === 'deny';
+}
+
+/** What became of a flow, as it is counted. */
+export function outcomeOf(facts: FlowFacts): Exclude<Outcome, 'audit'> {
+  if (CUTS.includes(facts.end)) return 'cut';
+  return isDenied(facts) ? 'deny' : 'allow';
+}
+
 /**
  * Makes the record of a flow.
  * @param verdict that of `facts`, explained
@@ -168,12 +188,11 @@ export function flowRecord(
   const ingress = verdict.direction === 'ingress';
   const source = ingress ? identified(facts.source, owner) : facts.source;
   const destination = ingress ? facts.destination : identified(facts.destination, owner);
-  const denied = refusal !== undefined || verdict.verdict === 'deny';
   const question = { peer: ingress ? source : destination, protocol: facts.protocol, port: destination.port };
   return {
     time: now.toISOString(),
     direction: verdict.direction,
-    verdict: denied ? 'deny' : 'allow',
+    verdict: isDenied(facts) ? 'deny' : 'allow',
     reason: refusal ?? verdict.reason,
     end: facts.end,
     ...(refusal === undefined ? policyFields(verdict, question) : {}),

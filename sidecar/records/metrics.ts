@@ -6,10 +6,7 @@ import { CONNECTION_PATHS, type ConnectionPath } from '../../common/path.ts';
 import type { Direction, PolicyRef, Verdict } from '../../policy/index.ts';
 import type { Binding, GuardReason } from '../guard/index.ts';
 import { type InForce, PHASES, phase } from '../in_force/index.ts';
-import type { FlowRecord } from './flow_record.ts';
-
-/** Ends that a change of the table brought about. */
-const CUTS: readonly FlowRecord['end'][] = ['policy-changed', 'peer-replaced', 'service-unresolved'];
+import { CUTS, type FlowFacts, isDenied } from './flow_record.ts';
 
 /** Seconds. A verdict takes microseconds; the last buckets show a blocked process. */
 const VERDICT_BUCKETS_SECONDS = [1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 1e-3, 1e-2];
@@ -37,6 +34,13 @@ export interface Gauges {
 
 /** Label values of `sluice_own_node_addresses`. */
 const BINDINGS: readonly Binding['kind'][] = ['link', 'address-alone', 'unresolved'];
+
+/** Flows that connection tracking has added up: how many, and bytes to their source and from it. */
+export interface FlowSums {
+  readonly flows: number;
+  readonly sent: number;
+  readonly received: number;
+}
 
 /** Counts what happens, and reads the rest when /metrics is asked for. */
 export class SidecarMetrics {
@@ -124,7 +128,7 @@ export class SidecarMetrics {
     });
     this.#outboundOverruns = new Counter({
       name: 'sluice_outbound_overruns_total',
-      help: 'Times that more outbound flows ended at once than could be taken note of: some have no record.',
+      help: 'Times that more flows ended at once than could be taken note of: some have no record and are not counted.',
       registers,
     });
     this.#directOverruns = new Counter({
@@ -278,22 +282,41 @@ export class SidecarMetrics {
     this.#acceptErrors.inc();
   }
 
-  /** Counts an ended or refused flow. */
-  flowEnded(record: FlowRecord, verdict: Verdict): void {
-    const { direction } = record;
-    this.#connections.inc({ direction, verdict: record.verdict, reason: record.reason });
-    if (CUTS.includes(record.end)) this.#terminated.inc({ reason: record.end });
-    if (record.end === 'peer-timeout') this.#peerTimeouts.inc();
-    if (record.bytes_recv > 0) this.#received.inc({ direction }, record.bytes_recv);
-    if (record.bytes_sent > 0) this.#sent.inc({ direction }, record.bytes_sent);
+  /** Counts a flow that ended or was refused. */
+  flowEnded(facts: FlowFacts): void {
+    const { verdict, refusal, end, bytesReceived, bytesSent } = facts;
+    const { direction } = verdict;
+    const said = isDenied(facts) ? 'deny' : 'allow';
+    this.#connections.inc({ direction, verdict: said, reason: refusal ?? verdict.reason });
+    if (CUTS.includes(end)) this.#terminated.inc({ reason: end });
+    if (end === 'peer-timeout') this.#peerTimeouts.inc();
+    if (bytesReceived > 0) this.#received.inc({ direction }, bytesReceived);
+    if (bytesSent > 0) this.#sent.inc({ direction }, bytesSent);
+    if (refusal === undefined) this.#judged(verdict, 1);
+  }
+
+  /** Counts flows that connection tracking has added up. */
+  flowsEnded(verdict: Verdict, reason: string, sums: FlowSums): void {
+    const { direction } = verdict;
+    const { flows, sent, received } = sums;
+    if (flows > 0) this.#connections.inc({ direction, verdict: 'allow', reason }, flows);
+    if (received > 0) this.#received.inc({ direction }, received);
+    if (sent > 0) this.#sent.inc({ direction }, sent);
+    if (flows > 0 && verdict.verdict === 'allow') this.#judged(verdict, flows);
+  }
+
+  #judged(verdict: Verdict, flows: number): void {
     const policy = decidingPolicy(verdict);
-    if (policy === undefined || record.policy === undefined) return;
-    this.#verdicts.inc({
-      direction,
-      verdict: verdict.verdict,
-      policy_namespace: policy.namespace,
-      policy: policy.name,
-    });
+    if (policy === undefined) return;
+    this.#verdicts.inc(
+      {
+        direction: verdict.direction,
+        verdict: verdict.verdict,
+        policy_namespace: policy.namespace,
+        policy: policy.name,
+      },
+      flows,
+    );
   }
 }
 
