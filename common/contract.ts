@@ -104,6 +104,7 @@ export const SIDECAR_ENV = [
   'SLUICE_REDIRECT',
   'SLUICE_DENY',
   'SLUICE_OTHER_PROTOCOLS',
+  'SLUICE_FLOW_LOG',
   'SLUICE_LOG_LEVEL',
 ] as const;
 

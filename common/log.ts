@@ -7,6 +7,12 @@ export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'fatal', 'silent'] 
 /** One of `LOG_LEVELS`. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** Which flows have a line in a sidecar's log: what `--flow-log` takes. `denied`: those that are denied or cut. */
+export const FLOW_LOGS = ['denied', 'all', 'none'] as const;
+
+/** One of `FLOW_LOGS`. */
+export type FlowLog = (typeof FLOW_LOGS)[number];
+
 /**
  * Opens the log.
  * @param level lowest level that is written, one of `LOG_LEVELS`

@@ -44,7 +44,10 @@ export interface FlowCount {
   readonly direction: 'ingress' | 'egress';
   readonly outcome: Outcome;
   readonly protocol: (typeof PROTOCOLS)[number];
-  /** Canonical address of the other end; a network as `203.0.113.0/24`; or `OTHER_PEERS`. */
+  /**
+   * Canonical address of the other end; a network as `203.0.113.0/24`; or `OTHER_PEERS`. Of what a pod opens that egress policy does not
+   * isolate, it is the address that the pod asked for: that of a Service, where it asked for one.
+   */
   readonly peer: string;
   /** Of the destination: of a Service's backend, where the pod asked for a Service. */
   readonly port: number;
@@ -56,14 +59,17 @@ export interface FlowCount {
   readonly rule?: number;
   /** `namespace/name` of the Service that the pod asked for. */
   readonly service?: string;
-  /** Flows that ended or were refused. Of drops: peers and ports whose drops were reported, not packets. */
+  /**
+   * Flows that ended or were refused. Of drops: peers and ports whose drops were reported, not packets. 0 where there are only bytes, of
+   * flows that an earlier window has counted.
+   */
   readonly flows: number;
   /** Packets that the gate dropped. */
   readonly packets: number;
   /** Bytes to the flows' source, and from it. */
   readonly sent: number;
   readonly received: number;
-  /** Durations of the flows added up, ms. */
+  /** Durations of the flows added up, ms; 0 for those that only connection tracking has reported. */
   readonly millis: number;
 }
 
@@ -72,7 +78,10 @@ export const flowWindow = object({
   /** Begin and end, ms since 1970, by the sidecar's clock. */
   from: whole,
   to: whole,
-  /** Flows that are not in `counts`: there was no place for them here, or an earlier window could not be sent. */
+  /**
+   * Flows that are not in `counts`: there was no place for them here, the kernel's reports of them were lost, or an earlier window could
+   * not be sent. At most so many.
+   */
   lost: whole,
   counts: list(flowCount),
   /** Single flows that were denied, cut or audited, as JSON of their records; the oldest first, bounded. */

@@ -29,6 +29,7 @@ NAPI_MODULE_INIT() {
   const struct addon_function *const tables[] = {
       sockets_functions,
       netlink_functions,
+      conntrack_functions,
       diag_functions,
       readiness_functions,
       relay_functions,

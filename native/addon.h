@@ -12,6 +12,7 @@ struct addon_function {
 // Tables end with a NULL name.
 extern const struct addon_function sockets_functions[];
 extern const struct addon_function netlink_functions[];
+extern const struct addon_function conntrack_functions[];
 extern const struct addon_function diag_functions[];
 extern const struct addon_function readiness_functions[];
 extern const struct addon_function relay_functions[];

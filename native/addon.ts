@@ -19,7 +19,7 @@ export interface RelayAddon {
   relayClose(handle: object): void;
 }
 
-/** All of the addon's functions. Those of sockets.c, netlink.c and diag_addon.c give a value >= 0, or a negative errno. */
+/** All of the addon's functions. Those of sockets.c, netlink.c, conntrack_ends.c and diag_addon.c give a value >= 0, or a negative errno. */
 export interface Addon extends RelayAddon {
   tcpSocket(family: Family): number;
   setTransparent(fd: number, family: Family): number;
@@ -42,6 +42,7 @@ export interface Addon extends RelayAddon {
   netlinkOption(fd: number, option: number, value: number): number;
   netlinkBuffer(fd: number, bytes: number): number;
   netlinkFilter(fd: number, program: Uint8Array): number;
+  conntrackRows(fd: number, rows: Uint32Array, dropped: Uint32Array): number;
   readinessStart(fds: Int32Array, notify: () => void): object | number;
   readinessArm(handle: object): void;
   readinessClose(handle: object): void;

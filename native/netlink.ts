@@ -107,6 +107,17 @@ export class Netlink {
   }
 
   /**
+   * What waits of connection tracking's reports, as rows of numbers: see conntrack_ends.c, which has their form. The rest stays where
+   * it is when `rows` is full.
+   * @param dropped its first place gets how many reports were lost until now because nobody took them in time; it wraps at 2^32
+   * @returns how many rows there are now; fewer than have place: nothing waits any more
+   * @throws SluiceError `NETLINK_FAILED`
+   */
+  receiveRows(rows: Uint32Array, dropped: Uint32Array): number {
+    return checkedNetlink('receive from', this.#addon.conntrackRows(this.#fd, rows, dropped));
+  }
+
+  /**
    * Nothing may be done with it any more. Another thread closes it: where nftables were changed shortly before, also by others, the
    * kernel has the thread that closes a socket wait for a grace period of RCU, some 10 ms.
    */

@@ -4,7 +4,7 @@ import { REDIRECT_BY, type RedirectBy, SIDECAR_PORTS, STATE_DIR } from '../commo
 import { messageOf } from '../common/errno.ts';
 import { SluiceError } from '../common/errors.ts';
 import { inboundPorts, LAST_INBOUND_PORT } from '../common/inbound_ports.ts';
-import { LOG_LEVELS, type LogLevel } from '../common/log.ts';
+import { FLOW_LOGS, type FlowLog, LOG_LEVELS, type LogLevel } from '../common/log.ts';
 import { isPort } from '../common/net.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../common/options.ts';
 import { type PathChoice, parsePath, USUAL_PATH } from '../common/path.ts';
@@ -201,7 +201,15 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     flag: 'flow-history',
     kind: { type: 'integer', min: 0, max: 100_000 },
     default: '256',
-    description: 'Records kept for /flows',
+    description: 'Records kept for /flows: so many of denials and cuts, and so many of other flows',
+  },
+  {
+    env: 'SLUICE_FLOW_LOG',
+    flag: 'flow-log',
+    kind: { type: 'choice', choices: FLOW_LOGS },
+    default: 'denied',
+    description:
+      'Which flows have a line in the log: denied, those that are denied or cut; all, also those that pass; none. Metrics have all of them in any case',
   },
   {
     env: 'SLUICE_IPTABLES',
@@ -239,7 +247,8 @@ export const SIDECAR_OPTIONS: readonly OptionSpec[] = [
     flag: 'log-level',
     kind: { type: 'choice', choices: LOG_LEVELS },
     default: 'info',
-    description: 'Lowest level logged; flows are logged at info, denials at warn',
+    description:
+      'Lowest level logged; flows are logged at info, denials at warn, as far as SLUICE_FLOW_LOG says',
   },
 ];
 
@@ -264,6 +273,7 @@ export interface SidecarConfig extends RedirectConfig {
   readonly connectTimeoutMs: number;
   readonly drainMs: number;
   readonly flowHistory: number;
+  readonly flowLog: FlowLog;
   readonly logLevel: LogLevel;
   readonly redirectBy: RedirectBy;
 }
@@ -316,6 +326,7 @@ export function sidecarConfig(values: OptionValues): SidecarConfig {
     connectTimeoutMs: values.integer('SLUICE_CONNECT_SECONDS') * MS_PER_SECOND,
     drainMs: values.integer('SLUICE_DRAIN_SECONDS') * MS_PER_SECOND,
     flowHistory: values.integer('SLUICE_FLOW_HISTORY'),
+    flowLog: values.choice('SLUICE_FLOW_LOG', FLOW_LOGS),
     logLevel: values.choice('SLUICE_LOG_LEVEL', LOG_LEVELS),
     redirectBy: values.choice('SLUICE_REDIRECT', REDIRECT_BY),
   };

@@ -27,6 +27,7 @@ import {
   watchBacklogs,
 } from './assembly/index.ts';
 import type { SidecarConfig } from './config.ts';
+import { FlowReports } from './flows/index.ts';
 import { InForceMachine, TransitionLog } from './in_force/index.ts';
 import { inboundLimits } from './inbound/index.ts';
 import { SidecarMetrics } from './records/index.ts';
@@ -50,12 +51,12 @@ import {
  * 1. The last table is read from disk, and judged by.
  * 2. The guard is put in force.
  * 3. The admin port opens. /readyz says what is missing. The kernel is tried for the direct path, where nobody has.
- * 4. The table of the disk is brought into force: outbound flows are followed, and the kernel is tried once. Direct connections are
+ * 4. The table of the disk is brought into force: flows that do not pass the proxy are followed, and the kernel is tried once. Direct connections are
  *    followed; those that are there already are judged by that table.
  * 5. The guard is looked after.
  * 6. The proxy listens. Until here the redirect has no listener, so that nothing is admitted. From here on, a change of the
  *    table has the relay forget what it admitted.
- * 7. The injector is asked for tables.
+ * 7. The injector is asked for tables, and told what flows there are.
  * 8. The redirect is watched, and what the gate drops is reported.
  *
  * At the stop:
@@ -63,7 +64,8 @@ import {
  * 1. The redirect is no longer watched; nothing is accepted any more; full accept queues are let go.
  * 2. Flows may finish. Those that are left are reset, and recorded.
  * 3. The relay and the admin port close.
- * 4. The last drops of the gate, and the last ends of outbound and direct flows, are recorded with the names that the injector can still give.
+ * 4. The last drops of the gate, and the last ends of outbound and direct flows, are recorded with the names that the injector can still give;
+ *    and it is told of the last flows.
  * 5. The injector is asked no more. The connection to it closes, and the gate tries no more. Its rules stay.
  * 6. The latest table is on disk.
  * 7. The guard closes. Its rules stay.
@@ -100,7 +102,8 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   // What carries the table out, and reports on it. Nothing happens here yet.
   const link = new InjectorLink();
   const written = { enforcement, link, metrics, log, lines };
-  const { history, owners, recorder } = openRecords(config.flowHistory, written);
+  const { history, owners, recorder, counts } = openRecords(config, written);
+  const flowReports = new FlowReports(counts, { send: (window) => link.sendFlows(window) });
   const membership = new MembershipQueries(link, () => metrics.meetUnanswered());
   enforcement.asks(membership);
   const outbound = new Outbound(config.injector, enforcement, membership, recorder, metrics, log);
@@ -168,12 +171,25 @@ export async function runSidecar(config: SidecarConfig): Promise<void> {
   const proxy = { state, inForce, limits, sockets, redirect, recorder, owners, backlogs, metrics, log };
   const relay = await openDataPath(config, proxy);
   stream.start();
+  flowReports.start();
   redirect.start();
   gate.startReports();
 
   const signal = await terminated();
   await drain(signal, drainTimeMs(config), { state, redirect, relay, backlogs, log });
-  await takeDown({ state, relay, admin, gate, outbound, direct, owners, membership, stream, guard });
+  await takeDown({
+    state,
+    relay,
+    admin,
+    gate,
+    outbound,
+    direct,
+    owners,
+    flowReports,
+    membership,
+    stream,
+    guard,
+  });
   log.info('stopped');
 }
 

@@ -17,6 +17,7 @@ const CONFIG: InjectionConfig = {
   injectorName: SERVER_NAME,
   iptables: 'auto',
   sidecarLogLevel: 'info',
+  sidecarFlowLog: 'denied',
   resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { cpu: '2', memory: '512Mi' } },
 };
 

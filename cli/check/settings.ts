@@ -24,6 +24,7 @@ const DEFAULTS: InjectionConfig = {
   injectorName: '',
   iptables: 'auto',
   sidecarLogLevel: 'info',
+  sidecarFlowLog: 'denied',
   resources: DEFAULT_RESOURCES,
 };
 

@@ -1,4 +1,4 @@
-/** The pod's own flows to others: those that end are recorded, and those that a table forbids are ended. */
+/** Flows that do not pass the proxy: those that end are recorded or counted; of the pod's own, those that a table forbids are ended. */
 import type { Logger } from 'pino';
 import { OncePer } from '../../common/pacing.ts';
 import type { Judge } from '../../policy/index.ts';
@@ -10,7 +10,7 @@ import {
   type OutboundEndsSink,
   type OutboundQuestions,
 } from '../outbound/index.ts';
-import type { EndedOutbound, Recorder, SidecarMetrics } from '../records/index.ts';
+import type { EndedOutbound, Recorder, SidecarMetrics, TrackedSums } from '../records/index.ts';
 import type { Enforcement, MembershipQueries } from '../table/index.ts';
 import { ERROR_LOG_MS } from './log_intervals.ts';
 
@@ -59,7 +59,7 @@ export class Outbound implements OutboundEndsSink {
     return this.#cutter.problem;
   }
 
-  /** To be called when a table is in force: flows are followed while the pod is isolated. */
+  /** To be called when a table is in force: flows are followed from the first one on. */
   follow(): void {
     this.#ends.follow();
   }
@@ -86,14 +86,21 @@ export class Outbound implements OutboundEndsSink {
     this.#recorder.outbound(flow);
   }
 
-  overrun(): void {
+  counted(sums: TrackedSums): void {
+    this.#recorder.tracked(sums);
+  }
+
+  overrun(events: number): void {
     this.#metrics.outboundOverrun();
+    this.#recorder.missed(events);
     if (this.#overruns.isDue())
-      this.#log.warn('more outbound flows ended at once than could be taken note of: some have no record');
+      this.#log.warn(
+        'more flows ended at once than could be taken note of: some have no record and are not counted',
+      );
   }
 
   failed(err: Error): void {
-    this.#log.error({ err }, 'outbound flows that end have no record');
+    this.#log.error({ err }, 'flows that do not pass the proxy have no record, and are not counted');
   }
 
   #cutFailed(err: Error): void {

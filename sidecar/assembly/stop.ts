@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { AdminPort } from '../admin/index.ts';
 import type { SidecarConfig } from '../config.ts';
+import type { FlowReports } from '../flows/index.ts';
 import type { Guard } from '../guard/index.ts';
 import type { Backlogs } from '../inbound/index.ts';
 import type { Relay } from '../relay/index.ts';
@@ -76,6 +77,7 @@ export interface RunningParts {
   readonly outbound: Outbound;
   readonly direct: Direct;
   readonly owners: Owners;
+  readonly flowReports: FlowReports;
   readonly membership: MembershipQueries;
   readonly stream: TableStream;
   readonly guard: Guard;
@@ -83,13 +85,15 @@ export interface RunningParts {
 
 /** Closes everything, in an order in which what one part still has to say reaches the part that it says it to. */
 export async function takeDown(parts: RunningParts): Promise<void> {
-  const { state, relay, admin, gate, outbound, direct, owners, membership, stream, guard } = parts;
+  const { state, relay, admin, gate, outbound, direct, owners, flowReports, membership, stream, guard } =
+    parts;
   relay.close();
   admin.close();
   await gate.closeReports();
   await outbound.close();
   await direct.close();
   await owners.close(); // the last records are written
+  flowReports.close(); // all has been counted
   membership.close();
   stream.close();
   gate.gate.close(); // its rules stay: the kernel goes on enforcing

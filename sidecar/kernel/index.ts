@@ -14,7 +14,8 @@ export {
   tcpFlows,
   trackedFlows,
 } from './conntrack.ts';
-export { ConntrackEvents, type FlowEvent } from './conntrack_events.ts';
+export { ConntrackEvents, type FlowEvent, ROWS_AT_ONCE, type TakenEvents } from './conntrack_events.ts';
+export { EventRows, ROW, ROW_WORDS } from './event_rows.ts';
 export { INJECTOR_MARK, INJECTOR_MARK_MASK } from './injector_mark.ts';
 export { isSwitchedOn, kernelFamilies } from './kernel_families.ts';
 export { listNft, runNft, tryNft } from './nft.ts';

@@ -1,11 +1,19 @@
 /**
- * One record per flow, written once when the flow ends or is refused: it feeds the log line, the metrics and the
- * history behind /flows.
+ * What is known of a flow that ended or was refused, and the record that is made of it: for the log line, and for the history behind
+ * /flows.
  */
 import { unreachable } from '../../common/errors.ts';
 import type { AddressPort } from '../../common/net.ts';
 import type { ConnectionPath } from '../../common/path.ts';
-import type { FlowEnd, FlowRecord, FlowSide, NearRule, RefusalReason } from '../../flows/index.ts';
+import {
+  CUT_ENDS,
+  type FlowEnd,
+  type FlowRecord,
+  type FlowSide,
+  type NearRule,
+  type Outcome,
+  type RefusalReason,
+} from '../../flows/index.ts';
 import type { FlowEnds, PeerIdentity, PolicyRef, Protocol, RuleMiss, Verdict } from '../../policy/index.ts';
 import { describeFlow, describeHint, describeReason, describeTest } from '../../policy/index.ts';
 import type { AllowedBefore } from '../table/index.ts';
@@ -75,6 +83,29 @@ export interface FlowFacts {
   readonly was?: AllowedBefore;
 }
 
+const CUTS: ReadonlySet<FlowEnd> = new Set(CUT_ENDS);
+
+/** Whether a change of the table ended it. */
+export function isCut({ end }: Pick<FlowFacts, 'end'>): boolean {
+  return CUTS.has(end);
+}
+
+/** The other side, as policy sees the flow. */
+export function peerOf({ verdict, source, destination }: FlowFacts): FactsSide {
+  return verdict.direction === 'ingress' ? source : destination;
+}
+
+/** Whether a flow was refused or dropped, by policy or for another reason, or does not agree with the table. */
+export function isDenied({ refusal, verdict }: FlowFacts): boolean {
+  return refusal !== undefined || verdict.verdict === 'deny';
+}
+
+/** What became of a flow, as it is counted. */
+export function outcomeOf(facts: FlowFacts): Exclude<Outcome, 'audit'> {
+  if (isCut(facts)) return 'cut';
+  return isDenied(facts) ? 'deny' : 'allow';
+}
+
 /**
  * Makes the record of a flow.
  * @param verdict that of `facts`, explained
@@ -90,12 +121,11 @@ export function recordOf(
   const ingress = verdict.direction === 'ingress';
   const source = ingress ? identified(facts.source, owner) : facts.source;
   const destination = ingress ? facts.destination : identified(facts.destination, owner);
-  const denied = refusal !== undefined || verdict.verdict === 'deny';
   const ends = { source, destination, service, protocol: facts.protocol, port: destination.port };
   return {
     time: now.toISOString(),
     direction: verdict.direction,
-    verdict: denied ? 'deny' : 'allow',
+    verdict: isDenied(facts) ? 'deny' : 'allow',
     reason: refusal ?? verdict.reason,
     end: facts.end,
     ...(refusal === undefined ? policyFields(verdict, ends, was) : {}),

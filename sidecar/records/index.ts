@@ -1,6 +1,6 @@
-/** One record per flow, written when it ends or is refused: for the log, the metrics and `/flows`. */
+/** Flows that ended or were refused: all are counted, and have records for `/flows`; denials and cuts also for the log. */
 
 export type { EndedOutbound } from './ended_outbound.ts';
 export { FlowHistory } from './history.ts';
 export { type Gauges, SidecarMetrics } from './metrics.ts';
-export { Recorder } from './recorder.ts';
+export { Recorder, type TrackedSums } from './recorder.ts';

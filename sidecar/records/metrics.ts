@@ -3,13 +3,10 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { registerActiveResources } from '../../common/active_resources.ts';
 import { unreachable } from '../../common/errors.ts';
 import { CONNECTION_PATHS, type ConnectionPath } from '../../common/path.ts';
-import { CUT_ENDS, type FlowRecord } from '../../flows/index.ts';
 import type { Direction, PolicyRef, Verdict } from '../../policy/index.ts';
 import type { Binding, GuardReason } from '../guard/index.ts';
 import { type InForce, PHASES, phase } from '../in_force/index.ts';
-
-/** Ends that a change of the table brought about. */
-const CUTS: ReadonlySet<FlowRecord['end']> = new Set(CUT_ENDS);
+import { type FlowFacts, isCut, isDenied } from './flow_record.ts';
 
 /** The label `policy` of denials where no rule came near. */
 const NO_POLICY = '(none)';
@@ -40,6 +37,13 @@ export interface Gauges {
 
 /** Label values of `sluice_own_node_addresses`. */
 const BINDINGS: readonly Binding['kind'][] = ['link', 'address-alone', 'unresolved'];
+
+/** Flows that connection tracking has added up: how many, and bytes to their source and from it. */
+export interface FlowSums {
+  readonly flows: number;
+  readonly sent: number;
+  readonly received: number;
+}
 
 /** Counts what happens, and reads the rest when /metrics is asked for. */
 export class SidecarMetrics {
@@ -128,7 +132,7 @@ export class SidecarMetrics {
     });
     this.#outboundOverruns = new Counter({
       name: 'sluice_outbound_overruns_total',
-      help: 'Times that more outbound flows ended at once than could be taken note of: some have no record.',
+      help: 'Times that more flows ended at once than could be taken note of: some have no record and are not counted.',
       registers,
     });
     this.#directOverruns = new Counter({
@@ -292,25 +296,44 @@ export class SidecarMetrics {
     this.#acceptErrors.inc();
   }
 
-  /** Counts an ended or refused flow. */
-  flowEnded(record: FlowRecord, verdict: Verdict): void {
-    const { direction } = record;
-    this.#connections.inc({ direction, verdict: record.verdict, reason: record.reason });
-    if (CUTS.has(record.end)) this.#terminated.inc({ reason: record.end });
-    if (record.end === 'peer-timeout') this.#peerTimeouts.inc();
-    const { bytes_recv: received = 0, bytes_sent: sent = 0 } = record;
+  /**
+   * Counts a flow that ended or was refused.
+   * @param verdict of the facts, explained where it is a denial
+   */
+  flowEnded(facts: FlowFacts, verdict: Verdict): void {
+    const { refusal, end, bytesReceived = 0, bytesSent = 0 } = facts;
+    const { direction } = verdict;
+    const said = isDenied(facts) ? 'deny' : 'allow';
+    this.#connections.inc({ direction, verdict: said, reason: refusal ?? verdict.reason });
+    if (isCut(facts)) this.#terminated.inc({ reason: end });
+    if (end === 'peer-timeout') this.#peerTimeouts.inc();
+    if (bytesReceived > 0) this.#received.inc({ direction }, bytesReceived);
+    if (bytesSent > 0) this.#sent.inc({ direction }, bytesSent);
+    if (refusal === undefined) this.#judged(verdict, 1);
+  }
+
+  /** Counts flows that connection tracking has added up. */
+  flowsEnded(verdict: Verdict, reason: string, sums: FlowSums): void {
+    const { direction } = verdict;
+    const { flows, sent, received } = sums;
+    if (flows > 0) this.#connections.inc({ direction, verdict: 'allow', reason }, flows);
     if (received > 0) this.#received.inc({ direction }, received);
     if (sent > 0) this.#sent.inc({ direction }, sent);
-    // Refused for another reason than policy's.
-    if (record.reason !== verdict.reason) return;
+    if (flows > 0 && verdict.verdict === 'allow') this.#judged(verdict, flows);
+  }
+
+  #judged(verdict: Verdict, flows: number): void {
     const policy = decidingPolicy(verdict);
     if (policy === undefined) return;
-    this.#verdicts.inc({
-      direction,
-      verdict: verdict.verdict,
-      policy_namespace: policy.namespace,
-      policy: policy.name,
-    });
+    this.#verdicts.inc(
+      {
+        direction: verdict.direction,
+        verdict: verdict.verdict,
+        policy_namespace: policy.namespace,
+        policy: policy.name,
+      },
+      flows,
+    );
   }
 }
 

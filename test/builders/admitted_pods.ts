@@ -40,6 +40,7 @@ export function config(changes: Partial<InjectionConfig> = {}): InjectionConfig 
     injectorName: 'sluice-injector.sluice-system.svc',
     iptables: 'auto',
     sidecarLogLevel: 'info',
+    sidecarFlowLog: 'denied',
     resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { cpu: '1', memory: '256Mi' } },
     ...changes,
   };

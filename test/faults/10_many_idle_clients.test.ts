@@ -14,7 +14,12 @@ test.each(['splice', 'node'])('caps and the idle timeout apply to idle clients (
   await net.lab.stopProcess('x/app', 'sidecar', 'SIGTERM');
   await net.lab.startSidecar('x/app', {
     redirect: false,
-    env: { SLUICE_RELAY: relay, SLUICE_MAX_CONNECTIONS: '100', SLUICE_IDLE_SECONDS: String(IDLE_SECONDS) },
+    env: {
+      SLUICE_FLOW_LOG: 'all',
+      SLUICE_RELAY: relay,
+      SLUICE_MAX_CONNECTIONS: '100',
+      SLUICE_IDLE_SECONDS: String(IDLE_SECONDS),
+    },
   });
   await until('it is ready', async () => {
     const ready = await net.admin('x/app', '/readyz').catch(() => undefined);

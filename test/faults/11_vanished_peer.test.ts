@@ -36,6 +36,7 @@ const GIB = 1024 ** 3;
 describe.each(RELAYS)('with the %s relay', (relay) => {
   const net = useLab({
     sidecarEnv: {
+      SLUICE_FLOW_LOG: 'all',
       SLUICE_RELAY: relay,
       SLUICE_KEEPALIVE_SECONDS: String(KEEPALIVE_SECONDS),
       SLUICE_PEER_TIMEOUT_SECONDS: String(PEER_TIMEOUT_SECONDS),

@@ -23,7 +23,7 @@ const DRAIN_MS = GRACE_MS - 5_000;
 const LATE_MS = 1_000;
 
 const net = useLab({
-  sidecarEnv: { SLUICE_DRAIN_SECONDS: String(DRAIN_MS / 1000) },
+  sidecarEnv: { SLUICE_FLOW_LOG: 'all', SLUICE_DRAIN_SECONDS: String(DRAIN_MS / 1000) },
   objects: [
     node(1),
     namespace('shop'),

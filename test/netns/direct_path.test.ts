@@ -80,7 +80,12 @@ async function readyz(net: TestLab): Promise<Readonly<Record<string, unknown>>> 
 describe('direct', () => {
   const net = useLab({
     objects: [...OBJECTS, ALLOW],
-    sidecarEnv: { SLUICE_PATH: 'direct', SLUICE_FLOW_HISTORY: '10000', SLUICE_DRAIN_SECONDS: '1' },
+    sidecarEnv: {
+      SLUICE_PATH: 'direct',
+      SLUICE_FLOW_HISTORY: '10000',
+      SLUICE_FLOW_LOG: 'all',
+      SLUICE_DRAIN_SECONDS: '1',
+    },
   });
 
   test.each(API)("the app sees the client's own address and port (%s)", async (address) => {

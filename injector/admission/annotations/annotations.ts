@@ -4,7 +4,7 @@
  */
 
 import { ANNOTATION_PREFIX, isNeverInjected, OWN_PORTS, type SidecarEnv } from '../../../common/contract.ts';
-import { LOG_LEVELS } from '../../../common/log.ts';
+import { FLOW_LOGS, LOG_LEVELS } from '../../../common/log.ts';
 import { isPort } from '../../../common/net.ts';
 import { shown } from '../../../common/shown.ts';
 import { NODE_TRAFFIC_ANNOTATION } from './node_traffic.ts';
@@ -111,6 +111,13 @@ export const SIDECAR_ANNOTATIONS: readonly SidecarAnnotation[] = [
     env: 'SLUICE_OTHER_PROTOCOLS',
     values: ['drop', 'accept'],
     description: 'what an isolated pod gets of protocols beside TCP, UDP and SCTP, such as ICMP echo',
+  },
+  {
+    annotation: 'sluice.dev/flow-log',
+    env: 'SLUICE_FLOW_LOG',
+    values: FLOW_LOGS,
+    description:
+      "which flows have a line in the log of the pod's sidecar: those that are denied or cut, all, or none",
   },
   {
     annotation: 'sluice.dev/log-level',

@@ -207,7 +207,11 @@ function environment({ config, environment: own }: SidecarPlan): readonly ApiObj
     text('MALLOC_ARENA_MAX', SIDECAR_NODE_ENV.MALLOC_ARENA_MAX),
     // The gate always lets the pod get there, closed or open.
     text('SLUICE_INJECTOR_ADDRESS', config.injectorAddress),
-    ...Object.entries({ SLUICE_LOG_LEVEL: config.sidecarLogLevel, ...own }).map(([name, value]) => ({
+    ...Object.entries({
+      SLUICE_LOG_LEVEL: config.sidecarLogLevel,
+      SLUICE_FLOW_LOG: config.sidecarFlowLog,
+      ...own,
+    }).map(([name, value]) => ({
       name,
       value,
     })),

@@ -1,4 +1,5 @@
 /** How this installation's sidecars are made: the injector's settings, for every pod alike. */
+import type { FlowLog } from '../../../common/log.ts';
 import type { Resources } from '../annotations/index.ts';
 
 /** Settings of injection. */
@@ -19,6 +20,7 @@ export interface InjectionConfig {
   readonly injectorName: string;
   readonly iptables: 'auto' | 'nft' | 'legacy';
   readonly sidecarLogLevel: string;
+  readonly sidecarFlowLog: FlowLog;
   /** Of the sidecar, where the pod's annotations say nothing else. */
   readonly resources: Resources;
 }

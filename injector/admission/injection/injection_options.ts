@@ -1,7 +1,7 @@
 /** The injector's settings of injection: a part of `INJECTOR_OPTIONS`. */
 
 import { SluiceError } from '../../../common/errors.ts';
-import { LOG_LEVELS } from '../../../common/log.ts';
+import { FLOW_LOGS, LOG_LEVELS } from '../../../common/log.ts';
 import { addressPortText, isPort } from '../../../common/net.ts';
 import { type OptionSpec, type OptionValues, PORT } from '../../../common/options.ts';
 import { VERSION } from '../../../common/version.ts';
@@ -79,6 +79,14 @@ export const INJECTION_OPTIONS: readonly OptionSpec[] = [
     default: 'info',
     description: 'Lowest level that sidecars log, where the pod says nothing else',
   },
+  {
+    env: 'SLUICE_SIDECAR_FLOW_LOG',
+    flag: 'sidecar-flow-log',
+    kind: { type: 'choice', choices: FLOW_LOGS },
+    default: 'denied',
+    description:
+      'Which flows have a line in the log of sidecars, where the pod says nothing else: denied, those that are denied or cut; all; none',
+  },
   ...resourceOptions(),
 ];
 
@@ -118,6 +126,7 @@ export function webhookSettings(values: OptionValues): WebhookSettings | undefin
       mode: values.choice('SLUICE_SIDECAR_MODE', MODES),
       iptables: values.choice('SLUICE_SIDECAR_IPTABLES', IPTABLES),
       sidecarLogLevel: values.text('SLUICE_SIDECAR_LOG_LEVEL'),
+      sidecarFlowLog: values.choice('SLUICE_SIDECAR_FLOW_LOG', FLOW_LOGS),
       resources: {
         requests: { cpu: request(values, 'cpu'), memory: request(values, 'memory') },
         limits: { cpu: quantity(values, 'cpu', 'LIMIT'), memory: quantity(values, 'memory', 'LIMIT') },

@@ -50,6 +50,7 @@ export const GATE_NOTES: readonly ChainNote[] = [
     about:
       'SYNs that have been judged. The kernel reports that a connection is complete, and nothing else of it.',
     rules: [
+      [/^iif lo meta mark/, 'the proxy dials the app: nothing is reported'],
       [/^iif lo/, 'the pod may talk to itself'],
       [/ct event set assured accept/, 'not of what the pod itself has opened'],
       [/ct event set/, 'an earlier connection with the same ports was complete: all is reported'],

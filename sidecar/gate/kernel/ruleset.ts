@@ -1,5 +1,6 @@
 /** The gate's whole table as nft(8) text. It is one transaction. */
 import type { Direction } from '../../../policy/index.ts';
+import { APP_LEG_MARK } from '../../kernel/index.ts';
 import { type GateChange, type GatePlan, gateChanges, Pace, type Steps } from '../plan/index.ts';
 import { lookUpRules, NONE_COMMON } from './common_access.ts';
 import { alwaysTaken, NEIGHBOURS } from './exemptions.ts';
@@ -41,19 +42,31 @@ const FULL_SECONDS = 2;
  */
 const COUNTING: readonly string[] = ['chain counting {', '  ct bytes > 0', '}'];
 
+/** Bits of marks that Sluice uses; those of others may be set beside them. */
+const MARK_MASK = 0xfff;
+
 /**
  * Of a connection that comes in, connection tracking reports that its handshake is complete, and none of the other six changes: making
  * and filtering a message takes as long as all rules for a packet. A client that completes its handshake with a FIN never gets that
  * far: of it all changes are reported. So they are where connection tracking still has an earlier connection with the same addresses and
  * ports, since that one was complete already. Not of one that the pod has opened, whose peer may send a SYN as well. The direct path reads
- * the reports. Source: __nf_conntrack_eventmask_report() of net/netfilter/nf_conntrack_ecache.c.
+ * the reports. Of the proxy's own connections to apps nothing is reported: `related` is over when they come here.
+ * Source: __nf_conntrack_eventmask_report() of net/netfilter/nf_conntrack_ecache.c.
  */
 function opening(limitsReports: boolean): readonly string[] {
   const limits = [
     '  ct direction original ct status & assured == 0 ct event set assured accept',
     '  ct direction original ct event set assured,protoinfo',
   ];
-  return ['chain opening {', '  iif lo accept', ...(limitsReports ? limits : []), '  accept', '}'];
+  const leg = `  iif lo meta mark & ${MARK_MASK} == ${APP_LEG_MARK} ct event set related accept`;
+  return [
+    'chain opening {',
+    ...(limitsReports ? [leg] : []),
+    '  iif lo accept',
+    ...(limitsReports ? limits : []),
+    '  accept',
+    '}',
+  ];
 }
 
 const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];

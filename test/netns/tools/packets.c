@@ -1,7 +1,9 @@
 // Packets that tests send past the kernel's own sockets, IPv4 and IPv6, with right checksums:
 //
-//   packets sctp-serve PORT…                        answers INIT with INIT-ACK until it is ended; prints `ready` first
-//   packets sctp-probe SRC DST PORT TIMEOUT_MS      sends an INIT; exit 0: the INIT-ACK came, 1: it did not
+//   packets sctp-serve PORT…                        answers INIT with INIT-ACK, and COOKIE-ECHO with COOKIE-ACK, until it is ended;
+//                     prints `ready` first
+//   packets sctp-probe SRC DST PORT TIMEOUT_MS [whole]
+//                     sends an INIT; exit 0: the INIT-ACK came, 1: it did not. whole: sends a COOKIE-ECHO then, and the COOKIE-ACK has to come
 //   packets icmp-echo DST TIMEOUT_MS               sends an echo request; exit 0: the reply came, 1: it did not
 //   packets udp-ask DST PORT TIMEOUT_MS BYTES [options]
 //                     sends a datagram of so many bytes, which the kernel cuts into fragments if it is long, for IPv6
@@ -41,6 +43,9 @@ enum {
   SCTP_COOKIE = 8,   // INIT ACK has to have a state cookie
   SCTP_INIT = 1,
   SCTP_INIT_ACK = 2,
+  SCTP_COOKIE_ECHO = 10,
+  SCTP_COOKIE_ACK = 11,
+  SCTP_CHUNK_HEADER = 4,
   SCTP_PORTS_MAX = 64,
   SCTP_MAX = SCTP_HEADER + SCTP_CHUNK + SCTP_COOKIE,
 
@@ -165,10 +170,25 @@ static size_t sctp_packet(uint8_t *out, int type, unsigned from, unsigned to, ui
   if (type == SCTP_INIT_ACK) {
     put16(chunk + 20, 7);  // state cookie
     put16(chunk + 22, SCTP_COOKIE);
-    put32(chunk + 24, tag);
+    put32(chunk + 24, verification);  // so that the server need not keep it
   }
   seal(out, length);
   return length;
+}
+
+// The second half of a handshake. `cookie` is that of the INIT ACK, which is the client's tag; NULL: a COOKIE ACK.
+static size_t sctp_cookie(uint8_t *out, unsigned from, unsigned to, uint32_t verification, const uint8_t *cookie) {
+  size_t chunk_length = SCTP_CHUNK_HEADER + (cookie == NULL ? 0 : 4);
+  memset(out, 0, SCTP_HEADER + chunk_length);
+  put16(out, from);
+  put16(out + 2, to);
+  put32(out + 4, verification);
+  uint8_t *chunk = out + SCTP_HEADER;
+  chunk[0] = cookie == NULL ? SCTP_COOKIE_ACK : SCTP_COOKIE_ECHO;
+  put16(chunk + 2, (unsigned)chunk_length);
+  if (cookie != NULL) memcpy(chunk + SCTP_CHUNK_HEADER, cookie, 4);
+  seal(out, SCTP_HEADER + chunk_length);
+  return SCTP_HEADER + chunk_length;
 }
 
 static int sctp_socket(int family) {
@@ -177,13 +197,19 @@ static int sctp_socket(int family) {
   return fd;
 }
 
-// The SCTP part of what a raw socket gave, at most its length; NULL when it is no whole INIT or INIT ACK.
+// The SCTP part of what a raw socket gave, at most its length; NULL when it is no whole chunk of a handshake.
 static const uint8_t *sctp_part(int family, const uint8_t *packet, ssize_t *length) {
-  if (*length < IPV4_HEADER) return NULL;
+  if (family == AF_INET && *length < IPV4_HEADER) return NULL;
   ssize_t skip = family == AF_INET ? (packet[0] & 15) * 4 : 0;  // raw(7): only IPv4 comes with its header
   *length -= skip;
-  if (*length < SCTP_HEADER + SCTP_CHUNK || !is_sealed(packet + skip, (size_t)*length)) return NULL;
-  return packet + skip;
+  if (*length < SCTP_HEADER + SCTP_CHUNK_HEADER || !is_sealed(packet + skip, (size_t)*length)) return NULL;
+  const uint8_t *part = packet + skip;
+  int type = part[SCTP_HEADER];
+  ssize_t wanted = type == SCTP_INIT       ? SCTP_CHUNK
+                   : type == SCTP_INIT_ACK ? SCTP_CHUNK + SCTP_COOKIE
+                   : type == SCTP_COOKIE_ECHO ? SCTP_CHUNK_HEADER + 4
+                                              : SCTP_CHUNK_HEADER;
+  return *length < SCTP_HEADER + wanted ? NULL : part;
 }
 
 static void answer(int fd, int family, uint32_t ports[], int count) {
@@ -193,12 +219,15 @@ static void answer(int fd, int family, uint32_t ports[], int count) {
   socklen_t peer_size = sizeof peer;
   ssize_t length = recvfrom(fd, in, sizeof in, 0, &peer.any, &peer_size);
   const uint8_t *packet = sctp_part(family, in, &length);
-  if (packet == NULL || packet[SCTP_HEADER] != SCTP_INIT || get32(packet + 4) != 0) return;
+  if (packet == NULL) return;
+  int is_init = packet[SCTP_HEADER] == SCTP_INIT && get32(packet + 4) == 0;
+  if (!is_init && packet[SCTP_HEADER] != SCTP_COOKIE_ECHO) return;
   unsigned port = get16(packet + 2);
   for (int i = 0; i < count; i++) {
     if (ports[i] != port) continue;
-    size_t out_length =
-        sctp_packet(out, SCTP_INIT_ACK, port, get16(packet), get32(packet + SCTP_HEADER + 4), random32());
+    uint32_t tag = get32(packet + SCTP_HEADER + SCTP_CHUNK_HEADER); // in an INIT, and as the cookie
+    size_t out_length = is_init ? sctp_packet(out, SCTP_INIT_ACK, port, get16(packet), tag, random32())
+                                : sctp_cookie(out, port, get16(packet), tag, NULL);
     if (family == AF_INET6) peer.v6.sin6_port = 0;  // a raw socket takes it for a protocol
     if (sendto(fd, out, out_length, 0, &peer.any, size(&peer)) < 0) perror("sendto");
     return;
@@ -220,7 +249,8 @@ static _Noreturn void sctp_serve(int count, char **texts) {
   }
 }
 
-static int sctp_probe(char **args) {
+static int sctp_probe(int count, char **args) {
+  int is_whole = count > 4 && strcmp(args[4], "whole") == 0;
   union address source = address(args[0]);
   union address destination = address(args[1]);
   unsigned port = (unsigned)number(args[2], 65535);
@@ -247,7 +277,13 @@ static int sctp_probe(char **args) {
     if (length < 0) continue;  // an ICMP error: the deadline ends it
     const uint8_t *packet = sctp_part(family, in, &length);
     if (packet == NULL || get16(packet) != port || get16(packet + 2) != own_port) continue;
-    if (packet[SCTP_HEADER] == SCTP_INIT_ACK && get32(packet + 4) == tag) return 0;
+    if (get32(packet + 4) != tag) continue;
+    if (packet[SCTP_HEADER] == SCTP_COOKIE_ACK) return 0;
+    if (packet[SCTP_HEADER] != SCTP_INIT_ACK) continue;
+    if (!is_whole) return 0;
+    const uint8_t *chunk = packet + SCTP_HEADER;
+    out_length = sctp_cookie(out, own_port, port, get32(chunk + 4), chunk + SCTP_CHUNK + 4);
+    if (send(fd, out, out_length, 0) < 0) fail("send");
   }
 }
 
@@ -418,11 +454,11 @@ static int udp_ask(int count, char **arguments) {
 int main(int argc, char **argv) {
   const char *command = argc > 1 ? argv[1] : "";
   if (strcmp(command, "sctp-serve") == 0 && argc > 2) sctp_serve(argc - 2, argv + 2);
-  if (strcmp(command, "sctp-probe") == 0 && argc == 6) return sctp_probe(argv + 2);
+  if (strcmp(command, "sctp-probe") == 0 && argc >= 6) return sctp_probe(argc - 2, argv + 2);
   if (strcmp(command, "icmp-echo") == 0 && argc == 4) return icmp_echo(argv + 2);
   if (strcmp(command, "udp-ask") == 0 && (argc == 6 || argc == 7)) return udp_ask(argc - 2, argv + 2);
   if (strcmp(command, "syn-flood") == 0 && (argc == 7 || argc == 8)) return syn_flood(argc - 2, argv + 2);
-  fputs("usage: packets sctp-serve PORT… | sctp-probe SRC DST PORT TIMEOUT_MS | icmp-echo DST TIMEOUT_MS | "
+  fputs("usage: packets sctp-serve PORT… | sctp-probe SRC DST PORT TIMEOUT_MS [whole] | icmp-echo DST TIMEOUT_MS | "
         "udp-ask DST PORT TIMEOUT_MS BYTES [options] | syn-flood SRC/BITS DST PORT RATE SECONDS [FLAGS]\n", stderr);
   return 2;
 }

@@ -25,6 +25,8 @@ export interface SctpProbe {
   readonly port: number;
   /** How long to wait for the INIT ACK. */
   readonly timeoutMs: number;
+  /** The whole handshake, so that there is an association; default: an INIT and its answer. */
+  readonly isWhole?: boolean;
 }
 
 /** SYNs from many made-up sources. */
@@ -67,8 +69,9 @@ export class PacketTool {
 
   /** Whether an INIT is answered by a valid INIT ACK in time. */
   async probeSctp(lab: Lab, from: string, probe: SctpProbe): Promise<boolean> {
-    const { source, address, port, timeoutMs } = probe;
+    const { source, address, port, timeoutMs, isWhole = false } = probe;
     const argv = [this.#path, 'sctp-probe', source, address, String(port), String(timeoutMs)];
+    if (isWhole) argv.push('whole');
     const child = lab.spawnIn(from, argv, { stdio: ['ignore', 'ignore', 'inherit'] });
     const code = await exitCode(child);
     if (code === ANSWERED || code === NOT_ANSWERED) return code === ANSWERED;

@@ -177,14 +177,21 @@ test('each thread of the relay has room for connections that wait for their verd
   }
 });
 
-test('the history keeps the last records in order', () => {
+test('the history keeps the last denials and cuts, and the last of the others, in the order in which they ended', async () => {
   const record = (revision: number) => ({ revision }) as FlowRecord;
-  const history = new FlowHistory(3);
-  for (const revision of [1, 2]) history.add(record(revision));
-  expect(history.list().map((flow) => flow.revision)).toEqual([1, 2]);
-  for (const revision of [3, 4, 5]) history.add(record(revision));
-  expect(history.list().map((flow) => flow.revision)).toEqual([3, 4, 5]);
+  const history = new FlowHistory(2);
+  const shown = async () => (await history.list()).map(({ revision }) => revision);
+  const passes = (revision: number) => history.addPassed({ record: () => Promise.resolve(record(revision)) });
+  const late = history.next(); // its record waits for an answer
+  history.addStopped(history.next(), record(2));
+  for (const revision of [3, 4, 5, 6]) passes(revision);
+  history.addStopped(late, record(1));
+  expect(await shown()).toEqual([1, 2, 5, 6]);
+  history.addStopped(history.next(), record(7));
+  passes(8);
+  expect(await shown()).toEqual([1, 6, 7, 8]);
   const none = new FlowHistory(0);
-  none.add(record(1));
-  expect(none.list()).toEqual([]);
+  none.addStopped(none.next(), record(1));
+  none.addPassed({ record: () => record(2) });
+  expect(await none.list()).toEqual([]);
 });

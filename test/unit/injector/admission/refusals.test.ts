@@ -205,7 +205,7 @@ describe('a pod that wants to be left out', () => {
 
 describe("a pod's annotations", () => {
   for (const { annotation } of [...SIDECAR_ANNOTATIONS, ...RESOURCE_ANNOTATIONS]) {
-    for (const value of ['', 'none', '-1', '1 Gi']) {
+    for (const value of ['', 'nothing', '-1', '1 Gi']) {
       it(`refuse the pod by name when ${annotation} is '${value}'`, () => {
         expect(reasons(pod({}, { [annotation]: value }))).toEqual([expect.stringContaining(annotation)]);
       });
