@@ -42,6 +42,8 @@ export const ERROR_CODES = {
   LISTEN_ADDRESS_UNUSABLE: 'A server cannot listen on the address and port.',
   TOKEN_UNCHECKED:
     'A service-account token cannot be checked now: the API server does not answer, or not in time.',
+  RIGHTS_UNCHECKED:
+    'What a user may see cannot be asked of the API server now: it does not answer, or not in time.',
   CERTIFICATES_UNUSABLE:
     "The injector's certificates cannot be read, written or renewed; the message says why.",
   CREDENTIALS_UNUSABLE:
@@ -70,6 +72,8 @@ export const ERROR_CODES = {
   LAB_LEFTOVERS: 'Something of the lab could not be removed.',
   USAGE: 'A command line is wrong; the message says how it is written.',
   TIMED_OUT: 'The time that the user gave a command with --timeout is over.',
+  FLOWS_UNREADABLE:
+    'Observed flows cannot be read: of a file, of an injector, or of the sidecars; the message says why.',
   CLUSTER_UNREADABLE: 'The cluster that a command asks cannot be read; the message says what failed.',
   KUBECONFIG_UNUSABLE:
     'There is no kubeconfig, or it has no such context or no server; the message says where it was looked for.',
