@@ -2,7 +2,7 @@
  * The control plane of a cluster, put together: the API server's objects, certificates, tables over TLS for those who show
  * a pod's token, the admission webhook, health and metrics.
  */
-import { AuthenticationV1Api, type KubeConfig } from '@kubernetes/client-node';
+import { AuthenticationV1Api, AuthorizationV1Api, type KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { objectKey } from '../policy/index.ts';
 import { injectionConfig, startWebhookServer } from './admission/index.ts';
@@ -20,6 +20,7 @@ import {
   UninjectedSweep,
 } from './kubernetes/index.ts';
 import { createInjectorMetrics } from './metrics.ts';
+import { AskerPolicy, Askers, FlowRights, startOperatorServer } from './operator/index.ts';
 import { type StatusParts, startStatusServer } from './status_server.ts';
 import { setTableGauges, startTlsServer, TableServer } from './tables/index.ts';
 import { TokenReviewer } from './tokens/index.ts';
@@ -95,11 +96,22 @@ async function startParts(
   const injectorService = objectKey(namespace, INJECTOR_SERVICE);
   tables = new TableServer(source, metrics, log, { injectorService, policyLimits, largeGroup });
   running.push(tables);
-  const authenticator = new TokenReviewer(config.makeApiClient(AuthenticationV1Api));
+  const authentication = config.makeApiClient(AuthenticationV1Api);
+  const authenticator = new TokenReviewer(authentication);
   const certificate = certificates.serving;
   running.push(
     await startTlsServer({ tables, authenticator, certificate, log }, { port: settings.tablesPort }),
   );
+  const operator = {
+    collector: () => undefined,
+    askers: new Askers(authentication, namespace),
+    policy: AskerPolicy.of(config, namespace),
+    rights: new FlowRights(config.makeApiClient(AuthorizationV1Api)),
+    namespaces: () => source.cluster.namespaces.keys(),
+    certificate,
+    log,
+  };
+  running.push(await startOperatorServer(operator, { port: settings.operatorPort }));
   if (webhook !== undefined) {
     const parts = {
       source,
