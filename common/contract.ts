@@ -74,8 +74,11 @@ export const OWN_PORTS: readonly number[] = [
 /** Name of the admin port, for scrapers; at most 15 characters. */
 export const ADMIN_PORT_NAME = 'sluice-admin';
 
-/** TCP ports of the injector: where sidecars get their tables, and where health, metrics and counts are. Defaults. */
-export const INJECTOR_PORTS = { tables: 15_010, status: 15_014 } as const;
+/**
+ * TCP ports of the injector: where sidecars get their tables, where users ask about flows, and where health, metrics and counts
+ * are. Defaults.
+ */
+export const INJECTOR_PORTS = { tables: 15_010, operator: 15_013, status: 15_014 } as const;
 
 /** The message of a sidecar's log that says which path connections take, and why: `sluice check` reads it. */
 export const PATH_MESSAGE = 'path of connections';

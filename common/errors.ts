@@ -42,6 +42,8 @@ export const ERROR_CODES = {
   LISTEN_ADDRESS_UNUSABLE: 'A server cannot listen on the address and port.',
   TOKEN_UNCHECKED:
     'A service-account token cannot be checked now: the API server does not answer, or not in time.',
+  RIGHTS_UNCHECKED:
+    'What a user may see cannot be asked of the API server now: it does not answer, or not in time.',
   CERTIFICATES_UNUSABLE:
     "The injector's certificates cannot be read, written or renewed; the message says why.",
   CREDENTIALS_UNUSABLE:

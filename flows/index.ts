@@ -8,6 +8,21 @@ export {
   observedAnswer,
   observedFlow,
 } from './answer.ts';
+export {
+  ASKERS_ACCOUNT,
+  ASKERS_POLICY,
+  type Asker,
+  askerAudiences,
+  askerOf,
+  FLOWS_AUDIENCE,
+  FLOWS_GROUP,
+  FLOWS_RESOURCE,
+  FLOWS_TOKEN_HEADER,
+  FLOWS_TOKEN_SECONDS,
+  OBSERVE_PATH,
+  OPERATOR_PORT_NAME,
+  selfReview,
+} from './asker.ts';
 export { type FlowTest, flowTest } from './match.ts';
 export { type NearRule, nearRule } from './near_rule.ts';
 export { type FlowQuestion, flowQuestion, GROUPS, MAX_EDGES } from './question.ts';

@@ -44,6 +44,13 @@ export const INJECTOR_OPTIONS: readonly OptionSpec[] = [
     description: 'Port that sidecars of a cluster connect to, TLS',
   },
   {
+    env: 'SLUICE_OPERATOR_PORT',
+    flag: 'operator-port',
+    kind: PORT,
+    default: String(INJECTOR_PORTS.operator),
+    description: 'Port where users ask about flows, through the API server; TLS',
+  },
+  {
     env: 'SLUICE_STATUS_PORT',
     flag: 'status-port',
     kind: PORT,
@@ -96,6 +103,7 @@ export interface KubernetesConfig {
   readonly namespace: string;
   readonly replica: string;
   readonly tablesPort: number;
+  readonly operatorPort: number;
   readonly statusPort: number;
   readonly statusSocket?: string;
   /** Absent: no webhook. */
@@ -155,17 +163,24 @@ function kubernetesConfig(values: OptionValues): KubernetesConfig {
         'CONFIG_INVALID',
         `${env} and SLUICE_KUBERNETES exclude each other: the one serves a directory, the other a cluster`,
       );
-  const ports = ['SLUICE_TABLES_PORT', 'SLUICE_STATUS_PORT', 'SLUICE_WEBHOOK_PORT'].flatMap(
-    (env) => values.optionalText(env) ?? [],
-  );
+  const ports = [
+    'SLUICE_TABLES_PORT',
+    'SLUICE_OPERATOR_PORT',
+    'SLUICE_STATUS_PORT',
+    'SLUICE_WEBHOOK_PORT',
+  ].flatMap((env) => values.optionalText(env) ?? []);
   if (new Set(ports).size < ports.length)
-    throw new SluiceError('CONFIG_INVALID', '--tables-port, --status-port and --webhook-port must differ');
+    throw new SluiceError(
+      'CONFIG_INVALID',
+      '--tables-port, --operator-port, --status-port and --webhook-port must differ',
+    );
   return {
     source: 'kubernetes',
     kubernetes: values.text('SLUICE_KUBERNETES'),
     namespace: values.text('SLUICE_NAMESPACE'),
     replica: values.optionalText('SLUICE_REPLICA') ?? hostname(),
     tablesPort: values.integer('SLUICE_TABLES_PORT'),
+    operatorPort: values.integer('SLUICE_OPERATOR_PORT'),
     statusPort: values.integer('SLUICE_STATUS_PORT'),
     ...optional('statusSocket', values.optionalText('SLUICE_STATUS_SOCKET')),
     ...optional('webhook', webhookSettings(values)),

@@ -2,7 +2,7 @@
  * The control plane of a cluster, put together: the API server's objects, certificates, tables over TLS for those who show
  * a pod's token, the admission webhook, health and metrics.
  */
-import { AuthenticationV1Api, type KubeConfig } from '@kubernetes/client-node';
+import { AuthenticationV1Api, AuthorizationV1Api, type KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { objectKey } from '../policy/index.ts';
 import { injectionConfig, startWebhookServer } from './admission/index.ts';
@@ -23,6 +23,13 @@ import {
 } from './kubernetes/index.ts';
 import { createInjectorMetrics } from './metrics.ts';
 import type { Observer } from './observe_page.ts';
+import {
+  AskerPolicy,
+  Askers,
+  type FlowCollector,
+  FlowRights,
+  startOperatorServer,
+} from './operator/index.ts';
 import { type StatusParts, startStatusServer } from './status_server.ts';
 import { setTableGauges, startTlsServer, TableServer } from './tables/index.ts';
 import { TokenReviewer } from './tokens/index.ts';
@@ -110,11 +117,22 @@ async function startParts(
     objectChanges: collector,
   });
   running.push(tables);
-  const authenticator = new TokenReviewer(config.makeApiClient(AuthenticationV1Api));
+  const authentication = config.makeApiClient(AuthenticationV1Api);
+  const authenticator = new TokenReviewer(authentication);
   const certificate = certificates.serving;
   running.push(
     await startTlsServer({ tables, authenticator, certificate, log }, { port: settings.tablesPort }),
   );
+  const operator = {
+    collector: () => collectorFor(collector, allFlows),
+    askers: new Askers(authentication, namespace),
+    policy: AskerPolicy.of(config, namespace),
+    rights: new FlowRights(config.makeApiClient(AuthorizationV1Api)),
+    namespaces: () => source.cluster.namespaces.keys(),
+    certificate,
+    log,
+  };
+  running.push(await startOperatorServer(operator, { port: settings.operatorPort }));
   if (webhook !== undefined) {
     const parts = {
       source,
@@ -143,6 +161,20 @@ function observerOf(collector: Collector | undefined, all: AllFlows | undefined)
   return {
     askJson: (question) => all.askJson(question),
     follow: (question, signal) => collector.follow(question, signal),
+  };
+}
+
+/** The same for users, edge by edge. */
+function collectorFor(
+  collector: Collector | undefined,
+  all: AllFlows | undefined,
+): FlowCollector | undefined {
+  if (collector === undefined || all === undefined) return undefined;
+  return {
+    ask: (question) => all.ask(question),
+    async *follow(question, signal) {
+      for await (const some of collector.follow(question, signal)) yield* some;
+    },
   };
 }
 

@@ -40,6 +40,7 @@ const POLICIES = {
   'sluice-running-pods': 'ephemeral containers may take the enforcement out of their pods',
   'sluice-connect': 'kubectl exec and attach get into sidecars',
   'sluice-pod-security': 'only the webhook holds enabled namespaces to Pod Security',
+  'sluice-flows-askers': 'nobody can ask the injector about flows',
   'sluice-injector-account': "anyone who has the injector's token can write any NetworkPolicy",
 };
 

@@ -1,5 +1,5 @@
 /** Opens the source of flows that the flags name. */
-import { SluiceError } from '../../common/errors.ts';
+import { USUAL_NAMESPACE } from '../../common/contract.ts';
 import { liveCluster, type ReadContext } from '../input/index.ts';
 import { complain } from '../output.ts';
 import { createDirectSource, openSidecars } from './direct/index.ts';
@@ -40,12 +40,14 @@ export async function openFlows(choice: FlowChoice, context: ReadContext): Promi
     const { labInjector } = await import('./lab_injector.ts');
     return { source: labInjector(choice.lab, context.signal), where: `lab ${choice.lab}`, ...asked };
   }
-  const { context: name } = (await liveCluster()).chooseCluster(choice);
-  throw new SluiceError(
-    'FLOWS_UNREADABLE',
-    `the injector of the cluster (context ${name}) cannot be asked for flows yet: ask the sidecars with --direct, a lab with --lab ` +
-      'NAME, or read what was written before with -i FILE',
-  );
+  const { config, context: name, namespace } = (await liveCluster()).chooseCluster(choice);
+  const { createClusterSource } = await import('./cluster/index.ts');
+  const flows = { config, context: name, namespace: USUAL_NAMESPACE };
+  return {
+    source: createClusterSource(flows, context.signal),
+    where: `context ${name}`,
+    ...(choice.allNamespaces ? {} : within(choice.namespace ?? namespace)),
+  };
 }
 
 function within(namespace: string): Pick<OpenedFlows, 'namespace' | 'namespaces'> {

@@ -1,5 +1,5 @@
 /**
- * GET requests to the API server, as JSON. The library's own calls make objects of each answer, and its watch passes over
+ * Requests to the API server, as JSON. The library's own calls make objects of each answer, and its watch passes over
  * what it cannot read; here the bytes arrive as they are. Server, credentials and trust come from the library's
  * KubeConfig, read for each request: a token file is read again when it changes.
  */
@@ -16,6 +16,10 @@ const ANSWER_TIMEOUT_MS = 30_000;
 /** A connection that is idle this long is probed by the kernel, so that a vanished server is noticed, ms. */
 const KEEP_ALIVE_MS = 15_000;
 
+/** What a good answer has. */
+const OK = 200;
+const CREATED = 201;
+
 /** No failure's text is longer, bytes. */
 const MAX_FAILURE_BYTES = 64 * 1024;
 
@@ -24,6 +28,13 @@ const MAX_SHOWN = 200;
 
 /** Parameters of a request. */
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** What is sent with a request. */
+export interface Sent {
+  readonly body: unknown;
+  /** Beside those that every request has. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
 
 export class ApiClient {
   /** Shared by all who read what this client brings. */
@@ -48,24 +59,46 @@ export class ApiClient {
    * @param path from the root of the API, such as `/api/v1/pods`
    * @throws ApiFailure for any answer but 200; Error of the connection, or of `signal`
    */
-  async get(path: string, query: Query, signal: AbortSignal): Promise<IncomingMessage> {
+  get(path: string, query: Query, signal: AbortSignal): Promise<IncomingMessage> {
+    return this.#send('GET', path, query, signal);
+  }
+
+  /**
+   * Sends JSON, and returns once the answer has begun.
+   * @throws as `get`, where the answer is neither 200 nor 201
+   */
+  post(path: string, sent: Sent, query: Query, signal: AbortSignal): Promise<IncomingMessage> {
+    return this.#send('POST', path, query, signal, sent);
+  }
+
+  async #send(
+    method: 'GET' | 'POST',
+    path: string,
+    query: Query,
+    signal: AbortSignal,
+    sent?: Sent,
+  ): Promise<IncomingMessage> {
     const server = this.#config.getCurrentCluster()?.server ?? '';
     const url = new URL(`${server.replace(/\/$/, '')}${path}`);
     for (const [name, value] of Object.entries(query))
       if (value !== undefined) url.searchParams.set(name, String(value));
     const options: RequestOptions = {};
     await this.#config.applyToHTTPSOptions(options);
-    const asked = request(url, { ...options, agent: this.#agent, method: 'GET', signal });
+    const body = sent === undefined ? undefined : JSON.stringify(sent.body);
+    const type = body === undefined ? {} : { 'content-type': 'application/json' };
+    const headers = { ...options.headers, ...type, ...sent?.headers };
+    const asked = request(url, { ...options, headers, agent: this.#agent, method, signal });
     asked.on('socket', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS));
     const timer = setTimeout(
       () => asked.destroy(new Error(`no answer within ${this.#answerTimeoutMs} ms`)),
       this.#answerTimeoutMs,
     );
-    asked.end();
+    asked.end(body);
     try {
       const [response] = (await once(asked, 'response')) as [IncomingMessage];
       asked.on('error', () => undefined); // from here on the answer itself reports it
-      if (response.statusCode !== 200) throw await readFailure(response);
+      if (response.statusCode !== OK && !(method === 'POST' && response.statusCode === CREATED))
+        throw await readFailure(response);
       return response;
     } finally {
       clearTimeout(timer);

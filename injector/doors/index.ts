@@ -2,7 +2,9 @@
 
 export { AddressRates } from './address_rates.ts';
 export { ConnectionPlaces, type Place, type PlaceLimits } from './connection_places.ts';
+export { HttpProblem, short } from './http_problem.ts';
 export { PacedQueue } from './paced_queue.ts';
+export { parseJson, readBody } from './request_body.ts';
 export {
   type CertificateAndKey,
   followCertificate,

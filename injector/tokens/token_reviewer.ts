@@ -1,89 +1,29 @@
-/** Checks tokens by the API server's TokenReview. Answers are remembered for a short while, questions are bounded. */
-import { createHash } from 'node:crypto';
+/** Checks the tokens of sidecars. */
 import type { AuthenticationV1Api } from '@kubernetes/client-node';
 import { TOKEN_AUDIENCE } from '../../common/contract.ts';
-import { SluiceError } from '../../common/errors.ts';
-import { FORBIDDEN, hasCode, whatFailed, within } from '../api/index.ts';
 import type { TokenAuthenticator, TokenVerdict } from './authenticator.ts';
-import { ExpiringMap } from './expiring_map.ts';
 import { readReview } from './review.ts';
-import { Turns } from './turns.ts';
+import { ReviewedTokens, type TokenQuestion, type TokenReviewerOptions } from './reviewed_tokens.ts';
 
-/** Settings; tests shorten them. */
-export interface TokenReviewerOptions {
-  /** How long a good token is taken without asking again, ms. Its pod has to exist all the same. */
-  readonly goodMs: number;
-  /** The same for a refused one: shorter, since the API server may only be a little behind. */
-  readonly refusedMs: number;
-  /** How long one review may take, ms. */
-  readonly timeoutMs: number;
-  /** Verdicts remembered; some 300 bytes each. */
-  readonly maxRemembered: number;
-  /** Reviews under way at once: the API server has other things to do. */
-  readonly maxAtOnce: number;
-  /** Tokens that wait for their review; more are turned away until later. */
-  readonly maxWaiting: number;
-}
-
-const DEFAULTS: TokenReviewerOptions = {
-  goodMs: 30_000,
-  refusedMs: 5_000,
-  timeoutMs: 5_000,
-  maxRemembered: 10_000,
-  maxAtOnce: 16,
-  maxWaiting: 1_000,
+const QUESTION: TokenQuestion<TokenVerdict> = {
+  audiences: [TOKEN_AUDIENCE],
+  read: readReview,
+  isGood: ({ verdict }) => verdict === 'pod',
 };
 
-/** Asks once for each token, however many connections show it. */
+/** Asks once for each token, however many connections show it. The pod of a good one has to exist all the same. */
 export class TokenReviewer implements TokenAuthenticator {
-  readonly #api: Pick<AuthenticationV1Api, 'createTokenReview'>;
-  readonly #options: TokenReviewerOptions;
-  /** By hash: the tokens themselves are not kept. */
-  readonly #verdicts: ExpiringMap<string, TokenVerdict>;
-  readonly #underWay = new Map<string, Promise<TokenVerdict>>();
-  readonly #turns: Turns;
+  readonly #reviews: ReviewedTokens<TokenVerdict>;
 
   constructor(
     api: Pick<AuthenticationV1Api, 'createTokenReview'>,
     options: Partial<TokenReviewerOptions> = {},
   ) {
-    this.#api = api;
-    this.#options = { ...DEFAULTS, ...options };
-    this.#verdicts = new ExpiringMap(this.#options.maxRemembered);
-    this.#turns = new Turns(this.#options.maxAtOnce);
+    this.#reviews = new ReviewedTokens(api, options);
   }
 
   /** @throws SluiceError `TOKEN_UNCHECKED` */
-  async authenticate(token: string): Promise<TokenVerdict> {
-    const hash = createHash('sha256').update(token).digest('base64');
-    const known = this.#verdicts.get(hash) ?? this.#underWay.get(hash);
-    if (known !== undefined) return known;
-    if (this.#underWay.size >= this.#options.maxWaiting)
-      throw unchecked('too many tokens wait to be checked; the sidecar tries again');
-    const review = this.#review(token, hash).finally(() => this.#underWay.delete(hash));
-    this.#underWay.set(hash, review);
-    return review;
+  authenticate(token: string): Promise<TokenVerdict> {
+    return this.#reviews.review(token, QUESTION);
   }
-
-  async #review(token: string, hash: string): Promise<TokenVerdict> {
-    const leave = await this.#turns.take();
-    try {
-      const body = { spec: { token, audiences: [TOKEN_AUDIENCE] } };
-      const verdict = readReview(
-        await this.#api.createTokenReview({ body }, within(this.#options.timeoutMs)),
-      );
-      const { goodMs, refusedMs } = this.#options;
-      this.#verdicts.set(hash, verdict, verdict.verdict === 'pod' ? goodMs : refusedMs);
-      return verdict;
-    } catch (cause) {
-      const rights = hasCode(cause, FORBIDDEN) ? '; is the ClusterRole of the injector bound?' : '';
-      throw unchecked(`the API server is asked, and ${whatFailed(cause)}${rights}`, cause);
-    } finally {
-      leave();
-    }
-  }
-}
-
-function unchecked(why: string, cause?: unknown): SluiceError {
-  return new SluiceError('TOKEN_UNCHECKED', `the token cannot be checked now: ${why}`, { cause });
 }

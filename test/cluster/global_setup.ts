@@ -13,6 +13,7 @@ const KINDS = [
   [ADMISSION, 'ValidatingAdmissionPolicy'],
   [RBAC, 'ClusterRoleBinding'],
   [RBAC, 'ClusterRole'],
+  ['certificates.k8s.io/v1', 'CertificateSigningRequest'],
   ['v1', 'Namespace'],
 ] as const;
 

@@ -12,13 +12,15 @@ interface Rule {
   readonly verbs: readonly string[];
 }
 
-/** Decides as the API server does with these roles; what is refused is remembered. */
+/** Decides as the API server does with the injector's own roles; what is refused is remembered. */
 export class Authorizer {
   readonly refused: string[] = [];
   readonly #roles: readonly Rendered[];
 
   constructor(objects: readonly Rendered[]) {
-    this.#roles = objects.filter(({ kind }) => kind.endsWith('Role'));
+    this.#roles = objects.filter(
+      ({ kind, metadata }) => kind.endsWith('Role') && metadata.name === 'sluice-injector',
+    );
   }
 
   allows(verb: string, { resource, namespace: inside, name, subresource }: Place): boolean {

@@ -32,9 +32,17 @@ describe.each(OVERLAYS)('overlay %s', (name) => {
     }
   });
 
-  test('gives rights to the injector and to nobody else', async () => {
+  test('gives rights to the injector, to others only that of asking for flows, and to workloads none', async () => {
     const objects = await overlay(name);
-    const bindings = objects.filter(({ kind }) => kind.endsWith('RoleBinding'));
+    const isAskers = ({ metadata }: Rendered) => metadata.name === 'sluice-flows-askers';
+    const all = objects.filter(({ kind }) => kind.endsWith('RoleBinding'));
+    const bindings = all.filter((binding) => !isAskers(binding));
+    expect(all.filter(isAskers).map(({ kind, subjects }) => [kind, subjects])).toEqual([
+      [
+        'RoleBinding',
+        [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:authenticated' }],
+      ],
+    ]);
 
     expect(bindings).toHaveLength(2);
     for (const { subjects } of bindings)
@@ -117,13 +125,13 @@ test.each(OVERLAYS.filter((name) => name !== 'classic'))(
     const objects = await overlay(name);
     const [webhook] = one(objects, 'MutatingWebhookConfiguration').webhooks as readonly Webhook[];
     const policies = objects.filter(({ kind }) => kind === 'ValidatingAdmissionPolicy');
-    expect(policies).toHaveLength(5);
+    expect(policies).toHaveLength(6);
     for (const policy of policies) {
       expect(policy.spec).toMatchObject({ failurePolicy: 'Fail' });
       const { spec } = one(objects, 'ValidatingAdmissionPolicyBinding', policy.metadata.name);
       expect(spec).toEqual({ policyName: policy.metadata.name, validationActions: ['Deny', 'Audit'] });
       const { matchConstraints } = policy.spec as { matchConstraints: Pick<Webhook, 'namespaceSelector'> };
-      const everywhere = policy.metadata.name === 'sluice-injector-account';
+      const everywhere = ['sluice-injector-account', 'sluice-flows-askers'].includes(policy.metadata.name);
       expect(matchConstraints.namespaceSelector).toEqual(everywhere ? undefined : webhook?.namespaceSelector);
     }
   },

@@ -1,7 +1,11 @@
 /** The rights that manifests/ grants are enough for the injector: it runs under them, and is refused nothing. */
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
 import { allowApps, namespace, pod, service } from '../builders/manifests.ts';
 import type { Json } from '../support/api_server/api_object.ts';
@@ -62,6 +66,10 @@ test('the injector starts, publishes its CA, injects and follows policies under 
     ).includes('holderIdentity'),
   );
 
+  // Of who asks about flows the token is reviewed, and the policy looked at by which it can be believed.
+  await server.create({ ...one(objects, 'ServiceAccount', 'sluice-flows') });
+  expect(await askForFlows(server, injector?.ports.operator ?? 0)).toContain('sluice-flows-askers is new');
+
   // What somebody has undone is put right by the next start: these are changes of what is there.
   await injector?.stop();
   const certificates = { namespace: 'sluice-system', name: 'sluice-certificates' };
@@ -75,3 +83,18 @@ test('the injector starts, publishes its CA, injects and follows policies under 
 
   expect(authorizer.refused).toEqual([]);
 });
+
+/** What the injector says to a user who shows a good token at its port. */
+async function askForFlows(server: ApiServer, port: number): Promise<string> {
+  const audiences = ['sluice.dev/flows', 'user:alice'];
+  const made = server.api.tokens.request('sluice-system', 'sluice-flows', {
+    spec: { audiences, expirationSeconds: 600 },
+  });
+  const { token } = made.status as { token: string };
+  const headers = { 'x-sluice-token': token, 'content-length': 0 };
+  const target = { host: '127.0.0.1', port, path: '/observe', method: 'POST', headers };
+  const asked = request({ ...target, rejectUnauthorized: false, agent: false });
+  asked.end();
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  return text(response);
+}

@@ -1,14 +1,13 @@
 /** What is decided of one request: the review that answers it, with what it needs done, counted and logged. */
 import type { Logger } from 'pino';
 import { messageOf } from '../../../common/errno.ts';
-import type { ServingCertificate } from '../../doors/index.ts';
+import { HttpProblem, parseJson, type ServingCertificate, short } from '../../doors/index.ts';
 import type { InjectorMetrics } from '../../metrics.ts';
 import type { ClusterSource } from '../../source.ts';
 import { isEnabled } from '../annotations/index.ts';
 import type { InjectionConfig } from '../injection/index.ts';
 import { podSecurityLevel } from '../privileges/index.ts';
-import { HttpProblem, short } from './http_problem.ts';
-import { parseJson } from './request.ts';
+import { MAX_VALUES } from './request.ts';
 import { type AdmissionAnswer, type AdmissionRequest, answerReview, parseReview, unable } from './review.ts';
 
 /** What the webhook decides on. */
@@ -28,7 +27,7 @@ export interface WebhookParts {
  * @throws HttpProblem when it is no review of a new pod
  */
 export async function reviewed(parts: WebhookParts, body: Buffer): Promise<unknown> {
-  const review = parseReview(parseJson(body));
+  const review = parseReview(parseJson(body, MAX_VALUES));
   if (!review.ok)
     throw new HttpProblem(
       400,

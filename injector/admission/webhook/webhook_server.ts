@@ -10,14 +10,15 @@ import {
   ConnectionPlaces,
   type DoorLimits,
   followCertificate,
+  HttpProblem,
   PacedQueue,
   type Place,
   putDoor,
+  readBody,
   TLS_FORM,
 } from '../../doors/index.ts';
 import { reviewed, type WebhookParts } from './decision.ts';
-import { HttpProblem } from './http_problem.ts';
-import { readBody, refuseOddRequest } from './request.ts';
+import { refuseOddRequest } from './request.ts';
 
 /** Largest request, bytes: API servers take objects of 3 MB, and send one at most. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;

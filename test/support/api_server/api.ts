@@ -9,7 +9,15 @@ import { Lists } from './list.ts';
 import { typeFaults } from './openapi_types.ts';
 import { applyPatch } from './patch.ts';
 import type { Place } from './request_path.ts';
-import { apiVersionOf, RESOURCES, type Resource, resourceOfKind } from './resources.ts';
+import {
+  ACCESS_REVIEW,
+  apiVersionOf,
+  RESOURCES,
+  type Resource,
+  resourceOfKind,
+  SELF_REVIEW,
+} from './resources.ts';
+import { reviewAccess, reviewSelf } from './reviews.ts';
 import { type Preconditions, Store } from './store.ts';
 import { Tokens, type UserInfo } from './tokens.ts';
 import type { ServiceResolver } from './webhook_call.ts';
@@ -161,8 +169,24 @@ export class Api {
   }
 
   /** The answer to a POST on `serviceaccounts/NAME/token`. */
-  requestToken({ namespace = '', name = '' }: Place, body: unknown): Json {
-    return this.tokens.request(namespace, name, checked(body, 'AuthenticationV1TokenRequest'));
+  async requestToken(place: Place, body: unknown, options: WriteOptions = {}): Promise<Json> {
+    const { resource, namespace = '', name = '', subresource = '' } = place;
+    const object = checked(body, 'AuthenticationV1TokenRequest') as unknown as ApiObject;
+    await this.#admit(
+      { resource, subresource, operation: 'CREATE', namespace, name, object, oldObject: null },
+      options,
+    );
+    return this.tokens.request(namespace, name, object);
+  }
+
+  /** The answer to a POST of a SelfSubjectReview. */
+  reviewSelf(body: unknown, user: UserInfo): Json {
+    return reviewSelf(checked(body, SELF_REVIEW.model), user);
+  }
+
+  /** The answer to a POST of a SubjectAccessReview. */
+  reviewAccess(body: unknown): Json {
+    return reviewAccess(this.store, checked(body, ACCESS_REVIEW.model));
   }
 
   /** The answer to a POST of a TokenReview. */

@@ -22,7 +22,8 @@ import { discover } from './discovery.ts';
 import { drained } from './drained.ts';
 import { type FaultAction, Faults } from './faults.ts';
 import { type Place, readPath } from './request_path.ts';
-import { resourceOfKind, TOKEN_REVIEW } from './resources.ts';
+import { ACCESS_REVIEW, resourceOfKind, SELF_REVIEW, TOKEN_REVIEW } from './resources.ts';
+import { type ProxyPlace, passOn, readProxyPath } from './service_proxy.ts';
 import type { UserInfo } from './tokens.ts';
 import { OpenWatch, type WatchLists } from './watch.ts';
 import type { ServiceResolver } from './webhook_call.ts';
@@ -213,6 +214,8 @@ export class ApiServer {
       query: Object.fromEntries(url.searchParams),
       user: user.username,
     });
+    const proxied = readProxyPath(request.url ?? '');
+    if (proxied !== undefined) return this.#proxy(proxied, user, request, response);
     const place = readPath(url.pathname);
     if (place === undefined) return send(response, 200, discover(url.pathname));
     const watch = method === 'GET' && url.searchParams.get('watch') === 'true';
@@ -227,6 +230,24 @@ export class ApiServer {
     const answer = await this.#do(method, place, url.searchParams, request, body, user);
     if (isLong(answer) && fault === undefined) return sendList(response, answer);
     send(response, method === 'POST' ? 201 : 200, answer, fault?.do);
+  }
+
+  async #proxy(
+    { namespace, id, service, port, path }: ProxyPlace,
+    user: UserInfo,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const resource = resourceOfKind('v1', 'Service');
+    if (resource === undefined) return;
+    const place = { resource, namespace, name: id, subresource: 'proxy' };
+    const verb = verbOf(request.method ?? 'GET', false, place);
+    if (this.#options.authorize?.(user, verb, place) === false) throw forbidden(user, verb, place);
+    this.api.store.get(resource, namespace, service);
+    const backend = this.#backendOf(namespace, service, port);
+    if (backend === undefined)
+      throw new ApiError(503, 'ServiceUnavailable', `no endpoints available for service "${id}"`);
+    await passOn(request, response, backend, path);
   }
 
   #log({ namespace = '', name = '' }: Place, query: URLSearchParams, response: ServerResponse): void {
@@ -255,7 +276,9 @@ export class ApiServer {
           : api.read(place);
       case 'POST':
         if (place.resource === TOKEN_REVIEW) return api.reviewToken(body);
-        if (place.subresource === 'token') return api.requestToken(place, body);
+        if (place.resource === SELF_REVIEW) return api.reviewSelf(body, user);
+        if (place.resource === ACCESS_REVIEW) return api.reviewAccess(body);
+        if (place.subresource === 'token') return api.requestToken(place, body, options);
         return api.create(place, body, options);
       case 'PUT':
         return api.replace(place, body, options);
@@ -293,12 +316,18 @@ export class ApiServer {
 
   /** The first ready address in the EndpointSlices of a Service, as kube-proxy would find it. */
   #endpointsOf(namespace: string, name: string, port: number): { host: string; port: number } | undefined {
-    const slices = resourceOfKind('discovery.k8s.io/v1', 'EndpointSlice');
     const services = resourceOfKind('v1', 'Service');
-    if (slices === undefined || services === undefined) return undefined;
+    if (services === undefined) return undefined;
     const service = this.api.store.find(services, namespace, name);
     const ports = (service?.spec as Json | undefined)?.ports as readonly Json[] | undefined;
     const wanted = ports?.find((candidate) => candidate.port === port)?.name ?? '';
+    return this.#backendOf(namespace, name, String(wanted));
+  }
+
+  /** The same, by the name of the port. */
+  #backendOf(namespace: string, name: string, wanted: string): { host: string; port: number } | undefined {
+    const slices = resourceOfKind('discovery.k8s.io/v1', 'EndpointSlice');
+    if (slices === undefined) return undefined;
     for (const slice of this.api.store.list(slices, namespace)) {
       if (slice.metadata.labels?.['kubernetes.io/service-name'] !== name) continue;
       const target = (slice.ports as readonly Json[]).find(

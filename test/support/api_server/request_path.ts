@@ -1,5 +1,5 @@
 /** What a path of the API means: `/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/allow`. */
-import { RESOURCES, type Resource, TOKEN_REVIEW } from './resources.ts';
+import { RESOURCES, REVIEWS, type Resource } from './resources.ts';
 
 /** One place of the API: a collection, an object, or a subresource of one. */
 export interface Place {
@@ -17,7 +17,7 @@ export function readPath(path: string): Place | undefined {
   if (match?.groups === undefined) return undefined;
   const { group = '', version, rest = '' } = match.groups;
   const find = (plural: string | undefined): Resource | undefined =>
-    [...RESOURCES, TOKEN_REVIEW].find(
+    [...RESOURCES, ...REVIEWS].find(
       (resource) => resource.group === group && resource.version === version && resource.plural === plural,
     );
   const parts = rest.split('/').map(decodeURIComponent);

@@ -24,6 +24,26 @@ export const TOKEN_REVIEW: Resource = {
   model: 'V1TokenReview',
 };
 
+export const SELF_REVIEW: Resource = {
+  group: 'authentication.k8s.io',
+  version: 'v1',
+  plural: 'selfsubjectreviews',
+  kind: 'SelfSubjectReview',
+  namespaced: false,
+  model: 'V1SelfSubjectReview',
+};
+export const ACCESS_REVIEW: Resource = {
+  group: 'authorization.k8s.io',
+  version: 'v1',
+  plural: 'subjectaccessreviews',
+  kind: 'SubjectAccessReview',
+  namespaced: false,
+  model: 'V1SubjectAccessReview',
+};
+
+/** All of them. */
+export const REVIEWS: readonly Resource[] = [TOKEN_REVIEW, SELF_REVIEW, ACCESS_REVIEW];
+
 /** Everything that is stored. */
 export const RESOURCES: readonly Resource[] = [
   core('namespaces', 'Namespace', { namespaced: false, statusSubresource: true }),

@@ -27,6 +27,7 @@ interface Claims {
   readonly aud: readonly string[];
   /** Seconds since 1970. */
   readonly exp: number;
+  readonly iat: number;
   readonly namespace: string;
   readonly serviceAccount: { readonly name: string; readonly uid: string };
   readonly pod?: { readonly name: string; readonly uid: string };
@@ -70,13 +71,15 @@ export class Tokens {
     const seconds =
       lifeSeconds ??
       Math.max(MIN_EXPIRATION_SECONDS, Number(spec.expirationSeconds ?? DEFAULT_EXPIRATION_SECONDS));
-    const expiresAt = new Date(Date.now() + seconds * MS_PER_SECOND);
+    const issuedAt = Math.floor(Date.now() / MS_PER_SECOND);
+    const expiresAt = new Date((issuedAt + seconds) * MS_PER_SECOND);
     const audiences =
       Array.isArray(spec.audiences) && spec.audiences.length > 0 ? spec.audiences : [API_AUDIENCE];
     const pod = bound === undefined ? undefined : this.#boundPod(namespace, bound);
     const token = this.#sign({
       aud: audiences.map(String),
-      exp: expiresAt.getTime() / MS_PER_SECOND,
+      exp: issuedAt + seconds,
+      iat: issuedAt,
       namespace,
       serviceAccount: { name, uid: account.metadata.uid ?? '' },
       ...(pod === undefined ? {} : { pod }),

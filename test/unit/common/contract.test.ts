@@ -31,6 +31,7 @@ test.each([
 
 test.each([
   ['SLUICE_TABLES_PORT', String(INJECTOR_PORTS.tables)],
+  ['SLUICE_OPERATOR_PORT', String(INJECTOR_PORTS.operator)],
   ['SLUICE_STATUS_PORT', String(INJECTOR_PORTS.status)],
 ])('the default of %s is %s', (env, value) => {
   expect(defaultOf(INJECTOR_OPTIONS, env)).toBe(value);

@@ -85,7 +85,7 @@ async function install(
     spec: { ...(service?.spec as Json), clusterIP: changes.clusterIP ?? '10.96.0.20' },
   });
   await api.create(webhookTrusting(caBundle));
-  for (const name of ['admission_policies', 'pod_security', 'injector_account'])
+  for (const name of ['admission_policies', 'pod_security', 'injector_account', 'flows_access'])
     for (const object of base(`${name}.yaml`)) await api.create(object);
 }
 

@@ -11,6 +11,7 @@ const MAIN = resolve(import.meta.dirname, '../../../../injector/main.ts');
 /** Ports of an injector. */
 export interface InjectorPorts {
   readonly tables: number;
+  readonly operator: number;
   readonly status: number;
   readonly webhook: number;
 }
@@ -32,8 +33,8 @@ export class InjectorProcess {
     server: KubeconfigSource,
     env: Readonly<Record<string, string>> = {},
   ): Promise<InjectorProcess> {
-    const [tables = 0, status = 0, webhook = 0] = await freePorts(3);
-    return new InjectorProcess(server, { tables, status, webhook }, env);
+    const [tables = 0, operator = 0, status = 0, webhook = 0] = await freePorts(4);
+    return new InjectorProcess(server, { tables, operator, status, webhook }, env);
   }
 
   private constructor(server: KubeconfigSource, ports: InjectorPorts, env: Readonly<Record<string, string>>) {
@@ -47,6 +48,7 @@ export class InjectorProcess {
         NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
         SLUICE_KUBERNETES: kubeconfig,
         SLUICE_TABLES_PORT: String(ports.tables),
+        SLUICE_OPERATOR_PORT: String(ports.operator),
         SLUICE_STATUS_PORT: String(ports.status),
         SLUICE_WEBHOOK_PORT: String(ports.webhook),
         SLUICE_SIDECAR_IMAGE: 'sluice:test',

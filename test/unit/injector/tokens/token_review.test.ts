@@ -2,7 +2,8 @@
 import { AuthenticationV1Api, CoreV1Api } from '@kubernetes/client-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readReview } from '../../../../injector/tokens/review.ts';
-import { TokenReviewer, type TokenReviewerOptions } from '../../../../injector/tokens/token_reviewer.ts';
+import type { TokenReviewerOptions } from '../../../../injector/tokens/reviewed_tokens.ts';
+import { TokenReviewer } from '../../../../injector/tokens/token_reviewer.ts';
 import { namespace } from '../../../builders/manifests.ts';
 import { clientOf, pod } from '../../../builders/stored_objects.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
