@@ -1,9 +1,7 @@
 /** One file of SQLite: what was counted within one day of UTC, in steps of one length. */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { Recent } from '../../../common/recent.ts';
-import { integer, list, object, text } from '../../../common/shape.ts';
-import type { EdgeSums, Said } from '../sums/index.ts';
-import { LOST_PLACES, type LostWhere } from '../sums/index.ts';
+import { type EdgeSums, LOST_PLACES, type LostWhere, type Said, saidForm } from '../sums/index.ts';
 
 /** Of the tables below: a file of another version is not read, and a new one takes its place. */
 const VERSION = 1;
@@ -185,17 +183,6 @@ export class DayFile {
 
 /** A file of another release. */
 export class OtherVersion extends Error {}
-
-const whole = integer(0, Number.MAX_SAFE_INTEGER);
-
-const saidForm = object(
-  {},
-  {
-    explanation: text(),
-    isolating: list(text()),
-    near: list(object({ policy: text(), rule: whole, lacks: list(text()) })),
-  },
-);
 
 function fault(problem: string): Error {
   return new OtherVersion(problem);

@@ -265,7 +265,16 @@ export class FlowStore {
     removeBroken(folder, dayOf(nowMs) - DAY_MS);
     this.#bytes = bytes;
     this.#prunedAtMs = nowMs;
-    this.#oldestMs = this.oldestOf('hours');
+    this.#oldestMs = this.#oldest();
+  }
+
+  /** The first hour may have begun long before the first flow: the first minute is nearer, where its file is open as of now. */
+  #oldest(): number | undefined {
+    const hour = this.oldestOf('hours');
+    if (hour === undefined) return undefined;
+    const minute = this.#open.get(dayPath(this.#parts.folder, 'minutes', dayOf(hour)))?.oldestMs;
+    const isOfIt = minute !== undefined && minute >= hour && minute < hour + STORED_STEP_MS.hours;
+    return isOfIt ? minute : hour;
   }
 
   #checkRoom(nowMs: number): void {

@@ -1,10 +1,11 @@
 /** Edges as the collector keeps them: what makes one of them, as a text, and what is added up. */
-import type {
-  AllowedBefore,
-  NearRule,
-  ObjectChange,
-  ObservedEnd,
-  ObservedFlow,
+import { list, object, type TypeOf, text } from '../../../common/shape.ts';
+import {
+  allowedBefore,
+  nearRule,
+  type ObservedEnd,
+  type ObservedFlow,
+  objectChange,
 } from '../../../flows/index.ts';
 
 /** All that makes two flows of one kind. Of what both ends report each is an edge of its own: `direction` says whose. */
@@ -13,15 +14,21 @@ export type EdgeKind = Pick<
   'src' | 'dst' | 'service' | 'protocol' | 'port' | 'outcome' | 'direction' | 'reason' | 'policy' | 'rule'
 >;
 
+/** The form of `Said`: it is kept in files. */
+export const saidForm = object(
+  {},
+  {
+    explanation: text(),
+    isolating: list(text()),
+    near: list(nearRule),
+    /** Of a cut: what had allowed the flow, and which change ended it. */
+    was: allowedBefore,
+    change: objectChange,
+  },
+);
+
 /** What was said of the latest single flow. */
-export interface Said {
-  readonly explanation?: string;
-  readonly isolating?: readonly string[];
-  readonly near?: readonly NearRule[];
-  /** Of a cut: what had allowed the flow, and which change ended it. */
-  readonly was?: AllowedBefore;
-  readonly change?: ObjectChange;
-}
+export type Said = TypeOf<typeof saidForm>;
 
 /** Sums of one edge in some time. */
 export interface EdgeSums {

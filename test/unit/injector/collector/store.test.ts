@@ -7,7 +7,7 @@ import {
   type FlowStoreParts,
   type Resolution,
 } from '../../../../injector/collector/store/index.ts';
-import type { EdgeSums } from '../../../../injector/collector/sums/index.ts';
+import type { EdgeSums, Said } from '../../../../injector/collector/sums/index.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -222,6 +222,36 @@ test('single events are kept with the hours, the newest first', () => {
     '{"n":2}',
     '{"n":1}',
   ]);
+});
+
+test('all that is said of a cut is kept and read', () => {
+  const said: Said = {
+    explanation: 'cut',
+    isolating: ['shop/in'],
+    near: [{ policy: 'shop/in', rule: 0, lacks: ['TCP/80 wanted'] }],
+    was: { policy: 'shop/in', rule: 1, revision: 3 },
+    change: {
+      kind: 'NetworkPolicy',
+      namespace: 'shop',
+      name: 'in',
+      generation: 4,
+      at: '2026-11-30T12:00:00Z',
+    },
+  };
+  store.close(NOON);
+  open({ saidOf: () => said });
+  store.add(NOON, 'edge', sumsOf(1, NOON));
+  store.flush(NOON);
+  expect(read('hours', NOON, NOON + HOUR_MS).edge?.[0]?.said).toEqual(said);
+});
+
+test('what is kept begins with the first minute that has anything; of long ago with the first hour', () => {
+  store.add(NOON + 43 * MINUTE_MS, 'edge', sumsOf(1, NOON + 43 * MINUTE_MS));
+  store.flush(NOON + 43 * MINUTE_MS);
+  store.flush(NOON + 44 * MINUTE_MS);
+  expect(store.oldestMs).toBe(NOON + 43 * MINUTE_MS);
+  store.flush(NOON + 3 * DAY_MS);
+  expect(store.oldestMs).toBe(NOON);
 });
 
 test('what was said of an edge is kept with it, the latest', () => {
