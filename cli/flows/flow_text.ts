@@ -1,6 +1,7 @@
 /** Flows in words: their ends, their ports, and the rule that they are about. */
 import type { ObservedEnd, ObservedFlow } from '../../flows/index.ts';
 import { OTHER_PEERS } from '../../flows/index.ts';
+import { clockText } from '../times.ts';
 
 /** `shop/web`: without its kind, which people seldom need. */
 export function shortEnd(end: ObservedEnd): string {
@@ -30,10 +31,11 @@ export const OUTCOME_WORDS = {
   audit: { word: 'audit', format: 'yellow' },
 } as const satisfies Record<ObservedFlow['outcome'], object>;
 
-/** The rule that admitted, or the nearest and what it lacks; else what isolates; else the reason. */
+/** Of a cut the change that ended the flow; the rule that admitted, or the nearest and what it lacks; else what isolates; else the reason. */
 export function ruleText(flow: ObservedFlow): string {
   const { outcome, policy, rule, near = [], isolating = [], reason } = flow;
   const name = nameIn(subjectNamespace(flow));
+  if (flow.change !== undefined) return `by ${changeText(flow.change, name)}`;
   if (outcome === 'allow' || near.length === 0) {
     if (policy !== undefined && rule !== undefined) return `${name(policy)}[${rule}]`;
     if (isolating.length > 0) return `isolated by ${isolating.map(name).join(', ')}`;
@@ -44,6 +46,18 @@ export function ruleText(flow: ObservedFlow): string {
   return nearest === undefined
     ? reason
     : `${name(nearest.policy)}[${nearest.rule}]: ${nearest.lacks.join(', ')}${more}`;
+}
+
+/** `shop/scrape gen 4 (kubectl-apply, 23:39:42)`; of other objects than policies `Pod shop/web-1 (23:39:42)`. */
+export function changeText(
+  { kind, namespace, name, generation, manager, at, deleted }: NonNullable<ObservedFlow['change']>,
+  named: (key: string) => string = (key) => key,
+): string {
+  const key = named(namespace === undefined ? name : `${namespace}/${name}`);
+  const isPolicy = kind === 'NetworkPolicy';
+  const version = deleted === true ? ' deleted' : generation === undefined ? '' : ` gen ${generation}`;
+  const by = manager === undefined ? '' : `${manager}, `;
+  return `${isPolicy ? '' : `${kind} `}${key}${version} (${by}${clockText(Date.parse(at))})`;
 }
 
 /** Of the pod that was judged: policies of its namespace are written without theirs. */

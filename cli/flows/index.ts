@@ -27,7 +27,7 @@ export {
   placeChoice,
 } from './flow_flags.ts';
 export type { FlowSource } from './flow_source.ts';
-export { fullEnd, OUTCOME_WORDS, portText, ruleText, shortEnd } from './flow_text.ts';
+export { changeText, fullEnd, OUTCOME_WORDS, portText, ruleText, shortEnd } from './flow_text.ts';
 export { createInjectorSource } from './injector_source.ts';
 export { createLinesSource } from './lines_source.ts';
 export { type OpenedFlows, openFlows } from './open_source.ts';

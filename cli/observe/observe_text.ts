@@ -1,7 +1,7 @@
 /** What `sluice observe` prints for people. */
 import { printable } from '../../common/printable.ts';
 import type { ObservedAnswer, ObservedFlow } from '../../flows/index.ts';
-import { fullEnd, OUTCOME_WORDS, portText, ruleText, shortEnd } from '../flows/index.ts';
+import { changeText, fullEnd, OUTCOME_WORDS, portText, ruleText, shortEnd } from '../flows/index.ts';
 import { type Lines, line } from '../lines.ts';
 import { tableRows } from '../terminal/index.ts';
 import { clockText, timeText, whenText } from '../times.ts';
@@ -129,6 +129,7 @@ export function explainedLines(
 
 function edgeLines(edge: ObservedFlow, command: string | undefined): readonly Lines[] {
   const { src, dst, service, direction, reason, policy, rule, isolating = [], near = [], explanation } = edge;
+  const { was, change } = edge;
   const facts: (readonly [string, string])[] = [
     [
       'flows',
@@ -143,6 +144,12 @@ function edgeLines(edge: ObservedFlow, command: string | undefined): readonly Li
   if (isolating.length > 0) facts.push(['isolating', isolating.join(', ')]);
   for (const one of near)
     facts.push(['near', `${one.policy} ${direction}[${one.rule}]: ${one.lacks.join(', ')}`]);
+  if (was !== undefined)
+    facts.push([
+      'allowed by',
+      was.policy === undefined ? `${was.reason}` : `${was.policy} ${direction}[${was.rule}]`,
+    ]);
+  if (change !== undefined) facts.push(['ended by', changeText(change)]);
   if (edge.bytes_sent + edge.bytes_received > 0)
     facts.push(['bytes', `${edge.bytes_received} from the source, ${edge.bytes_sent} to it`]);
   facts.push(['reported', REPORTED[edge.reported_by]]);

@@ -40,6 +40,15 @@ const FLOWS: readonly ObservedFlow[] = [
     outcome: 'cut',
     port: 5432,
     isolating: ['shop/scrape'],
+    was: { policy: 'shop/scrape', rule: 0, revision: 3 },
+    change: {
+      kind: 'NetworkPolicy',
+      namespace: 'shop',
+      name: 'scrape',
+      generation: 4,
+      manager: 'kubectl-apply',
+      at: '2026-11-30T23:39:42Z',
+    },
   }),
   edge('shop/deploy/web', 'shop/deploy/cart', { flows: 48_000, policy: 'shop/back-from-web', rule: 0 }),
   edge('shop/deploy/web', '203.0.113.7', {
@@ -76,7 +85,7 @@ test('what was denied, with sources that differ only by name in one row', async 
     '#  COUNT  FIRST  LAST  VERDICT  FROM  TO  PORT  NEAREST RULE, AND WHAT IT LACKS',
     '1  312  denied  ingress-nginx/controller  shop/web  TCP/8080  web-from-ingress[0]: namespace label, port 80 wanted (and 1 more)',
     '2  211  denied  shop/cart, web  kube-system/kube-dns  UDP/53  egress-in-shop[0]: namespace shop wanted',
-    '3  1  cut  monitoring/prometheus  shop/db  TCP/5432  isolated by scrape',
+    '3  1  cut  monitoring/prometheus  shop/db  TCP/5432  by scrape gen 4 (kubectl-apply, 23:39:42)',
     '3 kinds of flows, 524 in all',
     'observed since 2026-11-29 12:00:00, lost=0',
     '',
@@ -108,6 +117,12 @@ test.each<[string, string[], string[]]>([
     return from === undefined || to === undefined ? [] : [`${from} -> ${to}`];
   });
   expect(ends).toEqual(found);
+});
+
+test('a cut: what had allowed it, and the change that ended it', async () => {
+  const { stdout } = await observe('--verdict', 'cut', '--explain', '1');
+  expect(stdout).toContain('  allowed by  shop/scrape ingress[0]\n');
+  expect(stdout).toContain('  ended by    shop/scrape gen 4 (kubectl-apply, 23:39:42)\n');
 });
 
 test('all of one row, with the command that asks the policies', async () => {
