@@ -14,6 +14,8 @@ export interface MendedFile {
   readonly file: string;
   readonly text: string;
   readonly mended: readonly Finding[];
+  /** Those whose edits overlap the ones of another finding, which is mended. */
+  readonly clashing: readonly Finding[];
 }
 
 /** Those of the findings that have edits which fit their text. */
@@ -41,7 +43,9 @@ export function mendFiles(
       text,
       mends.flatMap(({ replacements }) => replacements),
     );
-    const mended = mends.filter(({ replacements }) => replacements.every((one) => result.done.has(one)));
-    return [{ file, text: result.text, mended: mended.map(({ finding }) => finding) }];
+    const isDone = ({ replacements }: Mend) => replacements.every((one) => result.done.has(one));
+    const mended = mends.filter(isDone).map(({ finding }) => finding);
+    const clashing = mends.filter((mend) => !isDone(mend)).map(({ finding }) => finding);
+    return [{ file, text: result.text, mended, clashing }];
   });
 }

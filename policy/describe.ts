@@ -1,6 +1,7 @@
 /** A verdict in one sentence, for logs, events and terminals. */
 
 import { unreachable } from '../common/errors.ts';
+import { firstFew } from '../common/first_few.ts';
 import type { Protocol } from './model.ts';
 import type { FailedTest, PolicyRef, RuleMiss, Verdict } from './verdict.ts';
 
@@ -34,8 +35,7 @@ function formatEnd({ address, identity }: FlowEnd): string {
 }
 
 function formatPolicies(policies: readonly PolicyRef[]): string {
-  const listed = policies.slice(0, MAX_LISTED).map(formatName).join(', ');
-  return policies.length > MAX_LISTED ? `${listed} and ${policies.length - MAX_LISTED} more` : listed;
+  return firstFew(policies.slice(0, MAX_LISTED + 1).map(formatName), MAX_LISTED, policies.length);
 }
 
 /** How a test's `got` follows from what failed. */

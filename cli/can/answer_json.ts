@@ -1,9 +1,9 @@
 /** The JSON form of an answer, the same for `-o json` and `--batch`. docs/reference/cli.md describes each field. */
 import { unreachable } from '../../common/errors.ts';
 import type { PolicyRef, Verdict } from '../../policy/index.ts';
-import { objectKey } from '../../policy/index.ts';
 import type { Answer, AskedService, PortsAnswer } from './answer.ts';
 import type { Party } from './endpoint_resolver.ts';
+import { refName } from './ref_name.ts';
 
 /** Names the form of what `sluice can` prints as JSON: docs/schema/can.v1.json. */
 export const CAN_SCHEMA = 'sluice.dev/can/v1';
@@ -155,7 +155,7 @@ export function answerJson(answer: Answer, inputNotes: readonly string[] = []): 
 function serviceJson({ service, port, front, backends, candidates }: AskedService): ServiceJson {
   const used = new Set(candidates);
   return {
-    name: policyName(service),
+    name: refName(service),
     ...(front === undefined ? {} : { address: front.address }),
     port,
     ...(front?.kind === 'node' ? { node_port: front.nodePort } : {}),
@@ -171,16 +171,16 @@ function serviceJson({ service, port, front, backends, candidates }: AskedServic
 }
 
 function directionJson(verdict: Verdict, isolating: readonly PolicyRef[]): DirectionJson {
-  const common = { verdict: verdict.verdict, reason: verdict.reason, isolating: isolating.map(policyName) };
+  const common = { verdict: verdict.verdict, reason: verdict.reason, isolating: isolating.map(refName) };
   switch (verdict.reason) {
     case 'rule':
-      return { ...common, policy: policyName(verdict.policy), rule: verdict.rule };
+      return { ...common, policy: refName(verdict.policy), rule: verdict.rule };
     case 'no-rule': {
       const [nearest] = verdict.near ?? [];
       if (nearest === undefined) return common;
       const { policy, rule, tests } = nearest;
       const [{ failed, wanted, got }] = tests;
-      return { ...common, near_miss: { policy: policyName(policy), rule, failed, wanted, got } };
+      return { ...common, near_miss: { policy: refName(policy), rule, failed, wanted, got } };
     }
     case 'not-isolated':
     case 'self':
@@ -197,13 +197,9 @@ function partyJson(party: Party): PartyJson {
   const { pod, endpoint } = party;
   if (pod === undefined) return { addresses: endpoint.kind === 'address' ? [endpoint.address] : [] };
   return {
-    pod: policyName(pod),
+    pod: refName(pod),
     workload: pod.workload,
     ...(party.fromTemplate ? { from_template: true } : {}),
     addresses: pod.ips,
   };
-}
-
-function policyName(ref: { readonly namespace: string; readonly name: string }): string {
-  return objectKey(ref.namespace, ref.name);
 }

@@ -12,7 +12,9 @@ import {
 import { tableText } from '../terminal/index.ts';
 import type { Answer, Judged, PortsAnswer } from './answer.ts';
 import { describeParty, type Party, partyName } from './endpoint_resolver.ts';
+import { joinedRuns } from './joined_runs.ts';
 import type { NearRule } from './near_rules.ts';
+import { refName } from './ref_name.ts';
 import type { Front } from './service_fronts.ts';
 
 /** Backends that are explained one by one; more are only counted. */
@@ -37,7 +39,7 @@ export function answerLine(answer: Answer, near: readonly NearRule[] = []): stri
 function deniedBecause(verdict: Verdict, near: readonly NearRule[]): string {
   const isListed = near.some(({ miss }) => miss.direction === verdict.direction);
   if (verdict.reason !== 'no-rule' || !isListed) return describeReason(verdict);
-  return `isolated by ${firstFew(verdict.isolating.map(policyName), MAX_ISOLATING)}`;
+  return `isolated by ${firstFew(verdict.isolating.map(refName), MAX_ISOLATING)}`;
 }
 
 /** `shop/api TCP/8080`; of a Service `shop/svc/api:80 (10.96.0.7) -> 1 of 2 backends TCP/8080`. */
@@ -117,12 +119,8 @@ function ruleName(policy: PolicyRef, direction: Direction, index: number): strin
   return `${objectKey(policy.namespace, policy.name)} ${direction}[${index}]`;
 }
 
-function policyName({ namespace, name }: PolicyRef): string {
-  return objectKey(namespace, name);
-}
-
 function policyList(policies: readonly PolicyRef[]): string {
-  return policies.map(policyName).join(', ');
+  return policies.map(refName).join(', ');
 }
 
 /** Runs of addresses, and of ports, that are listed; more are only counted. */
@@ -131,13 +129,13 @@ const MAX_LISTED = 8;
 /** The parts of a block that are answered differently, a line each; nothing where all of it is answered alike. */
 export function blockLines({ block = [] }: Answer): string {
   if (block.length < 2) return '';
-  // Parts that differ only in the rule that came near are one line.
+  // Parts that differ only in why the other direction allows are one line.
   const alike = Map.groupBy(block, ({ answer }) => `${answer.verdict} ${reasonsOf(answer)}`);
   const rows = [...alike.values()].flatMap((parts) => {
     const [first] = parts;
     if (first === undefined) return [];
     const { answer } = first;
-    const ranges = parts.flatMap((part) => part.ranges);
+    const ranges = joinedRuns(parts.flatMap((part) => part.ranges));
     const listed = ranges
       .slice(0, MAX_LISTED)
       .map(({ first, last }) => (first === last ? first : `${first}-${last}`));

@@ -323,7 +323,7 @@ export function createAnswerer(manifests: Manifests, options: AnswererOptions): 
   };
 }
 
-/** What only the question is to blame for is a value: of a block other parts have an answer all the same. */
+/** Returns a SluiceError as a value: other parts of the block still have an answer. */
 function attempt(answer: () => Answer): Answer | SluiceError {
   try {
     return answer();

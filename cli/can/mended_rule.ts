@@ -45,14 +45,19 @@ export function mendedRule(
   const written = itemsOf(rule[peers]);
   if (test.failed === 'port' || test.failed === 'protocol') {
     const port = portItem(flow);
+    if (written.length === 0) return withRuleOfItsOwn(rule, peers, peerItem(miss, flow), port);
     const met = written[miss.peer ?? 0];
-    if (written.length > 1 && met !== undefined) return [rule, { [peers]: [met], ports: [port] }];
+    if (written.length > 1 && met !== undefined) return withRuleOfItsOwn(rule, peers, met, port);
     return [{ ...rule, ports: [...itemsOf(rule.ports), port] }];
   }
   const peer = peerItem(miss, flow);
-  if (peer === undefined) return undefined;
-  if (isOnePort(rule.ports)) return [{ ...rule, [peers]: [...written, peer] }];
-  return [rule, { [peers]: [peer], ports: [portItem(flow)] }];
+  if (peer !== undefined && isOnePort(rule.ports)) return [{ ...rule, [peers]: [...written, peer] }];
+  return withRuleOfItsOwn(rule, peers, peer, portItem(flow));
+}
+
+/** The rule as it is, and after it one for this peer and this port only. */
+function withRuleOfItsOwn(rule: Json, peers: string, peer: unknown, port: Json): readonly Json[] | undefined {
+  return peer === undefined ? undefined : [rule, { [peers]: [peer], ports: [port] }];
 }
 
 function mended(rule: Json, test: FailedTest, peers: string, peer: number, flow: Flow): Json {

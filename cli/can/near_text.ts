@@ -8,6 +8,9 @@ import type { NearRule, PlacedTest } from './near_rules.ts';
 /** Workloads that are named, for which a fix holds too; more are only counted. */
 const MAX_OTHERS = 4;
 
+/** The same in JSON. */
+const MAX_OTHERS_JSON = 100;
+
 /** The lines about them, and the first fix. Empty where there is none. */
 export function nearLines(rules: readonly NearRule[]): string {
   const lines = rules.flatMap(({ miss, place, tests }, at) => [
@@ -61,8 +64,10 @@ export interface NearRuleJson extends Partial<PlaceJson> {
   })[];
   /** YAML: a list of what takes the place of the rule. */
   readonly fix?: string;
-  /** Other workloads that the policy selects, and that the fix holds for as well: how many. */
-  readonly fix_also_for?: number;
+  /** Other workloads that the policy selects, and that the fix holds for as well, such as `deploy/web`: the first 100. */
+  readonly fix_also_for?: readonly string[];
+  /** How many there are besides; absent where all are named. */
+  readonly fix_also_for_more?: number;
 }
 
 interface PlaceJson {
@@ -86,6 +91,7 @@ export function nearJson(rules: readonly NearRule[]): readonly NearRuleJson[] {
       ...at,
     })),
     ...(fix === undefined ? {} : { fix: fixText(fix) }),
-    ...(alsoFor.length === 0 ? {} : { fix_also_for: alsoFor.length }),
+    ...(alsoFor.length === 0 ? {} : { fix_also_for: alsoFor.slice(0, MAX_OTHERS_JSON) }),
+    ...(alsoFor.length <= MAX_OTHERS_JSON ? {} : { fix_also_for_more: alsoFor.length - MAX_OTHERS_JSON }),
   }));
 }

@@ -28,8 +28,8 @@ Peers are written as shop/* (all pods of the namespace shop), shop/[app=web] (th
 `;
 
 /** What the help has after the flags. */
-export const DESCRIBE_HELP_END = `Exit code: 0 described, 1 described, and some pod is known not to enforce it, 2 error, also where a manifest other than a policy
-could not be read (without --ignore-errors), whatever is described, 124 the time of --timeout is over.
+export const DESCRIBE_HELP_END = `Exit code: 0 described, 1 described, and some pod is known not to enforce it, 2 error; also where a manifest other than a policy
+could not be read (without --ignore-errors), even if all else is described, 124 the time of --timeout is over.
 `;
 
 const OUTPUTS = ['text', 'wide', 'json', 'yaml'] as const;

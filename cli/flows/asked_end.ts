@@ -6,6 +6,7 @@ import { printable } from '../../common/printable.ts';
 import type { FlowQuestion } from '../../flows/index.ts';
 import { KIND_WORDS } from '../kind_words.ts';
 import { didYouMean } from '../likeness.ts';
+import { observedWorkload } from '../observed_workload.ts';
 
 /** An end, as a question has it. */
 export type AskedEnd = NonNullable<FlowQuestion['from']>[number];
@@ -71,5 +72,5 @@ function workload(word: string, name: string, flag: string): string {
       'USAGE',
       `${flag}: '${printable(word)}' is no kind of workload${didYouMean(word, KIND_WORDS.keys())}`,
     );
-  return `${kind === 'cj' ? 'cronjob' : kind}/${name}`;
+  return observedWorkload(`${kind}/${name}`);
 }

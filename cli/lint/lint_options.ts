@@ -20,8 +20,8 @@ A finding that is meant is suppressed by the annotation sluice.dev/lint-ignore: 
 `;
 
 /** What the help has after the flags. */
-export const LINT_HELP_END = `Exit code: 0 nothing found of the severity of --fail-on, 1 something found, 2 error, also where a manifest other than a policy
-could not be read (without --ignore-errors), whatever was found, 124 the time of --timeout is over.
+export const LINT_HELP_END = `Exit code: 0 nothing found of the severity of --fail-on, 1 something found, 2 error; also where a manifest other than a policy
+could not be read (without --ignore-errors), even if something was found, 124 the time of --timeout is over.
 `;
 
 const OUTPUTS = ['text', 'json', 'sarif', 'github'] as const;

@@ -10,8 +10,9 @@ import { replaceFile } from './replace_file.ts';
 /** Readers of text take it away; all other bytes of a file stay, and so does this. */
 const BYTE_ORDER_MARK = '\uFEFF';
 
-function whyNot({ object: { file } }: Finding): string {
+function whyNot({ object: { file } }: Finding, isClashing: boolean): string {
   if (!existsSync(file)) return 'it is in no file here';
+  if (isClashing) return 'the text overlaps that of another finding, which is fixed: look at what is left';
   return 'the text has a form that --fix does not change, such as JSON or an anchor: change it by hand';
 }
 
@@ -24,7 +25,8 @@ export function writeMends(findings: readonly Finding[], files: readonly Manifes
   const texts = new Map(files.map(({ file, text }) => [file, text]));
   let changed = false;
   const left = new Set(findings.filter(({ fix }) => (fix?.edits ?? []).length > 0));
-  for (const { file, text, mended } of mendFiles(findings, files)) {
+  const overlapped = new Set<Finding>();
+  for (const { file, text, mended, clashing } of mendFiles(findings, files)) {
     // What comes from a git revision is no file to be written.
     if (!existsSync(file)) continue;
     try {
@@ -32,6 +34,7 @@ export function writeMends(findings: readonly Finding[], files: readonly Manifes
       const mark = now.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK : '';
       if (now.slice(mark.length) !== texts.get(file)) {
         complain(`sluice: ${file} has changed meanwhile: nothing of it is fixed`);
+        for (const finding of left) if (finding.object.file === file) left.delete(finding);
         continue;
       }
       replaceFile(file, `${mark}${text}`);
@@ -41,12 +44,15 @@ export function writeMends(findings: readonly Finding[], files: readonly Manifes
       });
     }
     changed = true;
+    for (const finding of clashing) overlapped.add(finding);
     for (const finding of mended) {
       left.delete(finding);
       complain(`sluice: fixed ${placeText(finding)} ${finding.code}: ${finding.fix?.text ?? ''}`);
     }
   }
   for (const finding of left)
-    complain(`sluice: not fixed ${placeText(finding)} ${finding.code}: ${whyNot(finding)}`);
+    complain(
+      `sluice: not fixed ${placeText(finding)} ${finding.code}: ${whyNot(finding, overlapped.has(finding))}`,
+    );
   return changed;
 }

@@ -1,5 +1,15 @@
-/** A file that gets another text, whole or not at all. */
-import { chmodSync, chownSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+/** Gives a file another text: as a whole where its folder can be written to, else in place. */
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { codeOf } from '../../common/errno.ts';
 
 /** Where the folder may not be written to, or the file is a mount of its own: then it is written in its place. */
@@ -13,14 +23,22 @@ const WRITTEN_IN_PLACE: readonly (string | undefined)[] = ['EACCES', 'EPERM', 'E
 export function replaceFile(file: string, text: string): void {
   const path = realpathSync(file);
   const draft = `${path}.${process.pid}.draft`;
+  let isMade = false;
   try {
     const { mode, uid, gid } = statSync(path);
-    writeFileSync(draft, text, { flag: 'wx' });
+    // Nobody else reads it before it has the file's owner and mode.
+    const made = openSync(draft, 'wx', 0o600);
+    isMade = true;
+    try {
+      writeFileSync(made, text);
+    } finally {
+      closeSync(made);
+    }
     chownSync(draft, uid, gid);
     chmodSync(draft, mode);
     renameSync(draft, path);
   } catch (error) {
-    rmSync(draft, { force: true });
+    if (isMade) rmSync(draft, { force: true });
     if (!WRITTEN_IN_PLACE.includes(codeOf(error))) throw error;
     writeFileSync(path, text);
   }

@@ -14,6 +14,6 @@ export { ApiClient, type Query } from './api_client.ts';
 export { ApiFailure } from './api_failure.ts';
 export type { ObjectChange } from './known_objects.ts';
 export { loadKubeConfig, readKubeConfig } from './kube_config.ts';
-export { type ListSink, listAll, PAGE_LIMIT } from './list.ts';
+export { type ListSink, listAll, MAX_PAGES, PAGE_LIMIT } from './list.ts';
 export { field, keyOf, type RawObject, readRawObjectJson } from './raw_object.ts';
 export { Reflector, type ReflectorEvents, type ReflectorSpec, type ReflectorTimes } from './reflector.ts';

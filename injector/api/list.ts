@@ -8,6 +8,9 @@ import { type RawObject, readRawObjectJson } from './raw_object.ts';
 /** Objects of a page: what client-go takes. Where the answer comes from its cache, a server takes no notice of it. */
 export const PAGE_LIMIT = 500;
 
+/** Pages of one list: a million objects. A server whose pages lead to each other would fill the memory. */
+export const MAX_PAGES = 2_000;
+
 /** How often a list begins again at its first page when the server forgets them, before all is asked for at once. */
 const PAGED_ATTEMPTS = 2;
 
@@ -71,12 +74,13 @@ export async function listAll(request: ListRequest, sink: ListSink): Promise<str
 async function listPages(request: ListRequest, start: Query, sink: ListSink): Promise<string> {
   const { labelSelector } = request;
   let query: Query = { ...start, labelSelector };
-  for (;;) {
+  for (let page = 1; page <= MAX_PAGES; page += 1) {
     const { resourceVersion, continue: next = '' } = await readPage(request, query, sink);
     if (next === '') return resourceVersion;
     if (next === query.continue) throw answerMalformed(`${request.path}: a page that leads to itself`);
     query = { limit: PAGE_LIMIT, continue: next, labelSelector };
   }
+  throw answerMalformed(`${request.path}: a list of more than ${MAX_PAGES} pages`);
 }
 
 async function readPage(

@@ -1,5 +1,6 @@
 /** What rules look at: a cluster's objects, indexed, with their positions and with what of them is known. */
 
+export { MAX_LABEL_SETS } from './custom_resources.ts';
 export { counted, didYouMean, listed, type NearLabel, nearest, nearLabels } from './likeness.ts';
 export { lintedObject } from './linted_object.ts';
 export {

@@ -19,7 +19,7 @@ import {
 } from '../../policy/index.ts';
 import type { FieldPath, Manifests, Places, RawManifest } from '../../sources/index.ts';
 import type { LintedObject } from '../finding.ts';
-import { customResourcesOf, fitsOne } from './custom_resources.ts';
+import { CustomResources } from './custom_resources.ts';
 import { lintedObject } from './linted_object.ts';
 import { type LintedService, servicesOf } from './services.ts';
 import { type Subject, subjectsOf } from './subject.ts';
@@ -122,7 +122,7 @@ export function createModel(input: LintInput): Model {
     ...subjects.map(({ pod }) => [`${pod.namespace}/${pod.name}`, pod] as const),
   ]);
 
-  const customResources = customResourcesOf(manifests.others);
+  const customResources = new CustomResources(manifests.others);
   const beforeAnswer = input.beforeAnswer ?? (() => {});
   const subjectsIn = (namespace: string) => {
     beforeAnswer();
@@ -175,7 +175,10 @@ export function createModel(input: LintInput): Model {
       return servicesByNamespace.get(namespace) ?? [];
     },
     knows,
-    mayBeMade: (where, selector) => fitsOne(customResources, where, selector),
+    mayBeMade(where, selector) {
+      beforeAnswer();
+      return customResources.mayFit(where, selector);
+    },
     selected,
     isolating(subject, direction) {
       beforeAnswer();
@@ -221,7 +224,7 @@ export function createModel(input: LintInput): Model {
   };
 }
 
-/** Policies of a namespace that select nobody: one or two are mistakes, more are a sign that workloads are elsewhere. */
+/** A namespace may have up to three policies that select nobody by mistake. More are a sign that its workloads are elsewhere. */
 const MISTAKES_MAX = 3;
 
 /** Whether most policies of a namespace select nobody: its workloads are somewhere else than in these files, at least most of them. */

@@ -10,9 +10,9 @@ import type { Found } from '../finding.ts';
 import { type LintedPolicy, listed, type Model, nameOf, rulesIn } from '../model/index.ts';
 import type { Rule } from '../rule.ts';
 import { flowYaml } from './flow_yaml.ts';
-import { moveTo, np001 } from './np001_selects_nobody.ts';
 import { np003 } from './np003_peers_are_or.ts';
 import { unmetSelector } from './unmet.ts';
+import { unmetSubject } from './unmet_subject.ts';
 
 /** A peer that means nobody. */
 export const np002: Rule = {
@@ -33,16 +33,16 @@ says that the policy belongs.`,
     const explained = new Set(
       foundBy(np003).map(({ object, path }) => placeKey(object.key, path.slice(0, -1))),
     );
-    const moves = new Map(foundBy(np001).map(({ object, fix }) => [object.key, fix?.text]));
-    for (const linted of model.policies)
+    for (const linted of model.policies) {
+      const belongsIn = unmetSubject(model, linted)?.elsewhere;
       for (const { rule, path, peersField } of rulesIn(linted)) {
         if (explained.has(placeKey(linted.object.key, [...path, peersField]))) continue;
         for (const [at, peer] of rule.peers.entries()) {
-          const move = moves.get(linted.object.key);
-          const found = findPeer(model, linted, peer, [...path, peersField, at], move);
+          const found = findPeer(model, linted, peer, [...path, peersField, at], belongsIn);
           if (found !== undefined) yield found;
         }
       }
+    }
   },
 };
 
@@ -55,7 +55,7 @@ function findPeer(
   linted: LintedPolicy,
   peer: NetworkPolicyPeer,
   path: FieldPath,
-  move: string | undefined,
+  belongsIn: string | undefined,
 ): Found | undefined {
   const { namespace } = linted.policy;
   const namespaces = model.peerNamespaces(peer, namespace);
@@ -96,7 +96,7 @@ function findPeer(
   const { elsewhere } = unmet;
   if (elsewhere === undefined || namespaceSelector !== undefined) return found(unmet);
   // One cause is one finding: once the policy is there, the peer means them.
-  if (move === moveTo(elsewhere)) return undefined;
+  if (belongsIn === elsewhere) return undefined;
   const selector = flowYaml({ matchLabels: { [NAMESPACE_NAME_LABEL]: elsewhere } });
   return found({ ...unmet, fix: { text: `namespaceSelector: ${selector} in the same entry` } });
 }

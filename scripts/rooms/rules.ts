@@ -26,6 +26,7 @@ const PURE: readonly string[] = [
   'common/contract.ts',
   'common/edit_distance.ts',
   'common/errors.ts',
+  'common/first_few.ts',
   'common/net.ts',
   'common/path.ts',
   'common/persistent_map.ts',

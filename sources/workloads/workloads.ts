@@ -153,8 +153,8 @@ function podsByWorkload(cluster: Cluster): Map<string, Pod[]> {
 }
 
 /**
- * A ReplicaSet of a Deployment, or a Job of a CronJob, that is there as well: its pods are known by that one, and one that has none is
- * history. Source: `metadata.ownerReferences`, the one that is `controller`.
+ * Whether a workload was made by another one of the files, such as a ReplicaSet by its Deployment or a Job by its CronJob. Its pods
+ * count as that one's; without pods it is an old revision. Source: `metadata.ownerReferences`, the one that is `controller`.
  */
 function isMadeByKnown({ workload, owner }: Template, templates: ReadonlyMap<string, Template>): boolean {
   return itemsOf(fieldsOf(workload.raw.metadata).ownerReferences).some((reference) => {

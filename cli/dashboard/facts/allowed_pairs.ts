@@ -17,8 +17,8 @@ import {
   portsBetween,
   portsText,
 } from '../../connectivity/index.ts';
+import { observedWorkload } from '../../observed_workload.ts';
 import type { AllowedPair } from '../form.ts';
-import { observedName } from './workload_name.ts';
 
 /** Pairs that the page gets: more it could not draw, and the matrix of a large cluster holds about as many. */
 const MAX_PAIRS = 5_000;
@@ -93,5 +93,5 @@ function nameOf({ namespace, workload }: PodsEnd): string {
 }
 
 function endOf({ namespace, workload }: PodsEnd) {
-  return { namespace, workload: observedName(workload) };
+  return { namespace, workload: observedWorkload(workload) };
 }

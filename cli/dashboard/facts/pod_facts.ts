@@ -2,8 +2,8 @@
 import type { LintedPolicy, Model, Subject } from '../../../lint/index.ts';
 import { objectKey, type Pod } from '../../../policy/index.ts';
 import type { InForce } from '../../in_force/index.ts';
+import { observedWorkload } from '../../observed_workload.ts';
 import type { PodFacts, WorkloadFacts } from '../form.ts';
-import { observedName } from './workload_name.ts';
 
 /** Pods that the page gets. */
 export const MAX_PODS = 20_000;
@@ -27,7 +27,7 @@ export function podFacts(model: Model, inForce: InForce): readonly PodFacts[] {
 export function workloadFacts({ subjects }: Model): readonly WorkloadFacts[] {
   const found = new Map<string, WorkloadFacts>();
   for (const { pod, pods, name } of subjects) {
-    const workload = observedName(name);
+    const workload = observedWorkload(name);
     const key = `${pod.namespace}/${workload}`;
     const { pods: before } = found.get(key) ?? { pods: 0 };
     found.set(key, { namespace: pod.namespace, workload, pods: before + pods.length });
@@ -42,7 +42,7 @@ function isolating(model: Model, subject: Subject): readonly LintedPolicy[] {
 function factsOf(pod: Pod, { name }: Subject, policies: readonly LintedPolicy[], inForce: InForce): PodFacts {
   const common = {
     name: objectKey(pod.namespace, pod.name),
-    workload: observedName(name),
+    workload: observedWorkload(name),
     policies: policies.map(({ object }) => object.key),
   };
   if (policies.length === 0) return { ...common, state: 'free' };

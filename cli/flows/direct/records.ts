@@ -2,8 +2,9 @@
 import { PROTOCOLS } from '../../../common/net.ts';
 import { integer, list, oneOf, part, type Shape, type TypeOf, text } from '../../../common/shape.ts';
 import type { NearRule, ObservedEnd, ObservedFlow } from '../../../flows/index.ts';
+import { lastingWorkload } from '../../../sources/index.ts';
+import { observedWorkload } from '../../observed_workload.ts';
 import type { PodNames, SidecarPod } from './sidecar_pods.ts';
-import { workloadText } from './workload_text.ts';
 
 const whole = integer(0, Number.MAX_SAFE_INTEGER);
 
@@ -109,5 +110,9 @@ function endOf(
 
 function named(namespace?: string, name?: string, workload?: string): SidecarPod | undefined {
   if (namespace === undefined || name === undefined) return undefined;
-  return { namespace, name, workload: workloadText({ workload: workload ?? `pod/${name}` }) };
+  return {
+    namespace,
+    name,
+    workload: observedWorkload(lastingWorkload({ workload: workload ?? `pod/${name}` })),
+  };
 }

@@ -1,6 +1,7 @@
 /** Pods whose sidecars can be asked, and the pages that they answer with. */
 import type { Pod } from '../../../policy/index.ts';
-import { workloadText } from './workload_text.ts';
+import { lastingWorkload } from '../../../sources/index.ts';
+import { observedWorkload } from '../../observed_workload.ts';
 
 /** A pod with a sidecar. */
 export interface SidecarPod {
@@ -36,5 +37,5 @@ export const PAGE_MS = 10_000;
 
 /** A pod of what was read. */
 export function sidecarPod(pod: Pod): SidecarPod {
-  return { namespace: pod.namespace, name: pod.name, workload: workloadText(pod) };
+  return { namespace: pod.namespace, name: pod.name, workload: observedWorkload(lastingWorkload(pod)) };
 }

@@ -217,6 +217,11 @@ describe('a verdict in one sentence', () => {
     expect(describeFlow(verdict, parties)).toMatch(/isolated by (shop\/p\d, ){7}shop\/p\d and 2 more$/);
   });
 
+  it('names a ninth policy too where it is the last one', () => {
+    const verdict = shop(...Array.from({ length: 9 }, () => ({})))('shop/web', 'shop/api', '8080').ingress;
+    expect(describeFlow(verdict, parties)).toMatch(/isolated by (shop\/p\d, ){8}shop\/p\d$/);
+  });
+
   it.each<[Verdict, string]>([
     [
       {

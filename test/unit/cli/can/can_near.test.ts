@@ -87,6 +87,7 @@ interface NearJson {
       readonly meant?: object;
     }[];
     readonly fix?: string;
+    readonly fix_also_for?: readonly string[];
   }[];
 }
 
@@ -167,7 +168,7 @@ describe('a fix opens no more than was asked about', () => {
 
   test('a peer of a rule for all ports gets a rule of its own, with the port', async () => {
     const fix = await fixOf('1.2.3.4', 'web', '8080');
-    expect(fix).toMatchObject({ policy: 'shop/scrape', fix_also_for: 1 });
+    expect(fix).toMatchObject({ policy: 'shop/scrape', fix_also_for: ['deploy/checkout'] });
     expect(fix.rules).toEqual([
       { from: [monitoring] },
       { from: [{ ipBlock: { cidr: '1.2.3.4/32' } }], ports: [{ port: 'http' }] },
@@ -177,6 +178,52 @@ describe('a fix opens no more than was asked about', () => {
   test('the text says for whom it holds as well', async () => {
     const { stdout } = await runSluice(['can', '1.2.3.4', 'web', '8080', '-n', 'shop', '-f', shop()]);
     expect(stdout).toContain('\n  also    for deploy/checkout, which shop/scrape selects too\n');
+  });
+
+  test.each([
+    ['nothing', {}],
+    ['an empty list', { from: [] }],
+  ])(
+    'a rule with %s as its peers stays, and the port is opened for the one that was asked about',
+    async (_, peers) => {
+      const dir = shop();
+      const rule = { ...peers, ports: [{ port: 9 }] };
+      const spec = { podSelector: { matchLabels: { app: 'web' } }, ingress: [rule] };
+      writeFileSync(join(dir, '20-policies.yaml'), JSON.stringify(policy('shop/all', spec)));
+      const question = ['can', 'checkout', 'web', '8080', '-n', 'shop', '-f', dir, '-o', 'json'];
+      const [first] = (JSON.parse((await runSluice(question)).stdout) as NearJson).near;
+      expect(parse(first?.fix ?? '')).toEqual([
+        rule,
+        { from: [{ podSelector: { matchLabels: { app: 'checkout' } } }], ports: [{ port: 'http' }] },
+      ]);
+    },
+  );
+
+  test('there is no fix by a rule for all where the other end has no labels of its own', async () => {
+    const dir = shop();
+    const spec = { podSelector: { matchLabels: { app: 'web' } }, ingress: [{ ports: [{ port: 9 }] }] };
+    const items = [policy('shop/all', spec), pod('shop/bare', { labels: {}, ip: '10.1.0.9' })];
+    writeFileSync(join(dir, '20-policies.yaml'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+    const question = ['can', 'bare', 'web', '8080', '-n', 'shop', '-f', dir, '-o', 'json'];
+    const [first] = (JSON.parse((await runSluice(question)).stdout) as NearJson).near;
+    expect(first).toMatchObject({ policy: 'shop/all' });
+    expect(first?.fix).toBeUndefined();
+  });
+
+  test('of many for whom it holds as well, the first are named', async () => {
+    const dir = shop();
+    const items = Array.from({ length: 101 }, (_, at) => ({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: `w${at}`, namespace: 'shop' },
+      spec: { template: { metadata: { labels: { app: `w${at}` } }, spec: { containers: [] } } },
+    }));
+    writeFileSync(join(dir, '30-more.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+    const question = ['can', '1.2.3.4', 'web', '8080', '-n', 'shop', '-f', dir, '-o', 'json'];
+    const [first] = (JSON.parse((await runSluice(question)).stdout) as NearJson).near;
+    expect(first?.fix_also_for).toHaveLength(100);
+    // The deployment checkout is one of them.
+    expect(first).toMatchObject({ fix_also_for_more: 2 });
   });
 
   test('a port of a rule for several peers is opened for the one that was asked about', async () => {
@@ -239,7 +286,7 @@ describe('ends that are no single pod', () => {
         .slice(1, -1)
         .map((line) => line.split(/ {2,}/).slice(1)),
     ).toEqual([
-      ['denied', '10.1.0.0, 10.1.0.4-10.1.0.7, 10.1.0.2', 'ingress: isolated by shop/db'],
+      ['denied', '10.1.0.0, 10.1.0.2, 10.1.0.4-10.1.0.7', 'ingress: isolated by shop/db'],
       ['allowed', '10.1.0.1', 'a pod always reaches itself'],
       ['allowed', '10.1.0.3', 'shop/db ingress[0]'],
     ]);
