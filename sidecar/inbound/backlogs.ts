@@ -24,7 +24,10 @@ export interface Dialled {
   isSettled(): boolean;
 }
 
-/** From the admission of a connection until the kernel is asked, ms: by then it is in the queue, if that has room. */
+/**
+ * From the admission of a connection until the kernel is asked, ms: by then the app's kernel has mostly answered, and the connection is in
+ * the queue if that has room. Where it has not, it is looked at again after as long: what is not in the queue yet would not count.
+ */
 const ASK_AFTER_MS = 2;
 
 /** An app in the same kernel answers within microseconds, on a busy machine within milliseconds. */
@@ -98,6 +101,8 @@ class Place {
   #timer: NodeJS.Timeout | undefined;
   #lateTimer: NodeJS.Timeout | undefined;
   #watched: Dialled | undefined;
+  /** The last one that was dialled. */
+  #latest: Dialled | undefined;
   #renewedAtMs = 0;
   #closed = false;
 
@@ -109,7 +114,8 @@ class Place {
 
   dialled(connection: Dialled): void {
     this.#credit -= 1;
-    if (this.#credit <= 0) this.#askAfter(ASK_AFTER_MS);
+    this.#latest = connection;
+    if (this.#credit <= 0) this.#askSettled(performance.now() + LATE_MS);
     // Of many only the one that began first: where the queue is full, all of them wait.
     if (this.#lateTimer !== undefined) return;
     this.#watched = connection;
@@ -126,6 +132,17 @@ class Place {
     this.#lateTimer = undefined;
     if (this.#watched?.isSettled() === false) this.#askAfter(0);
     this.#watched = undefined;
+  }
+
+  /** Asks once the last connection is settled, at the latest at `untilMs`. */
+  #askSettled(untilMs: number): void {
+    if (this.#closed) return;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      const isOut = this.#latest?.isSettled() === false;
+      if (isOut && performance.now() < untilMs) this.#askSettled(untilMs);
+      else this.#askAfter(0);
+    }, ASK_AFTER_MS);
   }
 
   #askAfter(ms: number): void {

@@ -34,6 +34,17 @@ test('it asks after the first connection, and again after as many as there was r
   expect(kernel.hold).not.toHaveBeenCalled();
 });
 
+test('it asks when the last connection is in the queue, however slow the machine is', async () => {
+  let looks = 0;
+  const isSettled = () => {
+    looks += 1;
+    return looks > 1;
+  };
+  kernel.room.mockImplementation(async () => (looks > 1 ? 0 : 1));
+  backlogs.dialled({ destination: PLACE, isSettled });
+  await expect.poll(() => backlogs.full).toEqual([PLACE]);
+});
+
 test('a full queue is held once, looked at until there is room, and released', async () => {
   kernel.room.mockResolvedValue(0);
   dial();
