@@ -1,8 +1,8 @@
 /** Edges as the collector keeps them: what makes one of them, as a text, and what is added up. */
 import type {
   AllowedBefore,
+  NamedChange,
   NearRule,
-  ObjectChange,
   ObservedEnd,
   ObservedFlow,
 } from '../../../flows/index.ts';
@@ -20,7 +20,7 @@ export interface Said {
   readonly near?: readonly NearRule[];
   /** Of a cut: what had allowed the flow, and which change ended it. */
   readonly was?: AllowedBefore;
-  readonly change?: ObjectChange;
+  readonly change?: NamedChange;
 }
 
 /** Sums of one edge in some time. */
