@@ -165,10 +165,11 @@ export function oneOf<const C extends string | number | boolean>(...constants: r
   });
 }
 
-/** A list. */
-export function list<T>({ check }: Shape<T>): Shape<readonly T[]> {
+/** A list. @param most items that it may have: with more none is looked at */
+export function list<T>({ check }: Shape<T>, most: number = Number.POSITIVE_INFINITY): Shape<readonly T[]> {
   return new Shape((value) => {
     if (!Array.isArray(value)) return problem(`must be a list, is ${kindOf(value)}`);
+    if (value.length > most) return problem(`may have at most ${most} items, has ${value.length}`);
     for (let i = 0; i < value.length; i += 1) {
       const found = check(value[i]);
       if (found !== undefined) return within(`[${i}]`, found);

@@ -2,7 +2,7 @@
 import { PROTOCOLS } from '../common/net.ts';
 import { integer, list, object, oneOf, type Shape, type TypeOf, text } from '../common/shape.ts';
 import { type NearRule, nearRule } from './near_rule.ts';
-import { type AllowedBefore, allowedBefore, type ObjectChange, objectChange } from './record.ts';
+import { type AllowedBefore, allowedBefore, type NamedChange, namedChange } from './record.ts';
 import { OUTCOMES, type Outcome } from './window.ts';
 
 const whole = integer(0, Number.MAX_SAFE_INTEGER);
@@ -28,7 +28,7 @@ const observedEnd: Shape<ObservedEnd> = object(
   { namespace: text(), workload: text(), pod: text(), address: text() },
 );
 
-/** Flows between two workloads that are alike. */
+/** Flows between two workloads with the same port, outcome and reason, added up. */
 export interface ObservedFlow {
   readonly src: ObservedEnd;
   readonly dst: ObservedEnd;
@@ -49,7 +49,7 @@ export interface ObservedFlow {
   readonly explanation?: string;
   /** Of cuts, the latest of them: by what it had been allowed, and the change that ended it. */
   readonly was?: AllowedBefore;
-  readonly change?: ObjectChange;
+  readonly change?: NamedChange;
   /** RFC 3339, UTC. */
   readonly first: string;
   readonly last: string;
@@ -87,7 +87,7 @@ export const observedFlow: Shape<ObservedFlow> = object(
     near: list(nearRule),
     explanation: text(),
     was: allowedBefore,
-    change: objectChange,
+    change: namedChange,
   },
 );
 

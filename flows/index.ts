@@ -25,20 +25,27 @@ export {
 } from './asker.ts';
 export { type FlowTest, flowTest } from './match.ts';
 export { type NearRule, nearRule } from './near_rule.ts';
-export { type FlowQuestion, flowQuestion, GROUPS, MAX_EDGES } from './question.ts';
+export {
+  type FlowQuestion,
+  flowQuestion,
+  GROUPS,
+  MAX_ASKED,
+  MAX_ASKED_CHARS,
+  MAX_EDGES,
+} from './question.ts';
 export {
   type AllowedBefore,
   allowedBefore,
   CUT_ENDS,
   FLOW_ENDS,
   type FlowEnd,
-  type FlowEvent,
   type FlowRecord,
   type FlowSide,
-  flowEvent,
   flowRecord,
-  type ObjectChange,
-  objectChange,
+  type KeptRecord,
+  keptRecord,
+  type NamedChange,
+  namedChange,
   REFUSAL_REASONS,
   type RefusalReason,
   VERDICT_REASONS,
@@ -55,7 +62,11 @@ export { endKey, type Group, joinEnds } from './together.ts';
 export {
   type FlowCount,
   type FlowWindow,
+  fitsAsEvent,
   flowWindow,
+  MAX_COUNTS,
+  MAX_EVENT_BYTES,
+  MAX_EVENTS,
   OTHER_PEERS,
   OUTCOMES,
   type Outcome,

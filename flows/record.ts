@@ -1,6 +1,7 @@
 /**
  * The record of one flow, as a sidecar writes it once, when the flow ends or is refused: in its log, on `/flows`, and to the injector.
- * docs/reference/log-fields.md explains the fields. Fields are only ever added, and readers pass over those they do not know.
+ * docs/reference/log-fields.md explains the fields. From the first release on, fields are only added. Readers
+ * pass over those they do not know.
  */
 import { PROTOCOLS } from '../common/net.ts';
 import { flag, integer, list, number, oneOf, part, type TypeOf, text } from '../common/shape.ts';
@@ -156,8 +157,8 @@ export const flowRecord = part(recordFields, recordOptions);
 /** The record of one flow. */
 export interface FlowRecord extends TypeOf<typeof flowRecord> {}
 
-/** The form of `ObjectChange`. */
-export const objectChange = part(
+/** The form of `NamedChange`. */
+export const namedChange = part(
   {
     kind: text(),
     name: text(),
@@ -177,10 +178,10 @@ export const objectChange = part(
 );
 
 /** A change of an object of the cluster. */
-export interface ObjectChange extends TypeOf<typeof objectChange> {}
+export interface NamedChange extends TypeOf<typeof namedChange> {}
 
-/** The form of `FlowEvent`. */
-export const flowEvent = part(recordFields, { ...recordOptions, change: objectChange });
+/** The form of `KeptRecord`. */
+export const keptRecord = part(recordFields, { ...recordOptions, change: namedChange });
 
 /** A record as the injector keeps it: with the change that ended the flow, where it is known. */
-export interface FlowEvent extends TypeOf<typeof flowEvent> {}
+export interface KeptRecord extends TypeOf<typeof keptRecord> {}

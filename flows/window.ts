@@ -14,6 +14,13 @@ export const OUTCOMES = ['allow', 'deny', 'cut', 'audit'] as const;
 /** One of these. */
 export type Outcome = (typeof OUTCOMES)[number];
 
+/** Most entries of a window's `counts`. Some 300 bytes each on their way to the injector. */
+export const MAX_COUNTS = 512;
+
+/** Most entries of a window's `events`, and bytes of each in UTF-8. */
+export const MAX_EVENTS = 64;
+export const MAX_EVENT_BYTES = 4_096;
+
 /** Milliseconds since 1970, or a count. */
 const whole = integer(0, Number.MAX_SAFE_INTEGER);
 
@@ -73,6 +80,12 @@ export interface FlowCount {
   readonly millis: number;
 }
 
+/** Whether a text has at most `MAX_EVENT_BYTES`. */
+export function fitsAsEvent(event: string): boolean {
+  // A character has at least one byte: a text that is far too long is not encoded.
+  return event.length <= MAX_EVENT_BYTES && new TextEncoder().encode(event).length <= MAX_EVENT_BYTES;
+}
+
 /** One window. A window without flows is not sent. */
 export const flowWindow = object({
   /** Begin and end, ms since 1970, by the sidecar's clock. */
@@ -83,9 +96,16 @@ export const flowWindow = object({
    * not be sent. At most so many.
    */
   lost: whole,
-  counts: list(flowCount),
-  /** Single flows that were denied, cut or audited, as JSON of their records; the oldest first, bounded. */
-  events: list(text()),
+  /** At most `MAX_COUNTS`. */
+  counts: list(flowCount, MAX_COUNTS),
+  /**
+   * Single flows that were denied, cut or audited, as JSON of their records; the oldest first. At most `MAX_EVENTS`, of
+   * `MAX_EVENT_BYTES` each.
+   */
+  events: list(
+    text((event) => (fitsAsEvent(event) ? undefined : `must have at most ${MAX_EVENT_BYTES} bytes`)),
+    MAX_EVENTS,
+  ),
   /** Such flows that have no entry in `events`. */
   eventsLost: whole,
 });

@@ -41,7 +41,7 @@ async function follow(observer: Observer, question: FlowQuestion, response: Serv
   response.on('close', () => over.abort());
   const edges = observer.follow(question, over.signal);
   response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-  response.flushHeaders(); // whoever asked knows that it has begun
+  response.flushHeaders(); // who asked knows that it has begun
   for await (const some of edges) {
     if (response.writableLength > MAX_UNREAD_BYTES) break;
     response.write(some.map((edge) => `${JSON.stringify(edge)}\n`).join(''));

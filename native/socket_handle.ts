@@ -36,7 +36,10 @@ const COOKIE_AT = ID_AT + 40;
 /** The kernel has the interface in the machine's own order. */
 const LITTLE_ENDIAN = endianness() === 'LE';
 
-/** Each byte of the cookie of a socket whose cookie is not known. Else it is in two halves, the lower one first, each in the machine's order. */
+/**
+ * Fills the cookie of a socket whose cookie is not known. A known cookie is written as two 32-bit halves, the lower first, each in the
+ * machine's byte order.
+ */
 const NO_COOKIE = 0xff;
 const HALF = 2 ** 32;
 

@@ -6,15 +6,15 @@ import type { Protocol } from './model.ts';
 import type { FailedTest, PolicyRef, RuleMiss, Verdict } from './verdict.ts';
 
 /** One end of a flow: the pod that has the address, where one does, else the address. */
-interface FlowEnd {
+interface DescribedEnd {
   readonly address?: string | undefined;
   readonly identity?: { readonly namespace: string; readonly name: string } | undefined;
 }
 
 /** The flow that a verdict is about. */
-export interface FlowEnds {
-  readonly source: FlowEnd;
-  readonly destination: FlowEnd;
+export interface DescribedEnds {
+  readonly source: DescribedEnd;
+  readonly destination: DescribedEnd;
   /** The Service that the source asked for, where that is known. */
   readonly service?: { readonly namespace: string; readonly name: string } | undefined;
   readonly protocol: Protocol;
@@ -29,7 +29,7 @@ function formatName({ namespace, name }: { readonly namespace: string; readonly 
   return `${namespace}/${name}`;
 }
 
-function formatEnd({ address, identity }: FlowEnd): string {
+function formatEnd({ address, identity }: DescribedEnd): string {
   if (identity !== undefined) return formatName(identity);
   return address === undefined || address === '' ? 'an unknown address' : address;
 }
@@ -110,7 +110,7 @@ export function describeReason(verdict: Verdict): string {
  * A flow and its verdict in one sentence: `shop/web -> shop/api-0 (Service shop/api) TCP/8080 denied at ingress: isolated by
  * shop/api-allow; nearest rule api-allow ingress[0]: label role=frontend wanted, peer has role=front`.
  */
-export function describeFlow(verdict: Verdict, ends: FlowEnds): string {
+export function describeFlow(verdict: Verdict, ends: DescribedEnds): string {
   const { source, destination, service, protocol, port } = ends;
   const to = `${formatEnd(destination)}${service === undefined ? '' : ` (Service ${formatName(service)})`}`;
   const word = verdict.verdict === 'allow' ? 'allowed' : 'denied';

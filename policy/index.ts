@@ -31,7 +31,7 @@ export {
   policyExcess,
   virtualPorts,
 } from './compile/index.ts';
-export { describeFlow, describeHint, describeReason, describeTest, type FlowEnds } from './describe.ts';
+export { type DescribedEnds, describeFlow, describeHint, describeReason, describeTest } from './describe.ts';
 export { createJudge, isDeniedForCertain, type Judge } from './judge/index.ts';
 export { compareTexts, objectKey, ownEntry } from './key.ts';
 export {

@@ -74,10 +74,12 @@ if [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/
   say "installing $names"
   log=$(mktemp)
   # shellcheck disable=SC2086 # package names are words
+  # Tests that run side by side may each lack something: apt-get lets one at a time look.
   if (
     export DEBIAN_FRONTEND=noninteractive
+    flock 9
     apt-get -q update && apt-get -q install -y --no-install-recommends $names
-  ) >"$log" 2>&1; then
+  ) >"$log" 2>&1 9>/run/lock/sluice-system-tools; then
     rm -f "$log"
   else
     cat "$log" >&2

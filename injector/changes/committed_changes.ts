@@ -1,5 +1,5 @@
 /** Changes of objects that are in force. */
-import type { ObjectChange } from '../../flows/index.ts';
+import type { NamedChange } from '../../flows/index.ts';
 
 /** Changes that are kept of each kind of object, so that pods that come and go do not push out policies. Some 300 bytes each. */
 export const MAX_CHANGES = 1_000;
@@ -8,5 +8,5 @@ export const MAX_CHANGES = 1_000;
 export interface CommittedChanges {
   readonly revision: number;
   /** Of one object the last; of each kind the last `MAX_CHANGES`. */
-  readonly changes: readonly ObjectChange[];
+  readonly changes: readonly NamedChange[];
 }

@@ -1,31 +1,35 @@
 /**
  * The last changes of objects, by revision. A record of a flow that was cut carries the revision of the table that allowed it and of
- * the one that did not: what ended the flow came in force between the two. Revisions are those of one injector: of a flow that another
- * replica's table allowed, nothing is known here.
+ * the one that did not: what ended the flow came in force between the two. Revisions are those of one run of one injector. They begin
+ * at a time, so that those of another run or replica mostly are below: of a flow that such a table allowed, nothing is claimed.
  */
-import { CUT_ENDS, type FlowRecord, type FlowSide, type ObjectChange } from '../../flows/index.ts';
+import { CUT_ENDS, type FlowRecord, type FlowSide, type NamedChange } from '../../flows/index.ts';
 import { type CommittedChanges, MAX_CHANGES } from './committed_changes.ts';
 
 const CUTS: ReadonlySet<string> = new Set(CUT_ENDS);
 
 interface Noted {
   readonly revision: number;
-  readonly change: ObjectChange;
+  readonly change: NamedChange;
 }
 
 /** Whether a change may be what ended a flow. */
-type Suspicion = (change: ObjectChange) => boolean;
+type Suspicion = (change: NamedChange) => boolean;
 
 /** Keeps them, and finds the one that ended a flow. */
 export class ObjectChanges {
   /** By kind, in order of revision. */
   readonly #byKind = new Map<string, Noted[]>();
-  /** Of the first change; earlier revisions are those of another run. */
-  #first: number | undefined;
+  /** All later changes are noted. Earlier revisions are those of another run or replica. */
+  #began = Number.POSITIVE_INFINITY;
+
+  /** Changes after this revision are noted from now on. Until this is called no cause is found. */
+  begin(revision: number): void {
+    this.#began = revision;
+  }
 
   /** To be called in order of revision. */
   note({ revision, changes }: CommittedChanges): void {
-    this.#first ??= revision;
     for (const change of changes) {
       const noted = this.#byKind.get(change.kind) ?? [];
       this.#byKind.set(change.kind, noted);
@@ -36,21 +40,21 @@ export class ObjectChanges {
   }
 
   /** What came in force with a revision, kind by kind; empty where that is not known any more. */
-  changeOf(revision: number): readonly ObjectChange[] {
+  changeOf(revision: number): readonly NamedChange[] {
     return [...this.#byKind.keys()].flatMap((kind) =>
       this.#between(kind, revision - 1, revision).map(({ change }) => change),
     );
   }
 
   /**
-   * The change that ended a flow, as far as objects that the record names have changed; undefined where none of them has, and of a
-   * flow that no change has ended. Of several the one that says most: the policy that had allowed the flow, then one that isolates the
+   * The change that ended a flow, as far as objects that the record names have changed; undefined where none of them has, of a flow
+   * that no change has ended, and of one that was allowed before `begin`. Of several the one that says most: the policy that had allowed the flow, then one that isolates the
    * pod, then the pods and their namespaces.
    */
-  causeOf(record: FlowRecord): ObjectChange | undefined {
+  causeOf(record: FlowRecord): NamedChange | undefined {
     const { was, end, revision } = record;
-    if (!CUTS.has(end) || this.#first === undefined || revision < this.#first) return undefined;
     const after = was?.revision ?? revision - 1;
+    if (!CUTS.has(end) || after < this.#began) return undefined;
     for (const [kind, isSuspect] of suspectsOf(record)) {
       const found = this.#between(kind, after, revision).findLast(({ change }) => isSuspect(change));
       if (found !== undefined) return found.change;
@@ -111,6 +115,6 @@ function isPod({ namespace, pod }: FlowSide): Suspicion {
   return (change) => pod !== undefined && change.namespace === namespace && change.name === pod;
 }
 
-function keyOf({ namespace, name }: ObjectChange): string {
+function keyOf({ namespace, name }: NamedChange): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
 }

@@ -1,6 +1,6 @@
 /** Changes of objects that have come, and are not in force yet. */
 import { Recent } from '../../common/recent.ts';
-import type { ObjectChange } from '../../flows/index.ts';
+import type { NamedChange } from '../../flows/index.ts';
 import { CLUSTER_KINDS, type ClusterChange, type ClusterKind } from '../../policy/index.ts';
 import type { ChangeOrigin } from './change_origin.ts';
 import { type CommittedChanges, MAX_CHANGES } from './committed_changes.ts';
@@ -9,7 +9,7 @@ import { type CommittedChanges, MAX_CHANGES } from './committed_changes.ts';
 export class PendingChanges {
   /** By kind and key. */
   readonly #byKind = new Map(
-    CLUSTER_KINDS.map((kind): [ClusterKind, Recent<string, ObjectChange>] => [kind, new Recent(MAX_CHANGES)]),
+    CLUSTER_KINDS.map((kind): [ClusterKind, Recent<string, NamedChange>] => [kind, new Recent(MAX_CHANGES)]),
   );
 
   /** A change has come. @param now of changes of which nobody says when they were made */
@@ -30,9 +30,9 @@ export class PendingChanges {
    * @param waiting namespaces whose policies wait
    */
   commit(revision: number, waiting: ReadonlySet<string>): CommittedChanges {
-    const changes: ObjectChange[] = [];
+    const changes: NamedChange[] = [];
     for (const [kind, pending] of this.#byKind) {
-      const waits = (change: ObjectChange): boolean =>
+      const waits = (change: NamedChange): boolean =>
         kind === 'NetworkPolicy' && waiting.has(change.namespace ?? '');
       const all = [...pending.values()];
       changes.push(...all.filter((change) => !waits(change)));

@@ -22,7 +22,7 @@ const WORKER_HEAP_MB = 384;
 const RESTART_MS = 5_000;
 
 /** Questions that wait for their answer. */
-const MAX_ASKED = 16;
+const MAX_WAITING = 16;
 
 /** Those who follow. */
 const MAX_FOLLOWING = 64;
@@ -64,6 +64,8 @@ export class Collector implements FlowSink {
   #feed: ClusterFeed;
   #restart: NodeJS.Timeout | undefined;
   #lastId = 0;
+  /** Of the last change; another worker does not know of those up to it. */
+  #revision: number | undefined;
   #loggedAtMs = Number.NEGATIVE_INFINITY;
   #closed: (() => void) | undefined;
 
@@ -84,8 +86,15 @@ export class Collector implements FlowSink {
     this.#queue.dropped(pod, flows, why);
   }
 
+  /** The revision of the first tables: all that changes after it is told to `note`. */
+  begin(revision: number): void {
+    this.#revision = revision;
+    this.#post({ type: 'begin', revision });
+  }
+
   /** What has changed and is in force with a revision: it may have ended flows. To be called before any sidecar is sent that revision. */
   note(committed: CommittedChanges): void {
+    this.#revision = committed.revision;
     this.#post({ type: 'changes', committed });
   }
 
@@ -104,7 +113,7 @@ export class Collector implements FlowSink {
   askJson(question: FlowQuestion): Promise<Uint8Array> {
     if (this.#restart !== undefined)
       return Promise.reject(new Error('the collector is being started: ask again'));
-    if (this.#asked.size >= MAX_ASKED)
+    if (this.#asked.size >= MAX_WAITING)
       return Promise.reject(new Error('too many questions at a time: ask again'));
     this.#lastId += 1;
     const id = this.#lastId;
@@ -193,6 +202,7 @@ export class Collector implements FlowSink {
       this.#queue.back();
       this.#worker = this.#startWorker();
       this.#feed = this.#startFeed();
+      if (this.#revision !== undefined) this.#post({ type: 'begin', revision: this.#revision });
       for (const [id, { question }] of this.#following) this.#post({ type: 'follow', id, question });
     }, restartMs);
   }

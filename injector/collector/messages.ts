@@ -34,6 +34,8 @@ export type ToWorker =
   | { readonly type: 'nodes'; readonly changes: readonly Changed<Node>[] }
   | { readonly type: 'services'; readonly changes: readonly Changed<Service>[] }
   | { readonly type: 'slices'; readonly changes: readonly Changed<EndpointSlice>[] }
+  /** The revision after which all changes follow. */
+  | { readonly type: 'begin'; readonly revision: number }
   /** What may end flows. */
   | { readonly type: 'changes'; readonly committed: CommittedChanges }
   | {

@@ -18,6 +18,9 @@ export const WRITTEN_ANNOTATIONS = [
   ENFORCED_GENERATION_ANNOTATION,
 ] as const;
 
+/** Under this name the injector writes them: `metadata.managedFields` says so. */
+export const STATUS_MANAGER = 'sluice-injector';
+
 /** Their values. */
 export type WrittenAnnotations = Readonly<
   Partial<Record<(typeof WRITTEN_ANNOTATIONS)[number], string | undefined>>

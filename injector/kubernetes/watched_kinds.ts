@@ -46,7 +46,7 @@ export class WatchedResource {
   trim(object: RawObject): TrimmedObject {
     return {
       ...readChange(this.kind, object, this.#limits),
-      origin: changeOrigin(object),
+      origin: changeOrigin(this.kind, object),
       ...(this.kind === 'NetworkPolicy' ? { facts: policyFacts(object) } : {}),
       ...(this.kind === 'Pod' ? { unenforced: unenforcedPod(object) } : {}),
     };

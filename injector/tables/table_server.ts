@@ -78,7 +78,7 @@ export interface TableServerOptions extends Partial<SessionLimits>, CompilerOpti
   /** Default 5 s. */
   readonly helloTimeoutMs?: number;
   /** Hears which objects have changed, before any sidecar gets a table of that revision. Default: nobody. */
-  readonly objectChanges?: Pick<ObjectChanges, 'note'>;
+  readonly objectChanges?: Pick<ObjectChanges, 'begin' | 'note'>;
   /** Called when tables can no longer be made; all sessions are cut by then. Default: the process ends, and is started again. */
   readonly fatal?: (fault: unknown) => void;
   /** Takes in what sidecars count; default: nobody does. */
@@ -93,7 +93,7 @@ export class TableServer implements SessionHost<TableSession>, ClusterEvents, Fr
   readonly #log: Logger;
   readonly #helloTimeoutMs: number;
   readonly #fatal: (fault: unknown) => void;
-  readonly #objectChanges: Pick<ObjectChanges, 'note'> | undefined;
+  readonly #objectChanges: Pick<ObjectChanges, 'begin' | 'note'> | undefined;
   readonly #follower: ClusterFollower;
   readonly #sessions = new Sessions();
   readonly #queue = new SendQueue(this);
@@ -120,6 +120,7 @@ export class TableServer implements SessionHost<TableSession>, ClusterEvents, Fr
     this.#fatal = options.fatal ?? endProcess;
     this.#objectChanges = options.objectChanges;
     this.#follower = new ClusterFollower({ source, metrics, log, options, events: this });
+    this.#objectChanges?.begin(this.revision);
     this.#identities = new Identities(() => this.#follower.compiler, options.acquaintances);
     const [follower, sessions, queue] = [this.#follower, this.#sessions, this.#queue];
     this.#status = new EnforcementStatus({ source, follower, sessions, queue });

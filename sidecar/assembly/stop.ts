@@ -96,6 +96,7 @@ export async function takeDown(parts: RunningParts): Promise<void> {
   flowReports.close(); // all has been counted
   membership.close();
   stream.close();
+  state.enforcement.close(); // its table stays in force
   gate.gate.close(); // its rules stay: the kernel goes on enforcing
   await state.file.idle(); // before what may wait for a tool
   await guard.close(); // its rules stay as well

@@ -181,12 +181,15 @@ export class DirectFlows {
     return isDone;
   }
 
-  /** Of connections that rules of the pod's have led elsewhere no list says so: where their reports are missing, they are asked about. */
+  /**
+   * The list of sockets does not show which connections the pod's own rules have redirected. Where reports were lost, connection
+   * tracking is asked about each.
+   */
   async #takeStock(): Promise<void> {
-    const mayLack = this.#doubts.mayLack;
-    await this.#stock.take(mayLack);
+    const { hasLostReports } = this.#doubts;
+    await this.#stock.take(hasLostReports);
     // The last reports were read at its end.
-    if (!mayLack && this.#doubts.mayLack) await this.#stock.take(true);
+    if (!hasLostReports && this.#doubts.hasLostReports) await this.#stock.take(true);
   }
 
   /** Takes note of what has begun by now, and asks the kernel how far connections are, for who looks at them: the first of many. */
@@ -256,7 +259,7 @@ export class DirectFlows {
   #ended(socket: EndedSocket): void {
     const { local, remote, bytesSent, bytesReceived, end, cookie } = socket;
     if (remote.port === 0) return this.#doubts.reset(socket);
-    const connection = this.#followed.get(remote, local);
+    const connection = this.#followed.holding(socket, cookie);
     if (connection === undefined) {
       // It may have been destroyed here since its report was read.
       if (this.#followed.isServed(local, remote) && !this.#cutter.hasCut(cookie)) this.#sink.unknownEnded();

@@ -98,8 +98,8 @@ export class Doubts {
     this.#isLost = true;
   }
 
-  /** Whether reports are missing that the list of sockets has not stood in for yet. */
-  get mayLack(): boolean {
+  /** Whether reports were lost, and no list of sockets has been taken since. */
+  get hasLostReports(): boolean {
     return this.#isLost;
   }
 

@@ -54,11 +54,14 @@ export class Followed {
     return this.#live.get(client, app);
   }
 
-  /** The one that has a socket: of those with its ends, the oldest that may have it. */
-  holding(socket: TcpSocket): DirectConnection | undefined {
-    let one = this.#live.get(socket.remote, socket.local);
-    while (one !== undefined && !one.mayHave(socket)) one = one.next;
-    return one;
+  /** The one that has a socket: of those with its ends, the one with its cookie, else the oldest whose cookie is not known. */
+  holding({ local, remote }: SocketPair, cookie: number): DirectConnection | undefined {
+    let oldest: DirectConnection | undefined;
+    for (let one = this.#live.get(remote, local); one !== undefined; one = one.next) {
+      if (one.cookie === cookie) return one;
+      if (one.cookie === undefined) oldest ??= one;
+    }
+    return oldest;
   }
 
   /** Those of a client's address to a port of the pod. */

@@ -6,7 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { errnoName } from '../../common/errno.ts';
 import { SluiceError } from '../../common/errors.ts';
 import { isDeniedForCertain, type Judge } from '../../policy/index.ts';
-import { firstFailure, type Side, type TcpSocket, type TrackedEntry } from '../kernel/index.ts';
+import { firstFailure, type Side, socketCookie, type TcpSocket, type TrackedEntry } from '../kernel/index.ts';
 import { type DirectKernel, LISTED_STATES } from './direct_kernel.ts';
 import type { DirectReports } from './direct_reports.ts';
 import type { Followed } from './followed.ts';
@@ -66,14 +66,14 @@ export class Stocktaking {
   }
 
   /**
-   * @param mayLack beginnings may not have been reported
+   * @param hasLostReports beginnings may not have been reported
    * @throws SluiceError `NETLINK_*` or `SOCKET_*`, also where sockets are not destroyed
    */
-  async take(mayLack = false): Promise<void> {
+  async take(hasLostReports = false): Promise<void> {
     const { kernel, followed, reports, cutter } = this.#parts;
     const strangers: TcpSocket[] = [];
     // What has begun later than this process was reported.
-    const isWhole = mayLack || !this.#isTaken || followed.isFull;
+    const isWhole = hasLostReports || !this.#isTaken || followed.isFull;
     const moved = isWhole ? await this.#movedTo() : NO_PORTS;
     const isStranger = (local: Side, remote: Side): boolean =>
       (moved.has(local.port) || followed.concerns(local, remote)) &&
@@ -82,7 +82,7 @@ export class Stocktaking {
     const doomed: TcpSocket[] = [];
     for (const [index, { socket, client, place }] of (await this.#accepted(strangers)).entries()) {
       if (index % AT_ONCE === AT_ONCE - 1) await turn();
-      const known = followed.holding(socket);
+      const known = followed.holding(socket, socketCookie(socket.handle));
       if (cutter.isCut(socket)) continue; // while it was asked about
       if (known !== undefined) {
         if (known.isDoomed && cutter.isIdle) cutter.doom(known); // an order has failed

@@ -2,14 +2,19 @@
  * Adds up the flows of a window by what they have in common, as `flows/window.ts` describes it. All of it is bounded, whoever connects;
  * what has no place is counted. An update is an addition to an entry: no record, no object that stays.
  */
-import { type FlowCount, type FlowWindow, OTHER_PEERS, type Outcome } from '../../flows/index.ts';
+import {
+  type FlowCount,
+  type FlowWindow,
+  fitsAsEvent,
+  MAX_COUNTS,
+  MAX_EVENTS,
+  OTHER_PEERS,
+  type Outcome,
+} from '../../flows/index.ts';
 import type { Direction, Protocol } from '../../policy/index.ts';
 import { isPrivate, networkOf } from './peers.ts';
 
-/** Most entries of a window. Some 300 bytes each on their way to the injector. */
-export const KEYS_MAX = 512;
-
-/** Of them, for denials: who is denied may come from many addresses, and shall not displace what is allowed. */
+/** Of the `MAX_COUNTS` entries of a window, for denials: who is denied may come from many addresses, and shall not displace what is allowed. */
 export const DENIED_KEYS_MAX = 256;
 
 /** Of them, for peers that are put together as `other`: they have a place when all others are taken. */
@@ -18,10 +23,6 @@ export const OTHER_KEYS = 32;
 /** Peers of a window that are no pods and have entries of their own; then networks; then `other`. */
 export const EXACT_PEERS_MAX = 64;
 export const NETWORKS_MAX = 64;
-
-/** Single records that go with a window, and characters of each. */
-export const EVENTS_MAX = 64;
-export const EVENT_CHARS_MAX = 4_096;
 
 /** Flows to be counted: those of `FlowCount`, and whether a pod has the peer's address as far as the table says it. */
 export interface CountedFlow {
@@ -99,12 +100,12 @@ export class FlowCounts {
   /** A single flow that was denied, cut or audited. */
   event(record: object): void {
     // Text is made only of what has a place: many may be denied at once.
-    if (this.#events.length < EVENTS_MAX) this.#keepEvent(JSON.stringify(record));
+    if (this.#events.length < MAX_EVENTS) this.#keepEvent(JSON.stringify(record));
     else this.#eventsLost += 1;
   }
 
   #keepEvent(text: string): void {
-    if (this.#events.length < EVENTS_MAX && text.length <= EVENT_CHARS_MAX) this.#events.push(text);
+    if (this.#events.length < MAX_EVENTS && fitsAsEvent(text)) this.#events.push(text);
     else this.#eventsLost += 1;
   }
 
@@ -154,11 +155,13 @@ export class FlowCounts {
   #place(flow: CountedFlow): Sum | undefined {
     const { peer } = flow;
     if (flow.isPod || isPrivate(peer)) {
-      const sum = this.#make(flow, peer, KEYS_MAX - OTHER_KEYS);
+      const sum = this.#make(flow, peer, MAX_COUNTS - OTHER_KEYS);
       if (sum !== undefined && flow.isPod) this.#pods.add(peer);
       return sum;
     }
-    return this.#placeExactly(flow) ?? this.#placeInNetwork(flow) ?? this.#find(flow, OTHER_PEERS, KEYS_MAX);
+    return (
+      this.#placeExactly(flow) ?? this.#placeInNetwork(flow) ?? this.#find(flow, OTHER_PEERS, MAX_COUNTS)
+    );
   }
 
   /** @param flow with a peer that is no pod; of a window that was put back it may be a network, or `OTHER_PEERS` */
@@ -166,7 +169,7 @@ export class FlowCounts {
     const { peer } = flow;
     if (isNetwork(peer) || peer === OTHER_PEERS) return undefined;
     if (!this.#exact.has(peer) && this.#exact.size >= EXACT_PEERS_MAX) return undefined;
-    const sum = this.#make(flow, peer, KEYS_MAX - OTHER_KEYS);
+    const sum = this.#make(flow, peer, MAX_COUNTS - OTHER_KEYS);
     if (sum !== undefined) this.#exact.add(peer);
     return sum;
   }
@@ -175,7 +178,7 @@ export class FlowCounts {
     const network = networkOf(flow.peer);
     if (!isNetwork(network)) return undefined;
     if (!this.#networks.has(network) && this.#networks.size >= NETWORKS_MAX) return undefined;
-    const sum = this.#find(flow, network, KEYS_MAX - OTHER_KEYS);
+    const sum = this.#find(flow, network, MAX_COUNTS - OTHER_KEYS);
     if (sum !== undefined) this.#networks.add(network);
     return sum;
   }

@@ -11,10 +11,10 @@ import type { Recorder, SidecarMetrics } from '../records/index.ts';
 import type { Canary } from '../redirect/index.ts';
 import type { Connection, ConnectionOwner, Ending, Endpoint } from '../relay/index.ts';
 import {
-  type AllowedBefore,
-  allowedBefore,
   type Enforcement,
   type FlowJudge,
+  type FormerVerdict,
+  formerVerdict,
   type LiveFlow,
   type LiveTable,
   type Owners,
@@ -87,7 +87,7 @@ interface OwnEnd {
   readonly end: FlowEnd;
   readonly refusal?: RefusalReason;
   /** Of what a change of the table ended. */
-  readonly was?: AllowedBefore | undefined;
+  readonly was?: FormerVerdict | undefined;
 }
 
 /** One flow. */
@@ -166,9 +166,9 @@ export class InboundFlow implements LiveFlow, Dialled, ConnectionOwner {
     this.#end({ end: 'policy-changed', was: this.#allowedBy(this.#context.enforcement.before) });
   }
 
-  #allowedBy(before: Judge | undefined): AllowedBefore | undefined {
+  #allowedBy(before: Judge | undefined): FormerVerdict | undefined {
     const { source, destination } = this.#connection;
-    return allowedBefore(before, 'ingress', source.address, 'TCP', destination.port);
+    return formerVerdict(before, 'ingress', source.address, 'TCP', destination.port);
   }
 
   /** @returns whether the source is asked about */

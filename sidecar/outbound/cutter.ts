@@ -23,7 +23,7 @@ import {
   trackedFlows,
 } from '../kernel/index.ts';
 import type { EndedOutbound } from '../records/index.ts';
-import { allowedBefore } from '../table/index.ts';
+import { formerVerdict } from '../table/index.ts';
 import {
   endedOutbound,
   type Interfaces,
@@ -196,7 +196,7 @@ export class OutboundCutter {
         continue;
       }
       const { cause: end, verdict } = revocation;
-      const was = allowedBefore(this.#before(), 'egress', peer, flow.protocol, flow.answering.port);
+      const was = formerVerdict(this.#before(), 'egress', peer, flow.protocol, flow.answering.port);
       doomed.push({ socket, ended: endedOutbound(flow, judge, { bytes: socket, verdict, end, was }) });
     }
     const claimed = doomed.map(({ ended }) => this.#claims.claim(ended));

@@ -19,7 +19,7 @@ import {
   type TrackedFlow,
 } from '../kernel/index.ts';
 import type { EndedOutbound, TrackedSums } from '../records/index.ts';
-import { allowedBefore } from '../table/index.ts';
+import { formerVerdict } from '../table/index.ts';
 import type { OutboundClaims } from './cutter.ts';
 import { countedBytes, endedOutbound, type Interfaces, ownAddressesOf, revoked } from './outbound_flow.ts';
 import { RowAddresses } from './row_addresses.ts';
@@ -224,7 +224,7 @@ export class OutboundEnds implements OutboundClaims {
       const verdict =
         revocation?.verdict ?? judge.judge('egress', answering.address, protocol, answering.port);
       const was =
-        revocation && allowedBefore(this.#before(), 'egress', answering.address, protocol, answering.port);
+        revocation && formerVerdict(this.#before(), 'egress', answering.address, protocol, answering.port);
       const end = revocation?.cause ?? endOf(flow);
       this.#sink.ended(endedOutbound(flow, judge, { bytes, verdict, end, was }));
     }

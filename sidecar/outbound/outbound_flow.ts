@@ -4,7 +4,7 @@ import type { FlowEnd } from '../../flows/index.ts';
 import { type Judge, type Verdict, virtualKey } from '../../policy/index.ts';
 import type { Side, TrackedFlow } from '../kernel/index.ts';
 import type { EndedOutbound } from '../records/index.ts';
-import type { AllowedBefore, Revocation } from '../table/index.ts';
+import type { FormerVerdict, Revocation } from '../table/index.ts';
 
 /** Bytes from and to who opened a flow. */
 interface CountedBytes {
@@ -53,7 +53,7 @@ export function endedOutbound(
     readonly bytes: CountedBytes | undefined;
     readonly verdict: Verdict;
     readonly end: FlowEnd;
-    readonly was?: AllowedBefore | undefined;
+    readonly was?: FormerVerdict | undefined;
   },
 ): EndedOutbound {
   return {
@@ -70,7 +70,10 @@ export function endedOutbound(
   };
 }
 
-/** What connection tracking has counted of a flow; undefined where it did not count: each flow has a first packet. */
+/**
+ * What connection tracking has counted of a flow. Undefined where it did not count: a counted flow has at least the bytes of its first
+ * packet.
+ */
 export function countedBytes(flow: CountedBytes): CountedBytes | undefined {
   return flow.bytesSent === 0 ? undefined : flow;
 }

@@ -3,7 +3,7 @@
 import type { FlowEnd } from '../../flows/index.ts';
 import type { Protocol, Verdict } from '../../policy/index.ts';
 import type { Side } from '../kernel/index.ts';
-import type { AllowedBefore } from '../table/index.ts';
+import type { FormerVerdict } from '../table/index.ts';
 
 /** An outbound flow that ended, or was ended. */
 export interface EndedOutbound {
@@ -19,5 +19,5 @@ export interface EndedOutbound {
   readonly verdict: Verdict;
   readonly end: FlowEnd;
   /** Of a flow that a change of the table ended, where it is known. */
-  readonly was?: AllowedBefore;
+  readonly was?: FormerVerdict;
 }

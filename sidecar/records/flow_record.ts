@@ -14,9 +14,16 @@ import {
   type Outcome,
   type RefusalReason,
 } from '../../flows/index.ts';
-import type { FlowEnds, PeerIdentity, PolicyRef, Protocol, RuleMiss, Verdict } from '../../policy/index.ts';
+import type {
+  DescribedEnds,
+  PeerIdentity,
+  PolicyRef,
+  Protocol,
+  RuleMiss,
+  Verdict,
+} from '../../policy/index.ts';
 import { describeFlow, describeHint, describeReason, describeTest } from '../../policy/index.ts';
-import type { AllowedBefore } from '../table/index.ts';
+import type { FormerVerdict } from '../table/index.ts';
 
 /** Every field of a flow's log line; a test keeps the reference page equal to it. */
 export const FLOW_LOG_FIELDS: readonly ('level' | 'msg' | keyof FlowRecord)[] = [
@@ -80,7 +87,7 @@ export interface FlowFacts {
   readonly durationMs?: number;
   readonly revision: number;
   /** Of a flow that a change of the table ended, where it is known. */
-  readonly was?: AllowedBefore;
+  readonly was?: FormerVerdict;
 }
 
 const CUTS: ReadonlySet<FlowEnd> = new Set(CUT_ENDS);
@@ -147,7 +154,11 @@ function identified<T extends FactsSide>(side: T, owner: FactsSide['identity']):
   return side.identity !== undefined || owner === undefined ? side : { ...side, identity: owner };
 }
 
-function policyFields(verdict: Verdict, ends: FlowEnds, was: AllowedBefore | undefined): Partial<FlowRecord> {
+function policyFields(
+  verdict: Verdict,
+  ends: DescribedEnds,
+  was: FormerVerdict | undefined,
+): Partial<FlowRecord> {
   switch (verdict.reason) {
     case 'rule':
       return { policy: name(verdict.policy), rule: verdict.rule };

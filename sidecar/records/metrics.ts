@@ -81,7 +81,7 @@ export class SidecarMetrics {
     });
     this.#verdicts = new Counter({
       name: 'sluice_policy_verdicts_total',
-      help: 'Verdicts by policy: the one that allowed; of denials the one whose rule came nearest, or (none) where the policies that isolate have no rule. What the gate drops counts by record, not by packet or peer.',
+      help: 'Verdicts by policy: the one that allowed; of denials the one whose rule came nearest, or (none) where no rule is known to have come near. What the gate drops counts by record, not by packet or peer.',
       labelNames: ['direction', 'verdict', 'policy_namespace', 'policy'],
       registers,
     });

@@ -22,6 +22,12 @@ import { hasLargeWhole } from './whole_groups.ts';
 /** Explanations kept at once; beyond it the oldest goes. Some 300 bytes each. */
 const EXPLANATIONS_MAX = 4096;
 
+/**
+ * The judge before is kept this long after the last change of the table, ms. Flows end within a second where the kernel takes its new
+ * rules; where it does not, two tables would stay in memory for as long, and a later end would be put down to one of long ago.
+ */
+export const BEFORE_MS = 60_000;
+
 /** What policy was asked. `peer` is the other side's address. */
 export interface Question {
   readonly direction: Direction;
@@ -46,6 +52,8 @@ export class Enforcement {
   readonly #nodePorts: ReadonlySet<number> | undefined;
   #judge: Judge | undefined;
   #before: Judge | undefined;
+  /** Ends `#before`. */
+  #forgetting: NodeJS.Timeout | undefined;
   /** By direction, peer, protocol and port; of the table in force. */
   readonly #explanations = new Recent<string, { readonly verdict: Verdict; readonly owner: Owner }>(
     EXPLANATIONS_MAX,
@@ -81,7 +89,8 @@ export class Enforcement {
 
   /**
    * The judge of the table that was in force before, until all flows that the one of now disallows are known to be ended: for the records
-   * of those. Of several tables in a row it is that before the first of them. Undefined most of the time: nothing is held twice.
+   * of those. Of several tables in a row it is that before the first of them. Undefined most of the time: nothing is held twice. It is
+   * undefined `BEFORE_MS` after the last table at the latest.
    */
   get before(): Judge | undefined {
     return this.#before;
@@ -89,7 +98,19 @@ export class Enforcement {
 
   /** All flows that the table of a judge disallows have ended: those that go on are allowed by it. */
   settled(judge: Judge | undefined): void {
-    this.#before = judge === this.#judge ? undefined : judge;
+    if (judge === this.#judge) this.#forgetBefore();
+    else this.#before = judge;
+  }
+
+  #forgetBefore(): void {
+    clearTimeout(this.#forgetting);
+    this.#forgetting = undefined;
+    this.#before = undefined;
+  }
+
+  /** Forgets the judge before. The table stays in force. */
+  close(): void {
+    this.#forgetBefore();
   }
 
   get table(): Table | undefined {
@@ -181,6 +202,7 @@ export class Enforcement {
     this.#explanations.clear();
     const previous = this.#judge;
     this.#before ??= previous;
+    this.#forgetSoon();
     this.#judge = createJudge(table, this.#nodePorts);
     this.#relay?.forgetAdmissions();
     this.#owners?.outdated(touched);
@@ -190,6 +212,13 @@ export class Enforcement {
       this.#waitFor(this.#membership.ask(unsure, (source) => this.#judgeAgain(source, previous)));
     }
     return ended;
+  }
+
+  #forgetSoon(): void {
+    clearTimeout(this.#forgetting);
+    this.#forgetting = undefined;
+    if (this.#before !== undefined)
+      this.#forgetting = setTimeout(() => this.#forgetBefore(), BEFORE_MS).unref();
   }
 
   #waitFor(asked: Promise<void>): void {

@@ -71,7 +71,7 @@ describe.each(CONNECTION_PATHS)('%s', (path) => {
   }
 
   async function recordsOf(clientPort: number): Promise<readonly FlowRecord[]> {
-    const flows = JSON.parse((await net.admin('shop/api', '/flows')).body) as FlowRecord[];
+    const flows = await net.flows('shop/api');
     return flows.filter(({ src }) => src.port === clientPort);
   }
 

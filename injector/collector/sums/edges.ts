@@ -2,10 +2,10 @@
 import { list, object, type TypeOf, text } from '../../../common/shape.ts';
 import {
   allowedBefore,
+  namedChange,
   nearRule,
   type ObservedEnd,
   type ObservedFlow,
-  objectChange,
 } from '../../../flows/index.ts';
 
 /** All that makes two flows of one kind. Of what both ends report each is an edge of its own: `direction` says whose. */
@@ -23,7 +23,7 @@ export const saidForm = object(
     near: list(nearRule),
     /** Of a cut: what had allowed the flow, and which change ended it. */
     was: allowedBefore,
-    change: objectChange,
+    change: namedChange,
   },
 );
 

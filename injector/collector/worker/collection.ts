@@ -198,6 +198,11 @@ export class Collection {
   }
 
   /** See `ObjectChanges`. */
+  beginChanges(revision: number): void {
+    this.#changes.begin(revision);
+  }
+
+  /** See `ObjectChanges`. */
   noteChanges(committed: CommittedChanges): void {
     this.#changes.note(committed);
   }

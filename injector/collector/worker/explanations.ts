@@ -8,9 +8,9 @@ import {
   CUT_ENDS,
   type FlowRecord,
   flowRecord,
+  type NamedChange,
   type NearRule,
   nearRule,
-  type ObjectChange,
 } from '../../../flows/index.ts';
 import type { EdgeKind, Said } from '../sums/index.ts';
 
@@ -58,7 +58,7 @@ export interface SaidOfFlow {
  * @param causeOf the change that ended a flow
  * @throws Error where it is none
  */
-export function readSaid(json: string, causeOf: (cut: FlowRecord) => ObjectChange | undefined): SaidOfFlow {
+export function readSaid(json: string, causeOf: (cut: FlowRecord) => NamedChange | undefined): SaidOfFlow {
   const value: unknown = JSON.parse(json);
   const one = record.read(value, 'event', (problem) => new Error(problem));
   const { direction, protocol, src, dst, explanation, isolating, near, was } = one;

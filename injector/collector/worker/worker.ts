@@ -36,6 +36,8 @@ function run(settings: FlowSettings): void {
         return collection.putServices(message.changes);
       case 'slices':
         return collection.putSlices(message.changes);
+      case 'begin':
+        return collection.beginChanges(message.revision);
       case 'changes':
         return collection.noteChanges(message.committed);
       case 'line': {

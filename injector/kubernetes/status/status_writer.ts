@@ -13,7 +13,12 @@ import { hasCode, whatFailed, within } from '../../api/index.ts';
 import { INJECTOR_SERVICE } from '../../certificates/index.ts';
 import type { TableServer } from '../../tables/index.ts';
 import type { KubernetesSource } from '../kubernetes_source.ts';
-import { type PolicyFacts, WRITTEN_ANNOTATIONS, type WrittenAnnotations } from '../policy_facts.ts';
+import {
+  type PolicyFacts,
+  STATUS_MANAGER,
+  WRITTEN_ANNOTATIONS,
+  type WrittenAnnotations,
+} from '../policy_facts.ts';
 import { CountsLog, type VersionCount } from './counts_log.ts';
 import { DnsWarnings } from './dns_warnings.ts';
 import type { LeaderElection } from './leader_election.ts';
@@ -273,7 +278,10 @@ export class StatusWriter {
     this.#writtenMs.delete(uid);
     this.#writtenMs.set(uid, performance.now());
     try {
-      await this.#api.patchNamespacedNetworkPolicy({ namespace, name, body }, options);
+      await this.#api.patchNamespacedNetworkPolicy(
+        { namespace, name, body, fieldManager: STATUS_MANAGER },
+        options,
+      );
     } catch (error) {
       if (!GONE_OR_ANOTHER.some((code) => hasCode(error, code))) throw error;
     }

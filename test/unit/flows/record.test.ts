@@ -1,6 +1,6 @@
 /** The form of records: what sidecars write has it, and what has another form is refused. */
 import { expect, expectTypeOf, test } from 'vitest';
-import { flowEvent, flowRecord, type VERDICT_REASONS } from '../../../flows/index.ts';
+import { flowRecord, keptRecord, type VERDICT_REASONS } from '../../../flows/index.ts';
 import type { PeerIdentity, RuleMiss, Verdict } from '../../../policy/index.ts';
 import { type FlowFacts, recordOf } from '../../../sidecar/records/flow_record.ts';
 
@@ -133,8 +133,8 @@ test('fields of a later version are passed over', () => {
 
 test('an event of the injector may name the change that ended the flow', () => {
   const change = { kind: 'NetworkPolicy', namespace: 'shop', name: 'db-clients', at: NOW.toISOString() };
-  expect(flowEvent.check({ ...made(DENIED), change })).toBeUndefined();
-  expect(flowEvent.check({ ...made(DENIED), change: { kind: 'NetworkPolicy' } })).toMatchObject({
+  expect(keptRecord.check({ ...made(DENIED), change })).toBeUndefined();
+  expect(keptRecord.check({ ...made(DENIED), change: { kind: 'NetworkPolicy' } })).toMatchObject({
     path: '.change.name',
   });
 });

@@ -9,8 +9,8 @@ import type { SessionLink } from '../../../../injector/tables/session/session_li
 import { TableServer } from '../../../../injector/tables/table_server.ts';
 import { readInjectorFrame, TABLE_SCHEMA, tableOf } from '../../../../policy/index.ts';
 import { recordOf } from '../../../../sidecar/records/flow_record.ts';
-import { allowedBefore } from '../../../../sidecar/table/allowed_before.ts';
 import { Enforcement } from '../../../../sidecar/table/enforcement.ts';
+import { formerVerdict } from '../../../../sidecar/table/former_verdict.ts';
 import { LiveTable } from '../../../../sidecar/table/live_table.ts';
 import { allowApps, type Manifest, namespace, node, pod } from '../../../builders/manifests.ts';
 import { ApiServer } from '../../../support/api_server/api_server.ts';
@@ -65,7 +65,7 @@ function follow(): void {
     },
     resetSource: () => undefined,
     cut({ cause, verdict }, before) {
-      const was = allowedBefore(before, 'ingress', WEB, 'TCP', 5432);
+      const was = formerVerdict(before, 'ingress', WEB, 'TCP', 5432);
       const identity = (name: string) => ({ namespace: 'shop', name, workload: `pod/${name}` });
       const facts = {
         verdict,

@@ -1,12 +1,12 @@
 /** Which change ended a flow: among the last ones, by the revisions and the names in the flow's record. */
 import { expect, test } from 'vitest';
-import type { FlowRecord, ObjectChange } from '../../../../flows/index.ts';
+import type { FlowRecord, NamedChange } from '../../../../flows/index.ts';
 import { ObjectChanges, PendingChanges } from '../../../../injector/changes/index.ts';
 import type { ClusterKind } from '../../../../policy/index.ts';
 
 const AT = '2026-11-30T10:00:00Z';
 
-function change(kind: string, key: string, more: Partial<ObjectChange> = {}): ObjectChange {
+function change(kind: string, key: string, more: Partial<NamedChange> = {}): NamedChange {
   const [first = '', second] = key.split('/');
   return {
     kind,
@@ -32,9 +32,10 @@ const CUT: FlowRecord = {
   revision: 20,
 };
 
-/** Changes by their revisions. */
-function after(...noted: readonly (readonly [number, ...ObjectChange[]])[]): ObjectChanges {
+/** Changes by their revisions, since revision 10. */
+function after(...noted: readonly (readonly [number, ...NamedChange[]])[]): ObjectChanges {
   const changes = new ObjectChanges();
+  changes.begin(10);
   for (const [revision, ...some] of noted) changes.note({ revision, changes: some });
   return changes;
 }
@@ -81,9 +82,17 @@ test('nothing is claimed of what the record does not name, and of flows that no 
   const edit = change('NetworkPolicy', 'shop/db-clients');
   expect(after([15, edit]).causeOf({ ...CUT, end: 'dropped' })).toBeUndefined();
   expect(after([10, edit], [21, edit]).causeOf(CUT)).toBeUndefined();
-  // Of another run of the injector, or of another replica.
-  expect(after([30, edit]).causeOf(CUT)).toBeUndefined();
   expect(new ObjectChanges().causeOf(CUT)).toBeUndefined();
+});
+
+test('nothing is claimed of a flow that a table of another run or replica had allowed', () => {
+  const edit = change('NetworkPolicy', 'shop/db-clients');
+  const was = { policy: 'shop/db-clients', rule: 0 };
+  const changes = after([15, edit]);
+  expect(changes.causeOf({ ...CUT, was: { ...was, revision: 3 } })).toBeUndefined();
+  expect(changes.causeOf({ ...CUT, was: { ...was, revision: 9 } })).toBeUndefined();
+  expect(changes.causeOf({ ...CUT, was: { ...was, revision: 10 } })).toEqual(edit);
+  expect(after([30, edit]).causeOf({ ...CUT, was: { ...was, revision: 3 }, revision: 5 })).toBeUndefined();
 });
 
 test('where the table before is not known, only the very revision of the record is looked at', () => {

@@ -1,10 +1,11 @@
 /** Who has changed an object, and when, by its metadata. */
 import { expect, test } from 'vitest';
 import { changeOrigin } from '../../../../injector/kubernetes/change_origin.ts';
+import type { ClusterKind } from '../../../../policy/index.ts';
 
-function origin(managedFields: unknown, more: object = {}) {
+function origin(managedFields: unknown, more: object = {}, kind: ClusterKind = 'Pod') {
   const metadata = { name: 'x', uid: 'u', resourceVersion: '1', managedFields, ...more };
-  return changeOrigin({ metadata });
+  return changeOrigin(kind, { metadata });
 }
 
 const entry = (manager: string, second: number, subresource?: string) => ({
@@ -26,6 +27,22 @@ test('the latest entry counts, wherever it stands', () => {
 test('of the same second the one about the object itself counts', () => {
   expect(origin([entry('a', 1), entry('kubelet', 1, 'status')])).toMatchObject({ manager: 'a' });
   expect(origin([entry('kubelet', 1, 'status'), entry('a', 1)])).toMatchObject({ manager: 'a' });
+});
+
+test.each<ClusterKind>(['NetworkPolicy', 'Namespace', 'EndpointSlice'])(
+  'the status of a %s is not looked at',
+  (kind) => {
+    expect(origin([entry('a', 1), entry('b', 2, 'status')], {}, kind)).toMatchObject({ manager: 'a' });
+  },
+);
+
+test.each<ClusterKind>(['Pod', 'Node', 'Service'])('the status of a %s is looked at', (kind) => {
+  expect(origin([entry('a', 1), entry('b', 2, 'status')], {}, kind)).toMatchObject({ manager: 'b' });
+});
+
+test('what the injector itself writes on a policy does not count as its change', () => {
+  const entries = [entry('kubectl', 1), entry('sluice-injector', 2)];
+  expect(origin(entries, {}, 'NetworkPolicy')).toEqual({ manager: 'kubectl', at: entry('', 1).time });
 });
 
 test('what is missing or odd is passed over', () => {

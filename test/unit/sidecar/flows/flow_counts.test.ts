@@ -1,14 +1,18 @@
 /** What is added up in a window, and what its bounds do. */
 import { expect, test } from 'vitest';
-import { type FlowWindow, flowWindow, OTHER_PEERS } from '../../../../flows/index.ts';
+import {
+  type FlowWindow,
+  flowWindow,
+  MAX_COUNTS,
+  MAX_EVENT_BYTES,
+  MAX_EVENTS,
+  OTHER_PEERS,
+} from '../../../../flows/index.ts';
 import {
   type CountedFlow,
   DENIED_KEYS_MAX,
-  EVENT_CHARS_MAX,
-  EVENTS_MAX,
   EXACT_PEERS_MAX,
   FlowCounts,
-  KEYS_MAX,
   NETWORKS_MAX,
   OTHER_KEYS,
 } from '../../../../sidecar/flows/flow_counts.ts';
@@ -118,13 +122,13 @@ test.each([
   ['may be by their private addresses', {}, (index: number) => `10.1.${index >> 8}.${index & 255}`],
   ['may be by their unique local addresses', {}, (index: number) => `fd00::${index.toString(16)}`],
 ])('pods that %s are never put together; those without a place are lost', (_, more, address) => {
-  const window = taken(counted(...many(KEYS_MAX + 5, (index) => ({ ...more, peer: address(index) }))));
-  expect(window.counts).toHaveLength(KEYS_MAX - OTHER_KEYS);
+  const window = taken(counted(...many(MAX_COUNTS + 5, (index) => ({ ...more, peer: address(index) }))));
+  expect(window.counts).toHaveLength(MAX_COUNTS - OTHER_KEYS);
   expect(window.lost).toBe(OTHER_KEYS + 5);
 });
 
 test('when pods have taken all places, others still have one together', () => {
-  const counts = counted(...many(KEYS_MAX, (index) => ({ isPod: true, peer: outside(index) })));
+  const counts = counted(...many(MAX_COUNTS, (index) => ({ isPod: true, peer: outside(index) })));
   for (const port of [1, 2]) counts.add({ ...FLOW, peer: '203.0.113.7', port });
   const window = taken(counts);
   expect(window.counts.slice(-2)).toMatchObject([
@@ -135,25 +139,25 @@ test('when pods have taken all places, others still have one together', () => {
 
 test('denials from everywhere leave places for what is allowed', () => {
   const denied = many(
-    KEYS_MAX,
+    MAX_COUNTS,
     (index) => ({ outcome: 'deny', peer: `10.1.${index >> 8}.${index & 255}` }) as const,
   );
   const window = taken(counted(...denied, { peer: '10.9.0.1' }));
   expect(window.counts).toHaveLength(DENIED_KEYS_MAX + 1);
   expect(window.counts.at(-1)).toMatchObject({ peer: '10.9.0.1', outcome: 'allow' });
-  expect(window.lost).toBe(KEYS_MAX - DENIED_KEYS_MAX);
+  expect(window.lost).toBe(MAX_COUNTS - DENIED_KEYS_MAX);
 });
 
 test('ports cannot make a window larger than its bound, and each flow is counted somewhere', () => {
   const flows = many(5_000, (index) => ({ peer: outside(index % 300), port: index }));
   const window = taken(counted(...flows));
-  expect(window.counts.length).toBeLessThanOrEqual(KEYS_MAX);
+  expect(window.counts.length).toBeLessThanOrEqual(MAX_COUNTS);
   expect(sum(window)).toBe(5_000);
 });
 
 test('bytes of flows that were counted before are added, and lose nothing where they have no place', () => {
   expect(taken(counted({ flows: 0, sent: 7 })).counts).toMatchObject([{ flows: 0, sent: 7 }]);
-  const full = counted(...many(KEYS_MAX, (index) => ({ isPod: true, peer: outside(index) })));
+  const full = counted(...many(MAX_COUNTS, (index) => ({ isPod: true, peer: outside(index) })));
   full.add({ ...FLOW, flows: 0, peer: '10.0.0.1' });
   expect(taken(full).lost).toBe(OTHER_KEYS);
 });
@@ -184,19 +188,20 @@ test('windows that are put back again and again stay within the bounds, and no f
     counts.putBack(counts.take(round) ?? expect.fail());
   }
   const window = taken(counts);
-  expect(window.counts.length).toBeLessThanOrEqual(KEYS_MAX);
+  expect(window.counts.length).toBeLessThanOrEqual(MAX_COUNTS);
   expect(sum(window)).toBe(2_000);
 });
 
 test('single events are bounded in number and length; the oldest stay', () => {
   const counts = new FlowCounts(0);
-  counts.event({ long: 'x'.repeat(EVENT_CHARS_MAX) });
-  for (let index = 0; index < EVENTS_MAX + 2; index += 1) counts.event({ index });
+  counts.event({ long: 'x'.repeat(MAX_EVENT_BYTES) });
+  counts.event({ long: 'é'.repeat(MAX_EVENT_BYTES / 2) });
+  for (let index = 0; index < MAX_EVENTS + 2; index += 1) counts.event({ index });
   const window = taken(counts);
-  expect(window.eventsLost).toBe(3);
+  expect(window.eventsLost).toBe(4);
   expect(window.events[0]).toBe('{"index":0}');
-  expect(window.events).toHaveLength(EVENTS_MAX);
+  expect(window.events).toHaveLength(MAX_EVENTS);
   counts.event({ later: true });
   counts.putBack(window);
-  expect(taken(counts)).toMatchObject({ events: window.events, eventsLost: 4 });
+  expect(taken(counts)).toMatchObject({ events: window.events, eventsLost: 5 });
 });

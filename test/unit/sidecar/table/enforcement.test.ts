@@ -1,5 +1,5 @@
-import { describe, expect, test, vi } from 'vitest';
-import { Enforcement } from '../../../../sidecar/table/enforcement.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { BEFORE_MS, Enforcement } from '../../../../sidecar/table/enforcement.ts';
 import { type LiveFlow, LiveTable } from '../../../../sidecar/table/live_table.ts';
 import { MembershipQueries } from '../../../../sidecar/table/membership_queries.ts';
 import { admittingGroup, groupOf, partialGroupOf, table } from '../../../builders/tables.ts';
@@ -23,6 +23,54 @@ test('a change before any snapshot, or across a gap, is refused and the table st
     expect.objectContaining({ code: 'TABLE_GAP' }),
   );
   expect(enforcement.revision).toBe(5);
+});
+
+describe('the judge before', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  /** Two tables in a row, of which nothing is settled. */
+  function changed(): Enforcement {
+    const enforcement = new Enforcement(new LiveTable());
+    for (const revision of [1, 2]) enforcement.replace(table({ revision }));
+    return enforcement;
+  }
+
+  test('is forgotten when all flows are known to have ended', () => {
+    const enforcement = changed();
+    expect(enforcement.before?.table.revision).toBe(1);
+    enforcement.settled(enforcement.judge);
+    expect(enforcement.before).toBeUndefined();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('is that of a settled table where another one has come since', () => {
+    const enforcement = changed();
+    const { judge } = enforcement;
+    enforcement.replace(table({ revision: 3 }));
+    enforcement.settled(judge);
+    expect(enforcement.before?.table.revision).toBe(2);
+  });
+
+  test('is forgotten some time after the last table, where that is never known', () => {
+    const enforcement = changed();
+    vi.advanceTimersByTime(BEFORE_MS - 1);
+    enforcement.replace(table({ revision: 3 }));
+    vi.advanceTimersByTime(BEFORE_MS - 1);
+    expect(enforcement.before?.table.revision).toBe(1);
+    vi.advanceTimersByTime(1);
+    expect(enforcement.before).toBeUndefined();
+    enforcement.replace(table({ revision: 4 }));
+    expect(enforcement.before?.table.revision).toBe(3);
+  });
+
+  test('leaves no timer behind', () => {
+    const enforcement = changed();
+    enforcement.close();
+    expect(enforcement.before).toBeUndefined();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(enforcement.revision).toBe(2);
+  });
 });
 
 test('a new table ends what it denies, sources first, and nothing else', () => {

@@ -108,7 +108,8 @@ function status(): Record<string, unknown> {
   return text === undefined ? {} : JSON.parse(text);
 }
 
-const writes = () => server.requests.filter(({ method }) => method === 'PATCH').length;
+const patches = () => server.requests.filter(({ method }) => method === 'PATCH');
+const writes = () => patches().length;
 
 test('pending until the pod enforces it, then enforced; written when it changes, and not again', async () => {
   write({ leads: true });
@@ -117,6 +118,7 @@ test('pending until the pod enforces it, then enforced; written when it changes,
   connect(true);
   await waitFor(() => status().state === 'enforced');
   expect(status()).toEqual({ state: 'enforced', generation: 1, selected: 1, enforcing: 1 });
+  expect(patches().map(({ query }) => query.fieldManager)).toEqual(patches().map(() => 'sluice-injector'));
   const looks = writes();
   await server.apply(allowApps('shop/other', 'nobody', []));
   await waitFor(() => writes() === looks + 1);

@@ -2,7 +2,7 @@
 import type { Direction, Judge, Protocol, Verdict } from '../../policy/index.ts';
 
 /** The verdict of the table before, and that table's revision. */
-export interface AllowedBefore {
+export interface FormerVerdict {
   readonly verdict: Verdict;
   readonly revision: number;
 }
@@ -12,13 +12,13 @@ export interface AllowedBefore {
  * @param before its judge
  * @param peer canonical address of the other side
  */
-export function allowedBefore(
+export function formerVerdict(
   before: Judge | undefined,
   direction: Direction,
   peer: string,
   protocol: Protocol,
   port: number,
-): AllowedBefore | undefined {
+): FormerVerdict | undefined {
   const verdict = before?.judge(direction, peer, protocol, port);
   if (before === undefined || verdict?.verdict !== 'allow') return undefined;
   return { verdict, revision: before.table.revision };
