@@ -16,7 +16,7 @@ import { LineQueue } from './line_queue.ts';
 import type { CollectorStats, FlowSettings, FromWorker, ToWorker } from './messages.ts';
 
 /** Of the worker, MiB: a ring of 100, twice the kinds of an answer, what waits to be written. */
-const WORKER_HEAP_MB = 384;
+export const WORKER_HEAP_MB = 384;
 
 /** After the worker has failed, another is started, ms. */
 const RESTART_MS = 5_000;
