@@ -137,6 +137,23 @@ test('what only the source reports is marked, and denials keep the word of the e
   expect(short((await ask()).flows)).toContain('deploy/web -> deploy/api allow 3 both');
 });
 
+test('what the source let out and the destination denied is denied, also where only what is allowed is asked for', async () => {
+  send('web', [flowCount({ direction: 'egress', peer: '10.0.0.2', flows: 5 })]);
+  send('api', [flowCount({ peer: '10.0.0.1', outcome: 'deny', reason: 'no-rule', flows: 4 })]);
+  expect(short((await ask()).flows)).toEqual([
+    'deploy/web -> deploy/api deny 4 destination',
+    'deploy/web -> deploy/api allow 1 source',
+  ]);
+  for (const only of [
+    { outcomes: ['allow' as const] },
+    { outcomes: ['deny' as const], not: ['outcomes' as const] },
+  ])
+    expect(short((await ask(only)).flows)).toEqual(['deploy/web -> deploy/api allow 1 source']);
+  expect(short((await ask({ outcomes: ['deny'] })).flows)).toEqual([
+    'deploy/web -> deploy/api deny 4 destination',
+  ]);
+});
+
 test('a denial has the sentence, the policies and the nearest rules of its latest single flow', async () => {
   const near = [{ policy: 'shop/web', rule: 0, lacks: ['port 80 wanted, got 8080'] }];
   const record = {
