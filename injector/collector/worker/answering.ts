@@ -55,7 +55,7 @@ export async function answerTo(
   const endMs = performance.now() + MAX_MS;
   for (const span of spansOf(question.since, untilMs + 1, from)) {
     try {
-      for (const part of partsOf(span, from)) {
+      for (const part of partsOf(span, from, (why) => lost.push({ flows: 0, why }))) {
         if (performance.now() > endMs) throw new Error(`the answer took more than ${MAX_MS} ms`);
         for (const [key, sums] of part) kinds.add(key, sums);
         await setImmediate();
@@ -133,8 +133,9 @@ function spansOf(sinceMs: number, untilMs: number, { ring, store }: Observations
 function partsOf(
   { of, sinceMs, untilMs }: Span,
   { ring, store }: Observations,
+  unread: (why: string) => void,
 ): Iterable<Iterable<[string, EdgeSums]>> {
-  return of === 'ring' ? [ring.edges(sinceMs, untilMs)] : (store?.read(of, sinceMs, untilMs) ?? []);
+  return of === 'ring' ? [ring.edges(sinceMs, untilMs)] : (store?.read(of, sinceMs, untilMs, unread) ?? []);
 }
 
 function lostOf({ of, sinceMs, untilMs }: Span, { ring, store }: Observations): LostByWhere {

@@ -1,5 +1,5 @@
 /** What a collection makes of windows, without its thread. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -280,6 +280,22 @@ describe('with a store', () => {
     expect(await total(NOON - 5 * MINUTE_MS)).toBe(1); // the ring
     expect(await total(NOON - 60 * HOUR_MS)).toBe(6 * 60 + 1);
     expect((await ask({ since: 0 })).observed_since).toBe(new Date(NOON - 3 * DAY_MS).toISOString());
+  });
+
+  test('files that cannot be opened, or were set aside, are named in answers of their time, and the others read', async () => {
+    for (const atMs of [NOON - 2 * DAY_MS, NOON]) {
+      send('web', [flowCount()], atMs);
+      collection.turn(atMs);
+    }
+    mkdirSync(join(dir ?? '', 'hours-2026-11-29.db')); // not even root opens a folder as a file
+    writeFileSync(join(dir ?? '', 'hours-2026-11-27.db'), 'x'.repeat(4_096));
+    const answer = await ask({ since: NOON - 3 * DAY_MS });
+    expect(answer.flows.map(({ flows }) => flows)).toEqual([2]);
+    expect(answer.lost).toEqual([
+      { flows: 0, why: expect.stringMatching(/^hours-2026-11-29\.db could not be read: ./) },
+      { flows: 0, why: 'hours-2026-11-27.db could not be read, and was set aside' },
+    ]);
+    expect((await ask({ since: NOON - HOUR_MS })).lost).toEqual([]);
   });
 
   test('what was lost is said of its span alone', async () => {
