@@ -33,7 +33,7 @@ const ANSWER_MS = 30_000;
 /** What was dropped is told, ms. */
 const TELL_MS = 1_000;
 
-/** Lines that are not of the known form are logged this often, ms: sidecars decide how many there are. */
+/** Lines that are not of the known form, and edges that were not sent, are logged this often, ms: others decide how many there are. */
 const LOG_MS = 60_000;
 
 const MS_PER_SECOND = 1_000;
@@ -65,6 +65,8 @@ export class Collector implements FlowSink {
   #restart: NodeJS.Timeout | undefined;
   #lastId = 0;
   #loggedAtMs = Number.NEGATIVE_INFINITY;
+  #missedEdges = 0;
+  #missedLoggedAtMs = Number.NEGATIVE_INFINITY;
   #closed: (() => void) | undefined;
 
   constructor(parts: CollectorParts) {
@@ -207,7 +209,9 @@ export class Collector implements FlowSink {
       case 'failed':
         return this.#asked.get(message.id)?.reject(new Error(message.message));
       case 'edges':
-        return this.#following.get(message.id)?.stream.push(message.edges);
+        return this.#missed(
+          message.missed + (this.#following.get(message.id)?.stream.push(message.edges) ?? 0),
+        );
       case 'stats':
         return this.#note(message.stats);
       case 'store':
@@ -227,6 +231,20 @@ export class Collector implements FlowSink {
       default:
         return unreachable(message);
     }
+  }
+
+  /** Who follows reads edges and nothing else, and is not told. */
+  #missed(edges: number): void {
+    if (edges === 0) return;
+    this.#parts.metrics.edgesMissed.inc(edges);
+    this.#missedEdges += edges;
+    if (performance.now() - this.#missedLoggedAtMs < LOG_MS) return;
+    this.#missedLoggedAtMs = performance.now();
+    this.#parts.log.warn(
+      { edges: this.#missedEdges },
+      'edges were not sent to one who follows flows: too many a second, or the reader is slow',
+    );
+    this.#missedEdges = 0;
   }
 
   #note({ lost, eventsLost, storeBytes, oldestMs, fails }: CollectorStats): void {

@@ -324,6 +324,26 @@ describe('who follows', () => {
     expect(got).toHaveLength(1);
   });
 
+  test('is sent no more than 1,000 edges a turn, and how many are left out is told', () => {
+    const got: [number, number][] = [];
+    collection.follow(1, all, (edges, missed) => got.push([edges.length, missed]));
+    collection.follow(2, { ...all, ports: [1] }, (edges, missed) => got.push([edges.length, missed]));
+    // Windows of several times, since one pod has a bound of kinds in ten seconds.
+    for (const base of [1, 601]) {
+      const ports = Array.from({ length: 600 }, (_, index) => base + index);
+      send(
+        'api',
+        ports.map((port) => flowCount({ port })),
+        NOON - base * 100,
+      );
+    }
+    collection.turn(NOON);
+    expect(got).toEqual([
+      [1_000, 200],
+      [1, 0],
+    ]);
+  });
+
   test('does not get a flow twice when its ends report at different times', () => {
     const got: string[] = [];
     collection.follow(1, all, (edges) => got.push(...short(edges)));
