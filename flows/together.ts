@@ -87,28 +87,52 @@ function same<T, K extends keyof T>(field: K, a: T, b: T): { readonly [F in K]?:
 }
 
 /**
- * Allowed flows that sidecars of both ends have reported apart: the word of the destination counts, and says that both did. What
- * only one end reports stays as it is, and so do denials: the end that denies is the one that knows.
+ * Flows that sidecars of both ends have reported apart. What the source allowed and the destination allowed too is one flow by the word
+ * of the destination, and says that both reported it. What the source allowed and the destination denied is the denial alone, which
+ * keeps its form: as many flows as the destination has denied are taken from those of the source, whose bytes stay. What only one end
+ * reports stays as it is.
  */
 export function joinEnds(edges: readonly ObservedFlow[]): readonly ObservedFlow[] {
-  const isHalf = ({ outcome, reported_by: by }: ObservedFlow, end: ObservedFlow['reported_by']): boolean =>
-    outcome === 'allow' && by === end;
-  const pair = ({ src, dst, protocol, port }: ObservedFlow): string =>
-    JSON.stringify([endKey(src), endKey(dst), protocol, port]);
-  const atDestination = new Set(edges.filter((edge) => isHalf(edge, 'destination')).map(pair));
+  const byPair = Map.groupBy(edges.filter(isHalf), pairOf);
+  const allowed = new Set<string>();
+  const denied = new Map<string, number>();
   const services = new Map<string, string | undefined>();
-  const known = edges.filter((edge) => {
-    if (!isHalf(edge, 'source') || !atDestination.has(pair(edge))) return true;
-    // The destination does not see for which Service its source has asked.
-    services.set(
-      pair(edge),
-      services.has(pair(edge)) && services.get(pair(edge)) !== edge.service ? undefined : edge.service,
-    );
-    return false;
+  for (const [pair, halves] of byPair) {
+    const atSource = halves.filter(({ reported_by: by }) => by === 'source');
+    const atDestination = halves.filter(({ reported_by: by }) => by === 'destination');
+    if (atSource.length === 0) continue;
+    if (atDestination.some(({ outcome }) => outcome === 'allow')) {
+      allowed.add(pair);
+      // The destination does not see for which Service its source has asked.
+      const asked = new Set(atSource.map(({ service }) => service));
+      services.set(pair, asked.size === 1 ? atSource[0]?.service : undefined);
+    } else
+      denied.set(
+        pair,
+        atDestination.reduce((count, { flows }) => sum(count, flows), 0),
+      );
+  }
+  return edges.flatMap((edge) => {
+    if (!isHalf(edge)) return [edge];
+    const pair = pairOf(edge);
+    if (edge.reported_by === 'source') {
+      if (allowed.has(pair)) return [];
+      const left = denied.get(pair) ?? 0;
+      denied.set(pair, Math.max(0, left - edge.flows));
+      return left < edge.flows ? [left === 0 ? edge : { ...edge, flows: edge.flows - left }] : [];
+    }
+    if (edge.outcome !== 'allow' || !allowed.has(pair)) return [edge];
+    const service = edge.service ?? services.get(pair);
+    return [{ ...edge, reported_by: 'both', ...(service === undefined ? {} : { service }) }];
   });
-  return known.map((edge) => {
-    if (!isHalf(edge, 'destination') || !services.has(pair(edge))) return edge;
-    const service = edge.service ?? services.get(pair(edge));
-    return { ...edge, reported_by: 'both', ...(service === undefined ? {} : { service }) };
-  });
+}
+
+/** Whether the other end may have something to say of it: what the source allowed, and what the destination allowed or denied. */
+function isHalf({ outcome, reported_by: by, direction }: ObservedFlow): boolean {
+  if (by === 'source') return outcome === 'allow';
+  return by === 'destination' && (outcome === 'allow' || (outcome === 'deny' && direction === 'ingress'));
+}
+
+function pairOf({ src, dst, protocol, port }: ObservedFlow): string {
+  return JSON.stringify([endKey(src), endKey(dst), protocol, port]);
 }

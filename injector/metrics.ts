@@ -25,6 +25,7 @@ export interface InjectorMetrics {
   readonly certificateExpiry: Gauge<'certificate'>;
   readonly uninjected: Gauge;
   readonly flowsLost: Counter<'where'>;
+  readonly edgesMissed: Counter;
   readonly storeBytes: Gauge;
   readonly storeOldest: Gauge;
   readonly storeFails: Gauge;
@@ -157,6 +158,11 @@ export function createInjectorMetrics(collect?: (metrics: InjectorMetrics) => vo
       name: 'sluice_flows_lost_total',
       help: 'Flows that are not in the store, by where they were lost: sidecar, size, rate, queue, away, form, kinds, minutes, hours; events: single events.',
       labelNames: ['where'],
+      registers,
+    }),
+    edgesMissed: new Counter({
+      name: 'sluice_followed_edges_missed_total',
+      help: 'Edges that were not sent to one who follows: more than 1,000 a second fitted, too many kinds came at a time, or the reader was slow.',
       registers,
     }),
     storeBytes: new Gauge({

@@ -1,4 +1,5 @@
 /** The flags by which a command is told whose flows it is about. */
+import { USUAL_NAMESPACE } from '../../common/contract.ts';
 import { SluiceError } from '../../common/errors.ts';
 import type { FlagTable, FlagValues } from '../flags/index.ts';
 import { INPUT_FLAGS, type InputChoice } from '../input/index.ts';
@@ -32,6 +33,11 @@ export const FLOW_FLAGS = {
     completes: 'file',
   },
   ...LIVE_FLAGS,
+  'injector-namespace': {
+    value: 'NAME',
+    help: `where the cluster's injector is, which is asked; default ${USUAL_NAMESPACE}`,
+    completes: 'namespace',
+  },
 } as const satisfies FlagTable;
 
 /** One of them. */
@@ -50,7 +56,10 @@ export type LiveChoice = {
 
 /** Whose flows. */
 export type FlowChoice =
-  | LiveChoice
+  | (LiveChoice & {
+      /** Of a cluster; absent: the usual one. */
+      readonly injectorNamespace?: string;
+    })
   | {
       readonly kind: 'lines';
       readonly path: string;
@@ -99,8 +108,18 @@ export function flowChoice(values: FlagValues<FlowFlag>): FlowChoice {
   if (path !== undefined && place !== undefined) throw twoSources(['-i', `--${place}`]);
   if (path !== undefined && values.has('direct'))
     throw new SluiceError('USAGE', 'a file has no sidecars: leave -i or --direct out');
+  const injectorNamespace = values.text('injector-namespace');
+  const without = path !== undefined ? 'in' : (['lab', 'direct'] as const).find((flag) => values.has(flag));
+  if (injectorNamespace !== undefined && without !== undefined)
+    throw new SluiceError(
+      'USAGE',
+      `with --${without} no injector of a cluster is asked: leave it or --injector-namespace out`,
+    );
   const live = liveChoice(values);
-  if (path === undefined) return live;
+  if (path === undefined)
+    return injectorNamespace === undefined
+      ? live
+      : { ...live, injectorNamespace: checkNamespaceFlag(injectorNamespace, '--injector-namespace') };
   const { namespace, allNamespaces } = live;
   return { kind: 'lines', path, allNamespaces, ...(namespace === undefined ? {} : { namespace }) };
 }

@@ -42,7 +42,7 @@ export async function openFlows(choice: FlowChoice, context: ReadContext): Promi
   }
   const { config, context: name, namespace } = (await liveCluster()).chooseCluster(choice);
   const { createClusterSource } = await import('./cluster/index.ts');
-  const flows = { config, context: name, namespace: USUAL_NAMESPACE };
+  const flows = { config, context: name, namespace: choice.injectorNamespace ?? USUAL_NAMESPACE };
   return {
     source: createClusterSource(flows, context.signal),
     where: `context ${name}`,

@@ -16,8 +16,8 @@ Says who has talked to whom, and what was denied: a row for flows that are alike
 that admitted them, or the one that came nearest and what it lacks. Sources in one namespace that differ only by name are in one
 row; -o wide has a row for each. The last line says since when flows are observed, and how many are missing (lost) and why.
 
-Flows come from the injector of a lab (--lab), from the sidecars' own memory, the last few hundred of each pod (--direct, in a lab
-or a cluster), or from a file that observe -o ndjson has written (-i). -n asks about flows with an end in that namespace.
+Flows come from the injector of a cluster or of a lab (--lab), from the sidecars' own memory, the last few hundred of each pod
+(--direct), or from a file that observe -o ndjson has written (-i). -n asks about flows with an end in that namespace.
 
 END:
   NAME, KIND/NAME          a workload or pod in -n NAMESPACE; a pod where no other pod of its workload had such flows

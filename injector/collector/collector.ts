@@ -16,7 +16,7 @@ import { LineQueue } from './line_queue.ts';
 import type { CollectorStats, FlowSettings, FromWorker, ToWorker } from './messages.ts';
 
 /** Of the worker, MiB: a ring of 100, twice the kinds of an answer, what waits to be written. */
-const WORKER_HEAP_MB = 384;
+export const WORKER_HEAP_MB = 384;
 
 /** After the worker has failed, another is started, ms. */
 const RESTART_MS = 5_000;
@@ -33,7 +33,7 @@ const ANSWER_MS = 30_000;
 /** What was dropped is told, ms. */
 const TELL_MS = 1_000;
 
-/** Lines that are not of the known form are logged this often, ms: sidecars decide how many there are. */
+/** Lines that are not of the known form, and edges that were not sent, are logged this often, ms: others decide how many there are. */
 const LOG_MS = 60_000;
 
 const MS_PER_SECOND = 1_000;
@@ -67,6 +67,8 @@ export class Collector implements FlowSink {
   /** Of the last change; another worker does not know of those up to it. */
   #revision: number | undefined;
   #loggedAtMs = Number.NEGATIVE_INFINITY;
+  #missedEdges = 0;
+  #missedLoggedAtMs = Number.NEGATIVE_INFINITY;
   #closed: (() => void) | undefined;
 
   constructor(parts: CollectorParts) {
@@ -217,7 +219,9 @@ export class Collector implements FlowSink {
       case 'failed':
         return this.#asked.get(message.id)?.reject(new Error(message.message));
       case 'edges':
-        return this.#following.get(message.id)?.stream.push(message.edges);
+        return this.#missed(
+          message.missed + (this.#following.get(message.id)?.stream.push(message.edges) ?? 0),
+        );
       case 'stats':
         return this.#note(message.stats);
       case 'store':
@@ -237,6 +241,20 @@ export class Collector implements FlowSink {
       default:
         return unreachable(message);
     }
+  }
+
+  /** Who follows reads edges and nothing else, and is not told. */
+  #missed(edges: number): void {
+    if (edges === 0) return;
+    this.#parts.metrics.edgesMissed.inc(edges);
+    this.#missedEdges += edges;
+    if (performance.now() - this.#missedLoggedAtMs < LOG_MS) return;
+    this.#missedLoggedAtMs = performance.now();
+    this.#parts.log.warn(
+      { edges: this.#missedEdges },
+      'edges were not sent to one who follows flows: too many a second, or the reader is slow',
+    );
+    this.#missedEdges = 0;
   }
 
   #note({ lost, eventsLost, storeBytes, oldestMs, fails }: CollectorStats): void {

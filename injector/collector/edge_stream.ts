@@ -17,11 +17,14 @@ export class EdgeStream implements AsyncIterable<readonly ObservedFlow[]> {
     this.#ended = ended;
   }
 
-  push(edges: readonly ObservedFlow[]): void {
-    if (this.#isOver || this.#count + edges.length > MAX_WAITING) return;
+  /** @returns how many are left out */
+  push(edges: readonly ObservedFlow[]): number {
+    if (this.#isOver) return 0;
+    if (this.#count + edges.length > MAX_WAITING) return edges.length;
     this.#waiting.push(edges);
     this.#count += edges.length;
     this.#wake?.();
+    return 0;
   }
 
   end(): void {

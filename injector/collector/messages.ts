@@ -69,7 +69,13 @@ export type FromWorker =
   /** @param json an `ObservedAnswer`, transferred: to copy thousands of edges would be a long turn of the main thread */
   | { readonly type: 'answer'; readonly id: number; readonly json: Uint8Array<ArrayBuffer> }
   | { readonly type: 'failed'; readonly id: number; readonly message: string }
-  | { readonly type: 'edges'; readonly id: number; readonly edges: readonly ObservedFlow[] }
+  /** @param missed edges of the same turn that are left out */
+  | {
+      readonly type: 'edges';
+      readonly id: number;
+      readonly edges: readonly ObservedFlow[];
+      readonly missed: number;
+    }
   | { readonly type: 'stats'; readonly stats: CollectorStats }
   /** The store fails, or goes on. */
   | { readonly type: 'store'; readonly problem?: string }

@@ -189,7 +189,7 @@ function explained(cause: unknown, flows: ClusterFlows): SluiceError {
     case NOT_FOUND:
       return unreadable(
         flows,
-        `${message}: is Sluice installed in the namespace ${namespace}, in a version that serves flows? --direct asks the sidecars themselves`,
+        `${message}: is Sluice installed in the namespace ${namespace}, in a version that serves flows? --injector-namespace names another, --direct asks the sidecars themselves`,
         cause,
       );
     case NOT_IMPLEMENTED:

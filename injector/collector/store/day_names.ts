@@ -11,11 +11,15 @@ export const RESOLUTIONS = ['minutes', 'hours'] as const;
 /** One of them. */
 export type Resolution = (typeof RESOLUTIONS)[number];
 
-/** A file of the store. */
-export interface StoredDay {
+/** What a name says of a file. */
+export interface NamedDay {
   readonly resolution: Resolution;
   /** Begin of the day in UTC, ms since 1970. */
   readonly dayMs: number;
+}
+
+/** A file of the store. */
+export interface StoredDay extends NamedDay {
   readonly path: string;
   /** With what belongs to it. */
   readonly bytes: number;
@@ -34,21 +38,31 @@ export function dayOf(ms: number): number {
 }
 
 /** `minutes-2026-11-30.db` */
+export function dayName(resolution: Resolution, dayMs: number): string {
+  return `${resolution}-${new Date(dayMs).toISOString().slice(0, 10)}.db`;
+}
+
+/** Where it is. */
 export function dayPath(folder: string, resolution: Resolution, dayMs: number): string {
-  return join(folder, `${resolution}-${new Date(dayMs).toISOString().slice(0, 10)}.db`);
+  return join(folder, dayName(resolution, dayMs));
+}
+
+function namedDay(name: string): NamedDay | undefined {
+  const groups = NAME.exec(name)?.groups;
+  const resolution = RESOLUTIONS.find((one) => one === groups?.resolution);
+  const dayMs = Date.parse(`${groups?.day}T00:00:00Z`);
+  return resolution === undefined || Number.isNaN(dayMs) ? undefined : { resolution, dayMs };
 }
 
 /** The files in a folder, the oldest first. Other files are none of the store's. @throws as `readdirSync` */
 export function storedDays(folder: string): readonly StoredDay[] {
   return readdirSync(folder)
     .flatMap((name): StoredDay[] => {
-      const groups = NAME.exec(name)?.groups;
-      const resolution = RESOLUTIONS.find((one) => one === groups?.resolution);
-      const dayMs = Date.parse(`${groups?.day}T00:00:00Z`);
-      if (resolution === undefined || Number.isNaN(dayMs)) return [];
+      const named = namedDay(name);
+      if (named === undefined) return [];
       const path = join(folder, name);
       const bytes = BESIDE.reduce((sum, end) => sum + sizeOf(path + end), 0);
-      return [{ resolution, dayMs, path, bytes }];
+      return [{ ...named, path, bytes }];
     })
     .sort((a, b) => a.dayMs - b.dayMs || (a.resolution === 'minutes' ? -1 : 1));
 }
@@ -63,13 +77,18 @@ export function brokenPath(path: string): string {
   return `${path}${BROKEN}`;
 }
 
-/** Deletes those that were set aside, of days before `dayMs`. */
-export function removeBroken(folder: string, dayMs: number): void {
-  for (const name of readdirSync(folder)) {
-    const groups = name.endsWith(BROKEN) ? NAME.exec(name.slice(0, -BROKEN.length))?.groups : undefined;
-    if (groups !== undefined && Date.parse(`${groups.day}T00:00:00Z`) < dayMs)
-      rmSync(join(folder, name), { force: true });
-  }
+/** Days of which a file was set aside. @throws as `readdirSync` */
+export function brokenDays(folder: string): readonly NamedDay[] {
+  return readdirSync(folder).flatMap((name) => {
+    const named = name.endsWith(BROKEN) ? namedDay(name.slice(0, -BROKEN.length)) : undefined;
+    return named === undefined ? [] : [named];
+  });
+}
+
+/** Deletes those that were set aside, of days before `untilMs`. */
+export function removeBroken(folder: string, untilMs: number): void {
+  for (const { resolution, dayMs } of brokenDays(folder))
+    if (dayMs < untilMs) rmSync(brokenPath(dayPath(folder, resolution, dayMs)), { force: true });
 }
 
 function sizeOf(path: string): number {

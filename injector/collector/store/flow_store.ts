@@ -3,14 +3,17 @@
  * cannot be written waits within a bound, and what has no place is reported as lost; after a while it is tried again.
  */
 import { mkdirSync, renameSync } from 'node:fs';
-import { messageOf } from '../../../common/errno.ts';
+import { codeOf, messageOf } from '../../../common/errno.ts';
 import { addLostAt, type EdgeSums, type LostByWhere, type LostWhere, type Said } from '../sums/index.ts';
 import { DayFile, OtherVersion, type StoredEvent } from './day_file.ts';
 import {
+  brokenDays,
   brokenPath,
   DAY_MS,
+  dayName,
   dayOf,
   dayPath,
+  type NamedDay,
   RESOLUTIONS,
   type Resolution,
   removeBroken,
@@ -124,18 +127,22 @@ export class FlowStore {
   /**
    * Sums of a span, from files and from what waits, file by file: who has to do other things does them between two.
    * @param resolution of what is read
+   * @param unread is told of each file of the span that cannot be read, in a sentence
    */
   *read(
     resolution: Resolution,
     sinceMs: number,
     untilMs: number,
+    unread: (why: string) => void = () => undefined,
   ): Generator<Iterable<[string, EdgeSums]>, void> {
     const stepMs = STORED_STEP_MS[resolution];
     const from = sinceMs - (sinceMs % stepMs);
-    for (const dayMs of this.#daysOf(resolution, from, untilMs)) {
-      const file = this.#file(resolution, dayMs);
+    for (const dayMs of this.#daysOf(resolution, from, untilMs, unread)) {
+      const file = this.#file(resolution, dayMs, unread);
       if (file !== undefined) yield file.read(from, untilMs);
     }
+    for (const dayMs of this.#daysOf(resolution, from, untilMs, unread, brokenDays))
+      unread(`${dayName(resolution, dayMs)} could not be read, and was set aside`);
     const waiting: [string, EdgeSums][] = [];
     for (const [, key, sums] of this.#unwritten[resolution].sums(from, untilMs)) waiting.push([key, sums]);
     yield waiting;
@@ -220,11 +227,15 @@ export class FlowStore {
     }
   }
 
-  /** For reading; undefined where there is none that can be read. */
-  #file(resolution: Resolution, dayMs: number): DayFile | undefined {
+  /**
+   * For reading; undefined where there is none that can be read.
+   * @param unread is not told of one that has been set aside: see `brokenDays`
+   */
+  #file(resolution: Resolution, dayMs: number, unread?: (why: string) => void): DayFile | undefined {
     try {
       return this.#fileFor(resolution, dayMs);
-    } catch {
+    } catch (error) {
+      if (!isBroken(error)) unread?.(`${dayName(resolution, dayMs)} could not be read: ${messageOf(error)}`);
       return undefined;
     }
   }
@@ -237,12 +248,20 @@ export class FlowStore {
     removeDay(path); // what SQLite had beside it
   }
 
-  #daysOf(resolution: Resolution, sinceMs: number, untilMs: number): readonly number[] {
+  /** Begins of the days of a span that there are files of. Where the folder is not there yet, none. */
+  #daysOf(
+    resolution: Resolution,
+    sinceMs: number,
+    untilMs: number,
+    unread?: (why: string) => void,
+    listed: (folder: string) => readonly NamedDay[] = storedDays,
+  ): readonly number[] {
     try {
-      return storedDays(this.#parts.folder)
+      return listed(this.#parts.folder)
         .filter((one) => one.resolution === resolution && one.dayMs + DAY_MS > sinceMs && one.dayMs < untilMs)
         .map(({ dayMs }) => dayMs);
-    } catch {
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') unread?.(`the folder of flows could not be read: ${messageOf(error)}`);
       return [];
     }
   }

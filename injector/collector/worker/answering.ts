@@ -55,7 +55,7 @@ export async function answerTo(
   const endMs = performance.now() + MAX_MS;
   for (const span of spansOf(question.since, untilMs + 1, from)) {
     try {
-      for (const part of partsOf(span, from)) {
+      for (const part of partsOf(span, from, (why) => lost.push({ flows: 0, why }))) {
         if (performance.now() > endMs) throw new Error(`the answer took more than ${MAX_MS} ms`);
         for (const [key, sums] of part) kinds.add(key, sums);
         await setImmediate();
@@ -81,14 +81,14 @@ export async function answerTo(
   };
 }
 
-/** Edges that fit, added up. */
+/** Edges that fit, added up, and those that decide on others that do. */
 class Kinds {
   readonly #fits: (edge: ObservedFlow) => boolean;
   readonly #kinds = new Map<string, { readonly edge: EdgeKind; sums: EdgeSums }>();
   lost = 0;
 
   constructor(question: FlowQuestion) {
-    this.#fits = flowTest(question);
+    this.#fits = flowTest(withDenials(question));
   }
 
   add(key: string, sums: EdgeSums): void {
@@ -105,6 +105,14 @@ class Kinds {
       observedEdge(edge, sums, saidOf(edge) ?? sums.said),
     );
   }
+}
+
+/** Whether a source's allowed flow counts is also up to its destination, which may have denied it: see `joinEnds`. */
+function withDenials({ outcomes, ...question }: FlowQuestion): FlowQuestion {
+  const isNegated = question.not?.includes('outcomes') ?? false;
+  return outcomes === undefined || outcomes.includes('allow') !== isNegated
+    ? question
+    : { ...question, outcomes };
 }
 
 function spansOf(sinceMs: number, untilMs: number, { ring, store }: Observations): readonly Span[] {
@@ -125,8 +133,9 @@ function spansOf(sinceMs: number, untilMs: number, { ring, store }: Observations
 function partsOf(
   { of, sinceMs, untilMs }: Span,
   { ring, store }: Observations,
+  unread: (why: string) => void,
 ): Iterable<Iterable<[string, EdgeSums]>> {
-  return of === 'ring' ? [ring.edges(sinceMs, untilMs)] : (store?.read(of, sinceMs, untilMs) ?? []);
+  return of === 'ring' ? [ring.edges(sinceMs, untilMs)] : (store?.read(of, sinceMs, untilMs, unread) ?? []);
 }
 
 function lostOf({ of, sinceMs, untilMs }: Span, { ring, store }: Observations): LostByWhere {

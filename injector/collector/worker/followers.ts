@@ -18,14 +18,19 @@ const MAX_KINDS = 20_000;
 /** A destination that has reported within this time has the word for what comes to it, ms. */
 const REPORTS_MS = 5 * 60_000;
 
-/** Sends edges. */
-export type SendEdges = (edges: readonly ObservedFlow[]) => void;
+/**
+ * Sends edges.
+ * @param missed how many of this turn are left out, of those that fit or had no place
+ */
+export type SendEdges = (edges: readonly ObservedFlow[], missed: number) => void;
 
 /** All who follow. Nothing is gathered while nobody does. */
 export class Followers {
   readonly #saidOf: (edge: EdgeKind) => Said | undefined;
   readonly #followers = new Map<number, { readonly fits: FlowTest; readonly send: SendEdges }>();
   #edges = new EdgeMap(MAX_KINDS);
+  /** Edges of this turn that had no place. */
+  #unplaced = 0;
   /** When destinations last reported, by `endKey`. */
   readonly #reporting = new Map<string, number>();
 
@@ -46,7 +51,7 @@ export class Followers {
   heard(key: string, edge: EdgeKind, sums: EdgeSums, atMs: number): void {
     if (this.#followers.size === 0) return;
     if (edge.direction === 'ingress') this.#reporting.set(endKey(edge.dst), atMs);
-    this.#edges.add(key, sums);
+    if (!this.#edges.add(key, sums)) this.#unplaced += 1;
   }
 
   turn(nowMs: number): void {
@@ -57,14 +62,17 @@ export class Followers {
       return observedEdge(edge, sums, this.#saidOf(edge));
     });
     this.#edges = new EdgeMap(MAX_KINDS);
+    const unplaced = this.#unplaced;
+    this.#unplaced = 0;
     // The word of the destination comes in a window of its own, perhaps in another turn.
     const edges = joinEnds(halves).filter(
       (edge) =>
         edge.outcome !== 'allow' || edge.reported_by !== 'source' || !this.#reporting.has(endKey(edge.dst)),
     );
     for (const { fits, send } of this.#followers.values()) {
-      const fitting = edges.filter(fits).slice(0, MAX_SENT);
-      if (fitting.length > 0) send(fitting);
+      const fitting = edges.filter(fits);
+      const missed = unplaced + Math.max(0, fitting.length - MAX_SENT);
+      if (fitting.length > 0 || missed > 0) send(fitting.slice(0, MAX_SENT), missed);
     }
   }
 }

@@ -61,7 +61,7 @@ function run(settings: FlowSettings): void {
       }
       case 'follow': {
         const { id, question } = message;
-        return collection.follow(id, question, (edges) => post({ type: 'edges', id, edges }));
+        return collection.follow(id, question, (edges, missed) => post({ type: 'edges', id, edges, missed }));
       }
       case 'unfollow':
         return collection.unfollow(message.id);

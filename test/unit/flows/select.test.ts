@@ -135,6 +135,42 @@ test('the two ends of a flow at two replicas are one flow, and the destination c
   });
 });
 
+test.each<[string, readonly Partial<ObservedFlow>[], readonly number[], readonly number[]]>([
+  ['as many', [{ flows: 4 }], [4], [4]],
+  ['more', [{ flows: 3 }], [9], [9]],
+  ['fewer', [{ flows: 5, bytes_sent: 7 }], [2], [2, 3]],
+  ['as many in two edges', [{ flows: 4 }], [3, 1], [3, 1]],
+  ['fewer than two edges of the source', [{ flows: 4 }, { flows: 3, service: 'shop/cart' }], [6], [6, 1]],
+  ['none', [{ flows: 4 }], [], [4]],
+])(
+  'of what the source let out the destination has denied %s: so many are not shown as allowed',
+  (_, out, denials, left) => {
+    const halves = (reported_by: 'source' | 'destination', parts: Partial<ObservedFlow>) =>
+      edge('shop/deploy/web', 'shop/deploy/cart', { reported_by, ...parts });
+    const edges = [
+      ...out.map((parts) => halves('source', { direction: 'egress', ...parts })),
+      ...denials.map((flows, rule) => halves('destination', { outcome: 'deny', rule, flows })),
+    ];
+    const { flows } = mergeAnswers([answer(edges, '2026-11-30T00:00:00Z')], ALWAYS);
+    const counts = (outcome: string) =>
+      flows.filter((one) => one.outcome === outcome).map((one) => one.flows);
+    expect([...counts('deny'), ...counts('allow')]).toEqual(left);
+    expect(new Set(flows.map(({ reported_by }) => reported_by))).not.toContain('both');
+  },
+);
+
+test('a denial of another port, peer or end takes nothing from what is allowed', () => {
+  const source = edge('shop/deploy/web', 'shop/deploy/cart', { direction: 'egress', reported_by: 'source' });
+  const denial = { outcome: 'deny', reported_by: 'destination', flows: 9 } as const;
+  const others = [
+    edge('shop/deploy/web', 'shop/deploy/cart', { ...denial, port: 1 }),
+    edge('shop/deploy/api', 'shop/deploy/cart', denial),
+    { ...source, outcome: 'deny', flows: 9 } as const,
+  ];
+  const { flows } = mergeAnswers([answer([source, ...others], '2026-11-30T00:00:00Z')], ALWAYS);
+  expect(new Set(flows)).toEqual(new Set([source, ...others]));
+});
+
 /** The obvious way: each test by itself, and rows by comparing all with all. */
 function obvious(edges: readonly ObservedFlow[], question: FlowQuestion) {
   const has = (end: ObservedEnd, asked: { namespace?: string; workload?: string }) =>

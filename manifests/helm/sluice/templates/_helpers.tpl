@@ -10,3 +10,8 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- define "sluice.image" -}}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
+
+{{/* Size of the volume of observed flows, MiB: files that SQLite cannot read are kept for two days beside the others. */}}
+{{- define "sluice.flowsMebibytes" -}}
+{{ add (mul 2 (int64 .Values.flows.kept.megabytes)) 256 }}
+{{- end }}

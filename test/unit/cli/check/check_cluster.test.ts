@@ -32,7 +32,7 @@ const foundIn = (stdout: string) =>
 
 const COST =
   'ok       cost: 1 sidecar requests CPU 10m and memory 64Mi, and may take CPU 2 and memory 512Mi; ' +
-  '1 injector requests CPU 100m and memory 256Mi, and may take any CPU and memory 1Gi';
+  '1 injector requests CPU 100m and memory 256Mi, and may take any CPU and memory 1536Mi';
 
 /** A value, or from where the kubelet has it. */
 type EnvValue = string | { readonly valueFrom: Json };

@@ -51,6 +51,7 @@ test.each([
   [['diff', 'a', 'b', ''], 'nothing'],
   [['check', '-f', ''], 'file'],
   [['check', '-n', ''], 'namespace'],
+  [['observe', '--injector-namespace', ''], 'namespace'],
   [['check', '--context', ''], 'context'],
   [['can', ''], 'endpoint'],
   [['describe', ''], 'pod'],

@@ -175,10 +175,38 @@ test('in a cluster the pods with a sidecar are asked, and what keeps them from a
     code: 2,
     stderr: expect.stringContaining('shop/bare has no sidecar that runs'),
   });
-  expect(await sluice('observe')).toMatchObject({
+});
+
+test('where a cluster has no injector, the place that was looked at is named, and what else there is', async () => {
+  const { api: server, kubeconfig } = await liveCluster({ contexts: { double: 'shop' } });
+  const observe = (...args: string[]) => runSluice(['observe', ...args, '--kubeconfig', kubeconfig]);
+  expect(await observe()).toMatchObject({
     code: 2,
-    stderr: expect.stringMatching(/--direct, a lab with --lab .* -i FILE/s),
+    stderr: expect.stringMatching(
+      /404: .* in the namespace sluice-system, .*--injector-namespace .*--direct/,
+    ),
   });
+  await server.create(namespace('elsewhere'));
+  await server.create({
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { namespace: 'elsewhere', name: 'sluice-flows' },
+  });
+  // The account is there: what is missing now is the Service.
+  expect(await observe('--injector-namespace', 'elsewhere')).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/services.* in the namespace elsewhere, /),
+  });
+});
+
+test.each([
+  [['--direct'], 'with --direct no injector of a cluster is asked'],
+  [['--lab', 'x'], 'with --lab no injector of a cluster is asked'],
+  [['-i', 'x'], 'with --in no injector of a cluster is asked'],
+  [[], '--injector-namespace is "A_b"'],
+])('--injector-namespace A_b with %j is refused', async (args, said) => {
+  const { code, stderr } = await runSluice(['observe', '--injector-namespace', 'A_b', ...args]);
+  expect([code, stderr]).toEqual([2, expect.stringContaining(said)]);
 });
 
 test('the right to list pods is named where it is missing', async () => {

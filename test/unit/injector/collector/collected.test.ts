@@ -98,6 +98,27 @@ test('who follows gets edges as they come, until it goes', async () => {
   call.destroy();
 });
 
+test('edges that who follows has missed are counted', async () => {
+  await start('unix socket');
+  const call = request(
+    { socketPath: injector.statusSocket, path: '/observe?follow=1', method: 'POST' },
+    (response) => {
+      response.resume();
+      response.on('error', () => {});
+      send(
+        api,
+        Array.from({ length: 1_010 }, (_, index) => flowCount({ port: 1 + index })),
+      );
+    },
+  );
+  call.on('error', () => {});
+  call.end(JSON.stringify({ since: 0, until: 0 }));
+  const isCounted = async () =>
+    (await injector.get('/metrics')).body.includes('sluice_followed_edges_missed_total 10\n');
+  await waitFor(isCounted, 15_000);
+  call.destroy();
+});
+
 test.each([
   ['', 400],
   ['{"since":0}', 400],

@@ -1,5 +1,5 @@
 /** What a collection makes of windows, without its thread. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -137,6 +137,23 @@ test('what only the source reports is marked, and denials keep the word of the e
   expect(short((await ask()).flows)).toContain('deploy/web -> deploy/api allow 3 both');
 });
 
+test('what the source let out and the destination denied is denied, also where only what is allowed is asked for', async () => {
+  send('web', [flowCount({ direction: 'egress', peer: '10.0.0.2', flows: 5 })]);
+  send('api', [flowCount({ peer: '10.0.0.1', outcome: 'deny', reason: 'no-rule', flows: 4 })]);
+  expect(short((await ask()).flows)).toEqual([
+    'deploy/web -> deploy/api deny 4 destination',
+    'deploy/web -> deploy/api allow 1 source',
+  ]);
+  for (const only of [
+    { outcomes: ['allow' as const] },
+    { outcomes: ['deny' as const], not: ['outcomes' as const] },
+  ])
+    expect(short((await ask(only)).flows)).toEqual(['deploy/web -> deploy/api allow 1 source']);
+  expect(short((await ask({ outcomes: ['deny'] })).flows)).toEqual([
+    'deploy/web -> deploy/api deny 4 destination',
+  ]);
+});
+
 test('a denial has the sentence, the policies and the nearest rules of its latest single flow', async () => {
   const near = [{ policy: 'shop/web', rule: 0, lacks: ['port 80 wanted, got 8080'] }];
   const record = {
@@ -265,6 +282,22 @@ describe('with a store', () => {
     expect((await ask({ since: 0 })).observed_since).toBe(new Date(NOON - 3 * DAY_MS).toISOString());
   });
 
+  test('files that cannot be opened, or were set aside, are named in answers of their time, and the others read', async () => {
+    for (const atMs of [NOON - 2 * DAY_MS, NOON]) {
+      send('web', [flowCount()], atMs);
+      collection.turn(atMs);
+    }
+    mkdirSync(join(dir ?? '', 'hours-2026-11-29.db')); // not even root opens a folder as a file
+    writeFileSync(join(dir ?? '', 'hours-2026-11-27.db'), 'x'.repeat(4_096));
+    const answer = await ask({ since: NOON - 3 * DAY_MS });
+    expect(answer.flows.map(({ flows }) => flows)).toEqual([2]);
+    expect(answer.lost).toEqual([
+      { flows: 0, why: expect.stringMatching(/^hours-2026-11-29\.db could not be read: ./) },
+      { flows: 0, why: 'hours-2026-11-27.db could not be read, and was set aside' },
+    ]);
+    expect((await ask({ since: NOON - HOUR_MS })).lost).toEqual([]);
+  });
+
   test('what was lost is said of its span alone', async () => {
     collection.lose('queue', 7, NOON - 2 * HOUR_MS);
     collection.turn(NOON);
@@ -289,6 +322,26 @@ describe('who follows', () => {
     send('api', [flowCount({ outcome: 'deny' })]);
     collection.turn(NOON + 2 * SECOND_MS);
     expect(got).toHaveLength(1);
+  });
+
+  test('is sent no more than 1,000 edges a turn, and how many are left out is told', () => {
+    const got: [number, number][] = [];
+    collection.follow(1, all, (edges, missed) => got.push([edges.length, missed]));
+    collection.follow(2, { ...all, ports: [1] }, (edges, missed) => got.push([edges.length, missed]));
+    // Windows of several times, since one pod has a bound of kinds in ten seconds.
+    for (const base of [1, 601]) {
+      const ports = Array.from({ length: 600 }, (_, index) => base + index);
+      send(
+        'api',
+        ports.map((port) => flowCount({ port })),
+        NOON - base * 100,
+      );
+    }
+    collection.turn(NOON);
+    expect(got).toEqual([
+      [1_000, 200],
+      [1, 0],
+    ]);
   });
 
   test('does not get a flow twice when its ends report at different times', () => {
