@@ -329,8 +329,8 @@ describe('who follows', () => {
     collection.follow(1, all, (edges, missed) => got.push([edges.length, missed]));
     collection.follow(2, { ...all, ports: [1] }, (edges, missed) => got.push([edges.length, missed]));
     // Windows of several times, since one pod has a bound of kinds in ten seconds.
-    for (const base of [1, 601]) {
-      const ports = Array.from({ length: 600 }, (_, index) => base + index);
+    for (const base of [1, 401, 801]) {
+      const ports = Array.from({ length: 400 }, (_, index) => base + index);
       send(
         'api',
         ports.map((port) => flowCount({ port })),
