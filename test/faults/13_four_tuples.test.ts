@@ -7,6 +7,7 @@ import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { OWN_PORTS } from '../../common/contract.ts';
 import { inNetns } from '../../lab/processes/netns.ts';
 import { allowApps, namespace, node, pod } from '../builders/manifests.ts';
 import { run } from '../netns/command.ts';
@@ -120,7 +121,8 @@ describe.each(RELAYS)('the %s relay', (relay) => {
         const first = await open('${DB[family]}', 80);
         const from = ${legs().at(-1) ?? 20_000};
         const victims = [];
-        for (let port = from + 4; port < from + 12; port += 1) victims.push(await open('${DB[family]}', 80, port));
+        for (let port = from + 4; victims.length < 8; port += 1)
+          if (!${JSON.stringify(OWN_PORTS)}.includes(port)) victims.push(await open('${DB[family]}', 80, port));
         const others = [];
         for (let i = 0; i < 40; i += 1) others.push(await open('${DB[family]}', 80));
         const alive = await Promise.all([...victims, ...others].map(ask));

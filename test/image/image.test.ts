@@ -204,7 +204,13 @@ describe('its bill of materials', () => {
   test('has the files that run, by their hashes, and which packages are in each', () => {
     const files = bom.components.filter(({ type }) => type === 'file');
     expect(files.map(({ name }) => name).sort()).toEqual(
-      ['/sluice/injector.mjs', '/sluice/sidecar.mjs', '/sluice/sluice.node', '/usr/local/bin/node'].sort(),
+      [
+        '/sluice/collector.mjs',
+        '/sluice/injector.mjs',
+        '/sluice/sidecar.mjs',
+        '/sluice/sluice.node',
+        '/usr/local/bin/node',
+      ].sort(),
     );
     for (const { name, hashes } of files)
       expect(hashes).toEqual([{ alg: 'SHA-256', content: sha256(join(root, name)) }]);

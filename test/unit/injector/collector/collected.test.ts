@@ -25,6 +25,9 @@ async function start(entrance: Entrance, collected: FlowSettings = KEPT): Promis
   [web, api] = [await injector.sidecar('shop/web'), await injector.sidecar('shop/api')];
 }
 
+/** The collector's thread is started with each injector, which takes seconds on a busy machine; ms. */
+const PATIENCE_MS = 15_000;
+
 function send(sidecar: TestSidecar, ...window: Parameters<typeof flowsWindow>): void {
   const one = flowsWindow(...window);
   const sum = one.counts.reduce((flows, count) => flows + count.flows, one.lost);
@@ -42,7 +45,7 @@ describe.each<Entrance>(['unix socket', 'TLS'])('over %s', (entrance) => {
       flowCount({ peer: '10.0.0.1', flows: 2, sent: 70 }),
       flowCount({ peer: '203.0.113.9', outcome: 'deny', reason: 'no-rule' }),
     ]);
-    await waitFor(async () => (await injector.observed()).flows.length === 2);
+    await waitFor(async () => (await injector.observed()).flows.length === 2, PATIENCE_MS);
     const { flows, lost } = await injector.observed();
     expect(lost).toEqual([]);
     expect(flows).toMatchObject([
@@ -63,10 +66,11 @@ describe.each<Entrance>(['unix socket', 'TLS'])('over %s', (entrance) => {
   test('what is lost, and what is no window, is counted in each answer and in the metrics', async () => {
     send(web, [flowCount()], { lost: 4 });
     web.sendText(`${flowsLine(6, '{}')}\n`);
-    await waitFor(async () => (await injector.observed()).lost.length === 2);
+    await waitFor(async () => (await injector.observed()).lost.length === 2, PATIENCE_MS);
     expect((await injector.observed()).lost.map(({ flows }) => flows).sort()).toEqual([4, 6]);
-    await waitFor(async () =>
-      (await injector.get('/metrics')).body.includes('sluice_flows_lost_total{where="form"} 6'),
+    await waitFor(
+      async () => (await injector.get('/metrics')).body.includes('sluice_flows_lost_total{where="form"} 6'),
+      PATIENCE_MS,
     );
     expect((await injector.get('/metrics')).body).toContain('sluice_flows_lost_total{where="sidecar"} 4');
   });
@@ -89,7 +93,7 @@ test('who follows gets edges as they come, until it goes', async () => {
   );
   call.on('error', () => {});
   call.end(question);
-  await waitFor(() => lines.endsWith('\n'));
+  await waitFor(() => lines.endsWith('\n'), PATIENCE_MS);
   expect(
     lines
       .split('\n')
@@ -117,7 +121,7 @@ test('edges that who follows has missed are counted', async () => {
     await delay(1_500);
     return /^sluice_followed_edges_missed_total [1-9]/m.test((await injector.get('/metrics')).body);
   };
-  await waitFor(isCounted, 15_000);
+  await waitFor(isCounted, PATIENCE_MS);
   call.destroy();
 });
 
@@ -138,12 +142,12 @@ test('what was stored is there after a restart, and is added to', async () => {
   await injector.start({ collected: { ...KEPT, dir } });
   api = await injector.sidecar('shop/api');
   send(api, [flowCount({ flows: 5 })]);
-  await waitFor(async () => (await injector.observed()).flows[0]?.flows === 5);
+  await waitFor(async () => (await injector.observed()).flows[0]?.flows === 5, PATIENCE_MS);
   await injector.stop();
   expect(existsSync(dir)).toBe(true);
   await injector.start({ collected: { ...KEPT, dir } });
   expect((await injector.observed()).flows[0]?.flows).toBe(5);
   api = await injector.sidecar('shop/api');
   send(api, [flowCount({ flows: 2 })]);
-  await waitFor(async () => (await injector.observed()).flows[0]?.flows === 7);
+  await waitFor(async () => (await injector.observed()).flows[0]?.flows === 7, PATIENCE_MS);
 });

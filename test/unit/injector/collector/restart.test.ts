@@ -62,23 +62,32 @@ function breakThread(): void {
     listener.clusterChanged([{ kind: 'Pod', key: 'shop/bad', object: { ips: 7 } as never }]);
 }
 
+/** The collector's thread is started twice, which takes seconds on a busy machine; ms. */
+const PATIENCE_MS = 15_000;
+
 test('questions under way are refused, and the next thread knows the cluster and collects', async () => {
   take();
-  await waitFor(async () => (await ask()).flows.length === 1);
+  await waitFor(async () => (await ask()).flows.length === 1, PATIENCE_MS);
   breakThread();
   await expect(ask()).rejects.toThrow(/^the collector/);
-  await waitFor(() => lines.some(({ msg }) => msg.includes('until the collector is started again')));
+  await waitFor(
+    () => lines.some(({ msg }) => msg.includes('until the collector is started again')),
+    PATIENCE_MS,
+  );
   take();
   const lost = [{ flows: 1, why: 'the collector had failed, and was started again' }];
-  await waitFor(async () => (await ask().catch(() => undefined))?.lost.length === 1);
+  await waitFor(async () => (await ask().catch(() => undefined))?.lost.length === 1, PATIENCE_MS);
   expect(await ask()).toMatchObject({ flows: [], lost });
   take();
-  await waitFor(async () => (await ask()).flows[0]?.dst.workload === 'deploy/api');
+  await waitFor(async () => (await ask()).flows[0]?.dst.workload === 'deploy/api', PATIENCE_MS);
 });
 
 test('it ends while it waits to be started again', async () => {
   breakThread();
-  await waitFor(() => lines.some(({ msg }) => msg.includes('until the collector is started again')));
+  await waitFor(
+    () => lines.some(({ msg }) => msg.includes('until the collector is started again')),
+    PATIENCE_MS,
+  );
   await collector.close();
   expect(listeners.size).toBe(0);
 });
