@@ -127,10 +127,13 @@ export function joinEnds(edges: readonly ObservedFlow[]): readonly ObservedFlow[
   });
 }
 
-/** Whether the other end may have something to say of it: what the source allowed, and what the destination allowed or denied. */
+/** Whether the other end may have something to say of it: what the source allowed, and what the destination allowed, denied or cut. */
 function isHalf({ outcome, reported_by: by, direction }: ObservedFlow): boolean {
   if (by === 'source') return outcome === 'allow';
-  return by === 'destination' && (outcome === 'allow' || (outcome === 'deny' && direction === 'ingress'));
+  return (
+    by === 'destination' &&
+    (outcome === 'allow' || (['deny', 'cut'].includes(outcome) && direction === 'ingress'))
+  );
 }
 
 function pairOf({ src, dst, protocol, port }: ObservedFlow): string {

@@ -107,7 +107,7 @@ class Kinds {
   }
 }
 
-/** Whether a source's allowed flow counts is also up to its destination, which may have denied it: see `joinEnds`. */
+/** Whether a source's allowed flow counts is also up to its destination, which may have denied or cut it: see `joinEnds`. */
 function withDenials({ outcomes, ...question }: FlowQuestion): FlowQuestion {
   const isNegated = question.not?.includes('outcomes') ?? false;
   return outcomes === undefined || outcomes.includes('allow') !== isNegated

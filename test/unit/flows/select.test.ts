@@ -159,6 +159,17 @@ test.each<[string, readonly Partial<ObservedFlow>[], readonly number[], readonly
   },
 );
 
+test('what the destination has cut is not shown as allowed', () => {
+  const ends = ['shop/deploy/web', 'shop/deploy/cart'] as const;
+  const source = edge(...ends, { direction: 'egress', reported_by: 'source', flows: 3 });
+  const cut = edge(...ends, { outcome: 'cut', reported_by: 'destination', flows: 1 });
+  const { flows } = mergeAnswers([answer([source, cut], '2026-11-30T00:00:00Z')], ALWAYS);
+  expect(flows.map((one) => [one.outcome, one.flows])).toEqual([
+    ['allow', 2],
+    ['cut', 1],
+  ]);
+});
+
 test('a denial of another port, peer or end takes nothing from what is allowed', () => {
   const source = edge('shop/deploy/web', 'shop/deploy/cart', { direction: 'egress', reported_by: 'source' });
   const denial = { outcome: 'deny', reported_by: 'destination', flows: 9 } as const;
