@@ -1,7 +1,7 @@
 /**
  * Who asks about flows, and the token that says so. A user asks the API server for a token of the account `sluice-flows`, with the
  * own name and groups as audiences; an admission policy of the manifests refuses what is not true. So the token is a statement by
- * the API server, whatever the user's credentials are, and nobody but the injector takes it. docs/adr/0051
+ * the API server, with any credentials of the user, and nobody but the injector takes it. docs/adr/0051
  */
 import { list, part, record, text } from '../common/shape.ts';
 

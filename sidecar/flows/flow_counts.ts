@@ -1,5 +1,5 @@
 /**
- * Adds up the flows of a window by what they have in common, as `flows/window.ts` describes it. All of it is bounded, whoever connects;
+ * Adds up the flows of a window by what they have in common, as `flows/window.ts` describes it. All of it is bounded;
  * what has no place is counted. An update is an addition to an entry: no record, no object that stays.
  */
 import {

@@ -1,4 +1,4 @@
-/** Hands what was counted to whoever sends it, a window every ten seconds. What cannot be sent goes with the next window. */
+/** Hands what was counted to the part that sends it, a window every ten seconds. What cannot be sent goes with the next window. */
 import type { FlowWindow } from '../../flows/index.ts';
 import type { FlowCounts } from './flow_counts.ts';
 

@@ -8,7 +8,7 @@ const HEARTBEAT_MS = 15_000;
 /** A page that takes nothing for this long is gone, ms. It connects again if it is not. */
 const STUCK_MS = 30_000;
 
-/** Resolves when the stream is over, for whatever reason. Events: `flow`, `end` when no more will come, `problem` with a sentence. */
+/** Resolves when the stream is over. Events: `flow`, `end` when no more will come, `problem` with a sentence. */
 export async function streamFlows(
   flows: AsyncIterable<ObservedFlow>,
   response: ServerResponse,

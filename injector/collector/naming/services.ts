@@ -44,7 +44,7 @@ export class ServiceNames {
     this.#slicesOf.set(service, keys.add(key));
   }
 
-  /** The Service at an address, whatever it does at the port. */
+  /** The Service at an address, with any port. */
   find(address: string, protocol: string, port: number): AskedService | undefined {
     const key = this.#byAddress.get(address);
     const service = key === undefined ? undefined : this.#services.get(key);

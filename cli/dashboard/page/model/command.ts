@@ -2,7 +2,7 @@
 import type { ObservedEnd, ObservedFlow } from '../../../../flows/index.ts';
 import { endOf } from './ends.ts';
 
-/** A word as a shell takes it, whatever is in it. */
+/** A word as a shell takes it: quoted, where it has to be. */
 export function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -3,7 +3,7 @@ import type { ObservedEnd } from '../../../../flows/index.ts';
 
 /** A workload, a node, or an address. */
 export interface End {
-  /** Equal for the same end, different for others, whatever their names hold. */
+  /** Equal for the same end, and different for others with any names. */
   readonly id: string;
   readonly kind: ObservedEnd['kind'] | 'namespace';
   /** Under which it is drawn; empty: under none. */
